@@ -1,0 +1,51 @@
+"""Parameters and multiply-adds, of a layer and in total."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convscope.core.net import Layer
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum in which parts may be unknown. Unknown is not zero: then ``value`` is a lower bound.
+
+    Attributes:
+        value: sum of the known parts.
+        missing: names of the layers whose part is unknown.
+    """
+
+    value: int
+    missing: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Nothing is missing."""
+        return not self.missing
+
+
+def total(parts: Iterable[tuple[str, int | None]]) -> Total:
+    """Sum named parts; None is unknown.
+
+    >>> total([("conv1", 160), ("mystery1", None)])
+    Total(value=160, missing=('mystery1',))
+    """
+    pairs = list(parts)
+    known = sum(value for _, value in pairs if value is not None)
+    return Total(known, tuple(name for name, value in pairs if value is None))
+
+
+def params(layer: Layer) -> int | None:
+    """Learned numbers of a layer; None where unknown."""
+    weights = layer.node.op.weights(layer.inputs)
+    return None if weights is None else sum(weight.count for weight in weights if weight.trained)
+
+
+def macs(layer: Layer) -> int | None:
+    """Multiply-adds of a layer for one sample [MAC]; None where unknown."""
+    return layer.node.op.macs(layer.inputs, layer.output)

@@ -1,0 +1,183 @@
+"""How many convolutions until the picture is one pixel, and until a unit sees a whole object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from convscope.analyze.table import layer_table
+from convscope.core.axis import Window
+from convscope.core.graph import INPUT, Graph, Node
+from convscope.core.net import Net
+from convscope.core.op import spelled
+from convscope.core.shape import to_text
+from convscope.errors import FieldError
+from convscope.ops.conv import Conv
+from convscope.ops.pool import MaxPool
+
+if TYPE_CHECKING:
+    from convscope.core.op import Op
+    from convscope.core.shape import Shape
+
+SCHEMA = "convscope/depth/1"
+
+MAX_STEPS = 10_000
+
+
+@dataclass(frozen=True)
+class Step:
+    """The net after some convolutions.
+
+    Attributes:
+        convs: how many.
+        size: height (= width) of the map.
+        field: receptive field along one axis [input pixel].
+        params: learned numbers so far.
+        macs: multiply-adds so far [MAC].
+    """
+
+    convs: int
+    size: int
+    field: int
+    params: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Depth:
+    """What :func:`depth` returns; prints itself.
+
+    Attributes:
+        input: shape ``c h w``.
+        layer: the convolution, in the notation.
+        steps: one for each convolution until no more fits, or the object is seen.
+        target: size of the object, where one was asked for.
+        pool_every: convolutions between 2x2 max-poolings; 0 for none.
+    """
+
+    input: Shape
+    layer: str
+    steps: tuple[Step, ...]
+    target: int | None
+    pool_every: int
+
+    @property
+    def to_one(self) -> Step | None:
+        """The step at which the map is 1x1; None when it never is."""
+        return next((step for step in self.steps if step.size == 1), None)
+
+    @property
+    def to_object(self) -> Step | None:
+        """The step at which the field covers the object; None when it never does."""
+        return next((step for step in self.steps if self.target and step.field >= self.target), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/depth/1``."""
+        return {
+            "schema": SCHEMA,
+            "input": to_text(self.input),
+            "layer": self.layer,
+            "pool_every": self.pool_every,
+            "object": self.target,
+            "to_one": _step_json(self.to_one),
+            "to_object": _step_json(self.to_object),
+            "steps": [_step_json(step) for step in self.steps],
+        }
+
+    def __str__(self) -> str:
+        kernel = self.layer.split()[2]
+        pooled = f", maxpool 2 after every {self.pool_every}" if self.pool_every else ""
+        lines = [f"input {to_text(self.input)}, then {self.layer} again and again{pooled}"]
+        one, last = self.to_one, self.steps[-1]
+        if one:
+            lines.append(f"{_convs(one)} of {kernel} to 1x1{_cost(one)}")
+        elif not self.target:
+            lines.append(f"never 1x1: after {_convs(last)} the map is {last.size}x{last.size} and no more fit{_cost(last)}")
+        if self.target:
+            seen, size = self.to_object, f"{self.target}x{self.target}"
+            lines.append(
+                f"{_convs(seen)} of {kernel} to see an object of {size}{_cost(seen)}"
+                if seen
+                else f"an object of {size} is never seen whole: the map ends after {_convs(last)}{_cost(last)}"
+            )
+        return "\n".join(lines)
+
+
+def _convs(step: Step) -> str:
+    return f"{step.convs} conv{'s' if step.convs != 1 else ''}"
+
+
+def _cost(step: Step) -> str:
+    return f" · field {step.field}x{step.field} · params {step.params:,} · MACs {step.macs:,}"
+
+
+def _step_json(step: Step | None) -> dict[str, int] | None:
+    if step is None:
+        return None
+    return {"convs": step.convs, "size": step.size, "rf": step.field, "params": step.params, "macs": step.macs}
+
+
+def depth(  # noqa: PLR0913 -- the numbers of the question
+    size: int, *, kernel: int = 3, channels: int = 1, filters: int = 1, target: int | None = None, pool_every: int = 0
+) -> Depth:
+    """How many ``kernel x kernel`` convolutions (no padding, no bias) bring ``size x size`` to 1x1.
+
+    Args:
+        size: height and width of the picture.
+        kernel: height and width of the kernels, from 2.
+        channels: of the picture.
+        filters: of every convolution.
+        target: height and width of an object; then also: how many until a unit sees it whole.
+        pool_every: a 2x2 max-pooling after so many convolutions; 0 for none.
+
+    Raises:
+        FieldError: a number is out of range.
+
+    >>> depth(199).to_one.convs
+    99
+    >>> depth(199, target=20).to_object.convs, depth(199, target=20, pool_every=3).to_object.convs
+    (10, 7)
+    """
+    least = {"size": (size, 1), "kernel": (kernel, 2), "channels": (channels, 1), "filters": (filters, 1)}
+    least |= {"object": (target or 1, 1), "pool-every": (pool_every, 0)}
+    for name, (value, minimum) in least.items():
+        if value < minimum:
+            raise FieldError(f"{name}={value}", expected=f"a whole number from {minimum}")
+    ops = _stack(size, Conv(filters, (kernel,), bias=False), pool_every)
+    shape = (channels, size, size)
+    if not ops:
+        raise FieldError(f"a {kernel}x{kernel} kernel does not fit into {size}x{size}")
+    names = [INPUT, *(f"{op.keyword}{index}" for index, op in enumerate(ops))]
+    net = Net.at(Graph(tuple(Node(names[i + 1], op, (names[i],)) for i, op in enumerate(ops))), shape)
+    return Depth(shape, spelled(net.layers[0].node.op), _steps(net), target, pool_every)
+
+
+def _stack(size: int, conv: Conv, pool_every: int) -> list[Op]:
+    """Convolutions and poolings until the next does not fit."""
+    ops: list[Op] = []
+    for convs in count(1):
+        size = Window(size, conv.kernel[0]).extent
+        if size < 1:
+            return ops
+        if convs > MAX_STEPS:
+            raise FieldError(f"more than {MAX_STEPS} convolutions", expected="a smaller picture or a larger kernel")
+        ops.append(conv)
+        if pool_every and convs % pool_every == 0 and size >= 2:
+            size = Window(size, 2, stride=2).extent
+            ops.append(MaxPool((2,)))
+    raise AssertionError("count() does not end")
+
+
+def _steps(net: Net) -> tuple[Step, ...]:
+    """One step for each convolution, a pooling behind it included in the next one's numbers."""
+    steps = []
+    convs = params = macs = 0
+    for row in layer_table(net).rows:
+        params, macs = params + (row.params or 0), macs + (row.macs or 0)
+        if row.op.startswith("conv"):
+            convs += 1
+            steps.append(Step(convs, row.out[1], row.field[0].size, params, macs))
+        else:  # the pooling shrinks the map that the last convolution left
+            steps[-1] = Step(convs, row.out[1], row.field[0].size, params, macs)
+    return tuple(steps)

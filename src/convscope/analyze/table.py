@@ -1,0 +1,230 @@
+"""The table of a net: one row for each layer, every number once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from convscope.analyze import cost, field
+from convscope.analyze.memory import activation_bytes
+from convscope.core.shape import joined, to_text
+from convscope.core.op import spelled
+from convscope.version import __version__
+from convscope.view.numbers import bytes_text, count_text
+from convscope.view.parts import Column, Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convscope.analyze.cost import Total
+    from convscope.analyze.field import Field
+    from convscope.core.net import Net
+    from convscope.core.shape import Shape
+
+SCHEMA = "convscope/table/1"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer.
+
+    Attributes:
+        name: of the node.
+        op: as written in the notation.
+        out: output shape ``c h w``.
+        params: learned numbers; None where unknown.
+        macs: multiply-adds for one sample [MAC]; None where unknown.
+        activation_bytes: of the output, float32, one sample [byte].
+        field: local receptive field, one entry for each spatial axis of the input.
+        gated: the field with gates followed; equal to ``field`` where there are none.
+    """
+
+    name: str
+    op: str
+    out: Shape
+    params: int | None
+    macs: int | None
+    activation_bytes: int
+    field: Field
+    gated: Field
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """What ``net.table()`` returns; prints itself.
+
+    Attributes:
+        input: shape ``c h w``.
+        rows: one for each layer, in order.
+        params: total of learned numbers.
+        macs: total of multiply-adds for one sample [MAC].
+        activation_bytes: total of all outputs [byte].
+    """
+
+    input: Shape
+    rows: tuple[Row, ...]
+    params: Total
+    macs: Total
+    activation_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/table/1``."""
+        return {
+            "schema": SCHEMA,
+            "convscope": __version__,
+            "units": {"macs": "multiply-add", "activation_bytes": "float32, batch 1", "rf": "input pixel"},
+            "input": to_text(self.input),
+            "rows": [_row_json(row) for row in self.rows],
+            "total": {
+                "params": self.params.value,
+                "macs": self.macs.value,
+                "activation_bytes": self.activation_bytes,
+                "exact": self.params.exact and self.macs.exact,
+                "missing": sorted({*self.params.missing, *self.macs.missing}),
+            },
+        }
+
+    def grid(self) -> Grid:
+        """The table as a figure part, which draws itself as text, Markdown or CSV."""
+        return _grid(self)
+
+    def to_text(self) -> str:
+        """Aligned columns for a terminal, and a line of totals."""
+        return f"{self.grid().to_text()}\n\n{_totals(self)}"
+
+    def to_markdown(self) -> str:
+        """A table for a README."""
+        return f"{self.grid().to_markdown()}\n\n{_totals(self)}"
+
+    def to_csv(self) -> str:
+        """Comma-separated values, one line for each layer."""
+        return self.grid().to_csv()
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    __repr__ = __str__
+
+
+def number(value: Fraction | None) -> int | float | str | None:
+    """A fraction as JSON can hold it exactly: a whole number, a binary fraction, else text such as ``1/3``.
+
+    >>> from fractions import Fraction
+    >>> number(Fraction(4)), number(Fraction(1, 2)), number(Fraction(1, 3)), number(None)
+    (4, 0.5, '1/3', None)
+    """
+    if value is None:
+        return None
+    if value.denominator == 1:
+        return value.numerator
+    binary = value.denominator & (value.denominator - 1) == 0
+    return float(value) if binary else str(value)
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "op": row.op,
+        "out": to_text(row.out),
+        "params": row.params,
+        "macs": row.macs,
+        "activation_bytes": row.activation_bytes,
+        "rf_local": [axis.local for axis in row.field],
+        "rf": [axis.size for axis in row.field],
+        "stride": [number(axis.stride) for axis in row.field],
+        "start": [axis.start for axis in row.field],
+        "centre": [number(axis.centre) for axis in row.field],
+        "phases": [axis.phases for axis in row.field],
+        "exact": all(axis.exact for axis in row.field),
+        "rf_with_gates": [axis.size for axis in row.gated],
+    }
+
+
+def _grid(table: LayerTable) -> Grid:
+    gated = any(row.gated != row.field for row in table.rows)
+    columns = (
+        Column("name"), Column("op"), Column("output"),
+        Column("params", right=True), Column("MACs", right=True), Column("activations", right=True),
+        Column("local"), Column("field"), *((Column("with gates"),) if gated else ()),
+        Column("stride", right=True), Column("start", right=True), Column("centre", right=True),
+    )  # fmt: skip
+    return Grid(columns, tuple(_cells(row, gated=gated) for row in table.rows))
+
+
+def _cells(row: Row, *, gated: bool) -> tuple[str, ...]:
+    return (
+        row.name,
+        row.op,
+        to_text(row.out),
+        _count(row.params),
+        _count(row.macs),
+        bytes_text(row.activation_bytes),
+        joined(axis.local for axis in row.field),
+        _sizes(row.field),
+        *((_sizes(row.gated),) if gated else ()),
+        _pair(axis.stride for axis in row.field),
+        _pair(axis.start for axis in row.field),
+        _pair(axis.centre for axis in row.field),
+    )
+
+
+def _count(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _sizes(found: Field) -> str:
+    """Sizes with what must be known of them: a bound, or boxes that repeat after some units."""
+    phases = max((axis.phases for axis in found), default=1)
+    bound = "" if all(axis.exact for axis in found) else "≤ "
+    return bound + joined(axis.size for axis in found) + (f" in {phases} phases" if phases > 1 else "")
+
+
+def _pair(values: Iterable[Fraction | int | None]) -> str:
+    """One number where all axes agree, else one for each; a dash where there is none."""
+    texts = ["-" if value is None else str(number(Fraction(value))) for value in values]
+    return texts[0] if len(set(texts)) == 1 else ",".join(texts)
+
+
+def _totals(table: LayerTable) -> str:
+    parts = [
+        f"input {to_text(table.input)}",
+        f"{len(table.rows)} layers",
+        f"params {_total(table.params)}",
+        f"MACs {_total(table.macs)}",
+        f"activations {bytes_text(table.activation_bytes)}",
+    ]
+    missing = sorted({*table.params.missing, *table.macs.missing})
+    return " · ".join(parts) + (f"\nunknown, so not in the totals: {', '.join(missing)}" if missing else "")
+
+
+def _total(value: Total) -> str:
+    """The sum, exact and rounded; a lower bound where parts are unknown."""
+    exact = f"{value.value:,}"
+    rounded = f" ({count_text(value.value)})" if value.value >= 10_000 else ""
+    return f"{'' if value.exact else '≥ '}{exact}{rounded}"
+
+
+def layer_table(net: Net) -> LayerTable:
+    """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``."""
+    fields, gated = field.fields(net), field.fields(net, gates=True)
+    rows = tuple(
+        Row(
+            name=layer.node.name,
+            op=spelled(layer.node.op),
+            out=layer.output,
+            params=cost.params(layer),
+            macs=cost.macs(layer),
+            activation_bytes=activation_bytes(layer.output),
+            field=fields[layer.node.name],
+            gated=gated[layer.node.name],
+        )
+        for layer in net
+    )
+    return LayerTable(
+        input=net.input,
+        rows=rows,
+        params=cost.total((row.name, row.params) for row in rows),
+        macs=cost.total((row.name, row.macs) for row in rows),
+        activation_bytes=sum(row.activation_bytes for row in rows),
+    )

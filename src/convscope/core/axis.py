@@ -1,0 +1,142 @@
+"""Which input indices an output index reads, along one axis.
+
+An op says this once for each axis of each input; shapes, receptive fields and everything geometric derive from it.
+Three kinds of read are enough: :class:`Window` (convolution, pooling, padding, cropping, striding, nearest
+up-sampling), :class:`Table` (channel groups, concatenation, flattening) and :class:`All` (linear layers, global
+pooling). Each answers ``size`` (input indices), ``extent`` (output indices) and ``pull`` (outputs -> inputs read).
+
+Index sets are sorted integer arrays without repeats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Indices = NDArray[np.intp]
+
+EMPTY: Indices = np.arange(0)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Output ``o`` reads ``stride*o - lo + dilation*t`` for ``0 <= t < kernel``, on the input stretched ``up`` times.
+
+    Stretching puts ``up - 1`` zeros between neighbours, as a transposed convolution does. Negative ``lo`` or ``hi``
+    crop. What lies beyond the input is zero and depends on nothing.
+
+    Attributes:
+        size: input indices.
+        kernel: taps.
+        stride: input steps for one output step.
+        dilation: input steps between taps.
+        lo: padding before the first index.
+        hi: padding after the last index.
+        up: stretch factor.
+
+    A 3-tap window with stride 2 and padding 1 on 7 indices gives 4 outputs; output 1 reads 1, 2 and 3:
+
+    >>> w = Window(7, kernel=3, stride=2, lo=1, hi=1)
+    >>> w.extent, w.pull(np.array([1])).tolist(), w.pull(np.array([0])).tolist()
+    (4, [1, 2, 3], [0, 1])
+    """
+
+    size: int
+    kernel: int = 1
+    stride: int = 1
+    dilation: int = 1
+    lo: int = 0
+    hi: int = 0
+    up: int = 1
+
+    @property
+    def span(self) -> int:
+        """Input steps from the first tap to the last, both counted: ``dilation*(kernel-1) + 1``."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def extent(self) -> int:
+        """Output indices; zero or negative when the window does not fit."""
+        stretched = (self.size - 1) * self.up + 1
+        return (stretched + self.lo + self.hi - self.span) // self.stride + 1
+
+    def taps(self, output: int) -> range:
+        """Positions that ``output`` reads on the stretched input, those beyond the border included."""
+        first = self.stride * output - self.lo
+        return range(first, first + self.span, self.dilation)
+
+    def pull(self, outputs: Indices) -> Indices:
+        """Input indices that any of ``outputs`` reads."""
+        starts = self.stride * outputs - self.lo
+        taps = (starts[:, None] + self.dilation * np.arange(self.kernel)).ravel()
+        inside = (taps >= 0) & (taps <= (self.size - 1) * self.up) & (taps % self.up == 0)
+        return np.unique(taps[inside] // self.up)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Output ``o`` reads ``first .. last``, both included; nothing where ``first > last``.
+
+    The ends are a function of the outputs and not a stored list, since a flattened map has millions of outputs.
+
+    Attributes:
+        size: input indices.
+        extent: output indices.
+        width: the most input indices that one output reads.
+        ends: outputs -> (first, last).
+
+    Two groups over four channels, one output each:
+
+    >>> t = Table(4, extent=2, width=2, ends=lambda o: (2 * o, 2 * o + 1))
+    >>> t.pull(np.array([1])).tolist()
+    [2, 3]
+    """
+
+    size: int
+    extent: int
+    width: int
+    ends: Callable[[Indices], tuple[Indices, Indices]]
+
+    def pull(self, outputs: Indices) -> Indices:
+        """Input indices that any of ``outputs`` reads."""
+        first, last = self.ends(outputs)
+        some = first <= last
+        # +1 where a range opens, -1 after it closes; a positive running sum is inside one.
+        edges = np.zeros(self.size + 1, dtype=np.intp)
+        np.add.at(edges, first[some], 1)
+        np.add.at(edges, last[some] + 1, -1)
+        return np.flatnonzero(np.cumsum(edges[:-1]) > 0)
+
+
+@dataclass(frozen=True)
+class All:
+    """Every one of ``extent`` outputs reads every one of ``size`` inputs.
+
+    >>> All(3, extent=10).pull(np.array([7])).tolist()
+    [0, 1, 2]
+    """
+
+    size: int
+    extent: int
+
+    def pull(self, outputs: Indices) -> Indices:
+        """All inputs, unless no output asks."""
+        return np.arange(self.size) if len(outputs) else EMPTY
+
+
+Relation = Window | Table | All
+
+
+@dataclass(frozen=True)
+class Read:
+    """One input axis: which output axis it follows, and how."""
+
+    follows: int
+    relation: Relation

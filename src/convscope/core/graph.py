@@ -1,0 +1,91 @@
+"""Graphs of ops, before any shape is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from convscope.errors import UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from convscope.core.op import Op
+
+INPUT = "input"
+"""The name by which nodes refer to the input of the net."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the user wrote something.
+
+    Attributes:
+        source: a file name, or ``<text>``.
+        line: from 1.
+        column: from 1.
+        words: what stands there.
+        context: the whole line, for the caret.
+    """
+
+    source: str
+    line: int
+    column: int
+    words: str
+    context: str = ""
+
+    def __str__(self) -> str:
+        return f'{self.source}:{self.line}:{self.column}  "{self.words}"'
+
+    def excerpt(self) -> str:
+        """The line and a caret below the words; long lines are cut around them.
+
+        >>> print(Origin("<text>", 1, 8, "conv", "relu,  conv 3").excerpt())
+        relu,  conv 3
+               ^^^^
+        """
+        start = max(0, self.column - 40)
+        line = self.context[start : start + 100]
+        carets = "^" * max(1, min(len(self.words), 100 - (self.column - start) + 1))
+        return f"{line}\n{' ' * (self.column - 1 - start)}{carets}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op with the names of what it reads.
+
+    Attributes:
+        name: unique in its graph.
+        op: what is computed.
+        inputs: names of earlier nodes, or :data:`INPUT`.
+        origin: where the user wrote it; not part of equality.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    origin: Origin | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in topological order; the last one is the output.
+
+    Raises:
+        UnknownNameError: a node reads a name that no earlier node has.
+        ValueError: a name is taken twice, or there is no node.
+    """
+
+    nodes: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        if not self.nodes:
+            raise ValueError("a graph has at least one node")
+        seen = {INPUT}
+        for node in self.nodes:
+            for name in node.inputs:
+                if name not in seen:
+                    raise UnknownNameError(
+                        f'{node.name} reads "{name}", which no earlier node is called', attempt=nearest(name, seen)
+                    )
+            if node.name in seen:
+                raise ValueError(f"two nodes are called {node.name}")
+            seen.add(node.name)

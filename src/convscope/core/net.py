@@ -1,0 +1,110 @@
+"""A graph at a concrete input shape: the one input of every analysis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from convscope.core.graph import INPUT, Graph, Node
+from convscope.core.op import Reads, output_shape
+from convscope.core.shape import Shape, to_text
+from convscope.errors import ConvscopeError, ShapeError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.analyze.table import LayerTable
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node at its shapes, with what its op states there. Shapes are ``c h w``."""
+
+    node: Node
+    inputs: tuple[Shape, ...]
+    output: Shape
+    reads: Reads = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Net:
+    """A graph at a shape. Make one with :meth:`at`, or with :func:`convscope.read`.
+
+    Attributes:
+        input: shape ``c h w`` of the input.
+        layers: one for each node, in topological order; the last is the output.
+    """
+
+    input: Shape
+    layers: tuple[Layer, ...]
+
+    @classmethod
+    def at(cls, graph: Graph, shape: Shape) -> Net:
+        """Fit every op to the shape of what it reads.
+
+        Raises:
+            ShapeError: an op does not fit; the error names the node, its input and where it was written.
+        """
+        shapes = {INPUT: shape}
+        layers = []
+        for node in graph.nodes:
+            layer = _fit(node, tuple(shapes[name] for name in node.inputs))
+            shapes[node.name] = layer.output
+            layers.append(layer)
+        return cls(shape, tuple(layers))
+
+    @property
+    def output(self) -> Shape:
+        """Shape ``c h w`` of the output."""
+        return self.layers[-1].output
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, name: str) -> Layer:
+        for layer in self.layers:
+            if layer.node.name == name:
+                return layer
+        names = [layer.node.name for layer in self.layers]
+        raise UnknownNameError(f'no layer is called "{name}"', attempt=nearest(name, names))
+
+    def table(self) -> LayerTable:
+        """Shapes, parameters, multiply-adds, memory and receptive field of every layer."""
+        from convscope.analyze.table import layer_table  # the noun calls the verb; see docs/design/layers.md
+
+        return layer_table(self)
+
+    def __str__(self) -> str:
+        """The net in the notation."""
+        from convscope.frontends.text import write  # as above
+
+        return write(self)
+
+    def __repr__(self) -> str:
+        return f"Net({str(self)!r})"
+
+
+def _fit(node: Node, inputs: tuple[Shape, ...]) -> Layer:
+    try:
+        op = node.op.fit(len(inputs[0]) - 1)
+        op.check(inputs)
+        reads = op.axes(inputs)
+        shape = output_shape(reads)
+    except ConvscopeError as error:
+        raise _located(error, node, inputs) from None
+    if max(shape) > 2**40:
+        raise _located(ShapeError("the output is too large to be meant"), node, inputs)
+    return Layer(replace(node, op=op), inputs, shape, reads)
+
+
+def _located(error: ConvscopeError, node: Node, inputs: tuple[Shape, ...]) -> ConvscopeError:
+    """The bare error of an op with what the net knows: the node, what it was given, where it was written."""
+    given = ", ".join(
+        f"{to_text(shape)} from {'the input' if name == INPUT else name}"
+        for shape, name in zip(inputs, node.inputs, strict=True)
+    )
+    written, excerpt = (str(node.origin), node.origin.excerpt()) if node.origin else ("", "")
+    return error.add(subject=node.name, given=given, written=written, excerpt=excerpt)

@@ -1,0 +1,245 @@
+"""What an op is: a frozen dataclass that states four facts, and the registry of all of them.
+
+The facts are ``check`` (do the fields and the inputs fit), ``axes`` (the reads), ``weights`` and ``macs``. Output
+shape, parameters, bytes, fan-in and all geometry are derived from them by generic functions.
+
+Conventions. Shapes are ``c h w``: channels first, no batch axis. A MAC is one multiply-add of a convolution, a
+linear layer or a matrix product; taps that fall on padding are counted; bias, norm and activation are not. This is
+the convention of the table torchvision publishes.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, final
+
+from convscope.core.axis import Read, Window
+from convscope.core.spell import Sizes
+from convscope.errors import ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from convscope.core.shape import Shape
+    from convscope.core.spell import Kind
+
+Reads = tuple[tuple[Read, ...], ...]
+"""For each input, for each of its axes, one read."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A tensor that an op owns.
+
+    Attributes:
+        name: as in the lowered module, ``weight``.
+        shape: output channels first.
+        trained: learned by gradient; False for running statistics, which are not counted as parameters.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    trained: bool = True
+
+    @property
+    def count(self) -> int:
+        """Numbers in the tensor.
+
+        >>> Weight("weight", (64, 32, 3, 3)).count
+        18432
+        """
+        return math.prod(self.shape)
+
+    @property
+    def fan_in(self) -> int:
+        """Inputs that one output sums over.
+
+        >>> Weight("weight", (64, 32, 3, 3)).fan_in
+        288
+        """
+        return math.prod(self.shape[1:])
+
+
+@dataclass(frozen=True)
+class Example:
+    """A case the contract suite runs: the op in the notation, and the shapes ``c h w`` of its inputs."""
+
+    text: str
+    inputs: tuple[Shape, ...]
+
+
+def setting(kind: Kind, *, default: Any = MISSING) -> Any:
+    """Declare a field of an op: its kind says how it is written, checked and spread over the axes."""
+    return field(default=default, metadata={"kind": kind})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One declared field: what the notation and the checks need to know of it."""
+
+    name: str
+    kind: Kind
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Has no default."""
+        return self.default is MISSING
+
+    @property
+    def positional(self) -> bool:
+        """Written as a bare number, told from others by its place."""
+        return not self.kind.marked
+
+
+class Op(ABC):
+    """One kind of layer. Concrete ops are registered with :func:`op` and state the four facts."""
+
+    keyword: ClassVar[str]
+    examples: ClassVar[tuple[Example, ...]]
+    merges: ClassVar[bool] = False
+    """Takes two or more inputs, written as paths in parentheses."""
+
+    @abstractmethod
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Raise ShapeError or FieldError unless the fitted op can be applied to ``inputs``."""
+
+    @abstractmethod
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """What is read, for each axis of each input."""
+
+    @abstractmethod
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...] | None:
+        """The tensors the op owns; None where that is unknown."""
+
+    @abstractmethod
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
+        """Multiply-adds for one sample [MAC]; None where that is unknown."""
+
+    @final
+    def __post_init__(self) -> None:
+        for entry in self.settings():
+            entry.kind.validate(entry.name, getattr(self, entry.name))
+
+    @classmethod
+    @final
+    def settings(cls) -> Iterator[Setting]:
+        """The declared fields, in order."""
+        for entry in fields(cls):  # type: ignore[arg-type] # every registered op is a dataclass
+            yield Setting(entry.name, entry.metadata["kind"], entry.default)
+
+    @final
+    def fit(self, rank: int) -> Self:
+        """The same op with one entry for each of ``rank`` spatial axes.
+
+        Raises:
+            ShapeError: a field has another number of axes.
+        """
+        changes = {}
+        for entry in self.settings():
+            value = getattr(self, entry.name)
+            if isinstance(entry.kind, Sizes) and entry.kind.like and not value:
+                value = getattr(self, entry.kind.like)
+            spread = entry.kind.spread(entry.name, value, rank)
+            if spread != getattr(self, entry.name):
+                changes[entry.name] = spread
+        return replace(self, **changes) if changes else self  # type: ignore[type-var] # as above
+
+
+class Free(Op):
+    """An op without weights and without multiply-adds."""
+
+    @final
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:  # noqa: ARG002 -- none, whatever the input
+        """None."""
+        return ()
+
+    @final
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- none, whatever the input
+        """None."""
+        return 0
+
+
+REGISTRY: dict[str, type[Op]] = {}
+"""Every op, by the keyword that writes it."""
+
+
+_Op = TypeVar("_Op", bound=Op)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(setting,))
+def op(keyword: str) -> Callable[[type[_Op]], type[_Op]]:
+    """Register a class as the op that ``keyword`` writes, and make it a frozen dataclass."""
+
+    def register(cls: type[_Op]) -> type[_Op]:
+        cls.keyword = keyword
+        made = dataclass(frozen=True)(cls)
+        REGISTRY[keyword] = made
+        return made
+
+    return register
+
+
+def spelled(op: Op) -> str:
+    """The op in the notation, settings at their default left out.
+
+    >>> from convscope.ops.conv import Conv
+    >>> spelled(Conv(16, (3, 3), stride=(2, 2), bias=False))
+    'conv 16 3x3 s2 nobias'
+    """
+    words = [op.keyword]
+    for entry in op.settings():
+        word = entry.kind.word(getattr(op, entry.name))
+        implied = getattr(op, entry.kind.like) if isinstance(entry.kind, Sizes) and entry.kind.like else entry.default
+        if implied is MISSING or word != entry.kind.word(implied):
+            words.append(word)
+    return " ".join(filter(None, words))
+
+
+def usage(made: type[Op]) -> str:
+    """How an op is written, as documentation shows it.
+
+    >>> from convscope.ops.pool import MaxPool
+    >>> usage(MaxPool)
+    'maxpool KERNEL [sN] [pN|same] [dN] [ceil]'
+    """
+    words = [made.keyword]
+    for entry in made.settings():
+        word = entry.kind.usage(entry.name)
+        words.append(word if entry.required else f"[{word}]")
+    return " ".join(words)
+
+
+def along(shape: Shape) -> tuple[Read, ...]:
+    """Every axis read index by index: what a pointwise op does."""
+    return tuple(Read(axis, Window(size)) for axis, size in enumerate(shape))
+
+
+def output_shape(reads: Reads) -> Shape:
+    """The shape that the reads imply.
+
+    Raises:
+        ShapeError: the window does not fit, or two inputs disagree.
+    """
+    extents: dict[int, int] = {}
+    for read in (read for one in reads for read in one):
+        extent = read.relation.extent
+        if extent < 1:
+            raise _too_small(read)
+        if extents.setdefault(read.follows, extent) != extent:
+            raise ShapeError(f"inputs disagree: {extents[read.follows]} and {extent} along one axis")
+    return tuple(extents[axis] for axis in range(len(extents)))
+
+
+def _too_small(read: Read) -> ShapeError:
+    """The error for a window larger than its padded input, with the numbers along that axis."""
+    window = read.relation
+    assert isinstance(window, Window), "only a window can fail to fit"
+    padded = (window.size - 1) * window.up + 1 + window.lo + window.hi
+    spread = f" ({window.kernel} taps, dilation {window.dilation})" if window.dilation > 1 else ""
+    return ShapeError(
+        f"a window of {window.span}{spread} does not fit into {padded}",
+        expected=f"an input of at least {window.span - window.lo - window.hi} along that axis",
+    )

@@ -1,0 +1,71 @@
+"""Sizes as people write them (``28x28x1``) and as tensors have them (``c h w``, no batch axis)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from convscope.errors import FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Shape = tuple[int, ...]
+
+_SIZE = re.compile(r"[0-9]+(x[0-9]+)*")
+MAX_INT = 2**31
+
+
+def joined(values: Iterable[object]) -> str:
+    """Numbers with an x between.
+
+    >>> joined((3, 5))
+    '3x5'
+    """
+    return "x".join(map(str, values))
+
+
+def to_text(shape: Shape) -> str:
+    """A tensor shape ``c h w`` as ``HxWxC``.
+
+    >>> to_text((32, 26, 20))
+    '26x20x32'
+    """
+    channels, *spatial = shape
+    return joined((*spatial, channels))
+
+
+def parse_numbers(text: str) -> tuple[int, ...]:
+    """The numbers of ``3x3``.
+
+    Raises:
+        FieldError: not of that form, or above 2^31.
+
+    >>> parse_numbers("1x5x5")
+    (1, 5, 5)
+    """
+    if not _SIZE.fullmatch(text) or len(text) > 200:
+        raise FieldError(f'"{text[:40]}" is not a size', expected="whole numbers with an x between, such as 3x3")
+    numbers = tuple(map(int, text.split("x")))
+    if max(numbers) > MAX_INT:
+        raise FieldError(f"{max(numbers)} is too large", expected="at most 2147483648")
+    return numbers
+
+
+def from_text(text: str) -> Shape:
+    """``HxWxC`` as a tensor shape ``c h w``.
+
+    Raises:
+        FieldError: not a size, an axis of length 0, or more than 4 axes.
+
+    >>> from_text("28x20x1")
+    (1, 28, 20)
+    """
+    *spatial, channels = parse_numbers(text)
+    if min(*spatial, channels, 1) < 1:
+        raise FieldError(f"{text} has an axis of length 0", expected="every axis at least 1")
+    if len(spatial) > 3:
+        raise FieldError(
+            f"{text} has {len(spatial)} spatial axes", expected="height x width x channels, with 0 to 3 spatial axes"
+        )
+    return (channels, *spatial)

@@ -1,0 +1,302 @@
+"""How the fields of an op are written, checked and spread over the spatial axes.
+
+A field's kind knows three things: which words of the notation are its own (``match``), how a value is written
+(``word``), and which values it may have (``validate``). The notation's reader and writer, the checks of Python
+callers and the documentation all derive from the kinds; no op parses or prints its own fields.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from convscope.core.shape import MAX_INT, joined, parse_numbers
+from convscope.errors import FieldError, ShapeError
+
+PerAxis = tuple[int, ...]
+Pads = tuple[tuple[int, int], ...] | str
+
+_DIGIT = re.compile(r"[0-9]")
+
+
+class Kind(ABC):
+    """One kind of field."""
+
+    @property
+    @abstractmethod
+    def marked(self) -> bool:
+        """Its words begin with a letter; an unmarked kind is told by its place."""
+
+    @abstractmethod
+    def match(self, word: str) -> Any:
+        """The value that ``word`` spells, or None when the word is not this field's."""
+
+    @abstractmethod
+    def word(self, value: Any) -> str:
+        """The word that spells ``value``; ``match(word(value)) == value``."""
+
+    @abstractmethod
+    def validate(self, name: str, value: Any) -> None:
+        """Raise FieldError unless the field ``name`` may have ``value``."""
+
+    @abstractmethod
+    def spread(self, name: str, value: Any, rank: int) -> Any:
+        """``value`` with one entry for each of ``rank`` spatial axes, where the kind has entries."""
+
+    @abstractmethod
+    def usage(self, name: str) -> str:
+        """The word as documentation shows it, such as ``s2``."""
+
+
+def _own(prefix: str, word: str) -> str:
+    """What follows the prefix, if the word is the prefix and then a digit."""
+    rest = word.removeprefix(prefix)
+    return rest if word.startswith(prefix) and _DIGIT.match(rest) else ""
+
+
+def _whole(name: str, value: Any, minimum: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_INT:
+        raise FieldError(f"{name}={value}", expected=f"a whole number from {minimum} to 2147483648")
+
+
+@dataclass(frozen=True)
+class Count(Kind):
+    """One whole number: channels, groups.
+
+    >>> Count("g").match("g4"), Count("g").match("s2"), Count("g").word(4)
+    (4, None, 'g4')
+    """
+
+    prefix: str = ""
+    minimum: int = 1
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return bool(self.prefix)
+
+    def match(self, word: str) -> int | None:
+        """See :class:`Kind`."""
+        rest = _own(self.prefix, word)
+        if not rest:
+            return None
+        numbers = parse_numbers(rest)
+        if len(numbers) > 1:
+            raise FieldError(f'"{word}" has {len(numbers)} numbers', expected="one whole number")
+        return numbers[0]
+
+    def word(self, value: int) -> str:
+        """See :class:`Kind`."""
+        return f"{self.prefix}{value}"
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        _whole(name, value, self.minimum)
+
+    def spread(self, name: str, value: int, rank: int) -> int:  # noqa: ARG002 -- not one number an axis
+        """See :class:`Kind`."""
+        return value
+
+    def usage(self, name: str) -> str:
+        """See :class:`Kind`."""
+        return f"{self.prefix}{'N' if self.prefix else name.upper()}"
+
+
+_T = TypeVar("_T")
+
+
+def _spread(name: str, value: tuple[_T, ...], rank: int) -> tuple[_T, ...]:
+    if len(value) == 1:
+        return value * rank
+    if len(value) != rank:
+        raise ShapeError(f"{name} has {len(value)} axes, the input has {rank} spatial axes")
+    return value
+
+
+@dataclass(frozen=True)
+class Sizes(Kind):
+    """One whole number for each spatial axis; a single one stands for all. Kernel, stride, dilation.
+
+    Args:
+        prefix: the letter before the numbers.
+        minimum: the least value.
+        like: the field whose value is taken while this one is empty (a pool's stride is its kernel).
+
+    >>> Sizes("s").match("s2x1"), Sizes("s").word((2, 1)), Sizes("s").spread("stride", (2,), 3)
+    ((2, 1), 's2x1', (2, 2, 2))
+    """
+
+    prefix: str = ""
+    minimum: int = 1
+    like: str = ""
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return bool(self.prefix)
+
+    def match(self, word: str) -> PerAxis | None:
+        """See :class:`Kind`."""
+        rest = _own(self.prefix, word)
+        return parse_numbers(rest) if rest else None
+
+    def word(self, value: PerAxis) -> str:
+        """See :class:`Kind`."""
+        return f"{self.prefix}{joined(value[:1] if self.prefix and len(set(value)) == 1 else value)}"
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if not isinstance(value, tuple) or not (value or self.like):
+            raise FieldError(f"{name}={value!r}", expected="a tuple with one whole number for each axis")
+        for entry in value:
+            _whole(name, entry, self.minimum)
+
+    def spread(self, name: str, value: PerAxis, rank: int) -> PerAxis:
+        """See :class:`Kind`."""
+        return _spread(name, value, rank)
+
+    def usage(self, name: str) -> str:
+        """See :class:`Kind`."""
+        return f"{self.prefix}{'N' if self.prefix else name.upper()}"
+
+
+@dataclass(frozen=True)
+class Padding(Kind):
+    """Padding before and after each axis, or the word ``same``.
+
+    ``p1`` pads every side by 1, ``p1x0`` the rows only, ``p0:1x0:1`` after each axis only.
+
+    >>> Padding().match("p0:1x2"), Padding().word(((0, 1), (2, 2))), Padding().match("same")
+    (((0, 1), (2, 2)), 'p0:1x2', 'same')
+    """
+
+    prefix: str = "p"
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return True
+
+    def match(self, word: str) -> Pads | None:
+        """See :class:`Kind`."""
+        if word in ("same", "valid"):
+            return word if word == "same" else ((0, 0),)
+        rest = _own(self.prefix, word)
+        return tuple(self._pair(part) for part in rest.split("x")) if rest else None
+
+    @staticmethod
+    def _pair(part: str) -> tuple[int, int]:
+        numbers = [parse_numbers(side)[0] for side in part.split(":")]
+        if len(numbers) > 2:
+            raise FieldError(f'"{part}" has {len(numbers)} sides', expected="before:after, such as 0:1")
+        return numbers[0], numbers[-1]
+
+    def word(self, value: Pads) -> str:
+        """See :class:`Kind`."""
+        if isinstance(value, str):
+            return value
+        sides = value[:1] if len(set(value)) == 1 else value
+        return self.prefix + joined(lo if lo == hi else f"{lo}:{hi}" for lo, hi in sides)
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if value == "same":
+            return
+        pairs = isinstance(value, tuple) and value and all(isinstance(p, tuple) and len(p) == 2 for p in value)
+        if not pairs:
+            raise FieldError(f"{name}={value!r}", expected='"same" or a tuple with (before, after) for each axis')
+        for side in (side for pair in value for side in pair):
+            _whole(name, side, 0)
+
+    def spread(self, name: str, value: Pads, rank: int) -> Pads:
+        """See :class:`Kind`."""
+        return value if isinstance(value, str) else _spread(name, value, rank)
+
+    def usage(self, name: str) -> str:  # noqa: ARG002 -- the letter and the word say it
+        """See :class:`Kind`."""
+        return f"{self.prefix}N|same"
+
+
+@dataclass(frozen=True)
+class Real(Kind):
+    """One number: a slope, a probability.
+
+    >>> Real().match("0.1"), Real().word(0.1), Real().match("relu")
+    (0.1, '0.1', None)
+    """
+
+    minimum: float = 0.0
+    below: float = math.inf
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return False
+
+    def match(self, word: str) -> float | None:
+        """See :class:`Kind`."""
+        if not _DIGIT.match(word) and not word.startswith("."):
+            return None
+        try:
+            return float(word)
+        except ValueError:
+            raise FieldError(f'"{word}" is not a number', expected="a number such as 0.1") from None
+
+    def word(self, value: float) -> str:
+        """See :class:`Kind`."""
+        return repr(value)
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value < self.below:
+            bound = "" if self.below == math.inf else f" and below {self.below:g}"
+            raise FieldError(f"{name}={value}", expected=f"a number from {self.minimum:g}{bound}")
+
+    def spread(self, name: str, value: float, rank: int) -> float:  # noqa: ARG002 -- not one number an axis
+        """See :class:`Kind`."""
+        return value
+
+    def usage(self, name: str) -> str:
+        """See :class:`Kind`."""
+        return name.upper()
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """A word that turns a setting away from its default.
+
+    >>> Flag("nobias", means=False).match("nobias"), Flag("nobias", means=False).match("relu")
+    (False, None)
+    """
+
+    name: str
+    means: bool
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return True
+
+    def match(self, word: str) -> bool | None:
+        """See :class:`Kind`."""
+        return self.means if word == self.name else None
+
+    def word(self, value: bool) -> str:  # noqa: FBT001 -- the value of the field
+        """See :class:`Kind`."""
+        return self.name if value == self.means else ""
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if not isinstance(value, bool):
+            raise FieldError(f"{name}={value!r}", expected="True or False")
+
+    def spread(self, name: str, value: bool, rank: int) -> bool:  # noqa: ARG002, FBT001 -- not one an axis
+        """See :class:`Kind`."""
+        return value
+
+    def usage(self, name: str) -> str:  # noqa: ARG002 -- the word says it
+        """See :class:`Kind`."""
+        return self.name

@@ -1,0 +1,154 @@
+"""Every error a user can cause, as one tree.
+
+::
+
+    ConvscopeError
+    ├── NotationError       the text of a net cannot be read
+    ├── ShapeError          an op does not fit its input
+    ├── FieldError          a setting of an op or recipe has a value it cannot have
+    ├── UnknownNameError    no op, node, data set or recipe of that name
+    ├── DataError           a data file is missing, damaged or not what it says
+    ├── PictureError        a picture cannot be read
+    ├── RunError            a run folder is missing, damaged or not one
+    └── MissingExtraError   an optional dependency is not installed
+
+An error states four things: what is wrong, what was given, where that was written, and what to try (only when
+that is certain). They are fields, so that a page or a terminal renders them and never parses the message.
+Low-level code raises the bare fact; the caller who knows more adds it with :meth:`ConvscopeError.add`.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class ConvscopeError(Exception):
+    """The one base class; catch this to catch every mistake in a user's input.
+
+    Args:
+        what: the fact, one line, with the numbers in it.
+        given: what the failing part received.
+        written: where the user wrote it, ``file:line:column`` and the words.
+        excerpt: the line of the user's text, with a caret line below it.
+        expected: what would have been accepted.
+        attempt: what to try, only when it is certain to help.
+
+    >>> print(ShapeError("groups=5 does not divide in_channels=48", attempt="groups = 1, 2 or 4"))
+    ShapeError: groups=5 does not divide in_channels=48
+      try      groups = 1, 2 or 4
+    """
+
+    def __init__(  # noqa: PLR0913 -- one parameter for each field that is rendered
+        self,
+        what: str,
+        *,
+        given: str = "",
+        written: str = "",
+        excerpt: str = "",
+        expected: str = "",
+        attempt: str = "",
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.given = given
+        self.written = written
+        self.excerpt = excerpt
+        self.expected = expected
+        self.attempt = attempt
+
+    def add(self, *, subject: str = "", given: str = "", written: str = "", excerpt: str = "") -> Self:
+        """Fill in what the raiser could not know; what is already known stays."""
+        if subject:
+            self.what = f"{subject}: {self.what}"
+        self.given = self.given or given
+        self.written = self.written or written
+        self.excerpt = self.excerpt or excerpt
+        return self
+
+    def fields(self) -> dict[str, str]:
+        """The error as plain data; empty fields are left out."""
+        pairs = {
+            "error": type(self).__name__,
+            "what": self.what,
+            "given": self.given,
+            "written": self.written,
+            "excerpt": self.excerpt,
+            "expected": self.expected,
+            "try": self.attempt,
+        }
+        return {key: value for key, value in pairs.items() if value}
+
+    def __str__(self) -> str:
+        lines = [f"{type(self).__name__}: {self.what}"]
+        labelled = {"given": self.given, "written": self.written}
+        lines += [f"  {label:<8} {text}" for label, text in labelled.items() if text]
+        lines += [f"    {line}" for line in self.excerpt.splitlines()]
+        labelled = {"expected": self.expected, "try": self.attempt}
+        lines += [f"  {label:<8} {text}" for label, text in labelled.items() if text]
+        return "\n".join(lines)
+
+
+class NotationError(ConvscopeError):
+    """The text of a net cannot be read."""
+
+
+class ShapeError(ConvscopeError):
+    """An op does not fit its input."""
+
+
+class FieldError(ConvscopeError):
+    """A setting has a value it cannot have."""
+
+
+class UnknownNameError(ConvscopeError):
+    """No op, node, data set or recipe of that name."""
+
+
+class DataError(ConvscopeError):
+    """A data file is missing, damaged or not what it says."""
+
+
+class PictureError(ConvscopeError):
+    """A picture cannot be read."""
+
+
+class RunError(ConvscopeError):
+    """A run folder is missing, damaged or not one."""
+
+
+class MissingExtraError(ConvscopeError):
+    """An optional dependency is not installed."""
+
+
+def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+    """The known name that was most likely meant, or an empty string.
+
+    >>> nearest("cnov", ["conv", "maxpool"])
+    'conv'
+    >>> nearest("dense", ["conv", "linear"], {"dense": "linear"})
+    'linear'
+    """
+    if aliases and name.lower() in aliases:
+        return aliases[name.lower()]
+    matches = get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else ""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> UnknownNameError:
+    """The error for a name that is not in a list, with the list and the nearest entry.
+
+    >>> print(unknown("recipe", "fats", ["fast", "strong"]))
+    UnknownNameError: there is no recipe "fats"
+      expected one of fast, strong
+      try      fast
+    """
+    names = sorted(known)
+    return UnknownNameError(
+        f'there is no {kind} "{name}"',
+        expected=f"one of {', '.join(names)}",
+        attempt=nearest(name, names, aliases),
+    )

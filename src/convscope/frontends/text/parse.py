@@ -1,0 +1,317 @@
+"""From tokens to a tree.
+
+::
+
+    net       = ["input" size] series
+    series    = statement { ("," | newline) statement }
+    statement = [label ":"] element { element }
+    element   = op { setting }                        conv 16 3x3 s2 p1
+              | "(" KxKxIN ")" "x" OUT { setting }    the course notes' spelling of a convolution
+              | merge "(" series { "|" series } ")"   add( conv 64 3x3 same | id )
+              | count "*" "(" series ")"              3*( conv 64 3x3 same relu )
+              | "from" label
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from convscope.core.op import REGISTRY, Op, usage
+from convscope.core.shape import MAX_INT, Shape, from_text, parse_numbers
+from convscope.errors import ConvscopeError, FieldError, NotationError, nearest
+from convscope.frontends.text.tokens import Token, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convscope.core.graph import Origin
+    from convscope.core.op import Setting
+
+_T = TypeVar("_T")
+
+MAX_DEPTH = 64
+
+OTHER_NAMES = {
+    "batchnorm": "bn", "batchnorm2d": "bn", "batch_norm": "bn", "norm": "bn",
+    "conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "convolution": "conv",
+    "pool": "maxpool", "maxpool2d": "maxpool", "max_pool": "maxpool", "mp": "maxpool", "maxpooling2d": "maxpool",
+    "avgpool2d": "avgpool", "avg_pool": "avgpool", "averagepooling2d": "avgpool",
+    "globalavgpool": "gap", "globalaveragepooling2d": "gap", "adaptiveavgpool2d": "gap",
+    "dense": "linear", "fc": "linear", "concat": "cat", "concatenate": "cat", "identity": "id", "skip": "id",
+    "leakyrelu": "leaky_relu", "lrelu": "leaky_relu", "swish": "silu", "multiply": "mul", "upsample": "up",
+}  # fmt: skip
+"""What other libraries call our ops; used in suggestions only."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One op; ``channels`` is the number of input channels that the text claims, if it does."""
+
+    op: Op
+    origin: Origin
+    channels: int | None = None
+
+
+@dataclass(frozen=True)
+class Join:
+    """A merge of paths."""
+
+    op: Op
+    paths: tuple[Series, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A series several times."""
+
+    times: int
+    body: Series
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Jump:
+    """Go on from a labelled node."""
+
+    label: str
+    origin: Origin
+
+
+Element = Call | Join | Repeat | Jump
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Elements one behind the other; the label names the last."""
+
+    elements: tuple[Element, ...]
+    label: str = ""
+    origin: Origin | None = None
+
+
+Series = tuple[Statement, ...]
+
+
+def parse(text: str, source: str) -> tuple[Shape | None, Series]:
+    """The input shape, where the text states one, and the statements.
+
+    Raises:
+        NotationError: the text is not in the notation.
+        FieldError: a setting has a value it cannot have.
+    """
+    reader = _Reader(tokens(text, source))
+    shape = reader.input()
+    series = reader.series(0, until=("end",))
+    if not series:
+        raise fail("the net has no layer", reader.now.origin, expected="an op, such as conv 16 3x3")
+    return shape, series
+
+
+def fail(what: str, origin: Origin, *, expected: str = "", attempt: str = "") -> NotationError:
+    """An error at a place."""
+    return NotationError(what, written=str(origin), excerpt=origin.excerpt(), expected=expected, attempt=attempt)
+
+
+class _Reader:
+    """A cursor over the tokens; one method for each rule of the grammar."""
+
+    def __init__(self, stream: list[Token]) -> None:
+        self.stream = stream
+        self.at = 0
+
+    @property
+    def now(self) -> Token:
+        """The token under the cursor."""
+        return self.stream[self.at]
+
+    def take(self) -> Token:
+        """The token under the cursor, and move on."""
+        token = self.now
+        self.at += 1
+        return token
+
+    def expect(self, kind: str, after: str) -> None:
+        """Move over a mark that must stand here."""
+        if self.now.kind != kind:
+            raise fail(f"{_shown(self.now)} after {after}", self.now.origin, expected=f'"{kind}"')
+        self.take()
+
+    def skip_breaks(self) -> None:
+        """Move over line breaks."""
+        while self.now.kind == "," and self.now.text == "\n":
+            self.take()
+
+    def input(self) -> Shape | None:
+        """The statement ``input 28x28x1``, if the text begins with it."""
+        self.skip_breaks()
+        if self.now.text != "input" or self.now.kind != "word":
+            return None
+        start = self.take()
+        if self.now.kind != "word":
+            raise fail("input has no size", start.origin, expected="a size, such as input 28x28x1")
+        size = self.take()
+        shape = _at(size.origin, lambda: from_text(size.text))
+        if self.now.kind not in {",", "end"}:
+            raise fail(f"{_shown(self.now)} after the size of the input", self.now.origin, expected='","')
+        if self.now.kind == ",":
+            self.take()
+        return shape
+
+    def series(self, depth: int, until: tuple[str, ...]) -> Series:
+        """Statements up to one of the closing tokens, which stays."""
+        if depth > MAX_DEPTH:
+            raise fail("parentheses too deep", self.now.origin, expected=f"at most {MAX_DEPTH} levels")
+        statements = []
+        while True:
+            self.skip_breaks()
+            if self.now.kind in until:
+                return tuple(statements)
+            statements.append(self.statement(depth))
+            self.separator(until)
+
+    def separator(self, until: tuple[str, ...]) -> None:
+        """A comma or line break, unless the series ends here."""
+        if self.now.kind in until:
+            return
+        if self.now.kind != ",":
+            closing = " or ".join(f'"{mark}"' for mark in (",", *until) if mark != "end")
+            raise fail(f"{_shown(self.now)} does not belong here", self.now.origin, expected=closing)
+        self.take()
+
+    def statement(self, depth: int) -> Statement:
+        """``[label:] element {element}``."""
+        start = self.now
+        label = self.take().text if start.kind == "label" else ""
+        elements = [self.element(depth)]
+        while self.now.kind in {"word", "note"}:
+            elements.append(self.element(depth))
+        return Statement(tuple(elements), label, start.origin)
+
+    def element(self, depth: int) -> Element:
+        """One op, merge, repetition or jump."""
+        token = self.take()
+        if token.kind == "note":
+            return self.note(token)
+        if token.kind != "word":
+            raise fail(f"{_shown(token)} where an op should stand", token.origin, expected="an op, such as conv 16 3x3")
+        if token.text == "from":
+            return self.jump(token)
+        if self.now.kind == "*":
+            return self.repeat(token, depth)
+        if token.text not in REGISTRY:
+            raise _unknown_op(token)
+        made = REGISTRY[token.text]
+        return self.join(made, token, depth) if made.merges else self.call(made, token)
+
+    def jump(self, token: Token) -> Jump:
+        """``from label``."""
+        if self.now.kind != "word":
+            raise fail("from has no label", token.origin, expected="the label of an earlier statement")
+        label = self.take()
+        return Jump(label.text, label.origin)
+
+    def repeat(self, token: Token, depth: int) -> Repeat:
+        """``n*( series )``."""
+        if not token.text.isdecimal() or not 1 <= int(token.text[:12]) <= MAX_INT:
+            raise fail(f'"{token.text}" is not a count', token.origin, expected="a whole number from 1")
+        self.take()
+        self.expect("(", f"{token.text}*")
+        body = self.series(depth + 1, until=(")", "end"))
+        self.expect(")", "the repeated series")
+        if not body:
+            raise fail("nothing is repeated", token.origin, expected="at least one op in the parentheses")
+        return Repeat(int(token.text), body, token.origin)
+
+    def join(self, made: type[Op], token: Token, depth: int) -> Join:
+        """``merge( series | series )``."""
+        self.expect("(", token.text)
+        paths = [self.series(depth + 1, until=("|", ")", "end"))]
+        while self.now.kind == "|":
+            self.take()
+            paths.append(self.series(depth + 1, until=("|", ")", "end")))
+        self.expect(")", f"the paths of {token.text}")
+        if len(paths) < 2 or not all(paths):
+            raise fail(
+                f"{token.text} has {'an empty path' if len(paths) > 1 else 'one path'}",
+                token.origin,
+                expected=f"two or more paths with | between; id passes its input on: {token.text}( conv 8 3x3 same | id )",
+            )
+        return Join(made(), tuple(paths), token.origin)
+
+    def note(self, token: Token) -> Call:
+        """``(3x3x32)x64``: a kernel over 32 channels, 64 times."""
+        inside, out = token.text.replace(" ", "").replace("\t", "").lstrip("(").split(")x")
+        numbers = _at(token.origin, lambda: parse_numbers(inside))
+        if len(numbers) < 2:
+            raise fail(f"{token.text} has no kernel", token.origin, expected="(3x3x32)x64: kernel, channels in, channels out")
+        conv = REGISTRY["conv"]
+        given = {"out": _at(token.origin, lambda: parse_numbers(out))[0], "kernel": numbers[:-1]}
+        return replace(self.call(conv, token, given), channels=numbers[-1])
+
+    def call(self, made: type[Op], token: Token, given: dict[str, object] | None = None) -> Call:
+        """An op and the settings behind it."""
+        values = dict(given or {})
+        last = token
+        while self.now.kind == "word" and self.now.text not in REGISTRY and self.now.text != "from":
+            if self.stream[self.at + 1].kind == "*":
+                break
+            last = self.take()
+            entry, value = _at(last.origin, lambda: _setting(made, last, values))
+            values[entry.name] = value
+        start = token.origin
+        words = start.context[start.column - 1 : last.origin.column - 1 + len(last.text)]
+        origin = replace(start, words=words)
+        missing = [entry.name for entry in made.settings() if entry.required and entry.name not in values]
+        if missing:
+            raise fail(f"{made.keyword} has no {missing[0]}", origin, expected=usage(made))
+        return Call(_at(origin, lambda: made(**values)), origin)
+
+
+def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[Setting, object]:
+    """The field that a word sets, and its value."""
+    settings = list(made.settings())
+    place = next((entry for entry in settings if entry.positional and entry.name not in values), None)
+    for entry in [*([place] if place else []), *(entry for entry in settings if not entry.positional)]:
+        value = entry.kind.match(token.text)
+        if value is None:
+            continue
+        if entry.name in values:
+            raise FieldError(f"{made.keyword} has two values for {entry.name}", expected=usage(made))
+        return entry, value
+    raise _unknown_word(made, token)
+
+
+def _unknown_word(made: type[Op], token: Token) -> NotationError:
+    flags = [entry.kind.usage(entry.name) for entry in made.settings()]
+    known = [*REGISTRY, *(flag for flag in flags if flag.isalpha()), "same"]
+    return fail(
+        f'"{token.text}" is neither a setting of {made.keyword} nor an op',
+        token.origin,
+        expected=usage(made),
+        attempt=nearest(token.text, known, OTHER_NAMES),
+    )
+
+
+def _unknown_op(token: Token) -> NotationError:
+    return fail(
+        f'there is no op "{token.text}"',
+        token.origin,
+        expected=f"one of {', '.join(REGISTRY)}",
+        attempt=nearest(token.text, REGISTRY, OTHER_NAMES),
+    )
+
+
+def _shown(token: Token) -> str:
+    if token.kind == "end":
+        return "the text ends"
+    return "a line break" if token.text == "\n" else f'"{token.text}"'
+
+
+def _at(origin: Origin, make: Callable[[], _T]) -> _T:
+    """Call ``make``; an error it raises learns where the text stands."""
+    try:
+        return make()
+    except ConvscopeError as error:
+        raise error.add(written=str(origin), excerpt=origin.excerpt()) from None

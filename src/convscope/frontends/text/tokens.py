@@ -1,0 +1,94 @@
+"""The words of the notation, each with its place."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convscope.core.graph import Origin
+from convscope.errors import NotationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_BYTES = 2**20
+
+_TOKEN = re.compile(
+    r"""
+      (?P<skip>    [ \t\r]+ | \#[^\n]* )
+    | (?P<note>    \( [ \t]* [0-9]+ (?: x[0-9]+ )* [ \t]* \) [ \t]* x [ \t]* [0-9]+ )
+    | (?P<newline> \n )
+    | (?P<label>   [A-Za-z_][\w.\-]* [ \t]* : (?= \s | \( | $ ) )
+    | (?P<word>    [A-Za-z0-9_.][\w.\-:]* )
+    | (?P<mark>    [(),|*] )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """One word, mark or label.
+
+    Attributes:
+        kind: ``word``, ``label``, ``note``, ``end``, or the mark itself; a line break is a comma.
+        text: what stands there; of a label, its name.
+        origin: where.
+    """
+
+    kind: str
+    text: str
+    origin: Origin
+
+
+def tokens(text: str, source: str) -> list[Token]:
+    """Cut a text into tokens, an ``end`` last.
+
+    Raises:
+        NotationError: too long, or a character that has no place in the notation.
+
+    >>> [t.text for t in tokens("stem: conv 16 3x3, relu # ok", "<text>")]
+    ['stem', 'conv', '16', '3x3', ',', 'relu', '']
+    """
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise NotationError(f"the text has {len(text)} characters", expected="at most 1 MiB")
+    return list(_cut(text, source))
+
+
+def _cut(text: str, source: str) -> Iterator[Token]:
+    lines = text.split("\n")
+    line, start, at = 1, 0, 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        words = found.group() if found else text[at]
+        origin = Origin(source, line, at - start + 1, words.strip(), lines[line - 1])
+        if not found or _hidden(words):
+            raise _stray(origin, next(filter(_hidden, words), words[0]))
+        kind = str(found.lastgroup)
+        at = found.end()
+        if kind == "newline":
+            line, start = line + 1, at
+            yield Token(",", "\n", origin)
+        elif kind == "label":
+            yield Token(kind, words.rstrip(": \t"), origin)
+        elif kind != "skip":
+            yield Token(words if kind == "mark" else kind, words, origin)
+    yield Token("end", "", Origin(source, line, at - start + 1, "", lines[-1]))
+
+
+def _hidden(text: str) -> bool:
+    """Holds a control or formatting character: such text does not read as it looks."""
+    return any(unicodedata.category(c) in {"Cc", "Cf", "Cs"} and c not in "\t\r\n" for c in text)
+
+
+def _stray(origin: Origin, char: str) -> NotationError:
+    shown = f'"{char}"' if char.isprintable() else f"U+{ord(char):04X}"
+    context = "".join(c if c.isprintable() else "?" for c in origin.context)
+    where = Origin(origin.source, origin.line, origin.column, shown.strip('"'), context)
+    return NotationError(
+        f"the character {shown} has no place in the notation",
+        written=f"{where.source}:{where.line}:{where.column}",
+        excerpt=where.excerpt(),
+    )

@@ -1,0 +1,145 @@
+"""A net as text: nested where its paths nest, with labels where they do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from convscope.core.graph import INPUT
+from convscope.core.op import along, spelled
+from convscope.core.shape import to_text
+
+if TYPE_CHECKING:
+    from convscope.core.net import Layer, Net
+
+ATTACHED = 4
+"""Ops that work index by index go on in the statement before, as in ``conv 16 3x3 bn relu``; at most this many."""
+
+
+def write(net: Net) -> str:
+    """The net in the notation; ``read(write(net)) == net``.
+
+    >>> import convscope as cs
+    >>> write(cs.read("input 8x8x4\\nadd( conv 4 3x3 p1x1 bn | id ) relu"))
+    'input 8x8x4, add( conv 4 3x3 p1 bn | id ) relu'
+    """
+    writer = _Writer(net)
+    body = writer.nested() or writer.flat()
+    return ", ".join([f"input {to_text(net.input)}", *body])
+
+
+@dataclass
+class _Writer:
+    """Writes statements; a node that is named by a later ``from`` gets a label on a second pass."""
+
+    net: Net
+    layers: dict[str, Layer] = field(init=False)
+    inputs: dict[str, tuple[str, ...]] = field(init=False)
+    labelled: set[str] = field(default_factory=set)
+    written: dict[str, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.layers = {layer.node.name: layer for layer in self.net}
+        self.inputs = {name: layer.node.inputs for name, layer in self.layers.items()}
+        counts: Counter[str] = Counter()
+        for layer in self.net:
+            keyword = layer.node.op.keyword
+            counts[keyword] += 1
+            if layer.node.name != f"{keyword}{counts[keyword]}":
+                self.labelled.add(layer.node.name)
+
+    def nested(self) -> list[str]:
+        """Paths inside of their merge; empty where the order of the nodes does not allow it."""
+        above = _dominators(self.inputs)
+        last = self.net.layers[-1].node.name
+        for _ in range(2):  # the first pass finds out which nodes need a label
+            self.written = {}
+            body = self.path(last, INPUT, above)
+        return body if list(self.written) == list(self.inputs) else []
+
+    def path(self, end: str, start: str, above: dict[str, str]) -> list[str]:
+        """Statements from behind ``start`` up to ``end``."""
+        chain = []
+        while end != start and end not in self.written:
+            chain.append(end)
+            end = above[end]
+        statements = _Statements()
+        if end != start:
+            statements.add(self.mention(end))
+        for name in reversed(chain):
+            self.node(name, statements, above)
+        return statements.done
+
+    def node(self, name: str, statements: _Statements, above: dict[str, str]) -> None:
+        """Write one node, the paths that it merges before it."""
+        inputs = self.inputs[name]
+        layer = self.layers[name]
+        op = layer.node.op
+        text = spelled(op)
+        if op.merges:
+            paths = [self.path(end, above[name], above) or ["id"] for end in inputs]
+            text = f"{op.keyword}( {' | '.join(', '.join(path) for path in paths)} )"
+        self.written[name] = None
+        alone = text == "id" and statements.empty
+        statements.add(text, name if name in self.labelled or alone else "", attach=layer.reads == (along(layer.output),))
+
+    def mention(self, name: str) -> str:
+        """``from name``; remembers that the name must be written as a label."""
+        if name != INPUT:
+            self.labelled.add(name)
+        return f"from {name}"
+
+    def flat(self) -> list[str]:
+        """Every node a statement of its own, in order."""
+        statements: list[str] = []
+        before = INPUT
+        for name, inputs in self.inputs.items():
+            op = self.layers[name].node.op
+            if op.merges:
+                text = f"{op.keyword}( {' | '.join(map(self.mention, inputs))} )"
+            else:
+                statements += [] if inputs[0] == before else [self.mention(inputs[0])]
+                text = spelled(op)
+            statements.append(f"{name}: {text}")
+            before = name
+        return statements
+
+
+@dataclass
+class _Statements:
+    """Statements of one path; small ops attach to the one before."""
+
+    done: list[str] = field(default_factory=list)
+    open: int = 0
+
+    @property
+    def empty(self) -> bool:
+        return not self.done
+
+    def add(self, text: str, label: str = "", *, attach: bool = False) -> None:
+        """A node. A label names a whole statement by its last op, so a labelled one closes its statement."""
+        if attach and self.open and not label:
+            self.done[-1] += f" {text}"
+            self.open -= 1
+            return
+        self.done.append(f"{label}: {text}" if label else text)
+        self.open = 0 if label or text.startswith("from ") else ATTACHED
+
+
+def _dominators(inputs: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """For each node the nearest earlier one that every path to it passes (Cooper, Harvey and Kennedy 2001)."""
+    depth = {INPUT: 0}
+    above: dict[str, str] = {}
+    for name, before in inputs.items():
+        nearest = before[0]
+        for other in before[1:]:
+            a, b = nearest, other
+            while a != b:
+                if depth[a] < depth[b]:
+                    a, b = b, a
+                a = above[a]
+            nearest = a
+        above[name] = nearest
+        depth[name] = depth[nearest] + 1
+    return above

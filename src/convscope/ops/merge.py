@@ -1,0 +1,118 @@
+"""Ops that join paths: sum, product, concatenation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from convscope.core.axis import All, Read, Table, Window
+from convscope.core.op import Example, Free, op
+from convscope.core.shape import to_text
+from convscope.errors import ShapeError
+
+if TYPE_CHECKING:
+    from convscope.core.axis import Indices
+    from convscope.core.op import Reads
+    from convscope.core.shape import Shape
+
+
+class Elementwise(Free):
+    """Inputs of one shape, number by number.
+
+    An axis of length 1, and a missing spatial axis, counts for every index: this is how a gate ``c`` multiplies maps
+    ``c h w`` in a squeeze-excite block.
+    """
+
+    merges = True
+
+    @final
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        full = _broadcast(inputs)
+        for shape in inputs:
+            if any(size not in (1, whole) for size, whole in zip(shape, full, strict=False)):
+                raise ShapeError(
+                    f"paths of different sizes: {' and '.join(map(to_text, inputs))}",
+                    expected="equal sizes; an axis of length 1 counts for every index",
+                )
+
+    @final
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        full = _broadcast(inputs)
+        return tuple(
+            tuple(
+                Read(axis, Window(size) if size == full[axis] else All(size, full[axis]))
+                for axis, size in enumerate(shape)
+            )
+            for shape in inputs
+        )
+
+
+def _broadcast(inputs: tuple[Shape, ...]) -> Shape:
+    rank = max(map(len, inputs))
+    return tuple(max(shape[axis] for shape in inputs if axis < len(shape)) for axis in range(rank))
+
+
+@op("add")
+class Add(Elementwise):
+    """``a + b``."""
+
+    examples = (
+        Example("add( id | id )", ((2, 3, 3), (2, 3, 3))),
+        Example("add( id | id | id )", ((2, 3), (2, 1), (2,))),
+    )
+
+
+@op("mul")
+class Mul(Elementwise):
+    """``a * b``."""
+
+    examples = (
+        Example("mul( id | id )", ((2, 3, 3), (2, 3, 3))),
+        Example("mul( id | id )", ((3, 2, 4), (3,))),
+        Example("mul( id | id )", ((1, 3, 4), (2, 3, 4))),
+    )
+
+
+@op("cat")
+class Cat(Free):
+    """Channels one behind the other: ``a: c1 h w, b: c2 h w -> y: c1+c2 h w``."""
+
+    merges = True
+
+    examples = (
+        Example("cat( id | id )", ((2, 3, 3), (1, 3, 3))),
+        Example("cat( id | id | id )", ((2, 4), (3, 4), (1, 4))),
+        Example("cat( id | id )", ((2,), (3,))),
+    )
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        if len({shape[1:] for shape in inputs}) > 1:
+            raise ShapeError(
+                f"paths of different sizes: {' and '.join(map(to_text, inputs))}",
+                expected="equal height and width; only the channels may differ",
+            )
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        total = sum(shape[0] for shape in inputs)
+        reads = []
+        start = 0
+        for shape in inputs:
+            channels = _part(start, shape[0], total)
+            reads.append((Read(0, channels), *(Read(axis, Window(size)) for axis, size in enumerate(shape[1:], 1))))
+            start += shape[0]
+        return tuple(reads)
+
+
+def _part(start: int, size: int, total: int) -> Table:
+    """The channels ``start .. start+size`` of a concatenation read their own input; the others read nothing of it."""
+
+    def ends(o: Indices) -> tuple[Indices, Indices]:
+        mine = (o >= start) & (o < start + size)
+        return np.where(mine, o - start, 1), np.where(mine, o - start, 0)
+
+    return Table(size, total, 1, ends)

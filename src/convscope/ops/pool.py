@@ -1,0 +1,133 @@
+"""Pooling: the largest or the mean of a window, or of a whole map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.core.axis import All, Read, Window
+from convscope.core.op import Example, Free, op, setting
+from convscope.core.spell import Flag, Padding, Sizes
+from convscope.errors import FieldError, ShapeError
+from convscope.ops.sliding import need_spatial, pads, windows
+
+if TYPE_CHECKING:
+    from convscope.core.op import Reads
+    from convscope.core.shape import Shape
+    from convscope.core.spell import Pads, PerAxis
+    from convscope.ops.sliding import Sliding
+
+
+def _check(pool: Sliding, shape: Shape) -> None:
+    need_spatial(shape)
+    if any(side > kernel // 2 for kernel, pair in zip(pool.kernel, pads(pool, shape), strict=True) for side in pair):
+        raise ShapeError(
+            "padding is more than half of the kernel, so a window could see padding alone",
+            expected="padding of at most half of the kernel",
+        )
+
+
+@op("maxpool")
+class MaxPool(Free):
+    """``x: c h w -> y: c h' w'``, the largest of each window. The stride is the kernel unless given.
+
+    ``ceil`` lets a last window hang over the end, as long as it starts before it.
+    """
+
+    kernel: PerAxis = setting(Sizes())
+    stride: PerAxis = setting(Sizes("s", like="kernel"), default=())
+    pad: Pads = setting(Padding(), default=((0, 0),))
+    dilation: PerAxis = setting(Sizes("d"), default=(1,))
+    ceil: bool = setting(Flag("ceil", means=True), default=False)
+
+    examples = (
+        Example("maxpool 2", ((3, 6, 4),)),
+        Example("maxpool 3x2 s2x1 p1", ((2, 6, 5),)),
+        Example("maxpool 3 s2 ceil", ((2, 6, 7),)),
+        Example("maxpool 2 s3 p1 ceil", ((1, 4, 5),)),
+        Example("maxpool 2 s2 d2", ((2, 7),)),
+        Example("maxpool 3 s2 same", ((2, 6, 5),)),
+        Example("maxpool 2x2x1 p1:0x0x0", ((1, 3, 4, 3),)),
+        Example("maxpool 3 s2 p1:0 ceil", ((1, 6, 6),)),
+    )
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        _check(self, inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return ((Read(0, Window(inputs[0][0])), *windows(self, inputs[0], ceil=self.ceil)),)
+
+
+@op("avgpool")
+class AvgPool(Free):
+    """``x: c h w -> y: c h' w'``, the mean of each window. The stride is the kernel unless given.
+
+    Padding counts as zeros in the mean; ``nocount`` leaves it out (TensorFlow's rule).
+    """
+
+    kernel: PerAxis = setting(Sizes())
+    stride: PerAxis = setting(Sizes("s", like="kernel"), default=())
+    pad: Pads = setting(Padding(), default=((0, 0),))
+    ceil: bool = setting(Flag("ceil", means=True), default=False)
+    count_pad: bool = setting(Flag("nocount", means=False), default=True)
+
+    examples = (
+        Example("avgpool 2", ((3, 6, 4),)),
+        Example("avgpool 3 s2 p1 nocount", ((2, 6, 5),)),
+        Example("avgpool 3 s2 ceil", ((2, 6, 7),)),
+        Example("avgpool 2 p1:0x0:1", ((2, 5, 5),)),
+        Example("avgpool 2 p1:0x0:1 nocount", ((2, 5, 5),)),
+        Example("avgpool 3 s2 same nocount", ((2, 7),)),
+        Example("avgpool 1x2x2", ((1, 2, 4, 4),)),
+    )
+
+    @property
+    def dilation(self) -> PerAxis:
+        """Averages have no dilation."""
+        return (1,) * len(self.kernel)
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        _check(self, inputs[0])
+        if self.ceil and any(lo != hi for lo, hi in pads(self, inputs[0])):
+            raise FieldError("ceil with uneven padding has no agreed mean", expected="even padding, or no ceil")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return ((Read(0, Window(inputs[0][0])), *windows(self, inputs[0], ceil=self.ceil)),)
+
+
+def _whole_maps(shape: Shape) -> Reads:
+    """Every spatial axis is read whole and keeps length 1."""
+    return ((Read(0, Window(shape[0])), *(Read(axis, All(size, 1)) for axis, size in enumerate(shape[1:], 1))),)
+
+
+@op("gap")
+class GlobalAvgPool(Free):
+    """``x: c h w -> y: c 1 1``, the mean of each map (global average pooling)."""
+
+    examples = (Example("gap", ((3, 4, 5),)), Example("gap", ((2, 6),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return _whole_maps(inputs[0])
+
+
+@op("gmp")
+class GlobalMaxPool(Free):
+    """``x: c h w -> y: c 1 1``, the largest of each map (global max pooling)."""
+
+    examples = (Example("gmp", ((3, 4, 5),)), Example("gmp", ((2, 2, 3, 2),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return _whole_maps(inputs[0])

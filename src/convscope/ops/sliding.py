@@ -1,0 +1,87 @@
+"""Windows that slide over spatial axes: the geometry that convolution and pooling share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from convscope.core.axis import Read, Window
+from convscope.errors import ShapeError
+
+if TYPE_CHECKING:
+    from convscope.core.shape import Shape
+    from convscope.core.spell import Pads, PerAxis
+
+
+class Sliding(Protocol):
+    """The fields of an op whose kernel slides."""
+
+    @property
+    def kernel(self) -> PerAxis:
+        """Taps."""
+
+    @property
+    def stride(self) -> PerAxis:
+        """Input steps for one output step."""
+
+    @property
+    def pad(self) -> Pads:
+        """Padding before and after, or ``same``."""
+
+    @property
+    def dilation(self) -> PerAxis:
+        """Input steps between taps."""
+
+
+def need_spatial(shape: Shape) -> None:
+    """Raise ShapeError when there is no axis to slide over."""
+    if len(shape) < 2:
+        raise ShapeError("there is no spatial axis to slide over", expected="an input such as 28x28x1")
+
+
+def pads(op: Sliding, shape: Shape) -> tuple[tuple[int, int], ...]:
+    """Padding before and after each spatial axis, with ``same`` worked out.
+
+    ``same`` makes the output ``ceil(input / stride)`` long; an odd pixel of padding goes behind (TensorFlow's rule, and
+    torch's where torch has one).
+    """
+    if not isinstance(op.pad, str):
+        return op.pad
+    return tuple(
+        _same(size, kernel, stride, dilation)
+        for size, kernel, stride, dilation in zip(shape[1:], op.kernel, op.stride, op.dilation, strict=True)
+    )
+
+
+def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding before and after one axis.
+
+    A 3-tap window with stride 2 on 28: 14 outputs span 2*13 + 3 = 29, one more than there is, so it goes behind.
+
+    >>> _same(28, 3, 2, 1)
+    (0, 1)
+    """
+    outputs = -(-size // stride)
+    total = max(0, (outputs - 1) * stride + dilation * (kernel - 1) + 1 - size)
+    return total // 2, total - total // 2
+
+
+def windows(op: Sliding, shape: Shape, *, ceil: bool = False) -> tuple[Read, ...]:
+    """One read for each spatial axis; with ``ceil`` a last window may hang over the end."""
+    sides = zip(shape[1:], op.kernel, op.stride, op.dilation, pads(op, shape), strict=True)
+    return tuple(
+        Read(axis, _window(size, kernel, stride, dilation, lo_hi, ceil=ceil))
+        for axis, (size, kernel, stride, dilation, lo_hi) in enumerate(sides, start=1)
+    )
+
+
+def _window(  # noqa: PLR0913 -- the numbers of one axis
+    size: int, kernel: int, stride: int, dilation: int, lo_hi: tuple[int, int], *, ceil: bool
+) -> Window:
+    lo, hi = lo_hi
+    if ceil:
+        span = dilation * (kernel - 1) + 1
+        outputs = -(-(size + lo + hi - span) // stride) + 1
+        if (outputs - 1) * stride >= size + lo:  # a window that starts in the padding behind is dropped, as torch does
+            outputs -= 1
+        hi = max(hi, (outputs - 1) * stride + span - size - lo)
+    return Window(size, kernel, stride, dilation, lo, hi)
