@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from convscope.errors import ConvscopeError
+from convscope.errors import ConvscopeError, MissingExtraError
 from convscope.version import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -96,6 +96,130 @@ def depth(  # noqa: D417 -- options are documented by their help
         show(result.to_json())
     else:
         click.echo(str(result))
+
+
+def _need_torch() -> None:
+    """One clear error where the training extra is not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"this command needs {' and '.join(missing)}", attempt='pip install "convscope[train]"'
+        )
+
+
+@cli.command()
+@click.argument("net", required=False)
+@click.option("--data", default="mnist", show_default=True, help="Data set.")
+@click.option("--recipe", default="fast", show_default=True, help="Recipe, or a recipe.toml file.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of weights, order, shifts.")
+@click.option("--epochs", type=float, help="Passes over the data; overrides the recipe.")
+@click.option("--out", default="runs", show_default=True, help="Folder for the run folder.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@JSON
+def train(
+    net: str | None,
+    data: str,
+    recipe: str,
+    seed: int,
+    epochs: float | None,
+    out: str,
+    *,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    r"""Train NET (by default the recipe's own) and leave a run folder.
+
+    Prints [loss, accuracy] on the test set after the last epoch, parameters and seconds.
+
+    \b
+    Examples:
+      convscope train
+      convscope train "input 28x28x1, conv 8 3x3 relu, maxpool 2, linear 10" --epochs 0.5
+      convscope train net.cnn --recipe fast --seed 3 --out runs/
+      convscope train --dry-run
+    """
+    from convscope.data import registry
+    from convscope.frontends import read
+    from convscope.train.plan import plan
+    from convscope.train.recipe import find
+
+    settings = find(recipe)
+    if epochs is not None:
+        settings = settings.changed(epochs=epochs)
+    made = read(net or settings.net)
+    planned = plan(made, registry.find(data), settings)
+    if dry_run:
+        show(planned.to_json()) if as_json else click.echo(str(planned))
+        return
+    _need_torch()
+    from convscope.progress import display
+    from convscope.train.train import train as run_training
+
+    with display(quiet=quiet) as report:
+        run = run_training(made, data=data, recipe=settings, seed=seed, out=out, report=report)
+    if as_json:
+        show(run.to_json())
+        return
+    result = run.result
+    click.echo(run.score())
+    click.echo(f"params {result.params:,}")
+    click.echo(f"seconds {result.seconds:.2f} of training, {result.images_per_second:,.0f} images/s")
+    click.echo(f"run {run.path}")
+
+
+@cli.command("eval")
+@click.argument("run")
+@JSON
+def evaluate(run: str, *, as_json: bool) -> None:
+    r"""Judge a RUN by its test set again: [loss, accuracy], accuracy of each class, confusion matrix.
+
+    \b
+    Examples:
+      convscope eval runs/mnist-fast-0
+      convscope eval runs/mnist-fast-0 --json
+    """
+    from convscope.train.run import load
+
+    loaded = load(run)
+    _need_torch()
+    from convscope.train.train import evaluate_run
+
+    judged = evaluate_run(loaded)
+    if as_json:
+        show(judged.to_json())
+    else:
+        click.echo(str(judged))
+
+
+@cli.command()
+@click.argument("run")
+@click.argument("pictures", nargs=-1, required=True)
+@JSON
+def predict(run: str, pictures: tuple[str, ...], *, as_json: bool) -> None:
+    r"""Say what PICTURES show, by the net of a RUN: class and probabilities.
+
+    PNG, JPEG and whatever else Pillow reads, of any size, dark on light or light on dark.
+
+    \b
+    Examples:
+      convscope predict runs/mnist-fast-0 five.png
+      convscope predict runs/mnist-fast-0 scans/*.jpg --json
+    """
+    from convscope.train.run import load
+
+    loaded = load(run)
+    _need_torch()
+    from convscope.train.predict import predict as ask
+
+    found = ask(loaded, pictures)
+    if as_json:
+        show({"schema": "convscope/predict/1", "pictures": [entry.to_json() for entry in found]})
+    else:
+        click.echo("\n".join(map(str, found)))
 
 
 def main() -> None:

@@ -10,6 +10,7 @@
     ├── DataError           a data file is missing, damaged or not what it says
     ├── PictureError        a picture cannot be read
     ├── RunError            a run folder is missing, damaged or not one
+    ├── TrainingError       training cannot go on
     └── MissingExtraError   an optional dependency is not installed
 
 An error states four things: what is wrong, what was given, where that was written, and what to try (only when
@@ -118,6 +119,10 @@ class PictureError(ConvscopeError):
 
 class RunError(ConvscopeError):
     """A run folder is missing, damaged or not one."""
+
+
+class TrainingError(ConvscopeError):
+    """Training cannot go on."""
 
 
 class MissingExtraError(ConvscopeError):

@@ -1,0 +1,281 @@
+"""A net as a torch module: one lowering for each op, weights in and out by the names of the net."""
+
+from __future__ import annotations
+
+import math
+from functools import partial, singledispatch
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812 -- torch's own convention
+from torch import Tensor, nn
+
+from convscope.core.axis import Window
+from convscope.core.graph import INPUT
+from convscope.ops.act import GELU, Dropout, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from convscope.ops.conv import Conv
+from convscope.ops.linear import Linear
+from convscope.ops.merge import Add, Cat, Mul
+from convscope.ops.norm import BatchNorm
+from convscope.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from convscope.ops.resize import Upsample
+from convscope.ops.sliding import pads
+from convscope.ops.view import Flatten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convscope.core.net import Net
+    from convscope.core.op import Op
+    from convscope.core.shape import Shape
+
+    Shapes = tuple[Shape, ...]
+
+
+class Function(nn.Module):
+    """A module around a function without weights."""
+
+    def __init__(self, call: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Apply the function."""
+        return self.call(*inputs)
+
+
+def _prepared(module: nn.Module, prepare: Callable[[Tensor], Tensor]) -> nn.Module:
+    """The module with its input prepared, under the names of its own weights (a wrapper would rename them)."""
+    module.register_forward_pre_hook(lambda _, inputs: (prepare(inputs[0]),))
+    return module
+
+
+class _Pool(Protocol):
+    """``F.max_pool2d`` and its like."""
+
+    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+
+
+_CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_MAX: dict[int, _Pool] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_AVG: dict[int, _Pool] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+_NORM = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+
+def _torch_pads(pairs: tuple[tuple[int, int], ...]) -> list[int]:
+    """Padding as ``F.pad`` wants it: last axis first, flat."""
+    return [side for pair in reversed(pairs) for side in pair]
+
+
+def _even(pairs: tuple[tuple[int, int], ...]) -> bool:
+    return all(lo == hi for lo, hi in pairs)
+
+
+@singledispatch
+def lower(op: Op, inputs: Shapes) -> nn.Module:
+    """The torch module that computes ``op`` on inputs of these shapes ``c h w``."""
+    raise TypeError(f"{op.keyword} has no torch module")
+
+
+@lower.register(Conv)
+def _conv(op: Conv, inputs: Shapes) -> nn.Module:
+    pairs = pads(op, inputs[0])
+    even = _even(pairs)
+    module = _CONV[len(pairs)](
+        inputs[0][0],
+        op.out,
+        op.kernel,
+        stride=op.stride,
+        padding=tuple(lo for lo, _ in pairs) if even else 0,
+        dilation=op.dilation,
+        groups=op.groups,
+        bias=op.bias,
+    )
+    return module if even else _prepared(module, lambda x: F.pad(x, _torch_pads(pairs)))
+
+
+@lower.register(Linear)
+def _linear(op: Linear, inputs: Shapes) -> nn.Module:
+    module = nn.Linear(math.prod(inputs[0]), op.out, bias=op.bias)
+    return _prepared(module, lambda x: x.flatten(1)) if len(inputs[0]) > 1 else module
+
+
+@lower.register(MaxPool)
+def _maxpool(op: MaxPool, inputs: Shapes) -> nn.Module:
+    pairs = pads(op, inputs[0])
+    pool = partial(_MAX[len(pairs)], kernel_size=op.kernel, stride=op.stride, dilation=op.dilation)
+    if _even(pairs):
+        return Function(partial(pool, padding=tuple(lo for lo, _ in pairs), ceil_mode=op.ceil))
+    windows = [read.relation for read in op.axes(inputs)[0][1:]]
+    sides = _torch_pads(tuple((w.lo, w.hi) for w in windows if isinstance(w, Window)))
+    return Function(lambda x: pool(F.pad(x, sides, value=float("-inf"))))
+
+
+@lower.register(AvgPool)
+def _avgpool(op: AvgPool, inputs: Shapes) -> nn.Module:
+    pairs = pads(op, inputs[0])
+    pool = partial(_AVG[len(pairs)], kernel_size=op.kernel, stride=op.stride)
+    if _even(pairs):
+        padding = tuple(lo for lo, _ in pairs)
+        return Function(partial(pool, padding=padding, ceil_mode=op.ceil, count_include_pad=op.count_pad))
+    sides = _torch_pads(pairs)
+    if op.count_pad:
+        return Function(lambda x: pool(F.pad(x, sides)))
+    return Function(lambda x: pool(F.pad(x, sides)) / pool(F.pad(torch.ones_like(x), sides)))
+
+
+@lower.register(BatchNorm)
+def _batchnorm(op: BatchNorm, inputs: Shapes) -> nn.Module:
+    return _NORM[len(inputs[0]) - 1](inputs[0][0], affine=op.affine)
+
+
+@lower.register(GlobalAvgPool)
+def _globalavgpool(op: GlobalAvgPool, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.mean(dim=tuple(range(2, x.dim())), keepdim=True))
+
+
+@lower.register(GlobalMaxPool)
+def _globalmaxpool(op: GlobalMaxPool, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.amax(dim=tuple(range(2, x.dim())), keepdim=True))
+
+
+@lower.register(Upsample)
+def _upsample(op: Upsample, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Upsample(scale_factor=tuple(map(float, op.factor)), mode="nearest")
+
+
+@lower.register(Flatten)
+def _flatten(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Flatten()
+
+
+@lower.register(Identity)
+def _identity(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Identity()
+
+
+@lower.register(ReLU)
+def _relu(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.ReLU()
+
+
+@lower.register(Sigmoid)
+def _sigmoid(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Sigmoid()
+
+
+@lower.register(Tanh)
+def _tanh(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Tanh()
+
+
+@lower.register(SiLU)
+def _silu(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.SiLU()
+
+
+@lower.register(Softmax)
+def _softmax(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Softmax(dim=1)
+
+
+@lower.register(LeakyReLU)
+def _leakyrelu(op: LeakyReLU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.LeakyReLU(op.slope)
+
+
+@lower.register(GELU)
+def _gelu(op: GELU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.GELU(approximate="tanh" if op.approx else "none")
+
+
+@lower.register(Dropout)
+def _dropout(op: Dropout, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Dropout(op.p)
+
+
+def _broadcasting(join: Callable[[Tensor, Tensor], Tensor], inputs: Shapes) -> nn.Module:
+    """Left-aligned: a gate ``n c`` meets maps ``n c h w`` along the channels."""
+    rank = max(map(len, inputs)) + 1
+
+    def call(*tensors: Tensor) -> Tensor:
+        full = [x.reshape(*x.shape, *(1,) * (rank - x.dim())) for x in tensors]
+        result = full[0]
+        for other in full[1:]:
+            result = join(result, other)
+        return result
+
+    return Function(call)
+
+
+@lower.register(Add)
+def _add(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- no field
+    return _broadcasting(torch.add, inputs)
+
+
+@lower.register(Mul)
+def _mul(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- no field
+    return _broadcasting(torch.mul, inputs)
+
+
+@lower.register(Cat)
+def _cat(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda *tensors: torch.cat(tensors, dim=1))
+
+
+class TorchNet(nn.Module):
+    """A net as one module: ``x: n c h w -> y: n c' h' w'``.
+
+    Each value is dropped after its last reader, so that inference holds no more than the net needs.
+
+    Args:
+        net: what to build.
+        logits: leave out a softmax at the end, because the loss takes it in itself.
+    """
+
+    def __init__(self, net: Net, *, logits: bool = False) -> None:
+        super().__init__()
+        self.names = tuple(layer.node.name for layer in net)
+        place = {INPUT: 0, **{name: at for at, name in enumerate(self.names, 1)}}
+        self.parts = nn.ModuleList(lower(layer.node.op, layer.inputs) for layer in net)
+        if logits and isinstance(net.layers[-1].node.op, Softmax):
+            self.parts[-1] = nn.Identity()
+        self.wiring = [tuple(place[name] for name in layer.node.inputs) for layer in net]
+        last = {source: at for at, sources in enumerate(self.wiring) for source in sources}
+        self.done = [tuple(source for source, at in last.items() if at == step) for step in range(len(net))]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run the layers in order."""
+        values: list[Tensor | None] = [x]
+        for part, sources, done in zip(self.parts, self.wiring, self.done, strict=True):
+            values.append(part(*(values[source] for source in sources)))
+            for source in done:
+                values[source] = None
+        result = values[-1]
+        assert result is not None
+        return result
+
+
+def weights_out(model: TorchNet) -> dict[str, Tensor]:
+    """Every tensor of the model by ``layer.tensor``, as contiguous float32 or integers."""
+    return {
+        f"{name}.{key}": value.detach().contiguous().cpu()
+        for name, part in zip(model.names, model.parts, strict=True)
+        for key, value in part.state_dict().items()
+    }
+
+
+def weights_in(model: TorchNet, tensors: dict[str, Tensor]) -> None:
+    """Put tensors by ``layer.tensor`` into the model.
+
+    Raises:
+        ValueError: a tensor is missing, left over, or of another shape.
+    """
+    mine = weights_out(model)
+    if mine.keys() != tensors.keys():
+        raise ValueError(f"tensors differ: {sorted(mine.keys() ^ tensors.keys())[:4]}")
+    wrong = [key for key, value in mine.items() if value.shape != tensors[key].shape]
+    if wrong:
+        raise ValueError(f"{wrong[0]} has shape {tuple(tensors[wrong[0]].shape)}, not {tuple(mine[wrong[0]].shape)}")
+    for name, part in zip(model.names, model.parts, strict=True):
+        part.load_state_dict({key: tensors[f"{name}.{key}"] for key in part.state_dict()})

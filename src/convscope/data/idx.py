@@ -1,0 +1,78 @@
+"""The idx format of the MNIST files (http://yann.lecun.com/exdb/mnist: magic, sizes, bytes), gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+UNSIGNED_BYTE = 0x08
+
+
+def read_idx_gz(path: Path, *, sha256: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The array in a gzipped idx file, checked from end to end.
+
+    Args:
+        path: the ``.gz`` file.
+        sha256: of the ``.gz`` file.
+        shape: that the array must have.
+
+    Raises:
+        DataError: the file is missing, or differs from what was declared in any byte.
+    """
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    found = hashlib.sha256(packed).hexdigest()
+    if found != sha256:
+        raise DataError(
+            f"{path} is damaged",
+            given=f"{len(packed)} bytes with SHA-256 {found[:16]}…",
+            expected=f"SHA-256 {sha256[:16]}…",
+        )
+    return parse_idx(_unpack(packed, path, file_size(shape)), path, shape)
+
+
+def file_size(shape: tuple[int, ...]) -> int:
+    """Bytes of an unpacked file.
+
+    >>> file_size((60000,))
+    60008
+    """
+    return 4 + 4 * len(shape) + int(np.prod(shape, dtype=np.int64))
+
+
+def _unpack(packed: bytes, path: Path, size: int) -> bytes:
+    """Unpack no more than the declared size, whatever the file claims."""
+    try:
+        unpacked = zlib.decompressobj(wbits=31).decompress(packed, size + 1)
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is no gzip file: {error}") from None
+    if len(unpacked) != size:
+        more = "more than " if len(unpacked) > size else ""
+        raise DataError(f"{path} unpacks to {more}{min(len(unpacked), size)} bytes", expected=f"{size} bytes")
+    return unpacked
+
+
+def parse_idx(content: bytes, path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The array in an unpacked idx file of unsigned bytes.
+
+    Raises:
+        DataError: magic number or sizes are not those of ``shape``.
+    """
+    header = struct.pack(f">HBB{len(shape)}I", 0, UNSIGNED_BYTE, len(shape), *shape)
+    if content[: len(header)] != header:
+        raise DataError(f"{path} has the header {content[: len(header)].hex()}", expected=header.hex())
+    return np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)

@@ -1,0 +1,118 @@
+"""Pictures that people bring, made into what a net was trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.errors import MissingExtraError, PictureError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from convscope.data.registry import Dataset
+
+MAX_PIXELS = 100_000_000
+
+INK = 20
+"""Longer side of the box that a digit of 28x28 fills (LeCun et al. 1998: 20x20 inside of 28x28)."""
+
+
+def read_picture(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
+    """One picture file as the data set's own pictures are: uint8 ``c h w``.
+
+    Colours become grey where the data set is grey; transparent parts become the colour of paper. For a data set of
+    strokes on a dark ground, the ground is told from the rim, dark strokes on light are turned round, and the strokes
+    are cut out, scaled and put with their centre of mass in the middle, as the makers of MNIST did.
+
+    Raises:
+        PictureError: the file is missing, is no picture, is damaged, or is too large.
+        MissingExtraError: Pillow is not installed.
+    """
+    image = _open(path)
+    channels, height, width = dataset.shape
+    if dataset.ink:
+        return _digit(np.asarray(image.convert("L"), dtype=np.float32), height, width, path)[None]
+    mode = "L" if channels == 1 else "RGB"
+    small = np.asarray(image.convert(mode).resize((width, height)), dtype=np.uint8)
+    return small.reshape(height, width, channels).transpose(2, 0, 1).copy()
+
+
+def _open(path: Path) -> Image:
+    """The decoded picture, upright, 8 bits a channel, on white where it is transparent."""
+    try:
+        from PIL import Image, ImageOps, UnidentifiedImageError
+    except ImportError:
+        raise MissingExtraError("reading pictures needs Pillow", attempt='pip install "convscope[train]"') from None
+    try:
+        with Image.open(path) as file:
+            if file.width * file.height > MAX_PIXELS:
+                raise PictureError(f"{path} has {file.width}x{file.height} pixels", expected="at most 100 million")
+            file.load()
+            image = ImageOps.exif_transpose(_eight_bits(file))
+    except UnidentifiedImageError:
+        raise PictureError(f"{path} is no picture", expected="a PNG, JPEG or another format that Pillow reads") from None
+    except Image.DecompressionBombError:
+        raise PictureError(f"{path} has too many pixels", expected="at most 100 million") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise PictureError(f"{path} cannot be read: {reason}") from None
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(paper, image).convert("RGB")
+    return image
+
+
+def _eight_bits(image: Image) -> Image:
+    """16-bit grey by its high byte; Pillow's own conversion would cut off at 255."""
+    from PIL import Image
+
+    if image.mode not in {"I", "I;16", "I;16B", "I;16L", "F"}:
+        return image
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535.0 if values.max() > 255 else 255.0
+    return Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+
+
+def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> NDArray[np.uint8]:
+    """Bright strokes, cut out, scaled, centred."""
+    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    ground = float(np.median(rim))
+    ink = ground - grey if ground > 127 else grey - ground
+    peak = float(ink.max())
+    if peak < 16:
+        raise PictureError(f"{path} shows nothing: no stroke differs from its ground", expected="a digit on a plain ground")
+    strokes = np.clip(ink, 0, None) / peak
+    strokes[strokes < 0.15] = 0  # grain of a scan or of JPEG is no stroke
+    rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
+    cut = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    small = _fit(cut, INK * min(height, width) // 28)
+    return _centred(small, height, width)
+
+
+def _fit(cut: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Scaled so that the longer side is ``side``."""
+    from PIL import Image
+
+    scale = side / max(cut.shape)
+    size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
+    return np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+
+
+def _centred(small: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+    """On an empty ground, the centre of mass in the middle."""
+    small = np.clip(small / max(float(small.max()), 1e-6), 0, 1)
+    mass = float(small.sum())
+    rows, columns = small.shape
+    centre_y = float((small.sum(1) * (np.arange(rows) + 0.5)).sum()) / mass
+    centre_x = float((small.sum(0) * (np.arange(columns) + 0.5)).sum()) / mass
+    top = min(max(0, round(height / 2 - centre_y)), height - rows)
+    left = min(max(0, round(width / 2 - centre_x)), width - columns)
+    canvas = np.zeros((height, width), dtype=np.uint8)
+    canvas[top : top + rows, left : left + columns] = np.round(small * 255).astype(np.uint8)
+    return canvas

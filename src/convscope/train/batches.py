@@ -1,0 +1,68 @@
+"""Batches from a set in memory: uint8 pictures, shuffled, shifted and scaled one batch at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from convscope.data.registry import Dataset, Split
+
+GROUPS = 8
+"""Pictures of a batch are shifted in so many groups: cutting a group out costs as much as cutting one picture out."""
+
+
+def scaled(images: Tensor, dataset: Dataset) -> Tensor:
+    """uint8 pictures as float32 with mean 0 and standard deviation 1 over the training set."""
+    return (images.float() - 255 * dataset.mean).mul_(1 / (255 * dataset.std))
+
+
+class Batches:
+    """An endless stream of training batches; each epoch in a new order.
+
+    What is left of an epoch, fewer pictures than a batch, waits for the next shuffle.
+
+    Args:
+        split: pictures and labels.
+        dataset: for the scale.
+        batch: pictures in a batch; at most the whole set.
+        shift: the farthest a picture moves along each axis [pixel]; what comes in is ground (0).
+        seed: of the order and of the shifts.
+    """
+
+    def __init__(self, split: Split, dataset: Dataset, *, batch: int, shift: int, seed: int) -> None:
+        rank = split.images.ndim - 2
+        images = torch.from_numpy(split.images.copy())
+        self.images = torch.nn.functional.pad(images, (shift, shift) * rank) if shift else images
+        self.labels = torch.from_numpy(split.labels.astype("int64"))
+        self.dataset = dataset
+        self.batch = min(batch, len(images))
+        self.shift = shift
+        self.random = torch.Generator().manual_seed(seed)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            order = torch.randperm(len(self.images), generator=self.random)
+            for at in range(0, len(order) - self.batch + 1, self.batch):
+                rows = order[at : at + self.batch]
+                yield scaled(self._shifted(self.images[rows]), self.dataset), self.labels[rows]
+
+    def _shifted(self, images: Tensor) -> Tensor:
+        """Cut each group of pictures out of the padded ones at a place of its own."""
+        if not self.shift:
+            return images
+        spatial = [size - 2 * self.shift for size in images.shape[2:]]
+        groups = torch.chunk(images, GROUPS)
+        starts = torch.randint(2 * self.shift + 1, (len(groups), len(spatial)), generator=self.random).tolist()
+        parts = []
+        for group, corner in zip(groups, starts, strict=True):
+            part = group
+            for axis, (start, size) in enumerate(zip(corner, spatial, strict=True), start=2):
+                part = part.narrow(axis, start, size)
+            parts.append(part)
+        return torch.cat(parts)

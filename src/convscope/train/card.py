@@ -1,0 +1,51 @@
+"""The model card of a run: what the net is, what it was trained on, what it does, how to use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.analyze.table import layer_table
+
+if TYPE_CHECKING:
+    from convscope.train.evaluate import Evaluation
+    from convscope.train.run import Run
+
+
+def card(run: Run, judged: Evaluation, env: dict[str, object]) -> str:
+    """The card as Markdown."""
+    recipe, result, data = run.recipe, run.result, run.dataset
+    classes = ", ".join(f"{name} {100 * share:.2f} %" for name, share in judged.per_class.items() if share is not None)
+    return f"""# {data.name}, recipe {recipe.name}, seed {run.seed}
+
+`{run.score()}` on the {judged.count:,} test pictures: cross-entropy and accuracy after the last epoch.
+
+```
+{run.net}
+```
+
+{layer_table(run.net).to_markdown()}
+
+## Training
+
+{recipe.epochs:g} epoch(s) on {data.count("train"):,} pictures, {result.seconds:.1f} s, {result.images_per_second:,.0f}
+images/s on {env["cpu"]}, {env["threads"]} threads, {env["precision"]}. Every setting stands in `recipe.toml`, versions in
+`env.json`, the course of the loss in `metrics.jsonl`. The same seed on the same machine with the same number of threads
+gives the same weights, bit for bit.
+
+## Limits
+
+Accuracy of each class: {classes}. One test of {judged.count:,} pictures has a standard error of
+{100 * (result.accuracy * (1 - result.accuracy) / judged.count) ** 0.5:.2f} points. The net answers with one of
+{len(data.classes)} classes whatever the picture shows; it has not seen anything but {data.name}.
+
+Data: {data.name}, {data.licence}.
+
+## Use
+
+In the folder of this file:
+
+```
+convscope eval .
+convscope predict . picture.png
+```
+"""

@@ -1,0 +1,146 @@
+"""What a training run will do, worked out before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convscope.analyze.memory import FLOAT32, activation_bytes
+from convscope.analyze.table import layer_table
+from convscope.core.shape import to_text
+from convscope.errors import ShapeError
+from convscope.view.numbers import bytes_text, count_text
+
+if TYPE_CHECKING:
+    from convscope.core.net import Net
+    from convscope.data.registry import Dataset
+    from convscope.train.recipe import Recipe
+
+BACKWARD = 2
+"""The backward pass costs about twice the forward pass: gradients of the inputs and of the weights."""
+
+OPTIMIZER = 3
+"""Copies of the weights beside themselves: gradient, running mean, running square."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How often the weights change.
+
+    The course notes' example, 5,000 samples in batches of 100 for 500 epochs, is 25,000 iterations (not 250,000):
+
+    >>> steps = Steps.of(samples=5000, batch=100, epochs=500)
+    >>> steps.per_epoch, steps.total
+    (50, 25000)
+    """
+
+    per_epoch: int
+    total: int
+
+    @classmethod
+    def of(cls, *, samples: int, batch: int, epochs: float) -> Steps:
+        """Full batches in an epoch, and in all epochs."""
+        per_epoch = max(1, samples // batch)
+        return cls(per_epoch, max(1, round(epochs * per_epoch)))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``convscope train --dry-run`` prints.
+
+    Attributes:
+        net: in the notation.
+        data: name of the data set.
+        recipe: name of the recipe.
+        samples: pictures to learn from.
+        batch: pictures in a step.
+        epochs: passes over the set.
+        steps: iterations.
+        params: learned numbers.
+        macs: multiply-adds of training, about [MAC].
+        memory: of pictures, weights, optimizer and saved activations, about [byte].
+    """
+
+    net: str
+    data: str
+    recipe: str
+    samples: int
+    batch: int
+    epochs: float
+    steps: Steps
+    params: int
+    macs: int
+    memory: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/plan/1``."""
+        return {
+            "schema": "convscope/plan/1",
+            "net": self.net,
+            "data": self.data,
+            "recipe": self.recipe,
+            "samples": self.samples,
+            "batch": self.batch,
+            "epochs": self.epochs,
+            "iterations_per_epoch": self.steps.per_epoch,
+            "iterations": self.steps.total,
+            "params": self.params,
+            "training_macs": self.macs,
+            "memory_bytes": self.memory,
+        }
+
+    def __str__(self) -> str:
+        rows = {
+            "net": self.net,
+            "data": f"{self.data}, {self.samples:,} samples",
+            "recipe": self.recipe,
+            "params": f"{self.params:,}",
+            "batch": f"{self.batch}",
+            "epochs": f"{self.epochs:g}",
+            "iterations": f"{self.steps.per_epoch:,} per epoch, {self.steps.total:,} in all",
+            "MACs": f"about {count_text(self.macs)} (forward and backward)",
+            "memory": f"about {bytes_text(self.memory)} (pictures, weights, optimizer, activations of a batch)",
+        }
+        return "\n".join(f"{key:<11}{value}" for key, value in rows.items())
+
+
+def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
+    """Work out a run.
+
+    Raises:
+        ShapeError: the net does not fit the data.
+    """
+    check_fit(net, dataset)
+    samples = dataset.count("train")
+    batch = min(recipe.batch, samples)
+    steps = Steps.of(samples=samples, batch=batch, epochs=recipe.epochs)
+    table = layer_table(net)
+    activations = sum(activation_bytes(layer.output, batch=batch) for layer in net)
+    pictures = samples * activation_bytes(dataset.shape, itemsize=1)
+    return Plan(
+        net=str(net),
+        data=dataset.name,
+        recipe=recipe.name,
+        samples=samples,
+        batch=batch,
+        epochs=recipe.epochs,
+        steps=steps,
+        params=table.params.value,
+        macs=table.macs.value * (1 + BACKWARD) * batch * steps.total,
+        memory=pictures + table.params.value * FLOAT32 * (1 + OPTIMIZER) + activations,
+    )
+
+
+def check_fit(net: Net, dataset: Dataset) -> None:
+    """Raise ShapeError unless the net takes the pictures and gives one number for each class."""
+    if net.input != dataset.shape:
+        raise ShapeError(
+            f"the net takes {to_text(net.input)}, the pictures of {dataset.name} are {to_text(dataset.shape)}",
+            attempt=f"input {to_text(dataset.shape)}",
+        )
+    classes = len(dataset.classes)
+    if net.output[0] != classes or any(size != 1 for size in net.output[1:]):
+        raise ShapeError(
+            f"the net ends in {to_text(net.output)}, {dataset.name} has {classes} classes",
+            expected=f"an output of {classes} numbers, such as a last layer linear {classes}",
+        )

@@ -1,0 +1,107 @@
+"""The settings that train a net, and the list of recipes that come with the package."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from convscope.errors import FieldError, unknown
+
+RECIPES: dict[str, str] = {
+    "fast": "convscope.train.recipes.fast",
+}
+"""Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to train.
+
+    Attributes:
+        name: of the recipe.
+        net: in the notation; trained when the user gives none.
+        epochs: passes over the training set; parts of one are allowed.
+        batch: pictures in a step.
+        learning_rate: at its peak.
+        warmup: share of the steps in which the rate climbs to its peak; then it falls to 0 in a straight line.
+        betas: decay of AdamW's running mean and square (Loshchilov and Hutter, arXiv 1711.05101).
+        weight_decay: of kernels and matrices; biases and norms have none.
+        label_smoothing: share of the target spread over all classes.
+        shift: each picture is moved by up to so many pixels along each axis.
+        precision: ``auto`` takes bfloat16 where the processor has it, else float32.
+    """
+
+    name: str
+    net: str
+    epochs: Positive
+    batch: Annotated[int, msgspec.Meta(ge=2)]
+    learning_rate: Positive
+    warmup: Share = 0.2
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    label_smoothing: Share = 0.0
+    shift: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    precision: Annotated[str, msgspec.Meta(pattern="^(auto|float32|bfloat16)$")] = "auto"
+
+    def changed(self, **settings: Any) -> Recipe:
+        """The recipe with other settings.
+
+        Raises:
+            FieldError: a setting has a value it cannot have.
+        """
+        try:
+            return msgspec.convert(msgspec.structs.asdict(self) | settings, Recipe)
+        except msgspec.ValidationError as error:
+            raise FieldError(f"the recipe cannot have {settings}: {error}") from None
+
+
+def find(name: str) -> Recipe:
+    """The recipe of that name, or in the ``.toml`` file of that path.
+
+    Raises:
+        UnknownNameError: there is no recipe of that name.
+        FieldError: the file is not a recipe.
+
+    >>> find("fast").name
+    'fast'
+    """
+    if name in RECIPES:
+        found = import_module(RECIPES[name]).RECIPE
+        assert isinstance(found, Recipe)
+        return found
+    if name.endswith(".toml"):
+        return from_file(Path(name))
+    raise unknown("recipe", name, RECIPES)
+
+
+def from_file(path: Path) -> Recipe:
+    """The recipe in a ``.toml`` file, or in the ``recipe.toml`` of a run.
+
+    Raises:
+        FieldError: the file cannot be read, or is not a recipe.
+    """
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(content.get("recipe", content), Recipe)
+    except OSError as error:
+        raise FieldError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise FieldError(f"{path} is no recipe: {error}") from None
+
+
+def to_toml(values: dict[str, Any]) -> str:
+    """Flat values as TOML.
+
+    >>> print(to_toml({"epochs": 1.0, "betas": (0.9, 0.98), "name": "fast"}))
+    epochs = 1.0
+    betas = [0.9, 0.98]
+    name = "fast"
+    """
+    return "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())

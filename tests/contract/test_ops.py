@@ -1,0 +1,106 @@
+"""The contract of every registered op, over its own examples. A new op needs no test of its own."""
+
+import numpy as np
+import pytest
+from convscope import ops, testing
+from convscope.core.axis import Read, Table, Window
+from convscope.core.op import REGISTRY, Example, Op, spelled
+from convscope.core.spell import Count, Flag, Padding, Real, Sizes
+from convscope.errors import FieldError
+from convscope.ops.conv import Conv
+from convscope.ops.pool import MaxPool
+
+CASES = [(made, example) for made in REGISTRY.values() for example in made.examples]
+
+
+def build(made: type[Op], example: Example) -> Op:
+    if made.merges:
+        return made()
+    return testing.op_from_text(example.text, example.inputs)
+
+
+@pytest.mark.parametrize(("made", "example"), CASES, ids=[example.text for _, example in CASES])
+def test_contract(made: type[Op], example: Example) -> None:
+    op = build(made, example)
+    assert type(op) is made
+    testing.check_op(op, example.inputs)
+
+
+@pytest.mark.parametrize(("made", "example"), CASES, ids=[example.text for _, example in CASES])
+def test_tables_declare_their_width(made: type[Op], example: Example) -> None:
+    for reads in build(made, example).axes(example.inputs):
+        for table in (read.relation for read in reads if isinstance(read.relation, Table)):
+            first, last = table.ends(np.arange(table.extent))
+            assert table.width == (last - first + 1).max()
+
+
+def test_every_op_has_examples() -> None:
+    assert len(REGISTRY) >= 20
+    assert len(ops.__all__) == 8
+    assert all(made.examples for made in REGISTRY.values())
+
+
+BAD = {Count: (0, -1, 2.5, True, "3"), Sizes: ((0,), (2.0,), 3, "3"), Padding: ((-1,), ((0,),), 3, ((1, 2, 3),)),
+       Real: (-1.0, "x", True), Flag: (1, "yes")}  # fmt: skip
+
+
+@pytest.mark.parametrize("made", REGISTRY.values(), ids=REGISTRY)
+def test_bad_fields_raise(made: type[Op]) -> None:
+    good = {s.name: {Count: 1, Sizes: (1,)}[type(s.kind)] for s in made.settings() if s.required}  # type: ignore[index]
+    made(**good)
+    for setting in made.settings():
+        for value in BAD[type(setting.kind)]:
+            with pytest.raises(FieldError, match=setting.name):
+                made(**{**good, setting.name: value})
+
+
+class ForgetsDilation(Conv):
+    def axes(self, inputs):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        (channels, *spatial) = super().axes(inputs)[0]
+        plain = [
+            Read(r.follows, Window(r.relation.size, r.relation.kernel, r.relation.stride, 1, r.relation.lo, r.relation.hi))
+            for r in spatial
+        ]
+        return ((channels, *plain),)
+
+
+class ForgetsBias(Conv):
+    def weights(self, inputs):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        return super().weights(inputs)[:1]
+
+
+class CountsBias(Conv):
+    def macs(self, inputs, output):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        return super().macs(inputs, output) + self.out
+
+
+class ReadsOneMore(MaxPool):
+    def axes(self, inputs):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        return tuple(
+            tuple(
+                Read(r.follows, Window(r.relation.size, 3, r.relation.stride, lo=0, hi=1)) if r.follows else r
+                for r in reads
+            )
+            for reads in super().axes(inputs)
+        )
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "message"),
+    [
+        (ForgetsDilation(2, (3, 3), (1, 1), ((2, 2), (2, 2)), (2, 2)), ((1, 6, 6),), "shape"),
+        (ForgetsDilation(1, (2, 2), (1, 1), ((0, 1), (0, 1)), (2, 2)), ((1, 4, 4),), "shape|reads"),
+        (ForgetsBias(2, (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1)), ((1, 5, 5),), "weights"),
+        (CountsBias(2, (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1)), ((1, 5, 5),), "MACs"),
+        (ReadsOneMore((2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1)), ((1, 6, 6),), "reads"),
+    ],
+    ids=["dilation", "dilation, same shape", "bias", "macs", "reach"],
+)
+def test_planted_faults_are_found(op: Op, inputs: tuple[tuple[int, ...], ...], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        testing.check_op(op, inputs)
+
+
+def test_spelled_leaves_defaults_out() -> None:
+    assert spelled(Conv(16, (3,)).fit(2)) == "conv 16 3x3"
+    assert spelled(MaxPool((2,)).fit(2)) == "maxpool 2x2"
