@@ -6,6 +6,7 @@ Exit status: 0 done, 1 a check failed, 2 a mistake in the input, 130 interrupted
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -160,21 +161,21 @@ def train(
     from convscope.train.train import train as run_training
 
     with display(quiet=quiet) as report:
-        run = run_training(made, data=data, recipe=settings, seed=seed, out=out, report=report)
+        done = run_training(made, data=data, recipe=settings, seed=seed, out=out, report=report)
     if as_json:
-        show(run.to_json())
+        show(done.to_json())
         return
-    result = run.result
-    click.echo(run.score())
+    result = done.result
+    click.echo(done.score())
     click.echo(f"params {result.params:,}")
     click.echo(f"seconds {result.seconds:.2f} of training, {result.images_per_second:,.0f} images/s")
-    click.echo(f"run {run.path}")
+    click.echo(f"run {done.path}")
 
 
 @cli.command("eval")
-@click.argument("run")
+@click.argument("run_folder", metavar="RUN")
 @JSON
-def evaluate(run: str, *, as_json: bool) -> None:
+def evaluate(run_folder: str, *, as_json: bool) -> None:
     r"""Judge a RUN by its test set again: [loss, accuracy], accuracy of each class, confusion matrix.
 
     \b
@@ -184,7 +185,7 @@ def evaluate(run: str, *, as_json: bool) -> None:
     """
     from convscope.train.run import load
 
-    loaded = load(run)
+    loaded = load(run_folder)
     _need_torch()
     from convscope.train.train import evaluate_run
 
@@ -196,10 +197,10 @@ def evaluate(run: str, *, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("run")
+@click.argument("run_folder", metavar="RUN")
 @click.argument("pictures", nargs=-1, required=True)
 @JSON
-def predict(run: str, pictures: tuple[str, ...], *, as_json: bool) -> None:
+def predict(run_folder: str, pictures: tuple[str, ...], *, as_json: bool) -> None:
     r"""Say what PICTURES show, by the net of a RUN: class and probabilities.
 
     PNG, JPEG and whatever else Pillow reads, of any size, dark on light or light on dark.
@@ -211,7 +212,7 @@ def predict(run: str, pictures: tuple[str, ...], *, as_json: bool) -> None:
     """
     from convscope.train.run import load
 
-    loaded = load(run)
+    loaded = load(run_folder)
     _need_torch()
     from convscope.train.predict import predict as ask
 
@@ -222,21 +223,29 @@ def predict(run: str, pictures: tuple[str, ...], *, as_json: bool) -> None:
         click.echo("\n".join(map(str, found)))
 
 
-def main() -> None:
-    """Run the command line; a mistake in the input prints one error and exits with 2."""
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status; a mistake in the input prints one error."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(arguments, prog_name="convscope", standalone_mode=False)
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        return done.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except ConvscopeError as error:
         click.echo(str(error), err=True)
-        sys.exit(2)
+        return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe went away
-        sys.stderr.close()
-        sys.exit(0)
+        return 130
+    return 0
+
+
+def main() -> None:
+    """The command ``convscope``."""
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our pipe went away; nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)

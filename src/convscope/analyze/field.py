@@ -88,7 +88,8 @@ class AxisField:
 
     Attributes:
         size: pixels from the first to the last, those on padding included; the largest over the phases.
-        local: units of the layer before that one unit reads: what the course notes call the local receptive field.
+        local: units of the layer before that one unit reads: what the course notes call the local receptive field;
+            None where its units do not lie along this axis.
         stride: pixels between the fields of neighbours; None where units do not lie along this axis.
         start: first pixel of unit 0; negative on padding.
         centre: middle of the field of unit 0.
@@ -97,7 +98,7 @@ class AxisField:
     """
 
     size: int
-    local: int
+    local: int | None
     stride: Fraction | None
     start: int
     centre: Fraction
@@ -161,11 +162,12 @@ def _after(state: State, reads: tuple[Read, ...], size: int) -> State:
     return _slide(state, relation, read.follows)
 
 
-def _local(layer: Layer, before: list[State]) -> int:
-    """Units of the layer before that one unit reads along one axis of the picture."""
-    pairs = zip(before, layer.reads, strict=True)
-    widths = [_width(reads[state.axis].relation) for state, reads in pairs if not isinstance(state, Whole)]
-    return max(widths, default=1)
+def _local(layer: Layer, before: list[State]) -> int | None:
+    """Units of the layer before that one unit reads along one axis of the picture; None where units lie along none."""
+    pairs = list(zip(before, layer.reads, strict=True))
+    if any(isinstance(state, Scattered) for state, _ in pairs):
+        return None
+    return max((_width(reads[state.axis].relation) for state, reads in pairs if isinstance(state, Line)), default=1)
 
 
 def _width(relation: Relation) -> int:
@@ -203,7 +205,7 @@ def _regather(state: Scattered, relation: Window | Table, axis: int) -> Scattere
     one = relation.width if isinstance(relation, Table) else relation.kernel
     if one == 1:
         return Scattered(axis, state.size, state.hull, state.exact)
-    return Scattered(axis, _length(state.hull), state.hull, exact=state.size == _length(state.hull))
+    return Scattered(axis, _length(state.hull), state.hull, exact=state.exact and state.size == _length(state.hull))
 
 
 def _merge(states: list[State], output: Shape, size: int, *, gates: bool) -> State:
@@ -252,7 +254,7 @@ def _length(box: Box) -> int:
     return max(0, box[1] - box[0] + 1)
 
 
-def _summary(state: State, local: int) -> AxisField:
+def _summary(state: State, local: int | None) -> AxisField:
     if isinstance(state, Line):
         first, last = state.boxes[0]
         longest = max(map(_length, state.boxes))

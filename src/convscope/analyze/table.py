@@ -142,25 +142,27 @@ def _row_json(row: Row) -> dict[str, Any]:
 
 
 def _grid(table: LayerTable) -> Grid:
+    spatial = len(table.input) > 1
     gated = any(row.gated != row.field for row in table.rows)
+    titles = ("local", "field", *(("with gates",) if gated else ()))
     columns = (
-        Column("name"), Column("op"), Column("output"),
-        Column("params", right=True), Column("MACs", right=True), Column("activations", right=True),
-        Column("local"), Column("field"), *((Column("with gates"),) if gated else ()),
-        Column("stride", right=True), Column("start", right=True), Column("centre", right=True),
-    )  # fmt: skip
-    return Grid(columns, tuple(_cells(row, gated=gated) for row in table.rows))
+        *map(Column, ("name", "op", "output")),
+        *(Column(title, right=True) for title in ("params", "MACs", "activations")),
+        *map(Column, titles if spatial else ()),
+        *(Column(title, right=True) for title in (("stride", "start", "centre") if spatial else ())),
+    )
+    rows = tuple((*_costs(row), *(_reach(row, gated=gated) if spatial else ())) for row in table.rows)
+    return Grid(columns, rows)
 
 
-def _cells(row: Row, *, gated: bool) -> tuple[str, ...]:
+def _costs(row: Row) -> tuple[str, ...]:
+    numbers = (_count(row.params), _count(row.macs), bytes_text(row.activation_bytes))
+    return (row.name, row.op, to_text(row.out), *numbers)
+
+
+def _reach(row: Row, *, gated: bool) -> tuple[str, ...]:
     return (
-        row.name,
-        row.op,
-        to_text(row.out),
-        _count(row.params),
-        _count(row.macs),
-        bytes_text(row.activation_bytes),
-        joined(axis.local for axis in row.field),
+        _local(row.field),
         _sizes(row.field),
         *((_sizes(row.gated),) if gated else ()),
         _pair(axis.stride for axis in row.field),
@@ -171,6 +173,10 @@ def _cells(row: Row, *, gated: bool) -> tuple[str, ...]:
 
 def _count(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}"
+
+
+def _local(found: Field) -> str:
+    return "-" if any(axis.local is None for axis in found) else joined(axis.local for axis in found)
 
 
 def _sizes(found: Field) -> str:

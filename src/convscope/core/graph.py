@@ -33,7 +33,8 @@ class Origin:
     context: str = ""
 
     def __str__(self) -> str:
-        return f'{self.source}:{self.line}:{self.column}  "{self.words}"'
+        words = self.words if len(self.words) <= 80 else f"{self.words[:79]}…"
+        return f"{self.source}:{self.line}:{self.column}" + (f'  "{words}"' if words else "")
 
     def excerpt(self) -> str:
         """The line and a caret below the words; long lines are cut around them.
@@ -42,7 +43,7 @@ class Origin:
         relu,  conv 3
                ^^^^
         """
-        start = max(0, self.column - 40)
+        start = max(0, self.column - 40) if len(self.context) > 100 else 0
         line = self.context[start : start + 100]
         carets = "^" * max(1, min(len(self.words), 100 - (self.column - start) + 1))
         return f"{line}\n{' ' * (self.column - 1 - start)}{carets}"

@@ -59,7 +59,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         try:
             return msgspec.convert(msgspec.structs.asdict(self) | settings, Recipe)
         except msgspec.ValidationError as error:
-            raise FieldError(f"the recipe cannot have {settings}: {error}") from None
+            given = ", ".join(f"{name}={value}" for name, value in settings.items())
+            raise FieldError(f"the recipe cannot have {given}", expected=str(error).removeprefix("Expected ")) from None
 
 
 def find(name: str) -> Recipe:

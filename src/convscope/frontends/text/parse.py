@@ -172,8 +172,10 @@ class _Reader:
             self.separator(until)
 
     def separator(self, until: tuple[str, ...]) -> None:
-        """A comma or line break, unless the series ends here."""
-        if self.now.kind in until:
+        """Line breaks, a comma, or both, unless the series ends here."""
+        broken = self.now.text == "\n"
+        self.skip_breaks()
+        if self.now.kind in until or (broken and self.now.kind != ","):
             return
         if self.now.kind != ",":
             closing = " or ".join(f'"{mark}"' for mark in (",", *until) if mark != "end")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BYTES = 2**20
+MAX_WORD = 200
 
 _TOKEN = re.compile(
     r"""
@@ -67,6 +68,10 @@ def _cut(text: str, source: str) -> Iterator[Token]:
         if not found or _hidden(words):
             raise _stray(origin, next(filter(_hidden, words), words[0]))
         kind = str(found.lastgroup)
+        if kind != "skip" and len(words) > MAX_WORD:
+            raise NotationError(
+                f"a word of {len(words)} characters", written=str(origin), expected=f"at most {MAX_WORD} characters"
+            )
         at = found.end()
         if kind == "newline":
             line, start = line + 1, at

@@ -1,0 +1,62 @@
+"""Random nets for the property tests."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+_SMALL = st.integers(1, 3)
+_POINTWISE = st.sampled_from(["bn", "relu", "leaky_relu 0.2", "sigmoid", "gelu", "silu", "tanh", "id", "dropout 0.25"])
+
+
+@st.composite
+def _conv(draw: st.DrawFn, rank: int) -> str:
+    kernel = draw(st.lists(_SMALL, min_size=rank, max_size=rank))
+    text = f"conv {draw(st.integers(1, 4))} {'x'.join(map(str, kernel))}"
+    text += draw(st.sampled_from(["", " same", " p1", " p0:1", " p2"]))
+    text += draw(st.sampled_from(["", "", " s2", " s3", " d2"]))
+    return text + draw(st.sampled_from(["", " nobias"]))
+
+
+@st.composite
+def _pool(draw: st.DrawFn) -> str:
+    text = f"{draw(st.sampled_from(['maxpool', 'avgpool']))} {draw(st.integers(2, 3))}"
+    return text + draw(st.sampled_from(["", " s1", " s2 p1", " ceil"]))
+
+
+def _keeps_shape(channels: int) -> st.SearchStrategy[str]:
+    """A path after which an ``add`` or ``mul`` still fits."""
+    return st.sampled_from(
+        [
+            f"conv {channels} 3x3 same",
+            f"conv {channels} 3x3 same d2 bn relu",
+            f"conv 2 1x1 relu, conv {channels} 3x3 same",
+            "maxpool 3 s1 p1",
+            "avgpool 3x1 s1 p1x0",
+            f"gap, linear 2 relu, linear {channels} sigmoid",
+            "id",
+        ]
+    )
+
+
+@st.composite
+def _merge(draw: st.DrawFn) -> str:
+    """A merge that fits by itself: it begins with a convolution that fixes the channels."""
+    channels = draw(st.integers(1, 3))
+    paths = draw(st.lists(_keeps_shape(channels), min_size=2, max_size=3))
+    keyword = draw(st.sampled_from(["add", "mul", "cat"]))
+    if keyword == "cat":
+        paths = [path for path in paths if not path.startswith("gap")] or ["id"]
+        paths = paths if len(paths) > 1 else [*paths, "id"]
+    elif all(path.startswith("gap") for path in paths):
+        paths = [*paths, "id"]
+    return f"conv {channels} 1x1, {keyword}( {' | '.join(paths)} )"
+
+
+@st.composite
+def net_texts(draw: st.DrawFn, *, largest: int = 14, longest: int = 6) -> str:
+    """The notation of a random net with two spatial axes: strides, dilation, padding, branches, gates, up-sampling."""
+    height, width = (draw(st.integers(7, largest)) for _ in range(2))
+    part = st.one_of(_conv(2), _conv(2), _pool(), _POINTWISE, _merge(), st.just("up 2"), st.just("up 3x1"))
+    parts = draw(st.lists(part, min_size=1, max_size=longest))
+    tail = draw(st.sampled_from([[], ["gap"], ["linear 3"], ["flatten", "linear 2"], ["softmax"]]))
+    return ", ".join([f"input {height}x{width}x{draw(st.integers(1, 2))}", *parts, *tail])

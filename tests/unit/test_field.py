@@ -1,0 +1,116 @@
+"""Receptive fields of nets worked out by hand and by gradient probing elsewhere (MACs and parameters by hand)."""
+
+from fractions import Fraction
+
+import convscope as cs
+import pytest
+from convscope.analyze.field import AxisField, fields
+from convscope.analyze.table import Row
+
+VGG = (
+    "input 32x32x3, conv 16 3x3 p1 relu, conv 16 3x3 p1 relu, maxpool 2, conv 32 3x3 p1 relu, conv 32 3x3 p1 relu"
+)
+RES = (
+    "input 32x32x3, conv 16 3x3 p1 nobias bn relu, add( conv 32 3x3 s2 p1 nobias bn relu, conv 32 3x3 p1 nobias bn "
+    "| conv 32 1x1 s2 nobias bn ) relu"
+)
+INCEP = (
+    "input 32x32x3, conv 8 3x3 s2 p1, cat( conv 8 1x1 | conv 8 3x3 p1 | conv 8 5x5 p2 | conv 8 3x1 p1x0, conv 8 1x3 p0x1 "
+    "| conv 8 7x1 p3x0 )"
+)
+GRID = "input 32x32x3, conv 4 3x3 d2 p2 nobias, conv 4 3x3 d2 p2 nobias"
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "macs", "size", "jump", "centre"),
+    [
+        (VGG, 16656, 6340608, (14, 14), 2, Fraction(1, 2)),
+        (RES, 14992, 4112384, (9, 9), 2, 0),
+        (INCEP, 3344, 841728, (15, 11), 2, 0),
+        (GRID, 252, 258048, (9, 9), 1, 0),
+    ],
+    ids=["vgg", "res", "incep", "grid"],
+)
+def test_hand_nets(  # noqa: D103
+    text: str, params: int, macs: int, size: tuple[int, int], jump: int, centre: Fraction
+) -> None:
+    table = cs.read(text).table()
+    assert (table.params.value, table.macs.value) == (params, macs)
+    last = table.rows[-1].field
+    assert tuple(axis.size for axis in last) == size
+    assert {axis.stride for axis in last} == {Fraction(jump)}
+    assert {axis.centre for axis in last} == {Fraction(centre)}
+    assert all(axis.exact for axis in last)
+
+
+def last(text: str, *, gates: bool = False) -> AxisField:
+    net = cs.read(text)
+    return fields(net, gates=gates)[net.layers[-1].node.name][0]
+
+
+def test_vgg16_sees_212_pixels_at_its_last_pool() -> None:
+    # published: field 212, stride 32, padding 90 (Araujo et al. 2019)
+    def block(n: int, c: int) -> str:
+        return f"{n}*( conv {c} 3x3 p1 relu ), maxpool 2"
+
+    blocks = ", ".join(block(n, c) for n, c in ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)))
+    found = last(f"input 224x224x3, {blocks}")
+    assert (found.size, found.stride, found.start) == (212, 32, -90)
+
+
+def test_dilation_counts_and_the_centre_stays() -> None:
+    found = last("input 32x32x1, conv 1 3x3 d4")
+    assert (found.size, found.start, found.centre) == (9, 0, 4)
+
+
+def test_a_gate_widens_only_the_field_with_gates() -> None:
+    text = "input 16x16x4, conv 4 3x3 p1, mul( id | gap, linear 2 relu, linear 4 sigmoid ), conv 4 3x3 p1"
+    assert (last(text).size, last(text).stride) == (5, 1)
+    assert (last(text, gates=True).size, last(text, gates=True).stride) == (16, None)
+
+
+def test_up_sampling_has_phases() -> None:
+    # unit 0 of `up 2, conv 3` reads copies -1, 0, 1, that is pixels 0 and 0 (and padding); unit 1 reads 0, 0, 1
+    found = last("input 8x8x1, up 2, conv 1 3x3 p1")
+    assert (found.size, found.phases, found.stride, found.start) == (2, 2, Fraction(1, 2), -1)
+
+
+def test_up_sampling_after_pooling_keeps_the_boxes_of_the_coarse_map() -> None:
+    found = last("input 16x16x1, maxpool 2, up 2")
+    assert (found.size, found.phases, found.stride) == (2, 2, 1)
+
+
+def test_global_pooling_sees_what_its_units_see() -> None:
+    # 2 does not divide 7: row and column 6 are read by no unit, so the mean does not see them either
+    found = last("input 7x7x1, maxpool 2, gap")
+    assert (found.size, found.start, found.stride, found.centre) == (6, 0, None, Fraction(5, 2))
+
+
+def test_flattening_keeps_the_size_and_loses_the_place() -> None:
+    found = last("input 9x9x2, conv 3 3x3, flatten")
+    assert (found.size, found.stride, found.exact) == (3, None, True)
+    assert last("input 9x9x2, conv 3 3x3, flatten, linear 4").size == 9
+
+
+def test_branches_of_different_strides_give_a_bound() -> None:
+    # 4x4 units of stride 2 meet 4x4 units of stride 1 cut out of the middle: no box moves steadily
+    found = last("input 8x8x1, add( maxpool 2 | conv 1 5x5 )")
+    assert (found.stride, found.exact) == (None, False)
+    assert found.size == 8
+    behind = last("input 8x8x1, add( maxpool 2 | conv 1 5x5 ), avgpool 3 s1 p1")
+    assert (behind.size, behind.exact) == (8, False)
+
+
+def rows(text: str) -> dict[str, Row]:
+    return {row.name: row for row in cs.read(text).table().rows}
+
+
+def test_the_local_field_is_what_one_layer_reads() -> None:
+    found = rows("input 12x10x1, conv 2 3x5 d2x1, relu, maxpool 2, linear 3")
+    assert [tuple(axis.local for axis in row.field) for row in found.values()] == [(5, 5), (1, 1), (2, 2), (4, 3)]
+
+
+def test_one_and_three_axes() -> None:
+    assert [axis.size for axis in rows("input 20x2, conv 4 5 s2, conv 4 3")["conv2"].field] == [9]
+    assert [axis.size for axis in rows("input 8x9x10x1, conv 2 3x1x5, maxpool 1x2x2")["maxpool1"].field] == [3, 2, 6]
+    assert rows("input 12, linear 3")["linear1"].field == ()
