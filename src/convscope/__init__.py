@@ -11,23 +11,48 @@ from typing import TYPE_CHECKING, Any
 from convscope.version import __version__
 
 if TYPE_CHECKING:
+    from convscope.analyze.depth import depth
     from convscope.core.net import Net
     from convscope.errors import ConvscopeError
     from convscope.frontends import read
+    from convscope.training.predict import predict
+    from convscope.training.run import Run
+    from convscope.training.run import load as load_run
+    from convscope.training.train import evaluate_run as evaluate
+    from convscope.training.train import train
 
 _HOMES = {
-    "ConvscopeError": "convscope.errors",
-    "Net": "convscope.core.net",
-    "read": "convscope.frontends",
+    "ConvscopeError": ("convscope.errors", "ConvscopeError"),
+    "Net": ("convscope.core.net", "Net"),
+    "Run": ("convscope.training.run", "Run"),
+    "depth": ("convscope.analyze.depth", "depth"),
+    "evaluate": ("convscope.training.train", "evaluate_run"),
+    "load_run": ("convscope.training.run", "load"),
+    "predict": ("convscope.training.predict", "predict"),
+    "read": ("convscope.frontends", "read"),
+    "train": ("convscope.training.train", "train"),
 }
+"""Public name -> module and name there."""
 
-__all__ = ["ConvscopeError", "Net", "__version__", "read"]
+__all__ = [
+    "ConvscopeError",
+    "Net",
+    "Run",
+    "__version__",
+    "depth",
+    "evaluate",
+    "load_run",
+    "predict",
+    "read",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'convscope' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

@@ -29,7 +29,7 @@ def show(data: dict[str, Any]) -> None:
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="convscope")
 def cli() -> None:
-    """Convscope: a workbench for convolutional networks.
+    r"""Convscope: a workbench for convolutional networks.
 
     A net is one line of text (see docs/reference/notation.md), a file NET.cnn, or - for standard input:
 
@@ -79,7 +79,7 @@ def table(net: str, size: str | None, *, as_json: bool, markdown: bool, as_csv: 
 @click.option("--object", "target", type=int, help="Height and width of an object that must be seen whole.")
 @click.option("--pool-every", default=0, metavar="M", help="A 2x2 max-pooling after every M convolutions.")
 @JSON
-def depth(  # noqa: D417 -- options are documented by their help
+def depth(
     size: int, kernel: int, channels: int, filters: int, target: int | None, pool_every: int, *, as_json: bool
 ) -> None:
     r"""How many KxK convolutions bring a SIZExSIZE picture to 1x1, and how many see an object whole.
@@ -105,9 +105,7 @@ def _need_torch() -> None:
 
     missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
     if missing:
-        raise MissingExtraError(
-            f"this command needs {' and '.join(missing)}", attempt='pip install "convscope[train]"'
-        )
+        raise MissingExtraError(f"this command needs {' and '.join(missing)}", attempt='pip install "convscope[train]"')
 
 
 @cli.command()
@@ -145,8 +143,8 @@ def train(
     """
     from convscope.data import registry
     from convscope.frontends import read
-    from convscope.train.plan import plan
-    from convscope.train.recipe import find
+    from convscope.training.plan import plan
+    from convscope.training.recipe import find
 
     settings = find(recipe)
     if epochs is not None:
@@ -158,7 +156,7 @@ def train(
         return
     _need_torch()
     from convscope.progress import display
-    from convscope.train.train import train as run_training
+    from convscope.training.train import train as run_training
 
     with display(quiet=quiet) as report:
         done = run_training(made, data=data, recipe=settings, seed=seed, out=out, report=report)
@@ -183,11 +181,11 @@ def evaluate(run_folder: str, *, as_json: bool) -> None:
       convscope eval runs/mnist-fast-0
       convscope eval runs/mnist-fast-0 --json
     """
-    from convscope.train.run import load
+    from convscope.training.run import load
 
     loaded = load(run_folder)
     _need_torch()
-    from convscope.train.train import evaluate_run
+    from convscope.training.train import evaluate_run
 
     judged = evaluate_run(loaded)
     if as_json:
@@ -210,11 +208,11 @@ def predict(run_folder: str, pictures: tuple[str, ...], *, as_json: bool) -> Non
       convscope predict runs/mnist-fast-0 five.png
       convscope predict runs/mnist-fast-0 scans/*.jpg --json
     """
-    from convscope.train.run import load
+    from convscope.training.run import load
 
     loaded = load(run_folder)
     _need_torch()
-    from convscope.train.predict import predict as ask
+    from convscope.training.predict import predict as ask
 
     found = ask(loaded, pictures)
     if as_json:

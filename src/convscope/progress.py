@@ -11,7 +11,7 @@ from convscope.view.numbers import seconds_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from convscope.train.loop import Progress
+    from convscope.training.loop import Progress
 
     Report = Callable[[Progress], None]
 
@@ -32,7 +32,7 @@ def line(progress: Progress) -> str:
 def display(*, quiet: bool = False) -> Iterator[Report]:
     """A function that shows each report it is given."""
     if quiet:
-        yield lambda progress: None
+        yield lambda _: None
     elif sys.stderr.isatty():
         with _live() as report:
             yield report
@@ -71,7 +71,11 @@ def _live() -> Iterator[Report]:
         def report(progress: Progress) -> None:
             numbers = line(progress).split("  ", 2)[2]
             bar.update(
-                task, total=progress.steps, completed=progress.step, epoch=f"{progress.epoch:.2f}", numbers=numbers
+                task,
+                total=progress.steps,
+                completed=progress.step,
+                epoch=f"{progress.epoch:.2f}",
+                numbers=numbers,
             )
 
         yield report

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from convscope.core.op import Op, Read
+    from convscope.core.axis import Read
+    from convscope.core.op import Op
     from convscope.core.shape import Shape
 
 BUMP = 10.0
@@ -113,7 +114,7 @@ def _bumped(inputs: tuple[Shape, ...]) -> list[Tensor]:
     flat = torch.rand(total, dtype=torch.float64, generator=random) + 0.5
     batch = flat.repeat(total + 1, 1)
     batch[:total] += BUMP * torch.eye(total, dtype=torch.float64)
-    parts = batch.split([math.prod(shape) for shape in inputs], dim=1)
+    parts = torch.split(batch, [math.prod(shape) for shape in inputs], dim=1)
     return [part.reshape(-1, *shape).requires_grad_() for part, shape in zip(parts, inputs, strict=True)]
 
 

@@ -1,6 +1,7 @@
 """What each kind of error looks like to a user."""
 
 import pytest
+
 from convscope.cli import cli, run
 from golden.golden import same_as_golden
 

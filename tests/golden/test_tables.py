@@ -2,14 +2,18 @@
 
 import json
 
-import convscope as cs
 import pytest
+
+import convscope as cs
 from golden.golden import same_as_golden
 
 NETS = {
-    "course": "input 28x28x1, conv 16 3x3 bn relu, conv 32 3x3 bn relu, maxpool 2, conv 10 1x1, conv 16 3x3 bn relu, gap, linear 10",
-    "gate": "input 32x24x3, conv 8 3x3 p1 relu, mul( id | gap, linear 2 relu, linear 8 sigmoid ), maxpool 3x2 s2x1, up 2, conv 4 3",
-    "branches": "input 16x16x4, add( maxpool 2 | conv 4 9x9 ), cat( conv 2 1x1 | avgpool 3 s1 p1 ), flatten, linear 5, softmax",
+    "course": "input 28x28x1, conv 16 3x3 bn relu, conv 32 3x3 bn relu, maxpool 2, conv 10 1x1, "
+    "conv 16 3x3 bn relu, gap, linear 10",
+    "gate": "input 32x24x3, conv 8 3x3 p1 relu, mul( id | gap, linear 2 relu, linear 8 sigmoid ), "
+    "maxpool 3x2 s2x1, up 2, conv 4 3",
+    "branches": "input 16x16x4, add( maxpool 2 | conv 4 9x9 ), cat( conv 2 1x1 | avgpool 3 s1 p1 ), "
+    "flatten, linear 5, softmax",
     "line": "input 100x2, conv 8 5 s2 relu, gap, linear 3",
     "dense": "input 784, linear 100 relu, linear 10",
 }

@@ -1,14 +1,17 @@
 """Laws over random nets: what is written is read back, shapes and fields are torch's, totals are sums."""
 
+from fractions import Fraction
+
 import numpy as np
 import torch
+from hypothesis import HealthCheck, assume, given, settings
+
 from convscope.analyze.field import fields
 from convscope.analyze.table import layer_table
 from convscope.backends.torch import TorchNet
 from convscope.core.net import Net
 from convscope.errors import ShapeError
 from convscope.frontends import read
-from hypothesis import HealthCheck, assume, given, settings
 from strategies import net_texts
 
 DRAWS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
@@ -61,7 +64,9 @@ def probed_box(net: Net, unit: tuple[int, ...]) -> list[tuple[int, int]] | None:
     mask = (slope[0] != 0).any(0).numpy()
     if not mask.any():
         return None
-    return [(int(np.flatnonzero(mask.any(1 - axis))[0]), int(np.flatnonzero(mask.any(1 - axis))[-1])) for axis in (0, 1)]
+    return [
+        (int(np.flatnonzero(mask.any(1 - axis))[0]), int(np.flatnonzero(mask.any(1 - axis))[-1])) for axis in (0, 1)
+    ]
 
 
 @DRAWS
@@ -77,10 +82,10 @@ def test_the_box_of_a_unit_is_where_gradients_come_from(text: str) -> None:
     if box is None:
         return
     for axis, at, size, (first, last) in zip(found, unit, net.input[1:], box, strict=True):
-        assert axis.stride is not None
-        start = axis.start + at * axis.stride
+        start = axis.start + at * (axis.stride or Fraction(0))
+        end = start + axis.size - 1
         # gradients show the part of the box that lies on the picture; holes at its ends only where padding is
-        assert max(0, start) <= first
-        assert last <= min(size - 1, start + axis.size - 1)
-        if start >= 0 and start + axis.size <= size:
-            assert (first, last) == (start, start + axis.size - 1)
+        assert max(Fraction(0), start) <= first
+        assert last <= min(Fraction(size - 1), end)
+        if start >= 0 and end < size:
+            assert (first, last) == (start, end)

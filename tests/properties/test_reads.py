@@ -1,9 +1,10 @@
 """Laws of the reads: pull is monotone, stays inside, and agrees with what a unit reads by definition."""
 
 import numpy as np
-from convscope.core.axis import All, Table, Window
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from convscope.core.axis import All, Table, Window
 
 
 @st.composite

@@ -2,21 +2,20 @@
 
 from fractions import Fraction
 
-import convscope as cs
 import pytest
+
+import convscope as cs
 from convscope.analyze.field import AxisField, fields
 from convscope.analyze.table import Row
 
-VGG = (
-    "input 32x32x3, conv 16 3x3 p1 relu, conv 16 3x3 p1 relu, maxpool 2, conv 32 3x3 p1 relu, conv 32 3x3 p1 relu"
-)
+VGG = "input 32x32x3, conv 16 3x3 p1 relu, conv 16 3x3 p1 relu, maxpool 2, conv 32 3x3 p1 relu, conv 32 3x3 p1 relu"
 RES = (
     "input 32x32x3, conv 16 3x3 p1 nobias bn relu, add( conv 32 3x3 s2 p1 nobias bn relu, conv 32 3x3 p1 nobias bn "
     "| conv 32 1x1 s2 nobias bn ) relu"
 )
 INCEP = (
-    "input 32x32x3, conv 8 3x3 s2 p1, cat( conv 8 1x1 | conv 8 3x3 p1 | conv 8 5x5 p2 | conv 8 3x1 p1x0, conv 8 1x3 p0x1 "
-    "| conv 8 7x1 p3x0 )"
+    "input 32x32x3, conv 8 3x3 s2 p1, cat( conv 8 1x1 | conv 8 3x3 p1 | conv 8 5x5 p2 | conv 8 3x1 p1x0, "
+    "conv 8 1x3 p0x1 | conv 8 7x1 p3x0 )"
 )
 GRID = "input 32x32x3, conv 4 3x3 d2 p2 nobias, conv 4 3x3 d2 p2 nobias"
 
@@ -31,9 +30,7 @@ GRID = "input 32x32x3, conv 4 3x3 d2 p2 nobias, conv 4 3x3 d2 p2 nobias"
     ],
     ids=["vgg", "res", "incep", "grid"],
 )
-def test_hand_nets(  # noqa: D103
-    text: str, params: int, macs: int, size: tuple[int, int], jump: int, centre: Fraction
-) -> None:
+def test_hand_nets(text: str, params: int, macs: int, size: tuple[int, int], jump: int, centre: Fraction) -> None:
     table = cs.read(text).table()
     assert (table.params.value, table.macs.value) == (params, macs)
     last = table.rows[-1].field
@@ -107,10 +104,19 @@ def rows(text: str) -> dict[str, Row]:
 
 def test_the_local_field_is_what_one_layer_reads() -> None:
     found = rows("input 12x10x1, conv 2 3x5 d2x1, relu, maxpool 2, linear 3")
-    assert [tuple(axis.local for axis in row.field) for row in found.values()] == [(5, 5), (1, 1), (2, 2), (4, 3)]
+    assert [tuple(axis.local for axis in row.field) for row in found.values()] == [
+        (5, 5),
+        (1, 1),
+        (2, 2),
+        (4, 3),
+    ]
 
 
 def test_one_and_three_axes() -> None:
     assert [axis.size for axis in rows("input 20x2, conv 4 5 s2, conv 4 3")["conv2"].field] == [9]
-    assert [axis.size for axis in rows("input 8x9x10x1, conv 2 3x1x5, maxpool 1x2x2")["maxpool1"].field] == [3, 2, 6]
+    assert [axis.size for axis in rows("input 8x9x10x1, conv 2 3x1x5, maxpool 1x2x2")["maxpool1"].field] == [
+        3,
+        2,
+        6,
+    ]
     assert rows("input 12, linear 3")["linear1"].field == ()

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-import convscope as cs
 import pytest
+
+import convscope as cs
 from convscope.errors import ConvscopeError, FieldError, NotationError
 from convscope.frontends.text.build import MAX_LAYERS
 from convscope.frontends.text.tokens import MAX_BYTES
 
 DESIGN_EXAMPLES = [
-    "input 28x28x1, conv 16 3x3 bn relu, conv 32 3x3 bn relu, maxpool 2, conv 10 1x1, conv 16 3x3 bn relu, gap, linear 10",
+    "input 28x28x1, conv 16 3x3 bn relu, maxpool 2, conv 10 1x1, conv 16 3x3 bn relu, gap, linear 10",
     "input 32x32x64, add( conv 64 3x3 p1 bn relu, conv 64 3x3 p1 bn | id ), relu",
     "input 9x9x4, cat( conv 16 1x1 | conv 16 3x3 p1 | conv 8 3x1 p1x0, conv 16 1x3 p0x1 | maxpool 3 s1 p1 )",
     "input 9x9x64, mul( id | gap, linear 4, relu, linear 64, sigmoid )",
@@ -47,7 +48,8 @@ def test_lines_commas_and_comments_separate_alike() -> None:
 
 
 def test_a_skip_over_a_branch_needs_labels_and_keeps_its_order() -> None:
-    text = "input 8x8x2, a: relu, b: conv 2 1x1, add( conv 2 3x3 same | from a ), c: tanh, add( from b | from c | from a )"
+    text = "input 8x8x2, a: relu, b: conv 2 1x1, add( conv 2 3x3 same | from a ), c: tanh"
+    text += ", add( from b | from c | from a )"
     net = cs.read(text)
     assert cs.read(str(net)) == net
     dead = cs.read("input 8x8x2, conv 4 3x3, from input, conv 2 1x1")

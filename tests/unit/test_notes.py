@@ -1,10 +1,11 @@
 """The arithmetic of the course notes, with every number worked by hand, and where the notes are wrong."""
 
-import convscope as cs
 import pytest
+
+import convscope as cs
 from convscope.analyze.depth import depth
 from convscope.core.shape import to_text
-from convscope.train.plan import Steps
+from convscope.training.plan import Steps
 
 
 def sizes(text: str) -> list[str]:

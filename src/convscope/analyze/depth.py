@@ -27,7 +27,7 @@ MAX_STEPS = 10_000
 
 @dataclass(frozen=True)
 class Step:
-    """The net after some convolutions.
+    """The net after some convolutions, and the pooling behind the last of them where there is one.
 
     Attributes:
         convs: how many.
@@ -93,7 +93,9 @@ class Depth:
         if one:
             lines.append(f"{_convs(one)} of {kernel} to 1x1{_cost(one)}")
         elif not self.target:
-            lines.append(f"never 1x1: after {_convs(last)} the map is {last.size}x{last.size} and no more fit{_cost(last)}")
+            lines.append(
+                f"never 1x1: after {_convs(last)} the map is {last.size}x{last.size} and no more fit{_cost(last)}"
+            )
         if self.target:
             seen, size = self.to_object, f"{self.target}x{self.target}"
             lines.append(
@@ -115,11 +117,23 @@ def _cost(step: Step) -> str:
 def _step_json(step: Step | None) -> dict[str, int] | None:
     if step is None:
         return None
-    return {"convs": step.convs, "size": step.size, "rf": step.field, "params": step.params, "macs": step.macs}
+    return {
+        "convs": step.convs,
+        "size": step.size,
+        "rf": step.field,
+        "params": step.params,
+        "macs": step.macs,
+    }
 
 
 def depth(  # noqa: PLR0913 -- the numbers of the question
-    size: int, *, kernel: int = 3, channels: int = 1, filters: int = 1, target: int | None = None, pool_every: int = 0
+    size: int,
+    *,
+    kernel: int = 3,
+    channels: int = 1,
+    filters: int = 1,
+    target: int | None = None,
+    pool_every: int = 0,
 ) -> Depth:
     """How many ``kernel x kernel`` convolutions (no padding, no bias) bring ``size x size`` to 1x1.
 
@@ -137,7 +151,7 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
     >>> depth(199).to_one.convs
     99
     >>> depth(199, target=20).to_object.convs, depth(199, target=20, pool_every=3).to_object.convs
-    (10, 7)
+    (10, 6)
     """
     least = {"size": (size, 1), "kernel": (kernel, 2), "channels": (channels, 1), "filters": (filters, 1)}
     least |= {"object": (target or 1, 1), "pool-every": (pool_every, 0)}
@@ -170,7 +184,7 @@ def _stack(size: int, conv: Conv, pool_every: int) -> list[Op]:
 
 
 def _steps(net: Net) -> tuple[Step, ...]:
-    """One step for each convolution, a pooling behind it included in the next one's numbers."""
+    """One step for each convolution and the pooling behind it."""
     steps = []
     convs = params = macs = 0
     for row in layer_table(net).rows:

@@ -123,15 +123,12 @@ def fields(net: Net, *, gates: bool = False) -> dict[str, Field]:
     >>> [axis.size for axis in fields(cs.read("input 9x9x1, conv 1 3x3, conv 1 3x3"))["conv2"]]
     [5, 5]
     """
-    states: dict[str, tuple[State, ...]] = {
-        INPUT: tuple(Line(axis, 1, ((0, 0),)) for axis in range(1, len(net.input)))
-    }
+    states: dict[str, tuple[State, ...]] = {INPUT: tuple(Line(axis, 1, ((0, 0),)) for axis in range(1, len(net.input)))}
     found = {}
     for layer in net:
         before = [states[name] for name in layer.node.inputs]
         after = tuple(
-            _layer_state(layer, [one[at] for one in before], size, gates=gates)
-            for at, size in enumerate(net.input[1:])
+            _layer_state(layer, [one[at] for one in before], size, gates=gates) for at, size in enumerate(net.input[1:])
         )
         states[layer.node.name] = after
         found[layer.node.name] = tuple(

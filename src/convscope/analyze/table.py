@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.analyze import cost, field
 from convscope.analyze.memory import activation_bytes
-from convscope.core.shape import joined, to_text
 from convscope.core.op import spelled
+from convscope.core.shape import joined, to_text
 from convscope.version import __version__
 from convscope.view.numbers import bytes_text, count_text
 from convscope.view.parts import Column, Grid

@@ -13,8 +13,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def keep_memory() -> None:
-    """Let glibc keep freed blocks. By default it hands each large activation back to the kernel at every step, and
-    clearing the fresh pages takes longer than the arithmetic. Does nothing on other C libraries.
+    """Let glibc keep freed blocks; does nothing on other C libraries.
+
+    By default it hands each large activation back to the kernel at every step, and clearing the fresh pages takes
+    longer than the arithmetic.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial, singledispatch
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
@@ -50,15 +50,9 @@ def _prepared(module: nn.Module, prepare: Callable[[Tensor], Tensor]) -> nn.Modu
     return module
 
 
-class _Pool(Protocol):
-    """``F.max_pool2d`` and its like."""
-
-    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
-
-
-_CONV = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_MAX: dict[int, _Pool] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
-_AVG: dict[int, _Pool] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+_CONV: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_MAX: dict[int, Any] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_AVG: dict[int, Any] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 _NORM = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
@@ -72,7 +66,7 @@ def _even(pairs: tuple[tuple[int, int], ...]) -> bool:
 
 
 @singledispatch
-def lower(op: Op, inputs: Shapes) -> nn.Module:
+def lower(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- the lowerings below use it
     """The torch module that computes ``op`` on inputs of these shapes ``c h w``."""
     raise TypeError(f"{op.keyword} has no torch module")
 
@@ -81,7 +75,7 @@ def lower(op: Op, inputs: Shapes) -> nn.Module:
 def _conv(op: Conv, inputs: Shapes) -> nn.Module:
     pairs = pads(op, inputs[0])
     even = _even(pairs)
-    module = _CONV[len(pairs)](
+    module: nn.Module = _CONV[len(pairs)](
         inputs[0][0],
         op.out,
         op.kernel,

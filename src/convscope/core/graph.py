@@ -85,7 +85,8 @@ class Graph:
             for name in node.inputs:
                 if name not in seen:
                     raise UnknownNameError(
-                        f'{node.name} reads "{name}", which no earlier node is called', attempt=nearest(name, seen)
+                        f'{node.name} reads "{name}", which no earlier node is called',
+                        attempt=nearest(name, seen),
                     )
             if node.name in seen:
                 raise ValueError(f"two nodes are called {node.name}")

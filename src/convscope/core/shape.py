@@ -66,6 +66,7 @@ def from_text(text: str) -> Shape:
         raise FieldError(f"{text} has an axis of length 0", expected="every axis at least 1")
     if len(spatial) > 3:
         raise FieldError(
-            f"{text} has {len(spatial)} spatial axes", expected="height x width x channels, with 0 to 3 spatial axes"
+            f"{text} has {len(spatial)} spatial axes",
+            expected="height x width x channels, with 0 to 3 spatial axes",
         )
     return (channels, *spatial)

@@ -55,7 +55,9 @@ def _open(path: Path) -> Image:
             file.load()
             image = ImageOps.exif_transpose(_eight_bits(file))
     except UnidentifiedImageError:
-        raise PictureError(f"{path} is no picture", expected="a PNG, JPEG or another format that Pillow reads") from None
+        raise PictureError(
+            f"{path} is no picture", expected="a PNG, JPEG or another format that Pillow reads"
+        ) from None
     except Image.DecompressionBombError:
         raise PictureError(f"{path} has too many pixels", expected="at most 100 million") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
@@ -86,7 +88,9 @@ def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> ND
     ink = ground - grey if ground > 127 else grey - ground
     peak = float(ink.max())
     if peak < 16:
-        raise PictureError(f"{path} shows nothing: no stroke differs from its ground", expected="a digit on a plain ground")
+        raise PictureError(
+            f"{path} shows nothing: no stroke differs from its ground", expected="a digit on a plain ground"
+        )
     strokes = np.clip(ink, 0, None) / peak
     strokes[strokes < 0.15] = 0  # grain of a scan or of JPEG is no stroke
     rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
@@ -101,7 +105,9 @@ def _fit(cut: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
     scale = side / max(cut.shape)
     size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
-    return np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+    return np.asarray(
+        Image.fromarray(cut).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    )
 
 
 def _centred(small: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:

@@ -98,7 +98,11 @@ class _Builder:
         assert statement.origin is not None
         label = statement.label
         if label in self.labels:
-            raise fail(f'the label "{label}" is taken', statement.origin, expected="each label once, none in a repetition")
+            raise fail(
+                f'the label "{label}" is taken',
+                statement.origin,
+                expected="each label once, none in a repetition",
+            )
         if value < before:
             raise fail(f'the label "{label}" names no layer', statement.origin, expected="an op in the statement")
         self.labels[label] = value
@@ -136,7 +140,11 @@ class _Builder:
         for at, draft in enumerate(self.drafts):
             if not draft.label and draft.auto in self.labels and self.labels[draft.auto] != at:
                 taken = self.drafts[self.labels[draft.auto]]
-                raise fail(f'the label "{draft.auto}" is the name of another layer', taken.origin, expected="another label")
+                raise fail(
+                    f'the label "{draft.auto}" is the name of another layer',
+                    taken.origin,
+                    expected="another label",
+                )
             names.append(draft.name)
         # names[0] is the input, so position p of a draft is p + 1
         return Graph(

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from convscope.core.op import REGISTRY, Op, usage
@@ -163,7 +164,7 @@ class _Reader:
         """Statements up to one of the closing tokens, which stays."""
         if depth > MAX_DEPTH:
             raise fail("parentheses too deep", self.now.origin, expected=f"at most {MAX_DEPTH} levels")
-        statements = []
+        statements: list[Statement] = []
         while True:
             self.skip_breaks()
             if self.now.kind in until:
@@ -197,7 +198,11 @@ class _Reader:
         if token.kind == "note":
             return self.note(token)
         if token.kind != "word":
-            raise fail(f"{_shown(token)} where an op should stand", token.origin, expected="an op, such as conv 16 3x3")
+            raise fail(
+                f"{_shown(token)} where an op should stand",
+                token.origin,
+                expected="an op, such as conv 16 3x3",
+            )
         if token.text == "from":
             return self.jump(token)
         if self.now.kind == "*":
@@ -238,7 +243,7 @@ class _Reader:
             raise fail(
                 f"{token.text} has {'an empty path' if len(paths) > 1 else 'one path'}",
                 token.origin,
-                expected=f"two or more paths with | between; id passes its input on: {token.text}( conv 8 3x3 same | id )",
+                expected=f"paths with | between, id for one that changes nothing: {token.text}( relu | id )",
             )
         return Join(made(), tuple(paths), token.origin)
 
@@ -247,20 +252,27 @@ class _Reader:
         inside, out = token.text.replace(" ", "").replace("\t", "").lstrip("(").split(")x")
         numbers = _at(token.origin, lambda: parse_numbers(inside))
         if len(numbers) < 2:
-            raise fail(f"{token.text} has no kernel", token.origin, expected="(3x3x32)x64: kernel, channels in, channels out")
+            raise fail(
+                f"{token.text} has no kernel",
+                token.origin,
+                expected="(3x3x32)x64: kernel, channels in, channels out",
+            )
         conv = REGISTRY["conv"]
         given = {"out": _at(token.origin, lambda: parse_numbers(out))[0], "kernel": numbers[:-1]}
         return replace(self.call(conv, token, given), channels=numbers[-1])
+
+    def is_setting(self) -> bool:
+        """The word under the cursor goes on with the op before it."""
+        token = self.now
+        return token.kind == "word" and token.text not in {*REGISTRY, "from"} and self.stream[self.at + 1].kind != "*"
 
     def call(self, made: type[Op], token: Token, given: dict[str, object] | None = None) -> Call:
         """An op and the settings behind it."""
         values = dict(given or {})
         last = token
-        while self.now.kind == "word" and self.now.text not in REGISTRY and self.now.text != "from":
-            if self.stream[self.at + 1].kind == "*":
-                break
+        while self.is_setting():
             last = self.take()
-            entry, value = _at(last.origin, lambda: _setting(made, last, values))
+            entry, value = _at(last.origin, partial(_setting, made, last, values))
             values[entry.name] = value
         start = token.origin
         words = start.context[start.column - 1 : last.origin.column - 1 + len(last.text)]

@@ -70,7 +70,9 @@ def _cut(text: str, source: str) -> Iterator[Token]:
         kind = str(found.lastgroup)
         if kind != "skip" and len(words) > MAX_WORD:
             raise NotationError(
-                f"a word of {len(words)} characters", written=str(origin), expected=f"at most {MAX_WORD} characters"
+                f"a word of {len(words)} characters",
+                written=str(origin),
+                expected=f"at most {MAX_WORD} characters",
             )
         at = found.end()
         if kind == "newline":

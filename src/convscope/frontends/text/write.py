@@ -18,10 +18,10 @@ ATTACHED = 4
 
 
 def write(net: Net) -> str:
-    """The net in the notation; ``read(write(net)) == net``.
+    r"""The net in the notation; ``read(write(net)) == net``.
 
     >>> import convscope as cs
-    >>> write(cs.read("input 8x8x4\\nadd( conv 4 3x3 p1x1 bn | id ) relu"))
+    >>> write(cs.read("input 8x8x4\nadd( conv 4 3x3 p1x1 bn | id ) relu"))
     'input 8x8x4, add( conv 4 3x3 p1 bn | id ) relu'
     """
     writer = _Writer(net)
@@ -82,7 +82,9 @@ class _Writer:
             text = f"{op.keyword}( {' | '.join(', '.join(path) for path in paths)} )"
         self.written[name] = None
         alone = text == "id" and statements.empty
-        statements.add(text, name if name in self.labelled or alone else "", attach=layer.reads == (along(layer.output),))
+        statements.add(
+            text, name if name in self.labelled or alone else "", attach=layer.reads == (along(layer.output),)
+        )
 
     def mention(self, name: str) -> str:
         """``from name``; remembers that the name must be written as a label."""

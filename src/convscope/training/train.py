@@ -20,18 +20,19 @@ from convscope.core.net import Net
 from convscope.data import registry
 from convscope.errors import RunError
 from convscope.frontends import read
-from convscope.train import recipe as recipes
-from convscope.train import run as runs
-from convscope.train.card import card
-from convscope.train.evaluate import Evaluation, evaluate
-from convscope.train.loop import Progress, fit, uses_bfloat16
-from convscope.train.plan import check_fit
-from convscope.train.recipe import Recipe
-from convscope.train.run import Result, Run
+from convscope.training import recipe as recipes
+from convscope.training import run as runs
+from convscope.training.card import card
+from convscope.training.evaluate import Evaluation, evaluate
+from convscope.training.loop import Progress, fit, uses_bfloat16
+from convscope.training.plan import check_fit
+from convscope.training.run import Result, Run
 from convscope.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from convscope.training.recipe import Recipe
 
 
 def train(  # noqa: PLR0913 -- the settings of a run, all by keyword

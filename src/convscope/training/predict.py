@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from convscope.data.picture import read_picture
-from convscope.train.evaluate import logits
-from convscope.train.train import model_of
+from convscope.training.evaluate import logits
+from convscope.training.train import model_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convscope.train.run import Run
+    from convscope.training.run import Run
 
 
 @dataclass(frozen=True)

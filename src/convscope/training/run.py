@@ -31,7 +31,7 @@ import msgspec
 from convscope.data import registry
 from convscope.errors import ConvscopeError, RunError
 from convscope.frontends import read
-from convscope.train.recipe import Recipe, to_toml
+from convscope.training.recipe import Recipe, to_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +197,9 @@ def _load(folder: Path) -> Run:
     found = digest(folder / MODEL)
     if found != result.sha256:
         raise RunError(
-            f"{folder / MODEL} is damaged", given=f"SHA-256 {found[:16]}…", expected=f"SHA-256 {result.sha256[:16]}…"
+            f"{folder / MODEL} is damaged",
+            given=f"SHA-256 {found[:16]}…",
+            expected=f"SHA-256 {result.sha256[:16]}…",
         )
     return Run(
         path=folder,

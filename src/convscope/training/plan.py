@@ -14,7 +14,7 @@ from convscope.view.numbers import bytes_text, count_text
 if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.data.registry import Dataset
-    from convscope.train.recipe import Recipe
+    from convscope.training.recipe import Recipe
 
 BACKWARD = 2
 """The backward pass costs about twice the forward pass: gradients of the inputs and of the weights."""

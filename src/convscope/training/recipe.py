@@ -13,7 +13,7 @@ import msgspec
 from convscope.errors import FieldError, unknown
 
 RECIPES: dict[str, str] = {
-    "fast": "convscope.train.recipes.fast",
+    "fast": "convscope.training.recipes.fast",
 }
 """Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
 

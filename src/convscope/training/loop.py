@@ -13,9 +13,9 @@ import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
 from convscope.backends.machine import fast_bfloat16
 from convscope.errors import TrainingError
-from convscope.train.batches import Batches
-from convscope.train.plan import Steps
-from convscope.train.schedule import triangle
+from convscope.training.batches import Batches
+from convscope.training.plan import Steps
+from convscope.training.schedule import triangle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from convscope.data.registry import Dataset, Split
-    from convscope.train.recipe import Recipe
+    from convscope.training.recipe import Recipe
 
 REPORT_EVERY = 10
 """Steps between two reports of progress."""
@@ -120,7 +120,10 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=recipe.betas, fused=True
+        [group for group in groups if group["params"]],
+        lr=recipe.learning_rate,
+        betas=recipe.betas,
+        fused=True,
     )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
-from convscope.train.batches import scaled
-from convscope.train.loop import layout
+from convscope.training.batches import scaled
+from convscope.training.loop import layout
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
@@ -73,7 +73,11 @@ class Evaluation:
         }
 
     def __str__(self) -> str:
-        columns = (Column("true"), *(Column(name, right=True) for name in self.classes), Column("accuracy", right=True))
+        columns = (
+            Column("true"),
+            *(Column(name, right=True) for name in self.classes),
+            Column("accuracy", right=True),
+        )
         rows = tuple(
             (name, *(str(n) if n else "." for n in row), "-" if share is None else f"{100 * share:.2f} %")
             for (name, share), row in zip(self.per_class.items(), self.confusion, strict=True)
@@ -88,7 +92,7 @@ class Evaluation:
 def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
     """Scores ``n classes`` for uint8 pictures ``n c h w``, in float32."""
     with torch.inference_mode():
-        return torch.cat([model(layout(scaled(part, dataset))).flatten(1) for part in images.split(BATCH)])
+        return torch.cat([model(layout(scaled(part, dataset))).flatten(1) for part in torch.split(images, BATCH)])
 
 
 def evaluate(model: nn.Module, split: Split, dataset: Dataset) -> Evaluation:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from convscope.analyze.table import layer_table
 
 if TYPE_CHECKING:
-    from convscope.train.evaluate import Evaluation
-    from convscope.train.run import Run
+    from convscope.training.evaluate import Evaluation
+    from convscope.training.run import Run
 
 
 def card(run: Run, judged: Evaluation, env: dict[str, object]) -> str:
     """The card as Markdown."""
     recipe, result, data = run.recipe, run.result, run.dataset
+    epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
     classes = ", ".join(f"{name} {100 * share:.2f} %" for name, share in judged.per_class.items() if share is not None)
     return f"""# {data.name}, recipe {recipe.name}, seed {run.seed}
 
@@ -27,10 +28,10 @@ def card(run: Run, judged: Evaluation, env: dict[str, object]) -> str:
 
 ## Training
 
-{recipe.epochs:g} epoch(s) on {data.count("train"):,} pictures, {result.seconds:.1f} s, {result.images_per_second:,.0f}
-images/s on {env["cpu"]}, {env["threads"]} threads, {env["precision"]}. Every setting stands in `recipe.toml`, versions in
-`env.json`, the course of the loss in `metrics.jsonl`. The same seed on the same machine with the same number of threads
-gives the same weights, bit for bit.
+{epochs} on {data.count("train"):,} pictures, {result.seconds:.1f} s, {result.images_per_second:,.0f}
+images/s on {env["cpu"]}, {env["threads"]} threads, {env["precision"]}. Every setting stands in `recipe.toml`,
+versions in `env.json`, the course of the loss in `metrics.jsonl`. The same seed on the same machine with the same
+number of threads gives the same weights, bit for bit.
 
 ## Limits
 

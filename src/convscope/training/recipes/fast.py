@@ -1,6 +1,6 @@
 """fast: MNIST well past 99.13 % in one epoch."""
 
-from convscope.train.recipe import Recipe
+from convscope.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="fast",
