@@ -21,6 +21,9 @@ MAX_PIXELS = 100_000_000
 INK = 20
 """Longer side of the box that a digit of 28x28 fills (LeCun et al. 1998: 20x20 inside of 28x28)."""
 
+RINGING = 0.04
+"""Share of the strongest stroke below which JPEG leaves traces around it."""
+
 
 def read_picture(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
     """One picture file as the data set's own pictures are: uint8 ``c h w``.
@@ -92,7 +95,9 @@ def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> ND
             f"{path} shows nothing: no stroke differs from its ground", expected="a digit on a plain ground"
         )
     strokes = np.clip(ink, 0, None) / peak
-    strokes[strokes < 0.15] = 0  # grain of a scan or of JPEG is no stroke
+    # what is no stronger than the grain of the rim, or than the ringing of JPEG around a stroke, is no stroke
+    grain = float(np.quantile(np.abs(rim - ground), 0.99)) / peak
+    strokes[strokes < max(RINGING, 1.5 * min(grain, 0.4))] = 0
     rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
     cut = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     small = _fit(cut, INK * min(height, width) // 28)
@@ -117,8 +122,9 @@ def _centred(small: NDArray[np.float32], height: int, width: int) -> NDArray[np.
     rows, columns = small.shape
     centre_y = float((small.sum(1) * (np.arange(rows) + 0.5)).sum()) / mass
     centre_x = float((small.sum(0) * (np.arange(columns) + 0.5)).sum()) / mass
-    top = min(max(0, round(height / 2 - centre_y)), height - rows)
-    left = min(max(0, round(width / 2 - centre_x)), width - columns)
+    # MNIST's centres of mass lie within half a pixel of the middle of pixel 14, counted from 0
+    top = min(max(0, round(height / 2 + 0.5 - centre_y)), height - rows)
+    left = min(max(0, round(width / 2 + 0.5 - centre_x)), width - columns)
     canvas = np.zeros((height, width), dtype=np.uint8)
     canvas[top : top + rows, left : left + columns] = np.round(small * 255).astype(np.uint8)
     return canvas

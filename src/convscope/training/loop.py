@@ -63,6 +63,12 @@ def layout(batch: Tensor) -> Tensor:
     return batch.contiguous(memory_format=form) if form else batch
 
 
+def lay_out(model: nn.Module) -> None:
+    """Put the weights in the order of the pictures; another order gives another last digit."""
+    for parameter in model.parameters():
+        parameter.data = layout(parameter.data)
+
+
 def uses_bfloat16(precision: str) -> bool:
     """Whether a recipe's precision means bfloat16 on this machine."""
     return precision == "bfloat16" or (precision == "auto" and fast_bfloat16())
@@ -89,9 +95,7 @@ def fit(  # noqa: PLR0913 -- what a run consists of
     optimizer = _optimizer(model, recipe)
     low = uses_bfloat16(recipe.precision)
     model.train()
-    for parameter in model.parameters():
-        if parameter.dim() in LAYOUTS:
-            parameter.data = layout(parameter.data)
+    lay_out(model)
     watch = _Watch(steps, batches.batch, report)
     for step, (images, labels) in zip(range(steps.total), batches, strict=False):
         rate = recipe.learning_rate * triangle(step, steps.total, recipe.warmup)

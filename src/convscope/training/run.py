@@ -59,7 +59,7 @@ class Result:
         params: learned numbers.
         seconds: of training, reading data and testing not counted.
         images_per_second: in training.
-        sha256: of ``model.safetensors``.
+        sha256: of the net, the recipe and the weights, by file name.
     """
 
     loss: float
@@ -67,7 +67,7 @@ class Result:
     params: int
     seconds: float
     images_per_second: float
-    sha256: str
+    sha256: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ def settle(folder: Path, parent: Path, name: str) -> Path:
     raise AssertionError("count() does not end")
 
 
-def write_settings(run: Run) -> None:
+def write_settings(folder: Path, net: Net, dataset: Dataset, settings: Recipe, seed: int) -> None:
     """``net.cnn`` and ``recipe.toml``."""
-    (run.path / NET).write_text(f"{run.net}\n", encoding="utf-8")
-    top = to_toml({"data": run.dataset.name, "seed": run.seed})
-    recipe = to_toml(msgspec.structs.asdict(run.recipe))
-    (run.path / RECIPE).write_text(f"{top}\n\n[recipe]\n{recipe}\n", encoding="utf-8")
+    (folder / NET).write_text(f"{net}\n", encoding="utf-8")
+    top = to_toml({"data": dataset.name, "seed": seed})
+    recipe = to_toml(msgspec.structs.asdict(settings))
+    (folder / RECIPE).write_text(f"{top}\n\n[recipe]\n{recipe}\n", encoding="utf-8")
 
 
 def write_metrics(run: Run, lines: list[dict[str, Any]]) -> None:
@@ -167,6 +167,11 @@ def write_metrics(run: Run, lines: list[dict[str, Any]]) -> None:
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files that make a run what it is."""
+    return {name: digest(folder / name) for name in (NET, RECIPE, MODEL)}
 
 
 def load(path: str | Path) -> Run:
@@ -194,13 +199,12 @@ def _load(folder: Path) -> Run:
     settings = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
     last = (folder / METRICS).read_text(encoding="utf-8").splitlines()[-1:]
     result = msgspec.convert(json.loads(last[0] if last else "{}").get("result"), Result)
-    found = digest(folder / MODEL)
-    if found != result.sha256:
-        raise RunError(
-            f"{folder / MODEL} is damaged",
-            given=f"SHA-256 {found[:16]}…",
-            expected=f"SHA-256 {result.sha256[:16]}…",
-        )
+    for name, expected in result.sha256.items():
+        found = digest(folder / name)
+        if found != expected:
+            raise RunError(
+                f"{folder / name} is damaged", given=f"SHA-256 {found[:16]}…", expected=f"SHA-256 {expected[:16]}…"
+            )
     return Run(
         path=folder,
         net=read(folder / NET),

@@ -24,7 +24,7 @@ from convscope.training import recipe as recipes
 from convscope.training import run as runs
 from convscope.training.card import card
 from convscope.training.evaluate import Evaluation, evaluate
-from convscope.training.loop import Progress, fit, uses_bfloat16
+from convscope.training.loop import Progress, fit, lay_out, uses_bfloat16
 from convscope.training.plan import check_fit
 from convscope.training.run import Result, Run
 from convscope.version import __version__
@@ -81,7 +81,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             last = fit(model, learn, dataset, settings, seed=seed, report=note)
         judged = evaluate(model, test, dataset)
         (folder / runs.MODEL).write_bytes(save(weights_out(model)))
-        result = _result(made, last, judged, runs.digest(folder / runs.MODEL))
+        runs.write_settings(folder, made, dataset, settings, seed)
+        result = _result(made, last, judged, runs.digests(folder))
         run = Run(folder, made, dataset, settings, seed, result)
         _describe(run, judged, lines)
         return replace(run, path=runs.settle(folder, Path(out), f"{dataset.name}-{settings.name}-{seed}"))
@@ -98,7 +99,7 @@ def _line(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _result(net: Net, last: Progress, judged: Evaluation, sha256: str) -> Result:
+def _result(net: Net, last: Progress, judged: Evaluation, sha256: dict[str, str]) -> Result:
     return Result(
         loss=judged.loss,
         accuracy=judged.accuracy,
@@ -110,9 +111,8 @@ def _result(net: Net, last: Progress, judged: Evaluation, sha256: str) -> Result
 
 
 def _describe(run: Run, judged: Evaluation, lines: list[dict[str, Any]]) -> None:
-    """Every file of the folder but the weights."""
+    """The files that tell what came out: metrics, environment, model card."""
     env = environment(run.recipe)
-    runs.write_settings(run)
     runs.write_metrics(run, lines)
     (run.path / runs.ENV).write_text(json.dumps(env, indent=1) + "\n", encoding="utf-8")
     (run.path / runs.CARD).write_text(card(run, judged, env), encoding="utf-8")
@@ -144,6 +144,7 @@ def model_of(run: Run) -> TorchNet:
         weights_in(model, load_file(run.path / runs.MODEL))
     except (ValueError, OSError, safetensors.SafetensorError) as error:
         raise RunError(f"{run.path / runs.MODEL} does not hold the weights of the net: {error}") from None
+    lay_out(model)
     return model.eval()
 
 
