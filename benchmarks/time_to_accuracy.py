@@ -18,10 +18,10 @@ import venv
 from pathlib import Path
 
 import numpy as np
-from machine import machine
 
 import convscope as cs
 from convscope.data import DATASETS, load
+from machine import machine
 
 PEER = Path(__file__).parent / "peers" / "keras_course_net.py"
 PEER_PACKAGES = ("tensorflow-cpu==2.21.0", "keras==3.15.1")
@@ -59,7 +59,7 @@ def peer(folder: Path, epochs: int, work: Path) -> list[dict[str, float]]:
         data, **{f"{name}_{part}": getattr(s, part) for name, s in splits.items() for part in ("images", "labels")}
     )
     lines = []
-    command = [python, PEER, data, str(epochs), "0"]
+    command = [str(python), str(PEER), str(data), str(epochs), "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         for text in process.stdout:
@@ -107,6 +107,8 @@ def main() -> None:
         last = course[-1]
         print(f"\npeer ({', '.join(PEER_PACKAGES)}): {100 * last['accuracy']:.2f} % after {len(course)} epochs, "
               f"{last['seconds']:.1f} s, {last['params']:,} parameters")  # fmt: skip
+        best = max(course, key=lambda line: line["accuracy"])
+        print(f"its best: {100 * best['accuracy']:.2f} % after epoch {best['epoch']}, {best['seconds']:.1f} s")
         verdict = "reached" if accuracy >= last["accuracy"] else "NOT reached"
         print(f"its final accuracy is {verdict} by our mean; ratio of seconds {last['seconds'] / seconds:.1f}x")
 
