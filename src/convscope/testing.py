@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from convscope.core.op import Op
     from convscope.core.shape import Shape
 
+NOISE = 1e-12
+"""Slopes below are rounding: an interpolation at a whole place gives the neighbour 1e-17."""
+
 BUMP = 10.0
 """Added to one number of the input at a time, so that each becomes the largest of its window once."""
 
@@ -41,12 +44,14 @@ def op_from_text(text: str, inputs: tuple[Shape, ...]) -> Op:
 def check_op(op: Op, inputs: tuple[Shape, ...]) -> None:
     """All promises at once: shape, weights, reads, MACs, notation."""
     op.check(inputs)
+    check_notation(op, inputs)
+    if op.weights(inputs) is None:
+        return  # nothing can be run, so nothing else can be compared
     model = lower(op, inputs).double().eval()
     check_shape(op, inputs, model)
     check_weights(op, inputs, model)
     check_reads(op, inputs, model)
     check_macs(op, inputs)
-    check_notation(op, inputs)
 
 
 def check_shape(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
@@ -66,14 +71,20 @@ def check_weights(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
 
 
 def check_reads(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
-    """The declared reads are the inputs from which autograd finds a gradient, for every output unit."""
+    """The declared reads are the inputs from which autograd finds a gradient, for every output unit.
+
+    An op that declares a hull must declare no less.
+    """
     true = gradient_support(model, inputs)
     shape = output_shape(op.axes(inputs))
     for number, reads in enumerate(op.axes(inputs)):
+        further = op.statistics(inputs) if number == 0 else ()
         for unit, place in enumerate(np.ndindex(shape)):
             claimed = declared_support(reads, place, inputs[number])
+            if further:
+                claimed |= declared_support(further, place, inputs[number])
             found = true[number][unit].reshape(inputs[number])
-            assert np.array_equal(claimed, found), (
+            assert np.array_equal(claimed, found) if op.exact else not (found & ~claimed).any(), (
                 f"{spelled(op)} on {inputs}: unit {place} reads {np.argwhere(claimed).tolist()} of input {number}, "
                 f"autograd {np.argwhere(found).tolist()}"
             )
@@ -103,7 +114,7 @@ def gradient_support(model: nn.Module, inputs: tuple[Shape, ...]) -> list[NDArra
             outputs[:, unit].sum(), tensors, retain_graph=True, allow_unused=True, materialize_grads=True
         )
         for mask, slope in zip(masks, slopes, strict=True):
-            mask.append((slope != 0).any(0).numpy())
+            mask.append((slope.abs() > NOISE).any(0).numpy())
     return [np.stack(mask).reshape(outputs.shape[1], -1) for mask in masks]
 
 

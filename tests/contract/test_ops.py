@@ -9,7 +9,7 @@ import pytest
 from convscope import ops, testing
 from convscope.core.axis import Read, Table
 from convscope.core.op import REGISTRY, Example, Op, spelled
-from convscope.core.spell import Count, Flag, Padding, Real, Sizes
+from convscope.core.spell import Choice, Count, Extent, Flag, Padding, Real, Sizes
 from convscope.errors import FieldError
 from convscope.ops.conv import Conv
 from convscope.ops.pool import MaxPool
@@ -39,18 +39,22 @@ def test_tables_declare_their_width(made: type[Op], example: Example) -> None:
 
 
 def test_every_op_has_examples() -> None:
-    assert len(REGISTRY) >= 20
-    assert len(ops.__all__) == 8
+    assert len(REGISTRY) >= 39
+    assert len(ops.__all__) == 11
     assert all(made.examples for made in REGISTRY.values())
 
 
-BAD = {Count: (0, -1, 2.5, True, "3"), Sizes: ((0,), (2.0,), 3, "3"), Padding: ((-1,), ((0,),), 3, ((1, 2, 3),)),
-       Real: (-1.0, "x", True), Flag: (1, "yes")}  # fmt: skip
+BAD = {Count: (0, -1, 2.5, True, "3"), Sizes: ((-1,), (2.0,), 3, "3"), Padding: ((-1,), ((0,),), 3, ((1, 2, 3),)),
+       Real: (-1.0, "x", True), Flag: (1, "yes"), Choice: ("other", 1), Extent: ((0, 1), (), "3")}  # fmt: skip
 
 
 @pytest.mark.parametrize("made", REGISTRY.values(), ids=REGISTRY)
 def test_bad_fields_raise(made: type[Op]) -> None:
-    good = {s.name: {Count: 1, Sizes: (1,)}[type(s.kind)] for s in made.settings() if s.required}
+    good = {
+        s.name: {Count: 1, Sizes: (1,), Padding: ((1, 1),), Extent: (1, 2, 2)}[type(s.kind)]
+        for s in made.settings()
+        if s.required
+    }
     made(**good)
     for setting in made.settings():
         for value in BAD[type(setting.kind)]:

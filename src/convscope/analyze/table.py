@@ -135,7 +135,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "stride": [number(axis.stride) for axis in row.field],
         "start": [axis.start for axis in row.field],
         "centre": [number(axis.centre) for axis in row.field],
-        "phases": [axis.phases for axis in row.field],
+        "phases": [[list(box) for box in axis.boxes] if axis.phases > 1 else None for axis in row.field],
         "exact": all(axis.exact for axis in row.field),
         "rf_with_gates": [axis.size for axis in row.gated],
     }
@@ -213,7 +213,7 @@ def _total(value: Total) -> str:
 
 def layer_table(net: Net) -> LayerTable:
     """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``."""
-    fields, gated = field.fields(net), field.fields(net, gates=True)
+    fields, gated = field.both_fields(net)
     rows = tuple(
         Row(
             name=layer.node.name,

@@ -27,10 +27,11 @@ EMPTY: Indices = np.arange(0)
 
 @dataclass(frozen=True)
 class Window:
-    """Output ``o`` reads ``stride*o - lo + dilation*t`` for ``0 <= t < kernel``, on the input stretched ``up`` times.
+    """Output ``o`` reads ``stride*o - lo + dilation*t``, ``0 <= t < kernel``, on the input stretched ``up`` times.
 
     Stretching puts ``up - 1`` zeros between neighbours, as a transposed convolution does. Negative ``lo`` or ``hi``
-    crop. What lies beyond the input is zero and depends on nothing.
+    crop. ``edge`` says what lies beyond the input: ``zero`` depends on nothing; ``clamp`` repeats the border, ``reflect``
+    mirrors at it, ``wrap`` goes on at the other end.
 
     Attributes:
         size: input indices.
@@ -40,6 +41,7 @@ class Window:
         lo: padding before the first index.
         hi: padding after the last index.
         up: stretch factor.
+        edge: what lies beyond.
 
     A 3-tap window with stride 2 and padding 1 on 7 indices gives 4 outputs; output 1 reads 1, 2 and 3:
 
@@ -55,6 +57,7 @@ class Window:
     lo: int = 0
     hi: int = 0
     up: int = 1
+    edge: str = "zero"
 
     @property
     def span(self) -> int:
@@ -75,9 +78,24 @@ class Window:
     def pull(self, outputs: Indices) -> Indices:
         """Input indices that any of ``outputs`` reads."""
         starts = self.stride * outputs - self.lo
-        taps = (starts[:, None] + self.dilation * np.arange(self.kernel)).ravel()
-        inside = (taps >= 0) & (taps <= (self.size - 1) * self.up) & (taps % self.up == 0)
-        return np.unique(taps[inside] // self.up)
+        taps = np.unique(starts[:, None] + self.dilation * np.arange(self.kernel))
+        return beyond(taps[taps % self.up == 0] // self.up, self.size, self.edge)
+
+
+def beyond(indices: Indices, size: int, edge: str) -> Indices:
+    """Bring indices beyond the borders back, by the rule of the edge, or drop them.
+
+    >>> [beyond(np.array([-2, 0, 4]), 4, edge).tolist() for edge in ("zero", "clamp", "reflect", "wrap")]
+    [[0], [0, 3], [0, 2], [0, 2]]
+    """
+    if edge == "zero":
+        return indices[(indices >= 0) & (indices < size)]
+    if edge == "clamp":
+        return np.unique(np.clip(indices, 0, size - 1))
+    if edge == "wrap":
+        return np.unique(indices % size)
+    folded = np.abs(indices) % max(1, 2 * size - 2)
+    return np.unique(np.minimum(folded, 2 * size - 2 - folded))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +108,9 @@ class Table:
         size: input indices.
         extent: output indices.
         width: the most input indices that one output reads.
-        ends: outputs -> (first, last).
+        ends: outputs -> (first, last); with ``turn``, also beyond the input.
+        turn: ``(outputs, inputs)`` after which the ranges repeat, moved on; None where they do not.
+        edge: what lies beyond the input, as for a window.
 
     Two groups over four channels, one output each:
 
@@ -103,10 +123,14 @@ class Table:
     extent: int
     width: int
     ends: Callable[[Indices], tuple[Indices, Indices]]
+    turn: tuple[int, int] | None = None
+    edge: str = "zero"
 
     def pull(self, outputs: Indices) -> Indices:
         """Input indices that any of ``outputs`` reads."""
         first, last = self.ends(outputs)
+        if self.edge == "clamp":
+            first, last = np.clip(first, 0, self.size - 1), np.clip(last, 0, self.size - 1)
         some = first <= last
         # +1 where a range opens, -1 after it closes; a positive running sum is inside one.
         edges = np.zeros(self.size + 1, dtype=np.intp)

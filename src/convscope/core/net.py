@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convscope.analyze.table import LayerTable
+    from convscope.core.axis import Read
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Layer:
     inputs: tuple[Shape, ...]
     output: Shape
     reads: Reads = field(compare=False, repr=False)
+    statistics: tuple[Read, ...] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _fit(node: Node, inputs: tuple[Shape, ...]) -> Layer:
         raise _located(error, node, inputs) from None
     if max(shape) > 2**40:
         raise _located(ShapeError("the output is too large to be meant"), node, inputs)
-    return Layer(replace(node, op=op), inputs, shape, reads)
+    return Layer(replace(node, op=op), inputs, shape, reads, op.statistics(inputs))
 
 
 def _located(error: ConvscopeError, node: Node, inputs: tuple[Shape, ...]) -> ConvscopeError:

@@ -99,6 +99,9 @@ class Op(ABC):
 
     keyword: ClassVar[str]
     examples: ClassVar[tuple[Example, ...]]
+    exact: ClassVar[bool] = True
+    """The reads are what is read; else they are a hull of it, because axes depend on each other."""
+
     merges: ClassVar[bool] = False
     """Takes two or more inputs, written as paths in parentheses."""
 
@@ -109,6 +112,14 @@ class Op(ABC):
     @abstractmethod
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """What is read, for each axis of each input."""
+
+    def statistics(self, inputs: tuple[Shape, ...]) -> tuple[Read, ...]:  # noqa: ARG002 -- most have none
+        """Further reads of the first input, for numbers that scale all units alike; empty for most ops.
+
+        A norm over a whole map, or a softmax over it, passes each unit on (its ``axes``) and divides by what all units
+        together give. A question about reach names whether it follows these reads.
+        """
+        return ()
 
     @abstractmethod
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...] | None:

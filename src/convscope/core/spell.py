@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from convscope.core.shape import MAX_INT, joined, parse_numbers
+from convscope.core.shape import MAX_INT, Shape, from_text, joined, parse_numbers, to_text
 from convscope.errors import FieldError, ShapeError
 
 PerAxis = tuple[int, ...]
@@ -174,15 +174,16 @@ class Padding(Kind):
     """
 
     prefix: str = "p"
+    same: bool = True
 
     @property
     def marked(self) -> bool:
         """See :class:`Kind`."""
-        return True
+        return bool(self.prefix)
 
     def match(self, word: str) -> Pads | None:
         """See :class:`Kind`."""
-        if word in ("same", "valid"):
+        if self.same and word in ("same", "valid"):
             return word if word == "same" else ((0, 0),)
         rest = _own(self.prefix, word)
         return tuple(self._pair(part) for part in rest.split("x")) if rest else None
@@ -203,7 +204,7 @@ class Padding(Kind):
 
     def validate(self, name: str, value: Any) -> None:
         """See :class:`Kind`."""
-        if value == "same":
+        if self.same and value == "same":
             return
         pairs = isinstance(value, tuple) and value and all(isinstance(p, tuple) and len(p) == 2 for p in value)
         if not pairs:
@@ -215,9 +216,9 @@ class Padding(Kind):
         """See :class:`Kind`."""
         return value if isinstance(value, str) else _spread(name, value, rank)
 
-    def usage(self, name: str) -> str:  # noqa: ARG002 -- the letter and the word say it
+    def usage(self, name: str) -> str:
         """See :class:`Kind`."""
-        return f"{self.prefix}N|same"
+        return f"{self.prefix}N|same" if self.same else f"{self.prefix}{name.upper()}"
 
 
 @dataclass(frozen=True)
@@ -300,3 +301,77 @@ class Flag(Kind):
     def usage(self, name: str) -> str:  # noqa: ARG002 -- the word says it
         """See :class:`Kind`."""
         return self.name
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few words; the first is the default and is not written.
+
+    >>> Choice(("nearest", "bilinear")).match("bilinear"), Choice(("nearest", "bilinear")).word("nearest")
+    ('bilinear', '')
+    """
+
+    words: tuple[str, ...]
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return True
+
+    def match(self, word: str) -> str | None:
+        """See :class:`Kind`."""
+        return word if word in self.words else None
+
+    def word(self, value: str) -> str:
+        """See :class:`Kind`."""
+        return "" if value == self.words[0] else value
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if value not in self.words:
+            raise FieldError(f"{name}={value!r}", expected=f"one of {', '.join(self.words)}")
+
+    def spread(self, name: str, value: str, rank: int) -> str:  # noqa: ARG002 -- not one an axis
+        """See :class:`Kind`."""
+        return value
+
+    def usage(self, name: str) -> str:  # noqa: ARG002 -- the words say it
+        """See :class:`Kind`."""
+        return "|".join(self.words)
+
+
+@dataclass(frozen=True)
+class Extent(Kind):
+    """A whole shape, channels included, whatever the input has.
+
+    >>> Extent().match("7x5x64"), Extent().word((64, 7, 5))
+    ((64, 7, 5), '7x5x64')
+    """
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return False
+
+    def match(self, word: str) -> Shape | None:
+        """See :class:`Kind`."""
+        return from_text(word) if _DIGIT.match(word) else None
+
+    def word(self, value: Shape) -> str:
+        """See :class:`Kind`."""
+        return to_text(value)
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if not isinstance(value, tuple) or not value:
+            raise FieldError(f"{name}={value!r}", expected="a shape, channels first")
+        for entry in value:
+            _whole(name, entry, 1)
+
+    def spread(self, name: str, value: Shape, rank: int) -> Shape:  # noqa: ARG002 -- not one an axis
+        """See :class:`Kind`."""
+        return value
+
+    def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
+        """See :class:`Kind`."""
+        return "HxWxC"

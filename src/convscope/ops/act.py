@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 from convscope.core.axis import All, Read
 from convscope.core.op import Example, Free, along, op, setting
 from convscope.core.spell import Flag, Real
+from convscope.ops.sliding import need_spatial
 
 if TYPE_CHECKING:
     from convscope.core.op import Reads
@@ -105,3 +106,22 @@ class Dropout(Pointwise):
     p: float = setting(Real(below=1.0), default=0.5)
 
     examples = _examples("dropout", "dropout 0.1")
+
+
+@op("spatial_softmax")
+class SpatialSoftmax(Free):
+    """``exp(x) / sum exp(x)`` over the places of each channel: the sum is a statistic of the whole map."""
+
+    examples = (Example("spatial_softmax", ((2, 3, 2),)), Example("spatial_softmax", ((2, 4),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return (along(inputs[0]),)
+
+    def statistics(self, inputs: tuple[Shape, ...]) -> tuple[Read, ...]:
+        """The channel, over the whole map."""
+        return (along(inputs[0])[0], *(Read(axis, All(n, n)) for axis, n in enumerate(inputs[0][1:], 1)))

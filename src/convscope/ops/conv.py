@@ -1,21 +1,29 @@
-"""Convolution, 1-d to 3-d."""
+"""Convolution and transposed convolution, 1-d to 3-d."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from convscope.core.axis import All, Read, Table
+from convscope.core.axis import Read, Window
 from convscope.core.op import Example, Op, Weight, op, setting
 from convscope.core.spell import Count, Flag, Padding, Sizes
-from convscope.errors import ShapeError
+from convscope.errors import FieldError, ShapeError
+from convscope.ops.groups import group_reads
 from convscope.ops.sliding import need_spatial, windows
 
 if TYPE_CHECKING:
-    from convscope.core.axis import Indices, Relation
     from convscope.core.op import Reads
     from convscope.core.shape import Shape
     from convscope.core.spell import Pads, PerAxis
+
+
+def _check_groups(groups: int, channels: int, out: int) -> None:
+    for name, count in (("in_channels", channels), ("out_channels", out)):
+        if count % groups:
+            common = math.gcd(channels, out)
+            divisors = ", ".join(str(d) for d in range(1, min(common, 1024) + 1) if common % d == 0)
+            raise ShapeError(f"groups={groups} does not divide {name}={count}", attempt=f"groups = {divisors}")
 
 
 @op("conv")
@@ -55,29 +63,11 @@ class Conv(Op):
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
         need_spatial(inputs[0])
-        for name, channels in (("in_channels", inputs[0][0]), ("out_channels", self.out)):
-            if channels % self.groups:
-                common = math.gcd(inputs[0][0], self.out)
-                divisors = ", ".join(str(d) for d in range(1, min(common, 1024) + 1) if common % d == 0)
-                raise ShapeError(
-                    f"groups={self.groups} does not divide {name}={channels}", attempt=f"groups = {divisors}"
-                )
+        _check_groups(self.groups, inputs[0][0], self.out)
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
-        return ((Read(0, self._channels(inputs[0][0])), *windows(self, inputs[0])),)
-
-    def _channels(self, channels: int) -> Relation:
-        """An output channel reads all input channels of its group."""
-        if self.groups == 1:
-            return All(channels, self.out)
-        width, outputs = channels // self.groups, self.out // self.groups
-
-        def ends(o: Indices) -> tuple[Indices, Indices]:
-            first = o // outputs * width
-            return first, first + width - 1
-
-        return Table(channels, self.out, width, ends)
+        return ((Read(0, group_reads(inputs[0][0], self.out, self.groups)), *windows(self, inputs[0])),)
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
         """See :class:`Op`."""
@@ -87,3 +77,64 @@ class Conv(Op):
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         """Every output unit sums over its fan-in."""
         return math.prod(output) * self.weights(inputs)[0].fan_in
+
+
+@op("convt")
+class ConvTranspose(Op):
+    """``x: c h w -> y: out h' w'``, with ``h' = (h - 1)*stride - lo - hi + dilation*(kernel-1) + output_pad + 1``.
+
+    A convolution over the input stretched ``stride`` times (Dumoulin and Visin, arXiv 1603.07285).
+
+    >>> ConvTranspose(8, (4, 4), (2, 2), ((1, 1), (1, 1)), (1, 1), (0, 0)).axes(((3, 5, 5),))[0][1].relation.extent
+    10
+    """
+
+    out: int = setting(Count())
+    kernel: PerAxis = setting(Sizes())
+    stride: PerAxis = setting(Sizes("s"), default=(1,))
+    pad: tuple[tuple[int, int], ...] = setting(Padding(same=False), default=((0, 0),))
+    dilation: PerAxis = setting(Sizes("d"), default=(1,))
+    output_pad: PerAxis = setting(Sizes("o", minimum=0), default=(0,))
+    groups: int = setting(Count("g"), default=1)
+    bias: bool = setting(Flag("nobias", means=False), default=True)
+
+    examples = (
+        Example("convt 3 4 s2 p1", ((2, 4, 3),)),
+        Example("convt 2 3 s2 p1 o1", ((2, 3, 4),)),
+        Example("convt 2 2 s2 nobias", ((3, 3, 3),)),
+        Example("convt 2 2 s3", ((1, 3, 3),)),
+        Example("convt 4 3 s2 g2 d2", ((4, 3, 3),)),
+        Example("convt 2 3x2 s1x2 p1x0", ((2, 3, 4),)),
+        Example("convt 2 5 s3 p2", ((1, 6),)),
+        Example("convt 1 2x3x2 s2x1x1", ((1, 2, 3, 2),)),
+    )
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+        _check_groups(self.groups, inputs[0][0], self.out)
+        if any(lo != hi for lo, hi in self.pad):
+            raise FieldError("a transposed convolution takes even padding only", expected="p1, or a crop behind it")
+        for extra, stride, dilation in zip(self.output_pad, self.stride, self.dilation, strict=True):
+            if extra >= max(stride, dilation):
+                raise FieldError(f"output_pad={extra}", expected="less than the stride or the dilation")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        channels, *spatial = inputs[0]
+        sides = zip(spatial, self.kernel, self.stride, self.pad, self.dilation, self.output_pad, strict=True)
+        windows = (
+            Window(n, k, 1, d, lo=d * (k - 1) - lo, hi=d * (k - 1) - hi + extra, up=s)
+            for n, k, s, (lo, hi), d, extra in sides
+        )
+        reads = (Read(axis, window) for axis, window in enumerate(windows, 1))
+        return ((Read(0, group_reads(channels, self.out, self.groups)), *reads),)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        """See :class:`Op`; input channels first, as torch has it."""
+        kernel = Weight("weight", (inputs[0][0], self.out // self.groups, *self.kernel))
+        return (kernel, Weight("bias", (self.out,))) if self.bias else (kernel,)
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- counted from the input
+        """Every input unit is multiplied into all taps of its group's outputs."""
+        return math.prod(inputs[0]) * math.prod(self.weights(inputs)[0].shape[1:])

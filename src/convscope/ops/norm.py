@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from convscope.core.op import Example, Op, Weight, along, op, setting
-from convscope.core.spell import Flag
+from convscope.core.axis import All, Read, Window
+from convscope.core.op import Example, Free, Op, Weight, along, op, setting
+from convscope.core.spell import Count, Flag
+from convscope.errors import ShapeError
+from convscope.ops.groups import group_reads
 
 if TYPE_CHECKING:
     from convscope.core.op import Reads
@@ -47,3 +51,115 @@ class BatchNorm(Op):
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
         """None, by the convention of this project."""
         return 0
+
+
+def _scale_and_shift(shape: Shape) -> tuple[Weight, ...]:
+    return (Weight("weight", shape[:1]), Weight("bias", shape[:1]))
+
+
+@op("gn")
+class GroupNorm(Op):
+    """``x: c h w -> y: c h w``, each group of channels by its own mean and variance over the map (arXiv 1803.08494)."""
+
+    groups: int = setting(Count())
+    affine: bool = setting(Flag("noaffine", means=False), default=True)
+
+    examples = (Example("gn 2", ((4, 3, 2),)), Example("gn 1 noaffine", ((3, 4),)), Example("gn 3", ((3, 2, 2),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        if inputs[0][0] % self.groups:
+            raise ShapeError(f"groups={self.groups} does not divide the {inputs[0][0]} channels")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return (along(inputs[0]),)
+
+    def statistics(self, inputs: tuple[Shape, ...]) -> tuple[Read, ...]:
+        """The group, over the whole map."""
+        channels = group_reads(inputs[0][0], inputs[0][0], self.groups)
+        return (Read(0, channels), *(Read(axis, All(n, n)) for axis, n in enumerate(inputs[0][1:], 1)))
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        """See :class:`Op`."""
+        return _scale_and_shift(inputs[0]) if self.affine else ()
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
+        """None, by the convention of this project."""
+        return 0
+
+
+@op("instnorm")
+class InstanceNorm(Op):
+    """``x: c h w -> y: c h w``, each channel by its own mean and variance over the map (arXiv 1607.08022)."""
+
+    affine: bool = setting(Flag("affine", means=True), default=False)
+
+    examples = (Example("instnorm", ((2, 3, 2),)), Example("instnorm affine", ((3, 4),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        if math.prod(inputs[0][1:]) < 2:
+            raise ShapeError("a map of one place has no variance", expected="a larger map")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return (along(inputs[0]),)
+
+    def statistics(self, inputs: tuple[Shape, ...]) -> tuple[Read, ...]:
+        """The channel, over the whole map."""
+        return (along(inputs[0])[0], *(Read(axis, All(n, n)) for axis, n in enumerate(inputs[0][1:], 1)))
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        """See :class:`Op`."""
+        return _scale_and_shift(inputs[0]) if self.affine else ()
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
+        """None, by the convention of this project."""
+        return 0
+
+
+@op("ln")
+class LayerNorm(Op):
+    """``x: c h w -> y: c h w``, each place by the mean and variance over its channels (as ConvNeXt has it).
+
+    A layer norm over channels and map at once is ``gn 1``.
+    """
+
+    affine: bool = setting(Flag("noaffine", means=False), default=True)
+
+    examples = (Example("ln", ((4, 3, 2),)), Example("ln noaffine", ((3, 4),)), Example("ln", ((5,),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Every input fits."""
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        channels = inputs[0][0]
+        return ((Read(0, All(channels, channels)), *along(inputs[0])[1:]),)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        """See :class:`Op`."""
+        return _scale_and_shift(inputs[0]) if self.affine else ()
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
+        """None, by the convention of this project."""
+        return 0
+
+
+@op("lrn")
+class LocalResponseNorm(Free):
+    """``x: c h w -> y: c h w``, divided by the energy of ``size`` neighbouring channels (Krizhevsky et al. 2012)."""
+
+    size: int = setting(Count())
+
+    examples = (Example("lrn 3", ((5, 2, 2),)), Example("lrn 4", ((6, 2, 3),)), Example("lrn 5", ((3, 4),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Every input fits."""
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """Channel ``o`` reads ``o - size//2 .. o - size//2 + size - 1``."""
+        before = self.size // 2
+        channels = Window(inputs[0][0], self.size, lo=before, hi=self.size - 1 - before)
+        return ((Read(0, channels), *along(inputs[0])[1:]),)

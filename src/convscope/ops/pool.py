@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from convscope.core.axis import All, Read, Window
+import numpy as np
+
+from convscope.core.axis import All, Read, Table, Window
 from convscope.core.op import Example, Free, op, setting
 from convscope.core.spell import Flag, Padding, Sizes
 from convscope.errors import FieldError, ShapeError
 from convscope.ops.sliding import need_spatial, pads, windows
 
 if TYPE_CHECKING:
+    from convscope.core.axis import Indices, Relation
     from convscope.core.op import Reads
     from convscope.core.shape import Shape
     from convscope.core.spell import Pads, PerAxis
@@ -131,3 +135,60 @@ class GlobalMaxPool(Free):
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
         return _whole_maps(inputs[0])
+
+
+def _shares(size: int, out: int) -> Relation:
+    """``out`` windows that cover ``size``: window ``o`` is ``floor(o*size/out) .. ceil((o+1)*size/out) - 1``."""
+    if size % out == 0:
+        return Window(size, kernel=size // out, stride=size // out)
+    common = math.gcd(size, out)
+
+    def ends(o: Indices) -> tuple[Indices, Indices]:
+        return o * size // out, -(-(o + 1) * size // out) - 1
+
+    first, last = ends(np.arange(out // common))
+    return Table(size, out, int((last - first).max()) + 1, ends, (out // common, size // common))
+
+
+def _adaptive(size: PerAxis, shape: Shape) -> Reads:
+    sides = zip(shape[1:], size, strict=True)
+    return ((Read(0, Window(shape[0])), *(Read(axis, _shares(n, out)) for axis, (n, out) in enumerate(sides, 1))),)
+
+
+@op("aavgpool")
+class AdaptiveAvgPool(Free):
+    """``x: c h w -> y: c size``, the mean of as many windows as asked, of nearly equal size."""
+
+    size: PerAxis = setting(Sizes())
+
+    examples = (
+        Example("aavgpool 2", ((2, 4, 6),)),
+        Example("aavgpool 3x2", ((2, 7, 5),)),
+        Example("aavgpool 5", ((1, 7),)),
+        Example("aavgpool 4", ((1, 3, 3),)),
+    )
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return _adaptive(self.size, inputs[0])
+
+
+@op("amaxpool")
+class AdaptiveMaxPool(Free):
+    """``x: c h w -> y: c size``, the largest of as many windows as asked, of nearly equal size."""
+
+    size: PerAxis = setting(Sizes())
+
+    examples = (Example("amaxpool 2", ((2, 4, 6),)), Example("amaxpool 3x2", ((2, 7, 5),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return _adaptive(self.size, inputs[0])

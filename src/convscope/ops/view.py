@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from convscope.core.axis import Read, Table
-from convscope.core.op import Example, Free, op
+from convscope.core.axis import Read, Table, Window
+from convscope.core.op import Example, Free, along, op, setting
+from convscope.core.shape import to_text
+from convscope.core.spell import Count
+from convscope.errors import ShapeError
 
 if TYPE_CHECKING:
     from convscope.core.axis import Indices
@@ -38,3 +41,94 @@ def _digit(size: int, step: int, total: int) -> Table:
         return index, index
 
     return Table(size, total, 1, ends)
+
+
+@op("shuffle")
+class ChannelShuffle(Free):
+    """``x: c h w -> y: c h w``, channels dealt out over ``groups`` (ShuffleNet, arXiv 1707.01083)."""
+
+    groups: int = setting(Count())
+
+    examples = (Example("shuffle 2", ((6, 2, 2),)), Example("shuffle 3", ((6, 3),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        if inputs[0][0] % self.groups:
+            raise ShapeError(f"groups={self.groups} does not divide the {inputs[0][0]} channels")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        channels, groups = inputs[0][0], self.groups
+
+        def ends(o: Indices) -> tuple[Indices, Indices]:
+            source = o % groups * (channels // groups) + o // groups
+            return source, source
+
+        return ((Read(0, Table(channels, channels, 1, ends)), *along(inputs[0])[1:]),)
+
+
+@op("pixelshuffle")
+class PixelShuffle(Free):
+    """``x: c*f*f h w -> y: c f*h f*w``, channels laid out as pixels (Shi et al., arXiv 1609.05158).
+
+    Which of its ``f*f`` channels an output reads depends on its place, so the channels are a hull.
+    """
+
+    factor: int = setting(Count())
+    exact = False
+
+    examples = (Example("pixelshuffle 2", ((8, 2, 3),)), Example("pixelshuffle 3", ((9, 2, 2),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        _need_plane(inputs[0])
+        if inputs[0][0] % self.factor**2:
+            raise ShapeError(f"{self.factor}x{self.factor} does not divide the {inputs[0][0]} channels")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        channels, *spatial = inputs[0]
+        f, block = self.factor, self.factor**2
+
+        def ends(o: Indices) -> tuple[Indices, Indices]:
+            return o * block, o * block + block - 1
+
+        repeated = (Window(n, kernel=f, lo=f - 1, hi=f - 1, up=f) for n in spatial)
+        table = Table(channels, channels // block, block, ends)
+        return ((Read(0, table), *(Read(axis, window) for axis, window in enumerate(repeated, 1))),)
+
+
+@op("pixelunshuffle")
+class PixelUnshuffle(Free):
+    """``x: c h w -> y: c*f*f h/f w/f``, pixels of each ``f x f`` block as channels (space to depth, patches).
+
+    Which pixel of its block an output reads depends on its channel, so the places are a hull.
+    """
+
+    factor: int = setting(Count())
+    exact = False
+
+    examples = (Example("pixelunshuffle 2", ((2, 4, 6),)), Example("pixelunshuffle 3", ((1, 3, 3),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        _need_plane(inputs[0])
+        if any(size % self.factor for size in inputs[0][1:]):
+            raise ShapeError(f"{self.factor} does not divide {to_text(inputs[0])}")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        channels, *spatial = inputs[0]
+        block = self.factor**2
+
+        def ends(o: Indices) -> tuple[Indices, Indices]:
+            return o // block, o // block
+
+        blocks = (Window(n, kernel=self.factor, stride=self.factor) for n in spatial)
+        table = Table(channels, channels * block, 1, ends)
+        return ((Read(0, table), *(Read(axis, window) for axis, window in enumerate(blocks, 1))),)
+
+
+def _need_plane(shape: Shape) -> None:
+    if len(shape) != 3:
+        raise ShapeError(f"two spatial axes are needed, {to_text(shape)} has {len(shape) - 1}")

@@ -1,0 +1,45 @@
+"""What cannot be looked into."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from convscope.core.axis import All, Read
+from convscope.core.op import Example, Op, op, setting
+from convscope.core.spell import Extent
+
+if TYPE_CHECKING:
+    from convscope.core.op import Reads
+    from convscope.core.shape import Shape
+
+
+@op("opaque")
+class Opaque(Op):
+    """A layer of which only the output's shape is known: it may read everything, and costs an unknown amount."""
+
+    out: Shape = setting(Extent())
+    exact = False
+
+    examples = (
+        Example("opaque 2x2x3", ((2, 4, 4),)),
+        Example("opaque 5", ((2, 2, 2),)),
+        Example("opaque 2x2x3", ((4,),)),
+    )
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """Every input fits."""
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """Everything. An input with fewer axes than the output counts as having more of length 1."""
+        pairs = enumerate(zip_longest(inputs[0], self.out))
+        last = len(self.out) - 1
+        return (tuple(Read(min(axis, last), All(n or 1, self.out[min(axis, last)])) for axis, (n, _) in pairs),)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> None:  # noqa: ARG002 -- unknown, whatever the input
+        """Unknown."""
+        return
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> None:  # noqa: ARG002 -- as above
+        """Unknown."""
+        return

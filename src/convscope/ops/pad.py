@@ -1,0 +1,114 @@
+"""Padding, cropping, taking every n-th, rolling: windows of one tap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.core.axis import Read, Window
+from convscope.core.op import Example, Free, op, setting
+from convscope.core.spell import Choice, Padding, Sizes
+from convscope.errors import ShapeError
+from convscope.ops.sliding import need_spatial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convscope.core.op import Reads
+    from convscope.core.shape import Shape
+    from convscope.core.spell import PerAxis
+
+EDGES = {"zero": "zero", "reflect": "reflect", "replicate": "clamp", "circular": "wrap"}
+"""What the words of the notation (torch's) mean for a window."""
+
+
+def _spatial(shape: Shape, windows: Iterable[Window]) -> Reads:
+    return ((Read(0, Window(shape[0])), *(Read(axis, window) for axis, window in enumerate(windows, 1))),)
+
+
+@op("pad")
+class Pad(Free):
+    """``x: c h w -> y: c h+lo+hi w+lo+hi``, beyond the border zeros, its mirror image, its repetition, or the other end."""
+
+    sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
+    mode: str = setting(Choice(tuple(EDGES)), default="zero")
+
+    examples = (
+        Example("pad 1", ((2, 3, 4),)),
+        Example("pad 2x1 reflect", ((1, 3, 4),)),
+        Example("pad 0:2x1:0 replicate", ((2, 3, 2),)),
+        Example("pad 3:1 circular", ((1, 4),)),
+        Example("pad 1 reflect", ((1, 3, 2, 3),)),
+    )
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+        most = {"reflect": 1, "circular": 0}.get(self.mode)
+        for size, pair in zip(inputs[0][1:], self.sides, strict=True):
+            if most is not None and max(pair) > size - most:
+                raise ShapeError(f"{self.mode} padding of {max(pair)} on {size}", expected=f"at most {size - most}")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        sides = zip(inputs[0][1:], self.sides, strict=True)
+        return _spatial(inputs[0], (Window(n, lo=lo, hi=hi, edge=EDGES[self.mode]) for n, (lo, hi) in sides))
+
+
+@op("crop")
+class Crop(Free):
+    """``x: c h w -> y: c h-lo-hi w-lo-hi``, the border cut off."""
+
+    sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
+
+    examples = (Example("crop 1", ((2, 4, 3),)), Example("crop 2:0x0:1", ((1, 4, 3),)), Example("crop 1:2", ((2, 5),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        sides = zip(inputs[0][1:], self.sides, strict=True)
+        return _spatial(inputs[0], (Window(n, lo=-lo, hi=-hi) for n, (lo, hi) in sides))
+
+
+@op("slice")
+class Slice(Free):
+    """``x: c h w -> y: c h' w'``, every ``stride``-th place from ``offset`` on."""
+
+    stride: PerAxis = setting(Sizes("s"), default=(2,))
+    offset: PerAxis = setting(Sizes("o", minimum=0), default=(0,))
+
+    examples = (
+        Example("slice", ((2, 4, 5),)),
+        Example("slice s3x2 o1x0", ((1, 7, 4),)),
+        Example("slice s2 o1", ((2, 5),)),
+    )
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        sides = zip(inputs[0][1:], self.stride, self.offset, strict=True)
+        return _spatial(inputs[0], (Window(n, stride=stride, lo=-offset) for n, stride, offset in sides))
+
+
+@op("roll")
+class Roll(Free):
+    """``x: c h w -> y: c h w``, each axis moved on by ``shift`` places, what leaves at the end comes in at the front."""
+
+    shift: PerAxis = setting(Sizes(minimum=0))
+
+    examples = (Example("roll 1x2", ((2, 3, 4),)), Example("roll 3", ((1, 5),)), Example("roll 0x1", ((1, 2, 2),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        sides = zip(inputs[0][1:], self.shift, strict=True)
+        shifts = ((n, shift % n) for n, shift in sides)
+        return _spatial(inputs[0], (Window(n, lo=shift, hi=-shift, edge="wrap") for n, shift in shifts))
