@@ -36,7 +36,7 @@ def cli() -> None:
     \b
       convscope table "input 28x28x1, conv 16 3x3 bn relu, maxpool 2, linear 10"
       convscope train
-      convscope eval runs/mnist-fast-0
+      convscope eval runs/mnist-fast-seed0
     """
 
 
@@ -92,7 +92,7 @@ def depth(
     """
     from convscope.analyze.depth import depth as ask
 
-    result = ask(size, kernel=kernel, channels=channels, filters=filters, target=target, pool_every=pool_every)
+    result = ask(size, kernel=kernel, channels=channels, filters=filters, object_size=target, pool_every=pool_every)
     if as_json:
         show(result.to_json())
     else:
@@ -114,6 +114,9 @@ def _need_torch() -> None:
 @click.option("--recipe", default="fast", show_default=True, help="Recipe, or a recipe.toml file.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of weights, order, shifts.")
 @click.option("--epochs", type=float, help="Passes over the data; overrides the recipe.")
+@click.option("--batch", type=int, help="Pictures in a step; overrides the recipe.")
+@click.option("--lr", type=float, help="Peak learning rate; overrides the recipe.")
+@click.option("--name", help="Name of the run folder; by default data-recipe-seed.")
 @click.option("--out", default="runs", show_default=True, help="Folder for the run folder.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -124,6 +127,9 @@ def train(
     recipe: str,
     seed: int,
     epochs: float | None,
+    batch: int | None,
+    lr: float | None,
+    name: str | None,
     out: str,
     *,
     dry_run: bool,
@@ -146,9 +152,8 @@ def train(
     from convscope.training.plan import plan
     from convscope.training.recipe import find
 
-    settings = find(recipe)
-    if epochs is not None:
-        settings = settings.changed(epochs=epochs)
+    given = {"epochs": epochs, "batch": batch, "learning_rate": lr}
+    settings = find(recipe).changed(**{key: value for key, value in given.items() if value is not None})
     made = read(net or settings.net)
     planned = plan(made, registry.find(data), settings)
     if dry_run:
@@ -159,12 +164,13 @@ def train(
     from convscope.training.train import train as run_training
 
     with display(quiet=quiet) as report:
-        done = run_training(made, data=data, recipe=settings, seed=seed, out=out, report=report)
+        done = run_training(made, data=data, recipe=settings, seed=seed, out=out, name=name, report=report)
     if as_json:
         show(done.to_json())
         return
     result = done.result
     click.echo(done.score())
+    click.echo(f"test loss {result.loss:.4f}, test accuracy {100 * result.accuracy:.2f} %")
     click.echo(f"params {result.params:,}")
     click.echo(f"seconds {result.seconds:.2f} of training, {result.images_per_second:,.0f} images/s")
     click.echo(f"run {done.path}")
@@ -178,8 +184,8 @@ def evaluate(run_folder: str, *, as_json: bool) -> None:
 
     \b
     Examples:
-      convscope eval runs/mnist-fast-0
-      convscope eval runs/mnist-fast-0 --json
+      convscope eval runs/mnist-fast-seed0
+      convscope eval runs/mnist-fast-seed0 --json
     """
     from convscope.training.run import load
 
@@ -205,8 +211,8 @@ def predict(run_folder: str, pictures: tuple[str, ...], *, as_json: bool) -> Non
 
     \b
     Examples:
-      convscope predict runs/mnist-fast-0 five.png
-      convscope predict runs/mnist-fast-0 scans/*.jpg --json
+      convscope predict runs/mnist-fast-seed0 five.png
+      convscope predict runs/mnist-fast-seed0 scans/*.jpg --json
     """
     from convscope.training.run import load
 
@@ -219,6 +225,11 @@ def predict(run_folder: str, pictures: tuple[str, ...], *, as_json: bool) -> Non
         show({"schema": "convscope/predict/1", "pictures": [entry.to_json() for entry in found]})
     else:
         click.echo("\n".join(map(str, found)))
+
+
+for _command in (cli, *cli.commands.values()):
+    # docstrings are raw; click wants the control character before a paragraph that must keep its lines
+    _command.help = (_command.help or "").replace(r"\b", "\b")
 
 
 def run(arguments: list[str]) -> int:

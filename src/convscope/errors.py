@@ -139,7 +139,7 @@ def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None =
     """
     if aliases and name.lower() in aliases:
         return aliases[name.lower()]
-    matches = get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    matches = get_close_matches(name.lower(), list(known), n=1, cutoff=0.7)
     return matches[0] if matches else ""
 
 

@@ -22,8 +22,8 @@ PLAIN_EVERY = 5.0
 def line(progress: Progress) -> str:
     """One report as text."""
     return (
-        f"epoch {progress.epoch:.2f}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  "
-        f"accuracy {100 * progress.accuracy:.2f} %  {progress.images_per_second:,.0f} images/s  "
+        f"epoch {progress.epoch:.2f}  step {progress.step}/{progress.steps}  train loss {progress.loss:.4f}  "
+        f"train accuracy {100 * progress.accuracy:.2f} %  {progress.images_per_second:,.0f} images/s  "
         f"{seconds_text(progress.seconds_left)} left"
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from convscope.backends.torch import lower
+from convscope.backends.lower import lower
 from convscope.core.op import output_shape, spelled
 from convscope.frontends import read
 
@@ -44,14 +44,15 @@ def op_from_text(text: str, inputs: tuple[Shape, ...]) -> Op:
 def check_op(op: Op, inputs: tuple[Shape, ...]) -> None:
     """All promises at once: shape, weights, reads, MACs, notation."""
     op.check(inputs)
-    check_notation(op, inputs)
-    if op.weights(inputs) is None:
-        return  # nothing can be run, so nothing else can be compared
+    if op.weights(inputs) is None:  # what cannot be run can only be read
+        check_notation(op, inputs)
+        return
     model = lower(op, inputs).double().eval()
     check_shape(op, inputs, model)
     check_weights(op, inputs, model)
     check_reads(op, inputs, model)
     check_macs(op, inputs)
+    check_notation(op, inputs)
 
 
 def check_shape(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:

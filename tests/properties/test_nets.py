@@ -82,7 +82,7 @@ def test_the_box_of_a_unit_is_where_gradients_come_from(text: str) -> None:
     if box is None:
         return
     for axis, at, size, (first, last) in zip(found, unit, net.input[1:], box, strict=True):
-        start = axis.start + at * (axis.stride or Fraction(0))
+        start = (axis.start or 0) + at * (axis.stride or Fraction(0))
         end = start + axis.size - 1
         # gradients show the part of the box that lies on the picture; holes at its ends only where padding is
         assert max(Fraction(0), start) <= first

@@ -52,13 +52,14 @@ def test_train_prints_loss_and_accuracy_the_way_the_notes_do(
     status = run(["train", NET, "--epochs", "0.02", "--out", str(tmp_path), "--seed", "4"])
     out, err = capsys.readouterr()
     assert status == 0
-    score, params, seconds, where = out.splitlines()
+    score, told, params, seconds, where = out.splitlines()
     loss, accuracy = json.loads(score)
     assert 0 < loss < 2.3
     assert 0.5 < accuracy < 1
+    assert told == f"test loss {loss:.4f}, test accuracy {100 * accuracy:.2f} %"
     assert params == "params 27,242"
     assert seconds.startswith("seconds ")
-    assert where == f"run {tmp_path / 'mnist-fast-4'}"
+    assert where == f"run {tmp_path / 'mnist-fast-seed4'}"
     assert "images/s" in err
     assert "left" in err
 
@@ -104,7 +105,7 @@ def convscope(*arguments: str, text: str = "") -> "subprocess.CompletedProcess[s
 def test_standard_input_and_exit_status() -> None:
     done = convscope("table", "-", "--csv", text=NET)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0].startswith("name,op,output,params")
+    assert done.stdout.splitlines()[0].startswith("name,op,out,params,macs,activation_bytes,rf_local,rf")
     done = convscope("table", "input 8x8x1, conv 8 9x9")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("ShapeError: conv1: a window of 9 does not fit into 8")

@@ -85,17 +85,33 @@ def test_global_pooling_sees_what_its_units_see() -> None:
 
 def test_flattening_keeps_the_size_and_loses_the_place() -> None:
     found = last("input 9x9x2, conv 3 3x3, flatten")
-    assert (found.size, found.stride, found.exact) == (3, None, True)
+    assert (found.size, found.stride, found.start, found.exact) == (3, None, None, True)
     assert last("input 9x9x2, conv 3 3x3, flatten, linear 4").size == 9
 
 
-def test_branches_of_different_strides_give_a_bound() -> None:
-    # 4x4 units of stride 2 meet 4x4 units of stride 1 cut out of the middle: no box moves steadily
+def test_branches_of_different_strides_have_boxes_but_no_stride() -> None:
+    # unit o sees 2o .. 2o+1 and o .. o+4: together 0..4, 1..5, 2..6, 3..7, five pixels each
     found = last("input 8x8x1, add( maxpool 2 | conv 1 5x5 )")
-    assert (found.stride, found.exact) == (None, False)
-    assert found.size == 8
+    assert found.stride is None
+    assert (found.size, found.start, found.centre, found.exact) == (5, 0, 2, True)
+    # the neighbours of unit 1 see 0..6
     behind = last("input 8x8x1, add( maxpool 2 | conv 1 5x5 ), avgpool 3 s1 p1")
-    assert (behind.size, behind.exact) == (8, False)
+    assert (behind.size, behind.stride, behind.exact) == (7, None, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("input 28x28x1, conv 8 5x5 s2, conv 8 3x3 p1, gap", 27),
+        ("input 9x9x1, maxpool 4, conv 1 3x3 same, gap", 8),
+        ("input 28x28x1, conv 8 5x5 s2, conv 8 3x3 p1, linear 3", 27),
+        ("input 10x10x1, slice s3, conv 1 3x3 d2 p2, gap", 10),
+        ("input 9x9x1, crop 2:3, conv 1 3x3 p1, gap", 4),
+        ("input 9x9x1, roll 4, crop 0:5, conv 1 3x3 p1, gap", 4),
+    ],
+)
+def test_padding_does_not_bring_pixels_back_that_no_layer_reads(text: str, size: int) -> None:
+    assert last(text).size == size
 
 
 def rows(text: str) -> dict[str, Row]:

@@ -79,11 +79,11 @@ def test_the_notes_own_spelling_is_a_convolution_that_checks_its_channels() -> N
 
 def test_depth_by_hand() -> None:
     # field 1 + 2n >= 20 needs n = 10 (21); 32 filters: 9*1*32 + 9 * 9*32*32
-    seen = depth(28, target=20, filters=32).to_object
+    seen = depth(28, object_size=20, filters=32).to_object
     assert seen is not None
     assert (seen.convs, seen.field, seen.params) == (10, 21, 288 + 9 * 9216)
     # 8x8: conv -> 6, conv -> 4, pool -> 2; no 3x3 fits into 2, and the field is 5 + 1
-    pooled = depth(8, pool_every=2, target=7)
+    pooled = depth(8, pool_every=2, object_size=7)
     assert pooled.to_one is None
     assert pooled.to_object is None
     assert (pooled.steps[-1].convs, pooled.steps[-1].size, pooled.steps[-1].field) == (2, 2, 6)

@@ -39,7 +39,7 @@ def small_split(count: int = 64) -> Split:
 def test_the_run_folder_holds_plain_files(short_run: Run) -> None:
     names = {path.name for path in short_run.path.iterdir()}
     assert names == {"net.cnn", "recipe.toml", "env.json", "metrics.jsonl", "model.safetensors", "README.md"}
-    assert short_run.path.name == "mnist-fast-0"
+    assert short_run.path.name == "mnist-fast-seed0"
     settings = tomllib.loads((short_run.path / "recipe.toml").read_text(encoding="utf-8"))
     assert (settings["data"], settings["seed"], settings["recipe"]["epochs"]) == ("mnist", 0, 0.05)
     assert cs.read(short_run.path / "net.cnn") == cs.read(FAST.net)
@@ -60,7 +60,7 @@ def test_a_short_run_learns(short_run: Run) -> None:
 
 
 def test_nothing_but_the_run_is_left(short_run: Run) -> None:
-    assert [path.name for path in short_run.path.parent.iterdir()] == ["mnist-fast-0"]
+    assert [path.name for path in short_run.path.parent.iterdir()] == ["mnist-fast-seed0"]
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(short_run: Run, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_training_leaves_the_callers_random_numbers_alone(tmp_path: Path) -> Non
 def test_a_second_run_of_one_name_goes_beside_the_first(tmp_path: Path) -> None:
     net, settings = "input 28x28x1, maxpool 7, linear 10", FAST.changed(epochs=0.01)
     names = [train(net, recipe=settings, out=tmp_path).path.name for _ in range(3)]
-    assert names == ["mnist-fast-0", "mnist-fast-0-2", "mnist-fast-0-3"]
+    assert names == ["mnist-fast-seed0", "mnist-fast-seed0-2", "mnist-fast-seed0-3"]
 
 
 def test_a_loaded_run_is_the_run_and_judges_the_same(short_run: Run) -> None:
@@ -274,7 +274,9 @@ def test_recipes_are_read_from_files_and_checked(tmp_path: Path, short_run: Run)
     path = tmp_path / "mine.toml"
     path.write_text('name = "mine"\nnet = "input 28x28x1, linear 10"\nepochs = 1\nbatch = 8\nlearning_rate = 0.1\n')
     assert find(str(path)).batch == 8
-    for text in ("", "epochs = [", 'name = "x"\nspeed = 3', path.read_text().replace("batch = 8", "batch = 0")):
+    path.write_text("batch = 64\n")
+    assert find(str(path)) == FAST.changed(batch=64, name="mine")
+    for text in ("epochs = [", 'name = "x"\nspeed = 3', path.read_text().replace("batch = 64", "batch = 0")):
         path.write_text(text)
         with pytest.raises(FieldError, match="is no recipe"):
             find(str(path))

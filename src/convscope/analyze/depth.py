@@ -92,7 +92,7 @@ class Depth:
         one, last = self.to_one, self.steps[-1]
         if one:
             lines.append(f"{_convs(one)} of {kernel} to 1x1{_cost(one)}")
-        elif not self.target:
+        else:
             lines.append(
                 f"never 1x1: after {_convs(last)} the map is {last.size}x{last.size} and no more fit{_cost(last)}"
             )
@@ -132,7 +132,7 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
     kernel: int = 3,
     channels: int = 1,
     filters: int = 1,
-    target: int | None = None,
+    object_size: int | None = None,
     pool_every: int = 0,
 ) -> Depth:
     """How many ``kernel x kernel`` convolutions (no padding, no bias) bring ``size x size`` to 1x1.
@@ -142,7 +142,7 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
         kernel: height and width of the kernels, from 2.
         channels: of the picture.
         filters: of every convolution.
-        target: height and width of an object; then also: how many until a unit sees it whole.
+        object_size: height and width of an object; then also: how many until a unit sees it whole.
         pool_every: a 2x2 max-pooling after so many convolutions; 0 for none.
 
     Raises:
@@ -150,11 +150,11 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
 
     >>> depth(199).to_one.convs
     99
-    >>> depth(199, target=20).to_object.convs, depth(199, target=20, pool_every=3).to_object.convs
+    >>> depth(199, object_size=20).to_object.convs, depth(199, object_size=20, pool_every=3).to_object.convs
     (10, 6)
     """
     least = {"size": (size, 1), "kernel": (kernel, 2), "channels": (channels, 1), "filters": (filters, 1)}
-    least |= {"object": (target or 1, 1), "pool-every": (pool_every, 0)}
+    least |= {"object": (1 if object_size is None else object_size, 1), "pool-every": (pool_every, 0)}
     for name, (value, minimum) in least.items():
         if value < minimum:
             raise FieldError(f"{name}={value}", expected=f"a whole number from {minimum}")
@@ -164,7 +164,7 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
         raise FieldError(f"a {kernel}x{kernel} kernel does not fit into {size}x{size}")
     names = [INPUT, *(f"{op.keyword}{index}" for index, op in enumerate(ops))]
     net = Net.at(Graph(tuple(Node(names[i + 1], op, (names[i],)) for i, op in enumerate(ops))), shape)
-    return Depth(shape, spelled(net.layers[0].node.op), _steps(net), target, pool_every)
+    return Depth(shape, spelled(net.layers[0].node.op), _steps(net), object_size, pool_every)
 
 
 def _stack(size: int, conv: Conv, pool_every: int) -> list[Op]:

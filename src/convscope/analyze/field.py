@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from convscope.analyze.lines import Box, Line, Scattered, State, Whole, has_gates, trace
+from convscope.analyze.lines import has_gates, trace
 from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
+    from convscope.analyze.lines import Box, Track, Tracks
     from convscope.core.axis import Relation
     from convscope.core.net import Layer, Net
 
@@ -26,19 +27,19 @@ class AxisField:
         size: pixels from the first to the last, those on padding included; the largest over the phases.
         local: units of the layer before that one unit reads: what the course notes call the local receptive field;
             None where its units do not lie along this axis.
-        stride: pixels between the fields of neighbours; None where units do not lie along this axis.
-        start: first pixel of unit 0; negative on padding.
-        centre: middle of the field of unit 0.
+        stride: pixels between the fields of neighbours; None where the fields do not move steadily along this axis.
+        start: first pixel of unit 0; negative on padding; None where units have no order along this axis.
+        centre: middle of the field of unit 0; None as above.
         boxes: first and last pixel of the units 0, 1, … after which the boxes repeat, moved on: one, except after
-            up-sampling; empty where units do not lie along this axis.
+            up-sampling; empty where there is no stride.
         exact: False where ``size`` is an upper bound, or right in the interior only.
     """
 
     size: int
     local: int | None
     stride: Fraction | None
-    start: int
-    centre: Fraction
+    start: int | None
+    centre: Fraction | None
     boxes: tuple[Box, ...] = ()
     exact: bool = True
 
@@ -46,15 +47,6 @@ class AxisField:
     def phases(self) -> int:
         """Units after which the boxes repeat."""
         return max(1, len(self.boxes))
-
-    def box(self, unit: int) -> Box:
-        """First and last pixel that ``unit`` sees, those on padding included; without a stride, of every unit."""
-        if self.stride is None:
-            return self.start, self.start + self.size - 1
-        turn, phase = divmod(unit, self.phases)
-        moved = int(turn * self.stride * self.phases)
-        first, last = self.boxes[phase]
-        return first + moved, last + moved
 
 
 Field = tuple[AxisField, ...]
@@ -74,34 +66,40 @@ def fields(net: Net, *, gates: bool = False) -> dict[str, Field]:
     >>> [axis.size for axis in fields(cs.read("input 9x9x1, conv 1 3x3, conv 1 3x3"))["conv2"]]
     [5, 5]
     """
-    states = trace(net, gates=gates)
-    known: dict[tuple[State, int | None], AxisField] = {}
-
-    def field(layer: Layer) -> Field:
-        before = [states[name] for name in layer.node.inputs]
-        found = []
-        for at, state in enumerate(states[layer.node.name]):
-            key = state, _local(layer, [one[at] for one in before])
-            if key not in known:
-                known[key] = _summary(*key)
-            found.append(known[key])
-        return tuple(found)
-
-    return {layer.node.name: field(layer) for layer in net}
+    return _fields(net, trace(net, gates=gates))
 
 
 def both_fields(net: Net) -> tuple[dict[str, Field], dict[str, Field]]:
     """The local fields, and those with gates; the same where nothing gates."""
-    local = fields(net)
-    return local, fields(net, gates=True) if has_gates(net) else local
+    local = trace(net)
+    found = _fields(net, local)
+    return found, fields(net, gates=True) if has_gates(net, local) else found
 
 
-def _local(layer: Layer, before: list[State]) -> int | None:
+def _fields(net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
+    known: dict[tuple[int, int | None], AxisField] = {}
+
+    def axis_field(track: Track, local: int | None) -> AxisField:
+        key = id(track), local
+        if key not in known:
+            known[key] = _summary(track, local)
+        return known[key]
+
+    def field(layer: Layer) -> Field:
+        before = [tracks[name] for name in layer.node.inputs]
+        return tuple(
+            axis_field(track, _local(layer, [one[at] for one in before]))
+            for at, track in enumerate(tracks[layer.node.name])
+        )
+
+    return {layer.node.name: field(layer) for layer in net}
+
+
+def _local(layer: Layer, before: list[Track]) -> int | None:
     """Units of the layer before that one unit reads along one axis of the picture; None where units lie along none."""
-    pairs = list(zip(before, layer.reads, strict=True))
-    if any(isinstance(state, Scattered) for state, _ in pairs):
-        return None
-    return max((_width(reads[state.axis].relation) for state, reads in pairs if isinstance(state, Line)), default=1)
+    pairs = zip(before, layer.reads, strict=True)
+    placed = [_width(reads[track.axis].relation) for track, reads in pairs if track.axis is not None and track.ordered]
+    return max(placed, default=None)
 
 
 def _width(relation: Relation) -> int:
@@ -111,12 +109,14 @@ def _width(relation: Relation) -> int:
     return relation.width if isinstance(relation, Table) else relation.size
 
 
-def _summary(state: State, local: int | None) -> AxisField:
-    if isinstance(state, Line):
-        first, last = state.boxes[0]
-        size = max(b - a + 1 for a, b in state.boxes)
+def _summary(track: Track, local: int | None) -> AxisField:
+    if track.line:
+        first, last = track.line.phases[0]
+        size = max(b - a + 1 for a, b in track.line.phases)
         middle = Fraction(first + max(first, last), 2)
-        return AxisField(size, local, state.stride, first, middle, state.boxes, state.exact)
-    first, last = state.hull
-    size = last - first + 1 if isinstance(state, Whole) else state.size
-    return AxisField(size, local, None, first, Fraction(first + last, 2), exact=state.exact)
+        return AxisField(size, local, track.line.stride, first, middle, track.line.phases, track.exact)
+    size = track.boxes.longest()
+    if not track.ordered:
+        return AxisField(size, local, None, None, None, exact=track.exact)
+    start, end = int(track.boxes.first[0]), int(track.boxes.last[0])
+    return AxisField(size, local, None, start, Fraction(start + end, 2), exact=track.exact)

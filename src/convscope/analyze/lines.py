@@ -1,15 +1,13 @@
-"""How the field of a unit moves with the unit, layer by layer, along one axis of the picture.
+"""What each unit sees along one axis of the picture, layer by layer.
 
-A layer is in one of three states:
+Two descriptions go side by side. ``boxes`` hold, for every unit that a layer really has, the first and last pixel that
+it sees on the picture: exact, borders included. A ``line`` is the same in closed form, for units anywhere, those on
+padding included: the boxes advance steadily with the unit, after up-sampling in phases. Convolution and pooling keep
+both. A linear layer or a global pooling ends the place: every unit sees the same pixels. Flattening keeps the boxes and
+loses their order.
 
-- :class:`Line`: unit ``o`` sees the pixels ``first .. last``, and both advance steadily with ``o``. Convolution and
-  pooling keep this form. After up-sampling the boxes repeat with a period, so a line holds one box for each phase.
-- :class:`Scattered`: each unit sees a box, but the boxes do not advance steadily along an axis of the layer (after
-  flattening, or where branches of different strides meet).
-- :class:`Whole`: every unit sees the same pixels (after a linear layer or global pooling).
-
-Where paths merge, the *local* field follows the spatial paths alone; *with gates* it follows every path, a
-squeeze-excite gate and the statistics of a norm included.
+Where paths merge, the *local* field follows the paths that still have their place; *with gates* it follows every path,
+a squeeze-excite gate and the statistics of a norm included.
 """
 
 from __future__ import annotations
@@ -22,14 +20,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convscope.core.axis import All, Read, Table, Window
+from convscope.core.axis import All, Table, Window, beyond_each
 from convscope.core.graph import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from convscope.core.axis import Indices, Read
     from convscope.core.net import Layer, Net
-    from convscope.core.shape import Shape
 
 Box = tuple[int, int]
 """First and last input pixel along one axis, both included; empty when first > last."""
@@ -37,218 +35,292 @@ Box = tuple[int, int]
 NOTHING: Box = (0, -1)
 
 MAX_PHASES = 4096
-"""Boxes of one line; an interpolation with a longer period is bounded instead."""
+"""Boxes of one line; a layer with more has no line."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Unit ``q*period + p`` sees ``boxes[p]``, moved by ``q*advance`` pixels.
+    """Unit ``q*period + p`` sees ``phases[p]``, moved by ``q*advance`` pixels.
 
     Attributes:
-        axis: the axis of the layer along which the units lie.
         advance: input pixels for one period of units.
-        boxes: one for each phase.
-        exact: False where boxes are hulls, or right in the interior only.
+        phases: the boxes of one period.
     """
 
-    axis: int
     advance: int
-    boxes: tuple[Box, ...]
-    exact: bool = True
+    phases: tuple[Box, ...]
 
     @property
     def stride(self) -> Fraction:
         """Input pixels for one unit."""
-        return Fraction(self.advance, len(self.boxes))
+        return Fraction(self.advance, len(self.phases))
 
     @property
     def centre(self) -> Fraction:
         """Middle of the field of unit 0, with the phases averaged out [input pixel]."""
-        middles = (first + last - 2 * self.stride * at for at, (first, last) in enumerate(self.boxes))
-        return Fraction(sum(middles, Fraction(0)), 2 * len(self.boxes))
+        middles = (first + last - 2 * self.stride * at for at, (first, last) in enumerate(self.phases))
+        return sum(middles, Fraction(0)) / (2 * len(self.phases))
 
     def box(self, unit: int) -> Box:
         """What ``unit`` sees; units outside of the map are allowed (they lie on padding)."""
-        turn, phase = divmod(unit, len(self.boxes))
-        first, last = self.boxes[phase]
+        turn, phase = divmod(unit, len(self.phases))
+        first, last = self.phases[phase]
         return first + turn * self.advance, last + turn * self.advance
 
 
-@dataclass(frozen=True)
-class Scattered:
-    """Units along ``axis`` see boxes of at most ``size`` pixels, all within ``hull``."""
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """The first and last pixel on the picture that each unit sees; a unit that sees none has last < first.
 
-    axis: int
-    size: int
-    hull: Box
+    Attributes:
+        first: one for each unit.
+        last: one for each unit.
+        rising: neither ever falls from a unit to the next.
+    """
+
+    first: Indices
+    last: Indices
+    rising: bool
+
+    def hull(self) -> Box:
+        """The pixels between the first and the last that any unit sees."""
+        return int(self.first.min()), int(self.last.max())
+
+    def longest(self) -> int:
+        """Pixels of the longest box."""
+        return max(0, int((self.last - self.first).max()) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """The state of a layer along one axis of the picture.
+
+    Attributes:
+        axis: the axis of the layer along which the units lie; None where all units see the same.
+        boxes: of every unit; of one that stands for all where ``axis`` is None.
+        line: the closed form, where there is one.
+        ordered: the boxes are in the order of the units.
+        exact: False where boxes are hulls because axes depend on each other.
+    """
+
+    axis: int | None
+    boxes: Boxes
+    line: Line | None
+    ordered: bool = True
     exact: bool = True
 
 
-@dataclass(frozen=True)
-class Whole:
-    """Every unit sees ``hull``."""
-
-    hull: Box
-    exact: bool = True
+Tracks = tuple[Track, ...]
+"""One for each spatial axis of the picture."""
 
 
-State = Line | Scattered | Whole
-
-
-def trace(net: Net, *, gates: bool = False) -> dict[str, tuple[State, ...]]:
-    """The state of every layer, by name, one for each spatial axis of the picture; the input's own included."""
-    states: dict[str, tuple[State, ...]] = {INPUT: tuple(Line(axis, 1, ((0, 0),)) for axis in range(1, len(net.input)))}
-    sizes = net.input[1:]
+def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
+    """The state of every layer, by name; the input's own included."""
+    known = {size: Boxes(np.arange(size), np.arange(size), rising=True) for size in net.input[1:]}
+    start = Line(1, ((0, 0),))
+    tracks = {INPUT: tuple(Track(axis, known[size], start) for axis, size in enumerate(net.input[1:], 1))}
+    tracer = _Tracer(gates, {})
     for layer in net:
-        before = [states[name] for name in layer.node.inputs]
-        states[layer.node.name] = tuple(
-            _layer_state(layer, [one[at] for one in before], size, gates=gates) for at, size in enumerate(sizes)
-        )
-    return states
+        before = [tracks[name] for name in layer.node.inputs]
+        axes = range(len(net.input) - 1)
+        tracks[layer.node.name] = tuple(tracer.layer(layer, [one[at] for one in before]) for at in axes)
+    return tracks
 
 
-def has_gates(net: Net) -> bool:
-    """Whether following gates can change any field: a norm over a map, or a merge with a path that lost its place."""
-    local = trace(net)
-    return any(
-        layer.statistics
-        or len({isinstance(state, Whole) for path in branches(layer, local, net.input[1:]) for state in path}) > 1
+def has_gates(net: Net, local: dict[str, Tracks]) -> bool:
+    """Whether following gates can change a field: a norm over a map, or a merge with a path that lost its place."""
+    return any(layer.statistics for layer in net) or any(
+        len({track.axis is None for path in branches(layer, local) for track in path}) > 1
         for layer in net
-        if layer.statistics or layer.node.op.merges
+        if layer.node.op.merges
     )
 
 
-def branches(layer: Layer, states: dict[str, tuple[State, ...]], sizes: Shape) -> list[tuple[State, ...]]:
-    """The states that a layer joins: one for each of its inputs, as they are behind its reads."""
-    return [
-        tuple(_after(state, reads, size) for state, size in zip(states[name], sizes, strict=True))
-        for name, reads in zip(layer.node.inputs, layer.reads, strict=True)
-    ]
+def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
+    """What a layer joins: one state for each of its inputs, as it is behind its reads."""
+    tracer = _Tracer(False, {})  # noqa: FBT003 -- no gates: a branch by itself has none
+    pairs = zip(layer.node.inputs, layer.reads, strict=True)
+    return [tuple(tracer.after(track, reads) for track in tracks[name]) for name, reads in pairs]
 
 
-def _layer_state(layer: Layer, before: list[State], size: int, *, gates: bool) -> State:
-    """The state of a layer along one axis of the picture, ``size`` pixels long."""
-    after = [_after(state, reads, size) for state, reads in zip(before, layer.reads, strict=True)]
-    if gates and layer.statistics:
-        after.append(_after(before[0], layer.statistics, size))
-    found = after[0] if len(after) == 1 else _merge(after, layer.output, size, gates=gates)
-    return found if layer.node.op.exact or not found.exact else replace(found, exact=False)
+@dataclass(frozen=True)
+class _Tracer:
+    """Follows layers; what was worked out for one axis serves the others of equal geometry."""
+
+    gates: bool
+    known: dict[tuple[int, Window], Boxes]
+
+    def layer(self, layer: Layer, before: list[Track]) -> Track:
+        """The state of a layer along one axis."""
+        after = [self.after(track, reads) for track, reads in zip(before, layer.reads, strict=True)]
+        if self.gates and layer.statistics:
+            after.append(self.after(before[0], layer.statistics))
+        found = after[0] if len(after) == 1 else _merge(after, gates=self.gates)
+        return found if layer.node.op.exact or not found.exact else replace(found, exact=False)
+
+    def after(self, track: Track, reads: Sequence[Read]) -> Track:
+        """The state behind one read of a layer whose state is known."""
+        if track.axis is None:
+            return track
+        relation, axis = reads[track.axis].relation, reads[track.axis].follows
+        if isinstance(relation, All):
+            return _all(track)
+        if not track.ordered or (isinstance(relation, Table) and not relation.turn):
+            return _unordered(track, relation, axis)
+        if isinstance(relation, Table):
+            line = track.line and _turned(track.line, relation)
+            return Track(axis, _looked_up(track.boxes, relation), line, exact=track.exact)
+        if relation == Window(relation.size):
+            return track if axis == track.axis else replace(track, axis=axis)
+        line = track.line and _slid(track.line, relation)
+        exact = track.exact and (relation.edge != "wrap" or not relation.lo)
+        return Track(axis, self.window(track.boxes, relation), line, exact=exact)
+
+    def window(self, boxes: Boxes, window: Window) -> Boxes:
+        """The boxes behind a window, worked out once for all axes that share boxes and window."""
+        key = id(boxes), window
+        if key not in self.known:
+            self.known[key] = _windowed(boxes, window)
+        return self.known[key]
 
 
-def _after(state: State, reads: Sequence[Read], size: int) -> State:
-    """The state behind one read of a layer whose state is known."""
-    if isinstance(state, Whole):
-        return state
-    read = reads[state.axis]
-    relation = read.relation
-    if isinstance(relation, All):
-        return Whole(hull(state, relation.size, size), state.exact)
-    if isinstance(state, Scattered):
-        return _regather(state, relation, read.follows)
-    if isinstance(relation, Table):
-        return _look_up(state, relation, read.follows, size)
-    return _slide(state, relation, read.follows, size)
+def _all(track: Track) -> Track:
+    """Every unit sees what any unit saw."""
+    first, last = track.boxes.hull()
+    return Track(None, Boxes(np.array([first]), np.array([last]), rising=True), None, exact=track.exact)
 
 
-def _slide(line: Line, window: Window, axis: int, size: int) -> Line | Scattered:
+def _unordered(track: Track, relation: Window | Table, axis: int) -> Track:
+    """Boxes without an order stay as they are where units are passed on singly; else the hull bounds them."""
+    single = (relation.width if isinstance(relation, Table) else relation.kernel) == 1
+    found = track if single else replace(_all(track), exact=False)
+    return Track(axis, found.boxes, None, ordered=False, exact=found.exact)
+
+
+def _windowed(boxes: Boxes, window: Window) -> Boxes:
+    """The boxes of the units behind a window."""
+    starts = window.stride * np.arange(window.extent) - window.lo
+    if window.up == 1 and boxes.rising and window.edge in {"zero", "clamp"}:
+        return _between(boxes, starts, starts + window.span - 1, window)
+    size = window.size
+    reach = (size - 1) * window.up + window.dilation * 2 + abs(window.lo) + abs(window.hi)
+    first, last = np.full(len(starts), _far(boxes)), np.full(len(starts), -1)
+    for tap in range(min(window.kernel, max(1, reach))):
+        at = starts + window.dilation * tap
+        read, inside = beyond_each(at // window.up, size, window.edge)
+        inside &= at % window.up == 0
+        first = np.where(inside, np.minimum(first, boxes.first[read]), first)
+        last = np.where(inside, np.maximum(last, boxes.last[read]), last)
+    return _boxes(first, last)
+
+
+def _far(boxes: Boxes) -> int:
+    """Beyond every pixel that is seen, so that the least of this and a pixel is the pixel."""
+    return int(boxes.last.max()) + 1
+
+
+def _between(boxes: Boxes, starts: Indices, ends: Indices, window: Window) -> Boxes:
+    """Of rising boxes, a run of units sees from the first of its first to the last of its last."""
+    last, step = window.size - 1, window.dilation
+    if window.edge == "clamp":
+        return Boxes(boxes.first[np.clip(starts, 0, last)], boxes.last[np.clip(ends, 0, last)], rising=True)
+    low = np.where(starts < 0, starts + -(starts // step) * step, starts)  # the first tap on the map
+    high = np.where(ends > last, ends - -((last - ends) // step) * step, ends)  # the last one
+    if (low <= high).all() and low[-1] <= last and high[0] >= 0:
+        found = boxes.first[low], boxes.last[high]
+        return Boxes(*found, rising=True) if step == 1 else _boxes(*found)
+    nothing = low > high
+    firsts = np.where(nothing, _far(boxes), boxes.first[np.clip(low, 0, last)])
+    lasts = np.where(nothing, -1, boxes.last[np.clip(high, 0, last)])
+    return _boxes(firsts, lasts)
+
+
+def _boxes(first: Indices, last: Indices) -> Boxes:
+    rising = bool((np.diff(first) >= 0).all() and (np.diff(last) >= 0).all())
+    return Boxes(first, last, rising)
+
+
+def _looked_up(boxes: Boxes, table: Table) -> Boxes:
+    """The boxes of the units behind a table that repeats."""
+    starts, ends = (np.clip(side, 0, table.size - 1) for side in table.ends(np.arange(table.extent)))
+    if boxes.rising:
+        return _boxes(boxes.first[starts], boxes.last[ends])
+    runs = [slice(a, b + 1) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return _boxes(np.array([boxes.first[r].min() for r in runs]), np.array([boxes.last[r].max() for r in runs]))
+
+
+def _slid(line: Line, window: Window) -> Line | None:
     """A line behind a window: again a line."""
-    exact = line.exact and (window.edge != "wrap" or not window.lo)
-    if len(line.boxes) == 1 and window.up == 1:
-        if window.kernel == window.stride == 1 and not window.lo and axis == line.axis:
-            return line
-        (first, last), step = line.boxes[0], line.advance
+    if len(line.phases) == 1 and window.up == 1:
+        (first, last), step = line.phases[0], line.advance
         lo = step * window.lo
-        return Line(axis, step * window.stride, ((first - lo, last + step * (window.span - 1) - lo),), exact)
-    around = len(line.boxes) * window.up
+        return Line(step * window.stride, ((first - lo, last + step * (window.span - 1) - lo),))
+    around = len(line.phases) * window.up
     period = around // math.gcd(window.stride, around)
     if period > MAX_PHASES:
-        return _bound(line, window.size, axis, size)
+        return None
     advance = line.advance * window.stride * period // around
-    boxes = tuple(_span(_seen(line, window.taps(unit), window.up)) for unit in range(period))
-    return Line(axis, advance, boxes, exact)
+    return Line(advance, tuple(_span(_seen(line, window.taps(unit), window.up)) for unit in range(period)))
 
 
-def _bound(line: Line, units: int, axis: int, size: int) -> Scattered:
-    """All that the units of a line see, where the boxes behind it would be too many to tell apart."""
-    around = hull(line, units, size)
-    return Scattered(axis, _length(around), around, exact=False)
+def _turned(line: Line, table: Table) -> Line | None:
+    """A line behind a table that repeats."""
+    assert table.turn
+    phases = len(line.phases)
+    outputs, inputs = table.turn
+    turns = phases // math.gcd(inputs, phases)
+    if outputs * turns > MAX_PHASES:
+        return None
+    first, last = (side.tolist() for side in table.ends(np.arange(outputs * turns)))
+    boxes = tuple(_span(_seen(line, range(a, b + 1))) for a, b in zip(first, last, strict=True))
+    return Line(line.advance * inputs * turns // phases, boxes)
 
 
 def _seen(line: Line, taps: range, up: int = 1) -> Iterable[Box]:
     """Boxes of the units that are read. Taps a whole period from both ends cannot reach farther than those."""
-    around = len(line.boxes) * up
+    around = len(line.phases) * up
     ends = taps if len(taps) <= 2 * around else chain(taps[:around], taps[-around:])
     return (line.box(tap // up) for tap in ends if tap % up == 0)
 
 
-def _look_up(line: Line, table: Table, axis: int, size: int) -> Line | Scattered:
-    """A line behind a table: a line where the table repeats."""
-    phases = len(line.boxes)
-    if table.turn:
-        outputs, inputs = table.turn
-        turns = phases // math.gcd(inputs, phases)
-        if outputs * turns <= MAX_PHASES:
-            first, last = (side.tolist() for side in table.ends(np.arange(outputs * turns)))
-            boxes = tuple(_span(_seen(line, range(a, b + 1))) for a, b in zip(first, last, strict=True))
-            return Line(axis, line.advance * inputs * turns // phases, boxes, line.exact)
-    run = max(_length(_span(map(line.box, range(p, p + min(table.width, 2 * phases))))) for p in range(phases))
-    run += max(0, table.width - 2 * phases) // phases * line.advance
-    return Scattered(axis, run, hull(line, table.size, size), line.exact and table.turn is None)
-
-
-def _regather(state: Scattered, relation: Window | Table, axis: int) -> Scattered:
-    """Boxes without an order stay as they are under a pointwise read; under any other the hull bounds them."""
-    one = relation.width if isinstance(relation, Table) else relation.kernel
-    if one == 1:
-        return Scattered(axis, state.size, state.hull, state.exact)
-    return Scattered(axis, _length(state.hull), state.hull, exact=state.exact and state.size == _length(state.hull))
-
-
-def _merge(states: list[State], output: Shape, size: int, *, gates: bool) -> State:
-    """Join paths: the spatial ones alone, or all of them."""
-    placed = [state for state in states if not isinstance(state, Whole)]
-    followed = states if gates or not placed else placed
-    exact = all(state.exact for state in followed)
+def _merge(tracks: list[Track], *, gates: bool) -> Track:
+    """Join paths: those that have their place alone, or all of them."""
+    placed = [track for track in tracks if track.axis is not None]
+    followed = tracks if gates or not placed else placed
+    exact = all(track.exact for track in followed)
     if len(placed) < len(followed) or not placed:
-        return Whole(_span(hull(state, _units(state, output), size) for state in followed), exact)
-    lines = [state for state in placed if isinstance(state, Line)]
-    if len(lines) == len(placed) and len({line.stride for line in lines}) == 1:
-        return _join(lines, output, size, exact=exact)
-    around = _span(hull(state, _units(state, output), size) for state in placed)
-    return Scattered(placed[0].axis, _length(around), around, exact=False)
+        return replace(_all(_joined(followed)), exact=exact)
+    if not all(track.ordered for track in placed):
+        return replace(_joined(placed), axis=placed[0].axis, ordered=False, exact=exact)
+    first = np.minimum.reduce([track.boxes.first for track in placed])
+    last = np.maximum.reduce([track.boxes.last for track in placed])
+    boxes = Boxes(first, last, rising=all(track.boxes.rising for track in placed))
+    lines = {track.line for track in placed}
+    return Track(placed[0].axis, boxes, _join(lines), exact=exact)
 
 
-def _units(state: State, output: Shape) -> int:
-    """Units along the axis of the layer that the state follows."""
-    return 1 if isinstance(state, Whole) else output[state.axis]
+def _joined(tracks: list[Track]) -> Track:
+    """The boxes of all units of all paths, without an order."""
+    first = np.concatenate([track.boxes.first for track in tracks])
+    last = np.concatenate([track.boxes.last for track in tracks])
+    return Track(None, Boxes(first, last, rising=False), None, ordered=False)
 
 
-def _join(lines: list[Line], output: Shape, size: int, *, exact: bool) -> Line | Scattered:
-    """Boxes around the boxes of lines with one stride."""
-    if len(set(lines)) == 1:
-        return lines[0]
-    period = math.lcm(*(len(line.boxes) for line in lines))
+def _join(lines: set[Line | None]) -> Line | None:
+    """Boxes around the boxes of lines with one stride; no line where one is missing or strides differ."""
+    steady = [line for line in lines if line]
+    if len(steady) < len(lines) or len({line.stride for line in steady}) > 1:
+        return None
+    if len(steady) == 1:
+        return steady[0]
+    period = math.lcm(*(len(line.phases) for line in steady))
     if period > MAX_PHASES:
-        return _bound(lines[0], output[lines[0].axis], lines[0].axis, size)
-    boxes = tuple(_span(line.box(unit) for line in lines) for unit in range(period))
-    return Line(lines[0].axis, int(lines[0].stride * period), boxes, exact)
-
-
-def hull(state: State, units: int, size: int) -> Box:
-    """The pixels of the picture, ``size`` long, that any of ``units`` units sees."""
-    if not isinstance(state, Line):
-        return state.hull
-    period = len(state.boxes)
-    ends = range(units) if units <= 2 * period else chain(range(period), range(units - period, units))
-    first, last = _span(map(state.box, ends))
-    return max(first, 0), min(last, size - 1)
+        return None
+    boxes = tuple(_span(line.box(unit) for line in steady) for unit in range(period))
+    return Line(int(steady[0].stride * period), boxes)
 
 
 def _span(boxes: Iterable[Box]) -> Box:
     """The least box around boxes."""
     some = [box for box in boxes if box[0] <= box[1]]
     return (min(first for first, _ in some), max(last for _, last in some)) if some else NOTHING
-
-
-def _length(box: Box) -> int:
-    return max(0, box[1] - box[0] + 1)

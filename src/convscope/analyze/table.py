@@ -99,7 +99,7 @@ class LayerTable:
 
     def to_csv(self) -> str:
         """Comma-separated values, one line for each layer."""
-        return self.grid().to_csv()
+        return _plain(self).to_csv()
 
     def __str__(self) -> str:
         return self.to_text()
@@ -155,6 +155,20 @@ def _grid(table: LayerTable) -> Grid:
     return Grid(columns, rows)
 
 
+def _plain(table: LayerTable) -> Grid:
+    """Every number as it is, for other programs: the keys of the JSON, per-axis numbers with a blank between."""
+    rows = [_row_json(row) for row in table.rows]
+    keys = [key for key in (rows[0] if rows else {}) if key != "phases"]
+    cells = (tuple(_cell(row[key]) for key in keys) for row in rows)
+    return Grid(tuple(map(Column, keys)), tuple(cells))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join("-" if entry is None else str(entry) for entry in value)
+    return "" if value is None else str(value)
+
+
 def _costs(row: Row) -> tuple[str, ...]:
     numbers = (_count(row.params), _count(row.macs), bytes_text(row.activation_bytes))
     return (row.name, row.op, to_text(row.out), *numbers)
@@ -195,10 +209,10 @@ def _pair(values: Iterable[Fraction | int | None]) -> str:
 def _totals(table: LayerTable) -> str:
     parts = [
         f"input {to_text(table.input)}",
-        f"{len(table.rows)} layers",
+        f"{len(table.rows)} layer{'' if len(table.rows) == 1 else 's'}",
         f"params {_total(table.params)}",
         f"MACs {_total(table.macs)}",
-        f"activations {bytes_text(table.activation_bytes)}",
+        f"activations {bytes_text(table.activation_bytes)} (float32, batch 1)",
     ]
     missing = sorted({*table.params.missing, *table.macs.missing})
     return " · ".join(parts) + (f"\nunknown, so not in the totals: {', '.join(missing)}" if missing else "")

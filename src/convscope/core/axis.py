@@ -27,11 +27,11 @@ EMPTY: Indices = np.arange(0)
 
 @dataclass(frozen=True)
 class Window:
-    """Output ``o`` reads ``stride*o - lo + dilation*t``, ``0 <= t < kernel``, on the input stretched ``up`` times.
+    """Output ``o`` reads ``stride*o - lo + dilation*t``, ``0 <= t < kernel``, on the input stretched ``up``-fold.
 
     Stretching puts ``up - 1`` zeros between neighbours, as a transposed convolution does. Negative ``lo`` or ``hi``
-    crop. ``edge`` says what lies beyond the input: ``zero`` depends on nothing; ``clamp`` repeats the border, ``reflect``
-    mirrors at it, ``wrap`` goes on at the other end.
+    crop. ``edge`` says what lies beyond the input: ``zero`` depends on nothing; ``clamp`` repeats the border,
+    ``reflect`` mirrors at it, ``wrap`` goes on at the other end.
 
     Attributes:
         size: input indices.
@@ -79,23 +79,28 @@ class Window:
         """Input indices that any of ``outputs`` reads."""
         starts = self.stride * outputs - self.lo
         taps = np.unique(starts[:, None] + self.dilation * np.arange(self.kernel))
-        return beyond(taps[taps % self.up == 0] // self.up, self.size, self.edge)
+        read, inside = beyond_each(taps[taps % self.up == 0] // self.up, self.size, self.edge)
+        return np.unique(read[inside])
 
 
-def beyond(indices: Indices, size: int, edge: str) -> Indices:
-    """Bring indices beyond the borders back, by the rule of the edge, or drop them.
+def beyond_each(indices: Indices, size: int, edge: str) -> tuple[Indices, NDArray[np.bool_]]:
+    """Bring indices beyond the borders back, by the rule of the edge; and which of them are read at all.
 
-    >>> [beyond(np.array([-2, 0, 4]), 4, edge).tolist() for edge in ("zero", "clamp", "reflect", "wrap")]
-    [[0], [0, 3], [0, 2], [0, 2]]
+    >>> [beyond_each(np.array([-2, 0, 4]), 4, edge)[0].tolist() for edge in ("clamp", "reflect", "wrap")]
+    [[0, 0, 3], [2, 0, 2], [2, 0, 0]]
+    >>> beyond_each(np.array([-2, 0, 4]), 4, "zero")[1].tolist()
+    [False, True, False]
     """
     if edge == "zero":
-        return indices[(indices >= 0) & (indices < size)]
+        inside = (indices >= 0) & (indices < size)
+        return np.where(inside, indices, 0), inside
+    every = np.ones(indices.shape, dtype=np.bool_)
     if edge == "clamp":
-        return np.unique(np.clip(indices, 0, size - 1))
+        return np.clip(indices, 0, size - 1), every
     if edge == "wrap":
-        return np.unique(indices % size)
+        return indices % size, every
     folded = np.abs(indices) % max(1, 2 * size - 2)
-    return np.unique(np.minimum(folded, 2 * size - 2 - folded))
+    return np.minimum(folded, 2 * size - 2 - folded), every
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,10 +109,16 @@ _T = TypeVar("_T")
 
 
 def _spread(name: str, value: tuple[_T, ...], rank: int) -> tuple[_T, ...]:
+    if not rank:
+        raise ShapeError(f"{name} needs a spatial axis, the input has channels only", expected="maps, such as 28x28x1")
     if len(value) == 1:
         return value * rank
     if len(value) != rank:
-        raise ShapeError(f"{name} has {len(value)} axes, the input has {rank} spatial axes")
+        axes = "axis" if rank == 1 else "axes"
+        raise ShapeError(
+            f"{name} has {len(value)} axes, the input has {rank} spatial {axes}",
+            expected="one number, or one for each axis of height x width; the last number of a size is its channels",
+        )
     return value
 
 

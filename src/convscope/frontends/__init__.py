@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.core.shape import from_text
-from convscope.errors import NotationError
+from convscope.errors import FieldError, NotationError
 from convscope.frontends import text
 
 if TYPE_CHECKING:
     from convscope.core.net import Net
+    from convscope.core.shape import Shape
 
 STDIN = "-"
 
@@ -20,7 +21,7 @@ def read(source: str | Path, *, input: str | None = None) -> Net:  # noqa: A002 
     """Read a net: the notation itself, the path of a ``.cnn`` file, or ``-`` for standard input.
 
     Args:
-        source: text or path. What ends in ``.cnn``, or names an existing file, is a path.
+        source: text or path. What ends in ``.cnn``, or names an existing file or the folder of a run, is a path.
         input: size of the input, ``HxWxC``; overrides what the net says.
 
     Raises:
@@ -31,7 +32,7 @@ def read(source: str | Path, *, input: str | None = None) -> Net:  # noqa: A002 
     >>> read("input 28x28x1, conv 16 3x3 relu").output
     (16, 26, 26)
     """
-    shape = from_text(input) if input is not None else None
+    shape = _size(input) if input is not None else None
     if source == STDIN:
         return text.read(sys.stdin.read(), source="<stdin>", shape=shape)
     if isinstance(source, Path) or _is_path(source):
@@ -39,14 +40,23 @@ def read(source: str | Path, *, input: str | None = None) -> Net:  # noqa: A002 
     return text.read(source, shape=shape)
 
 
+def _size(text: str) -> Shape:
+    try:
+        return from_text(text)
+    except FieldError as error:
+        raise FieldError(f"input: {error.what}", expected="height x width x channels, such as 28x28x1") from None
+
+
 def _is_path(source: str) -> bool:
-    """One word that ends in .cnn or names a file; a net has blanks."""
+    """One word that ends in .cnn or names a file or folder; a net has blanks."""
     if "\n" in source or len(source) > 4096 or "\0" in source:
         return False
-    return source.endswith(".cnn") or ("(" not in source and Path(source).is_file())
+    return source.endswith(".cnn") or ("(" not in source and Path(source).exists())
 
 
 def _file_text(path: Path) -> str:
+    if (path / "net.cnn").is_file():  # the folder of a run
+        path /= "net.cnn"
     try:
         if path.stat().st_size > text.MAX_BYTES:
             raise NotationError(f"{path} has {path.stat().st_size} bytes", expected="at most 1 MiB")

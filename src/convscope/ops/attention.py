@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Attention(Op):
     """``x: c h w -> y: c h w``: every place asks all places, or those of its window, in ``heads`` heads.
 
-    With projections to queries, keys, values and back, as ``nn.MultiheadAttention`` (arXiv 1706.03762). Windows tile the
-    map (Swin, arXiv 2103.14030); what they shift is a ``roll`` before and behind.
+    With projections to queries, keys, values and back, as ``nn.MultiheadAttention`` (arXiv 1706.03762). Windows tile
+    the map (Swin, arXiv 2103.14030); what they shift is a ``roll`` before and behind.
     """
 
     heads: int = setting(Count())

@@ -27,7 +27,7 @@ def _spatial(shape: Shape, windows: Iterable[Window]) -> Reads:
 
 @op("pad")
 class Pad(Free):
-    """``x: c h w -> y: c h+lo+hi w+lo+hi``, beyond the border zeros, its mirror image, its repetition, or the other end."""
+    """``x: c h w -> y: c h+lo+hi w+lo+hi``: zeros, the mirror image, the border repeated, or the other end."""
 
     sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
     mode: str = setting(Choice(tuple(EDGES)), default="zero")
@@ -97,7 +97,7 @@ class Slice(Free):
 
 @op("roll")
 class Roll(Free):
-    """``x: c h w -> y: c h w``, each axis moved on by ``shift`` places, what leaves at the end comes in at the front."""
+    """``x: c h w -> y: c h w``, each axis moved on by ``shift`` places; what leaves behind comes in in front."""
 
     shift: PerAxis = setting(Sizes(minimum=0))
 

@@ -85,7 +85,7 @@ class Evaluation:
         wrong = self.count - sum(row[at] for at, row in enumerate(self.confusion))
         return (
             f"{self.score()}\n\npictures of each class (rows) and what the net said (columns):\n\n"
-            f"{Grid(columns, rows).to_text()}\n\n{wrong} of {self.count} pictures misread"
+            f"{Grid(columns, rows).to_text()}\n\n{wrong:,} of {self.count:,} pictures misread"
         )
 
 

@@ -11,12 +11,11 @@ import torch
 
 from convscope.data.picture import read_picture
 from convscope.training.evaluate import logits
+from convscope.training.run import Run, load
 from convscope.training.train import model_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from convscope.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,15 @@ class Prediction:
         return f"{self.picture}: {self.label}   ({', '.join(f'{name} {100 * p:.1f} %' for name, p in best)})"
 
 
-def predict(run: Run, pictures: Sequence[str | Path]) -> list[Prediction]:
-    """Read picture files and say what they show.
+def predict(run: Run | str | Path, pictures: str | Path | Sequence[str | Path]) -> list[Prediction]:
+    """Read one picture file or several and say what they show, by a run or the run in a folder.
 
     Raises:
         PictureError: a file is no picture; then nothing is predicted.
         RunError: the weights are not those of the net.
     """
+    run = run if isinstance(run, Run) else load(run)
+    pictures = [pictures] if isinstance(pictures, str | Path) else pictures
     images = np.stack([read_picture(Path(picture), run.dataset) for picture in pictures])
     scores = logits(model_of(run), torch.from_numpy(images), run.dataset)
     shares = torch.softmax(scores.double(), 1).tolist()

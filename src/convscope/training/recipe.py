@@ -60,7 +60,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             return msgspec.convert(msgspec.structs.asdict(self) | settings, Recipe)
         except msgspec.ValidationError as error:
             given = ", ".join(f"{name}={value}" for name, value in settings.items())
-            raise FieldError(f"the recipe cannot have {given}", expected=str(error).removeprefix("Expected ")) from None
+            raise FieldError(f"the recipe cannot have {given}", expected=_plainly(error)) from None
+
+
+def _plainly(error: msgspec.ValidationError) -> str:
+    """The library's words without its marks."""
+    return str(error).removeprefix("Expected ").replace("`", "").replace("$.", "").replace(" - at ", " for ")
 
 
 def find(name: str) -> Recipe:
@@ -85,15 +90,20 @@ def find(name: str) -> Recipe:
 def from_file(path: Path) -> Recipe:
     """The recipe in a ``.toml`` file, or in the ``recipe.toml`` of a run.
 
+    Settings that the file leaves out are those of ``fast``; the name is the file's.
+
     Raises:
         FieldError: the file cannot be read, or is not a recipe.
     """
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(content.get("recipe", content), Recipe)
+        base = msgspec.structs.asdict(find("fast")) | {"name": path.stem}
+        return msgspec.convert(base | content.get("recipe", content), Recipe)
     except OSError as error:
         raise FieldError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
+        raise FieldError(f"{path} is no recipe", expected=_plainly(error)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
         raise FieldError(f"{path} is no recipe: {error}") from None
 
 

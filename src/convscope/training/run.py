@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 import tomllib
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from convscope.data import registry
-from convscope.errors import ConvscopeError, RunError
+from convscope.errors import ConvscopeError, FieldError, RunError
 from convscope.frontends import read
 from convscope.training.recipe import Recipe, to_toml
 
@@ -133,6 +134,17 @@ def draft(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def checked_name(name: str) -> str:
+    """The name of a run folder: one word of letters, digits, dots and dashes.
+
+    Raises:
+        FieldError: it is something else.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.\-]{0,63}", name, re.ASCII):
+        raise FieldError(f'"{name[:80]}" is no name for a run', expected="up to 64 letters, digits, dots and dashes")
+    return name
+
+
 def settle(folder: Path, parent: Path, name: str) -> Path:
     """Rename a complete draft to ``name``, or to ``name-2`` and so on where that is taken."""
     for index in count(1):
@@ -182,7 +194,7 @@ def load(path: str | Path) -> Run:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-0")
+        raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
     missing = [name for name in (NET, RECIPE, METRICS, MODEL) if not (folder / name).is_file()]
     if missing:
         raise RunError(f"{folder} is not a run folder: it has no {', no '.join(missing)}")

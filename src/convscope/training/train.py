@@ -41,7 +41,9 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     data: str = "mnist",
     recipe: str | Recipe = "fast",
     seed: int = 0,
+    epochs: float | None = None,
     out: str | Path = "runs",
+    name: str | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Train a net and leave a run folder.
@@ -51,7 +53,9 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         data: name of the data set.
         recipe: name of the recipe, path of a ``.toml`` file, or the settings themselves.
         seed: of weights, order and shifts.
+        epochs: passes over the data; the recipe's by default.
         out: the folder in which the run folder is made.
+        name: of the run folder; by default data set, recipe and seed.
         report: called every few steps.
 
     Raises:
@@ -62,6 +66,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         RunError: the folder cannot be written.
     """
     settings = recipes.find(recipe) if isinstance(recipe, str) else recipe
+    settings = settings if epochs is None else settings.changed(epochs=epochs)
+    name = runs.checked_name(name or f"{data}-{settings.name}-seed{seed}")
     dataset = registry.find(data)
     made = net if isinstance(net, Net) else read(net or settings.net)
     check_fit(made, dataset)
@@ -85,7 +91,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         result = _result(made, last, judged, runs.digests(folder))
         run = Run(folder, made, dataset, settings, seed, result)
         _describe(run, judged, lines)
-        return replace(run, path=runs.settle(folder, Path(out), f"{dataset.name}-{settings.name}-{seed}"))
+        return replace(run, path=runs.settle(folder, Path(out), name))
 
 
 def _line(progress: Progress) -> dict[str, Any]:
@@ -148,12 +154,13 @@ def model_of(run: Run) -> TorchNet:
     return model.eval()
 
 
-def evaluate_run(run: Run) -> Evaluation:
-    """Judge a run by its test set again.
+def evaluate_run(run: Run | str | Path) -> Evaluation:
+    """Judge a run, or the run in a folder, by its test set again.
 
     Raises:
         RunError: the weights are not those of the net.
         DataError: a data file is damaged.
     """
     keep_memory()
+    run = run if isinstance(run, Run) else runs.load(run)
     return evaluate(model_of(run), registry.load(run.dataset, "test"), run.dataset)

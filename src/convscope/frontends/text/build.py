@@ -10,6 +10,7 @@ from convscope import ops  # noqa: F401 -- fills the registry
 from convscope.core.graph import INPUT, Graph, Node
 from convscope.core.net import Net
 from convscope.core.op import REGISTRY, Op
+from convscope.core.shape import to_text
 from convscope.errors import NotationError, ShapeError, nearest
 from convscope.frontends.text.parse import Call, Element, Join, Jump, Repeat, Series, Statement, fail, parse
 
@@ -158,8 +159,11 @@ class _Builder:
         """A layer written ``(3x3x32)x64`` says how many channels come in."""
         for draft, layer in zip(self.drafts, net, strict=True):
             if draft.channels is not None and draft.channels != layer.inputs[0][0]:
+                came = layer.inputs[0][0]
                 raise ShapeError(
-                    f"{draft.name}: written for {draft.channels} channels, but {layer.inputs[0][0]} come in",
+                    f"{draft.name}: written for {draft.channels} channels, but {came} come in",
+                    given=f"{to_text(layer.inputs[0])} from {layer.node.inputs[0]}",
+                    attempt=draft.origin.words.replace(f"x{draft.channels})", f"x{came})", 1),
                     written=str(draft.origin),
                     excerpt=draft.origin.excerpt(),
                 )

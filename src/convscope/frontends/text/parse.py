@@ -41,6 +41,9 @@ OTHER_NAMES = {
     "globalavgpool": "gap", "globalaveragepooling2d": "gap", "adaptiveavgpool2d": "gap",
     "dense": "linear", "fc": "linear", "concat": "cat", "concatenate": "cat", "identity": "id", "skip": "id",
     "leakyrelu": "leaky_relu", "lrelu": "leaky_relu", "swish": "silu", "multiply": "mul", "upsample": "up",
+    "globalaveragepooling": "gap", "conv2dtranspose": "convt", "convtranspose2d": "convt", "groupnorm": "gn",
+    "layernorm": "ln", "instancenorm": "instnorm", "mha": "attention", "stride": "s2", "strides": "s2", "padding": "p1",
+    "dilation": "d2", "bias": "nobias", "elu": "", "relu6": "", "selu": "", "prelu": "",
 }  # fmt: skip
 """What other libraries call our ops; used in suggestions only."""
 
@@ -279,7 +282,9 @@ class _Reader:
         origin = replace(start, words=words)
         missing = [entry.name for entry in made.settings() if entry.required and entry.name not in values]
         if missing:
-            raise fail(f"{made.keyword} has no {missing[0]}", origin, expected=usage(made))
+            plain = ", without parentheses" if self.now.kind == "(" else ""
+            such = f"{usage(made)}{plain}, such as {made.examples[0].text}"
+            raise fail(f"{made.keyword} has no {missing[0]}", origin, expected=such)
         return Call(_at(origin, lambda: made(**values)), origin)
 
 
@@ -288,13 +293,20 @@ def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[S
     settings = list(made.settings())
     place = next((entry for entry in settings if entry.positional and entry.name not in values), None)
     for entry in [*([place] if place else []), *(entry for entry in settings if not entry.positional)]:
-        value = entry.kind.match(token.text)
+        value = _matched(made, entry, token.text)
         if value is None:
             continue
         if entry.name in values:
             raise FieldError(f"{made.keyword} has two values for {entry.name}", expected=usage(made))
         return entry, value
     raise _unknown_word(made, token)
+
+
+def _matched(made: type[Op], entry: Setting, word: str) -> object:
+    try:
+        return entry.kind.match(word)
+    except FieldError as error:
+        raise FieldError(f"{made.keyword}: {error.what}", expected=f"{usage(made)}: {error.expected}") from None
 
 
 def _unknown_word(made: type[Op], token: Token) -> NotationError:
@@ -309,12 +321,17 @@ def _unknown_word(made: type[Op], token: Token) -> NotationError:
 
 
 def _unknown_op(token: Token) -> NotationError:
-    return fail(
-        f'there is no op "{token.text}"',
-        token.origin,
-        expected=f"one of {', '.join(REGISTRY)}",
-        attempt=nearest(token.text, REGISTRY, OTHER_NAMES),
-    )
+    if token.text.lower() == "input":
+        return fail(
+            "the input is given once, first, in small letters", token.origin, expected="input 28x28x1, then ops"
+        )
+    if token.text[0].isdecimal():
+        return fail(
+            f'"{token.text}" is not an op', token.origin, expected="an op; a size is written with x, as 28x28x1"
+        )
+    attempt = nearest(token.text, REGISTRY, OTHER_NAMES)
+    listed = "" if attempt else f"one of {', '.join(sorted(REGISTRY))}"
+    return fail(f'there is no op "{token.text}"', token.origin, expected=listed, attempt=attempt)
 
 
 def _shown(token: Token) -> str:

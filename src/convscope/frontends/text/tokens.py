@@ -98,4 +98,5 @@ def _stray(origin: Origin, char: str) -> NotationError:
         f"the character {shown} has no place in the notation",
         written=f"{where.source}:{where.line}:{where.column}",
         excerpt=where.excerpt(),
+        expected="ops and settings in letters and digits, with a comma or a line break between statements",
     )

@@ -1,0 +1,347 @@
+"""One torch module for each op."""
+
+from __future__ import annotations
+
+import math
+from functools import partial, singledispatch
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 -- torch's own convention
+from torch import Tensor, nn
+
+from convscope.core.axis import Window
+from convscope.errors import ShapeError
+from convscope.ops.act import (
+    GELU,
+    Dropout,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    SpatialSoftmax,
+    Tanh,
+)
+from convscope.ops.attention import Attention
+from convscope.ops.conv import Conv, ConvTranspose
+from convscope.ops.linear import Linear
+from convscope.ops.merge import Add, Cat, Mul
+from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
+from convscope.ops.pad import Crop, Pad, Roll, Slice
+from convscope.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from convscope.ops.resize import Resize, Upsample
+from convscope.ops.sliding import pads
+from convscope.ops.view import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convscope.core.op import Op
+    from convscope.core.shape import Shape
+
+    Shapes = tuple[Shape, ...]
+
+
+class Function(nn.Module):
+    """A module around a function without weights."""
+
+    def __init__(self, call: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Apply the function."""
+        return self.call(*inputs)
+
+
+def _prepared(module: nn.Module, prepare: Callable[[Tensor], Tensor]) -> nn.Module:
+    """The module with its input prepared, under the names of its own weights (a wrapper would rename them)."""
+    module.register_forward_pre_hook(lambda _, inputs: (prepare(inputs[0]),))
+    return module
+
+
+_CONV: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_CONVT: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_MAX: dict[int, Any] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+_AVG: dict[int, Any] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+_NORM = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+
+def _torch_pads(pairs: tuple[tuple[int, int], ...]) -> list[int]:
+    """Padding as ``F.pad`` wants it: last axis first, flat."""
+    return [side for pair in reversed(pairs) for side in pair]
+
+
+def _even(pairs: tuple[tuple[int, int], ...]) -> bool:
+    return all(lo == hi for lo, hi in pairs)
+
+
+@singledispatch
+def lower(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- the lowerings below use it
+    """The torch module that computes ``op`` on inputs of these shapes ``c h w``."""
+    raise ShapeError(f"{op.keyword} cannot be run: what it computes is unknown")
+
+
+@lower.register(Conv)
+def _conv(op: Conv, inputs: Shapes) -> nn.Module:
+    pairs = pads(op, inputs[0])
+    even = _even(pairs)
+    module: nn.Module = _CONV[len(pairs)](
+        inputs[0][0],
+        op.out,
+        op.kernel,
+        stride=op.stride,
+        padding=tuple(lo for lo, _ in pairs) if even else 0,
+        dilation=op.dilation,
+        groups=op.groups,
+        bias=op.bias,
+    )
+    return module if even else _prepared(module, lambda x: F.pad(x, _torch_pads(pairs)))
+
+
+@lower.register(Linear)
+def _linear(op: Linear, inputs: Shapes) -> nn.Module:
+    module = nn.Linear(math.prod(inputs[0]), op.out, bias=op.bias)
+    return _prepared(module, lambda x: x.flatten(1)) if len(inputs[0]) > 1 else module
+
+
+@lower.register(MaxPool)
+def _maxpool(op: MaxPool, inputs: Shapes) -> nn.Module:
+    pairs = pads(op, inputs[0])
+    pool = partial(_MAX[len(pairs)], kernel_size=op.kernel, stride=op.stride, dilation=op.dilation)
+    if _even(pairs):
+        return Function(partial(pool, padding=tuple(lo for lo, _ in pairs), ceil_mode=op.ceil))
+    windows = [read.relation for read in op.axes(inputs)[0][1:]]
+    sides = _torch_pads(tuple((w.lo, w.hi) for w in windows if isinstance(w, Window)))
+    return Function(lambda x: pool(F.pad(x, sides, value=float("-inf"))))
+
+
+@lower.register(AvgPool)
+def _avgpool(op: AvgPool, inputs: Shapes) -> nn.Module:
+    pairs = pads(op, inputs[0])
+    pool = partial(_AVG[len(pairs)], kernel_size=op.kernel, stride=op.stride)
+    if _even(pairs):
+        padding = tuple(lo for lo, _ in pairs)
+        return Function(partial(pool, padding=padding, ceil_mode=op.ceil, count_include_pad=op.count_pad))
+    sides = _torch_pads(pairs)
+    if op.count_pad:
+        return Function(lambda x: pool(F.pad(x, sides)))
+    return Function(lambda x: pool(F.pad(x, sides)) / pool(F.pad(torch.ones_like(x), sides)))
+
+
+@lower.register(BatchNorm)
+def _batchnorm(op: BatchNorm, inputs: Shapes) -> nn.Module:
+    return _NORM[len(inputs[0]) - 1](inputs[0][0], affine=op.affine)
+
+
+@lower.register(GlobalAvgPool)
+def _globalavgpool(op: GlobalAvgPool, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.mean(dim=tuple(range(2, x.dim())), keepdim=True))
+
+
+@lower.register(GlobalMaxPool)
+def _globalmaxpool(op: GlobalMaxPool, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.amax(dim=tuple(range(2, x.dim())), keepdim=True))
+
+
+@lower.register(Upsample)
+def _upsample(op: Upsample, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Upsample(scale_factor=tuple(map(float, op.factor)), mode="nearest")
+
+
+_PLAIN: dict[type[Op], Callable[[], nn.Module]] = {
+    Flatten: nn.Flatten,
+    Identity: nn.Identity,
+    ReLU: nn.ReLU,
+    Sigmoid: nn.Sigmoid,
+    SiLU: nn.SiLU,
+    Softmax: lambda: nn.Softmax(dim=1),
+    Tanh: nn.Tanh,
+}
+"""Ops without fields, and the module of the same name."""
+
+for _made, _module in _PLAIN.items():
+    lower.register(_made, lambda op, inputs, module=_module: module())  # noqa: ARG005 -- no field, any shape
+
+
+@lower.register(LeakyReLU)
+def _leakyrelu(op: LeakyReLU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.LeakyReLU(op.slope)
+
+
+@lower.register(GELU)
+def _gelu(op: GELU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.GELU(approximate="tanh" if op.approx else "none")
+
+
+@lower.register(Dropout)
+def _dropout(op: Dropout, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Dropout(op.p)
+
+
+def _broadcasting(join: Callable[[Tensor, Tensor], Tensor], inputs: Shapes) -> nn.Module:
+    """Left-aligned: a gate ``n c`` meets maps ``n c h w`` along the channels."""
+    rank = max(map(len, inputs)) + 1
+
+    def call(*tensors: Tensor) -> Tensor:
+        full = [x.reshape(*x.shape, *(1,) * (rank - x.dim())) for x in tensors]
+        result = full[0]
+        for other in full[1:]:
+            result = join(result, other)
+        return result
+
+    return Function(call)
+
+
+@lower.register(Add)
+def _add(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- no field
+    return _broadcasting(torch.add, inputs)
+
+
+@lower.register(Mul)
+def _mul(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- no field
+    return _broadcasting(torch.mul, inputs)
+
+
+@lower.register(Cat)
+def _cat(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda *tensors: torch.cat(tensors, dim=1))
+
+
+@lower.register(ConvTranspose)
+def _convtranspose(op: ConvTranspose, inputs: Shapes) -> nn.Module:
+    made: nn.Module = _CONVT[len(op.kernel)](
+        inputs[0][0],
+        op.out,
+        op.kernel,
+        stride=op.stride,
+        padding=tuple(lo for lo, _ in op.pad),
+        output_padding=op.output_pad,
+        dilation=op.dilation,
+        groups=op.groups,
+        bias=op.bias,
+    )
+    return made
+
+
+@lower.register(AdaptiveAvgPool)
+def _adaptiveavgpool(op: AdaptiveAvgPool, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    pools: dict[int, Any] = {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
+    made: nn.Module = pools[len(op.size)](op.size)
+    return made
+
+
+@lower.register(AdaptiveMaxPool)
+def _adaptivemaxpool(op: AdaptiveMaxPool, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    pools: dict[int, Any] = {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d, 3: nn.AdaptiveMaxPool3d}
+    made: nn.Module = pools[len(op.size)](op.size)
+    return made
+
+
+@lower.register(Resize)
+def _resize(op: Resize, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(op.size)] if op.mode == "bilinear" else op.mode
+    return nn.Upsample(size=op.size, mode=mode, align_corners=op.align if op.mode != "nearest" else None)
+
+
+@lower.register(Pad)
+def _pad(op: Pad, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    mode = "constant" if op.mode == "zero" else op.mode
+    return Function(lambda x: F.pad(x, _torch_pads(op.sides), mode=mode))
+
+
+@lower.register(Crop)
+def _crop(op: Crop, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: F.pad(x, [-side for side in _torch_pads(op.sides)]))
+
+
+@lower.register(Slice)
+def _slice(op: Slice, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    steps = tuple(slice(start, None, step) for start, step in zip(op.offset, op.stride, strict=True))
+    return Function(lambda x: x[(slice(None), slice(None), *steps)])
+
+
+@lower.register(Roll)
+def _roll(op: Roll, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    axes = tuple(range(2, 2 + len(op.shift)))
+    return Function(lambda x: torch.roll(x, op.shift, axes))
+
+
+@lower.register(ChannelShuffle)
+def _channelshuffle(op: ChannelShuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2))
+
+
+@lower.register(PixelShuffle)
+def _pixelshuffle(op: PixelShuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.PixelShuffle(op.factor)
+
+
+@lower.register(PixelUnshuffle)
+def _pixelunshuffle(op: PixelUnshuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.PixelUnshuffle(op.factor)
+
+
+@lower.register(GroupNorm)
+def _groupnorm(op: GroupNorm, inputs: Shapes) -> nn.Module:
+    return nn.GroupNorm(op.groups, inputs[0][0], affine=op.affine)
+
+
+@lower.register(InstanceNorm)
+def _instancenorm(op: InstanceNorm, inputs: Shapes) -> nn.Module:
+    norms: dict[int, Any] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+    made: nn.Module = norms[len(inputs[0]) - 1](inputs[0][0], affine=op.affine)
+    return made
+
+
+class _ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels at each place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x: n c h w -> y: n c h w``."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+@lower.register(LayerNorm)
+def _layernorm(op: LayerNorm, inputs: Shapes) -> nn.Module:
+    return _ChannelNorm(inputs[0][0], elementwise_affine=op.affine)
+
+
+@lower.register(LocalResponseNorm)
+def _localresponsenorm(op: LocalResponseNorm, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.LocalResponseNorm(op.size)
+
+
+@lower.register(SpatialSoftmax)
+def _spatialsoftmax(op: SpatialSoftmax, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- no field
+    return Function(lambda x: x.flatten(2).softmax(2).reshape(x.shape))
+
+
+class _MapAttention(nn.MultiheadAttention):
+    """Self-attention between the places of each tile of a map."""
+
+    tiles: tuple[int, ...]
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override] # one map in, one map out
+        """``x: n c h w -> y: n c h w``."""
+        n, c, *spatial = x.shape
+        counts = [size // tile for size, tile in zip(spatial, self.tiles, strict=True)]
+        split = [part for pair in zip(counts, self.tiles, strict=True) for part in pair]
+        rank = len(spatial)
+        outer, inner = [2 + 2 * a for a in range(rank)], [3 + 2 * a for a in range(rank)]
+        order = [0, *outer, *inner, 1]
+        tokens = x.reshape(n, c, *split).permute(order)
+        flat = tokens.reshape(n * math.prod(counts), math.prod(self.tiles), c)
+        mixed = super().forward(flat, flat, flat, need_weights=False)[0].reshape(tokens.shape)
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return mixed.permute(back).reshape(x.shape)
+
+
+@lower.register(Attention)
+def _attention(op: Attention, inputs: Shapes) -> nn.Module:
+    channels, *spatial = inputs[0]
+    module = _MapAttention(channels, op.heads, batch_first=True)
+    module.tiles = tuple(window or size for window, size in zip(op.window, spatial, strict=True))
+    return module
