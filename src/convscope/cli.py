@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -23,7 +24,7 @@ INPUT = click.option("--input", "size", metavar="HxWxC", help="Size of the input
 
 def show(data: dict[str, Any]) -> None:
     """Print plain data."""
-    click.echo(json.dumps(data, indent=1, ensure_ascii=False))
+    click.echo(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 @click.group(context_settings=CONTEXT)
@@ -154,7 +155,7 @@ def train(
 
     given = {"epochs": epochs, "batch": batch, "learning_rate": lr}
     settings = find(recipe).changed(**{key: value for key, value in given.items() if value is not None})
-    made = read(net or settings.net)
+    made = read(settings.net if net is None else net)
     planned = plan(made, registry.find(data), settings)
     if dry_run:
         show(planned.to_json()) if as_json else click.echo(str(planned))
@@ -247,14 +248,26 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, a limit, a closed stream
+        click.echo(f"{error.filename or 'the system'}: {error.strerror or error}", err=True)
+        return 2
     return 0
 
 
 def main() -> None:
     """The command ``convscope``."""
-    status = run(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half made is removed on the way out
     try:
-        sys.stdout.flush()
+        status = run(sys.argv[1:])
+        if sys.stdout:
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of our pipe went away; nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except OSError as error:
+        click.echo(f"the output cannot be written: {error.strerror}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 2
     sys.exit(status)

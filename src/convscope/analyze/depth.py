@@ -156,7 +156,7 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
     least = {"size": (size, 1), "kernel": (kernel, 2), "channels": (channels, 1), "filters": (filters, 1)}
     least |= {"object": (1 if object_size is None else object_size, 1), "pool-every": (pool_every, 0)}
     for name, (value, minimum) in least.items():
-        if value < minimum:
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
             raise FieldError(f"{name}={value}", expected=f"a whole number from {minimum}")
     ops = _stack(size, Conv(filters, (kernel,), bias=False), pool_every)
     shape = (channels, size, size)

@@ -202,13 +202,13 @@ def _windowed(boxes: Boxes, window: Window) -> Boxes:
     starts = window.stride * np.arange(window.extent) - window.lo
     if window.up == 1 and boxes.rising and window.edge in {"zero", "clamp"}:
         return _between(boxes, starts, starts + window.span - 1, window)
-    size = window.size
-    reach = (size - 1) * window.up + window.dilation * 2 + abs(window.lo) + abs(window.hi)
+    taps, step = window.hits(starts)
     first, last = np.full(len(starts), _far(boxes)), np.full(len(starts), -1)
-    for tap in range(min(window.kernel, max(1, reach))):
-        at = starts + window.dilation * tap
-        read, inside = beyond_each(at // window.up, size, window.edge)
-        inside &= at % window.up == 0
+    reach = (window.size - 1) * window.up + abs(window.lo) + abs(window.hi) + 1
+    for more in range(0, min(window.kernel, reach // window.dilation + step + 1), step):
+        at = starts + window.dilation * (taps + more)
+        read, inside = beyond_each(at // window.up, window.size, window.edge)
+        inside &= (taps >= 0) & (taps + more < window.kernel)
         first = np.where(inside, np.minimum(first, boxes.first[read]), first)
         last = np.where(inside, np.maximum(last, boxes.last[read]), last)
     return _boxes(first, last)
@@ -260,7 +260,16 @@ def _slid(line: Line, window: Window) -> Line | None:
     if period > MAX_PHASES:
         return None
     advance = line.advance * window.stride * period // around
-    return Line(advance, tuple(_span(_seen(line, window.taps(unit), window.up)) for unit in range(period)))
+    starts = window.stride * np.arange(period) - window.lo
+    taps, step = (side if isinstance(side, int) else side.tolist() for side in window.hits(starts))
+    boxes = []
+    for start, tap in zip(starts.tolist(), taps, strict=True):
+        first = start + window.dilation * tap
+        stop = start + window.span if tap >= 0 else first
+        boxes.append(
+            _span(_seen(line, range(first // window.up, -(-stop // window.up), window.dilation * step // window.up)))
+        )
+    return Line(advance, tuple(boxes))
 
 
 def _turned(line: Line, table: Table) -> Line | None:
@@ -276,11 +285,11 @@ def _turned(line: Line, table: Table) -> Line | None:
     return Line(line.advance * inputs * turns // phases, boxes)
 
 
-def _seen(line: Line, taps: range, up: int = 1) -> Iterable[Box]:
-    """Boxes of the units that are read. Taps a whole period from both ends cannot reach farther than those."""
-    around = len(line.phases) * up
-    ends = taps if len(taps) <= 2 * around else chain(taps[:around], taps[-around:])
-    return (line.box(tap // up) for tap in ends if tap % up == 0)
+def _seen(line: Line, units: range) -> Iterable[Box]:
+    """Boxes of the units that are read. Those a whole period from both ends cannot reach farther than the ends."""
+    around = len(line.phases)
+    ends = units if len(units) <= 2 * around else chain(units[:around], units[-around:])
+    return map(line.box, ends)
 
 
 def _merge(tracks: list[Track], *, gates: bool) -> Track:

@@ -122,13 +122,20 @@ def _maxpool(op: MaxPool, inputs: Shapes) -> nn.Module:
 def _avgpool(op: AvgPool, inputs: Shapes) -> nn.Module:
     pairs = pads(op, inputs[0])
     pool = partial(_AVG[len(pairs)], kernel_size=op.kernel, stride=op.stride)
-    if _even(pairs):
+    if _even(pairs) and len(pairs) < 3:  # torch refuses volumes smaller than the kernel, whatever the padding
         padding = tuple(lo for lo, _ in pairs)
         return Function(partial(pool, padding=padding, ceil_mode=op.ceil, count_include_pad=op.count_pad))
-    sides = _torch_pads(pairs)
+    windows = [read.relation for read in op.axes(inputs)[0][1:]]
+    sides = tuple((w.lo, w.hi) for w in windows if isinstance(w, Window))
+    # what counts is the input, or the input and its padding; what hangs over behind counts never
+    counted = torch.ones(1, 1, *inputs[0][1:])
     if op.count_pad:
-        return Function(lambda x: pool(F.pad(x, sides)))
-    return Function(lambda x: pool(F.pad(x, sides)) / pool(F.pad(torch.ones_like(x), sides)))
+        counted = F.pad(counted, _torch_pads(pairs), value=1.0)
+        sides_left = tuple((0, full - hi) for (_, full), (_, hi) in zip(sides, pairs, strict=True))
+    else:
+        sides_left = sides
+    share = pool(F.pad(counted, _torch_pads(sides_left)))
+    return Function(lambda x: pool(F.pad(x, _torch_pads(sides))) / share.to(x))
 
 
 @lower.register(BatchNorm)
@@ -146,9 +153,20 @@ def _globalmaxpool(op: GlobalMaxPool, inputs: Shapes) -> nn.Module:  # noqa: ARG
     return Function(lambda x: x.amax(dim=tuple(range(2, x.dim())), keepdim=True))
 
 
+def _picked(axes: list[Tensor]) -> nn.Module:
+    """Pick places by index along each spatial axis. Torch's own nearest mode rounds a factor such as 41 wrongly."""
+
+    def call(x: Tensor) -> Tensor:
+        for axis, places in enumerate(axes, 2):
+            x = x.index_select(axis, places.to(x.device))
+        return x
+
+    return Function(call)
+
+
 @lower.register(Upsample)
-def _upsample(op: Upsample, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
-    return nn.Upsample(scale_factor=tuple(map(float, op.factor)), mode="nearest")
+def _upsample(op: Upsample, inputs: Shapes) -> nn.Module:
+    return _picked([torch.arange(n * f) // f for n, f in zip(inputs[0][1:], op.factor, strict=True)])
 
 
 _PLAIN: dict[type[Op], Callable[[], nn.Module]] = {
@@ -241,9 +259,11 @@ def _adaptivemaxpool(op: AdaptiveMaxPool, inputs: Shapes) -> nn.Module:  # noqa:
 
 
 @lower.register(Resize)
-def _resize(op: Resize, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+def _resize(op: Resize, inputs: Shapes) -> nn.Module:
+    if op.mode == "nearest":
+        return _picked([torch.arange(out) * n // out for n, out in zip(inputs[0][1:], op.size, strict=True)])
     mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(op.size)] if op.mode == "bilinear" else op.mode
-    return nn.Upsample(size=op.size, mode=mode, align_corners=op.align if op.mode != "nearest" else None)
+    return nn.Upsample(size=op.size, mode=mode, align_corners=op.align)
 
 
 @lower.register(Pad)

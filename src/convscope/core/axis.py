@@ -10,6 +10,7 @@ Index sets are sorted integer arrays without repeats.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,9 +76,32 @@ class Window:
         first = self.stride * output - self.lo
         return range(first, first + self.span, self.dilation)
 
+    def hits(self, starts: Indices) -> tuple[Indices, int]:
+        """Which taps meet an input index and no filling zero: the first of them, -1 for none, and the step to the next.
+
+        Tap ``t`` of a window that starts at ``a`` meets one where ``a + dilation*t`` is a multiple of ``up``.
+
+        >>> Window(4, kernel=4, up=3).hits(np.array([0, 1, 2]))
+        (array([0, 2, 1]), 3)
+        """
+        common = math.gcd(self.dilation, self.up)
+        step = self.up // common
+        first = -(starts // common) * pow(self.dilation // common, -1, step) % step
+        return np.where((starts % common == 0) & (first < self.kernel), first, -1), step
+
+    def _joins(self, outputs: Indices) -> bool:
+        """The windows of these outputs leave no gap between them."""
+        return len(outputs) == 1 or (
+            self.kernel >= self.stride and int(outputs[-1]) - int(outputs[0]) == len(outputs) - 1
+        )
+
     def pull(self, outputs: Indices) -> Indices:
         """Input indices that any of ``outputs`` reads."""
+        if self == Window(self.size) or not len(outputs):
+            return outputs
         starts = self.stride * outputs - self.lo
+        if self.up == self.dilation == 1 and self.edge == "zero" and self._joins(outputs):
+            return np.arange(max(0, starts[0]), min(self.size, starts[-1] + self.kernel))
         taps = np.unique(starts[:, None] + self.dilation * np.arange(self.kernel))
         read, inside = beyond_each(taps[taps % self.up == 0] // self.up, self.size, self.edge)
         return np.unique(read[inside])

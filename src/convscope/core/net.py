@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from convscope.core.axis import Read
 
 
+MAX_SIDE = 2**20
+"""The longest spatial axis, of a picture or of a map."""
+
+MAX_CHANNELS = 2**40
+"""The most channels, or numbers of a flattened map."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """One node at its shapes, with what its op states there. Shapes are ``c h w``."""
@@ -47,6 +54,8 @@ class Net:
         Raises:
             ShapeError: an op does not fit; the error names the node, its input and where it was written.
         """
+        if max(shape[1:], default=0) > MAX_SIDE:
+            raise ShapeError(f"an input of {to_text(shape)}", expected=f"at most {MAX_SIDE} along an axis")
         shapes = {INPUT: shape}
         layers = []
         for node in graph.nodes:
@@ -97,8 +106,8 @@ def _fit(node: Node, inputs: tuple[Shape, ...]) -> Layer:
         shape = output_shape(reads)
     except ConvscopeError as error:
         raise _located(error, node, inputs) from None
-    if max(shape) > 2**40:
-        raise _located(ShapeError("the output is too large to be meant"), node, inputs)
+    if max(shape) > MAX_CHANNELS or max(shape[1:], default=0) > MAX_SIDE:
+        raise _located(ShapeError(f"an output of {to_text(shape)} is too large to be meant"), node, inputs)
     return Layer(replace(node, op=op), inputs, shape, reads, op.statistics(inputs))
 
 

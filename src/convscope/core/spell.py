@@ -20,6 +20,7 @@ PerAxis = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...] | str
 
 _DIGIT = re.compile(r"[0-9]")
+_REAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e-?[0-9]+)?", re.ASCII)
 
 
 class Kind(ABC):
@@ -247,14 +248,13 @@ class Real(Kind):
         """See :class:`Kind`."""
         if not _DIGIT.match(word) and not word.startswith("."):
             return None
-        try:
-            return float(word)
-        except ValueError:
-            raise FieldError(f'"{word}" is not a number', expected="a number such as 0.1") from None
+        if not _REAL.fullmatch(word):
+            raise FieldError(f'"{word}" is not a number', expected="a number such as 0.1")
+        return float(word)
 
     def word(self, value: float) -> str:
         """See :class:`Kind`."""
-        return repr(value)
+        return repr(value).replace("e+", "e")
 
     def validate(self, name: str, value: Any) -> None:
         """See :class:`Kind`."""

@@ -63,7 +63,9 @@ def _open(path: Path) -> Image:
         ) from None
     except Image.DecompressionBombError:
         raise PictureError(f"{path} has too many pixels", expected="at most 100 million") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except PictureError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PictureError(f"{path} cannot be read: {reason}") from None
     if "A" in image.getbands() or "transparency" in image.info:
@@ -79,7 +81,7 @@ def _eight_bits(image: Image) -> Image:
 
     if image.mode not in {"I", "I;16", "I;16B", "I;16L", "F"}:
         return image
-    values = np.asarray(image, dtype=np.float64)
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
     top = 65535.0 if values.max() > 255 else 255.0
     return Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
 

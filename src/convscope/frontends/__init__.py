@@ -51,7 +51,10 @@ def _is_path(source: str) -> bool:
     """One word that ends in .cnn or names a file or folder; a net has blanks."""
     if "\n" in source or len(source) > 4096 or "\0" in source:
         return False
-    return source.endswith(".cnn") or ("(" not in source and Path(source).exists())
+    try:
+        return source.endswith(".cnn") or ("(" not in source and Path(source).exists())
+    except OSError:  # no name of a file can be that long
+        return False
 
 
 def _file_text(path: Path) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from convscope.core.axis import All, Read, Table, Window
 from convscope.core.op import Example, Free, op, setting
 from convscope.core.spell import Flag, Padding, Sizes
-from convscope.errors import FieldError, ShapeError
+from convscope.errors import ShapeError
 from convscope.ops.sliding import need_spatial, pads, windows
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ class AvgPool(Free):
         Example("avgpool 2 p1:0x0:1 nocount", ((2, 5, 5),)),
         Example("avgpool 3 s2 same nocount", ((2, 7),)),
         Example("avgpool 1x2x2", ((1, 2, 4, 4),)),
+        Example("avgpool 3 s3 p1", ((1, 2, 2, 2),)),
+        Example("avgpool 3 s2 p0:1 ceil", ((1, 4, 6),)),
+        Example("avgpool 3 s2 p1:0 ceil nocount", ((1, 6, 4),)),
     )
 
     @property
@@ -94,8 +97,6 @@ class AvgPool(Free):
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
         _check(self, inputs[0])
-        if self.ceil and any(lo != hi for lo, hi in pads(self, inputs[0])):
-            raise FieldError("ceil with uneven padding has no agreed mean", expected="even padding, or no ceil")
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""

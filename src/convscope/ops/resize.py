@@ -30,6 +30,7 @@ class Upsample(Free):
         Example("up 2", ((2, 3, 2),)),
         Example("up 3x1", ((1, 2, 3),)),
         Example("up 2", ((2, 4),)),
+        Example("up 41", ((1, 3),)),
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -61,6 +62,7 @@ class Resize(Free):
 
     examples = (
         Example("resize 5x3", ((2, 3, 4),)),
+        Example("resize 123", ((1, 3),)),
         Example("resize 6 bilinear", ((1, 3, 3),)),
         Example("resize 7x4 bilinear", ((1, 5, 8),)),
         Example("resize 7x2 bilinear align", ((1, 4, 5),)),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from convscope.analyze.cost import params
 from convscope.analyze.memory import FLOAT32, activation_bytes
 from convscope.analyze.table import layer_table
+from convscope.backends.machine import free_memory
 from convscope.core.shape import to_text
-from convscope.errors import ShapeError
+from convscope.errors import ShapeError, TrainingError
 from convscope.view.numbers import bytes_text, count_text
 
 if TYPE_CHECKING:
@@ -131,8 +133,15 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
     )
 
 
+def check_memory(need: int, subject: str) -> None:
+    """Raise TrainingError when more memory is needed than there is."""
+    free = free_memory()
+    if free is not None and need > free:
+        raise TrainingError(f"{subject} needs about {bytes_text(need)}, {bytes_text(free)} are free")
+
+
 def check_fit(net: Net, dataset: Dataset) -> None:
-    """Raise ShapeError unless the net takes the pictures and gives one number for each class."""
+    """Raise ShapeError unless the net takes the pictures, gives one number for each class, and can learn."""
     if net.input != dataset.shape:
         raise ShapeError(
             f"the net takes {to_text(net.input)}, the pictures of {dataset.name} are {to_text(dataset.shape)}",
@@ -144,3 +153,5 @@ def check_fit(net: Net, dataset: Dataset) -> None:
             f"the net ends in {to_text(net.output)}, {dataset.name} has {classes} classes",
             expected=f"an output of {classes} numbers, such as a last layer linear {classes}",
         )
+    if not any(params(layer) for layer in net):
+        raise ShapeError("the net has nothing to learn: no layer has weights", attempt=f"linear {classes} at the end")

@@ -17,7 +17,7 @@ RECIPES: dict[str, str] = {
 }
 """Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e300)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
@@ -40,12 +40,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     name: str
     net: str
-    epochs: Positive
+    epochs: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
     batch: Annotated[int, msgspec.Meta(ge=2)]
     learning_rate: Positive
     warmup: Share = 0.2
     betas: tuple[Share, Share] = (0.9, 0.999)
-    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    weight_decay: Annotated[float, msgspec.Meta(ge=0, le=1e300)] = 0.0
     label_smoothing: Share = 0.0
     shift: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
     precision: Annotated[str, msgspec.Meta(pattern="^(auto|float32|bfloat16)$")] = "auto"
@@ -103,7 +103,7 @@ def from_file(path: Path) -> Recipe:
         raise FieldError(f"{path} cannot be read: {error.strerror}") from None
     except msgspec.ValidationError as error:
         raise FieldError(f"{path} is no recipe", expected=_plainly(error)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, RecursionError) as error:
         raise FieldError(f"{path} is no recipe: {error}") from None
 
 

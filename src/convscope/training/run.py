@@ -2,7 +2,7 @@
 
 ======================  ===================================================================
 ``net.cnn``             the net, in the notation
-``recipe.toml``         data set, seed and every setting: what is needed to repeat the run
+``recipe.toml``         data set, seed and every setting, the net included
 ``env.json``            versions, processor, threads
 ``metrics.jsonl``       one line for each report; the last one is the result
 ``model.safetensors``   the weights, by ``layer.tensor``
@@ -32,6 +32,7 @@ import msgspec
 from convscope.data import registry
 from convscope.errors import ConvscopeError, FieldError, RunError
 from convscope.frontends import read
+from convscope.training.plan import check_fit
 from convscope.training.recipe import Recipe, to_toml
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def write_settings(folder: Path, net: Net, dataset: Dataset, settings: Recipe, s
     """``net.cnn`` and ``recipe.toml``."""
     (folder / NET).write_text(f"{net}\n", encoding="utf-8")
     top = to_toml({"data": dataset.name, "seed": seed})
-    recipe = to_toml(msgspec.structs.asdict(settings))
+    recipe = to_toml(msgspec.structs.asdict(settings) | {"net": str(net)})
     (folder / RECIPE).write_text(f"{top}\n\n[recipe]\n{recipe}\n", encoding="utf-8")
 
 
@@ -186,6 +187,13 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: digest(folder / name) for name in (NET, RECIPE, MODEL)}
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # no name of a folder can be that long
+        return False
+
+
 def load(path: str | Path) -> Run:
     """Read a run folder and check it.
 
@@ -193,7 +201,7 @@ def load(path: str | Path) -> Run:
         RunError: it is not a run folder, or a file in it is damaged.
     """
     folder = Path(path)
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
     missing = [name for name in (NET, RECIPE, METRICS, MODEL) if not (folder / name).is_file()]
     if missing:
@@ -202,7 +210,7 @@ def load(path: str | Path) -> Run:
         return _load(folder)
     except RunError:
         raise
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, ConvscopeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError, ConvscopeError) as error:
         # tomllib, json and msgspec all report damage with subclasses of ValueError
         raise RunError(f"{folder} is damaged: {error}") from None
 
@@ -210,17 +218,24 @@ def load(path: str | Path) -> Run:
 def _load(folder: Path) -> Run:
     settings = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
     last = (folder / METRICS).read_text(encoding="utf-8").splitlines()[-1:]
-    result = msgspec.convert(json.loads(last[0] if last else "{}").get("result"), Result)
+    final = json.loads(last[0] if last else "{}")
+    result = msgspec.convert(final["result"] if isinstance(final, dict) else final, Result)
+    if sorted(result.sha256) != sorted((NET, RECIPE, MODEL)):
+        raise RunError(
+            f"{folder / METRICS} is damaged: it has the checksums of {', '.join(result.sha256) or 'nothing'}"
+        )
     for name, expected in result.sha256.items():
         found = digest(folder / name)
         if found != expected:
             raise RunError(
                 f"{folder / name} is damaged", given=f"SHA-256 {found[:16]}…", expected=f"SHA-256 {expected[:16]}…"
             )
+    net, dataset = read(folder / NET), registry.find(str(settings["data"]))
+    check_fit(net, dataset)
     return Run(
         path=folder,
-        net=read(folder / NET),
-        dataset=registry.find(settings["data"]),
+        net=net,
+        dataset=dataset,
         recipe=msgspec.convert(settings["recipe"], Recipe),
         seed=int(settings["seed"]),
         result=result,

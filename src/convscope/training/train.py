@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from dataclasses import replace
 from pathlib import Path
@@ -13,19 +14,20 @@ import safetensors
 import torch
 from safetensors.torch import load_file, save
 
+from convscope.analyze.memory import FLOAT32
 from convscope.analyze.table import layer_table
 from convscope.backends.machine import cores, cpu_name, keep_memory
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
 from convscope.data import registry
-from convscope.errors import RunError
+from convscope.errors import RunError, TrainingError
 from convscope.frontends import read
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
 from convscope.training.card import card
 from convscope.training.evaluate import Evaluation, evaluate
 from convscope.training.loop import Progress, fit, lay_out, uses_bfloat16
-from convscope.training.plan import check_fit
+from convscope.training.plan import check_memory, plan
 from convscope.training.run import Result, Run
 from convscope.version import __version__
 
@@ -69,8 +71,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     settings = settings if epochs is None else settings.changed(epochs=epochs)
     name = runs.checked_name(name or f"{data}-{settings.name}-seed{seed}")
     dataset = registry.find(data)
-    made = net if isinstance(net, Net) else read(net or settings.net)
-    check_fit(made, dataset)
+    made = net if isinstance(net, Net) else read(settings.net if net is None else net)
+    check_memory(plan(made, dataset, settings).memory, "training this net")
     keep_memory()
     learn, test = registry.load(dataset, "train"), registry.load(dataset, "test")
     lines: list[dict[str, Any]] = []
@@ -86,6 +88,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             model = TorchNet(made, logits=True)
             last = fit(model, learn, dataset, settings, seed=seed, report=note)
         judged = evaluate(model, test, dataset)
+        if not math.isfinite(judged.loss):
+            raise TrainingError(f"the loss on the test set is {judged.loss}", attempt="a lower learning rate")
         (folder / runs.MODEL).write_bytes(save(weights_out(model)))
         runs.write_settings(folder, made, dataset, settings, seed)
         result = _result(made, last, judged, runs.digests(folder))
@@ -145,6 +149,7 @@ def model_of(run: Run) -> TorchNet:
     Raises:
         RunError: the weights are not those of the net.
     """
+    check_memory(FLOAT32 * layer_table(run.net).params.value, "this net")
     model = TorchNet(run.net, logits=True)
     try:
         weights_in(model, load_file(run.path / runs.MODEL))

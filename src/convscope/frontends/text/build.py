@@ -44,7 +44,8 @@ def read(text: str, *, source: str = "<text>", shape: Shape | None = None) -> Ne
     if at is None:
         raise NotationError("the net has no input size", expected="input 28x28x1 as the first statement")
     builder = _Builder()
-    builder.series(series, -1)
+    if builder.series(series, -1) != len(builder.drafts) - 1:
+        raise NotationError("the text ends in a jump", expected="a layer at the end: the last one is the output")
     net = Net.at(builder.graph(), at)
     builder.check_claims(net)
     return net
@@ -73,12 +74,14 @@ class _Builder:
     drafts: list[_Draft] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     labels: dict[str, int] = field(default_factory=lambda: {INPUT: -1})
+    autos: dict[str, int] = field(default_factory=dict)
 
     def emit(self, op: Op, inputs: tuple[int, ...], origin: Origin, channels: int | None = None) -> int:
         if len(self.drafts) >= MAX_LAYERS:
             raise fail(f"the net has more than {MAX_LAYERS} layers", origin)
         self.counts[op.keyword] += 1
         auto = f"{op.keyword}{self.counts[op.keyword]}"
+        self.autos[auto] = len(self.drafts)
         self.drafts.append(_Draft(op, inputs, origin, auto, channels=channels))
         return len(self.drafts) - 1
 
@@ -107,6 +110,7 @@ class _Builder:
         if value < before:
             raise fail(f'the label "{label}" names no layer', statement.origin, expected="an op in the statement")
         self.labels[label] = value
+        self.autos.pop(self.drafts[value].auto, None)
         self.drafts[value].label = label
 
     def element(self, element: Element, value: int) -> int:
@@ -116,23 +120,30 @@ class _Builder:
             ends = tuple(value if _passes(path) else self.series(path, value) for path in element.paths)
             return self.emit(element.op, ends, element.origin)
         if isinstance(element, Repeat):
-            for _ in range(element.times):
-                value = self.series(element.body, value)
-            return value
+            return self.repeat(element, value)
         return self.jump(element)
+
+    def repeat(self, repeat: Repeat, value: int) -> int:
+        for _ in range(repeat.times):
+            before = len(self.drafts)
+            value = self.series(repeat.body, value)
+            if len(self.drafts) == before:
+                raise fail(
+                    "what is repeated has no layer", repeat.origin, expected="at least one op in the parentheses"
+                )
+        return value
 
     def jump(self, jump: Jump) -> int:
         if jump.label in self.labels:
             return self.labels[jump.label]
-        known = {draft.name: at for at, draft in enumerate(self.drafts)}
-        if jump.label not in known:
+        if jump.label not in self.autos:
             raise fail(
                 f'no earlier statement is labelled "{jump.label}"',
                 jump.origin,
                 expected="a label that stands before this point",
-                attempt=nearest(jump.label, [*self.labels, *known]),
+                attempt=nearest(jump.label, [*self.labels, *self.autos]),
             )
-        return known[jump.label]
+        return self.autos[jump.label]
 
     def graph(self) -> Graph:
         if not self.drafts:

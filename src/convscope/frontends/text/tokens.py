@@ -93,7 +93,7 @@ def _hidden(text: str) -> bool:
 def _stray(origin: Origin, char: str) -> NotationError:
     shown = f'"{char}"' if char.isprintable() else f"U+{ord(char):04X}"
     context = "".join(c if c.isprintable() else "?" for c in origin.context)
-    where = Origin(origin.source, origin.line, origin.column, shown.strip('"'), context)
+    where = Origin(origin.source, origin.line, origin.column, "?", context)
     return NotationError(
         f"the character {shown} has no place in the notation",
         written=f"{where.source}:{where.line}:{where.column}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from convscope.core.graph import INPUT
 from convscope.core.op import along, spelled
 from convscope.core.shape import to_text
+from convscope.frontends.text.parse import MAX_DEPTH
 
 if TYPE_CHECKING:
     from convscope.core.net import Layer, Net
@@ -27,6 +28,10 @@ def write(net: Net) -> str:
     writer = _Writer(net)
     body = writer.nested() or writer.flat()
     return ", ".join([f"input {to_text(net.input)}", *body])
+
+
+class _TooDeepError(Exception):
+    """The paths nest deeper than the reader allows."""
 
 
 @dataclass
@@ -53,13 +58,18 @@ class _Writer:
         """Paths inside of their merge; empty where the order of the nodes does not allow it."""
         above = _dominators(self.inputs)
         last = self.net.layers[-1].node.name
-        for _ in range(2):  # the first pass finds out which nodes need a label
-            self.written = {}
-            body = self.path(last, INPUT, above)
+        try:
+            for _ in range(2):  # the first pass finds out which nodes need a label
+                self.written = {}
+                body = self.path(last, INPUT, above)
+        except _TooDeepError:
+            return []
         return body if list(self.written) == list(self.inputs) else []
 
-    def path(self, end: str, start: str, above: dict[str, str]) -> list[str]:
+    def path(self, end: str, start: str, above: dict[str, str], depth: int = 0) -> list[str]:
         """Statements from behind ``start`` up to ``end``."""
+        if depth > MAX_DEPTH:
+            raise _TooDeepError
         chain = []
         while end != start and end not in self.written:
             chain.append(end)
@@ -68,17 +78,17 @@ class _Writer:
         if end != start:
             statements.add(self.mention(end))
         for name in reversed(chain):
-            self.node(name, statements, above)
+            self.node(name, statements, above, depth)
         return statements.done
 
-    def node(self, name: str, statements: _Statements, above: dict[str, str]) -> None:
+    def node(self, name: str, statements: _Statements, above: dict[str, str], depth: int) -> None:
         """Write one node, the paths that it merges before it."""
         inputs = self.inputs[name]
         layer = self.layers[name]
         op = layer.node.op
         text = spelled(op)
         if op.merges:
-            paths = [self.path(end, above[name], above) or ["id"] for end in inputs]
+            paths = [self.path(end, above[name], above, depth + 1) or ["id"] for end in inputs]
             text = f"{op.keyword}( {' | '.join(', '.join(path) for path in paths)} )"
         self.written[name] = None
         alone = text == "id" and statements.empty

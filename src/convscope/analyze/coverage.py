@@ -1,0 +1,155 @@
+"""What is wasted: pixels that nothing reads, multiply-adds spent on padding, layers that cannot see more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.analyze import cost
+from convscope.analyze.field import Field, fields
+from convscope.analyze.lines import Line, branches, trace
+from convscope.core.axis import Window
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from numpy.typing import NDArray
+
+    from convscope.core.net import Layer, Net
+
+
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """Places of a layer's input that no unit of the layer reads, along one axis.
+
+    Attributes:
+        node: the layer.
+        axis: spatial axis, from 0.
+        places: indices.
+        size: length of the axis.
+    """
+
+    node: str
+    axis: int
+    places: NDArray[np.intp]
+    size: int
+
+
+def unread(net: Net) -> list[Unread]:
+    """Rows and columns that a layer never reads of its input.
+
+    A 3x3 with stride 2 and no padding on 224 starts at 0, 2, … 220; its last window ends at 222:
+
+    >>> import convscope as cs
+    >>> [(u.node, u.axis, u.places.tolist()) for u in unread(cs.read("input 224x224x3, conv 8 3x3 s2"))]
+    [('conv1', 0, [223]), ('conv1', 1, [223])]
+    """
+    found = []
+    for layer in net:
+        if layer.node.op.merges or layer.node.op.keyword in {"crop", "slice"}:
+            continue  # taking a part is what these are for
+        for axis, read in enumerate(layer.reads[0][1:]):
+            relation = read.relation
+            if isinstance(relation, Window) and relation.stride > 1:
+                read_places = relation.pull(np.arange(relation.extent))
+                missed = np.setdiff1d(np.arange(relation.size), read_places, assume_unique=True)
+                if len(missed):
+                    found.append(Unread(layer.node.name, axis, missed, relation.size))
+    return found
+
+
+def padding_share(layer: Layer) -> float:
+    """Share of a layer's multiply-adds that fall on padding.
+
+    3x3 with padding 1 on 7x7: of 21 taps along an axis 19 lie on the map, so 1 - (19/21)^2 is wasted:
+
+    >>> import convscope as cs
+    >>> round(padding_share(cs.read("input 7x7x1, conv 1 3x3 p1").layers[0]), 3)
+    0.181
+    """
+    on_map = math.prod(_on_map(read.relation) for read in layer.reads[0][1:] if isinstance(read.relation, Window))
+    return 1 - on_map
+
+
+def _on_map(window: Window) -> float:
+    """Share of the taps that lie on the input; in a stretched input only those that meet no filling zero count."""
+    starts = window.stride * np.arange(window.extent) - window.lo
+    taps = starts[:, None] + window.dilation * np.arange(min(window.kernel, 10_000))
+    meets = taps % window.up == 0
+    inside = (taps >= 0) & (taps <= (window.size - 1) * window.up)
+    return float((meets & inside).sum() / max(1, meets.sum()))
+
+
+def unproductive(net: Net) -> list[str]:
+    """Layers with weights whose inputs already see the whole picture along every axis.
+
+    Such layers add no new context (Richter et al., arXiv 2106.12307).
+    """
+    local = fields(net)
+    sizes = net.input[1:]
+
+    def sees_all(name: str) -> bool:
+        return name in local and bool(sizes) and _covers(local[name], sizes)
+
+    return [
+        layer.node.name
+        for layer in net
+        if cost.macs(layer) and _slides(layer) and all(sees_all(name) for name in layer.node.inputs)
+    ]
+
+
+def _slides(layer: Layer) -> bool:
+    """Has a kernel of more than one place."""
+    return any(isinstance(read.relation, Window) and read.relation.kernel > 1 for read in layer.reads[0][1:])
+
+
+def _covers(field: Field, sizes: tuple[int, ...]) -> bool:
+    return all(axis.size >= size for axis, size in zip(field, sizes, strict=True))
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What one path brings to a merge along one axis: its stride and the middle of the field of unit 0."""
+
+    source: str
+    stride: Fraction
+    centre: Fraction
+
+
+@dataclass(frozen=True)
+class Misaligned:
+    """A merge whose paths look at different places.
+
+    Attributes:
+        node: the merge.
+        axis: spatial axis of the picture, from 0.
+        branches: the paths that still have their place.
+    """
+
+    node: str
+    axis: int
+    branches: tuple[Branch, ...]
+
+
+def misaligned(net: Net) -> list[Misaligned]:
+    """Merges of paths whose strides or centres differ, so that unit ``o`` means different places on each.
+
+    >>> import convscope as cs
+    >>> [m.node for m in misaligned(cs.read("input 9x9x1, add( conv 1 3x3 | crop 0:2 )"))]
+    ['add1', 'add1']
+    """
+    tracks = trace(net)
+    found = []
+    for layer in net:
+        if not layer.node.op.merges:
+            continue
+        paths = branches(layer, tracks)
+        for axis in range(len(net.input) - 1):
+            lines = [(name, path[axis].line) for name, path in zip(layer.node.inputs, paths, strict=True)]
+            known = tuple(Branch(name, line.stride, line.centre) for name, line in lines if isinstance(line, Line))
+            if len({(branch.stride, branch.centre) for branch in known}) > 1:
+                found.append(Misaligned(layer.node.name, axis, known))
+    return found

@@ -1,0 +1,195 @@
+"""The effective receptive field from the graph alone: how much each pixel weighs when all weights are equal.
+
+A unit hands its weight back in equal shares to the places that it reads, and a merge in equal shares to its paths.
+What falls on padding is lost. For a stack of ``n`` convolutions of ``k`` taps this is the ``n``-fold convolution of a box, of
+variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.analyze.support import check_patch, support
+from convscope.core.axis import All, Table, Window, beyond_each
+from convscope.core.graph import INPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.axis import Relation
+    from convscope.core.net import Layer, Net
+
+    Weights = NDArray[np.float64]
+
+LEVELS = (20, 30, 50, 99)
+"""Shares of the weight, in percent, for which the pixels are counted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Effective:
+    """How the weight of some units spreads over the picture.
+
+    Attributes:
+        node: the layer.
+        heat: weight of each pixel; sums to 1.
+        area: pixels of the box of the exact support.
+        on_picture: share of the weight that does not fall on padding.
+    """
+
+    node: str
+    heat: Weights = field(repr=False)
+    area: int
+    on_picture: float
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation along each axis [input pixel]."""
+        return tuple(_std(self.profile(axis)) for axis in range(self.heat.ndim))
+
+    def profile(self, axis: int) -> Weights:
+        """Weight along one axis, the others summed up."""
+        found: Weights = self.heat.sum(tuple(other for other in range(self.heat.ndim) if other != axis))
+        return found
+
+    def shares(self) -> dict[int, float]:
+        """For 20, 30, 50 and 99 % of the weight: the fewest pixels that hold it, as a share of the box."""
+        falling = np.cumsum(np.sort(self.heat, axis=None)[::-1])
+        # 1e-12: sums of equal shares must not miss a level by rounding
+        counts = {level: int(np.searchsorted(falling, level / 100 - 1e-12)) + 1 for level in LEVELS}
+        return {level: count / self.area for level, count in counts.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        shares = {str(level): share for level, share in self.shares().items()}
+        return {"std": list(self.std), "box_share_for_percent": shares, "on_picture": self.on_picture}
+
+
+def _std(profile: Weights) -> float:
+    places = np.arange(len(profile))
+    mean = float(profile @ places)
+    return math.sqrt(float(profile @ (places - mean) ** 2))
+
+
+def effective(net: Net, node: str | None = None, at: Sequence[int | tuple[int, int]] | None = None) -> Effective:
+    """The uniform-weight effective field of the units ``at`` of a layer, along its spatial paths.
+
+    Args:
+        net: the net.
+        node: name of the layer; the last one by default.
+        at: as for :func:`convscope.analyze.support.support`.
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: ``at`` lies outside of the layer.
+
+    One 3x3 has variance (9 - 1)/12 along each axis:
+
+    >>> import convscope as cs
+    >>> found = effective(cs.read("input 9x9x1, conv 1 3x3"), at=(3, 3))
+    >>> [round(std**2, 6) for std in found.std]
+    [0.666667, 0.666667]
+    """
+    layer = net[node] if node else net.layers[-1]
+    patch = check_patch(layer, at)
+    weight = np.zeros(layer.output[1:])
+    weight[tuple(slice(first, last + 1) for first, last in patch)] = 1
+    weights: dict[str, Weights] = {layer.node.name: weight / weight.sum()}
+    for one in reversed(net.layers):
+        mine = weights.pop(one.node.name, None)
+        if mine is None:
+            continue
+        for at_input, (name, share) in enumerate(zip(one.node.inputs, _shares(one), strict=True)):
+            found = _handed_back(one, at_input, mine) * share
+            weights[name] = weights[name] + found if name in weights else found
+    heat = weights[INPUT]
+    total = float(heat.sum())
+    area = support(net, layer.node.name, at, gates=False).area
+    return Effective(layer.node.name, heat / total if total else heat, area, total)
+
+
+def _shares(layer: Layer) -> list[float]:
+    """The part of a layer's weight that goes to each input: each channel shares equally between those that it reads."""
+    if len(layer.reads) == 1:
+        return [1.0]
+    channels = np.arange(layer.output[0])
+    reads = np.array([_reads_some(axes[0].relation, channels) for axes in layer.reads], dtype=float)
+    shares: list[float] = (reads / reads.sum(0)).mean(1).tolist()
+    return shares
+
+
+def _reads_some(relation: Relation, outputs: NDArray[np.intp]) -> NDArray[np.bool_]:
+    if not isinstance(relation, Table):
+        return np.ones(len(outputs), dtype=np.bool_)
+    first, last = relation.ends(outputs)
+    return np.asarray(first <= last)
+
+
+def _handed_back(layer: Layer, at_input: int, weight: Weights) -> Weights:
+    """The weight of a layer's places on the places of one of its inputs."""
+    sizes = layer.inputs[at_input][1:]
+    reads = layer.reads[at_input][1 : len(sizes) + 1]
+    used = [read.follows for read in reads if read.follows]
+    kept = weight.sum(tuple(axis for axis in range(weight.ndim) if axis + 1 not in used))
+    order = sorted(used)
+    for axis, (read, size) in enumerate(zip(reads, sizes, strict=True)):
+        if read.follows:  # along a spatial axis of the layer; else the axis went into the channels
+            kept = np.moveaxis(kept, order.index(read.follows), axis)
+            order.insert(axis, order.pop(order.index(read.follows)))
+            kept = _along(kept, axis, read.relation)
+        else:
+            kept = np.repeat(np.expand_dims(kept, axis), size, axis) / size
+            order.insert(axis, 0)
+    return kept
+
+
+def _along(weight: Weights, axis: int, relation: Relation) -> Weights:
+    """Hand weight back along one axis."""
+    if isinstance(relation, All):
+        whole = weight.sum(axis, keepdims=True) / relation.size
+        return np.repeat(whole, relation.size, axis)
+    if isinstance(relation, Table):
+        product: Weights = np.tensordot(_matrix(relation), weight, (1, axis))
+        return np.moveaxis(product, 0, axis)
+    if relation == Window(relation.size):
+        return weight
+    return np.moveaxis(_slide_back(np.moveaxis(weight, axis, 0), relation), 0, axis)
+
+
+def _matrix(table: Table) -> Weights:
+    """``matrix[input, output]``: the share of an output's weight that the input gets."""
+    first, last = table.ends(np.arange(table.extent))
+    found = np.zeros((table.size, table.extent))
+    for output, (a, b) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        places, inside = beyond_each(np.arange(a, b + 1), table.size, table.edge)
+        np.add.at(found[:, output], places[inside], 1 / max(1, b - a + 1))
+    return found
+
+
+def _slide_back(weight: Weights, window: Window) -> Weights:
+    """Hand weight back along the first axis of an array."""
+    outputs = len(weight)
+    starts = window.stride * np.arange(outputs) - window.lo
+    if window.up > 1:
+        hits = sum((starts + window.dilation * tap) % window.up == 0 for tap in range(window.kernel))
+        weight = weight / np.maximum(1, np.asarray(hits)).reshape(-1, *[1] * (weight.ndim - 1))
+    else:
+        weight = weight / window.kernel
+    spread = np.zeros((window.stride * (outputs - 1) + window.span, *weight.shape[1:]))
+    for tap in range(window.kernel):
+        at = window.dilation * tap
+        spread[at : at + window.stride * (outputs - 1) + 1 : window.stride] += weight
+    places = np.arange(len(spread)) - window.lo
+    on = places % window.up == 0
+    read, inside = beyond_each(places[on] // window.up, window.size, window.edge)
+    found = np.zeros((window.size, *weight.shape[1:]))
+    if window.edge == "zero":
+        found[read[inside]] = spread[on][inside]
+    else:
+        np.add.at(found, read[inside], spread[on][inside])
+    return found

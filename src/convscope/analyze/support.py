@@ -1,0 +1,248 @@
+"""The exact set of pixels that a unit, a patch or a layer depends on: holes, borders and padding included.
+
+The set of places that are read is followed back from a layer to the picture as a union of *regions*. A region is a
+product of index sets, one for each axis, channels included; every read maps a region to a region exactly. Where paths
+part, regions add up; contained ones are dropped and such that differ along one axis are joined.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.axis import All
+from convscope.core.graph import INPUT
+from convscope.errors import FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.axis import Indices, Read
+    from convscope.core.net import Layer, Net
+
+Region = tuple["Indices", ...]
+"""One sorted index set for each axis, channels first."""
+
+Patch = tuple[tuple[int, int], ...]
+"""First and last unit along each spatial axis of a layer, both included."""
+
+MANY = 48
+"""Regions from which a union is written anew, as the fewest products of equal slices."""
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """What some units of a layer depend on.
+
+    Attributes:
+        node: the layer.
+        patch: the units.
+        shape: height and width (or one, or three axes) of the picture.
+        mask: which pixels are read.
+        exact: False where axes depend on each other (pixel shuffle, opaque layers), so that the mask is a hull.
+    """
+
+    node: str
+    patch: Patch
+    shape: tuple[int, ...]
+    mask: NDArray[np.bool_] = field(repr=False)
+    exact: bool
+
+    @property
+    def box(self) -> tuple[tuple[int, int], ...] | None:
+        """First and last pixel along each axis, both included; None when nothing is read."""
+        if not self.mask.any():
+            return None
+        axes = range(self.mask.ndim)
+        lines = (np.flatnonzero(self.mask.any(tuple(a for a in axes if a != axis))) for axis in axes)
+        return tuple((int(line[0]), int(line[-1])) for line in lines)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that are read."""
+        return int(self.mask.sum())
+
+    @property
+    def area(self) -> int:
+        """Pixels of the box."""
+        return math.prod(last - first + 1 for first, last in self.box) if self.box else 0
+
+    @property
+    def holes(self) -> int:
+        """Pixels of the box that are not read."""
+        return self.area - self.pixels
+
+    @property
+    def coverage(self) -> float:
+        """Pixels read, as a share of the box."""
+        return self.pixels / self.area if self.area else 0.0
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Along each axis, the step between the pixels that are read: 1 without gaps, 2 where every other is missed."""
+        axes = range(self.mask.ndim)
+        lines = (np.flatnonzero(self.mask.any(tuple(a for a in axes if a != axis))) for axis in axes)
+        return tuple(int(np.gcd.reduce(np.diff(line))) if len(line) > 1 else 1 for line in lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/field/1``."""
+        return {
+            "schema": "convscope/field/1",
+            "node": self.node,
+            "at": [first if first == last else [first, last] for first, last in self.patch],
+            "box": [list(ends) for ends in self.box] if self.box else None,
+            "pixels": self.pixels,
+            "holes": self.holes,
+            "coverage": self.coverage,
+            "grid": list(self.grid),
+            "exact": self.exact,
+        }
+
+
+def support(
+    net: Net, node: str | None = None, at: Sequence[int | tuple[int, int]] | None = None, *, gates: bool = True
+) -> Support:
+    """The pixels that the units ``at`` of a layer depend on.
+
+    Args:
+        net: the net.
+        node: name of the layer; the last one by default.
+        at: along each spatial axis of the layer a unit, or first and last of several; the whole layer by default.
+        gates: follow every path; without, leave out those that every unit shares (squeeze-excite, statistics of norms).
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: ``at`` lies outside of the layer.
+
+    Two 3x3 with dilation 2 look at every other pixel of 9x9:
+
+    >>> import convscope as cs
+    >>> found = support(cs.read("input 9x9x1, 2*( conv 1 3x3 d2 )"), at=(0, 0))
+    >>> found.box, found.pixels, found.holes
+    (((0, 8), (0, 8)), 25, 56)
+    """
+    layer = net[node] if node else net.layers[-1]
+    patch = check_patch(layer, at)
+    start = (np.arange(layer.output[0]), *(np.arange(first, last + 1) for first, last in patch))
+    needed: dict[str, list[Region]] = {layer.node.name: [start]}
+    exact = True
+    for one in reversed(net.layers):
+        regions = needed.pop(one.node.name, [])
+        if regions:
+            exact &= one.node.op.exact and not any(_mixes(one, region) for region in regions)
+            for name, reads in _followed(one, gates=gates):
+                needed.setdefault(name, []).extend(filter(None, (_pull(region, reads) for region in regions)))
+                needed[name] = _simplified(needed[name], net, name)
+    mask = np.zeros(net.input[1:], dtype=np.bool_)
+    for region in needed.get(INPUT, []):
+        mask[np.ix_(*region[1:])] = True
+    return Support(layer.node.name, patch, net.input[1:], mask, exact)
+
+
+def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Patch:
+    """The units ``at`` as first and last along each spatial axis.
+
+    Raises:
+        FieldError: another number of axes, or outside of the layer.
+    """
+    sizes = layer.output[1:]
+    if at is None:
+        return tuple((0, size - 1) for size in sizes)
+    ends = tuple((place, place) if isinstance(place, int) else (place[0], place[1]) for place in at)
+    if len(ends) != len(sizes):
+        raise FieldError(f"{layer.node.name} has {len(sizes)} spatial axes, at has {len(ends)}")
+    for (first, last), size in zip(ends, sizes, strict=True):
+        if not 0 <= first <= last < size:
+            raise FieldError(f"at={first if first == last else (first, last)}", expected=f"units from 0 to {size - 1}")
+    return ends
+
+
+def _followed(layer: Layer, *, gates: bool) -> Iterable[tuple[str, Sequence[Read]]]:
+    """The reads of a layer: each input with what is read of it."""
+    paths = list(zip(layer.node.inputs, layer.reads, strict=True))
+    if gates:
+        return [*paths, (layer.node.inputs[0], layer.statistics)] if layer.statistics else paths
+    placed = [path for path in paths if _keeps_place(path[1])]
+    return placed or paths
+
+
+def _keeps_place(reads: Sequence[Read]) -> bool:
+    """Not every unit reads the same places: what is shared by all units is a gate."""
+    return len(reads) > 1 and not all(isinstance(read.relation, All) for read in reads[1:])
+
+
+def _mixes(layer: Layer, region: Region) -> bool:
+    """Several axes of an input follow one output axis (flattening), of which several units are asked but not all."""
+    for reads in layer.reads:
+        for axis in {read.follows for read in reads}:
+            shared = sum(read.follows == axis and read.relation.size > 1 for read in reads) > 1
+            if shared and 1 < len(region[axis]) < layer.output[axis]:
+                return True
+    return False
+
+
+def _pull(region: Region, reads: Sequence[Read]) -> Region | None:
+    """What a region reads of one input; None when that is nothing."""
+    found = tuple(read.relation.pull(region[read.follows]) for read in reads)
+    return found if all(map(len, found)) else None
+
+
+def _simplified(regions: list[Region], net: Net, name: str) -> list[Region]:
+    """The same union in fewer regions."""
+    if len(regions) < 2:
+        return regions
+    kept: list[Region] = []
+    for region in regions:
+        _absorb(kept, region)
+    if len(kept) <= MANY:
+        return kept
+    shape = net.input if name == INPUT else net[name].output
+    mask = np.zeros(shape, dtype=np.bool_)
+    for region in kept:
+        mask[np.ix_(*region)] = True
+    return list(_products(mask))
+
+
+def _absorb(kept: list[Region], region: Region) -> None:
+    """Add a region to a union: nothing where it is contained, joined where it differs along one axis only."""
+    index = 0
+    while index < len(kept):
+        other = kept[index]
+        differing = [axis for axis, (a, b) in enumerate(zip(region, other, strict=True)) if not np.array_equal(a, b)]
+        if len(differing) <= 1:
+            pairs = zip(region, other, strict=True)
+            region = tuple(np.union1d(a, b) if axis in differing else a for axis, (a, b) in enumerate(pairs))
+        elif _contains(other, region):
+            return
+        elif not _contains(region, other):
+            index += 1
+            continue
+        kept.pop(index)
+        index = 0
+    kept.append(region)
+
+
+def _contains(outer: Region, inner: Region) -> bool:
+    return all(
+        a[0] <= b[0] and a[-1] >= b[-1] and len(a) >= len(b) and bool(np.isin(b, a, assume_unique=True).all())
+        for a, b in zip(outer, inner, strict=True)
+    )
+
+
+def _products(mask: NDArray[np.bool_]) -> Iterable[Region]:
+    """A mask as products: slices that are equal share one."""
+    if mask.ndim == 1:
+        found = np.flatnonzero(mask)
+        if len(found):
+            yield (found,)
+        return
+    patterns, which = np.unique(mask.reshape(len(mask), -1), axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows = np.flatnonzero(which.ravel() == number)
+        for rest in _products(pattern.reshape(mask.shape[1:])):
+            yield (rows, *rest)
