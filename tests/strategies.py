@@ -60,3 +60,30 @@ def net_texts(draw: st.DrawFn, *, largest: int = 14, longest: int = 6) -> str:
     parts = draw(st.lists(part, min_size=1, max_size=longest))
     tail = draw(st.sampled_from([[], ["gap"], ["linear 3"], ["flatten", "linear 2"], ["softmax"]]))
     return ", ".join([f"input {height}x{width}x{draw(st.integers(1, 2))}", *parts, *tail])
+
+
+_PLACES = st.sampled_from(
+    [
+        "up 2", "up 1x3", "resize 9x11", "resize 12 bilinear", "resize 7x10 bilinear align", "resize 10x8 bicubic",
+        "pad 1 reflect", "pad 2:0 replicate", "pad 1 circular", "pad 1x2", "crop 1", "crop 0:2x1:0", "slice s2",
+        "slice s1x2 o1", "roll 1x2", "aavgpool 5x6", "aavgpool 4", "gn 1", "instnorm", "lrn 3", "spatial_softmax",
+        "attention 1 w2", "pixelunshuffle 2, conv 3 1x1", "conv 8 1x1, pixelshuffle 2", "conv 4 1x1, shuffle 2",
+    ]
+)  # fmt: skip
+
+
+@st.composite
+def _convt(draw: st.DrawFn) -> str:
+    text = f"convt {draw(_SMALL)} {draw(st.integers(1, 4))}{draw(st.sampled_from(['', ' s2', ' s2 o1', ' s3']))}"
+    return text + draw(st.sampled_from(["", " p1", " d2"]))
+
+
+@st.composite
+def geometry_texts(draw: st.DrawFn) -> str:
+    """A net of up to 30 ops of every geometry, written so that gradients hide nothing: no relu, averages for maxima."""
+    height, width = (draw(st.integers(7, 16)) for _ in range(2))
+    pool = _pool().map(lambda text: text.replace("maxpool", "avgpool"))
+    merge = _merge().map(lambda text: text.replace("maxpool", "avgpool").replace(" relu", "").replace(" sigmoid", ""))
+    part = st.one_of(_conv(2), _conv(2), pool, merge, _convt(), _PLACES, st.sampled_from(["bn", "leaky_relu 0.2"]))
+    parts = draw(st.lists(part, min_size=1, max_size=12))
+    return ", ".join([f"input {height}x{width}x{draw(st.integers(1, 2))}", *parts])

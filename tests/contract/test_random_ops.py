@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from convscope import testing
-from convscope.core.op import REGISTRY, Op, Setting
+from convscope.core.op import REGISTRY, Op, Setting, output_shape
 from convscope.core.shape import Shape
 from convscope.core.spell import Choice, Count, Extent, Flag, Padding, Real, Sizes
 from convscope.errors import ConvscopeError
@@ -64,7 +64,7 @@ def cases(draw: st.DrawFn, made: type[Op]) -> tuple[Op, tuple[Shape, ...]]:
         op = made(**fields).fit(rank)
         op.check(tuple(inputs))
         op.axes(tuple(inputs))
-        testing.output_shape(op.axes(tuple(inputs)))
+        output_shape(op.axes(tuple(inputs)))
         assume(not degenerate(op, shape))
     except ConvscopeError:
         assume(False)  # noqa: FBT003 -- hypothesis's own way to say "not this one"
@@ -87,6 +87,11 @@ def gate(draw: st.DrawFn, shape: Shape) -> Shape:
     """A shape that spreads to ``shape``: some axes of length 1, trailing ones missing."""
     kept = draw(st.integers(1, len(shape)))
     return tuple(draw(st.sampled_from([1, size])) for size in shape[:kept])
+
+
+EACH = settings(
+    max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+)
 
 
 @pytest.mark.slow

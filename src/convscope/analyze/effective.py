@@ -1,8 +1,8 @@
 """The effective receptive field from the graph alone: how much each pixel weighs when all weights are equal.
 
 A unit hands its weight back in equal shares to the places that it reads, and a merge in equal shares to its paths.
-What falls on padding is lost. For a stack of ``n`` convolutions of ``k`` taps this is the ``n``-fold convolution of a box, of
-variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128).
+What falls on padding is lost. For a stack of ``n`` convolutions of ``k`` taps this is the ``n``-fold convolution of a
+box, of variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128).
 """
 
 from __future__ import annotations
@@ -155,10 +155,12 @@ def _along(weight: Weights, axis: int, relation: Relation) -> Weights:
         return np.repeat(whole, relation.size, axis)
     if isinstance(relation, Table):
         product: Weights = np.tensordot(_matrix(relation), weight, (1, axis))
-        return np.moveaxis(product, 0, axis)
+        looked_up: Weights = np.moveaxis(product, 0, axis)
+        return looked_up
     if relation == Window(relation.size):
         return weight
-    return np.moveaxis(_slide_back(np.moveaxis(weight, axis, 0), relation), 0, axis)
+    moved: Weights = np.moveaxis(_slide_back(np.moveaxis(weight, axis, 0), relation), 0, axis)
+    return moved
 
 
 def _matrix(table: Table) -> Weights:

@@ -261,14 +261,13 @@ def _slid(line: Line, window: Window) -> Line | None:
         return None
     advance = line.advance * window.stride * period // around
     starts = window.stride * np.arange(period) - window.lo
-    taps, step = (side if isinstance(side, int) else side.tolist() for side in window.hits(starts))
+    taps, step = window.hits(starts)
+    between = window.dilation * step // window.up
     boxes = []
-    for start, tap in zip(starts.tolist(), taps, strict=True):
+    for start, tap in zip(starts.tolist(), taps.tolist(), strict=True):
         first = start + window.dilation * tap
         stop = start + window.span if tap >= 0 else first
-        boxes.append(
-            _span(_seen(line, range(first // window.up, -(-stop // window.up), window.dilation * step // window.up)))
-        )
+        boxes.append(_span(_seen(line, range(first // window.up, -(-stop // window.up), between))))
     return Line(advance, tuple(boxes))
 
 

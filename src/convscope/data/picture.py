@@ -53,8 +53,7 @@ def _open(path: Path) -> Image:
         raise MissingExtraError("reading pictures needs Pillow", attempt='pip install "convscope[train]"') from None
     try:
         with Image.open(path) as file:
-            if file.width * file.height > MAX_PIXELS:
-                raise PictureError(f"{path} has {file.width}x{file.height} pixels", expected="at most 100 million")
+            _check_size(file, path)
             file.load()
             image = ImageOps.exif_transpose(_eight_bits(file))
     except UnidentifiedImageError:
@@ -73,6 +72,11 @@ def _open(path: Path) -> Image:
         paper = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(paper, image).convert("RGB")
     return image
+
+
+def _check_size(image: Image, path: Path) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise PictureError(f"{path} has {image.width}x{image.height} pixels", expected="at most 100 million")
 
 
 def _eight_bits(image: Image) -> Image:

@@ -221,9 +221,8 @@ def _load(folder: Path) -> Run:
     final = json.loads(last[0] if last else "{}")
     result = msgspec.convert(final["result"] if isinstance(final, dict) else final, Result)
     if sorted(result.sha256) != sorted((NET, RECIPE, MODEL)):
-        raise RunError(
-            f"{folder / METRICS} is damaged: it has the checksums of {', '.join(result.sha256) or 'nothing'}"
-        )
+        names = ", ".join(result.sha256) or "nothing"
+        raise RunError(f"{folder / METRICS} is damaged: it has the checksums of {names}")
     for name, expected in result.sha256.items():
         found = digest(folder / name)
         if found != expected:

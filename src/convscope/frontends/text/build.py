@@ -128,9 +128,7 @@ class _Builder:
             before = len(self.drafts)
             value = self.series(repeat.body, value)
             if len(self.drafts) == before:
-                raise fail(
-                    "what is repeated has no layer", repeat.origin, expected="at least one op in the parentheses"
-                )
+                raise fail("what is repeated has no layer", repeat.origin, expected="an op in the parentheses")
         return value
 
     def jump(self, jump: Jump) -> int:
