@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from convscope.version import __version__
 
 if TYPE_CHECKING:
+    from convscope.analyze.compare import compare
     from convscope.analyze.depth import depth
+    from convscope.analyze.effective import effective
+    from convscope.analyze.memory import memory
+    from convscope.analyze.support import support
+    from convscope.checks import check
     from convscope.core.net import Net
     from convscope.errors import ConvscopeError
     from convscope.frontends import read
@@ -25,11 +30,16 @@ _HOMES = {
     "ConvscopeError": ("convscope.errors", "ConvscopeError"),
     "Net": ("convscope.core.net", "Net"),
     "Run": ("convscope.training.run", "Run"),
+    "check": ("convscope.checks", "check"),
+    "compare": ("convscope.analyze.compare", "compare"),
     "depth": ("convscope.analyze.depth", "depth"),
+    "effective": ("convscope.analyze.effective", "effective"),
     "evaluate": ("convscope.training.train", "evaluate_run"),
     "load_run": ("convscope.training.run", "load"),
+    "memory": ("convscope.analyze.memory", "memory"),
     "predict": ("convscope.training.predict", "predict"),
     "read": ("convscope.frontends", "read"),
+    "support": ("convscope.analyze.support", "support"),
     "train": ("convscope.training.train", "train"),
 }
 """Public name -> module and name there."""
@@ -39,11 +49,16 @@ __all__ = [
     "Net",
     "Run",
     "__version__",
+    "check",
+    "compare",
     "depth",
+    "effective",
     "evaluate",
     "load_run",
+    "memory",
     "predict",
     "read",
+    "support",
     "train",
 ]
 

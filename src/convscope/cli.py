@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from typing import Any
 
 import click
 
-from convscope.errors import ConvscopeError, MissingExtraError
+from convscope.errors import ConvscopeError, FieldError, MissingExtraError
 from convscope.version import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -98,6 +99,168 @@ def depth(
         show(result.to_json())
     else:
         click.echo(str(result))
+
+
+def _places(text: str) -> tuple[int | tuple[int, int], ...]:
+    """``3,4`` or ``0:7,0:7``: a unit or a first and last one along each axis."""
+    found: list[int | tuple[int, int]] = []
+    for part in text.split(","):
+        ends = part.split(":")
+        if not 1 <= len(ends) <= 2 or not all(end.strip().isdecimal() for end in ends):
+            raise FieldError(f'"{text}" is no place', expected="y,x or y0:y1,x0:x1")
+        found.append(int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1])))
+    return tuple(found)
+
+
+@cli.command()
+@click.argument("net")
+@INPUT
+@click.option("--node", metavar="N", help="Layer; the last one by default.")
+@click.option("--at", metavar="Y,X", help="Unit, or patch as Y0:Y1,X0:X1; the middle unit by default.")
+@click.option("--local", is_flag=True, help="Leave gates and statistics of norms out.")
+@click.option("--mask", type=click.Path(dir_okay=False), help="Write the pixels that are read as a PNG picture.")
+@JSON
+def field(
+    net: str, size: str | None, node: str | None, at: str | None, mask: str | None, *, local: bool, as_json: bool
+) -> None:
+    r"""The exact pixels that a unit depends on: box, holes, coverage, and how the weight spreads over them.
+
+    \b
+    Examples:
+      convscope field "input 32x32x1, 2*( conv 8 3x3 d2 p2 )" --at 16,16
+      convscope field net.cnn --node conv3 --at 0,0 --json
+      convscope field net.cnn --at 4:6,4:6 --mask support.png
+    """
+    from convscope.analyze.unit import unit_field
+    from convscope.frontends import read
+
+    found = unit_field(read(net, input=size), node, _places(at) if at else None, gates=not local)
+    if mask:
+        found.save_mask(mask)
+    if as_json:
+        show(found.to_json())
+    else:
+        click.echo(str(found))
+
+
+@cli.command()
+@click.argument("net")
+@INPUT
+@click.option("--batch", default=1, show_default=True, help="Samples at a time.")
+@click.option("--dtype", default="float32", show_default=True, help="float32, bfloat16, float16, int8 or float64.")
+@click.option("--optimizer", default="adam", show_default=True, help="sgd, momentum or adam.")
+@JSON
+def memory(net: str, size: str | None, batch: int, dtype: str, optimizer: str, *, as_json: bool) -> None:
+    r"""Memory: weights, the peak of live activations in inference and where it is, and what training needs.
+
+    \b
+    Examples:
+      convscope memory net.cnn
+      convscope memory net.cnn --batch 128 --dtype bfloat16 --json
+    """
+    from convscope.analyze.memory import memory as ask
+    from convscope.frontends import read
+
+    found = ask(read(net, input=size), batch=batch, dtype=dtype, optimizer=optimizer)
+    if as_json:
+        show(found.to_json())
+    else:
+        click.echo(str(found))
+
+
+def _amount(text: str | None) -> int | None:
+    """``20k``, ``2M``, ``1.5G``: powers of 1000."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([kMG]?)", text)
+    if not found:
+        raise FieldError(f'"{text}" is no amount', expected="a number such as 20000, 20k, 2M or 1.5G")
+    return round(float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]])
+
+
+@cli.command()
+@click.argument("net", required=False)
+@INPUT
+@click.option("--object", "target", metavar="HxW", help="Size of the objects that must be seen whole.")
+@click.option("--max-params", metavar="N", help="The most params, such as 20k.")
+@click.option("--max-macs", metavar="N", help="The most multiply-adds, such as 2M.")
+@click.option("--max-memory", metavar="BYTES", help="The most memory in inference, such as 64k (64,000 bytes).")
+@click.option("--min-rf", type=int, metavar="N", help="The least field of the last layer that keeps its place.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Leave a check out; may be given again.")
+@click.option("--explain", metavar="CODE", help="Print the page of a check and stop.")
+@click.option("--sarif", is_flag=True, help="SARIF 2.1.0, for code hosts.")
+@JSON
+def check(
+    net: str | None,
+    size: str | None,
+    target: str | None,
+    max_params: str | None,
+    max_macs: str | None,
+    max_memory: str | None,
+    min_rf: int | None,
+    ignore: tuple[str, ...],
+    explain: str | None,
+    *,
+    sarif: bool,
+    as_json: bool,
+) -> int:
+    r"""Find design faults: each with its numbers, why it matters, what to do and what that would change.
+
+    Exit status 1 when there is an error or a warning; notes do not count.
+
+    \b
+    Examples:
+      convscope check net.cnn --object 20x20
+      convscope check net.cnn --max-params 20k --max-macs 2M --max-memory 64k --min-rf 28
+      convscope check net.cnn --ignore CS007 --sarif > findings.sarif
+      convscope check --explain CS011
+    """
+    from convscope.checks import check as ask
+    from convscope.checks import page
+    from convscope.core.shape import parse_numbers
+    from convscope.frontends import read
+
+    if explain:
+        click.echo(page(explain))
+        return 0
+    if net is None:
+        raise click.UsageError("Missing argument 'NET'.")
+    report = ask(
+        read(net, input=size),
+        object_size=parse_numbers(target) if target else None,
+        max_params=_amount(max_params),
+        max_macs=_amount(max_macs),
+        max_memory=_amount(max_memory),
+        min_rf=min_rf,
+        ignore=ignore,
+    )
+    if sarif or as_json:
+        show(report.to_sarif() if sarif else report.to_json())
+    else:
+        click.echo(str(report))
+    return 0 if report.passed else 1
+
+
+@cli.command()
+@click.argument("a")
+@click.argument("b")
+@JSON
+def compare(a: str, b: str, *, as_json: bool) -> None:
+    r"""Two nets side by side, layers aligned, with what changed.
+
+    \b
+    Examples:
+      convscope compare old.cnn new.cnn
+      convscope compare "input 28x28x1, conv 8 5x5" "input 28x28x1, conv 8 3x3, conv 8 3x3" --json
+    """
+    from convscope.analyze.compare import compare as ask
+    from convscope.frontends import read
+
+    found = ask(read(a), read(b))
+    if as_json:
+        show(found.to_json())
+    else:
+        click.echo(str(found))
 
 
 def _need_torch() -> None:
@@ -236,7 +399,7 @@ for _command in (cli, *cli.commands.values()):
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; a mistake in the input prints one error."""
     try:
-        cli.main(arguments, prog_name="convscope", standalone_mode=False)
+        status = cli.main(arguments, prog_name="convscope", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
@@ -253,7 +416,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:  # a full disk, a limit, a closed stream
         click.echo(f"{error.filename or 'the system'}: {error.strerror or error}", err=True)
         return 2
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 def main() -> None:

@@ -135,7 +135,7 @@ def _handed_back(layer: Layer, at_input: int, weight: Weights) -> Weights:
     sizes = layer.inputs[at_input][1:]
     reads = layer.reads[at_input][1 : len(sizes) + 1]
     used = [read.follows for read in reads if read.follows]
-    kept = weight.sum(tuple(axis for axis in range(weight.ndim) if axis + 1 not in used))
+    kept: Weights = weight.sum(tuple(axis for axis in range(weight.ndim) if axis + 1 not in used))
     order = sorted(used)
     for axis, (read, size) in enumerate(zip(reads, sizes, strict=True)):
         if read.follows:  # along a spatial axis of the layer; else the axis went into the channels
@@ -150,17 +150,18 @@ def _handed_back(layer: Layer, at_input: int, weight: Weights) -> Weights:
 
 def _along(weight: Weights, axis: int, relation: Relation) -> Weights:
     """Hand weight back along one axis."""
-    if isinstance(relation, All):
-        whole = weight.sum(axis, keepdims=True) / relation.size
-        return np.repeat(whole, relation.size, axis)
-    if isinstance(relation, Table):
-        product: Weights = np.tensordot(_matrix(relation), weight, (1, axis))
-        looked_up: Weights = np.moveaxis(product, 0, axis)
-        return looked_up
     if relation == Window(relation.size):
         return weight
-    moved: Weights = np.moveaxis(_slide_back(np.moveaxis(weight, axis, 0), relation), 0, axis)
-    return moved
+    first: Weights = np.moveaxis(weight, axis, 0)
+    found: Weights
+    if isinstance(relation, All):
+        found = np.repeat(first.sum(0, keepdims=True) / relation.size, relation.size, 0)
+    elif isinstance(relation, Table):
+        found = np.tensordot(_matrix(relation), first, (1, 0))
+    else:
+        found = _slide_back(first, relation)
+    back: Weights = np.moveaxis(found, 0, axis)
+    return back
 
 
 def _matrix(table: Table) -> Weights:

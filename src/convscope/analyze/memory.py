@@ -1,15 +1,39 @@
-"""Bytes that activations take."""
+"""Bytes: live activations over time in inference, tensors saved for the backward pass, weights and optimizer state.
+
+Inference runs the layers in order and drops each tensor after its last reader (the picture stays: the caller has it).
+An op that works in place takes over the memory of its input where nobody else reads that. Training keeps, until the
+backward pass, what each op's gradient needs (``saves`` of the op); a tensor that several ops save is there once. The
+backward pass walks the layers in reverse, drops what it has used, and holds the gradients on their way.
+
+What is not counted: the buffers that a library takes inside of one op, and what it keeps cached.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convscope.analyze.cost import params, total
+from convscope.core.graph import INPUT
+from convscope.errors import FieldError
+from convscope.view.numbers import bytes_text
 
 if TYPE_CHECKING:
+    from convscope.core.net import Layer, Net
     from convscope.core.shape import Shape
 
 FLOAT32 = 4
 """Bytes of one float32 number."""
+
+ITEMSIZE = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "float64": 8}
+"""Bytes of one number."""
+
+OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2}
+"""Numbers that an optimizer keeps for each weight; gradients come on top."""
+
+INDEX = 8
+"""Bytes of one index that a max-pooling saves."""
 
 
 def activation_bytes(shape: Shape, *, batch: int = 1, itemsize: int = FLOAT32) -> int:
@@ -19,3 +43,258 @@ def activation_bytes(shape: Shape, *, batch: int = 1, itemsize: int = FLOAT32) -
     43264
     """
     return math.prod(shape) * batch * itemsize
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is alive while one layer runs [byte]."""
+
+    node: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What :func:`memory` returns; prints itself. All in bytes.
+
+    Attributes:
+        dtype: of activations and weights.
+        batch: samples at a time.
+        weights: learned numbers and stored statistics.
+        timeline: live activations while each layer runs, in inference.
+        saved: activations kept for the backward pass at the end of the forward pass.
+        training_peak: the most activations and gradients alive at once in training, those of weights included.
+        gradients: of all weights.
+        optimizer: the optimizer's own state.
+        missing: layers whose weights are unknown, so that sums are lower bounds.
+    """
+
+    dtype: str
+    batch: int
+    weights: int
+    timeline: tuple[Moment, ...]
+    saved: int
+    training_peak: Moment
+    gradients: int
+    optimizer: int
+    missing: tuple[str, ...]
+
+    @property
+    def peak(self) -> Moment:
+        """The moment of inference with the most live activations."""
+        return max(self.timeline, key=lambda moment: moment.bytes)
+
+    @property
+    def inference(self) -> int:
+        """Weights and the peak of activations."""
+        return self.weights + self.peak.bytes
+
+    @property
+    def training(self) -> int:
+        """Weights, optimizer, and the peak of activations and gradients."""
+        return self.weights + self.optimizer + max(self.training_peak.bytes, self.gradients)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/memory/1``."""
+        return {
+            "schema": "convscope/memory/1",
+            "dtype": self.dtype,
+            "batch": self.batch,
+            "weights": self.weights,
+            "inference_peak": {"bytes": self.peak.bytes, "node": self.peak.node},
+            "inference": self.inference,
+            "saved": self.saved,
+            "training_peak": {"bytes": self.training_peak.bytes, "node": self.training_peak.node},
+            "gradients": self.gradients,
+            "optimizer": self.optimizer,
+            "training": self.training,
+            "timeline": [{"node": moment.node, "bytes": moment.bytes} for moment in self.timeline],
+            "missing": list(self.missing),
+        }
+
+    def __str__(self) -> str:
+        bound = "≥ " if self.missing else ""
+        rows = {
+            "weights": f"{bound}{bytes_text(self.weights)}",
+            "inference": f"{bytes_text(self.peak.bytes)} of activations at {self.peak.node}, {bound}"
+            f"{bytes_text(self.inference)} with weights",
+            "training": f"{bytes_text(self.saved)} saved for the backward pass, {bytes_text(self.training_peak.bytes)} "
+            f"at its peak ({self.training_peak.node}), {bound}{bytes_text(self.training)} with weights and optimizer",
+        }
+        head = f"{self.dtype}, batch {self.batch}"
+        return "\n".join([head, *(f"{key:<10} {value}" for key, value in rows.items())])
+
+
+def memory(
+    net: Net, *, batch: int = 1, dtype: str = "float32", optimizer: str = "adam", in_place: bool = True
+) -> Memory:
+    """Work out the memory of a net.
+
+    Args:
+        net: the net.
+        batch: samples at a time.
+        dtype: one of float32, bfloat16, float16, int8, float64.
+        optimizer: one of sgd, momentum, adam.
+        in_place: in inference, ops that can take over their input's memory do.
+
+    Raises:
+        FieldError: an argument is none of these.
+
+    A 1x1 to 8 channels on 4x4x2: 32 numbers in, 128 out, all alive at once.
+
+    >>> import convscope as cs
+    >>> memory(cs.read("input 4x4x2, conv 8 1x1")).peak
+    Moment(node='conv1', bytes=640)
+    """
+    for name, value, known in (("dtype", dtype, ITEMSIZE), ("optimizer", optimizer, OPTIMIZERS)):
+        if value not in known:
+            raise FieldError(f'{name}="{value}"', expected=f"one of {', '.join(known)}")
+    if batch < 1:
+        raise FieldError(f"batch={batch}", expected="a whole number from 1")
+    size = ITEMSIZE[dtype]
+    owned = {layer.node.name: layer.node.op.weights(layer.inputs) for layer in net}
+    stored = sum(weight.count for weights in owned.values() for weight in weights or ())
+    learned = total((layer.node.name, params(layer)) for layer in net)
+    flow = _Flow(net, batch * size, batch)
+    saved, peak = flow.training()
+    return Memory(
+        dtype=dtype,
+        batch=batch,
+        weights=stored * size,
+        timeline=tuple(flow.inference(in_place=in_place)),
+        saved=saved,
+        training_peak=peak,
+        gradients=learned.value * size,
+        optimizer=learned.value * size * OPTIMIZERS[optimizer],
+        missing=learned.missing,
+    )
+
+
+class _Flow:
+    """Tensors of a net on their way. A view shares the memory of its input; ``root`` names the tensor that owns it."""
+
+    def __init__(self, net: Net, scale: int, batch: int) -> None:
+        self.net, self.scale, self.batch = net, scale, batch
+        self.shapes = {INPUT: net.input} | {layer.node.name: layer.output for layer in net}
+        self.root = {INPUT: INPUT}
+        for layer in net:
+            name, source = layer.node.name, layer.node.inputs[0]
+            self.root[name] = self.root[source] if layer.node.op.memory == "view" else name
+        self.last: dict[str, int] = {}
+        for step, layer in enumerate(net):
+            for source in layer.node.inputs:
+                self.last[self.root[source]] = step
+        self.last[self.root[net.layers[-1].node.name]] = len(net)
+        self.learns: set[str] = set()  # layers behind which a gradient is needed: with weights, or behind such
+        for layer in net:
+            if params(layer) or self.learns & set(layer.node.inputs):
+                self.learns.add(layer.node.name)
+
+    def bytes(self, name: str) -> int:
+        """Bytes of the tensor of one name."""
+        return math.prod(self.shapes[name]) * self.scale
+
+    def inference(self, *, in_place: bool) -> list[Moment]:
+        """Live activations while each layer runs."""
+        owner = dict(self.root)
+        last = dict(self.last)
+        moments, alive = [], {INPUT: self.bytes(INPUT)}
+        for step, layer in enumerate(self.net):
+            name = layer.node.name
+            before = owner[layer.node.inputs[0]]
+            takes_over = layer.node.op.memory == "in place" and last[before] == step and before != INPUT and in_place
+            if takes_over or layer.node.op.memory == "view":
+                owner[name] = before
+                last[before] = max(last.get(self.root[name], step), last.get(before, step))
+            else:
+                owner[name] = name
+                last[name] = self.last.get(self.root[name], step)
+                alive[name] = self.bytes(name)
+            # torch works out the indices of a max-pooling in inference too, and drops them
+            extra = math.prod(layer.output) * self.batch * INDEX if "indices" in layer.node.op.saves else 0
+            moments.append(Moment(name, sum(alive.values()) + extra))
+            for other in [other for other in alive if last.get(other, step) <= step and other != INPUT]:
+                del alive[other]
+        return moments
+
+    def saves(self, layer: Layer) -> dict[str, int]:
+        """What the gradient of a layer needs: tensors by name, and tensors of its own."""
+        name, sources = layer.node.name, layer.node.inputs
+        found: dict[str, int] = {}
+        for what in layer.node.op.saves if name in self.learns else ():
+            if what == "inputs":
+                found |= {self.root[source]: self.bytes(self.root[source]) for source in sources}
+            elif what == "output":
+                found[self.root[name]] = self.bytes(self.root[name])
+            elif what == "indices":
+                found[f"{name}.indices"] = math.prod(layer.output) * self.batch * INDEX
+            elif what == "mask":
+                found[f"{name}.mask"] = self.bytes(name)
+        return found
+
+    def training(self) -> tuple[int, Moment]:
+        """Bytes saved at the end of the forward pass, and the peak of the whole step."""
+        kept: dict[str, int] = {}
+        users: dict[str, int] = {}
+        peak = Moment(self.net.layers[0].node.name, 0)
+        alive = {INPUT: self.bytes(INPUT)}
+        for step, layer in enumerate(self.net):
+            for name, size in self.saves(layer).items():
+                kept[name] = size
+                users[name] = users.get(name, 0) + 1
+            root = self.root[layer.node.name]
+            alive.setdefault(root, self.bytes(root))
+            peak = max(peak, Moment(layer.node.name, sum((alive | kept).values())), key=lambda moment: moment.bytes)
+            for other in [other for other in alive if self.last.get(other, step) <= step and other != INPUT]:
+                del alive[other]
+        return sum((alive | kept).values()), self._backward(kept, users, alive, peak)
+
+    def _backward(self, kept: dict[str, int], users: dict[str, int], alive: dict[str, int], peak: Moment) -> Moment:
+        """Walk back: gradients come in, saved tensors go."""
+        gradients = _Gradients(self)
+        weights = 0
+        for layer in reversed(self.net.layers):
+            if layer.node.name not in gradients.held:
+                continue
+            weights += (params(layer) or 0) * self.scale // self.batch
+            extra = gradients.step(layer)
+            live = sum((alive | kept).values()) + gradients.bytes() + weights + extra
+            peak = max(peak, Moment(f"{layer.node.name}, backward", live), key=lambda moment: moment.bytes)
+            del gradients.held[layer.node.name]
+            for saved in self.saves(layer):
+                users[saved] -= 1
+                if not users[saved]:
+                    del kept[saved]
+        return peak
+
+
+class _Gradients:
+    """Gradients on their way back: which layer's gradient lies in which tensor."""
+
+    def __init__(self, flow: _Flow) -> None:
+        self.flow = flow
+        out = flow.net.layers[-1].node.name
+        self.held = {out: out}
+        self.sizes = {out: flow.bytes(out)}
+
+    def bytes(self) -> int:
+        """Bytes of the tensors that hold a gradient."""
+        return sum(self.sizes[root] for root in set(self.held.values()))
+
+    def step(self, layer: Layer) -> int:
+        """The gradients of a layer's inputs come in; returns bytes that are taken for a moment."""
+        name = layer.node.name
+        extra = 0
+        for source in dict.fromkeys(layer.node.inputs):
+            if source not in self.flow.learns:
+                continue
+            smaller = math.prod(self.flow.shapes[source]) < math.prod(layer.output)
+            if layer.node.op.merges and smaller and not layer.node.op.passes:
+                extra += self.flow.bytes(name)  # worked out in full, then summed over the axes of length 1
+            shared = layer.node.op.passes or layer.node.op.memory == "view"
+            root = self.held[name] if shared and source not in self.held else f"{name} to {source}"
+            self.sizes.setdefault(root, self.flow.bytes(source))
+            if source in self.held:
+                extra += self.sizes[self.held[source]]  # the sum is a new tensor beside its two parts
+            self.held[source] = root
+        return extra

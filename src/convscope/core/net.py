@@ -11,9 +11,10 @@ from convscope.core.shape import Shape, to_text
 from convscope.errors import ConvscopeError, ShapeError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from convscope.analyze.table import LayerTable
+    from convscope.analyze.unit import UnitField
     from convscope.core.axis import Read
 
 
@@ -87,6 +88,14 @@ class Net:
         from convscope.analyze.table import layer_table  # the noun calls the verb; see docs/design/layers.md
 
         return layer_table(self)
+
+    def field(
+        self, node: str | None = None, at: Sequence[int | tuple[int, int]] | None = None, *, gates: bool = True
+    ) -> UnitField:
+        """The exact pixels that a unit (by default the middle one of the last layer) depends on."""
+        from convscope.analyze.unit import unit_field  # as above
+
+        return unit_field(self, node, at, gates=gates)
 
     def __str__(self) -> str:
         """The net in the notation."""

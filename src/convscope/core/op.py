@@ -102,6 +102,15 @@ class Op(ABC):
     exact: ClassVar[bool] = True
     """The reads are what is read; else they are a hull of it, because axes depend on each other."""
 
+    memory: ClassVar[str] = "new"
+    """Where the output goes: ``new`` memory, the input's (``in place``, where nobody else reads it), or a ``view``."""
+
+    saves: ClassVar[tuple[str, ...]] = ("inputs",)
+    """What the gradient needs: ``inputs``, ``output``, ``indices`` (8 bytes an output), ``mask`` (an output's size)."""
+
+    passes: ClassVar[bool] = False
+    """The gradient of the output, or a part of it, is that of the inputs: no new tensor in the backward pass."""
+
     merges: ClassVar[bool] = False
     """Takes two or more inputs, written as paths in parentheses."""
 

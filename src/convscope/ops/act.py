@@ -35,6 +35,9 @@ class Pointwise(Free):
 class Identity(Pointwise):
     """``x``."""
 
+    memory = "view"
+    saves = ()
+    passes = True
     examples = _examples("id")
 
 
@@ -42,6 +45,8 @@ class Identity(Pointwise):
 class ReLU(Pointwise):
     """``max(x, 0)``."""
 
+    memory = "in place"
+    saves = ("output",)
     examples = _examples("relu")
 
 
@@ -51,6 +56,7 @@ class LeakyReLU(Pointwise):
 
     slope: float = setting(Real(), default=0.01)
 
+    memory = "in place"
     examples = _examples("leaky_relu", "leaky_relu 0.2")
 
 
@@ -58,6 +64,8 @@ class LeakyReLU(Pointwise):
 class Sigmoid(Pointwise):
     """``1 / (1 + exp(-x))``."""
 
+    memory = "in place"
+    saves = ("output",)
     examples = _examples("sigmoid")
 
 
@@ -65,6 +73,8 @@ class Sigmoid(Pointwise):
 class Tanh(Pointwise):
     """Hyperbolic tangent."""
 
+    memory = "in place"
+    saves = ("output",)
     examples = _examples("tanh")
 
 
@@ -81,6 +91,7 @@ class GELU(Pointwise):
 class SiLU(Pointwise):
     """``x * sigmoid(x)``."""
 
+    memory = "in place"
     examples = _examples("silu")
 
 
@@ -88,6 +99,7 @@ class SiLU(Pointwise):
 class Softmax(Free):
     """``exp(x) / sum exp(x)`` over the channels, at each place for itself."""
 
+    saves = ("output",)
     examples = _examples("softmax")
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -105,6 +117,8 @@ class Dropout(Pointwise):
 
     p: float = setting(Real(below=1.0), default=0.5)
 
+    memory = "view"
+    saves = ("mask",)
     examples = _examples("dropout", "dropout 0.1")
 
 
@@ -112,6 +126,7 @@ class Dropout(Pointwise):
 class SpatialSoftmax(Free):
     """``exp(x) / sum exp(x)`` over the places of each channel: the sum is a statistic of the whole map."""
 
+    saves = ("output",)
     examples = (Example("spatial_softmax", ((2, 3, 2),)), Example("spatial_softmax", ((2, 4),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:

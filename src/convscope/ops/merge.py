@@ -59,6 +59,8 @@ def _broadcast(inputs: tuple[Shape, ...]) -> Shape:
 class Add(Elementwise):
     """``a + b``."""
 
+    saves = ()
+    passes = True
     examples = (
         Example("add( id | id )", ((2, 3, 3), (2, 3, 3))),
         Example("add( id | id | id )", ((2, 3), (2, 1), (2,))),
@@ -82,6 +84,8 @@ class Cat(Free):
 
     merges = True
 
+    saves = ()
+    passes = True
     examples = (
         Example("cat( id | id )", ((2, 3, 3), (1, 3, 3))),
         Example("cat( id | id | id )", ((2, 4), (3, 4), (1, 4))),

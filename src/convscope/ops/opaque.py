@@ -21,6 +21,7 @@ class Opaque(Op):
     out: Shape = setting(Extent())
     exact = False
 
+    saves = ()
     examples = (
         Example("opaque 2x2x3", ((2, 4, 4),)),
         Example("opaque 5", ((2, 2, 2),)),

@@ -60,6 +60,7 @@ class Crop(Free):
 
     sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
 
+    saves = ()
     examples = (Example("crop 1", ((2, 4, 3),)), Example("crop 2:0x0:1", ((1, 4, 3),)), Example("crop 1:2", ((2, 5),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -79,6 +80,8 @@ class Slice(Free):
     stride: PerAxis = setting(Sizes("s"), default=(2,))
     offset: PerAxis = setting(Sizes("o", minimum=0), default=(0,))
 
+    memory = "view"
+    saves = ()
     examples = (
         Example("slice", ((2, 4, 5),)),
         Example("slice s3x2 o1x0", ((1, 7, 4),)),
@@ -101,6 +104,7 @@ class Roll(Free):
 
     shift: PerAxis = setting(Sizes(minimum=0))
 
+    saves = ()
     examples = (Example("roll 1x2", ((2, 3, 4),)), Example("roll 3", ((1, 5),)), Example("roll 0x1", ((1, 2, 2),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:

@@ -43,6 +43,7 @@ class MaxPool(Free):
     dilation: PerAxis = setting(Sizes("d"), default=(1,))
     ceil: bool = setting(Flag("ceil", means=True), default=False)
 
+    saves = ("inputs", "indices")
     examples = (
         Example("maxpool 2", ((3, 6, 4),)),
         Example("maxpool 3x2 s2x1 p1", ((2, 6, 5),)),
@@ -112,6 +113,7 @@ def _whole_maps(shape: Shape) -> Reads:
 class GlobalAvgPool(Free):
     """``x: c h w -> y: c 1 1``, the mean of each map (global average pooling)."""
 
+    saves = ()
     examples = (Example("gap", ((3, 4, 5),)), Example("gap", ((2, 6),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -127,6 +129,7 @@ class GlobalAvgPool(Free):
 class GlobalMaxPool(Free):
     """``x: c h w -> y: c 1 1``, the largest of each map (global max pooling)."""
 
+    saves = ("inputs", "output")
     examples = (Example("gmp", ((3, 4, 5),)), Example("gmp", ((2, 2, 3, 2),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -184,6 +187,7 @@ class AdaptiveMaxPool(Free):
 
     size: PerAxis = setting(Sizes())
 
+    saves = ("inputs", "indices")
     examples = (Example("amaxpool 2", ((2, 4, 6),)), Example("amaxpool 3x2", ((2, 7, 5),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:

@@ -26,6 +26,7 @@ class Upsample(Free):
 
     factor: PerAxis = setting(Sizes())
 
+    saves = ()
     examples = (
         Example("up 2", ((2, 3, 2),)),
         Example("up 3x1", ((1, 2, 3),)),
@@ -60,6 +61,7 @@ class Resize(Free):
     mode: str = setting(Choice(("nearest", "bilinear", "bicubic")), default="nearest")
     align: bool = setting(Flag("align", means=True), default=False)
 
+    saves = ()
     examples = (
         Example("resize 5x3", ((2, 3, 4),)),
         Example("resize 123", ((1, 3),)),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class Flatten(Free):
     """``x: c h w -> y: c*h*w``, channels first."""
 
+    memory = "view"
+    saves = ()
+    passes = True
     examples = (Example("flatten", ((2, 3, 4),)), Example("flatten", ((3,),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -49,6 +52,7 @@ class ChannelShuffle(Free):
 
     groups: int = setting(Count())
 
+    saves = ()
     examples = (Example("shuffle 2", ((6, 2, 2),)), Example("shuffle 3", ((6, 3),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -77,6 +81,7 @@ class PixelShuffle(Free):
     factor: int = setting(Count())
     exact = False
 
+    saves = ()
     examples = (Example("pixelshuffle 2", ((8, 2, 3),)), Example("pixelshuffle 3", ((9, 2, 2),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -108,6 +113,7 @@ class PixelUnshuffle(Free):
     factor: int = setting(Count())
     exact = False
 
+    saves = ()
     examples = (Example("pixelunshuffle 2", ((2, 4, 6),)), Example("pixelunshuffle 3", ((1, 3, 3),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:

@@ -1,0 +1,139 @@
+"""Two nets side by side: their layers aligned, with what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from convscope.analyze.memory import memory
+from convscope.analyze.table import LayerTable, Row, layer_table
+from convscope.core.shape import joined, to_text
+from convscope.view.numbers import bytes_text
+from convscope.view.parts import Column, Grid
+
+if TYPE_CHECKING:
+    from convscope.core.net import Net
+
+SCHEMA = "convscope/compare/1"
+
+Pair = tuple[Row | None, Row | None]
+"""A layer of the first net and one of the second; None where it has no partner."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What :func:`compare` returns; prints itself.
+
+    Attributes:
+        first: table of the first net.
+        second: table of the second net.
+        pairs: layers aligned by their ops.
+        peaks: peak of activations in inference of both, float32, one sample [byte].
+    """
+
+    first: LayerTable
+    second: LayerTable
+    pairs: tuple[Pair, ...]
+    peaks: tuple[int, int]
+
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """Both numbers of params, MACs, activation bytes and peak memory."""
+        return {
+            "params": (self.first.params.value, self.second.params.value),
+            "macs": (self.first.macs.value, self.second.macs.value),
+            "activation_bytes": (self.first.activation_bytes, self.second.activation_bytes),
+            "peak_bytes": self.peaks,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/compare/1``."""
+        first = self.first.to_json()["rows"]
+        second = self.second.to_json()["rows"]
+        known = {row["name"]: row for row in first}, {row["name"]: row for row in second}
+        return {
+            "schema": SCHEMA,
+            "rows": [
+                {"a": a and known[0][a.name], "b": b and known[1][b.name], "change": _mark(a, b)} for a, b in self.pairs
+            ],
+            "total": {name: {"a": a, "b": b, "delta": b - a} for name, (a, b) in self.totals().items()},
+        }
+
+    def __str__(self) -> str:
+        numbers = (Column("params", right=True), Column("MACs", right=True))
+        columns = (*map(Column, ("", "A", "B", "output")), *numbers, Column("field"))
+        grid = Grid(columns, tuple(_cells(a, b) for a, b in self.pairs)).to_text()
+        lines = [f"{name.removesuffix('_bytes'):<12} {_totals(name, a, b)}" for name, (a, b) in self.totals().items()]
+        return "\n".join([grid, "", *lines])
+
+
+def compare(first: Net, second: Net) -> Comparison:
+    """Align two nets layer by layer.
+
+    >>> import convscope as cs
+    >>> found = compare(cs.read("input 9x9x1, conv 4 5x5 relu"), cs.read("input 9x9x1, conv 4 3x3, conv 4 3x3 relu"))
+    >>> found.totals()["params"]
+    (104, 188)
+    """
+    a, b = layer_table(first), layer_table(second)
+    peaks = memory(first).peak.bytes, memory(second).peak.bytes
+    return Comparison(a, b, tuple(_aligned(a.rows, b.rows)), peaks)
+
+
+def _aligned(first: tuple[Row, ...], second: tuple[Row, ...]) -> list[Pair]:
+    """Equal ops meet; what is left between them is paired in order where it is of one kind."""
+    matcher = SequenceMatcher(None, [row.op for row in first], [row.op for row in second], autojunk=False)
+    pairs: list[Pair] = []
+    for _, a0, a1, b0, b1 in matcher.get_opcodes():
+        pairs += zip_longest(first[a0:a1], second[b0:b1])
+    return pairs
+
+
+def _mark(a: Row | None, b: Row | None) -> str:
+    if a is None:
+        return "added"
+    if b is None:
+        return "removed"
+    same = (a.op, a.out, a.params, a.macs) == (b.op, b.out, b.params, b.macs)
+    return "" if same and a.field == b.field else "changed"
+
+
+def _cells(a: Row | None, b: Row | None) -> tuple[str, ...]:
+    sign = {"added": "+", "removed": "-", "changed": "~", "": ""}[_mark(a, b)]
+    (out_a, field_a), (out_b, field_b) = map(_texts, (a, b))
+    return (
+        sign,
+        f"{a.name}: {a.op}" if a else "",
+        f"{b.name}: {b.op}" if b else "",
+        _change(out_a, out_b),
+        _delta(a.params if a else 0, b.params if b else 0),
+        _delta(a.macs if a else 0, b.macs if b else 0),
+        _change(field_a, field_b),
+    )
+
+
+def _texts(row: Row | None) -> tuple[str, str]:
+    return (to_text(row.out), joined(axis.size for axis in row.field)) if row else ("", "")
+
+
+def _change(a: str, b: str) -> str:
+    return a if a == b else f"{a or '-'} → {b or '-'}"
+
+
+def _delta(a: int | None, b: int | None) -> str:
+    if a is None or b is None:
+        return "unknown"
+    return f"{b - a:+,}" if a != b else "="
+
+
+def _totals(name: str, a: int, b: int) -> str:
+    return f"{_amount(name, a)} → {_amount(name, b)}{_percent(a, b)}"
+
+
+def _amount(name: str, value: int) -> str:
+    return bytes_text(value) if name.endswith("bytes") else f"{value:,}"
+
+
+def _percent(a: int, b: int) -> str:
+    return "" if a == b or not a else f"  ({100 * (b / a - 1):+.1f} %)"

@@ -1,0 +1,115 @@
+"""Everything about what one unit sees: its exact support, and how the weight spreads over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.analyze.effective import Effective, effective
+from convscope.analyze.support import Support, support
+from convscope.core.shape import joined
+from convscope.errors import MissingExtraError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from convscope.core.net import Net
+
+
+@dataclass(frozen=True, eq=False)
+class UnitField:
+    """What ``net.field()`` returns; prints itself.
+
+    Attributes:
+        support: the pixels.
+        effective: how much each weighs, along the spatial paths.
+    """
+
+    support: Support
+    effective: Effective
+
+    @property
+    def box(self) -> tuple[tuple[int, int], ...] | None:
+        """First and last pixel along each axis, both included; None when nothing is read."""
+        return self.support.box
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Which pixels are read."""
+        return self.support.mask
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/field/1``."""
+        return self.support.to_json() | {"effective": self.effective.to_json()}
+
+    def save_mask(self, path: str | Path) -> None:
+        """Write the pixels that are read as a picture: white, on a box of grey, on black.
+
+        Raises:
+            MissingExtraError: Pillow is not installed.
+            PictureError: the file cannot be written.
+        """
+        try:
+            from PIL import Image
+        except ImportError:
+            raise MissingExtraError("writing pictures needs Pillow", attempt='pip install "convscope[train]"') from None
+        picture = np.zeros(self.mask.shape, dtype=np.uint8)
+        if self.box:
+            picture[tuple(slice(first, last + 1) for first, last in self.box)] = 80
+        picture[self.mask] = 255
+        try:
+            Image.fromarray(np.atleast_2d(picture)).save(path, format="PNG")
+        except (OSError, TypeError) as error:
+            raise PictureError(f"{path} cannot be written: {error}") from None
+
+    def __str__(self) -> str:
+        found = self.support
+        places = ", ".join(str(a) if a == b else f"{a}:{b}" for a, b in found.patch)
+        lines = [f"{found.node} at {places}, picture {joined(found.shape)}" if places else found.node]
+        if not found.box:
+            return f"{lines[0]}\nno pixel is read"
+        box = ", ".join(f"{first} … {last}" for first, last in found.box)
+        size = joined(last - first + 1 for first, last in found.box)
+        hull = "" if found.exact else " (a hull: axes of a layer on the way depend on each other)"
+        lines.append(f"box        {box}  ({size}){hull}")
+        lines.append(
+            f"pixels     {found.pixels:,} of {found.area:,}, coverage {100 * found.coverage:.1f} %{_holes(found)}"
+        )
+        std = ", ".join(f"{value:.2f}" for value in self.effective.std)
+        lines.append(f"weight     standard deviation {std} pixels; {_shares(self.effective)}")
+        return "\n".join(lines)
+
+
+def _holes(found: Support) -> str:
+    if not found.holes:
+        return ", no holes"
+    grid = f": one of every {joined(found.grid)} is read" if max(found.grid) > 1 else ""
+    return f", {found.holes:,} holes{grid}"
+
+
+def _shares(weights: Effective) -> str:
+    parts = (f"{level} % in {100 * share:.1f} %" for level, share in weights.shares().items())
+    return f"{', '.join(parts)} of the box"
+
+
+def unit_field(
+    net: Net, node: str | None = None, at: Sequence[int | tuple[int, int]] | None = None, *, gates: bool = True
+) -> UnitField:
+    """Support and effective field of the units ``at`` of a layer; of its middle unit by default.
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: ``at`` lies outside of the layer.
+
+    >>> import convscope as cs
+    >>> cs.read("input 9x9x1, conv 1 3x3").field(at=(0, 0)).box
+    ((0, 2), (0, 2))
+    """
+    layer = net[node] if node else net.layers[-1]
+    places = tuple(size // 2 for size in layer.output[1:]) if at is None else at
+    return UnitField(support(net, node, places, gates=gates), effective(net, node, places))

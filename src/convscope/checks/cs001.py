@@ -1,0 +1,41 @@
+"""Pixels that are never read.
+
+A window with a stride can leave rows and columns at the end of its input that no unit reads: a 3x3 with stride 2 and no
+padding on 224 ends at pixel 222. What lies there cannot change the answer, and the map is off-centre by half a pixel.
+
+Pad the end by as much as is missing, or choose an input size that the strides divide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.analyze.coverage import Unread, unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.checks.finding import Facts, Finding
+
+CODE = "CS001"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Strided windows that leave something out."""
+    for found in unread(facts.net):
+        places = _places(found)
+        axis = ("rows", "columns", "slices")[found.axis] if found.size > 1 else "places"
+        yield facts.finding(
+            CODE,
+            facts.layers[found.node],
+            f"{axis} {places} of its input ({found.size} long) are never read",
+            why="what lies there cannot change the answer, and the map is off-centre",
+            do=f"pad the end of that axis, or use an input of {found.size - len(found.places)} there",
+            change=f"{100 * len(found.places) / found.size:.1f} % of the axis would be seen that is not",
+        )
+
+
+def _places(found: Unread) -> str:
+    """First and last, where there are many."""
+    places = found.places.tolist()
+    return ", ".join(map(str, places)) if len(places) <= 4 else f"{places[0]} … {places[-1]} ({len(places)} of them)"

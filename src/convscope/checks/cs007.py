@@ -1,0 +1,44 @@
+"""A bias right before a batch norm.
+
+The norm subtracts the mean of its input, and with it any bias: the bias learns nothing, costs memory, and takes part in
+weight decay and in the optimizer's state.
+
+Leave it out (``nobias``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.checks.finding import Facts, Finding
+    from convscope.core.net import Layer
+
+CODE = "CS007"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Layers with a bias that only a norm reads."""
+    for layer in facts.net:
+        bias = next((w for w in layer.node.op.weights(layer.inputs) or () if w.name == "bias"), None)
+        readers = facts.readers[layer.node.name]
+        if bias and facts.rows[layer.node.name].macs and readers and all(map(_takes_mean, readers)):
+            yield facts.finding(
+                CODE,
+                layer,
+                f"its bias of {bias.count} numbers goes into {readers[0].node.name}, which subtracts it again",
+                why="a norm takes away the mean of its input, so the bias learns nothing",
+                do="nobias",
+                change=f"{bias.count} params fewer, the same function",
+            )
+
+
+def _takes_mean(layer: Layer) -> bool:
+    """A norm that takes the mean of each channel away."""
+    op = layer.node.op
+    each = isinstance(op, GroupNorm) and op.groups == layer.inputs[0][0]
+    return isinstance(op, BatchNorm | InstanceNorm) or each

@@ -1,0 +1,47 @@
+"""A surge of parameters behind a pooling.
+
+Channels double where maps halve, and a 3x3 over many channels is where the parameters go: 3x3x512x512 are 2.4 million.
+A 1x1 convolution behind the pooling brings the channels down first and costs a ninth of a 3x3.
+
+Put a 1x1 with fewer channels before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.ops.conv import Conv
+from convscope.ops.pool import AvgPool, MaxPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.checks.finding import Facts, Finding
+
+CODE = "CS008"
+
+SHARE, CHANNELS = 0.25, 32
+"""Of the parameters of the net, and of the channels that come in, below which nothing is said."""
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Convolutions right behind a pooling that hold much of the net."""
+    total = facts.table.params.value
+    for layer in facts.net:
+        op, source = layer.node.op, facts.source(layer)
+        params = facts.rows[layer.node.name].params or 0
+        channels = layer.inputs[0][0]
+        if not isinstance(op, Conv) or source is None or not isinstance(source.node.op, MaxPool | AvgPool):
+            continue
+        if max(op.kernel) > 1 and op.groups == 1 and channels >= CHANNELS and params > SHARE * total:
+            narrow = channels // 4
+            less = channels * narrow + params * narrow // channels
+            yield facts.finding(
+                CODE,
+                layer,
+                f"{params:,} params, {100 * params / total:.0f} % of the net, over the {channels} channels of "
+                f"{source.node.name}",
+                why="the largest kernels stand where the channels are many",
+                do=f"conv {narrow} 1x1 before it",
+                change=f"about {less:,} params for {params:,}",
+            )

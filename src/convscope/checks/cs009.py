@@ -1,0 +1,48 @@
+"""A dense layer that holds most of the parameters.
+
+A linear layer on flattened maps has a weight for every place: on 12x12x64 to 128 it has 1.18 million, more than all
+convolutions before it. It overfits, and it fixes the picture size.
+
+Pool the maps first (``gap``), or bring the channels down with a 1x1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from convscope.ops.linear import Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.checks.finding import Facts, Finding
+
+CODE = "CS009"
+
+SHARE, LEAST = 0.5, 10_000
+"""Of the parameters of the net, and how many, below which nothing is said."""
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Linear layers on maps of more than one place."""
+    total = facts.table.params.value
+    for layer in facts.net:
+        op = layer.node.op
+        params = facts.rows[layer.node.name].params or 0
+        if not isinstance(op, Linear) or params < LEAST or params < SHARE * total:
+            continue
+        maps = layer.inputs[0]
+        source = facts.source(layer)
+        if len(maps) == 1 and source is not None and source.node.op.keyword == "flatten":
+            maps = source.inputs[0]
+        places = math.prod(maps[1:])
+        if places > 1:
+            yield facts.finding(
+                CODE,
+                layer,
+                f"{params:,} params, {100 * params / total:.0f} % of the net: {places} places of {maps[0]} channels",
+                why="it learns every place for itself, overfits, and fixes the picture size",
+                do="gap before it, or a 1x1 with fewer channels",
+                change=f"behind gap it has {op.out * (maps[0] + op.bias):,} params",
+            )

@@ -1,0 +1,38 @@
+"""Layers whose result nobody reads.
+
+A branch that does not lead to the output costs time and memory and learns nothing.
+
+Remove it, or merge it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.checks.finding import Facts, Finding
+
+CODE = "CS013"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Layers from which no path leads to the output; the last one of each branch is named."""
+    used = {facts.net.layers[-1].node.name}
+    for layer in reversed(facts.net.layers):
+        if layer.node.name in used:
+            used |= set(layer.node.inputs)
+    dead = [layer for layer in facts.net if layer.node.name not in used]
+    params = sum(facts.rows[layer.node.name].params or 0 for layer in dead)
+    macs = sum(facts.rows[layer.node.name].macs or 0 for layer in dead)
+    for layer in dead:
+        if not facts.readers[layer.node.name]:
+            yield facts.finding(
+                CODE,
+                layer,
+                "nothing reads its result",
+                why="a branch that does not lead to the output costs time and learns nothing",
+                do="remove the branch, or merge it",
+                change=f"all dead layers together hold {params:,} params and {macs:,} MACs",
+            )

@@ -1,0 +1,55 @@
+"""Grouped convolutions that never mix.
+
+Two grouped convolutions in a row with the same groups are so many separate nets: no channel of one group ever hears of
+another. ShuffleNet puts a channel shuffle between them, MobileNet a 1x1 over all channels.
+
+Put a ``shuffle`` between them, or a 1x1 without groups.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.checks.finding import Facts, Finding
+    from convscope.core.net import Layer
+
+CODE = "CS014"
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Pairs of layers with multiply-adds between which channels stay in their groups."""
+    for layer in facts.net:
+        if not _grouped(facts, layer):
+            continue
+        channels = np.array([0])
+        one: Layer | None = layer
+        while one is not None and not one.node.op.merges:
+            channels = one.reads[0][0].relation.pull(channels)
+            before = facts.layers.get(one.node.inputs[0])
+            if one is not layer and _grouped(facts, one):
+                if len(channels) < one.inputs[0][0]:
+                    yield _finding(facts, layer, one, len(channels))
+                break
+            one = before
+
+
+def _grouped(facts: Facts, layer: Layer) -> bool:
+    """Has multiply-adds, and an output channel that does not read all input channels."""
+    reads = layer.reads[0][0].relation
+    return bool(facts.rows[layer.node.name].macs) and len(reads.pull(np.array([0]))) < reads.size
+
+
+def _finding(facts: Facts, layer: Layer, before: Layer, seen: int) -> Finding:
+    return facts.finding(
+        CODE,
+        layer,
+        f"behind {before.node.name} each of its channels still depends on {seen} of {before.inputs[0][0]} channels",
+        why="groups that never mix are separate nets",
+        do="a shuffle between the two, or a 1x1 without groups",
+        change="no parameter more with a shuffle; channels of all groups would be heard",
+    )

@@ -1,0 +1,105 @@
+"""What a check is given and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from convscope.analyze.table import LayerTable, Row, layer_table
+from convscope.core.op import along
+
+if TYPE_CHECKING:
+    from convscope.core.graph import Origin
+    from convscope.core.net import Layer, Net
+
+ERROR, WARNING, NOTE = LEVELS = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check has found.
+
+    Attributes:
+        code: of the check.
+        node: the layer; empty where it is about the whole net.
+        what: the fact, with its numbers.
+        why: it matters.
+        do: what to do.
+        change: what that would change, in numbers.
+        level: ``error`` and ``warning`` fail a gate, ``note`` does not.
+        origin: where the layer was written.
+    """
+
+    code: str
+    node: str
+    what: str
+    why: str
+    do: str
+    change: str = ""
+    level: str = WARNING
+    origin: Origin | None = field(default=None, compare=False, repr=False)
+
+    def to_json(self) -> dict[str, str]:
+        """Plain data."""
+        keys = ("code", "level", "node", "what", "why", "do", "change")
+        return {key: getattr(self, key) for key in keys}
+
+    def __str__(self) -> str:
+        where = f"{self.node}: " if self.node else ""
+        lines = [f"{self.code} {self.level}: {where}{self.what}", f"  why      {self.why}", f"  do       {self.do}"]
+        return "\n".join([*lines, *([f"  change   {self.change}"] if self.change else [])])
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the checks look at, worked out once.
+
+    Attributes:
+        net: the net.
+        table: its table.
+        rows: of the table, by name.
+        layers: of the net, by name.
+        readers: of each layer, the layers that read it.
+        object_size: height and width of the objects that must be seen whole, if known.
+    """
+
+    net: Net
+    table: LayerTable
+    rows: dict[str, Row]
+    layers: dict[str, Layer]
+    readers: dict[str, tuple[Layer, ...]]
+    object_size: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, net: Net, object_size: tuple[int, ...] | None = None) -> Facts:
+        """Work out the facts of a net."""
+        table = layer_table(net)
+        layers = {layer.node.name: layer for layer in net}
+        readers: dict[str, list[Layer]] = {name: [] for name in layers}
+        for layer in net:
+            for name in layer.node.inputs:
+                readers.get(name, []).append(layer)
+        return cls(
+            net=net,
+            table=table,
+            rows={row.name: row for row in table.rows},
+            layers=layers,
+            readers={name: tuple(found) for name, found in readers.items()},
+            object_size=object_size,
+        )
+
+    def source(self, layer: Layer) -> Layer | None:
+        """The layer that an input comes from, past layers that work index by index; None where that is the picture."""
+        found = self.layers.get(layer.node.inputs[0])
+        while found and is_pointwise(found):
+            found = self.layers.get(found.node.inputs[0])
+        return found
+
+    def finding(self, code: str, layer: Layer, what: str, **texts: str) -> Finding:
+        """A finding about a layer."""
+        return Finding(code, layer.node.name, what, origin=layer.node.origin, **texts)
+
+
+def is_pointwise(layer: Layer) -> bool:
+    """Reads each index for itself: norms with stored statistics, activations."""
+    return not layer.node.op.merges and not layer.statistics and layer.reads == (along(layer.inputs[0]),)

@@ -1,0 +1,159 @@
+"""All checks on a net, and limits that a design must keep: a gate for continuous integration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convscope.analyze.memory import memory
+from convscope.checks.finding import ERROR, LEVELS, NOTE, Facts, Finding
+from convscope.checks.registry import CHECKS, title
+from convscope.core.shape import joined
+from convscope.errors import FieldError, unknown
+from convscope.version import __version__
+from convscope.view.numbers import bytes_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from convscope.core.net import Net
+
+LIMITS = {
+    "params": "CS101",
+    "macs": "CS102",
+    "memory": "CS103",
+    "rf": "CS104",
+}
+"""What a limit is about, and the code of its finding."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`check` returns; prints itself.
+
+    Attributes:
+        findings: errors first, then warnings, then notes; each in the order of the codes.
+        ran: codes of the checks that ran.
+    """
+
+    findings: tuple[Finding, ...]
+    ran: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing but notes was found."""
+        return all(finding.level == NOTE for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/check/1``."""
+        return {
+            "schema": "convscope/check/1",
+            "passed": self.passed,
+            "ran": list(self.ran),
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+    def to_sarif(self) -> dict[str, Any]:
+        """The format in which code hosts take findings (SARIF 2.1.0, OASIS)."""
+        rules = [{"id": code, "shortDescription": {"text": title(code)}} for code in self.ran]
+        rules += [{"id": code, "shortDescription": {"text": f"limit on {name}"}} for name, code in LIMITS.items()]
+        return {
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [
+                {
+                    "tool": {"driver": {"name": "convscope", "version": __version__, "rules": rules}},
+                    "results": [_sarif(finding) for finding in self.findings],
+                }
+            ],
+        }
+
+    def __str__(self) -> str:
+        levels = [finding.level for finding in self.findings]
+        counts = {level: levels.count(level) for level in LEVELS}
+        told = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count)
+        return "\n\n".join([*map(str, self.findings), f"{told or 'nothing found'} ({len(self.ran)} checks)"])
+
+
+def _sarif(finding: Finding) -> dict[str, Any]:
+    text = f"{finding.node + ': ' if finding.node else ''}{finding.what}. {finding.why}. {finding.do}. {finding.change}"
+    origin = finding.origin
+    file = origin.source if origin and not origin.source.startswith("<") else "net.cnn"
+    region = {"startLine": origin.line, "startColumn": origin.column} if origin else {"startLine": 1}
+    return {
+        "ruleId": finding.code,
+        "level": finding.level,
+        "message": {"text": text.strip()},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": file}, "region": region}}],
+    }
+
+
+def check(  # noqa: PLR0913 -- one argument for each limit
+    net: Net,
+    *,
+    object_size: int | tuple[int, ...] | None = None,
+    max_params: int | None = None,
+    max_macs: int | None = None,
+    max_memory: int | None = None,
+    min_rf: int | None = None,
+    ignore: Sequence[str] = (),
+) -> Report:
+    """Run all checks on a net.
+
+    Args:
+        net: the net.
+        object_size: height and width of the objects that must be seen whole [pixel].
+        max_params: the most learned numbers.
+        max_macs: the most multiply-adds for one sample [MAC].
+        max_memory: the most bytes of weights and activations in inference, float32, one sample [byte].
+        min_rf: the least field of the last layer that keeps its place [pixel].
+        ignore: codes to leave out.
+
+    Raises:
+        UnknownNameError: a code to ignore is none.
+        FieldError: the object has another number of axes than the picture.
+
+    >>> import convscope as cs
+    >>> [f.code for f in check(cs.read("input 9x9x1, conv 4 3x3 bn relu, gap, linear 3, relu")).findings]
+    ['CS005', 'CS007']
+    """
+    for code in ignore:
+        if code not in CHECKS:
+            raise unknown("check", code, CHECKS)
+    rank = len(net.input) - 1
+    wanted = (object_size,) if isinstance(object_size, int) else object_size
+    if wanted is not None and len(wanted) not in {1, rank}:
+        raise FieldError(f"an object of {joined(wanted)} in a picture with {rank} axes")
+    wanted = wanted * rank if wanted is not None and len(wanted) == 1 else wanted
+    facts = Facts.of(net, wanted)
+    ran = tuple(code for code in CHECKS if code not in ignore)
+    found = [*_limits(facts, max_params, max_macs, max_memory, min_rf)]
+    found += [finding for code in ran for finding in CHECKS[code].check(facts)]
+    return Report(tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level))), ran)
+
+
+def _limits(
+    facts: Facts, params: int | None, macs: int | None, max_memory: int | None, min_rf: int | None
+) -> Iterator[Finding]:
+    """Findings for limits that are broken. A lower bound beyond a limit breaks it; one below it cannot tell."""
+    table = facts.table
+    for name, limit, total in (("params", params, table.params), ("macs", macs, table.macs)):
+        if limit is not None and (total.value > limit or not total.exact):
+            bound = "" if total.exact else "at least "
+            yield _over(name, f"{bound}{total.value:,} {name}", f"{limit:,}", f"{total.value - limit:,} too many")
+    if max_memory is not None:
+        need = memory(facts.net)
+        if need.inference > max_memory:
+            over = f"{bytes_text(need.inference - max_memory)} too many, most of it at {need.peak.node}"
+            yield _over("memory", f"{bytes_text(need.inference)} in inference", bytes_text(max_memory), over)
+    if min_rf is not None:
+        placed = [row for row in table.rows if row.field and all(axis.stride is not None for axis in row.field)]
+        sizes = [axis.size for axis in placed[-1].field] if placed else []
+        if not sizes or min(sizes) < min_rf:
+            seen = f"a field of {joined(sizes)}" if sizes else "no layer that keeps its place"
+            yield _over("rf", seen, f"at least {min_rf}", f"{min_rf - min(sizes, default=0)} pixels too few")
+
+
+def _over(name: str, what: str, limit: str, change: str) -> Finding:
+    return Finding(LIMITS[name], "", f"{what}, the limit is {limit}", "the limit was set for this design",
+                   "see where it goes: convscope table", change, ERROR)  # fmt: skip

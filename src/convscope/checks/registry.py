@@ -1,0 +1,63 @@
+"""Every check, in the order of their codes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+from convscope.checks import (
+    cs001,
+    cs002,
+    cs003,
+    cs004,
+    cs005,
+    cs006,
+    cs007,
+    cs008,
+    cs009,
+    cs010,
+    cs011,
+    cs012,
+    cs013,
+    cs014,
+    cs015,
+)
+from convscope.errors import unknown
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+CHECKS: dict[str, ModuleType] = {
+    "CS001": cs001,  # pixels never read
+    "CS002": cs002,  # multiply-adds on padding
+    "CS003": cs003,  # layers that cannot see more
+    "CS004": cs004,  # field smaller than the object
+    "CS005": cs005,  # relu on the logits
+    "CS006": cs006,  # stride as large as the kernel
+    "CS007": cs007,  # bias before a norm
+    "CS008": cs008,  # parameter surge behind a pooling
+    "CS009": cs009,  # dense layer with most parameters
+    "CS010": cs010,  # misaligned paths
+    "CS011": cs011,  # checkerboard
+    "CS012": cs012,  # 1x1 with a stride
+    "CS013": cs013,  # dead branches
+    "CS014": cs014,  # groups that never mix
+    "CS015": cs015,  # gridding
+}
+
+
+def title(code: str) -> str:
+    """The first line of a check's page."""
+    return (inspect.getdoc(CHECKS[code]) or "").splitlines()[0].rstrip(".")
+
+
+def page(code: str) -> str:
+    """The documentation page of a check, as Markdown.
+
+    Raises:
+        UnknownNameError: there is no such check.
+    """
+    if code not in CHECKS:
+        raise unknown("check", code, CHECKS)
+    text = (inspect.getdoc(CHECKS[code]) or "").split("\n", 1)[1].strip()
+    return f"# {code}: {title(code)}\n\n{text}"
