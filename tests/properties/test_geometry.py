@@ -30,7 +30,8 @@ def gradients(net: Net, unit: tuple[int, ...]) -> NDArray[np.bool_]:
     model = TorchNet(net).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.copy_(parameter.abs() + 0.1)
+            # positive, so that nothing cancels; by the fan-in, so that no softmax saturates
+            parameter.copy_((parameter.abs() + 0.1) / parameter[0].numel())
     x = (torch.rand(1, *net.input, dtype=torch.float64) + 0.5).requires_grad_()
     place = model(x)[(0, slice(None), *unit)]
     # channels are weighed by chance, because the values of a norm sum up to a constant

@@ -286,6 +286,18 @@ def test_recipes_are_read_from_files_and_checked(tmp_path: Path, short_run: Run)
         FAST.changed(epochs=-1)
 
 
+def test_the_net_of_a_recipe_is_written_as_nets_are_written() -> None:
+    assert str(cs.read(FAST.net)) == FAST.net
+
+
+def test_the_recipe_of_a_run_holds_the_net_that_was_trained(tmp_path: Path) -> None:
+    net = "input 28x28x1, maxpool 7x7, linear 10"
+    run = train(net, recipe=FAST, epochs=0.01, out=tmp_path, name="mine")
+    assert run.path == tmp_path / "mine"
+    assert from_file(run.path / "recipe.toml") == FAST.changed(epochs=0.01, net=net)
+    assert cs.load_run(run.path) == run
+
+
 def test_every_setting_of_a_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
     settings = FAST.changed(betas=(0.8, 0.9), precision="float32", shift=3, label_smoothing=0.25, warmup=0.0)
     runs.write_settings(tmp_path, cs.read(settings.net), MNIST, settings, 5)

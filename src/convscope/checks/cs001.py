@@ -24,11 +24,13 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Strided windows that leave something out."""
     for found in unread(facts.net):
         places = _places(found)
-        axis = ("rows", "columns", "slices")[found.axis] if found.size > 1 else "places"
+        axis = ("row", "column", "slice")[found.axis]
+        many = len(found.places) > 1
+        verb = "are" if many else "is"
         yield facts.finding(
             CODE,
             facts.layers[found.node],
-            f"{axis} {places} of its input ({found.size} long) are never read",
+            f"{axis}{'s' if many else ''} {places} of its input (0 to {found.size - 1}) {verb} never read",
             why="what lies there cannot change the answer, and the map is off-centre",
             do=f"pad the end of that axis, or use an input of {found.size - len(found.places)} there",
             change=f"{100 * len(found.places) / found.size:.1f} % of the axis would be seen that is not",

@@ -1,6 +1,7 @@
 """Layers whose result nobody reads.
 
-A branch that does not lead to the output costs time and memory and learns nothing.
+A branch that does not lead to the output costs time and memory in every forward pass, and learns nothing, because no
+gradient reaches it. Often it is what is left of an experiment, or a merge that was forgotten.
 
 Remove it, or merge it.
 """

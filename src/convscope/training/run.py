@@ -166,7 +166,7 @@ def write_settings(folder: Path, net: Net, dataset: Dataset, settings: Recipe, s
     """``net.cnn`` and ``recipe.toml``."""
     (folder / NET).write_text(f"{net}\n", encoding="utf-8")
     top = to_toml({"data": dataset.name, "seed": seed})
-    recipe = to_toml(msgspec.structs.asdict(settings) | {"net": str(net)})
+    recipe = to_toml(msgspec.structs.asdict(settings))
     (folder / RECIPE).write_text(f"{top}\n\n[recipe]\n{recipe}\n", encoding="utf-8")
 
 

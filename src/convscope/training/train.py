@@ -72,6 +72,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     name = runs.checked_name(name or f"{data}-{settings.name}-seed{seed}")
     dataset = registry.find(data)
     made = net if isinstance(net, Net) else read(settings.net if net is None else net)
+    settings = settings.changed(net=str(made))
     check_memory(plan(made, dataset, settings).memory, "training this net")
     keep_memory()
     learn, test = registry.load(dataset, "train"), registry.load(dataset, "test")

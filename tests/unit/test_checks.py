@@ -1,0 +1,224 @@
+"""Every check finds its fault with the right numbers, and is silent on the mended net."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import convscope as cs
+from convscope.checks import CHECKS, LIMITS, page
+from convscope.checks.registry import title
+from convscope.cli import run
+from convscope.errors import ConvscopeError
+from golden.golden import same_as_golden
+
+# code: (net with the fault, layer, words with numbers worked by hand, the mended net)
+FAULTS = {
+    "CS001": (
+        "input 224x224x3, conv 8 3x3 s2",
+        "conv1",
+        "row 223 of its input (0 to 223) is never read",
+        "input 224x224x3, conv 8 3x3 s2 p0:1",
+    ),
+    "CS002": (
+        "input 7x7x4, conv 4 3x3 p1",
+        "conv1",
+        # 21 taps along an axis, 19 on the map: 1 - 361/441
+        "18.1 % of its multiply-adds fall on padding",
+        "input 28x28x4, conv 4 3x3 p1",
+    ),
+    "CS003": (
+        "input 9x9x1, 4*( conv 2 3x3 p1 ), conv 3 3x3 p1, conv 2 3x3 p1",
+        "conv5",
+        "from here on every unit already sees the whole 9x9 picture (2 layers: conv5, conv6)",
+        "input 32x32x1, 4*( conv 2 3x3 p1 ), conv 3 3x3 p1, conv 2 3x3 p1",
+    ),
+    "CS004": (
+        "input 28x28x1, conv 4 3x3, maxpool 2, conv 4 3x3, gap, linear 10",
+        "conv2",
+        "sees 8x8 pixels, the object has 20x20",
+        "input 28x28x1, conv 4 3x3, maxpool 2, 4*( conv 4 3x3 ), gap, linear 10",
+    ),
+    "CS005": (
+        "input 9x9x1, conv 4 3x3 relu, gap, linear 10 relu, softmax",
+        "relu2",
+        "cuts the scores of 10 classes off at zero, before the softmax",
+        "input 9x9x1, conv 4 3x3 relu, gap, linear 10, softmax",
+    ),
+    "CS006": (
+        "input 28x28x1, conv 32 3x3 s3",
+        "conv1",
+        "kernel 3x3 with stride 3x3",
+        "input 28x28x1, conv 32 4x4 s4",
+    ),
+    "CS007": (
+        "input 9x9x1, conv 16 3x3 bn relu",
+        "conv1",
+        "its bias of 16 numbers goes into bn1",
+        "input 9x9x1, conv 16 3x3 nobias bn relu",
+    ),
+    "CS008": (
+        "input 32x32x3, conv 256 3x3 relu, maxpool 2, conv 512 3x3",
+        "conv2",
+        # 3*3*256*512 + 512 of that and 3*3*3*256 + 256
+        "1,180,160 params, 99 % of the net, over the 256 channels of maxpool1",
+        "input 32x32x3, conv 256 3x3 relu, maxpool 2, conv 64 1x1, conv 512 3x3",
+    ),
+    "CS009": (
+        "input 28x28x1, conv 64 5x5 relu, maxpool 2, flatten, linear 128, linear 10",
+        "linear1",
+        # 12*12*64*128 + 128
+        "1,179,776 params, 100 % of the net: 144 places of 64 channels",
+        "input 28x28x1, conv 64 5x5 relu, maxpool 2, gap, linear 128, linear 10",
+    ),
+    "CS010": (
+        "input 9x9x1, add( conv 1 3x3 | crop 0:2 )",
+        "add1",
+        "conv1 stride 1, centre 1; crop1 stride 1, centre 0",
+        "input 9x9x1, add( conv 1 3x3 | crop 1 )",
+    ),
+    "CS011": (
+        "input 8x8x4, convt 4 3x3 s2",
+        "convt1",
+        "kernel 3 with stride 2: outputs sum 1 or 2 taps along an axis",
+        "input 8x8x4, convt 4 4x4 s2",
+    ),
+    "CS012": (
+        "input 8x8x4, conv 4 1x1 s2",
+        "conv1",
+        "reads one of every 4 units of its input",
+        "input 8x8x4, avgpool 2, conv 4 1x1",
+    ),
+    "CS013": (
+        "input 8x8x4, a: relu, conv 4 3x3, from a, conv 4 1x1",
+        "conv1",
+        "nothing reads its result",
+        "input 8x8x4, a: relu, add( conv 4 3x3 same | from a )",
+    ),
+    "CS014": (
+        "input 8x8x8, conv 8 3x3 g2, relu, conv 8 3x3 g2",
+        "conv2",
+        "behind conv1 each of its channels still depends on 4 of 8 channels",
+        "input 8x8x8, conv 8 3x3 g2, relu, shuffle 2, conv 8 3x3 g2",
+    ),
+    "CS015": (
+        "input 32x32x1, 2*( conv 4 3x3 d2 p2 )",
+        "conv2",
+        "sees 25 of the 81 pixels of its box, one of every 2 along an axis (conv1, conv2)",
+        "input 32x32x1, conv 4 3x3 p1, 2*( conv 4 3x3 d2 p2 )",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", CHECKS)
+def test_a_fault_is_found_and_its_mended_twin_is_not(code: str) -> None:
+    faulty, node, words, mended = FAULTS[code]
+    found = [f for f in cs.check(cs.read(faulty), object_size=20).findings if f.code == code]
+    assert found
+    assert any(f.node == node and words in f.what for f in found), [str(f) for f in found]
+    assert all(f.why and f.do and f.change for f in found)
+    assert not [f for f in cs.check(cs.read(mended), object_size=20).findings if f.code == code]
+
+
+def test_more_nets_on_which_checks_are_silent() -> None:
+    def codes(text: str) -> set[str]:
+        return {finding.code for finding in cs.check(cs.read(text)).findings}
+
+    # depthwise, then 1x1 over all channels; a padded stride; a shortcut that agrees to the pixel
+    assert (
+        codes("input 33x33x8, conv 8 3x3 s2 p1 g8 nobias bn relu, conv 16 1x1 nobias bn relu, gap, linear 10") == set()
+    )
+    assert "CS010" not in codes("input 32x32x4, add( conv 4 3x3 s2 p1 | conv 4 1x1 s2 )")
+    assert "CS010" not in codes("input 32x32x4, cat( id | maxpool 2, conv 4 3x3 p1, up 2 )")
+    assert "CS010" not in codes("input 32x32x4, cat( id | avgpool 2, convt 4 4x4 s2 p1 )")
+    assert "CS014" in codes("input 8x8x8, conv 8 3x3 g8, conv 8 3x3 g8")
+    assert "CS005" not in codes("input 8x8x8, conv 8 3x3 relu")
+
+
+@pytest.mark.parametrize("code", CHECKS)
+def test_every_check_has_a_page_in_the_docs(code: str) -> None:
+    text = page(code)
+    assert text.startswith(f"# {code}: {title(code)}\n\n")
+    assert len(text) > 200
+    same_as_golden(f"../../docs/reference/checks/{code}.md", text)
+
+
+def test_limits_by_hand() -> None:
+    net = cs.read("input 28x28x1, conv 16 3x3 relu, gap, linear 10")
+    # 160 + 170 params; 26*26*16*9 + 160 MACs
+    assert (net.table().params.value, net.table().macs.value) == (330, 97_504)
+    assert cs.check(net, max_params=330, max_macs=97_504, min_rf=3).passed
+    broken = cs.check(net, max_params=329, max_macs=97_503, max_memory=1000, min_rf=4)
+    assert [f.code for f in broken.findings] == list(LIMITS.values())
+    assert not broken.passed
+    assert "330 params, the limit is 329" in broken.findings[0].what
+    assert cs.memory(net).inference > 1000
+
+
+def test_an_unknown_amount_does_not_pass_a_limit() -> None:
+    net = cs.read("input 8x8x1, conv 2 3x3, opaque 4x4x8")
+    assert [f.code for f in cs.check(net, max_params=10**9).findings] == ["CS101"]
+
+
+def test_ignored_checks_do_not_run() -> None:
+    net = cs.read(FAULTS["CS007"][0])
+    report = cs.check(net, ignore=["CS007"])
+    assert "CS007" not in report.ran
+    assert report.passed
+    with pytest.raises(ConvscopeError, match="no check"):
+        cs.check(net, ignore=["CS999"])
+    with pytest.raises(ConvscopeError, match="2 axes"):
+        cs.check(net, object_size=(1, 2, 3))
+
+
+def test_the_gate_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "net.cnn"
+    path.write_text("input 28x28x1\nconv 16 3x3 bn relu\ngap\nlinear 10\n", encoding="utf-8")
+    assert run(["check", str(path)]) == 1
+    assert "CS007 warning: conv1" in capsys.readouterr().out
+    assert run(["check", str(path), "--ignore", "CS007"]) == 0
+    assert "nothing found (14 checks)" in capsys.readouterr().out
+    gate = ["--ignore", "CS007", "--max-params", "0.1k", "--max-macs", "2M", "--max-memory", "64k", "--object", "20x20"]
+    assert run(["check", str(path), *gate, "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == "convscope/check/1"
+    assert [finding["code"] for finding in data["findings"]] == ["CS101", "CS103", "CS004"]
+    assert run(["check", "--explain", "CS011"]) == 0
+    assert capsys.readouterr().out.startswith("# CS011: Checkerboards")
+    for wrong in (["check"], ["check", str(path), "--max-params", "many"], ["check", "--explain", "CS9"]):
+        assert run(wrong) == 2
+        capsys.readouterr()
+
+
+def test_sarif_says_where(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "net.cnn"
+    path.write_text("input 28x28x1\n  conv 16 3x3 bn relu\n", encoding="utf-8")
+    assert run(["check", str(path), "--sarif"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert data["version"] == "2.1.0"
+    (one,) = data["runs"]
+    assert {rule["id"] for rule in one["tool"]["driver"]["rules"]} == {*CHECKS, *LIMITS.values()}
+    (result,) = one["results"]
+    assert (result["ruleId"], result["level"]) == ("CS007", "warning")
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == str(path)
+    assert place["region"] == {"startLine": 2, "startColumn": 3}
+
+
+def test_compare_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = "input 9x9x1, conv 4 5x5 relu, gap", "input 9x9x1, conv 4 3x3, conv 4 3x3 relu, gap"
+    found = cs.compare(cs.read(old), cs.read(new))
+    # 4*25 + 4; 4*9 + 4 and 4*4*9 + 4
+    assert found.totals()["params"] == (104, 40 + 148)
+    # 25*4*25; 49*4*9 and 25*4*36
+    assert found.totals()["macs"] == (2500, 1764 + 3600)
+    names = [(a.name if a else None, b.name if b else None) for a, b in found.pairs]
+    assert names == [("conv1", "conv1"), (None, "conv2"), ("relu1", "relu1"), ("gap1", "gap1")]
+    assert run(["compare", old, new, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == "convscope/compare/1"
+    assert [row["change"] for row in data["rows"]] == ["changed", "added", "", ""]
+    assert data["total"]["params"] == {"a": 104, "b": 188, "delta": 84}
+    same_as_golden("tables/compare.txt", str(found))
+    again = cs.compare(cs.read(old), cs.read(old))
+    assert {row["change"] for row in again.to_json()["rows"]} == {""}

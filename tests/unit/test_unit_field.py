@@ -1,0 +1,128 @@
+"""What one unit sees, worked by hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convscope as cs
+from convscope.cli import run
+from convscope.errors import ConvscopeError
+
+GRID = "input 32x32x1, 2*( conv 8 3x3 d2 p2 )"
+
+
+def test_borders_cut_the_box() -> None:
+    # unit 0 of a padded 3x3 sees rows 0 and 1; its field would begin at -1
+    found = cs.read("input 8x8x1, conv 1 3x3 p1").field(at=(0, 7))
+    assert found.box == ((0, 1), (6, 7))
+    assert (found.support.pixels, found.support.holes) == (4, 0)
+
+
+def test_holes_of_a_grid() -> None:
+    found = cs.read(GRID).field(at=(16, 16))
+    assert found.box == ((12, 20), (12, 20))
+    assert (found.support.pixels, found.support.holes, found.support.grid) == (25, 56, (2, 2))
+    assert found.support.coverage == pytest.approx(25 / 81)
+    assert found.mask[12, 12]
+    assert not found.mask[13, 13]
+
+
+def test_a_gate_sees_all_but_not_along_the_spatial_paths() -> None:
+    net = cs.read("input 16x16x4, conv 4 3x3 p1, mul( id | gap, linear 2 relu, linear 4 sigmoid )")
+    assert net.field(at=(8, 8)).support.pixels == 256
+    assert net.field(at=(8, 8), gates=False).support.pixels == 9
+    assert cs.read("input 9x9x2, gn 1").field(at=(4, 4)).support.pixels == 81
+    assert cs.read("input 9x9x2, gn 1").field(at=(4, 4), gates=False).support.pixels == 1
+
+
+def test_two_parallel_paths_make_a_cross() -> None:
+    # 3x1 and 1x3 around one pixel: five of nine
+    found = cs.read("input 9x9x1, cat( conv 1 3x1 p1x0 | conv 1 1x3 p0x1 )").field(at=(4, 4))
+    assert found.box == ((3, 5), (3, 5))
+    assert found.support.pixels == 5
+
+
+def test_channels_keep_parts_apart() -> None:
+    # the second group reads only the dilated branch
+    text = "input 9x9x1, cat( conv 1 1x1 | conv 1 3x3 d2 p2 ), conv 2 1x1 g2"
+    net = cs.read(text)
+    assert net.field(at=(4, 4)).support.pixels == 9
+    assert net.field("conv1", at=(4, 4)).support.pixels == 1
+
+
+def test_a_roll_sees_the_other_end() -> None:
+    assert cs.read("input 8x1, roll 3").field(at=(0,)).box == ((5, 5),)
+    assert cs.read("input 8x1, roll 3, conv 1 3 p1").field(at=(3,)).support.mask.nonzero()[0].tolist() == [0, 1, 7]
+
+
+def test_patches_and_whole_layers() -> None:
+    net = cs.read("input 9x9x1, conv 1 3x3 s3")
+    assert net.field(at=((0, 1), (2, 2))).box == ((0, 5), (6, 8))
+    assert cs.support(net).pixels == 81
+    assert cs.support(cs.read("input 10x10x1, conv 1 3x3 s3")).pixels == 81
+
+
+def test_weights_of_a_pooling_and_a_merge_by_hand() -> None:
+    # a merge shares equally between its paths: half of the weight on the pixel itself, half on its 3x3
+    found = cs.effective(cs.read("input 9x9x1, add( id | conv 1 3x3 p1 )"), at=(4, 4))
+    assert found.heat[4, 4] == pytest.approx(1 / 2 + 1 / 18)
+    assert found.heat[3, 3] == pytest.approx(1 / 18)
+    # concatenated channels share by their number: 1 of 4 against 3 of 4
+    found = cs.effective(cs.read("input 9x9x1, cat( id | conv 3 3x3 p1 )"), at=(4, 4))
+    assert found.heat[4, 4] == pytest.approx(1 / 4 + 3 / 4 / 9)
+    # at a corner of a padded 3x3, 5 of 9 shares fall on padding
+    found = cs.effective(cs.read("input 9x9x1, conv 1 3x3 p1"), at=(0, 0))
+    assert found.on_picture == pytest.approx(4 / 9)
+    assert found.heat.sum() == pytest.approx(1)
+
+
+def test_shares_of_the_box_by_hand() -> None:
+    # nine equal weights: 20 % takes 2 pixels, 30 % 3, 50 % 5, 99 % all
+    found = cs.effective(cs.read("input 9x9x1, conv 1 3x3"), at=(3, 3))
+    assert found.shares() == pytest.approx({20: 2 / 9, 30: 3 / 9, 50: 5 / 9, 99: 1})
+
+
+def test_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    assert run(["field", GRID, "--at", "16,16", "--json", "--mask", str(path)]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["box"] == [[12, 20], [12, 20]]
+    assert (data["pixels"], data["holes"], data["exact"]) == (25, 56, True)
+    assert data["coverage"] == pytest.approx(25 / 81)
+    picture = np.asarray(Image.open(path))
+    assert picture.shape == (32, 32)
+    assert (int((picture == 255).sum()), int((picture == 80).sum())) == (25, 56)
+    assert run(["field", GRID, "--node", "conv1", "--at", "0:1,0:1"]) == 0
+    text = capsys.readouterr().out
+    assert "conv1 at 0:1, 0:1, picture 32x32" in text
+    assert run(["field", GRID]) == 0
+    assert "one of every 2x2 is read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--at", "32,0"],
+        ["--at", "1"],
+        ["--at", "a,b"],
+        ["--at", "3:1,0"],
+        ["--at", "-1,0"],
+        ["--node", "conv9"],
+        ["--mask", "/nowhere/mask.png"],
+    ],
+)
+def test_wrong_questions(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert run(["field", GRID, *arguments]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_hulls_say_so() -> None:
+    found = cs.read("input 8x8x4, pixelshuffle 2").field(at=(3, 3))
+    assert not found.support.exact
+    assert "a hull" in str(found)
+    with pytest.raises(ConvscopeError, match="spatial axes"):
+        cs.read("input 8x8x4, gap, linear 2").field(at=(0,))
+    assert cs.read("input 8x8x4, gap, linear 2").field().support.pixels == 64
