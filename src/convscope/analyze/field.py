@@ -78,6 +78,7 @@ def both_fields(net: Net) -> tuple[dict[str, Field], dict[str, Field]]:
 
 def _fields(net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
     known: dict[tuple[int, int | None], AxisField] = {}
+    pointwise: dict[int, Field] = {}  # layers that read each index for itself have the field of the layer before
 
     def axis_field(track: Track, local: int | None) -> AxisField:
         key = id(track), local
@@ -86,11 +87,14 @@ def _fields(net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
         return known[key]
 
     def field(layer: Layer) -> Field:
+        mine = tracks[layer.node.name]
+        if layer.pointwise and id(mine) in pointwise:
+            return pointwise[id(mine)]
         before = [tracks[name] for name in layer.node.inputs]
-        return tuple(
-            axis_field(track, _local(layer, [one[at] for one in before]))
-            for at, track in enumerate(tracks[layer.node.name])
-        )
+        found = tuple(axis_field(track, _local(layer, [one[at] for one in before])) for at, track in enumerate(mine))
+        if layer.pointwise:
+            pointwise[id(mine)] = found
+        return found
 
     return {layer.node.name: field(layer) for layer in net}
 

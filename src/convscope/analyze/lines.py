@@ -122,6 +122,9 @@ def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
     tracer = _Tracer(gates, {})
     for layer in net:
         before = [tracks[name] for name in layer.node.inputs]
+        if layer.pointwise:
+            tracks[layer.node.name] = before[0]
+            continue
         axes = range(len(net.input) - 1)
         tracks[layer.node.name] = tuple(tracer.layer(layer, [one[at] for one in before]) for at in axes)
     return tracks

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convscope.analyze.table import LayerTable, Row, layer_table
-from convscope.core.op import along
 
 if TYPE_CHECKING:
     from convscope.core.graph import Origin
@@ -91,15 +90,10 @@ class Facts:
     def source(self, layer: Layer) -> Layer | None:
         """The layer that an input comes from, past layers that work index by index; None where that is the picture."""
         found = self.layers.get(layer.node.inputs[0])
-        while found and is_pointwise(found):
+        while found and found.pointwise:
             found = self.layers.get(found.node.inputs[0])
         return found
 
     def finding(self, code: str, layer: Layer, what: str, **texts: str) -> Finding:
         """A finding about a layer."""
         return Finding(code, layer.node.name, what, origin=layer.node.origin, **texts)
-
-
-def is_pointwise(layer: Layer) -> bool:
-    """Reads each index for itself: norms with stored statistics, activations."""
-    return not layer.node.op.merges and not layer.statistics and layer.reads == (along(layer.inputs[0]),)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from convscope.core.graph import INPUT, Graph, Node
-from convscope.core.op import Reads, output_shape
+from convscope.core.op import Reads, along, output_shape
 from convscope.core.shape import Shape, to_text
 from convscope.errors import ConvscopeError, ShapeError, UnknownNameError, nearest
 
@@ -27,13 +27,23 @@ MAX_CHANNELS = 2**40
 
 @dataclass(frozen=True)
 class Layer:
-    """One node at its shapes, with what its op states there. Shapes are ``c h w``."""
+    """One node at its shapes, with what its op states there. Shapes are ``c h w``.
+
+    Attributes:
+        node: with its op fitted to the shapes.
+        inputs: one shape for each input.
+        output: shape.
+        reads: for each axis of each input.
+        statistics: further reads of the first input.
+        pointwise: has one input, and reads each index of it for itself and nothing else.
+    """
 
     node: Node
     inputs: tuple[Shape, ...]
     output: Shape
     reads: Reads = field(compare=False, repr=False)
     statistics: tuple[Read, ...] = field(compare=False, repr=False)
+    pointwise: bool = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,9 @@ def _fit(node: Node, inputs: tuple[Shape, ...]) -> Layer:
         raise _located(error, node, inputs) from None
     if max(shape) > MAX_CHANNELS or max(shape[1:], default=0) > MAX_SIDE:
         raise _located(ShapeError(f"an output of {to_text(shape)} is too large to be meant"), node, inputs)
-    return Layer(replace(node, op=op), inputs, shape, reads, op.statistics(inputs))
+    statistics = op.statistics(inputs)
+    pointwise = not statistics and reads == (along(inputs[0]),)
+    return Layer(replace(node, op=op), inputs, shape, reads, statistics, pointwise)
 
 
 def _located(error: ConvscopeError, node: Node, inputs: tuple[Shape, ...]) -> ConvscopeError:

@@ -20,7 +20,7 @@ from convscope.core.spell import Sizes
 from convscope.errors import ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from convscope.core.shape import Shape
     from convscope.core.spell import Kind
@@ -98,6 +98,7 @@ class Op(ABC):
     """One kind of layer. Concrete ops are registered with :func:`op` and state the four facts."""
 
     keyword: ClassVar[str]
+    declared: ClassVar[tuple[Setting, ...]] = ()
     examples: ClassVar[tuple[Example, ...]]
     exact: ClassVar[bool] = True
     """The reads are what is read; else they are a hull of it, because axes depend on each other."""
@@ -145,10 +146,9 @@ class Op(ABC):
 
     @classmethod
     @final
-    def settings(cls) -> Iterator[Setting]:
+    def settings(cls) -> tuple[Setting, ...]:
         """The declared fields, in order."""
-        for entry in fields(cls):  # type: ignore[arg-type] # every registered op is a dataclass
-            yield Setting(entry.name, entry.metadata["kind"], entry.default)
+        return cls.declared
 
     @final
     def fit(self, rank: int) -> Self:
@@ -196,6 +196,8 @@ def op(keyword: str) -> Callable[[type[_Op]], type[_Op]]:
     def register(cls: type[_Op]) -> type[_Op]:
         cls.keyword = keyword
         made = dataclass(frozen=True)(cls)
+        declared = fields(made)  # type: ignore[arg-type] # a dataclass since the line before
+        made.declared = tuple(Setting(entry.name, entry.metadata["kind"], entry.default) for entry in declared)
         REGISTRY[keyword] = made
         return made
 

@@ -106,5 +106,4 @@ class Resize(Free):
 
         common = math.gcd(a, c)
         first, last = ends(np.arange(min(out, c // common)))
-        turn = (c // common, a // common) if a else None
-        return Table(n, out, int((last - first).max()) + 1, ends, turn, edge="clamp")
+        return Table(n, out, int((last - first).max()) + 1, ends, (c // common, a // common), edge="clamp")

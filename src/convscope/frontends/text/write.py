@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convscope.core.graph import INPUT
-from convscope.core.op import along, spelled
+from convscope.core.op import spelled
 from convscope.core.shape import to_text
 from convscope.frontends.text.parse import MAX_DEPTH
 
@@ -92,9 +92,7 @@ class _Writer:
             text = f"{op.keyword}( {' | '.join(', '.join(path) for path in paths)} )"
         self.written[name] = None
         alone = text == "id" and statements.empty
-        statements.add(
-            text, name if name in self.labelled or alone else "", attach=layer.reads == (along(layer.output),)
-        )
+        statements.add(text, name if name in self.labelled or alone else "", attach=layer.pointwise)
 
     def mention(self, name: str) -> str:
         """``from name``; remembers that the name must be written as a label."""

@@ -1,0 +1,171 @@
+"""Defects that reviews found, each pinned down once."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import convscope as cs
+from convscope.backends.torch import TorchNet
+from convscope.cli import run
+from convscope.errors import ConvscopeError, FieldError, NotationError, RunError, ShapeError, TrainingError
+from convscope.training.recipe import find
+from convscope.training.run import Run
+
+
+def test_a_long_net_without_parentheses_is_no_file_name() -> None:
+    assert len(cs.read("input 28x28x1" + ", conv 16 3x3 p1" * 40)) == 40
+    with pytest.raises(RunError, match="is not a folder"):
+        cs.load_run("x" * 5000)
+    with pytest.raises(NotationError):
+        cs.read("x" * 199)
+
+
+@pytest.mark.parametrize("times", [70, 3000])
+def test_merges_that_share_a_start_are_written_flat(times: int) -> None:
+    net = cs.read(f"input 28x28x1, {times}*( add( id | from input ) ), linear 10")
+    assert cs.read(str(net)) == net
+
+
+@pytest.mark.parametrize("slope", ["10000000000000000", "1e16", "1e-9", ".5", "3."])
+def test_numbers_are_written_in_characters_of_the_notation(slope: str) -> None:
+    net = cs.read(f"input 8x8x1, leaky_relu {slope}")
+    assert cs.read(str(net)) == net
+
+
+@pytest.mark.parametrize("slope", ["1_0", "0x10", "1e", "1e400"])
+def test_what_is_no_number_is_refused(slope: str) -> None:
+    with pytest.raises(ConvscopeError):
+        cs.read(f"input 8x8x1, leaky_relu {slope}")
+
+
+@pytest.mark.parametrize("factor", [41, 47, 97])
+def test_up_repeats_each_number_exactly(factor: int) -> None:
+    found = TorchNet(cs.read(f"input 3x1, up {factor}"))(torch.arange(3.0)[None, None])
+    assert found.flatten().long().bincount().tolist() == [factor] * 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 7x7x1, a: relu, 2147483648*( from a )",
+        "input 7x7x1, a: relu, 10000*( 10000*( from a ) )",
+        "input 1x1x1, up 2147483648",
+        "input 2147483648x1, relu",
+        "input 4x1, up 64, up 64, up 64, up 64",
+        "input 4x4x1, a: conv 2 3x3, b: conv 3 2x2, from a",
+    ],
+)
+def test_short_texts_with_large_meaning_are_refused_at_once(text: str) -> None:
+    start = time.perf_counter()
+    with pytest.raises(ConvscopeError):
+        cs.read(text).table()
+    assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 1x1, up 101, maxpool 100, up 103, maxpool 102, up 107, maxpool 106",
+        "input 100x100x1, up 997, maxpool 991",
+        "input 4x1, up 100000",
+        "input 100000x100000x1, flatten",
+        "input 28x28x1, conv 1 2147483648 p1073741823",
+    ],
+)
+def test_large_geometry_takes_no_time(text: str) -> None:
+    start = time.perf_counter()
+    cs.read(text).table()
+    assert time.perf_counter() - start < 2
+
+
+def test_a_net_that_cannot_learn_or_does_not_fit_into_memory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ShapeError, match="nothing to learn"):
+        cs.train("input 28x28x1, gap, cat( id | id | id | id | id | id | id | id | id | id )", out=tmp_path)
+    with pytest.raises(TrainingError, match="needs about"):
+        cs.train("input 28x28x1, linear 2147483648, linear 10", out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("settings", [{"epochs": float("inf")}, {"epochs": 1e300}, {"learning_rate": float("inf")}])
+def test_endless_settings_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(FieldError):
+        find("fast").changed(**settings)
+
+
+@pytest.mark.parametrize("name", ["a/b", "../esc", "x" * 300, "a\0b", "a\nb"])
+def test_a_name_that_is_no_folder_is_refused_before_training(tmp_path: Path, name: str) -> None:
+    start = time.perf_counter()
+    with pytest.raises(FieldError, match="no name for a run"):
+        cs.train(recipe=find("fast").changed(name=name), out=tmp_path)
+    assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize("line", ["null", "[1]", "[" * 100_000, '{"result": 3}', '{"result": {"sha256": {}}}'])
+def test_damaged_metrics_are_a_damaged_run(short_run: Run, tmp_path: Path, line: str) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(short_run.path, tmp_path / "run"))
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(RunError):
+        cs.load_run(folder)
+
+
+def test_a_run_without_checksums_is_damaged(short_run: Run, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(short_run.path, tmp_path / "run"))
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    last = json.loads(lines[-1])
+    last["result"]["sha256"] = {}
+    (folder / "metrics.jsonl").write_text("\n".join([*lines[:-1], json.dumps(last)]), encoding="utf-8")
+    with pytest.raises(RunError, match="checksums"):
+        cs.load_run(folder)
+
+
+def test_an_empty_net_is_not_the_default_net(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "", "--dry-run"]) == 2
+    assert "NotationError" in capsys.readouterr().err
+
+
+def test_a_net_ends_in_a_layer() -> None:
+    with pytest.raises(NotationError, match="ends in a jump"):
+        cs.read("input 4x4x1, a: conv 2 3x3, b: conv 3 2x2, from a")
+
+
+def command(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
+    code = "from convscope.cli import main; main()"
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], **options)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.mark.slow
+def test_a_terminated_training_leaves_nothing(tmp_path: Path) -> None:
+    process = command("train", "--epochs", "50", "--out", str(tmp_path), stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    process.stderr.readline()  # the first report: training has begun
+    process.terminate()
+    assert process.wait(60) == 143
+    process.stderr.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = command("table", "input 9x9x1, 400*( relu )", stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert b"Traceback" not in err
+    assert os.strerror(28).encode() in err
+
+
+def test_small_volumes_are_averaged() -> None:
+    net = cs.read("input 2x2x2x1, avgpool 3 s3 p1")
+    # 8 ones in 27 places
+    assert float(TorchNet(net)(torch.ones(1, 1, 2, 2, 2))) == pytest.approx(8 / 27)
