@@ -77,11 +77,11 @@ def both_fields(net: Net) -> tuple[dict[str, Field], dict[str, Field]]:
 
 
 def _fields(net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
-    known: dict[tuple[int, int | None], AxisField] = {}
+    known: dict[tuple[int, int, int | None, bool, bool], AxisField] = {}
     pointwise: dict[int, Field] = {}  # layers that read each index for itself have the field of the layer before
 
     def axis_field(track: Track, local: int | None) -> AxisField:
-        key = id(track), local
+        key = id(track.boxes), id(track.line), local, track.ordered, track.exact
         if key not in known:
             known[key] = _summary(track, local)
         return known[key]

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from convscope.core.axis import All, Table, Window, beyond_each
 from convscope.core.graph import INPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from convscope.core.axis import Indices, Read
     from convscope.core.net import Layer, Net
@@ -33,6 +33,8 @@ Box = tuple[int, int]
 """First and last input pixel along one axis, both included; empty when first > last."""
 
 NOTHING: Box = (0, -1)
+
+_T = TypeVar("_T")
 
 MAX_PHASES = 4096
 """Boxes of one line; a layer with more has no line."""
@@ -148,17 +150,28 @@ def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
 
 @dataclass(frozen=True)
 class _Tracer:
-    """Follows layers; what was worked out for one axis serves the others of equal geometry."""
+    """Follows layers; what was worked out for one axis serves the others of equal geometry.
+
+    Results are known by the identity of what they were made from, which is kept beside them so that it stays alive.
+    """
 
     gates: bool
-    known: dict[tuple[int, Window], Boxes]
+    known: dict[tuple[int, object], tuple[object, Any]]
+
+    def once(self, source: object, how: object, work: Callable[[], _T]) -> _T:
+        """What ``work`` gives for a source, worked out the first time."""
+        key = id(source), how
+        if key not in self.known:
+            self.known[key] = source, work()
+        found: _T = self.known[key][1]
+        return found
 
     def layer(self, layer: Layer, before: list[Track]) -> Track:
         """The state of a layer along one axis."""
         after = [self.after(track, reads) for track, reads in zip(before, layer.reads, strict=True)]
         if self.gates and layer.statistics:
             after.append(self.after(before[0], layer.statistics))
-        found = after[0] if len(after) == 1 else _merge(after, gates=self.gates)
+        found = after[0] if len(after) == 1 else self.merge(after)
         return found if layer.node.op.exact or not found.exact else replace(found, exact=False)
 
     def after(self, track: Track, reads: Sequence[Read]) -> Track:
@@ -175,16 +188,19 @@ class _Tracer:
             return Track(axis, _looked_up(track.boxes, relation), line, exact=track.exact)
         if relation == Window(relation.size):
             return track if axis == track.axis else replace(track, axis=axis)
-        line = track.line and _slid(track.line, relation)
+        before = track.line
+        line = before and self.once(before, relation, lambda: _slid(before, relation))
+        boxes = self.once(track.boxes, relation, lambda: _windowed(track.boxes, relation))
         exact = track.exact and (relation.edge != "wrap" or not relation.lo)
-        return Track(axis, self.window(track.boxes, relation), line, exact=exact)
+        return Track(axis, boxes, line, exact=exact)
 
-    def window(self, boxes: Boxes, window: Window) -> Boxes:
-        """The boxes behind a window, worked out once for all axes that share boxes and window."""
-        key = id(boxes), window
-        if key not in self.known:
-            self.known[key] = _windowed(boxes, window)
-        return self.known[key]
+    def merge(self, tracks: list[Track]) -> Track:
+        """Join paths, once for all axes on which they are the same."""
+        parts = [part for track in tracks for part in (track.boxes, track.line)]
+        rest = (*map(id, parts[1:]), *((track.axis is None, track.ordered, track.exact) for track in tracks))
+        axis = next((track.axis for track in tracks if track.axis is not None), None)
+        found = self.once(parts[0], rest, lambda: (_merge(tracks, gates=self.gates), parts))[0]
+        return found if found.axis in {None, axis} else replace(found, axis=axis)
 
 
 def _all(track: Track) -> Track:

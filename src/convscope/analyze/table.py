@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from convscope.analyze.cost import Total
     from convscope.analyze.field import Field
-    from convscope.core.net import Net
+    from convscope.core.net import Layer, Net
+    from convscope.core.op import Op
     from convscope.core.shape import Shape
 
 SCHEMA = "convscope/table/1"
@@ -228,19 +229,17 @@ def _total(value: Total) -> str:
 def layer_table(net: Net) -> LayerTable:
     """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``."""
     fields, gated = field.both_fields(net)
-    rows = tuple(
-        Row(
-            name=layer.node.name,
-            op=spelled(layer.node.op),
-            out=layer.output,
-            params=cost.params(layer),
-            macs=cost.macs(layer),
-            activation_bytes=activation_bytes(layer.output),
-            field=fields[layer.node.name],
-            gated=gated[layer.node.name],
-        )
-        for layer in net
-    )
+    known: dict[tuple[Op, tuple[Shape, ...]], tuple[str, int | None, int | None, int]] = {}
+
+    def row(layer: Layer) -> Row:
+        name, key = layer.node.name, (layer.node.op, layer.inputs)
+        if key not in known:  # blocks repeat: an op at one shape is worked out once
+            costs = cost.params(layer), cost.macs(layer)
+            known[key] = (spelled(layer.node.op), *costs, activation_bytes(layer.output))
+        text, params, macs, size = known[key]
+        return Row(name, text, layer.output, params, macs, size, fields[name], gated[name])
+
+    rows = tuple(map(row, net))
     return LayerTable(
         input=net.input,
         rows=rows,
