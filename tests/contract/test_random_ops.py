@@ -110,5 +110,4 @@ def test_random_cases(made: type[Op]) -> None:
         ran += 1
 
     check()
-    # an op without fields and with few shapes has fewer different cases than asked for
-    assert ran >= 100
+    assert ran >= CASES  # 39 ops and more: over 5,000 cases together

@@ -72,6 +72,27 @@ def test_up_sampling_has_phases() -> None:
     assert (found.size, found.phases, found.stride, found.start) == (2, 2, Fraction(1, 2), -1)
 
 
+@pytest.mark.parametrize(
+    ("text", "boxes"),
+    [
+        # copies of pixel i stand at 2i and 2i+1; unit 0 of a kernel of 5 reads copies 0..4, unit 1 copies 1..5
+        ("input 8x8x1, up 2, conv 1 5x5", ((0, 2), (0, 2))),
+        ("input 8x8x1, up 2, conv 1 2x2", ((0, 0), (0, 1))),
+        ("input 8x8x1, up 3, conv 1 2x2 s2", ((0, 0), (0, 1), (1, 1))),
+        # kernel 2, stride 3: every third unit reads nothing
+        ("input 4x4x1, convt 1 2 s3", ((0, 0), (0, 0), (0, -1))),
+        # bilinear to twice the size mixes two neighbours
+        ("input 4x4x1, resize 8 bilinear", ((-1, 0), (0, 1))),
+    ],
+)
+def test_phases_by_hand(text: str, boxes: tuple[tuple[int, int], ...]) -> None:
+    assert last(text).boxes == boxes
+
+
+def test_sizes_of_phases_are_shown() -> None:
+    assert " 1/2x1/2 in 2 phases" in cs.read("input 8x8x1, up 2, conv 1 2x2").table().to_text()
+
+
 def test_up_sampling_after_pooling_keeps_the_boxes_of_the_coarse_map() -> None:
     found = last("input 16x16x1, maxpool 2, up 2")
     assert (found.size, found.phases, found.stride) == (2, 2, 1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from convscope.analyze.cost import Total
-    from convscope.analyze.field import Field
+    from convscope.analyze.field import AxisField, Field
     from convscope.core.net import Layer, Net
     from convscope.core.op import Op
     from convscope.core.shape import Shape
@@ -195,10 +195,18 @@ def _local(found: Field) -> str:
 
 
 def _sizes(found: Field) -> str:
-    """Sizes with what must be known of them: a bound, or boxes that repeat after some units."""
+    """Sizes with what must be known of them: a bound, or the sizes of boxes that repeat after some units."""
     phases = max((axis.phases for axis in found), default=1)
     bound = "" if all(axis.exact for axis in found) else "≤ "
-    return bound + joined(axis.size for axis in found) + (f" in {phases} phases" if phases > 1 else "")
+    return bound + joined(map(_phase_sizes, found)) + (f" in {phases} phases" if phases > 1 else "")
+
+
+def _phase_sizes(axis: AxisField) -> str:
+    """One size, or those of the phases where they differ: ``2/3``."""
+    sizes = [last - first + 1 for first, last in axis.boxes] or [axis.size]
+    if len(set(sizes)) == 1 or len(sizes) > 4:
+        return str(axis.size) if len(set(sizes)) == 1 else f"{min(sizes)}-{max(sizes)}"
+    return "/".join(map(str, sizes))
 
 
 def _pair(values: Iterable[Fraction | int | None]) -> str:
