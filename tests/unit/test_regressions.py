@@ -1,5 +1,6 @@
 """Defects that reviews found, each pinned down once."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -169,3 +170,22 @@ def test_small_volumes_are_averaged() -> None:
     net = cs.read("input 2x2x2x1, avgpool 3 s3 p1")
     # 8 ones in 27 places
     assert float(TorchNet(net)(torch.ones(1, 1, 2, 2, 2))) == pytest.approx(8 / 27)
+
+
+def test_a_damaged_data_file_stops_training_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from convscope.data import registry
+
+    mnist = registry.DATASETS["mnist"]
+    for file in (*mnist.train, *mnist.test):
+        content = bytearray((mnist.folder / file.name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (tmp_path / file.name).write_bytes(content)
+    monkeypatch.setitem(registry.DATASETS, "mnist", dataclasses.replace(mnist, folder=tmp_path))
+    assert run(["train", "--out", str(tmp_path / "runs")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("DataError: ")
+    assert "is damaged" in err
+    assert not (tmp_path / "runs").exists()
