@@ -81,7 +81,9 @@ def test_support_box_and_field_are_where_gradients_come_from(text: str, data: st
             continue
         seen = int(track.boxes.first[at]), int(track.boxes.last[at])
         if first <= last:
-            assert seen == (first, last)
+            assert seen[0] <= first
+            assert seen[1] >= last
+            assert seen == (first, last) or not track.exact
         if track.line and track.exact:
             start, end = track.line.box(at)
             if start >= 0 and end < size and start <= end and seen == (start, end):

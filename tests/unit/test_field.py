@@ -98,6 +98,13 @@ def test_up_sampling_after_pooling_keeps_the_boxes_of_the_coarse_map() -> None:
     assert (found.size, found.phases, found.stride) == (2, 2, 1)
 
 
+def test_a_path_that_sees_nothing_at_some_units_makes_the_sum_a_hull() -> None:
+    # every other unit of the transposed convolution sees nothing; with dilation 2 whole units of the path do
+    text = "input 7x7x1, convt 1 1 s2, add( conv 1 3x3 same | conv 1 3x3 same d2 )"
+    assert not last(text).exact
+    assert last("input 7x7x1, convt 1 1 s2, conv 1 3x3 same d2").exact
+
+
 def test_global_pooling_sees_what_its_units_see() -> None:
     # 2 does not divide 7: row and column 6 are read by no unit, so the mean does not see them either
     found = last("input 7x7x1, maxpool 2, gap")

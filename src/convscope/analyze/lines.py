@@ -78,11 +78,13 @@ class Boxes:
         first: one for each unit.
         last: one for each unit.
         rising: neither ever falls from a unit to the next.
+        gaps: some unit sees none.
     """
 
     first: Indices
     last: Indices
     rising: bool
+    gaps: bool = False
 
     def hull(self) -> Box:
         """The pixels between the first and the last that any unit sees."""
@@ -128,7 +130,11 @@ def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
             tracks[layer.node.name] = before[0]
             continue
         axes = range(len(net.input) - 1)
-        tracks[layer.node.name] = tuple(tracer.layer(layer, [one[at] for one in before]) for at in axes)
+        found = tuple(tracer.layer(layer, [one[at] for one in before]) for at in axes)
+        if layer.node.op.merges and any(track.boxes.gaps for one in before for track in one):
+            # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot tell
+            found = tuple(replace(track, exact=False) for track in found)
+        tracks[layer.node.name] = found
     return tracks
 
 
@@ -242,12 +248,12 @@ def _between(boxes: Boxes, starts: Indices, ends: Indices, window: Window) -> Bo
     """Of rising boxes, a run of units sees from the first of its first to the last of its last."""
     last, step = window.size - 1, window.dilation
     if window.edge == "clamp":
-        return Boxes(boxes.first[np.clip(starts, 0, last)], boxes.last[np.clip(ends, 0, last)], rising=True)
+        return _boxes(boxes.first[np.clip(starts, 0, last)], boxes.last[np.clip(ends, 0, last)])
     low = np.where(starts < 0, starts + -(starts // step) * step, starts)  # the first tap on the map
     high = np.where(ends > last, ends - -((last - ends) // step) * step, ends)  # the last one
     if (low <= high).all() and low[-1] <= last and high[0] >= 0:
         found = boxes.first[low], boxes.last[high]
-        return Boxes(*found, rising=True) if step == 1 else _boxes(*found)
+        return Boxes(*found, rising=True) if step == 1 and not boxes.gaps else _boxes(*found)
     nothing = low > high
     firsts = np.where(nothing, _far(boxes), boxes.first[np.clip(low, 0, last)])
     lasts = np.where(nothing, -1, boxes.last[np.clip(high, 0, last)])
@@ -256,7 +262,7 @@ def _between(boxes: Boxes, starts: Indices, ends: Indices, window: Window) -> Bo
 
 def _boxes(first: Indices, last: Indices) -> Boxes:
     rising = bool((np.diff(first) >= 0).all() and (np.diff(last) >= 0).all())
-    return Boxes(first, last, rising)
+    return Boxes(first, last, rising, bool((last < first).any()))
 
 
 def _looked_up(boxes: Boxes, table: Table) -> Boxes:
@@ -321,7 +327,11 @@ def _merge(tracks: list[Track], *, gates: bool) -> Track:
         return replace(_joined(placed), axis=placed[0].axis, ordered=False, exact=exact)
     first = np.minimum.reduce([track.boxes.first for track in placed])
     last = np.maximum.reduce([track.boxes.last for track in placed])
-    boxes = Boxes(first, last, rising=all(track.boxes.rising for track in placed))
+    boxes = (
+        _boxes(first, last)
+        if any(track.boxes.gaps for track in placed)
+        else Boxes(first, last, rising=all(track.boxes.rising for track in placed))
+    )
     lines = {track.line for track in placed}
     return Track(placed[0].axis, boxes, _join(lines), exact=exact)
 
