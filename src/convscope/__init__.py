@@ -67,7 +67,14 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'convscope' has no attribute {name!r}")
     module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("convscope"):
+            raise
+        from convscope.errors import missing_extra
+
+        raise missing_extra(str(error.name)) from None
 
 
 def __dir__() -> list[str]:

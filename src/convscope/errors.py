@@ -129,6 +129,11 @@ class MissingExtraError(ConvscopeError):
     """An optional dependency is not installed."""
 
 
+def missing_extra(subject: str) -> MissingExtraError:
+    """The error for something that needs the extra ``train``."""
+    return MissingExtraError(f"{subject} is not installed", attempt='pip install "convscope[train]"')
+
+
 def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
     """The known name that was most likely meant, or an empty string.
 

@@ -1,4 +1,4 @@
-"""Sizes, public names, and that the project speaks of itself alone."""
+"""Sizes, public names, docstrings."""
 
 import ast
 import statistics

@@ -157,7 +157,13 @@ def test_limits_by_hand() -> None:
 
 def test_an_unknown_amount_does_not_pass_a_limit() -> None:
     net = cs.read("input 8x8x1, conv 2 3x3, opaque 4x4x8")
-    assert [f.code for f in cs.check(net, max_params=10**9).findings] == ["CS101"]
+    found = cs.check(net, max_params=10**9, max_macs=10**9, max_memory=10**9, min_rf=1).findings
+    assert [f.code for f in found] == ["CS101", "CS102", "CS103"]
+    assert all("unknown: opaque1" in f.what for f in found)
+    assert [f.code for f in cs.check(cs.read("input 8x8x4, pixelshuffle 2"), min_rf=1).findings] == ["CS104"]
+    compared = cs.compare(net, cs.read("input 8x8x1, conv 2 3x3"))
+    assert compared.to_json()["total"]["params"] == {"a": 20, "b": 20, "delta": None, "missing": ["opaque1"]}
+    assert "params       ≥ 20 → 20" in str(compared)
 
 
 def test_ignored_checks_do_not_run() -> None:
@@ -209,16 +215,16 @@ def test_compare_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     old, new = "input 9x9x1, conv 4 5x5 relu, gap", "input 9x9x1, conv 4 3x3, conv 4 3x3 relu, gap"
     found = cs.compare(cs.read(old), cs.read(new))
     # 4*25 + 4; 4*9 + 4 and 4*4*9 + 4
-    assert found.totals()["params"] == (104, 40 + 148)
+    assert [total.value for total in found.totals()["params"]] == [104, 40 + 148]
     # 25*4*25; 49*4*9 and 25*4*36
-    assert found.totals()["macs"] == (2500, 1764 + 3600)
+    assert [total.value for total in found.totals()["macs"]] == [2500, 1764 + 3600]
     names = [(a.name if a else None, b.name if b else None) for a, b in found.pairs]
     assert names == [("conv1", "conv1"), (None, "conv2"), ("relu1", "relu1"), ("gap1", "gap1")]
     assert run(["compare", old, new, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["schema"] == "convscope/compare/1"
     assert [row["change"] for row in data["rows"]] == ["changed", "added", "", ""]
-    assert data["total"]["params"] == {"a": 104, "b": 188, "delta": 84}
+    assert data["total"]["params"] == {"a": 104, "b": 188, "delta": 84, "missing": []}
     same_as_golden("tables/compare.txt", str(found))
     again = cs.compare(cs.read(old), cs.read(old))
     assert {row["change"] for row in again.to_json()["rows"]} == {""}

@@ -81,6 +81,7 @@ def test_up_sampling_has_phases() -> None:
         ("input 8x8x1, up 3, conv 1 2x2 s2", ((0, 0), (0, 1), (1, 1))),
         # kernel 2, stride 3: every third unit reads nothing
         ("input 4x4x1, convt 1 2 s3", ((0, 0), (0, 0), (0, -1))),
+        ("input 4x4x1, convt 1 1 s3", ((0, 0), (0, -1), (0, -1))),
         # bilinear to twice the size mixes two neighbours
         ("input 4x4x1, resize 8 bilinear", ((-1, 0), (0, 1))),
     ],

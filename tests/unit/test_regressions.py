@@ -132,7 +132,7 @@ def test_a_run_without_checksums_is_damaged(short_run: Run, tmp_path: Path) -> N
 
 def test_an_empty_net_is_not_the_default_net(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "", "--dry-run"]) == 2
-    assert "NotationError" in capsys.readouterr().err
+    assert "the net has no layer" in capsys.readouterr().err
 
 
 def test_a_net_ends_in_a_layer() -> None:
@@ -189,3 +189,55 @@ def test_a_damaged_data_file_stops_training_before_it_begins(
     assert err.startswith("DataError: ")
     assert "is damaged" in err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("code", ["import convscope; convscope.train", "from convscope.cli import main; main()"])
+def test_without_the_extra_one_error_says_what_to_install(code: str) -> None:
+    hidden = f"import sys; sys.modules['torch'] = None; sys.argv = ['convscope', 'train']; {code}"
+    done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "MissingExtraError: torch is not installed" in done.stderr
+    assert 'pip install "convscope[train]"' in done.stderr
+    if "cli" in code:
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("at", [3, ((0, 1, 2), (0, 1)), ("a", "b"), (1.5, 2)])
+def test_places_that_are_none_are_refused(at: object) -> None:
+    with pytest.raises(FieldError, match="at="):
+        cs.read("input 8x8x1, relu").field(at=at)  # type: ignore[arg-type]
+
+
+def test_places_may_be_numpy_numbers() -> None:
+    import numpy as np
+
+    assert cs.read("input 8x8x1, relu").field(at=(np.int64(3), np.int64(4))).box == ((3, 3), (4, 4))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["field", "input 10, linear 3", "--json"],
+        ["field", "input 1048576x1048576x1, relu", "--at", "0,0"],
+        ["check", "input 8x8x1, relu", "--max-params", "9" * 400],
+        ["field", "input 8x8x1, relu", "--at", "9" * 5000],
+        ["check", "input 8x8x1, relu", "--sarif", "--json"],
+    ],
+)
+def test_odd_questions_are_refused_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+
+
+def test_checks_of_a_deep_net_take_seconds() -> None:
+    start = time.perf_counter()
+    cs.check(cs.read("input 8x8x1, 8000*( relu )"))
+    assert time.perf_counter() - start < 10
+
+
+def test_results_print_themselves() -> None:
+    net = cs.read("input 8x8x1, conv 2 3x3, linear 10")
+    results = [cs.memory(net), cs.check(net), cs.compare(net, net), net.field(), net.table(), cs.depth(9)]
+    assert all(repr(result) == str(result) for result in results)

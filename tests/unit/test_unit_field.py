@@ -34,6 +34,12 @@ def test_a_gate_sees_all_but_not_along_the_spatial_paths() -> None:
     net = cs.read("input 16x16x4, conv 4 3x3 p1, mul( id | gap, linear 2 relu, linear 4 sigmoid )")
     assert net.field(at=(8, 8)).support.pixels == 256
     assert net.field(at=(8, 8), gates=False).support.pixels == 9
+    found = net.field(at=(8, 8))
+    assert max(found.effective.shares().values()) <= 1
+    assert found.effective.area == 9
+    assert "of the box along the spatial paths" in str(found)
+    pooled = cs.read("input 16x16x4, cat( id | gap, up 16 ), conv 2 3x3")
+    assert pooled.field(at=(4, 4), gates=False).support.pixels == 9
     assert cs.read("input 9x9x2, gn 1").field(at=(4, 4)).support.pixels == 81
     assert cs.read("input 9x9x2, gn 1").field(at=(4, 4), gates=False).support.pixels == 1
 

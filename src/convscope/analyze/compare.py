@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from convscope.analyze.cost import Total
 from convscope.analyze.memory import memory
 from convscope.analyze.table import LayerTable, Row, layer_table
 from convscope.core.shape import joined, to_text
@@ -38,13 +39,14 @@ class Comparison:
     pairs: tuple[Pair, ...]
     peaks: tuple[int, int]
 
-    def totals(self) -> dict[str, tuple[int, int]]:
-        """Both numbers of params, MACs, activation bytes and peak memory."""
+    def totals(self) -> dict[str, tuple[Total, Total]]:
+        """Both numbers of params, MACs, activation bytes and peak memory; lower bounds where parts are unknown."""
+        sizes = (self.first.activation_bytes, self.second.activation_bytes)
         return {
-            "params": (self.first.params.value, self.second.params.value),
-            "macs": (self.first.macs.value, self.second.macs.value),
-            "activation_bytes": (self.first.activation_bytes, self.second.activation_bytes),
-            "peak_bytes": self.peaks,
+            "params": (self.first.params, self.second.params),
+            "macs": (self.first.macs, self.second.macs),
+            "activation_bytes": (Total(sizes[0]), Total(sizes[1])),
+            "peak_bytes": (Total(self.peaks[0]), Total(self.peaks[1])),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class Comparison:
             "rows": [
                 {"a": a and known[0][a.name], "b": b and known[1][b.name], "change": _mark(a, b)} for a, b in self.pairs
             ],
-            "total": {name: {"a": a, "b": b, "delta": b - a} for name, (a, b) in self.totals().items()},
+            "total": {name: _total_json(a, b) for name, (a, b) in self.totals().items()},
         }
 
     def __str__(self) -> str:
@@ -67,14 +69,16 @@ class Comparison:
         lines = [f"{name.removesuffix('_bytes'):<12} {_totals(name, a, b)}" for name, (a, b) in self.totals().items()]
         return "\n".join([grid, "", *lines])
 
+    __repr__ = __str__
+
 
 def compare(first: Net, second: Net) -> Comparison:
     """Align two nets layer by layer.
 
     >>> import convscope as cs
     >>> found = compare(cs.read("input 9x9x1, conv 4 5x5 relu"), cs.read("input 9x9x1, conv 4 3x3, conv 4 3x3 relu"))
-    >>> found.totals()["params"]
-    (104, 188)
+    >>> [total.value for total in found.totals()["params"]]
+    [104, 188]
     """
     a, b = layer_table(first), layer_table(second)
     peaks = memory(first).peak.bytes, memory(second).peak.bytes
@@ -86,7 +90,9 @@ def _aligned(first: tuple[Row, ...], second: tuple[Row, ...]) -> list[Pair]:
     matcher = SequenceMatcher(None, [row.op for row in first], [row.op for row in second], autojunk=False)
     pairs: list[Pair] = []
     for _, a0, a1, b0, b1 in matcher.get_opcodes():
-        pairs += zip_longest(first[a0:a1], second[b0:b1])
+        for a, b in zip_longest(first[a0:a1], second[b0:b1]):
+            alike = a and b and a.op.split()[0] == b.op.split()[0]
+            pairs += [(a, b)] if alike or not (a and b) else [(a, None), (None, b)]
     return pairs
 
 
@@ -127,8 +133,15 @@ def _delta(a: int | None, b: int | None) -> str:
     return f"{b - a:+,}" if a != b else "="
 
 
-def _totals(name: str, a: int, b: int) -> str:
-    return f"{_amount(name, a)} → {_amount(name, b)}{_percent(a, b)}"
+def _total_json(a: Total, b: Total) -> dict[str, Any]:
+    exact = a.exact and b.exact
+    delta = b.value - a.value if exact else None
+    return {"a": a.value, "b": b.value, "delta": delta, "missing": [*a.missing, *b.missing]}
+
+
+def _totals(name: str, a: Total, b: Total) -> str:
+    texts = (f"{'' if total.exact else '≥ '}{_amount(name, total.value)}" for total in (a, b))
+    return " → ".join(texts) + (_percent(a.value, b.value) if a.exact and b.exact else "")
 
 
 def _amount(name: str, value: int) -> str:

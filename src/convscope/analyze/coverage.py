@@ -39,7 +39,7 @@ class Unread:
 
 
 def unread(net: Net) -> list[Unread]:
-    """Rows and columns that a layer never reads of its input.
+    """Rows and columns at the end of a layer's input that its windows never reach.
 
     A 3x3 with stride 2 and no padding on 224 starts at 0, 2, … 220; its last window ends at 222:
 
@@ -49,15 +49,12 @@ def unread(net: Net) -> list[Unread]:
     """
     found = []
     for layer in net:
-        if layer.node.op.merges or layer.node.op.keyword in {"crop", "slice"}:
-            continue  # taking a part is what these are for
         for axis, read in enumerate(layer.reads[0][1:]):
             relation = read.relation
-            if isinstance(relation, Window) and relation.stride > 1:
-                read_places = relation.pull(np.arange(relation.extent))
-                missed = np.setdiff1d(np.arange(relation.size), read_places, assume_unique=True)
-                if len(missed):
-                    found.append(Unread(layer.node.name, axis, missed, relation.size))
+            if isinstance(relation, Window) and relation.kernel > 1:
+                last = relation.pull(np.arange(relation.extent)).max(initial=-1)
+                if last + 1 < relation.size:
+                    found.append(Unread(layer.node.name, axis, np.arange(last + 1, relation.size), relation.size))
     return found
 
 

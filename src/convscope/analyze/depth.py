@@ -105,6 +105,8 @@ class Depth:
             )
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 def _convs(step: Step) -> str:
     return f"{step.convs} conv{'s' if step.convs != 1 else ''}"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.analyze.support import check_patch, support
+from convscope.analyze.lines import placed, trace
+from convscope.analyze.support import check_patch, check_picture, support
 from convscope.core.axis import All, Table, Window, beyond_each
 from convscope.core.graph import INPUT
 
@@ -58,7 +59,12 @@ class Effective:
         return found
 
     def shares(self) -> dict[int, float]:
-        """For 20, 30, 50 and 99 % of the weight: the fewest pixels that hold it, as a share of the box."""
+        """For 20, 30, 50 and 99 % of the weight: the fewest pixels that hold it, as a share of the box.
+
+        Empty where all of the weight falls on padding.
+        """
+        if not self.area:
+            return {}
         falling = np.cumsum(np.sort(self.heat, axis=None)[::-1])
         # 1e-12: sums of equal shares must not miss a level by rounding
         counts = {level: int(np.searchsorted(falling, level / 100 - 1e-12)) + 1 for level in LEVELS}
@@ -97,15 +103,18 @@ def effective(net: Net, node: str | None = None, at: Sequence[int | tuple[int, i
     """
     layer = net[node] if node else net.layers[-1]
     patch = check_patch(layer, at)
+    check_picture(net)
     weight = np.zeros(layer.output[1:])
     weight[tuple(slice(first, last + 1) for first, last in patch)] = 1
     weights: dict[str, Weights] = {layer.node.name: weight / weight.sum()}
+    tracks = trace(net)
     for one in reversed(net.layers):
         mine = weights.pop(one.node.name, None)
         if mine is None:
             continue
-        for at_input, (name, share) in enumerate(zip(one.node.inputs, _shares(one), strict=True)):
-            found = _handed_back(one, at_input, mine) * share
+        kept = placed(one, tracks) if len(one.reads) > 1 else [0]
+        for at_input, share in zip(kept, _shares(one, kept), strict=True):
+            name, found = one.node.inputs[at_input], _handed_back(one, at_input, mine) * share
             weights[name] = weights[name] + found if name in weights else found
     heat = weights[INPUT]
     total = float(heat.sum())
@@ -113,12 +122,13 @@ def effective(net: Net, node: str | None = None, at: Sequence[int | tuple[int, i
     return Effective(layer.node.name, heat / total if total else heat, area, total)
 
 
-def _shares(layer: Layer) -> list[float]:
+def _shares(layer: Layer, kept: list[int]) -> list[float]:
     """The part of a layer's weight that goes to each input: each channel shares equally between those that it reads."""
-    if len(layer.reads) == 1:
+    if len(kept) == 1:
         return [1.0]
     channels = np.arange(layer.output[0])
-    reads = np.array([_reads_some(axes[0].relation, channels) for axes in layer.reads], dtype=float)
+    paths = [layer.reads[at][0].relation for at in kept]
+    reads = np.array([_reads_some(relation, channels) for relation in paths], dtype=float)
     shares: list[float] = (reads / reads.sum(0)).mean(1).tolist()
     return shares
 

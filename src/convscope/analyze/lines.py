@@ -154,6 +154,12 @@ def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
     return [tuple(tracer.after(track, reads) for track in tracks[name]) for name, reads in pairs]
 
 
+def placed(layer: Layer, tracks: dict[str, Tracks]) -> list[int]:
+    """Which inputs of a layer still have their place behind its reads; all where none has. The others are gates."""
+    kept = [at for at, path in enumerate(branches(layer, tracks)) if any(track.axis is not None for track in path)]
+    return kept or list(range(len(layer.reads)))
+
+
 @dataclass(frozen=True)
 class _Tracer:
     """Follows layers; what was worked out for one axis serves the others of equal geometry.
@@ -290,8 +296,11 @@ def _slid(line: Line, window: Window) -> Line | None:
     between = window.dilation * step // window.up
     boxes = []
     for start, tap in zip(starts.tolist(), taps.tolist(), strict=True):
+        if tap < 0:
+            boxes.append(NOTHING)
+            continue
         first = start + window.dilation * tap
-        stop = start + window.span if tap >= 0 else first
+        stop = start + window.span
         boxes.append(_span(_seen(line, range(first // window.up, -(-stop // window.up), between))))
     return Line(advance, tuple(boxes))
 

@@ -124,6 +124,8 @@ class Memory:
         head = f"{self.dtype}, batch {self.batch}"
         return "\n".join([head, *(f"{key:<10} {value}" for key, value in rows.items())])
 
+    __repr__ = __str__
+
 
 def memory(
     net: Net, *, batch: int = 1, dtype: str = "float32", optimizer: str = "adam", in_place: bool = True

@@ -8,20 +8,24 @@ part, regions add up; contained ones are dropped and such that differ along one 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.core.axis import All
+from convscope.analyze.lines import placed, trace
 from convscope.core.graph import INPUT
-from convscope.errors import FieldError
+from convscope.core.shape import to_text
+from convscope.errors import FieldError, ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
+    from convscope.analyze.lines import Tracks
     from convscope.core.axis import Indices, Read
     from convscope.core.net import Layer, Net
 
@@ -30,6 +34,9 @@ Region = tuple["Indices", ...]
 
 Patch = tuple[tuple[int, int], ...]
 """First and last unit along each spatial axis of a layer, both included."""
+
+MAX_PIXELS = 2**28
+"""Of a picture for which a mask is made."""
 
 MANY = 48
 """Regions from which a union is written anew, as the fewest products of equal slices."""
@@ -90,9 +97,9 @@ class Support:
         return tuple(int(np.gcd.reduce(np.diff(line))) if len(line) > 1 else 1 for line in lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/field/1``."""
+        """Plain data of schema ``convscope/support/1``."""
         return {
-            "schema": "convscope/field/1",
+            "schema": "convscope/support/1",
             "node": self.node,
             "at": [first if first == last else [first, last] for first, last in self.patch],
             "box": [list(ends) for ends in self.box] if self.box else None,
@@ -128,20 +135,36 @@ def support(
     """
     layer = net[node] if node else net.layers[-1]
     patch = check_patch(layer, at)
+    check_picture(net)
     start = (np.arange(layer.output[0]), *(np.arange(first, last + 1) for first, last in patch))
     needed: dict[str, list[Region]] = {layer.node.name: [start]}
-    exact = True
+    exact, tracks = True, None if gates else trace(net)
     for one in reversed(net.layers):
         regions = needed.pop(one.node.name, [])
         if regions:
             exact &= one.node.op.exact and not any(_mixes(one, region) for region in regions)
-            for name, reads in _followed(one, gates=gates):
+            for name, reads in _followed(one, tracks):
                 needed.setdefault(name, []).extend(filter(None, (_pull(region, reads) for region in regions)))
                 needed[name] = _simplified(needed[name], net, name)
     mask = np.zeros(net.input[1:], dtype=np.bool_)
     for region in needed.get(INPUT, []):
         mask[np.ix_(*region[1:])] = True
     return Support(layer.node.name, patch, net.input[1:], mask, exact)
+
+
+def _ends(place: int | tuple[int, int]) -> tuple[int, int]:
+    if isinstance(place, Sequence):
+        first, last = map(index, place)
+        return first, last
+    return index(place), index(place)
+
+
+def check_picture(net: Net) -> None:
+    """Raise ShapeError unless the picture has spatial axes and a mask of it fits into memory."""
+    if len(net.input) < 2:
+        raise ShapeError(f"the input {to_text(net.input)} is no picture: it has no spatial axis")
+    if math.prod(net.input[1:]) > MAX_PIXELS:
+        raise ShapeError(f"a picture of {to_text(net.input)} is too large for a mask", expected="at most 2^28 pixels")
 
 
 def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Patch:
@@ -153,7 +176,10 @@ def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Pat
     sizes = layer.output[1:]
     if at is None:
         return tuple((0, size - 1) for size in sizes)
-    ends = tuple((place, place) if isinstance(place, int) else (place[0], place[1]) for place in at)
+    try:
+        ends = tuple(_ends(place) for place in at)
+    except (TypeError, ValueError):
+        raise FieldError(f"at={at}", expected="a unit, or first and last, for each axis") from None
     if len(ends) != len(sizes):
         raise FieldError(f"{layer.node.name} has {len(sizes)} spatial axes, at has {len(ends)}")
     for (first, last), size in zip(ends, sizes, strict=True):
@@ -162,18 +188,12 @@ def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Pat
     return ends
 
 
-def _followed(layer: Layer, *, gates: bool) -> Iterable[tuple[str, Sequence[Read]]]:
+def _followed(layer: Layer, tracks: dict[str, Tracks] | None) -> Iterable[tuple[str, Sequence[Read]]]:
     """The reads of a layer: each input with what is read of it."""
     paths = list(zip(layer.node.inputs, layer.reads, strict=True))
-    if gates:
+    if tracks is None:
         return [*paths, (layer.node.inputs[0], layer.statistics)] if layer.statistics else paths
-    placed = [path for path in paths if _keeps_place(path[1])]
-    return placed or paths
-
-
-def _keeps_place(reads: Sequence[Read]) -> bool:
-    """Not every unit reads the same places: what is shared by all units is a gate."""
-    return len(reads) > 1 and not all(isinstance(read.relation, All) for read in reads[1:])
+    return [paths[at] for at in placed(layer, tracks)] if len(paths) > 1 else paths
 
 
 def _mixes(layer: Layer, region: Region) -> bool:
@@ -210,9 +230,9 @@ def _simplified(regions: list[Region], net: Net, name: str) -> list[Region]:
 
 def _absorb(kept: list[Region], region: Region) -> None:
     """Add a region to a union: nothing where it is contained, joined where it differs along one axis only."""
-    index = 0
-    while index < len(kept):
-        other = kept[index]
+    place = 0
+    while place < len(kept):
+        other = kept[place]
         differing = [axis for axis, (a, b) in enumerate(zip(region, other, strict=True)) if not np.array_equal(a, b)]
         if len(differing) <= 1:
             pairs = zip(region, other, strict=True)
@@ -220,10 +240,10 @@ def _absorb(kept: list[Region], region: Region) -> None:
         elif _contains(other, region):
             return
         elif not _contains(region, other):
-            index += 1
+            place += 1
             continue
-        kept.pop(index)
-        index = 0
+        kept.pop(place)
+        place = 0
     kept.append(region)
 
 

@@ -37,7 +37,7 @@ class Row:
         params: learned numbers; None where unknown.
         macs: multiply-adds for one sample [MAC]; None where unknown.
         activation_bytes: of the output, float32, one sample [byte].
-        field: local receptive field, one entry for each spatial axis of the input.
+        field: receptive field along the spatial paths, one entry for each spatial axis of the input.
         gated: the field with gates followed; equal to ``field`` where there are none.
     """
 

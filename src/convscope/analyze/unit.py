@@ -10,7 +10,7 @@ import numpy as np
 from convscope.analyze.effective import Effective, effective
 from convscope.analyze.support import Support, support
 from convscope.core.shape import joined
-from convscope.errors import MissingExtraError, PictureError
+from convscope.errors import PictureError, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class UnitField:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/field/1``."""
-        return self.support.to_json() | {"effective": self.effective.to_json()}
+        return self.support.to_json() | {"schema": "convscope/field/1", "effective": self.effective.to_json()}
 
     def save_mask(self, path: str | Path) -> None:
         """Write the pixels that are read as a picture: white, on a box of grey, on black.
@@ -57,7 +57,7 @@ class UnitField:
         try:
             from PIL import Image
         except ImportError:
-            raise MissingExtraError("writing pictures needs Pillow", attempt='pip install "convscope[train]"') from None
+            raise missing_extra("Pillow, which writes pictures,") from None
         picture = np.zeros(self.mask.shape, dtype=np.uint8)
         if self.box:
             picture[tuple(slice(first, last + 1) for first, last in self.box)] = 80
@@ -80,9 +80,12 @@ class UnitField:
         lines.append(
             f"pixels     {found.pixels:,} of {found.area:,}, coverage {100 * found.coverage:.1f} %{_holes(found)}"
         )
+        local = "" if self.effective.area == found.area else " along the spatial paths"
         std = ", ".join(f"{value:.2f}" for value in self.effective.std)
-        lines.append(f"weight     standard deviation {std} pixels; {_shares(self.effective)}")
+        lines.append(f"weight     standard deviation {std} pixels; {_shares(self.effective, local)}")
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 def _holes(found: Support) -> str:
@@ -92,9 +95,9 @@ def _holes(found: Support) -> str:
     return f", {found.holes:,} holes{grid}"
 
 
-def _shares(weights: Effective) -> str:
+def _shares(weights: Effective, local: str) -> str:
     parts = (f"{level} % in {100 * share:.1f} %" for level, share in weights.shares().items())
-    return f"{', '.join(parts)} of the box"
+    return f"{', '.join(parts)} of the box{local}"
 
 
 def unit_field(

@@ -1,6 +1,6 @@
 """Checks of a design: one file each; the docstring of a file is its documentation page.
 
-``run_checks`` runs all of them; ``check`` adds limits, so that it can stand as a gate.
+``check`` runs all of them, with limits if asked, so that it can stand as a gate.
 """
 
 from convscope.checks.gate import LIMITS, Report, check

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 CODE = "CS001"
 
+NAMES = {1: ("place",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+"""Of the axes of a picture, by their number."""
+
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Strided windows that leave something out."""
     for found in unread(facts.net):
         places = _places(found)
-        axis = ("row", "column", "slice")[found.axis]
+        axis = NAMES[len(facts.net.input) - 1][found.axis]
         many = len(found.places) > 1
         verb = "are" if many else "is"
         yield facts.finding(

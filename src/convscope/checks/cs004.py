@@ -22,10 +22,9 @@ CODE = "CS004"
 
 def check(facts: Facts) -> Iterator[Finding]:
     """The last layer that keeps its place, against the object."""
-    placed = [row for row in facts.table.rows if row.field and all(axis.stride is not None for axis in row.field)]
-    if facts.object_size is None or not placed:
+    last = facts.placed
+    if facts.object_size is None or last is None:
         return
-    last = placed[-1]
     sizes = [axis.size for axis in last.field]
     short = [want - have for want, have in zip(facts.object_size, sizes, strict=False) if want > have]
     if not short:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convscope.ops.act import LeakyReLU, ReLU, Softmax
+from convscope.ops.act import ReLU, Softmax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     while layer.node.op.keyword in QUIET and layer.node.inputs[0] in facts.layers:
         layer = facts.layers[layer.node.inputs[0]]
-    if isinstance(layer.node.op, ReLU | LeakyReLU):
+    if isinstance(layer.node.op, ReLU):
         softmax = isinstance(facts.net.layers[-1].node.op, Softmax)
         yield facts.finding(
             CODE,

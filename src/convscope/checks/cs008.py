@@ -28,10 +28,12 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Convolutions right behind a pooling that hold much of the net."""
     total = facts.table.params.value
     for layer in facts.net:
+        if not isinstance(layer.node.op, Conv):
+            continue
         op, source = layer.node.op, facts.source(layer)
         params = facts.rows[layer.node.name].params or 0
         channels = layer.inputs[0][0]
-        if not isinstance(op, Conv) or source is None or not isinstance(source.node.op, MaxPool | AvgPool):
+        if source is None or not isinstance(source.node.op, MaxPool | AvgPool):
             continue
         if max(op.kernel) > 1 and op.groups == 1 and channels >= CHANNELS and params > SHARE * total:
             narrow = channels // 4

@@ -28,8 +28,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     dilated = [layer for layer in facts.net if _dilated(layer)]
     if not dilated:
         return
-    placed = [row for row in facts.table.rows if row.field and all(axis.stride is not None for axis in row.field)]
-    last = facts.layers[placed[-1].name] if placed else dilated[-1]
+    last = facts.layers[facts.placed.name] if facts.placed else dilated[-1]
     if len(last.output) != len(facts.net.input):
         return
     found = support(facts.net, last.node.name, tuple(size // 2 for size in last.output[1:]), gates=False)

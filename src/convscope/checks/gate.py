@@ -74,6 +74,8 @@ class Report:
         told = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count)
         return "\n\n".join([*map(str, self.findings), f"{told or 'nothing found'} ({len(self.ran)} checks)"])
 
+    __repr__ = __str__
+
 
 def _sarif(finding: Finding) -> dict[str, Any]:
     text = f"{finding.node + ': ' if finding.node else ''}{finding.what}. {finding.why}. {finding.do}. {finding.change}"
@@ -139,19 +141,22 @@ def _limits(
     table = facts.table
     for name, limit, total in (("params", params, table.params), ("macs", macs, table.macs)):
         if limit is not None and (total.value > limit or not total.exact):
-            bound = "" if total.exact else "at least "
-            yield _over(name, f"{bound}{total.value:,} {name}", f"{limit:,}", f"{total.value - limit:,} too many")
+            bound = "" if total.exact else f"at least (unknown: {', '.join(total.missing)}) "
+            over = f"{total.value - limit:,} too many" if total.value > limit else "the unknown part decides"
+            yield _over(name, f"{bound}{total.value:,} {name}", f"{limit:,}", over)
     if max_memory is not None:
         need = memory(facts.net)
-        if need.inference > max_memory:
-            over = f"{bytes_text(need.inference - max_memory)} too many, most of it at {need.peak.node}"
-            yield _over("memory", f"{bytes_text(need.inference)} in inference", bytes_text(max_memory), over)
+        if need.inference > max_memory or need.missing:
+            bound = f"at least (unknown: {', '.join(need.missing)}) " if need.missing else ""
+            over = f"{bytes_text(max(0, need.inference - max_memory))} too many, the most of it at {need.peak.node}"
+            yield _over("memory", f"{bound}{bytes_text(need.inference)} in inference", bytes_text(max_memory), over)
     if min_rf is not None:
-        placed = [row for row in table.rows if row.field and all(axis.stride is not None for axis in row.field)]
-        sizes = [axis.size for axis in placed[-1].field] if placed else []
-        if not sizes or min(sizes) < min_rf:
-            seen = f"a field of {joined(sizes)}" if sizes else "no layer that keeps its place"
-            yield _over("rf", seen, f"at least {min_rf}", f"{min_rf - min(sizes, default=0)} pixels too few")
+        sizes = [axis.size for axis in facts.placed.field] if facts.placed else []
+        sure = facts.placed is not None and all(axis.exact for axis in facts.placed.field)
+        if not sure or min(sizes) < min_rf:
+            bound = "" if sure else "at most "
+            seen = f"a field of {bound}{joined(sizes)}" if sizes else "no layer that keeps its place"
+            yield _over("rf", seen, f"at least {min_rf}", f"{max(0, min_rf - min(sizes, default=0))} pixels too few")
 
 
 def _over(name: str, what: str, limit: str, change: str) -> Finding:

@@ -13,7 +13,7 @@ import click
 
 from convscope.cli import analysis, training
 from convscope.cli.common import cli
-from convscope.errors import ConvscopeError
+from convscope.errors import ConvscopeError, missing_extra
 
 __all__ = ["analysis", "cli", "main", "run", "training"]
 
@@ -39,6 +39,11 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         raise
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("convscope"):
+            raise
+        click.echo(str(missing_extra(str(error.name))), err=True)
+        return 2
     except OSError as error:  # a full disk, a limit, a closed stream
         click.echo(f"{error.filename or 'the system'}: {error.strerror or error}", err=True)
         return 2

@@ -74,7 +74,7 @@ def _places(text: str) -> tuple[int | tuple[int, int], ...]:
     found: list[int | tuple[int, int]] = []
     for part in text.split(","):
         ends = part.split(":")
-        if not 1 <= len(ends) <= 2 or not all(end.strip().isdecimal() for end in ends):
+        if not 1 <= len(ends) <= 2 or not all(end.strip().isdecimal() and len(end) < 12 for end in ends):
             raise FieldError(f'"{text}" is no place', expected="y,x or y0:y1,x0:x1")
         found.append(int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1])))
     return tuple(found)
@@ -85,11 +85,11 @@ def _places(text: str) -> tuple[int | tuple[int, int], ...]:
 @INPUT
 @click.option("--node", metavar="N", help="Layer; the last one by default.")
 @click.option("--at", metavar="Y,X", help="Unit, or patch as Y0:Y1,X0:X1; the middle unit by default.")
-@click.option("--local", is_flag=True, help="Leave gates and statistics of norms out.")
+@click.option("--no-gates", is_flag=True, help="Leave gates and statistics of norms out.")
 @click.option("--mask", type=click.Path(dir_okay=False), help="Write the pixels that are read as a PNG picture.")
 @JSON
 def field(
-    net: str, size: str | None, node: str | None, at: str | None, mask: str | None, *, local: bool, as_json: bool
+    net: str, size: str | None, node: str | None, at: str | None, mask: str | None, *, no_gates: bool, as_json: bool
 ) -> None:
     r"""The exact pixels that a unit depends on: box, holes, coverage, and how the weight spreads over them.
 
@@ -102,7 +102,7 @@ def field(
     from convscope.analyze.unit import unit_field
     from convscope.frontends import read
 
-    found = unit_field(read(net, input=size), node, _places(at) if at else None, gates=not local)
+    found = unit_field(read(net, input=size), node, _places(at) if at else None, gates=not no_gates)
     if mask:
         found.save_mask(mask)
     if as_json:
@@ -140,7 +140,7 @@ def _amount(text: str | None) -> int | None:
     """``20k``, ``2M``, ``1.5G``: powers of 1000."""
     if text is None:
         return None
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([kMG]?)", text)
+    found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)([kMG]?)", text)
     if not found:
         raise FieldError(f'"{text}" is no amount', expected="a number such as 20000, 20k, 2M or 1.5G")
     return round(float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]])
@@ -188,6 +188,8 @@ def check(
     from convscope.core.shape import parse_numbers
     from convscope.frontends import read
 
+    if sarif and as_json:
+        raise click.UsageError("give one of --json and --sarif")
     if explain:
         click.echo(page(explain))
         return 0

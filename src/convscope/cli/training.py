@@ -5,16 +5,6 @@ from __future__ import annotations
 import click
 
 from convscope.cli.common import JSON, cli, show
-from convscope.errors import MissingExtraError
-
-
-def _need_torch() -> None:
-    """One clear error where the training extra is not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(f"this command needs {' and '.join(missing)}", attempt='pip install "convscope[train]"')
 
 
 @cli.command()
@@ -68,7 +58,6 @@ def train(
     if dry_run:
         show(planned.to_json()) if as_json else click.echo(str(planned))
         return
-    _need_torch()
     from convscope.progress import display
     from convscope.training.train import train as run_training
 
@@ -99,7 +88,6 @@ def evaluate(run_folder: str, *, as_json: bool) -> None:
     from convscope.training.run import load
 
     loaded = load(run_folder)
-    _need_torch()
     from convscope.training.train import evaluate_run
 
     judged = evaluate_run(loaded)
@@ -126,7 +114,6 @@ def predict(run_folder: str, pictures: tuple[str, ...], *, as_json: bool) -> Non
     from convscope.training.run import load
 
     loaded = load(run_folder)
-    _need_torch()
     from convscope.training.predict import predict as ask
 
     found = ask(loaded, pictures)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convscope.errors import MissingExtraError, PictureError
+from convscope.errors import PictureError, missing_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def _open(path: Path) -> Image:
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
-        raise MissingExtraError("reading pictures needs Pillow", attempt='pip install "convscope[train]"') from None
+        raise missing_extra("Pillow, which reads pictures,") from None
     try:
         with Image.open(path) as file:
             _check_size(file, path)

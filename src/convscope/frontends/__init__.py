@@ -49,7 +49,7 @@ def _size(text: str) -> Shape:
 
 def _is_path(source: str) -> bool:
     """One word that ends in .cnn or names a file or folder; a net has blanks."""
-    if "\n" in source or len(source) > 4096 or "\0" in source:
+    if not source.strip() or "\n" in source or len(source) > 4096 or "\0" in source:
         return False
     try:
         return source.endswith(".cnn") or ("(" not in source and Path(source).exists())

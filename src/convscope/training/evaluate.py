@@ -88,6 +88,8 @@ class Evaluation:
             f"{Grid(columns, rows).to_text()}\n\n{wrong:,} of {self.count:,} pictures misread"
         )
 
+    __repr__ = __str__
+
 
 def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
     """Scores ``n classes`` for uint8 pictures ``n c h w``, in float32."""

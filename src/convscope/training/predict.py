@@ -43,6 +43,8 @@ class Prediction:
         best = list(self.probabilities.items())[:3]
         return f"{self.picture}: {self.label}   ({', '.join(f'{name} {100 * p:.1f} %' for name, p in best)})"
 
+    __repr__ = __str__
+
 
 def predict(run: Run | str | Path, pictures: str | Path | Sequence[str | Path]) -> list[Prediction]:
     """Read one picture file or several and say what they show, by a run or the run in a folder.

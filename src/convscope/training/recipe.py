@@ -30,7 +30,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         epochs: passes over the training set; parts of one are allowed.
         batch: pictures in a step.
         learning_rate: at its peak.
-        warmup: share of the steps in which the rate climbs to its peak; then it falls to 0 in a straight line.
+        warmup: share of the steps in which the rate climbs to its peak; then it falls in a straight line to 2 % of it.
         betas: decay of AdamW's running mean and square (Loshchilov and Hutter, arXiv 1711.05101).
         weight_decay: of kernels and matrices; biases and norms have none.
         label_smoothing: share of the target spread over all classes.
