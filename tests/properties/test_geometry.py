@@ -50,6 +50,8 @@ def drawn(text: str) -> Net:
         raise
     assume(len(net.output) == 3)
     assume(all(math.prod(layer.output) <= LARGEST for layer in net))
+    # a norm of a norm changes nothing, so that its gradients are rounding; one is enough to ask about statistics
+    assume(sum(bool(layer.statistics) for layer in net) <= 1)
     # a norm, or a softmax, over one place is constant: declared as read, but without a gradient
     assume(all(math.prod(layer.inputs[0][1:]) > 2 for layer in net if layer.statistics))
     return net
@@ -61,7 +63,7 @@ def box(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=NETS, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=NETS, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(geometry_texts(), st.data())
 def test_support_box_and_field_are_where_gradients_come_from(text: str, data: st.DataObject) -> None:
     net = drawn(text)
@@ -87,7 +89,7 @@ def test_support_box_and_field_are_where_gradients_come_from(text: str, data: st
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(geometry_texts())
 def test_the_closed_form_is_what_a_unit_far_from_all_borders_sees(text: str) -> None:
     try:
@@ -109,7 +111,7 @@ def drawn_channels(text: str) -> str:
     return text.split(",", maxsplit=1)[0].rsplit("x", 1)[1]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(geometry_texts(), st.data())
 def test_the_effective_field_lies_on_the_support_and_loses_only_to_padding(text: str, data: st.DataObject) -> None:
     net = drawn(text)
@@ -121,7 +123,7 @@ def test_the_effective_field_lies_on_the_support_and_loses_only_to_padding(text:
     assert not (weights.heat[~support(net, at=unit, gates=False).mask] > 1e-12).any()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(geometry_texts(), st.data())
 def test_a_patch_sees_what_its_units_see(text: str, data: st.DataObject) -> None:
     net = drawn(text)

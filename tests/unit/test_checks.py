@@ -30,7 +30,7 @@ FAULTS = {
     "CS003": (
         "input 9x9x1, 4*( conv 2 3x3 p1 ), conv 3 3x3 p1, conv 2 3x3 p1",
         "conv5",
-        "from here on every unit already sees the whole 9x9 picture (2 layers: conv5, conv6)",
+        "from here on the field is as large as the 9x9 picture before the layer adds to it (2 layers: conv5, conv6)",
         "input 32x32x1, 4*( conv 2 3x3 p1 ), conv 3 3x3 p1, conv 2 3x3 p1",
     ),
     "CS004": (
@@ -131,7 +131,17 @@ def test_more_nets_on_which_checks_are_silent() -> None:
     assert "CS010" not in codes("input 32x32x4, add( conv 4 3x3 s2 p1 | conv 4 1x1 s2 )")
     assert "CS010" not in codes("input 32x32x4, cat( id | maxpool 2, conv 4 3x3 p1, up 2 )")
     assert "CS010" not in codes("input 32x32x4, cat( id | avgpool 2, convt 4 4x4 s2 p1 )")
-    assert "CS014" in codes("input 8x8x8, conv 8 3x3 g8, conv 8 3x3 g8")
+    assert "CS014" not in codes("input 8x8x8, conv 8 3x3 g8, conv 8 3x3 g8, conv 8 1x1")
+    shuffled = "conv 60 1x1 g3, shuffle 3, conv 60 3x3 p1 g60, conv 240 1x1 g3"
+    assert "CS014" not in codes(f"input 9x9x24, {shuffled}")
+    assert "CS014" in codes(f"input 9x9x24, {shuffled.replace('shuffle 3, ', '')}")
+    # a transposed convolution counts from its input; a strided 1x1 shortcut reads on with the 3x3 beside it
+    assert "CS002" not in codes("input 1x1x100, convt 512 4x4 nobias bn relu")
+    assert "CS001" not in codes("input 8x8x4, add( conv 4 3x3 s2 p1 | conv 4 1x1 s2 )")
+    # rolls that cancel
+    assert "CS010" not in codes("input 14x14x4, add( roll 3, attention 1 w7, roll 11 | id )")
+    assert "CS011" in codes("input 8x8x4, convt 4 4x4 s2 d2")
+    assert "CS005" not in codes("input 9x9x4, linear 10, leaky_relu")
     assert "CS005" not in codes("input 8x8x8, conv 8 3x3 relu")
 
 
@@ -228,3 +238,18 @@ def test_compare_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     same_as_golden("tables/compare.txt", str(found))
     again = cs.compare(cs.read(old), cs.read(old))
     assert {row["change"] for row in again.to_json()["rows"]} == {""}
+
+
+def test_numbers_where_axes_differ() -> None:
+    def only(text: str, code: str, object_size: int | None = None) -> str:
+        (found,) = [f for f in cs.check(cs.read(text), object_size=object_size).findings if f.code == code]
+        return f"{found.what}. {found.change}"
+
+    # 9 columns padded behind only: the middle of the path lies 4 columns off
+    text = "input 32x32x3, conv 8 3x3 p1, add( conv 8 4x9 p2:1x0:8 | id )"
+    assert "along axis 1" in only(text, "CS010")
+    assert "4 pixels apart" in only(text, "CS010")
+    # a field of 3x3 with strides 2 and 1 needs 17 more columns, 2 for each 3x3: 9 of them give 39x21
+    assert "grow to 39x21" in only("input 60x60x1, conv 4 3x3 s2x1", "CS004", object_size=20)
+    # kernel 3 to 4 along one axis of a line
+    assert "1.33 times the weights" in only("input 8x4, convt 4 3 s2", "CS011")

@@ -40,6 +40,11 @@ def test_a_gate_sees_all_but_not_along_the_spatial_paths() -> None:
     assert "of the box along the spatial paths" in str(found)
     pooled = cs.read("input 16x16x4, cat( id | gap, up 16 ), conv 2 3x3")
     assert pooled.field(at=(4, 4), gates=False).support.pixels == 9
+    strip = cs.read("input 32x32x4, mul( id | avgpool 1x32, conv 4 1x1 sigmoid )")
+    assert strip.field(at=(4, 4), gates=False).support.pixels == 1
+    assert [axis.size for axis in strip.table().rows[-1].field] == [1, 1]
+    assert strip.field(at=(4, 4)).support.pixels == 32
+    assert cs.read("input 8x8x4, opaque 4x4x4x4, conv 2 1").field().support.pixels == 64
     assert cs.read("input 9x9x2, gn 1").field(at=(4, 4)).support.pixels == 81
     assert cs.read("input 9x9x2, gn 1").field(at=(4, 4), gates=False).support.pixels == 1
 

@@ -67,17 +67,24 @@ def padding_share(layer: Layer) -> float:
     >>> round(padding_share(cs.read("input 7x7x1, conv 1 3x3 p1").layers[0]), 3)
     0.181
     """
-    on_map = math.prod(_on_map(read.relation) for read in layer.reads[0][1:] if isinstance(read.relation, Window))
-    return 1 - on_map
+    windows = [read.relation for read in layer.reads[0][1:] if isinstance(read.relation, Window)]
+    if any(window.up > 1 or window.lo < 0 for window in windows) or not _gathers(layer):
+        return 0.0  # a transposed convolution counts its multiply-adds from the input
+    return 1 - math.prod(map(_on_map, windows))
+
+
+def _gathers(layer: Layer) -> bool:
+    """Counts a multiply-add for each tap of each output."""
+    weights = layer.node.op.weights(layer.inputs) or ()
+    return bool(weights) and cost.macs(layer) == math.prod(layer.output) * weights[0].fan_in
 
 
 def _on_map(window: Window) -> float:
-    """Share of the taps that lie on the input; in a stretched input only those that meet no filling zero count."""
+    """Share of the taps that lie on the input."""
     starts = window.stride * np.arange(window.extent) - window.lo
-    taps = starts[:, None] + window.dilation * np.arange(min(window.kernel, 10_000))
-    meets = taps % window.up == 0
-    inside = (taps >= 0) & (taps <= (window.size - 1) * window.up)
-    return float((meets & inside).sum() / max(1, meets.sum()))
+    first = np.maximum(0, -(starts // window.dilation))
+    last = np.minimum(window.kernel - 1, (window.size - 1 - starts) // window.dilation)
+    return float(np.maximum(0, last - first + 1).sum() / (window.kernel * window.extent))
 
 
 def unproductive(net: Net) -> list[str]:
@@ -145,7 +152,8 @@ def misaligned(net: Net) -> list[Misaligned]:
             continue
         paths = branches(layer, tracks)
         for axis in range(len(net.input) - 1):
-            lines = [(name, path[axis].line) for name, path in zip(layer.node.inputs, paths, strict=True)]
+            named = zip(layer.node.inputs, paths, strict=True)
+            lines = [(name, path[axis].line) for name, path in named if path[axis].exact]
             known = tuple(Branch(name, line.stride, line.centre) for name, line in lines if isinstance(line, Line))
             if len({(branch.stride, branch.centre) for branch in known}) > 1:
                 found.append(Misaligned(layer.node.name, axis, known))

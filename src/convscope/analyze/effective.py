@@ -167,20 +167,22 @@ def _along(weight: Weights, axis: int, relation: Relation) -> Weights:
     if isinstance(relation, All):
         found = np.repeat(first.sum(0, keepdims=True) / relation.size, relation.size, 0)
     elif isinstance(relation, Table):
-        found = np.tensordot(_matrix(relation), first, (1, 0))
+        found = _look_back(first, relation)
     else:
         found = _slide_back(first, relation)
     back: Weights = np.moveaxis(found, 0, axis)
     return back
 
 
-def _matrix(table: Table) -> Weights:
-    """``matrix[input, output]``: the share of an output's weight that the input gets."""
+def _look_back(weight: Weights, table: Table) -> Weights:
+    """Hand weight back along the first axis of an array, through a table."""
     first, last = table.ends(np.arange(table.extent))
-    found = np.zeros((table.size, table.extent))
-    for output, (a, b) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-        places, inside = beyond_each(np.arange(a, b + 1), table.size, table.edge)
-        np.add.at(found[:, output], places[inside], 1 / max(1, b - a + 1))
+    share = weight / np.maximum(1, last - first + 1).reshape(-1, *[1] * (weight.ndim - 1))
+    found = np.zeros((table.size, *weight.shape[1:]))
+    for step in range(table.width):
+        places, inside = beyond_each(first + step, table.size, table.edge)
+        inside &= first + step <= last
+        np.add.at(found, places[inside], share[inside])
     return found
 
 

@@ -130,7 +130,8 @@ def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
             tracks[layer.node.name] = before[0]
             continue
         axes = range(len(net.input) - 1)
-        found = tuple(tracer.layer(layer, [one[at] for one in before]) for at in axes)
+        kept = placed(layer, tracks) if layer.node.op.merges and not gates else range(len(before))
+        found = tuple(tracer.layer(layer, [one[at] for one in before], kept) for at in axes)
         if layer.node.op.merges and any(track.boxes.gaps for one in before for track in one):
             # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot tell
             found = tuple(replace(track, exact=False) for track in found)
@@ -155,8 +156,11 @@ def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
 
 
 def placed(layer: Layer, tracks: dict[str, Tracks]) -> list[int]:
-    """Which inputs of a layer still have their place behind its reads; all where none has. The others are gates."""
-    kept = [at for at, path in enumerate(branches(layer, tracks)) if any(track.axis is not None for track in path)]
+    """Which inputs of a layer have their place along every axis behind its reads; all where none has.
+
+    The others are gates: what they bring is shared by whole rows, columns or maps.
+    """
+    kept = [at for at, path in enumerate(branches(layer, tracks)) if all(track.axis is not None for track in path)]
     return kept or list(range(len(layer.reads)))
 
 
@@ -178,9 +182,9 @@ class _Tracer:
         found: _T = self.known[key][1]
         return found
 
-    def layer(self, layer: Layer, before: list[Track]) -> Track:
-        """The state of a layer along one axis."""
-        after = [self.after(track, reads) for track, reads in zip(before, layer.reads, strict=True)]
+    def layer(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
+        """The state of a layer along one axis, from the inputs that are followed."""
+        after = [self.after(before[at], layer.reads[at]) for at in kept]
         if self.gates and layer.statistics:
             after.append(self.after(before[0], layer.statistics))
         found = after[0] if len(after) == 1 else self.merge(after)
@@ -203,7 +207,7 @@ class _Tracer:
         before = track.line
         line = before and self.once(before, relation, lambda: _slid(before, relation))
         boxes = self.once(track.boxes, relation, lambda: _windowed(track.boxes, relation))
-        exact = track.exact and (relation.edge != "wrap" or not relation.lo)
+        exact = track.exact and (relation.edge != "wrap" or not (relation.lo or relation.hi))
         return Track(axis, boxes, line, exact=exact)
 
     def merge(self, tracks: list[Track]) -> Track:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from convscope.analyze.lines import Tracks
     from convscope.core.axis import Indices, Read
     from convscope.core.net import Layer, Net
+    from convscope.core.shape import Shape
 
 Region = tuple["Indices", ...]
 """One sorted index set for each axis, channels first."""
@@ -190,7 +191,9 @@ def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Pat
 
 def _followed(layer: Layer, tracks: dict[str, Tracks] | None) -> Iterable[tuple[str, Sequence[Read]]]:
     """The reads of a layer: each input with what is read of it."""
-    paths = list(zip(layer.node.inputs, layer.reads, strict=True))
+    # an opaque layer of more axes than its input reads axes that are not there
+    reads = [one[: len(shape)] for one, shape in zip(layer.reads, layer.inputs, strict=True)]
+    paths = list(zip(layer.node.inputs, reads, strict=True))
     if tracks is None:
         return [*paths, (layer.node.inputs[0], layer.statistics)] if layer.statistics else paths
     return [paths[at] for at in placed(layer, tracks)] if len(paths) > 1 else paths
@@ -217,15 +220,19 @@ def _simplified(regions: list[Region], net: Net, name: str) -> list[Region]:
     if len(regions) < 2:
         return regions
     kept: list[Region] = []
-    for region in regions:
+    for region in regions if len(regions) <= MANY else ():
         _absorb(kept, region)
-    if len(kept) <= MANY:
-        return kept
-    shape = net.input if name == INPUT else net[name].output
-    mask = np.zeros(shape, dtype=np.bool_)
-    for region in kept:
-        mask[np.ix_(*region)] = True
-    return list(_products(mask))
+    return kept or _rewritten(regions, net.input if name == INPUT else net[name].output)
+
+
+def _rewritten(regions: list[Region], shape: Shape) -> list[Region]:
+    """The same union, drawn as a mask and cut into products; channels are left out where all regions have the same."""
+    same = all(np.array_equal(region[0], regions[0][0]) for region in regions)
+    common = (regions[0][0],) if same else ()
+    mask = np.zeros(shape[len(common) :], dtype=np.bool_)
+    for region in regions:
+        mask[np.ix_(*region[len(common) :])] = True
+    return [(*common, *product) for product in _products(mask)]
 
 
 def _absorb(kept: list[Region], region: Region) -> None:

@@ -58,6 +58,8 @@ class UnitField:
             from PIL import Image
         except ImportError:
             raise missing_extra("Pillow, which writes pictures,") from None
+        if self.mask.ndim > 2:
+            raise PictureError("the support of a volume cannot be drawn as one picture", expected="a net on pictures")
         picture = np.zeros(self.mask.shape, dtype=np.uint8)
         if self.box:
             picture[tuple(slice(first, last + 1) for first, last in self.box)] = 80

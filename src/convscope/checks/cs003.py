@@ -1,8 +1,8 @@
 """Layers that cannot see more than the layers before them.
 
-Where the input of a convolution already sees the whole picture, the convolution adds depth but no context. Such layers
-were measured to add little (Richter et al., arXiv 2106.12307): the net is too deep, or strides too early, for this
-picture size.
+Where the field of a convolution's input is already as large as the picture, the convolution adds depth but no context.
+Such layers were measured to add little (Richter et al., arXiv 2106.12307): the net is too deep, or strides too early,
+for this picture size.
 
 Remove them, remove a stride before them, or feed larger pictures.
 """
@@ -35,7 +35,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield facts.finding(
         CODE,
         first,
-        f"from here on every unit already sees the whole {size} picture ({len(names)} layers: {_named(names)})",
+        f"from here on the field is as large as the {size} picture before the layer adds to it ({len(names)} layers: "
+        f"{_named(names)})",
         why="more layers of this kind add depth but no context",
         do="remove some of them, stride later, or feed larger pictures",
         change=f"they hold {params:,} of {facts.table.params.value:,} params and {macs:,} of "

@@ -8,6 +8,8 @@ Add a convolution, a larger kernel, a dilation, or a stride earlier. Asked only 
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from convscope.core.shape import joined
@@ -26,16 +28,17 @@ def check(facts: Facts) -> Iterator[Finding]:
     if facts.object_size is None or last is None:
         return
     sizes = [axis.size for axis in last.field]
-    short = [want - have for want, have in zip(facts.object_size, sizes, strict=False) if want > have]
-    if not short:
+    steps = [2 * (axis.stride or Fraction(1)) for axis in last.field]
+    lacks = [want - have for want, have in zip(facts.object_size, sizes, strict=True)]
+    if max(lacks) <= 0:
         return
-    stride = max(axis.stride or 1 for axis in last.field)
-    more = -(-max(short) // (2 * stride))
+    more = max(math.ceil(lack / step) for lack, step in zip(lacks, steps, strict=True))
+    grown = [size + step * more for size, step in zip(sizes, steps, strict=True)]
     yield facts.finding(
         CODE,
         facts.layers[last.name],
         f"sees {joined(sizes)} pixels, the object has {joined(facts.object_size)}",
         why="no unit that still has its place sees the object whole",
-        do=f"{more} more 3x3 here (each adds {2 * stride} pixels), a dilation, or a stride earlier",
-        change=f"the field would grow to {joined(size + int(2 * stride * more) for size in sizes)}",
+        do=f"{more} more 3x3 here (each adds {joined(steps)} pixels), a dilation, or a stride earlier",
+        change=f"the field would grow to {joined(map(int, grown))}",
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CODE = "CS005"
 
-QUIET = ("flatten", "gap", "dropout", "id", "softmax")
+QUIET = ("flatten", "dropout", "id", "softmax")
 """What may stand between the scores and the end."""
 
 

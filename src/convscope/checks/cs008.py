@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 CODE = "CS008"
 
-SHARE, CHANNELS = 0.25, 32
-"""Of the parameters of the net, and of the channels that come in, below which nothing is said."""
+SHARE, CHANNELS, LEAST = 0.25, 32, 50_000
+"""Of the parameters of the net, of the channels that come in, and of the layer, below which nothing is said."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         channels = layer.inputs[0][0]
         if source is None or not isinstance(source.node.op, MaxPool | AvgPool):
             continue
-        if max(op.kernel) > 1 and op.groups == 1 and channels >= CHANNELS and params > SHARE * total:
+        if max(op.kernel) > 1 and op.groups == 1 and channels >= CHANNELS and params > max(LEAST, SHARE * total):
             narrow = channels // 4
             less = channels * narrow + params * narrow // channels
             yield facts.finding(

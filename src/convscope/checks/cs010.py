@@ -15,6 +15,7 @@ from convscope.analyze.coverage import Misaligned, misaligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from convscope.checks.finding import Facts, Finding
 
@@ -22,19 +23,19 @@ CODE = "CS010"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Merges whose paths differ in stride or centre; one finding for each merge."""
-    seen = set()
+    """Merges whose paths differ in stride or centre; for each the axis along which they are farthest apart."""
+    worst: dict[str, Misaligned] = {}
     for found in misaligned(facts.net):
-        if found.node in seen:
-            continue
-        seen.add(found.node)
+        if found.node not in worst or _apart(found) > _apart(worst[found.node]):
+            worst[found.node] = found
+    for found in worst.values():
         yield facts.finding(
             CODE,
             facts.layers[found.node],
-            f"its paths look at different places: {_named(found)}",
+            f"its paths look at different places along axis {found.axis}: {_named(found)}",
             why="unit by unit it mixes numbers about different places",
             do="equal strides, and padding that puts the middles on the same pixel",
-            change=f"the paths would agree to the pixel; now they are {_apart(found)} apart",
+            change=f"the paths would agree to the pixel; unit 0 is {_apart(found)} pixels apart now",
         )
 
 
@@ -43,6 +44,6 @@ def _named(found: Misaligned) -> str:
     return "; ".join(parts)
 
 
-def _apart(found: Misaligned) -> str:
+def _apart(found: Misaligned) -> Fraction:
     centres = [branch.centre for branch in found.branches]
-    return f"{max(centres) - min(centres)} pixels"
+    return max(centres) - min(centres)

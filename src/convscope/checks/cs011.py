@@ -8,7 +8,10 @@ Take a kernel that the stride divides (4 for 2), or ``up`` and a convolution.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from convscope.core.axis import Window
 
@@ -21,22 +24,30 @@ CODE = "CS011"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Layers with weights on a stretched input whose kernel the stretch does not divide."""
+    """Layers with weights on a stretched input whose outputs sum different numbers of taps."""
     for layer in facts.net:
-        uneven = [
-            read.relation
-            for read in layer.reads[0][1:]
-            if isinstance(read.relation, Window) and read.relation.up > 1 and read.relation.kernel % read.relation.up
-        ]
-        if uneven and facts.rows[layer.node.name].macs:
-            window = uneven[0]
-            least, most = window.kernel // window.up, -(-window.kernel // window.up)
-            better = most * window.up
-            yield facts.finding(
-                CODE,
-                layer,
-                f"kernel {window.kernel} with stride {window.up}: outputs sum {least} or {most} taps along an axis",
-                why="uneven sums show as a checkerboard",
-                do=f"kernel {better}, or up {window.up} and a convolution",
-                change=f"every output would sum {most} taps; {better**2 / window.kernel**2:.2f} times the weights",
-            )
+        windows = [r.relation for r in layer.reads[0][1:] if isinstance(r.relation, Window) and r.relation.up > 1]
+        sums = [(window, _taps(window)) for window in windows]
+        uneven = [(window, taps) for window, taps in sums if len(set(taps)) > 1]
+        if not uneven or not facts.rows[layer.node.name].macs:
+            continue
+        window, taps = uneven[0]
+        more = math.prod(-(-w.kernel // w.up) * w.up / w.kernel for w in windows)
+        least, most = min(taps), max(taps)
+        better = -(-window.kernel // window.up) * window.up
+        spread = f", dilation {window.dilation}" if window.dilation > 1 else ""
+        yield facts.finding(
+            CODE,
+            layer,
+            f"kernel {window.kernel} with stride {window.up}{spread}: outputs sum {least} or {most} taps along an axis",
+            why="uneven sums show as a checkerboard",
+            do=f"kernel {better} without dilation, or up {window.up} and a convolution",
+            change=f"every output would sum as many taps as the others; {more:.2f} times the weights",
+        )
+
+
+def _taps(window: Window) -> list[int]:
+    """Taps that meet an input, for each of the outputs after which the pattern repeats."""
+    starts = np.arange(window.up) * window.stride - window.lo
+    first, step = window.hits(starts)
+    return [0 if tap < 0 else (window.kernel - 1 - tap) // step + 1 for tap in first.tolist()]

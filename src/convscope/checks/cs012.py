@@ -35,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 layer,
                 f"reads one of every {steps} units of its input",
                 why=f"{100 * (1 - 1 / steps):.0f} % of what the layers before have worked out is thrown away unseen",
-                do=f"avgpool {size} before it, and stride 1",
+                do=f"avgpool {size} ceil before it, and stride 1",
                 change="no parameter and no multiply-add more; every unit is read",
                 level=NOTE,
             )

@@ -1,7 +1,8 @@
 """Grouped convolutions that never mix.
 
-Two grouped convolutions in a row with the same groups are so many separate nets: no channel of one group ever hears of
-another. ShuffleNet puts a channel shuffle between them, MobileNet a 1x1 over all channels.
+Two grouped convolutions in a row with the same groups are so many separate nets: no channel of one group hears of
+another. ShuffleNet puts a channel shuffle between them, MobileNet a 1x1 over all channels. Depthwise convolutions
+between them change nothing about that, and are not reported themselves.
 
 Put a ``shuffle`` between them, or a 1x1 without groups.
 """
@@ -39,9 +40,9 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _grouped(facts: Facts, layer: Layer) -> bool:
-    """Has multiply-adds, and an output channel that does not read all input channels."""
+    """Has multiply-adds, and sums over some input channels but not all; depthwise layers sum over none."""
     reads = layer.reads[0][0].relation
-    return bool(facts.rows[layer.node.name].macs) and len(reads.pull(np.array([0]))) < reads.size
+    return bool(facts.rows[layer.node.name].macs) and 1 < len(reads.pull(np.array([0]))) < reads.size
 
 
 def _finding(facts: Facts, layer: Layer, before: Layer, seen: int) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from convscope.analyze.memory import memory
 from convscope.checks.finding import ERROR, LEVELS, NOTE, Facts, Finding
@@ -86,7 +87,7 @@ def _sarif(finding: Finding) -> dict[str, Any]:
         "ruleId": finding.code,
         "level": finding.level,
         "message": {"text": text.strip()},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": file}, "region": region}}],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(file)}, "region": region}}],
     }
 
 
@@ -124,6 +125,8 @@ def check(  # noqa: PLR0913 -- one argument for each limit
             raise unknown("check", code, CHECKS)
     rank = len(net.input) - 1
     wanted = (object_size,) if isinstance(object_size, int) else object_size
+    if wanted is not None and min(wanted) < 1:
+        raise FieldError(f"an object of {joined(wanted)}", expected="at least 1 along every axis")
     if wanted is not None and len(wanted) not in {1, rank}:
         raise FieldError(f"an object of {joined(wanted)} in a picture with {rank} axes")
     wanted = wanted * rank if wanted is not None and len(wanted) == 1 else wanted

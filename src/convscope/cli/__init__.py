@@ -44,6 +44,9 @@ def run(arguments: list[str]) -> int:
             raise
         click.echo(str(missing_extra(str(error.name))), err=True)
         return 2
+    except MemoryError:
+        click.echo("MemoryError: this question needs more memory than there is", err=True)
+        return 2
     except OSError as error:  # a full disk, a limit, a closed stream
         click.echo(f"{error.filename or 'the system'}: {error.strerror or error}", err=True)
         return 2

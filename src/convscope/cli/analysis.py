@@ -102,7 +102,7 @@ def field(
     from convscope.analyze.unit import unit_field
     from convscope.frontends import read
 
-    found = unit_field(read(net, input=size), node, _places(at) if at else None, gates=not no_gates)
+    found = unit_field(read(net, input=size), node, None if at is None else _places(at), gates=not no_gates)
     if mask:
         found.save_mask(mask)
     if as_json:
@@ -197,7 +197,7 @@ def check(
         raise click.UsageError("Missing argument 'NET'.")
     report = ask(
         read(net, input=size),
-        object_size=parse_numbers(target) if target else None,
+        object_size=None if target is None else parse_numbers(target),
         max_params=_amount(max_params),
         max_macs=_amount(max_macs),
         max_memory=_amount(max_memory),
