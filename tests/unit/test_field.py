@@ -82,6 +82,8 @@ def test_up_sampling_has_phases() -> None:
         # kernel 2, stride 3: every third unit reads nothing
         ("input 4x4x1, convt 1 2 s3", ((0, 0), (0, 0), (0, -1))),
         ("input 4x4x1, convt 1 1 s3", ((0, 0), (0, -1), (0, -1))),
+        # the slice keeps the units that see nothing, and so does the pooling
+        ("input 9x9x1, convt 1 1 s2, slice s2 o1, avgpool 2", ((0, -1),)),
         # bilinear to twice the size mixes two neighbours
         ("input 4x4x1, resize 8 bilinear", ((-1, 0), (0, 1))),
     ],

@@ -289,7 +289,8 @@ def _slid(line: Line, window: Window) -> Line | None:
     if len(line.phases) == 1 and window.up == 1:
         (first, last), step = line.phases[0], line.advance
         lo = step * window.lo
-        return Line(step * window.stride, ((first - lo, last + step * (window.span - 1) - lo),))
+        box = (first - lo, last + step * (window.span - 1) - lo) if first <= last else NOTHING
+        return Line(step * window.stride, (box,))
     around = len(line.phases) * window.up
     period = around // math.gcd(window.stride, around)
     if period > MAX_PHASES:
