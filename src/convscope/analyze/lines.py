@@ -141,10 +141,10 @@ def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
 
 def has_gates(net: Net, local: dict[str, Tracks]) -> bool:
     """Whether following gates can change a field: a norm over a map, or a merge with a path that lost its place."""
-    return any(layer.statistics for layer in net) or any(
-        len({track.axis is None for path in branches(layer, local) for track in path}) > 1
+    return any(
+        layer.statistics or (layer.node.op.merges and len(set(_places(layer, local))) > 1)
         for layer in net
-        if layer.node.op.merges
+        if layer.statistics or layer.node.op.merges
     )
 
 
@@ -160,8 +160,16 @@ def placed(layer: Layer, tracks: dict[str, Tracks]) -> list[int]:
 
     The others are gates: what they bring is shared by whole rows, columns or maps.
     """
-    kept = [at for at, path in enumerate(branches(layer, tracks)) if all(track.axis is not None for track in path)]
-    return kept or list(range(len(layer.reads)))
+    places = _places(layer, tracks)
+    return [at for at, place in enumerate(places) if place or not any(places)]
+
+
+def _places(layer: Layer, tracks: dict[str, Tracks]) -> list[bool]:
+    """For each input of a layer: whether it has its place along every axis behind the layer's reads."""
+    return [
+        all(track.axis is not None and not isinstance(reads[track.axis].relation, All) for track in tracks[name])
+        for name, reads in zip(layer.node.inputs, layer.reads, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
