@@ -71,6 +71,11 @@ def cases(draw: st.DrawFn, made: type[Op]) -> tuple[Op, tuple[Shape, ...]]:
     return op, tuple(inputs)
 
 
+def _asked(op: Any, shape: Shape) -> list[int]:
+    """Places that a place asks, along each axis."""
+    return [window or size for window, size in zip(op.window, shape[1:], strict=True)]
+
+
 def degenerate(op: Op, shape: Shape) -> bool:
     """What is divided by itself alone is constant: declared as read, but without a gradient."""
     group = shape[0] // getattr(op, "groups", 1)
@@ -80,6 +85,7 @@ def degenerate(op: Op, shape: Shape) -> bool:
         "gn": group * math.prod(shape[1:]) == 1,
         "spatial_softmax": math.prod(shape[1:]) == 1,
         "instnorm": math.prod(shape[1:]) == 1,
+        "attention": getattr(op, "plain", False) and math.prod(_asked(op, shape)) == 1,
     }.get(op.keyword, False)
 
 

@@ -31,9 +31,9 @@ NETS = {
     "conv 8 1x3 p0x1 | conv 8 7x1 p3x0 )",
     "unet": "input 32x32x3, cat( enc: conv 16 3x3 p1 | from enc, avgpool 2, conv 32 3x3 d2 p2 g4, "
     "convt 16 4x4 s2 p1 ), conv 8 3x3 p1",
-    "func": "input 16x16x3, conv 8 3x3 s2 p1 nobias relu, resize 16 bilinear",
+    "func": "input 16x16x3, conv 8 3x3 s2 p1 nobias relu, resize 16 bilinear, attention 1 plain, conv 10 1x1 nobias",
     "grid": "input 32x32x3, conv 4 3x3 d2 p2 nobias, conv 4 3x3 d2 p2 nobias",
-    "sdpa": "input 32x32x3, conv 16 4x4 s4, attention 2",
+    "sdpa": "input 32x32x3, conv 16 4x4 s4, attention 2, conv 48 1x1, sdpa 1",
 }
 
 
@@ -60,24 +60,12 @@ def test_the_phases_of_the_unet_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", ["func", "sdpa"])
-def test_attention_sees_the_whole_picture(name: str) -> None:
-    # the parts of these two nets that are no op of the notation (einsum, a bare product of queries and keys) add matrix
-    # products and one 1x1 over channels; their figures are added by hand
-    tail = {"func": ", attention 1", "sdpa": ", conv 48 1x1"}[name]
-    net = cs.read(NETS[name] + tail)
-    assert support(net).coverage == 1
-    table, true = net.table(), HAND[name]
-    if name == "sdpa":
-        # 48 tokens of queries, keys and values, then one head of 16: two products of 64 x 64 x 16
-        assert table.params.value == true["params"]
-        assert table.macs.value + 2 * 64 * 64 * 16 == true["macs"]
-    else:
-        before = cs.read(NETS[name]).table()
-        # attention without weights over 256 tokens of 8: two products; einsum 8 -> 10 at 256 places, no bias
-        assert before.params.value + 8 * 10 == true["params"]
-        assert before.macs.value + 2 * 256 * 256 * 8 + 256 * 80 == true["macs"]
-    whole = fields(net, gates=True)[net.layers[-1].node.name]
-    assert [axis.size for axis in whole] == list(net.input[1:])
+def test_hand_nets_with_attention_see_the_whole_picture(name: str) -> None:
+    net, true = cs.read(NETS[name]), HAND[name]
+    table = net.table()
+    assert (table.params.value, table.macs.value, true["rf"]) == (true["params"], true["macs"], "whole input")
+    assert support(net, at=tuple(size // 2 for size in net.output[1:])).coverage == 1
+    assert [axis.size for axis in table.rows[-1].gated] == list(net.input[1:])
 
 
 ERF: dict[str, dict[str, float]] = truth("erf_theory.json")["profiles"]

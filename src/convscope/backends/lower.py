@@ -24,7 +24,7 @@ from convscope.ops.act import (
     SpatialSoftmax,
     Tanh,
 )
-from convscope.ops.attention import Attention
+from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
 from convscope.ops.merge import Add, Cat, Mul
@@ -339,6 +339,19 @@ def _spatialsoftmax(op: SpatialSoftmax, inputs: Shapes) -> nn.Module:  # noqa: A
     return Function(lambda x: x.flatten(2).softmax(2).reshape(x.shape))
 
 
+def _by_tiles(x: Tensor, tiles: tuple[int, ...], mix: Callable[[Tensor], Tensor]) -> Tensor:
+    """Cut a map into tiles, let ``mix: n places c -> n places c'`` work on each, and put them back."""
+    n, c, *spatial = x.shape
+    counts = [size // tile for size, tile in zip(spatial, tiles, strict=True)]
+    split = [part for pair in zip(counts, tiles, strict=True) for part in pair]
+    rank = len(spatial)
+    order = [0, *(2 + 2 * axis for axis in range(rank)), *(3 + 2 * axis for axis in range(rank)), 1]
+    tokens = x.reshape(n, c, *split).permute(order)
+    mixed = mix(tokens.reshape(n * math.prod(counts), math.prod(tiles), c))
+    back = sorted(range(len(order)), key=order.__getitem__)
+    return mixed.reshape(*tokens.shape[:-1], -1).permute(back).reshape(n, -1, *spatial)
+
+
 class _MapAttention(nn.MultiheadAttention):
     """Self-attention between the places of each tile of a map."""
 
@@ -346,22 +359,32 @@ class _MapAttention(nn.MultiheadAttention):
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override] # one map in, one map out
         """``x: n c h w -> y: n c h w``."""
-        n, c, *spatial = x.shape
-        counts = [size // tile for size, tile in zip(spatial, self.tiles, strict=True)]
-        split = [part for pair in zip(counts, self.tiles, strict=True) for part in pair]
-        rank = len(spatial)
-        outer, inner = [2 + 2 * a for a in range(rank)], [3 + 2 * a for a in range(rank)]
-        order = [0, *outer, *inner, 1]
-        tokens = x.reshape(n, c, *split).permute(order)
-        flat = tokens.reshape(n * math.prod(counts), math.prod(self.tiles), c)
-        mixed = super().forward(flat, flat, flat, need_weights=False)[0].reshape(tokens.shape)
-        back = sorted(range(len(order)), key=order.__getitem__)
-        return mixed.permute(back).reshape(x.shape)
+        ask = super().forward
+        return _by_tiles(x, self.tiles, lambda t: ask(t, t, t, need_weights=False)[0])
+
+
+def _asked(queries_keys_values: tuple[Tensor, ...], heads: int) -> Tensor:
+    """Attention without projections: ``n places c`` each."""
+    n, places, c = queries_keys_values[0].shape
+    q, k, v = (part.reshape(n, places, heads, c // heads).transpose(1, 2) for part in queries_keys_values)
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+def _tiling(windows: tuple[int, ...], shape: Shape) -> tuple[int, ...]:
+    return tuple(window or size for window, size in zip(windows, shape[1:], strict=True))
 
 
 @lower.register(Attention)
 def _attention(op: Attention, inputs: Shapes) -> nn.Module:
-    channels, *spatial = inputs[0]
-    module = _MapAttention(channels, op.heads, batch_first=True)
-    module.tiles = tuple(window or size for window, size in zip(op.window, spatial, strict=True))
+    tiles = _tiling(op.window, inputs[0])
+    if op.plain:
+        return Function(lambda x: _by_tiles(x, tiles, lambda t: _asked((t, t, t), op.heads)))
+    module = _MapAttention(inputs[0][0], op.heads, batch_first=True)
+    module.tiles = tiles
     return module
+
+
+@lower.register(ScaledDotProduct)
+def _sdpa(op: ScaledDotProduct, inputs: Shapes) -> nn.Module:
+    tiles = _tiling(op.window, inputs[0])
+    return Function(lambda x: _by_tiles(x, tiles, lambda t: _asked(t.chunk(3, dim=-1), op.heads)))

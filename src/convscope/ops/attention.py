@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from convscope.core.axis import All, Read, Table
 from convscope.core.op import Example, Op, Weight, op, setting
-from convscope.core.spell import Count, Sizes
+from convscope.core.spell import Count, Flag, Sizes
 from convscope.errors import ShapeError
+from convscope.ops.groups import group_reads
 from convscope.ops.sliding import need_spatial
 
 if TYPE_CHECKING:
@@ -18,52 +19,97 @@ if TYPE_CHECKING:
     from convscope.core.spell import PerAxis
 
 
+def _check(shape: Shape, parts: int, windows: PerAxis) -> None:
+    need_spatial(shape)
+    if shape[0] % parts:
+        raise ShapeError(f"{parts} does not divide the {shape[0]} channels")
+    for size, window in zip(shape[1:], windows, strict=True):
+        if window and size % window:
+            raise ShapeError(f"a window of {window} does not tile {size}")
+
+
+def _products(shape: Shape, windows: PerAxis) -> int:
+    """Multiply-adds of queries with keys, and of the shares with values, over the channels of the output [MAC]."""
+    asked = math.prod(window or size for size, window in zip(shape[1:], windows, strict=True))
+    return 2 * math.prod(shape) * asked
+
+
 @op("attention")
 class Attention(Op):
     """``x: c h w -> y: c h w``: every place asks all places, or those of its window, in ``heads`` heads.
 
-    With projections to queries, keys, values and back, as ``nn.MultiheadAttention`` (arXiv 1706.03762). Windows tile
-    the map (Swin, arXiv 2103.14030); what they shift is a ``roll`` before and behind.
+    With projections to queries, keys, values and back, as ``nn.MultiheadAttention`` (arXiv 1706.03762); ``plain`` has
+    none and takes the input for all three. Windows tile the map (Swin, arXiv 2103.14030); what they shift is a ``roll``
+    before and behind.
     """
 
     heads: int = setting(Count())
     window: PerAxis = setting(Sizes("w", minimum=0), default=(0,))
+    plain: bool = setting(Flag("plain", means=True), default=False)
 
     examples = (
         Example("attention 2", ((4, 2, 3),)),
         Example("attention 1 w2", ((2, 4, 2),)),
         Example("attention 2 w1x3", ((4, 2, 3),)),
         Example("attention 1", ((3, 4),)),
+        Example("attention 2 plain", ((4, 2, 3),)),
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
-        channels, *spatial = inputs[0]
-        need_spatial(inputs[0])
-        if channels % self.heads:
-            raise ShapeError(f"heads={self.heads} does not divide the {channels} channels")
-        for size, window in zip(spatial, self.window, strict=True):
-            if window and size % window:
-                raise ShapeError(f"a window of {window} does not tile {size}")
+        _check(inputs[0], self.heads, self.window)
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """See :class:`Op`."""
+        """See :class:`Op`; without projections the heads keep their channels apart."""
         channels, *spatial = inputs[0]
+        mixed = group_reads(channels, channels, self.heads if self.plain else 1)
         tiles = (_tiles(n, window) for n, window in zip(spatial, self.window, strict=True))
-        return ((Read(0, All(channels, channels)), *(Read(axis, tile) for axis, tile in enumerate(tiles, 1))),)
+        return ((Read(0, mixed), *(Read(axis, tile) for axis, tile in enumerate(tiles, 1))),)
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
         """See :class:`Op`."""
+        if self.plain:
+            return ()
         c = inputs[0][0]
         names = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
         return tuple(map(Weight, names, ((3 * c, c), (3 * c,), (c, c), (c,))))
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        """Four projections of every place, and two products of every place with every place that it asks."""
-        channels, *spatial = output
-        places = math.prod(spatial)
-        asked = math.prod(window or n for n, window in zip(inputs[0][1:], self.window, strict=True))
-        return places * 4 * channels**2 + 2 * places * asked * channels
+        """Two products of every place with every place that it asks, and four projections of every place."""
+        projections = 0 if self.plain else 4 * math.prod(output) * output[0]
+        return projections + _products(inputs[0], self.window)
+
+
+@op("sdpa")
+class ScaledDotProduct(Op):
+    """``x: 3*c h w -> y: c h w``: attention alone, with queries, keys and values in the thirds of the channels.
+
+    A query is read at its own place only, a key and a value everywhere, so the reads are a hull.
+    """
+
+    heads: int = setting(Count())
+    window: PerAxis = setting(Sizes("w", minimum=0), default=(0,))
+    exact = False
+
+    examples = (Example("sdpa 1", ((6, 2, 2),)), Example("sdpa 2 w2x1", ((12, 2, 3),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        _check(inputs[0], 3 * self.heads, self.window)
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        channels, *spatial = inputs[0]
+        tiles = (_tiles(n, window) for n, window in zip(spatial, self.window, strict=True))
+        return ((Read(0, All(channels, channels // 3)), *(Read(axis, tile) for axis, tile in enumerate(tiles, 1))),)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:  # noqa: ARG002 -- none, whatever the input
+        """None."""
+        return ()
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- counted from the output
+        """Two products of every place with every place that it asks."""
+        return _products(output, self.window)
 
 
 def _tiles(size: int, window: int) -> Relation:
