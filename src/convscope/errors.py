@@ -70,19 +70,6 @@ class ConvscopeError(Exception):
         self.excerpt = self.excerpt or excerpt
         return self
 
-    def fields(self) -> dict[str, str]:
-        """The error as plain data; empty fields are left out."""
-        pairs = {
-            "error": type(self).__name__,
-            "what": self.what,
-            "given": self.given,
-            "written": self.written,
-            "excerpt": self.excerpt,
-            "expected": self.expected,
-            "try": self.attempt,
-        }
-        return {key: value for key, value in pairs.items() if value}
-
     def __str__(self) -> str:
         lines = [f"{type(self).__name__}: {self.what}"]
         labelled = {"given": self.given, "written": self.written}

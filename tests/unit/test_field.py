@@ -8,37 +8,6 @@ import convscope as cs
 from convscope.analyze.field import AxisField, fields
 from convscope.analyze.table import Row
 
-VGG = "input 32x32x3, conv 16 3x3 p1 relu, conv 16 3x3 p1 relu, maxpool 2, conv 32 3x3 p1 relu, conv 32 3x3 p1 relu"
-RES = (
-    "input 32x32x3, conv 16 3x3 p1 nobias bn relu, add( conv 32 3x3 s2 p1 nobias bn relu, conv 32 3x3 p1 nobias bn "
-    "| conv 32 1x1 s2 nobias bn ) relu"
-)
-INCEP = (
-    "input 32x32x3, conv 8 3x3 s2 p1, cat( conv 8 1x1 | conv 8 3x3 p1 | conv 8 5x5 p2 | conv 8 3x1 p1x0, "
-    "conv 8 1x3 p0x1 | conv 8 7x1 p3x0 )"
-)
-GRID = "input 32x32x3, conv 4 3x3 d2 p2 nobias, conv 4 3x3 d2 p2 nobias"
-
-
-@pytest.mark.parametrize(
-    ("text", "params", "macs", "size", "jump", "centre"),
-    [
-        (VGG, 16656, 6340608, (14, 14), 2, Fraction(1, 2)),
-        (RES, 14992, 4112384, (9, 9), 2, 0),
-        (INCEP, 3344, 841728, (15, 11), 2, 0),
-        (GRID, 252, 258048, (9, 9), 1, 0),
-    ],
-    ids=["vgg", "res", "incep", "grid"],
-)
-def test_hand_nets(text: str, params: int, macs: int, size: tuple[int, int], jump: int, centre: Fraction) -> None:
-    table = cs.read(text).table()
-    assert (table.params.value, table.macs.value) == (params, macs)
-    last = table.rows[-1].field
-    assert tuple(axis.size for axis in last) == size
-    assert {axis.stride for axis in last} == {Fraction(jump)}
-    assert {axis.centre for axis in last} == {Fraction(centre)}
-    assert all(axis.exact for axis in last)
-
 
 def last(text: str, *, gates: bool = False) -> AxisField:
     net = cs.read(text)

@@ -5,7 +5,9 @@ An op that works in place takes over the memory of its input where nobody else r
 backward pass, what each op's gradient needs (``saves`` of the op); a tensor that several ops save is there once. The
 backward pass walks the layers in reverse, drops what it has used, and holds the gradients on their way.
 
-What is not counted: the buffers that a library takes inside of one op, and what it keeps cached.
+What is not counted: what a library takes inside of one op and keeps cached. For convolutions, poolings, norms,
+activations and merges that is little; attention and local response norm keep tensors of their own, and uneven padding a
+padded copy, so that estimates of nets with those are too low.
 """
 
 from __future__ import annotations

@@ -71,11 +71,6 @@ class Window:
         stretched = (self.size - 1) * self.up + 1
         return (stretched + self.lo + self.hi - self.span) // self.stride + 1
 
-    def taps(self, output: int) -> range:
-        """Positions that ``output`` reads on the stretched input, those beyond the border included."""
-        first = self.stride * output - self.lo
-        return range(first, first + self.span, self.dilation)
-
     def hits(self, starts: Indices) -> tuple[Indices, int]:
         """Which taps meet an input index and no filling zero: the first of them, -1 for none, and the step to the next.
 

@@ -32,6 +32,7 @@ class Pad(Free):
     sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
     mode: str = setting(Choice(tuple(EDGES)), default="zero")
 
+    saves = ()
     examples = (
         Example("pad 1", ((2, 3, 4),)),
         Example("pad 2x1 reflect", ((1, 3, 4),)),

@@ -6,7 +6,7 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
@@ -19,7 +19,6 @@ from convscope.training.schedule import triangle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from torch import Tensor, nn
 
@@ -101,7 +100,7 @@ def fit(  # noqa: PLR0913 -- what a run consists of
         rate = recipe.learning_rate * triangle(step, steps.total, recipe.warmup)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast("cpu", dtype=torch.bfloat16) if low else _exact():
+        with torch.autocast("cpu", dtype=torch.bfloat16) if low else nullcontext():
             logits = model(layout(images)).flatten(1)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
@@ -110,10 +109,6 @@ def fit(  # noqa: PLR0913 -- what a run consists of
         watch.step(loss.item(), int((logits.detach().argmax(1) == labels).sum()), rate)
     model.eval()
     return watch.last
-
-
-def _exact() -> AbstractContextManager[Any]:
-    return nullcontext()
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
