@@ -265,8 +265,9 @@ def test_the_plan_by_hand() -> None:
     assert found.params == 7850
     # forward and twice for backward: 3 * 7840 MACs for each of 120,000 pictures
     assert found.macs == 3 * 7840 * 120_000
-    # 60,000 pictures of 784 bytes; 4 copies of 7850 float32; outputs of a batch
-    assert found.memory == 60_000 * 784 + 4 * 7850 * 4 + 100 * 10 * 4
+    # 60,000 pictures of 784 bytes; weights, two numbers of the optimizer and a gradient for each of 7850; a batch of
+    # pictures, of outputs and of their gradients
+    assert found.memory == 60_000 * 784 + 4 * 4 * 7850 + 4 * 100 * (784 + 10 + 10)
 
 
 def test_recipes_are_read_from_files_and_checked(tmp_path: Path, short_run: Run) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convscope.analyze.cost import params
-from convscope.analyze.memory import FLOAT32, activation_bytes
+from convscope.analyze.memory import activation_bytes, memory
 from convscope.analyze.table import layer_table
 from convscope.backends.machine import free_memory
 from convscope.core.shape import to_text
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 BACKWARD = 2
 """The backward pass costs about twice the forward pass: gradients of the inputs and of the weights."""
-
-OPTIMIZER = 3
-"""Copies of the weights beside themselves: gradient, running mean, running square."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Plan:
         steps: iterations.
         params: learned numbers.
         macs: multiply-adds of training, about [MAC].
-        memory: of pictures, weights, optimizer and saved activations, about [byte].
+        memory: of the pictures, and of training in float32: weights, optimizer, activations, gradients [byte].
     """
 
     net: str
@@ -101,7 +98,7 @@ class Plan:
             "epochs": f"{self.epochs:g}",
             "iterations": f"{self.steps.per_epoch:,} per epoch, {self.steps.total:,} in all",
             "MACs": f"about {count_text(self.macs)} (forward and backward)",
-            "memory": f"about {bytes_text(self.memory)} (pictures, weights, optimizer, activations of a batch)",
+            "memory": f"about {bytes_text(self.memory)} (pictures, weights, optimizer, a batch with its gradients)",
         }
         return "\n".join(f"{key:<11}{value}" for key, value in rows.items())
 
@@ -117,7 +114,6 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
     batch = min(recipe.batch, samples)
     steps = Steps.of(samples=samples, batch=batch, epochs=recipe.epochs)
     table = layer_table(net)
-    activations = sum(activation_bytes(layer.output, batch=batch) for layer in net)
     pictures = samples * activation_bytes(dataset.shape, itemsize=1)
     return Plan(
         net=str(net),
@@ -129,7 +125,7 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
         steps=steps,
         params=table.params.value,
         macs=table.macs.value * (1 + BACKWARD) * batch * steps.total,
-        memory=pictures + table.params.value * FLOAT32 * (1 + OPTIMIZER) + activations,
+        memory=pictures + memory(net, batch=batch).training,
     )
 
 
