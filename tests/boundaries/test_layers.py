@@ -101,6 +101,10 @@ LIGHT = {
     "help": "from convscope.cli import run; assert run(['--help']) == 0",
     "table": "from convscope.cli import run; assert run(['table', 'input 8x8x1, conv 4 3x3']) == 0",
     "depth": "from convscope.cli import run; assert run(['depth', '28']) == 0",
+    "field": "from convscope.cli import run; assert run(['field', 'input 8x8x1, conv 4 3x3']) == 0",
+    "memory": "from convscope.cli import run; assert run(['memory', 'input 8x8x1, conv 4 3x3']) == 0",
+    "check": "from convscope.cli import run; assert run(['check', 'input 8x8x1, conv 4 3x3']) == 0",
+    "compare": "from convscope.cli import run; assert run(['compare', 'input 8x8x1, relu', 'input 8x8x1, tanh']) == 0",
     "plan": "from convscope.cli import run; assert run(['train', '--dry-run']) == 0",
     "data": "from convscope.data import DATASETS, load; load(DATASETS['mnist'], 'test')",
 }

@@ -52,11 +52,11 @@ BAD = {Count: (0, -1, 2.5, True, "3"), Sizes: ((-1,), (2.0,), 3, "3"), Padding: 
 def test_bad_fields_raise(made: type[Op]) -> None:
     good = {
         s.name: {Count: 1, Sizes: (1,), Padding: ((1, 1),), Extent: (1, 2, 2)}[type(s.kind)]
-        for s in made.settings()
+        for s in made.declared
         if s.required
     }
     made(**good)
-    for setting in made.settings():
+    for setting in made.declared:
         for value in BAD[type(setting.kind)]:
             with pytest.raises(FieldError, match=setting.name):
                 made(**{**good, setting.name: value})

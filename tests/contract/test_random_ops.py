@@ -51,7 +51,7 @@ def cases(draw: st.DrawFn, made: type[Op]) -> tuple[Op, tuple[Shape, ...]]:
     shape = (channels, *spatial)
     assume(math.prod(shape) <= LARGEST)
     fields = {}
-    for entry in made.settings():
+    for entry in made.declared:
         if entry.required or draw(st.booleans()):
             fields[entry.name] = value(draw, entry, rank)
     inputs = [shape]

@@ -11,6 +11,7 @@ import pytest
 
 import convscope as cs
 from convscope.cli import run
+from convscope.training.recipe import find
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -35,6 +36,15 @@ def test_python(page: Path) -> None:
     names: dict[str, object] = {"__name__": page.stem}
     for text in blocks(page, "python"):
         exec(compile(text, str(page), "exec"), names)  # noqa: S102 -- our own pages
+
+
+def test_the_recipe_on_its_page_is_one_and_says_what_fast_says(tmp_path: Path) -> None:
+    (text,) = blocks(ROOT / "docs" / "reference" / "recipes.md", "toml")
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    fast, mine = find("fast"), find(str(path))
+    assert mine == fast.changed(name="mine", epochs=2.0, net=mine.net)
+    assert cs.read(mine.net).output == (10,)
 
 
 def commands(text: str) -> Iterator[tuple[list[str], str]]:

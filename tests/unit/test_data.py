@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from convscope.data import DATASETS, load
 from convscope.data.idx import file_size, parse_idx, read_idx_gz
@@ -45,14 +46,14 @@ LABELS = MNIST.test[1]
 PACKED = (MNIST.folder / LABELS.name).read_bytes()
 
 
-def read_changed(tmp_path: Path, content: bytes) -> None:
+def read_changed(tmp_path: Path, content: bytes) -> NDArray[np.uint8]:
     path = tmp_path / LABELS.name
     path.write_bytes(content)
-    read_idx_gz(path, sha256=LABELS.sha256, shape=LABELS.shape)
+    return read_idx_gz(path, sha256=LABELS.sha256, shape=LABELS.shape)
 
 
 def test_the_undamaged_file_is_read(tmp_path: Path) -> None:
-    read_changed(tmp_path, PACKED)
+    assert read_changed(tmp_path, PACKED)[:5].tolist() == [7, 2, 1, 0, 4]
 
 
 def test_every_flipped_bit_is_found(tmp_path: Path) -> None:

@@ -241,3 +241,20 @@ def test_results_print_themselves() -> None:
     net = cs.read("input 8x8x1, conv 2 3x3, linear 10")
     results = [cs.memory(net), cs.check(net), cs.compare(net, net), net.field(), net.table(), cs.depth(9)]
     assert all(repr(result) == str(result) for result in results)
+
+
+@pytest.mark.parametrize(("redirection", "words"), [("<&-", "closed"), ("< $FILE", "not UTF-8")])
+def test_odd_standard_input(tmp_path: Path, redirection: str, words: str) -> None:
+    file = tmp_path / "net"
+    file.write_bytes(b"input 8x8x1, relu \xff")
+    code = "from convscope.cli import main; main()"
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -c "{code}" table - {redirection}'],
+        env={**os.environ, "FILE": str(file), "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

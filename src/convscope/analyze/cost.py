@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from convscope.core.net import Layer
+    from convscope.core.net import Layer, Net
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ def params(layer: Layer) -> int | None:
     """Learned numbers of a layer; None where unknown."""
     weights = layer.node.op.weights(layer.inputs)
     return None if weights is None else sum(weight.count for weight in weights if weight.trained)
+
+
+def net_params(net: Net) -> Total:
+    """Learned numbers of a net."""
+    return total((layer.node.name, params(layer)) for layer in net)
 
 
 def macs(layer: Layer) -> int | None:

@@ -88,7 +88,7 @@ def _on_map(window: Window) -> float:
 
 
 def unproductive(net: Net) -> list[str]:
-    """Layers with weights whose inputs already see the whole picture along every axis.
+    """Layers with a kernel before which the field is already as large as the picture along every axis.
 
     Such layers add no new context (Richter et al., arXiv 2106.12307).
     """

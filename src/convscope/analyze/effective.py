@@ -101,7 +101,7 @@ def effective(net: Net, node: str | None = None, at: Sequence[int | tuple[int, i
     >>> [round(std**2, 6) for std in found.std]
     [0.666667, 0.666667]
     """
-    layer = net[node] if node else net.layers[-1]
+    layer = net.layer(node)
     patch = check_patch(layer, at)
     check_picture(net)
     weight = np.zeros(layer.output[1:])

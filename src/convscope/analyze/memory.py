@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convscope.analyze.cost import params, total
+from convscope.analyze.cost import net_params, params
 from convscope.core.graph import INPUT
 from convscope.errors import FieldError
 from convscope.view.numbers import bytes_text
@@ -158,7 +158,7 @@ def memory(
     size = ITEMSIZE[dtype]
     owned = {layer.node.name: layer.node.op.weights(layer.inputs) for layer in net}
     stored = sum(weight.count for weights in owned.values() for weight in weights or ())
-    learned = total((layer.node.name, params(layer)) for layer in net)
+    learned = net_params(net)
     flow = _Flow(net, batch * size, batch)
     saved, peak = flow.training()
     return Memory(

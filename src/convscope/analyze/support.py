@@ -134,7 +134,7 @@ def support(
     >>> found.box, found.pixels, found.holes
     (((0, 8), (0, 8)), 25, 56)
     """
-    layer = net[node] if node else net.layers[-1]
+    layer = net.layer(node)
     patch = check_patch(layer, at)
     check_picture(net)
     start = (np.arange(layer.output[0]), *(np.arange(first, last + 1) for first, last in patch))

@@ -115,6 +115,6 @@ def unit_field(
     >>> cs.read("input 9x9x1, conv 1 3x3").field(at=(0, 0)).box
     ((0, 2), (0, 2))
     """
-    layer = net[node] if node else net.layers[-1]
+    layer = net.layer(node)
     places = tuple(size // 2 for size in layer.output[1:]) if at is None else at
     return UnitField(support(net, node, places, gates=gates), effective(net, node, places))

@@ -93,6 +93,10 @@ class Net:
         names = [layer.node.name for layer in self.layers]
         raise UnknownNameError(f'no layer is called "{name}"', attempt=nearest(name, names))
 
+    def layer(self, name: str | None = None) -> Layer:
+        """The layer of a name; the last one where none is given."""
+        return self.layers[-1] if name is None else self[name]
+
     def table(self) -> LayerTable:
         """Shapes, parameters, multiply-adds, memory and receptive field of every layer."""
         from convscope.analyze.table import layer_table  # the noun calls the verb; see docs/design/layers.md

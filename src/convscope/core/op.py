@@ -99,6 +99,8 @@ class Op(ABC):
 
     keyword: ClassVar[str]
     declared: ClassVar[tuple[Setting, ...]] = ()
+    """The fields, in order; filled in by :func:`op`."""
+
     examples: ClassVar[tuple[Example, ...]]
     exact: ClassVar[bool] = True
     """The reads are what is read; else they are a hull of it, because axes depend on each other."""
@@ -141,14 +143,8 @@ class Op(ABC):
 
     @final
     def __post_init__(self) -> None:
-        for entry in self.settings():
+        for entry in self.declared:
             entry.kind.validate(entry.name, getattr(self, entry.name))
-
-    @classmethod
-    @final
-    def settings(cls) -> tuple[Setting, ...]:
-        """The declared fields, in order."""
-        return cls.declared
 
     @final
     def fit(self, rank: int) -> Self:
@@ -158,14 +154,14 @@ class Op(ABC):
             ShapeError: a field has another number of axes.
         """
         changes = {}
-        for entry in self.settings():
+        for entry in self.declared:
             value = getattr(self, entry.name)
             if isinstance(entry.kind, Sizes) and entry.kind.like and not value:
                 value = getattr(self, entry.kind.like)
             spread = entry.kind.spread(entry.name, value, rank)
             if spread != getattr(self, entry.name):
                 changes[entry.name] = spread
-        return replace(self, **changes) if changes else self  # type: ignore[type-var] # as above
+        return replace(self, **changes) if changes else self  # type: ignore[type-var] # every op is a dataclass
 
 
 class Free(Op):
@@ -212,7 +208,7 @@ def spelled(op: Op) -> str:
     'conv 16 3x3 s2 nobias'
     """
     words = [op.keyword]
-    for entry in op.settings():
+    for entry in op.declared:
         word = entry.kind.word(getattr(op, entry.name))
         implied = getattr(op, entry.kind.like) if isinstance(entry.kind, Sizes) and entry.kind.like else entry.default
         if implied is MISSING or word != entry.kind.word(implied):
@@ -228,7 +224,7 @@ def usage(made: type[Op]) -> str:
     'maxpool KERNEL [sN] [pN|same] [dN] [ceil]'
     """
     words = [made.keyword]
-    for entry in made.settings():
+    for entry in made.declared:
         word = entry.kind.usage(entry.name)
         words.append(word if entry.required else f"[{word}]")
     return " ".join(words)

@@ -34,7 +34,7 @@ def read(source: str | Path, *, input: str | None = None) -> Net:  # noqa: A002 
     """
     shape = _size(input) if input is not None else None
     if source == STDIN:
-        return text.read(sys.stdin.read(), source="<stdin>", shape=shape)
+        return text.read(_stdin_text(), source="<stdin>", shape=shape)
     if isinstance(source, Path) or _is_path(source):
         return text.read(_file_text(Path(source)), source=str(source), shape=shape)
     return text.read(source, shape=shape)
@@ -55,6 +55,15 @@ def _is_path(source: str) -> bool:
         return source.endswith(".cnn") or ("(" not in source and Path(source).exists())
     except OSError:  # no name of a file can be that long
         return False
+
+
+def _stdin_text() -> str:
+    if sys.stdin is None:
+        raise NotationError("standard input is closed", expected="a net in the notation")
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise NotationError(f"standard input is not UTF-8 text: byte {error.start}") from None
 
 
 def _file_text(path: Path) -> str:

@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
 from convscope.training.batches import scaled
 from convscope.training.loop import layout
+from convscope.view.numbers import score_text
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Evaluation:
         >>> Evaluation(0.25, ("a", "b"), ((3, 1), (0, 4))).score()
         '[0.25, 0.875]'
         """
-        return f"[{self.loss:.6g}, {self.accuracy:.6g}]"
+        return score_text(self.loss, self.accuracy)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/eval/1``."""

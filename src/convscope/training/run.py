@@ -34,6 +34,7 @@ from convscope.errors import ConvscopeError, FieldError, RunError
 from convscope.frontends import read
 from convscope.training.plan import check_fit
 from convscope.training.recipe import Recipe, to_toml
+from convscope.view.numbers import score_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,7 @@ class Run:
 
     def score(self) -> str:
         """``[loss, accuracy]`` on the test set."""
-        return f"[{self.result.loss:.6g}, {self.result.accuracy:.6g}]"
+        return score_text(self.result.loss, self.result.accuracy)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/run/1``."""

@@ -14,8 +14,8 @@ import safetensors
 import torch
 from safetensors.torch import load_file, save
 
+from convscope.analyze.cost import net_params
 from convscope.analyze.memory import FLOAT32
-from convscope.analyze.table import layer_table
 from convscope.backends.machine import cores, cpu_name, keep_memory
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
@@ -114,7 +114,7 @@ def _result(net: Net, last: Progress, judged: Evaluation, sha256: dict[str, str]
     return Result(
         loss=judged.loss,
         accuracy=judged.accuracy,
-        params=layer_table(net).params.value,
+        params=net_params(net).value,
         seconds=last.seconds,
         images_per_second=last.images_per_second,
         sha256=sha256,
@@ -150,7 +150,7 @@ def model_of(run: Run) -> TorchNet:
     Raises:
         RunError: the weights are not those of the net.
     """
-    check_memory(FLOAT32 * layer_table(run.net).params.value, "this net")
+    check_memory(FLOAT32 * net_params(run.net).value, "this net")
     model = TorchNet(run.net, logits=True)
     try:
         weights_in(model, load_file(run.path / runs.MODEL))

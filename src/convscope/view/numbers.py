@@ -30,6 +30,15 @@ def _scaled(value: float, base: int, units: tuple[str, ...]) -> str:
     return f"{digits} {units[power]}".rstrip()
 
 
+def score_text(loss: float, accuracy: float) -> str:
+    """``[loss, accuracy]``, as the course notes print it.
+
+    >>> score_text(0.25, 0.875)
+    '[0.25, 0.875]'
+    """
+    return f"[{loss:.6g}, {accuracy:.6g}]"
+
+
 def seconds_text(seconds: float) -> str:
     """Seconds, or minutes and seconds.
 

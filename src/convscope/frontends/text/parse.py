@@ -280,7 +280,7 @@ class _Reader:
         start = token.origin
         words = start.context[start.column - 1 : last.origin.column - 1 + len(last.text)]
         origin = replace(start, words=words)
-        missing = [entry.name for entry in made.settings() if entry.required and entry.name not in values]
+        missing = [entry.name for entry in made.declared if entry.required and entry.name not in values]
         if missing:
             plain = ", without parentheses" if self.now.kind == "(" else ""
             such = f"{usage(made)}{plain}, such as {made.examples[0].text}"
@@ -290,7 +290,7 @@ class _Reader:
 
 def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[Setting, object]:
     """The field that a word sets, and its value."""
-    settings = list(made.settings())
+    settings = list(made.declared)
     place = next((entry for entry in settings if entry.positional and entry.name not in values), None)
     for entry in [*([place] if place else []), *(entry for entry in settings if not entry.positional)]:
         value = _matched(made, entry, token.text)
@@ -310,7 +310,7 @@ def _matched(made: type[Op], entry: Setting, word: str) -> object:
 
 
 def _unknown_word(made: type[Op], token: Token) -> NotationError:
-    flags = [entry.kind.usage(entry.name) for entry in made.settings()]
+    flags = [entry.kind.usage(entry.name) for entry in made.declared]
     known = [*REGISTRY, *(flag for flag in flags if flag.isalpha()), "same"]
     return fail(
         f'"{token.text}" is neither a setting of {made.keyword} nor an op',
