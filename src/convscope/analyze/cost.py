@@ -42,15 +42,18 @@ def total(parts: Iterable[tuple[str, int | None]]) -> Total:
 
 def params(layer: Layer) -> int | None:
     """Learned numbers of a layer; None where unknown."""
-    weights = layer.node.op.weights(layer.inputs)
+    weights = layer.weights
     return None if weights is None else sum(weight.count for weight in weights if weight.trained)
 
 
 def net_params(net: Net) -> Total:
-    """Learned numbers of a net."""
-    return total((layer.node.name, params(layer)) for layer in net)
+    """Learned numbers of a net, those that no layer reads included."""
+    unused = sum(weight.count for weight in net.unused)
+    known = total((layer.node.name, params(layer)) for layer in net)
+    return Total(known.value + unused, known.missing)
 
 
 def macs(layer: Layer) -> int | None:
     """Multiply-adds of a layer for one sample [MAC]; None where unknown."""
-    return layer.node.op.macs(layer.inputs, layer.output)
+    own = layer.node.own.macs
+    return layer.node.op.macs(layer.inputs, layer.output) if own is None else own

@@ -75,7 +75,7 @@ def padding_share(layer: Layer) -> float:
 
 def _gathers(layer: Layer) -> bool:
     """Counts a multiply-add for each tap of each output."""
-    weights = layer.node.op.weights(layer.inputs) or ()
+    weights = layer.weights or ()
     return bool(weights) and cost.macs(layer) == math.prod(layer.output) * weights[0].fan_in
 
 

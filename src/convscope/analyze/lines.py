@@ -26,7 +26,7 @@ from convscope.core.graph import INPUT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from convscope.core.axis import Indices, Read
+    from convscope.core.axis import Indices, Read, Relation
     from convscope.core.net import Layer, Net
 
 Box = tuple[int, int]
@@ -105,6 +105,7 @@ class Track:
         line: the closed form, where there is one.
         ordered: the boxes are in the order of the units.
         exact: False where boxes are hulls because axes depend on each other.
+        mixed: the channels of a place may see different pixels; the boxes are those of all channels together.
     """
 
     axis: int | None
@@ -112,6 +113,7 @@ class Track:
     line: Line | None
     ordered: bool = True
     exact: bool = True
+    mixed: bool = False
 
 
 Tracks = tuple[Track, ...]
@@ -196,7 +198,9 @@ class _Tracer:
         if self.gates and layer.statistics:
             after.append(self.after(before[0], layer.statistics))
         found = after[0] if len(after) == 1 else self.merge(after)
-        return found if layer.node.op.exact or not found.exact else replace(found, exact=False)
+        exact, mixed = _channels(layer, after, [layer.reads[at][0].relation for at in kept])
+        same = found.mixed == mixed and (exact or not found.exact)
+        return found if same else replace(found, exact=found.exact and exact, mixed=mixed)
 
     def after(self, track: Track, reads: Sequence[Read]) -> Track:
         """The state behind one read of a layer whose state is known."""
@@ -225,6 +229,23 @@ class _Tracer:
         axis = next((track.axis for track in tracks if track.axis is not None), None)
         found = self.once(parts[0], rest, lambda: (_merge(tracks, gates=self.gates), parts))[0]
         return found if found.axis in {None, axis} else replace(found, axis=axis)
+
+
+def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[bool, bool]:
+    """Of a layer: do the boxes of all channels together stay right, and do its channels see different pixels."""
+    hull = layer.node.op.hull()
+    before = any(path.mixed for path in paths)
+    if not before and not hull and not layer.node.op.merges:
+        return True, False
+    parts = any(isinstance(read, Table) for read in reads) and len({id(path.boxes) for path in paths}) > 1
+    mixed = bool(hull) or parts or (before and not all(isinstance(read, All) for read in reads))
+    exact = hull != "places" and not (before and (hull or any(map(_drops, reads))))
+    return exact, mixed
+
+
+def _drops(relation: Relation) -> bool:
+    """Some channels of the input are read by none."""
+    return isinstance(relation, Window) and (min(relation.lo, relation.hi) < 0 or relation.stride > relation.kernel)
 
 
 def _all(track: Track) -> Track:

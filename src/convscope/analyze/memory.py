@@ -156,7 +156,7 @@ def memory(
     if batch < 1:
         raise FieldError(f"batch={batch}", expected="a whole number from 1")
     size = ITEMSIZE[dtype]
-    owned = {layer.node.name: layer.node.op.weights(layer.inputs) for layer in net}
+    owned = {layer.node.name: layer.weights for layer in net}
     stored = sum(weight.count for weights in owned.values() for weight in weights or ())
     learned = net_params(net)
     flow = _Flow(net, batch * size, batch)

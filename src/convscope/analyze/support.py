@@ -143,7 +143,7 @@ def support(
     for one in reversed(net.layers):
         regions = needed.pop(one.node.name, [])
         if regions:
-            exact &= one.node.op.exact and not any(_mixes(one, region) for region in regions)
+            exact &= all(_tells(one, region) and not _mixes(one, region) for region in regions)
             for name, reads in _followed(one, tracks):
                 needed.setdefault(name, []).extend(filter(None, (_pull(region, reads) for region in regions)))
                 needed[name] = _simplified(needed[name], net, name)
@@ -197,6 +197,12 @@ def _followed(layer: Layer, tracks: dict[str, Tracks] | None) -> Iterable[tuple[
     if tracks is None:
         return [*paths, (layer.node.inputs[0], layer.statistics)] if layer.statistics else paths
     return [paths[at] for at in placed(layer, tracks)] if len(paths) > 1 else paths
+
+
+def _tells(layer: Layer, region: Region) -> bool:
+    """The reads of the layer are what is read: always, or because all channels are asked."""
+    hull = layer.node.op.hull()
+    return not hull or (hull == "channels" and len(region[0]) == layer.output[0])
 
 
 def _mixes(layer: Layer, region: Region) -> bool:

@@ -13,22 +13,30 @@ from torch import Tensor, nn
 from convscope.core.axis import Window
 from convscope.errors import ShapeError
 from convscope.ops.act import (
+    ELU,
     GELU,
+    SELU,
+    Clamp,
     Dropout,
+    Hardsigmoid,
+    Hardswish,
     Identity,
     LeakyReLU,
+    Mish,
+    PReLU,
     ReLU,
+    ReLU6,
     Sigmoid,
     SiLU,
     Softmax,
+    Softplus,
     SpatialSoftmax,
     Tanh,
 )
-from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
-from convscope.ops.merge import Add, Cat, Mul
-from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
+from convscope.ops.merge import Add, Cat, Div, Maximum, Minimum, Mul, Sub
+from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from convscope.ops.pad import Crop, Pad, Roll, Slice
 from convscope.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from convscope.ops.resize import Resize, Upsample
@@ -140,7 +148,7 @@ def _avgpool(op: AvgPool, inputs: Shapes) -> nn.Module:
 
 @lower.register(BatchNorm)
 def _batchnorm(op: BatchNorm, inputs: Shapes) -> nn.Module:
-    return _NORM[len(inputs[0]) - 1](inputs[0][0], affine=op.affine)
+    return _NORM[len(inputs[0]) - 1](inputs[0][0], affine=op.affine, eps=op.eps)
 
 
 @lower.register(GlobalAvgPool)
@@ -175,8 +183,13 @@ _PLAIN: dict[type[Op], Callable[[], nn.Module]] = {
     ReLU: nn.ReLU,
     Sigmoid: nn.Sigmoid,
     SiLU: nn.SiLU,
-    Softmax: lambda: nn.Softmax(dim=1),
     Tanh: nn.Tanh,
+    ReLU6: nn.ReLU6,
+    Hardswish: nn.Hardswish,
+    Hardsigmoid: nn.Hardsigmoid,
+    SELU: nn.SELU,
+    Softplus: nn.Softplus,
+    Mish: nn.Mish,
 }
 """Ops without fields, and the module of the same name."""
 
@@ -187,6 +200,26 @@ for _made, _module in _PLAIN.items():
 @lower.register(LeakyReLU)
 def _leakyrelu(op: LeakyReLU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
     return nn.LeakyReLU(op.slope)
+
+
+@lower.register(ELU)
+def _elu(op: ELU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.ELU(op.alpha)
+
+
+@lower.register(Clamp)
+def _clamp(op: Clamp, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.clamp(op.low, op.high))
+
+
+@lower.register(PReLU)
+def _prelu(op: PReLU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.PReLU(op.count)
+
+
+@lower.register(Softmax)
+def _softmax(op: Softmax, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.unflatten(1, (op.groups, -1)).softmax(2).flatten(1, 2))
 
 
 @lower.register(GELU)
@@ -213,19 +246,23 @@ def _broadcasting(join: Callable[[Tensor, Tensor], Tensor], inputs: Shapes) -> n
     return Function(call)
 
 
-@lower.register(Add)
-def _add(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- no field
-    return _broadcasting(torch.add, inputs)
+_JOIN: dict[type[Op], Callable[[Tensor, Tensor], Tensor]] = {
+    Add: torch.add,
+    Div: torch.div,
+    Maximum: torch.maximum,
+    Minimum: torch.minimum,
+    Mul: torch.mul,
+    Sub: torch.sub,
+}
+"""Ops that join inputs number by number."""
 
-
-@lower.register(Mul)
-def _mul(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- no field
-    return _broadcasting(torch.mul, inputs)
+for _made, _join in _JOIN.items():
+    lower.register(_made, lambda op, inputs, join=_join: _broadcasting(join, inputs))  # noqa: ARG005 -- no field
 
 
 @lower.register(Cat)
-def _cat(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
-    return Function(lambda *tensors: torch.cat(tensors, dim=1))
+def _cat(op: Cat, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda *tensors: torch.cat(tensors, dim=1 + op.along))
 
 
 @lower.register(ConvTranspose)
@@ -306,85 +343,61 @@ def _pixelunshuffle(op: PixelUnshuffle, inputs: Shapes) -> nn.Module:  # noqa: A
 
 @lower.register(GroupNorm)
 def _groupnorm(op: GroupNorm, inputs: Shapes) -> nn.Module:
-    return nn.GroupNorm(op.groups, inputs[0][0], affine=op.affine)
+    return nn.GroupNorm(op.groups, inputs[0][0], affine=op.affine, eps=op.eps)
 
 
 @lower.register(InstanceNorm)
 def _instancenorm(op: InstanceNorm, inputs: Shapes) -> nn.Module:
     norms: dict[int, Any] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
-    made: nn.Module = norms[len(inputs[0]) - 1](inputs[0][0], affine=op.affine)
+    made: nn.Module = norms[len(inputs[0]) - 1](inputs[0][0], affine=op.affine, eps=op.eps)
     return made
 
 
+def _by_group(x: Tensor, groups: int, work: Callable[[Tensor], Tensor]) -> Tensor:
+    """Let ``work`` act on the channels of each group, which it finds in the last axis."""
+    last = x.movedim(1, -1)
+    return work(last.unflatten(-1, (groups, -1))).reshape(last.shape).movedim(-1, 1)
+
+
 class _ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels at each place."""
+    """Layer norm over each group of channels at each place."""
+
+    groups: int
 
     def forward(self, x: Tensor) -> Tensor:
         """``x: n c h w -> y: n c h w``."""
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+        return _by_group(x, self.groups, super().forward)
+
+
+class _ChannelRMSNorm(nn.RMSNorm):
+    """Root-mean-square norm over each group of channels at each place."""
+
+    groups: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x: n c h w -> y: n c h w``."""
+        return _by_group(x, self.groups, super().forward)
 
 
 @lower.register(LayerNorm)
 def _layernorm(op: LayerNorm, inputs: Shapes) -> nn.Module:
-    return _ChannelNorm(inputs[0][0], elementwise_affine=op.affine)
+    module = _ChannelNorm(inputs[0][0] // op.groups, elementwise_affine=op.affine, eps=op.eps)
+    module.groups = op.groups
+    return module
+
+
+@lower.register(RMSNorm)
+def _rmsnorm(op: RMSNorm, inputs: Shapes) -> nn.Module:
+    module = _ChannelRMSNorm(inputs[0][0] // op.groups, elementwise_affine=op.affine, eps=op.eps)
+    module.groups = op.groups
+    return module
 
 
 @lower.register(LocalResponseNorm)
 def _localresponsenorm(op: LocalResponseNorm, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
-    return nn.LocalResponseNorm(op.size)
+    return nn.LocalResponseNorm(op.size, op.alpha, op.beta, op.k)
 
 
 @lower.register(SpatialSoftmax)
 def _spatialsoftmax(op: SpatialSoftmax, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- no field
     return Function(lambda x: x.flatten(2).softmax(2).reshape(x.shape))
-
-
-def _by_tiles(x: Tensor, tiles: tuple[int, ...], mix: Callable[[Tensor], Tensor]) -> Tensor:
-    """Cut a map into tiles, let ``mix: n places c -> n places c'`` work on each, and put them back."""
-    n, c, *spatial = x.shape
-    counts = [size // tile for size, tile in zip(spatial, tiles, strict=True)]
-    split = [part for pair in zip(counts, tiles, strict=True) for part in pair]
-    rank = len(spatial)
-    order = [0, *(2 + 2 * axis for axis in range(rank)), *(3 + 2 * axis for axis in range(rank)), 1]
-    tokens = x.reshape(n, c, *split).permute(order)
-    mixed = mix(tokens.reshape(n * math.prod(counts), math.prod(tiles), c))
-    back = sorted(range(len(order)), key=order.__getitem__)
-    return mixed.reshape(*tokens.shape[:-1], -1).permute(back).reshape(n, -1, *spatial)
-
-
-class _MapAttention(nn.MultiheadAttention):
-    """Self-attention between the places of each tile of a map."""
-
-    tiles: tuple[int, ...]
-
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override] # one map in, one map out
-        """``x: n c h w -> y: n c h w``."""
-        ask = super().forward
-        return _by_tiles(x, self.tiles, lambda t: ask(t, t, t, need_weights=False)[0])
-
-
-def _asked(queries_keys_values: tuple[Tensor, ...], heads: int) -> Tensor:
-    """Attention without projections: ``n places c`` each."""
-    n, places, c = queries_keys_values[0].shape
-    q, k, v = (part.reshape(n, places, heads, c // heads).transpose(1, 2) for part in queries_keys_values)
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-
-
-def _tiling(windows: tuple[int, ...], shape: Shape) -> tuple[int, ...]:
-    return tuple(window or size for window, size in zip(windows, shape[1:], strict=True))
-
-
-@lower.register(Attention)
-def _attention(op: Attention, inputs: Shapes) -> nn.Module:
-    tiles = _tiling(op.window, inputs[0])
-    if op.plain:
-        return Function(lambda x: _by_tiles(x, tiles, lambda t: _asked((t, t, t), op.heads)))
-    module = _MapAttention(inputs[0][0], op.heads, batch_first=True)
-    module.tiles = tiles
-    return module
-
-
-@lower.register(ScaledDotProduct)
-def _sdpa(op: ScaledDotProduct, inputs: Shapes) -> nn.Module:
-    tiles = _tiling(op.window, inputs[0])
-    return Function(lambda x: _by_tiles(x, tiles, lambda t: _asked(t.chunk(3, dim=-1), op.heads)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from convscope.backends import lower_tensor  # noqa: F401 -- registers its lowerings
 from convscope.backends.lower import lower
 from convscope.core.graph import INPUT
 from convscope.ops.act import Softmax

@@ -24,7 +24,7 @@ CODE = "CS007"
 def check(facts: Facts) -> Iterator[Finding]:
     """Layers with a bias that only a norm reads."""
     for layer in facts.net:
-        bias = next((w for w in layer.node.op.weights(layer.inputs) or () if w.name == "bias"), None)
+        bias = next((w for w in layer.weights or () if w.name == "bias"), None)
         readers = facts.readers[layer.node.name]
         if bias and facts.rows[layer.node.name].macs and readers and all(map(_takes_mean, readers)):
             yield facts.finding(

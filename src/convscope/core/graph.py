@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convscope.errors import UnknownNameError, nearest
 
 if TYPE_CHECKING:
-    from convscope.core.op import Op
+    from convscope.core.op import Op, Weight
 
 INPUT = "input"
 """The name by which nodes refer to the input of the net."""
@@ -50,6 +50,23 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Own:
+    """What the source of an imported net has at a node, where that differs from what the op states.
+
+    A layer that is used a second time has no weights there, because they are counted where it is used first; a table
+    of position biases is smaller than the bias that is gathered from it; a layer that cannot be looked into may still
+    be known to have so many weights.
+
+    Attributes:
+        weights: the tensors that are stored; None where the op's own are right.
+        macs: multiply-adds [MAC]; None where the op's own are right.
+    """
+
+    weights: tuple[Weight, ...] | None = None
+    macs: int | None = None
+
+
+@dataclass(frozen=True)
 class Node:
     """One op with the names of what it reads.
 
@@ -58,12 +75,14 @@ class Node:
         op: what is computed.
         inputs: names of earlier nodes, or :data:`INPUT`.
         origin: where the user wrote it; not part of equality.
+        own: what an imported net has here instead of what the op states.
     """
 
     name: str
     op: Op
     inputs: tuple[str, ...]
     origin: Origin | None = field(default=None, compare=False, repr=False)
+    own: Own = field(default=Own(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convscope.core.graph import INPUT, Graph, Node
 from convscope.core.op import Reads, along, output_shape
@@ -11,11 +11,14 @@ from convscope.core.shape import Shape, to_text
 from convscope.errors import ConvscopeError, ShapeError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from convscope.analyze.table import LayerTable
     from convscope.analyze.unit import UnitField
     from convscope.core.axis import Read
+    from convscope.core.op import Weight
 
 
 MAX_SIDE = 2**20
@@ -45,6 +48,12 @@ class Layer:
     statistics: tuple[Read, ...] = field(compare=False, repr=False)
     pointwise: bool = field(compare=False, repr=False)
 
+    @property
+    def weights(self) -> tuple[Weight, ...] | None:
+        """The tensors that are stored for this layer; None where that is unknown."""
+        own = self.node.own.weights
+        return self.node.op.weights(self.inputs) if own is None else own
+
 
 @dataclass(frozen=True)
 class Net:
@@ -53,10 +62,14 @@ class Net:
     Attributes:
         input: shape ``c h w`` of the input.
         layers: one for each node, in topological order; the last is the output.
+        unused: learned tensors of an imported net that no layer reads.
+        tensors: the weights of an imported net, by ``layer.tensor``, loaded when called; None where there are none.
     """
 
     input: Shape
     layers: tuple[Layer, ...]
+    unused: tuple[Weight, ...] = ()
+    tensors: Callable[[], dict[str, NDArray[Any]]] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def at(cls, graph: Graph, shape: Shape) -> Net:
@@ -126,7 +139,7 @@ def _fit(node: Node, inputs: tuple[Shape, ...]) -> Layer:
         op = node.op.fit(len(inputs[0]) - 1)
         op.check(inputs)
         reads = op.axes(inputs)
-        shape = output_shape(reads)
+        shape = output_shape(op, reads)
     except ConvscopeError as error:
         raise _located(error, node, inputs) from None
     if max(shape) > MAX_CHANNELS or max(shape[1:], default=0) > MAX_SIDE:

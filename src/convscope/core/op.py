@@ -102,9 +102,6 @@ class Op(ABC):
     """The fields, in order; filled in by :func:`op`."""
 
     examples: ClassVar[tuple[Example, ...]]
-    exact: ClassVar[bool] = True
-    """The reads are what is read; else they are a hull of it, because axes depend on each other."""
-
     memory: ClassVar[str] = "new"
     """Where the output goes: ``new`` memory, the input's (``in place``, where nobody else reads it), or a ``view``."""
 
@@ -132,6 +129,18 @@ class Op(ABC):
         together give. A question about reach names whether it follows these reads.
         """
         return ()
+
+    def output(self) -> Shape | None:
+        """The shape of the output, where the reads do not tell it: an axis may be there that no input axis goes to."""
+        return None
+
+    def hull(self) -> str:
+        """How far the reads are more than what is read, because axes depend on each other.
+
+        Empty: not at all. ``channels``: for a single unit, but all channels of a place together read just that.
+        ``places``: what is read cannot be told along the map.
+        """
+        return ""
 
     @abstractmethod
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...] | None:
@@ -235,12 +244,15 @@ def along(shape: Shape) -> tuple[Read, ...]:
     return tuple(Read(axis, Window(size)) for axis, size in enumerate(shape))
 
 
-def output_shape(reads: Reads) -> Shape:
-    """The shape that the reads imply.
+def output_shape(op: Op, reads: Reads) -> Shape:
+    """The shape that the reads imply, if the op does not state it.
 
     Raises:
         ShapeError: the window does not fit, or two inputs disagree.
     """
+    stated = op.output()
+    if stated is not None:
+        return stated
     extents: dict[int, int] = {}
     for read in (read for one in reads for read in one):
         extent = read.relation.extent

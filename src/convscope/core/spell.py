@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from convscope.core.pattern import parse
 from convscope.core.shape import MAX_INT, Shape, from_text, joined, parse_numbers, to_text
 from convscope.errors import FieldError, ShapeError
 
@@ -20,7 +21,8 @@ PerAxis = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...] | str
 
 _DIGIT = re.compile(r"[0-9]")
-_REAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e-?[0-9]+)?", re.ASCII)
+_NUMBER = re.compile(r"-?\.?[0-9]")
+_REAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)(e-?[0-9]+)?", re.ASCII)
 
 
 class Kind(ABC):
@@ -230,37 +232,40 @@ class Padding(Kind):
 
 @dataclass(frozen=True)
 class Real(Kind):
-    """One number: a slope, a probability.
+    """One number: a slope, a probability, an exponent.
 
-    >>> Real().match("0.1"), Real().word(0.1), Real().match("relu")
-    (0.1, '0.1', None)
+    >>> Real().match("0.1"), Real().word(0.1), Real().match("relu"), Real("e").match("e0.001")
+    (0.1, '0.1', None, 0.001)
     """
 
+    prefix: str = ""
     minimum: float = 0.0
     below: float = math.inf
 
     @property
     def marked(self) -> bool:
         """See :class:`Kind`."""
-        return False
+        return bool(self.prefix)
 
     def match(self, word: str) -> float | None:
         """See :class:`Kind`."""
-        if not _DIGIT.match(word) and not word.startswith("."):
+        rest = word.removeprefix(self.prefix)
+        if not word.startswith(self.prefix) or not _NUMBER.match(rest):
             return None
-        if not _REAL.fullmatch(word):
+        if not _REAL.fullmatch(rest):
             raise FieldError(f'"{word}" is not a number', expected="a number such as 0.1")
-        return float(word)
+        return float(rest)
 
     def word(self, value: float) -> str:
         """See :class:`Kind`."""
-        return repr(value).replace("e+", "e")
+        return self.prefix + repr(value).replace("e+", "e")
 
     def validate(self, name: str, value: Any) -> None:
         """See :class:`Kind`."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value < self.below:
+            lowest = "any number" if self.minimum == -math.inf else f"a number from {self.minimum:g}"
             bound = "" if self.below == math.inf else f" and below {self.below:g}"
-            raise FieldError(f"{name}={value}", expected=f"a number from {self.minimum:g}{bound}")
+            raise FieldError(f"{name}={value}", expected=f"{lowest}{bound}")
 
     def spread(self, name: str, value: float, rank: int) -> float:  # noqa: ARG002 -- not one number an axis
         """See :class:`Kind`."""
@@ -268,7 +273,7 @@ class Real(Kind):
 
     def usage(self, name: str) -> str:
         """See :class:`Kind`."""
-        return name.upper()
+        return f"{self.prefix}{'N' if self.prefix else name.upper()}"
 
 
 @dataclass(frozen=True)
@@ -311,13 +316,14 @@ class Flag(Kind):
 
 @dataclass(frozen=True)
 class Choice(Kind):
-    """One of a few words; the first is the default and is not written.
+    """One of a few words; the first is the default and is not written, unless every one is ``named``.
 
     >>> Choice(("nearest", "bilinear")).match("bilinear"), Choice(("nearest", "bilinear")).word("nearest")
     ('bilinear', '')
     """
 
     words: tuple[str, ...]
+    named: bool = False
 
     @property
     def marked(self) -> bool:
@@ -330,7 +336,7 @@ class Choice(Kind):
 
     def word(self, value: str) -> str:
         """See :class:`Kind`."""
-        return "" if value == self.words[0] else value
+        return "" if value == self.words[0] and not self.named else value
 
     def validate(self, name: str, value: Any) -> None:
         """See :class:`Kind`."""
@@ -381,3 +387,91 @@ class Extent(Kind):
     def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
         """See :class:`Kind`."""
         return "HxWxC"
+
+
+@dataclass(frozen=True)
+class Range(Kind):
+    """Indices from a first one up to, and without, a last one, with a step: ``4:16`` or ``0:16:2``.
+
+    >>> Range().match("4:16"), Range().word((0, 16, 2))
+    ((4, 16, 1), '0:16:2')
+    """
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return False
+
+    def match(self, word: str) -> tuple[int, int, int] | None:
+        """See :class:`Kind`."""
+        if not _DIGIT.match(word):
+            return None
+        numbers = [parse_numbers(part)[0] for part in word.split(":")]
+        if len(numbers) not in {2, 3}:
+            raise FieldError(f'"{word}" is not a range', expected="first:last, such as 0:16, or first:last:step")
+        return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else 1
+
+    def word(self, value: tuple[int, int, int]) -> str:
+        """See :class:`Kind`."""
+        return ":".join(map(str, value if value[2] > 1 else value[:2]))
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if not isinstance(value, tuple) or len(value) != 3:
+            raise FieldError(f"{name}={value!r}", expected="first, last and step")
+        for entry, minimum in zip(value, (0, 1, 1), strict=True):
+            _whole(name, entry, minimum)
+        if value[0] >= value[1]:
+            raise FieldError(f"{name}={self.word(value)}", expected="a first index below the last")
+
+    def spread(self, name: str, value: tuple[int, int, int], rank: int) -> tuple[int, int, int]:  # noqa: ARG002 -- of one axis
+        """See :class:`Kind`."""
+        return value
+
+    def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
+        """See :class:`Kind`."""
+        return "A:B[:S]"
+
+
+@dataclass(frozen=True)
+class Spec(Kind):
+    """Axes as products of letters, inputs and output with colons between; :mod:`convscope.core.pattern` reads it.
+
+    >>> Spec(2).match("a3b2xc7xd7:baxcxd"), Spec(2).match("relu")
+    ('a3b2xc7xd7:baxcxd', None)
+    """
+
+    parts: int
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return False
+
+    def match(self, word: str) -> str | None:
+        """See :class:`Kind`."""
+        if ":" not in word:
+            return None
+        parse(word, self.parts)
+        return word
+
+    def word(self, value: str) -> str:
+        """See :class:`Kind`."""
+        return value
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if not isinstance(value, str):
+            raise FieldError(f"{name}={value!r}", expected="a pattern such as a3b2xc7:baxc")
+        try:
+            parse(value, self.parts)
+        except FieldError as error:
+            raise error.add(subject=name) from None
+
+    def spread(self, name: str, value: str, rank: int) -> str:  # noqa: ARG002 -- it names every axis
+        """See :class:`Kind`."""
+        return value
+
+    def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
+        """See :class:`Kind`."""
+        return ":".join(["AXES"] * self.parts)

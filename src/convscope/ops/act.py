@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, final
 
 from convscope.core.axis import All, Read
-from convscope.core.op import Example, Free, along, op, setting
-from convscope.core.spell import Flag, Real
+from convscope.core.op import Example, Free, Op, Weight, along, op, setting
+from convscope.core.spell import Count, Flag, Real
+from convscope.errors import ShapeError
+from convscope.ops.groups import group_reads
 from convscope.ops.sliding import need_spatial
 
 if TYPE_CHECKING:
@@ -95,20 +98,120 @@ class SiLU(Pointwise):
     examples = _examples("silu")
 
 
-@op("softmax")
-class Softmax(Free):
-    """``exp(x) / sum exp(x)`` over the channels, at each place for itself."""
+@op("relu6")
+class ReLU6(Pointwise):
+    """``min(max(x, 0), 6)``."""
 
+    memory = "in place"
+    examples = _examples("relu6")
+
+
+@op("hardswish")
+class Hardswish(Pointwise):
+    """``x * min(max(x + 3, 0), 6) / 6`` (MobileNetV3, arXiv 1905.02244)."""
+
+    memory = "in place"
+    examples = _examples("hardswish")
+
+
+@op("hardsigmoid")
+class Hardsigmoid(Pointwise):
+    """``min(max(x + 3, 0), 6) / 6``."""
+
+    memory = "in place"
+    examples = _examples("hardsigmoid")
+
+
+@op("clamp")
+class Clamp(Pointwise):
+    """``min(max(x, low), high)``; the hard tanh is ``clamp -1 1``."""
+
+    low: float = setting(Real(minimum=-math.inf))
+    high: float = setting(Real(minimum=-math.inf))
+
+    memory = "in place"
+    examples = _examples("clamp -1 2")
+
+
+@op("elu")
+class ELU(Pointwise):
+    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (arXiv 1511.07289)."""
+
+    alpha: float = setting(Real(), default=1.0)
+
+    memory = "in place"
     saves = ("output",)
-    examples = _examples("softmax")
+    examples = _examples("elu", "elu 0.5")
+
+
+@op("selu")
+class SELU(Pointwise):
+    """The ELU that normalises itself (arXiv 1706.02515)."""
+
+    memory = "in place"
+    saves = ("output",)
+    examples = _examples("selu")
+
+
+@op("softplus")
+class Softplus(Pointwise):
+    """``log(1 + exp(x))``."""
+
+    examples = _examples("softplus")
+
+
+@op("mish")
+class Mish(Pointwise):
+    """``x * tanh(softplus(x))`` (arXiv 1908.08681)."""
+
+    memory = "in place"
+    examples = _examples("mish")
+
+
+@op("prelu")
+class PReLU(Op):
+    """``x`` where positive, else ``weight * x``, with one learned slope or one for each channel (arXiv 1502.01852)."""
+
+    count: int = setting(Count(), default=1)
+
+    examples = (Example("prelu", ((3, 2, 2),)), Example("prelu 3", ((3, 4),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """See :class:`Op`."""
+        if self.count not in {1, inputs[0][0]}:
+            raise ShapeError(f"{self.count} slopes for {inputs[0][0]} channels", expected="1, or one for each channel")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        return (along(inputs[0]),)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:  # noqa: ARG002 -- as many as given
+        """See :class:`Op`."""
+        return (Weight("weight", (self.count,)),)
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- activations count no MACs
+        """None, by the convention of this project."""
+        return 0
+
+
+@op("softmax")
+class Softmax(Free):
+    """``exp(x) / sum exp(x)`` over the channels, or over each of some groups, at each place for itself."""
+
+    groups: int = setting(Count("g"), default=1)
+
+    saves = ("output",)
+    examples = (*_examples("softmax"), Example("softmax g2", ((6, 2),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        if inputs[0][0] % self.groups:
+            raise ShapeError(f"groups={self.groups} does not divide the {inputs[0][0]} channels")
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
         channels = inputs[0][0]
-        return ((Read(0, All(channels, channels)), *along(inputs[0])[1:]),)
+        return ((Read(0, group_reads(channels, channels, self.groups)), *along(inputs[0])[1:]),)
 
 
 @op("dropout")

@@ -89,7 +89,6 @@ class ScaledDotProduct(Op):
 
     heads: int = setting(Count())
     window: PerAxis = setting(Sizes("w", minimum=0), default=(0,))
-    exact = False
 
     examples = (Example("sdpa 1", ((6, 2, 2),)), Example("sdpa 2 w2x1", ((12, 2, 3),)))
 
@@ -102,6 +101,10 @@ class ScaledDotProduct(Op):
         channels, *spatial = inputs[0]
         tiles = (_tiles(n, window) for n, window in zip(spatial, self.window, strict=True))
         return ((Read(0, All(channels, channels // 3)), *(Read(axis, tile) for axis, tile in enumerate(tiles, 1))),)
+
+    def hull(self) -> str:
+        """See :class:`Op`."""
+        return "channels"
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:  # noqa: ARG002 -- none, whatever the input
         """None."""

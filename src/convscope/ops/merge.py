@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from convscope.core.axis import All, Read, Table, Window
-from convscope.core.op import Example, Free, op
+from convscope.core.op import Example, Free, along, op, setting
 from convscope.core.shape import to_text
+from convscope.core.spell import Count
 from convscope.errors import ShapeError
 
 if TYPE_CHECKING:
-    from convscope.core.axis import Indices
+    from convscope.core.axis import Indices, Relation
     from convscope.core.op import Reads
     from convscope.core.shape import Shape
 
@@ -78,9 +79,41 @@ class Mul(Elementwise):
     )
 
 
+@op("sub")
+class Sub(Elementwise):
+    """``a - b``."""
+
+    saves = ()
+    passes = True
+    examples = (Example("sub( id | id )", ((2, 3, 3), (2, 3, 3))), Example("sub( id | id )", ((2, 3), (2, 1))))
+
+
+@op("div")
+class Div(Elementwise):
+    """``a / b``."""
+
+    examples = (Example("div( id | id )", ((2, 3, 3), (2, 3, 3))), Example("div( id | id )", ((2, 3), (2, 1))))
+
+
+@op("maximum")
+class Maximum(Elementwise):
+    """The larger of both."""
+
+    examples = (Example("maximum( id | id )", ((2, 3, 3), (2, 3, 3))), Example("maximum( id | id )", ((2, 3), (2, 1))))
+
+
+@op("minimum")
+class Minimum(Elementwise):
+    """The smaller of both."""
+
+    examples = (Example("minimum( id | id )", ((2, 3, 3), (2, 3, 3))), Example("minimum( id | id )", ((2, 3), (2, 1))))
+
+
 @op("cat")
 class Cat(Free):
-    """Channels one behind the other: ``a: c1 h w, b: c2 h w -> y: c1+c2 h w``."""
+    """Channels one behind the other: ``a: c1 h w, b: c2 h w -> y: c1+c2 h w``; or places, along a spatial axis."""
+
+    along: int = setting(Count("along", minimum=0), default=0)
 
     merges = True
 
@@ -90,26 +123,40 @@ class Cat(Free):
         Example("cat( id | id )", ((2, 3, 3), (1, 3, 3))),
         Example("cat( id | id | id )", ((2, 4), (3, 4), (1, 4))),
         Example("cat( id | id )", ((2,), (3,))),
+        Example("cat along1( id | id )", ((2, 3), (2, 1))),
+        Example("cat along2( id | id )", ((2, 3, 1), (2, 3, 2))),
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
-        if len({shape[1:] for shape in inputs}) > 1:
+        rest = {shape[: self.along] + shape[self.along + 1 :] for shape in inputs}
+        if len(rest) > 1 or len(inputs[0]) <= self.along:
+            along = f"axis {self.along}" if self.along else "the channels"
             raise ShapeError(
                 f"paths of different sizes: {' and '.join(map(to_text, inputs))}",
-                expected="equal height and width; only the channels may differ",
+                expected=f"equal sizes; only {along} may differ",
             )
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
-        total = sum(shape[0] for shape in inputs)
+        total = sum(shape[self.along] for shape in inputs)
         reads = []
         start = 0
         for shape in inputs:
-            channels = _part(start, shape[0], total)
-            reads.append((Read(0, channels), *(Read(axis, Window(size)) for axis, size in enumerate(shape[1:], 1))))
-            start += shape[0]
+            mine = list(along(shape))
+            mine[self.along] = Read(self.along, self._part(start, shape[self.along], total))
+            reads.append(tuple(mine))
+            start += shape[self.along]
         return tuple(reads)
+
+    def _part(self, start: int, size: int, total: int) -> Relation:
+        """The outputs ``start .. start+size`` read their own input; the others read nothing of it.
+
+        Along a map this is padding; channels are asked one by one, and a table tells which of them read at all.
+        """
+        if self.along:
+            return Window(size, lo=start, hi=total - start - size)
+        return _part(start, size, total)
 
 
 def _part(start: int, size: int, total: int) -> Table:

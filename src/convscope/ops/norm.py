@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 from convscope.core.axis import All, Read, Window
 from convscope.core.op import Example, Free, Op, Weight, along, op, setting
-from convscope.core.spell import Count, Flag
+from convscope.core.spell import Count, Flag, Real
 from convscope.errors import ShapeError
 from convscope.ops.groups import group_reads
 
 if TYPE_CHECKING:
     from convscope.core.op import Reads
     from convscope.core.shape import Shape
+
+EPS = 1e-5
+"""Added to a variance, unless another number is given (torch's default)."""
+
+
+def _check_groups(groups: int, shape: Shape) -> None:
+    if shape[0] % groups:
+        raise ShapeError(f"groups={groups} does not divide the {shape[0]} channels")
 
 
 @op("bn")
@@ -27,6 +35,7 @@ class BatchNorm(Op):
     """
 
     affine: bool = setting(Flag("noaffine", means=False), default=True)
+    eps: float = setting(Real("e"), default=EPS)
 
     examples = (Example("bn", ((3, 4, 5),)), Example("bn noaffine", ((2, 6),)), Example("bn", ((5,),)))
 
@@ -63,13 +72,13 @@ class GroupNorm(Op):
 
     groups: int = setting(Count())
     affine: bool = setting(Flag("noaffine", means=False), default=True)
+    eps: float = setting(Real("e"), default=EPS)
 
     examples = (Example("gn 2", ((4, 3, 2),)), Example("gn 1 noaffine", ((3, 4),)), Example("gn 3", ((3, 2, 2),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
-        if inputs[0][0] % self.groups:
-            raise ShapeError(f"groups={self.groups} does not divide the {inputs[0][0]} channels")
+        _check_groups(self.groups, inputs[0])
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
@@ -94,6 +103,7 @@ class InstanceNorm(Op):
     """``x: c h w -> y: c h w``, each channel by its own mean and variance over the map (arXiv 1607.08022)."""
 
     affine: bool = setting(Flag("affine", means=True), default=False)
+    eps: float = setting(Real("e"), default=EPS)
 
     examples = (Example("instnorm", ((2, 3, 2),)), Example("instnorm affine", ((3, 4),)))
 
@@ -123,24 +133,61 @@ class InstanceNorm(Op):
 class LayerNorm(Op):
     """``x: c h w -> y: c h w``, each place by the mean and variance over its channels (as ConvNeXt has it).
 
-    A layer norm over channels and map at once is ``gn 1``.
+    With groups, over each group of channels; all groups share their weights (the heads of an attention). A layer norm
+    over channels and map at once is ``gn 1``.
     """
 
     affine: bool = setting(Flag("noaffine", means=False), default=True)
+    groups: int = setting(Count("g"), default=1)
+    eps: float = setting(Real("e"), default=EPS)
 
-    examples = (Example("ln", ((4, 3, 2),)), Example("ln noaffine", ((3, 4),)), Example("ln", ((5,),)))
+    examples = (
+        Example("ln", ((4, 3, 2),)),
+        Example("ln noaffine", ((3, 4),)),
+        Example("ln", ((5,),)),
+        Example("ln g2 e0.001", ((6, 2),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """See :class:`Op`."""
+        _check_groups(self.groups, inputs[0])
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
         channels = inputs[0][0]
-        return ((Read(0, All(channels, channels)), *along(inputs[0])[1:]),)
+        return ((Read(0, group_reads(channels, channels, self.groups)), *along(inputs[0])[1:]),)
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
         """See :class:`Op`."""
-        return _scale_and_shift(inputs[0]) if self.affine else ()
+        return _scale_and_shift((inputs[0][0] // self.groups,)) if self.affine else ()
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
+        """None, by the convention of this project."""
+        return 0
+
+
+@op("rmsnorm")
+class RMSNorm(Op):
+    """``x: c h w -> y: c h w``, each place by the root of the mean square over its channels (arXiv 1910.07467)."""
+
+    affine: bool = setting(Flag("noaffine", means=False), default=True)
+    groups: int = setting(Count("g"), default=1)
+    eps: float = setting(Real("e"), default=EPS)
+
+    examples = (Example("rmsnorm", ((4, 3, 2),)), Example("rmsnorm noaffine g2 e0.01", ((4, 3),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        _check_groups(self.groups, inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        channels = inputs[0][0]
+        return ((Read(0, group_reads(channels, channels, self.groups)), *along(inputs[0])[1:]),)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        """See :class:`Op`."""
+        return _scale_and_shift((inputs[0][0] // self.groups,))[:1] if self.affine else ()
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
         """None, by the convention of this project."""
@@ -152,8 +199,15 @@ class LocalResponseNorm(Free):
     """``x: c h w -> y: c h w``, divided by the energy of ``size`` neighbouring channels (Krizhevsky et al. 2012)."""
 
     size: int = setting(Count())
+    alpha: float = setting(Real("alpha"), default=1e-4)
+    beta: float = setting(Real("beta"), default=0.75)
+    k: float = setting(Real("k"), default=1.0)
 
-    examples = (Example("lrn 3", ((5, 2, 2),)), Example("lrn 4", ((6, 2, 3),)), Example("lrn 5", ((3, 4),)))
+    examples = (
+        Example("lrn 3 alpha0.01 beta0.5 k2", ((5, 2, 2),)),
+        Example("lrn 4", ((6, 2, 3),)),
+        Example("lrn 5", ((3, 4),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Every input fits."""

@@ -19,7 +19,6 @@ class Opaque(Op):
     """A layer of which only the output's shape is known: it may read everything, and costs an unknown amount."""
 
     out: Shape = setting(Extent())
-    exact = False
 
     saves = ()
     examples = (
@@ -36,6 +35,14 @@ class Opaque(Op):
         pairs = enumerate(zip_longest(inputs[0], self.out))
         last = len(self.out) - 1
         return (tuple(Read(min(axis, last), All(n or 1, self.out[min(axis, last)])) for axis, (n, _) in pairs),)
+
+    def output(self) -> Shape:
+        """As it is given."""
+        return self.out
+
+    def hull(self) -> str:
+        """See :class:`Op`."""
+        return "places"
 
     def weights(self, inputs: tuple[Shape, ...]) -> None:  # noqa: ARG002 -- unknown, whatever the input
         """Unknown."""

@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from convscope.core.axis import Read, Table, Window
-from convscope.core.op import Example, Free, along, op, setting
+from convscope.core.op import Example, Free, Op, Weight, along, op, setting
 from convscope.core.shape import to_text
-from convscope.core.spell import Count
+from convscope.core.spell import Count, Range
 from convscope.errors import ShapeError
+from convscope.ops.sliding import need_spatial
 
 if TYPE_CHECKING:
     from convscope.core.axis import Indices
@@ -79,7 +80,6 @@ class PixelShuffle(Free):
     """
 
     factor: int = setting(Count())
-    exact = False
 
     saves = ()
     examples = (Example("pixelshuffle 2", ((8, 2, 3),)), Example("pixelshuffle 3", ((9, 2, 2),)))
@@ -102,6 +102,10 @@ class PixelShuffle(Free):
         table = Table(channels, channels // block, block, ends)
         return ((Read(0, table), *(Read(axis, window) for axis, window in enumerate(repeated, 1))),)
 
+    def hull(self) -> str:
+        """See :class:`Op`."""
+        return "channels"
+
 
 @op("pixelunshuffle")
 class PixelUnshuffle(Free):
@@ -111,7 +115,6 @@ class PixelUnshuffle(Free):
     """
 
     factor: int = setting(Count())
-    exact = False
 
     saves = ()
     examples = (Example("pixelunshuffle 2", ((2, 4, 6),)), Example("pixelunshuffle 3", ((1, 3, 3),)))
@@ -133,6 +136,64 @@ class PixelUnshuffle(Free):
         blocks = (Window(n, kernel=self.factor, stride=self.factor) for n in spatial)
         table = Table(channels, channels * block, 1, ends)
         return ((Read(0, table), *(Read(axis, window) for axis, window in enumerate(blocks, 1))),)
+
+    def hull(self) -> str:
+        """See :class:`Op`."""
+        return "channels"
+
+
+@op("take")
+class Take(Free):
+    """``x: c h w -> y: c' h w``, the channels from the first up to the last, with a step."""
+
+    range: tuple[int, int, int] = setting(Range())
+
+    memory = "view"
+    saves = ()
+    examples = (
+        Example("take 0:2", ((4, 2, 3),)),
+        Example("take 1:6:2", ((6, 2),)),
+        Example("take 3:4", ((4,),)),
+        Example("take 0:5:2", ((6, 2),)),
+    )
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        if self.range[1] > inputs[0][0]:
+            raise ShapeError(f"channels up to {self.range[1]} of {inputs[0][0]}", expected=f"at most {inputs[0][0]}")
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        first, last, step = self.range
+        window = Window(inputs[0][0], stride=step, lo=-first, hi=last - inputs[0][0])
+        return ((Read(0, window), *along(inputs[0])[1:]),)
+
+
+@op("tokens")
+class Tokens(Op):
+    """``x: c n ... -> y: c count+n ...``: learned places put in front along the first spatial axis (class tokens)."""
+
+    count: int = setting(Count())
+
+    examples = (Example("tokens 1", ((3, 4),)), Example("tokens 2", ((2, 3, 2),)))
+
+    def check(self, inputs: tuple[Shape, ...]) -> None:
+        """See :class:`Op`."""
+        need_spatial(inputs[0])
+
+    def axes(self, inputs: tuple[Shape, ...]) -> Reads:
+        """See :class:`Op`."""
+        channels, first, *rest = along(inputs[0])
+        return ((channels, Read(first.follows, Window(inputs[0][1], lo=self.count)), *rest),)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        """See :class:`Op`."""
+        channels, _, *rest = inputs[0]
+        return (Weight("weight", (channels, self.count, *rest)),)
+
+    def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- nothing is multiplied
+        """None."""
+        return 0
 
 
 def _need_plane(shape: Shape) -> None:

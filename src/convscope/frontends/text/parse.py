@@ -235,7 +235,8 @@ class _Reader:
         return Repeat(int(token.text), body, token.origin)
 
     def join(self, made: type[Op], token: Token, depth: int) -> Join:
-        """``merge( series | series )``."""
+        """``merge( series | series )``, settings before the parentheses."""
+        merge = self.call(made, token)
         self.expect("(", token.text)
         paths = [self.series(depth + 1, until=("|", ")", "end"))]
         while self.now.kind == "|":
@@ -248,7 +249,7 @@ class _Reader:
                 token.origin,
                 expected=f"paths with | between, id for one that changes nothing: {token.text}( relu | id )",
             )
-        return Join(made(), tuple(paths), token.origin)
+        return Join(merge.op, tuple(paths), token.origin)
 
     def note(self, token: Token) -> Call:
         """``(3x3x32)x64``: a kernel over 32 channels, 64 times."""

@@ -21,8 +21,8 @@ _TOKEN = re.compile(
       (?P<skip>    [ \t\r]+ | \#[^\n]* )
     | (?P<note>    \( [ \t]* [0-9]+ (?: x[0-9]+ )* [ \t]* \) [ \t]* x [ \t]* [0-9]+ )
     | (?P<newline> \n )
-    | (?P<label>   [A-Za-z_][\w.\-]* [ \t]* : (?= \s | \( | $ ) )
-    | (?P<word>    [A-Za-z0-9_.][\w.\-:]* )
+    | (?P<label>   [A-Za-z0-9_][\w.\-]* [ \t]* : (?= \s | \( | $ ) )
+    | (?P<word>    -?[A-Za-z0-9_.][\w.\-:]* )
     | (?P<mark>    [(),|*] )
     """,
     re.VERBOSE | re.ASCII,

@@ -89,7 +89,7 @@ class _Writer:
         text = spelled(op)
         if op.merges:
             paths = [self.path(end, above[name], above, depth + 1) or ["id"] for end in inputs]
-            text = f"{op.keyword}( {' | '.join(', '.join(path) for path in paths)} )"
+            text = f"{text}( {' | '.join(', '.join(path) for path in paths)} )"
         self.written[name] = None
         alone = text == "id" and statements.empty
         statements.add(text, name if name in self.labelled or alone else "", attach=layer.pointwise)
@@ -107,7 +107,7 @@ class _Writer:
         for name, inputs in self.inputs.items():
             op = self.layers[name].node.op
             if op.merges:
-                text = f"{op.keyword}( {' | '.join(map(self.mention, inputs))} )"
+                text = f"{spelled(op)}( {' | '.join(map(self.mention, inputs))} )"
             else:
                 statements += [] if inputs[0] == before else [self.mention(inputs[0])]
                 text = spelled(op)
