@@ -83,7 +83,7 @@ class Net:
         shapes = {INPUT: shape}
         layers = []
         for node in graph.nodes:
-            layer = _fit(node, tuple(shapes[name] for name in node.inputs))
+            layer = fitted(node, tuple(shapes[name] for name in node.inputs))
             shapes[node.name] = layer.output
             layers.append(layer)
         return cls(shape, tuple(layers))
@@ -134,7 +134,12 @@ class Net:
         return f"Net({str(self)!r})"
 
 
-def _fit(node: Node, inputs: tuple[Shape, ...]) -> Layer:
+def fitted(node: Node, inputs: tuple[Shape, ...]) -> Layer:
+    """A node at the shapes of what it reads.
+
+    Raises:
+        ShapeError: the op does not fit; the error names the node, its input and where it was written.
+    """
     try:
         op = node.op.fit(len(inputs[0]) - 1)
         op.check(inputs)
