@@ -30,6 +30,12 @@ SMALL = 2**20
 """Numbers up to which a tensor that does not depend on the input is worked out at once; larger ones when asked for."""
 
 
+FILLED = {
+    "new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like", "randn_like", "rand_like",
+}  # fmt: skip
+"""Operations that ask a tensor for its size and kind only."""
+
+
 class Trace(TorchDispatchMode):
     """Catches operations and writes them down as layers.
 
@@ -75,6 +81,8 @@ class Trace(TorchDispatchMode):
         if known is None:
             known = _NAMES[func] = _name(func)
         name, in_place = known
+        if name in FILLED:
+            return func(*map(_on_cpu, args), **{**kwargs, "device": "cpu"})
         ready = [self._ready(arg) for arg in args]
         named = {key: self._ready(arg) for key, arg in kwargs.items()} if kwargs else kwargs
         if not _depends(ready) and not (named and _depends(named.values())):
@@ -331,6 +339,11 @@ def _flat(nested: Iterable[Any]) -> Iterable[Any]:
 
 def _depends(ready: Iterable[Any]) -> bool:
     return any(isinstance(one, Value) or (isinstance(one, list) and _depends(one)) for one in ready)
+
+
+def _on_cpu(arg: Any) -> Any:
+    """A tensor of no numbers, of which only the kind is asked, on the processor."""
+    return torch.empty(arg.shape, dtype=arg.dtype) if isinstance(arg, Tensor) and arg.device.type == "meta" else arg
 
 
 def _on_meta(arg: Any) -> Any:
