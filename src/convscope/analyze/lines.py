@@ -134,7 +134,7 @@ def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
         axes = range(len(net.input) - 1)
         kept = placed(layer, tracks) if layer.node.op.merges and not gates else range(len(before))
         found = tuple(tracer.layer(layer, [one[at] for one in before], kept) for at in axes)
-        if layer.node.op.merges and any(track.boxes.gaps for one in before for track in one):
+        if layer.node.op.merges and any(map(_torn, before)):
             # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot tell
             found = tuple(replace(track, exact=False) for track in found)
         tracks[layer.node.name] = found
@@ -167,11 +167,19 @@ def placed(layer: Layer, tracks: dict[str, Tracks]) -> list[int]:
 
 
 def _places(layer: Layer, tracks: dict[str, Tracks]) -> list[bool]:
-    """For each input of a layer: whether it has its place along every axis behind the layer's reads."""
+    """For each input of a layer: whether it has its place along every axis behind the layer's reads.
+
+    What becomes channels (the keys of an attention) has no place where another input has one.
+    """
+    spatial = len(layer.output) > 1
     return [
-        all(track.axis is not None and not isinstance(reads[track.axis].relation, All) for track in tracks[name])
+        all(track.axis is not None and _stays(reads[track.axis], spatial=spatial) for track in tracks[name])
         for name, reads in zip(layer.node.inputs, layer.reads, strict=True)
     ]
+
+
+def _stays(read: Read, *, spatial: bool) -> bool:
+    return not isinstance(read.relation, All) and bool(read.follows or not spatial)
 
 
 @dataclass(frozen=True)
@@ -195,6 +203,8 @@ class _Tracer:
     def layer(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
         """The state of a layer along one axis, from the inputs that are followed."""
         after = [self.after(before[at], layer.reads[at]) for at in kept]
+        if len(after) > 1 and len({track.axis for track in after}) > 1:  # channels are not told apart: all are seen
+            after = [_all(track) if track.axis == 0 and len(layer.output) > 1 else track for track in after]
         if self.gates and layer.statistics:
             after.append(self.after(before[0], layer.statistics))
         found = after[0] if len(after) == 1 else self.merge(after)
@@ -246,6 +256,15 @@ def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[
 def _drops(relation: Relation) -> bool:
     """Some channels of the input are read by none."""
     return isinstance(relation, Window) and (min(relation.lo, relation.hi) < 0 or relation.stride > relation.kernel)
+
+
+def _torn(tracks: Tracks) -> bool:
+    """Some unit sees nothing along one axis of the picture and something along another."""
+    gaps = [track.boxes.last < track.boxes.first for track in tracks if track.boxes.gaps]
+    if not gaps:
+        return False
+    along = {track.axis for track in tracks}
+    return len(gaps) < len(tracks) or len(along) > 1 or any(not np.array_equal(gap, gaps[0]) for gap in gaps)
 
 
 def _all(track: Track) -> Track:
@@ -380,10 +399,13 @@ def _merge(tracks: list[Track], *, gates: bool) -> Track:
 
 
 def _joined(tracks: list[Track]) -> Track:
-    """The boxes of all units of all paths, without an order."""
-    first = np.concatenate([track.boxes.first for track in tracks])
-    last = np.concatenate([track.boxes.last for track in tracks])
-    return Track(None, Boxes(first, last, rising=False), None, ordered=False)
+    """The boxes of all units of all paths, each once, without an order."""
+    boxes = {id(track.boxes): track.boxes for track in tracks}
+    if len(boxes) == 1:
+        return Track(None, tracks[0].boxes, None, ordered=False)
+    pairs = np.concatenate([np.stack([one.first, one.last]) for one in boxes.values()], axis=1)
+    first, last = np.unique(pairs, axis=1)
+    return Track(None, Boxes(first, last, rising=False, gaps=bool((last < first).any())), None, ordered=False)
 
 
 def _join(lines: set[Line | None]) -> Line | None:

@@ -134,8 +134,8 @@ def _pool(rank: int, kind: str) -> Callable[..., Value]:
     return maximum if kind == "max" else mean
 
 
-def _adaptive(rank: int, kind: str) -> Callable[..., Value]:
-    def rule(b: Builder, x: Value, size: Ints) -> Value:
+def _adaptive(rank: int, kind: str) -> Callable[..., Any]:
+    def rule(b: Builder, x: Value, size: Ints) -> Any:
         ready = layers.maps(b, x, rank)
         sizes = tuple(n if s is None else s for s, n in zip(per_axis(size, rank), ready.shape[1:], strict=True))
         op: Op
@@ -143,7 +143,8 @@ def _adaptive(rank: int, kind: str) -> Callable[..., Value]:
             op = pool.GlobalMaxPool() if kind == "max" else pool.GlobalAvgPool()
         else:
             op = pool.AdaptiveMaxPool(sizes) if kind == "max" else pool.AdaptiveAvgPool(sizes)
-        return layers.as_maps(x, b.emit(op, [ready.node]))
+        found = layers.as_maps(x, b.emit(op, [ready.node]))
+        return (found, None) if kind == "max" else found  # torch gives the places of the maxima too
 
     return rule
 
@@ -683,6 +684,7 @@ RULES: dict[str, Callable[..., Any]] = {
     **{f"max_pool{rank}d": _pool(rank, "max") for rank in (1, 2, 3)},
     **{f"avg_pool{rank}d": _pool(rank, "mean") for rank in (1, 2, 3)},
     **{f"adaptive_avg_pool{rank}d": _adaptive(rank, "mean") for rank in (1, 2, 3)},
+    **{f"adaptive_max_pool{rank}d": _adaptive(rank, "max") for rank in (1, 2, 3)},
     "batch_norm": _batch_norm,
     "instance_norm": _instance_norm,
     "layer_norm": _layer_norm,
