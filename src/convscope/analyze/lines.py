@@ -203,8 +203,8 @@ class _Tracer:
     def layer(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
         """The state of a layer along one axis, from the inputs that are followed."""
         after = [self.after(before[at], layer.reads[at]) for at in kept]
-        if len(after) > 1 and len({track.axis for track in after}) > 1:  # channels are not told apart: all are seen
-            after = [_all(track) if track.axis == 0 and len(layer.output) > 1 else track for track in after]
+        if len(after) > 1 and len({track.axis for track in after}) > 1:
+            after = _on_one_axis(after, spatial=len(layer.output) > 1)
         if self.gates and layer.statistics:
             after.append(self.after(before[0], layer.statistics))
         found = after[0] if len(after) == 1 else self.merge(after)
@@ -256,6 +256,23 @@ def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[
 def _drops(relation: Relation) -> bool:
     """Some channels of the input are read by none."""
     return isinstance(relation, Window) and (min(relation.lo, relation.hi) < 0 or relation.stride > relation.kernel)
+
+
+def _on_one_axis(tracks: list[Track], *, spatial: bool) -> list[Track]:
+    """Paths whose places lie along different axes of the layer: all but those of the first are seen whole.
+
+    What lies along the channels is seen whole by every place; what lies along another axis of the map is not, so that
+    this is a hull.
+    """
+    kept = next((track.axis for track in tracks if track.axis or (track.axis == 0 and not spatial)), None)
+
+    def one(track: Track) -> Track:
+        if track.axis in {kept, None}:
+            return track
+        found = _all(track)
+        return found if track.axis == 0 else replace(found, exact=False)
+
+    return [one(track) for track in tracks]
 
 
 def _torn(tracks: Tracks) -> bool:

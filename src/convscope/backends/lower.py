@@ -219,7 +219,7 @@ def _prelu(op: PReLU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
 
 @lower.register(Softmax)
 def _softmax(op: Softmax, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
-    return Function(lambda x: x.unflatten(1, (op.groups, -1)).softmax(2).flatten(1, 2))
+    return Function(lambda x: x.reshape(len(x), op.groups, -1, *x.shape[2:]).softmax(2).reshape(x.shape))
 
 
 @lower.register(GELU)
@@ -306,7 +306,8 @@ def _resize(op: Resize, inputs: Shapes) -> nn.Module:
 @lower.register(Pad)
 def _pad(op: Pad, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
     mode = "constant" if op.mode == "zero" else op.mode
-    return Function(lambda x: F.pad(x, _torch_pads(op.sides), mode=mode))
+    value = op.value if op.mode == "zero" else None
+    return Function(lambda x: F.pad(x, _torch_pads(op.sides), mode=mode, value=value))
 
 
 @lower.register(Crop)

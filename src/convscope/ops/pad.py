@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from convscope.core.axis import Read, Window
 from convscope.core.op import Example, Free, op, setting
-from convscope.core.spell import Choice, Padding, Sizes
-from convscope.errors import ShapeError
+from convscope.core.spell import Choice, Padding, Real, Sizes
+from convscope.errors import FieldError, ShapeError
 from convscope.ops.sliding import need_spatial
 
 if TYPE_CHECKING:
@@ -27,10 +28,14 @@ def _spatial(shape: Shape, windows: Iterable[Window]) -> Reads:
 
 @op("pad")
 class Pad(Free):
-    """``x: c h w -> y: c h+lo+hi w+lo+hi``: zeros, the mirror image, the border repeated, or the other end."""
+    """``x: c h w -> y: c h+lo+hi w+lo+hi``: zeros, the mirror image, the border repeated, or the other end.
+
+    ``v`` pads with another number than zero.
+    """
 
     sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
     mode: str = setting(Choice(tuple(EDGES)), default="zero")
+    value: float = setting(Real("v", minimum=-math.inf), default=0.0)
 
     saves = ()
     examples = (
@@ -38,12 +43,15 @@ class Pad(Free):
         Example("pad 2x1 reflect", ((1, 3, 4),)),
         Example("pad 0:2x1:0 replicate", ((2, 3, 2),)),
         Example("pad 3:1 circular", ((1, 4),)),
+        Example("pad 1 v-2.5", ((1, 3),)),
         Example("pad 1 reflect", ((1, 3, 2, 3),)),
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
         need_spatial(inputs[0])
+        if self.value and self.mode != "zero":
+            raise FieldError(f"value={self.value} with {self.mode}", expected="a value with padding by one number only")
         most = {"reflect": 1, "circular": 0}.get(self.mode)
         for size, pair in zip(inputs[0][1:], self.sides, strict=True):
             if most is not None and max(pair) > size - most:

@@ -113,8 +113,8 @@ def _pool(rank: int, kind: str) -> Callable[..., Value]:
     ) -> Value:
         size = per_axis(kernel, rank)
         steps = per_axis(stride, rank) or size
-        op = pool.MaxPool(size, steps, _pads(padding, rank), per_axis(dilation, rank), ceil)
-        return layers.sliding(b, x, op, rank)
+        pads = _pads(padding, rank)
+        return layers.max_pool(b, x, size, stride=steps, pad=pads, dilation=per_axis(dilation, rank), ceil=ceil)
 
     def mean(  # noqa: PLR0913 -- torch's own parameters
         b: Builder,
@@ -128,7 +128,8 @@ def _pool(rank: int, kind: str) -> Callable[..., Value]:
     ) -> Value:
         size = per_axis(kernel, rank)
         steps = per_axis(stride, rank) or size
-        found = layers.sliding(b, x, pool.AvgPool(size, steps, _pads(padding, rank), ceil, count), rank)
+        pads = _pads(padding, rank)
+        found = layers.avg_pool(b, x, size, stride=steps, pad=pads, ceil=ceil, count_pad=count)
         return found if not divisor else binary(b, "mul", found, math.prod(size) / divisor)
 
     return maximum if kind == "max" else mean
@@ -420,7 +421,9 @@ def _extreme(stat: str) -> Callable[..., Any]:
     def rule(b: Builder, x: Value, at: Any = None, keepdim: bool = False) -> Any:  # noqa: FBT001, FBT002 -- torch's own order
         if isinstance(at, Value | Const):
             return binary(b, "maximum" if stat == "max" else "minimum", x, at)
-        raise ShapeError("a maximum with its place")
+        if at is None:
+            return shapes.reduced(b, x, stat, _dims(x, None), keep=False)
+        return shapes.reduced(b, x, stat, _dims(x, at), keep=keepdim), None
 
     return rule
 
@@ -470,10 +473,13 @@ def _stack(b: Builder, tensors: list[Value], at: int = 0) -> Value:
 
 def _slice(  # noqa: PLR0913 -- torch's own parameters
     b: Builder, x: Value, at: int = 0, start: int | None = None, stop: int | None = None, step: int = 1
-) -> Value:
+) -> Value | Const:
     at = shapes.positive(at, len(x.dims))
     size = length(x.dims[at])
     first, last, _ = slice(start, stop).indices(size)
+    if first >= last:  # nothing: as code has it for tokens that are not there
+        sizes = (*x.sizes[:at], 0, *x.sizes[at + 1 :])
+        return Const(sizes, lambda: np.zeros(sizes, np.float32))
     return shapes.sliced(b, x, at, first, last, step)
 
 
@@ -549,10 +555,8 @@ def _repeat_interleave(b: Builder, x: Value, count: int, at: int, **_: object) -
 
 def _pad(b: Builder, x: Value, sides: Sequence[int], mode: str = "constant", value: float | None = None) -> Value:
     words = {"constant": "zero", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
-    if value:
-        raise ShapeError("padding with a number that is not zero")
     pairs = [(sides[at], sides[at + 1]) for at in range(0, len(sides), 2)][::-1]
-    return layers.padded(b, x, pairs, words[mode])
+    return layers.padded(b, x, pairs, words[mode], float(value or 0))
 
 
 def _roll(b: Builder, x: Value, shifts: Ints, at: Ints = ()) -> Value:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from convscope.core.graph import Own
 from convscope.core.op import Weight
@@ -34,6 +34,13 @@ FILLED = {
     "new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like", "randn_like", "rand_like",
 }  # fmt: skip
 """Operations that ask a tensor for its size and kind only."""
+
+
+PRODUCTS = {
+    "linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "conv1d", "conv2d", "conv3d", "convolution",
+    "scaled_dot_product_attention",
+}  # fmt: skip
+"""Operations that multiply and add, of which the work is counted where they are done on stored tensors too."""
 
 
 class Trace(TorchDispatchMode):
@@ -143,6 +150,8 @@ class Trace(TorchDispatchMode):
             self._changed(args[0], found)
             return args[0]
         made = func(*args, **kwargs) if self.real else None
+        if isinstance(found, Const):
+            return torch.zeros(found.sizes) if made is None else made
         if isinstance(found, Value):
             tensor = self.bind(torch.empty(found.sizes, device="meta") if made is None else made, found)
             if name in VIEWS:
@@ -284,10 +293,11 @@ class Trace(TorchDispatchMode):
         else:
             made = func(*args, **kwargs)
         roots = tuple(dict.fromkeys(root for one in inputs for root in self._roots.get(id(one), ())))
-        counter = flop_registry.get(func._overloadpacket)  # noqa: SLF001 -- torch has no public name for it
         spent = sum(self._macs.get(id(one), 0) for one in inputs)
-        if counter:
-            spent += counter(*args, **kwargs, out_val=made) // 2
+        if _name(func)[0] in PRODUCTS:
+            with FlopCounterMode(display=False) as counter:
+                func(*map(_on_meta, args), **{key: _on_meta(arg) for key, arg in kwargs.items()})
+            spent += counter.get_total_flops() // 2
         if roots or spent:
             for tensor in _flat([made]):
                 if isinstance(tensor, Tensor):
