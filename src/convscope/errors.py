@@ -4,6 +4,7 @@
 
     ConvscopeError
     ├── NotationError       the text of a net cannot be read
+    ├── ModelError          a model file is damaged, of an unknown kind, or holds what cannot be read
     ├── ShapeError          an op does not fit its input
     ├── FieldError          a setting of an op or recipe has a value it cannot have
     ├── UnknownNameError    no op, node, data set or recipe of that name
@@ -82,6 +83,10 @@ class ConvscopeError(Exception):
 
 class NotationError(ConvscopeError):
     """The text of a net cannot be read."""
+
+
+class ModelError(ConvscopeError):
+    """A model file is damaged, of an unknown kind, or holds what cannot be read."""
 
 
 class ShapeError(ConvscopeError):

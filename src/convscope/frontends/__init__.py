@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.core.shape import from_text
-from convscope.errors import FieldError, NotationError
-from convscope.frontends import text
+from convscope.errors import FieldError, ModelError, NotationError
+from convscope.frontends import named, text
 
 if TYPE_CHECKING:
     from convscope.core.net import Net
@@ -17,27 +18,67 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-def read(source: str | Path, *, input: str | None = None) -> Net:  # noqa: A002 -- the word of the notation
-    """Read a net: the notation itself, the path of a ``.cnn`` file, or ``-`` for standard input.
+READERS = {
+    ".onnx": "convscope.frontends.onnx",
+    ".keras": "convscope.frontends.keras",
+    ".h5": "convscope.frontends.keras",
+}
+"""By the suffix of a file, the module whose ``read_file(path, shape)`` reads it."""
+
+LIVE = {
+    "torch.nn.modules.module.Module": "convscope.frontends.torch",
+    "keras.src.models.model.Model": "convscope.frontends.keras",
+}
+"""By the class of a model, the module whose ``read_model(model, shape)`` reads it."""
+
+
+def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- the word of the notation
+    """Read a net: the notation itself, a file, a model by name, or a live model.
 
     Args:
-        source: text or path. What ends in ``.cnn``, or names an existing file or the folder of a run, is a path.
-        input: size of the input, ``HxWxC``; overrides what the net says.
+        source: text in the notation; a path (``.cnn``, ``.onnx``, ``.keras``, ``.h5``, the folder of a run); ``-`` for
+            standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME`` or ``file.py:FUNCTION``; a module of PyTorch
+            or a model of Keras.
+        input: size of the input, ``HxWxC``; overrides what the source says. A module of PyTorch needs it.
 
     Raises:
         NotationError: the text is not in the notation, or the file cannot be read.
         ShapeError: a layer does not fit its input.
         FieldError: a setting, or ``input``, has a value it cannot have.
+        ModelError: a model file is damaged, of an unknown kind, or holds what cannot be read.
+        MissingExtraError: a package that is needed is not installed.
 
     >>> read("input 28x28x1, conv 16 3x3 relu").output
     (16, 26, 26)
     """
     shape = _size(input) if input is not None else None
+    if not isinstance(source, str | Path):
+        return _live(source, shape)
     if source == STDIN:
         return text.read(_stdin_text(), source="<stdin>", shape=shape)
+    reader = READERS.get(Path(source).suffix.lower()) if _may_be_path(source) else None
+    if reader:
+        found: Net = import_module(reader).read_file(Path(source), shape)
+        return found
     if isinstance(source, Path) or _is_path(source):
         return text.read(_file_text(Path(source)), source=str(source), shape=shape)
+    if named.is_name(source):
+        model, usual = named.model(source)
+        return _live(model, shape or usual)
     return text.read(source, shape=shape)
+
+
+def _live(model: object, shape: Shape | None) -> Net:
+    """A live model, told by its class, so that no framework is loaded for the question."""
+    for kind in type(model).__mro__:
+        reader = LIVE.get(f"{kind.__module__}.{kind.__qualname__}")
+        if reader:
+            found: Net = import_module(reader).read_model(model, shape)
+            return found
+    raise ModelError(
+        f"a net cannot be read from {type(model).__name__}",
+        expected="text, a path, a module of PyTorch or a model of Keras",
+    )
 
 
 def _size(text: str) -> Shape:
@@ -45,6 +86,10 @@ def _size(text: str) -> Shape:
         return from_text(text)
     except FieldError as error:
         raise FieldError(f"input: {error.what}", expected="height x width x channels, such as 28x28x1") from None
+
+
+def _may_be_path(source: str | Path) -> bool:
+    return isinstance(source, Path) or not ("\n" in source or "," in source or "\0" in source or len(source) > 4096)
 
 
 def _is_path(source: str) -> bool:

@@ -13,7 +13,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from convscope.core.op import Weight
 from convscope.core.shape import to_text
-from convscope.errors import ConvscopeError, ShapeError
+from convscope.errors import ConvscopeError, FieldError, ShapeError
 from convscope.frontends.build.builder import Builder
 from convscope.frontends.build.values import Root, whole
 from convscope.frontends.torch.trace import Trace
@@ -39,6 +39,17 @@ class Imported:
     net: Net
     outputs: dict[str, str]
     unread: frozenset[str]
+
+
+def read_model(module: nn.Module, shape: Shape | None) -> Net:
+    """The net of a module; see :func:`read_module`.
+
+    Raises:
+        FieldError: the size of the input is not given.
+    """
+    if shape is None:
+        raise FieldError("a module does not say how large its input is", expected='input="224x224x3", or --input 224x224x3')
+    return read_module(module, shape).net
 
 
 def read_module(module: nn.Module, shape: Shape) -> Imported:

@@ -1,0 +1,122 @@
+"""Models by name: ``torchvision:resnet50``, ``timm:convnext_tiny``, ``keras:ResNet50``, ``path/to/file.py:make_net``.
+
+A model of a package is made without its trained weights, and where its code allows that without numbers at all.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ConvscopeError, MissingExtraError, ModelError, UnknownNameError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from convscope.core.shape import Shape
+
+
+def is_name(source: str) -> bool:
+    """Written as ``package:model`` or ``file.py:function``.
+
+    >>> is_name("timm:convnext_tiny"), is_name("nets/mine.py:make"), is_name("input 8x8x1, a: conv 4 3x3")
+    (True, True, False)
+    """
+    head, _, tail = source.rpartition(":")
+    if not tail or any(character.isspace() for character in tail) or "," in tail:
+        return False
+    return head in PACKAGES or (head.endswith(".py") and "\n" not in head)
+
+
+def model(source: str) -> tuple[Any, Shape | None]:
+    """A model by name, and the size of the input ``c h w`` that it is made for, where that is known.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        UnknownNameError: it has no such model, or the file no such function.
+        ModelError: the file cannot be run, or the model cannot be made.
+    """
+    head, _, tail = source.rpartition(":")
+    try:
+        return PACKAGES[head](tail) if head in PACKAGES else (_from_file(Path(head), tail), None)
+    except ConvscopeError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- somebody else's code
+        lines = str(error).strip().splitlines() or [""]
+        raise ModelError(f"{source} cannot be made: {type(error).__name__}: {lines[0][:200]}") from None
+
+
+def _package(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is not installed", attempt=f"pip install {name.partition('.')[0]}") from None
+
+
+def _without_numbers(make: Callable[[], Any]) -> Any:
+    """A module made without numbers; with them, where its code looks at them while it is made."""
+    torch = _package("torch")
+    try:
+        with torch.device("meta"):
+            return make()
+    except Exception:  # noqa: BLE001 -- whatever the constructor does with a tensor without numbers
+        return make()
+
+
+def _torchvision(name: str) -> tuple[Any, Shape | None]:
+    models = _package("torchvision.models")
+    if name not in models.list_models():
+        raise unknown("model in torchvision", name, models.list_models())
+    made = _without_numbers(lambda: models.get_model(name, weights=None))
+    crop = getattr(models.get_model_weights(name).DEFAULT.transforms(), "crop_size", None)
+    return made, (3, crop[0], crop[0]) if crop else None
+
+
+def _timm(name: str) -> tuple[Any, Shape | None]:
+    timm = _package("timm")
+    if not timm.is_model(name):
+        raise unknown("model in timm", name, timm.list_models())
+    made = _without_numbers(lambda: timm.create_model(name, pretrained=False))
+    size = (getattr(made, "pretrained_cfg", None) or {}).get("input_size")
+    return made, tuple(size) if size else None
+
+
+def _keras(name: str) -> tuple[Any, Shape | None]:
+    applications = _package("keras.applications")
+    found = getattr(applications, name, None)
+    if not callable(found):
+        names = [one for one in dir(applications) if one[0].isupper()]
+        raise unknown("model in keras.applications", name, names)
+    return found(weights=None), None
+
+
+PACKAGES: dict[str, Callable[[str], tuple[Any, Shape | None]]] = {
+    "torchvision": _torchvision,
+    "timm": _timm,
+    "keras": _keras,
+}
+"""What makes a model of a package by its name."""
+
+
+def _from_file(path: Path, name: str) -> Any:
+    """What a function of a Python file gives; a class is called, a model is taken as it is."""
+    if not path.is_file():
+        raise ModelError(f"{path} is no file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent.resolve()))  # files beside it can be imported, as if it were run
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.pop(0)
+    if not hasattr(module, name):
+        raise UnknownNameError(f'{path} has no "{name}"', expected="a function without arguments that gives a model")
+    found = getattr(module, name)
+    ready = not isinstance(found, type) and hasattr(found, "forward" if hasattr(found, "forward") else "get_config")
+    return found if ready else found()
