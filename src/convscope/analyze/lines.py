@@ -20,17 +20,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from convscope.core.axis import All, Table, Window, beyond_each
+from convscope.analyze.boxes import Boxes, boxes_of, looked_up, windowed
+from convscope.analyze.shares import reading
+from convscope.core.axis import All, Table, Window
 from convscope.core.graph import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from convscope.core.axis import Indices, Read, Relation
-    from convscope.core.net import Layer, Net
+    from numpy.typing import NDArray
 
-Box = tuple[int, int]
-"""First and last input pixel along one axis, both included; empty when first > last."""
+    from convscope.analyze.boxes import Box
+    from convscope.core.axis import Read, Relation
+    from convscope.core.net import Layer, Net
 
 NOTHING: Box = (0, -1)
 
@@ -71,31 +73,6 @@ class Line:
 
 
 @dataclass(frozen=True, eq=False)
-class Boxes:
-    """The first and last pixel on the picture that each unit sees; a unit that sees none has last < first.
-
-    Attributes:
-        first: one for each unit.
-        last: one for each unit.
-        rising: neither ever falls from a unit to the next.
-        gaps: some unit sees none.
-    """
-
-    first: Indices
-    last: Indices
-    rising: bool
-    gaps: bool = False
-
-    def hull(self) -> Box:
-        """The pixels between the first and the last that any unit sees."""
-        return int(self.first.min()), int(self.last.max())
-
-    def longest(self) -> int:
-        """Pixels of the longest box."""
-        return max(0, int((self.last - self.first).max()) + 1)
-
-
-@dataclass(frozen=True, eq=False)
 class Track:
     """The state of a layer along one axis of the picture.
 
@@ -106,6 +83,8 @@ class Track:
         ordered: the boxes are in the order of the units.
         exact: False where boxes are hulls because axes depend on each other.
         mixed: the channels of a place may see different pixels; the boxes are those of all channels together.
+        shares: where it is known which channels see what, and some channels are dropped later: masks of channels that
+            see alike, with what they see.
     """
 
     axis: int | None
@@ -114,6 +93,7 @@ class Track:
     ordered: bool = True
     exact: bool = True
     mixed: bool = False
+    shares: tuple[tuple[NDArray[np.bool_], Track], ...] = ()
 
 
 Tracks = tuple[Track, ...]
@@ -125,7 +105,7 @@ def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
     known = {size: Boxes(np.arange(size), np.arange(size), rising=True) for size in net.input[1:]}
     start = Line(1, ((0, 0),))
     tracks = {INPUT: tuple(Track(axis, known[size], start) for axis, size in enumerate(net.input[1:], 1))}
-    tracer = _Tracer(gates, {})
+    tracer = _Tracer(gates, {}, apart=any(_drops(layer.reads[0][0].relation) for layer in net))
     for layer in net:
         before = [tracks[name] for name in layer.node.inputs]
         if layer.pointwise:
@@ -191,6 +171,7 @@ class _Tracer:
 
     gates: bool
     known: dict[tuple[int, object], tuple[object, Any]]
+    apart: bool = False
 
     def once(self, source: object, how: object, work: Callable[[], _T]) -> _T:
         """What ``work`` gives for a source, worked out the first time."""
@@ -202,15 +183,55 @@ class _Tracer:
 
     def layer(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
         """The state of a layer along one axis, from the inputs that are followed."""
-        after = [self.after(before[at], layer.reads[at]) for at in kept]
+        sources = [(before[at], layer.reads[at]) for at in kept]
+        if self.gates and layer.statistics:
+            sources.append((before[0], layer.statistics))
+        if self.apart and (layer.node.op.merges or any(track.shares for track, _ in sources)):
+            return self.by_channels(layer, sources)
+        return self.joined(layer, sources)
+
+    def joined(self, layer: Layer, sources: list[tuple[Track, Sequence[Read]]]) -> Track:
+        """The state behind several reads of all channels."""
+        after = [self.after(track, reads) for track, reads in sources]
         if len(after) > 1 and len({track.axis for track in after}) > 1:
             after = _on_one_axis(after, spatial=len(layer.output) > 1)
-        if self.gates and layer.statistics:
-            after.append(self.after(before[0], layer.statistics))
         found = after[0] if len(after) == 1 else self.merge(after)
-        exact, mixed = _channels(layer, after, [layer.reads[at][0].relation for at in kept])
-        same = found.mixed == mixed and (exact or not found.exact)
-        return found if same else replace(found, exact=found.exact and exact, mixed=mixed)
+        exact, mixed = _channels(layer, after, [reads[0].relation for _, reads in sources])
+        same = found.mixed == mixed and (exact or not found.exact) and not found.shares
+        return found if same else replace(found, exact=found.exact and exact, mixed=mixed, shares=())
+
+    def by_channels(self, layer: Layer, sources: list[tuple[Track, Sequence[Read]]]) -> Track:
+        """The state of a layer whose channels may see different pixels, because they are read from different ones."""
+        every = [
+            (part, reads, mask)
+            for track, reads in sources
+            for mask, part in track.shares or ((np.ones(reads[0].relation.size, dtype=np.bool_), track),)
+        ]
+        channels = layer.output[0]
+        through = not layer.node.op.hull()
+        rows = np.stack([
+            reading(reads[0].relation, mask)
+            if through and reads[0].follows == 0
+            else np.ones(channels, dtype=np.bool_)
+            for _, reads, mask in every
+        ])  # fmt: skip
+        used = [(track, reads) for (track, reads, _), row in zip(every, rows, strict=True) if row.any()]
+        found = self.joined(layer, [(replace(track, shares=()), reads) for track, reads in used])
+        kinds, which = np.unique(rows, axis=1, return_inverse=True)
+        if kinds.shape[1] == 1 or not through:
+            exact = found.exact and (through or len(every) == len(sources))
+            return replace(found, exact=exact, mixed=not through)
+        shares: dict[tuple[int, int], tuple[NDArray[np.bool_], Track]] = {}
+        for number, kind in enumerate(kinds.T):
+            mine = [(track, reads) for (track, reads, _), on in zip(every, kind, strict=True) if on]
+            if not mine:
+                continue
+            part = self.joined(layer, mine)
+            key = id(part.boxes), id(part.line)
+            mask = which.ravel() == number
+            shares[key] = (shares[key][0] | mask if key in shares else mask), part
+        parts = tuple(shares.values()) if len(shares) > 1 else ()
+        return replace(found, exact=all(part.exact for _, part in shares.values()), mixed=False, shares=parts)
 
     def after(self, track: Track, reads: Sequence[Read]) -> Track:
         """The state behind one read of a layer whose state is known."""
@@ -223,12 +244,12 @@ class _Tracer:
             return _unordered(track, relation, axis)
         if isinstance(relation, Table):
             line = track.line and _turned(track.line, relation)
-            return Track(axis, _looked_up(track.boxes, relation), line, exact=track.exact)
+            return Track(axis, looked_up(track.boxes, relation), line, exact=track.exact)
         if relation == Window(relation.size):
             return track if axis == track.axis else replace(track, axis=axis)
         before = track.line
         line = before and self.once(before, relation, lambda: _slid(before, relation))
-        boxes = self.once(track.boxes, relation, lambda: _windowed(track.boxes, relation))
+        boxes = self.once(track.boxes, relation, lambda: windowed(track.boxes, relation))
         exact = track.exact and (relation.edge != "wrap" or not (relation.lo or relation.hi))
         return Track(axis, boxes, line, exact=exact)
 
@@ -297,58 +318,6 @@ def _unordered(track: Track, relation: Window | Table, axis: int) -> Track:
     return Track(axis, found.boxes, None, ordered=False, exact=found.exact)
 
 
-def _windowed(boxes: Boxes, window: Window) -> Boxes:
-    """The boxes of the units behind a window."""
-    starts = window.stride * np.arange(window.extent) - window.lo
-    if window.up == 1 and boxes.rising and window.edge in {"zero", "clamp"}:
-        return _between(boxes, starts, starts + window.span - 1, window)
-    taps, step = window.hits(starts)
-    first, last = np.full(len(starts), _far(boxes)), np.full(len(starts), -1)
-    reach = (window.size - 1) * window.up + abs(window.lo) + abs(window.hi) + 1
-    for more in range(0, min(window.kernel, reach // window.dilation + step + 1), step):
-        at = starts + window.dilation * (taps + more)
-        read, inside = beyond_each(at // window.up, window.size, window.edge)
-        inside &= (taps >= 0) & (taps + more < window.kernel)
-        first = np.where(inside, np.minimum(first, boxes.first[read]), first)
-        last = np.where(inside, np.maximum(last, boxes.last[read]), last)
-    return _boxes(first, last)
-
-
-def _far(boxes: Boxes) -> int:
-    """Beyond every pixel that is seen, so that the least of this and a pixel is the pixel."""
-    return int(boxes.last.max()) + 1
-
-
-def _between(boxes: Boxes, starts: Indices, ends: Indices, window: Window) -> Boxes:
-    """Of rising boxes, a run of units sees from the first of its first to the last of its last."""
-    last, step = window.size - 1, window.dilation
-    if window.edge == "clamp":
-        return _boxes(boxes.first[np.clip(starts, 0, last)], boxes.last[np.clip(ends, 0, last)])
-    low = np.where(starts < 0, starts + -(starts // step) * step, starts)  # the first tap on the map
-    high = np.where(ends > last, ends - -((last - ends) // step) * step, ends)  # the last one
-    if (low <= high).all() and low[-1] <= last and high[0] >= 0:
-        found = boxes.first[low], boxes.last[high]
-        return Boxes(*found, rising=True) if step == 1 and not boxes.gaps else _boxes(*found)
-    nothing = low > high
-    firsts = np.where(nothing, _far(boxes), boxes.first[np.clip(low, 0, last)])
-    lasts = np.where(nothing, -1, boxes.last[np.clip(high, 0, last)])
-    return _boxes(firsts, lasts)
-
-
-def _boxes(first: Indices, last: Indices) -> Boxes:
-    rising = bool((np.diff(first) >= 0).all() and (np.diff(last) >= 0).all())
-    return Boxes(first, last, rising, bool((last < first).any()))
-
-
-def _looked_up(boxes: Boxes, table: Table) -> Boxes:
-    """The boxes of the units behind a table that repeats."""
-    starts, ends = (np.clip(side, 0, table.size - 1) for side in table.ends(np.arange(table.extent)))
-    if boxes.rising:
-        return _boxes(boxes.first[starts], boxes.last[ends])
-    runs = [slice(a, b + 1) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-    return _boxes(np.array([boxes.first[r].min() for r in runs]), np.array([boxes.last[r].max() for r in runs]))
-
-
 def _slid(line: Line, window: Window) -> Line | None:
     """A line behind a window: again a line."""
     if len(line.phases) == 1 and window.up == 1:
@@ -407,7 +376,7 @@ def _merge(tracks: list[Track], *, gates: bool) -> Track:
     first = np.minimum.reduce([track.boxes.first for track in placed])
     last = np.maximum.reduce([track.boxes.last for track in placed])
     boxes = (
-        _boxes(first, last)
+        boxes_of(first, last)
         if any(track.boxes.gaps for track in placed)
         else Boxes(first, last, rising=all(track.boxes.rising for track in placed))
     )

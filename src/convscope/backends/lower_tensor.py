@@ -250,15 +250,19 @@ def _recurrent(made: type[Any]) -> Callable[[Recurrent, Shapes], nn.Module]:
     """A recurrent layer that takes and gives ``n c places``, under the names of its own weights."""
 
     class Sequence(made):  # type: ignore[misc] # the base is a parameter
+        along: int
+
         def forward(self, x: Tensor) -> Tensor:
-            out, _ = super().forward(x.transpose(1, 2))
-            found: Tensor = out.transpose(1, 2)
+            last = x.movedim((self.along + 1, 1), (-2, -1))
+            out, _ = super().forward(last.reshape(-1, *last.shape[-2:]))
+            found: Tensor = out.reshape(*last.shape[:-1], -1).movedim((-2, -1), (self.along + 1, 1))
             return found
 
     def call(op: Recurrent, inputs: Shapes) -> nn.Module:
         module: nn.Module = Sequence(
             inputs[0][0], op.hidden, op.layers, bias=op.bias, batch_first=True, bidirectional=op.both
         )
+        module.along = op.along  # type: ignore[assignment] # a plain attribute
         return module
 
     return call

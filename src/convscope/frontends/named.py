@@ -54,7 +54,9 @@ def _package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is not installed", attempt=f"pip install {name.partition('.')[0]}") from None
+        raise MissingExtraError(
+            f"{error.name} is not installed", attempt=f"pip install {name.partition('.')[0]}"
+        ) from None
 
 
 def _without_numbers(make: Callable[[], Any]) -> Any:

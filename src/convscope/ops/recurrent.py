@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from convscope.core.axis import All, Read, Table
-from convscope.core.op import Example, Op, Weight, op, setting
+from convscope.core.op import Example, Op, Weight, along, op, setting
 from convscope.core.spell import Count, Flag
 from convscope.errors import ShapeError
 
@@ -18,31 +19,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recurrent(Op):
-    """``x: c n -> y: hidden n``, twice the channels where it runs in both directions."""
+    """``x: c n -> y: hidden n``, twice the channels where it runs in both directions.
+
+    On maps it runs along one spatial axis, for every place of the others by itself (Sequencer, arXiv 2205.01972).
+    """
 
     hidden: int = setting(Count())
     layers: int = setting(Count("layers"), default=1)
     both: bool = setting(Flag("both", means=True), default=False)
     bias: bool = setting(Flag("nobias", means=False), default=True)
+    along: int = setting(Count("along"), default=1)
 
     gates: ClassVar[int]
 
     @final
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
-        if len(inputs[0]) != 2:
-            raise ShapeError(f"a sequence is needed, the input has {len(inputs[0]) - 1} spatial axes")
+        if len(inputs[0]) <= self.along:
+            raise ShapeError(f"there is no spatial axis {self.along}, the input has {len(inputs[0]) - 1}")
 
     @final
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """A place reads itself and all before it; in both directions, all."""
-        channels, places = inputs[0]
+        channels, places = inputs[0][0], inputs[0][self.along]
 
         def ends(o: Indices) -> tuple[Indices, Indices]:
             return o * 0, o
 
         past = All(places, places) if self.both else Table(places, places, places, ends)
-        return ((Read(0, All(channels, self.hidden * (1 + self.both))), Read(1, past)),)
+        reads = list(along(inputs[0]))
+        reads[0] = Read(0, All(channels, self.hidden * (1 + self.both)))
+        reads[self.along] = Read(self.along, past)
+        return (tuple(reads),)
 
     @final
     def hull(self) -> str:
@@ -68,7 +76,7 @@ class Recurrent(Op):
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- counted from the weights
         """Every place is multiplied with all matrices."""
         matrices = (weight for weight in self.weights(inputs) if weight.name.startswith("weight"))
-        return inputs[0][1] * sum(weight.count for weight in matrices)
+        return math.prod(inputs[0][1:]) * sum(weight.count for weight in matrices)
 
 
 @op("lstm")
@@ -80,6 +88,7 @@ class LSTM(Recurrent):
         Example("lstm 2", ((3, 4),)),
         Example("lstm 2 both", ((2, 3),)),
         Example("lstm 2 layers2 both nobias", ((2, 3),)),
+        Example("lstm 2 along2", ((3, 2, 4),)),
     )
 
 

@@ -48,7 +48,9 @@ def read_model(module: nn.Module, shape: Shape | None) -> Net:
         FieldError: the size of the input is not given.
     """
     if shape is None:
-        raise FieldError("a module does not say how large its input is", expected='input="224x224x3", or --input 224x224x3')
+        raise FieldError(
+            "a module does not say how large its input is", expected='input="224x224x3", or --input 224x224x3'
+        )
     return read_module(module, shape).net
 
 
@@ -155,7 +157,7 @@ class _Reading:
         )
 
     def _failed(self, error: Exception) -> ShapeError:
-        path = self.stack[-1][0] if self.stack else ""
+        path = self.builder.scope
         lines = str(error).strip().splitlines() or [type(error).__name__]
         found = ShapeError(f"the model does not run on {to_text(self.shape)}: {lines[0][:200]}")
         return found.add(subject=path)

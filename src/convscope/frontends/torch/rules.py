@@ -615,11 +615,13 @@ def _recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
     ) -> Any:
         time, feature = (1, 2) if batch_first else (0, 2)
         batch = 0 if batch_first else 1
-        if x.dims[batch]:
-            raise ShapeError("the batch of a recurrent layer holds parts of one sample")
         hidden = params[0].sizes[0] // gates
-        ready = layers.settled(b, x, [x.dims[feature], x.dims[time]])
-        op = made(hidden, count, both, has_bias)
+        more = [x.dims[batch]] if x.dims[batch] else []
+        groups = [x.dims[feature], x.dims[time], *more]
+        if more and x.dims[time][0].axis > more[0][0].axis:  # places stay in the order that they have
+            groups[1:] = groups[:0:-1]
+        ready = layers.settled(b, x, groups)
+        op = made(hidden, count, both, has_bias, groups.index(x.dims[time], 1))
         names = [weight.name for weight in op.weights((ready.shape,))]
         kinds = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if has_bias else [])]
         order = [
@@ -628,7 +630,9 @@ def _recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
         assert sorted(order) == sorted(names)
         found = b.emit(op, [ready.node], dict(zip(order, params, strict=True)))
         dims = whole(found.shape)
-        out = replace(found, dims=((), dims[1], dims[0]) if batch_first else (dims[1], (), dims[0]))
+        steps = dims[op.along]
+        rest = dims[3 - op.along] if more else ()
+        out = replace(found, dims=(rest, steps, dims[0]) if batch_first else (steps, rest, dims[0]))
         return out, None, None
 
     return rule

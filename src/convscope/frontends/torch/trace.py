@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from convscope.core.graph import Own
 from convscope.core.op import Weight
-from convscope.errors import ShapeError
+from convscope.errors import ConvscopeError
 from convscope.frontends.build.values import Const, Value, whole
 from convscope.frontends.torch.rules import RULES, VIEWS
 from convscope.ops.merge import Add
@@ -102,7 +102,7 @@ class Trace(TorchDispatchMode):
         mark = self.builder.mark()
         try:
             found = rule(self.builder, *self._all_const(ready), **self._const_named(named))
-        except (ShapeError, TypeError, ValueError, AssertionError, IndexError):
+        except (ConvscopeError, TypeError, ValueError, AssertionError, IndexError, KeyError):
             self.builder.back_to(mark)
             return self._without_rule(func, name, args, kwargs, ready, named, in_place=in_place, rule=True)
         return self._given_back(func, name, args, kwargs, found, in_place=in_place)

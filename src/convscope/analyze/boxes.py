@@ -1,0 +1,93 @@
+"""The first and last pixel that each unit of a layer sees along one axis of the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.core.axis import beyond_each
+
+if TYPE_CHECKING:
+    from convscope.core.axis import Indices, Table, Window
+
+Box = tuple[int, int]
+"""First and last input pixel along one axis, both included; empty when first > last."""
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """The first and last pixel on the picture that each unit sees; a unit that sees none has last < first.
+
+    Attributes:
+        first: one for each unit.
+        last: one for each unit.
+        rising: neither ever falls from a unit to the next.
+        gaps: some unit sees none.
+    """
+
+    first: Indices
+    last: Indices
+    rising: bool
+    gaps: bool = False
+
+    def hull(self) -> Box:
+        """The pixels between the first and the last that any unit sees."""
+        return int(self.first.min()), int(self.last.max())
+
+    def longest(self) -> int:
+        """Pixels of the longest box."""
+        return max(0, int((self.last - self.first).max()) + 1)
+
+
+def windowed(boxes: Boxes, window: Window) -> Boxes:
+    """The boxes of the units behind a window."""
+    starts = window.stride * np.arange(window.extent) - window.lo
+    if window.up == 1 and boxes.rising and window.edge in {"zero", "clamp"}:
+        return _between(boxes, starts, starts + window.span - 1, window)
+    taps, step = window.hits(starts)
+    first, last = np.full(len(starts), _far(boxes)), np.full(len(starts), -1)
+    reach = (window.size - 1) * window.up + abs(window.lo) + abs(window.hi) + 1
+    for more in range(0, min(window.kernel, reach // window.dilation + step + 1), step):
+        at = starts + window.dilation * (taps + more)
+        read, inside = beyond_each(at // window.up, window.size, window.edge)
+        inside &= (taps >= 0) & (taps + more < window.kernel)
+        first = np.where(inside, np.minimum(first, boxes.first[read]), first)
+        last = np.where(inside, np.maximum(last, boxes.last[read]), last)
+    return boxes_of(first, last)
+
+
+def _far(boxes: Boxes) -> int:
+    """Beyond every pixel that is seen, so that the least of this and a pixel is the pixel."""
+    return int(boxes.last.max()) + 1
+
+
+def _between(boxes: Boxes, starts: Indices, ends: Indices, window: Window) -> Boxes:
+    """Of rising boxes, a run of units sees from the first of its first to the last of its last."""
+    last, step = window.size - 1, window.dilation
+    if window.edge == "clamp":
+        return boxes_of(boxes.first[np.clip(starts, 0, last)], boxes.last[np.clip(ends, 0, last)])
+    low = np.where(starts < 0, starts + -(starts // step) * step, starts)  # the first tap on the map
+    high = np.where(ends > last, ends - -((last - ends) // step) * step, ends)  # the last one
+    if (low <= high).all() and low[-1] <= last and high[0] >= 0:
+        found = boxes.first[low], boxes.last[high]
+        return Boxes(*found, rising=True) if step == 1 and not boxes.gaps else boxes_of(*found)
+    nothing = low > high
+    firsts = np.where(nothing, _far(boxes), boxes.first[np.clip(low, 0, last)])
+    lasts = np.where(nothing, -1, boxes.last[np.clip(high, 0, last)])
+    return boxes_of(firsts, lasts)
+
+
+def boxes_of(first: Indices, last: Indices) -> Boxes:
+    rising = bool((np.diff(first) >= 0).all() and (np.diff(last) >= 0).all())
+    return Boxes(first, last, rising, bool((last < first).any()))
+
+
+def looked_up(boxes: Boxes, table: Table) -> Boxes:
+    """The boxes of the units behind a table that repeats."""
+    starts, ends = (np.clip(side, 0, table.size - 1) for side in table.ends(np.arange(table.extent)))
+    if boxes.rising:
+        return boxes_of(boxes.first[starts], boxes.last[ends])
+    runs = [slice(a, b + 1) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return boxes_of(np.array([boxes.first[r].min() for r in runs]), np.array([boxes.last[r].max() for r in runs]))

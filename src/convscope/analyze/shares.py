@@ -1,0 +1,37 @@
+"""Which channels read which, where channels of one layer see different pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.core.axis import All, Table, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.core.axis import Relation
+
+
+def reading(relation: Relation, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The outputs that read any of the inputs in a mask.
+
+    >>> reading(Window(4, kernel=2, stride=2), np.array([True, False, False, False])).tolist()
+    [True, False]
+    """
+    if isinstance(relation, All):
+        return np.full(relation.extent, mask.any())
+    outputs = np.arange(relation.extent)
+    if isinstance(relation, Table):
+        first, last = relation.ends(outputs)
+        before = np.concatenate([[0], np.cumsum(mask)])
+        found: NDArray[np.bool_] = (first <= last) & (before[np.maximum(last, first - 1) + 1] > before[first])
+        return found
+    if relation == Window(relation.size):
+        return mask
+    starts = relation.stride * outputs - relation.lo
+    taps = starts[:, None] + relation.dilation * np.arange(relation.kernel)
+    inside = (taps >= 0) & (taps < relation.size)
+    hit: NDArray[np.bool_] = (inside & mask[np.clip(taps, 0, relation.size - 1)]).any(1)
+    return hit
