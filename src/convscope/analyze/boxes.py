@@ -80,6 +80,7 @@ def _between(boxes: Boxes, starts: Indices, ends: Indices, window: Window) -> Bo
 
 
 def boxes_of(first: Indices, last: Indices) -> Boxes:
+    """Boxes of these ends, with what holds for them."""
     rising = bool((np.diff(first) >= 0).all() and (np.diff(last) >= 0).all())
     return Boxes(first, last, rising, bool((last < first).any()))
 

@@ -14,7 +14,8 @@ from convscope.analyze.lines import has_gates, trace
 from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
-    from convscope.analyze.lines import Box, Track, Tracks
+    from convscope.analyze.boxes import Box
+    from convscope.analyze.lines import Track, Tracks
     from convscope.core.axis import Relation
     from convscope.core.net import Layer, Net
 

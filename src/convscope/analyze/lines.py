@@ -162,6 +162,10 @@ def _stays(read: Read, *, spatial: bool) -> bool:
     return not isinstance(read.relation, All) and bool(read.follows or not spatial)
 
 
+_Source = tuple[Track, "Sequence[Read]"]
+"""What is known of one input, and how it is read."""
+
+
 @dataclass(frozen=True)
 class _Tracer:
     """Follows layers; what was worked out for one axis serves the others of equal geometry.
@@ -183,14 +187,14 @@ class _Tracer:
 
     def layer(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
         """The state of a layer along one axis, from the inputs that are followed."""
-        sources = [(before[at], layer.reads[at]) for at in kept]
+        sources: list[_Source] = [(before[at], layer.reads[at]) for at in kept]
         if self.gates and layer.statistics:
             sources.append((before[0], layer.statistics))
         if self.apart and (layer.node.op.merges or any(track.shares for track, _ in sources)):
             return self.by_channels(layer, sources)
         return self.joined(layer, sources)
 
-    def joined(self, layer: Layer, sources: list[tuple[Track, Sequence[Read]]]) -> Track:
+    def joined(self, layer: Layer, sources: list[_Source]) -> Track:
         """The state behind several reads of all channels."""
         after = [self.after(track, reads) for track, reads in sources]
         if len(after) > 1 and len({track.axis for track in after}) > 1:
@@ -200,7 +204,7 @@ class _Tracer:
         same = found.mixed == mixed and (exact or not found.exact) and not found.shares
         return found if same else replace(found, exact=found.exact and exact, mixed=mixed, shares=())
 
-    def by_channels(self, layer: Layer, sources: list[tuple[Track, Sequence[Read]]]) -> Track:
+    def by_channels(self, layer: Layer, sources: list[_Source]) -> Track:
         """The state of a layer whose channels may see different pixels, because they are read from different ones."""
         every = [
             (part, reads, mask)

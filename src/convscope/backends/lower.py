@@ -357,7 +357,7 @@ def _instancenorm(op: InstanceNorm, inputs: Shapes) -> nn.Module:
 def _by_group(x: Tensor, groups: int, work: Callable[[Tensor], Tensor]) -> Tensor:
     """Let ``work`` act on the channels of each group, which it finds in the last axis."""
     last = x.movedim(1, -1)
-    return work(last.unflatten(-1, (groups, -1))).reshape(last.shape).movedim(-1, 1)
+    return work(last.reshape(*last.shape[:-1], groups, -1)).reshape(last.shape).movedim(-1, 1)
 
 
 class _ChannelNorm(nn.LayerNorm):

@@ -37,8 +37,8 @@ def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- t
 
     Args:
         source: text in the notation; a path (``.cnn``, ``.onnx``, ``.keras``, ``.h5``, the folder of a run); ``-`` for
-            standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME`` or ``file.py:FUNCTION``; a module of PyTorch
-            or a model of Keras.
+            standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME`` or ``file.py:FUNCTION``; a module of
+            PyTorch or a model of Keras.
         input: size of the input, ``HxWxC``; overrides what the source says. A module of PyTorch needs it.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from convscope.core.graph import Own
 from convscope.core.op import Weight
 from convscope.errors import ConvscopeError
-from convscope.frontends.build.values import Const, Value, whole
+from convscope.frontends.build.values import Const, Value, divided, whole
 from convscope.frontends.torch.rules import RULES, VIEWS
 from convscope.ops.merge import Add
 from convscope.ops.opaque import Opaque
@@ -31,7 +32,8 @@ SMALL = 2**20
 
 
 FILLED = {
-    "new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like", "randn_like", "rand_like",
+    "new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like",
+    "randn_like", "rand_like",
 }  # fmt: skip
 """Operations that ask a tensor for its size and kind only."""
 
@@ -43,7 +45,7 @@ PRODUCTS = {
 """Operations that multiply and add, of which the work is counted where they are done on stored tensors too."""
 
 
-class Trace(TorchDispatchMode):
+class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own is not typed
     """Catches operations and writes them down as layers.
 
     Tensors that depend on the input have a shape and no numbers, unless ``real``: then everything is computed too, for
@@ -56,7 +58,7 @@ class Trace(TorchDispatchMode):
     """
 
     def __init__(self, builder: Builder, roots: dict[int, Root], *, real: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # as above
         self.builder, self.real = builder, real
         self.unread: set[str] = set()
         self._roots: dict[int, tuple[Root, ...]] = {key: (root,) for key, root in roots.items()}
@@ -188,7 +190,8 @@ class Trace(TorchDispatchMode):
 
     def _patched(self, base: Value, part: Value, cut: tuple[Any, ...]) -> Value | None:
         """A tensor of which a slice was replaced."""
-        at, start, stop, step = (*cut, *(0, None, None, 1)[len(cut) :])
+        given: tuple[Any, ...] = (*cut, *(0, None, None, 1)[len(cut) :])
+        at, start, stop, step = given
         size = base.sizes[at]
         first, last, _ = slice(start, stop).indices(size)
         if step != 1:
@@ -272,8 +275,6 @@ class Trace(TorchDispatchMode):
             found = self.builder.emit(Add(), [one.node for one in made])
         dims = whole(found.shape)
         if len(inner) > 4:
-            from convscope.frontends.build.values import divided
-
             tail = divided(dims[3], inner[3:])
             dims = (*dims[:3], *(tail or ()))
         return Value(found.node, found.shape, (*[()] * lead, *dims[: len(inner)]))
@@ -316,7 +317,7 @@ class Trace(TorchDispatchMode):
         for at, tensor in enumerate(tensors):
             if isinstance(tensor, Tensor):
                 self._alive.append(tensor)
-                self._later[id(tensor)] = lambda at=at: list(_flat([work()]))[at]
+                self._later[id(tensor)] = partial(_nth, work, at)
 
     def _now(self, arg: Any) -> Any:
         if isinstance(arg, Tensor):
@@ -337,6 +338,11 @@ def _name(func: Any) -> tuple[str, bool]:
 
 def _composite(func: Any) -> bool:
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))  # noqa: SLF001 -- no public name
+
+
+def _nth(work: Callable[[], Any], at: int) -> Tensor:
+    found: Tensor = list(_flat([work()]))[at]
+    return found
 
 
 def _flat(nested: Iterable[Any]) -> Iterable[Any]:

@@ -1,0 +1,146 @@
+"""Views, parts and joins of tensors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.errors import ShapeError
+from convscope.frontends.build import layers, shapes
+from convscope.frontends.build.algebra import expanded
+from convscope.frontends.build.values import Const, Value, length
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convscope.frontends.build.builder import Builder
+
+Ints = int | list[int] | tuple[int, ...]
+
+
+def cat_rule(b: Builder, tensors: list[Value | Const], at: int = 0) -> Value:
+    first = next(tensor for tensor in tensors if isinstance(tensor, Value))
+    return shapes.concatenated(b, tensors, shapes.positive(at, len(first.dims)))
+
+
+def stack_rule(b: Builder, tensors: list[Value], at: int = 0) -> Value:
+    if not all(isinstance(tensor, Value) for tensor in tensors):
+        raise ShapeError("stored numbers that are stacked with a tensor")
+    at = shapes.positive(at, len(tensors[0].dims) + 1)
+    return shapes.concatenated(b, [shapes.unsqueezed(tensor, at) for tensor in tensors], at)
+
+
+def slice_rule(
+    b: Builder, x: Value, at: int = 0, start: int | None = None, stop: int | None = None, step: int = 1
+) -> Value | Const:
+    at = shapes.positive(at, len(x.dims))
+    size = length(x.dims[at])
+    first, last, _ = slice(start, stop).indices(size)
+    if first >= last:  # nothing: as code has it for tokens that are not there
+        sizes = (*x.sizes[:at], 0, *x.sizes[at + 1 :])
+        return Const(sizes, lambda: np.zeros(sizes, np.float32))
+    return shapes.sliced(b, x, at, first, last, step)
+
+
+def select_rule(b: Builder, x: Value, at: int, index: int) -> Value:
+    at = shapes.positive(at, len(x.dims))
+    return shapes.picked(b, x, at, shapes.positive(index, length(x.dims[at])))
+
+
+def narrow(b: Builder, x: Value, at: int, start: int, count: int) -> Value | Const:
+    return slice_rule(b, x, at, start, start + count)
+
+
+def split_rule(b: Builder, x: Value, sizes: Ints, at: int = 0) -> list[Value]:
+    at = shapes.positive(at, len(x.dims))
+    full = length(x.dims[at])
+    counts = [sizes] * -(-full // sizes) if isinstance(sizes, int) else list(sizes)
+    found, start = [], 0
+    for count in counts:
+        found.append(shapes.sliced(b, x, at, start, start + count, 1))
+        start += count
+    return found
+
+
+def chunk(b: Builder, x: Value, count: int, at: int = 0) -> list[Value]:
+    return split_rule(b, x, max(1, -(-length(x.dims[shapes.positive(at, len(x.dims))]) // count)), at)
+
+
+def unbind(b: Builder, x: Value, at: int = 0) -> list[Value]:
+    at = shapes.positive(at, len(x.dims))
+    return [shapes.picked(b, x, at, index) for index in range(length(x.dims[at]))]
+
+
+def flatten(b: Builder, x: Value, first: int = 0, last: int = -1) -> Value:
+    rank = len(x.dims)
+    first, last = shapes.positive(first, rank), shapes.positive(last, rank)
+    sizes = x.sizes
+    return shapes.viewed(b, x, (*sizes[:first], math.prod(sizes[first : last + 1]), *sizes[last + 1 :]))
+
+
+def unflatten(b: Builder, x: Value, at: int, sizes: Sequence[int]) -> Value:
+    at = shapes.positive(at, len(x.dims))
+    inner = shapes.resolved(sizes, x.sizes[at])
+    return shapes.viewed(b, x, (*x.sizes[:at], *inner, *x.sizes[at + 1 :]))
+
+
+def movedim(b: Builder, x: Value, source: Ints, target: Ints) -> Value:  # noqa: ARG001 -- a view
+    rank = len(x.dims)
+    come = [shapes.positive(at, rank) for at in ([source] if isinstance(source, int) else source)]
+    go = [shapes.positive(at, rank) for at in ([target] if isinstance(target, int) else target)]
+    order = [at for at in range(rank) if at not in come]
+    for place, at in sorted(zip(go, come, strict=True)):
+        order.insert(place, at)
+    return shapes.permuted(x, order)
+
+
+def expand(b: Builder, x: Value, sizes: Sequence[int], **_: object) -> Value:  # noqa: ARG001 -- a view
+    have = (1,) * (len(sizes) - len(x.dims)) + x.sizes
+    return expanded(x, [mine if size == -1 else size for size, mine in zip(sizes, have, strict=True)])
+
+
+def repeat_rule(b: Builder, x: Value, times: Sequence[int]) -> Value:  # noqa: ARG001 -- a view
+    found = replace(x, dims=(*[()] * (len(times) - len(x.dims)), *x.dims))
+    for at, count in enumerate(times):
+        found = shapes.tiled(found, at, count)
+    return found
+
+
+def repeat_interleave(b: Builder, x: Value, count: int, at: int, **_: object) -> Value:  # noqa: ARG001 -- a view
+    if not isinstance(count, int):
+        raise ShapeError("repeats given by a tensor")
+    return shapes.repeated(x, shapes.positive(at, len(x.dims)), count)
+
+
+def pad_rule(b: Builder, x: Value, sides: Sequence[int], mode: str = "constant", value: float | None = None) -> Value:
+    words = {"constant": "zero", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
+    pairs = [(sides[at], sides[at + 1]) for at in range(0, len(sides), 2)][::-1]
+    return layers.padded(b, x, pairs, words[mode], float(value or 0))
+
+
+def roll_rule(b: Builder, x: Value, shifts: Ints, at: Ints = ()) -> Value:
+    places = [at] if isinstance(at, int) else list(at)
+    if not places:
+        raise ShapeError("a roll of all numbers")
+    return shapes.rolled(b, x, [shifts] if isinstance(shifts, int) else list(shifts), places)
+
+
+def pixel_shuffle(b: Builder, x: Value, factor: int) -> Value:
+    n, c, h, w = x.sizes
+    parts = shapes.viewed(b, x, (n, c // factor**2, factor, factor, h, w))
+    return shapes.viewed(b, shapes.permuted(parts, (0, 1, 4, 2, 5, 3)), (n, c // factor**2, h * factor, w * factor))
+
+
+def pixel_unshuffle(b: Builder, x: Value, factor: int) -> Value:
+    n, c, h, w = x.sizes
+    parts = shapes.viewed(b, x, (n, c, h // factor, factor, w // factor, factor))
+    return shapes.viewed(b, shapes.permuted(parts, (0, 1, 3, 5, 2, 4)), (n, c * factor**2, h // factor, w // factor))
+
+
+def channel_shuffle(b: Builder, x: Value, groups: int) -> Value:
+    n, c, *places = x.sizes
+    parts = shapes.viewed(b, x, (n, groups, c // groups, *places))
+    return shapes.viewed(b, shapes.swapped(parts, 1, 2), (n, c, *places))
