@@ -44,8 +44,8 @@ def rank_of(x: Value | Const) -> int:
 def einsum(b: Builder, operands: Sequence[Value | Const], labels: list[list[str]], out: list[str]) -> Value:
     """A product of one or two tensors over labelled dimensions."""
     if len(operands) == 1 and isinstance(operands[0], Value):
-        x, names = operands[0], labels[0]
-        found = shapes.reduced(b, x, "sum", [at for at, name in enumerate(names) if name not in out], keep=False)
+        only, names = operands[0], labels[0]
+        found = shapes.reduced(b, only, "sum", [at for at, name in enumerate(names) if name not in out], keep=False)
         left = [name for name in names if name in out]
         return shapes.permuted(found, [left.index(name) for name in out])
     if len(operands) != 2:

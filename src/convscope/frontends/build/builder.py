@@ -1,0 +1,164 @@
+"""Collects the layers of a net while a source is read: names, weights, what is counted once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.graph import INPUT, Node, Own
+from convscope.core.net import Layer, Net, fitted
+from convscope.core.op import Weight
+from convscope.errors import ShapeError
+from convscope.frontends.build.values import Value, whole
+from convscope.ops.act import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.op import Op
+    from convscope.core.shape import Shape
+    from convscope.frontends.build.values import Const, Root
+
+    Loader = Callable[[], NDArray[Any]]
+
+MAX_LAYERS = 200_000
+
+_ODD = re.compile(r"[^\w.\-]+", re.ASCII)
+
+
+@dataclass
+class Builder:
+    """A net that grows.
+
+    Attributes:
+        shape: of the input, ``c h w``.
+        layers: in order.
+        loaders: for each layer, the tensors that its lowering takes.
+        scope: the part of the source that is being read, ``layer1.0``; names of layers begin with it.
+        whole_scope: the part of the source is one layer of the framework, which needs no further name.
+    """
+
+    shape: Shape
+    layers: list[Layer] = field(default_factory=list)
+    loaders: dict[str, dict[str, Const]] = field(default_factory=dict)
+    scope: str = ""
+    whole_scope: bool = False
+    counted: set[Hashable] = field(default_factory=set)
+    _first: dict[str, set[Hashable]] = field(default_factory=dict)
+    _names: Counter[str] = field(default_factory=Counter)
+    _shapes: dict[str, Shape] = field(default_factory=dict)
+    _known: dict[tuple[Op, tuple[Shape, ...]], Layer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._shapes[INPUT] = self.shape
+        self._names[INPUT] = 1
+
+    def input(self) -> Value:
+        """The input as a tensor ``1 c h w``."""
+        return Value(INPUT, self.shape, ((), *whole(self.shape)))
+
+    def emit(self, op: Op, inputs: Sequence[str], weights: dict[str, Const] | None = None) -> Value:
+        """Add a layer that reads the named ones; its output with every axis as a dimension, and no batch.
+
+        Raises:
+            ShapeError: the op does not fit, or there are too many layers.
+        """
+        if len(self.layers) >= MAX_LAYERS:
+            raise ShapeError(f"the net has more than {MAX_LAYERS} layers")
+        shapes = tuple(self._shapes[name] for name in inputs)
+        name = self._name(op.keyword)
+        key = op, shapes
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = fitted(Node(name, op, tuple(inputs)), shapes)
+        node = Node(name, known.node.op, tuple(inputs), None, self._own(name, known, weights) if weights else Own())
+        self.layers.append(Layer(node, shapes, known.output, known.reads, known.statistics, known.pointwise))
+        self._shapes[name] = known.output
+        if weights:
+            self.loaders[name] = weights
+        return Value(name, known.output, whole(known.output))
+
+    def mark(self) -> tuple[int, str, bool]:
+        """Where the net stands, for :meth:`back_to`."""
+        return len(self.layers), self.scope, self.whole_scope
+
+    def back_to(self, mark: tuple[int, str, bool]) -> None:
+        """Take the layers back that were added since a mark; names stay taken."""
+        for layer in self.layers[mark[0] :]:
+            for const in self.loaders.pop(layer.node.name, {}).values():
+                self.counted -= {root.key for root in const.roots} & self._first.pop(layer.node.name, set())
+        del self.layers[mark[0] :]
+
+    def spend(self, value: Value, own: Own) -> None:
+        """State what the source has at the layer of a value, which was the last one added."""
+        at = next(at for at in range(len(self.layers) - 1, -1, -1) if self.layers[at].node.name == value.node)
+        self.layers[at] = replace(self.layers[at], node=replace(self.layers[at].node, own=own))
+
+    def fresh(self, roots: Iterable[Root]) -> list[Root]:
+        """Those of some learned tensors that no layer has counted yet; they are counted from now on."""
+        found = []
+        for root in roots:
+            if root.key not in self.counted:
+                self.counted.add(root.key)
+                found.append(root)
+        return found
+
+    def _own(self, name: str, layer: Layer, weights: dict[str, Const]) -> Own:
+        """What the source has, where it is not just one learned tensor for each of the op."""
+        claimed = layer.node.op.weights(layer.inputs) or ()
+        for weight in claimed:
+            if weights[weight.name].sizes != weight.shape:
+                raise ShapeError(f"{weight.name} has shape {weights[weight.name].sizes}", expected=f"{weight.shape}")
+        learned = sum(weight.count for weight in claimed if weight.trained)
+        roots = self.fresh(root for const in weights.values() for root in const.roots)
+        self._first[name] = {root.key for root in roots}
+        new = tuple(Weight(root.name, root.shape) for root in roots)
+        macs = sum(const.macs for const in weights.values())
+        extra = (layer.node.op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
+        if sum(weight.count for weight in new) == learned:
+            return Own(macs=extra)
+        return Own((*new, *(weight for weight in claimed if not weight.trained)), extra)
+
+    def _name(self, keyword: str) -> str:
+        scope = _ODD.sub("_", self.scope)
+        name = scope if self.whole_scope and scope else f"{scope}.{keyword}" if scope else keyword
+        self._names[name] += 1
+        if self._names[name] == 1:
+            return name
+        numbered = f"{name}_{self._names[name]}"
+        while numbered in self._names:
+            self._names[name] += 1
+            numbered = f"{name}_{self._names[name]}"
+        self._names[numbered] = 1
+        return numbered
+
+    def net(self, output: str, unused: tuple[Weight, ...] = ()) -> Net:
+        """The net whose output is the named layer."""
+        if not self.layers:
+            raise ShapeError("the model does nothing with its input", expected="a model with at least one layer")
+        if any(output in layer.node.inputs for layer in self.layers):  # it goes on: then an identity hands it out
+            self.scope, self.whole_scope = "output", True
+            output = self.emit(Identity(), [output]).node
+        layers = _last(self.layers, output)
+        return Net(self.shape, tuple(layers), unused, tensors=_Tensors(self.loaders))
+
+
+@dataclass(frozen=True)
+class _Tensors:
+    """Weights by ``layer.tensor``, loaded when called."""
+
+    loaders: dict[str, dict[str, Const]]
+
+    def __call__(self) -> dict[str, NDArray[Any]]:
+        return {f"{layer}.{key}": const.load() for layer, found in self.loaders.items() for key, const in found.items()}
+
+
+def _last(layers: list[Layer], output: str) -> list[Layer]:
+    """The layers in an order in which one of them is the last: those that it does not need go before."""
+    if layers[-1].node.name == output:
+        return layers
+    return [*(layer for layer in layers if layer.node.name != output), *(x for x in layers if x.node.name == output)]

@@ -1,0 +1,223 @@
+"""Where a layer needs its input in another order than it has: the one place that writes rearrangements down."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from convscope.core.pattern import LETTERS
+from convscope.errors import ShapeError
+from convscope.frontends.build.values import REPEATED, Digit, Value, joined, length, whole
+from convscope.ops.resize import Upsample
+from convscope.ops.tensor import Rearrange
+from convscope.ops.view import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from convscope.core.op import Op
+    from convscope.core.shape import Shape
+    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.build.values import Dim, Dims
+
+
+def parts(shape: Shape, digits: Iterable[Digit]) -> Dims:
+    """For each axis of a layer the digits that it consists of, most significant first, cut where given digits are."""
+    cuts: list[set[int]] = [{1, size} for size in shape]
+    for digit in digits:
+        if digit.axis != REPEATED:
+            cuts[digit.axis] |= {digit.step, digit.step * digit.size}
+    return tuple(_between(axis, sorted(steps)) for axis, steps in enumerate(cuts))
+
+
+def _between(axis: int, steps: list[int]) -> Dim:
+    pairs = zip(steps[:-1], steps[1:], strict=True)
+    if any(high % low for low, high in zip(steps[:-1], steps[1:], strict=True)):
+        raise ShapeError("a tensor is cut in two ways that do not fit together")
+    return tuple(reversed([Digit(axis, high // low, low) for low, high in pairs]))
+
+
+def fine(digits: Iterable[Digit], axes: Dims) -> Dim:
+    """Digits cut as the axes are."""
+    found: list[Digit] = []
+    for digit in digits:
+        if digit.axis == REPEATED:
+            found.append(digit)
+            continue
+        top = digit.step * digit.size
+        mine = [part for part in axes[digit.axis] if digit.step <= part.step and part.step * part.size <= top]
+        assert length(tuple(mine)) == digit.size, "the axes are cut where the digits are"
+        found += mine
+    return tuple(found)
+
+
+class Spelling:
+    """Letters for the digits of layers, for one pattern."""
+
+    def __init__(self) -> None:
+        self.letters: dict[tuple[int, Digit], str] = {}
+        self.stated: set[str] = set()
+        self.taken = 0
+
+    def new(self) -> str:
+        """A letter that stands for nothing yet."""
+        if self.taken == len(LETTERS):
+            raise ShapeError("a tensor has too many parts for a pattern")
+        self.taken += 1
+        return LETTERS[self.taken - 1]
+
+    def letter(self, source: int, digit: Digit) -> str:
+        """The letter of a digit of one of the inputs."""
+        key = source, digit
+        if key not in self.letters:
+            self.letters[key] = self.new()
+        return self.letters[key]
+
+    def same(self, source: int, digit: Digit, letter: str) -> None:
+        """Give a digit the letter of another one."""
+        self.letters[source, digit] = letter
+
+    def axes(self, axes: Iterable[Iterable[tuple[str, int]]]) -> str:
+        """Axes of letters with sizes; a size is written where a letter first stands."""
+        return "x".join("".join(self._word(letter, size) for letter, size in axis) or "1" for axis in axes)
+
+    def _word(self, letter: str, size: int) -> str:
+        if letter in self.stated:
+            return letter
+        self.stated.add(letter)
+        return f"{letter}{size}"
+
+
+def is_whole(value: Value, axis: int, dim: Dim) -> bool:
+    """A dimension is exactly an axis of the layer."""
+    size = value.shape[axis] if axis < len(value.shape) else 1
+    return dim == ((Digit(axis, size, 1),) if size > 1 else ())
+
+
+def settled(builder: Builder, value: Value, groups: Sequence[Dim]) -> Value:
+    """The tensor as the output of a layer whose axes are the given groups of its digits, in that order.
+
+    Every digit of the tensor is in one group. Adds a layer where the tensor's own has other axes.
+    """
+    groups = tuple(joined(group) for group in groups)
+    if len(groups) == len(value.shape) and all(is_whole(value, axis, group) for axis, group in enumerate(groups)):
+        return value
+    shape = tuple(map(length, groups))
+    op = _named(value, groups) or _general(value, groups)
+    made = builder.emit(op, [value.node])
+    assert made.shape == shape
+    place: dict[Digit, Digit] = {}
+    axes = parts(value.shape, (digit for some in (*groups, *value.dims) for digit in some))
+    for axis, group in enumerate(groups):
+        step = length(group)
+        for digit in fine(group, axes):
+            step //= digit.size
+            place[digit] = Digit(axis, digit.size, step)
+    dims = tuple(joined(place[digit] for digit in fine(dim, axes)) for dim in value.dims)
+    return Value(made.node, made.shape, dims)
+
+
+def _general(value: Value, groups: Dims) -> Op:
+    axes = parts(value.shape, (digit for group in groups for digit in group))
+    spelling = Spelling()
+    before = spelling.axes([[(spelling.letter(0, digit), digit.size) for digit in axis] for axis in axes])
+    after = spelling.axes(
+        [
+            [(spelling.new() if d.axis == REPEATED else spelling.letter(0, d), d.size) for d in fine(group, axes)]
+            for group in groups
+        ]
+    )
+    return Rearrange(f"{before}:{after}")
+
+
+def _named(value: Value, groups: Dims) -> Op | None:
+    """The op that has a name for this rearrangement."""
+    axes = whole(value.shape)
+    flat = joined(digit for axis in axes for digit in axis)
+    if len(groups) == 1 and groups[0] == flat:
+        return Flatten()
+    if len(groups) != len(value.shape):
+        return None
+    if len(groups) == 3:
+        found = _pixels(value.shape, groups)
+        if found:
+            return found
+    rest = all(group == axis for group, axis in zip(groups[1:], axes[1:], strict=True))
+    if rest and len(groups[0]) == 2 and groups[0][0].step == 1 and groups[0][0].axis == groups[0][1].axis == 0:
+        return ChannelShuffle(groups[0][1].size)
+    spread = [length(group) // max(1, size) for group, size in zip(groups, value.shape, strict=True)]
+    if groups[0] == axes[0] and all(
+        group == (*axis, *([Digit(REPEATED, times, group[-1].step)] if times > 1 else []))
+        for group, axis, times in zip(groups[1:], axes[1:], spread[1:], strict=True)
+    ):
+        return Upsample(tuple(spread[1:]))
+    return None
+
+
+def _pixels(shape: Shape, groups: Dims) -> Op | None:
+    """Space to depth, or depth to space."""
+    channels, height, width = shape
+    rows, columns = groups[1:]
+    if len(rows) == len(columns) == 2 and rows[1].axis == columns[1].axis == 0:
+        f = rows[1].size
+        block = Digit(0, channels // (f * f), f * f) if channels > f * f else None
+        mine = ((*([block] if block else []),), (Digit(1, height, 1), Digit(0, f, f)), (Digit(2, width, 1), Digit(0, f, 1)))
+        if tuple(map(tuple, groups)) == mine:
+            return PixelShuffle(f)
+    first = groups[0]
+    if len(first) in {2, 3} and first[-1].axis == 2 and first[-2].axis == 1 and math.prod(shape) == math.prod(map(length, groups)):
+        f = first[-1].size
+        whole_channels = (Digit(0, channels, 1),) if channels > 1 else ()
+        mine_first = (*whole_channels, Digit(1, f, 1), Digit(2, f, 1))
+        places = tuple((Digit(axis, size // f, f),) if size > f else () for axis, size in ((1, height), (2, width)))
+        if tuple(first) == mine_first and (rows, columns) == places:
+            return PixelUnshuffle(f)
+    return None
+
+
+def spatial(value: Value, dims: Iterable[int]) -> bool:
+    """All digits of some dimensions are parts of spatial axes."""
+    return all(digit.axis > 0 for at in dims for digit in value.dims[at])
+
+
+def by_axis(value: Value) -> list[list[Digit]]:
+    """The digits of a tensor by the axis of the layer, most significant first; repeated ones as further axes."""
+    digits = sorted((d for dim in value.dims for d in dim if d.axis != REPEATED), key=lambda d: -d.step)
+    axes: list[list[Digit]] = [[digit for digit in digits if digit.axis == axis] for axis in range(len(value.shape))]
+    axes += [[digit] for dim in value.dims for digit in dim if digit.axis == REPEATED]
+    return axes
+
+
+def plain(builder: Builder, value: Value) -> Value:
+    """The tensor as the output of a layer whose axes are its dimensions, in order; leading ones of length 1 left out."""
+    return settled(builder, value, few([dim for at, dim in enumerate(value.dims) if dim or at] or [()]))
+
+
+def few(groups: Sequence[Dim]) -> list[Dim]:
+    """Groups with those joined that are too many: a layer has channels and at most three spatial axes."""
+    found = list(groups)
+    while len(found) > 4:
+        found = [*found[:-2], (*found[-2], *found[-1])]
+    return found
+
+
+def without_repeats(builder: Builder, value: Value) -> Value:
+    """The tensor with its repetitions written down: along its own axes, behind what they repeat."""
+    if all(digit.axis != REPEATED for dim in value.dims for digit in dim):
+        return value
+    groups: list[list[Digit]] = [list(axis) for axis in by_axis(value)[: len(value.shape)]]
+    fresh: list[list[Digit]] = []
+    for dim in value.dims:
+        at = next((digit.axis for digit in dim if digit.axis != REPEATED), None)
+        for digit in (digit for digit in dim if digit.axis == REPEATED):
+            if at is None:
+                fresh.append([digit])
+            else:
+                groups[at].append(digit)
+    empty = [axis for axis, group in enumerate(groups) if not group and axis]
+    for group in fresh:
+        if empty:
+            groups[empty.pop(0)] = group
+        else:
+            groups.append(group)
+    return settled(builder, value, few([tuple(group) for group in groups]))

@@ -1,0 +1,190 @@
+"""Tensors of a framework as views of the layers of a net.
+
+A framework moves axes about: channels last, heads, windows, tokens. None of that is a layer. A :class:`Value` says which
+layer a tensor is the output of, and for each of its dimensions of which parts (:class:`Digit`) of the layer's axes it
+consists; transposing and reshaping change the dimensions only. Where a layer needs its input in another order than the
+one it has, :mod:`convscope.frontends.build.settle` writes the rearrangement down.
+
+The batch has one sample, so that its dimension, like any of length 1, consists of no digit at all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.shape import Shape
+
+REPEATED = -1
+"""The axis of a digit that only repeats what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A part of an axis: the index along the axis grows by ``step`` with it, ``size`` times.
+
+    Attributes:
+        axis: of the layer's output ``c h w``; :data:`REPEATED` where the tensor repeats.
+        size: at least 2.
+        step: 1 for the last part of an axis; of a repetition just a number that tells it from others.
+    """
+
+    axis: int
+    size: int
+    step: int
+
+
+Dim = tuple[Digit, ...]
+"""One dimension of a tensor: digits, the most significant first; none for length 1."""
+
+Dims = tuple[Dim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor that depends on the input.
+
+    Attributes:
+        node: name of the layer.
+        shape: of the layer's output, ``c h w``.
+        dims: of the tensor, batch included.
+    """
+
+    node: str
+    shape: Shape
+    dims: Dims
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Lengths of the dimensions."""
+        return tuple(map(length, self.dims))
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A learned tensor of the source.
+
+    Attributes:
+        key: the same for the same tensor.
+        name: in the source.
+        shape: of it.
+    """
+
+    key: Hashable
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A tensor that does not depend on the input.
+
+    Attributes:
+        sizes: lengths of its dimensions.
+        load: gives its numbers.
+        roots: learned tensors that it is made from.
+        macs: multiply-adds that the source spends on making it [MAC].
+    """
+
+    sizes: tuple[int, ...]
+    load: Callable[[], NDArray[Any]] = field(compare=False)
+    roots: tuple[Root, ...] = ()
+    macs: int = 0
+
+    def then(self, sizes: Sequence[int], change: Callable[[NDArray[Any]], NDArray[Any]]) -> Const:
+        """The tensor after a change of its numbers, made when they are loaded."""
+        load = self.load
+        return Const(tuple(sizes), lambda: change(load()), self.roots, self.macs)
+
+
+def length(dim: Dim) -> int:
+    """Length of a dimension.
+
+    >>> length((Digit(1, 7, 2), Digit(1, 2, 1))), length(())
+    (14, 1)
+    """
+    return math.prod(digit.size for digit in dim)
+
+
+def whole(shape: Shape) -> Dims:
+    """Every axis of a layer as one dimension.
+
+    >>> whole((3, 1))
+    ((Digit(axis=0, size=3, step=1),), ())
+    """
+    return tuple((Digit(axis, size, 1),) if size > 1 else () for axis, size in enumerate(shape))
+
+
+def joined(digits: Iterable[Digit]) -> Dim:
+    """Digits with neighbours joined that are parts of one.
+
+    >>> joined((Digit(1, 7, 2), Digit(1, 2, 1)))
+    (Digit(axis=1, size=14, step=1),)
+    """
+    found: list[Digit] = []
+    for digit in digits:
+        last = found[-1] if found else None
+        if last and last.axis == digit.axis != REPEATED and last.step == digit.step * digit.size:
+            found[-1] = Digit(digit.axis, last.size * digit.size, digit.step)
+        else:
+            found.append(digit)
+    return tuple(found)
+
+
+def divided(digits: Sequence[Digit], sizes: Sequence[int]) -> Dims | None:
+    """Digits dealt out to dimensions of given lengths, split where needed; None where they cannot be.
+
+    >>> divided((Digit(0, 6, 1),), (2, 3))
+    ((Digit(axis=0, size=2, step=3),), (Digit(axis=0, size=3, step=1),))
+    >>> divided((Digit(1, 2, 1), Digit(0, 3, 1)), (3, 2)) is None
+    True
+    """
+    left = list(digits)
+    dims: list[Dim] = []
+    for size in reversed(sizes):
+        mine: list[Digit] = []
+        need = size
+        while need > 1:
+            if not left:
+                return None
+            last = left.pop()
+            if need % last.size == 0:
+                mine.append(last)
+                need //= last.size
+            elif last.size % need == 0:
+                mine.append(Digit(last.axis, need, last.step))
+                left.append(Digit(last.axis, last.size // need, last.step * need))
+                need = 1
+            else:
+                return None
+        dims.append(joined(reversed(mine)))
+    return None if left else tuple(reversed(dims))
+
+
+def refined(first: Dim, second: Dim) -> tuple[Dim, Dim] | None:
+    """Two lists of digits of one length, split so that they have digits of the same sizes; None where impossible.
+
+    >>> refined((Digit(1, 4, 1),), (Digit(0, 2, 1), Digit(1, 2, 1)))[0]
+    (Digit(axis=1, size=2, step=2), Digit(axis=1, size=2, step=1))
+    """
+    a, b = list(first), list(second)
+    left: list[Digit] = []
+    right: list[Digit] = []
+    while a and b:
+        x, y = a.pop(), b.pop()
+        size = min(x.size, y.size)
+        if max(x.size, y.size) % size:
+            return None
+        left.append(Digit(x.axis, size, x.step))
+        right.append(Digit(y.axis, size, y.step))
+        if x.size > size:
+            a.append(Digit(x.axis, x.size // size, x.step * size))
+        if y.size > size:
+            b.append(Digit(y.axis, y.size // size, y.step * size))
+    return None if a or b else (tuple(reversed(left)), tuple(reversed(right)))
