@@ -31,7 +31,7 @@ JOINS: dict[str, type[Op]] = {"add": Add, "sub": Sub, "mul": Mul, "div": Div, "m
 
 def unary(builder: Builder, op: Op, value: Value, weights: dict[str, Const] | None = None) -> Value:
     """An op that reads each number for itself leaves the dimensions as they are."""
-    return replace(value, node=builder.emit(op, [value.node], weights).node)
+    return Value(builder.emit(op, (value.node,), weights).node, value.shape, value.dims)
 
 
 def broadcast(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
@@ -43,7 +43,9 @@ def broadcast(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
     rank = max(len(first), len(second))
     pairs = zip(_right(first, rank), _right(second, rank), strict=True)
     found = tuple(b if a == 1 else a for a, b in pairs)
-    if any(size not in {1, full} for sizes in (first, second) for size, full in zip(sizes[::-1], found[::-1], strict=False)):
+    if any(
+        size not in {1, full} for sizes in (first, second) for size, full in zip(sizes[::-1], found[::-1], strict=False)
+    ):
         raise ShapeError(f"tensors of sizes {tuple(first)} and {tuple(second)} do not go together")
     return found
 
@@ -94,7 +96,7 @@ def _as_const(number: Any) -> Const:
 def _join(builder: Builder, made: type[Op], first: Value, second: Value) -> Value:
     sizes = broadcast(first.sizes, second.sizes)
     if first.dims == second.dims and first.shape == second.shape:
-        return replace(first, node=builder.emit(made(), [first.node, second.node]).node)
+        return Value(builder.emit(made(), (first.node, second.node)).node, first.shape, first.dims)
     host, other, swapped = _host(first, second, sizes)
     host = without_repeats(builder, expanded(host, sizes))
     for attempt in range(3):
@@ -107,7 +109,7 @@ def _join(builder: Builder, made: type[Op], first: Value, second: Value) -> Valu
             host = plain(builder, host)
     else:
         raise ShapeError("two tensors are cut in ways that do not fit together")
-    axes = parts(host.shape, (digit for dim in host.dims for digit in dim) if not pairs else pairs)
+    axes = parts(host.shape, pairs or (digit for dim in host.dims for digit in dim))
     groups = [_group([pairs.get(part) for part in axis], axis) for axis in axes]
     while len(groups) > len(other.shape) and not groups[-1]:
         groups.pop()
@@ -277,7 +279,7 @@ def _shared(a: Value, b: Value, labels: tuple[Labels, Labels, Labels]) -> list[t
     return pairs
 
 
-def _of(  # noqa: PLR0913, PLR0917 -- both sides of a product
+def _of(
     label: str, a: Value, b: Value, labels: tuple[Labels, Labels, Labels], axes_a: Dims, axes_b: Dims
 ) -> list[tuple[int, Digit]]:
     """The digits of a dimension of the result, with the side that they are from."""
@@ -333,4 +335,3 @@ def _replace(out: list[list[tuple[str, int]]], left: set[str], fresh: list[tuple
     new = {letter for letter, _ in fresh}
     for group in out:
         group[:] = [pair for pair in group if pair[0] in left or pair[0] in new]
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,35 @@ MAX_LAYERS = 200_000
 _ODD = re.compile(r"[^\w.\-]+", re.ASCII)
 
 
+NOTHING_OWN = Own()
+"""The source has what the op states."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An op at its shapes, worked out once: blocks repeat.
+
+    Attributes:
+        layer: a layer of it, under some name.
+        shapes: of its weights, by name.
+        learned: numbers.
+        stored: weights that are not learned.
+    """
+
+    layer: Layer
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+    learned: int
+    stored: tuple[Weight, ...]
+
+    @classmethod
+    def of(cls, layer: Layer) -> _Known:
+        """All that is known of a layer."""
+        claimed = layer.node.op.weights(layer.inputs) or ()
+        shapes = tuple((weight.name, weight.shape) for weight in claimed)
+        learned = sum(weight.count for weight in claimed if weight.trained)
+        return cls(layer, shapes, learned, tuple(weight for weight in claimed if not weight.trained))
+
+
 @dataclass
 class Builder:
     """A net that grows.
@@ -51,7 +81,8 @@ class Builder:
     _first: dict[str, set[Hashable]] = field(default_factory=dict)
     _names: Counter[str] = field(default_factory=Counter)
     _shapes: dict[str, Shape] = field(default_factory=dict)
-    _known: dict[tuple[Op, tuple[Shape, ...]], Layer] = field(default_factory=dict)
+    _known: dict[tuple[Op, tuple[Shape, ...]], _Known] = field(default_factory=dict)
+    _clean: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._shapes[INPUT] = self.shape
@@ -74,13 +105,16 @@ class Builder:
         key = op, shapes
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = fitted(Node(name, op, tuple(inputs)), shapes)
-        node = Node(name, known.node.op, tuple(inputs), None, self._own(name, known, weights) if weights else Own())
-        self.layers.append(Layer(node, shapes, known.output, known.reads, known.statistics, known.pointwise))
-        self._shapes[name] = known.output
+            known = self._known[key] = _Known.of(fitted(Node(name, op, tuple(inputs)), shapes))
+        like = known.layer
+        own = NOTHING_OWN
         if weights:
+            own = self._own(name, known, weights)
             self.loaders[name] = weights
-        return Value(name, known.output, whole(known.output))
+        node = Node(name, like.node.op, tuple(inputs), None, own)
+        self.layers.append(Layer(node, shapes, like.output, like.reads, like.statistics, like.pointwise))
+        self._shapes[name] = like.output
+        return Value(name, like.output, whole(like.output))
 
     def mark(self) -> tuple[int, str, bool]:
         """Where the net stands, for :meth:`back_to`."""
@@ -107,24 +141,25 @@ class Builder:
                 found.append(root)
         return found
 
-    def _own(self, name: str, layer: Layer, weights: dict[str, Const]) -> Own:
+    def _own(self, name: str, known: _Known, weights: dict[str, Const]) -> Own:
         """What the source has, where it is not just one learned tensor for each of the op."""
-        claimed = layer.node.op.weights(layer.inputs) or ()
-        for weight in claimed:
-            if weights[weight.name].sizes != weight.shape:
-                raise ShapeError(f"{weight.name} has shape {weights[weight.name].sizes}", expected=f"{weight.shape}")
-        learned = sum(weight.count for weight in claimed if weight.trained)
-        roots = self.fresh(root for const in weights.values() for root in const.roots)
+        for key, shape in known.shapes:
+            if weights[key].sizes != shape:
+                raise ShapeError(f"{key} has shape {weights[key].sizes}", expected=f"{shape}")
+        roots = self.fresh([root for const in weights.values() for root in const.roots])
         self._first[name] = {root.key for root in roots}
-        new = tuple(Weight(root.name, root.shape) for root in roots)
-        macs = sum(const.macs for const in weights.values())
+        macs = sum([const.macs for const in weights.values()])
+        layer = known.layer
         extra = (layer.node.op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
-        if sum(weight.count for weight in new) == learned:
-            return Own(macs=extra)
-        return Own((*new, *(weight for weight in claimed if not weight.trained)), extra)
+        if sum([math.prod(root.shape) for root in roots]) == known.learned:
+            return Own(macs=extra) if macs else NOTHING_OWN
+        new = tuple(Weight(root.name, root.shape) for root in roots)
+        return Own((*new, *known.stored), extra)
 
     def _name(self, keyword: str) -> str:
-        scope = _ODD.sub("_", self.scope)
+        scope = self._clean.get(self.scope)
+        if scope is None:
+            scope = self._clean[self.scope] = _ODD.sub("_", self.scope)
         name = scope if self.whole_scope and scope else f"{scope}.{keyword}" if scope else keyword
         self._names[name] += 1
         if self._names[name] == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -50,7 +49,7 @@ def maps(builder: Builder, value: Value, rank: int) -> Value:
 def as_maps(value: Value, made: Value) -> Value:
     """A layer's output as a tensor with the dimensions that its input had: with a batch, or without."""
     lead: tuple[Dim, ...] = ((),) if len(value.dims) > len(made.dims) else ()
-    return replace(made, dims=(*lead, *made.dims))
+    return Value(made.node, made.shape, (*lead, *made.dims))
 
 
 Make = Callable[[int], tuple["Op", dict[str, Const] | None]]
@@ -86,7 +85,7 @@ def _front(values: Any, further: int, fill: Any) -> Any:
     return values if isinstance(values, str) else (fill,) * further + tuple(values)
 
 
-def conv(  # noqa: PLR0913 -- the parameters of a convolution
+def conv(
     builder: Builder,
     value: Value,
     weight: Const,
@@ -108,7 +107,7 @@ def conv(  # noqa: PLR0913 -- the parameters of a convolution
     return sliding(builder, value, make, len(kernel))
 
 
-def conv_transpose(  # noqa: PLR0913 -- the parameters of a transposed convolution
+def conv_transpose(
     builder: Builder,
     value: Value,
     weight: Const,
@@ -126,15 +125,13 @@ def conv_transpose(  # noqa: PLR0913 -- the parameters of a transposed convoluti
     def make(further: int) -> tuple[Op, dict[str, Const] | None]:
         one = partial(_front, further=further, fill=1)
         pads, more = _front(pad, further, (0, 0)), _front(output_pad, further, 0)
-        op = ConvTranspose(
-            out * groups, one(kernel), one(stride), pads, one(dilation), more, groups, bias is not None
-        )
+        op = ConvTranspose(out * groups, one(kernel), one(stride), pads, one(dilation), more, groups, bias is not None)
         return op, _weights(_kernel(weight, further), bias)
 
     return sliding(builder, value, make, len(kernel))
 
 
-def max_pool(  # noqa: PLR0913 -- the parameters of a pooling
+def max_pool(
     builder: Builder,
     value: Value,
     kernel: PerAxis,
@@ -153,7 +150,7 @@ def max_pool(  # noqa: PLR0913 -- the parameters of a pooling
     return sliding(builder, value, make, len(kernel))
 
 
-def avg_pool(  # noqa: PLR0913 -- the parameters of a pooling
+def avg_pool(
     builder: Builder,
     value: Value,
     kernel: PerAxis,
@@ -185,7 +182,7 @@ def linear(builder: Builder, value: Value, weight: Const, bias: Const | None) ->
     lead = value.dims[:-1]
     if last == everything and not any(lead):
         made = builder.emit(Linear(out, bias is not None), [value.node], _weights(weight, bias))
-        return replace(made, dims=(*lead, *made.dims))
+        return Value(made.node, made.shape, (*lead, *made.dims))
     if all(digit.axis > 0 for digit in last) or _partial(value, last):
         return _linear_along(builder, value, weight, bias)
     if not is_whole(value, 0, last):
@@ -234,8 +231,15 @@ def batch_norm(builder: Builder, value: Value, weights: dict[str, Const], eps: f
     return unary(builder, op, value, stored)
 
 
-def layer_norm(  # noqa: PLR0913 -- the parameters of a norm
-    builder: Builder, value: Value, count: int, weight: Const | None, bias: Const | None, eps: float, *, rms: bool = False
+def layer_norm(
+    builder: Builder,
+    value: Value,
+    count: int,
+    weight: Const | None,
+    bias: Const | None,
+    eps: float,
+    *,
+    rms: bool = False,
 ) -> Value:
     """A norm over the last dimensions, so many of them."""
     value = without_repeats(builder, value)
@@ -273,7 +277,7 @@ def _groups(value: Value, dim: Dim) -> int | None:
     return None
 
 
-def group_norm(  # noqa: PLR0913 -- the parameters of a norm
+def group_norm(
     builder: Builder, value: Value, groups: int, weight: Const | None, bias: Const | None, eps: float
 ) -> Value:
     """A norm over groups of channels and the whole map."""
@@ -321,9 +325,7 @@ def as_axis(builder: Builder, value: Value, at: int) -> Value:
     return settled(builder, value, groups)
 
 
-def padded(  # noqa: PLR0913 -- the parameters of padding
-    builder: Builder, value: Value, sides: Sequence[tuple[int, int]], mode: str, number: float = 0.0
-) -> Value:
+def padded(builder: Builder, value: Value, sides: Sequence[tuple[int, int]], mode: str, number: float = 0.0) -> Value:
     """Padding of the last dimensions, before and after each; negative numbers cut off.
 
     Raises:
@@ -341,7 +343,7 @@ def padded(  # noqa: PLR0913 -- the parameters of padding
     if not grow:
         return value
     axes: dict[int, tuple[int, int]] = {}
-    for at, pair in grow.items():
+    for at in grow:
         if not _own(value, at):
             value = as_axis(builder, value, at)
     for at, pair in grow.items():
@@ -353,4 +355,3 @@ def padded(  # noqa: PLR0913 -- the parameters of padding
     fresh = whole(made.shape)
     dims = [fresh[dim[0].axis] if len(dim) == 1 and is_whole(value, dim[0].axis, dim) else dim for dim in value.dims]
     return Value(made.node, made.shape, tuple(dims))
-

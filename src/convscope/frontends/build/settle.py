@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import count, pairwise, repeat
 from typing import TYPE_CHECKING
 
 from convscope.core.pattern import LETTERS
@@ -31,8 +32,8 @@ def parts(shape: Shape, digits: Iterable[Digit]) -> Dims:
 
 
 def _between(axis: int, steps: list[int]) -> Dim:
-    pairs = zip(steps[:-1], steps[1:], strict=True)
-    if any(high % low for low, high in zip(steps[:-1], steps[1:], strict=True)):
+    pairs = pairwise(steps)
+    if any(high % low for low, high in pairwise(steps)):
         raise ShapeError("a tensor is cut in two ways that do not fit together")
     return tuple(reversed([Digit(axis, high // low, low) for low, high in pairs]))
 
@@ -91,7 +92,9 @@ class Spelling:
 def is_whole(value: Value, axis: int, dim: Dim) -> bool:
     """A dimension is exactly an axis of the layer."""
     size = value.shape[axis] if axis < len(value.shape) else 1
-    return dim == ((Digit(axis, size, 1),) if size > 1 else ())
+    if len(dim) != 1:
+        return not dim and size == 1
+    return dim[0].axis == axis and dim[0].size == size
 
 
 def settled(builder: Builder, value: Value, groups: Sequence[Dim]) -> Value:
@@ -99,9 +102,9 @@ def settled(builder: Builder, value: Value, groups: Sequence[Dim]) -> Value:
 
     Every digit of the tensor is in one group. Adds a layer where the tensor's own has other axes.
     """
-    groups = tuple(joined(group) for group in groups)
-    if len(groups) == len(value.shape) and all(is_whole(value, axis, group) for axis, group in enumerate(groups)):
+    if len(groups) == len(value.shape) and all(map(is_whole, repeat(value), count(), groups)):
         return value
+    groups = tuple(joined(group) for group in groups)
     shape = tuple(map(length, groups))
     op = _named(value, groups) or _general(value, groups)
     made = builder.emit(op, [value.node])
@@ -161,11 +164,20 @@ def _pixels(shape: Shape, groups: Dims) -> Op | None:
     if len(rows) == len(columns) == 2 and rows[1].axis == columns[1].axis == 0:
         f = rows[1].size
         block = Digit(0, channels // (f * f), f * f) if channels > f * f else None
-        mine = ((*([block] if block else []),), (Digit(1, height, 1), Digit(0, f, f)), (Digit(2, width, 1), Digit(0, f, 1)))
+        mine = (
+            (*([block] if block else []),),
+            (Digit(1, height, 1), Digit(0, f, f)),
+            (Digit(2, width, 1), Digit(0, f, 1)),
+        )
         if tuple(map(tuple, groups)) == mine:
             return PixelShuffle(f)
     first = groups[0]
-    if len(first) in {2, 3} and first[-1].axis == 2 and first[-2].axis == 1 and math.prod(shape) == math.prod(map(length, groups)):
+    if (
+        len(first) in {2, 3}
+        and first[-1].axis == 2
+        and first[-2].axis == 1
+        and math.prod(shape) == math.prod(map(length, groups))
+    ):
         f = first[-1].size
         whole_channels = (Digit(0, channels, 1),) if channels > 1 else ()
         mine_first = (*whole_channels, Digit(1, f, 1), Digit(2, f, 1))
@@ -189,7 +201,7 @@ def by_axis(value: Value) -> list[list[Digit]]:
 
 
 def plain(builder: Builder, value: Value) -> Value:
-    """The tensor as the output of a layer whose axes are its dimensions, in order; leading ones of length 1 left out."""
+    """The tensor as the output of a layer whose axes are its dimensions, in order; without a batch of length 1."""
     return settled(builder, value, few([dim for at, dim in enumerate(value.dims) if dim or at] or [()]))
 
 

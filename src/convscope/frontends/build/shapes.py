@@ -7,7 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convscope.errors import ShapeError
-from convscope.frontends.build.settle import Spelling, by_axis, few, fine, is_whole, parts, plain, settled, without_repeats
+from convscope.frontends.build.settle import (
+    Spelling,
+    by_axis,
+    few,
+    fine,
+    is_whole,
+    parts,
+    plain,
+    settled,
+    without_repeats,
+)
 from convscope.frontends.build.values import REPEATED, Const, Digit, Value, divided, joined, length, whole
 from convscope.ops.merge import Cat
 from convscope.ops.pad import Crop, Roll, Slice
@@ -73,7 +83,7 @@ def squeezed(value: Value, at: Sequence[int] | None = None) -> Value:
     return replace(value, dims=tuple(dim for place, dim in enumerate(value.dims) if dim or place not in named))
 
 
-def sliced(builder: Builder, value: Value, at: int, start: int, stop: int, step: int) -> Value:  # noqa: PLR0913, PLR0917 -- a slice
+def sliced(builder: Builder, value: Value, at: int, start: int, stop: int, step: int) -> Value:
     """Every ``step``-th index of one dimension, from ``start`` up to and without ``stop``."""
     size = length(value.dims[at])
     start, stop = max(0, start), min(size, stop)
@@ -141,7 +151,8 @@ def _phase(builder: Builder, value: Value, at: int, index: int) -> Value:
     offsets = tuple(index if one == digit.axis else 0 for one in places)
     made = builder.emit(Slice(steps, offsets), [value.node])
     dims = tuple(
-        tuple(Digit(d.axis, d.size, d.step // digit.size) if d.axis == digit.axis else d for d in dim) for dim in value.dims
+        tuple(Digit(d.axis, d.size, d.step // digit.size) if d.axis == digit.axis else d for d in dim)
+        for dim in value.dims
     )
     return Value(made.node, made.shape, (*dims[:at], (), *dims[at + 1 :]))
 
@@ -207,7 +218,10 @@ def _along_one_axis(builder: Builder, values: list[Value], at: int) -> Value | N
         if not all(is_whole(value, axis, dim) for value, dim in zip(values, dims, strict=True)):
             return None
         block = 1
-    elif not all(value.shape[0] == length(dim) * block and (not dim or dim[0].step == block) for value, dim in zip(values, dims, strict=True)):
+    elif not all(
+        value.shape[0] == length(dim) * block and (not dim or dim[0].step == block)
+        for value, dim in zip(values, dims, strict=True)
+    ):
         return None
     made = builder.emit(Cat(axis), [value.node for value in values])
     new = (Digit(axis, sum(map(length, dims)), block),)
@@ -267,10 +281,7 @@ def reduced(builder: Builder, value: Value, stat: str, at: Sequence[int], *, kee
     gone = {positive(one, rank) for one in at}
     value = without_repeats(builder, value)
     digits = {digit for one in gone for digit in value.dims[one]}
-    if not digits:
-        found = value
-    else:
-        found = _pooled(builder, value, stat, digits) or _reduced(builder, value, stat, digits)
+    found = value if not digits else _pooled(builder, value, stat, digits) or _reduced(builder, value, stat, digits)
     dims = [() if place in gone else dim for place, dim in enumerate(found.dims)]
     return replace(found, dims=tuple(dim for place, dim in enumerate(dims) if keep or place not in gone))
 

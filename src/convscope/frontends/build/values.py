@@ -1,7 +1,7 @@
 """Tensors of a framework as views of the layers of a net.
 
-A framework moves axes about: channels last, heads, windows, tokens. None of that is a layer. A :class:`Value` says which
-layer a tensor is the output of, and for each of its dimensions of which parts (:class:`Digit`) of the layer's axes it
+A framework moves axes about: channels last, heads, windows, tokens. None of that is a layer. A :class:`Value` says
+which layer a tensor is the output of, and for each of its dimensions of which parts (:class:`Digit`) of the layer's axes it
 consists; transposing and reshaping change the dimensions only. Where a layer needs its input in another order than the
 one it has, :mod:`convscope.frontends.build.settle` writes the rearrangement down.
 
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -25,8 +26,7 @@ REPEATED = -1
 """The axis of a digit that only repeats what is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Digit:
+class Digit(NamedTuple):
     """A part of an axis: the index along the axis grows by ``step`` with it, ``size`` times.
 
     Attributes:
@@ -109,9 +109,10 @@ def length(dim: Dim) -> int:
     >>> length((Digit(1, 7, 2), Digit(1, 2, 1))), length(())
     (14, 1)
     """
-    return math.prod(digit.size for digit in dim)
+    return dim[0].size if len(dim) == 1 else math.prod([digit.size for digit in dim])
 
 
+@lru_cache(maxsize=4096)
 def whole(shape: Shape) -> Dims:
     """Every axis of a layer as one dimension.
 

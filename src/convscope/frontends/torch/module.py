@@ -67,53 +67,85 @@ def read_module(module: nn.Module, shape: Shape) -> Imported:
     Raises:
         ShapeError: the model does not run on an input of this size, or its output does not depend on it.
     """
-    _refuse_lazy(module)
-    with _evaluating(module):
+    parts = _Parts.of(module)
+    with _evaluating(list(parts.modules.values())):
         try:
-            return _Reading(module, shape, real=False).run()
+            return _Reading(module, parts, shape, real=False).run()
         except _GivenUpError:
-            return _Reading(module, shape, real=True).run()
+            return _Reading(module, parts, shape, real=True).run()
 
 
 class _GivenUpError(Exception):
     """The run failed; perhaps because there were no numbers."""
 
 
-def _refuse_lazy(module: nn.Module) -> None:
-    for name, parameter in module.named_parameters():
-        if isinstance(parameter, UninitializedParameter):
-            raise ShapeError(
-                f"{name} has no shape yet", expected="a model that has run once: its lazy layers are made then"
-            )
+@dataclass(frozen=True)
+class _Parts:
+    """The submodules and learned tensors of a module, each once, by where it was found first.
+
+    Attributes:
+        paths: of submodules, by identity.
+        modules: submodules, by identity.
+        roots: learned tensors, by identity.
+        kinds: of numbers in them.
+    """
+
+    paths: dict[int, str]
+    modules: dict[int, nn.Module]
+    roots: dict[int, Root]
+    kinds: set[torch.dtype]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> _Parts:
+        """Walk through a module.
+
+        Raises:
+            ShapeError: a lazy layer has no weights yet.
+        """
+        found = cls({}, {}, {}, set())
+        found.walk(module, "")
+        return found
+
+    def walk(self, module: nn.Module, path: str) -> None:
+        """Take in a submodule and all below it."""
+        self.paths[id(module)], self.modules[id(module)] = path, module
+        prefix = f"{path}." if path else ""
+        for name, parameter in module._parameters.items():  # noqa: SLF001 -- named_parameters() takes ten times as long
+            if parameter is None or id(parameter) in self.roots:
+                continue
+            if isinstance(parameter, UninitializedParameter):
+                raise ShapeError(f"{prefix}{name} has no shape yet", expected="a model whose lazy layers have run once")
+            self.roots[id(parameter)] = Root(id(parameter), prefix + name, tuple(parameter.shape))
+            self.kinds.add(parameter.dtype)
+        for name, child in module._modules.items():  # noqa: SLF001 -- as above
+            if child is not None and id(child) not in self.paths:
+                self.walk(child, prefix + name)
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def _evaluating(modules: list[nn.Module]) -> Iterator[None]:
     """Evaluation mode, and every module back in its own mode behind."""
-    modes = [(one, one.training) for one in module.modules()]
+    modes = [one for one in modules if one.training]
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
-        for one, _ in modes:
-            one.training = False
+        for one in modes:
+            one.__dict__["training"] = False  # past nn.Module's own check of every attribute
         torch.backends.mha.set_fastpath_enabled(value=False)
         with torch.inference_mode():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
-        for one, mode in modes:
-            one.training = mode
+        for one in modes:
+            one.__dict__["training"] = True
 
 
 class _Reading:
     """One run of a module."""
 
-    def __init__(self, module: nn.Module, shape: Shape, *, real: bool) -> None:
-        self.module, self.shape, self.real = module, shape, real
-        self.paths = {id(one): path for path, one in module.named_modules()}
-        roots = {id(p): Root(id(p), name, tuple(p.shape)) for name, p in module.named_parameters()}
+    def __init__(self, module: nn.Module, parts: _Parts, shape: Shape, *, real: bool) -> None:
+        self.module, self.parts, self.shape, self.real = module, parts, shape, real
         self.builder = Builder(shape)
-        self.trace = Trace(self.builder, roots, real=real)
-        self.roots = roots
+        self.trace = Trace(self.builder, parts.roots, real=real)
         self.stack: list[tuple[str, bool]] = []
         self.outputs: dict[str, Value] = {}
 
@@ -142,8 +174,8 @@ class _Reading:
         return Imported(net, plain, frozenset(self.trace.unread))
 
     def _input(self) -> Tensor:
-        kinds = [p.dtype for p in self.module.parameters() if p.is_floating_point()]
-        kind = kinds[0] if kinds and not self.real else torch.float32
+        kinds = [kind for kind in self.parts.kinds if kind.is_floating_point]
+        kind = kinds[0] if len(kinds) == 1 and not self.real else torch.float32
         device = "cpu" if self.real else "meta"
         tensor = torch.zeros((1, *self.shape), dtype=kind, device=device)
         if self.real:
@@ -153,7 +185,7 @@ class _Reading:
     def _unused(self) -> tuple[Weight, ...]:
         """Learned tensors that no layer reads."""
         return tuple(
-            Weight(root.name, root.shape) for key, root in self.roots.items() if key not in self.builder.counted
+            Weight(root.name, root.shape) for key, root in self.parts.roots.items() if key not in self.builder.counted
         )
 
     def _failed(self, error: Exception) -> ShapeError:
@@ -175,14 +207,14 @@ class _Reading:
 
     def _enter(self, module: nn.Module, args: Any) -> None:  # noqa: ARG002 -- torch's own
         self.stack.append((self.builder.scope, self.builder.whole_scope))
-        path = self.paths.get(id(module))
+        path = self.parts.paths.get(id(module))
         if path is not None:
             own = type(module).__module__.startswith("torch.nn.modules")
             self.builder.scope, self.builder.whole_scope = path, own and not module._modules  # noqa: SLF001 -- no children
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG002 -- torch's own
         self.builder.scope, self.builder.whole_scope = self.stack.pop()
-        path = self.paths.get(id(module))
+        path = self.parts.paths.get(id(module))
         value = self.trace.value(output) if isinstance(output, Tensor) else None
         if path is not None and value is not None:
             self.outputs[path] = value

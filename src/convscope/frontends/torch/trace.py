@@ -92,41 +92,37 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         name, in_place = known
         if name in FILLED:
             return func(*map(_on_cpu, args), **{**kwargs, "device": "cpu"})
-        ready = [self._ready(arg) for arg in args]
-        named = {key: self._ready(arg) for key, arg in kwargs.items()} if kwargs else kwargs
-        if not _depends(ready) and not (named and _depends(named.values())):
+        if not self._depends(args) and not (kwargs and self._depends(kwargs.values())):
             return self._constant(func, args, kwargs)
         if in_place and name == "copy":
-            return self._copied(func, args, ready)
+            return self._copied(func, args)
         rule = RULES.get(name)
         if rule is None:
-            return self._without_rule(func, name, args, kwargs, ready, named, in_place=in_place)
+            return self._without_rule(func, name, args, kwargs, in_place=in_place)
         mark = self.builder.mark()
         try:
-            found = rule(self.builder, *self._all_const(ready), **self._const_named(named))
+            ready = [self._ready(arg) for arg in args]
+            named = {key: self._ready(arg) for key, arg in kwargs.items()} if kwargs else kwargs
+            found = rule(self.builder, *ready, **named)
         except (ConvscopeError, TypeError, ValueError, AssertionError, IndexError, KeyError):
             self.builder.back_to(mark)
-            return self._without_rule(func, name, args, kwargs, ready, named, in_place=in_place, rule=True)
+            return self._without_rule(func, name, args, kwargs, in_place=in_place, rule=True)
         return self._given_back(func, name, args, kwargs, found, in_place=in_place)
 
+    def _depends(self, args: Iterable[Any]) -> bool:
+        """Any of some arguments is a tensor that depends on the input."""
+        values = self._values
+        return any(
+            id(arg) in values if isinstance(arg, Tensor) else isinstance(arg, list | tuple) and self._depends(arg)
+            for arg in args
+        )
+
     def _ready(self, arg: Any) -> Any:
+        """An argument as a rule takes it."""
         if isinstance(arg, Tensor):
-            return self.value(arg) or arg
+            return self.value(arg) or self.const(arg)
         if isinstance(arg, list | tuple):
             return [self._ready(one) for one in arg]
-        return arg
-
-    def _all_const(self, ready: list[Any]) -> list[Any]:
-        return [self._const(arg) for arg in ready]
-
-    def _const_named(self, named: dict[str, Any]) -> dict[str, Any]:
-        return {key: self._const(arg) for key, arg in named.items()} if named else named
-
-    def _const(self, arg: Any) -> Any:
-        if isinstance(arg, Tensor):
-            return self.const(arg)
-        if isinstance(arg, list):
-            return [self._const(one) for one in arg]
         return arg
 
     def const(self, tensor: Tensor) -> Const:
@@ -203,16 +199,16 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         found: Value = cat(self.builder, parts, at)
         return found
 
-    def _copied(self, func: Any, args: Any, ready: list[Any]) -> Any:
+    def _copied(self, func: Any, args: Any) -> Any:
         """``target[...] = source``."""
-        target, source = args[0], ready[1]
+        target = args[0]
         if self.real:
             func(*args)
-        if isinstance(ready[0], Value) and isinstance(source, Value):
-            value = RULES["expand"](self.builder, source, ready[0].sizes)
-            self._changed(target, value)
+        before, source = self.value(target), self.value(args[1])
+        if before and source:
+            self._changed(target, RULES["expand"](self.builder, source, before.sizes))
             return target
-        value = self.opaque([one for one in ready[:2] if isinstance(one, Value)], tuple(target.shape), Own((), 0))
+        value = self.opaque([one for one in (before, source) if one], tuple(target.shape), Own((), 0))
         self._changed(target, value)
         base = self._bases.get(id(target))
         if (
@@ -227,8 +223,6 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         name: str,
         args: Any,
         kwargs: Any,
-        ready: list[Any],
-        named: dict[str, Any],
         *,
         in_place: bool,
         rule: bool = False,
@@ -244,12 +238,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         )
         if in_place:
             made = args[0]
-        values = [one for one in _flat([ready, list(named.values())]) if isinstance(one, Value)]
-        consts = [
-            one
-            for one in _flat([list(args), list(kwargs.values())])
-            if isinstance(one, Tensor) and self.value(one) is None
-        ]
+        tensors = [one for one in _flat([list(args), list(kwargs.values())]) if isinstance(one, Tensor)]
+        values = [value for value in map(self.value, tensors) if value]
+        consts = [one for one in tensors if id(one) not in self._values]
         roots = self.builder.fresh(root for const in consts for root in self._roots.get(id(const), ()))
         counter = flop_registry.get(func._overloadpacket)  # noqa: SLF001 -- torch has no public name for it
         counted = counter(*args, **kwargs, out_val=made) // 2 if counter else 0
@@ -351,10 +342,6 @@ def _flat(nested: Iterable[Any]) -> Iterable[Any]:
             yield from _flat(one)
         else:
             yield one
-
-
-def _depends(ready: Iterable[Any]) -> bool:
-    return any(isinstance(one, Value) or (isinstance(one, list) and _depends(one)) for one in ready)
 
 
 def _on_cpu(arg: Any) -> Any:

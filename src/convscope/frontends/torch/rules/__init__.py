@@ -195,14 +195,14 @@ RULES: dict[str, Callable[..., Any]] = {
     "_unsafe_view": shapes.viewed,
     "view_as": lambda b, x, y: shapes.viewed(b, x, y.sizes),
     "reshape_as": lambda b, x, y: shapes.viewed(b, x, y.sizes),
-    "permute": lambda b, x, order: shapes.permuted(x, order),  # noqa: ARG005 -- a view
-    "transpose": lambda b, x, a, c: shapes.swapped(x, a, c),  # noqa: ARG005 -- a view
-    "swapaxes": lambda b, x, a, c: shapes.swapped(x, a, c),  # noqa: ARG005 -- a view
-    "t": lambda b, x: shapes.swapped(x, 0, -1),  # noqa: ARG005 -- a view
-    "numpy_T": lambda b, x: shapes.permuted(x, range(len(x.dims))[::-1]),  # noqa: ARG005 -- a view
+    "permute": lambda b, x, order: shapes.permuted(x, order),
+    "transpose": lambda b, x, a, c: shapes.swapped(x, a, c),
+    "swapaxes": lambda b, x, a, c: shapes.swapped(x, a, c),
+    "t": lambda b, x: shapes.swapped(x, 0, -1),
+    "numpy_T": lambda b, x: shapes.permuted(x, range(len(x.dims))[::-1]),
     "movedim": movedim,
-    "squeeze": lambda b, x, at=None: shapes.squeezed(x, [at] if isinstance(at, int) else at),  # noqa: ARG005 -- a view
-    "unsqueeze": lambda b, x, at: shapes.unsqueezed(x, at),  # noqa: ARG005 -- a view
+    "squeeze": lambda b, x, at=None: shapes.squeezed(x, [at] if isinstance(at, int) else at),
+    "unsqueeze": lambda b, x, at: shapes.unsqueezed(x, at),
     "expand": expand,
     "expand_as": lambda b, x, y: expand(b, x, y.sizes),
     "repeat": repeat_rule,

@@ -79,14 +79,14 @@ def named_dims(x: Value, at: Ints | None) -> list[int]:
 
 
 def stat(stat: str) -> Callable[..., Value]:
-    def rule(b: Builder, x: Value, at: Ints | None = None, keepdim: bool = False, **_: object) -> Value:  # noqa: FBT001, FBT002 -- torch's own order
+    def rule(b: Builder, x: Value, at: Ints | None = None, keepdim: bool = False, **_: object) -> Value:
         return shapes.reduced(b, x, stat, named_dims(x, at), keep=keepdim)
 
     return rule
 
 
 def extreme(stat: str) -> Callable[..., Any]:
-    def rule(b: Builder, x: Value, at: Any = None, keepdim: bool = False) -> Any:  # noqa: FBT001, FBT002 -- torch's own order
+    def rule(b: Builder, x: Value, at: Any = None, keepdim: bool = False) -> Any:
         if isinstance(at, Value | Const):
             return binary(b, "maximum" if stat == "max" else "minimum", x, at)
         if at is None:
@@ -119,7 +119,7 @@ def var_mean(b: Builder, x: Value, at: Any = None, *args: object, **named: Any) 
     return var_rule("var")(b, x, at, *args, **named), shapes.reduced(b, x, "mean", named_dims(x, at), keep=keep)
 
 
-def norm_rule(b: Builder, x: Value, p: float = 2, at: Ints | None = None, keepdim: bool = False, **_: object) -> Value:  # noqa: FBT001, FBT002 -- torch's own order
+def norm_rule(b: Builder, x: Value, p: float = 2, at: Ints | None = None, keepdim: bool = False, **_: object) -> Value:
     if p not in {1, 2}:
         raise ShapeError("a norm of another power")
     return shapes.reduced(
@@ -127,5 +127,5 @@ def norm_rule(b: Builder, x: Value, p: float = 2, at: Ints | None = None, keepdi
     )
 
 
-def same(b: Builder, x: Value, *_: object, **__: object) -> Value:  # noqa: ARG001 -- the same numbers
+def same(b: Builder, x: Value, *_: object, **__: object) -> Value:
     return x

@@ -110,8 +110,8 @@ def attention(
     k: Value | Const,
     v: Value | Const,
     mask: Value | Const | None = None,
-    dropout: float = 0.0,  # noqa: ARG001 -- torch's own order
-    causal: bool = False,  # noqa: FBT001, FBT002 -- as above
+    dropout: float = 0.0,
+    causal: bool = False,
     *,
     scale: float | None = None,
     enable_gqa: bool = False,

@@ -83,7 +83,7 @@ def convolution(
     stride: Ints,
     padding: Ints,
     dilation: Ints,
-    transposed: bool,  # noqa: FBT001 -- torch's own order
+    transposed: bool,
     output_padding: Ints,
     groups: int,
 ) -> Value:
@@ -101,7 +101,7 @@ def pool_rule(rank: int, kind: str) -> Callable[..., Value]:
         stride: Ints = (),
         padding: Ints = 0,
         dilation: Ints = 1,
-        ceil: bool = False,  # noqa: FBT001, FBT002 -- torch's own order
+        ceil: bool = False,
     ) -> Value:
         size = per_axis(kernel, rank)
         steps = per_axis(stride, rank) or size
@@ -114,8 +114,8 @@ def pool_rule(rank: int, kind: str) -> Callable[..., Value]:
         kernel: Ints,
         stride: Ints = (),
         padding: Ints = 0,
-        ceil: bool = False,  # noqa: FBT001, FBT002 -- torch's own order
-        count: bool = True,  # noqa: FBT001, FBT002 -- as above
+        ceil: bool = False,
+        count: bool = True,
         divisor: int | None = None,
     ) -> Value:
         size = per_axis(kernel, rank)
@@ -165,10 +165,10 @@ def batch_norm(
     bias: Const | None,
     mean: Const | None,
     var: Const | None,
-    training: bool = False,  # noqa: FBT001, FBT002 -- torch's own order
-    momentum: float = 0.1,  # noqa: ARG001 -- as above
+    training: bool = False,
+    momentum: float = 0.1,
     eps: float = 1e-5,
-    cudnn: bool = False,  # noqa: ARG001, FBT001, FBT002 -- as above
+    cudnn: bool = False,
 ) -> Value:
     if training or mean is None or var is None:  # a batch of one sample: its own statistics, of each channel
         return layers.instance_norm(b, x, weight, bias, eps)
@@ -183,19 +183,19 @@ def instance_norm(
     bias: Const | None,
     mean: Const | None,
     var: Const | None,
-    use_input: bool,  # noqa: FBT001 -- torch's own order
+    use_input: bool,
     momentum: float,
     eps: float,
-    cudnn: bool = False,  # noqa: FBT001, FBT002 -- as above
+    cudnn: bool = False,
 ) -> Value:
     if not use_input:
-        return batch_norm(b, x, weight, bias, mean, var, False, momentum, eps, cudnn)  # noqa: FBT003 -- as above
+        return batch_norm(b, x, weight, bias, mean, var, False, momentum, eps, cudnn)
     return layers.instance_norm(b, x, weight, bias, eps)
 
 
 def layer_norm(
     b: Builder, x: Value, shape: Sequence[int], weight: Const | None = None, bias: Const | None = None,
-    eps: float = 1e-5, cudnn: bool = True,  # noqa: ARG001, FBT001, FBT002 -- torch's own order
+    eps: float = 1e-5, cudnn: bool = True,
 ) -> Value:  # fmt: skip
     return layers.layer_norm(b, x, len(shape), weight, bias, eps)
 
@@ -210,7 +210,7 @@ def rms_norm(
 
 def group_norm(
     b: Builder, x: Value, groups: int, weight: Const | None = None, bias: Const | None = None,
-    eps: float = 1e-5, cudnn: bool = True,  # noqa: ARG001, FBT001, FBT002 -- torch's own order
+    eps: float = 1e-5, cudnn: bool = True,
 ) -> Value:  # fmt: skip
     return layers.group_norm(b, x, groups, weight, bias, eps)
 
@@ -219,14 +219,14 @@ def recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
     def rule(
         b: Builder,
         x: Value,
-        state: Any,  # noqa: ARG001 -- zeros, unless the model passes its own
+        state: Any,
         params: list[Const],
-        has_bias: bool,  # noqa: FBT001 -- torch's own order
+        has_bias: bool,
         count: int,
-        dropout: float,  # noqa: ARG001 -- as above
-        train: bool,  # noqa: ARG001, FBT001 -- as above
-        both: bool,  # noqa: FBT001 -- as above
-        batch_first: bool = False,  # noqa: FBT001, FBT002 -- as above
+        dropout: float,
+        train: bool,
+        both: bool,
+        batch_first: bool = False,
     ) -> Any:
         time, feature = (1, 2) if batch_first else (0, 2)
         batch = 0 if batch_first else 1

@@ -87,7 +87,7 @@ def unflatten(b: Builder, x: Value, at: int, sizes: Sequence[int]) -> Value:
     return shapes.viewed(b, x, (*x.sizes[:at], *inner, *x.sizes[at + 1 :]))
 
 
-def movedim(b: Builder, x: Value, source: Ints, target: Ints) -> Value:  # noqa: ARG001 -- a view
+def movedim(b: Builder, x: Value, source: Ints, target: Ints) -> Value:
     rank = len(x.dims)
     come = [shapes.positive(at, rank) for at in ([source] if isinstance(source, int) else source)]
     go = [shapes.positive(at, rank) for at in ([target] if isinstance(target, int) else target)]
@@ -97,19 +97,19 @@ def movedim(b: Builder, x: Value, source: Ints, target: Ints) -> Value:  # noqa:
     return shapes.permuted(x, order)
 
 
-def expand(b: Builder, x: Value, sizes: Sequence[int], **_: object) -> Value:  # noqa: ARG001 -- a view
+def expand(b: Builder, x: Value, sizes: Sequence[int], **_: object) -> Value:
     have = (1,) * (len(sizes) - len(x.dims)) + x.sizes
     return expanded(x, [mine if size == -1 else size for size, mine in zip(sizes, have, strict=True)])
 
 
-def repeat_rule(b: Builder, x: Value, times: Sequence[int]) -> Value:  # noqa: ARG001 -- a view
+def repeat_rule(b: Builder, x: Value, times: Sequence[int]) -> Value:
     found = replace(x, dims=(*[()] * (len(times) - len(x.dims)), *x.dims))
     for at, count in enumerate(times):
         found = shapes.tiled(found, at, count)
     return found
 
 
-def repeat_interleave(b: Builder, x: Value, count: int, at: int, **_: object) -> Value:  # noqa: ARG001 -- a view
+def repeat_interleave(b: Builder, x: Value, count: int, at: int, **_: object) -> Value:
     if not isinstance(count, int):
         raise ShapeError("repeats given by a tensor")
     return shapes.repeated(x, shapes.positive(at, len(x.dims)), count)
