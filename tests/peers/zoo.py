@@ -1,8 +1,8 @@
 """The model zoos of torchvision and timm, without torchvision's compiled operators.
 
-torchvision comes with operators for one build of torch. Beside another build (such as the one for processors alone) they
-cannot be loaded, and importing torchvision fails where it describes them to torch. No model that we look at calls them,
-so their names are enough.
+torchvision comes with operators for one build of torch. Beside another build (such as the one for processors alone)
+they cannot be loaded, and importing torchvision fails where it describes them to torch. No model that we look at calls
+them, so their names are enough.
 """
 
 import sys
@@ -26,9 +26,9 @@ def make_importable() -> None:
     """Make ``import torchvision`` and ``import timm`` work; call it before either is imported. Twice does no harm."""
     if _KEPT or "torchvision" in sys.modules or _operators_load():
         return
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call] # torch leaves it untyped
     for name in OPERATORS:
-        library.define(f"{name}(Tensor x) -> Tensor")
+        library.define(f"{name}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call] # as above
     _KEPT.append(library)
 
 
@@ -39,7 +39,7 @@ def _operators_load() -> bool:
     files = [file for place in places for file in Path(place).glob("_C*.so")]
     try:
         for file in files:
-            torch.ops.load_library(file)
+            torch.ops.load_library(file)  # type: ignore[no-untyped-call] # as above
     except OSError:
         return False
     return bool(files)
