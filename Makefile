@@ -22,7 +22,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1" # 25.1: --group
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[train]" --group dev
-	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt torchvision timm # zoos for the tests; see there
+	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt torchvision timm # --no-deps: see constraints.txt
 	touch $@
 
 clean:
