@@ -106,21 +106,24 @@ def macs_cell(answer: dict[str, Any], true: dict[str, Any]) -> str:
 
 
 def field_cell(answer: dict[str, Any], true: dict[str, Any]) -> str:
-    """Right, or what was said instead, a bound with ``≤``. Where there are gates, the whole picture is right too."""
+    """Right, or what was said instead, a bound with ``≤``.
+
+    Where the truth is the whole picture, an analyser that gives two fields is right with the one that follows gates and
+    attention. Where there are gates, the truth is the field without them; the whole picture, with them, is right too.
+    """
     said, size = answer["size"], true["size"]
     if said is None:
         return "-"
+    if size is None and answer["whole"]:
+        return "ok"
     if said == "not said":
         return "not said"
     if said == "whole":
         return "ok" if size is None else "ok, gates" if true.get("gates") else "whole"
-    stride = answer["stride"]
-    astray = (
-        f", stride {stride[0]:g}" if stride and true["stride"] and stride != list(map(float, true["stride"])) else ""
-    )
-    if said == size:
-        return f"{said[0]}{astray}" if astray else "ok"
-    return f"{'≤ ' if answer['bound'] else ''}{'x'.join(map(str, dict.fromkeys(said)))}{astray}"
+    told = "x".join(map(str, dict.fromkeys(said)))  # one number where all axes agree
+    if answer["stride"] and true["stride"] and answer["stride"] != [float(step) for step in true["stride"]]:
+        return f"{told}, stride {answer['stride'][0]:g}"
+    return "ok" if said == size else f"{'≤ ' if answer['bound'] else ''}{told}"
 
 
 def time_cell(answer: dict[str, Any], _true: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ import collections
 import collections.abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +28,7 @@ class Answer:
         macs: multiply-adds [MAC].
         size: of the field of the last map with places, one number for each axis, :data:`WHOLE` or :data:`NOT_SAID`.
         stride: of that field.
+        whole: the field with gates and attention followed is the whole picture, where that is a number of its own.
         bound: the analyser calls the field a bound.
         note: what it says besides.
     """
@@ -37,6 +37,7 @@ class Answer:
     macs: int | None = None
     size: tuple[int, ...] | str | None = None
     stride: tuple[float, ...] | None = None
+    whole: bool = False
     bound: bool = False
     note: str = ""
 
@@ -53,17 +54,17 @@ def convscope(module: nn.Module, x: Tensor, case: Case) -> Answer:
     channels, *sides = x.shape[1:]
     table = cs.read(module, input="x".join(map(str, (*sides, channels)))).table()
     rows = [row for row in table.rows if case.at is None or f"{row.name}.".startswith(f"{case.at}.")]
-    found = rows[-1].field
-    whole = not found or all(axis.size >= side for axis, side in zip(rows[-1].gated, sides, strict=True))
-    local = [axis.stride for axis in found]
-    size: Any = tuple(axis.size for axis in found) if found and None not in local else WHOLE if whole else NOT_SAID
+    last = rows[-1]
+    strides = [float(axis.stride) for axis in last.field if axis.stride is not None]
+    placed = len(strides) == len(sides)
     missing = sorted({*table.params.missing, *table.macs.missing})
     return Answer(
         params=table.params.value,
         macs=table.macs.value,
-        size=size,
-        stride=None if size == WHOLE else tuple(float(step) for step in local if step is not None),
-        bound=not all(axis.exact for axis in found),
+        size=tuple(axis.size for axis in last.field) if placed else NOT_SAID,
+        stride=tuple(strides) if placed else None,
+        whole=all(axis.size >= side for axis, side in zip(last.gated, sides, strict=True)),
+        bound=not all(axis.exact for axis in last.field),
         note=f"unknown: {', '.join(missing)}" if missing else "",
     )
 
