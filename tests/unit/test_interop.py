@@ -165,6 +165,15 @@ def test_metrics_for_netron_name_every_layer_and_flag_what_is_unknown() -> None:
     assert said["node", EVIL, "receptive field"] == "3x3"
 
 
+def test_layers_can_have_the_names_of_the_model_file() -> None:
+    made = cs.read(NET).table().to_netron(names={"conv1": "/features/0/Conv"})
+    for kind in ("metadata", "metrics"):
+        targets = {entry["target"] for entry in made[kind] if entry["kind"] == "node"}
+        assert "/features/0/Conv" in targets
+        assert "conv1" not in targets
+        assert "conv2" in targets
+
+
 def test_netron_knows_its_file_by_the_end_of_its_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run(["table", NET, "--to", "netron", "-o", str(tmp_path / "net.txt")]) == 2
     assert "ends in .json" in capsys.readouterr().err

@@ -18,6 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convscope.analyze.table import LayerTable
 
 SIGNATURE = "netron:attachment"
@@ -26,10 +28,12 @@ TITLES = {"params": "parameters", "field": "receptive field", "local": "local fi
 """Headings of the table that say too little in a sidebar, and what stands there instead."""
 
 
-def attachment(table: LayerTable) -> dict[str, Any]:
+def attachment(table: LayerTable, names: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What stands in the table, for each layer and in total, as Netron reads it.
 
-    Netron finds the node by its name, so the layers must be called as in the model that it shows.
+    Args:
+        table: of the net that the model holds.
+        names: what the model calls a layer, for layers that have another name there; Netron finds a node by its name.
 
     >>> import convscope as cs
     >>> made = attachment(cs.read("input 9x9x1, conv 4 3x3").table())
@@ -43,6 +47,7 @@ def attachment(table: LayerTable) -> dict[str, Any]:
     layers = [dict(zip(titles, row, strict=True)) for row in grid.rows]
     metrics = [_entry("model", "", TITLES.get(name, name), value) for name, value in table.totals().items()]
     for layer in layers:
+        layer["name"] = (names or {}).get(layer["name"], layer["name"])
         numbers = {title: cell for title, cell in layer.items() if title not in {"name", "op", "output"}}
         metrics += [_entry("node", layer["name"], title, cell) for title, cell in numbers.items()]
     return {

@@ -15,7 +15,7 @@ from convscope.view.numbers import bytes_text, count_text
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -113,11 +113,11 @@ class LayerTable:
         """A fragment of a page, without script; user text is escaped."""
         return self.grid().to_html(_totals(self))
 
-    def to_netron(self) -> dict[str, Any]:
-        """Metrics that Netron shows beside a model; see :mod:`convscope.analyze.netron`."""
+    def to_netron(self, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Metrics that Netron shows beside a model; ``names`` says what the model calls a layer, where it differs."""
         from convscope.analyze.netron import attachment  # the noun calls the verb
 
-        return attachment(self)
+        return attachment(self, names)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each layer, columns as in the JSON; numbers along the axes as tuples, unknown ones missing.
