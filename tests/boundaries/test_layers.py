@@ -86,7 +86,7 @@ def test_layers_are_in_order() -> None:
     assert {layer_of(path) for path in FILES} == seen
 
 
-HEAVY = ("torch", "onnx", "keras", "matplotlib", "PIL", "safetensors")
+HEAVY = ("torch", "onnx", "keras", "matplotlib", "PIL", "safetensors", "pandas")
 
 
 def loaded_by(code: str) -> set[str]:

@@ -26,3 +26,9 @@ def test_tables(name: str) -> None:
     same_as_golden(f"tables/{name}.md", table.to_markdown())
     same_as_golden(f"tables/{name}.csv", table.to_csv())
     same_as_golden(f"tables/{name}.json", json.dumps(table.to_json(), indent=1, ensure_ascii=False))
+
+
+def test_pages_and_metrics() -> None:
+    table = cs.read(NETS["gate"]).table()
+    same_as_golden("tables/gate.html", table.to_html())
+    same_as_golden("tables/gate.netron.json", json.dumps(table.to_netron(), indent=1, ensure_ascii=False))

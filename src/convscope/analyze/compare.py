@@ -62,14 +62,26 @@ class Comparison:
             "total": {name: _total_json(a, b) for name, (a, b) in self.totals().items()},
         }
 
-    def __str__(self) -> str:
+    def grid(self) -> Grid:
+        """The layers side by side as a figure part."""
         numbers = (Column("params", right=True), Column("MACs", right=True))
         columns = (*map(Column, ("", "A", "B", "output")), *numbers, Column("field"))
-        grid = Grid(columns, tuple(_cells(a, b) for a, b in self.pairs)).to_text()
-        lines = [f"{name.removesuffix('_bytes'):<12} {_totals(name, a, b)}" for name, (a, b) in self.totals().items()]
-        return "\n".join([grid, "", *lines])
+        return Grid(columns, tuple(_cells(a, b) for a, b in self.pairs))
+
+    def to_html(self) -> str:
+        """A fragment of a page, without script; user text is escaped."""
+        return self.grid().to_html("\n".join(self._told(0)))
+
+    def _told(self, width: int = 12) -> list[str]:
+        """A line for each total, names as wide as given."""
+        totals = self.totals().items()
+        return [f"{name.removesuffix('_bytes'):<{width}} {_totals(name, a, b)}" for name, (a, b) in totals]
+
+    def __str__(self) -> str:
+        return "\n".join([self.grid().to_text(), "", *self._told()])
 
     __repr__ = __str__
+    _repr_html_ = to_html
 
 
 def compare(first: Net, second: Net) -> Comparison:

@@ -20,6 +20,7 @@ from convscope.analyze.cost import net_params, params
 from convscope.core.graph import INPUT
 from convscope.errors import FieldError
 from convscope.view.numbers import bytes_text
+from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from convscope.core.net import Layer, Net
@@ -127,6 +128,9 @@ class Memory:
         return "\n".join([head, *(f"{key:<10} {value}" for key, value in rows.items())])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def memory(

@@ -15,7 +15,9 @@ from convscope.view.numbers import bytes_text, count_text
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
 
     from convscope.analyze.cost import Total
     from convscope.analyze.field import AxisField, Field
@@ -86,6 +88,11 @@ class LayerTable:
             },
         }
 
+    def totals(self) -> dict[str, str]:
+        """The sums as texts, each with what must be known of it."""
+        sizes = f"{bytes_text(self.activation_bytes)} (float32, batch 1)"
+        return {"params": _total(self.params), "MACs": _total(self.macs), "activations": sizes}
+
     def grid(self) -> Grid:
         """The table as a figure part, which draws itself as text, Markdown or CSV."""
         return _grid(self)
@@ -102,10 +109,31 @@ class LayerTable:
         """Comma-separated values, one line for each layer."""
         return _plain(self).to_csv()
 
+    def to_html(self) -> str:
+        """A fragment of a page, without script; user text is escaped."""
+        return self.grid().to_html(_totals(self))
+
+    def to_netron(self, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Metrics that Netron shows beside a model; ``names`` says what the model calls a layer, where it differs."""
+        from convscope.analyze.netron import attachment  # the noun calls the verb
+
+        return attachment(self, names)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each layer, columns as in the JSON; numbers along the axes as tuples, unknown ones missing.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from convscope.analyze.frame import frame  # the noun calls the verb
+
+        return frame(self)
+
     def __str__(self) -> str:
         return self.to_text()
 
     __repr__ = __str__
+    _repr_html_ = to_html
 
 
 def number(value: Fraction | None) -> int | float | str | None:
@@ -219,9 +247,7 @@ def _totals(table: LayerTable) -> str:
     parts = [
         f"input {to_text(table.input)}",
         f"{len(table.rows)} layer{'' if len(table.rows) == 1 else 's'}",
-        f"params {_total(table.params)}",
-        f"MACs {_total(table.macs)}",
-        f"activations {bytes_text(table.activation_bytes)} (float32, batch 1)",
+        *(f"{name} {value}" for name, value in table.totals().items()),
     ]
     missing = sorted({*table.params.missing, *table.macs.missing})
     return " · ".join(parts) + (f"\nunknown, so not in the totals: {', '.join(missing)}" if missing else "")

@@ -11,6 +11,7 @@ from convscope.analyze.effective import Effective, effective
 from convscope.analyze.support import Support, support
 from convscope.core.shape import joined
 from convscope.errors import PictureError, missing_extra
+from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,9 @@ class UnitField:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def _holes(found: Support) -> str:

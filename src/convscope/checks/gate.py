@@ -13,6 +13,7 @@ from convscope.core.shape import joined
 from convscope.errors import FieldError, unknown
 from convscope.version import __version__
 from convscope.view.numbers import bytes_text
+from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,6 +77,9 @@ class Report:
         return "\n\n".join([*map(str, self.findings), f"{told or 'nothing found'} ({len(self.ran)} checks)"])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def _sarif(finding: Finding) -> dict[str, Any]:

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.common import INPUT, JSON, cli, dumped, show
+from convscope.core.shape import to_text
 from convscope.errors import FieldError
+from convscope.view.parts import page_html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convscope.analyze.table import LayerTable
+
+
+FORMATS: dict[str, Callable[[LayerTable], str]] = {
+    "text": lambda table: table.to_text(),
+    "json": lambda table: dumped(table.to_json()),
+    "markdown": lambda table: table.to_markdown(),
+    "csv": lambda table: table.to_csv(),
+    "html": lambda table: page_html(f"convscope table, input {to_text(table.input)}", table.to_html()),
+    "netron": lambda table: dumped(table.to_netron()),
+}
+"""What a table can be written as."""
 
 
 @cli.command()
 @click.argument("net")
 @INPUT
+@click.option("--to", "form", type=click.Choice(list(FORMATS)), help="What to write; text by default.")
+@click.option("-o", "--output", "file", metavar="FILE", help="Write to a file, not to standard output.")
 @JSON
-@click.option("--markdown", is_flag=True, help="A table for a README.")
-@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values.")
-def table(net: str, size: str | None, *, as_json: bool, markdown: bool, as_csv: bool) -> None:
+@click.option("--markdown", is_flag=True, help="A table for a README; the same as --to markdown.")
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values; the same as --to csv.")
+def table(
+    net: str, size: str | None, form: str | None, file: str | None, *, as_json: bool, markdown: bool, as_csv: bool
+) -> None:
     r"""Shapes, parameters, multiply-adds, memory and receptive field of every layer.
 
     \b
@@ -24,21 +48,31 @@ def table(net: str, size: str | None, *, as_json: bool, markdown: bool, as_csv: 
     field    input pixels that a unit depends on (the notes' global receptive field)
     stride   input pixels between neighbouring units;  start, centre: of the field of the first unit
 
+    --to netron writes the metrics that Netron (8.3 or newer) shows beside a model whose nodes have the names of our
+    layers: start Netron without a file, open the model there, then this file in the same window.
+
     \b
     Examples:
       convscope table "input 28x28x1, conv 16 3x3 bn relu, maxpool 2, linear 10"
       convscope table net.cnn --json
+      convscope table net.cnn --to html -o net.html
+      convscope table net.cnn --to netron -o net.metrics.json
       echo "input 400x400x3, (3x3x3)x32, (3x3x32)x64" | convscope table - --markdown
     """
     from convscope.frontends import read
 
-    if as_json + markdown + as_csv > 1:
-        raise click.UsageError("give one of --json, --markdown and --csv")
-    result = read(net, input=size).table()
-    if as_json:
-        show(result.to_json())
+    flags = {"json": as_json, "markdown": markdown, "csv": as_csv}
+    asked = [*filter(None, [form]), *(name for name, given in flags.items() if given)]
+    if len(asked) > 1:
+        raise click.UsageError("give one of --to, --json, --markdown and --csv")
+    wanted = asked[0] if asked else "text"
+    if wanted == "netron" and file and not file.lower().endswith(".json"):
+        raise FieldError(f"--output {file}", expected="a name that ends in .json; Netron knows its metrics by that")
+    text = FORMATS[wanted](read(net, input=size).table())
+    if file is None:
+        click.echo(text)
     else:
-        click.echo(result.to_markdown() if markdown else result.to_csv() if as_csv else result.to_text())
+        Path(file).write_text(f"{text}\n", encoding="utf-8")
 
 
 @cli.command()

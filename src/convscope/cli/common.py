@@ -15,9 +15,14 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Plain data, for oth
 INPUT = click.option("--input", "size", metavar="HxWxC", help="Size of the input; overrides what the net says.")
 
 
+def dumped(data: dict[str, Any]) -> str:
+    """Plain data as text."""
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+
+
 def show(data: dict[str, Any]) -> None:
     """Print plain data."""
-    click.echo(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
+    click.echo(dumped(data))
 
 
 @click.group(context_settings=CONTEXT)

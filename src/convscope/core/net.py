@@ -133,6 +133,9 @@ class Net:
     def __repr__(self) -> str:
         return f"Net({str(self)!r})"
 
+    def _repr_html_(self) -> str:
+        return self.table().to_html()
+
 
 def fitted(node: Node, inputs: tuple[Shape, ...]) -> Layer:
     """A node at the shapes of what it reads.

@@ -1,10 +1,24 @@
-"""Parts of figures that know how to draw themselves: grids of text."""
+"""Parts of figures that know how to draw themselves: grids, as text, Markdown, CSV and HTML."""
 
 from __future__ import annotations
 
 import csv
 import io
 from dataclasses import dataclass
+from html import escape
+
+_STYLE = """
+.convscope { overflow-x: auto; margin: .5em 0; color: inherit }
+.convscope table { border-collapse: collapse; border: 0; font-variant-numeric: tabular-nums }
+.convscope th, .convscope td { padding: .2em .7em; border: 0; text-align: left; white-space: nowrap; color: inherit }
+.convscope th { border-bottom: 1px solid rgb(128 128 128 / .7); font-weight: 600 }
+.convscope td { border-bottom: 1px solid rgb(128 128 128 / .2) }
+.convscope .number { text-align: right }
+.convscope tbody tr:hover td { background: rgb(128 128 128 / .15) }
+.convscope p, .convscope pre { margin: .7em; color: inherit; background: none; white-space: pre-wrap }
+.convscope pre { white-space: pre }
+"""
+"""Greys that are half transparent and colours that are inherited: it reads on a light and on a dark page."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +72,44 @@ class Grid:
         out = io.StringIO()
         csv.writer(out, lineterminator="\n").writerows((self._titles(), *self.rows))
         return out.getvalue().rstrip("\n")
+
+    def to_html(self, note: str = "") -> str:
+        """A table for a page, as a fragment that needs nothing else and runs no script; ``note`` stands below it.
+
+        >>> "<td>a &lt; b</td>" in Grid((Column("what"),), (("a < b",),)).to_html()
+        True
+        """
+        marks = [' class="number"' if column.right else "" for column in self.columns]
+
+        def line(tag: str, cells: tuple[str, ...]) -> str:
+            filled = (f"<{tag}{mark}>{escape(cell)}</{tag}>" for cell, mark in zip(cells, marks, strict=True))
+            return f"<tr>{''.join(filled)}</tr>"
+
+        head, body = line("th", self._titles()), "\n".join(line("td", row) for row in self.rows)
+        table = f"<table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+        return _fragment(f"{table}\n<p>{escape(note)}</p>" if note else table)
+
+
+def text_html(text: str) -> str:
+    """A result that has no grid, as a fragment of a page: its text, as in a terminal.
+
+    >>> "<pre>1 &lt; 2</pre>" in text_html("1 < 2")
+    True
+    """
+    return _fragment(f"<pre>{escape(text)}</pre>")
+
+
+def page_html(title: str, fragment: str) -> str:
+    """A fragment as a file of its own, in the colours that the reader's system prefers."""
+    head = (
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">',
+        f"<title>{escape(title)}</title>",
+        "<style>body { margin: 1.5em; font: 15px/1.45 system-ui, sans-serif }</style>",
+    )
+    return "\n".join(["<!doctype html>", '<html lang="en">', *head, fragment, "</html>"])
+
+
+def _fragment(body: str) -> str:
+    return f'<div class="convscope">\n<style>{_STYLE}</style>\n{body}\n</div>'

@@ -1,0 +1,47 @@
+"""A table of a net as a data frame of pandas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from convscope.analyze.table import LayerTable
+
+COUNTS = ("params", "macs", "activation_bytes")
+"""Columns of whole numbers, which may be unknown."""
+
+LARGEST = 2**63 - 1
+"""The largest whole number of a pandas column; a column with a larger one holds Python's."""
+
+
+def frame(table: LayerTable) -> pd.DataFrame:
+    """One row for each layer, with the keys of ``table.to_json()["rows"]`` as columns.
+
+    What is a number for each axis there is a tuple here, so that a cell can be compared and hashed. Params, MACs and
+    activation bytes are whole numbers (``Int64``), missing (``<NA>``) where unknown.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+
+    >>> import convscope as cs
+    >>> found = frame(cs.read("input 9x9x1, conv 4 3x3, relu").table())
+    >>> found[["name", "params", "rf"]].values.tolist()
+    [['conv1', 40, (3, 3)], ['relu1', 0, (3, 3)]]
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingExtraError("pandas is not installed", attempt="pip install pandas") from None
+    rows = [{key: _frozen(value) for key, value in row.items()} for row in table.to_json()["rows"]]
+    made = pd.DataFrame(rows)
+    small = {name: "Int64" for name in COUNTS if all((row[name] or 0) <= LARGEST for row in rows)}
+    return made.astype(small if rows else {})
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, all the way down."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,0 +1,45 @@
+"""The model zoos of torchvision and timm, without torchvision's compiled operators.
+
+torchvision comes with operators for one build of torch. Beside another build (such as the one for processors alone)
+they cannot be loaded, and importing torchvision fails where it describes them to torch. No model that we look at calls
+them, so their names are enough.
+"""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+OPERATORS = (
+    "nms",
+    "qnms",
+    "rotated_nms",
+    *("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"),
+    *("_roi_align_backward", "_roi_pool_backward", "_ps_roi_align_backward", "_ps_roi_pool_backward"),
+    "_deform_conv2d_backward",
+)
+_KEPT: list[torch.library.Library] = []  # what a library defines is gone when nobody holds it
+
+
+def make_importable() -> None:
+    """Make ``import torchvision`` and ``import timm`` work; call it before either is imported. Twice does no harm."""
+    if _KEPT or "torchvision" in sys.modules or _operators_load():
+        return
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call] # torch leaves it untyped
+    for name in OPERATORS:
+        library.define(f"{name}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call] # as above
+    _KEPT.append(library)
+
+
+def _operators_load() -> bool:
+    """Whether the operators that came with torchvision are for this torch; if so they are loaded now."""
+    found = find_spec("torchvision")
+    places = (found and found.submodule_search_locations) or ()
+    files = [file for place in places for file in Path(place).glob("_C*.so")]
+    try:
+        for file in files:
+            torch.ops.load_library(file)  # type: ignore[no-untyped-call] # as above
+    except OSError:
+        return False
+    return bool(files)
