@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 OPERATORS = (
     "nms",
@@ -43,3 +45,44 @@ def _operators_load() -> bool:
     except OSError:
         return False
     return bool(files)
+
+
+def made(package: str, name: str) -> nn.Module:
+    """A model without trained weights; without any numbers, where its code allows that."""
+    import timm
+    import torchvision
+
+    def make() -> nn.Module:
+        if package == "timm":
+            return timm.create_model(name, pretrained=False)
+        extra = {"aux_logits": False} if name == "googlenet" else {}  # as the published number counts it
+        return torchvision.models.get_model(name, weights=None, **extra)
+
+    try:
+        with torch.device("meta"):
+            return make()
+    except Exception:  # noqa: BLE001 -- whatever a constructor does with a tensor without numbers
+        return make()
+
+
+def sizes(package: str, name: str, module: nn.Module) -> tuple[int, ...]:
+    """The shape ``c h w`` of the input that a model is made for."""
+    if package == "timm":
+        found = tuple((getattr(module, "pretrained_cfg", None) or {}).get("input_size") or (3, 224, 224))
+        return tuple(map(int, found))
+    side = 299 if name == "inception_v3" else 224
+    return 3, side, side
+
+
+def multiply_adds(module: nn.Module, shape: tuple[int, ...]) -> int | None:
+    """What torch's own counter finds on meta tensors [MAC]; None where the model does not run on them.
+
+    The model is moved there.
+    """
+    module.to("meta").eval()
+    try:
+        with FlopCounterMode(display=False) as counter:
+            module(torch.zeros(1, *shape, device="meta"))
+    except Exception:  # noqa: BLE001 -- whatever the model does with a tensor without numbers
+        return None
+    return int(counter.get_total_flops() // 2)
