@@ -131,7 +131,8 @@ def test_wrong_questions(capsys: pytest.CaptureFixture[str], arguments: list[str
 
 
 def test_hulls_say_so() -> None:
-    found = cs.read("input 8x8x4, pixelshuffle 2").field(at=(3, 3))
+    assert cs.read("input 8x8x4, pixelshuffle 2").field(at=(3, 3)).support.exact  # all channels of a place: just that
+    found = cs.read("input 8x8x4, opaque 4x4x4").field(at=(3, 3))
     assert not found.support.exact
     assert "a hull" in str(found)
     with pytest.raises(ConvscopeError, match="spatial axes"):

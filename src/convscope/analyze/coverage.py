@@ -10,7 +10,8 @@ import numpy as np
 
 from convscope.analyze import cost
 from convscope.analyze.field import Field, fields
-from convscope.analyze.lines import Line, branches, trace
+from convscope.analyze.lines import branches, trace
+from convscope.analyze.track import Line
 from convscope.core.axis import Window
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
     from convscope.analyze.boxes import Box
-    from convscope.analyze.lines import Track, Tracks
+    from convscope.analyze.track import Track, Tracks
     from convscope.core.axis import Relation
     from convscope.core.net import Layer, Net
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.analyze.lines import Tracks
+    from convscope.analyze.track import Tracks
     from convscope.core.axis import Indices, Read
     from convscope.core.net import Layer, Net
     from convscope.core.shape import Shape

@@ -2,8 +2,8 @@
 
 A framework moves axes about: channels last, heads, windows, tokens. None of that is a layer. A :class:`Value` says
 which layer a tensor is the output of, and for each of its dimensions of which parts (:class:`Digit`) of the layer's
-axes it consists; transposing and reshaping change the dimensions only. Where a layer needs its input in another order than the
-one it has, :mod:`convscope.frontends.build.settle` writes the rearrangement down.
+axes it consists; transposing and reshaping change the dimensions only. Where a layer needs its input in another order
+than the one it has, :mod:`convscope.frontends.build.settle` writes the rearrangement down.
 
 The batch has one sample, so that its dimension, like any of length 1, consists of no digit at all.
 """
