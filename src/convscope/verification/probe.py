@@ -1,0 +1,266 @@
+"""Where the gradients of a real module come from, when every path is open and nothing cancels."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from convscope.core.shape import to_text
+from convscope.errors import ConvscopeError, FieldError, ShapeError, UnknownNameError, nearest
+from convscope.verification.flow import Flow, Shadow
+from convscope.verification.signal import Signal
+from convscope.verification.unchanged import unchanged, unfused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from convscope.core.shape import Shape
+
+BRIGHT = 1e150
+"""The slope that a unit starts with, so that the faintest pixel is far from the smallest number there is (1e-308)."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one module gave: where its units lie.
+
+    Attributes:
+        path: of the module; empty for the whole.
+        shape: with the batch axis.
+        axes: for each axis of the picture (longer than 1) the axes of the output along which units see different pixels.
+    """
+
+    path: str
+    shape: Shape
+    axes: tuple[tuple[int, ...], ...]
+
+    @property
+    def is_map(self) -> bool:
+        """One axis for each axis of the picture, and one for samples and channels."""
+        along = [axis for some in self.axes for axis in some]
+        return len(self.shape) == len(self.axes) + 2 and len(along) == len(set(along)) == len(self.axes)
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What one module gave, to ask about.
+
+    Attributes:
+        place: path, shape and axes.
+        calls: how often the module ran; this is what it gave last.
+        signal: what flows out of it.
+    """
+
+    place: Place
+    calls: int
+    signal: Signal
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One forward pass.
+
+    Attributes:
+        outputs: by path.
+        last: the last output that is a map.
+        macs: multiply-adds that torch's own counter finds [MAC].
+        doubts: what the probe cannot vouch for.
+        picture: the input, from which slopes are taken.
+    """
+
+    outputs: dict[str, Output]
+    last: Place | None
+    macs: int
+    doubts: tuple[str, ...]
+    picture: Tensor
+
+    def mask(self, path: str, index: Sequence[int | slice]) -> NDArray[np.bool_]:
+        """The pixels on which the units ``index`` of an output depend."""
+        value = self.outputs[path].signal.values[0][tuple(index)]
+        if not value.requires_grad:
+            return np.zeros(self.picture.shape[2:], dtype=np.bool_)
+        (slope,) = torch.autograd.grad(
+            BRIGHT * value.sum(), self.picture, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        found: NDArray[np.bool_] = (slope[0] > 0).any(0).numpy()
+        return found
+
+
+class Probe:
+    """Asks a module which pixels its units depend on, by gradients.
+
+    The module runs as it is, but on signals (:mod:`convscope.verification.signal`): convolutions and linear layers keep
+    their geometry and weigh evenly, maxima are averages, activations pass everything on, products of two tensors are
+    sums. So a pixel has a gradient exactly where the unit depends on it, whatever was learned. Masks of attention are
+    taken as open, and stored matrices as full.
+
+    The module stays as it was: mode, hooks, tensors, attributes; so do random generators. Its tensors are never read,
+    so it may lie on any device, ``meta`` included.
+
+    Args:
+        module: in any architecture.
+        shape: of one input, ``c h w``.
+
+    >>> probe = Probe(torch.nn.Conv2d(1, 4, 3, dilation=2), (1, 9, 9))
+    >>> int(probe.unit("", (0, 0)).sum())
+    9
+    """
+
+    def __init__(self, module: nn.Module, shape: Shape) -> None:
+        self.module = module
+        self.shape = shape
+        self._modules = dict(module.named_modules(remove_duplicate=False))
+        self._paths: set[str] = {""}
+        self._runs: dict[bool, Run] = {}
+
+    def follow(self, paths: Iterable[str]) -> None:
+        """Keep the outputs of these modules, too.
+
+        Raises:
+            UnknownNameError: there is no such module.
+        """
+        new = set(paths) - self._paths
+        for path in new:
+            if path not in self._modules:
+                raise UnknownNameError(f'no module is called "{path}"', attempt=nearest(path, self._modules))
+        if new:
+            self._paths |= new
+            self._runs.clear()
+
+    def run(self, *, gates: bool = True) -> Run:
+        """One forward pass, kept for later questions.
+
+        Raises:
+            ShapeError: the module fails on such an input.
+        """
+        if gates not in self._runs:
+            with unchanged(self.module):
+                wanted = {path: self._modules[path] for path in self._paths}
+                self._runs[gates] = _run(self.module, self.shape, wanted, gates=gates)
+        return self._runs[gates]
+
+    def unit(self, path: str, at: Sequence[int], *, gates: bool = True) -> NDArray[np.bool_]:
+        """The pixels on which all channels of one unit depend.
+
+        Args:
+            path: of the module; empty for the whole.
+            at: place along each axis of the output along which units differ; empty where they do not.
+            gates: follow also paths that lost their place: squeeze-excite, global attention, statistics of maps.
+
+        Raises:
+            UnknownNameError: there is no such module.
+            FieldError: ``at`` lies outside of the output.
+        """
+        self.follow([path])
+        run = self.run(gates=gates)
+        output = _output(run, path)
+        axes = sorted({axis for some in output.place.axes for axis in some})
+        if len(at) != len(axes):
+            raise FieldError(f"the units of {path or 'the module'} lie along {len(axes)} axes, at has {len(at)}")
+        index: list[int | slice] = [slice(None)] * len(output.place.shape)
+        for axis, place in zip(axes, at, strict=True):
+            if not 0 <= place < output.place.shape[axis]:
+                raise FieldError(f"at={place}", expected=f"a unit from 0 to {output.place.shape[axis] - 1}")
+            index[axis] = place
+        return run.mask(path, index)
+
+    def last_map(self) -> Place:
+        """The last output that is a map.
+
+        Raises:
+            ShapeError: there is none.
+        """
+        found = self.run().last
+        if found is None:
+            raise ShapeError("no module gives a map")
+        return found
+
+
+def _output(run: Run, path: str) -> Output:
+    try:
+        return run.outputs[path]
+    except KeyError:
+        raise FieldError(f"{path or 'the module'} gave no tensor that depends on the input") from None
+
+
+class _Keeper:
+    """Forward hooks that keep what modules give."""
+
+    def __init__(self, module: nn.Module, flow: Flow, wanted: dict[str, nn.Module]) -> None:
+        self.flow = flow
+        self.wanted = wanted
+        self.paths = {part: path for path, part in module.named_modules()}
+        self.outputs: dict[str, Output] = {}
+        self.last: Place | None = None
+        self.calls: dict[nn.Module, int] = {}
+
+    def keep(self, module: nn.Module, _: Any, given: Any) -> None:
+        """Called behind every module."""
+        with _disable_current_modes(), torch.enable_grad():
+            self._keep(module, given)
+
+    def _keep(self, module: nn.Module, given: Any) -> None:
+        self.calls[module] = self.calls.get(module, 0) + 1
+        signal = next(filter(None, map(self.flow.signal, _tensors(given))), None)
+        if signal is None:
+            return
+        place = Place(self.paths[module], signal.shape, tuple(signal.varying()))
+        if place.is_map:
+            self.last = place
+        paths = [path for path, part in self.wanted.items() if part is module]
+        if paths:  # what comes later may write into it
+            output = Output(place, self.calls[module], signal.copy())
+            self.outputs.update(dict.fromkeys(paths, output))
+
+
+def _tensors(given: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
+
+
+def _run(module: nn.Module, shape: Shape, wanted: dict[str, nn.Module], *, gates: bool) -> Run:
+    picture, start = _start(shape)
+    flow = Flow(module, gates=gates, width=len(start.values))
+    keeper = _Keeper(module, flow, wanted)
+    like = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), torch.empty(0))
+    with ExitStack() as stack:
+        for part in keeper.paths:
+            stack.callback(part.register_forward_hook(keeper.keep).remove)
+        stack.callback(flow.restore)
+        stack.enter_context(unfused())
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(flow)
+        counter = stack.enter_context(FlopCounterMode(display=False))
+        try:
+            module(Shadow(start, like.dtype, like.device))
+        except ConvscopeError:
+            raise
+        except Exception as error:
+            raise _failed(error, shape) from error
+    return Run(keeper.outputs, keeper.last, counter.get_total_flops() // 2, tuple(flow.doubts), picture)
+
+
+def _start(shape: Shape) -> tuple[Tensor, Signal]:
+    """Ones, from which slopes are taken, and a ramp along each axis that is longer than 1."""
+    picture = torch.ones(1, *shape, dtype=torch.float64, requires_grad=True)
+    values = [picture * 1]  # what the module writes to must not be the picture itself
+    for axis, size in enumerate(shape[1:], 2):
+        if size > 1:
+            ramp = torch.linspace(0, 1, size, dtype=torch.float64)
+            values.append(ramp.reshape(size, *[1] * (len(shape) - axis)).expand(picture.shape).clone())
+    return picture, Signal(tuple(values))
+
+
+def _failed(error: Exception, shape: Shape) -> ShapeError:
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return ShapeError(f"the module cannot be run on an input of {to_text(shape)}: {line}")

@@ -1,0 +1,189 @@
+"""What flows through each operator of torch: the registry, and the rules of what moves numbers.
+
+The rules are the surrogates of the probe. Every path is open and nothing is weighed by what was learned: what an
+operator does to a number by itself is left out, a maximum is an average, a product of two tensors is their sum, a norm
+adds the average that it divides by. Geometry (windows, views, indices) is left to torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from convscope.verification.call import Call
+from convscope.verification.signal import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Rule = Callable[[Call], Any]
+
+RULES: dict[str, Rule] = {}
+"""By the name of an operator, or by name and variant. Gives a signal, a list with signals among it, or numbers."""
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Register a rule."""
+
+    def register(made: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, made))
+        return made
+
+    return register
+
+
+def find(call: Call) -> Rule:
+    """The rule of an operator."""
+    made = RULES.get(call.overload) or RULES.get(call.name)
+    if made:
+        return made
+    if torch.Tag.pointwise in call.func.tags:
+        return pointwise
+    return through if call.func.is_view else unknown
+
+
+@rule(
+    "hardswish", "_prelu_kernel", "rsub", "floor_divide", "polar", "complex", "fake_quantize_per_tensor_affine",
+    "bernoulli", "hardshrink", "add", "mul", "div", "sub",
+)  # fmt: skip
+def pointwise(call: Call) -> Signal:
+    """Each place reads the same place of every argument."""
+    return call.merge(call.signals, torch.broadcast_shapes(*call.shapes))
+
+
+@rule(
+    "clone", "index", "index_select", "gather", "take", "roll", "flip", "rot90", "pixel_shuffle",
+    "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d",
+    "replication_pad3d", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "im2col", "col2im", "repeat",
+    "cumsum", "tril", "triu", "index_put", "_unsafe_index", "_unsafe_index_put", "_index_put_impl", "scatter",
+    "scatter_add", "index_add", "index_copy", "slice_scatter", "select_scatter", "diagonal_scatter", "copy", "zero",
+    "masked_select", "masked_scatter", "diag_embed", "trace", "fill.Tensor",
+)  # fmt: skip
+def through(call: Call) -> Any:
+    """What moves, copies or adds numbers, as torch does it."""
+    return call.through()
+
+
+@rule("constant_pad_nd")
+def _padded(call: Call) -> Signal:
+    """Nothing flows from padding, whatever it is made of."""
+    signal, sides = call.get("self"), call.get("pad")
+    found: Signal = signal.each(lambda value: torch.constant_pad_nd(value, sides))
+    return found
+
+
+@rule("fill.Scalar")
+def _filled(call: Call) -> Signal:
+    signal: Signal = call.get("self")
+    return signal.silence()
+
+
+def unknown(call: Call) -> Any:
+    """No rule: every place of the result reads everything, where the result is made of numbers that flow."""
+    results = call.on_numbers()
+    single = isinstance(results, Tensor)
+    found = [_flowing(call, result) for result in ((results,) if single else results)]
+    if any(isinstance(result, Signal) for result in found):
+        call.doubts[f"{call.name} is taken as reading everything"] = None
+    return found[0] if single else found
+
+
+def _flowing(call: Call, result: Any) -> Any:
+    flows = isinstance(result, Tensor) and (result.is_floating_point() or result.is_complex())
+    return call.everything(result.shape) if flows else result
+
+
+@rule("_local_scalar_dense", "equal", "is_nonzero")
+def _number(call: Call) -> Any:
+    call.doubts["the forward pass decides by the numbers that flow"] = None
+    return call.on_numbers()
+
+
+@rule(
+    "gt", "ge", "lt", "le", "eq", "ne", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit", "any", "all",
+    "logical_and", "logical_or", "logical_not", "logical_xor", "argmax", "argmin", "argsort", "nonzero", "isin",
+    "bucketize", "searchsorted",
+)  # fmt: skip
+def _places_and_flags(call: Call) -> Any:
+    return call.on_numbers()
+
+
+@rule(
+    "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros", "new_ones",
+    "new_full", "new_empty", "new_empty_strided",
+)  # fmt: skip
+def _made(call: Call) -> Any:
+    """Numbers of a shape that a tensor gives: nothing flows from it."""
+    return call.on_numbers()
+
+
+@rule("detach", "alias", "lift_fresh", "lift")
+def _alias(call: Call) -> Any:
+    """The dependence goes on, whether the gradient of a training would or not."""
+    return call.through(torch.ops.aten.alias.default)
+
+
+@rule("_to_copy")
+def _converted(call: Call) -> Any:
+    signal: Signal = call.get("self")
+    kind = call.get("dtype")
+    return call.on_numbers() if kind and not (kind.is_floating_point or kind.is_complex) else signal.copy()
+
+
+@rule("view", "_unsafe_view", "_reshape_alias", "reshape")
+def _viewed(call: Call) -> Signal:
+    shape = call.get("size", "shape")
+    if shape is None:  # the bits as another type
+        return call.everything(call.on_numbers().shape)
+    signal: Signal = call.get("self")
+    return signal.each(lambda value: value.reshape(shape))
+
+
+@rule("split", "unsafe_split", "split_with_sizes", "unsafe_split_with_sizes")
+def _split(call: Call) -> list[Signal]:
+    """One view after another, since nobody may write into views that autograd made together."""
+    signal, dim = call.get("self"), call.get("dim")
+    sizes, total = call.get("split_size", "split_sizes"), signal.shape[dim]
+    if isinstance(sizes, int):
+        sizes = [min(sizes, total - start) for start in range(0, total, sizes)]
+    starts = [sum(sizes[:number]) for number in range(len(sizes))]
+    return [_narrowed(signal, dim, start, size) for start, size in zip(starts, sizes, strict=True)]
+
+
+def _narrowed(signal: Signal, dim: int, start: int, size: int) -> Signal:
+    return signal.each(lambda value: value.narrow(dim, start, size))
+
+
+@rule("unbind")
+def _unbound(call: Call) -> list[Signal]:
+    signal, dim = call.get("self"), call.get("dim")
+    return [_selected(signal, dim, number) for number in range(signal.shape[dim])]
+
+
+def _selected(signal: Signal, dim: int, at: int) -> Signal:
+    return signal.each(lambda value: value.select(dim, at))
+
+
+@rule("cat", "stack")
+def _joined(call: Call) -> Any:
+    """Side by side; without gates, parts that lost their place fall silent where others have theirs."""
+    parts = call.get("tensors")
+    lost = [part for part in parts if isinstance(part, Signal) and not part.placed]
+    if not call.gates and any(isinstance(part, Signal) and part not in lost for part in parts):
+        parts = [part.silence() if part in lost else part for part in parts]
+    return Call(call.func, (parts, *call.args[1:]), call.kwargs, call.gates).through()
+
+
+@rule("view_as_real")
+def _pairs(call: Call) -> Signal:
+    """A complex number is one number that flows."""
+    signal: Signal = call.get("self")
+    return signal.each(lambda value: value.unsqueeze(-1)).to((*signal.shape, 2))
+
+
+@rule("view_as_complex")
+def _single(call: Call) -> Signal:
+    signal: Signal = call.get("self")
+    return signal.mean((-1,), keepdim=False)

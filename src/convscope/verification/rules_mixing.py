@@ -1,0 +1,167 @@
+"""Rules of what averages over whole axes: reductions, norms, softmax, matrix products, Fourier transforms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from convscope.verification.call import Call, shared
+from convscope.verification.rules import rule
+from convscope.verification.signal import Signal
+
+NOTHING = torch.empty(0)
+"""For results that only a backward pass looks at."""
+
+
+@rule(
+    "mean", "sum", "amax", "amin", "prod", "std", "var", "norm", "linalg_vector_norm", "logsumexp", "nansum",
+    "max.", "min.", "median.",
+)  # fmt: skip
+def _reduced(call: Call) -> Signal:
+    return _average(call)
+
+
+@rule("var_mean", "std_mean", "aminmax")
+def _reduced_twice(call: Call) -> list[Signal]:
+    return [_average(call), _average(call)]
+
+
+@rule("max.dim", "min.dim", "median.dim", "mode", "kthvalue")
+def _largest(call: Call) -> list[Any]:
+    return [_average(call), call.on_numbers()[1]]
+
+
+def _average(call: Call) -> Signal:
+    dims = call.get("dim")
+    signal: Signal = call.get("self")
+    axes = [dims] if isinstance(dims, int) else list(dims or ())
+    return signal.mean(axes, keepdim=bool(call.get("keepdim")))
+
+
+@rule("topk", "sort", "cummax", "cummin")
+def _ordered(call: Call) -> list[Any]:
+    """Any place along the axis may come first."""
+    values, places = call.on_numbers()
+    signal: Signal = call.get("self")
+    return [signal.mean((call.get("dim"),)).to(values.shape), places]
+
+
+@rule("cumprod", "logcumsumexp")
+def _running(call: Call) -> Signal:
+    signal, dim = call.get("self"), call.get("dim")
+    found: Signal = signal.each(lambda value: value.cumsum(dim))
+    return found
+
+
+@rule("_softmax", "_log_softmax", "_safe_softmax")
+def _softmax(call: Call) -> Signal:
+    signal: Signal = call.get("self")
+    return call.merge([signal, signal.mean((call.get("dim"),))], signal.shape)
+
+
+@rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm")
+def _batch_norm(call: Call) -> list[Any]:
+    """Stored statistics read nothing; those of the map itself (instance norm) read the map."""
+    signal: Signal = call.get("input")
+    others = [dim for dim in range(len(signal.shape)) if dim != 1]
+    statistics = [signal.mean(others)] if call.get("training") or call.overload.endswith("no_stats") else []
+    return [_scaled(call, [signal, *statistics]), NOTHING, NOTHING]
+
+
+@rule("native_layer_norm", "_fused_rms_norm")
+def _layer_norm(call: Call) -> list[Any]:
+    signal: Signal = call.get("input")
+    last = [-1 - dim for dim in range(len(call.get("normalized_shape")))]
+    return [_scaled(call, [signal, signal.mean(last)]), NOTHING, NOTHING]
+
+
+@rule("native_group_norm")
+def _group_norm(call: Call) -> list[Any]:
+    signal, groups = call.get("input"), call.get("group")
+    n, channels, *sizes = signal.shape
+
+    def statistics(value: Tensor) -> Tensor:
+        grouped = value.reshape(n, groups, -1).mean(2).reshape(n, groups, 1).expand(n, groups, channels // groups)
+        return grouped.reshape(n, channels, *[1] * len(sizes))
+
+    return [_scaled(call, [signal, signal.each(statistics)]), NOTHING, NOTHING]
+
+
+def _scaled(call: Call, paths: list[Signal]) -> Signal:
+    """A norm whose scale and shift may be computed."""
+    shape = paths[0].shape
+    further = (call.get(name) for name in ("weight", "bias"))
+    return call.merge([*paths, *(shared(part, len(shape)) for part in further if isinstance(part, Signal))], shape)
+
+
+@rule("glu")
+def _gated(call: Call) -> Signal:
+    """One half times a function of the other."""
+    signal, dim = call.get("self"), call.get("dim")
+    half = signal.shape[dim] // 2
+    parts = [signal.each(lambda value, at=at: value.narrow(dim, at, half)) for at in (0, half)]
+    return call.merge(parts, parts[0].shape)
+
+
+@rule("log_sigmoid_forward", "native_dropout", "rrelu_with_noise_functional")
+def _with_buffer(call: Call) -> list[Any]:
+    signal: Signal = call.get("self", "input")
+    return [signal.copy(), NOTHING]
+
+
+_FACTORS = {
+    "mm": ("self", "mat2", ""),
+    "bmm": ("self", "mat2", ""),
+    "addmm": ("mat1", "mat2", "self"),
+    "_addmm_activation": ("mat1", "mat2", "self"),
+    "baddbmm": ("batch1", "batch2", "self"),
+}
+"""Names of the factors of a matrix product, and of what is added."""
+
+
+@rule(*_FACTORS)
+def _product(call: Call) -> Signal:
+    """``i k, k j -> i j``: a place reads its row of the one factor and its column of the other."""
+    first, second, added = (call.get(name) for name in _FACTORS[call.name])
+    rows = first.mean((-1,)) if isinstance(first, Signal) else None
+    columns = second.mean((-2,)) if isinstance(second, Signal) else None
+    if rows and columns and not call.gates and rows.placed and _compares_all(columns):
+        columns = None
+    return call.merge([rows, columns, added], (*first.shape[:-1], second.shape[-1]))
+
+
+def _compares_all(keys: Signal) -> bool:
+    """Each place has its own key, and together they are those of whole rows, columns or pictures: global attention."""
+    return keys.placed and not keys.mean((-1,)).placed
+
+
+@rule("linear")
+def _linear(call: Call) -> Signal:
+    signal, weight, bias = (call.get(name) for name in ("input", "weight", "bias"))
+    paths = [part.mean((-1,), keepdim=part is signal) for part in (signal, weight) if isinstance(part, Signal)]
+    return call.merge([*paths, bias], (*signal.shape[:-1], weight.shape[0]))
+
+
+@rule("mv", "addmv")
+def _applied(call: Call) -> Signal:
+    """A matrix times one vector."""
+    matrix, vector = call.get("mat") if call.name == "addmv" else call.get("self"), call.get("vec")
+    rows = matrix.mean((-1,), keepdim=False) if isinstance(matrix, Signal) else None
+    return call.merge([rows, shared(vector, 1) if isinstance(vector, Signal) else None], matrix.shape[:1])
+
+
+@rule("_fft_r2c", "_fft_c2r", "_fft_c2c")
+def _transformed(call: Call) -> Signal:
+    """Every frequency reads every place."""
+    signal, dims = call.get("self"), call.get("dim")
+    shape = list(signal.shape)
+    if call.name == "_fft_r2c" and call.get("onesided"):
+        shape[dims[-1]] = shape[dims[-1]] // 2 + 1
+    if call.name == "_fft_c2r":
+        shape[dims[-1]] = call.get("last_dim_size")
+    found: Signal = signal.mean(dims).to(shape)
+    return found
+
+

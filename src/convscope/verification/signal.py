@@ -1,0 +1,164 @@
+"""What flows through a module under a probe: numbers that only ever add up, so that no dependence can cancel.
+
+A :class:`Signal` stands for one tensor of the module. Its first value is the *mass*: ones at the input, and behind
+every layer positive averages of what the layer reads. Where a pixel has a gradient, the unit depends on it, and it
+has none only where it does not. The other values are ramps along the axes of the picture, carried through the same
+averages. A ramp divided by the mass is the middle of what a unit sees, so a tensor in which it is the same everywhere
+has lost its place along that axis.
+
+All values are float64. Axes along which a value repeats have stride 0 and are worked on once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+SAME = 1e-9
+"""Middles that differ by less, as a share of the picture, are the same; rounding gives 1e-13."""
+
+FADING = 0.6180339887498949
+"""Paths count less and less, so that a path and its mirror image do not have their middle in common."""
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """One tensor under the probe.
+
+    Attributes:
+        values: the mass, then one ramp for each axis of the picture; all of one shape.
+    """
+
+    values: tuple[Tensor, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the tensor that this stands for."""
+        return tuple(self.values[0].shape)
+
+    @property
+    def repeats(self) -> bool:
+        """Several places share memory, so that nothing may be written into it."""
+        return any(repeating(value) for value in self.values)
+
+    def each(self, work: Callable[[Tensor], Tensor]) -> Signal:
+        """The same linear work on every value."""
+        return Signal(tuple(map(work, self.values)))
+
+    def own(self) -> Signal:
+        """In memory that repeats nothing; the same signal where that is so already."""
+        return self.each(lambda value: value.contiguous() if repeating(value) else value)
+
+    def copy(self) -> Signal:
+        """To be given on under another name; what repeats is never written to and may be shared."""
+        return self.each(lambda value: value if repeating(value) else value.clone())
+
+    def slim(self) -> Signal:
+        """Of every repeating axis the first index."""
+        return self.each(slim)
+
+    def to(self, shape: Sequence[int]) -> Signal:
+        """Repeated to a shape, without memory for it."""
+        return self.each(lambda value: value.expand(*shape))
+
+    def mean(self, dims: Sequence[int], *, keepdim: bool = True) -> Signal:
+        """The average over some axes; over all where none is given."""
+        return self.each(lambda value: mean(value, dims, keepdim=keepdim))
+
+    def silence(self) -> Signal:
+        """As large, but nothing flows."""
+        return self.each(torch.zeros_like)
+
+    def middles(self) -> list[Tensor]:
+        """For each axis of the picture the middle of what each place sees, between 0 and 1; nan where it sees none."""
+        mass, *ramps = (value.detach() for value in self.slim().values)
+        return [torch.where(mass > 0, ramp / mass, torch.nan) for ramp in ramps]
+
+    def varying(self) -> list[tuple[int, ...]]:
+        """For each axis of the picture the axes of this tensor along which what places see moves along it."""
+        return [_moving(middle) for middle in self.middles()]
+
+    @property
+    def silent(self) -> bool:
+        """Depends on nothing."""
+        return not bool((self.slim().values[0] > 0).any())
+
+    @property
+    def placed(self) -> bool:
+        """Has its place along every axis of the picture; else its places share whole rows, columns or pictures."""
+        return all(_spread(middle) > SAME for middle in self.middles())
+
+
+def repeating(value: Tensor) -> bool:
+    """Some axis has stride 0."""
+    return any(stride == 0 and size > 1 for stride, size in zip(value.stride(), value.shape, strict=True))
+
+
+def slim(value: Tensor) -> Tensor:
+    """Of every repeating axis the first index.
+
+    >>> slim(torch.ones(2, 1).expand(2, 5)).shape
+    torch.Size([2, 1])
+    """
+    for axis, (stride, size) in enumerate(zip(value.stride(), value.shape, strict=True)):
+        if stride == 0 and size > 1:
+            value = value.narrow(axis, 0, 1)
+    return value
+
+
+def mean(value: Tensor, dims: Sequence[int], *, keepdim: bool = True) -> Tensor:
+    """The average over some axes, or over all; what repeats is read once."""
+    if not value.ndim:
+        return value
+    axes = sorted({dim % value.ndim for dim in dims or range(value.ndim)})
+    shape = [1 if axis in axes else size for axis, size in enumerate(value.shape)]
+    found = slim(value).mean(axes, keepdim=True).expand(shape)
+    return found if keepdim else found.reshape([size for axis, size in enumerate(shape) if axis not in axes])
+
+
+def _spread(middle: Tensor) -> float:
+    known = middle[~middle.isnan()]
+    return float(known.max() - known.min()) if known.numel() else 0.0
+
+
+def _moving(middle: Tensor) -> tuple[int, ...]:
+    """The axes along which middles move most; along the others borders may move them a little."""
+    low, high = middle.nan_to_num(torch.inf), middle.nan_to_num(-torch.inf)
+    spreads = [float((high.amax(axis) - low.amin(axis)).clamp(min=0).mean()) for axis in range(middle.ndim)]
+    most = max(spreads, default=0.0)
+    return tuple(axis for axis, spread in enumerate(spreads) if spread > max(SAME, most / 2))
+
+
+def merge(paths: Sequence[Signal], shape: Sequence[int], *, gates: bool) -> Signal:
+    """Several paths into one tensor of ``shape``, each repeated to it.
+
+    Args:
+        paths: one or more.
+        shape: of the result.
+        gates: follow every path; without, those that lost their place end here where another still has its own.
+    """
+    kept = paths if gates else followed(paths)
+    if len(kept) == 1:
+        return kept[0].copy().to(shape)
+    shares = [FADING**number for number in range(len(kept))]
+
+    def add(values: tuple[Tensor, ...]) -> Tensor:
+        parts = [slim(value) * (share / sum(shares)) for value, share in zip(values, shares, strict=True)]
+        return sum(parts[1:], parts[0]).expand(*shape)
+
+    return Signal(tuple(map(add, zip(*(path.values for path in kept), strict=True))))
+
+
+def followed(paths: Sequence[Signal]) -> list[Signal]:
+    """The paths that have their place; all where none has."""
+    if len(paths) < 2:
+        return list(paths)
+    placed = [path for path in paths if path.placed]
+    return placed or list(paths)

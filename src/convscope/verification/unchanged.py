@@ -1,0 +1,82 @@
+"""Leaves a module, and what chance gives next, as they were."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+
+@contextmanager
+def unchanged(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; afterwards modes, hooks, attributes and random generators are as before.
+
+    Numbers of parameters and buffers are not copied here: whoever runs the module keeps those that it writes to.
+
+    >>> net = torch.nn.Dropout().train()
+    >>> with unchanged(net):
+    ...     net.training
+    False
+    >>> net.training
+    True
+    """
+    before = [(part, _contents(vars(part))) for part in module.modules() if not isinstance(part, torch.jit.ScriptModule)]
+    modes = [(part, part.training) for part in module.modules()]
+    chance = random.getstate(), np.random.get_state()  # noqa: NPY002 -- the global generator that a module may use
+    try:
+        with torch.random.fork_rng(devices=[]):
+            module.eval()
+            yield
+    finally:
+        for part, training in modes:
+            part.training = training
+        for part, contents in before:
+            _restore(vars(part), contents)
+        random.setstate(chance[0])
+        np.random.set_state(chance[1])  # noqa: NPY002 -- as above
+
+
+@contextmanager
+def unfused() -> Iterator[None]:
+    """No kernel that does the work of several operators at once: products of matrices stay visible inside."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    library = torch._C._get_mkldnn_enabled()  # noqa: SLF001 -- the public context warns where there is no Intel GPU
+    try:
+        torch.backends.mha.set_fastpath_enabled(False)
+        torch._C._set_mkldnn_enabled(False)  # noqa: SLF001 -- as above
+        with sdpa_kernel([SDPBackend.MATH]):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        torch._C._set_mkldnn_enabled(library)  # noqa: SLF001 -- as above
+
+
+def _contents(attributes: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Each attribute, with what it holds where it is a list or a dictionary."""
+    return {
+        name: (value, value.copy() if isinstance(value, dict | list | set) else None)
+        for name, value in attributes.items()
+    }
+
+
+def _restore(attributes: dict[str, Any], contents: dict[str, tuple[Any, Any]]) -> None:
+    for name in attributes.keys() - contents.keys():
+        del attributes[name]
+    for name, (value, held) in contents.items():
+        attributes[name] = value
+        if held is None:
+            continue
+        if isinstance(value, list):
+            value[:] = held
+        else:
+            value.clear()
+            value.update(held)
