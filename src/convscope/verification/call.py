@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from convscope.verification.signal import Signal, merge
+from convscope.verification.signals import Signal, merge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,10 @@ class Call:
     kwargs: dict[str, Any]
     gates: bool
     doubts: dict[str, None] = field(default_factory=dict)
+
+    def on(self, signal: Signal) -> Call:
+        """The same with another first argument."""
+        return replace(self, args=(signal, *self.args[1:]))
 
     @property
     def schema(self) -> Any:

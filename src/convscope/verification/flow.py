@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import torch
 from torch import Tensor
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.flop_counter import flop_registry
 
-from convscope.errors import ConvscopeError
 from convscope.verification import rules, rules_mixing, rules_windows
 from convscope.verification.call import Call
-from convscope.verification.signal import Signal
+from convscope.verification.signals import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import nn
 
@@ -40,6 +41,12 @@ class Shadow(Tensor):
     """What the module sees of a signal: shape, type and device, no numbers."""
 
     signal: Signal
+    root: Shadow | None
+    """Of a view: what it looks at, where that repeats."""
+    views: list[ref[Shadow]]
+    """All views of it, and views of these, in the order in which they were made."""
+    again: Callable[[], Signal]
+    """Of a view: makes it anew."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment] # noqa: SLF001 -- the documented idiom
 
@@ -51,7 +58,7 @@ class Shadow(Tensor):
         made: Shadow = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined] # noqa: SLF001 -- as above
             cls, value.shape, strides=strides, dtype=dtype, device=device
         )
-        made.signal = signal
+        made.signal, made.root, made.views = signal, None, []
         return made
 
     @classmethod
@@ -85,6 +92,7 @@ class Flow(TorchDispatchMode):
 
     Attributes:
         doubts: what the probe cannot vouch for, in the order in which it was met.
+        macs: multiply-adds so far, by the formulas of torch's own counter [MAC].
     """
 
     def __init__(self, module: nn.Module, *, gates: bool, width: int) -> None:
@@ -92,6 +100,7 @@ class Flow(TorchDispatchMode):
         self.gates = gates
         self.width = width
         self.doubts: dict[str, None] = {}
+        self.macs = 0
         stored = (tensor for source in (module.parameters(), module.buffers()) for tensor in source)
         self._stored = {_memory(tensor): tensor for tensor in stored}
         self._before: dict[int, tuple[Tensor, Tensor]] = {}
@@ -120,14 +129,17 @@ class Flow(TorchDispatchMode):
         kwargs = kwargs or {}
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         in_place = func._schema.is_mutable and func._schema.name.endswith("_")  # noqa: SLF001 -- see Call.schema
-        if not any(map(self._flows, tensors)):
-            return self._plainly(func, args, kwargs, in_place=in_place)
-        with _outside():
-            if func._schema.overload_name.endswith("out"):  # noqa: SLF001 -- as above
-                raise ConvscopeError(f"the module calls {func}, which the probe cannot follow")
-            if in_place:
-                return self._write(func, args, kwargs)
-            return self._compute(func, args, kwargs, tensors)
+        if any(map(self._flows, tensors)):
+            with _outside():
+                found = (
+                    self._write(func, args, kwargs) if in_place else self._compute(func, args, kwargs, tensors)
+                )
+        else:
+            found = self._plainly(func, args, kwargs, in_place=in_place)
+        count = flop_registry.get(func.overloadpacket)
+        if count:
+            self.macs += count(*args, **kwargs, out_val=found) // 2
+        return found
 
     def _plainly(self, func: Any, args: Any, kwargs: Any, *, in_place: bool) -> Any:
         """An operator on stored tensors alone."""
@@ -138,10 +150,9 @@ class Flow(TorchDispatchMode):
         return func(*args, **kwargs)
 
     def _compute(self, func: Any, args: Any, kwargs: Any, tensors: Sequence[Tensor]) -> Any:
-        if func.is_view and isinstance(args[0], Shadow):
-            args[0].signal = args[0].signal.own()  # the view and its base share memory that can be written to
         call = self._call(func, args, kwargs)
-        found = rules.find(call)(call)
+        made = rules.find(call)
+        found = made(call)
         like = next(filter(self._flows, tensors))
         dtype = _dtype(call, tensors)
 
@@ -151,15 +162,28 @@ class Flow(TorchDispatchMode):
             return result if like.is_meta or not isinstance(result, Tensor) else result.to(like.device)
 
         if not isinstance(found, list | tuple):
-            return shadow(found)
-        many = [shadow(result) for result in found]
+            return self._linked(shadow(found), args[0], lambda signal: made(call.on(signal)), view=func.is_view)
+        many = [
+            self._linked(shadow(result), args[0], lambda signal, at=at: made(call.on(signal))[at], view=func.is_view)
+            for at, result in enumerate(found)
+        ]
         return many if len(call.schema.returns) == 1 else tuple(many)
+
+    def _linked(self, result: Any, base: Any, again: Callable[[Signal], Signal], *, view: bool) -> Any:
+        """Remember how a view was made of what repeats: see :func:`_settle`."""
+        if view and isinstance(result, Shadow) and isinstance(base, Shadow) and base.signal.repeats:
+            root = base if base.root is None else base.root
+            result.root, result.again = root, lambda: again(base.signal)
+            root.views.append(ref(result))
+        return result
 
     def _write(self, func: Any, args: Any, kwargs: Any) -> Any:
         """An operator that writes into its first argument."""
         target = args[0]
         if not self._flows(target):
             self._follow(target)
+        if isinstance(target, Shadow):
+            _settle(target if target.root is None else target.root)
         call = self._call(func, args, kwargs)
         made = rules.find(call)
         if torch.Tag.inplace_view in func.tags:
@@ -196,6 +220,19 @@ class Flow(TorchDispatchMode):
 
         args, kwargs = tree_map(signal, (tuple(args), kwargs))
         return Call(func, args, kwargs, self.gates, self.doubts)
+
+
+def _settle(root: Shadow) -> None:
+    """Give what repeats memory of its own, and its views a part of it, so that one of them can be written to.
+
+    Writing is rare. What repeats stays small until then.
+    """
+    if root.views and root.signal.repeats:
+        root.signal = root.signal.own()
+        for link in root.views:
+            view = link()
+            if view is not None:
+                view.signal = view.again()
 
 
 def _memory(tensor: Tensor) -> int:

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ShapeError, UnknownNameError, nearest
 from convscope.verification.flow import Flow, Shadow
-from convscope.verification.signal import Signal
+from convscope.verification.signals import Signal
 from convscope.verification.unchanged import unchanged, unfused
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class Run:
 class Probe:
     """Asks a module which pixels its units depend on, by gradients.
 
-    The module runs as it is, but on signals (:mod:`convscope.verification.signal`): convolutions and linear layers keep
+    The module runs as it is, but on signals (:mod:`convscope.verification.signals`): convolutions and linear layers keep
     their geometry and weigh evenly, maxima are averages, activations pass everything on, products of two tensors are
     sums. So a pixel has a gradient exactly where the unit depends on it, whatever was learned. Masks of attention are
     taken as open, and stored matrices as full.
@@ -240,14 +239,13 @@ def _run(module: nn.Module, shape: Shape, wanted: dict[str, nn.Module], *, gates
         stack.enter_context(unfused())
         stack.enter_context(torch.no_grad())
         stack.enter_context(flow)
-        counter = stack.enter_context(FlopCounterMode(display=False))
         try:
             module(Shadow(start, like.dtype, like.device))
         except ConvscopeError:
             raise
         except Exception as error:
             raise _failed(error, shape) from error
-    return Run(keeper.outputs, keeper.last, counter.get_total_flops() // 2, tuple(flow.doubts), picture)
+    return Run(keeper.outputs, keeper.last, flow.macs, tuple(flow.doubts), picture)
 
 
 def _start(shape: Shape) -> tuple[Tensor, Signal]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from convscope.verification.call import Call
-from convscope.verification.signal import Signal
+from convscope.verification.signals import Signal, apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +54,7 @@ def pointwise(call: Call) -> Signal:
 
 
 @rule(
-    "clone", "index", "index_select", "gather", "take", "roll", "flip", "rot90", "pixel_shuffle",
-    "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d",
-    "replication_pad3d", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "im2col", "col2im", "repeat",
+    "index", "index_select", "gather", "take", "rot90", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "im2col", "col2im", "repeat",
     "cumsum", "tril", "triu", "index_put", "_unsafe_index", "_unsafe_index_put", "_index_put_impl", "scatter",
     "scatter_add", "index_add", "index_copy", "slice_scatter", "select_scatter", "diagonal_scatter", "copy", "zero",
     "masked_select", "masked_scatter", "diag_embed", "trace", "fill.Tensor",
@@ -66,11 +64,40 @@ def through(call: Call) -> Any:
     return call.through()
 
 
+@rule("clone")
+def _cloned(call: Call) -> Signal:
+    """In new memory, unless nobody would notice."""
+    signal: Signal = call.get("self")
+    return signal.copy() if signal.repeats else call.through()
+
+
 @rule("constant_pad_nd")
 def _padded(call: Call) -> Signal:
     """Nothing flows from padding, whatever it is made of."""
     signal, sides = call.get("self"), call.get("pad")
-    found: Signal = signal.each(lambda value: torch.constant_pad_nd(value, sides))
+    axes = range(-len(sides) // 2, 0)
+    found: Signal = signal.each(lambda value: apart(value, axes, lambda part: torch.constant_pad_nd(part, sides)))
+    return found
+
+
+@rule(
+    "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d",
+    "replication_pad3d",
+)  # fmt: skip
+def _mirrored(call: Call) -> Signal:
+    signal, sides = call.get("self"), call.get("padding")
+    axes = range(-len(sides) // 2, 0)
+    found: Signal = signal.each(lambda value: apart(value, axes, lambda part: call.func(part, sides)))
+    return found
+
+
+@rule("roll", "flip")
+def _turned(call: Call) -> Signal:
+    signal, dims = call.get("self"), call.get("dims")
+    rest = call.args[1:]
+    found: Signal = signal.each(
+        lambda value: apart(value, dims or range(value.ndim), lambda part: call.func(part, *rest))
+    )
     return found
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convscope.verification.call import Call, shared
 from convscope.verification.rules import rule
-from convscope.verification.signal import Signal
+from convscope.verification.signals import Signal
 
 NOTHING = torch.empty(0)
 """For results that only a backward pass looks at."""

@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
 from convscope.verification.call import Call, shared
 from convscope.verification.rules import rule
-from convscope.verification.signal import Signal
+from convscope.verification.signals import Signal, apart
 from convscope.verification.sliding import Window, convolved, each_axis, pool_window, pooled
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ _ADAPTIVE: dict[int, Any] = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d,
 @rule("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d")
 def _adaptive(call: Call) -> Signal:
     signal, size = call.get("self"), call.get("output_size")
-    found: Signal = signal.each(lambda value: _ADAPTIVE[len(size)](value, tuple(size)))
+    axes = range(-len(size), 0)
+    found: Signal = signal.each(lambda value: apart(value, axes, lambda part: _ADAPTIVE[len(size)](part, tuple(size))))
     return found
 
 
@@ -96,7 +97,7 @@ def _resized(call: Call) -> Signal:
             value = (value.movedim(axis, -1) @ matrix).movedim(-1, axis)
         return value
 
-    found: Signal = signal.each(work)
+    found: Signal = signal.each(lambda value: apart(value, range(2, value.ndim), work))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 
-from convscope.verification.signal import mean, repeating, slim
+from convscope.verification.signals import apart, mean, repeating
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,12 +86,14 @@ def convolved(value: Tensor, window: Window, out: int, groups: int) -> Tensor:
 def pooled(value: Tensor, window: Window, sizes: Sequence[int]) -> Tensor:
     """A pooling of every channel (and sample) for itself, to ``sizes`` places."""
     rank = len(sizes)
-    lead = value.shape[:-rank]
-    narrow = slim(value) if not any(value.stride(axis) == 0 for axis in range(-rank, 0)) else value
-    found = window.slide(narrow.reshape(-1, 1, *value.shape[-rank:]))
-    for axis, size in enumerate(sizes, 2):
-        found = found.narrow(axis, 0, size)
-    return found.reshape(*narrow.shape[:-rank], *sizes).expand(*lead, *sizes)
+
+    def work(part: Tensor) -> Tensor:
+        found = window.slide(part.reshape(-1, 1, *part.shape[-rank:]))
+        for axis, size in enumerate(sizes, 2):
+            found = found.narrow(axis, 0, size)
+        return found.reshape(*part.shape[:-rank], *sizes)
+
+    return apart(value, range(-rank, 0), work)
 
 
 def pool_window(

@@ -113,6 +113,17 @@ def slim(value: Tensor) -> Tensor:
     return value
 
 
+def apart(value: Tensor, axes: Sequence[int], work: Callable[[Tensor], Tensor]) -> Tensor:
+    """Work that concerns only some axes: along the others what repeats is worked on once."""
+    touched = {axis % value.ndim for axis in axes}
+    narrow = value
+    for axis, (stride, size) in enumerate(zip(value.stride(), value.shape, strict=True)):
+        if stride == 0 and size > 1 and axis not in touched:
+            narrow = narrow.narrow(axis, 0, 1)
+    found = work(narrow)
+    return found.expand([-1 if axis in touched else size for axis, size in enumerate(value.shape)])
+
+
 def mean(value: Tensor, dims: Sequence[int], *, keepdim: bool = True) -> Tensor:
     """The average over some axes, or over all; what repeats is read once."""
     if not value.ndim:
