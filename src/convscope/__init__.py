@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from convscope.training.run import load as load_run
     from convscope.training.train import evaluate_run as evaluate
     from convscope.training.train import train
+    from convscope.verification import verify
 
 _HOMES = {
     "ConvscopeError": ("convscope.errors", "ConvscopeError"),
@@ -41,6 +42,7 @@ _HOMES = {
     "read": ("convscope.frontends", "read"),
     "support": ("convscope.analyze.support", "support"),
     "train": ("convscope.training.train", "train"),
+    "verify": ("convscope.verification", "verify"),
 }
 """Public name -> module and name there."""
 
@@ -60,6 +62,7 @@ __all__ = [
     "read",
     "support",
     "train",
+    "verify",
 ]
 
 

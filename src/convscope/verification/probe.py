@@ -48,7 +48,11 @@ class Place:
     def is_map(self) -> bool:
         """One axis for each axis of the picture, and one for samples and channels."""
         along = [axis for some in self.axes for axis in some]
-        return len(self.shape) == len(self.axes) + 2 and len(along) == len(set(along)) == len(self.axes)
+        return (
+            len(self.shape) == len(self.axes) + 2
+            and self.shape[0] == 1
+            and len(along) == len(set(along)) == len(self.axes) > 0
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +76,7 @@ class Run:
 
     Attributes:
         outputs: by path.
+        places: of every module that gave something, by path.
         last: the last output that is a map.
         macs: multiply-adds that torch's own counter finds [MAC].
         doubts: what the probe cannot vouch for.
@@ -79,6 +84,7 @@ class Run:
     """
 
     outputs: dict[str, Output]
+    places: dict[str, Place]
     last: Place | None
     macs: int
     doubts: tuple[str, ...]
@@ -201,6 +207,7 @@ class _Keeper:
         self.wanted = wanted
         self.paths = {part: path for path, part in module.named_modules()}
         self.outputs: dict[str, Output] = {}
+        self.places: dict[str, Place] = {}
         self.last: Place | None = None
         self.calls: dict[nn.Module, int] = {}
 
@@ -215,6 +222,7 @@ class _Keeper:
         if signal is None:
             return
         place = Place(self.paths[module], signal.shape, tuple(signal.varying()))
+        self.places[place.path] = place
         if place.is_map:
             self.last = place
         paths = [path for path, part in self.wanted.items() if part is module]
@@ -245,7 +253,7 @@ def _run(module: nn.Module, shape: Shape, wanted: dict[str, nn.Module], *, gates
             raise
         except Exception as error:
             raise _failed(error, shape) from error
-    return Run(keeper.outputs, keeper.last, flow.macs, tuple(flow.doubts), picture)
+    return Run(keeper.outputs, keeper.places, keeper.last, flow.macs, tuple(flow.doubts), picture)
 
 
 def _start(shape: Shape) -> tuple[Tensor, Signal]:

@@ -1,0 +1,165 @@
+"""A net that states what a module does, held against the module itself."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.analyze import cost
+from convscope.analyze.support import support
+from convscope.core.shape import to_text
+from convscope.errors import FieldError
+from convscope.verification.probe import Probe
+from convscope.verification.result import Check, Verification, difference_text, pixels_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torch import nn
+
+    from convscope.analyze.cost import Total
+    from convscope.core.net import Net
+    from convscope.core.shape import Shape
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One place of the output of a module, and the layer that claims to be it."""
+
+    path: str
+    layer: str
+    at: Shape
+
+
+def compare(module: nn.Module, net: Net, outputs: Mapping[str, str], *, units: int = 8, seed: int = 0) -> Verification:
+    """Hold what ``net`` states against what ``module`` does.
+
+    Args:
+        module: the model.
+        net: what is claimed of it.
+        outputs: for modules by path (empty for the whole), the layer that claims to be its output.
+        units: how many units are probed: the middle and the corners of the last map, others by chance.
+        seed: of the chance.
+
+    Raises:
+        FieldError: ``units`` is no number from 1.
+        ShapeError: the module fails on an input of the net's size.
+        UnknownNameError: there is no such module, or no such layer.
+
+    A dilation that was forgotten is found:
+
+    >>> import convscope as cs
+    >>> from torch import nn
+    >>> told = cs.read("input 9x9x1, conv 4 3x3 d2")
+    >>> compare(nn.Conv2d(1, 4, 3, dilation=2), told, {"": "conv1"}).passed
+    True
+    >>> compare(nn.Conv2d(1, 4, 5), told, {"": "conv1"}).passed
+    False
+    """
+    if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+        raise FieldError(f"units={units}", expected="a whole number from 1")
+    probe = Probe(module, net.input)
+    shapes = _shapes(probe, net, outputs)
+    chosen = _chosen(probe, net, outputs, units, np.random.default_rng(seed))
+    probe.follow(unit.path for unit in chosen)
+    fields = [check for unit in chosen for check in _field(probe, net, unit)]
+    checks = (_params(module, net), _macs(probe, net), shapes, *fields)
+    doubts = dict.fromkeys((*probe.run(gates=True).doubts, *probe.run(gates=False).doubts))
+    return Verification(net.input, checks, tuple(doubts))
+
+
+def _params(module: nn.Module, net: Net) -> Check:
+    return _counted("params", cost.net_params(net), sum(parameter.numel() for parameter in module.parameters()))
+
+
+def _macs(probe: Probe, net: Net) -> Check:
+    claimed = cost.total((layer.node.name, cost.macs(layer)) for layer in net)
+    return _counted("MACs", claimed, probe.run().macs)
+
+
+def _counted(what: str, claimed: Total, probed: int) -> Check:
+    if claimed.exact:
+        return Check(what, f"{claimed.value:,}", f"{probed:,}", claimed.value == probed)
+    note = f"a bound: unknown for {', '.join(claimed.missing[:3])}{' …' if len(claimed.missing) > 3 else ''}"
+    return Check(what, f"≥ {claimed.value:,}", f"{probed:,}", claimed.value <= probed, note)
+
+
+def _shapes(probe: Probe, net: Net, outputs: Mapping[str, str]) -> Check:
+    """The outputs of all modules; the first that differs is named."""
+    places = probe.run().places
+    pairs = [(path, net[layer].output, places[path].shape) for path, layer in outputs.items() if path in places]
+    wrong = [(path, claimed, shape) for path, claimed, shape in pairs if shape != (1, *claimed)]
+    if not wrong:
+        return Check("shapes", f"{len(pairs)} outputs", "the same", agrees=True)
+    path, claimed, shape = wrong[0]
+    name = path or "the whole"
+    note = f"the first of {len(wrong)} of {len(pairs)} that differ: {name}"
+    return Check("shapes", to_text(claimed), to_text(shape[1:]), agrees=False, note=note)
+
+
+def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chance: Any) -> list[Unit]:
+    """Units of the last map, then of any."""
+    places = probe.run().places
+    fitting = [
+        (path, layer)
+        for path, layer in outputs.items()
+        if path in places and places[path].shape == (1, *net[layer].output)
+    ]
+    order = {layer.node.name: number for number, layer in enumerate(net)}
+    maps = {layer: path for path, layer in fitting if len(net[layer].output) == len(net.input)}
+    if not maps:
+        return [Unit(path, layer, ()) for path, layer in fitting[-1:] if len(net[layer].output) == 1]
+    last = max(maps, key=order.__getitem__)
+    some = [Unit(maps[last], last, at) for at in _corners(net[last].output[1:])][:units]
+    names = sorted(maps, key=order.__getitem__)
+    for _ in range(4 * units):  # a small map has few units, so that chance may name one again
+        if len(some) >= units:
+            break
+        layer = names[int(chance.integers(len(names)))]
+        at = tuple(int(chance.integers(size)) for size in net[layer].output[1:])
+        unit = Unit(maps[layer], layer, at)
+        some += [] if unit in some else [unit]
+    return some
+
+
+def _corners(sizes: Shape) -> list[Shape]:
+    """The middle and the corners, each once.
+
+    >>> _corners((5, 1))
+    [(2, 0), (0, 0), (4, 0)]
+    """
+    middle = tuple(size // 2 for size in sizes)
+    return list(dict.fromkeys((middle, *itertools.product(*((0, size - 1) for size in sizes)))))
+
+
+def _field(probe: Probe, net: Net, unit: Unit) -> Iterator[Check]:
+    """The pixels of one unit, with gates and without; one check where both give the same."""
+    checks = [_one_field(probe, net, unit, gates=gates) for gates in (True, False)]
+    at = ", ".join(map(str, unit.at))
+    what = f"field of {unit.layer}" + (f" at {at}" if at else "")
+    if checks[0] == checks[1]:
+        yield _named(checks[0], what)
+    else:
+        yield _named(checks[0], f"{what}, with gates")
+        yield _named(checks[1], f"{what}, without")
+
+
+def _named(check: Check, what: str) -> Check:
+    return Check(what, check.claimed, check.probed, check.agrees, check.note)
+
+
+def _one_field(probe: Probe, net: Net, unit: Unit, *, gates: bool) -> Check:
+    claimed = support(net, unit.layer, unit.at, gates=gates)
+    rank = len(net.input) - 1
+    index: list[int | slice] = [slice(None), slice(None), *unit.at[:rank]]
+    probed = probe.run(gates=gates).mask(unit.path, index)
+    texts = pixels_text(claimed.mask), pixels_text(probed)
+    if np.array_equal(claimed.mask, probed):
+        return Check("", *texts, agrees=True)
+    inside = not (probed & ~claimed.mask).any()
+    if not claimed.exact and inside:
+        return Check("", f"in {texts[0]}", texts[1], agrees=True, note="a hull: contained")
+    return Check("", *texts, agrees=False, note=difference_text(claimed.mask, probed))

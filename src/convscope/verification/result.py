@@ -1,0 +1,132 @@
+"""What a verification found; knows no torch, so that it can be read anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.shape import joined, to_text
+from convscope.version import __version__
+from convscope.view.parts import Column, Grid
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from convscope.core.shape import Shape
+
+SCHEMA = "convscope/verify/1"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was claimed and probed.
+
+    Attributes:
+        what: params, MACs, shapes, or the field of a unit.
+        claimed: by the net.
+        probed: on the module.
+        agrees: both are the same; of a bound or a hull, it holds.
+        note: what is to be known of it.
+    """
+
+    what: str
+    claimed: str
+    probed: str
+    agrees: bool
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "what": self.what,
+            "claimed": self.claimed,
+            "probed": self.probed,
+            "agrees": self.agrees,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What :func:`convscope.verify` returns; prints itself.
+
+    Attributes:
+        input: shape ``c h w``.
+        checks: one for each thing that was compared.
+        doubts: what the probe cannot vouch for.
+    """
+
+    input: Shape
+    checks: tuple[Check, ...]
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Everything agrees."""
+        return all(check.agrees for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/verify/1``."""
+        return {
+            "schema": SCHEMA,
+            "convscope": __version__,
+            "input": to_text(self.input),
+            "passed": self.passed,
+            "checks": [check.to_json() for check in self.checks],
+            "doubts": list(self.doubts),
+        }
+
+    def grid(self) -> Grid:
+        """The table as a figure part."""
+        rows = (
+            (check.what, check.claimed, check.probed, "yes" if check.agrees else "NO", check.note)
+            for check in self.checks
+        )
+        return Grid(tuple(map(Column, ("what", "claimed", "probed", "agrees", ""))), tuple(rows))
+
+    def __str__(self) -> str:
+        wrong = sum(not check.agrees for check in self.checks)
+        count = f"{len(self.checks)} checks"
+        told = f"{wrong} of {count} do not agree" if wrong else f"{count}, all agree"
+        lines = [self.grid().to_text(), "", f"input {to_text(self.input)} · {told}"]
+        return "\n".join([*lines, *(f"not vouched for: {doubt}" for doubt in self.doubts)])
+
+    __repr__ = __str__
+
+
+def pixels_text(mask: NDArray[np.bool_]) -> str:
+    """The box of some pixels, and how many of it they are.
+
+    >>> import numpy as np
+    >>> mask = np.zeros((9, 9), dtype=np.bool_)
+    >>> mask[0:5:2, 3:6] = True
+    >>> pixels_text(mask)
+    '0…4, 3…5: 9 of 15'
+    """
+    if not mask.any():
+        return "nothing"
+    others = [tuple(axis for axis in range(mask.ndim) if axis != kept) for kept in range(mask.ndim)]
+    lines = [mask.any(axes).nonzero()[0] for axes in others]
+    area = 1
+    for line in lines:
+        area *= int(line[-1] - line[0]) + 1
+    box = ", ".join(f"{line[0]}…{line[-1]}" for line in lines)
+    count = int(mask.sum())
+    return f"{box}: {count:,}" if count == area else f"{box}: {count:,} of {area:,}"
+
+
+def difference_text(claimed: NDArray[np.bool_], probed: NDArray[np.bool_]) -> str:
+    """How two sets of pixels differ, with the first pixel of each kind.
+
+    >>> import numpy as np
+    >>> difference_text(np.array([[True, False]]), np.array([[False, True]]))
+    '1 px claimed alone, from 0x0; 1 px probed alone, from 0x1'
+    """
+    kinds = (("claimed", claimed & ~probed), ("probed", probed & ~claimed))
+    found = [
+        f"{int(some.sum()):,} px {who} alone, from {joined(int(axis[0]) for axis in some.nonzero())}"
+        for who, some in kinds
+        if some.any()
+    ]
+    return "; ".join(found)
