@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from convscope.verification.signals import Signal, merge
+from convscope.verification.signals import Signal, merge, own_places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +80,16 @@ class Call:
         """Join those of the paths that are signals, by the question that is asked."""
         return merge([path for path in paths if isinstance(path, Signal)], shape, gates=self.gates)
 
+    def average(self, signal: Signal, dims: Sequence[int], *, keepdim: bool = True) -> Signal:
+        """The average over some axes; one that takes in all places along an axis of the picture loses the place."""
+        found = signal.mean(dims, keepdim=keepdim)
+        return found if self.gates or signal.lost or not signal.ends(dims) else replace(found, lost=True)
+
+    def blend(self, paths: Sequence[Any], shape: Sequence[int]) -> Signal:
+        """Join paths place by place; without gates, one that is repeated along the places of another ends here."""
+        signals = [path for path in paths if isinstance(path, Signal)]
+        return self.merge(signals if self.gates else own_places(signals), shape)
+
     def everything(self, shape: Sequence[int]) -> Signal:
         """Every place of a result reads every place of every argument."""
         return self.merge([shared(signal, len(shape)) for signal in self.signals], shape)
@@ -89,11 +99,12 @@ class Call:
 
         Stored numbers count as zeros, since nothing flows from them.
         """
-        count = len(self.signals[0].values)
-        runs = [self._on_value(number, func or self.func) for number in range(count)]
+        signals = self.signals
+        runs = [self._on_value(number, func or self.func) for number in range(len(signals[0].values))]
+        lost = all(signal.lost for signal in signals)
         if isinstance(runs[0], Tensor):
-            return Signal(tuple(runs))
-        return [Signal(values) for values in zip(*runs, strict=True)]
+            return Signal(tuple(runs), lost)
+        return [Signal(values, lost) for values in zip(*runs, strict=True)]
 
     def _on_value(self, number: int, func: Any) -> Any:
         args, kwargs = tree_map(lambda leaf: _value(leaf, number), (self.args, self.kwargs))
@@ -109,7 +120,7 @@ class Call:
 def shared(signal: Signal, rank: int) -> Signal:
     """The average of a signal, to be repeated to any shape of ``rank`` axes."""
     ones = [1] * rank
-    return signal.mean(()).each(lambda value: value.reshape(ones))
+    return replace(signal.mean(()).each(lambda value: value.reshape(ones)), lost=True)
 
 
 def _value(leaf: Any, number: int) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from convscope.analyze import cost
 from convscope.analyze.support import support
+from convscope.core.graph import INPUT
 from convscope.core.shape import to_text
 from convscope.errors import FieldError
 from convscope.verification.probe import Probe
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from convscope.analyze.cost import Total
     from convscope.core.net import Net
-    from convscope.core.shape import Shape
+    from convscope.core.graph import INPUT
+from convscope.core.shape import Shape
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def compare(module: nn.Module, net: Net, outputs: Mapping[str, str], *, units: i
     """
     if isinstance(units, bool) or not isinstance(units, int) or units < 1:
         raise FieldError(f"units={units}", expected="a whole number from 1")
+    outputs = {path: layer for path, layer in outputs.items() if layer != INPUT}  # an Identity gives what it is given
     probe = Probe(module, net.input)
     shapes = _shapes(probe, net, outputs)
     chosen = _chosen(probe, net, outputs, units, np.random.default_rng(seed))
@@ -77,12 +80,14 @@ def _params(module: nn.Module, net: Net) -> Check:
 
 def _macs(probe: Probe, net: Net) -> Check:
     claimed = cost.total((layer.node.name, cost.macs(layer)) for layer in net)
-    return _counted("MACs", claimed, probe.run().macs)
+    run = probe.run()
+    note = f"{run.stored_macs:,} do not depend on the input" if run.stored_macs else ""
+    return _counted("MACs", claimed, run.macs, note)
 
 
-def _counted(what: str, claimed: Total, probed: int) -> Check:
+def _counted(what: str, claimed: Total, probed: int, note: str = "") -> Check:
     if claimed.exact:
-        return Check(what, f"{claimed.value:,}", f"{probed:,}", claimed.value == probed)
+        return Check(what, f"{claimed.value:,}", f"{probed:,}", claimed.value == probed, note)
     note = f"a bound: unknown for {', '.join(claimed.missing[:3])}{' …' if len(claimed.missing) > 3 else ''}"
     return Check(what, f"≥ {claimed.value:,}", f"{probed:,}", claimed.value <= probed, note)
 

@@ -93,6 +93,7 @@ class Flow(TorchDispatchMode):
     Attributes:
         doubts: what the probe cannot vouch for, in the order in which it was met.
         macs: multiply-adds so far, by the formulas of torch's own counter [MAC].
+        stored_macs: those of them that do not depend on the input [MAC].
     """
 
     def __init__(self, module: nn.Module, *, gates: bool, width: int) -> None:
@@ -100,7 +101,7 @@ class Flow(TorchDispatchMode):
         self.gates = gates
         self.width = width
         self.doubts: dict[str, None] = {}
-        self.macs = 0
+        self.macs = self.stored_macs = 0
         stored = (tensor for source in (module.parameters(), module.buffers()) for tensor in source)
         self._stored = {_memory(tensor): tensor for tensor in stored}
         self._before: dict[int, tuple[Tensor, Tensor]] = {}
@@ -138,7 +139,9 @@ class Flow(TorchDispatchMode):
             found = self._plainly(func, args, kwargs, in_place=in_place)
         count = flop_registry.get(func.overloadpacket)
         if count:
-            self.macs += count(*args, **kwargs, out_val=found) // 2
+            products = count(*args, **kwargs, out_val=found) // 2
+            self.macs += products
+            self.stored_macs += 0 if any(map(self._flows, tensors)) else products
         return found
 
     def _plainly(self, func: Any, args: Any, kwargs: Any, *, in_place: bool) -> Any:

@@ -79,6 +79,7 @@ class Run:
         places: of every module that gave something, by path.
         last: the last output that is a map.
         macs: multiply-adds that torch's own counter finds [MAC].
+        stored_macs: those of them that do not depend on the input [MAC].
         doubts: what the probe cannot vouch for.
         picture: the input, from which slopes are taken.
     """
@@ -87,6 +88,7 @@ class Run:
     places: dict[str, Place]
     last: Place | None
     macs: int
+    stored_macs: int
     doubts: tuple[str, ...]
     picture: Tensor
 
@@ -253,7 +255,7 @@ def _run(module: nn.Module, shape: Shape, wanted: dict[str, nn.Module], *, gates
             raise
         except Exception as error:
             raise _failed(error, shape) from error
-    return Run(keeper.outputs, keeper.places, keeper.last, flow.macs, tuple(flow.doubts), picture)
+    return Run(keeper.outputs, keeper.places, keeper.last, flow.macs, flow.stored_macs, tuple(flow.doubts), picture)
 
 
 def _start(shape: Shape) -> tuple[Tensor, Signal]:

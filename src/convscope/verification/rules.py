@@ -7,6 +7,7 @@ adds the average that it divides by. Geometry (windows, views, indices) is left 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -50,7 +51,7 @@ def find(call: Call) -> Rule:
 )  # fmt: skip
 def pointwise(call: Call) -> Signal:
     """Each place reads the same place of every argument."""
-    return call.merge(call.signals, torch.broadcast_shapes(*call.shapes))
+    return call.blend(call.signals, torch.broadcast_shapes(*call.shapes))
 
 
 @rule(
@@ -197,9 +198,8 @@ def _selected(signal: Signal, dim: int, at: int) -> Signal:
 def _joined(call: Call) -> Any:
     """Side by side; without gates, parts that lost their place fall silent where others have theirs."""
     parts = call.get("tensors")
-    lost = [part for part in parts if isinstance(part, Signal) and not part.placed]
-    if not call.gates and any(isinstance(part, Signal) and part not in lost for part in parts):
-        parts = [part.silence() if part in lost else part for part in parts]
+    if not call.gates and any(isinstance(part, Signal) and not part.lost and not part.silent for part in parts):
+        parts = [replace(part.silence(), lost=False) if isinstance(part, Signal) and part.lost else part for part in parts]
     return Call(call.func, (parts, *call.args[1:]), call.kwargs, call.gates).through()
 
 
@@ -212,5 +212,4 @@ def _pairs(call: Call) -> Signal:
 
 @rule("view_as_complex")
 def _single(call: Call) -> Signal:
-    signal: Signal = call.get("self")
-    return signal.mean((-1,), keepdim=False)
+    return call.average(call.get("self"), (-1,), keepdim=False)

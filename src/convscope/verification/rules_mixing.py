@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -35,17 +36,15 @@ def _largest(call: Call) -> list[Any]:
 
 def _average(call: Call) -> Signal:
     dims = call.get("dim")
-    signal: Signal = call.get("self")
     axes = [dims] if isinstance(dims, int) else list(dims or ())
-    return signal.mean(axes, keepdim=bool(call.get("keepdim")))
+    return call.average(call.get("self"), axes, keepdim=bool(call.get("keepdim")))
 
 
 @rule("topk", "sort", "cummax", "cummin")
 def _ordered(call: Call) -> list[Any]:
     """Any place along the axis may come first."""
     values, places = call.on_numbers()
-    signal: Signal = call.get("self")
-    return [signal.mean((call.get("dim"),)).to(values.shape), places]
+    return [call.average(call.get("self"), (call.get("dim"),)).to(values.shape), places]
 
 
 @rule("cumprod", "logcumsumexp")
@@ -58,7 +57,7 @@ def _running(call: Call) -> Signal:
 @rule("_softmax", "_log_softmax", "_safe_softmax")
 def _softmax(call: Call) -> Signal:
     signal: Signal = call.get("self")
-    return call.merge([signal, signal.mean((call.get("dim"),))], signal.shape)
+    return call.blend([signal, call.average(signal, (call.get("dim"),))], signal.shape)
 
 
 @rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm")
@@ -66,7 +65,7 @@ def _batch_norm(call: Call) -> list[Any]:
     """Stored statistics read nothing; those of the map itself (instance norm) read the map."""
     signal: Signal = call.get("input")
     others = [dim for dim in range(len(signal.shape)) if dim != 1]
-    statistics = [signal.mean(others)] if call.get("training") or call.overload.endswith("no_stats") else []
+    statistics = [call.average(signal, others)] if call.get("training") or call.overload.endswith("no_stats") else []
     return [_scaled(call, [signal, *statistics]), NOTHING, NOTHING]
 
 
@@ -74,7 +73,7 @@ def _batch_norm(call: Call) -> list[Any]:
 def _layer_norm(call: Call) -> list[Any]:
     signal: Signal = call.get("input")
     last = [-1 - dim for dim in range(len(call.get("normalized_shape")))]
-    return [_scaled(call, [signal, signal.mean(last)]), NOTHING, NOTHING]
+    return [_scaled(call, [signal, call.average(signal, last)]), NOTHING, NOTHING]
 
 
 @rule("native_group_norm")
@@ -86,14 +85,16 @@ def _group_norm(call: Call) -> list[Any]:
         grouped = value.reshape(n, groups, -1).mean(2).reshape(n, groups, 1).expand(n, groups, channels // groups)
         return grouped.reshape(n, channels, *[1] * len(sizes))
 
-    return [_scaled(call, [signal, signal.each(statistics)]), NOTHING, NOTHING]
+    found = signal.each(statistics)
+    ended = not call.gates and signal.ends(range(2, len(signal.shape)))
+    return [_scaled(call, [signal, replace(found, lost=signal.lost or ended)]), NOTHING, NOTHING]
 
 
 def _scaled(call: Call, paths: list[Signal]) -> Signal:
     """A norm whose scale and shift may be computed."""
     shape = paths[0].shape
     further = (call.get(name) for name in ("weight", "bias"))
-    return call.merge([*paths, *(shared(part, len(shape)) for part in further if isinstance(part, Signal))], shape)
+    return call.blend([*paths, *(shared(part, len(shape)) for part in further if isinstance(part, Signal))], shape)
 
 
 @rule("glu")
@@ -125,22 +126,18 @@ _FACTORS = {
 def _product(call: Call) -> Signal:
     """``i k, k j -> i j``: a place reads its row of the one factor and its column of the other."""
     first, second, added = (call.get(name) for name in _FACTORS[call.name])
-    rows = first.mean((-1,)) if isinstance(first, Signal) else None
-    columns = second.mean((-2,)) if isinstance(second, Signal) else None
-    if rows and columns and not call.gates and rows.placed and _compares_all(columns):
-        columns = None
+    rows = call.average(first, (-1,)) if isinstance(first, Signal) else None
+    columns = call.average(second, (-2,)) if isinstance(second, Signal) else None
+    if rows and columns and not call.gates and not rows.lost and columns.ends((-1,)):
+        columns = None  # keys of whole rows, columns or pictures: global attention
     return call.merge([rows, columns, added], (*first.shape[:-1], second.shape[-1]))
-
-
-def _compares_all(keys: Signal) -> bool:
-    """Each place has its own key, and together they are those of whole rows, columns or pictures: global attention."""
-    return keys.placed and not keys.mean((-1,)).placed
 
 
 @rule("linear")
 def _linear(call: Call) -> Signal:
     signal, weight, bias = (call.get(name) for name in ("input", "weight", "bias"))
-    paths = [part.mean((-1,), keepdim=part is signal) for part in (signal, weight) if isinstance(part, Signal)]
+    parts = [part for part in (signal, weight) if isinstance(part, Signal)]
+    paths = [call.average(part, (-1,), keepdim=part is signal) for part in parts]
     return call.merge([*paths, bias], (*signal.shape[:-1], weight.shape[0]))
 
 
@@ -148,7 +145,7 @@ def _linear(call: Call) -> Signal:
 def _applied(call: Call) -> Signal:
     """A matrix times one vector."""
     matrix, vector = call.get("mat") if call.name == "addmv" else call.get("self"), call.get("vec")
-    rows = matrix.mean((-1,), keepdim=False) if isinstance(matrix, Signal) else None
+    rows = call.average(matrix, (-1,), keepdim=False) if isinstance(matrix, Signal) else None
     return call.merge([rows, shared(vector, 1) if isinstance(vector, Signal) else None], matrix.shape[:1])
 
 
@@ -161,7 +158,6 @@ def _transformed(call: Call) -> Signal:
         shape[dims[-1]] = shape[dims[-1]] // 2 + 1
     if call.name == "_fft_c2r":
         shape[dims[-1]] = call.get("last_dim_size")
-    found: Signal = signal.mean(dims).to(shape)
-    return found
+    return call.average(signal, dims).to(shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -66,7 +67,8 @@ def _adaptive(call: Call) -> Signal:
     signal, size = call.get("self"), call.get("output_size")
     axes = range(-len(size), 0)
     found: Signal = signal.each(lambda value: apart(value, axes, lambda part: _ADAPTIVE[len(size)](part, tuple(size))))
-    return found
+    whole = any(out == 1 < before for out, before in zip(size, signal.shape[-len(size) :], strict=True))
+    return replace(found, lost=found.lost or whole)
 
 
 @rule("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
@@ -103,13 +105,14 @@ def _resized(call: Call) -> Signal:
 
 def _matrix(call: Call, size: int, out: int, factor: float | None) -> Tensor:
     """Weights ``size out`` of a resizing along one axis, found by resizing an identity."""
-    packet = call.func.overloadpacket
-    rank = int(call.name.removesuffix("_aa")[-2])
-    ones = [1] * (rank - 1)
-    identity = torch.eye(size, dtype=torch.float64).reshape(size, 1, size, *ones)
+    others = [2] * (int(call.name.removesuffix("_aa")[-2]) - 1)  # antialiasing goes wrong where an axis has length 1
+    lines = torch.eye(size, dtype=torch.float64).reshape(size, 1, size, *[1] * len(others))
     align = () if call.get("align_corners") is None else (call.get("align_corners"),)
-    weights: Tensor = packet.default(identity, [out, *ones], *align, factor, *[None] * (rank - 1))
-    weights = weights.reshape(size, out).abs()
+    scales = factor, *[None] * len(others)
+    found: Tensor = call.func.overloadpacket.default(
+        lines.expand(size, 1, size, *others).contiguous(), [out, *others], *align, *scales
+    )
+    weights = found.reshape(size, out, -1)[..., 0].abs()
     return torch.where(weights > ROUNDING, weights, 0.0)
 
 

@@ -3,8 +3,8 @@
 A :class:`Signal` stands for one tensor of the module. Its first value is the *mass*: ones at the input, and behind
 every layer positive averages of what the layer reads. Where a pixel has a gradient, the unit depends on it, and it
 has none only where it does not. The other values are ramps along the axes of the picture, carried through the same
-averages. A ramp divided by the mass is the middle of what a unit sees, so a tensor in which it is the same everywhere
-has lost its place along that axis.
+averages. A ramp divided by the mass is the middle of what a unit sees, so it tells along which axes of a tensor places
+lie, whatever the module folded and permuted on the way; an average over all of these loses the place.
 
 All values are float64. Axes along which a value repeats have stride 0 and are worked on once.
 """
@@ -34,9 +34,11 @@ class Signal:
 
     Attributes:
         values: the mass, then one ramp for each axis of the picture; all of one shape.
+        lost: its places share whole rows, columns or pictures, because something averaged over these.
     """
 
     values: tuple[Tensor, ...]
+    lost: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -50,7 +52,7 @@ class Signal:
 
     def each(self, work: Callable[[Tensor], Tensor]) -> Signal:
         """The same linear work on every value."""
-        return Signal(tuple(map(work, self.values)))
+        return Signal(tuple(map(work, self.values)), self.lost)
 
     def own(self) -> Signal:
         """In memory that repeats nothing; the same signal where that is so already."""
@@ -69,8 +71,13 @@ class Signal:
         return self.each(lambda value: value.expand(*shape))
 
     def mean(self, dims: Sequence[int], *, keepdim: bool = True) -> Signal:
-        """The average over some axes; over all where none is given."""
+        """The average over some axes, over all where none is given; whether it loses its place is not looked at."""
         return self.each(lambda value: mean(value, dims, keepdim=keepdim))
+
+    def ends(self, dims: Sequence[int]) -> bool:
+        """An average over these axes takes in all places along an axis of the picture."""
+        axes = {dim % len(self.shape) for dim in dims or range(len(self.shape))}
+        return any(along and axes.issuperset(along) for along in self.varying())
 
     def silence(self) -> Signal:
         """As large, but nothing flows."""
@@ -89,11 +96,6 @@ class Signal:
     def silent(self) -> bool:
         """Depends on nothing."""
         return not bool((self.slim().values[0] > 0).any())
-
-    @property
-    def placed(self) -> bool:
-        """Has its place along every axis of the picture; else its places share whole rows, columns or pictures."""
-        return all(_spread(middle) > SAME for middle in self.middles())
 
 
 def repeating(value: Tensor) -> bool:
@@ -134,11 +136,6 @@ def mean(value: Tensor, dims: Sequence[int], *, keepdim: bool = True) -> Tensor:
     return found if keepdim else found.reshape([size for axis, size in enumerate(shape) if axis not in axes])
 
 
-def _spread(middle: Tensor) -> float:
-    known = middle[~middle.isnan()]
-    return float(known.max() - known.min()) if known.numel() else 0.0
-
-
 def _moving(middle: Tensor) -> tuple[int, ...]:
     """The axes along which middles move most; along the others borders may move them a little."""
     low, high = middle.nan_to_num(torch.inf), middle.nan_to_num(-torch.inf)
@@ -164,12 +161,34 @@ def merge(paths: Sequence[Signal], shape: Sequence[int], *, gates: bool) -> Sign
         parts = [slim(value) * (share / sum(shares)) for value, share in zip(values, shares, strict=True)]
         return sum(parts[1:], parts[0]).expand(*shape)
 
-    return Signal(tuple(map(add, zip(*(path.values for path in kept), strict=True))))
+    lost = all(path.lost for path in kept)
+    return Signal(tuple(map(add, zip(*(path.values for path in kept), strict=True))), lost)
 
 
 def followed(paths: Sequence[Signal]) -> list[Signal]:
     """The paths that have their place; all where none has."""
-    if len(paths) < 2:
+    placed = [path for path in paths if not path.lost]
+    if len(placed) == len(paths):
+        return placed
+    return [path for path in placed if not path.silent] or list(paths)
+
+
+def own_places(paths: Sequence[Signal]) -> list[Signal]:
+    """The paths that are not repeated along the places of another, as a gate is; all where each one is."""
+    rank = max(len(path.shape) for path in paths)
+    kinds = [[_repeated(path, axis) for axis in range(-rank, 0)] for path in paths]
+    if kinds.count(kinds[0]) == len(kinds):
         return list(paths)
-    placed = [path for path in paths if path.placed]
-    return placed or list(paths)
+    moving = [{axis - len(path.shape) for some in path.varying() for axis in some} for path in paths]
+    own = [
+        path
+        for number, path in enumerate(paths)
+        if not any(kinds[number][axis] for other, axes in enumerate(moving) if other != number for axis in axes)
+    ]
+    return own or list(paths)
+
+
+def _repeated(path: Signal, axis: int) -> bool:
+    """Is the same all along an axis, counted from the last, because it has length 1 or stride 0 or is not there."""
+    value = path.values[0]
+    return value.ndim < -axis or value.shape[axis] == 1 or value.stride(axis) == 0
