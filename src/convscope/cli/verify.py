@@ -22,7 +22,7 @@ def verify(net: str, size: str | None, units: int, seed: int, *, as_json: bool) 
     \b
     Examples:
       convscope verify "input 32x32x3, conv 16 3x3 d2 p2, add( conv 16 3x3 same | id ), maxpool 2"
-      convscope verify net.cnn --units 20 --seed 3
+      convscope verify torchvision:resnet18 --units 20 --seed 3
       convscope verify net.cnn --input 64x64x3 --json
     """
     from convscope.verification import verify as ask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from convscope.analyze.cost import Total
     from convscope.core.net import Net
-    from convscope.core.graph import INPUT
 from convscope.core.shape import Shape
 
 
@@ -117,7 +117,8 @@ def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chan
     maps = {layer: path for path, layer in fitting if len(net[layer].output) == len(net.input)}
     if not maps:
         return [Unit(path, layer, ()) for path, layer in fitting[-1:] if len(net[layer].output) == 1]
-    last = max(maps, key=order.__getitem__)
+    large = [layer for layer in maps if math.prod(net[layer].output[1:]) > 1] or list(maps)
+    last = max(large, key=order.__getitem__)
     some = [Unit(maps[last], last, at) for at in _corners(net[last].output[1:])][:units]
     names = sorted(maps, key=order.__getitem__)
     for _ in range(4 * units):  # a small map has few units, so that chance may name one again

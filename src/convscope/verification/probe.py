@@ -14,12 +14,13 @@ from torch.utils._pytree import tree_leaves
 
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ShapeError, UnknownNameError, nearest
-from convscope.verification.flow import Flow, Shadow
+from convscope.verification.flow import Flow
+from convscope.verification.shadow import Shadow
 from convscope.verification.signals import Signal
-from convscope.verification.unchanged import unchanged, unfused
+from convscope.verification.unchanged import stored, unchanged, unfused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from torch import nn
@@ -37,7 +38,7 @@ class Place:
     Attributes:
         path: of the module; empty for the whole.
         shape: with the batch axis.
-        axes: for each axis of the picture (longer than 1) the axes of the output along which units see different pixels.
+        axes: for each axis of the picture that is longer than 1, the axes of the output along which its units lie.
     """
 
     path: str
@@ -61,12 +62,10 @@ class Output:
 
     Attributes:
         place: path, shape and axes.
-        calls: how often the module ran; this is what it gave last.
-        signal: what flows out of it.
+        signal: what flows out of it; of a module that runs more than once, the last time.
     """
 
     place: Place
-    calls: int
     signal: Signal
 
 
@@ -107,10 +106,10 @@ class Run:
 class Probe:
     """Asks a module which pixels its units depend on, by gradients.
 
-    The module runs as it is, but on signals (:mod:`convscope.verification.signals`): convolutions and linear layers keep
-    their geometry and weigh evenly, maxima are averages, activations pass everything on, products of two tensors are
-    sums. So a pixel has a gradient exactly where the unit depends on it, whatever was learned. Masks of attention are
-    taken as open, and stored matrices as full.
+    The module runs as it is, but on signals (:mod:`convscope.verification.signals`): convolutions and linear layers
+    keep their geometry and weigh evenly, maxima are averages, activations pass everything on, products of two tensors
+    are sums. So a pixel has a gradient exactly where the unit depends on it, whatever was learned. Masks of attention
+    are taken as open, and stored matrices as full.
 
     The module stays as it was: mode, hooks, tensors, attributes; so do random generators. Its tensors are never read,
     so it may lie on any device, ``meta`` included.
@@ -211,7 +210,6 @@ class _Keeper:
         self.outputs: dict[str, Output] = {}
         self.places: dict[str, Place] = {}
         self.last: Place | None = None
-        self.calls: dict[nn.Module, int] = {}
 
     def keep(self, module: nn.Module, _: Any, given: Any) -> None:
         """Called behind every module."""
@@ -219,7 +217,6 @@ class _Keeper:
             self._keep(module, given)
 
     def _keep(self, module: nn.Module, given: Any) -> None:
-        self.calls[module] = self.calls.get(module, 0) + 1
         signal = next(filter(None, map(self.flow.signal, _tensors(given))), None)
         if signal is None:
             return
@@ -229,7 +226,7 @@ class _Keeper:
             self.last = place
         paths = [path for path, part in self.wanted.items() if part is module]
         if paths:  # what comes later may write into it
-            output = Output(place, self.calls[module], signal.copy())
+            output = Output(place, signal.copy())
             self.outputs.update(dict.fromkeys(paths, output))
 
 
@@ -239,7 +236,7 @@ def _tensors(given: Any) -> list[Tensor]:
 
 def _run(module: nn.Module, shape: Shape, wanted: dict[str, nn.Module], *, gates: bool) -> Run:
     picture, start = _start(shape)
-    flow = Flow(module, gates=gates, width=len(start.values))
+    flow = Flow(stored(module), gates=gates, width=len(start.values))
     keeper = _Keeper(module, flow, wanted)
     like = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), torch.empty(0))
     with ExitStack() as stack:

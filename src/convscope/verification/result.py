@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from convscope.core.shape import joined, to_text
 from convscope.version import __version__
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from convscope.core.shape import Shape
@@ -107,7 +108,7 @@ def pixels_text(mask: NDArray[np.bool_]) -> str:
     if not mask.any():
         return "nothing"
     others = [tuple(axis for axis in range(mask.ndim) if axis != kept) for kept in range(mask.ndim)]
-    lines = [mask.any(axes).nonzero()[0] for axes in others]
+    lines = [np.flatnonzero(mask.any(axes)) for axes in others]
     area = 1
     for line in lines:
         area *= int(line[-1] - line[0]) + 1

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Rule = Callable[[Call], Any]
 
+DECIDES = "the forward pass decides by the numbers that flow"
+"""A doubt: with other numbers it could have gone another way."""
+
 RULES: dict[str, Rule] = {}
 """By the name of an operator, or by name and variant. Gives a signal, a list with signals among it, or numbers."""
 
@@ -47,15 +50,16 @@ def find(call: Call) -> Rule:
 
 @rule(
     "hardswish", "_prelu_kernel", "rsub", "floor_divide", "polar", "complex", "fake_quantize_per_tensor_affine",
-    "bernoulli", "hardshrink", "add", "mul", "div", "sub",
+    "bernoulli", "hardshrink",
 )  # fmt: skip
 def pointwise(call: Call) -> Signal:
     """Each place reads the same place of every argument."""
-    return call.blend(call.signals, torch.broadcast_shapes(*call.shapes))
+    return call.blend(call.signals, torch.broadcast_shapes(*call.shapes))  # type: ignore[no-untyped-call] # torch's own
 
 
 @rule(
-    "index", "index_select", "gather", "take", "rot90", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "im2col", "col2im", "repeat",
+    "index", "index_select", "gather", "take", "rot90", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
+    "native_channel_shuffle", "im2col", "col2im", "repeat",
     "cumsum", "tril", "triu", "index_put", "_unsafe_index", "_unsafe_index_put", "_index_put_impl", "scatter",
     "scatter_add", "index_add", "index_copy", "slice_scatter", "select_scatter", "diagonal_scatter", "copy", "zero",
     "masked_select", "masked_scatter", "diag_embed", "trace", "fill.Tensor",
@@ -125,7 +129,7 @@ def _flowing(call: Call, result: Any) -> Any:
 
 @rule("_local_scalar_dense", "equal", "is_nonzero")
 def _number(call: Call) -> Any:
-    call.doubts["the forward pass decides by the numbers that flow"] = None
+    call.doubts[DECIDES] = None
     return call.on_numbers()
 
 
@@ -169,6 +173,14 @@ def _viewed(call: Call) -> Signal:
     return signal.each(lambda value: value.reshape(shape))
 
 
+@rule("as_strided")
+def _strided(call: Call) -> Signal:
+    """The module knows of the strides that a tensor of its own would have."""
+    signal: Signal = call.get("self")
+    found: Signal = call.on(signal.own()).through()
+    return found
+
+
 @rule("split", "unsafe_split", "split_with_sizes", "unsafe_split_with_sizes")
 def _split(call: Call) -> list[Signal]:
     """One view after another, since nobody may write into views that autograd made together."""
@@ -199,7 +211,9 @@ def _joined(call: Call) -> Any:
     """Side by side; without gates, parts that lost their place fall silent where others have theirs."""
     parts = call.get("tensors")
     if not call.gates and any(isinstance(part, Signal) and not part.lost and not part.silent for part in parts):
-        parts = [replace(part.silence(), lost=False) if isinstance(part, Signal) and part.lost else part for part in parts]
+        parts = [
+            replace(part.silence(), lost=False) if isinstance(part, Signal) and part.lost else part for part in parts
+        ]
     return Call(call.func, (parts, *call.args[1:]), call.kwargs, call.gates).through()
 
 

@@ -126,6 +126,8 @@ _FACTORS = {
 def _product(call: Call) -> Signal:
     """``i k, k j -> i j``: a place reads its row of the one factor and its column of the other."""
     first, second, added = (call.get(name) for name in _FACTORS[call.name])
+    if first.shape[-1] != second.shape[-2]:
+        raise ValueError(f"shapes {tuple(first.shape)} and {tuple(second.shape)} cannot be multiplied")
     rows = call.average(first, (-1,)) if isinstance(first, Signal) else None
     columns = call.average(second, (-2,)) if isinstance(second, Signal) else None
     if rows and columns and not call.gates and not rows.lost and columns.ends((-1,)):
@@ -159,5 +161,3 @@ def _transformed(call: Call) -> Signal:
     if call.name == "_fft_c2r":
         shape[dims[-1]] = call.get("last_dim_size")
     return call.average(signal, dims).to(shape)
-
-

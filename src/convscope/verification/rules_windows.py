@@ -34,6 +34,8 @@ def _convolution(call: Call) -> Signal:
     window = Window(tuple(weight.shape[2:]), stride, pad, pad, dilation, transposed, extra)
     out = weight.shape[1] * groups if transposed else weight.shape[0]
     paths = [shared(part, rank + 2) for part in (weight, call.get("bias")) if isinstance(part, Signal)]
+    if signal.shape[1] != (weight.shape[0] if transposed else weight.shape[1] * groups):
+        raise ValueError(f"a kernel of {tuple(weight.shape)} in {groups} groups does not fit {tuple(signal.shape)}")
     if isinstance(signal, Signal):
         paths.insert(0, signal.each(lambda value: convolved(value, window, out, groups)))
         return call.merge(paths, paths[0].shape)
@@ -55,7 +57,7 @@ def _pool(call: Call, shape: Sequence[int]) -> Signal:
     signal: Signal = call.get("self")
     rank = int(call.name.partition("pool")[2][0])
     settings = (call.get("kernel_size"), call.get("stride"), call.get("padding"), call.get("dilation") or [1])
-    window = pool_window(signal.shape[-rank:], shape[-rank:], *settings)
+    window = pool_window(signal.shape[-rank:], shape[-rank:], settings)
     return signal.each(lambda value: pooled(value, window, shape[-rank:]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -11,15 +10,16 @@ from convscope.backends.torch import TorchNet
 from convscope.core.net import Net
 from convscope.core.shape import from_text
 from convscope.errors import FieldError
-from convscope.frontends import read
+from convscope.frontends import named, read
 from convscope.verification.claims import compare
 
 if TYPE_CHECKING:
+    from convscope.core.shape import Shape
     from convscope.verification.result import Verification
 
 
 def verify(
-    source: nn.Module | Net | str | Path,
+    source: object,
     *,
     input: str | None = None,  # noqa: A002 -- the word of the notation
     units: int = 8,
@@ -27,41 +27,52 @@ def verify(
 ) -> Verification:
     """Probe the real model and compare it with what is claimed of it: params, MACs, shapes, fields of units.
 
-    A live module is held against the net that is read from it; any other net against the module that it is lowered to.
-    Fields are probed by gradients with even weights and every path open, pixel by pixel, with gates and without.
+    A module of PyTorch, live or by name, is held against the net that is read from it; any other net against the module
+    that it is built as. Fields are probed by gradients with every path open, pixel by pixel, with gates and without.
 
     Args:
-        source: a module of PyTorch, a net, or what :func:`convscope.read` takes.
-        input: size of the input, ``HxWxC``; needed for a module, overrides what a text says.
+        source: a net, or what :func:`convscope.read` takes.
+        input: size of the input, ``HxWxC``; needed for a live module, overrides what the source says.
         units: how many units are probed: the middle and the corners of the last map, others by chance.
         seed: of the chance.
 
     Raises:
         FieldError: ``input`` is missing or no size, or ``units`` is no number from 1.
         ShapeError: the model cannot be run on such an input.
+        ConvscopeError: whatever else keeps ``source`` from being read.
 
-    >>> print(verify("input 9x9x1, conv 1 3x3 d2, conv 1 3x3 d2", units=1))
-    what                     claimed             probed              agrees
-    params                   20                  20                  yes
-    MACs                     234                 234                 yes
-    shapes                   2 outputs           the same            yes
-    field of conv2 at 0, 0   0…8, 0…8: 25 of 81  0…8, 0…8: 25 of 81  yes
+    >>> print(verify("input 11x11x1, conv 1 3x3 d2, conv 1 3x3 d2", units=1))
+    what                    claimed             probed              agrees
+    params                  20                  20                  yes
+    MACs                    522                 522                 yes
+    shapes                  2 outputs           the same            yes
+    field of conv2 at 1, 1  1…9, 1…9: 25 of 81  1…9, 1…9: 25 of 81  yes
     <BLANKLINE>
-    input 9x9x1 · 4 checks, all agree
+    input 11x11x1 · 4 checks, all agree
     """
-    if isinstance(source, nn.Module):
-        return _live(source, input, units, seed)
+    if isinstance(source, nn.Module) and not _is_keras(source):
+        return _live(source, input, None, units, seed)
+    if isinstance(source, str) and named.is_name(source):
+        model, usual = named.model(source)
+        if isinstance(model, nn.Module) and not _is_keras(model):
+            return _live(model, input, usual, units, seed)
     if isinstance(source, Net) and input is not None:
-        raise FieldError("a net has its input already", expected="input for a module or a text")
+        raise FieldError("a net has its input already", expected="input for a model or a text")
     net = source if isinstance(source, Net) else read(source, input=input)
     parts = {f"parts.{number}": layer.node.name for number, layer in enumerate(net)}
     return compare(TorchNet(net), net, parts, units=units, seed=seed)
 
 
-def _live(module: nn.Module, size: str | None, units: int, seed: int) -> Verification:
-    from convscope.frontends.torch import read_module  # only live modules need it
+def _is_keras(module: nn.Module) -> bool:
+    """A model of Keras is a module where Keras runs on PyTorch, but reads pictures with channels last."""
+    return any(kind.__module__.partition(".")[0] == "keras" for kind in type(module).__mro__)
 
-    if size is None:
+
+def _live(module: nn.Module, size: str | None, usual: Shape | None, units: int, seed: int) -> Verification:
+    from convscope.frontends.torch import read_module  # only modules need it
+
+    shape = usual if size is None else from_text(size)
+    if shape is None:
         raise FieldError("a module does not say its input", expected='input, such as "224x224x3"')
-    read_in = read_module(module, from_text(size))
-    return compare(module, read_in.net, read_in.outputs, units=units, seed=seed)
+    imported = read_module(module, shape)
+    return compare(module, imported.net, imported.outputs, units=units, seed=seed)

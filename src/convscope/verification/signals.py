@@ -81,7 +81,7 @@ class Signal:
 
     def silence(self) -> Signal:
         """As large, but nothing flows."""
-        return self.each(torch.zeros_like)
+        return Signal(tuple(map(torch.zeros_like, self.values)))
 
     def middles(self) -> list[Tensor]:
         """For each axis of the picture the middle of what each place sees, between 0 and 1; nan where it sees none."""

@@ -96,11 +96,15 @@ def pooled(value: Tensor, window: Window, sizes: Sequence[int]) -> Tensor:
     return apart(value, range(-rank, 0), work)
 
 
-def pool_window(
-    sizes: Sequence[int], out: Sequence[int], kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int],
-    dilation: Sequence[int],
-) -> Window:  # fmt: skip
-    """The window of a pooling that has ``out`` places, so that what hangs over behind (``ceil``) is covered."""
+def pool_window(sizes: Sequence[int], out: Sequence[int], settings: tuple[Sequence[int], ...]) -> Window:
+    """The window of a pooling that has ``out`` places, so that what hangs over behind (``ceil``) is covered.
+
+    Args:
+        sizes: of the input, without channels.
+        out: of the output.
+        settings: kernel, stride (the kernel where it is empty), padding and dilation.
+    """
+    kernel, stride, pad, dilation = settings
     rank = len(sizes)
     kernels, pads, dilations = (each_axis(each, rank) for each in (kernel, pad, dilation))
     strides = each_axis(stride, rank) if stride else kernels
@@ -113,4 +117,5 @@ def pool_window(
 
 
 def each_axis(entries: Sequence[int], rank: int) -> tuple[int, ...]:
+    """One entry for each axis, where one may stand for all."""
     return tuple(entries) if len(entries) == rank else tuple(entries) * rank

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ def unchanged(module: nn.Module) -> Iterator[None]:
     >>> net.training
     True
     """
-    before = [(part, _contents(vars(part))) for part in module.modules() if not isinstance(part, torch.jit.ScriptModule)]
+    before = [
+        (part, _contents(vars(part))) for part in module.modules() if not isinstance(part, torch.jit.ScriptModule)
+    ]
     modes = [(part, part.training) for part in module.modules()]
     chance = random.getstate(), np.random.get_state()  # noqa: NPY002 -- the global generator that a module may use
     try:
         with torch.random.fork_rng(devices=[]):
-            module.eval()
+            for part, _ in modes:  # not by eval(), which a class may have made to do more
+                part.training = False
             yield
     finally:
         for part, training in modes:
@@ -45,18 +49,24 @@ def unchanged(module: nn.Module) -> Iterator[None]:
         np.random.set_state(chance[1])  # noqa: NPY002 -- as above
 
 
+def stored(module: nn.Module) -> list[Tensor]:
+    """Parameters, buffers, and tensors that are plain attributes."""
+    plain = (value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor))
+    return [*module.parameters(), *module.buffers(), *plain]
+
+
 @contextmanager
 def unfused() -> Iterator[None]:
     """No kernel that does the work of several operators at once: products of matrices stay visible inside."""
     fast = torch.backends.mha.get_fastpath_enabled()
     library = torch._C._get_mkldnn_enabled()  # noqa: SLF001 -- the public context warns where there is no Intel GPU
     try:
-        torch.backends.mha.set_fastpath_enabled(False)
-        torch._C._set_mkldnn_enabled(False)  # noqa: SLF001 -- as above
+        torch.backends.mha.set_fastpath_enabled(value=False)
+        torch._C._set_mkldnn_enabled(False)  # noqa: SLF001, FBT003 -- as above
         with sdpa_kernel([SDPBackend.MATH]):
             yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.mha.set_fastpath_enabled(value=fast)
         torch._C._set_mkldnn_enabled(library)  # noqa: SLF001 -- as above
 
 
