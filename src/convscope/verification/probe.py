@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
@@ -201,7 +202,7 @@ def _output(run: Run, path: str) -> Output:
 
 
 class _Keeper:
-    """Forward hooks that keep what modules give."""
+    """A forward hook that keeps what modules give."""
 
     def __init__(self, module: nn.Module, flow: Flow, wanted: dict[str, nn.Module]) -> None:
         self.flow = flow
@@ -213,8 +214,9 @@ class _Keeper:
 
     def keep(self, module: nn.Module, _: Any, given: Any) -> None:
         """Called behind every module."""
-        with _disable_current_modes(), torch.enable_grad():
-            self._keep(module, given)
+        if module in self.paths:
+            with _disable_current_modes(), torch.enable_grad():
+                self._keep(module, given)
 
     def _keep(self, module: nn.Module, given: Any) -> None:
         signal = next(filter(None, map(self.flow.signal, _tensors(given))), None)
@@ -240,8 +242,8 @@ def _run(module: nn.Module, shape: Shape, wanted: dict[str, nn.Module], *, gates
     keeper = _Keeper(module, flow, wanted)
     like = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), torch.empty(0))
     with ExitStack() as stack:
-        for part in keeper.paths:
-            stack.callback(part.register_forward_hook(keeper.keep).remove)
+        # a hook for all modules, so that this one keeps its own
+        stack.callback(register_module_forward_hook(keeper.keep).remove)
         stack.callback(flow.restore)
         stack.enter_context(unfused())
         stack.enter_context(torch.no_grad())
