@@ -85,11 +85,13 @@ def placed(layer: Layer, tracks: dict[str, Tracks]) -> list[int]:
 def _places(layer: Layer, tracks: dict[str, Tracks]) -> list[bool]:
     """For each input of a layer: whether it has its place along every axis behind the layer's reads.
 
-    What becomes channels (the keys of an attention) has no place where another input has one.
+    What becomes channels (the keys of an attention) has no place where another input has one. A path through a layer
+    that cannot be looked into may have it, so that it is followed too.
     """
     spatial = len(layer.output) > 1
     return [
-        all(track.axis is not None and _stays(reads[track.axis], spatial=spatial) for track in tracks[name])
+        any(track.unknown for track in tracks[name])
+        or all(track.axis is not None and _stays(reads[track.axis], spatial=spatial) for track in tracks[name])
         for name, reads in zip(layer.node.inputs, layer.reads, strict=True)
     ]
 
@@ -137,8 +139,9 @@ class _Tracer:
             after = _on_one_axis(after, spatial=len(layer.output) > 1)
         found = after[0] if len(after) == 1 else self.merge(after)
         exact, mixed = _channels(layer, after, [reads[0].relation for _, reads in sources])
-        same = found.mixed == mixed and (exact or not found.exact) and not found.shares
-        return found if same else replace(found, exact=found.exact and exact, mixed=mixed, shares=())
+        unknown = layer.node.op.hull() == "unknown" or any(track.unknown for track, _ in sources)
+        same = (found.mixed, found.unknown) == (mixed, unknown) and (exact or not found.exact) and not found.shares
+        return found if same else replace(found, exact=found.exact and exact, mixed=mixed, unknown=unknown, shares=())
 
     def by_channels(self, layer: Layer, sources: list[_Source]) -> Track:
         """The state of a layer whose channels may see different pixels, because they are read from different ones."""
@@ -210,7 +213,7 @@ def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[
         return True, False
     parts = any(isinstance(read, Table) for read in reads) and len({id(path.boxes) for path in paths}) > 1
     mixed = bool(hull) or parts or (before and not all(isinstance(read, All) for read in reads))
-    exact = hull != "places" and not (before and (hull or any(map(_drops, reads))))
+    exact = hull not in {"places", "unknown"} and not (before and (hull or any(map(_drops, reads))))
     return exact, mixed
 
 

@@ -67,6 +67,7 @@ class Track:
         ordered: the boxes are in the order of the units.
         exact: False where boxes are hulls because axes depend on each other.
         mixed: the channels of a place may see different pixels; the boxes are those of all channels together.
+        unknown: behind a layer that cannot be looked into, which may have kept the place or not.
         shares: where it is known which channels see what, and some channels are dropped later: masks of channels that
             see alike, with what they see.
     """
@@ -77,6 +78,7 @@ class Track:
     ordered: bool = True
     exact: bool = True
     mixed: bool = False
+    unknown: bool = False
     shares: tuple[tuple[NDArray[np.bool_], Track], ...] = ()
 
 
@@ -132,7 +134,7 @@ def turned(line: Line, table: Table) -> Line | None:
 def merged(tracks: list[Track], *, gates: bool) -> Track:
     """Join paths: those that have their place alone, or all of them."""
     placed = [track for track in tracks if track.axis is not None]
-    followed = tracks if gates or not placed else placed
+    followed = tracks if gates or not placed or any(track.unknown for track in tracks) else placed
     exact = all(track.exact for track in followed)
     if len(placed) < len(followed) or not placed:
         return replace(seen_whole(_joined(followed)), exact=exact)

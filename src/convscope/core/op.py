@@ -138,7 +138,7 @@ class Op(ABC):
         """How far the reads are more than what is read, because axes depend on each other.
 
         Empty: not at all. ``channels``: for a single unit, but all channels of a place together read just that.
-        ``places``: what is read cannot be told along the map.
+        ``places``: what is read cannot be told along the map. ``unknown``: nor which paths keep their place.
         """
         return ""
 
