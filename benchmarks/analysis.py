@@ -5,8 +5,9 @@
     python benchmarks/analysis.py --json > found.json               for other programs
 
 Params and multiply-adds against work by hand and torchvision's published table, fields against work by hand and a
-gradient probe; median seconds after imports and one run. Every analyser runs in a process of its own for each net, on
-one thread, in one virtual environment with one torch, made in the folder given with --peer-env and used again.
+gradient probe; median times after imports and one run. Every analyser runs with its defaults, in a process of its own
+for each net, on one thread, in one virtual environment with one torch, made in the folder given with --peer-env and used
+again. Beside other work on the machine, compare the times of the processor.
 """
 
 import argparse
@@ -126,16 +127,17 @@ def field_cell(answer: dict[str, Any], true: dict[str, Any]) -> str:
     return "ok" if said == size else f"{'≤ ' if answer['bound'] else ''}{told}"
 
 
-def time_cell(answer: dict[str, Any], _true: dict[str, Any]) -> str:
+def time_cell(answer: dict[str, Any], key: str) -> str:
     """Median milliseconds."""
-    return f"{1000 * statistics.median(answer['seconds']):,.1f}"
+    return f"{1000 * statistics.median(answer[key]):,.1f}"
 
 
 CELLS: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     "Params": params_cell,
     "Multiply-adds": macs_cell,
     "Field of the last map": field_cell,
-    "Milliseconds, median": time_cell,
+    "Milliseconds of the processor, median": lambda answer, _: time_cell(answer, "processor"),
+    "Milliseconds by the clock, median": lambda answer, _: time_cell(answer, "seconds"),
 }
 
 
@@ -161,7 +163,7 @@ def print_tables(found: Found, true: dict[str, dict[str, Any]]) -> None:
     for name, answers in found.items():
         for net, answer in answers.items():
             if "error" in answer:
-                print(f"\n{name} on {net}: {answer['error']}")
+                print(f"\n{name} on {net}: {answer['error'].splitlines()[0]}")
 
 
 def versions() -> str:
@@ -186,7 +188,7 @@ def main() -> None:
     parser.add_argument("--nets", help="names with commas between")
     parser.add_argument("--peers", help="names of analysers with commas between")
     parser.add_argument("--runs", type=int, default=5, help="runs that are timed (5)")
-    parser.add_argument("--json", action="store_true", help="plain data, with every second of every run")
+    parser.add_argument("--json", action="store_true", help="plain data, with the times of every run")
     parser.add_argument("--no-memory", action="store_true", help="leave the memory of our own analysis out")
     parser.add_argument("--peer-env", type=Path, default=Path.home() / ".cache" / "convscope" / "analysis-peers")
     asked = parser.parse_args()

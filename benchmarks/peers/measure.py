@@ -29,20 +29,23 @@ from peers.zoo import make_importable
 
 
 def ask(analyser: str, net: str, runs: int) -> dict[str, Any]:
-    """The answer of the last run and the seconds of all."""
+    """The answer of the last run, and the seconds of all, by the clock and of the processor."""
     case = NETS[net]
     torch.manual_seed(0)
     module = case.build().eval()
     x = torch.randn(1, *case.input)
     call = ANALYSERS[analyser]
-    seconds, answer = [], None
+    seconds: list[float] = []
+    processor: list[float] = []
+    answer = None
     for _ in range(runs + 1):
         fresh, given = copy.deepcopy(module), x.clone()
-        start = time.perf_counter()
+        start, begun = time.perf_counter(), time.process_time()
         answer = call(fresh, given, case)
+        processor.append(time.process_time() - begun)
         seconds.append(time.perf_counter() - start)
     assert answer is not None
-    return asdict(answer) | {"seconds": seconds[1:]}
+    return asdict(answer) | {"seconds": seconds[1:], "processor": processor[1:]}
 
 
 def resident(key: str) -> int:
