@@ -87,6 +87,10 @@ def binary(builder: Builder, name: str, first: Value | Const | float, second: Va
     return _with_const(builder, name, second, _as_const(first))
 
 
+def _as_floats(numbers: NDArray[Any]) -> NDArray[Any]:
+    return numbers.astype(np.float32)
+
+
 def _as_const(number: Any) -> Const:
     if isinstance(number, Const):
         return number
@@ -157,6 +161,7 @@ def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Valu
         return _with_number(builder, name, value, float(const.load().reshape(())))
     if name not in {"add", "sub", "mul", "div"}:
         raise ShapeError(f"{name} with a stored tensor")
+    const = const.then(const.sizes, _as_floats)
     host = without_repeats(builder, expanded(value, broadcast(value.sizes, const.sizes)))
     laid = _laid_out(host, const)
     if laid is None:

@@ -92,8 +92,14 @@ class Builder:
         """The input as a tensor ``1 c h w``."""
         return Value(INPUT, self.shape, ((), *whole(self.shape)))
 
-    def emit(self, op: Op, inputs: Sequence[str], weights: dict[str, Const] | None = None) -> Value:
+    def emit(self, op: Op, inputs: Sequence[str], weights: dict[str, Const] | None = None, *, name: str = "") -> Value:
         """Add a layer that reads the named ones; its output with every axis as a dimension, and no batch.
+
+        Args:
+            op: of the layer.
+            inputs: names of layers.
+            weights: by their names in the op.
+            name: of what is done, where that is not the keyword of the op.
 
         Raises:
             ShapeError: the op does not fit, or there are too many layers.
@@ -101,7 +107,7 @@ class Builder:
         if len(self.layers) >= MAX_LAYERS:
             raise ShapeError(f"the net has more than {MAX_LAYERS} layers")
         shapes = tuple(self._shapes[name] for name in inputs)
-        name = self._name(op.keyword)
+        name = self._name(name or op.keyword)
         key = op, shapes
         known = self._known.get(key)
         if known is None:
@@ -123,8 +129,8 @@ class Builder:
     def back_to(self, mark: tuple[int, str, bool]) -> None:
         """Take the layers back that were added since a mark; names stay taken."""
         for layer in self.layers[mark[0] :]:
-            for const in self.loaders.pop(layer.node.name, {}).values():
-                self.counted -= {root.key for root in const.roots} & self._first.pop(layer.node.name, set())
+            self.loaders.pop(layer.node.name, None)
+            self.counted -= self._first.pop(layer.node.name, set())
         del self.layers[mark[0] :]
 
     def spend(self, value: Value, own: Own) -> None:
@@ -147,8 +153,10 @@ class Builder:
             if weights[key].sizes != shape:
                 raise ShapeError(f"{key} has shape {weights[key].sizes}", expected=f"{shape}")
         roots = self.fresh([root for const in weights.values() for root in const.roots])
-        self._first[name] = {root.key for root in roots}
-        macs = sum([const.macs for const in weights.values()])
+        work = {key: macs for const in weights.values() for key, macs in const.work if key not in self.counted}
+        self.counted |= work.keys()
+        self._first[name] = {*(root.key for root in roots), *work}
+        macs = sum(work.values())
         layer = known.layer
         extra = (layer.node.op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
         if sum([math.prod(root.shape) for root in roots]) == known.learned:

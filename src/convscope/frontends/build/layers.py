@@ -220,12 +220,18 @@ def _linear_along(builder: Builder, value: Value, weight: Const, bias: Const | N
     return found if bias is None else binary(builder, "add", found, bias)
 
 
+def by_channel(builder: Builder, value: Value) -> Value:
+    """The tensor as the output of a layer whose channels are dimension 1, or the only one."""
+    value = without_repeats(builder, value)
+    if is_whole(value, 0, value.dims[min(1, len(value.dims) - 1)]):
+        return value
+    batch, channels, *places = value.dims
+    return settled(builder, value, few([channels, *([batch] if batch else []), *places]))
+
+
 def batch_norm(builder: Builder, value: Value, weights: dict[str, Const], eps: float) -> Value:
     """A norm by stored statistics of dimension 1."""
-    value = without_repeats(builder, value)
-    at = 1 if len(value.dims) > 1 else 0
-    if not is_whole(value, 0, value.dims[at]):
-        value = settled(builder, value, [value.dims[1], *value.dims[2:]])
+    value = by_channel(builder, value)
     op = BatchNorm("weight" in weights, eps)
     stored = {**weights, "num_batches_tracked": Const((), lambda: np.asarray(0))}
     return unary(builder, op, value, stored)

@@ -89,18 +89,18 @@ class Const:
         sizes: lengths of its dimensions.
         load: gives its numbers.
         roots: learned tensors that it is made from.
-        macs: multiply-adds that the source spends on making it [MAC].
+        work: multiply-adds that the source spends on making it [MAC], each with what tells it from others.
     """
 
     sizes: tuple[int, ...]
     load: Callable[[], NDArray[Any]] = field(compare=False)
     roots: tuple[Root, ...] = ()
-    macs: int = 0
+    work: tuple[tuple[Hashable, int], ...] = ()
 
     def then(self, sizes: Sequence[int], change: Callable[[NDArray[Any]], NDArray[Any]]) -> Const:
         """The tensor after a change of its numbers, made when they are loaded."""
         load = self.load
-        return Const(tuple(sizes), lambda: change(load()), self.roots, self.macs)
+        return Const(tuple(sizes), lambda: change(load()), self.roots, self.work)
 
 
 def length(dim: Dim) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,11 +18,15 @@ from convscope.core.op import Weight
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ShapeError
 from convscope.frontends.build.builder import Builder
+from convscope.frontends.build.settle import few, settled
 from convscope.frontends.build.values import Root, whole
+from convscope.frontends.torch.stored import NumbersLostError
 from convscope.frontends.torch.trace import Trace
+from convscope.frontends.torch.untouched import Kept, untouched
+from convscope.frontends.torch.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from convscope.core.net import Net
     from convscope.core.shape import Shape
@@ -34,11 +41,17 @@ class Imported:
         net: the net.
         outputs: for modules whose output is just that of a layer, by the path of the module, the name of the layer.
         unread: operations that could not be looked into.
+        order: the axes of the net's output in the order in which the module has them, without those of length 1.
     """
 
     net: Net
     outputs: dict[str, str]
     unread: frozenset[str]
+    order: tuple[int, ...] = ()
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""A module that is read is in evaluation mode, also for another thread that reads it."""
 
 
 def read_model(module: nn.Module, shape: Shape | None) -> Net:
@@ -68,15 +81,37 @@ def read_module(module: nn.Module, shape: Shape) -> Imported:
         ShapeError: the model does not run on an input of this size, or its output does not depend on it.
     """
     parts = _Parts.of(module)
-    with _evaluating(list(parts.modules.values())):
+    kept = Kept(parts.tensors)
+    with _ONE_AT_A_TIME, untouched(list(parts.modules.values()), kept):
         try:
-            return _Reading(module, parts, shape, real=False).run()
-        except _GivenUpError:
-            return _Reading(module, parts, shape, real=True).run()
+            return _Reading(module, parts, shape, kept).run()
+        except _GivenUpError as error:
+            first = error
+        if isinstance(first.why, NumbersLostError):
+            try:
+                return _Reading(module, parts, shape, kept, watched=True).run()
+            except _GivenUpError as error:
+                first = error
+        if any(tensor.device.type == "meta" for tensor in parts.tensors):  # it has no numbers that code could look at
+            raise first.error
+        kept.keep_all()
+        try:
+            return _Reading(module, parts, shape, kept, watched=True, real=True).run()
+        except _GivenUpError as error:
+            raise error.error from None
 
 
 class _GivenUpError(Exception):
-    """The run failed; perhaps because there were no numbers."""
+    """A run failed.
+
+    Args:
+        why: what the module raised.
+        error: as it is told to the user.
+    """
+
+    def __init__(self, why: Exception, error: ShapeError) -> None:
+        super().__init__()
+        self.why, self.error = why, error
 
 
 @dataclass(frozen=True)
@@ -88,12 +123,14 @@ class _Parts:
         modules: submodules, by identity.
         roots: learned tensors, by identity.
         kinds: of numbers in them.
+        tensors: all that are stored.
     """
 
     paths: dict[int, str]
     modules: dict[int, nn.Module]
     roots: dict[int, Root]
     kinds: set[torch.dtype]
+    tensors: list[Tensor]
 
     @classmethod
     def of(cls, module: nn.Module) -> _Parts:
@@ -102,7 +139,7 @@ class _Parts:
         Raises:
             ShapeError: a lazy layer has no weights yet.
         """
-        found = cls({}, {}, {}, set())
+        found = cls({}, {}, {}, set(), [])
         found.walk(module, "")
         return found
 
@@ -117,69 +154,79 @@ class _Parts:
                 raise ShapeError(f"{prefix}{name} has no shape yet", expected="a model whose lazy layers have run once")
             self.roots[id(parameter)] = Root(id(parameter), prefix + name, tuple(parameter.shape))
             self.kinds.add(parameter.dtype)
+            self.tensors.append(parameter)
+        self.tensors.extend(one for one in module._buffers.values() if one is not None)  # noqa: SLF001 -- as above
         for name, child in module._modules.items():  # noqa: SLF001 -- as above
             if child is not None and id(child) not in self.paths:
                 self.walk(child, prefix + name)
 
 
-@contextmanager
-def _evaluating(modules: list[nn.Module]) -> Iterator[None]:
-    """Evaluation mode, and every module back in its own mode behind."""
-    modes = [one for one in modules if one.training]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    try:
-        for one in modes:
-            one.__dict__["training"] = False  # past nn.Module's own check of every attribute
-        torch.backends.mha.set_fastpath_enabled(value=False)
-        with torch.inference_mode():
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(value=fast)
-        for one in modes:
-            one.__dict__["training"] = True
-
-
 class _Reading:
     """One run of a module."""
 
-    def __init__(self, module: nn.Module, parts: _Parts, shape: Shape, *, real: bool) -> None:
-        self.module, self.parts, self.shape, self.real = module, parts, shape, real
+    def __init__(  # noqa: PLR0913 -- three things and two switches
+        self,
+        module: nn.Module,
+        parts: _Parts,
+        shape: Shape,
+        kept: Kept,
+        *,
+        watched: bool = False,
+        real: bool = False,
+    ) -> None:
+        self.module, self.parts, self.shape, self.real, self.watched = module, parts, shape, real, watched
         self.builder = Builder(shape)
-        self.trace = Trace(self.builder, parts.roots, real=real)
+        self.trace = Trace(self.builder, parts.roots, real=real, keep=kept.keep)
         self.stack: list[tuple[str, bool]] = []
         self.outputs: dict[str, Value] = {}
+        self.blamed: dict[int, str] = {}
+        self.thread = threading.get_ident()
 
     def run(self) -> Imported:
         """The net of the run.
 
         Raises:
-            _GivenUpError: the model failed on tensors without numbers.
-            ShapeError: it failed on real ones.
+            _GivenUpError: the model failed.
+            ShapeError: its output does not depend on the input.
         """
         given = self._input()
         try:
-            with self._names(), self.trace:
+            with ExitStack() as modes:
+                modes.enter_context(self._names())
+                if self.watched:
+                    modes.enter_context(Watch(self.trace))
+                modes.enter_context(self.trace)
                 result = self.module(given)
         except ConvscopeError:
             raise
-        except Exception as error:
-            if not self.real:
-                raise _GivenUpError from error
-            raise self._failed(error) from None
+        except Exception as error:  # noqa: BLE001 -- whatever the model does
+            raise _GivenUpError(error, self._failed(error)) from None
         value = next((found for found in map(self.trace.value, _tensors(result)) if found), None)
         if value is None:
             raise ShapeError("the output of the model does not depend on its input")
+        self.builder.scope, self.builder.whole_scope = "", False
+        value, order = self._handed_out(value)
         net = self.builder.net(value.node, self._unused())
         plain = {path: v.node for path, v in self.outputs.items() if v.dims[1:] == whole(v.shape) and not v.dims[0]}
-        return Imported(net, plain, frozenset(self.trace.unread))
+        return Imported(net, plain, frozenset(self.trace.unread), order)
+
+    def _handed_out(self, value: Value) -> tuple[Value, tuple[int, ...]]:
+        """The output as the axes of a layer, and their order. Where only the order differs, nothing is rearranged."""
+        dims = [dim for dim in value.dims if dim]
+        axes = [dim for dim in whole(value.shape) if dim]
+        if sorted(dims) != sorted(axes):
+            rest = value.dims[1:] if len(value.dims) > 1 and not value.dims[0] else value.dims
+            value = settled(self.builder, value, few([*rest] or [()]))
+            dims = [dim for dim in whole(value.shape) if dim]
+        return value, tuple(dim[0].axis for dim in dims)
 
     def _input(self) -> Tensor:
         kinds = [kind for kind in self.parts.kinds if kind.is_floating_point]
-        kind = kinds[0] if len(kinds) == 1 and not self.real else torch.float32
+        kind = kinds[0] if len(kinds) == 1 else torch.float32
         device = "cpu" if self.real else "meta"
         tensor = torch.zeros((1, *self.shape), dtype=kind, device=device)
         if self.real:
-            tensor += torch.rand(tensor.shape, generator=torch.Generator().manual_seed(0))
+            tensor += torch.rand(tensor.shape, generator=torch.Generator().manual_seed(0)).to(kind)
         return self.trace.bind(tensor, self.builder.input())
 
     def _unused(self) -> tuple[Weight, ...]:
@@ -189,7 +236,7 @@ class _Reading:
         )
 
     def _failed(self, error: Exception) -> ShapeError:
-        path = self.builder.scope
+        path = self.blamed.get(id(error), self.builder.scope)
         lines = str(error).strip().splitlines() or [type(error).__name__]
         found = ShapeError(f"the model does not run on {to_text(self.shape)}: {lines[0][:200]}")
         return found.add(subject=path)
@@ -198,7 +245,7 @@ class _Reading:
     def _names(self) -> Iterator[None]:
         """Tell the builder which module is running. The hooks are global, so that the module keeps its own."""
         before = torch_module.register_module_forward_pre_hook(self._enter)
-        behind = torch_module.register_module_forward_hook(self._leave)
+        behind = torch_module.register_module_forward_hook(self._leave, always_call=True)
         try:
             yield
         finally:
@@ -206,6 +253,8 @@ class _Reading:
             behind.remove()
 
     def _enter(self, module: nn.Module, args: Any) -> None:  # noqa: ARG002 -- torch's own
+        if threading.get_ident() != self.thread:
+            return
         self.stack.append((self.builder.scope, self.builder.whole_scope))
         path = self.parts.paths.get(id(module))
         if path is not None:
@@ -213,6 +262,11 @@ class _Reading:
             self.builder.scope, self.builder.whole_scope = path, own and not module._modules  # noqa: SLF001 -- no children
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG002 -- torch's own
+        if threading.get_ident() != self.thread or not self.stack:
+            return
+        failure = sys.exc_info()[1]
+        if failure is not None:  # the innermost module is left first
+            self.blamed.setdefault(id(failure), self.builder.scope)
         self.builder.scope, self.builder.whole_scope = self.stack.pop()
         path = self.parts.paths.get(id(module))
         value = self.trace.value(output) if isinstance(output, Tensor) else None
@@ -224,11 +278,16 @@ def _tensors(result: Any) -> Iterator[Tensor]:
     """Tensors of a result, in order."""
     if isinstance(result, Tensor):
         yield result
-    elif isinstance(result, dict):
-        for one in result.values():
-            yield from _tensors(one)
+    elif isinstance(result, Mapping):
+        yield from _all(result.values())
     elif isinstance(result, list | tuple):
-        for one in result:
-            yield from _tensors(one)
-    elif hasattr(result, "__dict__"):
-        yield from _tensors(vars(result))
+        yield from _all(result)
+    elif is_dataclass(result):
+        yield from _all(getattr(result, field.name) for field in fields(result))
+    elif hasattr(result, "__dict__") and not isinstance(result, nn.Module):
+        yield from _all(vars(result).values())
+
+
+def _all(results: Iterable[Any]) -> Iterator[Tensor]:
+    for one in results:
+        yield from _tensors(one)

@@ -9,256 +9,290 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import flop_registry
 
 from convscope.core.graph import Own
 from convscope.core.op import Weight
-from convscope.errors import ConvscopeError
+from convscope.errors import ConvscopeError, ShapeError
 from convscope.frontends.build.values import Const, Value, divided, whole
-from convscope.frontends.torch.rules import RULES, VIEWS
+from convscope.frontends.torch.call import Call, flat, memory_of, on_cpu
+from convscope.frontends.torch.memory import PERHAPS, VIEWS, Memory
+from convscope.frontends.torch.rules import RULES
+from convscope.frontends.torch.stored import Stored
 from convscope.ops.merge import Add
 from convscope.ops.opaque import Opaque
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from numpy.typing import NDArray
-
     from convscope.frontends.build.builder import Builder
     from convscope.frontends.build.values import Root
 
-SMALL = 2**20
-"""Numbers up to which a tensor that does not depend on the input is worked out at once; larger ones when asked for."""
-
-
 FILLED = {
     "new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like",
-    "randn_like", "rand_like",
+    "randn_like", "rand_like", "randint_like",
 }  # fmt: skip
 """Operations that ask a tensor for its size and kind only."""
 
+LIKE = {"to", "type_as", "view_as", "reshape_as", "expand_as"}
+"""Operations that ask their second tensor for its size and kind only."""
 
-PRODUCTS = {
-    "linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "conv1d", "conv2d", "conv3d", "convolution",
-    "scaled_dot_product_attention",
+DECIDES = {
+    "_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "nonzero_numpy", "argwhere", "masked_select",
+    "_unique", "_unique2", "unique_dim", "unique_consecutive", "bincount",
 }  # fmt: skip
-"""Operations that multiply and add, of which the work is counted where they are done on stored tensors too."""
+"""Operations after which sizes, or what code does, depend on the numbers of the picture."""
+
+UNCOUNTED = ("linalg_", "_linalg_", "fft_", "_fft_", "_trilinear", "lstm", "gru", "rnn_", "cholesky", "_cdist")
+"""Beginnings of names of operations whose multiply-adds torch does not count."""
 
 
 class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own is not typed
     """Catches operations and writes them down as layers.
 
     Tensors that depend on the input have a shape and no numbers, unless ``real``: then everything is computed too, for
-    models whose code looks at numbers.
+    models whose code looks at numbers, and the sizes of every value are held against those of torch.
 
-    Attributes:
+    Args:
         builder: takes the layers.
+        roots: learned tensors, by identity.
         real: compute.
-        unread: names of operations that cannot be looked into.
+        keep: called with a stored tensor before its numbers change.
     """
 
-    def __init__(self, builder: Builder, roots: dict[int, Root], *, real: bool) -> None:
+    def __init__(self, builder: Builder, roots: dict[int, Root], *, real: bool, keep: Callable[[Tensor], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # as above
         self.builder, self.real = builder, real
         self.unread: set[str] = set()
-        self._roots: dict[int, tuple[Root, ...]] = {key: (root,) for key, root in roots.items()}
-        self._values: dict[int, tuple[Tensor, Value]] = {}
-        self._bases: dict[int, tuple[Tensor, str, tuple[Any, ...]]] = {}
-        self._dirty: set[int] = set()
-        self._later: dict[int, Callable[[], Tensor]] = {}
-        self._macs: dict[int, int] = {}
-        self._alive: list[Tensor] = []
+        self.memory = Memory(builder, self.unknown)
+        self.stored = Stored(roots, real=real, keep=keep)
+        self._known = self.memory.known
 
     def bind(self, tensor: Tensor, value: Value) -> Tensor:
         """State what a tensor is."""
-        self._values[id(tensor)] = tensor, value
-        self._dirty.discard(id(tensor))
-        return tensor
+        return self.memory.bind(tensor, value)
 
     def value(self, tensor: object) -> Value | None:
         """What a tensor is; None for what does not depend on the input."""
-        found = self._values.get(id(tensor))
-        if found is None:
-            return None
-        if id(tensor) in self._dirty:
-            self.bind(found[0], self.opaque([found[1]], found[1].sizes, Own((), 0)))
-        return self._values[id(tensor)][1]
+        return self.memory.value(tensor)
+
+    def taken_out(self, tensor: Tensor, name: str) -> None:
+        """Code took the numbers of a tensor: what follows depends on them in a way that nobody sees."""
+        value = self.value(tensor)
+        if value:
+            self.unread.add(name)
+            self.unknown([value], (1,), name, Own((), None))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        known = _NAMES.get(func)
-        if known is None:
-            known = _NAMES[func] = _name(func)
-        name, in_place = known
+        call = Call.of(func, args, kwargs)
+        name = call.name
         if name in FILLED:
-            return func(*map(_on_cpu, args), **{**kwargs, "device": "cpu"})
+            return func(*map(on_cpu, args), **{**kwargs, "device": "cpu"})
         if not self._depends(args) and not (kwargs and self._depends(kwargs.values())):
-            return self._constant(func, args, kwargs)
-        if in_place and name == "copy":
-            return self._copied(func, args)
-        rule = RULES.get(name)
-        if rule is None:
-            return self._without_rule(func, name, args, kwargs, in_place=in_place)
-        mark = self.builder.mark()
-        try:
-            ready = [self._ready(arg) for arg in args]
-            named = {key: self._ready(arg) for key, arg in kwargs.items()} if kwargs else kwargs
-            found = rule(self.builder, *ready, **named)
-        except (ConvscopeError, TypeError, ValueError, AssertionError, IndexError, KeyError):
-            self.builder.back_to(mark)
-            return self._without_rule(func, name, args, kwargs, in_place=in_place, rule=True)
-        return self._given_back(func, name, args, kwargs, found, in_place=in_place)
+            return self._constant(call)
+        if name in LIKE and not self._depends(args[:1]):
+            return self._constant(call._replace(args=(args[0], *map(on_cpu, args[1:]))))
+        if (call.in_place and not isinstance(args[0], Tensor)) or (call.outs and not self.real):
+            raise NotImplementedError(f"{name} writes into its arguments")  # then the model is run on real numbers
+        if call.in_place and name == "copy":
+            return self._copied(call)
+        return self._written(call)
 
     def _depends(self, args: Iterable[Any]) -> bool:
         """Any of some arguments is a tensor that depends on the input."""
-        values = self._values
+        known = self._known
         return any(
-            id(arg) in values if isinstance(arg, Tensor) else isinstance(arg, list | tuple) and self._depends(arg)
+            id(arg) in known if isinstance(arg, Tensor) else isinstance(arg, list | tuple) and self._depends(arg)
             for arg in args
         )
 
     def _ready(self, arg: Any) -> Any:
         """An argument as a rule takes it."""
         if isinstance(arg, Tensor):
-            return self.value(arg) or self.const(arg)
+            return self.memory.value(arg) or self.stored.const(arg)
         if isinstance(arg, list | tuple):
             return [self._ready(one) for one in arg]
         return arg
 
-    def const(self, tensor: Tensor) -> Const:
-        """A tensor that does not depend on the input, for a rule."""
-        key = id(tensor)
-        self._alive.append(tensor)
-        later = self._later.get(key)
+    def _constant(self, call: Call) -> Any:
+        """An operation on tensors that do not depend on the input."""
+        related = self.memory.relatives(call.args[0]) if call.in_place else ()
+        for name in call.outs:
+            self.stored.before_change(call.kwargs[name])
+        made = self.stored.made(call, related)
+        if call.name in VIEWS and not call.in_place:
+            self._share(call, made)
+        return made
 
-        def load() -> NDArray[Any]:
-            numbers = (later() if later else tensor).detach().cpu()
-            found: NDArray[Any] = (numbers.float() if numbers.is_floating_point() else numbers).numpy()
-            return found
+    def _written(self, call: Call) -> Any:
+        """An operation as the layers that its rule makes of it."""
+        rule = RULES.get(call.name)
+        if rule is None:
+            return self._unread(call)
+        ready = [self._ready(arg) for arg in call.args]
+        named = {key: self._ready(arg) for key, arg in call.kwargs.items() if key not in call.outs}
+        if self.real and call.in_place:
+            self.stored.before_change(call.args[0])
+        made = call.run() if self.real else None
+        mark = self.builder.mark()
+        try:
+            found = rule(self.builder, *ready, **named)
+            self._check(call, found, made)
+        except (ConvscopeError, TypeError, ValueError, AssertionError, IndexError, KeyError, AttributeError):
+            self.builder.back_to(mark)
+            return self._unread(call, made)
+        for arg, one in zip(call.args, ready, strict=True):
+            if one is found and isinstance(one, Const):
+                return arg
+        return self._given_back(call, found, made)
 
-        return Const(tuple(tensor.shape), load, self._roots.get(key, ()), self._macs.get(key, 0))
+    def _check(self, call: Call, found: Any, made: Any) -> None:
+        """Hold the sizes of what a rule found against torch's own.
 
-    def _given_back(  # noqa: PLR0913 -- all that is known of one operation
-        self, func: Any, name: str, args: Any, kwargs: Any, found: Any, *, in_place: bool
-    ) -> Any:
+        Raises:
+            ShapeError: they differ.
+        """
+        if call.in_place and call.name not in VIEWS:
+            made = call.args[0]
+        if made is None:
+            return
+        values = found if isinstance(found, list | tuple) else [found]
+        tensors = made if isinstance(made, list | tuple) else [made]
+        for value, tensor in zip(values, tensors, strict=True):
+            if isinstance(value, Value | Const) and value.sizes != tuple(tensor.shape):
+                raise ShapeError(f"{call.name} gives {tuple(tensor.shape)}, not {value.sizes}")
+
+    def _given_back(self, call: Call, found: Any, made: Any) -> Any:
         """Tensors for the values that a rule found."""
-        if in_place:
-            if self.real:
-                func(*args, **kwargs)
-            self._changed(args[0], found)
-            return args[0]
-        made = func(*args, **kwargs) if self.real else None
+        if call.in_place:
+            return self._changed(call, found)
         if isinstance(found, Const):
             return torch.zeros(found.sizes) if made is None else made
         if isinstance(found, Value):
-            tensor = self.bind(torch.empty(found.sizes, device="meta") if made is None else made, found)
-            if name in VIEWS:
-                self._bases[id(tensor)] = args[0], name, tuple(args[1:])
+            tensor = self._room(call, found.sizes) if made is None else made
+            if call.outs:
+                self.memory.change(tensor, found)
+                return tensor
+            self.memory.bind(tensor, found)
+            self._share(call, tensor)
             return tensor
-        tensors = []
-        for at, one in enumerate(found):
-            if one is None:  # a second result that nobody should read, such as the last state of a recurrent layer
-                tensors.append(made[at] if made is not None else torch.empty(0, device="meta"))
-                continue
-            tensor = self.bind(torch.empty(one.sizes, device="meta") if made is None else made[at], one)
-            if name in VIEWS:
-                self._bases[id(tensor)] = args[0], "part", ()
-            tensors.append(tensor)
-        return tensors if isinstance(found, list) else tuple(tensors)
-
-    def _changed(self, tensor: Tensor, value: Value) -> None:
-        """A tensor was changed in place: so is what it is a view of."""
-        self.bind(tensor, value)
-        base = self._bases.get(id(tensor))
-        if base is None or id(base[0]) not in self._values:
-            return
-        whole_view = math.prod(value.sizes) == math.prod(self._values[id(base[0])][1].sizes)
-        before = self._values[id(base[0])][1]
-        if base[1] == "slice" and not whole_view:
-            patched = self._patched(before, value, base[2])
-            if patched:
-                self._changed(base[0], patched)
-                return
-        if whole_view and base[1] in {"alias", "detach", "contiguous", "to"}:
-            self._changed(base[0], value)
-            return
-        self._dirty.add(id(base[0]))
-
-    def _patched(self, base: Value, part: Value, cut: tuple[Any, ...]) -> Value | None:
-        """A tensor of which a slice was replaced."""
-        given: tuple[Any, ...] = (*cut, *(0, None, None, 1)[len(cut) :])
-        at, start, stop, step = given
-        size = base.sizes[at]
-        first, last, _ = slice(start, stop).indices(size)
-        if step != 1:
-            return None
-        cat, piece = RULES["cat"], RULES["slice"]
-        parts = [piece(self.builder, base, at, 0, first)] if first else []
-        parts.append(part)
-        parts += [piece(self.builder, base, at, last, size)] if last < size else []
-        found: Value = cat(self.builder, parts, at)
-        return found
-
-    def _copied(self, func: Any, args: Any) -> Any:
-        """``target[...] = source``."""
-        target = args[0]
-        if self.real:
-            func(*args)
-        before, source = self.value(target), self.value(args[1])
-        if before and source:
-            self._changed(target, RULES["expand"](self.builder, source, before.sizes))
-            return target
-        value = self.opaque([one for one in (before, source) if one], tuple(target.shape), Own((), 0))
-        self._changed(target, value)
-        base = self._bases.get(id(target))
-        if (
-            base is not None and id(base[0]) not in self._values
-        ):  # a stored canvas, of which a part now depends on the input
-            self.bind(base[0], self.opaque([value], tuple(base[0].shape), Own((), 0)))
-        return target
-
-    def _without_rule(  # noqa: PLR0913 -- all that is known of one operation
-        self,
-        func: Any,
-        name: str,
-        args: Any,
-        kwargs: Any,
-        *,
-        in_place: bool,
-        rule: bool = False,
-    ) -> Any:
-        """An operation that no rule takes: its parts, or one layer that cannot be looked into."""
-        if not in_place and not rule and _composite(func):
-            with self:
-                return func.decompose(*args, **kwargs)
-        made = (
-            func(*args, **kwargs)
-            if self.real
-            else func(*map(_on_meta, args), **{k: _on_meta(v) for k, v in kwargs.items()})
-        )
-        if in_place:
-            made = args[0]
-        tensors = [one for one in _flat([list(args), list(kwargs.values())]) if isinstance(one, Tensor)]
-        values = [value for value in map(self.value, tensors) if value]
-        consts = [one for one in tensors if id(one) not in self._values]
-        roots = self.builder.fresh(root for const in consts for root in self._roots.get(id(const), ()))
-        counter = flop_registry.get(func._overloadpacket)  # noqa: SLF001 -- torch has no public name for it
-        counted = counter(*args, **kwargs, out_val=made) // 2 if counter else 0
-        own = Own(tuple(Weight(root.name, root.shape) for root in roots), counted if func.namespace == "aten" else None)
-        self.unread.add(name)
-        for tensor in _flat([made]):
-            if isinstance(tensor, Tensor):
-                value = self.opaque(values, tuple(tensor.shape), own)
-                own = Own((), 0)
-                self._changed(tensor, value) if in_place else self.bind(tensor, value)
+        if made is None:
+            made = self._rooms(call, found)
+        for one, tensor in zip(found, made, strict=True):
+            if isinstance(one, Value):
+                self.memory.bind(tensor, one)
+            elif one is None:  # a second result that few read
+                self.memory.delay(tensor, partial(self.unknown, [found[0]], tuple(tensor.shape)))
+            else:
+                self.memory.delay(tensor, one)
+        self._share(call, made)
         return made
 
-    def opaque(self, values: Sequence[Value], sizes: tuple[int, ...], own: Own) -> Value:
+    def _room(self, call: Call, sizes: tuple[int, ...]) -> Tensor:
+        """A tensor without numbers for a result, which lies in memory as torch's own would."""
+        first = call.args[0]
+        if call.name in VIEWS and call.name != "contiguous":  # torch asks for that only where it is a copy
+            try:
+                found: Tensor = call.run()
+            except RuntimeError:  # it lies in memory otherwise than torch's own
+                return torch.empty(sizes, device="meta")
+            return found
+        if isinstance(first, Tensor) and first.shape == sizes and not first.is_contiguous() and _dense(first):
+            return torch.empty_strided(sizes, first.stride(), device="meta")
+        return torch.empty(sizes, device="meta")
+
+    def _rooms(self, call: Call, found: Any) -> Any:
+        """Tensors without numbers for several results."""
+        if call.name in VIEWS or not all(isinstance(one, Value) for one in found):
+            return call.on_meta()
+        return type(found)(torch.empty(one.sizes, device="meta") for one in found)
+
+    def _share(self, call: Call, made: Any) -> None:
+        """Results that are views are remembered as such."""
+        if call.name not in VIEWS:
+            return
+        base, rest = call.args[0], tuple(call.args[1:])
+        several = isinstance(made, list | tuple)
+        for at, tensor in enumerate(made if several else [made]):
+            shared = memory_of(tensor) == memory_of(base)
+            if shared or not (self.real or call.name in PERHAPS):
+                sure = shared and (self.real or call.name not in PERHAPS)
+                self.memory.share(tensor, base, call.name, rest, at if several else None, sure=sure)
+
+    def _changed(self, call: Call, found: Value) -> Tensor:
+        """A tensor that an operation changed in place."""
+        tensor: Tensor = call.args[0]
+        if call.name in VIEWS:  # the tensor is seen in another way, and its numbers stay
+            if not self.real:
+                call.run()
+            self.memory.alone(tensor)
+            return self.memory.bind(tensor, found)
+        self.memory.change(tensor, found)
+        return tensor
+
+    def _copied(self, call: Call) -> Any:
+        """``target[...] = source``."""
+        target, source = call.args[0], self.memory.value(call.args[1])
+        if self.real:
+            self.stored.before_change(target)
+            call.run()
+        sizes = tuple(target.shape)
+        if source and target.is_floating_point():
+            found: Value = RULES["expand"](self.builder, source, sizes)
+        else:
+            found = self.unknown([one for one in (source or self.memory.value(target),) if one], sizes, "copy")
+        self.memory.change(target, found)
+        return target
+
+    def _unread(self, call: Call, made: Any = None) -> Any:
+        """An operation that no rule takes: its parts, or one layer that cannot be looked into."""
+        if not call.in_place and not call.outs and _composite(call.func):
+            with self:
+                return call.func.decompose(*call.args, **call.kwargs)
+        values = [value for value in map(self.memory.value, call.tensors()) if value]
+        if made is None:
+            if call.in_place and self.real:
+                self.stored.before_change(call.args[0])
+            made = call.run() if self.real else call.on_meta()
+        if call.in_place:
+            made = call.args[0]
+        own = self._own(call, made)
+        self.unread.add(call.name)
+        tensors = [one for one in flat([made]) if isinstance(one, Tensor)]
+        if not tensors and call.name in DECIDES:
+            self.unknown(values, (1,), "item", own)
+        for at, tensor in enumerate(tensors):
+            sizes = tuple(tensor.shape)
+            if at:
+                self.memory.delay(tensor, partial(self.unknown, values, sizes, call.name))
+                continue
+            value = self.unknown(values, sizes, call.name, own)
+            if call.in_place or call.outs:
+                self.memory.change(tensor, value)
+            else:
+                self.memory.bind(tensor, value)
+        return made
+
+    def _own(self, call: Call, made: Any) -> Own:
+        """Weights and multiply-adds of a layer that cannot be looked into."""
+        consts = [one for one in call.tensors() if id(one) not in self._known]
+        roots = self.builder.fresh(root for const in consts for root in self.stored.roots(const))
+        counter = flop_registry.get(call.func._overloadpacket)  # noqa: SLF001 -- torch has no public name for it
+        if counter:
+            macs = counter(*call.args, **call.kwargs, out_val=made) // 2
+        else:
+            unsure = call.func.namespace != "aten" or call.name in DECIDES or call.name.startswith(UNCOUNTED)
+            macs = None if unsure else 0
+        return Own(tuple(Weight(root.name, root.shape) for root in roots), macs)
+
+    def unknown(self, values: Sequence[Value], sizes: tuple[int, ...], name: str = "", own: Own = Own((), 0)) -> Value:
         """A layer of which only the output's shape is known."""
         lead = 1 if len(sizes) > 1 and sizes[0] == 1 else 0
         inner = sizes[lead:]
         shape = (*inner[:3], math.prod(inner[3:])) if len(inner) > 3 else inner or (1,)
-        made = [self.builder.emit(Opaque(tuple(max(1, n) for n in shape)), [value.node]) for value in values]
+        op = Opaque(tuple(max(1, n) for n in shape))
+        made = [self.builder.emit(op, [value.node], name=name.strip("_")) for value in values]
         for at, one in enumerate(made):
             self.builder.spend(one, own if at == 0 else Own((), 0))
         found = made[0]
@@ -270,86 +304,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
             dims = (*dims[:3], *(tail or ()))
         return Value(found.node, found.shape, (*[()] * lead, *dims[: len(inner)]))
 
-    def _constant(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """An operation on tensors that do not depend on the input: worked out, where it is small."""
-        inputs = [one for one in _flat([list(args), list(kwargs.values())]) if isinstance(one, Tensor)]
-        if kwargs.get("device") is not None and torch.device(kwargs["device"]).type == "meta":
-            kwargs = {**kwargs, "device": "cpu"}
-        waits = any(id(one) in self._later or one.device.type == "meta" for one in inputs)
-        large = sum(one.numel() for one in inputs) > SMALL
-        if not inputs:
-            made = func(*args, **kwargs)
-        elif (waits or large) and not self.real:
-            made = func(*map(_on_meta, args), **{key: _on_meta(arg) for key, arg in kwargs.items()})
-            self._put_off(func, args, kwargs, made)
-        else:
-            made = func(*args, **kwargs)
-        roots = tuple(dict.fromkeys(root for one in inputs for root in self._roots.get(id(one), ())))
-        spent = sum(self._macs.get(id(one), 0) for one in inputs)
-        if _name(func)[0] in PRODUCTS:
-            with FlopCounterMode(display=False) as counter:
-                func(*map(_on_meta, args), **{key: _on_meta(arg) for key, arg in kwargs.items()})
-            spent += counter.get_total_flops() // 2
-        if roots or spent:
-            for tensor in _flat([made]):
-                if isinstance(tensor, Tensor):
-                    self._roots[id(tensor)] = roots
-                    self._macs[id(tensor)] = spent
-                    self._alive.append(tensor)
-        return made
 
-    def _put_off(self, func: Any, args: Any, kwargs: Any, made: Any) -> None:
-        """Remember how tensors are made that are too large to make now."""
-
-        def work() -> Any:
-            return func(*map(self._now, args), **{key: self._now(arg) for key, arg in kwargs.items()})
-
-        tensors = list(_flat([made]))
-        for at, tensor in enumerate(tensors):
-            if isinstance(tensor, Tensor):
-                self._alive.append(tensor)
-                self._later[id(tensor)] = partial(_nth, work, at)
-
-    def _now(self, arg: Any) -> Any:
-        if isinstance(arg, Tensor):
-            later = self._later.get(id(arg))
-            return later() if later else arg
-        return [self._now(one) for one in arg] if isinstance(arg, list | tuple) else arg
-
-
-_NAMES: dict[Any, tuple[str, bool]] = {}
-
-
-def _name(func: Any) -> tuple[str, bool]:
-    """The name of an operation, and whether it works in place."""
-    name = func._schema.name.split("::")[1]  # noqa: SLF001 -- torch has no public name for it
-    in_place = name.endswith("_") and not name.endswith("__") and not name.startswith("__")
-    return name.removesuffix("_") if in_place else name, in_place
+def _dense(tensor: Tensor) -> bool:
+    """The tensor has all numbers of its stretch of memory, each once, in whatever order."""
+    return sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True)) + 1 == tensor.numel()
 
 
 def _composite(func: Any) -> bool:
     return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))  # noqa: SLF001 -- no public name
-
-
-def _nth(work: Callable[[], Any], at: int) -> Tensor:
-    found: Tensor = list(_flat([work()]))[at]
-    return found
-
-
-def _flat(nested: Iterable[Any]) -> Iterable[Any]:
-    for one in nested:
-        if isinstance(one, list | tuple):
-            yield from _flat(one)
-        else:
-            yield one
-
-
-def _on_cpu(arg: Any) -> Any:
-    """A tensor of no numbers, of which only the kind is asked, on the processor."""
-    return torch.empty(arg.shape, dtype=arg.dtype) if isinstance(arg, Tensor) and arg.device.type == "meta" else arg
-
-
-def _on_meta(arg: Any) -> Any:
-    if isinstance(arg, Tensor):
-        return arg if arg.device.type == "meta" else torch.empty(arg.shape, dtype=arg.dtype, device="meta")
-    return [_on_meta(one) for one in arg] if isinstance(arg, list | tuple) else arg

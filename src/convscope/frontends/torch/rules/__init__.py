@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.frontends.build import shapes
 from convscope.frontends.build.algebra import unary
 from convscope.frontends.torch.rules.numbers import (
+    cast,
     clamp,
     dropout_rule,
     elu,
@@ -119,6 +120,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "conv_transpose2d": conv_transpose(2),
     "conv_transpose3d": conv_transpose(3),
     "convolution": convolution,
+    "_convolution": lambda b, *args: convolution(b, *args[:9]),
     **{f"max_pool{rank}d": pool_rule(rank, "max") for rank in (1, 2, 3)},
     **{f"avg_pool{rank}d": pool_rule(rank, "mean") for rank in (1, 2, 3)},
     **{f"adaptive_avg_pool{rank}d": adaptive(rank, "mean") for rank in (1, 2, 3)},
@@ -222,15 +224,10 @@ RULES: dict[str, Callable[..., Any]] = {
     "channel_shuffle": channel_shuffle,
     "masked_fill": masked_fill,
     **dict.fromkeys(
-        ("contiguous", "clone", "detach", "alias", "to", "_to_copy", "type_as", "lift_fresh", "positive", "float"),
+        ("contiguous", "clone", "detach", "alias", "type_as", "lift_fresh", "positive"),
         same,
     ),
+    "to": cast,
+    "_to_copy": cast,
 }
 """By the name of the operation, without the underscore of those that work in place."""
-
-VIEWS = {
-    "slice", "select", "narrow", "split", "split_with_sizes", "chunk", "tensor_split", "unbind", "flatten", "unflatten",
-    "view", "reshape", "view_as", "reshape_as", "permute", "transpose", "swapaxes", "t", "numpy_T", "movedim",
-    "squeeze", "unsqueeze", "expand", "expand_as", "contiguous", "detach", "alias", "to",
-}  # fmt: skip
-"""Operations whose result shares its memory with the tensor that they are given."""

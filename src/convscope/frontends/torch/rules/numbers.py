@@ -55,9 +55,9 @@ def softplus(b: Builder, x: Value, beta: float = 1, threshold: float = 20) -> Va
 
 
 def prelu(b: Builder, x: Value, weight: Const) -> Value:
-    return unary(
-        b, act.PReLU(math.prod(weight.sizes)), x, {"weight": weight.then((math.prod(weight.sizes),), np.ravel)}
-    )
+    count = math.prod(weight.sizes)
+    ready = layers.by_channel(b, x) if count > 1 else x
+    return unary(b, act.PReLU(count), ready, {"weight": weight.then((count,), np.ravel)})
 
 
 def softmax(b: Builder, x: Value, at: int, *_: object, **__: object) -> Value:
@@ -98,17 +98,18 @@ def extreme(stat: str) -> Callable[..., Any]:
 
 def var_rule(stat: str) -> Callable[..., Value]:
     def rule(b: Builder, x: Value, at: Any = None, *args: object, **named: Any) -> Value:
-        unbiased = at if isinstance(at, bool) else args[0] if args and isinstance(args[0], bool) else True
         keep = bool(named.get("keepdim", args[1] if len(args) > 1 else False))
-        correction = named.get("correction")
-        correction = 1 if correction is None else correction
+        unbiased = at if isinstance(at, bool) else args[0] if args else None
+        taken = named.get("correction") if unbiased is None else int(bool(unbiased))
+        taken = 1 if taken is None else taken
         gone = named_dims(x, None if isinstance(at, bool) else at)
-        found = shapes.reduced(b, x, stat, gone, keep=keep)
         count = math.prod(length(x.dims[one]) for one in gone)
-        taken = correction if "correction" in named or not args else int(bool(unbiased))
+        if count <= taken:
+            raise ShapeError("a variance of too few numbers")
+        found = shapes.reduced(b, x, stat, gone, keep=keep)
         if not taken:
             return found
-        factor = count / max(1, count - taken)
+        factor = count / (count - taken)
         return binary(b, "mul", found, factor if stat == "var" else math.sqrt(factor))
 
     return rule
@@ -125,6 +126,13 @@ def norm_rule(b: Builder, x: Value, p: float = 2, at: Ints | None = None, keepdi
     return shapes.reduced(
         b, x if p == 2 else unary(b, Map("abs"), x), "l2" if p == 2 else "sum", named_dims(x, at), keep=keepdim
     )
+
+
+def cast(b: Builder, x: Value, *args: Any, **named: Any) -> Value:
+    """Another kind of numbers: the same, if they are not cut to whole ones."""
+    if any(not getattr(kind, "is_floating_point", True) for kind in (*args, *named.values())):
+        raise ShapeError("numbers that are cut to whole ones")
+    return x
 
 
 def same(b: Builder, x: Value, *_: object, **__: object) -> Value:

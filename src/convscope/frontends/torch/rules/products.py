@@ -17,6 +17,8 @@ from convscope.ops.scalar import Map, Pow
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from convscope.frontends.build.builder import Builder
 
 Ints = int | list[int] | tuple[int, ...]
@@ -100,8 +102,9 @@ def addmm(
     ):
         return layers.linear(b, x, y.then(y.sizes[::-1], np.transpose), bias)
     found = binary(b, "mul", matmul(b, x, y), alpha)
-    scaled = binary(b, "mul", bias, beta) if isinstance(bias, Value) else bias
-    return found if beta == 0 else binary(b, "add", found, scaled)
+    if beta == 0:
+        return found
+    return binary(b, "add", found, binary(b, "mul", bias, beta) if isinstance(bias, Value) else scaled(bias, beta))
 
 
 def attention(
@@ -128,9 +131,16 @@ def attention(
     if causal:
         rows, columns = scores.sizes[-2:]
         mask = Const((rows, columns), lambda: np.triu(np.full((rows, columns), -np.inf, np.float32), 1))
+    if isinstance(mask, Const):
+        mask = mask.then(mask.sizes, allowed)
     if mask is not None:
         scores = binary(b, "add", scores, mask)
     return matmul(b, layers.softmax(b, scores, rank - 1), v)
+
+
+def allowed(numbers: NDArray[Any]) -> NDArray[Any]:
+    """A mask as what is added: one of truths says where to look."""
+    return np.where(numbers, np.float32(0), np.float32(-np.inf)) if numbers.dtype == np.bool_ else numbers
 
 
 def binary_rule(name: str) -> Callable[..., Value]:
@@ -174,7 +184,7 @@ def masked_fill(b: Builder, x: Value, mask: Any, number: Any) -> Value:
     value = float(number.load()) if isinstance(number, Const) else number
     if not isinstance(mask, Const) or not isinstance(value, int | float):
         raise ShapeError("a mask that depends on the input")
-    if value > -1e3 and math.isfinite(value):
+    if math.isfinite(value):
         kept = mask.then(mask.sizes, lambda numbers: np.where(numbers, 0.0, 1.0).astype(np.float32))
         x = binary(b, "mul", x, kept)
     return binary(b, "add", x, mask.then(mask.sizes, lambda numbers: np.where(numbers, value, 0.0).astype(np.float32)))

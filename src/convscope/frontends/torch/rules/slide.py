@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.frontends.build import layers
+from convscope.errors import ShapeError
+from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary
 from convscope.frontends.build.settle import settled
 from convscope.frontends.build.values import Const, Value, whole
@@ -121,7 +124,9 @@ def pool_rule(rank: int, kind: str) -> Callable[..., Value]:
         size = per_axis(kernel, rank)
         steps = per_axis(stride, rank) or size
         pads = pads_of(padding, rank)
-        found = layers.avg_pool(b, x, size, stride=steps, pad=pads, ceil=ceil, count_pad=count)
+        if divisor and ceil:
+            raise ShapeError("a divisor of its own, and windows that stand over")
+        found = layers.avg_pool(b, x, size, stride=steps, pad=pads, ceil=ceil, count_pad=count or bool(divisor))
         return found if not divisor else binary(b, "mul", found, math.prod(size) / divisor)
 
     return maximum if kind == "max" else mean
@@ -145,9 +150,13 @@ def adaptive(rank: int, kind: str) -> Callable[..., Any]:
 def upsample(mode: str, rank: int) -> Callable[..., Value]:
     def rule(b: Builder, x: Value, size: Sequence[int] | None, *rest: Any, **_: object) -> Value:
         align = bool(rest[0]) if rest and isinstance(rest[0], bool) else False
-        factors = next((one for one in reversed(rest) if isinstance(one, list | tuple)), None)
+        given = next((one for one in rest if isinstance(one, list | tuple)), rest)
+        factors = [one for one in given if isinstance(one, float)]
         ready = layers.maps(b, x, rank)
-        sizes = tuple(size) if size else tuple(int(n * f) for n, f in zip(ready.shape[1:], factors or [], strict=True))
+        sizes = tuple(size) if size else tuple(int(n * f) for n, f in zip(ready.shape[1:], factors, strict=True))
+        ends = zip(ready.shape[1:], factors or repeat(1.0), sizes, strict=False)
+        if factors and not align and any(abs(n * factor - out) > 1e-6 for n, factor, out in ends):
+            raise ShapeError("a factor that does not end at a whole pixel")
         op: Op
         if mode == "nearest" and all(out % n == 0 for out, n in zip(sizes, ready.shape[1:], strict=True)):
             op = resize.Upsample(tuple(out // n for out, n in zip(sizes, ready.shape[1:], strict=True)))
@@ -230,6 +239,9 @@ def recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
     ) -> Any:
         time, feature = (1, 2) if batch_first else (0, 2)
         batch = 0 if batch_first else 1
+        for start in state if isinstance(state, list) else [state]:
+            if not isinstance(start, Const) or start.roots or np.any(start.load()):
+                raise ShapeError("a state to begin with")
         hidden = params[0].sizes[0] // gates
         more = [x.dims[batch]] if x.dims[batch] else []
         groups = [x.dims[feature], x.dims[time], *more]
@@ -248,6 +260,20 @@ def recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
         steps = dims[op.along]
         rest = dims[3 - op.along] if more else ()
         out = replace(found, dims=(rest, steps, dims[0]) if batch_first else (steps, rest, dims[0]))
-        return out, None, None
+        last = partial(last_state, b, out, time, both=both) if count == 1 else None
+        return (out, last, None) if gates == 4 else (out, last)
 
     return rule
+
+
+def last_state(b: Builder, out: Value, time: int, *, both: bool) -> Value:
+    """The state behind the last step of a recurrent layer; backwards that is the first one."""
+    steps, width = out.sizes[time], out.sizes[2]
+    if not both:
+        return shapes.unsqueezed(shapes.picked(b, out, time, steps - 1), 0)
+    ends = [(steps - 1, 0, width // 2), (0, width // 2, width)]
+    parts = [
+        shapes.sliced(b, shapes.unsqueezed(shapes.picked(b, out, time, at), 0), 2, start, stop, 1)
+        for at, start, stop in ends
+    ]
+    return shapes.concatenated(b, parts, 0)

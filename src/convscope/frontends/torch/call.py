@@ -1,0 +1,103 @@
+"""One operation, as torch asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Call(NamedTuple):
+    """One operation as torch asks for it.
+
+    Attributes:
+        func: torch's own object.
+        name: without the underscore of those that work in place.
+        in_place: changes its first argument.
+        args: by place.
+        kwargs: by name.
+        outs: names of arguments that are written into.
+    """
+
+    func: Any
+    name: str
+    in_place: bool
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, func: Any, args: Any, kwargs: Any) -> Call:
+        """What torch hands over."""
+        known = _NAMES.get(func)
+        if known is None:
+            known = _NAMES[func] = _name(func)
+        name, in_place, outs = known
+        return cls(func, name, in_place, args, kwargs, outs)
+
+    def off_meta(self) -> Call:
+        """The operation where tensors have numbers, if it asks for where they have none."""
+        args = tuple(map(_off_meta, self.args))
+        return self._replace(args=args, kwargs={key: _off_meta(arg) for key, arg in self.kwargs.items()})
+
+    def run(self) -> Any:
+        """Compute it."""
+        return self.func(*self.args, **self.kwargs)
+
+    def on_meta(self) -> Any:
+        """Compute its sizes."""
+        return self.func(*map(on_meta, self.args), **{key: on_meta(arg) for key, arg in self.kwargs.items()})
+
+    def tensors(self) -> list[Tensor]:
+        """Its arguments that are tensors."""
+        inputs = [arg for key, arg in self.kwargs.items() if key not in self.outs]
+        return [one for one in flat([list(self.args), inputs]) if isinstance(one, Tensor)]
+
+
+_NAMES: dict[Any, tuple[str, bool, tuple[str, ...]]] = {}
+
+
+def _name(func: Any) -> tuple[str, bool, tuple[str, ...]]:
+    """The name of an operation, whether it works in place, and its arguments that are written into."""
+    schema = func._schema  # noqa: SLF001 -- torch has no public name for it
+    name = schema.name.split("::")[1]
+    written = [arg for arg in schema.arguments if arg.alias_info is not None and arg.alias_info.is_write]
+    in_place = bool(written) and written[0] is not None and written[0].name == schema.arguments[0].name
+    outs = tuple(arg.name for arg in written if arg.kwarg_only)
+    dunder = name.startswith("__")
+    return name.removesuffix("_") if in_place and not dunder else name, in_place, outs
+
+
+def _off_meta(arg: Any) -> Any:
+    return torch.device("cpu") if isinstance(arg, torch.device) and arg.type == "meta" else arg
+
+
+def memory_of(tensor: Tensor) -> int:
+    """What tells the memory of a tensor from that of others."""
+    found: int = tensor.untyped_storage()._cdata  # noqa: SLF001 -- torch has no public name for it
+    return found
+
+
+def flat(nested: Iterable[Any]) -> Iterable[Any]:
+    """What is in lists in lists."""
+    for one in nested:
+        if isinstance(one, list | tuple):
+            yield from flat(one)
+        else:
+            yield one
+
+
+def on_cpu(arg: Any) -> Any:
+    """A tensor of no numbers, of which only the kind is asked, on the processor."""
+    return torch.empty(arg.shape, dtype=arg.dtype) if isinstance(arg, Tensor) and arg.device.type == "meta" else arg
+
+
+def on_meta(arg: Any) -> Any:
+    """A tensor of the same kind without numbers."""
+    if isinstance(arg, Tensor):
+        return arg if arg.device.type == "meta" else torch.empty(arg.shape, dtype=arg.dtype, device="meta")
+    return [on_meta(one) for one in arg] if isinstance(arg, list | tuple) else arg

@@ -1,0 +1,215 @@
+"""What the tensors of a run are, and which of them share memory: a change of one is a change of others."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ConvscopeError, ShapeError
+from convscope.frontends.build import shapes
+from convscope.frontends.build.values import Digit, Value
+from convscope.frontends.torch.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from convscope.frontends.build.builder import Builder
+
+    Unknown = Callable[[Sequence[Value], tuple[int, ...]], Value]
+
+SAME_NUMBERS = {
+    "view", "reshape", "view_as", "reshape_as", "flatten", "unflatten", "squeeze", "unsqueeze", "alias", "detach",
+    "contiguous", "to", "type_as",
+}  # fmt: skip
+"""Views of all numbers in their order."""
+
+TURNED = {"permute", "transpose", "swapaxes", "t", "numpy_T", "movedim"}
+"""Views of all numbers in another order."""
+
+PARTS = {"slice", "narrow", "select"}
+"""Views of a part along one dimension."""
+
+VIEWS = SAME_NUMBERS | TURNED | PARTS | {"split", "split_with_sizes", "chunk", "tensor_split", "unbind", "expand"}
+"""Operations whose result shares its memory with the tensor that they are given."""
+
+PERHAPS = {"reshape", "reshape_as", "flatten", "contiguous", "to", "type_as"}
+"""Of those the ones that copy where they must."""
+
+
+class _Later:
+    """A value that is worked out when somebody reads it, in the part of the source where it came up."""
+
+    def __init__(self, builder: Builder, work: Callable[[], Value]) -> None:
+        self.builder, self.work = builder, work
+        self.scope = builder.scope, builder.whole_scope
+        self.found: Value | None = None
+
+    def value(self) -> Value:
+        """The value; worked out once."""
+        if self.found is None:
+            here = self.builder.scope, self.builder.whole_scope
+            self.builder.scope, self.builder.whole_scope = self.scope
+            self.found = self.work()
+            self.builder.scope, self.builder.whole_scope = here
+        return self.found
+
+
+class _View:
+    """How a tensor is a view of another one: which operation, its arguments, and which of its results."""
+
+    __slots__ = ("args", "at", "base", "name", "sure")
+
+    def __init__(self, base: Tensor, name: str, args: tuple[Any, ...], at: int | None, *, sure: bool) -> None:
+        self.base, self.name, self.args, self.at, self.sure = base, name, args, at, sure
+
+
+class Memory:
+    """What tensors are, by identity. Tensors that do not depend on the input are not in it.
+
+    Args:
+        builder: takes the layers.
+        unknown: makes a layer, of which only the output's shape is known, that reads some values.
+    """
+
+    def __init__(self, builder: Builder, unknown: Unknown) -> None:
+        self.builder, self.unknown = builder, unknown
+        self.known: dict[int, tuple[Tensor, Value | _Later]] = {}
+        self._views: dict[int, tuple[Tensor, _View]] = {}
+        self._family: dict[int, list[Tensor]] = {}
+        self._first: dict[int, Tensor] = {}
+
+    def bind(self, tensor: Tensor, value: Value) -> Tensor:
+        """State what a tensor is."""
+        self.known[id(tensor)] = tensor, value
+        return tensor
+
+    def delay(self, tensor: Tensor, work: Callable[[], Value]) -> Tensor:
+        """State how to find out what a tensor is."""
+        self.known[id(tensor)] = tensor, _Later(self.builder, work)
+        return tensor
+
+    def value(self, tensor: object) -> Value | None:
+        """What a tensor is; None for what does not depend on the input."""
+        found = self.known.get(id(tensor))
+        return None if found is None else _read(found[1])
+
+    def share(  # noqa: PLR0913 -- all that is known of one view
+        self, tensor: Tensor, base: Tensor, name: str, args: tuple[Any, ...], at: int | None = None, *, sure: bool
+    ) -> None:
+        """State that a tensor is a view of another one; or, if not sure, perhaps a copy."""
+        if tensor is base:
+            return
+        first = self._first.get(id(base), base)
+        self._first[id(tensor)] = first
+        self._family.setdefault(id(first), []).append(tensor)
+        self._views[id(tensor)] = tensor, _View(base, name, args, at, sure=sure)
+
+    def change(self, tensor: Tensor, value: Value) -> None:
+        """A tensor was changed in place, and with it all that share its memory. Those are worked out when read."""
+        self.bind(tensor, value)
+        path, part = {id(tensor)}, tensor
+        while (found := self._views.get(id(part))) is not None:
+            view = found[1]
+            before, inside = self.known.get(id(view.base)), self.known[id(part)]
+            self.delay(view.base, partial(self._put_back, view, before and before[1], inside[1]))
+            part = view.base
+            path.add(id(part))
+        for other in self._family.get(id(part), ()):
+            if id(other) not in path:
+                before = self.known.get(id(other))
+                self.delay(other, partial(self._seen_again, other, before and before[1]))
+
+    def alone(self, tensor: Tensor) -> None:
+        """A tensor is seen otherwise than its view was made: what it shares is no longer known in detail."""
+        for one, view in self._views.values():
+            if tensor is one or tensor is view.base:
+                view.name = "unknown"
+
+    def relatives(self, tensor: Tensor) -> list[Tensor]:
+        """Other tensors that share the memory of a tensor."""
+        first = self._first.get(id(tensor), tensor)
+        return [one for one in (first, *self._family.get(id(first), ())) if one is not tensor]
+
+    def _put_back(self, view: _View, before: Value | _Later | None, inside: Value | _Later) -> Value:
+        """What a tensor is of which a view was changed."""
+        old, new = None if before is None else _read(before), _read(inside)
+        mark = self.builder.mark()
+        try:
+            if view.sure:
+                return self._patched(view, old, new)
+        except ConvscopeError:
+            self.builder.back_to(mark)
+        return self.unknown([old, new] if old else [new], tuple(view.base.shape))
+
+    def _patched(self, view: _View, old: Value | None, new: Value) -> Value:
+        sizes = tuple(view.base.shape)
+        if view.name in SAME_NUMBERS:
+            return shapes.viewed(self.builder, new, sizes)
+        if view.name in TURNED:
+            return shapes.permuted(new, _back(view, len(sizes)))
+        if view.name not in PARTS or old is None:
+            raise ShapeError("a part of a tensor was changed")
+        at, first, last = _cut(view, sizes)
+        if view.name == "select":
+            new = shapes.unsqueezed(new, at)
+        parts = [shapes.sliced(self.builder, old, at, 0, first, 1)] if first else []
+        parts.append(new)
+        parts += [shapes.sliced(self.builder, old, at, last, sizes[at], 1)] if last < sizes[at] else []
+        return shapes.concatenated(self.builder, parts, at)
+
+    def _seen_again(self, tensor: Tensor, before: Value | _Later | None) -> Value:
+        """What a view is of a tensor that was changed."""
+        view = self._views[id(tensor)][1]
+        base = self.value(view.base)
+        assert base is not None, "what was changed depends on the input"
+        mark = self.builder.mark()
+        try:
+            if view.sure:
+                return self._again(view, base, tuple(tensor.shape))
+        except ConvscopeError:
+            self.builder.back_to(mark)
+        values = [base] if before is None or view.sure else [_read(before), base]
+        return self.unknown(values, tuple(tensor.shape))
+
+    def _again(self, view: _View, base: Value, sizes: tuple[int, ...]) -> Value:
+        if view.name in SAME_NUMBERS:
+            return shapes.viewed(self.builder, base, sizes)
+        if view.name not in VIEWS:
+            raise ShapeError("a view that is not known")
+        found: Value = _part(RULES[view.name](self.builder, base, *view.args), view.at)
+        return found
+
+
+def _read(found: Value | _Later) -> Value:
+    return found if isinstance(found, Value) else found.value()
+
+
+def _part(found: Any, at: int | None) -> Value:
+    part = found if at is None else found[at]
+    if not isinstance(part, Value):
+        raise ShapeError("a part of nothing")
+    return part
+
+
+def _cut(view: _View, sizes: tuple[int, ...]) -> tuple[int, int, int]:
+    """The dimension of which a view takes a part, the first index, and the one behind the last."""
+    args = (*view.args, *(0, None, None, 1)[len(view.args) :])
+    at = shapes.positive(args[0], len(sizes))
+    if view.name == "select":
+        first = shapes.positive(args[1], sizes[at])
+        return at, first, first + 1
+    if view.name == "narrow":
+        return at, args[1], args[1] + args[2]
+    first, last, step = slice(args[1], args[2], args[3]).indices(sizes[at])
+    if step != 1:
+        raise ShapeError("every so many-th index was changed")
+    return at, first, max(first, last)
+
+
+def _back(view: _View, rank: int) -> list[int]:
+    """The order that turns a turned view back."""
+    probe = Value("", (2,) * rank, tuple((Digit(axis, 2, 1),) for axis in range(rank)))
+    order = [dim[0].axis for dim in RULES[view.name](None, probe, *view.args).dims]
+    return [order.index(axis) for axis in range(rank)]

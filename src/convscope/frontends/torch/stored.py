@@ -1,0 +1,157 @@
+"""Tensors of a run that do not depend on the input: weights, buffers, masks, and what is made from them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from convscope.errors import ModelError
+from convscope.frontends.build.values import Const
+from convscope.frontends.torch.call import Call, flat, memory_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from numpy.typing import NDArray
+
+    from convscope.frontends.build.values import Root
+
+SMALL = 2**20
+"""Numbers up to which such a tensor is worked out at once; larger ones when asked for."""
+
+PRODUCTS = {
+    "linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "conv1d", "conv2d", "conv3d", "convolution",
+    "scaled_dot_product_attention",
+}  # fmt: skip
+"""Operations that multiply and add, of which the work is counted where they are done on stored tensors too."""
+
+
+class NumbersLostError(Exception):
+    """Code made a tensor of numbers where the input is, which has none."""
+
+
+class Stored:
+    """What is known of tensors that do not depend on the input, by identity.
+
+    Args:
+        roots: learned tensors, by identity.
+        real: everything is computed, so that nothing is put off.
+        keep: called with a tensor before its numbers change for the first time.
+    """
+
+    def __init__(self, roots: dict[int, Root], *, real: bool, keep: Callable[[Tensor], None]) -> None:
+        self.real, self.keep = real, keep
+        self._roots: dict[int, tuple[Root, ...]] = {key: (root,) for key, root in roots.items()}
+        self._later: dict[int, Callable[[], Tensor]] = {}
+        self._work: dict[int, tuple[tuple[Hashable, int], ...]] = {}
+        self._alive: list[Tensor] = []
+        self._lent: dict[int, list[list[Tensor]]] = {}
+
+    def roots(self, tensor: Tensor) -> tuple[Root, ...]:
+        """Learned tensors that a tensor is made from."""
+        return self._roots.get(id(tensor), ())
+
+    def const(self, tensor: Tensor) -> Const:
+        """A tensor for a rule, with its numbers as they are now."""
+        key = id(tensor)
+        self._alive.append(tensor)
+        later = self._later.get(key)
+        box = [tensor]
+        if later is None and tensor.device.type != "meta":
+            self._lent.setdefault(memory_of(tensor), []).append(box)
+
+        def load() -> NDArray[Any]:
+            numbers = later() if later else box[0]
+            if numbers.device.type == "meta":
+                raise ModelError("the model has no numbers: it is on the meta device")
+            numbers = numbers.detach().cpu()
+            found: NDArray[Any] = (numbers.float() if numbers.is_floating_point() else numbers).numpy()
+            return found
+
+        return Const(tuple(tensor.shape), load, self._roots.get(key, ()), self._work.get(key, ()))
+
+    def before_change(self, tensor: Tensor) -> None:
+        """Numbers are about to change: who was lent them keeps those that were there."""
+        if tensor.device.type == "meta":
+            return
+        self.keep(tensor)
+        for box in self._lent.pop(memory_of(tensor), ()):
+            box[0] = box[0].clone()
+
+    def made(self, call: Call, related: Iterable[Tensor]) -> Any:
+        """What an operation makes of such tensors: worked out, where it is small.
+
+        Args:
+            call: the operation.
+            related: tensors that share the memory of the one that it changes in place.
+        """
+        if call.name in {"lift_fresh", "detach"} and call.args[0].device.type == "meta" and not self._is_known(call):
+            raise NumbersLostError
+        call = call.off_meta()
+        inputs = call.tensors()
+        waits = any(id(one) in self._later or one.device.type == "meta" for one in inputs)
+        large = sum(one.numel() for one in inputs) > SMALL and not call.in_place
+        if (waits or (large and not self.real)) and inputs:
+            found = call.on_meta()
+            made = call.args[0] if call.in_place else found
+            self._put_off(call, made)
+            self._later.update((id(one), _lost) for one in related)
+        else:
+            if call.in_place:
+                self.before_change(call.args[0])
+            made = call.run()
+        self._inherit(call, inputs, made)
+        return made
+
+    def _is_known(self, call: Call) -> bool:
+        key = id(call.args[0])
+        return key in self._later or key in self._roots
+
+    def _inherit(self, call: Call, inputs: list[Tensor], made: Any) -> None:
+        """What is made from learned tensors remembers them, and the work."""
+        roots = tuple(dict.fromkeys(root for one in inputs for root in self._roots.get(id(one), ())))
+        work = tuple(dict.fromkeys(done for one in inputs for done in self._work.get(id(one), ())))
+        if call.name in PRODUCTS:
+            with FlopCounterMode(display=False) as counter:
+                call.on_meta()
+            work = (*work, (("work", len(self._alive)), counter.get_total_flops() // 2))
+        for tensor in flat([made]) if roots or work else ():
+            if isinstance(tensor, Tensor):
+                self._roots[id(tensor)] = roots
+                self._work[id(tensor)] = work
+                self._alive.append(tensor)
+
+    def _put_off(self, call: Call, made: Any) -> None:
+        """Remember how tensors are made that are too large to make now."""
+        tensors = call.tensors()
+        before = {id(one): self._later[id(one)] for one in tensors if id(one) in self._later}
+
+        def now(arg: Any) -> Any:
+            if isinstance(arg, Tensor):
+                later = before.get(id(arg))
+                return later() if later else arg
+            return [now(one) for one in arg] if isinstance(arg, list | tuple) else arg
+
+        def work() -> Any:
+            ready = [now(arg) for arg in call.args]
+            if call.in_place:
+                ready[0] = ready[0].clone()
+            return call.func(*ready, **{key: now(arg) for key, arg in call.kwargs.items()})
+
+        inputs = set() if call.in_place else set(map(id, tensors))  # what gives its argument back makes nothing
+        for at, tensor in enumerate(flat([made])):
+            if isinstance(tensor, Tensor) and id(tensor) not in inputs:
+                self._alive.append(tensor)
+                self._later[id(tensor)] = partial(_nth, work, at)
+
+
+def _lost() -> Tensor:
+    raise ModelError("numbers of the model that are changed in place, part by part, are not followed")
+
+
+def _nth(work: Callable[[], Any], at: int) -> Tensor:
+    found: Tensor = list(flat([work()]))[at]
+    return found

@@ -1,0 +1,117 @@
+"""A module runs in evaluation mode and is left exactly as it was."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from operator import is_
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from convscope.frontends.torch.call import memory_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from torch import Tensor, nn
+
+
+class Kept:
+    """The numbers of stored tensors from before they were changed.
+
+    Args:
+        tensors: of the module; others may change.
+    """
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self.tensors = list(tensors)
+        self._before: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @cached_property
+    def _mine(self) -> dict[int, Tensor]:
+        return {memory_of(one): one for one in self.tensors if one.device.type != "meta"}
+
+    def keep(self, tensor: Tensor) -> None:
+        """Remember the numbers of the tensor whose memory this one shares, if it is the module's."""
+        key = memory_of(tensor)
+        if key in self._mine and key not in self._before:
+            self._before[key] = self._mine[key], self._mine[key].detach().clone()
+
+    def keep_all(self) -> None:
+        """Remember the numbers of all."""
+        for one in self._mine.values():
+            self.keep(one)
+
+    def put_back(self) -> None:
+        """Every tensor has its numbers again."""
+        for tensor, before in self._before.values():
+            if not torch.equal(tensor, before):
+                tensor.detach().copy_(before)
+
+
+HOLDERS: set[type[Any]] = {dict, OrderedDict, list, set}
+"""Kinds of attributes that hold others: weights, submodules, hooks, caches."""
+
+
+class _Attributes:
+    """What hangs on a module: its attributes, and what is in those that hold others."""
+
+    __slots__ = ("all", "filled", "own")
+
+    def __init__(self, module: nn.Module) -> None:
+        self.own: dict[str, Any] = module.__dict__
+        self.all = self.own.copy()
+        self.filled = {name: one.copy() for name, one in self.own.items() if one.__class__ in HOLDERS and one}
+
+    def put_back(self) -> None:
+        """Every attribute is what it was."""
+        own, filled = self.own, self.filled
+        if len(own) > len(self.all):
+            for name in own.keys() - self.all.keys():
+                del own[name]
+        for name, one in self.all.items():
+            if own.get(name) is not one:
+                own[name] = one
+            if one.__class__ in HOLDERS and (one or name in filled):
+                before = filled.get(name)
+                if before is None:
+                    one.clear()
+                elif not _same(one, before):
+                    one.clear()
+                    one.extend(before) if isinstance(one, list) else one.update(before)
+
+
+def _same(now: Any, before: Any) -> bool:
+    """The very same things in it, in the same order."""
+    if isinstance(now, dict):
+        return now.keys() == before.keys() and all(map(is_, now.values(), before.values()))
+    return len(now) == len(before) and all(map(is_, now, before))
+
+
+@contextmanager
+def untouched(modules: list[nn.Module], kept: Kept) -> Iterator[None]:
+    """Evaluation mode, no gradients; behind, every module is what it was, and so are torch's random numbers."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    attributes = [_Attributes(one) for one in modules]
+    modes = [one for one in modules if one.training]
+    with ExitStack() as undo:
+        undo.callback(torch.backends.mha.set_fastpath_enabled, value=fast)
+        for one in modes:
+            undo.callback(_set_mode, one, training=True)
+            _set_mode(one, training=False)
+        for before in attributes:
+            undo.callback(before.put_back)
+        undo.enter_context(torch.random.fork_rng(devices=[]))
+        undo.enter_context(torch.inference_mode())
+        undo.callback(kept.put_back)
+        torch.backends.mha.set_fastpath_enabled(value=False)
+        yield
+
+
+def _set_mode(module: nn.Module, *, training: bool) -> None:
+    if "training" in module.__dict__:
+        module.__dict__["training"] = training  # past nn.Module's own check of every attribute
+    else:
+        module.training = training  # compiled and scripted modules keep it elsewhere
