@@ -5,7 +5,6 @@ Keras is not imported, nothing of a file is run, and no object is made from it.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ConvscopeError, ModelError
@@ -19,20 +18,7 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.core.shape import Shape
 
-__all__ = ["is_keras", "read_file", "read_model"]
-
-_HOMES = {"keras", "tf_keras"}
-
-
-def is_keras(source: object) -> bool:
-    """An object is a model of Keras, told by where its classes come from; Keras is not imported.
-
-    >>> is_keras("input 8x8x1, relu")
-    False
-    """
-    homes = {kind.__module__.partition(".")[0] for kind in type(source).__mro__}
-    return bool(homes & _HOMES) and hasattr(source, "to_json")
-
+__all__ = ["read_file", "read_model"]
 
 def read_file(path: Path, shape: Shape | None = None) -> Net:
     """Read a ``.keras`` archive or an old ``.h5`` file.
@@ -76,4 +62,4 @@ def read_model(model: Any, shape: Shape | None = None) -> Net:
         raise ModelError(
             f"{type(model).__name__} does not say what it is made of", expected="a Sequential or functional model"
         )
-    return net_of(Source(config, json.loads(text).get("keras_version", "3")[:2] in {"1.", "2."}, LiveStore(model), weights=True), shape)
+    return net_of(Source(config, old=False, store=LiveStore(model), weights=True), shape)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from convscope.errors import ModelError, missing_extra
+from convscope.errors import MissingExtraError, ModelError
 from convscope.frontends.keras.weights import WEIGHTS, ArchiveStore, LegacyStore, NoStore
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 def _legacy(path: Path) -> Source:
     if find_spec("h5py") is None:
-        raise missing_extra("h5py", "keras")
+        raise MissingExtraError("h5py is not installed", attempt='pip install "convscope[keras]"')
     import h5py
 
     try:

@@ -11,8 +11,8 @@ from convscope.core.graph import Own
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.build.builder import Builder
-from convscope.frontends.build.settle import plain
-from convscope.frontends.build.values import Value, whole
+from convscope.frontends.build.settle import plain, settled
+from convscope.frontends.build.values import Value
 from convscope.frontends.keras.here import BeyondError, Here
 from convscope.frontends.keras.plan import Plan, Ref, plan
 from convscope.frontends.keras.rules import rule_of
@@ -61,7 +61,7 @@ def net_of(source: Source, shape: Shape | None) -> Net:
     trusted = stated is None or all(a in {None, b} for a, b in zip(stated[1:], sizes, strict=True))
     reading = Reading(builder, source.store, trusted=trusted)
     value = reading.run(made, [_input(builder, channels_first=made.channels_first)])[0]
-    net = builder.net(_finished(builder, value).node)
+    net = builder.net(_finished(builder, value, channels_first=made.channels_first).node)
     assert net.tensors is not None
     tensors = _Tensors(net.tensors, source.store) if source.weights else None
     return replace(net, tensors=tensors)
@@ -119,12 +119,13 @@ def _input(builder: Builder, *, channels_first: bool) -> Value:
     return value if channels_first else replace(value, dims=(batch, *places, channels))
 
 
-def _finished(builder: Builder, value: Value) -> Value:
-    """The output with a dimension for each axis, in whichever order."""
+def _finished(builder: Builder, value: Value, *, channels_first: bool) -> Value:
+    """The output as that of a layer with its channels, then its places."""
     builder.scope, builder.whole_scope = "", False
-    axes = [axis for axis in whole(value.shape) if axis]
-    same = sorted(axes, key=str) == sorted((dim for dim in value.dims if dim), key=str)
-    return value if same else plain(builder, value)
+    batch, *dims = value.dims
+    if batch or not 1 <= len(dims) <= 4:
+        return plain(builder, value)
+    return settled(builder, value, dims if channels_first else (dims[-1], *dims[:-1]))
 
 
 class Reading:

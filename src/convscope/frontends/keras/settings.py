@@ -166,7 +166,7 @@ def array(value: object) -> np.ndarray[Any, np.dtype[np.float32]] | None:
     if isinstance(value, dict) and value.get("class_name") in {"__numpy__", "__tensor__"}:
         config = value.get("config")
         value = config.get("value") if isinstance(config, dict) else None
-    if not isinstance(value, int | float | list | tuple | np.ndarray) or isinstance(value, bool):
+    if not isinstance(value, int | float | list | tuple | np.ndarray | np.generic) or isinstance(value, bool):
         return None
     try:
         return np.asarray(value, dtype=np.float32)

@@ -10,11 +10,12 @@ import numpy as np
 from convscope.errors import ModelError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary, contract, mixed, unary
-from convscope.frontends.build.settle import settled
+from convscope.frontends.build.settle import is_whole, settled, without_repeats
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.rules.acts import activated
 from convscope.frontends.keras.rules.convs import dense
+from convscope.frontends.keras.rules.norms import shifted
 from convscope.frontends.keras.settings import shown, whole
 from convscope.ops.act import Tanh
 from convscope.ops.attention import Attention
@@ -88,9 +89,11 @@ def _self_attention(here: Here, x: Value, heads: int) -> Value:
         "out_proj.weight": kernel,
         "out_proj.bias": bias,
     }
-    with here.aside():
-        ready = settled(here.builder, x, [x.dims[-1], *x.dims[1:-1]])
-    return unary(here.builder, Attention(heads), ready, weights)
+    x = without_repeats(here.builder, x)
+    if not is_whole(x, 0, x.dims[-1]) or len(x.shape) == 1:  # the places may lie in any order
+        with here.aside():
+            x = settled(here.builder, x, [x.dims[-1], *x.dims[1:-1]])
+    return unary(here.builder, Attention(heads), x, weights)
 
 
 def _stacked(parts: Sequence[Const]) -> Const:
@@ -122,7 +125,7 @@ def _heads(
 
 def _shares(here: Here, scores: Value, *, causal: bool) -> Value:
     if causal:
-        scores = binary(here.builder, "add", scores, _causal(*scores.sizes[-2:]))
+        scores = shifted(here, scores, "add", _causal(*scores.sizes[-2:]))
     return layers.softmax(here.builder, scores, len(scores.dims) - 1)
 
 

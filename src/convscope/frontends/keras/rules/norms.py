@@ -67,13 +67,24 @@ def _layer_norm(here: Here, x: Value) -> Value:
 def _over(here: Here, x: Value, axes: tuple[int, ...], found: dict[str, Const], *, rms: bool) -> Value:
     """A norm over some dimensions, brought to the end for it."""
     rank = len(x.dims)
-    order = [*(at for at in range(rank) if at not in axes), *axes]
     eps = here.settings.real("epsilon", 1e-6 if rms else EPS)
+    if axes == tuple(range(1, rank)) and rank > 2 and not rms:
+        return _over_all(here, x, found, eps)
+    order = [*(at for at in range(rank) if at not in axes), *axes]
     moved = shapes.permuted(x, order)
     made = layers.layer_norm(
         here.builder, moved, len(axes), found.get("weight"), found.get("bias"), eps, rms=rms
     )
     return shapes.permuted(made, [order.index(at) for at in range(rank)])
+
+
+def _over_all(here: Here, x: Value, found: dict[str, Const], eps: float) -> Value:
+    """A norm over a whole sample, and a factor and a summand for each number of it."""
+    made = unary(here.builder, GroupNorm(1, affine=False, eps=eps), without_repeats(here.builder, x))
+    with here.aside():
+        for join, name in (("mul", "weight"), ("add", "bias")):
+            made = binary(here.builder, join, made, found[name]) if found.get(name) and found[name].roots else made
+    return made
 
 
 def _rms_norm(here: Here, x: Value) -> Value:
@@ -119,7 +130,7 @@ def _constant(value: Any, name: str) -> Const | float:
 
 def _unstored(here: Here, value: Value, before: Value) -> Value:
     """Numbers of the settings are no weights: nothing is stored for them."""
-    if value.node != before.node and not here.builder.layers[-1].node.own.weights:
+    if value.node != before.node:
         here.builder.spend(value, Own(()))
     return value
 

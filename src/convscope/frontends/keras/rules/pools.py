@@ -11,7 +11,7 @@ from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.rules.acts import same
 from convscope.frontends.keras.settings import whole
 from convscope.ops import pool
-from convscope.ops.pad import Crop, Pad
+from convscope.ops.pad import Crop, Pad, Slice
 from convscope.ops.resize import Resize, Upsample
 
 if TYPE_CHECKING:
@@ -103,19 +103,30 @@ def _cropping(rank: int) -> Callable[..., Value]:
     return rule
 
 
-MODES = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "bicubic"}
-"""Words for interpolation that mean the same here."""
-
-
 def resized(here: Here, x: Value, size: tuple[int, ...], mode: str) -> Value:
-    """Maps of another size."""
+    """Maps of another size.
+
+    Raises:
+        BeyondError: an interpolation that no layer of a net computes.
+    """
     ready = here.maps(x, len(size))
-    if mode not in MODES:
+    if mode == "nearest":
+        return here.back(_nearest(here, ready, size))
+    if mode not in {"bilinear", "bicubic"}:
         raise BeyondError
-    op: Op = Resize(size, MODES[mode])
-    if mode == "nearest" and all(out % n == 0 for out, n in zip(size, ready.shape[1:], strict=True)):
-        op = Upsample(tuple(out // n for out, n in zip(size, ready.shape[1:], strict=True)))
-    return here.back(here.emit(op, ready))
+    return here.back(here.emit(Resize(size, mode), ready))
+
+
+def _nearest(here: Here, ready: Value, size: tuple[int, ...]) -> Value:
+    """The place that is nearest to ``(o + 1/2) * n/size``: each one repeated, or the middle one of some."""
+    places = ready.shape[1:]
+    if any(out % n and n % out for n, out in zip(places, size, strict=True)):
+        raise BeyondError
+    times = tuple(max(1, out // n) for n, out in zip(places, size, strict=True))
+    steps = tuple(max(1, n // out) for n, out in zip(places, size, strict=True))
+    if max(steps) > 1:
+        ready = here.emit(Slice(steps, tuple(step // 2 for step in steps)), ready)
+    return here.emit(Upsample(times), ready) if max(times) > 1 else ready
 
 
 def _up_sampling(rank: int) -> Callable[..., Value]:
