@@ -1,22 +1,17 @@
 """Every class of Keras that is read: shapes, weights and outputs are those of Keras itself, live and saved."""
 
-import math
-import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-os.environ["KERAS_BACKEND"] = "torch"
+if not all(map(find_spec, ("keras", "h5py", "torch"))):
+    pytest.skip("Keras, h5py or torch is not installed", allow_module_level=True)
 
-pytest.importorskip("h5py")
-keras = pytest.importorskip("keras")
-torch = pytest.importorskip("torch")
+from keras_twin import compare, filled, keras, stored  # noqa: E402 -- only where Keras is installed
 
-from convscope.backends.torch import TorchNet, weights_in  # noqa: E402 -- Keras asks for its backend when it is imported
-from convscope.core.net import Net  # noqa: E402 -- as above
 from convscope.frontends import read  # noqa: E402 -- as above
 
 # Keras turns tensors into arrays in a way that numpy is about to drop
@@ -26,39 +21,11 @@ L, ops = keras.layers, keras.ops
 Make = Callable[[Any], Any]
 
 
-def stored(net: Net) -> int:
-    """All numbers that the net says are stored, statistics of norms included, as Keras counts them."""
-    kept = [weight for layer in net for weight in layer.weights or () if weight.name != "num_batches_tracked"]
-    return sum(weight.count for weight in (*kept, *net.unused))
-
-
-def made(shape: tuple[int | None, ...], make: Make) -> Any:
-    """A functional model whose weights, and statistics, are all different numbers."""
+def made(shape: tuple[int, ...], make: Make) -> Any:
+    """A functional model of what is made of its input."""
     keras.utils.clear_session(free_memory=False)
     given = keras.Input(shape)
-    model = keras.Model(given, make(given))
-    rng = np.random.default_rng(0)
-    for variable in model.weights:
-        numbers = rng.uniform(0.5, 1.5, variable.shape) if "var" in variable.name else rng.normal(0, 0.5, variable.shape)
-        variable.assign(numbers.astype("float32") if variable.dtype == "float32" else numbers.astype(variable.dtype))
-    return model
-
-
-def channels_first(numbers: np.ndarray[Any, Any], *, already: bool = False) -> Any:
-    return torch.tensor(np.ascontiguousarray(numbers if already or numbers.ndim < 3 else np.moveaxis(numbers, -1, 1)))
-
-
-def compare(model: Any, net: Net, *, first: bool = False, size: tuple[int, ...] | None = None) -> None:
-    """The net computes what the model does."""
-    assert net.tensors is not None
-    twin = TorchNet(net).eval()
-    weights_in(twin, {name: torch.as_tensor(np.array(tensor)) for name, tensor in net.tensors().items()})
-    x = np.random.default_rng(1).normal(size=(2, *(size or model.input_shape[1:]))).astype("float32")
-    with torch.no_grad():
-        wanted = channels_first(keras.ops.convert_to_numpy(model(x, training=False)), already=first)
-        found = twin(channels_first(x, already=first))
-    assert found.shape == wanted.shape
-    assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-4), float((found - wanted).abs().max())
+    return filled(keras.Model(given, make(given)))
 
 
 CASES: dict[str, tuple[tuple[int, ...], Make]] = {

@@ -62,6 +62,8 @@ def load(path: Path) -> Source:
         ModelError: it is no file of Keras, damaged, or asks for too much.
         MissingExtraError: an ``.h5`` file, and h5py is not installed.
     """
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path.name} is no file", expected="an archive made by model.save, or an .h5 file")
     try:
         with path.open("rb") as file:
             start = file.read(8)

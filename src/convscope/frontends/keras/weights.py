@@ -190,10 +190,10 @@ class ArchiveStore(_FileStore):
         """See :class:`Store`; what is random is left out."""
         try:
             with self.opened() as file:
-                found = [one for one in _datasets(self._group(file, owner)) if "seed_generator" not in one[0]]
+                found = [(path, tuple(one.shape)) for path, one in _datasets(self._group(file, owner))]
         except (*_FAULTS, ImportError, ModelError):
             return None
-        return tuple(Weight(f"{owner.scope}.{name}", tuple(one.shape)) for name, one in found)
+        return tuple(Weight(f"{owner.scope}.{path}", shape) for path, shape in found if "seed_generator" not in path)
 
 
 class LegacyStore(_FileStore):
@@ -215,18 +215,18 @@ class LegacyStore(_FileStore):
         top, *rest = owner.path
         for path, one in _datasets(_child(_child(file, "model_weights"), top)):
             words = iter(path.split("/")[:-1])
-            if all(any(_called(need, word) for word in words) for need in rest):
+            if all(any(_called(need, word) for word in words) for need in rest if need != "@layer"):
                 yield path, one
 
     def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
         """See :class:`Store`."""
         try:
             with self.opened() as file:
-                found = list(self._of(file, owner))
+                found = [(path, tuple(one.shape)) for path, one in self._of(file, owner)]
         except (*_FAULTS, ImportError, ModelError):
             return None
-        names = ((path.partition(":")[0].replace("/", "."), one) for path, one in found)
-        return tuple(Weight(f"{owner.scope}.{name}", tuple(one.shape)) for name, one in names)
+        names = ((path.partition(":")[0].replace("/", "."), shape) for path, shape in found)
+        return tuple(Weight(f"{owner.scope}.{name}", shape) for name, shape in names)
 
 
 _CALLED = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
