@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
+import struct
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import MissingExtraError, ModelError
-from convscope.frontends.keras.weights import WEIGHTS, ArchiveStore, LegacyStore, NoStore
+from convscope.frontends.keras.spec import is_model
+from convscope.frontends.keras.weights import FAULTS, WEIGHTS, ArchiveStore, LegacyStore, NoStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +101,7 @@ def _archive(path: Path) -> Source:
             names = {one.filename for one in members}
             text = _member(archive, "config.json", MAX_CONFIG)
             about = _member(archive, "metadata.json", _CHUNK) if "metadata.json" in names else b"{}"
-    except (OSError, zipfile.BadZipFile, RuntimeError, ValueError, KeyError, EOFError, NotImplementedError) as error:
+    except FAULTS as error:
         raise ModelError(f"the archive is damaged: {error}") from None
     version = parsed(about).get("keras_version")
     found = WEIGHTS in names and find_spec("h5py") is not None
@@ -139,9 +142,9 @@ def _legacy(path: Path) -> Source:
 
     try:
         with h5py.File(path, "r") as file:
-            text = _attribute(file, "model_config")
-            version = _attribute(file, "keras_version")
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            text = _attribute(path, file, "model_config")
+            version = _attribute(path, file, "keras_version")
+    except FAULTS as error:
         raise ModelError(f"the file is damaged: {error}") from None
     if text is None:
         raise ModelError(
@@ -150,18 +153,38 @@ def _legacy(path: Path) -> Source:
     return Source(_model(parsed(text)), _old(version), LegacyStore(path), weights=True)
 
 
-def _attribute(file: Any, name: str) -> bytes | str | None:
+def _attribute(path: Path, file: Any, name: str) -> bytes | str | None:
     """A text that is attached to the file."""
     if name not in file.attrs:
         return None
+    wrong = ModelError(f"{name} is no text of a usual size", expected=f"at most {MAX_CONFIG} bytes")
     kind = file.attrs.get_id(name)
-    if kind.shape not in {(), (1,)} or kind.get_storage_size() > MAX_CONFIG or file.id.get_filesize() < 8:
-        raise ModelError(f"{name} is no text of a usual size", expected=f"at most {MAX_CONFIG} bytes")
+    if kind.shape not in {(), (1,)} or max(kind.get_storage_size(), _stated_length(path, name)) > MAX_CONFIG:
+        raise wrong
     found = file.attrs[name]
     found = found.item() if hasattr(found, "item") else found
     if not isinstance(found, bytes | str) or len(found) > MAX_CONFIG:
-        raise ModelError(f"{name} is no text of a usual size", expected=f"at most {MAX_CONFIG} bytes")
+        raise wrong
     return found
+
+
+def _stated_length(path: Path, name: str) -> int:
+    """How long a text of any length is, which HDF5 does not tell before it has loaded it, five times over.
+
+    An attribute is kept as: version, flags, sizes of name, type and space, these three, then the value; for such a text
+    that begins with its length. In the first version each of the three is padded to 8 bytes.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(f"{name}\0".encode())
+        for head in (8, 9):
+            if at < head or data[at - head] not in ({1, 2} if head == 8 else {3}):
+                continue
+            sizes = struct.unpack("<3H", data[at - head + 2 : at - head + 8])
+            if sizes[0] == len(name) + 1:
+                padded = data[at - head] == 1
+                behind = at + sum(-(-size // 8) * 8 if padded else size for size in sizes)
+                return int.from_bytes(data[behind : behind + 4], "little")
+    return 0
 
 
 def _old(version: object) -> bool:
@@ -170,8 +193,8 @@ def _old(version: object) -> bool:
 
 
 def _model(found: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(found.get("class_name"), str) or "config" not in found:
-        raise ModelError("the configuration is not one of a model", expected="a class_name and a config")
+    if not isinstance(found.get("class_name"), str) or not is_model(found):
+        raise ModelError("the configuration is not one of a model", expected="a class_name, and a config with layers")
     return found
 
 

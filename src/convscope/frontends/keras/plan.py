@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 INPUT = "InputLayer"
 
+MAX_LAYERS = 10_000
+"""Layers of a model, and calls of layers; the largest model of Keras's own has a thousand."""
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -77,6 +80,8 @@ def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
     """
     config = raw["config"]
     entries = config if isinstance(config, list) else config["layers"]
+    if len(entries) > MAX_LAYERS:
+        raise ModelError(f"the model has {len(entries)} layers", expected=f"at most {MAX_LAYERS}")
     numbers: Counter[str] = Counter()
     layers = [spec(one, owner, numbers, old=old) for one in entries]
     twice = [name for name, count in Counter(one.name for one in layers).items() if count > 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from convscope.frontends.build.builder import Builder
 from convscope.frontends.build.settle import plain, settled
 from convscope.frontends.build.values import Value
 from convscope.frontends.keras.here import BeyondError, Here
-from convscope.frontends.keras.plan import Plan, Ref, plan
+from convscope.frontends.keras.plan import MAX_LAYERS, Plan, Ref, plan
 from convscope.frontends.keras.rules import rule_of
 from convscope.frontends.keras.spec import Owner
 from convscope.ops.merge import Add
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from convscope.frontends.keras.archive import Source
     from convscope.frontends.keras.spec import Sizes, Spec
     from convscope.frontends.keras.weights import Store
-
-MAX_CALLS = 20_000
-"""Calls of layers; a model that is used twice in a model that is used twice ... grows fast."""
 
 _MISTAKES = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError, RecursionError)
 """What a rule raises on settings that no layer can have."""
@@ -164,8 +162,8 @@ class Reading:
             ConvscopeError: it cannot be read; the error names the layer and its class.
         """
         self.calls += 1
-        if self.calls > MAX_CALLS:
-            raise ModelError(f"layers are called more than {MAX_CALLS} times")
+        if self.calls > MAX_LAYERS:  # a model that is used twice in a model that is used twice ... grows fast
+            raise ModelError(f"layers are called more than {MAX_LAYERS} times")
         if spec.model and (spec.ours or "input_layers" in spec.settings.values):
             return self._model(spec, args, lead)
         values = list(_values([args, list(named.values())]))
@@ -241,10 +239,13 @@ class Reading:
         return here.back(replace(found, dims=((), *found.dims)))
 
 
+_signature = lru_cache(maxsize=1024)(signature)
+
+
 def _takes(rule: Callable[..., Any], args: list[Any], named: dict[str, Any]) -> bool:
     """A rule knows all that the layer is called with."""
     try:
-        signature(rule).bind(None, *args, **named)
+        _signature(rule).bind(None, *args, **named)
     except TypeError:
         return False
     return True

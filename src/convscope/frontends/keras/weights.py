@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+import zlib
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 WEIGHTS = "model.weights.h5"
 """The file inside of an archive."""
 
-_FAULTS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, EOFError)
+FAULTS = (
+    OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, EOFError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 """What h5py and zipfile raise on damaged files."""
 
 class Store(Protocol):
@@ -140,7 +144,7 @@ class _FileStore:
         with ExitStack() as stack:
             try:
                 self._file = self._open(stack)
-            except _FAULTS as error:
+            except FAULTS as error:
                 raise ModelError(f"the weights cannot be read: {error}").add(written=str(self.path)) from None
             try:
                 yield self._file
@@ -191,7 +195,7 @@ class ArchiveStore(_FileStore):
         try:
             with self.opened() as file:
                 found = [(path, tuple(one.shape)) for path, one in _datasets(self._group(file, owner))]
-        except (*_FAULTS, ImportError, ModelError):
+        except (*FAULTS, ImportError, ModelError):
             return None
         return tuple(Weight(f"{owner.scope}.{path}", shape) for path, shape in found if "seed_generator" not in path)
 
@@ -223,7 +227,7 @@ class LegacyStore(_FileStore):
         try:
             with self.opened() as file:
                 found = [(path, tuple(one.shape)) for path, one in self._of(file, owner)]
-        except (*_FAULTS, ImportError, ModelError):
+        except (*FAULTS, ImportError, ModelError):
             return None
         names = ((path.partition(":")[0].replace("/", "."), shape) for path, shape in found)
         return tuple(Weight(f"{owner.scope}.{name}", shape) for name, shape in names)
@@ -246,7 +250,7 @@ def _guarded(owner: Owner, name: str, load: Callable[[], NDArray[Any]]) -> NDArr
         return load()
     except ModelError as error:
         raise error.add(subject=f"{owner.scope}.{name}") from None
-    except _FAULTS as error:
+    except FAULTS as error:
         raise ModelError(f"{owner.scope}.{name} cannot be read from the file: {error}") from None
 
 
