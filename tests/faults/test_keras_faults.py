@@ -303,7 +303,8 @@ def test_weights_that_are_gone(tmp_path: Path) -> None:
 
 
 WHOLE = packed(
-    functional((conv("a", padding="same", filters=3), "in"), (entry("BatchNormalization", "b"), "a"), out="b"), ("model.weights.h5", b"")
+    functional((conv("a", padding="same", filters=3), "in"), (entry("BatchNormalization", "b"), "a"), out="b"),
+    ("model.weights.h5", b"no weights"),
 )
 
 
@@ -331,6 +332,19 @@ def test_damaged_archives(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(_damaged(WHOLE, seed))
     _reads_or_refuses(path)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**32))
+def test_damaged_old_files(tmp_path: Path, seed: int) -> None:
+    whole, path = tmp_path / "whole.h5", tmp_path / "model.h5"
+    if not whole.exists():
+        hdf5(whole, keras_version="3.1", model_config=json.dumps(sequential(conv())))
+    path.write_bytes(_damaged(whole.read_bytes(), seed))
+    try:
+        read(path)
+    except ConvscopeError:
+        return
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

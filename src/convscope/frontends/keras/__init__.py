@@ -57,7 +57,7 @@ def read_model(model: Any, shape: Shape | None = None) -> Net:
             f"the model does not say what it is made of: {error}",
             expected="a Sequential or functional model, whose own layers have a get_config",
         ) from None
-    config = parsed(text)
+    config = parsed(text.encode())
     if not isinstance(config.get("config"), dict) or "layers" not in config["config"]:
         raise ModelError(
             f"{type(model).__name__} does not say what it is made of", expected="a Sequential or functional model"

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import io
 import json
-import mmap
-import struct
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from convscope.errors import MissingExtraError, ModelError
+from convscope.errors import ModelError
+from convscope.frontends.keras.hdf5 import SIGNATURE, attribute
 from convscope.frontends.keras.spec import is_model
 from convscope.frontends.keras.weights import FAULTS, WEIGHTS, ArchiveStore, LegacyStore, NoStore
 
@@ -37,7 +36,6 @@ MAX_MEMBERS = 10_000
 _CHUNK = 2**16
 _LONGEST_READ = 2**20
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK"
 
 
@@ -63,7 +61,6 @@ def load(path: Path) -> Source:
 
     Raises:
         ModelError: it is no file of Keras, damaged, or asks for too much.
-        MissingExtraError: an ``.h5`` file, and h5py is not installed.
     """
     if path.exists() and not path.is_file():
         raise ModelError(f"{path.name} is no file", expected="an archive made by model.save, or an .h5 file")
@@ -72,7 +69,7 @@ def load(path: Path) -> Source:
             start = file.read(8)
     except OSError as error:
         raise ModelError(f"{path.name} cannot be read: {error.strerror}") from None
-    if start == _HDF5:
+    if start == SIGNATURE:
         return _legacy(path)
     if start[:2] == _ZIP:
         return _archive(path)
@@ -136,58 +133,17 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 def _legacy(path: Path) -> Source:
-    if find_spec("h5py") is None:
-        raise MissingExtraError("h5py is not installed", attempt='pip install "convscope[keras]"')
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            text = _attribute(path, file, "model_config")
-            version = _attribute(path, file, "keras_version")
-    except FAULTS as error:
-        raise ModelError(f"the file is damaged: {error}") from None
+    text = attribute(path, "model_config", MAX_CONFIG)
     if text is None:
         raise ModelError(
             "the file holds no model", expected="one made by model.save: one of weights alone says nothing of layers"
         )
-    return Source(_model(parsed(text)), _old(version), LegacyStore(path), weights=True)
+    found = find_spec("h5py") is not None
+    old = _old(attribute(path, "keras_version", _CHUNK))
+    return Source(_model(parsed(text)), old, LegacyStore(path) if found else NoStore(), found)
 
 
-def _attribute(path: Path, file: Any, name: str) -> bytes | str | None:
-    """A text that is attached to the file."""
-    if name not in file.attrs:
-        return None
-    wrong = ModelError(f"{name} is no text of a usual size", expected=f"at most {MAX_CONFIG} bytes")
-    kind = file.attrs.get_id(name)
-    if kind.shape not in {(), (1,)} or max(kind.get_storage_size(), _stated_length(path, name)) > MAX_CONFIG:
-        raise wrong
-    found = file.attrs[name]
-    found = found.item() if hasattr(found, "item") else found
-    if not isinstance(found, bytes | str) or len(found) > MAX_CONFIG:
-        raise wrong
-    return found
-
-
-def _stated_length(path: Path, name: str) -> int:
-    """How long a text of any length is, which HDF5 does not tell before it has loaded it, five times over.
-
-    An attribute is kept as: version, flags, sizes of name, type and space, these three, then the value; for such a text
-    that begins with its length. In the first version each of the three is padded to 8 bytes.
-    """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        at = data.find(f"{name}\0".encode())
-        for head in (8, 9):
-            if at < head or data[at - head] not in ({1, 2} if head == 8 else {3}):
-                continue
-            sizes = struct.unpack("<3H", data[at - head + 2 : at - head + 8])
-            if sizes[0] == len(name) + 1:
-                padded = data[at - head] == 1
-                behind = at + sum(-(-size // 8) * 8 if padded else size for size in sizes)
-                return int.from_bytes(data[behind : behind + 4], "little")
-    return 0
-
-
-def _old(version: object) -> bool:
+def _old(version: bytes | str | None) -> bool:
     text = version.decode(errors="replace") if isinstance(version, bytes) else version
     return isinstance(text, str) and text[:2] in {"1.", "2."}
 
@@ -198,13 +154,12 @@ def _model(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def parsed(text: bytes | str) -> dict[str, Any]:
+def parsed(raw: bytes) -> dict[str, Any]:
     """A configuration as plain data.
 
     Raises:
         ModelError: it is no JSON, not named values, or larger than any model's.
     """
-    raw = text.encode(errors="surrogateescape") if isinstance(text, str) else text
     if len(raw) > MAX_CONFIG:
         raise ModelError(f"the configuration has {len(raw)} bytes", expected=f"at most {MAX_CONFIG}")
     if raw.count(b"{") + raw.count(b"[") > MAX_PARTS or raw.count(b",") > 3 * MAX_PARTS:

@@ -135,6 +135,10 @@ class _FileStore:
         """See :class:`Store`."""
         return owner
 
+    def stated(self, owner: Owner) -> None:  # noqa: ARG002 -- a damaged file can keep HDF5 busy without an end
+        """See :class:`Store`; a file is opened only when numbers are asked for."""
+        return
+
     @contextmanager
     def opened(self) -> Iterator[Any]:
         """See :class:`Store`."""
@@ -190,15 +194,6 @@ class ArchiveStore(_FileStore):
                 return found
         raise KeyError("layers")
 
-    def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
-        """See :class:`Store`; what is random is left out."""
-        try:
-            with self.opened() as file:
-                found = [(path, tuple(one.shape)) for path, one in _datasets(self._group(file, owner))]
-        except (*FAULTS, ImportError, ModelError):
-            return None
-        return tuple(Weight(f"{owner.scope}.{path}", shape) for path, shape in found if "seed_generator" not in path)
-
 
 class LegacyStore(_FileStore):
     """The weights in a file of the old ``.h5`` format, which knows them by name."""
@@ -221,16 +216,6 @@ class LegacyStore(_FileStore):
             words = iter(path.split("/")[:-1])
             if all(any(_called(need, word) for word in words) for need in rest if need != "@layer"):
                 yield path, one
-
-    def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
-        """See :class:`Store`."""
-        try:
-            with self.opened() as file:
-                found = [(path, tuple(one.shape)) for path, one in self._of(file, owner)]
-        except (*FAULTS, ImportError, ModelError):
-            return None
-        names = ((path.partition(":")[0].replace("/", "."), shape) for path, shape in found)
-        return tuple(Weight(f"{owner.scope}.{name}", shape) for name, shape in names)
 
 
 _CALLED = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
