@@ -7,11 +7,14 @@ import numpy as np
 
 os.environ["KERAS_BACKEND"] = "torch"
 
-import keras  # noqa: E402 -- it asks for its backend when it is imported
-import torch  # noqa: E402 -- as above
+import keras
+import torch
 
-from convscope.backends.torch import TorchNet, weights_in  # noqa: E402 -- as above
-from convscope.core.net import Net  # noqa: E402 -- as above
+from convscope.backends.torch import TorchNet, weights_in
+from convscope.core.net import Net
+
+
+__all__ = ["compare", "filled", "keras", "stored"]
 
 
 def stored(net: Net) -> int:

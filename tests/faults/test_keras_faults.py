@@ -162,7 +162,9 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "padding": lambda: packed(sequential(conv(padding="full"))),
     "zero padding 2^40": lambda: packed(sequential(entry("ZeroPadding2D", "z", padding=2**40))),
     "up 2^31": lambda: packed(sequential(entry("UpSampling2D", "u", size=2**31), conv())),
-    "repeat 2^31": lambda: packed(sequential(entry("RepeatVector", "r", n=2**31), entry("Dense", "d", units=3), size=(4,))),
+    "repeat 2^31": lambda: packed(
+        sequential(entry("RepeatVector", "r", n=2**31), entry("Dense", "d", units=3), size=(4,))
+    ),
     "reshape": lambda: packed(sequential(entry("Reshape", "r", target_shape=[-1, -1]))),
     "reshape to more": lambda: packed(sequential(entry("Reshape", "r", target_shape=[2**31, 2**31]))),
     "axis 99": lambda: packed(sequential(entry("BatchNormalization", "b", axis=99))),
@@ -218,7 +220,12 @@ print(seconds, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read
 def refused(path: Path) -> None:
     """In a process of its own: with our error, in less than a second of work and 300 MB."""
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, check=True, cwd=path.parent, timeout=60
+        [sys.executable, "-c", CHILD, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=path.parent,
+        timeout=60,
     )
     said, figures = done.stdout.strip().split("\n")[-2:]
     seconds, megabytes = map(float, figures.split())
@@ -359,8 +366,15 @@ def test_damaged_configurations(tmp_path: Path, seed: int) -> None:
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.sampled_from(["in", "a", "same", "relu", ""]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["config", "class_name", "axis"]), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats()
+    | st.sampled_from(["in", "a", "same", "relu", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["config", "class_name", "axis"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 _KINDS = st.sampled_from(

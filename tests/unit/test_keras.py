@@ -10,9 +10,8 @@ import pytest
 if not all(map(find_spec, ("keras", "h5py", "torch"))):
     pytest.skip("Keras, h5py or torch is not installed", allow_module_level=True)
 
-from keras_twin import compare, filled, keras, stored  # noqa: E402 -- only where Keras is installed
-
-from convscope.frontends import read  # noqa: E402 -- as above
+from convscope.frontends import read
+from keras_twin import compare, filled, keras, stored
 
 # Keras turns tensors into arrays in a way that numpy is about to drop
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -160,7 +159,10 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "bidirectional sum": ((7, 3), L.Bidirectional(L.GRU(4), merge_mode="sum")),
     "bidirectional ave": ((7, 3), L.Bidirectional(L.LSTM(4, return_sequences=True), merge_mode="ave")),
     "time distributed dense": ((5, 3), L.TimeDistributed(L.Dense(4))),
-    "time distributed conv": ((3, 6, 5, 2), L.TimeDistributed(L.Conv2D(4, 3, strides=2, padding="same", activation="relu"))),
+    "time distributed conv": (
+        (3, 6, 5, 2),
+        L.TimeDistributed(L.Conv2D(4, 3, strides=2, padding="same", activation="relu")),
+    ),
     "time distributed pool": ((3, 6, 5, 2), L.TimeDistributed(L.GlobalAveragePooling2D())),
     "time distributed flatten": ((3, 6, 5, 2), L.TimeDistributed(L.Flatten())),
 }

@@ -14,12 +14,11 @@ import pytest
 if not all(map(find_spec, ("keras", "h5py", "torch"))):
     pytest.skip("Keras, h5py or torch is not installed", allow_module_level=True)
 
-from keras_twin import compare, filled, keras, stored  # noqa: E402 -- only where Keras is installed
-
-from convscope.cli import run  # noqa: E402 -- as above
-from convscope.core.net import Net  # noqa: E402 -- as above
-from convscope.errors import FieldError, ModelError, ShapeError  # noqa: E402 -- as above
-from convscope.frontends import read  # noqa: E402 -- as above
+from convscope.cli import run
+from convscope.core.net import Net
+from convscope.errors import FieldError, ModelError, ShapeError
+from convscope.frontends import read
+from keras_twin import compare, filled, keras, stored
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -54,7 +53,9 @@ def course() -> Any:
 def shared() -> Any:
     """A model inside of a model, used twice, and layers used twice."""
     inner = keras.Input((8, 8, 4))
-    block = keras.Model(inner, L.BatchNormalization(name="norm")(L.Conv2D(4, 3, padding="same", name="conv")(inner)), name="block")
+    block = keras.Model(
+        inner, L.BatchNormalization(name="norm")(L.Conv2D(4, 3, padding="same", name="conv")(inner)), name="block"
+    )
     given = keras.Input((8, 8, 3))
     twice = L.Conv2D(4, 1, activation="relu", name="twice")
     x = L.Conv2D(4, 3, padding="same", name="stem")(given)
@@ -209,7 +210,7 @@ def test_a_lambda_is_never_run(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     name = str(mark)
     given = keras.Input((8, 8, 3))
-    x = L.Lambda(lambda t: (open(name, "w").close(), t * 2)[1], output_shape=(8, 8, 3), name="code")(given)  # noqa: PTH123, SIM115 -- Keras keeps no imports
+    x = L.Lambda(lambda t: (open(name, "w").close(), t * 2)[1], output_shape=(8, 8, 3), name="code")(given)  # noqa: PTH123 -- Keras keeps no imports
     model = keras.Model(given, L.Conv2D(2, 1)(x))
     model.save(tmp_path / "model.keras")
     mark.unlink(missing_ok=True)
@@ -263,7 +264,12 @@ def old_model() -> dict[str, Any]:
     }
     layers = [
         layer("InputLayer", "img", [], batch_input_shape=[None, 4, 4, 3]),
-        {"class_name": "Functional", "name": "inner", "config": inner, "inbound_nodes": [[["img", 0, 0, {}]], [["inner", 1, 0, {}]]]},
+        {
+            "class_name": "Functional",
+            "name": "inner",
+            "config": inner,
+            "inbound_nodes": [[["img", 0, 0, {}]], [["inner", 1, 0, {}]]],
+        },
         layer("TFOpLambda", "plus", [["inner", 1, 0, {"y": ["inner", 2, 0]}]], function="math.add"),
         layer("TFOpLambda", "mean", [["plus", 0, 0, {"axis": [1, 2], "keepdims": False}]], function="math.reduce_mean"),
         layer("Dense", "head", [[["mean", 0, 0, {}]]], units=2),
@@ -292,7 +298,10 @@ def test_files_of_keras_2(tmp_path: Path) -> None:
 
 def test_a_sequential_model_of_keras_1(tmp_path: Path) -> None:
     layers = [
-        {"class_name": "Conv2D", "config": {"name": "c", "batch_input_shape": [None, 9, 9, 1], "filters": 2, "kernel_size": 3}},
+        {
+            "class_name": "Conv2D",
+            "config": {"name": "c", "batch_input_shape": [None, 9, 9, 1], "filters": 2, "kernel_size": 3},
+        },
         {"class_name": "MaxPooling2D", "config": {"name": "p", "pool_size": [2, 2], "padding": "valid"}},
     ]
     net = archive(tmp_path / "old.keras", {"class_name": "Sequential", "config": layers}, "2.1.0")

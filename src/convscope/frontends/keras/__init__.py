@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_file", "read_model"]
 
+
 def read_file(path: Path, shape: Shape | None = None) -> Net:
     """Read a ``.keras`` archive or an old ``.h5`` file.
 
@@ -52,7 +53,7 @@ def read_model(model: Any, shape: Shape | None = None) -> Net:
     """
     try:
         text = model.to_json()
-    except Exception as error:  # what a layer of the user's own may raise
+    except Exception as error:  # noqa: BLE001 -- what a layer of the user's own may raise
         raise ModelError(
             f"the model does not say what it is made of: {error}",
             expected="a Sequential or functional model, whose own layers have a get_config",

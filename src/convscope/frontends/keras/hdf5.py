@@ -26,7 +26,7 @@ _MOST_OBJECTS = 100_000
 """Objects in one heap that are looked at."""
 
 _SEARCHED, _PART, _MOST_PLACES = 2**28, 2**20, 10_000
-"""Bytes from the start that are searched, in parts of so many, and places that are looked at: Keras writes texts first."""
+"""Bytes from the start that are searched, in parts of so many, and places that are looked at: texts come first."""
 
 
 def attribute(path: Path, name: str, most: int) -> bytes | None:

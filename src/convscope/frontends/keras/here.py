@@ -15,7 +15,7 @@ from convscope.frontends.build.values import Const, Digit, Root, Value
 from convscope.ops.view import Flatten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -76,7 +76,7 @@ class Here:
             self.builder.scope, self.builder.whole_scope = scope, alone
 
     def weights(
-        self, shapes: dict[str, tuple[int, ...]], part: str = "", *, stored: Sequence[str] = ()
+        self, shapes: Mapping[str, tuple[int, ...]], part: str = "", *, stored: Sequence[str] = ()
     ) -> dict[str, Const]:
         """The tensors of the layer.
 

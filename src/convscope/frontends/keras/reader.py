@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from convscope.frontends.keras.spec import Sizes, Spec
     from convscope.frontends.keras.weights import Store
 
-_MISTAKES = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError, RecursionError)
+_MISTAKES = (
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
 """What a rule raises on settings that no layer can have."""
 
 
@@ -96,7 +105,9 @@ def _input_shape(stated: Sizes | None, shape: Shape | None, *, channels_first: b
         missing = [name for name, size in zip(names, wanted, strict=True) if size is None]
         if missing:
             text = "x".join("?" if size is None else str(size) for size in (*places, channels))
-            raise FieldError(f"input: {text} states no {' and no '.join(missing)}", expected='such as input="224x224x3"')
+            raise FieldError(
+                f"input: {text} states no {' and no '.join(missing)}", expected='such as input="224x224x3"'
+            )
         shape = tuple(size for size in wanted if size is not None)
     if len(shape) != len(wanted) or channels not in {None, shape[0]}:
         text = "x".join("?" if size is None else str(size) for size in (*places, channels))

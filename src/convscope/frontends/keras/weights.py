@@ -35,6 +35,7 @@ FAULTS = (
 )  # fmt: skip
 """What h5py and zipfile raise on damaged files."""
 
+
 class Store(Protocol):
     """Gives the tensors of layers."""
 
@@ -72,7 +73,7 @@ class NoStore:
         yield
 
 
-class LiveStore(NoStore):
+class LiveStore:
     """A model of a running program."""
 
     def __init__(self, model: Any) -> None:
@@ -90,7 +91,7 @@ class LiveStore(NoStore):
         try:
             layer.save_own_variables(found)
             return _numpy(found[str(at)])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- whatever the library that keeps them raises
             raise ModelError(f"{owner.scope}: {name} has no numbers: {error}") from None
 
     def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
@@ -103,6 +104,11 @@ class LiveStore(NoStore):
             name = f"{owner.scope}.{getattr(one, 'name', 'weight')}"
             found.append(Weight(name, tuple(one.shape), trained=bool(getattr(one, "trainable", True))))
         return tuple(found)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """See :class:`Store`."""
+        yield
 
     def _find(self, owner: Owner) -> Any:
         found = self.model
@@ -173,7 +179,7 @@ class ArchiveStore(_FileStore):
         if info.compress_type != zipfile.ZIP_STORED:  # then it cannot be read here and there: unpack it
             if info.file_size > 100 * info.compress_size + 2**24:
                 raise ModelError(f"{WEIGHTS} claims to be {info.file_size} bytes, packed to {info.compress_size}")
-            member = io.BytesIO(member.read())  # type: ignore[assignment] # both are files
+            member = io.BytesIO(member.read())
         return stack.enter_context(h5py.File(member, "r"))
 
     def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:

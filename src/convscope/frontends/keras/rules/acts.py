@@ -204,7 +204,7 @@ def _dropout(here: Here, x: Value) -> Value:
     return unary(here.builder, act.Dropout(rate), x) if 0 < rate < 1 else x
 
 
-def same(here: Here, x: Value) -> Value:
+def unchanged(here: Here, x: Value) -> Value:
     """A layer that changes nothing when the net is used."""
     return unary(here.builder, act.Identity(), x)
 
@@ -213,7 +213,7 @@ def _masking(here: Here, x: Value) -> Value:
     """Steps that are masked become zero; where zero is what masks, nothing changes."""
     if here.settings.real("mask_value", 0.0) != 0:
         raise BeyondError
-    return same(here, x)
+    return unchanged(here, x)
 
 
 LAYERS: dict[str, Callable[..., Any]] = {
@@ -224,9 +224,10 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "ELU": _elu,
     "Softmax": _softmax,
     **dict.fromkeys(
-        ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout"), _dropout
+        ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout"),
+        _dropout,
     ),
-    **dict.fromkeys(("GaussianNoise", "ActivityRegularization", "Identity", "StochasticDepth"), same),
+    **dict.fromkeys(("GaussianNoise", "ActivityRegularization", "Identity", "StochasticDepth"), unchanged),
     "Masking": _masking,
 }
 """Layers by class."""

@@ -181,7 +181,8 @@ def _einsum_dense(here: Here, x: Value) -> Value:
     added = _bias_shape(here, out, tail, sizes)
     found = here.weights(shapes_of | ({"bias": added} if added else {}))
     bias = found.get("bias")
-    if len(matrix) == 2 and coming[-1] == matrix[0] and out == [*coming[:-1], matrix[1]] and (not bias or len(added) == 1):
+    plain = len(matrix) == 2 and coming[-1] == matrix[0] and out == [*coming[:-1], matrix[1]]
+    if plain and (not bias or len(added) == 1):
         kernel = found["kernel"].then(tuple(reversed(found["kernel"].sizes)), np.transpose)
         return activated(here, dense(here, x, kernel, bias))
     made = mixed(here.builder, x, found["kernel"], (coming, matrix, out))

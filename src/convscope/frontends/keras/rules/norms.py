@@ -72,9 +72,7 @@ def _over(here: Here, x: Value, axes: tuple[int, ...], found: dict[str, Const], 
         return _over_all(here, x, found, eps)
     order = [*(at for at in range(rank) if at not in axes), *axes]
     moved = shapes.permuted(x, order)
-    made = layers.layer_norm(
-        here.builder, moved, len(axes), found.get("weight"), found.get("bias"), eps, rms=rms
-    )
+    made = layers.layer_norm(here.builder, moved, len(axes), found.get("weight"), found.get("bias"), eps, rms=rms)
     return shapes.permuted(made, [order.index(at) for at in range(rank)])
 
 
@@ -195,8 +193,8 @@ def _measured(here: Here, x: Value, axes: tuple[int, ...]) -> Value:
         return const.then(shape, lambda numbers: change(numbers.reshape(kept).transpose(turn).reshape(shape)))
 
     invert = here.settings.flag("invert")
-    center = laid(found["mean"], (lambda m: m) if invert else np.negative)
-    spread = laid(found["variance"], lambda v: np.maximum(np.sqrt(v), 1e-7) if invert else 1 / np.maximum(np.sqrt(v), 1e-7))
+    center = laid(found["mean"], np.positive if invert else np.negative)
+    spread = laid(found["variance"], lambda v: np.maximum(np.sqrt(v), 1e-7) ** (1 if invert else -1))
     steps: list[tuple[Any, Const, str]] = [(Shift, center, "mean"), (Scale, spread, "variance")]
     for op, const, name in reversed(steps) if invert else steps:
         x = unary(here.builder, op(shape, fixed=True), x, {"weight": const})

@@ -46,7 +46,7 @@ _NAMES = {
 _SETTINGS = {"shape": "newshape", "perm": "axes"}
 """Arguments of the same."""
 
-_OPERANDS = {"y"}
+_OPERANDS = ("y",)
 """Arguments that are tensors."""
 
 
@@ -54,9 +54,8 @@ def _function(here: Here, x: Any, **named: Any) -> Any:
     name = _NAMES.get(str(here.settings.get("function")))
     if name is None:
         raise BeyondError
-    operands = [value for key, value in named.items() if key in _OPERANDS]
-    values = {_SETTINGS.get(key, key): value for key, value in named.items() if key not in {*_OPERANDS, "name", "dtype"}}
-    here.spec = replace(here.spec, settings=Settings(values))
+    operands = [named.pop(key) for key in _OPERANDS if key in named]
+    here.spec = replace(here.spec, settings=Settings({_SETTINGS.get(key, key): value for key, value in named.items()}))
     return OPERATIONS[name](here, x, *operands)
 
 

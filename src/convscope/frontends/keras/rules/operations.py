@@ -9,22 +9,21 @@ import numpy as np
 
 from convscope.errors import ModelError
 from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, contract, expanded, mixed, unary
+from convscope.frontends.build.algebra import binary, expanded, unary
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.rules import acts
 from convscope.frontends.keras.rules.norms import unit
-from convscope.frontends.keras.rules.pools import resized
+from convscope.frontends.keras.rules.pools import pooled, resized
 from convscope.frontends.keras.rules.products import einsum, matmul
 from convscope.frontends.keras.settings import number, shown, whole
-from convscope.ops import act, pool
+from convscope.ops import act
 from convscope.ops.scalar import Map, Pow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.op import Op
-    from convscope.frontends.build.builder import Builder
     from convscope.frontends.keras.here import Here
 
 
@@ -71,10 +70,10 @@ def _power(here: Here, x: Any, exponent: Any) -> Value:
 
 def _clip(here: Here, x: Value) -> Value:
     low, high = (number(here.settings.get(name)) for name in ("x_min", "x_max"))
-    low, high = -acts.LARGEST if low is None else low, acts.LARGEST if high is None else high
-    return acts.relu(here.builder, x, highest=high) if low == 0 and high < acts.LARGEST else unary(
-        here.builder, act.Clamp(low, high), x
-    )  # fmt: skip
+    if low == 0:
+        return acts.relu(here.builder, x, highest=high)
+    op = act.Clamp(-acts.LARGEST if low is None else low, acts.LARGEST if high is None else high)
+    return unary(here.builder, op, x)
 
 
 def _relu(here: Here, x: Value) -> Value:
@@ -268,7 +267,8 @@ def _einsum(here: Here, *operands: Any) -> Value:
     if not isinstance(text, str) or "." in text or "->" not in text:
         raise BeyondError
     inputs, _, out = text.replace(" ", "").partition("->")
-    return einsum(here.builder, [operand(one) for one in operands], [list(part) for part in inputs.split(",")], list(out))
+    labels = [list(part) for part in inputs.split(",")]
+    return einsum(here.builder, [operand(one) for one in operands], labels, list(out))
 
 
 def _normalize(here: Here, x: Value) -> Value:
@@ -300,16 +300,7 @@ def _blocks(here: Here, x: Value, *, deep: bool) -> Value:
 
 
 def _pool(kind: str) -> Callable[..., Value]:
-    def rule(here: Here, x: Value) -> Value:
-        rank = len(x.dims) - 2
-        size = here.settings.ints("pool_size", rank)
-        strides = size if here.settings.get("strides") is None else here.settings.ints("strides", rank)
-        same = here.settings.word("padding", ("valid", "same")) == "same"
-        pads: Any = "same" if same else tuple((0, 0) for _ in size)
-        op: Op = pool.MaxPool(size, strides, pads) if kind == "max" else pool.AvgPool(size, strides, pads, count_pad=not same)
-        return here.back(here.emit(op, here.maps(x, rank)))
-
-    return rule
+    return lambda here, x: pooled(here, x, len(x.dims) - here.lead - 1, kind)
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {

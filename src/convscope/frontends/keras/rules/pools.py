@@ -8,7 +8,7 @@ from convscope.errors import ModelError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.values import Value
 from convscope.frontends.keras.here import BeyondError
-from convscope.frontends.keras.rules.acts import same
+from convscope.frontends.keras.rules.acts import unchanged
 from convscope.frontends.keras.settings import whole
 from convscope.ops import pool
 from convscope.ops.pad import Crop, Pad, Slice
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.op import Op
+    from convscope.core.spell import Pads
     from convscope.frontends.keras.here import Here
 
 Pairs = tuple[tuple[int, int], ...]
@@ -27,21 +28,19 @@ def _on_maps(here: Here, x: Value, rank: int, op: Op) -> Value:
     return here.back(here.emit(op, here.maps(x, rank)))
 
 
-def _pool(rank: int, kind: str) -> Callable[..., Value]:
-    def rule(here: Here, x: Value) -> Value:
-        size = here.spread(here.settings.ints("pool_size", rank, 2))
-        given = here.settings.get("strides")
-        strides = size if given is None else here.spread(here.settings.ints("strides", rank))
-        word = here.settings.word("padding", ("valid", "same"))
-        pads: Any = "same" if word == "same" else tuple((0, 0) for _ in size)
-        op: Op
-        if kind == "max":
-            op = pool.MaxPool(size, strides, pads)
-        else:
-            op = pool.AvgPool(size, strides, pads, count_pad=False) if pads == "same" else pool.AvgPool(size, strides, pads)
-        return _on_maps(here, x, rank, op)
+def pooled(here: Here, x: Value, rank: int, kind: str) -> Value:
+    """The largest of each window, or its mean without what lies beyond the border."""
+    size = here.spread(here.settings.ints("pool_size", rank, 2))
+    given = here.settings.get("strides")
+    strides = size if given is None else here.spread(here.settings.ints("strides", rank))
+    same = here.settings.word("padding", ("valid", "same")) == "same"
+    pads: Pads = "same" if same else tuple((0, 0) for _ in size)
+    op = pool.MaxPool(size, strides, pads) if kind == "max" else pool.AvgPool(size, strides, pads, count_pad=not same)
+    return _on_maps(here, x, rank, op)
 
-    return rule
+
+def _pool(rank: int, kind: str) -> Callable[..., Value]:
+    return lambda here, x: pooled(here, x, rank, kind)
 
 
 def _global(rank: int, stat: str) -> Callable[..., Value]:
@@ -167,7 +166,7 @@ def _random_crop(here: Here, x: Value) -> Value:
     ready = here.maps(x, 2)
     if (here.settings.whole("height"), here.settings.whole("width")) != ready.shape[-2:]:
         raise BeyondError
-    return same(here, x)
+    return unchanged(here, x)
 
 
 LAYERS: dict[str, Callable[..., Any]] = {
@@ -195,7 +194,7 @@ LAYERS: dict[str, Callable[..., Any]] = {
             "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
             "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom", "Solarization",
         ),
-        same,
+        unchanged,
     ),
 }  # fmt: skip
 """Layers by class. Those that change pictures at random leave them as they are when the net is used."""

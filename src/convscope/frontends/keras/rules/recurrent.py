@@ -50,8 +50,8 @@ def _cell(here: Here, settings: Settings, kind: str, coming: int, part: str, suf
     rows = _GATES[kind] * units
     bias = settings.flag("use_bias", default=True)
     shape = (rows,) if kind == "LSTM" else (2, rows)
-    named = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)} | ({"bias": shape} if bias else {})
-    found = here.weights(named, part)
+    named: dict[str, tuple[int, ...]] = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
+    found = here.weights(named | ({"bias": shape} if bias else {}), part)
     turn = _turned(kind, units)
     weights = {
         f"weight_ih_l0{suffix}": found["kernel"].then((rows, coming), lambda n: turn(n.T)),
@@ -102,10 +102,10 @@ def _unknown(here: Here, x: Value, kind: str) -> Value:
     settings, (_, places, coming) = here.settings, x.sizes
     units = settings.whole("units")
     rows = _GATES.get(kind, 1) * units
-    matrices = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
+    matrices: dict[str, tuple[int, ...]] = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
     double = kind == "GRU" and settings.flag("reset_after", default=True)
-    bias = {"bias": (2, rows) if double else (rows,)} if settings.flag("use_bias", default=True) else {}
-    found = here.weights(matrices | bias, "cell")
+    bias: tuple[int, ...] = (2, rows) if double else (rows,)
+    found = here.weights(matrices | ({"bias": bias} if settings.flag("use_bias", default=True) else {}), "cell")
     roots = here.builder.fresh(root for const in found.values() for root in const.roots)
     full = settings.flag("return_sequences")
     made = here.builder.emit(Opaque((units, places) if full else (units,)), [x.node])
