@@ -13,7 +13,6 @@ import torch
 from convscope.backends.torch import TorchNet, weights_in
 from convscope.core.net import Net
 
-
 __all__ = ["compare", "filled", "keras", "stored"]
 
 

@@ -171,7 +171,8 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
 ACTIVATIONS = (
     "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "glu", "sigmoid",
     "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "sparse_sigmoid", "log_sigmoid", "tanh", "tanh_shrink",
-    "soft_shrink", "softplus", "sparse_plus", "squareplus", "softsign", "exponential", "softmax", "log_softmax", "linear",
+    "soft_shrink", "softplus", "sparse_plus", "squareplus", "softsign", "exponential", "softmax", "log_softmax",
+    "linear",
 )  # fmt: skip
 
 

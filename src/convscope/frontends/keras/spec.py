@@ -25,7 +25,7 @@ class Owner:
     """Where the weights of a layer are kept.
 
     Attributes:
-        path: names of the models that it is in, outermost first, and its own; ``@cell`` is an attribute of what precedes.
+        path: names of the models that it is in, and its own; ``@cell`` is an attribute of what is before.
         groups: the same in a weights file of Keras 3, which numbers the layers of a class.
     """
 

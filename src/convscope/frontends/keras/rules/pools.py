@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
 from convscope.frontends.build import shapes
-from convscope.frontends.build.values import Value
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.rules.acts import unchanged
 from convscope.frontends.keras.settings import whole
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from convscope.core.op import Op
     from convscope.core.spell import Pads
+    from convscope.frontends.build.values import Value
     from convscope.frontends.keras.here import Here
 
 Pairs = tuple[tuple[int, int], ...]

@@ -15,7 +15,6 @@ from convscope.frontends.build.algebra import binary
 from convscope.frontends.build.settle import settled
 from convscope.frontends.build.values import Const, Value, length
 from convscope.frontends.keras.here import BeyondError
-from convscope.frontends.keras.settings import Settings
 from convscope.frontends.keras.spec import inner
 from convscope.ops.opaque import Opaque
 from convscope.ops.recurrent import GRU, LSTM
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.frontends.keras.here import Here
+    from convscope.frontends.keras.settings import Settings
 
 _GATES = {"LSTM": 4, "GRU": 3}
 
@@ -44,8 +44,9 @@ def _turned(kind: str, units: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
     return lambda numbers: np.ascontiguousarray(numbers[places])
 
 
-def _cell(here: Here, settings: Settings, kind: str, coming: int, part: str, suffix: str) -> dict[str, Const]:
+def _cell(here: Here, settings: Settings, kind: str, coming: int, direction: tuple[str, str]) -> dict[str, Const]:
     """The tensors of one direction under the names that the layer of a net has for them."""
+    part, suffix = direction
     units = settings.whole("units")
     rows = _GATES[kind] * units
     bias = settings.flag("use_bias", default=True)
@@ -82,7 +83,7 @@ def _recurrent(kind: str) -> Callable[..., Value]:
             return _unknown(here, x, kind)
         ready = _sequence(here, x)
         made = LSTM if kind == "LSTM" else GRU
-        weights = _cell(here, settings, kind, ready.shape[0], "cell", "")
+        weights = _cell(here, settings, kind, ready.shape[0], ("cell", ""))
         op = made(settings.whole("units"), 1, False, "bias_ih_l0" in weights)  # noqa: FBT003 -- in the order of the fields
         node = here.builder.emit(op, [ready.node], weights)
         found = replace(node, dims=((), node.dims[1], node.dims[0]))
@@ -129,8 +130,8 @@ def _bidirectional(here: Here, x: Value) -> Value:
     ready = _sequence(here, x)
     units, b = settings.whole("units"), here.builder
     weights: dict[str, Const] = {}
-    for part, suffix in (("forward_layer/cell", ""), ("backward_layer/cell", "_reverse")):
-        weights |= _cell(here, settings, kind, ready.shape[0], part, suffix)
+    for direction in (("forward_layer/cell", ""), ("backward_layer/cell", "_reverse")):
+        weights |= _cell(here, settings, kind, ready.shape[0], direction)
     made = LSTM if kind == "LSTM" else GRU
     node = b.emit(made(units, 1, True, "bias_ih_l0" in weights), [ready.node], weights)  # noqa: FBT003 -- as above
     found = replace(node, dims=((), node.dims[1], node.dims[0]))
