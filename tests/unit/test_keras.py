@@ -1,5 +1,6 @@
 """Every class of Keras that is read: shapes, weights and outputs are those of Keras itself, live and saved."""
 
+import inspect
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,8 @@ if not all(map(find_spec, ("keras", "h5py", "torch"))):
     pytest.skip("Keras, h5py or torch is not installed", allow_module_level=True)
 
 from convscope.frontends import read
+from convscope.frontends.keras.rules import LAYERS
+from convscope.frontends.keras.rules.acts import unchanged
 from keras_twin import compare, filled, keras, stored
 
 # Keras turns tensors into arrays in a way that numpy is about to drop
@@ -182,6 +185,36 @@ def test_activations(name: str) -> None:
     net = read(model)
     assert "opaque" not in {layer.node.op.keyword for layer in net}
     compare(model, net)
+
+
+UNREAD = {
+    "AutoContrast", "CategoryEncoding", "ContrastLimitedAdaptiveHistogramEqualization", "ConvLSTM1D", "ConvLSTM2D",
+    "ConvLSTM3D", "Discretization", "FlaxLayer", "GroupQueryAttention", "HashedCrossing", "Hashing",
+    "IntegerLookup", "JaxLayer", "Lambda", "MaxNumBoundingBoxes", "MelSpectrogram", "Pipeline", "RNN",
+    "ReversibleEmbedding", "STFTSpectrogram", "StringLookup", "TFSMLayer", "TextVectorization", "TorchModuleWrapper",
+}  # fmt: skip
+"""These become layers that cannot be looked into."""
+
+PARTS = {"GRUCell", "InputLayer", "InputSpec", "LSTMCell", "Layer", "SimpleRNNCell", "StackedRNNCells", "Wrapper"}
+"""What is no layer by itself."""
+
+
+def test_every_layer_of_keras_is_one_of_these() -> None:
+    names = {name for name in dir(L) if isinstance(getattr(L, name), type)}
+    assert names - LAYERS.keys() == UNREAD | PARTS
+
+
+UNCHANGED = sorted(name for name, rule in LAYERS.items() if rule is unchanged and hasattr(L, name))
+UNCHANGED.remove("Equalization")  # Keras cannot take it into a functional model
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_what_is_random_changes_nothing(name: str) -> None:
+    kind = getattr(L, name)
+    needed = [one.name for one in inspect.signature(kind).parameters.values() if one.default is one.empty]
+    numbers = {one: 4 if "Poster" in name else 0.2 for one in needed if one != "kwargs"}
+    model = made((8, 8, 3), kind(**numbers))
+    compare(model, read(model))
 
 
 def test_every_activation_of_keras_is_one_of_these() -> None:

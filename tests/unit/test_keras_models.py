@@ -71,6 +71,7 @@ def transformer() -> Any:
     x = L.Add()([x, L.MultiHeadAttention(2, 3, name="heads")(x, x)])
     x = L.LayerNormalization(name="norm")(x)
     x = L.MultiHeadAttention(2, 4, name="other")(x, x)
+    x = keras.Sequential([L.Dense(8, activation="gelu"), L.Dropout(0.1), L.Dense(6)], name="between")(x)
     x = L.Bidirectional(L.LSTM(4, return_sequences=True), name="both")(x)
     x = L.TimeDistributed(L.Dense(3), name="each")(x)
     return filled(keras.Model(given, L.GRU(5, name="last")(x)))
@@ -218,6 +219,35 @@ def test_a_lambda_is_never_run(tmp_path: Path) -> None:
     assert str(read(tmp_path / "model.keras")["code"].node.op) == "Opaque(out=(3, 8, 8))"
     assert read(model)["code"].output == (3, 8, 8)
     assert not mark.exists()
+
+
+@keras.saving.register_keras_serializable(package="own")
+class Named(keras.Model):  # type: ignore[misc] # Keras has no types
+    """A functional model under a name of the user's own."""
+
+
+def test_a_model_of_a_class_of_the_user(tmp_path: Path) -> None:
+    given = keras.Input((8, 8, 3))
+    model = filled(Named(given, L.Conv2D(2, 3, name="c")(given)))
+    model.save(tmp_path / "model.keras")
+    for net in (read(model), read(tmp_path / "model.keras")):
+        assert [layer.node.name for layer in net] == ["c"]
+        compare(model, net)
+
+
+def test_a_model_that_was_not_built() -> None:
+    model = keras.Sequential([L.Conv2D(2, 3, name="c"), L.Flatten()])
+    with pytest.raises(FieldError, match="does not state its size"):
+        read(model)
+    assert read(model, input="5x4x3")["c"].output == (2, 3, 2)
+
+
+def test_numbers_in_functions_are_not_stored() -> None:
+    given = keras.Input((5, 4))
+    model = keras.Model(given, (given + np.arange(4, dtype=np.float32)) * np.full((5, 1), 2.0, np.float32))
+    net = read(model)
+    assert [layer.weights for layer in net] == [(), ()]
+    compare(model, net)
 
 
 @pytest.mark.parametrize("kind", ["float16", "bfloat16"])

@@ -221,9 +221,9 @@ class Reading:
             self.builder.scope, self.builder.whole_scope = before
 
     def _count_once(self, spec: Spec, start: int) -> None:
-        """What is stored for a layer is stored once, however often it is used."""
+        """What is stored for a layer is stored once, however often it is used, and for a function nothing."""
         key = self.store.key(spec.owner)
-        if key not in self.seen:
+        if key not in self.seen and not spec.operation:
             self.seen.add(key)
             return
         layers = self.builder.layers

@@ -82,7 +82,8 @@ class LiveStore:
 
     def key(self, owner: Owner) -> Hashable:
         """See :class:`Store`; a layer that stands in two models is one."""
-        return id(self._find(owner))
+        found = self._find(owner)
+        return owner if found is None else id(found)
 
     def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:
         """See :class:`Store`."""
