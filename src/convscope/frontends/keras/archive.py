@@ -1,0 +1,184 @@
+"""Keras files: the configuration out of a ``.keras`` archive or an old ``.h5`` file, as plain data.
+
+Nothing of the file is run, and no object is made from it. Sizes are looked at before anything is read, so that a file
+cannot ask for more memory than a large model needs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ModelError
+from convscope.frontends.keras.hdf5 import SIGNATURE, attribute
+from convscope.frontends.keras.spec import is_model
+from convscope.frontends.keras.weights import FAULTS, WEIGHTS, ArchiveStore, LegacyStore, NoStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from convscope.frontends.keras.weights import Store
+
+MAX_CONFIG = 16 * 2**20
+"""Bytes of a configuration; that of the largest model of Keras's own has one million."""
+
+MAX_PARTS = 300_000
+"""Lists and named groups in a configuration, the same model has twenty thousand; and a third of its values."""
+
+MAX_DEPTH = 200
+"""Lists in lists."""
+
+MAX_MEMBERS = 10_000
+_CHUNK = 2**16
+_LONGEST_READ = 2**20
+
+_ZIP = b"PK"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a file says.
+
+    Attributes:
+        config: of the model.
+        old: written by Keras 1 or 2.
+        store: gives the weights.
+        weights: there are some that can be loaded.
+    """
+
+    config: dict[str, Any]
+    old: bool
+    store: Store
+    weights: bool
+
+
+def load(path: Path) -> Source:
+    """Read the configuration of a file.
+
+    Raises:
+        ModelError: it is no file of Keras, damaged, or asks for too much.
+    """
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path.name} is no file", expected="an archive made by model.save, or an .h5 file")
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise ModelError(f"{path.name} cannot be read: {error.strerror}") from None
+    if start == SIGNATURE:
+        return _legacy(path)
+    if start[:2] == _ZIP:
+        return _archive(path)
+    raise ModelError(f"{path.name} is no file of Keras", expected="an archive made by model.save, or an .h5 file")
+
+
+class _Careful(io.FileIO):
+    """A file of which no large part is read at once: a directory of a million names is not one of a model."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """See :class:`io.FileIO`."""
+        if size is None or size < 0:
+            place = self.tell()
+            size = self.seek(0, io.SEEK_END) - place
+            self.seek(place)
+        if size > _LONGEST_READ:
+            raise ModelError("the archive has a directory that is too long")
+        return super().read(size)
+
+
+def _archive(path: Path) -> Source:
+    try:
+        with _Careful(path) as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            _check_names(members)
+            names = {one.filename for one in members}
+            text = _member(archive, "config.json", MAX_CONFIG)
+            about = _member(archive, "metadata.json", _CHUNK) if "metadata.json" in names else b"{}"
+    except FAULTS as error:
+        raise ModelError(f"the archive is damaged: {error}") from None
+    version = parsed(about).get("keras_version")
+    found = WEIGHTS in names and find_spec("h5py") is not None
+    return Source(_model(parsed(text)), _old(version), ArchiveStore(path) if found else NoStore(), found)
+
+
+def _check_names(members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > MAX_MEMBERS:
+        raise ModelError(f"the archive has {len(members)} files", expected=f"at most {MAX_MEMBERS}")
+    for one in members:
+        parts = one.filename.replace("\\", "/").split("/")
+        if ".." in parts or not parts[0] or ":" in parts[0]:
+            raise ModelError("the archive names a file outside of itself", expected="config.json and its like")
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A file inside of an archive, in small parts, so that what it claims of its size does not matter."""
+    if name not in archive.namelist():
+        raise ModelError(f"the archive has no {name}", expected="an archive made by model.save")
+    info = archive.getinfo(name)
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise ModelError(f"{name} is packed in a way that Keras does not use")
+    if info.file_size > most:
+        raise ModelError(f"{name} has {info.file_size} bytes", expected=f"at most {most}")
+    found = bytearray()
+    with archive.open(info) as file:
+        while part := file.read(_CHUNK):
+            found += part
+            if len(found) > most:
+                raise ModelError(f"{name} has more bytes than it says")
+    return bytes(found)
+
+
+def _legacy(path: Path) -> Source:
+    text = attribute(path, "model_config", MAX_CONFIG)
+    if text is None:
+        raise ModelError(
+            "the file holds no model", expected="one made by model.save: one of weights alone says nothing of layers"
+        )
+    found = find_spec("h5py") is not None
+    old = _old(attribute(path, "keras_version", _CHUNK))
+    return Source(_model(parsed(text)), old, LegacyStore(path) if found else NoStore(), found)
+
+
+def _old(version: bytes | str | None) -> bool:
+    text = version.decode(errors="replace") if isinstance(version, bytes) else version
+    return isinstance(text, str) and text[:2] in {"1.", "2."}
+
+
+def _model(found: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(found.get("class_name"), str) or not is_model(found):
+        raise ModelError("the configuration is not one of a model", expected="a class_name, and a config with layers")
+    return found
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    """A configuration as plain data.
+
+    Raises:
+        ModelError: it is no JSON, not named values, or larger than any model's.
+    """
+    if len(raw) > MAX_CONFIG:
+        raise ModelError(f"the configuration has {len(raw)} bytes", expected=f"at most {MAX_CONFIG}")
+    if raw.count(b"{") + raw.count(b"[") > MAX_PARTS or raw.count(b",") > 3 * MAX_PARTS:
+        raise ModelError("the configuration has more parts than any model's", expected=f"at most {MAX_PARTS}")
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        what = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise ModelError(f"the configuration is damaged: {what}") from None
+    if not isinstance(found, dict) or _depth(found) > MAX_DEPTH:
+        raise ModelError("the configuration is not one of a model", expected="named values, not nested too deep")
+    return found
+
+
+def _depth(found: object) -> int:
+    """How deep lists and groups are nested."""
+    level, depth = [found], 0
+    while level:
+        inside = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [child for one in inside for child in one if isinstance(child, dict | list)]
+        depth += 1
+    return depth

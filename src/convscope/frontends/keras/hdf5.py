@@ -1,0 +1,107 @@
+"""One text out of a file of HDF5, without the library: on a damaged file that one may run without an end.
+
+Where the text lies follows from the HDF5 File Format Specification, version 3.0: sections "Attribute Message" and
+"Global Heap".
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import TYPE_CHECKING
+
+from convscope.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+_TEXT, _ANY_LENGTH = 3, 9
+"""Classes of types: a text of fixed length, and a sequence of any length."""
+
+_MOST_OBJECTS = 100_000
+"""Objects in one heap that are looked at."""
+
+_SEARCHED, _PART, _MOST_PLACES = 2**28, 2**20, 10_000
+"""Bytes from the start that are searched, in parts of so many, and places that are looked at: texts come first."""
+
+
+def attribute(path: Path, name: str, most: int) -> bytes | None:
+    """A text that is attached to something in the file; None where there is none of that name.
+
+    Raises:
+        ModelError: it is longer than allowed, or the file is damaged there.
+    """
+    with path.open("rb") as file:
+        for place in _places(file, f"{name}\0".encode()):
+            found = _message(file, place, name)
+            if found is None:
+                continue
+            start, length = found
+            if length > most:
+                raise ModelError(f"{name} has {length} bytes", expected=f"at most {most}")
+            return _exactly(file, start, length).rstrip(b"\0")
+    return None
+
+
+def _exactly(file: BinaryIO, at: int, count: int) -> bytes:
+    if at + count > os.fstat(file.fileno()).st_size:
+        raise ModelError("the file is damaged: a text goes beyond its end")
+    file.seek(at)
+    return file.read(count)
+
+
+def _places(file: BinaryIO, word: bytes) -> Iterator[int]:
+    """Where a word lies."""
+    count = 0
+    for start in range(0, _SEARCHED, _PART):
+        file.seek(start)
+        part = file.read(_PART + len(word) - 1)
+        at = part.find(word)
+        while at >= 0 and count < _MOST_PLACES:
+            yield start + at
+            count += 1
+            at = part.find(word, at + 1)
+        if len(part) < _PART:
+            return
+
+
+def _message(file: BinaryIO, at: int, name: str) -> tuple[int, int] | None:
+    """Where the value of an attribute lies whose name lies here, and its length; None where this is no attribute.
+
+    Before the name: version, flags and the sizes of name, type and space, from version 3 on one byte more. Behind it:
+    type, space and value; in version 1 each is padded to a multiple of 8.
+    """
+    for head in (8, 9):
+        before = _exactly(file, at - head, head) if at >= head else b"\0" * head
+        sizes = struct.unpack("<3H", before[2:8])
+        if before[0] not in ({1, 2} if head == 8 else {3}) or sizes[0] != len(name) + 1 or sizes[1] < 8:
+            continue
+        named, typed, spaced = (-(-size // 8) * 8 if before[0] == 1 else size for size in sizes)
+        kind = _exactly(file, at + named, 8)
+        value = at + named + typed + spaced
+        if kind[0] & 15 == _TEXT:
+            return value, int.from_bytes(kind[4:], "little")
+        if kind[0] & 15 == _ANY_LENGTH:
+            return _in_heap(file, *struct.unpack("<IQI", _exactly(file, value, 16)))
+        raise ModelError(f"{name} is no text")
+    return None
+
+
+def _in_heap(file: BinaryIO, length: int, heap: int, number: int) -> tuple[int, int]:
+    """Where an object of a global heap lies, and how much of it is meant."""
+    if not length:
+        return 0, 0
+    mark, size = struct.unpack("<4s4xQ", _exactly(file, heap, 16))
+    at, end = heap + 16, heap + size
+    for _ in range(_MOST_OBJECTS if mark == b"GCOL" else 0):
+        if at + 16 > end:
+            break
+        found, _count, inside = struct.unpack("<HH4xQ", _exactly(file, at, 16))
+        if found == number and length <= inside:
+            return at + 16, length
+        at += 16 + -(-inside // 8) * 8
+    raise ModelError("the file is damaged: a text is not where it should be")

@@ -1,0 +1,189 @@
+"""What a rule knows while it turns one call of a Keras layer into layers of a net."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ModelError, ShapeError
+from convscope.frontends.build.settle import is_whole, settled, without_repeats
+from convscope.frontends.build.values import Const, Digit, Root, Value
+from convscope.ops.view import Flatten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.op import Op
+    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.build.values import Dim
+    from convscope.frontends.keras.settings import Settings
+    from convscope.frontends.keras.spec import Sizes, Spec
+    from convscope.frontends.keras.weights import Store
+
+LAST, FIRST = "channels_last", "channels_first"
+
+
+class BeyondError(Exception):
+    """A layer does what no layer of a net does; it is then written down as one that cannot be looked into."""
+
+
+@dataclass
+class Here:
+    """One call of a layer.
+
+    Attributes:
+        builder: takes the layers.
+        spec: the layer.
+        store: gives its weights.
+        run: calls another layer in its place: its specification, what it is called with, leading dimensions.
+        lead: dimensions in front that the layer is repeated over: the batch, and times inside of ``TimeDistributed``.
+        given: the first tensor that it is called with.
+        sizes: of its output, where the configuration states them.
+    """
+
+    builder: Builder
+    spec: Spec
+    store: Store
+    run: Callable[..., Any]
+    lead: int = 1
+    given: Value | None = None
+    sizes: Sizes | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What the layer was made with."""
+        return self.spec.settings
+
+    @property
+    def first(self) -> bool:
+        """Channels come first."""
+        return self.settings.word("data_format", (LAST, FIRST)) == FIRST
+
+    @contextmanager
+    def aside(self, name: str = "") -> Iterator[None]:
+        """What is added now is not the layer itself but goes with it: it is called ``layer.relu``, or by a name."""
+        scope, alone = self.builder.scope, self.builder.whole_scope
+        self.builder.scope, self.builder.whole_scope = f"{scope}.{name}" if name else scope, bool(name)
+        try:
+            yield
+        finally:
+            self.builder.scope, self.builder.whole_scope = scope, alone
+
+    def weights(
+        self, shapes: Mapping[str, tuple[int, ...]], part: str = "", *, stored: Sequence[str] = ()
+    ) -> dict[str, Const]:
+        """The tensors of the layer.
+
+        Args:
+            shapes: of all of them, in the order in which Keras makes them.
+            part: the attribute of the layer that has them, ``cell``, where it is not the layer itself.
+            stored: names of those that are not learned.
+        """
+        self._check_built()
+        owner = self.spec.owner
+        for name in filter(None, part.split("/")):
+            owner = owner.part(name)
+        key, store = self.store.key(owner), self.store
+
+        def tensor(at: int, name: str, shape: tuple[int, ...]) -> Const:
+            def load() -> NDArray[Any]:
+                found = store.load(owner, at, name)
+                if found.shape != shape:
+                    raise ModelError(f"{owner.scope}.{name} has shape {found.shape} in the file", expected=f"{shape}")
+                return found
+
+            roots = () if name in stored else (Root((key, name), f"{owner.scope}.{name}", shape),)
+            return Const(shape, load, roots)
+
+        return {name: tensor(at, name, shape) for at, (name, shape) in enumerate(shapes.items())}
+
+    def _check_built(self) -> None:
+        """The weights were made for as many channels as come in."""
+        built, given = self.spec.built, self.given
+        if not built or given is None or len(built) != len(given.dims):
+            return
+        at = 1 if self.settings.get("data_format") == FIRST else -1
+        if built[at] not in {None, given.sizes[at]}:
+            raise ShapeError(
+                f"{self.spec.owner.scope}: its weights are made for {built[at]} channels, {given.sizes[at]} come in",
+                expected="an input of the size that the model was made for",
+            )
+
+    def emit(self, op: Op, value: Value, weights: dict[str, Const] | None = None) -> Value:
+        """A layer on the maps that :meth:`maps` gave."""
+        made = self.builder.emit(op, [value.node], weights)
+        return replace(made, dims=((), *made.dims))
+
+    def maps(self, x: Value, rank: int) -> Value:
+        """A tensor as ``n c ...`` with so many spatial dimensions, and times in front of them.
+
+        Raises:
+            ModelError: it has another number of dimensions.
+        """
+        if len(x.dims) != self.lead + rank + 1:
+            raise ModelError(f"a tensor of {len(x.dims)} dimensions comes in", expected=f"{self.lead + rank + 1}")
+        if x.dims[0]:
+            raise BeyondError
+        channels, places = self._split(x.dims)
+        with self.aside():
+            return settled(self.builder, replace(x, dims=((), channels, *places)), (channels, *places))
+
+    def _split(self, dims: tuple[Dim, ...]) -> tuple[Dim, tuple[Dim, ...]]:
+        if self.first:
+            return dims[self.lead], (*dims[1 : self.lead], *dims[self.lead + 1 :])
+        return dims[-1], dims[1:-1]
+
+    def back(self, made: Value) -> Value:
+        """The opposite of :meth:`maps`."""
+        _, channels, *places = made.dims
+        if self.first:
+            times = self.lead - 1
+            return replace(made, dims=((), *places[:times], channels, *places[times:]))
+        return replace(made, dims=((), *places, channels))
+
+    def spread(self, numbers: Sequence[int], fill: int = 1) -> tuple[int, ...]:
+        """Numbers for the spatial dimensions with those for times in front."""
+        return (*(fill,) * (self.lead - 1), *numbers)
+
+    def along_channels(self, x: Value, at: int) -> tuple[Value, Callable[[Const], Const]]:
+        """A tensor of which one dimension is the channels of a layer, and how a vector along it is turned to them.
+
+        A flattened map of Keras has its channels last, one of a net has them first: then the vector is turned, not the
+        tensor.
+        """
+        x = without_repeats(self.builder, x)
+        dim = x.dims[at]
+        if is_whole(x, 0, dim):
+            return x, lambda const: const
+        others = [one for place, one in enumerate(x.dims) if place != at and place]
+        with self.aside():
+            if not any(others) and not x.dims[0]:
+                return self._flattened(x, at)
+            return settled(self.builder, x, [dim, *others]), lambda const: const
+
+    def _flattened(self, x: Value, at: int) -> tuple[Value, Callable[[Const], Const]]:
+        if len(x.shape) > 1:
+            made = self.builder.emit(Flatten(), [x.node])
+            steps = [math.prod(x.shape[axis + 1 :]) for axis in range(len(x.shape))]
+            dim = tuple(Digit(0, digit.size, digit.step * steps[digit.axis]) for digit in x.dims[at])
+            x = Value(made.node, made.shape, (*x.dims[:at], dim, *x.dims[at + 1 :]))
+        order = ordered(x.dims[at])
+        return x, lambda const: const.then(const.sizes, lambda numbers: numbers[order()])
+
+
+def ordered(dim: Dim) -> Callable[[], NDArray[np.intp]]:
+    """For each index of an axis, the place along a dimension that has all of its digits, in any order."""
+
+    def work() -> NDArray[np.intp]:
+        grid = np.zeros((), dtype=np.intp)
+        for digit in dim:
+            grid = np.add.outer(grid, np.arange(digit.size) * digit.step)
+        return np.argsort(grid.ravel())
+
+    return work

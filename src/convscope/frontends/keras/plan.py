@@ -1,0 +1,298 @@
+"""A Keras configuration of a model as calls of layers, each behind what it reads."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ModelError
+from convscope.frontends.keras.settings import array, shown, whole
+from convscope.frontends.keras.spec import Owner, Sizes, Spec, sizes, spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+INPUT = "InputLayer"
+
+MAX_LAYERS = 10_000
+"""Layers of a model, and calls of layers; the largest model of Keras's own has a thousand."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """One output of one call of a layer."""
+
+    layer: str
+    call: int
+    output: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a layer.
+
+    Attributes:
+        spec: the layer.
+        call: 0 for the first call of it.
+        args: what it is called with; :class:`Ref` where that is a tensor.
+        named: the same by name.
+    """
+
+    spec: Spec
+    call: int
+    args: tuple[Any, ...]
+    named: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model.
+
+    Attributes:
+        steps: in an order in which each reads only what came before.
+        inputs: what the model is called with.
+        outputs: what it returns.
+        sizes: of tensors, where the configuration states them.
+        input_sizes: of the inputs.
+        channels_first: the layers take ``n c h w``.
+    """
+
+    steps: tuple[Step, ...]
+    inputs: tuple[Ref, ...]
+    outputs: tuple[Ref, ...]
+    sizes: dict[Ref, Sizes]
+    input_sizes: tuple[Sizes | None, ...]
+    channels_first: bool
+
+
+def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
+    """The calls of a model.
+
+    Args:
+        raw: its configuration, with ``class_name`` and ``config``.
+        owner: the model itself.
+        old: written by Keras 1 or 2.
+
+    Raises:
+        ModelError: it is no model of Keras, names a layer that is not there, or goes in circles.
+    """
+    config = raw["config"]
+    entries = config if isinstance(config, list) else config["layers"]
+    if len(entries) > MAX_LAYERS:
+        raise ModelError(f"the model has {len(entries)} layers", expected=f"at most {MAX_LAYERS}")
+    numbers: Counter[str] = Counter()
+    layers = [spec(one, owner, numbers, old=old) for one in entries]
+    twice = [name for name, count in Counter(one.name for one in layers).items() if count > 1]
+    if twice:
+        raise ModelError(f"two layers are called {twice[0]}")
+    if not layers:
+        raise ModelError("the model has no layers")
+    if isinstance(config, dict) and "input_layers" in config:
+        return _functional(config, layers)
+    return _sequential(raw, layers)
+
+
+def _channels_first(layers: list[Spec]) -> bool:
+    return any(one.settings.get("data_format") == "channels_first" for one in layers)
+
+
+def input_sizes(one: Spec) -> Sizes | None:
+    """What an input, or the first layer of an old model, states about the size of the input."""
+    for name in ("batch_shape", "batch_input_shape"):
+        found = sizes(one.settings.get(name))
+        if found:
+            return found
+    inner = sizes(one.settings.get("input_shape", one.settings.get("shape")))
+    return None if inner is None else (None, *inner)
+
+
+def _sequential(raw: dict[str, Any], layers: list[Spec]) -> Plan:
+    config = raw["config"] if isinstance(raw["config"], dict) else {}
+    stated = input_sizes(layers[0])
+    if layers[0].kind == INPUT:
+        first, layers = layers[0].name, layers[1:]
+    else:
+        first = "input"
+        build = raw.get("build_config")
+        stated = stated or sizes(config.get("build_input_shape"))
+        stated = stated or (sizes(build.get("input_shape")) if isinstance(build, dict) else None)
+    refs = [Ref(first, 0), *(Ref(one.name, 0) for one in layers)]
+    steps = tuple(Step(one, 0, (before,), {}) for one, before in zip(layers, refs, strict=False))
+    known = {ref: one.built for ref, one in zip(refs, layers, strict=False) if one.built}
+    return Plan(steps, (refs[0],), (refs[-1],), known, (stated,), _channels_first(layers))
+
+
+def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
+    names = {one.name: one for one in layers}
+    known: dict[Ref, Sizes] = {}
+    reader = _Arguments(names, known)
+    steps = [step for one in layers for step in reader.steps(one)]
+    inputs = tuple(reader.results(config.get("input_layers")))
+    outputs = tuple(reader.results(config.get("output_layers")))
+    if not inputs or not outputs:
+        raise ModelError("the model states no inputs or no outputs", expected="input_layers and output_layers")
+    stated = tuple(input_sizes(names[ref.layer]) for ref in inputs)
+    return Plan(_in_order(steps, inputs), inputs, outputs, known, stated, _channels_first(layers))
+
+
+class _Arguments:
+    """Reads what layers are called with.
+
+    Args:
+        names: the layers of the model.
+        known: takes the sizes of tensors where they are stated.
+    """
+
+    def __init__(self, names: dict[str, Spec], known: dict[Ref, Sizes]) -> None:
+        self.names, self.known = names, known
+        self.counts = {name: len(_nodes(one)) for name, one in names.items()}
+
+    def steps(self, one: Spec) -> Iterator[Step]:
+        """The calls of a layer."""
+        for call, node in enumerate(_nodes(one)):
+            if isinstance(node, dict):
+                args, named = self.value(node.get("args", [])), self.value(node.get("kwargs", {}))
+            else:
+                args, named = self._old(node)
+            if not isinstance(args, list) or not isinstance(named, dict):
+                raise ModelError(f"{one.name} is called with {shown(node)}", expected="args and kwargs")
+            yield Step(one, call, tuple(args), named)
+
+    def _old(self, node: object) -> tuple[list[Any], dict[str, Any]]:
+        """A call as Keras 2 writes it: one list for each tensor, with named arguments at its end."""
+        if not isinstance(node, list) or not all(_is_old_ref(one) for one in node):
+            raise ModelError(f"a call is {shown(node)}", expected="lists of layer, call and output")
+        found = [self.ref(one, inner=True) for one in node]
+        named: dict[str, Any] = {}
+        for one in node:
+            if len(one) == 4 and isinstance(one[3], dict):
+                named |= {key: self._old_value(value) for key, value in one[3].items()}
+        return [found[0] if len(found) == 1 else found] if found else [], named
+
+    def _old_value(self, raw: Any) -> Any:
+        if _is_old_ref(raw) and raw[0] in self.names:
+            return self.ref(raw, inner=True)
+        return [self._old_value(one) for one in raw] if isinstance(raw, list) else raw
+
+    def value(self, raw: Any) -> Any:
+        """An argument as Keras 3 writes it."""
+        if isinstance(raw, list):
+            return [self.value(one) for one in raw]
+        if not isinstance(raw, dict):
+            return raw
+        kind = raw.get("class_name")
+        made = _WRAPPED.get(kind) if isinstance(kind, str) else None
+        config = raw.get("config")
+        if kind == "__keras_tensor__" and isinstance(config, dict):
+            return self._tensor(config)
+        if made and isinstance(config, dict):
+            return made(raw, config)
+        return {key: self.value(one) for key, one in raw.items()}
+
+    def _tensor(self, config: dict[str, Any]) -> Ref:
+        history = config.get("keras_history")
+        if not _is_old_ref(history):
+            raise ModelError(f"a tensor comes from {shown(history)}", expected="layer, call and output")
+        assert isinstance(history, list)
+        found = self.ref(history, inner=False)
+        stated = sizes(config.get("shape"))
+        if stated:
+            self.known[found] = stated
+        return found
+
+    def ref(self, raw: list[Any], *, inner: bool) -> Ref:
+        """What ``[layer, call, output]`` means.
+
+        A model that is used as a layer has a first call of its own, from the time it was made. Whether Keras counts it
+        depends on where the reference stands (``inner``), and on the kind of the model.
+        """
+        name, call, output = raw[0], whole(raw[1]), whole(raw[2])
+        if name not in self.names:
+            raise ModelError(f'a layer reads "{name}", which is not in the model')
+        calls = self.counts[name]
+        assert call is not None
+        assert output is not None
+        one = self.names[name]
+        counted = inner and (one.old or "input_layers" in one.settings.values)
+        if one.model and call and (counted or call >= calls):
+            call -= 1
+        if not 0 <= call < max(calls, 1) or output < 0:
+            raise ModelError(f"a layer reads output {output} of call {call} of {name}, which is called {calls} times")
+        return Ref(name, call, output)
+
+    def results(self, raw: Any) -> Iterator[Ref]:
+        """The tensors of ``input_layers`` or ``output_layers``, however they are nested."""
+        if _is_old_ref(raw):
+            yield self.ref(raw, inner=True)
+        elif isinstance(raw, list | dict):
+            for one in raw if isinstance(raw, list) else raw.values():
+                yield from self.results(one)
+        else:
+            raise ModelError(f"an input or output is {shown(raw)}", expected="layer, call and output")
+
+
+def _slice(raw: dict[str, Any], config: dict[str, Any]) -> slice:  # noqa: ARG001 -- as its neighbours
+    return slice(*(whole(config.get(name)) for name in ("start", "stop", "step")))
+
+
+_WRAPPED: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
+    "__slice__": _slice,
+    "__ellipsis__": lambda raw, config: Ellipsis,  # noqa: ARG005 -- as its neighbours
+    "__numpy__": lambda raw, config: array(raw),  # noqa: ARG005 -- as its neighbours
+    "__tensor__": lambda raw, config: array(raw),  # noqa: ARG005 -- as its neighbours
+}
+"""How Keras writes values that JSON does not have."""
+
+
+def _is_old_ref(raw: object) -> bool:
+    if not isinstance(raw, list) or len(raw) not in {3, 4} or not isinstance(raw[0], str):
+        return False
+    return whole(raw[1]) is not None and whole(raw[2]) is not None
+
+
+def _nodes(one: Spec) -> list[Any]:
+    """The calls of a layer as they are written."""
+    found = one.raw.get("inbound_nodes", [])
+    if not isinstance(found, list):
+        raise ModelError(f"{one.name}: inbound_nodes={shown(found)}", expected="a list")
+    return found
+
+
+def refs(value: Any) -> Iterator[Ref]:
+    """The tensors in an argument."""
+    if isinstance(value, Ref):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from refs(one)
+
+
+def _in_order(steps: list[Step], inputs: tuple[Ref, ...]) -> tuple[Step, ...]:
+    """The calls, each behind what it reads; otherwise as they are written.
+
+    Raises:
+        ModelError: some wait for each other.
+    """
+    there = {(ref.layer, ref.call) for ref in inputs}
+    readers: dict[tuple[str, int], list[int]] = {}
+    missing = []
+    for at, step in enumerate(steps):
+        need = {(ref.layer, ref.call) for ref in refs([step.args, step.named])} - there
+        missing.append(len(need))
+        for one in need:
+            readers.setdefault(one, []).append(at)
+    ready = [at for at, count in enumerate(missing) if not count]
+    found: list[Step] = []
+    while ready:
+        step = steps[heapq.heappop(ready)]
+        found.append(step)
+        for at in readers.get((step.spec.name, step.call), ()):
+            missing[at] -= 1
+            if not missing[at]:
+                heapq.heappush(ready, at)
+    if len(found) < len(steps):
+        stuck = next(step.spec.name for step, count in zip(steps, missing, strict=True) if count)
+        raise ModelError(f"{stuck} reads what is never computed, or waits for itself")
+    return tuple(found)

@@ -1,0 +1,302 @@
+"""A Keras configuration as a net: every call of a layer becomes layers of the net, in order."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.graph import Own
+from convscope.core.shape import to_text
+from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
+from convscope.frontends.build.builder import Builder
+from convscope.frontends.build.settle import plain, settled
+from convscope.frontends.build.values import Value
+from convscope.frontends.keras.here import BeyondError, Here
+from convscope.frontends.keras.plan import MAX_LAYERS, Plan, Ref, plan
+from convscope.frontends.keras.rules import rule_of
+from convscope.frontends.keras.spec import Owner
+from convscope.ops.merge import Add
+from convscope.ops.opaque import Opaque
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+
+    from numpy.typing import NDArray
+
+    from convscope.core.net import Net
+    from convscope.core.shape import Shape
+    from convscope.frontends.keras.archive import Source
+    from convscope.frontends.keras.spec import Sizes, Spec
+    from convscope.frontends.keras.weights import Store
+
+_MISTAKES = (
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
+"""What a rule raises on settings that no layer can have."""
+
+
+def net_of(source: Source, shape: Shape | None) -> Net:
+    """The net of a configuration.
+
+    Args:
+        source: the configuration, and its weights.
+        shape: of the input, ``c h w``; None takes that of the model.
+
+    Raises:
+        ModelError: the configuration is not one of a model, or holds what cannot be read.
+        FieldError: the size of the input is not stated, or does not fit the model.
+        ShapeError: a layer does not fit its input.
+    """
+    made = plan(source.config, Owner(), old=source.old)
+    if len(made.inputs) > 1:
+        names = ", ".join(ref.layer for ref in made.inputs)
+        raise ModelError(f"the model has {len(made.inputs)} inputs: {names}", expected="a model with one input")
+    stated = made.input_sizes[0]
+    size = _input_shape(stated, shape, channels_first=made.channels_first)
+    builder = Builder(size)
+    sizes = _sizes(size, channels_first=made.channels_first)
+    trusted = stated is None or all(a in {None, b} for a, b in zip(stated[1:], sizes, strict=True))
+    reading = Reading(builder, source.store, trusted=trusted)
+    value = reading.run(made, [_input(builder, channels_first=made.channels_first)])[0]
+    net = builder.net(_finished(builder, value, channels_first=made.channels_first).node)
+    assert net.tensors is not None
+    tensors = _Tensors(net.tensors, source.store) if source.weights else None
+    return replace(net, tensors=tensors)
+
+
+@dataclass(frozen=True)
+class _Tensors:
+    """Weights by ``layer.tensor``, loaded when called, all while the file is open."""
+
+    inner: Callable[[], dict[str, NDArray[Any]]]
+    store: Store
+
+    def __call__(self) -> dict[str, NDArray[Any]]:
+        with self.store.opened():
+            return self.inner()
+
+
+_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+def _input_shape(stated: Sizes | None, shape: Shape | None, *, channels_first: bool) -> Shape:
+    """The shape ``c h w`` of the input."""
+    if stated is None:
+        if shape is None:
+            raise FieldError("input: the model does not state its size", expected='one, such as input="28x28x1"')
+        return shape
+    inner = stated[1:]
+    if not 1 <= len(inner) <= 4:
+        raise ModelError(f"the input has {len(stated)} dimensions", expected="a batch and 1 to 4 more")
+    channels, *places = inner if channels_first else (inner[-1], *inner[:-1])
+    wanted = (channels, *places)
+    if shape is None:
+        names = ("channels", *_NAMES.get(len(places), ()))
+        missing = [name for name, size in zip(names, wanted, strict=True) if size is None]
+        if missing:
+            text = "x".join("?" if size is None else str(size) for size in (*places, channels))
+            raise FieldError(
+                f"input: {text} states no {' and no '.join(missing)}", expected='such as input="224x224x3"'
+            )
+        shape = tuple(size for size in wanted if size is not None)
+    if len(shape) != len(wanted) or channels not in {None, shape[0]}:
+        text = "x".join("?" if size is None else str(size) for size in (*places, channels))
+        raise FieldError(f"input: {to_text(shape)} for a model that takes {text}")
+    if min(shape) < 1:
+        raise ModelError(f"the input has size {to_text(shape)}")
+    return shape
+
+
+def _sizes(shape: Shape, *, channels_first: bool) -> Shape:
+    """Lengths of the dimensions behind the batch."""
+    return shape if channels_first else (*shape[1:], shape[0])
+
+
+def _input(builder: Builder, *, channels_first: bool) -> Value:
+    value = builder.input()
+    batch, channels, *places = value.dims
+    return value if channels_first else replace(value, dims=(batch, *places, channels))
+
+
+def _finished(builder: Builder, value: Value, *, channels_first: bool) -> Value:
+    """The output as that of a layer with its channels, then its places."""
+    builder.scope, builder.whole_scope = "", False
+    batch, *dims = value.dims
+    if batch or not 1 <= len(dims) <= 4:
+        return plain(builder, value)
+    return settled(builder, value, dims if channels_first else (dims[-1], *dims[:-1]))
+
+
+class Reading:
+    """Turns calls into layers.
+
+    Args:
+        builder: takes the layers.
+        store: gives the weights.
+        trusted: the sizes that the configuration states hold for this input.
+    """
+
+    def __init__(self, builder: Builder, store: Store, *, trusted: bool) -> None:
+        self.builder, self.store, self.trusted = builder, store, trusted
+        self.calls = 0
+        self.seen: set[Hashable] = set()
+
+    def run(self, made: Plan, inputs: list[Value], lead: int = 1) -> list[Value]:
+        """The outputs of a model."""
+        if len(inputs) != len(made.inputs):
+            raise ModelError(f"{len(inputs)} tensors for a model of {len(made.inputs)} inputs")
+        found: dict[tuple[str, int], Any] = {
+            (ref.layer, ref.call): value for ref, value in zip(made.inputs, inputs, strict=True)
+        }
+        for step in made.steps:
+            args, named = _filled([list(step.args), step.named], found)
+            sizes = made.sizes.get(Ref(step.spec.name, step.call)) if self.trusted else None
+            found[step.spec.name, step.call] = self.call(step.spec, args, named, lead=lead, sizes=sizes)
+        return [_filled(ref, found) for ref in made.outputs]
+
+    def call(
+        self, spec: Spec, args: list[Any], named: dict[str, Any], *, lead: int = 1, sizes: Sizes | None = None
+    ) -> Any:
+        """What a layer returns: a tensor, or several.
+
+        Raises:
+            ConvscopeError: it cannot be read; the error names the layer and its class.
+        """
+        self.calls += 1
+        if self.calls > MAX_LAYERS:  # a model that is used twice in a model that is used twice ... grows fast
+            raise ModelError(f"layers are called more than {MAX_LAYERS} times")
+        if spec.model and (spec.ours or "input_layers" in spec.settings.values):
+            return self._model(spec, args, lead)
+        values = list(_values([args, list(named.values())]))
+        named = {name: value for name, value in named.items() if value is not None and name != "training"}
+        here = Here(self.builder, spec, self.store, self.call, lead, values[0] if values else None, sizes)
+        mark = self.builder.mark()
+        with self._called(spec), _explained(spec):
+            found = self._made(here, args, named, values, mark)
+        self._count_once(spec, mark[0])
+        return found
+
+    def _made(
+        self, here: Here, args: list[Any], named: dict[str, Any], values: list[Value], mark: tuple[int, str, bool]
+    ) -> Any:
+        """What the rule of the layer makes; a layer that cannot be looked into where there is none."""
+        rule = rule_of(here.spec)
+        failed = None
+        if rule and _takes(rule, args, named):
+            try:
+                return rule(here, *args, **named)
+            except BeyondError:
+                pass
+            except ShapeError as error:
+                if error.given or error.expected:  # the layer does not fit; else no layers compute this
+                    raise
+                failed = error
+            self.builder.back_to(mark)
+        return self._opaque(here, values, failed)
+
+    def _model(self, spec: Spec, args: list[Any], lead: int) -> Any:
+        with _explained(spec):
+            made = plan(spec.raw, spec.owner, old=spec.old)
+            found = self.run(made, list(_values(args)), lead)
+        return found[0] if len(found) == 1 else found
+
+    @contextmanager
+    def _called(self, spec: Spec) -> Iterator[None]:
+        """Layers of the net are called as the layer of the model."""
+        before = self.builder.scope, self.builder.whole_scope
+        self.builder.scope, self.builder.whole_scope = spec.owner.scope, True
+        try:
+            yield
+        finally:
+            self.builder.scope, self.builder.whole_scope = before
+
+    def _count_once(self, spec: Spec, start: int) -> None:
+        """What is stored for a layer is stored once, however often it is used, and for a function nothing."""
+        key = self.store.key(spec.owner)
+        if key not in self.seen and not spec.operation:
+            self.seen.add(key)
+            return
+        layers = self.builder.layers
+        for at in range(start, len(layers)):
+            if layers[at].weights != ():
+                own = replace(layers[at].node.own, weights=())
+                layers[at] = replace(layers[at], node=replace(layers[at].node, own=own))
+
+    def _opaque(self, here: Here, values: list[Value], failed: ShapeError | None) -> Value:
+        """A layer of which only the shape of the output is known."""
+        sizes = [size for size in (here.sizes or ())[1:] if size]
+        if not values or not sizes or len(sizes) != len(here.sizes or ()) - 1 or len(sizes) > 4 or here.lead > 1:
+            raise failed or ModelError(
+                f"{here.spec.kind} is a layer that cannot be looked into, and the shape of its output is not stated",
+                expected="a layer of Keras itself, or one whose output another layer takes",
+            )
+        channels, *places = sizes if here.first else (sizes[-1], *sizes[:-1])
+        stated = self.store.stated(here.spec.owner) if not here.spec.operation else ()
+        made = [self.builder.emit(Opaque((channels, *places)), [value.node]) for value in values]
+        for at, one in enumerate(made):
+            self.builder.spend(one, Own(stated) if at == 0 else Own((), 0))
+        with here.aside():
+            found = made[0] if len(made) == 1 else self.builder.emit(Add(), [one.node for one in made])
+        return here.back(replace(found, dims=((), *found.dims)))
+
+
+_signature = lru_cache(maxsize=1024)(signature)
+
+
+def _takes(rule: Callable[..., Any], args: list[Any], named: dict[str, Any]) -> bool:
+    """A rule knows all that the layer is called with."""
+    try:
+        _signature(rule).bind(None, *args, **named)
+    except TypeError:
+        return False
+    return True
+
+
+@contextmanager
+def _explained(spec: Spec) -> Iterator[None]:
+    """Errors name the layer and its class."""
+    scope = spec.owner.scope
+    try:
+        yield
+    except ConvscopeError as error:
+        if not error.what.startswith(scope):  # else a layer inside of it is named, or one of the net that is called so
+            error.add(subject=f"{scope} ({spec.kind})")
+        raise
+    except _MISTAKES as error:
+        raise ModelError(f"{scope} ({spec.kind}): its settings do not go together: {str(error)[:200]}") from None
+
+
+def _values(nested: Any) -> Iterator[Value]:
+    if isinstance(nested, Value):
+        yield nested
+    elif isinstance(nested, list | tuple | dict):
+        for one in nested.values() if isinstance(nested, dict) else nested:
+            yield from _values(one)
+
+
+def _filled(nested: Any, found: dict[tuple[str, int], Any]) -> Any:
+    """Arguments with tensors in place of what names them."""
+    if isinstance(nested, Ref):
+        value = found.get((nested.layer, nested.call))
+        if isinstance(value, list | tuple):
+            value = value[nested.output] if nested.output < len(value) else None
+        elif nested.output:
+            value = None
+        if not isinstance(value, Value):
+            raise ModelError(f"output {nested.output} of {nested.layer} is not one that can be read")
+        return value
+    if isinstance(nested, list | tuple):
+        return [_filled(one, found) for one in nested]
+    if isinstance(nested, dict):
+        return {name: _filled(one, found) for name, one in nested.items()}
+    return nested

@@ -1,0 +1,201 @@
+"""Layers over sequences, and layers that hold other layers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.graph import Own
+from convscope.core.op import Weight
+from convscope.frontends.build import shapes
+from convscope.frontends.build.algebra import binary
+from convscope.frontends.build.settle import settled
+from convscope.frontends.build.values import Const, Value, length
+from convscope.frontends.keras.here import BeyondError
+from convscope.frontends.keras.spec import inner
+from convscope.ops.opaque import Opaque
+from convscope.ops.recurrent import GRU, LSTM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from convscope.frontends.keras.here import Here
+    from convscope.frontends.keras.settings import Settings
+
+_GATES = {"LSTM": 4, "GRU": 3}
+
+
+def _usual(settings: Settings, kind: str) -> bool:
+    """The layer computes what the layer of a net does."""
+    gates = settings.get("activation", "tanh"), settings.get("recurrent_activation", "sigmoid")
+    after = kind == "LSTM" or settings.flag("reset_after", default=True)
+    return kind in _GATES and gates == ("tanh", "sigmoid") and after
+
+
+def _turned(kind: str, units: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Gates in the order of torch; the two of a GRU that come first have changed places in Keras."""
+    order = [0, 1, 2, 3] if kind == "LSTM" else [1, 0, 2]
+    places = np.concatenate([np.arange(gate * units, (gate + 1) * units) for gate in order])
+    return lambda numbers: np.ascontiguousarray(numbers[places])
+
+
+def _cell(here: Here, settings: Settings, kind: str, coming: int, direction: tuple[str, str]) -> dict[str, Const]:
+    """The tensors of one direction under the names that the layer of a net has for them."""
+    part, suffix = direction
+    units = settings.whole("units")
+    rows = _GATES[kind] * units
+    bias = settings.flag("use_bias", default=True)
+    shape = (rows,) if kind == "LSTM" else (2, rows)
+    named: dict[str, tuple[int, ...]] = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
+    found = here.weights(named | ({"bias": shape} if bias else {}), part)
+    turn = _turned(kind, units)
+    weights = {
+        f"weight_ih_l0{suffix}": found["kernel"].then((rows, coming), lambda n: turn(n.T)),
+        f"weight_hh_l0{suffix}": found["recurrent_kernel"].then((rows, units), lambda n: turn(n.T)),
+    }
+    if bias and kind == "LSTM":
+        weights[f"bias_ih_l0{suffix}"] = found["bias"]
+        weights[f"bias_hh_l0{suffix}"] = Const((rows,), lambda: np.zeros(rows, np.float32))
+    elif bias:
+        weights[f"bias_ih_l0{suffix}"] = found["bias"].then((rows,), lambda n: turn(n[0]))
+        weights[f"bias_hh_l0{suffix}"] = found["bias"].then((rows,), lambda n: turn(n[1]))
+    return weights
+
+
+def _sequence(here: Here, x: Value) -> Value:
+    if len(x.dims) != 3 or here.lead > 1:
+        raise BeyondError
+    with here.aside():
+        return settled(here.builder, x, [x.dims[2], x.dims[1]])
+
+
+def _recurrent(kind: str) -> Callable[..., Value]:
+    def rule(here: Here, x: Value) -> Value:
+        settings = here.settings
+        if settings.flag("return_state") or settings.flag("stateful"):
+            raise BeyondError
+        if not _usual(settings, kind) or settings.flag("go_backwards"):
+            return _unknown(here, x, kind)
+        ready = _sequence(here, x)
+        made = LSTM if kind == "LSTM" else GRU
+        weights = _cell(here, settings, kind, ready.shape[0], ("cell", ""))
+        op = made(settings.whole("units"), 1, False, "bias_ih_l0" in weights)  # noqa: FBT003 -- in the order of the fields
+        node = here.builder.emit(op, [ready.node], weights)
+        found = replace(node, dims=((), node.dims[1], node.dims[0]))
+        return found if settings.flag("return_sequences") else shapes.picked(here.builder, found, 1, _last(found))
+
+    return rule
+
+
+def _last(x: Value) -> int:
+    return length(x.dims[1]) - 1
+
+
+def _unknown(here: Here, x: Value, kind: str) -> Value:
+    """A recurrent layer that no layer of a net computes; its weights and products are known all the same."""
+    if len(x.dims) != 3 or here.lead > 1:
+        raise BeyondError
+    settings, (_, places, coming) = here.settings, x.sizes
+    units = settings.whole("units")
+    rows = _GATES.get(kind, 1) * units
+    matrices: dict[str, tuple[int, ...]] = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
+    double = kind == "GRU" and settings.flag("reset_after", default=True)
+    bias: tuple[int, ...] = (2, rows) if double else (rows,)
+    found = here.weights(matrices | ({"bias": bias} if settings.flag("use_bias", default=True) else {}), "cell")
+    roots = here.builder.fresh(root for const in found.values() for root in const.roots)
+    full = settings.flag("return_sequences")
+    made = here.builder.emit(Opaque((units, places) if full else (units,)), [x.node])
+    macs = places * sum(map(math.prod, matrices.values()))
+    here.builder.spend(made, Own(tuple(Weight(root.name, root.shape) for root in roots), macs))
+    return replace(made, dims=((), made.dims[1], made.dims[0]) if full else ((), made.dims[0]))
+
+
+def _bidirectional(here: Here, x: Value) -> Value:
+    """Forwards and backwards over the same sequence."""
+    raw = here.settings.table("layer")
+    held = inner(raw, here.spec, "forward_layer")
+    kind, settings = held.kind, held.settings
+    other = here.settings.get("backward_layer")
+    if other is not None and not _same_cells(inner(other, here.spec, "backward_layer").settings, settings):
+        raise BeyondError
+    merge = here.settings.get("merge_mode", "concat")
+    modes = {"concat": "", "sum": "add", "ave": "add", "mul": "mul"}
+    if not _usual(settings, kind) or settings.flag("return_state") or settings.flag("stateful") or merge not in modes:
+        raise BeyondError
+    ready = _sequence(here, x)
+    units, b = settings.whole("units"), here.builder
+    weights: dict[str, Const] = {}
+    for direction in (("forward_layer/cell", ""), ("backward_layer/cell", "_reverse")):
+        weights |= _cell(here, settings, kind, ready.shape[0], direction)
+    made = LSTM if kind == "LSTM" else GRU
+    node = b.emit(made(units, 1, True, "bias_ih_l0" in weights), [ready.node], weights)  # noqa: FBT003 -- as above
+    found = replace(node, dims=((), node.dims[1], node.dims[0]))
+    full = settings.flag("return_sequences")
+    with here.aside():
+        if full and merge == "concat":
+            return found
+        halves = [shapes.sliced(b, found, 2, start, start + units, 1) for start in (0, units)]
+        if not full:
+            halves = [shapes.picked(b, one, 1, at) for one, at in zip(halves, (_last(found), 0), strict=True)]
+        if merge == "concat":
+            return shapes.concatenated(b, halves, 1)
+        joined = binary(b, modes[merge], *halves)
+        return binary(b, "mul", joined, 0.5) if merge == "ave" else joined
+
+
+def _same_cells(first: Settings, second: Settings) -> bool:
+    """Two directions compute alike."""
+    names = ("units", "activation", "recurrent_activation", "use_bias", "reset_after", "return_sequences")
+    return all(first.get(name) == second.get(name) for name in names)
+
+
+def _time_distributed(here: Here, *args: Value) -> Any:
+    """A layer that is repeated over the second dimension."""
+    held = inner(here.settings.table("layer"), here.spec, "layer")
+    return here.run(held, list(args), {}, lead=here.lead + 1, sizes=here.sizes)
+
+
+def _spectral(here: Here, x: Value) -> Any:
+    """A layer whose kernel was divided by its largest factor while it was trained; a vector of that is stored."""
+    held = inner(here.settings.table("layer"), here.spec, "layer")
+    start = len(here.builder.layers)
+    found = here.run(held, [x], {}, lead=here.lead, sizes=here.sizes)
+    kernels = [at for at in range(start, len(here.builder.layers)) if here.builder.layers[at].weights]
+    if kernels:
+        layer = here.builder.layers[kernels[0]]
+        stored = layer.weights or ()
+        out = next(weight.shape[0] for weight in stored)
+        vector = Weight(f"{here.spec.owner.scope}.vector_u", (1, out), trained=False)
+        own = replace(layer.node.own, weights=(*stored, vector))
+        here.builder.layers[kernels[0]] = replace(layer, node=replace(layer.node, own=own))
+    return found
+
+
+def _embedding(here: Here, x: Value) -> Value:
+    """A learned vector for each whole number that comes in: what is read depends on the numbers."""
+    if len(x.dims) > 4 or here.lead > 1:
+        raise BeyondError
+    rows, width = here.settings.whole("input_dim"), here.settings.whole("output_dim")
+    found = here.weights({"embeddings": (rows, width)})
+    roots = here.builder.fresh(found["embeddings"].roots)
+    made = here.builder.emit(Opaque((width, *x.sizes[1:])), [x.node])
+    here.builder.spend(made, Own(tuple(Weight(root.name, root.shape) for root in roots), 0))
+    channels, *places = made.dims
+    return replace(made, dims=((), *places, channels))
+
+
+LAYERS: dict[str, Callable[..., Any]] = {
+    "LSTM": _recurrent("LSTM"),
+    "GRU": _recurrent("GRU"),
+    "SimpleRNN": _recurrent("SimpleRNN"),
+    "Bidirectional": _bidirectional,
+    "TimeDistributed": _time_distributed,
+    "SpectralNormalization": _spectral,
+    "Embedding": _embedding,
+}
+"""Layers by class."""

@@ -1,0 +1,174 @@
+"""The settings of one Keras layer: plain data out of a file, checked when it is asked for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convscope.core.shape import MAX_INT
+from convscope.errors import ModelError
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Named values of a layer; each is asked for with the kind that it must have.
+
+    >>> Settings({"filters": 8, "kernel_size": 3}).ints("kernel_size", 2)
+    (3, 3)
+    """
+
+    values: dict[str, Any]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value as it stands in the file; the default where it is missing or null."""
+        found = self.values.get(name)
+        return default if found is None else found
+
+    def whole(self, name: str, default: Any = _MISSING, *, least: int = 1) -> int:
+        """A whole number.
+
+        Raises:
+            ModelError: it is missing or no such number.
+        """
+        found = whole(self.get(name, default))
+        if found is None or not least <= found <= MAX_INT:
+            raise self._wrong(name, f"a whole number from {least} to {MAX_INT}")
+        return found
+
+    def ints(self, name: str, count: int, default: Any = _MISSING, *, least: int = 1) -> tuple[int, ...]:
+        """So many whole numbers; a single one stands for all.
+
+        Raises:
+            ModelError: they are missing or no such numbers.
+        """
+        found = self.get(name, default)
+        given = [found] * count if whole(found) is not None else found
+        numbers = [whole(one) for one in given] if isinstance(given, list | tuple) else []
+        known = tuple(one for one in numbers if one is not None and least <= one <= MAX_INT)
+        if len(known) == 1 and len(numbers) == 1:
+            known *= count
+        if len(known) != count:
+            raise self._wrong(name, f"{count} whole numbers from {least}")
+        return known
+
+    def axes(self, name: str, rank: int, default: Any = _MISSING) -> tuple[int, ...]:
+        """Dimensions of a tensor of so many, counted from the front, each once.
+
+        Raises:
+            ModelError: they are missing or no dimensions of such a tensor.
+        """
+        found = self.get(name, default)
+        given = found if isinstance(found, list | tuple) else [found]
+        numbers = [whole(one) for one in given]
+        known = tuple(sorted({one % rank for one in numbers if one is not None and -rank <= one < rank}))
+        if not known or len(known) != len(numbers):
+            raise self._wrong(name, f"dimensions of a tensor of {rank}")
+        return known
+
+    def axis(self, name: str, rank: int, default: Any = _MISSING) -> int:
+        """One dimension of a tensor of so many, counted from the front.
+
+        Raises:
+            ModelError: it is missing or no dimension of such a tensor.
+        """
+        found = self.axes(name, rank, default)
+        if len(found) > 1:
+            raise self._wrong(name, "one dimension")
+        return found[0]
+
+    def real(self, name: str, default: Any = _MISSING) -> float:
+        """A number.
+
+        Raises:
+            ModelError: it is missing or no number.
+        """
+        found = number(self.get(name, default))
+        if found is None:
+            raise self._wrong(name, "a number")
+        return found
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A yes or no.
+
+        Raises:
+            ModelError: it is neither.
+        """
+        found = self.get(name, default)
+        if not isinstance(found, bool):
+            raise self._wrong(name, "true or false")
+        return found
+
+    def word(self, name: str, choices: tuple[str, ...], default: Any = None) -> str:
+        """One of a few words; the first one where there is none and no default is given.
+
+        Raises:
+            ModelError: it is another.
+        """
+        found = self.get(name, choices[0] if default is None else default)
+        if not isinstance(found, str) or found.lower() not in choices:
+            raise self._wrong(name, f"one of {', '.join(choices)}")
+        return found.lower()
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Named values inside of the settings.
+
+        Raises:
+            ModelError: there are none.
+        """
+        found = self.get(name)
+        if not isinstance(found, dict):
+            raise self._wrong(name, "named values")
+        return found
+
+    def _wrong(self, name: str, expected: str) -> ModelError:
+        if name not in self.values:
+            return ModelError(f"{name} is missing", expected=expected)
+        return ModelError(f"{name}={shown(self.values[name])}", expected=expected)
+
+
+def shown(value: object) -> str:
+    """A value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def whole(value: object) -> int | None:
+    """A whole number, also one that is written ``3.0``; None for anything else.
+
+    >>> whole(3), whole(3.0), whole(True), whole("3")
+    (3, 3, None, None)
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
+def number(value: object) -> float | None:
+    """A finite number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > np.finfo(np.float64).max:
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def array(value: object) -> np.ndarray[Any, np.dtype[np.float32]] | None:
+    """Numbers, nested as a tensor is or wrapped as Keras writes them; None for anything else.
+
+    >>> array([1, 2.5]), array({"class_name": "__numpy__", "config": {"value": [3]}})
+    (array([1. , 2.5], dtype=float32), array([3.], dtype=float32))
+    """
+    if isinstance(value, dict) and value.get("class_name") in {"__numpy__", "__tensor__"}:
+        config = value.get("config")
+        value = config.get("value") if isinstance(config, dict) else None
+    if not isinstance(value, int | float | list | tuple | np.ndarray | np.generic) or isinstance(value, bool):
+        return None
+    try:
+        return np.asarray(value, dtype=np.float32)
+    except (ValueError, TypeError, OverflowError):
+        return None
