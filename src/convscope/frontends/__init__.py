@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.core.shape import from_text
-from convscope.errors import FieldError, ModelError, NotationError
+from convscope.errors import FieldError, ModelError, NotationError, ShapeError
 from convscope.frontends import named, text
 
 if TYPE_CHECKING:
@@ -63,9 +63,18 @@ def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- t
     if isinstance(source, Path) or _is_path(source):
         return text.read(_file_text(Path(source)), source=str(source), shape=shape)
     if named.is_name(source):
-        model, usual = named.model(source)
-        return _live(model, shape or usual)
+        return _named(source, shape)
     return text.read(source, shape=shape)
+
+
+def _named(source: str, shape: Shape | None) -> Net:
+    """A model by name. Made without numbers, unless its code looks at them."""
+    model, usual = named.model(source)
+    try:
+        return _live(model, shape or usual)
+    except ShapeError:
+        model, usual = named.model(source, numbers=True)
+        return _live(model, shape or usual)
 
 
 def _live(model: object, shape: Shape | None) -> Net:

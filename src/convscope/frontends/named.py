@@ -32,7 +32,7 @@ def is_name(source: str) -> bool:
     return head in PACKAGES or (head.endswith(".py") and "\n" not in head)
 
 
-def model(source: str) -> tuple[Any, Shape | None]:
+def model(source: str, *, numbers: bool = False) -> tuple[Any, Shape | None]:
     """A model by name, and the size of the input ``c h w`` that it is made for, where that is known.
 
     Raises:
@@ -42,7 +42,7 @@ def model(source: str) -> tuple[Any, Shape | None]:
     """
     head, _, tail = source.rpartition(":")
     try:
-        return PACKAGES[head](tail) if head in PACKAGES else (_from_file(Path(head), tail), None)
+        return PACKAGES[head](tail, numbers) if head in PACKAGES else (_from_file(Path(head), tail), None)
     except ConvscopeError:
         raise
     except Exception as error:  # noqa: BLE001 -- somebody else's code
@@ -59,9 +59,11 @@ def _package(name: str) -> ModuleType:
         ) from None
 
 
-def _without_numbers(make: Callable[[], Any]) -> Any:
-    """A module made without numbers; with them, where its code looks at them while it is made."""
+def _made(make: Callable[[], Any], numbers: bool) -> Any:  # noqa: FBT001 -- passed on
+    """A module made without numbers; with them where asked, or where its code looks at them while it is made."""
     torch = _package("torch")
+    if numbers:
+        return make()
     try:
         with torch.device("meta"):
             return make()
@@ -69,25 +71,25 @@ def _without_numbers(make: Callable[[], Any]) -> Any:
         return make()
 
 
-def _torchvision(name: str) -> tuple[Any, Shape | None]:
+def _torchvision(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001 -- passed on
     models = _package("torchvision.models")
     if name not in models.list_models():
         raise unknown("model in torchvision", name, models.list_models())
-    made = _without_numbers(lambda: models.get_model(name, weights=None))
+    made = _made(lambda: models.get_model(name, weights=None), numbers)
     crop = getattr(models.get_model_weights(name).DEFAULT.transforms(), "crop_size", None)
     return made, (3, crop[0], crop[0]) if crop else None
 
 
-def _timm(name: str) -> tuple[Any, Shape | None]:
+def _timm(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001 -- passed on
     timm = _package("timm")
     if not timm.is_model(name):
         raise unknown("model in timm", name, timm.list_models())
-    made = _without_numbers(lambda: timm.create_model(name, pretrained=False))
+    made = _made(lambda: timm.create_model(name, pretrained=False), numbers)
     size = (getattr(made, "pretrained_cfg", None) or {}).get("input_size")
     return made, tuple(size) if size else None
 
 
-def _keras(name: str) -> tuple[Any, Shape | None]:
+def _keras(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001, ARG001 -- always has them
     applications = _package("keras.applications")
     found = getattr(applications, name, None)
     if not callable(found):
@@ -96,7 +98,7 @@ def _keras(name: str) -> tuple[Any, Shape | None]:
     return found(weights=None), None
 
 
-PACKAGES: dict[str, Callable[[str], tuple[Any, Shape | None]]] = {
+PACKAGES: dict[str, Callable[[str, bool], tuple[Any, Shape | None]]] = {
     "torchvision": _torchvision,
     "timm": _timm,
     "keras": _keras,
