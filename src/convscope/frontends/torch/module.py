@@ -22,7 +22,7 @@ from convscope.frontends.build.settle import few, settled
 from convscope.frontends.build.values import Root, whole
 from convscope.frontends.torch.stored import NumbersLostError
 from convscope.frontends.torch.trace import Trace
-from convscope.frontends.torch.untouched import Kept, untouched
+from convscope.frontends.torch.untouched import Kept, uncollected, untouched
 from convscope.frontends.torch.watch import Watch
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def read_module(module: nn.Module, shape: Shape) -> Imported:
     """
     parts = _Parts.of(module)
     kept = Kept(parts.tensors)
-    with _ONE_AT_A_TIME, untouched(list(parts.modules.values()), kept):
+    with _ONE_AT_A_TIME, uncollected(), untouched(list(parts.modules.values()), kept):
         try:
             return _Reading(module, parts, shape, kept).run()
         except _GivenUpError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -98,11 +99,9 @@ def untouched(modules: list[nn.Module], kept: Kept) -> Iterator[None]:
     modes = [one for one in modules if one.training]
     with ExitStack() as undo:
         undo.callback(torch.backends.mha.set_fastpath_enabled, value=fast)
-        for one in modes:
-            undo.callback(_set_mode, one, training=True)
-            _set_mode(one, training=False)
-        for before in attributes:
-            undo.callback(before.put_back)
+        undo.callback(_set_modes, modes, training=True)
+        _set_modes(modes, training=False)
+        undo.callback(_put_back, attributes)
         undo.enter_context(torch.random.fork_rng(devices=[]))
         undo.enter_context(torch.inference_mode())
         undo.callback(kept.put_back)
@@ -110,8 +109,26 @@ def untouched(modules: list[nn.Module], kept: Kept) -> Iterator[None]:
         yield
 
 
-def _set_mode(module: nn.Module, *, training: bool) -> None:
-    if "training" in module.__dict__:
-        module.__dict__["training"] = training  # past nn.Module's own check of every attribute
-    else:
-        module.training = training  # compiled and scripted modules keep it elsewhere
+def _put_back(attributes: list[_Attributes]) -> None:
+    for before in attributes:
+        before.put_back()
+
+
+def _set_modes(modules: list[nn.Module], *, training: bool) -> None:
+    for one in modules:
+        if "training" in one.__dict__:
+            one.__dict__["training"] = training  # past nn.Module's own check of every attribute
+        else:
+            one.training = training  # compiled and scripted modules keep it elsewhere
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the search for cyclic garbage, which walks through all of torch and takes longer than a run."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
