@@ -12,6 +12,7 @@
     ├── PictureError        a picture cannot be read
     ├── RunError            a run folder is missing, damaged or not one
     ├── TrainingError       training cannot go on
+    ├── WriteError          a net cannot be written in that language
     └── MissingExtraError   an optional dependency is not installed
 
 An error states four things: what is wrong, what was given, where that was written, and what to try (only when
@@ -115,6 +116,10 @@ class RunError(ConvscopeError):
 
 class TrainingError(ConvscopeError):
     """Training cannot go on."""
+
+
+class WriteError(ConvscopeError):
+    """A net cannot be written in that language."""
 
 
 class MissingExtraError(ConvscopeError):

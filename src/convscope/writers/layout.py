@@ -1,0 +1,113 @@
+"""Code within a width, broken as the formatter breaks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WIDTH = 120
+
+INDENT = 4
+
+
+@dataclass(frozen=True)
+class Group:
+    """A bracket with what stands inside: ``head item, item tail``.
+
+    Attributes:
+        head: up to the bracket that opens, ``nn.Sequential(``.
+        items: separated by commas.
+        tail: from the bracket that closes.
+        open: one item in each line, even where all fit in one.
+    """
+
+    head: str
+    items: tuple[Doc, ...]
+    tail: str = ")"
+    open: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.head}{', '.join(map(str, self.items))}{self.tail}"
+
+
+Doc = str | Group
+
+
+def opened(doc: Doc) -> bool:
+    """Holds a group that is open whatever the width."""
+    return isinstance(doc, Group) and (doc.open or any(map(opened, doc.items)))
+
+
+def lines(doc: Doc, *, depth: int = 0, before: str = "", after: str = "") -> list[str]:
+    """The lines of a statement, such as ``before=`` ``x = ``.
+
+    >>> print(*lines(Group("f(", ("a", Group("[", ("b", "c"), "]", open=True)))), sep="\\n")
+    f(
+        a,
+        [
+            b,
+            c,
+        ],
+    )
+    >>> lines(Group("f(", ("a", "b")), depth=1, before="x = ")
+    ['    x = f(a, b)']
+    """
+    pad = " " * INDENT * depth
+    whole = f"{pad}{before}{doc}{after}"
+    if isinstance(doc, str) or (len(whole) <= WIDTH and not opened(doc)):
+        return [whole]
+    inner = f"{pad}{' ' * INDENT}{', '.join(map(str, doc.items))}"
+    first, last = f"{pad}{before}{doc.head}", f"{pad}{doc.tail}{after}"
+    if len(inner) <= WIDTH and not opened(doc):
+        return [first, inner, last]
+    body = [line for item in doc.items for line in lines(item, depth=depth + 1, after=",")]
+    return [first, *body, last]
+
+
+PAIRS = {")": "(", "]": "["}
+
+
+def parse(text: str) -> Doc:
+    """An expression with its last bracket as a group, if it ends in one and that holds something.
+
+    >>> parse("torch.cat([a, b], dim=1)")
+    Group(head='torch.cat(', items=(Group(head='[', items=('a', 'b'), tail=']', open=False), 'dim=1'), tail=')', open=False)
+    >>> parse("a + b")
+    'a + b'
+    """
+    start = _opening(text)
+    if start < 0 or start == len(text) - 2 or " " in _outside(text[:start]):
+        return text
+    return Group(text[: start + 1], tuple(map(parse, _split(text[start + 1 : -1]))), text[-1])
+
+
+def _opening(text: str) -> int:
+    """Where the bracket opens that the text ends with; -1 where it ends with none."""
+    if text[-1:] not in PAIRS:
+        return -1
+    depth = 0
+    for at in range(len(text) - 1, -1, -1):
+        depth += (text[at] in PAIRS) - (text[at] in PAIRS.values())
+        if not depth:
+            return at
+    return -1
+
+
+def _outside(text: str) -> str:
+    """The text without what stands in brackets."""
+    depth, kept = 0, ""
+    for letter in text:
+        depth += (letter in PAIRS.values()) - (letter in PAIRS)
+        kept += letter if not depth else ""
+    return kept
+
+
+def _split(text: str) -> list[str]:
+    """The parts between commas outside of brackets."""
+    depth, parts = 0, [""]
+    for letter in text:
+        depth += (letter in PAIRS.values()) - (letter in PAIRS)
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]

@@ -1,0 +1,135 @@
+"""A net as a program: the steps of the whole, and the blocks that it is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from convscope.errors import ConvscopeError
+from convscope.writers.arguments import settle
+from convscope.writers.blocks import extract
+from convscope.writers.calls import Region, Use, uses
+from convscope.writers.names import block_name
+from convscope.writers.structure import ENTRY, steps_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from convscope.core.net import Layer, Net
+    from convscope.core.op import Op
+    from convscope.core.shape import Shape
+    from convscope.writers.arguments import Roles
+    from convscope.writers.calls import Block, Call, Item, Step, Steps
+
+    Spell = Callable[[Op, tuple[Shape, ...]], tuple[Call, ...]]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A net that is ready to be written.
+
+    Attributes:
+        net: what is written.
+        steps: of the whole, without regions inside.
+        blocks: each after those that it uses.
+        layers: of the net, by name.
+    """
+
+    net: Net
+    steps: Steps
+    blocks: tuple[Block, ...]
+    layers: dict[str, Layer]
+
+
+def program(net: Net, spell: Spell, roles: Roles) -> Program:
+    """Find the structure of a net.
+
+    Args:
+        net: what is to be written.
+        spell: how a library writes an op.
+        roles: what it calls channels.
+
+    Raises:
+        WriteError: an op has no spelling; the error names the layer.
+    """
+    layers = {layer.node.name: layer for layer in net}
+    steps, _ = extract(steps_of(net, lambda layer: _spelled(layer, spell)), layers)
+    every = list(uses(steps))
+    blocks = list(dict.fromkeys(_inner_first(steps)))
+    taken: Counter[str] = Counter()
+    for block in blocks:
+        settle(block, [use for use in every if use.block is block], roles)
+        name = block_name(block)
+        taken[name] += 1
+        block.name = f"{name}{taken[name]}" if taken[name] > 1 else name
+        block.sample = flat(block.sample)
+    return Program(net, flat(steps), tuple(blocks), layers)
+
+
+def _spelled(layer: Layer, spell: Spell) -> tuple[Call, ...]:
+    try:
+        calls = spell(layer.node.op, layer.inputs)
+    except ConvscopeError as error:
+        written, excerpt = (str(layer.node.origin), layer.node.origin.excerpt()) if layer.node.origin else ("", "")
+        raise error.add(subject=layer.node.name, written=written, excerpt=excerpt) from None
+    return tuple(replace(call, layer=layer.node.name) for call in calls)
+
+
+def _inner_first(steps: Steps) -> Iterator[Block]:
+    """Blocks, each after those that it uses."""
+    for item in (item for step in steps for item in step.items):
+        if isinstance(item, Use | Region):
+            yield from _inner_first(item.steps)
+        if isinstance(item, Use):
+            yield item.block
+
+
+def flat(steps: Steps) -> Steps:
+    """The steps with those of regions between them.
+
+    >>> inner = Region((Step(("a",), (-1,)), Step(("+",), (0, -1))), (1,))
+    >>> [(step.items, step.inputs) for step in flat((Step(("b", inner, "c"), (-1,)),))]
+    [(('b',), (-1,)), (('a',), (0,)), (('+',), (1, 0)), (('c',), (2,))]
+    """
+    found: list[Step] = []
+    _flatten(steps, ENTRY, found)
+    return tuple(found)
+
+
+def _flatten(steps: Steps, entry: int, found: list[Step]) -> int:
+    """Put the steps into the list; the position of what they make."""
+    where = {ENTRY: entry}
+    for number, step in enumerate(steps):
+        inputs = tuple(where[source] for source in step.inputs)
+        if step.merges:
+            found.append(replace(step, inputs=inputs))
+            where[number] = len(found) - 1
+        else:
+            where[number] = _chain(step, inputs[0], found)
+    return where[len(steps) - 1]
+
+
+def _chain(step: Step, before: int, found: list[Step]) -> int:
+    """One chain: the runs between its regions and expressions, and these; a path without items is what it is given."""
+    for run in _runs(step):
+        first = run[0] if run else None
+        if isinstance(first, Region):
+            before = _flatten(first.steps, before, found)
+        elif run or step.shortcut:
+            found.append(replace(step, items=run, inputs=(before,)))
+            before = len(found) - 1
+    return before
+
+
+def _runs(step: Step) -> Iterator[tuple[Item, ...]]:
+    run: list[Item] = []
+    for item in step.items:
+        if isinstance(item, Region) or (hasattr(item, "is_object") and not item.is_object):
+            yield from filter(None, (tuple(run),))
+            yield (item,)
+            run = []
+        else:
+            run.append(item)
+    if run or not step.items:
+        yield tuple(run)

@@ -1,0 +1,158 @@
+"""From operations that read each other to statements with few, short names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from convscope.writers.layout import lines, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ENTRY = -1
+
+FLOW = ("x", "y", "z")
+"""What values are called that are used up at once."""
+
+LONGEST = 88
+"""Characters of an expression that others are written into."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One value.
+
+    Attributes:
+        inputs: positions of others, -1 for what the body is given.
+        text: the expression, with ``{x0}``, ``{x1}`` for its inputs; only ``{x0}`` for one that it is given unchanged.
+        inner: may be written into the expression that reads it.
+        outer: may have others written into it.
+        level: 0 for what stands for itself, 1 for a product, 2 for a sum.
+        wide: is a list that may take a line for each entry.
+    """
+
+    inputs: tuple[int, ...]
+    text: str
+    inner: bool = False
+    outer: bool = False
+    level: int = 0
+    wide: bool = False
+
+
+def body(operations: Sequence[Operation], depth: int = 2) -> list[str]:
+    """The lines of a function of ``x``; the last operation is what it returns.
+
+    >>> print(*body([
+    ...     Operation((-1,), "self.body({x0})", inner=True),
+    ...     Operation((0, -1), "{x0} + {x1}", inner=True, outer=True, level=2),
+    ...     Operation((1,), "F.relu({x0})", outer=True),
+    ... ], depth=0), sep="\\n")
+    return F.relu(self.body(x) + x)
+    """
+    return _Body(operations, depth).lines()
+
+
+def _allowed(text: str, mark: str, level: int, *, first: bool) -> int:
+    """The highest level that an input may have without brackets at its place."""
+    before, _, after = text.partition(mark)
+    if after[:1] in {"[", "."}:
+        return 0
+    return level - (not first) if level else 2 if before[-1:] in {"(", "["} or before[-2:] == ", " else 0
+
+
+@dataclass
+class _Body:
+    operations: Sequence[Operation]
+    depth: int
+    used: list[int] = field(init=False)
+    readers: dict[int, list[int]] = field(init=False)
+    folded: set[int] = field(default_factory=set)
+    names: dict[int, str] = field(default_factory=lambda: {ENTRY: "x"})
+    long: int = 0
+
+    def __post_init__(self) -> None:
+        self.used = self._live()
+        self.readers = {at: [] for at in (ENTRY, *self.used)}
+        for at in self.used:
+            for source in self.operations[at].inputs:
+                self.readers[source].append(at)
+        self._fold()
+
+    def _live(self) -> list[int]:
+        """Positions of what the last operation needs, in order."""
+        needed, todo = set[int](), [len(self.operations) - 1]
+        while todo:
+            at = todo.pop()
+            if at != ENTRY and at not in needed:
+                needed.add(at)
+                todo += self.operations[at].inputs
+        return sorted(needed)
+
+    def _fold(self) -> None:
+        """Find the values that are written into their reader."""
+        length: dict[int, int] = {}
+        for at in self.used:
+            operation = self.operations[at]
+            length[at] = len(operation.text)
+            for source in operation.inputs:
+                if not self._may_fold(source, at):
+                    continue
+                together = length[source] + (0 if operation.wide else length[at])
+                if together <= LONGEST:
+                    self.folded.add(source)
+                    length[at] = max(together, length[at])
+
+    def _may_fold(self, source: int, at: int) -> bool:
+        if source == ENTRY or not self.operations[source].inner or self.readers[source] != [at]:
+            return False
+        mark = f"{{x{self.operations[at].inputs.index(source)}}}"
+        if self.operations[at].text.count(mark) > 1:
+            return False
+        return self.operations[at].outer or self.operations[source].outer
+
+    def lines(self) -> list[str]:
+        """Every statement."""
+        stated = [at for at in self.used if at not in self.folded]
+        return [line for order, at in enumerate(stated) for line in self._statement(order, at, stated)]
+
+    def _statement(self, order: int, at: int, stated: list[int]) -> Iterator[str]:
+        text = self._text(at)
+        last = order == len(stated) - 1
+        before = "return " if last else f"{self._name(order, at, stated)} = "
+        yield from lines(parse(text), depth=self.depth, before=before)
+
+    def _text(self, at: int) -> str:
+        """The expression, others written into it."""
+        operation = self.operations[at]
+        text = operation.text
+        for place, source in enumerate(operation.inputs):
+            mark = f"{{x{place}}}"
+            inside = self._text(source) if source in self.folded else self.names[source]
+            level = self.operations[source].level if source in self.folded else 0
+            bracket = level > _allowed(text, mark, operation.level, first=not place)
+            text = text.replace(mark, f"({inside})" if bracket else inside)
+        return text
+
+    def _name(self, order: int, at: int, stated: list[int]) -> str:
+        """A short name where the value is used up at once, a number where it waits."""
+        until = self._until(at, stated)
+        if until > order + 1:
+            self.long += 1
+            name = f"x{self.long}"
+        else:
+            taken = {self.names[source] for source in self.names if self._until(source, stated) > order}
+            name = next(name for name in FLOW if name not in taken)
+        self.names = {source: known for source, known in self.names.items() if known != name}
+        self.names[at] = name
+        return name
+
+    def _until(self, at: int, stated: list[int]) -> int:
+        """The number of the last statement that uses a value."""
+        return max((stated.index(self._stated(reader)) for reader in self.readers[at]), default=-1)
+
+    def _stated(self, at: int) -> int:
+        """The statement that an operation is written into."""
+        while at in self.folded:
+            (at,) = self.readers[at]
+        return at

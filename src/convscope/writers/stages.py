@@ -1,0 +1,80 @@
+"""The parts of a whole net: stem, stages and head; features and classifier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from convscope.writers.calls import Call, Region, Use, calls
+from convscope.writers.names import part_name, scale_name, single_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.core.net import Layer
+    from convscope.writers.calls import Item, Step, Steps
+    from convscope.writers.program import Program
+
+    Layers = dict[str, Layer]
+    Named = tuple[str, tuple[Item, ...]]
+
+LEAST = 2
+"""Blocks from which on a chain has a stem, stages and a head."""
+
+
+def staged(made: Program) -> list[tuple[str, Step]]:
+    """The steps of a net, long chains in parts, each with the name that it should have."""
+    found: list[tuple[str, Step]] = []
+    where = {-1: -1}
+    for at, step in enumerate(made.steps):
+        inputs = tuple(where[source] for source in step.inputs)
+        for hint, items in _parts(at, step, made) if step.items and not step.merges else [("", step.items)]:
+            found.append((hint, replace(step, items=items, inputs=inputs)))
+            inputs = (len(found) - 1,)
+        where[at] = len(found) - 1
+    return found
+
+
+def _parts(at: int, step: Step, made: Program) -> list[Named]:
+    """The parts of one chain."""
+    items = step.items
+    weighty = [place for place, item in enumerate(items) if isinstance(item, Use) and _is_weighty(item)]
+    if len(weighty) >= LEAST:
+        first, last = weighty[0], weighty[-1] + 1
+        stages = list(_by_size(items[first:last], made.layers))
+        name = "stage" if len(stages) > 1 else "blocks"
+        parts = [("stem", items[:first]), *((name, stage) for stage in stages), ("head", items[last:])]
+        return [(hint, part) for hint, part in parts if part]
+    if len(made.steps) == 1:
+        return _halves(items, made.layers)
+    position = {0: "stem", len(made.steps) - 1: "head"}.get(at)
+    hint = single_name(step) or scale_name(step, made.layers) or position or part_name(made.steps, at)
+    return [(hint, items)]
+
+
+def _is_weighty(use: Use) -> bool:
+    """Has paths, or tensors in more than one place."""
+    paths = any(isinstance(item, Region) for step in use.steps for item in step.items)
+    return paths or sum("weight" in dict(call.tensors) and not call.follows for call in calls(use.steps)) > 1
+
+
+def _by_size(items: tuple[Item, ...], layers: Layers) -> Iterator[tuple[Item, ...]]:
+    """The items, those that make maps of one size together."""
+    for _, part in groupby(items, key=lambda item: layers[item.layer].output[1:]):
+        yield tuple(part)
+
+
+def _halves(items: tuple[Item, ...], layers: Layers) -> list[Named]:
+    """What works on maps, and what comes behind."""
+    ends = (at for at, item in enumerate(items) if isinstance(item, Call) and _ends_maps(item, layers))
+    cut = next(ends, 0)
+    if cut < 1 or len(items) - cut < 2:
+        return [("layers", items)]
+    return [("features", items[:cut]), ("classifier", items[cut:])]
+
+
+def _ends_maps(call: Call, layers: Layers) -> bool:
+    """A map becomes one place or a line of numbers."""
+    given, made = layers[call.layer].inputs[0], layers[call.layer].output
+    return call.word in {"Pool", "Flatten"} and max(given[1:], default=1) > 1 and max(made[1:], default=1) == 1

@@ -1,0 +1,139 @@
+"""Where the paths of a net part and meet again: from a graph to steps with regions inside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from convscope.core.graph import INPUT
+from convscope.writers.calls import Region, Step
+from convscope.writers.residual import ordered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+
+    from convscope.core.net import Layer, Net
+    from convscope.core.shape import Shape
+    from convscope.writers.calls import Call, Item, Steps
+
+    Spell = Callable[[Layer], tuple[Call, ...]]
+
+ENTRY = -1
+"""The position of what a net or a region is given."""
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """The net by positions."""
+
+    inputs: list[tuple[int, ...]]
+    readers: list[list[int]]
+    above: list[int]
+
+    @classmethod
+    def of(cls, net: Net) -> _Graph:
+        place = {INPUT: ENTRY, **{layer.node.name: at for at, layer in enumerate(net)}}
+        inputs = [tuple(place[name] for name in layer.node.inputs) for layer in net]
+        readers: list[list[int]] = [[] for _ in inputs]
+        for at, sources in enumerate(inputs):
+            for source in sources:
+                if source != ENTRY:
+                    readers[source].append(at)
+        return cls(inputs, readers, _dominators(inputs))
+
+    def region(self, exit_: int) -> set[int] | None:
+        """What lies between a merge and the last node before it that all its paths share; None where more leave it."""
+        entry, found, todo = self.above[exit_], set[int](), list(self.inputs[exit_])
+        while todo:
+            at = todo.pop()
+            if at != entry and at not in found:
+                found.add(at)
+                todo += self.inputs[at]
+        closed = all(reader in found or reader == exit_ for at in found for reader in self.readers[at])
+        return found if closed else None
+
+
+def _dominators(inputs: list[tuple[int, ...]]) -> list[int]:
+    """For each node the nearest one that every path to it passes; inputs come before their readers."""
+    above: list[int] = []
+    for sources in inputs:
+        common = sources[0]
+        for other in sources[1:]:
+            a, b = common, other
+            while a != b:  # the later of two nodes cannot be above the other
+                a, b = (above[a], b) if a > b else (a, above[b])
+            common = a
+        above.append(common)
+    return above
+
+
+def steps_of(net: Net, spell: Spell) -> Steps:
+    """The net as steps; every part of it that has one input and one output and paths between is a region.
+
+    >>> import convscope as cs
+    >>> from convscope.writers.calls import Call
+    >>> net = cs.read("input 8x8x4, conv 4 1x1, add( conv 4 3x3 p1 bn | id ) relu")
+    >>> (step,) = steps_of(net, lambda layer: (Call(layer.node.op.keyword, layer=layer.node.name),))
+    >>> [type(item).__name__ for item in step.items]
+    ['Call', 'Region', 'Call']
+    """
+    builder = _Builder(net, spell, _Graph.of(net))
+    return builder.body(list(range(len(net))), ENTRY, last=-1)
+
+
+@dataclass
+class _Builder:
+    net: Net
+    spell: Spell
+    graph: _Graph
+    regions: dict[int, set[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        merges = [at for at, sources in enumerate(self.graph.inputs) if len(sources) > 1]
+        found = {at: self.graph.region(at) for at in merges}
+        self.regions = {at: nodes for at, nodes in found.items() if nodes is not None}
+
+    def body(self, nodes: list[int], entry: int, last: int) -> Steps:
+        """Steps for some nodes; ``last`` is the merge that closes a region and stays one step in it."""
+        covered: set[int] = set()
+        parts: list[tuple[int, tuple[int, ...]]] = []
+        for at in reversed(nodes):
+            if at in covered:
+                continue
+            inside = self.regions.get(at) if at != last else None
+            covered |= inside or set()
+            parts.append((at, (self.graph.above[at],) if inside is not None else self.graph.inputs[at]))
+        chain = _Chains(entry, Counter(source for _, sources in parts for source in sources))
+        for at, sources in reversed(parts):
+            chain.add(at, self.items(at, last), sources)
+        return tuple(chain.steps)
+
+    def items(self, at: int, last: int) -> tuple[Item, ...]:
+        """What a node is written as; a merge inside of its region."""
+        if at == last or at not in self.regions:
+            return self.spell(self.net.layers[at])
+        entry, inside = self.graph.above[at], sorted(self.regions[at])
+        given = self.net.input if entry == ENTRY else self.net.layers[entry].output
+        return (Region(ordered(self.body([*inside, at], entry, last=at)), given),)
+
+
+@dataclass
+class _Chains:
+    """Steps that grow: a node goes on in the chain of what it reads, if nobody else reads that."""
+
+    entry: int
+    readers: Counter[int]
+    steps: list[Step] = field(default_factory=list)
+    where: dict[int, int] = field(default_factory=dict)
+
+    def add(self, at: int, items: tuple[Item, ...], sources: tuple[int, ...]) -> None:
+        places = tuple(ENTRY if source == self.entry else self.where[source] for source in sources)
+        before = places[0]
+        alone = len(sources) == 1 and before != ENTRY and self.readers[sources[0]] == 1
+        if alone and not self.steps[before].merges:
+            self.steps[before] = replace(self.steps[before], items=self.steps[before].items + items)
+            self.where[at] = before
+            return
+        self.steps.append(Step(items, places))
+        self.where[at] = len(self.steps) - 1

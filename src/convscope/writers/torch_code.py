@@ -1,0 +1,293 @@
+"""A net as a Python module that needs torch alone, as a person would have written it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from convscope.core.shape import to_text
+from convscope.writers.arguments import Roles
+from convscope.writers.calls import Call, Use, calls
+from convscope.writers.layout import Group, lines
+from convscope.writers.names import part_name, unique
+from convscope.writers.program import flat, program
+from convscope.writers.schedule import Operation, body
+from convscope.writers.stages import staged
+from convscope.writers.torch_helpers import definitions
+from convscope.writers.torch_ops import spell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from convscope.core.net import Net
+    from convscope.writers.calls import Block, Item, Param, Step, Steps
+    from convscope.writers.layout import Doc
+    from convscope.writers.program import Program
+
+ROLES = Roles("in_channels", "out_channels", "channels")
+
+ROW, MANY = 68, 3
+"""The most letters, and the most items, of a chain that stands in one line."""
+
+SUPER = "        super().__init__()"
+
+RESIDUAL = "residual"
+"""The attribute that says whether a block adds its input."""
+
+SAME = 3
+"""Equal items from which on a chain has a loop."""
+
+
+def torch_code(net: Net) -> str:
+    """The source of a module with a class ``Net``.
+
+    >>> import convscope as cs
+    >>> "nn.Conv2d(1, 16, 3)" in torch_code(cs.read("input 28x28x1, conv 16 3x3 relu, gap, linear 10"))
+    True
+    """
+    made = program(net, spell, ROLES)
+    parts = [*map(_block_lines, made.blocks), _net_lines(made)]
+    used = {call.helper for layer in [made.steps, *(block.sample for block in made.blocks)] for call in calls(layer)}
+    helpers = definitions(used)
+    text = "\n\n\n".join([*helpers, *("\n".join(part) for part in parts)])
+    head = "\n".join(_head(net, text))
+    return f"{head}\n\n\n{text}\n\n\n{_main(net)}\n"
+
+
+def torch_state(net: Net, tensors: Mapping[str, NDArray[object]]) -> dict[str, NDArray[object]]:
+    """Tensors by ``layer.tensor`` under the names that the ``state_dict`` of the written module has.
+
+    Args:
+        net: what was written.
+        tensors: of its layers.
+    """
+    made = program(net, spell, ROLES)
+    whole = _whole(made)
+    places = _places((part.name for part in whole), tuple(part.step for part in whole))
+    return {place: tensors[key] for key, place in places}
+
+
+def _head(net: Net, text: str) -> list[str]:
+    """The docstring and the imports."""
+    size = f"{to_text(net.input)} -> {to_text(net.output)}"
+    used = [
+        "import torch",
+        *(["import torch.nn.functional as F"] if "F." in text else []),
+        "from torch import Tensor, nn",
+    ]
+    return [f'"""A net in PyTorch, {size}: {_params(net):,} params."""', "", *used]
+
+
+def _params(net: Net) -> int:
+    weights = (weight for layer in net for weight in layer.node.op.weights(layer.inputs) or ())
+    return sum(weight.count for weight in weights if weight.trained)
+
+
+def _main(net: Net) -> str:
+    shape = ", ".join(map(str, (1, *net.input)))
+    return "\n".join(
+        [
+            'if __name__ == "__main__":',
+            "    net = Net().eval()",
+            "    params = sum(p.numel() for p in net.parameters())",
+            f"    shape = tuple(net(torch.zeros({shape})).shape[1:])",
+            '    print(f"{params:,} params, output {shape}")',
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A step of a class with the name of its attribute, empty where it is written where it is used."""
+
+    name: str
+    step: Step
+
+
+def _is_plain(item: Item) -> bool:
+    """A call without tensors that can be written where it is used."""
+    return isinstance(item, Call) and not item.tensors and (bool(item.function) or not item.is_object)
+
+
+def _needs_name(step: Step) -> bool:
+    if step.merges or not step.items:
+        return False
+    return bool(step.when) or len(step.items) > 2 or not all(map(_is_plain, step.items))
+
+
+def _parts(steps: Steps) -> list[_Part]:
+    """The steps of a block with their names."""
+    hints = [part_name(steps, at) if _needs_name(step) else "" for at, step in enumerate(steps)]
+    return [_Part(name, step) for name, step in zip(unique(hints), steps, strict=True)]
+
+
+def _is_chain(steps: Steps) -> bool:
+    """All of a block is one chain of objects: it is written as a kind of ``nn.Sequential``."""
+    return len(steps) == 1 and not steps[0].merges and all(not isinstance(i, Call) or i.is_object for i in steps[0].items)
+
+
+def _block_lines(block: Block) -> list[str]:
+    if _is_chain(block.sample):
+        inner = lines(Group("super().__init__(", _docs(block.sample[0].items), open=True), depth=2)
+        return [f"class {block.name}(nn.Sequential):", *_signature(block.params), *_terms(block), *inner]
+    return _class_lines(f"class {block.name}(nn.Module):", [*_signature(block.params), SUPER, *_terms(block)], _parts(block.sample))
+
+
+def _terms(block: Block) -> list[str]:
+    """Terms of the parameters that have a name of their own."""
+    return [f"        {name} = {code}" for name, code in block.terms]
+
+
+def _signature(params: tuple[Param, ...]) -> list[str]:
+    words = [f"{p.name}: {p.type}" + ("" if p.default is None else f" = {p.default}") for p in params]
+    return lines(Group("def __init__(", ("self", *words), ") -> None:"), depth=1)
+
+
+def _class_lines(head: str, start: list[str], parts: list[_Part]) -> list[str]:
+    sums = [f"        self.{RESIDUAL} = {part.step.when}" for part in parts if part.step.optional and part.step.when]
+    found = [
+        head,
+        *start,
+        *(line for part in parts if part.name for line in _attribute(part)),
+        *sums[:1],
+        "",
+        "    def forward(self, x: Tensor) -> Tensor:",
+    ]
+    return found + body(_operations(parts))
+
+
+def _attribute(part: _Part) -> list[str]:
+    """``self.name = ...``; a shortcut that only some uses have is made on its condition."""
+    made, before = _chain_doc(part.step.items), f"self.{part.name} = "
+    if not part.step.when:
+        return lines(made, depth=2, before=before)
+    return [
+        f"        {before}nn.Identity()",
+        f"        if {part.step.when}:",
+        *lines(made, depth=3, before=before),
+    ]
+
+
+def _chain_doc(items: tuple[Item, ...]) -> Doc:
+    docs = _docs(items)
+    if len(items) == 1:
+        return docs[0]
+    row = len(docs) <= MANY and len(", ".join(map(str, docs))) <= ROW
+    return Group("nn.Sequential(", docs, open=not row)
+
+
+def _docs(items: tuple[Item, ...]) -> tuple[Doc, ...]:
+    """The items as code; what is the same several times, or counts up, as a loop."""
+    found: list[Doc] = []
+    at = 0
+    while at < len(items):
+        same = _length(items[at:], lambda a, b: str(_item_doc(a)) == str(_item_doc(b)))
+        count = _length(items[at:], lambda a, b: _stride(a, b) == _stride(*items[at : at + 2]) != 0)
+        if same >= SAME:
+            found.append(f"*[{_item_doc(items[at])} for _ in range({same})]")
+        elif count > SAME:
+            found.append(_range_doc(items[at : at + count]))
+        else:
+            found.append(_item_doc(items[at]))
+        at += same if same >= SAME else count if count > SAME else 1
+    return tuple(found)
+
+
+def _length(items: tuple[Item, ...], alike: Callable[[Item, Item], bool]) -> int:
+    """How many items from the first on are alike, one by one."""
+    return next((at for at, pair in enumerate(pairwise(items), 1) if not alike(*pair)), len(items))
+
+
+def _stride(a: Item, b: Item) -> int:
+    """By how much the only argument of two uses of a block differs; 0 for anything else."""
+    if not isinstance(a, Use) or not isinstance(b, Use) or a.block is not b.block or len(a.args) != 1:
+        return 0
+    one, other = a.args[0], b.args[0]
+    counts = isinstance(one.value, int) and isinstance(other.value, int) and not one.code
+    return other.value - one.value if counts else 0
+
+
+def _range_doc(items: tuple[Item, ...]) -> Doc:
+    """Uses of a block whose argument counts up."""
+    uses = [item for item in items if isinstance(item, Use)]
+    step, (first, last) = _stride(*uses[:2]), (uses[0].args[0].value, uses[-1].args[0].value)
+    name = uses[0].block.params[0].name
+    return f"*[{uses[0].block.name}({name}) for {name} in range({first}, {last + step}, {step})]"
+
+
+def _item_doc(item: Item) -> Doc:
+    target = item.block.name if isinstance(item, Use) else item.target
+    return Group(f"{target}(", tuple(str(arg) for arg in item.args if arg.needed))
+
+
+def _operations(parts: list[_Part]) -> list[Operation]:
+    """The steps as values; an expression of two calls is two of them."""
+    found: list[Operation] = []
+    where = {-1: -1}
+    for at, part in enumerate(parts):
+        inputs = tuple(where[source] for source in part.step.inputs)
+        if part.name:
+            found.append(Operation(inputs, f"self.{part.name}({{x0}})", inner=True))
+        if inputs[1:] < inputs[:1] and len(inputs) == 2 and _word(part.step) == "Add":
+            inputs = inputs[::-1]  # x + f(x), whatever came first
+        for item in () if part.name else part.step.items:
+            made = _inline(item, inputs)
+            found.append(_conditional(made) if part.step.when else made)
+            inputs = (len(found) - 1,)
+        where[at] = len(found) - 1 if part.name or part.step.items else inputs[0]
+    return found
+
+
+def _conditional(made: Operation) -> Operation:
+    """The sum of a residual block that not every use has; the body is its second input."""
+    return replace(made, text=f"{made.text} if self.{RESIDUAL} else {{x1}}", inner=False, level=3)
+
+
+def _word(step: Step) -> str:
+    return step.items[-1].word if step.items and isinstance(step.items[-1], Call) else ""
+
+
+def _inline(item: Item, inputs: tuple[int, ...]) -> Operation:
+    assert isinstance(item, Call), "what is no call has a name"
+    args = [str(arg) for arg in item.args if arg.needed]
+    text = item.function or item.target
+    if "{" not in text:
+        return Operation(inputs, f"{text}({', '.join(['{x0}', *args])})", inner=True, outer=True)
+    text = text.replace("{x}", "{x0}")
+    for at, arg in enumerate(item.args):
+        text = text.replace(f"{{{at}}}", str(arg))
+    level = {"Add": 2, "Mul": 1}.get(item.word, 0)
+    return Operation(inputs, text, inner=True, outer=True, level=level, wide=item.word == "Cat")
+
+
+def _net_lines(made: Program) -> list[str]:
+    return _class_lines("class Net(nn.Module):", [*_signature(()), SUPER], _whole(made))
+
+
+def _whole(made: Program) -> list[_Part]:
+    """The steps of a net with their names."""
+    found = staged(made)
+    names = unique(hint if _needs_name(step) else "" for hint, step in found)
+    return [_Part(name, step) for name, (_, step) in zip(names, found, strict=True)]
+
+
+def _places(names: Iterable[str], steps: Steps, before: str = "") -> Iterator[tuple[str, str]]:
+    """Each tensor by ``layer.tensor``, and its name in the module."""
+    for name, step in zip(names, steps, strict=True):
+        for at, item in enumerate(step.items if name else ()):
+            place = f"{before}{name}" if len(step.items) == 1 else f"{before}{name}.{at}"
+            yield from _item_places(item, place)
+
+
+def _item_places(item: Item, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(item, Call):
+        yield from ((f"{item.layer}.{own}", f"{place}.{there}") for own, there in item.tensors)
+    elif isinstance(item, Use) and _is_chain(item.block.sample):
+        for at, inner in enumerate(item.steps[0].items):
+            yield from _item_places(inner, f"{place}.{at}")
+    elif isinstance(item, Use):
+        names = (part.name for part in _parts(item.block.sample))
+        yield from _places(names, flat(item.steps), f"{place}.")

@@ -1,0 +1,131 @@
+"""Modules that torch has no name for, as the generated code defines them."""
+
+from __future__ import annotations
+
+UNEVEN_AVG_POOL = '''
+class UnevenAvgPool(nn.Module):
+    """The mean of what a window counts: the input and its padding, never what hangs over the end."""
+
+    def __init__(
+        self, kernel_size: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...], over: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding, self.over = kernel_size, stride, padding, over
+
+    def pool(self, x: Tensor) -> Tensor:
+        pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
+        return pool(F.pad(x, self.over), self.kernel_size, self.stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        counted = F.pad(torch.ones_like(x[:1, :1]), self.padding, value=1.0)
+        return self.pool(F.pad(x, self.padding)) / self.pool(counted)
+'''
+
+CHANNEL_NORM = '''
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels at each place of a map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+'''
+
+SELF_ATTENTION = '''
+class SelfAttention(nn.MultiheadAttention):
+    """Self-attention between all places of a map."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__(channels, heads, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(2).transpose(1, 2)
+        tokens, _ = super().forward(tokens, tokens, tokens, need_weights=False)
+        return tokens.transpose(1, 2).unflatten(2, x.shape[2:])
+'''
+
+TILES = '''
+def to_tiles(x: Tensor, window: tuple[int, ...]) -> Tensor:
+    """Cut a map ``n c h w`` into tiles: one row of places ``n' places c`` for each tile."""
+    for axis, size in enumerate(window):
+        x = x.unflatten(2 + 2 * axis, (-1, size))
+    rank = len(window)
+    x = x.permute(0, *range(2, 2 + 2 * rank, 2), *range(3, 3 + 2 * rank, 2), 1)
+    return x.flatten(1 + rank, 2 * rank).flatten(0, rank)
+
+
+def from_tiles(tiles: Tensor, window: tuple[int, ...], like: Tensor) -> Tensor:
+    """Put the tiles back where they were in a map of this size."""
+    rank = len(window)
+    counts = [size // tile for size, tile in zip(like.shape[2:], window)]
+    x = tiles.unflatten(1, window).unflatten(0, (like.shape[0], *counts))
+    order = [side for axis in range(rank) for side in (1 + axis, 1 + rank + axis)]
+    return x.permute(0, 2 * rank + 1, *order).reshape(like.shape[0], -1, *like.shape[2:])
+'''
+
+WINDOW_ATTENTION = '''
+class WindowAttention(nn.MultiheadAttention):
+    """Self-attention between the places of each window of a map."""
+
+    def __init__(self, channels: int, heads: int, window: tuple[int, ...]) -> None:
+        super().__init__(channels, heads, batch_first=True)
+        self.window = window
+
+    def forward(self, x: Tensor) -> Tensor:
+        tiles = to_tiles(x, self.window)
+        tiles, _ = super().forward(tiles, tiles, tiles, need_weights=False)
+        return from_tiles(tiles, self.window, x)
+'''
+
+ATTEND = '''
+def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+    """Scaled dot-product attention of ``n places c`` in several heads."""
+    q, k, v = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+'''
+
+PLAIN_ATTENTION = '''
+class PlainAttention(nn.Module):
+    """Self-attention without projections, between all places of a map or of each window."""
+
+    def __init__(self, heads: int, window: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        self.heads, self.window = heads, window
+
+    def forward(self, x: Tensor) -> Tensor:
+        window = self.window or tuple(x.shape[2:])
+        tiles = to_tiles(x, window)
+        return from_tiles(attend(tiles, tiles, tiles, self.heads), window, x)
+'''
+
+DOT_PRODUCT_ATTENTION = '''
+class DotProductAttention(nn.Module):
+    """Attention with queries, keys and values in the thirds of the channels."""
+
+    def __init__(self, heads: int, window: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        self.heads, self.window = heads, window
+
+    def forward(self, x: Tensor) -> Tensor:
+        window = self.window or tuple(x.shape[2:])
+        q, k, v = to_tiles(x, window).chunk(3, dim=-1)
+        return from_tiles(attend(q, k, v, self.heads), window, x)
+'''
+
+HELPERS: dict[str, tuple[str, ...]] = {
+    "UnevenAvgPool": (UNEVEN_AVG_POOL,),
+    "ChannelNorm": (CHANNEL_NORM,),
+    "SelfAttention": (SELF_ATTENTION,),
+    "WindowAttention": (TILES, WINDOW_ATTENTION),
+    "PlainAttention": (TILES, ATTEND, PLAIN_ATTENTION),
+    "DotProductAttention": (TILES, ATTEND, DOT_PRODUCT_ATTENTION),
+}
+"""What the code of a net that uses it must define, in order."""
+
+
+def definitions(names: set[str]) -> list[str]:
+    """The texts of some helpers, each once.
+
+    >>> len(definitions({"PlainAttention", "DotProductAttention"}))
+    4
+    """
+    texts = [text for name, parts in HELPERS.items() if name in names for text in parts]
+    return [text.strip("\n") for text in dict.fromkeys(texts)]

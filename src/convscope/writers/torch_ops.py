@@ -1,0 +1,403 @@
+"""How each op is written in torch. Arguments follow torch's own names and defaults."""
+
+from __future__ import annotations
+
+import math
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.axis import Window
+from convscope.ops.act import (
+    GELU,
+    Dropout,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    SpatialSoftmax,
+    Tanh,
+)
+from convscope.ops.attention import Attention, ScaledDotProduct
+from convscope.ops.conv import Conv, ConvTranspose
+from convscope.ops.linear import Linear
+from convscope.ops.merge import Add, Cat, Mul
+from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
+from convscope.ops.pad import Crop, Pad, Roll, Slice
+from convscope.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from convscope.ops.resize import Resize, Upsample
+from convscope.ops.sliding import pads
+from convscope.ops.view import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle
+from convscope.writers.calls import Arg, Call
+from convscope.writers.common import evenly, one, unwritten
+
+if TYPE_CHECKING:
+    from convscope.core.op import Op
+    from convscope.core.shape import Shape
+
+    Shapes = tuple[Shape, ...]
+    Calls = tuple[Call, ...]
+    Pairs = tuple[tuple[int, int], ...]
+
+
+@singledispatch
+def spell(op: Op, inputs: Shapes) -> Calls:  # noqa: ARG001 -- the spellings below use it
+    """The calls that compute an op on inputs of these shapes ``c h w``.
+
+    Raises:
+        WriteError: torch cannot, or nobody knows what the op computes.
+    """
+    raise unwritten(op, "torch")
+
+
+def _tensors(op: Op, inputs: Shapes) -> tuple[tuple[str, str], ...]:
+    """The tensors of an op, where the object has them under the same names."""
+    return tuple((weight.name, weight.name) for weight in op.weights(inputs) or ())
+
+
+def _padded(name: str, pairs: Pairs, *more: Arg) -> Call:
+    """A padding layer: ``nn.ZeroPad2d((left, right, top, bottom))``."""
+    sides = tuple(side for pair in reversed(pairs) for side in pair)
+    return Call(f"nn.{name}{len(pairs)}d", (Arg(one(sides), "sides"), *more), word="Pad")
+
+
+@spell.register(Conv)
+def _conv(op: Conv, inputs: Shapes) -> Calls:
+    pairs = pads(op, inputs[0])
+    even = evenly(pairs)
+    args = (
+        Arg(inputs[0][0], "channels"),
+        Arg(op.out, "channels"),
+        Arg(one(op.kernel), "kernel"),
+        Arg(one(op.stride), "stride", "stride", 1),
+        Arg(one(tuple(lo for lo, _ in pairs)) if even else 0, "padding", "padding", 0),
+        Arg(one(op.dilation), "dilation", "dilation", 1),
+        Arg(op.groups, "groups", "groups", 1),
+        Arg(op.bias, name="bias", default=True),
+    )
+    call = Call(f"nn.Conv{len(pairs)}d", args, word="Conv", tensors=_tensors(op, inputs))
+    return (call,) if even else (_padded("ZeroPad", pairs), call)
+
+
+@spell.register(ConvTranspose)
+def _convt(op: ConvTranspose, inputs: Shapes) -> Calls:
+    args = (
+        Arg(inputs[0][0], "channels"),
+        Arg(op.out, "channels"),
+        Arg(one(op.kernel), "kernel"),
+        Arg(one(op.stride), "stride", "stride", 1),
+        Arg(one(tuple(lo for lo, _ in op.pad)), "padding", "padding", 0),
+        Arg(one(op.output_pad), "output_padding", "output_padding", 0),
+        Arg(op.groups, "groups", "groups", 1),
+        Arg(op.bias, name="bias", default=True),
+        Arg(one(op.dilation), "dilation", "dilation", 1),
+    )
+    return (Call(f"nn.ConvTranspose{len(op.kernel)}d", args, word="Up", tensors=_tensors(op, inputs)),)
+
+
+FLATTEN = Call("nn.Flatten", function="{x}.flatten(1)", word="Flatten")
+
+
+@spell.register(Linear)
+def _linear(op: Linear, inputs: Shapes) -> Calls:
+    args = (
+        Arg(math.prod(inputs[0]), "channels"),
+        Arg(op.out, "channels"),
+        Arg(op.bias, name="bias", default=True),
+    )
+    call = Call("nn.Linear", args, word="Linear", tensors=_tensors(op, inputs))
+    return (FLATTEN, call) if len(inputs[0]) > 1 else (call,)
+
+
+def _windows(op: MaxPool | AvgPool, inputs: Shapes) -> Pairs:
+    """Padding before and behind, with what a last window that hangs over adds."""
+    found = (read.relation for read in op.axes(inputs)[0][1:])
+    return tuple((window.lo, window.hi) for window in found if isinstance(window, Window))
+
+
+def _steps(op: MaxPool | AvgPool) -> tuple[Arg, ...]:
+    """Kernel, and the stride where it is not the kernel."""
+    stride = () if op.stride == op.kernel else (Arg(one(op.stride), "stride", "stride"),)
+    return (Arg(one(op.kernel), "kernel"), *stride)
+
+
+@spell.register(MaxPool)
+def _maxpool(op: MaxPool, inputs: Shapes) -> Calls:
+    pairs, rank = pads(op, inputs[0]), len(op.kernel)
+    even = evenly(pairs)
+    args = (
+        *_steps(op),
+        Arg(one(tuple(lo for lo, _ in pairs)) if even else 0, "padding", "padding", 0),
+        Arg(one(op.dilation), "dilation", "dilation", 1),
+        Arg(op.ceil and even, name="ceil_mode", default=False),
+    )
+    call = Call(f"nn.MaxPool{rank}d", args, f"F.max_pool{rank}d", word="MaxPool")
+    return (call,) if even else (_padded("ConstantPad", _windows(op, inputs), Arg(-math.inf, "value")), call)
+
+
+@spell.register(AvgPool)
+def _avgpool(op: AvgPool, inputs: Shapes) -> Calls:
+    pairs, rank = pads(op, inputs[0]), len(op.kernel)
+    small = rank == 3 and any(size < kernel for size, kernel in zip(inputs[0][1:], op.kernel, strict=True))
+    if evenly(pairs) and not small:
+        args = (
+            *_steps(op),
+            Arg(one(tuple(lo for lo, _ in pairs)), "padding", "padding", 0),
+            Arg(op.ceil, name="ceil_mode", default=False),
+            Arg(op.count_pad, name="count_include_pad", default=True),
+        )
+        return (Call(f"nn.AvgPool{rank}d", args, f"F.avg_pool{rank}d", word="AvgPool"),)
+    full = _windows(op, inputs)
+    if op.count_pad and full == pairs:
+        pool = Call(f"nn.AvgPool{rank}d", _steps(op), f"F.avg_pool{rank}d", word="AvgPool")
+        return (_padded("ZeroPad", pairs), pool)
+    counted = pairs if op.count_pad else ((0, 0),) * rank
+    over = tuple((a - b, c - d) for (a, c), (b, d) in zip(full, counted, strict=True))
+    sides = (tuple(side for pair in reversed(part) for side in pair) for part in (counted, over))
+    args = (Arg(op.kernel, "kernel"), Arg(op.stride, "stride"), *(Arg(part, "sides") for part in sides))
+    return (Call("UnevenAvgPool", args, word="AvgPool", helper="UnevenAvgPool"),)
+
+
+def _pool(name: str, function: str, size: Any, rank: int) -> Calls:
+    return (Call(f"nn.{name}{rank}d", (Arg(size, "size"),), f"F.{function}{rank}d", word="Pool"),)
+
+
+@spell.register(GlobalAvgPool)
+def _gap(op: GlobalAvgPool, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
+    return _pool("AdaptiveAvgPool", "adaptive_avg_pool", 1, len(inputs[0]) - 1)
+
+
+@spell.register(GlobalMaxPool)
+def _gmp(op: GlobalMaxPool, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
+    return _pool("AdaptiveMaxPool", "adaptive_max_pool", 1, len(inputs[0]) - 1)
+
+
+@spell.register(AdaptiveAvgPool)
+def _aavgpool(op: AdaptiveAvgPool, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return _pool("AdaptiveAvgPool", "adaptive_avg_pool", one(op.size), len(op.size))
+
+
+@spell.register(AdaptiveMaxPool)
+def _amaxpool(op: AdaptiveMaxPool, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return _pool("AdaptiveMaxPool", "adaptive_max_pool", one(op.size), len(op.size))
+
+
+def _norm(target: str, op: Op, inputs: Shapes, *args: Arg, word: str, helper: str = "") -> Calls:
+    return (Call(target, args, word=word, follows=True, tensors=_tensors(op, inputs), helper=helper),)
+
+
+@spell.register(BatchNorm)
+def _bn(op: BatchNorm, inputs: Shapes) -> Calls:
+    args = (Arg(inputs[0][0], "channels"), Arg(op.affine, name="affine", default=True))
+    return _norm(f"nn.BatchNorm{max(1, len(inputs[0]) - 1)}d", op, inputs, *args, word="BN")
+
+
+@spell.register(GroupNorm)
+def _gn(op: GroupNorm, inputs: Shapes) -> Calls:
+    args = (
+        Arg(op.groups, "norm_groups"),
+        Arg(inputs[0][0], "channels"),
+        Arg(op.affine, name="affine", default=True),
+    )
+    return _norm("nn.GroupNorm", op, inputs, *args, word="GN")
+
+
+@spell.register(InstanceNorm)
+def _instnorm(op: InstanceNorm, inputs: Shapes) -> Calls:
+    args = (Arg(inputs[0][0], "channels"), Arg(op.affine, name="affine", default=False))
+    return _norm(f"nn.InstanceNorm{len(inputs[0]) - 1}d", op, inputs, *args, word="IN")
+
+
+@spell.register(LayerNorm)
+def _ln(op: LayerNorm, inputs: Shapes) -> Calls:
+    args = (Arg(inputs[0][0], "channels"), Arg(op.affine, name="elementwise_affine", default=True))
+    helper = "ChannelNorm" if len(inputs[0]) > 1 else ""
+    return _norm(helper or "nn.LayerNorm", op, inputs, *args, word="LN", helper=helper)
+
+
+@spell.register(LocalResponseNorm)
+def _lrn(op: LocalResponseNorm, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return (Call("nn.LocalResponseNorm", (Arg(op.size, "size"),), "F.local_response_norm", word="LRN", follows=True),)
+
+
+_PLAIN: dict[type[Op], tuple[str, str]] = {
+    ReLU: ("ReLU", "F.relu"),
+    Sigmoid: ("Sigmoid", "{x}.sigmoid()"),
+    SiLU: ("SiLU", "F.silu"),
+    Tanh: ("Tanh", "{x}.tanh()"),
+}
+"""Activations without fields: the module, and the function."""
+
+for _made, (_module, _function) in _PLAIN.items():
+    _call = Call(f"nn.{_module}", function=_function, word=_module, follows=True)
+    spell.register(_made, lambda op, inputs, call=_call: (call,))  # noqa: ARG005 -- no field, any shape
+
+
+@spell.register(Identity)
+def _id(op: Identity, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
+    return ()
+
+
+@spell.register(Flatten)
+def _flatten(op: Flatten, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
+    return (FLATTEN,) if len(inputs[0]) > 1 else ()
+
+
+@spell.register(LeakyReLU)
+def _leaky_relu(op: LeakyReLU, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    slope = Arg(op.slope, "slope", default=0.01)
+    return (Call("nn.LeakyReLU", (slope,), "F.leaky_relu", word="LeakyReLU", follows=True),)
+
+
+@spell.register(GELU)
+def _gelu(op: GELU, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    formula = Arg("tanh" if op.approx else "none", name="approximate", default="none")
+    return (Call("nn.GELU", (formula,), "F.gelu", word="GELU", follows=True),)
+
+
+@spell.register(Softmax)
+def _softmax(op: Softmax, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return (Call("nn.Softmax", (Arg(1, name="dim"),), "F.softmax", word="Softmax", follows=True),)
+
+
+@spell.register(SpatialSoftmax)
+def _spatial_softmax(op: SpatialSoftmax, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
+    return (Call("{x}.flatten(2).softmax(2).unflatten(2, {0})", (Arg(inputs[0][1:], "size"),)),)
+
+
+@spell.register(Dropout)
+def _dropout(op: Dropout, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return (Call("nn.Dropout", (Arg(op.p, "p", default=0.5),), word="Dropout", follows=True),)
+
+
+def _full(inputs: Shapes) -> list[str]:
+    """The inputs of a merge, with axes of length 1 where one has fewer than another."""
+    rank = max(map(len, inputs))
+    return [
+        f"{{x{at}}}" + (f"[:, :{', :' * (len(shape) - 1)}{', None' * (rank - len(shape))}]" if len(shape) < rank else "")
+        for at, shape in enumerate(inputs)
+    ]
+
+
+@spell.register(Add)
+def _add(op: Add, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
+    return (Call(" + ".join(_full(inputs)), word="Add"),)
+
+
+@spell.register(Mul)
+def _mul(op: Mul, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
+    return (Call(" * ".join(_full(inputs)), word="Mul"),)
+
+
+@spell.register(Cat)
+def _cat(op: Cat, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
+    return (Call(f"torch.cat([{', '.join(_full(inputs))}], dim=1)", word="Cat"),)
+
+
+def _repeats(n: int, out: int) -> bool:
+    """Torch's own nearest mode, which multiplies by a rounded fraction, finds the same places as whole numbers do."""
+    places = np.arange(out)
+    return all(
+        np.array_equal(np.floor(places.astype(kind) * kind(n / out)), places * n // out)
+        for kind in (np.float32, np.float64)
+    )
+
+
+def _picked(inputs: Shapes, out: tuple[int, ...]) -> Call:
+    """Places by their number along each axis."""
+    text = "{x}"
+    for axis, (n, size) in enumerate(zip(inputs[0][1:], out, strict=True)):
+        if n != size:
+            text += f"[{':, ' * (axis + 2)}torch.arange({size}) * {n} // {size}]"
+    return Call(text)
+
+
+@spell.register(Upsample)
+def _up(op: Upsample, inputs: Shapes) -> Calls:
+    out = tuple(n * f for n, f in zip(inputs[0][1:], op.factor, strict=True))
+    if not all(map(_repeats, inputs[0][1:], out)):
+        return (_picked(inputs, out),)
+    factor = Arg(one(op.factor), "factor", "scale_factor")
+    return (Call("nn.Upsample", (factor,), "F.interpolate", word="Up"),)
+
+
+@spell.register(Resize)
+def _resize(op: Resize, inputs: Shapes) -> Calls:
+    if op.mode == "nearest" and not all(map(_repeats, inputs[0][1:], op.size)):
+        return (_picked(inputs, op.size),)
+    linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(op.size)]
+    mode = linear if op.mode == "bilinear" else op.mode
+    args = (
+        Arg(one(op.size), "size", "size"),
+        Arg(mode, name="mode", default="nearest"),
+        Arg(op.align, name="align_corners", default=False),
+    )
+    return (Call("nn.Upsample", args, "F.interpolate", word="Up"),)
+
+
+@spell.register(Pad)
+def _pad(op: Pad, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    names = {"zero": "ZeroPad", "reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+    return (_padded(names[op.mode], op.sides),)
+
+
+@spell.register(Crop)
+def _crop(op: Crop, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    sides = ", ".join(f"{lo or ''}:{-hi or ''}" for lo, hi in op.sides)
+    return (Call(f"{{x}}[:, :, {sides}]"),)
+
+
+@spell.register(Slice)
+def _slice(op: Slice, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    every = ", ".join(f"{first or ''}::{step}" for first, step in zip(op.offset, op.stride, strict=True))
+    return (Call(f"{{x}}[:, :, {every}]", word="Slice"),)
+
+
+@spell.register(Roll)
+def _roll(op: Roll, inputs: Shapes) -> Calls:
+    axes = tuple(range(2, 1 + len(inputs[0])))
+    return (Call("{x}.roll({0}, dims={1})", (Arg(op.shift, "shift"), Arg(axes))),)
+
+
+@spell.register(ChannelShuffle)
+def _shuffle(op: ChannelShuffle, inputs: Shapes) -> Calls:
+    if len(inputs[0]) == 1:
+        return (Call("{x}.unflatten(1, ({0}, -1)).transpose(1, 2).flatten(1)", (Arg(op.groups, "groups"),)),)
+    return (Call("nn.ChannelShuffle", (Arg(op.groups, "groups"),), word="Shuffle"),)
+
+
+@spell.register(PixelShuffle)
+def _pixelshuffle(op: PixelShuffle, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return (Call("nn.PixelShuffle", (Arg(op.factor, "factor"),), "F.pixel_shuffle", word="Up"),)
+
+
+@spell.register(PixelUnshuffle)
+def _pixelunshuffle(op: PixelUnshuffle, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return (Call("nn.PixelUnshuffle", (Arg(op.factor, "factor"),), "F.pixel_unshuffle", word="Down"),)
+
+
+def _tiled(op: Attention | ScaledDotProduct, inputs: Shapes) -> tuple[Arg, ...]:
+    """The windows, where there are any."""
+    sizes = inputs[0][1:]
+    tiles = tuple(window or size for window, size in zip(op.window, sizes, strict=True))
+    return () if tiles == sizes else (Arg(tiles, "window", "window"),)
+
+
+@spell.register(Attention)
+def _attention(op: Attention, inputs: Shapes) -> Calls:
+    window = _tiled(op, inputs)
+    if op.plain:
+        args = (Arg(op.heads, "heads"), *window)
+        return (Call("PlainAttention", args, word="Attention", helper="PlainAttention"),)
+    args = (Arg(inputs[0][0], "channels"), Arg(op.heads, "heads"), *window)
+    name = "WindowAttention" if window else "SelfAttention"
+    return (Call(name, args, word="Attention", tensors=_tensors(op, inputs), helper=name),)
+
+
+@spell.register(ScaledDotProduct)
+def _sdpa(op: ScaledDotProduct, inputs: Shapes) -> Calls:
+    args = (Arg(op.heads, "heads"), *_tiled(op, inputs))
+    return (Call("DotProductAttention", args, word="Attention", helper="DotProductAttention"),)
