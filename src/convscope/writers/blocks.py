@@ -108,10 +108,11 @@ def _count(chain: list[Unit], times: Counter[Hashable], first: dict[Hashable, Ru
 def run_key(run: Run) -> Hashable:
     """What two runs share if one block can be written for both.
 
-    A single unit may differ in its kernel, which becomes a parameter; in a longer run each place has its own.
+    A single op, or its paths, may differ in its kernel, which becomes a parameter; in a longer run each place has its
+    own. What only follows does not count.
     """
-    if len(run) == 1:
-        return tuple(item.key for item in run[0])
+    if sum(not all(isinstance(item, Call) and item.follows for item in unit) for unit in run) == 1:
+        return tuple(tuple(item.key for item in unit) for unit in run)
     return tuple(map(_fine, run))
 
 

@@ -35,6 +35,8 @@ def block_name(block: Block) -> str:
         return _chain_name(block.sample[0].items)
     region = regions[0]
     word = _word(region.steps[-1])
+    if len({_word(other.steps[-1]) for other in regions}) > 1:
+        return "Block"
     inside = [call.word for call in calls(block.sample)]
     short = _is_around(region)
     if word == "Add" and short:
