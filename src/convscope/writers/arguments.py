@@ -71,9 +71,7 @@ class _Settler:
         most = max(range(len(rows)), key=lambda at: (len(list(filled(self.uses[at].steps))), -at))
         self.sample = self.uses[most].steps
         self.kinds = {path: arg.kind for path, arg in rows[most].items()}
-        self.columns = {
-            path: tuple(row[path].value if path in row else None for row in rows) for path in rows[most]
-        }
+        self.columns = {path: tuple(row[path].value if path in row else None for row in rows) for path in rows[most]}
 
     def settle(self) -> None:
         self.name_roles()
@@ -84,7 +82,9 @@ class _Settler:
         for path, step in free_steps(self.sample):
             self.condition(path, step)
         self.name_terms()
-        first = sorted(map(self.param, self.known), key=lambda param: (param.default is not None, not self.plain(param)))
+        first = sorted(
+            map(self.param, self.known), key=lambda param: (param.default is not None, not self.plain(param))
+        )
         self.block.params = tuple(first)
         self.block.sample = bound(self.sample, {path: code for path, code in self.code.items() if code})
         self.block.uses = self.uses
@@ -119,7 +119,11 @@ class _Settler:
         often = Counter(code for code in self.code.values() if " " in code)
         for code in (code for code, times in often.items() if times >= OFTEN and code.count(" ") == 2):
             taken = {known.name for known in self.known} | {name for name, _ in self.block.terms}
-            name = next(name for name in ("hidden_channels", *(f"hidden_channels{n}" for n in range(2, 99))) if name not in taken)
+            name = next(
+                name
+                for name in ("hidden_channels", *(f"hidden_channels{n}" for n in range(2, 99)))
+                if name not in taken
+            )
             self.block.terms += ((name, code),)
             self.code = {path: name if text == code else text for path, text in self.code.items()}
 
@@ -208,7 +212,11 @@ class _Settler:
         if self.roles.given in known and self.roles.made in known:
             a, b = known[self.roles.given], known[self.roles.made]
             text, differs = f"{a.name} {{}} {b.name}", tuple(x != y for x, y in zip(a.column, b.column, strict=True))
-            tests = {**{f"{one} | {text}": either(values, differs) for one, values in tests.items()}, text: differs, **tests}
+            tests = {
+                **{f"{one} | {text}": either(values, differs) for one, values in tests.items()},
+                text: differs,
+                **tests,
+            }
         if step.optional:
             words, tests = ("==", "and"), {text: tuple(not v for v in values) for text, values in tests.items()}
         else:

@@ -75,7 +75,7 @@ def parse(text: str) -> Doc:
     'a + b'
     """
     start = _opening(text)
-    if start < 0 or start == len(text) - 2 or " " in _outside(text[:start]):
+    if start < 0 or text[-2] in {text[start], ","} or " " in _outside(text[:start]):
         return text
     return Group(text[: start + 1], tuple(map(parse, _split(text[start + 1 : -1]))), text[-1])
 

@@ -72,7 +72,9 @@ def _residual_name(region: Region) -> str:
 
 def _chain_name(items: tuple[Item, ...]) -> str:
     """The words of a short chain; of a chain of two alike, the double of one."""
-    words = [item.word if isinstance(item, Call) else item.block.name if isinstance(item, Use) else "" for item in items]
+    words = [
+        item.word if isinstance(item, Call) else item.block.name if isinstance(item, Use) else "" for item in items
+    ]
     half = len(words) // 2
     if words[:half] == words[half:] and "Conv" in words[0]:
         return "SeparableConv" if _depth(next(_every(items))) else "DoubleConv"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from convscope.errors import ConvscopeError
 from convscope.writers.arguments import settle
 from convscope.writers.blocks import extract
-from convscope.writers.calls import Region, Use, uses
+from convscope.writers.calls import Region, Step, Use, uses
 from convscope.writers.names import block_name
 from convscope.writers.structure import ENTRY, steps_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convscope.core.op import Op
     from convscope.core.shape import Shape
     from convscope.writers.arguments import Roles
-    from convscope.writers.calls import Block, Call, Item, Step, Steps
+    from convscope.writers.calls import Block, Call, Item, Steps
 
     Spell = Callable[[Op, tuple[Shape, ...]], tuple[Call, ...]]
 
@@ -93,7 +93,9 @@ def flat(steps: Steps) -> Steps:
     [(('b',), (-1,)), (('a',), (0,)), (('+',), (1, 0)), (('c',), (2,))]
     """
     found: list[Step] = []
-    _flatten(steps, ENTRY, found)
+    result = _flatten(steps, ENTRY, found)
+    if result != len(found) - 1:  # what is given back was made earlier, or is the input
+        found.append(Step((), (result,)))
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from convscope.writers.layout import lines, parse
+from convscope.writers.layout import INDENT, lines, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,17 +40,19 @@ class Operation:
     wide: bool = False
 
 
-def body(operations: Sequence[Operation], depth: int = 2) -> list[str]:
-    """The lines of a function of ``x``; the last operation is what it returns.
+def body(operations: Sequence[Operation], result: int, depth: int = 2) -> list[str]:
+    r"""The lines of a function of ``x`` that returns one of the values, -1 for ``x`` itself.
 
     >>> print(*body([
     ...     Operation((-1,), "self.body({x0})", inner=True),
     ...     Operation((0, -1), "{x0} + {x1}", inner=True, outer=True, level=2),
     ...     Operation((1,), "F.relu({x0})", outer=True),
-    ... ], depth=0), sep="\\n")
+    ... ], 2, depth=0), sep="\\n")
     return F.relu(self.body(x) + x)
     """
-    return _Body(operations, depth).lines()
+    if result == ENTRY:
+        return [f"{' ' * INDENT * depth}return x"]
+    return _Body(operations, result, depth).lines()
 
 
 def _allowed(text: str, mark: str, level: int, *, first: bool) -> int:
@@ -64,6 +66,7 @@ def _allowed(text: str, mark: str, level: int, *, first: bool) -> int:
 @dataclass
 class _Body:
     operations: Sequence[Operation]
+    result: int
     depth: int
     used: list[int] = field(init=False)
     readers: dict[int, list[int]] = field(init=False)
@@ -81,7 +84,7 @@ class _Body:
 
     def _live(self) -> list[int]:
         """Positions of what the last operation needs, in order."""
-        needed, todo = set[int](), [len(self.operations) - 1]
+        needed, todo = set[int](), [self.result]
         while todo:
             at = todo.pop()
             if at != ENTRY and at not in needed:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convscope.core.net import Layer
-    from convscope.writers.calls import Item, Step, Steps
+    from convscope.writers.calls import Item, Step
     from convscope.writers.program import Program
 
     Layers = dict[str, Layer]

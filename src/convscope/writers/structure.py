@@ -11,10 +11,9 @@ from convscope.writers.calls import Region, Step
 from convscope.writers.residual import ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable
 
     from convscope.core.net import Layer, Net
-    from convscope.core.shape import Shape
     from convscope.writers.calls import Call, Item, Steps
 
     Spell = Callable[[Layer], tuple[Call, ...]]

@@ -15,7 +15,7 @@ from convscope.writers.program import flat, program
 from convscope.writers.schedule import Operation, body
 from convscope.writers.stages import staged
 from convscope.writers.torch_helpers import definitions
-from convscope.writers.torch_ops import spell
+from convscope.writers.torch_tensor_ops import spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.core.net import Net
-    from convscope.writers.calls import Block, Item, Param, Step, Steps
+    from convscope.core.op import Op
+    from convscope.core.shape import Shape
+    from convscope.writers.calls import Arg, Block, Item, Param, Step, Steps
     from convscope.writers.layout import Doc
     from convscope.writers.program import Program
 
@@ -32,7 +34,8 @@ ROLES = Roles("in_channels", "out_channels", "channels")
 ROW, MANY = 68, 3
 """The most letters, and the most items, of a chain that stands in one line."""
 
-SUPER = "        super().__init__()"
+LEVELS = {"Add": 2, "Sub": 2, "Plus": 2, "Mul": 1, "Div": 1, "Times": 1}
+"""Words of what is written with a sign, and how much it holds together."""
 
 RESIDUAL = "residual"
 """The attribute that says whether a block adds its input."""
@@ -48,7 +51,7 @@ def torch_code(net: Net) -> str:
     >>> "nn.Conv2d(1, 16, 3)" in torch_code(cs.read("input 28x28x1, conv 16 3x3 relu, gap, linear 10"))
     True
     """
-    made = program(net, spell, ROLES)
+    made = program(net, _spell, ROLES)
     parts = [*map(_block_lines, made.blocks), _net_lines(made)]
     used = {call.helper for layer in [made.steps, *(block.sample for block in made.blocks)] for call in calls(layer)}
     helpers = definitions(used)
@@ -64,16 +67,27 @@ def torch_state(net: Net, tensors: Mapping[str, NDArray[object]]) -> dict[str, N
         net: what was written.
         tensors: of its layers.
     """
-    made = program(net, spell, ROLES)
+    made = program(net, _spell, ROLES)
     whole = _whole(made)
     places = _places((part.name for part in whole), tuple(part.step for part in whole))
     return {place: tensors[key] for key, place in places}
+
+
+def _spell(op: Op, inputs: tuple[Shape, ...]) -> tuple[Call, ...]:
+    """As torch has it; what stands in ``forward`` does not know the parameters of a block."""
+    calls = spell(op, inputs)
+    return tuple(call if call.is_object else replace(call, args=tuple(map(_word_only, call.args))) for call in calls)
+
+
+def _word_only(arg: Arg) -> Arg:
+    return replace(arg, kind="")
 
 
 def _head(net: Net, text: str) -> list[str]:
     """The docstring and the imports."""
     size = f"{to_text(net.input)} -> {to_text(net.output)}"
     used = [
+        *(["import math", ""] if "math." in text else []),
         "import torch",
         *(["import torch.nn.functional as F"] if "F." in text else []),
         "from torch import Tensor, nn",
@@ -108,8 +122,10 @@ class _Part:
 
 
 def _is_plain(item: Item) -> bool:
-    """A call without tensors that can be written where it is used."""
-    return isinstance(item, Call) and not item.tensors and (bool(item.function) or not item.is_object)
+    """A call without tensors, and without parameters of a block, that can be written where it is used."""
+    if not isinstance(item, Call) or item.tensors or any(arg.code for arg in item.args):
+        return False
+    return bool(item.function) or not item.is_object
 
 
 def _needs_name(step: Step) -> bool:
@@ -126,14 +142,16 @@ def _parts(steps: Steps) -> list[_Part]:
 
 def _is_chain(steps: Steps) -> bool:
     """All of a block is one chain of objects: it is written as a kind of ``nn.Sequential``."""
-    return len(steps) == 1 and not steps[0].merges and all(not isinstance(i, Call) or i.is_object for i in steps[0].items)
+    return (
+        len(steps) == 1 and not steps[0].merges and all(not isinstance(i, Call) or i.is_object for i in steps[0].items)
+    )
 
 
 def _block_lines(block: Block) -> list[str]:
-    if _is_chain(block.sample):
-        inner = lines(Group("super().__init__(", _docs(block.sample[0].items), open=True), depth=2)
-        return [f"class {block.name}(nn.Sequential):", *_signature(block.params), *_terms(block), *inner]
-    return _class_lines(f"class {block.name}(nn.Module):", [*_signature(block.params), SUPER, *_terms(block)], _parts(block.sample))
+    if not _is_chain(block.sample):
+        return _class_lines(block.name, block.params, _terms(block), _parts(block.sample))
+    inner = lines(Group("super().__init__(", _docs(block.sample[0].items), open=True), depth=2)
+    return [f"class {block.name}(nn.Sequential):", *_signature(block.params), *_terms(block), *inner]
 
 
 def _terms(block: Block) -> list[str]:
@@ -146,17 +164,13 @@ def _signature(params: tuple[Param, ...]) -> list[str]:
     return lines(Group("def __init__(", ("self", *words), ") -> None:"), depth=1)
 
 
-def _class_lines(head: str, start: list[str], parts: list[_Part]) -> list[str]:
-    sums = [f"        self.{RESIDUAL} = {part.step.when}" for part in parts if part.step.optional and part.step.when]
-    found = [
-        head,
-        *start,
-        *(line for part in parts if part.name for line in _attribute(part)),
-        *sums[:1],
-        "",
-        "    def forward(self, x: Tensor) -> Tensor:",
-    ]
-    return found + body(_operations(parts))
+def _class_lines(name: str, params: tuple[Param, ...], terms: list[str], parts: list[_Part]) -> list[str]:
+    """A module with its parts as attributes, if it has any."""
+    made = [line for part in parts if part.name for line in _attribute(part)]
+    made += [f"        self.{RESIDUAL} = {part.step.when}" for part in parts if part.step.optional and part.step.when][:1]
+    start = [*_signature(params), "        super().__init__()", *terms, *made, ""] if made else []
+    forward = ["    def forward(self, x: Tensor) -> Tensor:", *body(*_operations(parts))]
+    return [f"class {name}(nn.Module):", *start, *forward]
 
 
 def _attribute(part: _Part) -> list[str]:
@@ -182,17 +196,17 @@ def _chain_doc(items: tuple[Item, ...]) -> Doc:
 def _docs(items: tuple[Item, ...]) -> tuple[Doc, ...]:
     """The items as code; what is the same several times, or counts up, as a loop."""
     found: list[Doc] = []
-    at = 0
-    while at < len(items):
-        same = _length(items[at:], lambda a, b: str(_item_doc(a)) == str(_item_doc(b)))
-        count = _length(items[at:], lambda a, b: _stride(a, b) == _stride(*items[at : at + 2]) != 0)
+    while items:
+        step = _stride(*items[:2])
+        same = _length(items, lambda a, b: str(_item_doc(a)) == str(_item_doc(b)))
+        count = _length(items, lambda a, b, step=step: _stride(a, b) == step != 0)
         if same >= SAME:
-            found.append(f"*[{_item_doc(items[at])} for _ in range({same})]")
+            found.append(f"*[{_item_doc(items[0])} for _ in range({same})]")
         elif count > SAME:
-            found.append(_range_doc(items[at : at + count]))
+            found.append(_range_doc(items[:count]))
         else:
-            found.append(_item_doc(items[at]))
-        at += same if same >= SAME else count if count > SAME else 1
+            found.append(_item_doc(items[0]))
+        items = items[same if same >= SAME else count if count > SAME else 1 :]
     return tuple(found)
 
 
@@ -201,7 +215,7 @@ def _length(items: tuple[Item, ...], alike: Callable[[Item, Item], bool]) -> int
     return next((at for at, pair in enumerate(pairwise(items), 1) if not alike(*pair)), len(items))
 
 
-def _stride(a: Item, b: Item) -> int:
+def _stride(a: Item, b: Item | None = None) -> int:
     """By how much the only argument of two uses of a block differs; 0 for anything else."""
     if not isinstance(a, Use) or not isinstance(b, Use) or a.block is not b.block or len(a.args) != 1:
         return 0
@@ -223,8 +237,8 @@ def _item_doc(item: Item) -> Doc:
     return Group(f"{target}(", tuple(str(arg) for arg in item.args if arg.needed))
 
 
-def _operations(parts: list[_Part]) -> list[Operation]:
-    """The steps as values; an expression of two calls is two of them."""
+def _operations(parts: list[_Part]) -> tuple[list[Operation], int]:
+    """The steps as values, and which is the result; an expression of two calls is two of them."""
     found: list[Operation] = []
     where = {-1: -1}
     for at, part in enumerate(parts):
@@ -238,7 +252,7 @@ def _operations(parts: list[_Part]) -> list[Operation]:
             found.append(_conditional(made) if part.step.when else made)
             inputs = (len(found) - 1,)
         where[at] = len(found) - 1 if part.name or part.step.items else inputs[0]
-    return found
+    return found, where[len(parts) - 1]
 
 
 def _conditional(made: Operation) -> Operation:
@@ -259,12 +273,11 @@ def _inline(item: Item, inputs: tuple[int, ...]) -> Operation:
     text = text.replace("{x}", "{x0}")
     for at, arg in enumerate(item.args):
         text = text.replace(f"{{{at}}}", str(arg))
-    level = {"Add": 2, "Mul": 1}.get(item.word, 0)
-    return Operation(inputs, text, inner=True, outer=True, level=level, wide=item.word == "Cat")
+    return Operation(inputs, text, inner=True, outer=True, level=LEVELS.get(item.word, 0), wide=item.word == "Cat")
 
 
 def _net_lines(made: Program) -> list[str]:
-    return _class_lines("class Net(nn.Module):", [*_signature(()), SUPER], _whole(made))
+    return _class_lines("Net", (), [], _whole(made))
 
 
 def _whole(made: Program) -> list[_Part]:

@@ -29,6 +29,84 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 '''
 
+CHANNEL_RMS_NORM = '''
+class ChannelRMSNorm(nn.RMSNorm):
+    """RMS norm over the channels at each place of a map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+'''
+
+GROUPED = '''
+class {name}(nn.{base}):
+    """{what} over each group of channels at each place; all groups share their weights."""
+
+    def __init__(self, channels: int, groups: int, **options: object) -> None:
+        super().__init__(channels // groups, **options)
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.movedim(1, -1).unflatten(-1, (self.groups, -1))
+        return super().forward(x).flatten(-2).movedim(-1, 1)
+'''
+
+STORED = '''
+class {name}(nn.Module):
+    """A tensor of its own that {verb} the input, repeated where it is smaller."""
+
+    def __init__(self, shape: tuple[int, ...], repeats: tuple[int, ...] = (), fixed: bool = False) -> None:
+        super().__init__()
+        self.repeats = repeats
+        if fixed:
+            self.register_buffer("weight", torch.{start}(shape))
+        else:
+            self.weight = nn.Parameter(torch.{start}(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x {sign} (self.weight.repeat(self.repeats) if self.repeats else self.weight)
+'''
+
+TOKENS = '''
+class Tokens(nn.Module):
+    """Learned places in front of the others."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(0.02 * torch.randn(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.weight.expand(len(x), *self.weight.shape), x], dim=2)
+'''
+
+SEQUENCE = '''
+class Sequence{base}(nn.{base}):
+    """A recurrent layer over the places of ``n c places``."""
+
+    def __init__(self, channels: int, hidden: int, num_layers: int = 1, **options: bool) -> None:
+        super().__init__(channels, hidden, num_layers, batch_first=True, **options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, _ = super().forward(x.transpose(1, 2))
+        return y.transpose(1, 2)
+'''
+
+CONTRACTION = '''
+class Contraction(nn.Module):
+    """A learned product over letters, one axis of the input for each letter."""
+
+    def __init__(
+        self, equation: str, shape: tuple[int, ...], letters: tuple[int, ...], bias: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__()
+        self.equation, self.letters, self.spread = equation, letters, bias
+        self.weight = nn.Parameter(0.02 * torch.randn(shape))
+        self.bias = nn.Parameter(torch.zeros(math.prod(bias))) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.einsum(self.equation, x, self.weight.reshape(self.letters))
+        return y if self.bias is None else y + self.bias.reshape(self.spread)
+'''
+
 SELF_ATTENTION = '''
 class SelfAttention(nn.MultiheadAttention):
     """Self-attention between all places of a map."""
@@ -113,6 +191,15 @@ class DotProductAttention(nn.Module):
 HELPERS: dict[str, tuple[str, ...]] = {
     "UnevenAvgPool": (UNEVEN_AVG_POOL,),
     "ChannelNorm": (CHANNEL_NORM,),
+    "ChannelRMSNorm": (CHANNEL_RMS_NORM,),
+    "GroupedNorm": (GROUPED.format(name="GroupedNorm", base="LayerNorm", what="Layer norm"),),
+    "GroupedRMSNorm": (GROUPED.format(name="GroupedRMSNorm", base="RMSNorm", what="RMS norm"),),
+    "Scale": (STORED.format(name="Scale", verb="multiplies", start="ones", sign="*"),),
+    "Shift": (STORED.format(name="Shift", verb="is added to", start="zeros", sign="+"),),
+    "Tokens": (TOKENS,),
+    "SequenceLSTM": (SEQUENCE.format(base="LSTM"),),
+    "SequenceGRU": (SEQUENCE.format(base="GRU"),),
+    "Contraction": (CONTRACTION,),
     "SelfAttention": (SELF_ATTENTION,),
     "WindowAttention": (TILES, WINDOW_ATTENTION),
     "PlainAttention": (TILES, ATTEND, PLAIN_ATTENTION),

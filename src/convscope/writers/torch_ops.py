@@ -10,27 +10,34 @@ import numpy as np
 
 from convscope.core.axis import Window
 from convscope.ops.act import (
+    ELU,
     GELU,
+    SELU,
+    Clamp,
     Dropout,
+    Hardsigmoid,
+    Hardswish,
     Identity,
     LeakyReLU,
+    Mish,
+    PReLU,
     ReLU,
+    ReLU6,
     Sigmoid,
     SiLU,
     Softmax,
+    Softplus,
     SpatialSoftmax,
     Tanh,
 )
-from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
-from convscope.ops.merge import Add, Cat, Mul
-from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
-from convscope.ops.pad import Crop, Pad, Roll, Slice
+from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from convscope.ops.pad import Pad
 from convscope.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from convscope.ops.resize import Resize, Upsample
 from convscope.ops.sliding import pads
-from convscope.ops.view import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle
+from convscope.ops.view import Flatten
 from convscope.writers.calls import Arg, Call
 from convscope.writers.common import evenly, one, unwritten
 
@@ -53,7 +60,7 @@ def spell(op: Op, inputs: Shapes) -> Calls:  # noqa: ARG001 -- the spellings bel
     raise unwritten(op, "torch")
 
 
-def _tensors(op: Op, inputs: Shapes) -> tuple[tuple[str, str], ...]:
+def tensors(op: Op, inputs: Shapes) -> tuple[tuple[str, str], ...]:
     """The tensors of an op, where the object has them under the same names."""
     return tuple((weight.name, weight.name) for weight in op.weights(inputs) or ())
 
@@ -78,7 +85,7 @@ def _conv(op: Conv, inputs: Shapes) -> Calls:
         Arg(op.groups, "groups", "groups", 1),
         Arg(op.bias, name="bias", default=True),
     )
-    call = Call(f"nn.Conv{len(pairs)}d", args, word="Conv", tensors=_tensors(op, inputs))
+    call = Call(f"nn.Conv{len(pairs)}d", args, word="Conv", tensors=tensors(op, inputs))
     return (call,) if even else (_padded("ZeroPad", pairs), call)
 
 
@@ -95,7 +102,7 @@ def _convt(op: ConvTranspose, inputs: Shapes) -> Calls:
         Arg(op.bias, name="bias", default=True),
         Arg(one(op.dilation), "dilation", "dilation", 1),
     )
-    return (Call(f"nn.ConvTranspose{len(op.kernel)}d", args, word="Up", tensors=_tensors(op, inputs)),)
+    return (Call(f"nn.ConvTranspose{len(op.kernel)}d", args, word="Up", tensors=tensors(op, inputs)),)
 
 
 FLATTEN = Call("nn.Flatten", function="{x}.flatten(1)", word="Flatten")
@@ -108,7 +115,7 @@ def _linear(op: Linear, inputs: Shapes) -> Calls:
         Arg(op.out, "channels"),
         Arg(op.bias, name="bias", default=True),
     )
-    call = Call("nn.Linear", args, word="Linear", tensors=_tensors(op, inputs))
+    call = Call("nn.Linear", args, word="Linear", tensors=tensors(op, inputs))
     return (FLATTEN, call) if len(inputs[0]) > 1 else (call,)
 
 
@@ -186,12 +193,16 @@ def _amaxpool(op: AdaptiveMaxPool, inputs: Shapes) -> Calls:  # noqa: ARG001 -- 
 
 
 def _norm(target: str, op: Op, inputs: Shapes, *args: Arg, word: str, helper: str = "") -> Calls:
-    return (Call(target, args, word=word, follows=True, tensors=_tensors(op, inputs), helper=helper),)
+    return (Call(target, args, word=word, follows=True, tensors=tensors(op, inputs), helper=helper),)
+
+
+def _eps(value: float) -> Arg:
+    return Arg(value, name="eps", default=1e-5)
 
 
 @spell.register(BatchNorm)
 def _bn(op: BatchNorm, inputs: Shapes) -> Calls:
-    args = (Arg(inputs[0][0], "channels"), Arg(op.affine, name="affine", default=True))
+    args = (Arg(inputs[0][0], "channels"), _eps(op.eps), Arg(op.affine, name="affine", default=True))
     return _norm(f"nn.BatchNorm{max(1, len(inputs[0]) - 1)}d", op, inputs, *args, word="BN")
 
 
@@ -200,6 +211,7 @@ def _gn(op: GroupNorm, inputs: Shapes) -> Calls:
     args = (
         Arg(op.groups, "norm_groups"),
         Arg(inputs[0][0], "channels"),
+        _eps(op.eps),
         Arg(op.affine, name="affine", default=True),
     )
     return _norm("nn.GroupNorm", op, inputs, *args, word="GN")
@@ -207,20 +219,38 @@ def _gn(op: GroupNorm, inputs: Shapes) -> Calls:
 
 @spell.register(InstanceNorm)
 def _instnorm(op: InstanceNorm, inputs: Shapes) -> Calls:
-    args = (Arg(inputs[0][0], "channels"), Arg(op.affine, name="affine", default=False))
+    args = (Arg(inputs[0][0], "channels"), _eps(op.eps), Arg(op.affine, name="affine", default=False))
     return _norm(f"nn.InstanceNorm{len(inputs[0]) - 1}d", op, inputs, *args, word="IN")
 
 
 @spell.register(LayerNorm)
 def _ln(op: LayerNorm, inputs: Shapes) -> Calls:
-    args = (Arg(inputs[0][0], "channels"), Arg(op.affine, name="elementwise_affine", default=True))
-    helper = "ChannelNorm" if len(inputs[0]) > 1 else ""
-    return _norm(helper or "nn.LayerNorm", op, inputs, *args, word="LN", helper=helper)
+    return _channel_norm(op, inputs, "LN", ("nn.LayerNorm", "ChannelNorm", "GroupedNorm"), _eps(op.eps))
+
+
+@spell.register(RMSNorm)
+def _rmsnorm(op: RMSNorm, inputs: Shapes) -> Calls:
+    eps = Arg(op.eps, name="eps")
+    return _channel_norm(op, inputs, "RMSNorm", ("nn.RMSNorm", "ChannelRMSNorm", "GroupedRMSNorm"), eps)
+
+
+def _channel_norm(op: LayerNorm | RMSNorm, inputs: Shapes, word: str, names: tuple[str, str, str], eps: Arg) -> Calls:
+    """Over the channels: of a line of numbers, of a map, and within groups."""
+    name = names[2] if op.groups > 1 else names[len(inputs[0]) > 1]
+    groups = (Arg(op.groups, "norm_groups"),) if op.groups > 1 else ()
+    args = (Arg(inputs[0][0], "channels"), *groups, eps, Arg(op.affine, name="elementwise_affine", default=True))
+    return _norm(name, op, inputs, *args, word=word, helper="" if name.startswith("nn.") else name)
 
 
 @spell.register(LocalResponseNorm)
 def _lrn(op: LocalResponseNorm, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
-    return (Call("nn.LocalResponseNorm", (Arg(op.size, "size"),), "F.local_response_norm", word="LRN", follows=True),)
+    args = (
+        Arg(op.size, "size"),
+        Arg(op.alpha, name="alpha", default=1e-4),
+        Arg(op.beta, name="beta", default=0.75),
+        Arg(op.k, name="k", default=1.0),
+    )
+    return (Call("nn.LocalResponseNorm", args, "F.local_response_norm", word="LRN", follows=True),)
 
 
 _PLAIN: dict[type[Op], tuple[str, str]] = {
@@ -228,6 +258,12 @@ _PLAIN: dict[type[Op], tuple[str, str]] = {
     Sigmoid: ("Sigmoid", "{x}.sigmoid()"),
     SiLU: ("SiLU", "F.silu"),
     Tanh: ("Tanh", "{x}.tanh()"),
+    ReLU6: ("ReLU6", "F.relu6"),
+    Hardswish: ("Hardswish", "F.hardswish"),
+    Hardsigmoid: ("Hardsigmoid", "F.hardsigmoid"),
+    SELU: ("SELU", "F.selu"),
+    Softplus: ("Softplus", "F.softplus"),
+    Mish: ("Mish", "F.mish"),
 }
 """Activations without fields: the module, and the function."""
 
@@ -258,9 +294,30 @@ def _gelu(op: GELU, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
     return (Call("nn.GELU", (formula,), "F.gelu", word="GELU", follows=True),)
 
 
+@spell.register(ELU)
+def _elu(op: ELU, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return (Call("nn.ELU", (Arg(op.alpha, "slope", default=1.0),), "F.elu", word="ELU", follows=True),)
+
+
+@spell.register(Clamp)
+def _clamp(op: Clamp, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    args = (Arg(op.low, "low"), Arg(op.high, "high"))
+    if op.low < op.high:
+        return (Call("nn.Hardtanh", args, "{x}.clamp({0}, {1})", word="Hardtanh", follows=True),)
+    return (Call("{x}.clamp({0}, {1})", args),)
+
+
+@spell.register(PReLU)
+def _prelu(op: PReLU, inputs: Shapes) -> Calls:
+    slopes = Arg(op.count, "channels" if op.count > 1 else "", default=1)
+    return (Call("nn.PReLU", (slopes,), word="PReLU", follows=True, tensors=tensors(op, inputs)),)
+
+
 @spell.register(Softmax)
 def _softmax(op: Softmax, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
-    return (Call("nn.Softmax", (Arg(1, name="dim"),), "F.softmax", word="Softmax", follows=True),)
+    if op.groups > 1:
+        return (Call("{x}.unflatten(1, ({0}, -1)).softmax(2).flatten(1, 2)", (Arg(op.groups, "heads"),)),)
+    return (Call("nn.Softmax", (Arg(1, name="dim"),), "{x}.softmax(1)", word="Softmax", follows=True),)
 
 
 @spell.register(SpatialSoftmax)
@@ -271,30 +328,6 @@ def _spatial_softmax(op: SpatialSoftmax, inputs: Shapes) -> Calls:  # noqa: ARG0
 @spell.register(Dropout)
 def _dropout(op: Dropout, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
     return (Call("nn.Dropout", (Arg(op.p, "p", default=0.5),), word="Dropout", follows=True),)
-
-
-def _full(inputs: Shapes) -> list[str]:
-    """The inputs of a merge, with axes of length 1 where one has fewer than another."""
-    rank = max(map(len, inputs))
-    return [
-        f"{{x{at}}}" + (f"[:, :{', :' * (len(shape) - 1)}{', None' * (rank - len(shape))}]" if len(shape) < rank else "")
-        for at, shape in enumerate(inputs)
-    ]
-
-
-@spell.register(Add)
-def _add(op: Add, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
-    return (Call(" + ".join(_full(inputs)), word="Add"),)
-
-
-@spell.register(Mul)
-def _mul(op: Mul, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
-    return (Call(" * ".join(_full(inputs)), word="Mul"),)
-
-
-@spell.register(Cat)
-def _cat(op: Cat, inputs: Shapes) -> Calls:  # noqa: ARG001 -- no field
-    return (Call(f"torch.cat([{', '.join(_full(inputs))}], dim=1)", word="Cat"),)
 
 
 def _repeats(n: int, out: int) -> bool:
@@ -342,62 +375,3 @@ def _resize(op: Resize, inputs: Shapes) -> Calls:
 def _pad(op: Pad, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
     names = {"zero": "ZeroPad", "reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
     return (_padded(names[op.mode], op.sides),)
-
-
-@spell.register(Crop)
-def _crop(op: Crop, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
-    sides = ", ".join(f"{lo or ''}:{-hi or ''}" for lo, hi in op.sides)
-    return (Call(f"{{x}}[:, :, {sides}]"),)
-
-
-@spell.register(Slice)
-def _slice(op: Slice, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
-    every = ", ".join(f"{first or ''}::{step}" for first, step in zip(op.offset, op.stride, strict=True))
-    return (Call(f"{{x}}[:, :, {every}]", word="Slice"),)
-
-
-@spell.register(Roll)
-def _roll(op: Roll, inputs: Shapes) -> Calls:
-    axes = tuple(range(2, 1 + len(inputs[0])))
-    return (Call("{x}.roll({0}, dims={1})", (Arg(op.shift, "shift"), Arg(axes))),)
-
-
-@spell.register(ChannelShuffle)
-def _shuffle(op: ChannelShuffle, inputs: Shapes) -> Calls:
-    if len(inputs[0]) == 1:
-        return (Call("{x}.unflatten(1, ({0}, -1)).transpose(1, 2).flatten(1)", (Arg(op.groups, "groups"),)),)
-    return (Call("nn.ChannelShuffle", (Arg(op.groups, "groups"),), word="Shuffle"),)
-
-
-@spell.register(PixelShuffle)
-def _pixelshuffle(op: PixelShuffle, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
-    return (Call("nn.PixelShuffle", (Arg(op.factor, "factor"),), "F.pixel_shuffle", word="Up"),)
-
-
-@spell.register(PixelUnshuffle)
-def _pixelunshuffle(op: PixelUnshuffle, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
-    return (Call("nn.PixelUnshuffle", (Arg(op.factor, "factor"),), "F.pixel_unshuffle", word="Down"),)
-
-
-def _tiled(op: Attention | ScaledDotProduct, inputs: Shapes) -> tuple[Arg, ...]:
-    """The windows, where there are any."""
-    sizes = inputs[0][1:]
-    tiles = tuple(window or size for window, size in zip(op.window, sizes, strict=True))
-    return () if tiles == sizes else (Arg(tiles, "window", "window"),)
-
-
-@spell.register(Attention)
-def _attention(op: Attention, inputs: Shapes) -> Calls:
-    window = _tiled(op, inputs)
-    if op.plain:
-        args = (Arg(op.heads, "heads"), *window)
-        return (Call("PlainAttention", args, word="Attention", helper="PlainAttention"),)
-    args = (Arg(inputs[0][0], "channels"), Arg(op.heads, "heads"), *window)
-    name = "WindowAttention" if window else "SelfAttention"
-    return (Call(name, args, word="Attention", tensors=_tensors(op, inputs), helper=name),)
-
-
-@spell.register(ScaledDotProduct)
-def _sdpa(op: ScaledDotProduct, inputs: Shapes) -> Calls:
-    args = (Arg(op.heads, "heads"), *_tiled(op, inputs))
-    return (Call("DotProductAttention", args, word="Attention", helper="DotProductAttention"),)
