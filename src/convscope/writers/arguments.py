@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,11 +31,19 @@ FACTORS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 @dataclass(frozen=True)
 class Roles:
-    """What a library calls the channels that come in and go out."""
+    """What a library calls the channels that come in and go out.
+
+    Attributes:
+        given: that come in.
+        made: that go out.
+        both: where they are the same.
+        code: an expression for those that come in, where they need not be told.
+    """
 
     given: str
     made: str
     both: str
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class _Known:
     name: str
     kind: str
     column: Column
+    free: bool = False
 
 
 def fits(column: Column, other: Column) -> bool:
@@ -82,8 +92,9 @@ class _Settler:
         for path, step in free_steps(self.sample):
             self.condition(path, step)
         self.name_terms()
+        told = (known for known in self.known if not known.free)
         first = sorted(
-            map(self.param, self.known), key=lambda param: (param.default is not None, not self.plain(param))
+            map(self.param, told), key=lambda param: (param.default is not None, not self.plain(param))
         )
         self.block.params = tuple(first)
         self.block.sample = bound(self.sample, {path: code for path, code in self.code.items() if code})
@@ -96,12 +107,12 @@ class _Settler:
         given = tuple(use.given[0] for use in self.uses)
         made = tuple(use.made[0] for use in self.uses)
         counts = [column for path, column in self.columns.items() if self.kinds[path] == "channels"]
-        if given == made:
-            named = [(self.roles.both, given)]
-        else:
-            named = [(self.roles.given, given), (self.roles.made, made)]
+        first = self.roles.both if given == made else self.roles.given
+        named = [(first, given), *([] if given == made else [(self.roles.made, made)])]
         self.known += [
-            _Known(name, "channels", column) for name, column in named if any(fits(other, column) for other in counts)
+            _Known(name, "channels", column, free=bool(self.roles.code) and name == first)
+            for name, column in named
+            if any(fits(other, column) for other in counts) or (self.roles.code and name == first)
         ]
 
     def name_branches(self) -> None:
@@ -115,7 +126,10 @@ class _Settler:
                     self.add(f"reduce{number}", "channels", self.columns[path], unless=self.columns[path])
 
     def name_terms(self) -> None:
-        """What is worked out several times is worked out once."""
+        """What is worked out several times is worked out once; what need not be told is read off the input."""
+        free = next((known.name for known in self.known if known.free), "")
+        if free and any(re.search(rf"\b{free}\b", code) for code in self.code.values()):
+            self.block.terms += ((free, self.roles.code),)
         often = Counter(code for code in self.code.values() if " " in code)
         for code in (code for code, times in often.items() if times >= OFTEN and code.count(" ") == 2):
             taken = {known.name for known in self.known} | {name for name, _ in self.block.terms}
@@ -161,6 +175,9 @@ class _Settler:
     def told(self, path: Path, column: Column) -> str | None:
         """What follows from another argument of the same call: padding that keeps the size, a group a channel."""
         beside = {self.kinds[other]: other for other in reversed(self.columns) if other[:-1] == path[:-1]}
+        if "kernel" not in beside:  # padding of its own stands before what it is for
+            after = (*path[:-2], path[-2] + 1)
+            beside |= {self.kinds[other]: other for other in reversed(self.columns) if other[:-1] == after}
         if self.kinds[path] == "groups" and "channels" in beside and max(filter(None, column)) > 1:
             same = self.columns[beside["channels"]] == column
             return self.code[beside["channels"]] if same else None
@@ -236,7 +253,7 @@ class _Settler:
 
     def plain(self, param: Param) -> bool:
         """Told by its place: everybody knows what it is."""
-        return param.default is None and param.name in {*vars(self.roles).values(), "kernel_size"}
+        return param.default is None and param.name in {self.roles.given, self.roles.made, self.roles.both, "kernel_size"}
 
 
 def completed(column: Column) -> Column:

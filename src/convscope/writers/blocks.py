@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from convscope.writers.calls import Block, Call, Region, Step, Use, calls, filled, last_layer, units, uses
+from convscope.writers.calls import Block, Call, Region, Step, Use, calls, every, filled, last_layer, units, uses
 from convscope.writers.residual import skipped, told_apart
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _best(steps: Steps, refused: set[Hashable]) -> _Find | None:
     for chain in _chains(steps, set()):
         _count(units(chain), times, first)
     often = {key: run for key, run in first.items() if times[key] > 1 and key not in refused}
-    finds = [_find(key, run, times[key]) for key, run in often.items() if not _is_loop(run, times)]
+    finds = [_find(key, run, times) for key, run in often.items() if not _is_loop(run, times)]
     good = sorted((find for find in finds if find.score > 0), key=lambda find: find.score, reverse=True)
     good = [find for find in good if _has_paths(find.run)] or good  # what is inside of paths is looked at afterwards
     return next((find for find in good if not any(_covers(other, find) for other in good)), None)
@@ -94,7 +94,7 @@ def _count(chain: list[Unit], times: Counter[Hashable], first: dict[Hashable, Ru
     """Count the runs of a chain, without those that overlap an earlier one of the same key."""
     free: dict[Hashable, int] = {}
     for at, unit in enumerate(chain):
-        if not any(not isinstance(item, Call) or item.tensors for item in unit):
+        if not any(call.tensors for call in every(unit)):
             continue  # a block begins with something that it is about
         for length in range(1, min(LONGEST, len(chain) - at) + 1):
             run = tuple(chain[at : at + length])
@@ -111,7 +111,7 @@ def run_key(run: Run) -> Hashable:
     A single op, or its paths, may differ in its kernel, which becomes a parameter; in a longer run each place has its
     own. What only follows does not count.
     """
-    if sum(not all(isinstance(item, Call) and item.follows for item in unit) for unit in run) == 1:
+    if _cores(run) == 1:
         return tuple(tuple(item.key for item in unit) for unit in run)
     return tuple(map(_fine, run))
 
@@ -142,15 +142,28 @@ def _fine(unit: Unit) -> Hashable:
 
 
 def _has_paths(run: Run) -> bool:
-    return any(isinstance(item, Region) for unit in run for item in unit)
+    """Paths part and meet in it, in a block that it uses too."""
+    return any(_parts(item) for unit in run for item in unit)
 
 
-def _find(key: Hashable, run: Run, times: int) -> _Find:
+def _parts(item: Item) -> bool:
+    inner = () if isinstance(item, Call) else item.steps
+    return isinstance(item, Region) or any(_parts(part) for step in inner for part in step.items)
+
+
+def _find(key: Hashable, run: Run, times: Counter[Hashable]) -> _Find:
     items = [item for unit in run for item in unit]
-    if len(items) == 1 and not isinstance(items[0], Region):
-        return _Find(key, run, times, 0)
-    cost = PATHS if _has_paths(run) else WRAPPER if all(len(unit) == 1 for unit in run) else COST
-    return _Find(key, run, times, (times - 1) * sum(item.size for item in items) - cost)
+    alone = len(items) == 1 and not isinstance(items[0], Region)
+    if alone or (_has_paths(run) and _cores(run) > 1 and run_key((*run, *run)) not in times):
+        return _Find(key, run, 0, 0)  # paths and what stands near them are two things, unless they alternate
+    region = any(isinstance(item, Region) for item in items)
+    cost = PATHS if region else WRAPPER if all(len(unit) == 1 for unit in run) else COST
+    return _Find(key, run, times[key], (times[key] - 1) * sum(item.size for item in items) - cost)
+
+
+def _cores(run: Run) -> int:
+    """Units that are more than activations behind others."""
+    return sum(not all(isinstance(item, Call) and item.follows and not item.tensors for item in unit) for unit in run)
 
 
 def _covers(other: _Find, find: _Find) -> bool:

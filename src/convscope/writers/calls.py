@@ -46,13 +46,15 @@ class Arg:
 def literal(value: Any) -> str:
     """A value as the formatter writes it.
 
-    >>> literal("zeros"), literal((2, 3)), literal(float("-inf"))
-    ('"zeros"', '(2, 3)', 'float("-inf")')
+    >>> literal("zeros"), literal((2, 3)), literal(1e-5), literal(float("-inf"))
+    ('"zeros"', '(2, 3)', '1e-5', 'float("-inf")')
     """
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, float) and abs(value) == float("inf"):
         return f'float("{value}")'
+    if isinstance(value, float):
+        return repr(value).replace("e-0", "e-")
     if isinstance(value, tuple):
         inner = ", ".join(map(literal, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
@@ -299,12 +301,13 @@ def bound(steps: Steps, code: dict[Path, str], at: Path = ()) -> Steps:
 
 def calls(steps: Steps) -> Iterator[Call]:
     """Every call, those of blocks included."""
-    for step in steps:
-        for item in step.items:
-            if isinstance(item, Call):
-                yield item
-            else:
-                yield from calls(item.steps)
+    return (call for step in steps for call in every(step.items))
+
+
+def every(items: Unit) -> Iterator[Call]:
+    """Every call of some items."""
+    for item in items:
+        yield from [item] if isinstance(item, Call) else calls(item.steps)
 
 
 def units(items: tuple[Item, ...]) -> list[Unit]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import WriteError
+from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convscope.core.op import Op
+    from convscope.core.shape import Shape
 
 
 def one(values: tuple[Any, ...]) -> Any:
@@ -24,7 +29,56 @@ def evenly(pairs: tuple[tuple[int, int], ...]) -> bool:
     return all(lo == hi for lo, hi in pairs)
 
 
+def definitions(helpers: Mapping[str, tuple[str, ...]], names: set[str]) -> list[str]:
+    """The texts of some helpers, in the order of the list, each once.
+
+    >>> definitions({"a": ("x", "y"), "b": ("x", "z"), "c": ()}, {"a", "b"})
+    ['x', 'y', 'z']
+    """
+    texts = [text for name, parts in helpers.items() if name in names for text in parts]
+    return [text.strip("\n") for text in dict.fromkeys(texts)]
+
+
 def unwritten(op: Op, language: str, why: str = "") -> WriteError:
     """The error for an op that a language has no words for."""
     reason = why or ("what it computes is unknown" if op.keyword == "opaque" else "")
     return WriteError(f"{op.keyword} has no spelling in {language}" + (f": {reason}" if reason else ""))
+
+
+def view_pattern(op: Op, shape: Shape) -> str:
+    """The pattern of axes that an op is which moves numbers by a rule of its own.
+
+    >>> from convscope.ops.view import ChannelShuffle, PixelShuffle
+    >>> view_pattern(ChannelShuffle(2), (6, 5))
+    'a2b3xc5:baxc'
+    >>> view_pattern(PixelShuffle(2), (8, 3, 5))
+    'a2b2c2xd3xe5:axdbxec'
+    """
+    return _view(op, shape)
+
+
+@singledispatch
+def _view(op: Op, shape: Shape) -> str:
+    raise TypeError(f"{op.keyword} is no view of {shape}")
+
+
+@_view.register(ChannelShuffle)
+def _shuffle(op: ChannelShuffle, shape: Shape) -> str:
+    channels, *spatial = shape
+    places = "".join(f"x{letter}{size}" for letter, size in zip("cde", spatial, strict=False))
+    names = "".join(f"x{letter}" for letter, _ in zip("cde", spatial, strict=False))
+    return f"a{op.groups}b{channels // op.groups}{places}:ba{names}"
+
+
+@_view.register(PixelShuffle)
+def _pixelshuffle(op: PixelShuffle, shape: Shape) -> str:
+    channels, high, wide = shape
+    f = op.factor
+    return f"a{channels // f**2}b{f}c{f}xd{high}xe{wide}:axdbxec"
+
+
+@_view.register(PixelUnshuffle)
+def _pixelunshuffle(op: PixelUnshuffle, shape: Shape) -> str:
+    channels, high, wide = shape
+    f = op.factor
+    return f"a{channels}xd{high // f}b{f}xe{wide // f}c{f}:abcxdxe"

@@ -59,7 +59,8 @@ def lines(doc: Doc, *, depth: int = 0, before: str = "", after: str = "") -> lis
     first, last = f"{pad}{before}{doc.head}", f"{pad}{doc.tail}{after}"
     if len(inner) <= WIDTH and not opened(doc):
         return [first, inner, last]
-    body = [line for item in doc.items for line in lines(item, depth=depth + 1, after=",")]
+    comma = "," if len(doc.items) > 1 else ""
+    body = [line for item in doc.items for line in lines(item, depth=depth + 1, after=comma)]
     return [first, *body, last]
 
 
@@ -74,18 +75,21 @@ def parse(text: str) -> Doc:
     >>> parse("a + b")
     'a + b'
     """
-    start = _opening(text)
-    if start < 0 or text[-2] in {text[start], ","} or " " in _outside(text[:start]):
+    end = len(text) - 1
+    start = _opening(text, end)
+    if start > 1 and text[start - 1] == ")" and text[start - 2] != "(":  # layers.Conv2D(...)(x)
+        end, start = start - 1, _opening(text, start - 1)
+    if start < 0 or text[end - 1] in {text[start], ","} or " " in _outside(text[:start]):
         return text
-    return Group(text[: start + 1], tuple(map(parse, _split(text[start + 1 : -1]))), text[-1])
+    return Group(text[: start + 1], tuple(map(parse, _split(text[start + 1 : end]))), text[end:])
 
 
-def _opening(text: str) -> int:
-    """Where the bracket opens that the text ends with; -1 where it ends with none."""
-    if text[-1:] not in PAIRS:
+def _opening(text: str, end: int) -> int:
+    """Where the bracket opens that closes at a place; -1 where none does."""
+    if text[end : end + 1] not in PAIRS:
         return -1
     depth = 0
-    for at in range(len(text) - 1, -1, -1):
+    for at in range(end, -1, -1):
         depth += (text[at] in PAIRS) - (text[at] in PAIRS.values())
         if not depth:
             return at
@@ -102,11 +106,12 @@ def _outside(text: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The parts between commas outside of brackets."""
-    depth, parts = 0, [""]
+    """The parts between commas outside of brackets and quotes."""
+    depth, quoted, parts = 0, False, [""]
     for letter in text:
+        quoted ^= letter == '"'
         depth += (letter in PAIRS.values()) - (letter in PAIRS)
-        if letter == "," and not depth:
+        if letter == "," and not depth and not quoted:
             parts.append("")
         else:
             parts[-1] += letter

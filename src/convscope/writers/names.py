@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from convscope.writers.calls import Call, Region, Use, calls
+from convscope.writers.calls import Call, Region, Use, calls, every
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ def block_name(block: Block) -> str:
         return "AttentionBlock" if "Attention" in inside else _residual_name(region)
     if word == "Mul" and short and inside[0] == "Pool":
         return "SqueezeExcite"
-    if word == "Cat":
+    if word == "Cat" and any(call.tensors for call in calls(region.steps)):
         return "DenseLayer" if short else "InceptionBlock"
     return "Block"
 
@@ -76,17 +76,15 @@ def _chain_name(items: tuple[Item, ...]) -> str:
         item.word if isinstance(item, Call) else item.block.name if isinstance(item, Use) else "" for item in items
     ]
     half = len(words) // 2
-    if words[:half] == words[half:] and "Conv" in words[0]:
-        return "SeparableConv" if _depth(next(_every(items))) else "DoubleConv"
-    if [_depth(call) for call in _every(items) if call.word == "Conv"] == [False, True, False]:
-        return "InvertedBottleneck"
+    if words[:half] == words[half:] and "Conv" in words[0] and not any(map(_depth, every(items))):
+        return "DoubleConv"
+    deep = [_depth(call) for call in every(items) if call.word == "Conv"]
+    if deep in ([False, True, False], [True, False]):
+        return "InvertedBottleneck" if len(deep) > 2 else "SeparableConv"
+    if words[-1] in {"MaxPool", "AvgPool"} and len(words) > 3:
+        return "DownBlock"
     solid = [word for word in words if word not in {"Pad", "Flatten"}]
     return "".join(solid) if 1 < len(solid) <= 4 and all(solid) and len("".join(solid)) <= LONGEST else "Block"
-
-
-def _every(items: tuple[Item, ...]) -> Iterator[Call]:
-    for item in items:
-        yield from [item] if isinstance(item, Call) else calls(item.steps)
 
 
 def _depth(call: Call) -> bool:
@@ -127,7 +125,7 @@ def part_name(steps: Steps, at: int) -> str:
         return "shortcut"
     readers = [other for other in steps if at in other.inputs]
     word = _word(readers[0]) if len(readers) == 1 and readers[0].merges else ""
-    inside = list(_every(step.items))
+    inside = list(every(step.items))
     if word == "Mul" and inside[0].word == "Pool":
         return "gate"
     if word == "Add" and any(call.word == "Attention" for call in inside):

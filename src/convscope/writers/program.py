@@ -11,18 +11,16 @@ from convscope.writers.arguments import settle
 from convscope.writers.blocks import extract
 from convscope.writers.calls import Region, Step, Use, uses
 from convscope.writers.names import block_name
-from convscope.writers.structure import ENTRY, steps_of
+from convscope.writers.structure import ENTRY, grown, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from convscope.core.net import Layer, Net
-    from convscope.core.op import Op
-    from convscope.core.shape import Shape
     from convscope.writers.arguments import Roles
     from convscope.writers.calls import Block, Call, Item, Steps
 
-    Spell = Callable[[Op, tuple[Shape, ...]], tuple[Call, ...]]
+    Spell = Callable[[Layer], tuple[Call, ...]]
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,13 @@ def program(net: Net, spell: Spell, roles: Roles) -> Program:
 
     Args:
         net: what is to be written.
-        spell: how a library writes an op.
+        spell: how a library writes a layer.
         roles: what it calls channels.
 
     Raises:
         WriteError: an op has no spelling; the error names the layer.
     """
+    net = grown(net)
     layers = {layer.node.name: layer for layer in net}
     steps, _ = extract(steps_of(net, lambda layer: _spelled(layer, spell)), layers)
     every = list(uses(steps))
@@ -69,7 +68,7 @@ def program(net: Net, spell: Spell, roles: Roles) -> Program:
 
 def _spelled(layer: Layer, spell: Spell) -> tuple[Call, ...]:
     try:
-        calls = spell(layer.node.op, layer.inputs)
+        calls = spell(layer)
     except ConvscopeError as error:
         written, excerpt = (str(layer.node.origin), layer.node.origin.excerpt()) if layer.node.origin else ("", "")
         raise error.add(subject=layer.node.name, written=written, excerpt=excerpt) from None

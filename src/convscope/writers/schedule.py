@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ ENTRY = -1
 
 FLOW = ("x", "y", "z")
 """What values are called that are used up at once."""
+
+_NUMBERED = re.compile(r'@"([^"]*)"')
+"""A name in quotes that is to end in a number."""
 
 LONGEST = 88
 """Characters of an expression that others are written into."""
@@ -30,6 +34,8 @@ class Operation:
         outer: may have others written into it.
         level: 0 for what stands for itself, 1 for a product, 2 for a sum.
         wide: is a list that may take a line for each entry.
+        times: how often it is done, one time on the result of the time before.
+        first: the number of the first time, for ``@`` in the text: a name in quotes that ends in the number.
     """
 
     inputs: tuple[int, ...]
@@ -38,9 +44,11 @@ class Operation:
     outer: bool = False
     level: int = 0
     wide: bool = False
+    times: int = 1
+    first: str = ""
 
 
-def body(operations: Sequence[Operation], result: int, depth: int = 2) -> list[str]:
+def body(operations: Sequence[Operation], result: int, depth: int = 2, entry: str = "x", end: str = "return ") -> list[str]:
     r"""The lines of a function of ``x`` that returns one of the values, -1 for ``x`` itself.
 
     >>> print(*body([
@@ -51,8 +59,8 @@ def body(operations: Sequence[Operation], result: int, depth: int = 2) -> list[s
     return F.relu(self.body(x) + x)
     """
     if result == ENTRY:
-        return [f"{' ' * INDENT * depth}return x"]
-    return _Body(operations, result, depth).lines()
+        return [f"{' ' * INDENT * depth}{end}{entry}"]
+    return _Body(operations, result, depth, entry, end).lines()
 
 
 def _allowed(text: str, mark: str, level: int, *, first: bool) -> int:
@@ -68,13 +76,16 @@ class _Body:
     operations: Sequence[Operation]
     result: int
     depth: int
+    entry: str
+    end: str
     used: list[int] = field(init=False)
     readers: dict[int, list[int]] = field(init=False)
     folded: set[int] = field(default_factory=set)
-    names: dict[int, str] = field(default_factory=lambda: {ENTRY: "x"})
+    names: dict[int, str] = field(init=False)
     long: int = 0
 
     def __post_init__(self) -> None:
+        self.names = {ENTRY: self.entry}
         self.used = self._live()
         self.readers = {at: [] for at in (ENTRY, *self.used)}
         for at in self.used:
@@ -120,10 +131,27 @@ class _Body:
         return [line for order, at in enumerate(stated) for line in self._statement(order, at, stated)]
 
     def _statement(self, order: int, at: int, stated: list[int]) -> Iterator[str]:
-        text = self._text(at)
-        last = order == len(stated) - 1
-        before = "return " if last else f"{self._name(order, at, stated)} = "
-        yield from lines(parse(text), depth=self.depth, before=before)
+        operation, given = self.operations[at], self.names.get(self.operations[at].inputs[0], "")
+        text, last = self._text(at), order == len(stated) - 1
+        if operation.times == 1:
+            before = self.end if last else f"{self._name(order, at, stated)} = "
+            yield from self._line(text, before, operation.first)
+            return
+        name = self._name(order, at, stated)
+        first = int(operation.first) + (given != name)
+        if given != name:
+            yield from self._line(text, f"{name} = ", operation.first)
+            text = text.replace(f"({given},", f"({name},", 1)
+        yield f"{' ' * INDENT * self.depth}for i in range({first}, {int(operation.first) + operation.times}):"
+        yield from self._line(text, f"{' ' * INDENT}{name} = ", "{i}")
+        if last:
+            yield f"{' ' * INDENT * self.depth}{self.end}{name}"
+
+    def _line(self, text: str, before: str, number: str) -> list[str]:
+        """One statement; a name with a number that counts is put together when the code runs."""
+        if number:
+            text = _NUMBERED.sub(lambda found: f'{"f" * (number == "{i}")}"{found[1]}{number}"', text)
+        return lines(parse(text), depth=self.depth, before=before)
 
     def _text(self, at: int) -> str:
         """The expression, others written into it."""

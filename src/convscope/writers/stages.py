@@ -44,7 +44,8 @@ def _parts(at: int, step: Step, made: Program) -> list[Named]:
         first, last = weighty[0], weighty[-1] + 1
         stages = list(_by_size(items[first:last], made.layers))
         name = "stage" if len(stages) > 1 else "blocks"
-        parts = [("stem", items[:first]), *((name, stage) for stage in stages), ("head", items[last:])]
+        ends = ("layers" if at else "stem", "head" if at == len(made.steps) - 1 else "layers")
+        parts = [(ends[0], items[:first]), *((name, stage) for stage in stages), (ends[1], items[last:])]
         return [(hint, part) for hint, part in parts if part]
     if len(made.steps) == 1:
         return _halves(items, made.layers)

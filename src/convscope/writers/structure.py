@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from convscope.core.graph import INPUT
+from convscope.ops.merge import Cat
 from convscope.writers.calls import Region, Step
 from convscope.writers.residual import ordered
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.net import Layer, Net
+    from convscope.core.op import Op
     from convscope.writers.calls import Call, Item, Steps
 
     Spell = Callable[[Layer], tuple[Call, ...]]
@@ -65,6 +67,31 @@ def _dominators(inputs: list[tuple[int, ...]]) -> list[int]:
             common = a
         above.append(common)
     return above
+
+
+def grown(net: Net) -> Net:
+    """A concatenation that begins with all of an earlier one reads that instead: this is how DenseNet's blocks nest.
+
+    >>> import convscope as cs
+    >>> net = cs.read("input 4x4x2, a: relu, b: conv 1 1x1, cat( from a | from b ), c: conv 3 1x1, "
+    ...     "d: cat( from a | from b | from c )")
+    >>> grown(net)["d"].node.inputs
+    ('cat1', 'c')
+    """
+    known: dict[tuple[Op, tuple[str, ...]], Layer] = {}
+    layers = []
+    for layer in net:
+        node = layer.node
+        if isinstance(node.op, Cat):
+            known.setdefault((node.op, node.inputs), layer)
+            lengths = range(len(node.inputs) - 1, 1, -1)
+            longest = next((n for n in lengths if (node.op, node.inputs[:n]) in known), 0)
+            if longest:
+                before = known[node.op, node.inputs[:longest]]
+                node = replace(node, inputs=(before.node.name, *node.inputs[longest:]))
+                layer = replace(layer, node=node, inputs=(before.output, *layer.inputs[longest:]))  # noqa: PLW2901
+        layers.append(layer)
+    return replace(net, layers=tuple(layers))
 
 
 def steps_of(net: Net, spell: Spell) -> Steps:

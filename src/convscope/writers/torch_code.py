@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from convscope.core.shape import to_text
 from convscope.writers.arguments import Roles
 from convscope.writers.calls import Call, Use, calls
+from convscope.writers.common import definitions
 from convscope.writers.layout import Group, lines
 from convscope.writers.names import part_name, unique
 from convscope.writers.program import flat, program
 from convscope.writers.schedule import Operation, body
 from convscope.writers.stages import staged
-from convscope.writers.torch_helpers import definitions
+from convscope.writers.torch_helpers import HELPERS
 from convscope.writers.torch_tensor_ops import spell
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.core.net import Net
-    from convscope.core.op import Op
-    from convscope.core.shape import Shape
+    from convscope.core.net import Layer, Net
     from convscope.writers.calls import Arg, Block, Item, Param, Step, Steps
     from convscope.writers.layout import Doc
     from convscope.writers.program import Program
@@ -54,7 +53,7 @@ def torch_code(net: Net) -> str:
     made = program(net, _spell, ROLES)
     parts = [*map(_block_lines, made.blocks), _net_lines(made)]
     used = {call.helper for layer in [made.steps, *(block.sample for block in made.blocks)] for call in calls(layer)}
-    helpers = definitions(used)
+    helpers = definitions(HELPERS, used)
     text = "\n\n\n".join([*helpers, *("\n".join(part) for part in parts)])
     head = "\n".join(_head(net, text))
     return f"{head}\n\n\n{text}\n\n\n{_main(net)}\n"
@@ -73,9 +72,9 @@ def torch_state(net: Net, tensors: Mapping[str, NDArray[object]]) -> dict[str, N
     return {place: tensors[key] for key, place in places}
 
 
-def _spell(op: Op, inputs: tuple[Shape, ...]) -> tuple[Call, ...]:
+def _spell(layer: Layer) -> tuple[Call, ...]:
     """As torch has it; what stands in ``forward`` does not know the parameters of a block."""
-    calls = spell(op, inputs)
+    calls = spell(layer.node.op, layer.inputs)
     return tuple(call if call.is_object else replace(call, args=tuple(map(_word_only, call.args))) for call in calls)
 
 
@@ -245,7 +244,7 @@ def _operations(parts: list[_Part]) -> tuple[list[Operation], int]:
         inputs = tuple(where[source] for source in part.step.inputs)
         if part.name:
             found.append(Operation(inputs, f"self.{part.name}({{x0}})", inner=True))
-        if inputs[1:] < inputs[:1] and len(inputs) == 2 and _word(part.step) == "Add":
+        if inputs[1:] < inputs[:1] and len(inputs) == 2 and _commutes(part.step):
             inputs = inputs[::-1]  # x + f(x), whatever came first
         for item in () if part.name else part.step.items:
             made = _inline(item, inputs)
@@ -260,8 +259,9 @@ def _conditional(made: Operation) -> Operation:
     return replace(made, text=f"{made.text} if self.{RESIDUAL} else {{x1}}", inner=False, level=3)
 
 
-def _word(step: Step) -> str:
-    return step.items[-1].word if step.items and isinstance(step.items[-1], Call) else ""
+def _commutes(step: Step) -> bool:
+    """A sum or product of two that need no new axes."""
+    return any(isinstance(item, Call) and item.target in {"{x0} + {x1}", "{x0} * {x1}"} for item in step.items)
 
 
 def _inline(item: Item, inputs: tuple[int, ...]) -> Operation:

@@ -52,19 +52,39 @@ class {name}(nn.{base}):
 
 STORED = '''
 class {name}(nn.Module):
-    """A tensor of its own that {verb} the input, repeated where it is smaller."""
+    """{what} that {verb} the input{tiles}."""
 
-    def __init__(self, shape: tuple[int, ...], repeats: tuple[int, ...] = (), fixed: bool = False) -> None:
+    def __init__(self, *shape: int{more}) -> None:
         super().__init__()
-        self.repeats = repeats
-        if fixed:
-            self.register_buffer("weight", torch.{start}(shape))
-        else:
-            self.weight = nn.Parameter(torch.{start}(shape))
+        {weight}{keep}
 
     def forward(self, x: Tensor) -> Tensor:
-        return x {sign} (self.weight.repeat(self.repeats) if self.repeats else self.weight)
+        return x {sign} self.weight{repeat}
 '''
+
+
+def _stored(verb: str, start: str, sign: str) -> dict[str, tuple[str, ...]]:
+    """A learned or a fixed tensor, of the input's axes or repeated along them."""
+    name = "Scale" if sign == "*" else "Shift"
+    made: dict[str, tuple[str, ...]] = {}
+    for fixed in (False, True):
+        for tiled in (False, True):
+            key = f"{'Fixed' if fixed else ''}{'Tiled' if tiled else ''}{name}"
+            tensor = f"torch.{start}(shape)"
+            text = STORED.format(
+                name=key,
+                what="A fixed tensor" if fixed else "A learned tensor",
+                verb=verb,
+                sign=sign,
+                weight=f'self.register_buffer("weight", {tensor})' if fixed else f"self.weight = nn.Parameter({tensor})",
+                tiles=", repeated over it" if tiled else "",
+                more=", repeats: tuple[int, ...]" if tiled else "",
+                keep="\n        self.repeats = repeats" if tiled else "",
+                repeat=".repeat(self.repeats)" if tiled else "",
+            )
+            made[key] = (text,)
+    return made
+
 
 TOKENS = '''
 class Tokens(nn.Module):
@@ -194,8 +214,8 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "ChannelRMSNorm": (CHANNEL_RMS_NORM,),
     "GroupedNorm": (GROUPED.format(name="GroupedNorm", base="LayerNorm", what="Layer norm"),),
     "GroupedRMSNorm": (GROUPED.format(name="GroupedRMSNorm", base="RMSNorm", what="RMS norm"),),
-    "Scale": (STORED.format(name="Scale", verb="multiplies", start="ones", sign="*"),),
-    "Shift": (STORED.format(name="Shift", verb="is added to", start="zeros", sign="+"),),
+    **_stored("multiplies", "ones", "*"),
+    **_stored("is added to", "zeros", "+"),
     "Tokens": (TOKENS,),
     "SequenceLSTM": (SEQUENCE.format(base="LSTM"),),
     "SequenceGRU": (SEQUENCE.format(base="GRU"),),
@@ -206,13 +226,3 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "DotProductAttention": (TILES, ATTEND, DOT_PRODUCT_ATTENTION),
 }
 """What the code of a net that uses it must define, in order."""
-
-
-def definitions(names: set[str]) -> list[str]:
-    """The texts of some helpers, each once.
-
-    >>> len(definitions({"PlainAttention", "DotProductAttention"}))
-    4
-    """
-    texts = [text for name, parts in HELPERS.items() if name in names for text in parts]
-    return [text.strip("\n") for text in dict.fromkeys(texts)]

@@ -70,7 +70,8 @@ def _crop(op: Crop, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
 
 @spell.register(Slice)
 def _slice(op: Slice, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
-    every = ", ".join(f"{first or ''}::{step}" for first, step in zip(op.offset, op.stride, strict=True))
+    pairs = zip(op.offset, op.stride, strict=True)
+    every = ", ".join(f"{first or ''}:" + (f":{step}" if step > 1 else "") for first, step in pairs)
     return (Call(f"{{x}}[:, :, {every}]", word="Slice"),)
 
 
@@ -151,12 +152,11 @@ def _stored(name: str, op: Stored, inputs: Shapes) -> Calls:
     """A tensor of the layer's own; it is repeated where it is shorter than the input and longer than 1."""
     times = tuple(n // mine for n, mine in zip(inputs[0], op.shape, strict=True))
     plain = all(mine == 1 or count == 1 for mine, count in zip(op.shape, times, strict=True))
-    args = (
-        Arg(op.shape, "shape"),
-        Arg(() if plain else times, "repeats", "repeats", ()),
-        Arg(op.fixed, name="fixed", default=False),
-    )
-    return (Call(name, args, word=name, follows=True, tensors=tensors(op, inputs), helper=name),)
+    whole = op.shape[0] == inputs[0][0]
+    sizes = (Arg(size, "channels" if whole and not at else "size") for at, size in enumerate(op.shape))
+    args = (*sizes, *(() if plain else (Arg(times, "repeats", "repeats"),)))
+    helper = f"{'Fixed' if op.fixed else ''}{'' if plain else 'Tiled'}{name}"
+    return (Call(helper, args, word=name, follows=True, tensors=tensors(op, inputs), helper=helper),)
 
 
 @spell.register(Scale)
@@ -204,8 +204,14 @@ def _gru(op: GRU, inputs: Shapes) -> Calls:
 
 
 def _split(pattern: Pattern, axes: Axes) -> str:
-    """Methods that give each letter an axis of its own; axes without letters go."""
-    return "".join(_split_axis(pattern, axes[at], at + 1) for at in reversed(range(len(axes))))
+    """A method that gives each letter an axis of its own; axes without letters go."""
+    if sum(len(axis) != 1 for axis in axes) > 1:
+        return f".reshape({_numbers(pattern, pattern.letters(axes))})"
+    return "".join(_split_axis(pattern, axis, at) for at, axis in enumerate(axes, 1))
+
+
+def _numbers(pattern: Pattern, axes: Sequence[str]) -> str:
+    return ", ".join(map(str, (-1, *map(pattern.size, axes))))
 
 
 def _split_axis(pattern: Pattern, axis: str, at: int) -> str:
@@ -218,7 +224,7 @@ def _joined(pattern: Pattern, have: Sequence[str]) -> str:
     """Methods that bring letters, behind the batch, into the order of the output and join them to its axes."""
     wanted = pattern.letters(pattern.output)
     order = [have.index(letter) + 1 for letter in wanted if letter in have]
-    return _ordered(order) + "".join(_repeated(pattern, wanted, have)) + "".join(_closed(pattern.output))
+    return _ordered(order) + "".join(_repeated(pattern, wanted, have)) + _closed(pattern)
 
 
 def _ordered(order: list[int]) -> str:
@@ -238,14 +244,15 @@ def _repeated(pattern: Pattern, wanted: Sequence[str], have: Sequence[str]) -> I
         yield f".expand({', '.join(map(str, sizes))})"
 
 
-def _closed(axes: Axes) -> Iterator[str]:
-    """Letters joined to axes, from the last one on; an axis without letters has length 1."""
-    ends = [sum(map(len, axes[: at + 1])) for at in range(len(axes))]
-    for axis, end in zip(reversed(axes), reversed(ends), strict=True):
-        if len(axis) > 1:
-            yield f".flatten({end - len(axis) + 1}, {end})"
-        if not axis:
-            yield f".unsqueeze({end + 1})"
+def _closed(pattern: Pattern) -> str:
+    """A method that joins letters to axes; an axis without letters has length 1."""
+    axes = pattern.output
+    changed = [at for at, axis in enumerate(axes, 1) if len(axis) != 1]
+    if len(changed) > 1:
+        return f".reshape({_numbers(pattern, axes)})"
+    at = changed[0] if changed else 0
+    joined = f".flatten({at}, {at + len(axes[at - 1]) - 1})" if at and axes[at - 1] else f".unsqueeze({at})"
+    return joined if changed else ""
 
 
 @spell.register(Rearrange)
@@ -286,7 +293,7 @@ def _einsum(op: Einsum, inputs: Shapes) -> Calls:  # noqa: ARG001 -- the pattern
     pattern = parse(op.spec, 3)
     first, second = (_split(pattern, axes) for axes in pattern.inputs)
     product = f'torch.einsum("{_equation(pattern, "@", "@")}", {{x0}}{first}, {{x1}}{second})'
-    return (Call(product + "".join(_closed(pattern.output)), word="Einsum"),)
+    return (Call(product, word="Einsum"), *_methods(_closed(pattern)))
 
 
 @spell.register(Mix)
@@ -302,7 +309,7 @@ def _mix(op: Mix, inputs: Shapes) -> Calls:
         Arg(pattern.shape(pattern.letters(matrix)), "letters"),
         Arg(tuple(sizes) if op.bias else (), "bias", "bias", ()),
     )
-    before, behind = _split(pattern, whole), "".join(_closed(pattern.output))
+    before, behind = _split(pattern, whole), _closed(pattern)
     call = Call("Contraction", args, word="Mix", tensors=tensors(op, inputs), helper="Contraction")
     return (*_methods(before), call, *_methods(behind))
 

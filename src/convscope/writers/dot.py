@@ -1,0 +1,79 @@
+"""A net as a graph of boxes in the language of Graphviz."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from convscope.core.graph import INPUT
+from convscope.core.op import spelled
+from convscope.core.shape import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.core.net import Layer, Net
+
+HEAD = """\
+digraph net {
+  graph [rankdir=TB, nodesep=0.25, ranksep=0.3, fontname="Helvetica", fontsize=10, color="#b0b0b0", style=rounded];
+  node [shape=box, style="rounded,filled", fillcolor="#f5f5f5", color="#606060", penwidth=0.6, \
+fontname="Helvetica", fontsize=10, margin="0.12,0.05", height=0.3];
+  edge [penwidth=0.6, arrowsize=0.5, color="#606060", fontname="Helvetica", fontsize=8];"""
+
+
+def write_dot(net: Net) -> str:
+    r"""A directed graph: a box for each layer with its op and the shape of its output.
+
+    Layers whose names have a part in front in common, as ``layer1.0.conv1``, stand in a frame of that name.
+
+    >>> import convscope as cs
+    >>> print(write_dot(cs.read("input 8x8x1, conv 4 3x3 relu")).split("\n", 5)[-1].strip())
+    "conv1" [label="conv 4 3x3\n6x6x4"];
+      "relu1" [label="relu\n6x6x4"];
+      "input" -> "conv1";
+      "conv1" -> "relu1";
+    }
+    """
+    root = _Frame("")
+    for layer in net:
+        root.add(layer.node.name.split("."), layer)
+    lines = [HEAD, f"  {_quoted(INPUT)} [label={_quoted(INPUT, to_text(net.input))}, fillcolor=white];"]
+    edges = (f"  {_quoted(source)} -> {_quoted(layer.node.name)};" for layer in net for source in layer.node.inputs)
+    return "\n".join([*lines, *root.lines("", 1), *edges, "}"]) + "\n"
+
+
+@dataclass
+class _Frame:
+    """Layers and frames inside of each other."""
+
+    name: str
+    inside: dict[str, _Frame | Layer] = field(default_factory=dict)
+
+    def add(self, parts: list[str], layer: Layer) -> None:
+        first, *rest = parts
+        if not rest:
+            self.inside[f"{first}:"] = layer  # a frame may have the same name
+            return
+        frame = self.inside.setdefault(first, _Frame(first))
+        assert isinstance(frame, _Frame), "a layer's key ends in a colon"
+        frame.add(rest, layer)
+
+    def lines(self, path: str, depth: int) -> Iterator[str]:
+        pad = "  " * depth
+        for entry in self.inside.values():
+            if not isinstance(entry, _Frame):
+                label = _quoted(spelled(entry.node.op), to_text(entry.output))
+                yield f"{pad}{_quoted(entry.node.name)} [label={label}];"
+                continue
+            here = f"{path}.{entry.name}".strip(".")
+            yield f"{pad}subgraph {_quoted(f'cluster_{here}')} {{"
+            yield f"{pad}  label={_quoted(entry.name)};"
+            yield from entry.lines(here, depth + 1)
+            yield f"{pad}}}"
+
+
+def _quoted(*lines: str) -> str:
+    """Lines of text in quotes."""
+    escaped = (line.replace("\\", "\\\\").replace('"', '\\"') for line in lines)
+    return '"' + "\\n".join(escaped) + '"'

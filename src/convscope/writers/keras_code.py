@@ -1,0 +1,294 @@
+"""A net as a Python module that builds a Keras model, channels last, as a person would have written it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from string import digits
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convscope.core.shape import to_text
+from convscope.writers.arguments import Roles
+from convscope.writers.calls import Call, Use, calls
+from convscope.writers.common import definitions
+from convscope.writers.keras_context import context_of
+from convscope.writers.keras_helpers import HELPERS
+from convscope.writers.keras_state import arrays
+from convscope.writers.keras_tensor_ops import last, spell
+from convscope.writers.layout import Group, lines
+from convscope.writers.names import snake
+from convscope.writers.program import flat, program
+from convscope.writers.schedule import Operation, body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from convscope.core.net import Layer, Net
+    from convscope.writers.calls import Block, Item, Param, Step, Steps
+    from convscope.writers.keras_context import Context
+    from convscope.writers.program import Program
+
+ROLES = Roles("channels", "filters", "channels", "x.shape[-1]")
+
+SAME = 3
+"""Equal uses of a block from which on there is a loop."""
+
+LEVELS = {"Plus": 2, "Times": 1}
+"""Words of what is written with a sign."""
+
+
+def keras_code(net: Net) -> str:
+    """The source of a module with a function ``build`` that returns the model.
+
+    >>> import convscope as cs
+    >>> "layers.Conv2D(16, 3" in keras_code(cs.read("input 28x28x1, conv 16 3x3 relu, gap, linear 10"))
+    True
+    """
+    made = _program(net)
+    parts = ["\n".join(part) for part in [*map(_block_lines, made.blocks), _build_lines(made)]]
+    used = {call.helper for steps in [made.steps, *(block.sample for block in made.blocks)] for call in calls(steps)}
+    text = "\n\n\n".join([*definitions(HELPERS, used), *parts])
+    head = "\n".join(_head(net, text))
+    return f'{head}\n\n\n{text}\n\n\nif __name__ == "__main__":\n    build().summary()\n'
+
+
+def keras_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, list[NDArray[Any]]]:
+    """The weights of the written model: for the name of each layer, what its ``set_weights`` takes.
+
+    Args:
+        net: what was written.
+        tensors: by ``layer.tensor``, as the net has them.
+    """
+    made, context = _program(net), context_of(net)
+    found: dict[str, list[NDArray[Any]]] = {}
+    for name, call in _places(made):
+        layer = made.layers[call.layer]
+        own = {key: tensors[f"{call.layer}.{key}"] for key, _ in call.tensors}
+        found[name] = arrays(layer.node.op, layer, own, context)
+    return found
+
+
+def _program(net: Net) -> Program:
+    """The net, without what nobody reads: a model of Keras holds only what leads to its output."""
+    return program(_read_layers(net), partial(_spell, context=context_of(net)), ROLES)
+
+
+def _read_layers(net: Net) -> Net:
+    read = {net.layers[-1].node.name}
+    for layer in reversed(net.layers):
+        if layer.node.name in read:
+            read |= set(layer.node.inputs)
+    return replace(net, layers=tuple(layer for layer in net if layer.node.name in read))
+
+
+def _spell(layer: Layer, context: Context) -> tuple[Call, ...]:
+    return spell(layer.node.op, layer, context)
+
+
+def _head(net: Net, text: str) -> list[str]:
+    names = [name for name in ("layers", "ops") if f"{name}." in text]
+    weights = (weight for layer in net for weight in layer.weights or ())
+    params = sum(weight.count for weight in weights if weight.trained)
+    return [
+        f'"""A net in Keras, {to_text(net.input)} -> {to_text(net.output)}: {params:,} params."""',
+        "",
+        *(["import math", ""] if "math." in text else []),
+        "import keras",
+        *([f"from keras import {', '.join(names)}"] if names else []),
+    ]
+
+
+class _Label(NamedTuple):
+    """The code of a name, and the number that it ends in, where a loop may count it."""
+
+    code: str = ""
+    number: str = ""
+
+
+def _labels(steps: Steps) -> dict[int, str]:
+    """Inside of a block: for each item that has tensors, by its id, what is added to the name of the block."""
+    counts: Counter[str] = Counter()
+    found = {}
+    for item in (item for step in steps for item in step.items):
+        if _is_named(item):
+            word = snake(item.block.name if isinstance(item, Use) else item.word)
+            counts[word] += 1
+            found[id(item)] = f"{word}{counts[word]}"
+    return found
+
+
+def _is_named(item: Item) -> bool:
+    """Has weights, or holds layers that have."""
+    return isinstance(item, Use) or (isinstance(item, Call) and bool(item.tensors))
+
+
+def _block_lines(block: Block) -> list[str]:
+    labels = _labels(block.sample)
+    before: list[str] = []
+    for step in block.sample:
+        if step.shortcut and step.when:
+            before += _shortcut_lines(step, labels)
+    terms = [f"    {name} = {code}" for name, code in block.terms]
+    optional = next((step.when for step in block.sample if step.optional and step.when), "")
+    terms += [f"    residual = {optional}"] if optional else []
+    names = {key: _Label(f'f"{{name}}_{text}"') for key, text in labels.items()}
+    operations, result = _operations(block.sample, names)
+    return [*_signature(block.name, block.params), *terms, *before, *body(operations, result, depth=1)]
+
+
+def _signature(name: str, params: tuple[Param, ...]) -> list[str]:
+    words = [p.name + ("" if p.default is None else f"={p.default}") for p in params]
+    return lines(Group(f"def {snake(name)}(", ("x", *words, "*", "name"), "):"))
+
+
+def _shortcut_lines(step: Step, labels: dict[int, str]) -> list[str]:
+    """A shortcut that only some uses have."""
+    found = ["    shortcut = x", f"    if {step.when}:"]
+    for item in step.items:
+        label = f'f"{{name}}_{labels[id(item)]}"' if id(item) in labels else ""
+        text = _text(item, label).replace("{x0}", "shortcut")
+        found += body([Operation((-1,), text)], 0, depth=2, end="shortcut = ")
+    return found
+
+
+def _text(item: Item, label: str) -> str:
+    """An item as an expression of ``{x0}``; a label is the code of its name."""
+    assert isinstance(item, Call | Use), "regions are written out"
+    args = [str(arg) for arg in item.args if arg.needed]
+    args += [f"name={label}"] if label else []
+    if isinstance(item, Use):
+        return f"{snake(item.block.name)}({', '.join(['{x0}', *args])})"
+    if not item.is_object:
+        text = item.target.replace("{x}", "{x0}")
+        for at, arg in enumerate(item.args):
+            text = text.replace(f"{{{at}}}", str(arg))
+        return text
+    if item.target.islower() and not item.target.startswith("layers."):
+        return f"{item.target}({', '.join(['{x0}', *args])})"
+    return f"{item.target}({', '.join(args)})({{x0}})"
+
+
+def _operations(steps: Steps, labels: dict[int, _Label]) -> tuple[list[Operation], int]:
+    """The steps as values, and which is the result."""
+    found: list[Operation] = []
+    where = {-1: -1}
+    for at, step in enumerate(steps):
+        inputs = tuple(where[source] for source in step.inputs)
+        if step.shortcut and step.when:
+            found.append(Operation((-1,), "shortcut", inner=True))
+            inputs = (len(found) - 1,)
+        else:
+            for item in step.items:
+                found.append(_operation(item, step, inputs, labels.get(id(item), _Label())))
+                inputs = (len(found) - 1,)
+        where[at] = inputs[0] if not step.items or len(inputs) == 1 else len(found) - 1
+    return found, where[len(steps) - 1]
+
+
+def _operation(item: Item, step: Step, inputs: tuple[int, ...], label: _Label) -> Operation:
+    text = _text(item, label.code)
+    word = item.word if isinstance(item, Call) else ""
+    merge = len(inputs) > 1
+    if step.optional and step.when:
+        return Operation(inputs, f"{text} if residual else {{x0}}", level=3)
+    plain = isinstance(item, Call) and not item.tensors
+    return Operation(
+        inputs,
+        text,
+        inner=merge or word == "Pad",
+        outer=plain or word == "Conv",
+        level=LEVELS.get(word, 0),
+        wide=word == "Cat",
+        first=label.number,
+    )
+
+
+def _build_lines(made: Program) -> list[str]:
+    shape = f"keras.Input({last(made.net.input)})" if len(made.net.input) > 1 else f"keras.Input(({made.net.input[0]},))"
+    names = {id(item): _Label(f'"{name}"') for name, item in _net_names(made)}
+    uses = {id(item): name for name, item in _net_names(made) if isinstance(item, Use)}
+    names |= {key: _Label(f'@"{name.rstrip(digits)}"', name[len(name.rstrip(digits)) :]) for key, name in uses.items()}
+    if _is_sequence(made.steps):
+        items = made.steps[0].items
+        docs = [Group(f"{item.target}(", (*map(str, filter(_needed, item.args)), *_named(names.get(id(item), _Label()).code))) for item in items if isinstance(item, Call)]
+        return ["def build():", *lines(Group("keras.Sequential(", (Group("[", (shape, *docs), "]", open=True),)), depth=1, before="return ")]
+    operations, result = _looped(*_operations(made.steps, names))
+    return [
+        "def build():",
+        f"    inputs = {shape}",
+        *body(operations, result, depth=1, entry="inputs", end="outputs = "),
+        "    return keras.Model(inputs, outputs)",
+    ]
+
+
+def _needed(arg: Any) -> bool:
+    return bool(arg.needed)
+
+
+def _named(label: str) -> tuple[str, ...]:
+    return (f"name={label}",) if label else ()
+
+
+def _is_sequence(steps: Steps) -> bool:
+    """One chain of Keras's own layers."""
+    if len(steps) != 1 or steps[0].merges:
+        return False
+    return all(isinstance(item, Call) and item.is_object and item.target.startswith("layers.") for item in steps[0].items)
+
+
+def _looped(operations: list[Operation], result: int) -> tuple[list[Operation], int]:
+    """Uses of a block with the same numbers, one behind the other, as one operation that is done several times."""
+    readers = Counter(source for operation in operations for source in operation.inputs)
+
+    def again(at: int) -> bool:
+        before, now = operations[at - 1 : at + 1]
+        same = now.text == before.text and bool(now.first)
+        return same and now.inputs == (at - 1,) and readers[at - 1] == 1
+
+    found: list[Operation] = []
+    where, at = {-1: -1}, 0
+    while at < len(operations):
+        times = next((n for n in range(1, len(operations) - at) if not again(at + n)), len(operations) - at)
+        for start, count in [(at, times)] if times >= SAME else [(at + n, 1) for n in range(times)]:
+            inputs = tuple(where[source] for source in operations[start].inputs)
+            found.append(replace(operations[start], inputs=inputs, times=count))
+            where |= dict.fromkeys(range(start, start + count), len(found) - 1)
+        at += times
+    return found, where[result]
+
+
+def _net_names(made: Program) -> Iterator[tuple[str, Item]]:
+    """What has tensors in the net: layers by their own names, blocks by their kind and a number."""
+    counts: Counter[str] = Counter()
+    taken: set[str] = set()
+    for item in (item for step in made.steps for item in step.items if _is_named(item)):
+        if isinstance(item, Use):
+            counts[item.block.name] += 1
+            yield f"{snake(item.block.name)}{counts[item.block.name]}", item
+        else:
+            name = re.sub(r"\W", "_", item.layer)
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            yield name, item
+
+
+def _places(made: Program) -> Iterator[tuple[str, Call]]:
+    """Each call that has tensors, with the name that its layer has in the model."""
+    for name, item in _net_names(made):
+        yield from _item_places(item, name)
+
+
+def _item_places(item: Item, name: str) -> Iterator[tuple[str, Call]]:
+    if isinstance(item, Call):
+        yield name, item
+    elif isinstance(item, Use):
+        labels = _labels(item.block.sample)
+        for model, own in zip(item.block.sample, flat(item.steps), strict=True):
+            for like, inner in zip(model.items, own.items, strict=False):
+                if id(like) in labels:
+                    yield from _item_places(inner, f"{name}_{labels[id(like)]}")

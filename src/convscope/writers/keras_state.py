@@ -1,0 +1,111 @@
+"""The tensors of a layer as Keras arranges them."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.pattern import parse
+from convscope.ops.act import PReLU
+from convscope.ops.attention import Attention
+from convscope.ops.conv import Conv, ConvTranspose
+from convscope.ops.linear import Linear
+from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from convscope.ops.recurrent import GRU, LSTM
+from convscope.ops.scalar import Stored
+from convscope.ops.tensor import Mix
+from convscope.ops.view import Tokens
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.core.net import Layer
+    from convscope.core.op import Op
+    from convscope.writers.keras_context import Context
+
+    Array = NDArray[Any]
+    Own = dict[str, Array]
+
+
+@singledispatch
+def arrays(op: Op, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001 -- used below
+    """What ``set_weights`` of the Keras layer takes, from the tensors of the net's layer by their names."""
+    raise TypeError(f"{op.keyword} of {layer.node.name} has no tensors")
+
+
+@arrays.register(Conv)
+@arrays.register(ConvTranspose)
+def _conv(op: Conv | ConvTranspose, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001
+    kernel = own["weight"].transpose(*range(2, own["weight"].ndim), 1, 0)
+    return [kernel, *([own["bias"]] if op.bias else [])]
+
+
+@arrays.register(Linear)
+def _linear(op: Linear, layer: Layer, own: Own, context: Context) -> list[Array]:
+    matrix = own["weight"]
+    shape = context.orders.get(layer.node.name)
+    if shape:
+        matrix = np.moveaxis(matrix.reshape(-1, *shape), 1, -1).reshape(matrix.shape)
+    return [matrix.T, *([own["bias"]] if op.bias else [])]
+
+
+@arrays.register(BatchNorm)
+@arrays.register(GroupNorm)
+@arrays.register(InstanceNorm)
+@arrays.register(LayerNorm)
+@arrays.register(RMSNorm)
+def _norm(op: Op, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001 -- in this order
+    return [own[name] for name in ("weight", "bias", "running_mean", "running_var") if name in own]
+
+
+@arrays.register(PReLU)
+def _prelu(op: PReLU, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001 -- any context
+    ones = (1,) * (len(layer.inputs[0]) - 1)
+    return [own["weight"].reshape(*ones, op.count)]
+
+
+@arrays.register(Stored)
+@arrays.register(Tokens)
+def _stored(op: Stored | Tokens, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001
+    return [np.moveaxis(own["weight"], 0, -1)]
+
+
+@arrays.register(Attention)
+def _attention(op: Attention, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001
+    channels = layer.inputs[0][0]
+    found = []
+    for matrix, bias in zip(np.split(own["in_proj_weight"], 3), np.split(own["in_proj_bias"], 3), strict=True):
+        found += [matrix.T.reshape(channels, op.heads, -1), bias.reshape(op.heads, -1)]
+    return [*found, own["out_proj.weight"].T.reshape(op.heads, -1, channels), own["out_proj.bias"]]
+
+
+@arrays.register(LSTM)
+def _lstm(op: LSTM, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001 -- the same gates
+    bias = [own["bias_ih_l0"] + own["bias_hh_l0"]] if op.bias else []
+    return [own["weight_ih_l0"].T, own["weight_hh_l0"].T, *bias]
+
+
+@arrays.register(GRU)
+def _gru(op: GRU, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001 -- any context
+    def turned(array: Array) -> Array:
+        reset, update, new = np.split(array, 3)
+        return np.concatenate([update, reset, new])
+
+    bias = [np.stack([turned(own["bias_ih_l0"]), turned(own["bias_hh_l0"])])] if op.bias else []
+    return [turned(own["weight_ih_l0"]).T, turned(own["weight_hh_l0"]).T, *bias]
+
+
+@arrays.register(Mix)
+def _mix(op: Mix, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001 -- the pattern has the sizes
+    pattern = parse(op.spec, 3)
+    matrix = own["weight"].reshape([pattern.sizes[letter] for letter in pattern.letters(pattern.parts[1])])
+    if not op.bias:
+        return [matrix]
+    channels, *places = pattern.output
+    letters, added = "".join([*places, channels]), op.added()
+    order = sorted(range(len(added)), key=lambda at: letters.index(added[at]))
+    bias = own["bias"].reshape([pattern.sizes[letter] for letter in added]).transpose(order)
+    first = min(letters.index(letter) for letter in added)
+    return [matrix, bias.reshape([pattern.sizes[c] if c in added else 1 for c in letters[first:]])]
