@@ -120,6 +120,8 @@ class _Body:
     def _may_fold(self, source: int, at: int) -> bool:
         if source == ENTRY or not self.operations[source].inner or self.readers[source] != [at]:
             return False
+        if self.operations[at].times > 1:
+            return False
         mark = f"{{x{self.operations[at].inputs.index(source)}}}"
         if self.operations[at].text.count(mark) > 1:
             return False

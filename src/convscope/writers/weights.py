@@ -1,0 +1,62 @@
+"""Weights for a net that has none yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from convscope.core.net import Net
+    from convscope.core.op import Weight
+
+ONES = ("weight", "running_var")
+"""Vectors of norms that begin at one; all others begin at zero."""
+
+
+def initial(net: Net, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Random weights by ``layer.tensor``: normal with a variance of 2 / fan-in (He et al., arXiv 1502.01852).
+
+    Vectors begin where norms and biases do: scales and variances at one, everything else at zero.
+
+    >>> import convscope as cs
+    >>> found = initial(cs.read("input 8x8x1, conv 4 3x3 bn"))
+    >>> found["conv1.weight"].shape, found["bn1.running_var"].tolist()
+    ((4, 1, 3, 3), [1.0, 1.0, 1.0, 1.0])
+    """
+    random = np.random.default_rng(seed)
+    return {
+        f"{layer.node.name}.{weight.name}": _start(weight, random)
+        for layer in net
+        for weight in layer.node.op.weights(layer.inputs) or ()
+    }
+
+
+def _start(weight: Weight, random: np.random.Generator) -> NDArray[Any]:
+    if len(weight.shape) < 2:
+        start = np.ones if weight.name in ONES else np.zeros
+        return start(weight.shape, dtype=np.int64 if not weight.shape else np.float32)
+    numbers: NDArray[Any] = random.normal(0, (2 / weight.fan_in) ** 0.5, weight.shape).astype(np.float32)
+    return numbers
+
+
+def checked(net: Net, tensors: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+    """Given tensors, if they are those of the net.
+
+    Raises:
+        WriteError: one is missing or has another shape.
+    """
+    for layer in net:
+        for weight in layer.node.op.weights(layer.inputs) or ():
+            key = f"{layer.node.name}.{weight.name}"
+            if key not in tensors:
+                raise WriteError(f"there is no tensor {key}", expected="every tensor of the net, by layer.tensor")
+            if tuple(tensors[key].shape) != weight.shape:
+                raise WriteError(f"{key} has the shape {tuple(tensors[key].shape)}", expected=f"{weight.shape}")
+    return tensors
