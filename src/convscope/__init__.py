@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convscope.training.train import evaluate_run as evaluate
     from convscope.training.train import train
     from convscope.verification import verify
+    from convscope.writers import write
 
 _HOMES = {
     "ConvscopeError": ("convscope.errors", "ConvscopeError"),
@@ -43,6 +44,7 @@ _HOMES = {
     "support": ("convscope.analyze.support", "support"),
     "train": ("convscope.training.train", "train"),
     "verify": ("convscope.verification", "verify"),
+    "write": ("convscope.writers", "write"),
 }
 """Public name -> module and name there."""
 
@@ -63,6 +65,7 @@ __all__ = [
     "support",
     "train",
     "verify",
+    "write",
 ]
 
 

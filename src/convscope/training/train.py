@@ -34,6 +34,8 @@ from convscope.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from convscope.training.recipe import Recipe
 
 
@@ -158,6 +160,15 @@ def model_of(run: Run) -> TorchNet:
         raise RunError(f"{run.path / runs.MODEL} does not hold the weights of the net: {error}") from None
     lay_out(model)
     return model.eval()
+
+
+def tensors_of(run: Run) -> dict[str, NDArray[Any]]:
+    """The trained weights of a run by ``layer.tensor``.
+
+    Raises:
+        RunError: they are not those of the net.
+    """
+    return {key: value.numpy() for key, value in weights_out(model_of(run)).items()}
 
 
 def evaluate_run(run: Run | str | Path) -> Evaluation:

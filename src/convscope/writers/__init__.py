@@ -1,49 +1,72 @@
-"""Ways to bring a net out, one for each language: a literal list."""
+"""Ways to bring a net out, one for each language: a literal list.
+
+Text is written by ``write``; the tensors of a net under the names of the written code by ``torch_state`` and
+``keras_state``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from convscope.errors import unknown
-from convscope.frontends.text import write as write_notation
-from convscope.writers.dot import write_dot
-from convscope.writers.torch_code import torch_code, torch_state
+from convscope.errors import MissingExtraError, WriteError, unknown
+from convscope.writers.keras_code import keras_state
+from convscope.writers.torch_code import torch_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from convscope.core.net import Net
 
-    Tensors = Mapping[str, NDArray[Any]]
+__all__ = ["BINARY", "WRITERS", "keras_state", "torch_state", "write"]
 
-__all__ = ["WRITERS", "torch_state", "write"]
-
-WRITERS: dict[str, Callable[[Net], str]] = {
-    "notation": write_notation,
-    "torch": torch_code,
-    "dot": write_dot,
+WRITERS = {
+    "notation": ("convscope.frontends.text", "write"),
+    "torch": ("convscope.writers.torch_code", "torch_code"),
+    "keras": ("convscope.writers.keras_code", "keras_code"),
+    "onnx": ("convscope.writers.onnx_file", "onnx_bytes"),
+    "dot": ("convscope.writers.dot", "write_dot"),
 }
-"""Languages that are text, and what writes them."""
+"""Languages, and what writes them: module and function."""
+
+BINARY = ("onnx",)
+"""Languages that are bytes and hold the weights."""
 
 
-def write(net: Net, *, to: str) -> str:
+def write(
+    net: Net, *, to: str = "notation", tensors: Mapping[str, NDArray[Any]] | None = None, seed: int = 0
+) -> str | bytes:
     """A net in another language.
 
     Args:
         net: what to write.
-        to: ``notation``, ``torch``, ``dot``.
+        to: ``notation``, ``torch`` or ``keras`` (the source of a Python module), ``dot`` (a graph for Graphviz), or
+            ``onnx`` (the bytes of a file, with weights).
+        tensors: for ``onnx``, the weights by ``layer.tensor``; if left out, those of an imported net, or random ones.
+        seed: of the random ones.
 
     Raises:
         UnknownNameError: there is no such language.
         WriteError: the language has no words for an op; the error names the layer.
+        MissingExtraError: ``onnx`` is not installed.
 
     >>> import convscope as cs
-    >>> write(cs.read("input 8x8x1, conv 4 3x3 relu"), to="notation")
+    >>> write(cs.read("input 8x8x1, conv 4 3x3 relu"))
     'input 8x8x1, conv 4 3x3 relu'
     """
     if to not in WRITERS:
         raise unknown("language", to, WRITERS)
-    return WRITERS[to](net)
+    module, name = WRITERS[to]
+    writer = getattr(import_module(module), name)
+    if to not in BINARY:
+        if tensors is not None:
+            raise WriteError(f"{to} holds no tensors", expected="tensors with onnx only")
+        return str(writer(net))
+    try:
+        return bytes(writer(net, tensors, seed))
+    except ModuleNotFoundError as error:
+        if error.name != "onnx":
+            raise
+        raise MissingExtraError("onnx is not installed", attempt='pip install "convscope[onnx]"') from None

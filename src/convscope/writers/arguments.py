@@ -93,9 +93,7 @@ class _Settler:
             self.condition(path, step)
         self.name_terms()
         told = (known for known in self.known if not known.free)
-        first = sorted(
-            map(self.param, told), key=lambda param: (param.default is not None, not self.plain(param))
-        )
+        first = sorted(map(self.param, told), key=lambda param: (param.default is not None, not self.plain(param)))
         self.block.params = tuple(first)
         self.block.sample = bound(self.sample, {path: code for path, code in self.code.items() if code})
         self.block.uses = self.uses
@@ -181,7 +179,7 @@ class _Settler:
         if self.kinds[path] == "groups" and "channels" in beside and max(filter(None, column)) > 1:
             same = self.columns[beside["channels"]] == column
             return self.code[beside["channels"]] if same else None
-        return self.padding(path, column, beside) if self.kinds[path] == "padding" else None
+        return self.padding(column, beside) if self.kinds[path] == "padding" else None
 
     def new(self, kind: str, column: Column) -> str:
         """A parameter called by what it counts."""
@@ -200,7 +198,7 @@ class _Settler:
             terms += [term for at, a in enumerate(known) for b in known[at + 1 :] for term in sums(a, b)]
         return next((name for name, values in terms if fits(column, values)), "")
 
-    def padding(self, path: Path, column: Column, beside: dict[str, Path]) -> str | None:
+    def padding(self, column: Column, beside: dict[str, Path]) -> str | None:
         """Padding that keeps the size, in terms of kernel and dilation of the same call."""
         if "kernel" not in beside or len(set(column)) == 1:
             return None
@@ -253,7 +251,12 @@ class _Settler:
 
     def plain(self, param: Param) -> bool:
         """Told by its place: everybody knows what it is."""
-        return param.default is None and param.name in {self.roles.given, self.roles.made, self.roles.both, "kernel_size"}
+        return param.default is None and param.name in {
+            self.roles.given,
+            self.roles.made,
+            self.roles.both,
+            "kernel_size",
+        }
 
 
 def completed(column: Column) -> Column:

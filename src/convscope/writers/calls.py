@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 Path = tuple[int, ...]
-"""Where an argument stands: step, item, and so on inwards; the number of the argument last. Of a step: its number last."""
+"""Where an argument stands: step, item, and so on inwards, its own number last. That of a step ends in its number."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from convscope.writers.calls import Call, Use, calls
 from convscope.writers.common import definitions
 from convscope.writers.keras_context import context_of
 from convscope.writers.keras_helpers import HELPERS
+from convscope.writers.keras_ops import spell
 from convscope.writers.keras_state import arrays
-from convscope.writers.keras_tensor_ops import last, spell
+from convscope.writers.keras_tensor_ops import last
 from convscope.writers.layout import Group, lines
 from convscope.writers.names import snake
 from convscope.writers.program import flat, program
@@ -114,7 +115,7 @@ def _labels(steps: Steps) -> dict[int, str]:
     counts: Counter[str] = Counter()
     found = {}
     for item in (item for step in steps for item in step.items):
-        if _is_named(item):
+        if isinstance(item, Call | Use) and _is_named(item):
             word = snake(item.block.name if isinstance(item, Use) else item.word)
             counts[word] += 1
             found[id(item)] = f"{word}{counts[word]}"
@@ -208,14 +209,27 @@ def _operation(item: Item, step: Step, inputs: tuple[int, ...], label: _Label) -
 
 
 def _build_lines(made: Program) -> list[str]:
-    shape = f"keras.Input({last(made.net.input)})" if len(made.net.input) > 1 else f"keras.Input(({made.net.input[0]},))"
+    shape = (
+        f"keras.Input({last(made.net.input)})" if len(made.net.input) > 1 else f"keras.Input(({made.net.input[0]},))"
+    )
     names = {id(item): _Label(f'"{name}"') for name, item in _net_names(made)}
     uses = {id(item): name for name, item in _net_names(made) if isinstance(item, Use)}
     names |= {key: _Label(f'@"{name.rstrip(digits)}"', name[len(name.rstrip(digits)) :]) for key, name in uses.items()}
     if _is_sequence(made.steps):
         items = made.steps[0].items
-        docs = [Group(f"{item.target}(", (*map(str, filter(_needed, item.args)), *_named(names.get(id(item), _Label()).code))) for item in items if isinstance(item, Call)]
-        return ["def build():", *lines(Group("keras.Sequential(", (Group("[", (shape, *docs), "]", open=True),)), depth=1, before="return ")]
+        docs = [
+            Group(
+                f"{item.target}(", (*map(str, filter(_needed, item.args)), *_named(names.get(id(item), _Label()).code))
+            )
+            for item in items
+            if isinstance(item, Call)
+        ]
+        return [
+            "def build():",
+            *lines(
+                Group("keras.Sequential(", (Group("[", (shape, *docs), "]", open=True),)), depth=1, before="return "
+            ),
+        ]
     operations, result = _looped(*_operations(made.steps, names))
     return [
         "def build():",
@@ -237,7 +251,9 @@ def _is_sequence(steps: Steps) -> bool:
     """One chain of Keras's own layers."""
     if len(steps) != 1 or steps[0].merges:
         return False
-    return all(isinstance(item, Call) and item.is_object and item.target.startswith("layers.") for item in steps[0].items)
+    return all(
+        isinstance(item, Call) and item.is_object and item.target.startswith("layers.") for item in steps[0].items
+    )
 
 
 def _looped(operations: list[Operation], result: int) -> tuple[list[Operation], int]:

@@ -1,4 +1,4 @@
-"""What the layers around a layer allow: an activation taken in, maps that are lines already, the order of a flat map."""
+"""What the layers around a layer allow: an activation taken in, maps that are lines, the order of a flat map."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def context_of(net: Net) -> Context:
         for source in layer.node.inputs:
             readers[source].append(layer)
     pairs = [(layer.node.name, readers[layer.node.name][0]) for layer in net if _takes_in(layer, readers)]
-    lines, kept, orders = _lines(net, readers, layers)
+    lines, kept, orders = _lines(net, readers)
     return Context(
         activation={name: ACTIVATIONS[reader.node.op] for name, reader in pairs},
         absorbed=frozenset(reader.node.name for _, reader in pairs),
@@ -128,9 +128,7 @@ def _ends(layer: Layer, readers: dict[str, list[Layer]]) -> tuple[set[str], list
     return between, ends
 
 
-def _lines(
-    net: Net, readers: dict[str, list[Layer]], layers: dict[str, Layer]
-) -> tuple[frozenset[str], frozenset[str], dict[str, Shape]]:
+def _lines(net: Net, readers: dict[str, list[Layer]]) -> tuple[frozenset[str], frozenset[str], dict[str, Shape]]:
     lines, kept = set[str](), set[str]()
     orders = {layer.node.name: layer.inputs[0] for layer in net if isinstance(layer.node.op, Linear)}
     orders = {name: shape for name, shape in orders.items() if len(shape) > 1}

@@ -8,7 +8,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.axis import Window
-from convscope.ops.act import GELU, Clamp, Dropout, ELU, Identity, LeakyReLU, PReLU, ReLU, Softmax, SpatialSoftmax
+from convscope.ops.act import ELU, GELU, Clamp, Dropout, Identity, LeakyReLU, PReLU, ReLU, Softmax, SpatialSoftmax
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
 from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
@@ -311,7 +311,11 @@ def _elu(op: ELU, layer: Layer, context: Context) -> Calls:
 def _gelu(op: GELU, layer: Layer, context: Context) -> Calls:
     if op.approx:
         return (Call("ops.gelu({x}, approximate=True)", word="GELU", follows=True),)
-    return () if layer.node.name in context.absorbed else (Call("layers.Activation", (Arg("gelu"),), word="GELU", follows=True),)
+    return (
+        ()
+        if layer.node.name in context.absorbed
+        else (Call("layers.Activation", (Arg("gelu"),), word="GELU", follows=True),)
+    )
 
 
 @spell.register(PReLU)

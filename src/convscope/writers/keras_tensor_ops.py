@@ -71,6 +71,9 @@ def _cat(op: Cat, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- a
 
 @spell.register(Pad)
 def _pad(op: Pad, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
+    if op.value:
+        sides = Arg(((0, 0), *op.sides, (0, 0)), "sides")
+        return (Call("ops.pad({x}, {0}, constant_values={1})", (sides, Arg(op.value, "value"))),)
     if op.mode == "zero":
         return padded(op.sides)
     if op.mode == "reflect" and rank(layer) < 3:
@@ -285,8 +288,8 @@ def _sdpa(op: ScaledDotProduct, layer: Layer, context: Context) -> Calls:  # noq
 @spell.register(LSTM)
 @spell.register(GRU)
 def _recurrent(op: Recurrent, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
-    if op.layers > 1 or op.both:
-        raise unwritten(op, "keras", "it has several layers or runs in both directions")
+    if op.layers > 1 or op.both or rank(layer) > 1:
+        raise unwritten(op, "keras", "it has several layers, runs in both directions or over a map")
     args = (
         Arg(op.hidden, "channels"),
         Arg(True, name="return_sequences"),  # noqa: FBT003 -- the value that is written

@@ -38,9 +38,9 @@ def opened(doc: Doc) -> bool:
 
 
 def lines(doc: Doc, *, depth: int = 0, before: str = "", after: str = "") -> list[str]:
-    """The lines of a statement, such as ``before=`` ``x = ``.
+    r"""The lines of a statement, such as ``before=`` ``x = ``.
 
-    >>> print(*lines(Group("f(", ("a", Group("[", ("b", "c"), "]", open=True)))), sep="\\n")
+    >>> print(*lines(Group("f(", ("a", Group("[", ("b", "c"), "]", open=True)))), sep="\n")
     f(
         a,
         [
@@ -70,8 +70,9 @@ PAIRS = {")": "(", "]": "["}
 def parse(text: str) -> Doc:
     """An expression with its last bracket as a group, if it ends in one and that holds something.
 
-    >>> parse("torch.cat([a, b], dim=1)")
-    Group(head='torch.cat(', items=(Group(head='[', items=('a', 'b'), tail=']', open=False), 'dim=1'), tail=')', open=False)
+    >>> found = parse("torch.cat([a, b], dim=1)")
+    >>> found.head, found.items[0].items, found.items[1]
+    ('torch.cat(', ('a', 'b'), 'dim=1')
     >>> parse("a + b")
     'a + b'
     """

@@ -37,15 +37,19 @@ class Builder:
         """Write another layer from now on."""
         self.layer, self.count = layer.node.name, 0
 
-    def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
-        """A node; the name of its output, or their names."""
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """A node; the name of its output."""
+        return self.several(kind, 1, *inputs, **attributes)[0]
+
+    def several(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+        """A node of several outputs; their names."""
         from onnx import helper
 
         self.count += 1
         name = f"{self.layer}/{kind}{self.count}"
         names = [name if outputs == 1 else f"{name}.{at}" for at in range(outputs)]
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, **attributes))
-        return names[0] if outputs == 1 else names
+        return names
 
     def constant(self, values: ArrayLike, kind: Any = np.float32) -> str:
         """A stored tensor of the layer."""
@@ -70,13 +74,13 @@ class Builder:
 
     def reshape(self, x: str, sizes: Sequence[int]) -> str:
         """Other axes behind the batch."""
-        return str(self.node("Reshape", x, self.whole([-1, *sizes])))
+        return self.node("Reshape", x, self.whole([-1, *sizes]))
 
     def transpose(self, x: str, order: Sequence[int]) -> str:
         """Axes behind the batch in another order, counted from 1."""
         if list(order) == sorted(order):
             return x
-        return str(self.node("Transpose", x, perm=[0, *order]))
+        return self.node("Transpose", x, perm=[0, *order])
 
     def split(self, x: str, pattern: Pattern, axes: Axes) -> str:
         """An axis for each letter."""
@@ -99,4 +103,4 @@ class Builder:
     def sliced(self, x: str, axis: int, first: int, last: int, step: int = 1) -> str:
         """Indices of one axis, the batch being axis 0."""
         ends = (self.whole([number]) for number in (first, last, axis, step))
-        return str(self.node("Slice", x, *ends))
+        return self.node("Slice", x, *ends)

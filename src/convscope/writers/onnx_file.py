@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from convscope.core.graph import INPUT
 from convscope.errors import ConvscopeError, WriteError
 from convscope.version import __version__
+from convscope.writers import onnx_tensor_ops  # noqa: F401 -- registers its emitters
 from convscope.writers.onnx_build import Builder
-from convscope.writers.onnx_tensor_ops import emit
+from convscope.writers.onnx_ops import emit
 from convscope.writers.weights import checked, initial
 
 if TYPE_CHECKING:

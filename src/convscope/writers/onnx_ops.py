@@ -68,30 +68,32 @@ def _sides(pairs: Pairs) -> list[int]:
     return [side for part in zip(*pairs, strict=True) for side in part]
 
 
+def _kernel(op: Conv | ConvTranspose) -> dict[str, Any]:
+    return {"kernel_shape": op.kernel, "strides": op.stride, "dilations": op.dilation, "group": op.groups}
+
+
 @emit.register(Conv)
 def _conv(op: Conv, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     names = [b.weight("weight"), *([b.weight("bias")] if op.bias else [])]
-    sizes = {"kernel_shape": op.kernel, "strides": op.stride, "dilations": op.dilation, "group": op.groups}
-    return str(b.node("Conv", x[0], *names, pads=_sides(pads(op, layer.inputs[0])), **sizes))
+    return b.node("Conv", x[0], *names, pads=_sides(pads(op, layer.inputs[0])), **_kernel(op))
 
 
 @emit.register(ConvTranspose)
 def _convt(op: ConvTranspose, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
     names = [b.weight("weight"), *([b.weight("bias")] if op.bias else [])]
-    sizes = {"kernel_shape": op.kernel, "strides": op.stride, "dilations": op.dilation, "group": op.groups}
-    return str(b.node("ConvTranspose", x[0], *names, pads=_sides(op.pad), output_padding=op.output_pad, **sizes))
+    return b.node("ConvTranspose", x[0], *names, pads=_sides(op.pad), output_padding=op.output_pad, **_kernel(op))
 
 
 @emit.register(Linear)
 def _linear(op: Linear, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     flat = b.node("Flatten", x[0], axis=1) if len(layer.inputs[0]) > 1 else x[0]
     names = [b.weight("weight"), *([b.weight("bias")] if op.bias else [])]
-    return str(b.node("Gemm", flat, *names, transB=1))
+    return b.node("Gemm", flat, *names, transB=1)
 
 
 @emit.register(Flatten)
 def _flatten(op: Flatten, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Flatten", x[0], axis=1))
+    return b.node("Flatten", x[0], axis=1)
 
 
 def _over(op: MaxPool | AvgPool, layer: Layer) -> Pairs:
@@ -105,7 +107,7 @@ def padded(x: str, pairs: Pairs, b: Builder, value: float = 0.0, mode: str = "co
     if not any(map(any, pairs)):
         return x
     sides = b.whole(_sides(((0, 0), (0, 0), *pairs)))
-    return str(b.node("Pad", x, sides, *([b.constant(value)] if mode == "constant" else []), mode=mode))
+    return b.node("Pad", x, sides, *([b.constant(value)] if mode == "constant" else []), mode=mode)
 
 
 @emit.register(MaxPool)
@@ -113,28 +115,30 @@ def _maxpool(op: MaxPool, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     full, given = _over(op, layer), x[0]
     if any(side >= kernel for kernel, pair in zip(op.kernel, full, strict=True) for side in pair):
         given, full = padded(given, full, b, -math.inf), ((0, 0),) * len(full)
-    sizes = {"kernel_shape": op.kernel, "strides": op.stride, "dilations": op.dilation}
-    return str(b.node("MaxPool", given, pads=_sides(full), **sizes))
+    sizes: dict[str, Any] = {"kernel_shape": op.kernel, "strides": op.stride, "dilations": op.dilation}
+    return b.node("MaxPool", given, pads=_sides(full), **sizes)
 
 
 @emit.register(AvgPool)
 def _avgpool(op: AvgPool, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     counted = pads(op, layer.inputs[0]) if op.count_pad else ((0, 0),) * len(op.kernel)
     over = tuple((a - c, d - e) for (a, d), (c, e) in zip(_over(op, layer), counted, strict=True))
-    sizes = {"kernel_shape": op.kernel, "strides": op.stride}
+    sizes: dict[str, Any] = {"kernel_shape": op.kernel, "strides": op.stride}
     if not any(map(any, over)):
-        return str(b.node("AveragePool", x[0], pads=_sides(counted), count_include_pad=int(any(map(any, counted))), **sizes))
-    return str(b.node("AveragePool", padded(x[0], counted, b), pads=_sides(over), count_include_pad=0, **sizes))
+        return str(
+            b.node("AveragePool", x[0], pads=_sides(counted), count_include_pad=int(any(map(any, counted))), **sizes)
+        )
+    return b.node("AveragePool", padded(x[0], counted, b), pads=_sides(over), count_include_pad=0, **sizes)
 
 
 @emit.register(GlobalAvgPool)
 def _gap(op: GlobalAvgPool, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("GlobalAveragePool", x[0]))
+    return b.node("GlobalAveragePool", x[0])
 
 
 @emit.register(GlobalMaxPool)
 def _gmp(op: GlobalMaxPool, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("GlobalMaxPool", x[0]))
+    return b.node("GlobalMaxPool", x[0])
 
 
 def _shares(n: int, out: int) -> list[range]:
@@ -177,7 +181,7 @@ def _scale_and_shift(op: Any, channels: int, b: Builder) -> tuple[str, str]:
 @emit.register(BatchNorm)
 def _bn(op: BatchNorm, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     names = (*_scale_and_shift(op, layer.inputs[0][0], b), b.weight("running_mean"), b.weight("running_var"))
-    return str(b.node("BatchNormalization", x[0], *names, epsilon=op.eps))
+    return b.node("BatchNormalization", x[0], *names, epsilon=op.eps)
 
 
 @emit.register(GroupNorm)
@@ -185,13 +189,13 @@ def _gn(op: GroupNorm, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     given = b.reshape(x[0], (*layer.inputs[0], 1)) if len(layer.inputs[0]) == 1 else x[0]
     names = _scale_and_shift(op, layer.inputs[0][0], b)
     made = b.node("GroupNormalization", given, *names, num_groups=op.groups, epsilon=op.eps)
-    return b.reshape(made, layer.inputs[0]) if len(layer.inputs[0]) == 1 else str(made)
+    return b.reshape(made, layer.inputs[0]) if len(layer.inputs[0]) == 1 else made
 
 
 @emit.register(InstanceNorm)
 def _instnorm(op: InstanceNorm, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     names = _scale_and_shift(op, layer.inputs[0][0], b)
-    return str(b.node("InstanceNormalization", x[0], *names, epsilon=op.eps))
+    return b.node("InstanceNormalization", x[0], *names, epsilon=op.eps)
 
 
 def _grouped(x: str, layer: Layer, groups: int, b: Builder) -> tuple[str, list[int]]:
@@ -232,7 +236,7 @@ def _lrn(op: LocalResponseNorm, layer: Layer, x: tuple[str, ...], b: Builder) ->
     mean = b.node("AveragePool", lines, kernel_shape=[op.size, 1], strides=[1, 1], pads=sides, count_include_pad=1)
     energy = b.reshape(mean, layer.inputs[0])
     total = b.node("Add", b.node("Mul", energy, b.constant(op.alpha)), b.constant(op.k))
-    return str(b.node("Div", x[0], b.node("Pow", total, b.constant(op.beta))))
+    return b.node("Div", x[0], b.node("Pow", total, b.constant(op.beta)))
 
 
 _PLAIN: dict[type[Op], tuple[str, dict[str, Any]]] = {
@@ -253,54 +257,54 @@ for _made, (_kind, _fields) in _PLAIN.items():
 
 @emit.register(Identity)
 def _id(op: Identity, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Identity", x[0]))
+    return b.node("Identity", x[0])
 
 
 @emit.register(Dropout)
 def _dropout(op: Dropout, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Dropout", x[0], b.constant(op.p)))
+    return b.node("Dropout", x[0], b.constant(op.p))
 
 
 @emit.register(LeakyReLU)
 def _leaky_relu(op: LeakyReLU, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("LeakyRelu", x[0], alpha=op.slope))
+    return b.node("LeakyRelu", x[0], alpha=op.slope)
 
 
 @emit.register(ELU)
 def _elu(op: ELU, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Elu", x[0], alpha=op.alpha))
+    return b.node("Elu", x[0], alpha=op.alpha)
 
 
 @emit.register(GELU)
 def _gelu(op: GELU, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Gelu", x[0], approximate="tanh" if op.approx else "none"))
+    return b.node("Gelu", x[0], approximate="tanh" if op.approx else "none")
 
 
 @emit.register(SiLU)
 def _silu(op: SiLU, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Mul", x[0], b.node("Sigmoid", x[0])))
+    return b.node("Mul", x[0], b.node("Sigmoid", x[0]))
 
 
 @emit.register(ReLU6)
 def _relu6(op: ReLU6, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Clip", x[0], b.constant(0.0), b.constant(6.0)))
+    return b.node("Clip", x[0], b.constant(0.0), b.constant(6.0))
 
 
 @emit.register(Clamp)
 def _clamp(op: Clamp, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Min", b.node("Max", x[0], b.constant(op.low)), b.constant(op.high)))
+    return b.node("Min", b.node("Max", x[0], b.constant(op.low)), b.constant(op.high))
 
 
 @emit.register(PReLU)
 def _prelu(op: PReLU, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     slopes = b.array("weight").reshape(op.count, *(1,) * (len(layer.inputs[0]) - 1))
-    return str(b.node("PRelu", x[0], b.constant(slopes)))
+    return b.node("PRelu", x[0], b.constant(slopes))
 
 
 @emit.register(Softmax)
 def _softmax(op: Softmax, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     if op.groups == 1:
-        return str(b.node("Softmax", x[0], axis=1))
+        return b.node("Softmax", x[0], axis=1)
     channels, *spatial = layer.inputs[0]
     split = b.reshape(x[0], (op.groups, channels // op.groups, *spatial))
     return b.reshape(b.node("Softmax", split, axis=2), layer.inputs[0])
@@ -324,8 +328,8 @@ def _picked(x: str, layer: Layer, out: tuple[int, ...], b: Builder) -> str:
 @emit.register(Upsample)
 def _up(op: Upsample, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
     scales = b.constant([1, 1, *op.factor])
-    ways = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    return str(b.node("Resize", x[0], "", scales, **ways))
+    ways: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    return b.node("Resize", x[0], "", scales, **ways)
 
 
 @emit.register(Resize)
@@ -333,6 +337,9 @@ def _resize(op: Resize, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     if op.mode == "nearest":
         return _picked(x[0], layer, op.size, b)
     place = "align_corners" if op.align else "half_pixel"
-    ways: dict[str, Any] = {"mode": "cubic" if op.mode == "bicubic" else "linear", "coordinate_transformation_mode": place}
+    ways: dict[str, Any] = {
+        "mode": "cubic" if op.mode == "bicubic" else "linear",
+        "coordinate_transformation_mode": place,
+    }
     axes = list(range(2, len(op.size) + 2))
-    return str(b.node("Resize", x[0], "", "", b.whole(op.size), axes=axes, cubic_coeff_a=-0.75, **ways))
+    return b.node("Resize", x[0], "", "", b.whole(op.size), axes=axes, cubic_coeff_a=-0.75, **ways)

@@ -49,13 +49,13 @@ def _elementwise(op: Elementwise, layer: Layer, x: Names, b: Builder) -> str:
 
 @emit.register(Cat)
 def _cat(op: Cat, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Concat", *x, axis=1 + op.along))
+    return b.node("Concat", *x, axis=1 + op.along)
 
 
 @emit.register(Pad)
 def _pad(op: Pad, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- any shape
     modes = {"zero": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    return padded(x[0], op.sides, b, mode=modes[op.mode])
+    return padded(x[0], op.sides, b, op.value, modes[op.mode])
 
 
 @emit.register(Crop)
@@ -102,29 +102,29 @@ _FUNCTIONS = {
 def _map(op: Map, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- any shape
     (given,) = x
     if op.name == "rsqrt":
-        return str(b.node("Reciprocal", b.node("Sqrt", given)))
+        return b.node("Reciprocal", b.node("Sqrt", given))
     if op.name == "square":
-        return str(b.node("Mul", given, given))
+        return b.node("Mul", given, given)
     if op.name == "logsigmoid":
-        return str(b.node("Neg", b.node("Softplus", b.node("Neg", given))))
+        return b.node("Neg", b.node("Softplus", b.node("Neg", given)))
     if op.name == "tanhshrink":
-        return str(b.node("Sub", given, b.node("Tanh", given)))
-    return str(b.node(_FUNCTIONS[op.name], given))
+        return b.node("Sub", given, b.node("Tanh", given))
+    return b.node(_FUNCTIONS[op.name], given)
 
 
 @emit.register(Times)
 def _times(op: Times, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Mul", x[0], b.constant(op.value)))
+    return b.node("Mul", x[0], b.constant(op.value))
 
 
 @emit.register(Plus)
 def _plus(op: Plus, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Add", x[0], b.constant(op.value)))
+    return b.node("Add", x[0], b.constant(op.value))
 
 
 @emit.register(Pow)
 def _pow(op: Pow, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("Pow", x[0], b.constant(op.value)))
+    return b.node("Pow", x[0], b.constant(op.value))
 
 
 def _tiled(op: Stored, layer: Layer, b: Builder) -> str:
@@ -136,19 +136,19 @@ def _tiled(op: Stored, layer: Layer, b: Builder) -> str:
 
 @emit.register(Scale)
 def _scale(op: Scale, layer: Layer, x: Names, b: Builder) -> str:
-    return str(b.node("Mul", x[0], _tiled(op, layer, b)))
+    return b.node("Mul", x[0], _tiled(op, layer, b))
 
 
 @emit.register(Shift)
 def _shift(op: Shift, layer: Layer, x: Names, b: Builder) -> str:
-    return str(b.node("Add", x[0], _tiled(op, layer, b)))
+    return b.node("Add", x[0], _tiled(op, layer, b))
 
 
 @emit.register(Tokens)
 def _tokens(op: Tokens, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- the weight has the sizes
     ones = b.whole([1] * b.array("weight").ndim)
     shape = b.node("Concat", b.node("Shape", x[0], start=0, end=1), ones, axis=0)
-    return str(b.node("Concat", b.node("Expand", b.weight("weight"), shape), x[0], axis=2))
+    return b.node("Concat", b.node("Expand", b.weight("weight"), shape), x[0], axis=2)
 
 
 def _arranged(text: str, x: str, b: Builder) -> str:
@@ -170,7 +170,7 @@ def _view(op: ChannelShuffle | PixelUnshuffle, layer: Layer, x: Names, b: Builde
 
 @emit.register(PixelShuffle)
 def _pixelshuffle(op: PixelShuffle, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- any shape
-    return str(b.node("DepthToSpace", x[0], blocksize=op.factor, mode="CRD"))
+    return b.node("DepthToSpace", x[0], blocksize=op.factor, mode="CRD")
 
 
 _STATS = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax", "min": "ReduceMin", "l2": "ReduceL2"}
@@ -257,8 +257,10 @@ def _attention(op: Attention, layer: Layer, x: Names, b: Builder) -> str:
     given = _to_tiles(x[0], channels, tiles, b)
     if op.plain:
         return _from_tiles(_attend([given] * 3, channels, op.heads, places, b), channels, tiles, b)
-    projected = b.node("Add", b.node("MatMul", given, b.constant(b.array("in_proj_weight").T)), b.weight("in_proj_bias"))
-    parts = b.node("Split", projected, outputs=3, axis=2, num_outputs=3)
+    projected = b.node(
+        "Add", b.node("MatMul", given, b.constant(b.array("in_proj_weight").T)), b.weight("in_proj_bias")
+    )
+    parts = b.several("Split", 3, projected, axis=2, num_outputs=3)
     mixed = _attend(parts, channels, op.heads, places, b)
     out = b.node("MatMul", mixed, b.constant(b.array("out_proj.weight").T))
     return _from_tiles(b.node("Add", out, b.weight("out_proj.bias")), channels, tiles, b)
@@ -267,7 +269,7 @@ def _attention(op: Attention, layer: Layer, x: Names, b: Builder) -> str:
 @emit.register(ScaledDotProduct)
 def _sdpa(op: ScaledDotProduct, layer: Layer, x: Names, b: Builder) -> str:
     channels, tiles = layer.inputs[0][0], _tiling(op, layer)
-    parts = b.node("Split", _to_tiles(x[0], channels, tiles, b), outputs=3, axis=2, num_outputs=3)
+    parts = b.several("Split", 3, _to_tiles(x[0], channels, tiles, b), axis=2, num_outputs=3)
     places = math.prod(tile for _, tile in tiles)
     return _from_tiles(_attend(parts, channels // 3, op.heads, places, b), channels // 3, tiles, b)
 
@@ -278,29 +280,45 @@ def _gates(array: NDArray[Any], order: tuple[int, ...]) -> NDArray[Any]:
     return np.concatenate([parts[at] for at in order])
 
 
-def _recurrent(kind: str, order: tuple[int, ...], op: Recurrent, x: str, b: Builder, **more: int) -> str:
-    """Layers one behind the other: ``n c places`` to ``places n c`` and back."""
-    ways = ("", "_reverse")[: 1 + op.both]
-    found = b.node("Transpose", x, perm=[2, 0, 1])
-    more |= {"hidden_size": op.hidden}
-    for layer in range(op.layers):
-        def stacked(name: str, at: int = layer) -> NDArray[Any]:
-            return np.stack([_gates(b.array(f"{name}_l{at}{way}"), order) for way in ways])
+def _recurrent(  # noqa: PLR0913 -- what two kinds of layers differ in
+    kind: str, order: tuple[int, ...], op: Recurrent, layer: Layer, x: str, b: Builder, **more: int
+) -> str:
+    """Places of one axis as a sequence, those of the others as more samples."""
+    channels, *spatial = layer.inputs[0]
+    axes = [axis for axis in range(2, len(spatial) + 2) if axis != op.along + 1]
+    perm = [0, *axes, op.along + 1, 1]
+    lines = b.reshape(b.node("Transpose", x, perm=perm), (spatial[op.along - 1], channels))
+    found = b.node("Transpose", lines, perm=[1, 0, 2])
+    for at in range(op.layers):
+        found = _recurrent_layer(kind, order, op, found, at, b, more)
+    back = b.node("Transpose", found, perm=[1, 0, 2])
+    whole = b.reshape(back, (*(layer.output[axis - 1] for axis in (*axes, op.along + 1)), layer.output[0]))
+    return b.node("Transpose", whole, perm=sorted(range(len(perm)), key=perm.__getitem__))
 
-        names = [b.constant(stacked("weight_ih")), b.constant(stacked("weight_hh"))]
-        if op.bias:
-            names.append(b.constant(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)))
-        made = b.node(kind, found, *names, direction="bidirectional" if op.both else "forward", **more)
-        lined = b.node("Transpose", made, perm=[0, 2, 1, 3])
-        found = b.node("Reshape", lined, b.whole([0, 0, len(ways) * op.hidden]))
-    return str(b.node("Transpose", found, perm=[1, 2, 0]))
+
+def _recurrent_layer(  # noqa: PLR0913 -- the parts of one node
+    kind: str, order: tuple[int, ...], op: Recurrent, x: str, at: int, b: Builder, more: dict[str, int]
+) -> str:
+    """One layer: ``places n c`` to ``places n c'``."""
+    ways = ("", "_reverse")[: 1 + op.both]
+
+    def stacked(name: str) -> NDArray[Any]:
+        return np.stack([_gates(b.array(f"{name}_l{at}{way}"), order) for way in ways])
+
+    names = [b.constant(stacked("weight_ih")), b.constant(stacked("weight_hh"))]
+    if op.bias:
+        names.append(b.constant(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)))
+    direction = "bidirectional" if op.both else "forward"
+    made = b.node(kind, x, *names, direction=direction, hidden_size=op.hidden, **more)
+    lined = b.node("Transpose", made, perm=[0, 2, 1, 3])
+    return b.node("Reshape", lined, b.whole([0, 0, len(ways) * op.hidden]))
 
 
 @emit.register(LSTM)
-def _lstm(op: LSTM, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- the weights have the sizes
-    return _recurrent("LSTM", (0, 3, 1, 2), op, x[0], b)
+def _lstm(op: LSTM, layer: Layer, x: Names, b: Builder) -> str:
+    return _recurrent("LSTM", (0, 3, 1, 2), op, layer, x[0], b)
 
 
 @emit.register(GRU)
-def _gru(op: GRU, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- the weights have the sizes
-    return _recurrent("GRU", (1, 0, 2), op, x[0], b, linear_before_reset=1)
+def _gru(op: GRU, layer: Layer, x: Names, b: Builder) -> str:
+    return _recurrent("GRU", (1, 0, 2), op, layer, x[0], b, linear_before_reset=1)

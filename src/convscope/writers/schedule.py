@@ -48,7 +48,9 @@ class Operation:
     first: str = ""
 
 
-def body(operations: Sequence[Operation], result: int, depth: int = 2, entry: str = "x", end: str = "return ") -> list[str]:
+def body(
+    operations: Sequence[Operation], result: int, depth: int = 2, entry: str = "x", end: str = "return "
+) -> list[str]:
     r"""The lines of a function of ``x`` that returns one of the values, -1 for ``x`` itself.
 
     >>> print(*body([

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING, Any
 
 from convscope.core.shape import to_text
+from convscope.writers import torch_tensor_ops  # noqa: F401 -- registers its spellings
 from convscope.writers.arguments import Roles
-from convscope.writers.calls import Call, Use, calls
+from convscope.writers.calls import Call, Region, Use, calls
 from convscope.writers.common import definitions
 from convscope.writers.layout import Group, lines
 from convscope.writers.names import part_name, unique
@@ -16,10 +17,10 @@ from convscope.writers.program import flat, program
 from convscope.writers.schedule import Operation, body
 from convscope.writers.stages import staged
 from convscope.writers.torch_helpers import HELPERS
-from convscope.writers.torch_tensor_ops import spell
+from convscope.writers.torch_ops import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -59,7 +60,7 @@ def torch_code(net: Net) -> str:
     return f"{head}\n\n\n{text}\n\n\n{_main(net)}\n"
 
 
-def torch_state(net: Net, tensors: Mapping[str, NDArray[object]]) -> dict[str, NDArray[object]]:
+def torch_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Tensors by ``layer.tensor`` under the names that the ``state_dict`` of the written module has.
 
     Args:
@@ -166,7 +167,9 @@ def _signature(params: tuple[Param, ...]) -> list[str]:
 def _class_lines(name: str, params: tuple[Param, ...], terms: list[str], parts: list[_Part]) -> list[str]:
     """A module with its parts as attributes, if it has any."""
     made = [line for part in parts if part.name for line in _attribute(part)]
-    made += [f"        self.{RESIDUAL} = {part.step.when}" for part in parts if part.step.optional and part.step.when][:1]
+    made += [f"        self.{RESIDUAL} = {part.step.when}" for part in parts if part.step.optional and part.step.when][
+        :1
+    ]
     start = [*_signature(params), "        super().__init__()", *terms, *made, ""] if made else []
     forward = ["    def forward(self, x: Tensor) -> Tensor:", *body(*_operations(parts))]
     return [f"class {name}(nn.Module):", *start, *forward]
@@ -196,9 +199,7 @@ def _docs(items: tuple[Item, ...]) -> tuple[Doc, ...]:
     """The items as code; what is the same several times, or counts up, as a loop."""
     found: list[Doc] = []
     while items:
-        step = _stride(*items[:2])
-        same = _length(items, lambda a, b: str(_item_doc(a)) == str(_item_doc(b)))
-        count = _length(items, lambda a, b, step=step: _stride(a, b) == step != 0)
+        same, count = _same(items), _counted(items)
         if same >= SAME:
             found.append(f"*[{_item_doc(items[0])} for _ in range({same})]")
         elif count > SAME:
@@ -209,12 +210,19 @@ def _docs(items: tuple[Item, ...]) -> tuple[Doc, ...]:
     return tuple(found)
 
 
-def _length(items: tuple[Item, ...], alike: Callable[[Item, Item], bool]) -> int:
-    """How many items from the first on are alike, one by one."""
-    return next((at for at, pair in enumerate(pairwise(items), 1) if not alike(*pair)), len(items))
+def _same(items: tuple[Item, ...]) -> int:
+    """How many items from the first on have the same code."""
+    first = str(_item_doc(items[0]))
+    return sum(1 for _ in takewhile(lambda item: str(_item_doc(item)) == first, items))
 
 
-def _stride(a: Item, b: Item | None = None) -> int:
+def _counted(items: tuple[Item, ...]) -> int:
+    """How many from the first on are uses of one block whose argument counts up in equal steps."""
+    steps = [_stride(a, b) for a, b in pairwise(items)]
+    return 1 + sum(1 for _ in takewhile(lambda step: step == steps[0] != 0, steps))
+
+
+def _stride(a: Item, b: Item) -> int:
     """By how much the only argument of two uses of a block differs; 0 for anything else."""
     if not isinstance(a, Use) or not isinstance(b, Use) or a.block is not b.block or len(a.args) != 1:
         return 0
@@ -232,6 +240,7 @@ def _range_doc(items: tuple[Item, ...]) -> Doc:
 
 
 def _item_doc(item: Item) -> Doc:
+    assert not isinstance(item, Region), "regions are written out"
     target = item.block.name if isinstance(item, Use) else item.target
     return Group(f"{target}(", tuple(str(arg) for arg in item.args if arg.needed))
 

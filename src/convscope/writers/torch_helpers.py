@@ -76,7 +76,9 @@ def _stored(verb: str, start: str, sign: str) -> dict[str, tuple[str, ...]]:
                 what="A fixed tensor" if fixed else "A learned tensor",
                 verb=verb,
                 sign=sign,
-                weight=f'self.register_buffer("weight", {tensor})' if fixed else f"self.weight = nn.Parameter({tensor})",
+                weight=f'self.register_buffer("weight", {tensor})'
+                if fixed
+                else f"self.weight = nn.Parameter({tensor})",
                 tiles=", repeated over it" if tiled else "",
                 more=", repeats: tuple[int, ...]" if tiled else "",
                 keep="\n        self.repeats = repeats" if tiled else "",
@@ -108,6 +110,20 @@ class Sequence{base}(nn.{base}):
     def forward(self, x: Tensor) -> Tensor:
         y, _ = super().forward(x.transpose(1, 2))
         return y.transpose(1, 2)
+'''
+
+MAP_SEQUENCE = '''
+class Map{base}(nn.{base}):
+    """A recurrent layer along one axis of a map, for every place of the others by itself."""
+
+    def __init__(self, channels: int, hidden: int, along: int, num_layers: int = 1, **options: bool) -> None:
+        super().__init__(channels, hidden, num_layers, batch_first=True, **options)
+        self.along = along
+
+    def forward(self, x: Tensor) -> Tensor:
+        lines = x.movedim((self.along + 1, 1), (-2, -1))
+        y, _ = super().forward(lines.flatten(0, -3))
+        return y.unflatten(0, lines.shape[:-2]).movedim((-2, -1), (self.along + 1, 1))
 '''
 
 CONTRACTION = '''
@@ -219,6 +235,8 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "Tokens": (TOKENS,),
     "SequenceLSTM": (SEQUENCE.format(base="LSTM"),),
     "SequenceGRU": (SEQUENCE.format(base="GRU"),),
+    "MapLSTM": (MAP_SEQUENCE.format(base="LSTM"),),
+    "MapGRU": (MAP_SEQUENCE.format(base="GRU"),),
     "Contraction": (CONTRACTION,),
     "SelfAttention": (SELF_ATTENTION,),
     "WindowAttention": (TILES, WINDOW_ATTENTION),

@@ -334,7 +334,7 @@ def _repeats(n: int, out: int) -> bool:
     """Torch's own nearest mode, which multiplies by a rounded fraction, finds the same places as whole numbers do."""
     places = np.arange(out)
     return all(
-        np.array_equal(np.floor(places.astype(kind) * kind(n / out)), places * n // out)
+        np.array_equal(np.floor(np.multiply(places, n / out, dtype=kind)), places * n // out)
         for kind in (np.float32, np.float64)
     )
 
@@ -373,5 +373,7 @@ def _resize(op: Resize, inputs: Shapes) -> Calls:
 
 @spell.register(Pad)
 def _pad(op: Pad, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    if op.value:
+        return (_padded("ConstantPad", op.sides, Arg(op.value, "value")),)
     names = {"zero": "ZeroPad", "reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
     return (_padded(names[op.mode], op.sides),)

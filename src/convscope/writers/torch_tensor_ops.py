@@ -182,25 +182,29 @@ def _take(op: Take, inputs: Shapes) -> Calls:
     return (Call(f"{{x}}[:, {ends}]"),)
 
 
-def _recurrent(name: str, op: Recurrent, inputs: Shapes) -> Calls:
+def _recurrent(base: str, op: Recurrent, inputs: Shapes) -> Calls:
+    """Over a line of places, or along one axis of a map."""
+    line = len(inputs[0]) == 2
     args = (
         Arg(inputs[0][0], "channels"),
         Arg(op.hidden, "channels"),
+        *(() if line else (Arg(op.along, "along", "along"),)),
         Arg(op.layers, "num_layers", "num_layers", 1),
         Arg(op.bias, name="bias", default=True),
         Arg(op.both, name="bidirectional", default=False),
     )
-    return (Call(name, args, word=type(op).__name__, tensors=tensors(op, inputs), helper=name),)
+    name = f"{'Sequence' if line else 'Map'}{base}"
+    return (Call(name, args, word=base, tensors=tensors(op, inputs), helper=name),)
 
 
 @spell.register(LSTM)
 def _lstm(op: LSTM, inputs: Shapes) -> Calls:
-    return _recurrent("SequenceLSTM", op, inputs)
+    return _recurrent("LSTM", op, inputs)
 
 
 @spell.register(GRU)
 def _gru(op: GRU, inputs: Shapes) -> Calls:
-    return _recurrent("SequenceGRU", op, inputs)
+    return _recurrent("GRU", op, inputs)
 
 
 def _split(pattern: Pattern, axes: Axes) -> str:

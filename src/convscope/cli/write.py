@@ -1,0 +1,117 @@
+"""The command that brings a net out; it loads torch only for the weights of a run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convscope.cli.common import INPUT, cli
+from convscope.errors import WriteError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SUFFIXES = {".cnn": "notation", ".py": "torch", ".onnx": "onnx", ".dot": "dot", ".gv": "dot"}
+"""What a file is taken for by its name."""
+
+
+@cli.command()
+@click.argument("net")
+@INPUT
+@click.option(
+    "--to", "language", metavar="LANGUAGE", help="notation, torch, keras, onnx or dot; by the name of FILE if left out."
+)
+@click.option("-o", "--out", metavar="FILE", help="Write to FILE, replacing it; by default to standard output.")
+@click.option("--seed", default=0, show_default=True, help="Of the weights of an ONNX file, where the net has none.")
+def write(net: str, size: str | None, language: str | None, out: str | None, seed: int) -> None:
+    r"""Write NET in another language: code as a person would have written it, a graph, an ONNX file.
+
+    \b
+    notation  one line of text, which reads back as the same net
+    torch     a Python module with a class Net; blocks that come back are classes, repetition is a loop
+    keras     a Python module with a function build()
+    onnx      the bytes of a model, with the weights of NET: of a run, of a model; else random ones
+    dot       a graph for Graphviz, modules in frames
+
+    \b
+    Examples:
+      convscope write "input 28x28x1, conv 16 3x3 bn relu, gap, linear 10" --to torch
+      convscope write torchvision:resnet18 --to keras -o resnet18.py
+      convscope write runs/mnist-fast-seed0 -o digits.onnx
+      convscope write net.cnn --to dot | dot -Tsvg > net.svg
+    """
+    from convscope.frontends import read
+    from convscope.writers import BINARY
+    from convscope.writers import write as put
+
+    chosen = language or SUFFIXES.get(Path(out or "").suffix.lower(), "notation")
+    if chosen in BINARY and out is None:
+        raise click.UsageError(f"{chosen} is not text: give a file with -o FILE")
+    found = read(net, input=size)
+    tensors = _weights_of_run(net) if chosen in BINARY else None
+    if chosen in BINARY and tensors is None and found.tensors is None:
+        click.echo(f"the net has no weights: random ones, seed {seed}", err=True)
+    made = put(found, to=chosen, tensors=tensors, seed=seed)
+    if out is None:
+        click.echo(str(made).rstrip("\n"))
+    else:
+        replace(Path(out), made if isinstance(made, bytes) else f"{made.rstrip()}\n".encode())
+
+
+def _weights_of_run(path: str) -> dict[str, NDArray[Any]] | None:
+    """The trained weights, where the net is the folder of a run."""
+    from convscope.frontends import STDIN
+
+    if path == STDIN or "\n" in path or len(path) > 4096 or not _is_run(Path(path)):
+        return None
+    from convscope.training.run import load
+    from convscope.training.train import tensors_of
+
+    return tensors_of(load(path))
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "model.safetensors").is_file()
+    except OSError:  # no name of a file can be that long
+        return False
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put a file in place at once: a reader finds the old one or the new one, never half of it.
+
+    A link is followed; a pipe or a device is written to.
+
+    Raises:
+        WriteError: the place cannot be written.
+    """
+    path = path.resolve()
+    if path.is_dir():
+        raise WriteError(f"{path} is a folder", expected="the name of a file")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(draft).chmod(0o666 & ~_mask())
+        Path(draft).replace(path)
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        Path(draft).unlink(missing_ok=True)
+
+
+def _mask() -> int:
+    """Permissions that new files do not get."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
