@@ -47,13 +47,14 @@ def write(net: str, size: str | None, language: str | None, out: str | None, see
     from convscope.frontends import read
     from convscope.writers import BINARY
     from convscope.writers import write as put
+    from convscope.writers.weights import stored
 
     chosen = language or SUFFIXES.get(Path(out or "").suffix.lower(), "notation")
     if chosen in BINARY and out is None:
         raise click.UsageError(f"{chosen} is not text: give a file with -o FILE")
     found = read(net, input=size)
-    tensors = _weights_of_run(net) if chosen in BINARY else None
-    if chosen in BINARY and tensors is None and found.tensors is None:
+    tensors = (_weights_of_run(net) or stored(found)) if chosen in BINARY else None
+    if chosen in BINARY and tensors is None:
         click.echo(f"the net has no weights: random ones, seed {seed}", err=True)
     made = put(found, to=chosen, tensors=tensors, seed=seed)
     if out is None:

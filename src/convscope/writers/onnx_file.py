@@ -10,7 +10,7 @@ from convscope.version import __version__
 from convscope.writers import onnx_tensor_ops  # noqa: F401 -- registers its emitters
 from convscope.writers.onnx_build import Builder
 from convscope.writers.onnx_ops import emit
-from convscope.writers.weights import checked, initial
+from convscope.writers.weights import checked, initial, stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +43,8 @@ def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    found = tensors if tensors is not None else net.tensors() if net.tensors else initial(net, seed)
-    builder = Builder(checked(net, found))
+    found = tensors if tensors is not None else stored(net)
+    builder = Builder(checked(net, initial(net, seed) if found is None else found))
     names = {INPUT: INPUT}
     for layer in net:
         names[layer.node.name] = _emitted(layer, tuple(names[source] for source in layer.node.inputs), builder)
@@ -53,8 +53,8 @@ def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed
         raise WriteError(f"the weights take {size:,} bytes", expected="at most 2 GiB in one file")
     shapes = ((INPUT, net.input), (names[net.layers[-1].node.name], net.output))
     given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape]) for name, shape in shapes)
-    stored = [numpy_helper.from_array(array, name) for name, array in builder.stored.items()]
-    graph = helper.make_graph(builder.nodes, "net", [given], [made], stored)
+    arrays = [numpy_helper.from_array(array, name) for name, array in builder.stored.items()]
+    graph = helper.make_graph(builder.nodes, "net", [given], [made], arrays)
     model = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", OPSET)],

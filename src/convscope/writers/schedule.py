@@ -106,18 +106,20 @@ class _Body:
         return sorted(needed)
 
     def _fold(self) -> None:
-        """Find the values that are written into their reader."""
+        """Find the values that are written into their reader: short ones, and lists as the only thing in a call."""
         length: dict[int, int] = {}
+        lists: set[int] = set()
         for at in self.used:
             operation = self.operations[at]
             length[at] = len(operation.text)
             for source in operation.inputs:
-                if not self._may_fold(source, at):
+                if not self._may_fold(source, at) or source in lists:
                     continue
                 together = length[source] + (0 if operation.wide else length[at])
                 if together <= LONGEST:
                     self.folded.add(source)
                     length[at] = max(together, length[at])
+                    lists |= {at} if self.operations[source].wide else set()
 
     def _may_fold(self, source: int, at: int) -> bool:
         if source == ENTRY or not self.operations[source].inner or self.readers[source] != [at]:

@@ -33,6 +33,8 @@ def staged(made: Program) -> list[tuple[str, Step]]:
             found.append((hint, replace(step, items=items, inputs=inputs)))
             inputs = (len(found) - 1,)
         where[at] = len(found) - 1
+    if {"down", "up"} <= {hint for hint, _ in found}:
+        return [("middle" if hint == "branch" else hint, step) for hint, step in found]
     return found
 
 

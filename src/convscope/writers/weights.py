@@ -46,6 +46,19 @@ def _start(weight: Weight, random: np.random.Generator) -> NDArray[Any]:
     return numbers
 
 
+def stored(net: Net) -> dict[str, NDArray[Any]] | None:
+    """The weights that an imported net came with; None where there are none.
+
+    A model that was asked for by name is made without numbers; it has shapes only.
+    """
+    if net.tensors is None:
+        return None
+    try:
+        return net.tensors()
+    except NotImplementedError:  # torch's word for a tensor without numbers
+        return None
+
+
 def checked(net: Net, tensors: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
     """Given tensors, if they are those of the net.
 

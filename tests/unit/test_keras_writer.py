@@ -1,0 +1,134 @@
+"""Keras models compute what the net computes, with the channels last."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+import convscope as cs
+from convscope.core.net import Net
+from convscope.core.op import Example, Op
+from convscope.errors import WriteError
+from convscope.writers import keras_state
+from strategies import geometry_texts, net_texts
+from unit.test_writers import DRAWS, far, fitting, module, written
+from written import EXAMPLES, NETS, filled, net_of, repeating_texts, sample
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+REFUSED = {
+    "convt 4 3 s2 g2 d2": "it has groups",
+    "maxpool 2 s2 d2": "it has a dilation",
+    "lstm 2 both": "both directions",
+    "lstm 2 layers2 both nobias": "several layers",
+    "lstm 2 along2": "over a map",
+    "gru 2 both nobias": "both directions",
+    "resize 7x2 bilinear align": "corners",
+    "resize 1x5 bilinear align": "corners",
+    "resize 7x4 bicubic": "not bilinear",
+    "resize 5x6 bicubic align": "not bilinear",
+    "resize 9 bilinear": "on a plane",
+    "resize 3x4x2 bilinear": "on a plane",
+    "opaque 2x2x3": "unknown",
+    "opaque 5": "unknown",
+}
+"""Examples that Keras has no layers for, and the reason that is given."""
+
+
+@pytest.fixture(autouse=True)
+def exact() -> Iterator[None]:
+    """Numbers of 64 bits while a test runs."""
+    import keras
+
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
+    keras.backend.clear_session()
+
+
+def error(net: Net, code: str) -> float:
+    """How far the written model is from the net; Keras works out some of it in float32 all the same."""
+    reference, tensors = filled(net, seed=4)
+    model = module(code)["build"]()
+    state = keras_state(net, tensors)
+    assert {layer.name for layer in model.layers if layer.weights} == set(state)
+    for name, arrays in state.items():
+        model.get_layer(name).set_weights(arrays)
+    x = sample(net)
+    with torch.no_grad():
+        true = reference(torch.from_numpy(x)).numpy()
+        found = model(torch.from_numpy(np.moveaxis(x, 1, -1).copy())).detach().numpy()
+    return far(true, np.moveaxis(found, -1, 1).reshape(true.shape))
+
+
+def params(model: Any) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_nets(name: str) -> None:
+    net = cs.read(NETS[name])
+    code = written(net, "keras")
+    assert error(net, code) <= 1e-5
+    if name != "unread":  # a model of Keras holds only what leads to its output
+        assert params(module(code)["build"]()) == net.table().params.value
+
+
+@pytest.mark.parametrize(("made", "example"), EXAMPLES, ids=[example.text for _, example in EXAMPLES])
+def test_every_op(made: type[Op], example: Example) -> None:
+    net = net_of(made, example)
+    if example.text in REFUSED:
+        with pytest.raises(WriteError, match=f"it: {made.keyword} has no spelling in keras: .*{REFUSED[example.text]}"):
+            written(net, "keras")
+        return
+    assert error(net, written(net, "keras")) <= 1e-5
+
+
+def keras_or_none(net: Net) -> str | None:
+    """The code, where Keras has words for it."""
+    try:
+        return written(net, "keras")
+    except WriteError:
+        return None
+
+
+@settings(DRAWS, max_examples=15)
+@given(repeating_texts())
+def test_blocks_that_come_back_with_other_numbers(text: str) -> None:
+    net = fitting(text)
+    code = keras_or_none(net)
+    assert code is not None
+    assert error(net, code) <= 1e-4
+
+
+@settings(DRAWS, max_examples=10)
+@given(net_texts(), geometry_texts())
+def test_random_nets(one: str, other: str) -> None:
+    for net in map(fitting, (one, other)):
+        code = keras_or_none(net)
+        assert code is None or error(net, code) <= 1e-4
+
+
+def test_a_wrong_weight_would_be_found() -> None:
+    net = cs.read(NETS["resnet"])
+    assert error(net, written(net, "keras").replace("epsilon=1e-5", "epsilon=1e-3")) > 1e-4
+
+
+def test_a_chain_is_sequential_and_activations_are_taken_in() -> None:
+    code = written(cs.read(NETS["lenet"]), "keras")
+    assert "return keras.Sequential(" in code
+    assert 'layers.Conv2D(6, 5, padding="same", activation="tanh", name="conv1"),' in code
+
+
+def test_blocks_are_functions() -> None:
+    code = written(cs.read(NETS["resnet"]), "keras")
+    assert "def residual_block(x, filters, stride=1, *, name):" in code
+    assert "    if stride != 1 or channels != filters:\n        shortcut = layers.Conv2D(filters, 1" in code
+    assert 'x = residual_block(x, 16, stride=2, name="residual_block3")' in code
