@@ -81,7 +81,16 @@ def test_nets(name: str) -> None:
         assert params(module(code)["build"]()) == net.table().params.value
 
 
-@pytest.mark.parametrize(("made", "example"), EXAMPLES, ids=[example.text for _, example in EXAMPLES])
+def cases() -> Iterator[Any]:
+    """The first example of every op, and as slow ones the others: building a model takes a tenth of a second."""
+    seen: set[str] = set()
+    for made, example in EXAMPLES:
+        marks = [pytest.mark.slow] if made.keyword in seen else []
+        seen.add(made.keyword)
+        yield pytest.param(made, example, id=example.text, marks=marks)
+
+
+@pytest.mark.parametrize(("made", "example"), list(cases()))
 def test_every_op(made: type[Op], example: Example) -> None:
     net = net_of(made, example)
     if example.text in REFUSED:
@@ -99,7 +108,7 @@ def keras_or_none(net: Net) -> str | None:
         return None
 
 
-@settings(DRAWS, max_examples=15)
+@settings(DRAWS, max_examples=4)
 @given(repeating_texts())
 def test_blocks_that_come_back_with_other_numbers(text: str) -> None:
     net = fitting(text)
@@ -108,7 +117,7 @@ def test_blocks_that_come_back_with_other_numbers(text: str) -> None:
     assert error(net, code) <= 1e-4
 
 
-@settings(DRAWS, max_examples=10)
+@settings(DRAWS, max_examples=3)
 @given(net_texts(), geometry_texts())
 def test_random_nets(one: str, other: str) -> None:
     for net in map(fitting, (one, other)):

@@ -99,6 +99,7 @@ def _head(net: Net, text: str) -> list[str]:
         "",
         *(["import math", ""] if "math." in text else []),
         "import keras",
+        *(["import numpy as np"] if "np." in text else []),
         *([f"from keras import {', '.join(names)}"] if names else []),
     ]
 

@@ -362,7 +362,7 @@ def _resize(op: Resize, layer: Layer, context: Context) -> Calls:  # noqa: ARG00
     if op.mode == "nearest":
         sizes = zip(layer.inputs[0][1:], op.size, strict=True)
         return tuple(
-            Call(f"ops.take({{x}}, ops.arange({out}) * {n} // {out}, axis={axis})")
+            Call(f"ops.take({{x}}, np.arange({out}) * {n} // {out}, axis={axis})")
             for axis, (n, out) in enumerate(sizes, 1)
             if n != out
         )

@@ -88,12 +88,12 @@ def _pad(op: Pad, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- a
 
 def _beyond(mode: str, size: int, before: int, behind: int) -> str:
     """Places from before an axis to behind it, brought back."""
-    places = f"ops.arange({-before}, {size + behind})"
+    places = f"np.arange({-before}, {size + behind})"
     if mode == "circular":
         return f"{places} % {size}"
     if mode == "replicate":
-        return f"ops.clip({places}, 0, {size - 1})"
-    return f"{size - 1} - ops.abs({size - 1} - ops.abs({places}))"
+        return f"np.clip({places}, 0, {size - 1})"
+    return f"{size - 1} - np.abs({size - 1} - np.abs({places}))"
 
 
 @spell.register(Crop)
