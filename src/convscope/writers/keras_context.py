@@ -26,6 +26,7 @@ from convscope.ops.act import (
 )
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
+from convscope.ops.merge import Add, Cat, Mul
 from convscope.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from convscope.ops.sliding import pads
 from convscope.ops.view import Flatten
@@ -45,8 +46,8 @@ ACTIVATIONS: dict[Op, str] = {
 POSITIVE = (ReLU, ReLU6, Sigmoid, Hardsigmoid, Softmax, Softplus)
 """Ops whose output is never negative."""
 
-THROUGH = (MaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, Identity)
-"""Ops whose output is not negative if their input is not."""
+THROUGH = (MaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, Identity, Cat, Add, Mul)
+"""Ops whose output is not negative if no input is."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _positive(net: Net) -> frozenset[str]:
     found = set[str]()
     for layer in net:
         op = layer.node.op
-        through = isinstance(op, THROUGH) and layer.node.inputs[0] in found
+        through = isinstance(op, THROUGH) and found.issuperset(layer.node.inputs)
         if isinstance(op, POSITIVE) or through:
             found.add(layer.node.name)
     return frozenset(found)

@@ -77,7 +77,16 @@ def from_tiles(tiles, window, sizes):
 '''
 
 SELF_ATTENTION = '''
-def self_attention(x, heads, window, name):
+def self_attention(x, heads, name):
+    """Self-attention between all places of a map."""
+    *sizes, channels = x.shape[1:]
+    tokens = layers.Reshape((math.prod(sizes), channels))(x)
+    tokens = layers.MultiHeadAttention(heads, channels // heads, name=name)(tokens, tokens)
+    return layers.Reshape((*sizes, channels))(tokens)
+'''
+
+WINDOW_ATTENTION = '''
+def window_attention(x, heads, window, name):
     """Self-attention between the places of each window of a map."""
     tiles = to_tiles(x, window)
     tiles = layers.MultiHeadAttention(heads, x.shape[-1] // heads, name=name)(tiles, tiles)
@@ -113,7 +122,8 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "Scale": (STORED.format(name="Scale", verb="multiplies", start="ones", sign="*"),),
     "Shift": (STORED.format(name="Shift", verb="is added to", start="zeros", sign="+"),),
     "Tokens": (TOKENS,),
-    "self_attention": (TILES, SELF_ATTENTION),
+    "self_attention": (SELF_ATTENTION,),
+    "window_attention": (TILES, WINDOW_ATTENTION),
     "plain_attention": (TILES, ATTEND, PLAIN_ATTENTION),
     "dot_product_attention": (TILES, ATTEND, DOT_PRODUCT_ATTENTION),
 }

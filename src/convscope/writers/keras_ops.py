@@ -181,7 +181,8 @@ def _maxpool(op: MaxPool, layer: Layer, context: Context) -> Calls:
     if max(op.dilation) > 1:
         raise unwritten(op, "keras", "it has a dilation")
     pairs, name = _over(op, layer), f"layers.MaxPooling{rank(layer)}D"
-    if op.pad == "same" and not op.ceil:
+    keeps = set(op.stride) == {1} and pairs == pads(replace(op, pad="same"), layer.inputs[0])
+    if any(map(any, pairs)) and (keeps or (op.pad == "same" and not op.ceil)):
         return (Call(name, (*_steps(op), SAME), word="MaxPool"),)
     if not any(map(any, pairs)) or layer.node.inputs[0] in context.positive:
         return (*padded(pairs), Call(name, _steps(op), word="MaxPool"))

@@ -265,23 +265,23 @@ def _mix(op: Mix, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- t
     return (*_split(pattern, whole), call, *_joined(pattern, letters))
 
 
-def _window(op: Attention | ScaledDotProduct, layer: Layer) -> tuple[Arg, ...]:
-    """The windows, where there are any."""
-    sizes = layer.inputs[0][1:]
-    tiles = tuple(window or size for window, size in zip(op.window, sizes, strict=True))
-    return (Arg(tiles, "window"),)
+def _window(op: Attention | ScaledDotProduct, layer: Layer) -> tuple[int, ...]:
+    """The places that ask each other; those of the whole map where there is no window."""
+    return tuple(window or size for window, size in zip(op.window, layer.inputs[0][1:], strict=True))
 
 
 @spell.register(Attention)
 def _attention(op: Attention, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
-    name = "plain_attention" if op.plain else "self_attention"
-    args = (Arg(op.heads, "heads"), *_window(op, layer))
+    window = _window(op, layer)
+    whole = window == layer.inputs[0][1:] and not op.plain
+    name = "plain_attention" if op.plain else "self_attention" if whole else "window_attention"
+    args = (Arg(op.heads, "heads"), *(() if whole else (Arg(window, "window"),)))
     return (Call(name, args, word="Attention", tensors=tensors(layer), helper=name),)
 
 
 @spell.register(ScaledDotProduct)
 def _sdpa(op: ScaledDotProduct, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
-    args = (Arg(op.heads, "heads"), *_window(op, layer))
+    args = (Arg(op.heads, "heads"), Arg(_window(op, layer), "window"))
     return (Call("dot_product_attention", args, word="Attention", helper="dot_product_attention"),)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from convscope.writers.calls import Call, Region, Use, calls
+from convscope.writers.calls import Call, Region, Use, calls, every
 from convscope.writers.names import part_name, scale_name, single_name
 
 if TYPE_CHECKING:
@@ -34,8 +34,22 @@ def staged(made: Program) -> list[tuple[str, Step]]:
             inputs = (len(found) - 1,)
         where[at] = len(found) - 1
     if {"down", "up"} <= {hint for hint, _ in found}:
-        return [("middle" if hint == "branch" else hint, step) for hint, step in found]
-    return found
+        found = [("middle" if hint == "branch" else hint, step) for hint, step in found]
+    return _by_source(found)
+
+
+def _by_source(found: list[tuple[str, Step]]) -> list[tuple[str, Step]]:
+    """Parts that are modules of an imported net under the names that they have there."""
+    names = [_module(step) for _, step in found]
+    once = {name for name in names if name.isidentifier() and names.count(name) == 1}
+    return [(name if name in once else hint, step) for name, (hint, step) in zip(names, found, strict=True)]
+
+
+def _module(step: Step) -> str:
+    """The module that all tensors of a step belong to, if it is more than one layer; else nothing."""
+    layers = {call.layer for call in every(step.items) if call.tensors}
+    names = {layer.partition(".")[0] for layer in layers}
+    return names.pop() if len(names) == 1 and len(layers) > 1 else ""
 
 
 def _parts(at: int, step: Step, made: Program) -> list[Named]:
