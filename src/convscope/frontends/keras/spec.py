@@ -42,7 +42,7 @@ class Owner:
 
     @property
     def scope(self) -> str:
-        """The name that layers of the net begin with: ``encoder.conv1``; what a wrapper holds is called as the wrapper."""
+        """What names in the net begin with: ``encoder.conv1``. What a wrapper holds is called as the wrapper."""
         return ".".join(one.removeprefix("@") for one in self.path if one != "@layer")
 
 
