@@ -107,6 +107,14 @@ def locked() -> bytes:
     return bytes(data)
 
 
+def deep_arguments() -> dict[str, Any]:
+    found = functional((conv("a"), "in"), out="a")
+    node = found["config"]["layers"][1]["inbound_nodes"][0]
+    for _ in range(700):
+        node["args"] = [node["args"]]
+    return found
+
+
 CODE = ["4wAAAAAAAAAAAAAAAAIAAABTAAAA8xAAAACXAHQAAAAAAAAAAAB8AIMBUwA=", None, None]
 """Marshalled code, as Keras 2 keeps that of a Lambda."""
 
@@ -134,6 +142,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "deep": lambda: packed(b"[" * 50_000_000 + b"]" * 50_000_000, method=zipfile.ZIP_DEFLATED),
     "deep and small": lambda: packed(b"[" * 100_000 + b"]" * 100_000),
     "deep, just parsed": lambda: packed(b'{"class_name": "a", "config": ' + b"[" * 900 + b"]" * 900 + b"}"),
+    "deep arguments": lambda: packed(deep_arguments()),
     "wide": lambda: packed(b'{"config": [' + b"[]," * 5_000_000 + b"0]}"),
     "wide with numbers": lambda: packed(b'{"config": [' + b"1," * 8_000_000 + b"0]}"),
     "no configuration": lambda: packed("", ("other.json", b"{}")).replace(b"config.json", b"kanfig.json"),
@@ -276,7 +285,8 @@ def test_weights_that_are_there(tmp_path: Path) -> None:
 
 
 def _link(group: h5py.Group) -> None:
-    group["0"], group["1"] = h5py.ExternalLink("/etc/passwd", "/"), h5py.SoftLink("/layers")
+    group["real"] = np.ones((3, 3, 3, 4), np.float32)
+    group["0"] = h5py.SoftLink("/layers/conv2d/vars/real")
 
 
 def _elsewhere(group: h5py.Group) -> None:
@@ -303,6 +313,18 @@ def _nothing(group: h5py.Group) -> None:
 def test_weights_that_are_not(fill: Callable[[h5py.Group], None], tmp_path: Path) -> None:
     tensors = saved(tmp_path / "model.keras", fill)
     with pytest.raises(ModelError, match=r"c\.kernel"):
+        tensors()
+
+
+def test_weights_of_another_file(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as other:
+        good(other)
+
+    def fill(group: h5py.Group) -> None:
+        group["0"], group["1"] = (h5py.ExternalLink(str(tmp_path / "secret.h5"), name) for name in "01")
+
+    tensors = saved(tmp_path / "model.keras", fill)
+    with pytest.raises(ModelError, match="0 is a link"):
         tensors()
 
 

@@ -334,9 +334,17 @@ def test_a_sequential_model_of_keras_1(tmp_path: Path) -> None:
             "config": {"name": "c", "batch_input_shape": [None, 9, 9, 1], "filters": 2, "kernel_size": 3},
         },
         {"class_name": "MaxPooling2D", "config": {"name": "p", "pool_size": [2, 2], "padding": "valid"}},
+        {"class_name": "BatchNormalization", "config": {"name": "b", "axis": [3]}},
     ]
     net = archive(tmp_path / "old.keras", {"class_name": "Sequential", "config": layers}, "2.1.0")
-    assert str(net) == "input 9x9x1, c: conv 2 3x3, p: maxpool 2x2"
+    assert str(net) == "input 9x9x1, c: conv 2 3x3, p: maxpool 2x2, b: bn e0.001"
+
+
+def test_layers_that_wait_for_each_other(tmp_path: Path) -> None:
+    config = old_model()
+    config["config"]["layers"][2]["inbound_nodes"] = [[["mean", 0, 0, {"y": ["inner", 2, 0]}]]]
+    with pytest.raises(ModelError, match="plus reads what is never computed, or waits for itself"):
+        archive(tmp_path / "old.keras", config, "2.15.0")
 
 
 def test_two_inputs_are_refused() -> None:

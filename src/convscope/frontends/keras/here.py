@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,6 +176,17 @@ class Here:
             x = Value(made.node, made.shape, (*x.dims[:at], dim, *x.dims[at + 1 :]))
         order = ordered(x.dims[at])
         return x, lambda const: const.then(const.sizes, lambda numbers: numbers[order()])
+
+
+def several(rule: Callable[..., Value]) -> Callable[..., Value]:
+    """A layer of Keras that is several of a net, none of which is the layer itself: ``n.shift`` and ``n.scale``."""
+
+    @wraps(rule)
+    def call(here: Here, *args: Any, **named: Any) -> Value:
+        with here.aside():
+            return rule(here, *args, **named)
+
+    return call
 
 
 def ordered(dim: Dim) -> Callable[[], NDArray[np.intp]]:

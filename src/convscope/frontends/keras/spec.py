@@ -42,8 +42,8 @@ class Owner:
 
     @property
     def scope(self) -> str:
-        """The name that layers of the net begin with: ``encoder.conv1``."""
-        return ".".join(one.removeprefix("@") for one in self.path)
+        """What names in the net begin with: ``encoder.conv1``. What a wrapper holds is called as the wrapper."""
+        return ".".join(one.removeprefix("@") for one in self.path if one != "@layer")
 
 
 @dataclass(frozen=True)

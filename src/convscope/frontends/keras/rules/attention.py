@@ -12,7 +12,7 @@ from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary, contract, mixed, unary
 from convscope.frontends.build.settle import is_whole, settled, without_repeats
 from convscope.frontends.build.values import Const, Value
-from convscope.frontends.keras.here import BeyondError
+from convscope.frontends.keras.here import BeyondError, several
 from convscope.frontends.keras.rules.acts import activated
 from convscope.frontends.keras.rules.convs import dense
 from convscope.frontends.keras.rules.norms import shifted
@@ -129,6 +129,7 @@ def _shares(here: Here, scores: Value, *, causal: bool) -> Value:
     return layers.softmax(here.builder, scores, len(scores.dims) - 1)
 
 
+@several
 def _attention(here: Here, values: list[Value], *, use_causal_mask: bool = False) -> Value:
     """Scores of queries with keys, with one learned factor at most."""
     if here.settings.word("score_mode", ("dot", "concat")) != "dot":
@@ -141,6 +142,7 @@ def _attention(here: Here, values: list[Value], *, use_causal_mask: bool = False
     return _weighted(here, scores, value, causal=use_causal_mask)
 
 
+@several
 def _additive(here: Here, values: list[Value], *, use_causal_mask: bool = False) -> Value:
     """Scores from the sum of a query and a key (arXiv 1409.0473)."""
     query, value, key = _three(values)

@@ -67,7 +67,8 @@ def _dot(here: Here, values: list[Value]) -> Value:
     if len(axes) != 2 or 0 in axes:
         raise ModelError(f"axes={given}", expected="one dimension of each tensor")
     if here.settings.flag("normalize"):
-        values = [unit(here, one, (at,)) for at, one in zip(axes, values, strict=True)]
+        with here.aside():
+            values = [unit(here, one, (at,)) for at, one in zip(axes, values, strict=True)]
     labels = [[f"{side}{at}" for at in range(len(one.dims))] for side, one in zip("ab", values, strict=True)]
     for side, at in zip(labels, axes, strict=True):
         side[0], side[at] = "batch", "sum"

@@ -13,7 +13,7 @@ from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.build.settle import is_whole, without_repeats
 from convscope.frontends.build.values import Const, Value
-from convscope.frontends.keras.here import BeyondError
+from convscope.frontends.keras.here import BeyondError, several
 from convscope.frontends.keras.rules.acts import LARGEST
 from convscope.frontends.keras.settings import array, shown
 from convscope.ops.act import Clamp
@@ -105,10 +105,10 @@ def _group_norm(here: Here, x: Value) -> Value:
     return unary(here.builder, op, ready, weights)
 
 
+@several
 def _unit_norm(here: Here, x: Value) -> Value:
     """Divided by the root of the sum of squares."""
-    axes = here.settings.axes("axis", len(x.dims), -1)
-    return unit(here, x, axes)
+    return unit(here, x, here.settings.axes("axis", len(x.dims), -1))
 
 
 def unit(here: Here, x: Value, axes: tuple[int, ...], least: float = 1e-6) -> Value:
@@ -140,9 +140,12 @@ def shifted(here: Here, x: Value, name: str, const: Const | float) -> Value:
 
 def _rescaling(here: Here, x: Value) -> Value:
     scale, offset = (_constant(here.settings.get(name, at), name) for name, at in (("scale", 1.0), ("offset", 0.0)))
-    return shifted(here, shifted(here, x, "mul", scale), "add", offset)
+    x = shifted(here, x, "mul", scale)
+    with here.aside():
+        return shifted(here, x, "add", offset)
 
 
+@several
 def _normalization(here: Here, x: Value) -> Value:
     """``(x - mean) / deviation``, of numbers that are given, or stored after they were measured."""
     rank = len(x.dims)
@@ -153,11 +156,13 @@ def _normalization(here: Here, x: Value) -> Value:
     if mean is None:
         return _measured(here, x, axes)
     center, spread = (_spread(_array(one), axes, rank) for one in (mean, variance))
+    if spread.min() < 0:
+        raise ModelError(f"variance={shown(variance)}", expected="no negative numbers")
     deviation = np.maximum(np.sqrt(spread), np.float32(1e-7))
-    factor, before, behind = (1 / deviation, -center, 0) if not here.settings.flag("invert") else (deviation, 0, center)
+    inverse = here.settings.flag("invert")
+    factor, before, behind = (deviation, 0, center) if inverse else (1 / deviation, -center, 0)
     for name, numbers in (("add", before), ("mul", factor), ("add", behind)):
-        const = _constant(numbers, name)
-        x = shifted(here, x, name, const)
+        x = shifted(here, x, name, _constant(numbers, name))
     return x
 
 

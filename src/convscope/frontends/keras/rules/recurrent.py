@@ -87,7 +87,8 @@ def _recurrent(kind: str) -> Callable[..., Value]:
         op = made(settings.whole("units"), 1, False, "bias_ih_l0" in weights)  # noqa: FBT003 -- in the order of the fields
         node = here.builder.emit(op, [ready.node], weights)
         found = replace(node, dims=((), node.dims[1], node.dims[0]))
-        return found if settings.flag("return_sequences") else shapes.picked(here.builder, found, 1, _last(found))
+        with here.aside():
+            return found if settings.flag("return_sequences") else shapes.picked(here.builder, found, 1, _last(found))
 
     return rule
 
