@@ -1,0 +1,297 @@
+"""The pass over a model: every operation in order, each tensor a value of the net or a stored tensor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.graph import Own
+from convscope.core.op import Weight
+from convscope.errors import ConvscopeError, ModelError, ShapeError
+from convscope.frontends.build.builder import MAX_LAYERS, Builder
+from convscope.frontends.build.unknown import opaque
+from convscope.frontends.build.values import Const, Root, Value, whole
+from convscope.frontends.onnx import flow
+from convscope.frontends.onnx.call import Call
+from convscope.frontends.onnx.consts import Budget, roots_of
+from convscope.frontends.onnx.file import opened
+from convscope.frontends.onnx.fold import folded
+from convscope.frontends.onnx.fold_shape import FOLDS, constant
+from convscope.frontends.onnx.graph import Picture, Scope, all_declared, needed, parameters, picture, sized
+from convscope.frontends.onnx.rules import find
+from convscope.frontends.onnx.steps import OWN_DOMAINS, Ref, Step, attribute, steps
+from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
+from convscope.frontends.onnx.tidy import tidied
+from convscope.frontends.onnx.unread import FREE, sizes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from onnx import FunctionProto, GraphProto, ModelProto, TensorProto
+
+    from convscope.core.net import Net
+    from convscope.core.shape import Shape
+    from convscope.frontends.onnx.call import Given
+    from convscope.frontends.onnx.file import Source
+
+OLDEST = 7
+"""The first version of the operators that is read."""
+
+DEPTH = 16
+"""Functions and branches inside of each other."""
+
+REFUSED = (ConvscopeError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What a rule raises when an operation is not as it should be."""
+
+
+def read_file(path: Path, shape: Shape | None = None) -> Net:
+    """Read a model in the format ONNX. Its weights are left where they are until they are asked for.
+
+    Args:
+        path: of the file.
+        shape: of the input, ``c h w``; needed where the model leaves sizes open.
+
+    Raises:
+        ModelError: the file is damaged, or holds what cannot be read.
+        FieldError: the model leaves sizes of its input open, and none are given.
+        ShapeError: a layer does not fit its input.
+        MissingExtraError: onnx is not installed.
+    """
+    model, source = opened(path)
+    try:
+        return Reading(model, source, shape).net()
+    except ModelError as error:
+        raise error.add(subject=str(path)) from None
+    except ConvscopeError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{path} is damaged: {type(error).__name__}, {error!s:.100}") from error
+
+
+class Reading:
+    """One model that is read."""
+
+    def __init__(self, model: ModelProto, source: Source, shape: Shape | None) -> None:
+        graph = model.graph
+        self.source = source
+        self.versions = _versions(model.opset_import)
+        self.functions = {(_domain(f.domain), f.name, f.overload): f for f in model.functions}
+        every = steps(graph.node)
+        if not every:
+            raise ModelError("it has no operations", expected="a model with at least one layer")
+        self.steps, self.used = needed(every, [info.name for info in graph.output])
+        self.stored = {tensor.name: tensor for tensor in graph.initializer}
+        self.named = parameters(graph)
+        self.outputs = [info.name for info in graph.output]
+        self.picture = sized(picture(graph, set(self.stored), self.used), shape, self.steps)
+        self.declared = all_declared(graph, self.picture.batch) if self.picture.as_declared else {}
+        self.builder = Builder(self.picture.shape)
+        self.budget = Budget()
+        self.taken = 0
+        self.bare = not any(map(self._learned, graph.initializer))
+
+    def net(self) -> Net:
+        """The net.
+
+        Raises:
+            ModelError: an operation cannot be read, or the output does not depend on the input.
+        """
+        scope = Scope()
+        for name, tensor in self.stored.items():
+            if name in self.used:
+                scope.tensors[name] = stored(tensor, self.source, self._roots(tensor))
+        scope.tensors[self.picture.name] = _input(self.builder, self.picture)
+        self.run(self.steps, scope, self.used, _Frame(self.versions, {}, "", 0))
+        found = next((one for one in map(scope.get, self.outputs) if isinstance(one, Value)), None)
+        if found is None or not self.builder.layers:
+            raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
+        output = tidied(self.builder, found.node)
+        return self.builder.net(output, self._unused())
+
+    def _learned(self, tensor: TensorProto) -> bool:
+        """A stored tensor is a weight: the exporter says so, or it has numbers as weights have."""
+        if self.named is not None:
+            return tensor.name in self.named
+        return tensor.data_type in LEARNED and len(tensor.dims) > 0
+
+    def _roots(self, tensor: TensorProto) -> tuple[Root, ...]:
+        return (Root(tensor.name, tensor.name, sizes(tensor)),) if self._learned(tensor) else ()
+
+    def _unused(self) -> tuple[Weight, ...]:
+        """Weights that no operation reads."""
+        left = (tensor for name, tensor in self.stored.items() if name not in self.used and self._learned(tensor))
+        return tuple(Weight(tensor.name, sizes(tensor)) for tensor in left)
+
+    def run(self, all_steps: Sequence[Step], scope: Scope, used: set[str], frame: _Frame) -> None:
+        """Take operations in order.
+
+        Raises:
+            ModelError: there are too many, or one cannot be read.
+        """
+        for step in all_steps:
+            self.taken += 1
+            if self.taken > MAX_LAYERS:
+                raise ModelError(f"it has more than {MAX_LAYERS} operations")
+            try:
+                found = self._results(step, scope, used, frame)
+            except ModelError as error:
+                raise error if error.what.startswith(("node", "function")) else error.add(subject=str(step)) from None
+            for name, one in zip(step.outputs, found, strict=False):
+                if not name:
+                    continue
+                if name in scope.tensors:
+                    raise ModelError(f'{step}: "{name[:80]}" is given twice')
+                scope.tensors[name] = one
+
+    def _results(self, step: Step, scope: Scope, used: set[str], frame: _Frame) -> Sequence[Given]:
+        given = tuple(map(scope.get, step.inputs))
+        function = self.functions.get((step.domain, step.op, step.overload))
+        attrs = {name: self._attr(value, frame) for name, value in step.attrs.items()}
+        if function is not None:
+            return self._inlined(step, function, given, attrs, frame)
+        last = max((at for at, name in enumerate(step.outputs, 1) if name in used), default=0)
+        version = frame.versions.get(step.domain, 0)
+        call = Call(self.builder, step.op, version, given, attrs, last, self.picture.batch, self.budget)
+        self.builder.scope = ".".join(filter(None, (frame.path, step.path)))
+        self.builder.whole_scope = step.whole
+        if step.op == "If" and not step.domain and isinstance(given[0], Const):
+            taken = bool(self.budget.numbers(given[0]).reshape(-1)[0])
+            return self._branch(attrs["then_branch" if taken else "else_branch"], scope, frame)
+        return self._calculated(step, call)
+
+    def _attr(self, value: Any, frame: _Frame) -> Any:
+        """An attribute with what the caller of a function gives, and tensors as stored ones."""
+        if isinstance(value, Ref):
+            return frame.attrs.get(value.name)
+        if hasattr(value, "data_type"):
+            roots = (Root((value.name, id(value)), value.name or "constant", sizes(value)),) if self._weight(value) else ()
+            return stored(value, self.source, roots)
+        return value
+
+    def _weight(self, tensor: TensorProto) -> bool:
+        """A constant is a weight where a file has weights nowhere else."""
+        return self.bare and tensor.data_type in LEARNED and len(tensor.dims) > 0
+
+    def _calculated(self, step: Step, call: Call) -> Sequence[Given]:
+        """What an operation gives: by a rule, as stored numbers, or as something that cannot be looked into."""
+        values = [one for one in flow.flat(call.inputs) if isinstance(one, Value)]
+        mark = self.builder.mark()
+        try:
+            if step.op in flow.SEQUENCES and not step.domain:
+                return flow.SEQUENCES[step.op](call)
+            if not values and not step.domain:
+                return [constant(call)] if step.op == "Constant" else _stored(call)
+            rule = find(step.domain, step.op)
+            if rule is None:
+                raise ShapeError("an operator that is not known here")
+            made = rule(call)
+            return made if isinstance(made, list) else [made]
+        except REFUSED as error:
+            if isinstance(error, ModelError) or not values or (isinstance(error, ConvscopeError) and error.given):
+                raise _failed(step, error) from None
+            self.builder.back_to(mark)
+            return self._opaque(step, call, values, error)
+
+    def _opaque(self, step: Step, call: Call, values: Sequence[Value], error: Exception) -> list[Given]:
+        """Layers of which only the sizes of the outputs are known.
+
+        Raises:
+            ModelError: not even these are.
+        """
+        consts = [one for one in flow.flat(call.inputs) if isinstance(one, Const)]
+        roots = self.builder.fresh(roots_of(consts))
+        free = step.op in FREE and not step.domain
+        own = Own(tuple(Weight(root.name, root.shape) for root in roots), 0 if free else None)
+        guess = None if step.domain else sizes_of(call)
+        found: list[Given] = []
+        for name in step.outputs[: max(1, call.outputs)]:
+            known = self.declared.get(name) or guess
+            if known is None:
+                raise _failed(step, error)
+            found.append(opaque(self.builder, values, known, own))
+            own = Own((), 0)
+        return found
+
+    def _branch(self, graph: GraphProto, scope: Scope, frame: _Frame) -> Sequence[Given]:
+        """A graph inside of the graph."""
+        inner = Scope(scope)
+        outputs = [info.name for info in graph.output]
+        found, used = needed(steps(graph.node), outputs)
+        for tensor in graph.initializer:
+            inner.tensors[tensor.name] = stored(tensor, self.source, self._roots(tensor))
+        self.run(found, inner, used, frame.deeper())
+        return [inner.get(name) for name in outputs]
+
+    def _inlined(
+        self, step: Step, function: FunctionProto, given: Sequence[Given], attrs: dict[str, Any], frame: _Frame
+    ) -> Sequence[Given]:
+        """The operations of a function, in the place of its call."""
+        scope = Scope(None, dict(zip(function.input, [*given, *[None] * len(function.input)], strict=False)))
+        defaults = {one.name: self._attr(attribute(one), frame) for one in function.attribute_proto}
+        found, used = needed(steps(function.node), function.output)
+        path = ".".join(filter(None, (frame.path, step.path)))
+        inner = _Frame(_versions(function.opset_import) or frame.versions, {**defaults, **attrs}, path, frame.depth)
+        self.run(found, scope, used, inner.deeper())
+        return [scope.get(name) for name in function.output]
+
+
+class _Frame:
+    """What holds inside of a function or a branch: versions of operators, attributes of the call, the part of the net."""
+
+    def __init__(self, versions: Mapping[str, int], attrs: Mapping[str, Any], path: str, depth: int) -> None:
+        self.versions, self.attrs, self.path, self.depth = versions, attrs, path, depth
+
+    def deeper(self) -> _Frame:
+        """The same, one level further in.
+
+        Raises:
+            ModelError: it is too deep.
+        """
+        if self.depth >= DEPTH:
+            raise ModelError(f"functions or branches are nested more than {DEPTH} deep", expected="no circles")
+        return _Frame(self.versions, self.attrs, self.path, self.depth + 1)
+
+
+def _domain(name: str) -> str:
+    return "" if name in OWN_DOMAINS else name
+
+
+def _versions(imports: Any) -> dict[str, int]:
+    """The version of the operators of each domain.
+
+    Raises:
+        ModelError: ONNX's own are of none, or of one that is not known.
+    """
+    from onnx.defs import onnx_opset_version
+
+    found = {_domain(one.domain): one.version for one in imports}
+    newest = onnx_opset_version()
+    if "" not in found:
+        raise ModelError("it does not say which version of the operators it uses", expected="an opset_import")
+    if not OLDEST <= found[""] <= newest:
+        raise ModelError(f"it uses version {found['']} of the operators", expected=f"a version from {OLDEST} to {newest}")
+    return found
+
+
+def _stored(call: Call) -> list[Const]:
+    """An operation on stored tensors."""
+    rule = find("", call.op) if call.op in {"Shape", "Size"} else None
+    return [rule(call)] if rule else folded(call, FOLDS)
+
+
+def _failed(step: Step, error: Exception) -> ConvscopeError:
+    """The error for an operation that cannot be read."""
+    if isinstance(error, ConvscopeError) and (error.given or isinstance(error, ModelError)):
+        return error
+    why = error.what if isinstance(error, ConvscopeError) else f"it does not fit what it is given ({error!s:.100})"
+    wanted = error.expected if isinstance(error, ConvscopeError) else ""
+    return ModelError(f"{step}: {why}", expected=wanted)
+
+
+def _input(builder: Builder, found: Picture) -> Value:
+    """The input as the file has it."""
+    value = builder.input()
+    axes = whole(found.shape)
+    if found.lone:
+        return Value(value.node, value.shape, axes)
+    return Value(value.node, value.shape, ((), *axes[1:], axes[0])) if found.last else value
