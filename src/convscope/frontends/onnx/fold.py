@@ -212,6 +212,21 @@ def _batch_norm(call: Call, given: Sequence[Any]) -> list[Numbers]:
     return [found * scale.reshape(shape) + bias.reshape(shape), mean, var][: max(1, call.outputs)]
 
 
+def _conv_sizes(call: Call) -> list[Sizes]:
+    """A convolution of one place, without groups, as position codes are projected."""
+    x, weight = sizes_at(call), sizes_at(call, 1)
+    plain = all(set(call.wholes(name) or [1]) == {1} for name in ("strides", "dilations", "kernel_shape"))
+    if not plain or set(weight[2:]) != {1} or any(call.wholes("pads") or ()) or x[1] != weight[1]:
+        raise ShapeError("a convolution of stored tensors, of more than one place")
+    return [(x[0], weight[0], *x[2:])]
+
+
+def _conv(_: Call, given: Sequence[Any]) -> Numbers:
+    found = np.moveaxis(np.tensordot(given[0], given[1][(..., *[0] * (given[1].ndim - 2))], (1, 1)), -1, 1)
+    bias = given[2] if len(given) > 2 else None
+    return found if bias is None else found + _per_axis(bias, found.ndim, 1)
+
+
 def _norm_sizes(call: Call) -> list[Sizes]:
     return [sizes_at(call), *[sizes_at(call, 1)] * 2][: max(1, call.outputs)]
 
@@ -269,6 +284,7 @@ NUMBERS: dict[str, Fold] = {
     "ArgMax": _extreme(np.argmax),
     "ArgMin": _extreme(np.argmin),
     "MatMul": Fold(_matmul_sizes, lambda _, g: np.matmul(*g), lambda c, s: math.prod(s) * sizes_at(c)[-1]),
+    "Conv": Fold(_conv_sizes, _conv, lambda c, s: math.prod(s) * sizes_at(c, 1)[1]),
     "DequantizeLinear": Fold(same, _dequantized),
     "BatchNormalization": Fold(_norm_sizes, _batch_norm),
 }

@@ -88,6 +88,7 @@ class Reading:
         self.builder = Builder(self.picture.shape)
         self.budget = Budget()
         self.taken = 0
+        self.unread: list[tuple[Step, Exception]] = []
         self.bare = not any(map(self._learned, graph.initializer))
 
     def net(self) -> Net:
@@ -102,11 +103,10 @@ class Reading:
                 scope.tensors[name] = stored(tensor, self.source, self._roots(tensor))
         scope.tensors[self.picture.name] = _input(self.builder, self.picture)
         self.run(self.steps, scope, self.used, _Frame(self.versions, {}, "", 0))
-        found = next((one for one in map(scope.get, self.outputs) if isinstance(one, Value)), None)
-        if found is None or not self.builder.layers:
+        found = [one.node for one in flow.flat(map(scope.get, self.outputs)) if isinstance(one, Value)]
+        if not found or not self.builder.layers:
             raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
-        output = tidied(self.builder, found.node)
-        return self.builder.net(output, self._unused())
+        return self.builder.net(tidied(self.builder, found), self._unused())
 
     def _learned(self, tensor: TensorProto) -> bool:
         """A stored tensor is a weight: the exporter says so, or it has numbers as weights have."""
@@ -210,6 +210,7 @@ class Reading:
                 raise _failed(step, error)
             found.append(opaque(self.builder, values, known, own))
             own = Own((), 0)
+        self.unread.append((step, error))
         return found
 
     def _branch(self, graph: GraphProto, scope: Scope, frame: _Frame) -> Sequence[Given]:

@@ -15,7 +15,6 @@ from convscope.frontends.build.products import attention, matmul
 from convscope.frontends.build.settle import is_whole, plain, settled
 from convscope.frontends.build.values import Const, Value, joined, whole
 from convscope.frontends.onnx.consts import Known
-from convscope.ops import pool
 from convscope.ops.act import PReLU
 from convscope.ops.norm import GroupNorm, LocalResponseNorm
 from convscope.ops.pad import Crop
@@ -135,14 +134,14 @@ def max_pool(call: Call) -> Any:
     x = call.value(0)
     rank = _places(x)
     kernel = _per_axis(call, "kernel_shape", rank, 0)
-    op = pool.MaxPool(
-        kernel,
-        _per_axis(call, "strides", rank),
-        _pads(call, rank, x.sizes[2:], kernel),
-        _per_axis(call, "dilations", rank),
-        bool(call.whole("ceil_mode", 0)),
-    )
-    return [layers.sliding(call.builder, x, op, rank), None]
+    found = layers.max_pool(
+        call.builder, x, kernel,
+        stride=_per_axis(call, "strides", rank),
+        pad=_pads(call, rank, x.sizes[2:], kernel),
+        dilation=_per_axis(call, "dilations", rank),
+        ceil=bool(call.whole("ceil_mode", 0)),
+    )  # fmt: skip
+    return [found, None]
 
 
 def average_pool(call: Call) -> Value:
@@ -154,15 +153,19 @@ def average_pool(call: Call) -> Value:
         raise ShapeError("a mean of places that are not neighbours")
     pads, ceil = _pads(call, rank, x.sizes[2:], kernel), bool(call.whole("ceil_mode", 0))
     nothing = not ceil and not isinstance(pads, str) and not any(side for pair in pads for side in pair)
-    op = pool.AvgPool(
-        kernel, _per_axis(call, "strides", rank), pads, ceil, nothing or bool(call.whole("count_include_pad", 0))
-    )
-    return layers.sliding(call.builder, x, op, rank)
+    counted = nothing or bool(call.whole("count_include_pad", 0))
+    stride = _per_axis(call, "strides", rank)
+    return layers.avg_pool(call.builder, x, kernel, stride=stride, pad=pads, ceil=ceil, count_pad=counted)
 
 
 def global_pool(op: Op) -> Callable[[Call], Value]:
     """A pooling of whole maps."""
-    return lambda call: layers.sliding(call.builder, call.value(0), op, _places(call.value(0)))
+
+    def rule(call: Call) -> Value:
+        ready = layers.maps(call.builder, call.value(0), _places(call.value(0)))
+        return layers.as_maps(call.value(0), call.builder.emit(op, [ready.node]))
+
+    return rule
 
 
 def _fixed(const: Const) -> Const:

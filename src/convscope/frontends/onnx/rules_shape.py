@@ -12,6 +12,7 @@ from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import expanded
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx import fold_shape as given
+from convscope.frontends.onnx.call import as_written
 from convscope.frontends.onnx.consts import known
 from convscope.ops import resize
 
@@ -112,15 +113,18 @@ def gather(call: Call) -> Value:
     """See the operator Gather: one index, or indices at equal steps."""
     x, where = call.value(0), call.const(1)
     at = given.axis_of(call, 0, len(x.dims))
-    index = [one + x.sizes[at] if one < 0 else one for one in call.ints(1) or []]
-    if len(where.sizes) > 1 or not index or not all(0 <= one < x.sizes[at] for one in index):
-        raise ShapeError("indices in more than one dimension, or beyond the end")
+    index = call.budget.numbers(where).reshape(-1)
+    index = np.where(index < 0, index + x.sizes[at], index)
+    if not index.size or not ((index >= 0) & (index < x.sizes[at])).all():
+        raise ShapeError("indices beyond the end, or none")
+    first = int(index[0])
     if not where.sizes:
-        return shapes.picked(call.builder, x, at, index[0])
-    step = index[1] - index[0] if len(index) > 1 else 1
-    if step < 1 or index != list(range(index[0], index[-1] + 1, step)):
+        return shapes.picked(call.builder, x, at, first)
+    step = int(index[1]) - first if index.size > 1 else 1
+    if step < 1 or (np.diff(index) != step).any():
         raise ShapeError("indices at steps that differ")
-    return shapes.sliced(call.builder, x, at, index[0], index[-1] + 1, step)
+    found = shapes.sliced(call.builder, x, at, first, int(index[-1]) + 1, step)
+    return shapes.viewed(call.builder, found, (*x.sizes[:at], *where.sizes, *x.sizes[at + 1 :]))
 
 
 EDGES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
@@ -130,9 +134,10 @@ def pad(call: Call) -> Value:
     """See the operator Pad."""
     x = call.value(0)
     mode, number = call.word("mode", "constant"), call.numbers(2) or [call.attrs.get("value", 0)]
-    if mode not in EDGES or (mode == "constant" and number[0]):
-        raise ShapeError(f"padding with {number[0]}, {mode}")
-    return layers.padded(call.builder, x, given.padding(call, len(x.dims)), EDGES[mode])
+    if mode not in EDGES:
+        raise ShapeError(f"padding with {mode}")
+    fill = as_written(number[0]) if mode == "constant" else 0.0
+    return layers.padded(call.builder, x, given.padding(call, len(x.dims)), EDGES[mode], fill)
 
 
 def depth_to_space(call: Call) -> Value:

@@ -16,13 +16,14 @@ from convscope.core.pattern import parse
 from convscope.ops import act
 from convscope.ops.conv import Conv
 from convscope.ops.linear import Linear
-from convscope.ops.merge import Add, Div, Mul, Sub
+from convscope.ops.merge import Add, Cat, Div, Mul, Sub
 from convscope.ops.norm import GroupNorm, InstanceNorm, LayerNorm
+from convscope.ops.pad import Crop, Roll
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Times
 from convscope.ops.tensor import Einsum, Reduce
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from convscope.core.op import Op
     from convscope.frontends.build.builder import Builder
@@ -54,12 +55,13 @@ class Found:
 class Net:
     """Layers while they are put together."""
 
-    def __init__(self, builder: Builder, output: str) -> None:
+    def __init__(self, builder: Builder, outputs: Iterable[str]) -> None:
         self.builder = builder
         self.layers: dict[str, Layer] = {}
-        self.uses = Counter([output])
+        self.uses = Counter(outputs)
         for layer in builder.layers:
             self.uses.update(layer.node.inputs)
+        _drop_unread(builder, self.uses)
 
     def __getitem__(self, name: str) -> Layer | None:
         return self.layers.get(name)
@@ -85,9 +87,20 @@ def _plus(layer: Layer | None, number: float) -> bool:
     return isinstance(op, Plus) and math.isclose(op.value, number, rel_tol=CLOSE)
 
 
-def tidied(builder: Builder, output: str) -> str:
-    """Put layers together in a builder; gives the name that the output has then."""
-    net = Net(builder, output)
+def _drop_unread(builder: Builder, uses: Counter[str]) -> None:
+    """Leave out layers without weights that nobody reads: parts of a tensor that was split for the sake of another."""
+    kept = []
+    for layer in reversed(builder.layers):
+        if uses[layer.node.name] or layer.weights != ():
+            kept.append(layer)
+        else:
+            uses.subtract(layer.node.inputs)
+    builder.layers[:] = reversed(kept)
+
+
+def tidied(builder: Builder, outputs: Sequence[str]) -> str:
+    """Put layers together in a builder; gives the name that the first output has then."""
+    net = Net(builder, outputs)
     names: dict[str, str] = {}
     for layer in builder.layers:
         inputs = tuple(names.get(name, name) for name in layer.node.inputs)
@@ -99,7 +112,7 @@ def tidied(builder: Builder, output: str) -> str:
             names[layer.node.name] = now.node.name
             found = next(filter(None, (look(net, now) for look in PATTERNS.get(type(now.node.op), ()))), None)
     builder.layers[:] = net.layers.values()
-    return names.get(output, output)
+    return names.get(outputs[0], outputs[0])
 
 
 def _put_together(net: Net, found: Found) -> Layer:
@@ -275,7 +288,7 @@ def _affine(net: Net, layer: Layer) -> Found | None:
         return None
     op = norm.node.op
     assert isinstance(op, GroupNorm | LayerNorm | InstanceNorm)
-    if op.affine or (isinstance(op, LayerNorm) and op.groups > 1):
+    if op.affine or (isinstance(op, LayerNorm) and op.groups > 1) or math.prod(layer.output[1:]) == 1:
         return None
     loaders, size = net.builder.loaders, (layer.output[0],)
     names = (("weight", scale), ("bias", layer))
@@ -326,11 +339,44 @@ def _one_factor(net: Net, layer: Layer) -> Found | None:
     return Found(layer.node.op, (first.node.name, second.node.inputs[0]), (second, layer), own=layer.node.own)
 
 
+def _rolled(net: Net, layer: Layer) -> Found | None:
+    """The two parts of a map in each other's place, along one axis."""
+    first, second = net.before(layer, Crop, 0), net.before(layer, Crop, 1)
+    if not first or not second or len(layer.node.inputs) != 2 or first.node.inputs != second.node.inputs:
+        return None
+    assert isinstance(layer.node.op, Cat)
+    assert isinstance(first.node.op, Crop)
+    assert isinstance(second.node.op, Crop)
+    at, shape = layer.node.op.along, first.inputs[0]
+    if not at:
+        return None
+    shift = shape[at] - first.node.op.sides[at - 1][0]
+    none = ((0, 0),) * (len(shape) - 1)
+    wanted = [(*none[: at - 1], pair, *none[at:]) for pair in ((shape[at] - shift, 0), (0, shift))]
+    if [first.node.op.sides, second.node.op.sides] != wanted or not net.lone((first, second, layer)):
+        return None
+    moves = tuple(shift if one == at else 0 for one in range(1, len(shape)))
+    return Found(Roll(moves), first.node.inputs, (first, second, layer))
+
+
+def _rolled_on(net: Net, layer: Layer) -> Found | None:
+    """A map that is rolled along one axis and then along another."""
+    first = net.before(layer, Roll)
+    if not first or not net.lone((first, layer)):
+        return None
+    assert isinstance(first.node.op, Roll)
+    assert isinstance(layer.node.op, Roll)
+    pairs = zip(first.node.op.shift, layer.node.op.shift, first.output[1:], strict=True)
+    return Found(Roll(tuple((a + b) % size for a, b, size in pairs)), first.node.inputs, (first, layer))
+
+
 PATTERNS: dict[type[Op], tuple[Callable[[Net, Layer], Found | None], ...]] = {
     Mul: (_gated, _gelu),
     Times: (_hard, _gelu),
     Shift: (_biased, _affine),
     Div: (_layer_norm,),
     Einsum: (_one_factor,),
+    Cat: (_rolled,),
+    Roll: (_rolled_on,),
 }
 """By the op of the last layer."""
