@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     Work = Callable[[Sequence[Numbers]], Numbers]
 
 
-AT_ONCE = 2**22
+AT_ONCE = 2**21
 """Numbers up to which a tensor is worked out while a model is read, those before it counted."""
 
-IN_ALL = 2**26
+IN_ALL = 2**24
 """Numbers that are worked out while one model is read."""
 
 
@@ -48,10 +48,20 @@ class Budget:
         if isinstance(const, Known):
             return const.numbers
         work = weight(const)
-        if work > min(AT_ONCE, self.left):
+        if work > AT_ONCE:
             raise ShapeError("a setting that is worked out from too many numbers")
-        self.left -= work
+        self.spend(work)
         return const.load()
+
+    def spend(self, work: int) -> None:
+        """Take so much from what is left.
+
+        Raises:
+            ShapeError: there is not so much.
+        """
+        if work > self.left:
+            raise ShapeError("settings that are worked out from too many numbers in all")
+        self.left -= work
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ import mmap
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.errors import ModelError, missing_extra
 from convscope.frontends.onnx.wire import Cuts, without_tensors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onnx import ModelProto
 
 EXPECTED = "a model saved in the format ONNX"
@@ -76,17 +77,12 @@ def opened(path: Path) -> tuple[ModelProto, Source]:
 
 
 def _checked(path: Path, cuts: Cuts) -> tuple[bytes, tuple[int, int]]:
+    """The message without its large tensors, and what the file was like."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ModelError(f"{path} is no file", expected=EXPECTED)
-        with path.open("rb") as file:
-            stamp = _stamp(os.fstat(file.fileno()))
-            if not stamp[0]:
-                raise ModelError(f"{path} is empty", expected=EXPECTED)
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                if data[: len(POINTER)] == POINTER:
-                    raise ModelError(f"{path} is only a pointer to the file, left by Git LFS", attempt="git lfs pull")
-                return without_tensors(data, cuts), stamp
+        _need_file(path)
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            _need_model(path, data)
+            return without_tensors(data, cuts), _stamp(os.fstat(file.fileno()))
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from None
     except ModelError as error:
@@ -94,6 +90,20 @@ def _checked(path: Path, cuts: Cuts) -> tuple[bytes, tuple[int, int]]:
             error.what = f"{path} cannot be read: {error.what}"
             error.expected = error.expected or EXPECTED
         raise
+
+
+def _need_file(path: Path) -> None:
+    """Raise ModelError for what has no bytes to read; a pipe or a device would be waited for."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ModelError(f"{path} is no file", expected=EXPECTED)
+    if not found.st_size:
+        raise ModelError(f"{path} is empty", expected=EXPECTED)
+
+
+def _need_model(path: Path, data: mmap.mmap) -> None:
+    if data[: len(POINTER)] == POINTER:
+        raise ModelError(f"{path} is only a pointer to the file, left by Git LFS", attempt="git lfs pull")
 
 
 def _first_line(error: Exception) -> str:

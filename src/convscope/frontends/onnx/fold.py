@@ -1,7 +1,7 @@
 """Operations on tensors that do not depend on the input: most of them say how large something is.
 
-Each has two parts: the sizes of its results, from the sizes of what it is given; and the numbers. Small results are worked
-out at once, large ones when they are asked for.
+Each has two parts: the sizes of its results, from the sizes of what it is given; and the numbers. Small results are
+worked out at once, large ones when they are asked for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SMALL = 2**16
 """Numbers of a result that is worked out at once."""
 
-LARGEST = 2**28
+LARGEST = 2**27
 """Numbers of a result at most."""
 
 
@@ -59,9 +59,9 @@ def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
     if any(min(one, default=1) < 0 or math.prod(one) > LARGEST for one in sizes):
         raise ShapeError(f"a stored tensor of more than {LARGEST} numbers")
     parents = [one for one in call.inputs if isinstance(one, Const)]
-    total = sum(math.prod(one) for one in sizes)
+    total = sum(max(1, math.prod(one)) for one in sizes)
     if total <= SMALL and call.budget.left > total and all(isinstance(one, Known) for one in parents):
-        call.budget.left -= total
+        call.budget.spend(total)
         found = _results(call, fold, [one.numbers for one in parents if isinstance(one, Known)])
         return [known(one, roots_of(parents)) for one in found]
     spent = fold.macs(call, sizes[0])
@@ -108,11 +108,10 @@ def _joined(join: Callable[[Any, Any], Any]) -> Fold:
     return Fold(together, work)
 
 
-def _divided(x: Numbers, y: Numbers) -> Numbers:
+def _divided(x: Any, y: Any) -> Any:
     """Whole numbers are divided towards zero."""
     if not np.issubdtype(x.dtype, np.integer):
-        found: Numbers = x / y
-        return found
+        return x / y
     down = x // y
     return np.asarray(down + ((x % y != 0) & ((x < 0) != (y < 0))))
 
@@ -121,7 +120,7 @@ def _erf(x: Numbers) -> Numbers:
     return np.vectorize(math.erf, otypes=[x.dtype])(x) if x.size else x
 
 
-def _clip(call: Call, given: Sequence[Any]) -> Numbers:
+def _clip(call: Call, given: Sequence[Any]) -> Any:
     low = given[1] if len(given) > 1 else call.attrs.get("min")
     high = given[2] if len(given) > 2 else call.attrs.get("max")
     found = given[0] if low is None else np.maximum(given[0], low)
@@ -132,11 +131,11 @@ KINDS = {2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 12: "u4",
 """Whole numbers and truth values, by their number in onnx.proto; all others are real numbers."""
 
 
-def _cast(call: Call, given: Sequence[Any]) -> Numbers:
+def _cast(call: Call, given: Sequence[Any]) -> Any:
     return np.asarray(given[0].astype(KINDS.get(call.whole("to", 1), "f4")))
 
 
-def _mean(_: Call, given: Sequence[Any]) -> Numbers:
+def _mean(_: Call, given: Sequence[Any]) -> Any:
     return np.asarray(sum(given) / len(given))
 
 
@@ -145,7 +144,7 @@ def _axes(call: Call) -> tuple[int, ...] | None:
     found = call.listed("axes", 1)
     rank = len(sizes_at(call))
     if not found:
-        return () if found is not None and call.whole("noop_with_empty_axes", 0) else tuple(range(rank))
+        return () if call.whole("noop_with_empty_axes", 0) else tuple(range(rank))
     return tuple(at % rank for at in found)
 
 
@@ -188,7 +187,7 @@ def _per_axis(given: Numbers, rank: int, axis: int) -> Numbers:
     return given.reshape([-1 if at == axis % rank else 1 for at in range(rank)]) if given.ndim == 1 else given
 
 
-def _dequantized(call: Call, given: Sequence[Any]) -> Numbers:
+def _dequantized(call: Call, given: Sequence[Any]) -> Any:
     x, scale, *rest = given
     axis = call.whole("axis", 1)
     zero = rest[0] if rest and rest[0] is not None else np.zeros((), np.float32)
@@ -221,7 +220,7 @@ def _conv_sizes(call: Call) -> list[Sizes]:
     return [(x[0], weight[0], *x[2:])]
 
 
-def _conv(_: Call, given: Sequence[Any]) -> Numbers:
+def _conv(_: Call, given: Sequence[Any]) -> Any:
     found = np.moveaxis(np.tensordot(given[0], given[1][(..., *[0] * (given[1].ndim - 2))], (1, 1)), -1, 1)
     bias = given[2] if len(given) > 2 else None
     return found if bias is None else found + _per_axis(bias, found.ndim, 1)

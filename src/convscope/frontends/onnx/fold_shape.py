@@ -136,7 +136,7 @@ def padding(call: Call, rank: int) -> list[tuple[int, int]]:
     return found
 
 
-def _padded(call: Call, given: Sequence[Any]) -> Numbers:
+def _padded(call: Call, given: Sequence[Any]) -> Any:
     if call.word("mode", "constant") != "constant":
         raise ShapeError("a stored tensor that is padded with itself")
     number = given[2] if len(given) > 2 and given[2] is not None else np.asarray(call.attrs.get("value", 0))
@@ -171,9 +171,9 @@ def _expanded_sizes(call: Call) -> list[Sizes]:
     return [np.broadcast_shapes(have, wanted)]
 
 
-def _filled(call: Call, _: Sequence[Any]) -> Numbers:
+def _filled(call: Call, _: Sequence[Any]) -> Any:
     value = call.attrs.get("value")
-    number = value.load().reshape(-1)[0] if isinstance(value, Const) else np.float32(0)
+    number = call.budget.numbers(value).reshape(-1)[0] if isinstance(value, Const) else np.float32(0)
     return np.full(target(call, 0), number)
 
 
@@ -189,7 +189,7 @@ def _range_sizes(call: Call) -> list[Sizes]:
     return [(max(0, math.ceil((stop - start) / step)),)]
 
 
-def _range(call: Call, given: Sequence[Any]) -> Numbers:
+def _range(call: Call, given: Sequence[Any]) -> Any:
     start, _, step = _range_ends(call)
     return (start + np.arange(_range_sizes(call)[0][0]) * step).astype(given[0].dtype)
 
@@ -205,13 +205,13 @@ def _gather_nd_sizes(call: Call) -> list[Sizes]:
     return [(*index[:-1], *have[index[-1] :])]
 
 
-def _gather_nd(call: Call, given: Sequence[Any]) -> Numbers:
+def _gather_nd(call: Call, given: Sequence[Any]) -> Any:
     if call.whole("batch_dims", 0):
         raise ShapeError("indices for each sample")
-    return np.asarray(given[0][tuple(np.moveaxis(given[1], -1, 0))])
+    return given[0][tuple(np.moveaxis(given[1], -1, 0))]
 
 
-def _scatter_nd(call: Call, given: Sequence[Any]) -> Numbers:
+def _scatter_nd(call: Call, given: Sequence[Any]) -> Any:
     found = given[0].copy()
     places = tuple(np.moveaxis(given[1], -1, 0))
     if call.word("reduction", "none") == "add":
@@ -220,15 +220,15 @@ def _scatter_nd(call: Call, given: Sequence[Any]) -> Numbers:
         found[places] = given[2]
     else:
         raise ShapeError("numbers that are put together")
-    return np.asarray(found)
+    return found
 
 
-def _scatter_elements(call: Call, given: Sequence[Any]) -> Numbers:
+def _scatter_elements(call: Call, given: Sequence[Any]) -> Any:
     if call.word("reduction", "none") != "none":
         raise ShapeError("numbers that are put together")
     found = given[0].copy()
     np.put_along_axis(found, given[1], given[2], call.whole("axis", 0))
-    return np.asarray(found)
+    return found
 
 
 def _nonzero(call: Call) -> NDArray[Any]:
@@ -241,23 +241,24 @@ def _one_hot_sizes(call: Call) -> list[Sizes]:
     return [(*have[:at], depth, *have[at:])]
 
 
-def _one_hot(call: Call, given: Sequence[Any]) -> Numbers:
+def _one_hot(call: Call, given: Sequence[Any]) -> Any:
     depth = int(given[1].reshape(-1)[0])
     at = call.whole("axis", -1) % (given[0].ndim + 1)
     hit = np.moveaxis(np.asarray(given[0])[..., None] % depth == np.arange(depth), -1, at)
     return np.where(hit, given[2][1], given[2][0])
 
 
-def _eye(call: Call, given: Sequence[Any]) -> Numbers:
-    return np.eye(*given[0].shape, k=call.whole("k", 0), dtype=given[0].dtype)
+def _eye(call: Call, given: Sequence[Any]) -> Any:
+    rows, columns = given[0].shape
+    return np.eye(rows, columns, call.whole("k", 0), dtype=given[0].dtype)
 
 
-def _triangle(call: Call, given: Sequence[Any]) -> Numbers:
+def _triangle(call: Call, given: Sequence[Any]) -> Any:
     k = int(given[1].reshape(-1)[0]) if len(given) > 1 and given[1] is not None else 0
     return np.triu(given[0], k) if call.whole("upper", 1) else np.tril(given[0], k)
 
 
-def _cumulated(call: Call, given: Sequence[Any]) -> Numbers:
+def _cumulated(call: Call, given: Sequence[Any]) -> Any:
     if call.whole("exclusive", 0) or call.whole("reverse", 0):
         raise ShapeError("a running sum from the end")
     return np.asarray(np.cumsum(given[0], int(given[1].reshape(-1)[0])))
@@ -293,12 +294,12 @@ def _without(call: Call, have: Sizes) -> Sizes:
     return tuple(size for at, size in enumerate(have) if at not in gone)
 
 
-def _sliced(call: Call, given: Sequence[Any]) -> Numbers:
+def _sliced(call: Call, given: Sequence[Any]) -> Any:
     found = given[0]
     for at, cut in enumerate(slices(call, found.shape)):
         if cut != (0, found.shape[at], 1):
             found = found.take(np.arange(*cut), at)
-    return np.asarray(found)
+    return found
 
 
 SHAPES: dict[str, Fold] = {
@@ -319,9 +320,7 @@ SHAPES: dict[str, Fold] = {
     "Slice": Fold(lambda c: [tuple(len(range(*cut)) for cut in slices(c, sizes_at(c)))], _sliced),
     "Split": Fold(_split_sizes, _split),
     "Gather": Fold(_gather_sizes, lambda c, g: np.take(g[0], g[1], c.whole("axis", 0))),
-    "GatherElements": Fold(
-        lambda c: [sizes_at(c, 1)], lambda c, g: np.take_along_axis(g[0], g[1], c.whole("axis", 0))
-    ),
+    "GatherElements": Fold(lambda c: [sizes_at(c, 1)], lambda c, g: np.take_along_axis(g[0], g[1], c.whole("axis", 0))),
     "GatherND": Fold(_gather_nd_sizes, _gather_nd),
     "ScatterND": Fold(same, _scatter_nd),
     "ScatterElements": Fold(same, _scatter_elements),

@@ -1,4 +1,4 @@
-"""What a graph says of itself: its input, its outputs, which of its operations are needed, the sizes that it declares."""
+"""What a graph says of itself: its input, which of its operations are needed, the sizes that it declares."""
 
 from __future__ import annotations
 
@@ -71,15 +71,14 @@ def all_declared(graph: GraphProto, batch: int) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def parameters(graph: GraphProto) -> set[str] | None:
-    """Names of stored tensors that the exporter calls parameters; None where it does not say."""
-    kinds = {
-        info.name: entry.value
+def parameters(graph: GraphProto) -> dict[str, bool]:
+    """For stored tensors of which the exporter says it, whether they are parameters."""
+    return {
+        info.name: entry.value == "PARAMETER"
         for info in (*graph.value_info, *graph.input)
         for entry in info.metadata_props
         if entry.key == KIND
     }
-    return {name for name, kind in kinds.items() if kind == "PARAMETER"} if kinds else None
 
 
 def picture(graph: GraphProto, stored: set[str], used: set[str]) -> ValueInfoProto:
@@ -88,7 +87,7 @@ def picture(graph: GraphProto, stored: set[str], used: set[str]) -> ValueInfoPro
     Raises:
         ModelError: there is none, or several, or it is no picture.
     """
-    found = [info for info in graph.input if info.name not in stored]
+    found: list[ValueInfoProto] = [info for info in graph.input if info.name not in stored]
     found = [info for info in found if info.name in used] or found
     if len(found) != 1:
         names = ", ".join(f'"{info.name[:40]}"' for info in found[:6]) or "none"
@@ -170,7 +169,9 @@ def _channels_last(name: str, rank: int, steps: Sequence[Step]) -> bool:
     """The first thing that is done with the input is to bring its channels to the front."""
     readers = [step for step in steps if name in step.inputs]
     order = [0, rank - 1, *range(1, rank - 1)]
-    return rank > 2 and bool(readers) and all(one.op == "Transpose" and one.attrs.get("perm") == order for one in readers)
+    return (
+        rank > 2 and bool(readers) and all(one.op == "Transpose" and one.attrs.get("perm") == order for one in readers)
+    )
 
 
 def captured(attrs: Iterable[Any]) -> Iterable[str]:
@@ -181,6 +182,12 @@ def captured(attrs: Iterable[Any]) -> Iterable[str]:
                 yield from node.input
                 yield from captured(one.g for one in node.attribute if one.HasField("g"))
             yield from (info.name for info in value.output)
+
+
+def extent(graph: GraphProto) -> int:
+    """Operations of a graph and of those inside of it."""
+    inner = (one.g for node in graph.node for one in node.attribute if one.HasField("g"))
+    return len(graph.node) + sum(map(extent, inner))
 
 
 def needed(steps: Sequence[Step], outputs: Iterable[str]) -> tuple[list[Step], set[str]]:

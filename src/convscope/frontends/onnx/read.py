@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.graph import Own
 from convscope.core.op import Weight
 from convscope.errors import ConvscopeError, ModelError, ShapeError
 from convscope.frontends.build.builder import MAX_LAYERS, Builder
+from convscope.frontends.build.settle import plain
 from convscope.frontends.build.unknown import opaque
-from convscope.frontends.build.values import Const, Root, Value, whole
+from convscope.frontends.build.values import Const, Root, Value, joined, whole
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.call import Call
-from convscope.frontends.onnx.consts import Budget, roots_of
+from convscope.frontends.onnx.consts import Budget, Known, roots_of, weight
 from convscope.frontends.onnx.file import opened
 from convscope.frontends.onnx.fold import folded
 from convscope.frontends.onnx.fold_shape import FOLDS, constant
-from convscope.frontends.onnx.graph import Picture, Scope, all_declared, needed, parameters, picture, sized
+from convscope.frontends.onnx.frame import Frame, Guarded, domain, imported, versions
+from convscope.frontends.onnx.graph import Picture, Scope, all_declared, extent, needed, parameters, picture, sized
 from convscope.frontends.onnx.rules import find
-from convscope.frontends.onnx.steps import OWN_DOMAINS, Ref, Step, attribute, steps
+from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
 from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
 from convscope.frontends.onnx.tidy import tidied
 from convscope.frontends.onnx.unread import FREE, sizes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from onnx import FunctionProto, GraphProto, ModelProto, TensorProto
@@ -34,11 +37,8 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.call import Given
     from convscope.frontends.onnx.file import Source
 
-OLDEST = 7
-"""The first version of the operators that is read."""
-
-DEPTH = 16
-"""Functions and branches inside of each other."""
+MOST_DIMENSIONS = 64
+"""Of a tensor."""
 
 REFUSED = (ConvscopeError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What a rule raises when an operation is not as it should be."""
@@ -74,8 +74,8 @@ class Reading:
     def __init__(self, model: ModelProto, source: Source, shape: Shape | None) -> None:
         graph = model.graph
         self.source = source
-        self.versions = _versions(model.opset_import)
-        self.functions = {(_domain(f.domain), f.name, f.overload): f for f in model.functions}
+        self.versions = versions(model.opset_import)
+        self.functions = {(domain(f.domain), f.name, f.overload): f for f in model.functions}
         every = steps(graph.node)
         if not every:
             raise ModelError("it has no operations", expected="a model with at least one layer")
@@ -88,6 +88,8 @@ class Reading:
         self.builder = Builder(self.picture.shape)
         self.budget = Budget()
         self.taken = 0
+        self.bodies: dict[tuple[str, str, str], tuple[list[Step], set[str]]] = {}
+        self.kept: list[TensorProto] = []
         self.unread: list[tuple[Step, Exception]] = []
         self.bare = not any(map(self._learned, graph.initializer))
 
@@ -102,17 +104,23 @@ class Reading:
             if name in self.used:
                 scope.tensors[name] = stored(tensor, self.source, self._roots(tensor))
         scope.tensors[self.picture.name] = _input(self.builder, self.picture)
-        self.run(self.steps, scope, self.used, _Frame(self.versions, {}, "", 0))
-        found = [one.node for one in flow.flat(map(scope.get, self.outputs)) if isinstance(one, Value)]
-        if not found or not self.builder.layers:
+        self.run(self.steps, scope, self.used, Frame(self.versions, {}, "", 0))
+        found = [one for one in flow.flat(map(scope.get, self.outputs)) if isinstance(one, Value)]
+        if not found:
             raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
-        return self.builder.net(tidied(self.builder, found), self._unused())
+        self.builder.scope, self.builder.whole_scope = "", False
+        output = _written_down(self.builder, found[0])
+        if not self.builder.layers:
+            raise ModelError("its output is its input", expected="a model with at least one layer")
+        net = self.builder.net(tidied(self.builder, [output, *(one.node for one in found[1:])]), self._unused())
+        return replace(net, tensors=Guarded(self.source.path, net.tensors))
 
     def _learned(self, tensor: TensorProto) -> bool:
         """A stored tensor is a weight: the exporter says so, or it has numbers as weights have."""
-        if self.named is not None:
-            return tensor.name in self.named
-        return tensor.data_type in LEARNED and len(tensor.dims) > 0
+        if tensor.name in self.named:
+            return self.named[tensor.name]
+        lone = self.named and set(tensor.dims) <= {1}  # the exporter names parameters, and this is a number of its own
+        return tensor.data_type in LEARNED and len(tensor.dims) > 0 and not lone
 
     def _roots(self, tensor: TensorProto) -> tuple[Root, ...]:
         return (Root(tensor.name, tensor.name, sizes(tensor)),) if self._learned(tensor) else ()
@@ -122,7 +130,7 @@ class Reading:
         left = (tensor for name, tensor in self.stored.items() if name not in self.used and self._learned(tensor))
         return tuple(Weight(tensor.name, sizes(tensor)) for tensor in left)
 
-    def run(self, all_steps: Sequence[Step], scope: Scope, used: set[str], frame: _Frame) -> None:
+    def run(self, all_steps: Sequence[Step], scope: Scope, used: set[str], frame: Frame) -> None:
         """Take operations in order.
 
         Raises:
@@ -134,16 +142,13 @@ class Reading:
                 raise ModelError(f"it has more than {MAX_LAYERS} operations")
             try:
                 found = self._results(step, scope, used, frame)
-            except ModelError as error:
-                raise error if error.what.startswith(("node", "function")) else error.add(subject=str(step)) from None
+            except REFUSED as error:
+                raise _failed(step, error) from None
             for name, one in zip(step.outputs, found, strict=False):
-                if not name:
-                    continue
-                if name in scope.tensors:
-                    raise ModelError(f'{step}: "{name[:80]}" is given twice')
-                scope.tensors[name] = one
+                if name:
+                    _give(scope, step, name, one)
 
-    def _results(self, step: Step, scope: Scope, used: set[str], frame: _Frame) -> Sequence[Given]:
+    def _results(self, step: Step, scope: Scope, used: set[str], frame: Frame) -> Sequence[Given]:
         given = tuple(map(scope.get, step.inputs))
         function = self.functions.get((step.domain, step.op, step.overload))
         attrs = {name: self._attr(value, frame) for name, value in step.attrs.items()}
@@ -159,13 +164,16 @@ class Reading:
             return self._branch(attrs["then_branch" if taken else "else_branch"], scope, frame)
         return self._calculated(step, call)
 
-    def _attr(self, value: Any, frame: _Frame) -> Any:
+    def _attr(self, value: Any, frame: Frame) -> Any:
         """An attribute with what the caller of a function gives, and tensors as stored ones."""
         if isinstance(value, Ref):
             return frame.attrs.get(value.name)
         if hasattr(value, "data_type"):
-            roots = (Root((value.name, id(value)), value.name or "constant", sizes(value)),) if self._weight(value) else ()
-            return stored(value, self.source, roots)
+            self.kept.append(value)  # its identity is the key of its root
+            roots = (Root(id(value), value.name or "constant", sizes(value)),) if self._weight(value) else ()
+            found = stored(value, self.source, roots)
+            self.budget.spend(weight(found) if isinstance(found, Known) else 1)
+            return found
         return value
 
     def _weight(self, tensor: TensorProto) -> bool:
@@ -188,7 +196,7 @@ class Reading:
             return made if isinstance(made, list) else [made]
         except REFUSED as error:
             if isinstance(error, ModelError) or not values or (isinstance(error, ConvscopeError) and error.given):
-                raise _failed(step, error) from None
+                raise
             self.builder.back_to(mark)
             return self._opaque(step, call, values, error)
 
@@ -213,10 +221,11 @@ class Reading:
         self.unread.append((step, error))
         return found
 
-    def _branch(self, graph: GraphProto, scope: Scope, frame: _Frame) -> Sequence[Given]:
+    def _branch(self, graph: GraphProto, scope: Scope, frame: Frame) -> Sequence[Given]:
         """A graph inside of the graph."""
         inner = Scope(scope)
         outputs = [info.name for info in graph.output]
+        self.taken += extent(graph)
         found, used = needed(steps(graph.node), outputs)
         for tensor in graph.initializer:
             inner.tensors[tensor.name] = stored(tensor, self.source, self._roots(tensor))
@@ -224,54 +233,32 @@ class Reading:
         return [inner.get(name) for name in outputs]
 
     def _inlined(
-        self, step: Step, function: FunctionProto, given: Sequence[Given], attrs: dict[str, Any], frame: _Frame
+        self, step: Step, function: FunctionProto, given: Sequence[Given], attrs: dict[str, Any], frame: Frame
     ) -> Sequence[Given]:
         """The operations of a function, in the place of its call."""
         scope = Scope(None, dict(zip(function.input, [*given, *[None] * len(function.input)], strict=False)))
         defaults = {one.name: self._attr(attribute(one), frame) for one in function.attribute_proto}
-        found, used = needed(steps(function.node), function.output)
+        key = function.domain, function.name, function.overload
+        if key not in self.bodies:
+            self.bodies[key] = needed(steps(function.node), function.output)
+        found, used = self.bodies[key]
         path = ".".join(filter(None, (frame.path, step.path)))
-        inner = _Frame(_versions(function.opset_import) or frame.versions, {**defaults, **attrs}, path, frame.depth)
+        inner = Frame({**frame.versions, **imported(function.opset_import)}, {**defaults, **attrs}, path, frame.depth)
         self.run(found, scope, used, inner.deeper())
         return [scope.get(name) for name in function.output]
 
 
-class _Frame:
-    """What holds inside of a function or a branch: versions of operators, attributes of the call, the part of the net."""
-
-    def __init__(self, versions: Mapping[str, int], attrs: Mapping[str, Any], path: str, depth: int) -> None:
-        self.versions, self.attrs, self.path, self.depth = versions, attrs, path, depth
-
-    def deeper(self) -> _Frame:
-        """The same, one level further in.
-
-        Raises:
-            ModelError: it is too deep.
-        """
-        if self.depth >= DEPTH:
-            raise ModelError(f"functions or branches are nested more than {DEPTH} deep", expected="no circles")
-        return _Frame(self.versions, self.attrs, self.path, self.depth + 1)
-
-
-def _domain(name: str) -> str:
-    return "" if name in OWN_DOMAINS else name
-
-
-def _versions(imports: Any) -> dict[str, int]:
-    """The version of the operators of each domain.
+def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
+    """Write down what a tensor is.
 
     Raises:
-        ModelError: ONNX's own are of none, or of one that is not known.
+        ModelError: it was given already, or has too many dimensions.
     """
-    from onnx.defs import onnx_opset_version
-
-    found = {_domain(one.domain): one.version for one in imports}
-    newest = onnx_opset_version()
-    if "" not in found:
-        raise ModelError("it does not say which version of the operators it uses", expected="an opset_import")
-    if not OLDEST <= found[""] <= newest:
-        raise ModelError(f"it uses version {found['']} of the operators", expected=f"a version from {OLDEST} to {newest}")
-    return found
+    if name in scope.tensors:
+        raise ModelError(f'{step}: "{name[:80]}" is given twice')
+    if isinstance(found, Value | Const) and len(found.sizes) > MOST_DIMENSIONS:
+        raise ModelError(f"{step}: a tensor of {len(found.sizes)} dimensions")
+    scope.tensors[name] = found
 
 
 def _stored(call: Call) -> list[Const]:
@@ -281,12 +268,24 @@ def _stored(call: Call) -> list[Const]:
 
 
 def _failed(step: Step, error: Exception) -> ConvscopeError:
-    """The error for an operation that cannot be read."""
-    if isinstance(error, ConvscopeError) and (error.given or isinstance(error, ModelError)):
+    """The error for an operation that cannot be read; what a layer says of its own input stays as it is."""
+    if not isinstance(error, ConvscopeError):
+        return ModelError(f"{step}: it does not fit what it is given ({error!s:.100})")
+    if error.given or (isinstance(error, ModelError) and error.what.startswith("node ")):
         return error
-    why = error.what if isinstance(error, ConvscopeError) else f"it does not fit what it is given ({error!s:.100})"
-    wanted = error.expected if isinstance(error, ConvscopeError) else ""
-    return ModelError(f"{step}: {why}", expected=wanted)
+    return ModelError(f"{step}: {error.what}", expected=error.expected, attempt=error.attempt)
+
+
+def _written_down(builder: Builder, value: Value) -> str:
+    """The layer of the output, rearranged where parts of its axes have other places in the output.
+
+    Axes in another order, and axes that are one dimension, are another way to write the same.
+    """
+    axes = whole(value.shape)
+    same = joined(digit for dim in value.dims for digit in dim) == joined(digit for axis in axes for digit in axis)
+    if same or {dim for dim in value.dims if dim} == {axis for axis in axes if axis}:
+        return value.node
+    return plain(builder, value).node
 
 
 def _input(builder: Builder, found: Picture) -> Value:

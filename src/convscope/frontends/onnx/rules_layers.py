@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import ShapeError
+from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.build.products import attention, matmul
@@ -21,7 +21,7 @@ from convscope.ops.pad import Crop
 from convscope.ops.scalar import Map
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from convscope.core.op import Op
     from convscope.core.spell import Pads, PerAxis
@@ -57,6 +57,12 @@ def _lower(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int
     return total - total // 2, total // 2
 
 
+def _need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
+    """Raise ModelError unless a stored tensor has the sizes that the operator asks for."""
+    if tuple(have) != tuple(wanted):
+        raise ModelError(f"{name} has sizes {tuple(have)}", expected=f"{tuple(wanted)}")
+
+
 def _places(value: Value) -> int:
     """How many spatial dimensions a tensor ``n c ...`` has."""
     if len(value.dims) < 3:
@@ -75,6 +81,8 @@ def conv(call: Call) -> Value:
     x, weight = call.value(0), call.const(1)
     rank = len(weight.sizes) - 2
     kernel = tuple(weight.sizes[2:])
+    groups = call.whole("group", 1)
+    _need(weight.sizes[1:2], (x.sizes[1] // max(1, groups),), "input channels of the weight")
     if rank < 1 or tuple(call.wholes("kernel_shape") or kernel) != kernel:
         raise ShapeError(f"kernel_shape={call.wholes('kernel_shape')} with weights of {weight.sizes}")
     return layers.conv(
@@ -82,7 +90,7 @@ def conv(call: Call) -> Value:
         stride=_per_axis(call, "strides", rank),
         pad=_pads(call, rank, x.sizes[2:], kernel),
         dilation=_per_axis(call, "dilations", rank),
-        groups=call.whole("group", 1),
+        groups=groups,
     )  # fmt: skip
 
 
@@ -90,6 +98,7 @@ def conv_transpose(call: Call) -> Value:
     """See the operator ConvTranspose. What cannot be cut off evenly is cut off behind it."""
     x, weight = call.value(0), call.const(1)
     rank, kernel = len(weight.sizes) - 2, weight.sizes[2:]
+    _need(weight.sizes[:1], x.sizes[1:2], "input channels of the weight")
     stride, dilation = _per_axis(call, "strides", rank), _per_axis(call, "dilations", rank)
     extra = _per_axis(call, "output_padding", rank, 0)
     cuts = _transposed_cuts(call, x.sizes[2:], kernel, stride, dilation, extra)
@@ -111,7 +120,7 @@ def conv_transpose(call: Call) -> Value:
     return layers.as_maps(x, call.builder.emit(Crop(tuple(crops)), [found.node]))
 
 
-def _transposed_cuts(  # noqa: PLR0913, PLR0917 -- the parameters of a transposed convolution
+def _transposed_cuts(  # noqa: PLR0913 -- the parameters of a transposed convolution
     call: Call, sizes: PerAxis, kernel: PerAxis, stride: PerAxis, dilation: PerAxis, extra: PerAxis
 ) -> tuple[tuple[int, int], ...]:
     """What is cut off before and after each axis."""
@@ -177,6 +186,8 @@ def batch_norm(call: Call) -> Any:
     """See the operator BatchNormalization."""
     names = ("weight", "bias", "running_mean", "running_var")
     found = {name: call.const(at) for at, name in enumerate(names, 1)}
+    for name, const in found.items():
+        _need(const.sizes, call.value(0).sizes[1:2], name)
     if call.whole("training_mode", 0):
         return layers.instance_norm(
             call.builder, call.value(0), found["weight"], found["bias"], call.real("epsilon", 1e-5)
@@ -197,11 +208,12 @@ def _ones_and_zeros(weight: Const | None, bias: Const | None) -> bool:
 def instance_norm(call: Call) -> Value:
     """See the operator InstanceNormalization. Channels in groups, as one dimension, make it a norm of groups."""
     x, weight, bias, eps = call.value(0), call.const(1), call.const(2), call.real("epsilon", 1e-5)
+    _need(weight.sizes, x.sizes[1:2], "the scale")
     without = _ones_and_zeros(weight, bias)
     everything = joined(digit for axis in whole(x.shape) for digit in axis)
     flat = joined(digit for dim in x.dims for digit in dim)
     groups = x.sizes[1] if len(x.dims) > 2 else 0
-    if without and flat == everything and 0 < groups and (groups, *x.sizes[2:]) != x.shape and not x.dims[0]:
+    if without and flat == everything and groups > 0 and (groups, *x.sizes[2:]) != x.shape and not x.dims[0]:
         return unary(call.builder, GroupNorm(groups, affine=False, eps=eps), x)
     return layers.instance_norm(call.builder, x, None if without else weight, None if without else bias, eps)
 
@@ -288,6 +300,7 @@ def gemm(call: Call) -> Value:
     weight = y if turn else y.then(y.sizes[::-1], np.transpose)
     weight = weight if alpha == 1 else weight.then(weight.sizes, lambda numbers: alpha * numbers)
     out = weight.sizes[0]
+    _need(weight.sizes[1:], x.sizes[1:], "inputs of the weight")
     if isinstance(bias, Const) and math.prod(bias.sizes) in {1, out}:
         added = bias.then((out,), lambda numbers: np.broadcast_to(beta * numbers.reshape(-1), (out,)).copy())
         return layers.linear(call.builder, x, weight, added if _bias(bias) is not None else None)
@@ -301,7 +314,9 @@ def gemm(call: Call) -> Value:
 
 def dot(call: Call) -> Value:
     """See the operator MatMul."""
-    return matmul(call.builder, call.tensor(0), call.tensor(1))
+    x, y = call.tensor(0), call.tensor(1)
+    _need(x.sizes[-1:], y.sizes[-2:][:1], "the matrix on the left")
+    return matmul(call.builder, x, y)
 
 
 def _heads(call: Call, value: Value | Const, name: str) -> Value:
@@ -324,7 +339,7 @@ def attend(call: Call) -> Any:
     if q.sizes[1] != k.sizes[1]:
         raise ShapeError("attention with groups of queries")
     mask = call.get(3)
-    if isinstance(mask, Const) and mask.load().dtype == np.bool_:
+    if isinstance(mask, Const) and call.budget.numbers(mask).dtype == np.bool_:
         mask = mask.then(mask.sizes, lambda numbers: np.where(numbers, 0.0, -np.inf).astype(np.float32))
     assert mask is None or isinstance(mask, Value | Const)
     scale = call.real("scale", 0.0) or None

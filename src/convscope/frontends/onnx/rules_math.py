@@ -50,22 +50,28 @@ def operand(call: Call, at: int) -> Value | Const | float:
     """An input as a tensor, or as the number that it is."""
     found = call.tensor(at)
     if isinstance(found, Const) and math.prod(found.sizes) == 1 and not found.roots:
-        number = call.budget.numbers(found).reshape(())
+        numbers = call.budget.numbers(found)
         if len(found.sizes) <= max(len(one.sizes) for one in call.inputs if isinstance(one, Value)):
-            return as_written(float(number))
+            return as_written(float(numbers.reshape(())))
+        return known(numbers)
     return found
+
+
+def number(value: float) -> Const:
+    """A number as a tensor, as exact as it was written."""
+    return known(np.asarray(value, dtype=np.float64))
 
 
 def arithmetic(name: str) -> Callable[[Call], Value]:
     """Two tensors or more, number by number."""
 
     def rule(call: Call) -> Value:
-        found = operand(call, 0)
-        for at in range(1, len(call.inputs)):
-            other = operand(call, at)
+        first, *rest = (operand(call, at) for at in range(len(call.inputs)))
+        found = number(first) if isinstance(first, float) else first
+        for other in rest:
             if not isinstance(found, Value) and not isinstance(other, Value):
                 raise ShapeError("stored numbers come first")
-            found = binary(call.builder, name, found, other)
+            found = binary(call.builder, name, found, number(other) if isinstance(other, float) else other)
         assert isinstance(found, Value)
         return found
 
@@ -74,7 +80,7 @@ def arithmetic(name: str) -> Callable[[Call], Value]:
 
 def mean(call: Call) -> Value:
     """See the operator Mean."""
-    return binary(call.builder, "mul", arithmetic("add")(call), 1 / len(call.inputs))
+    return binary(call.builder, "mul", arithmetic("add")(call), number(1 / len(call.inputs)))
 
 
 def power(call: Call) -> Value:
@@ -134,15 +140,15 @@ def elu(call: Call) -> Value:
 def celu(call: Call) -> Value:
     """See the operator Celu: ``alpha`` times the ELU of ``x/alpha``."""
     alpha = call.real("alpha", 1.0)
-    inner = unary(call.builder, act.ELU(1.0), binary(call.builder, "div", call.value(0), alpha))
-    return binary(call.builder, "mul", inner, alpha)
+    inner = unary(call.builder, act.ELU(1.0), binary(call.builder, "div", call.value(0), number(alpha)))
+    return binary(call.builder, "mul", inner, number(alpha))
 
 
 def selu(call: Call) -> Value:
     """See the operator Selu."""
     alpha, gamma = call.real("alpha", 1.67326319), call.real("gamma", 1.05070102)
     if abs(alpha - 1.67326319) > 1e-6 or abs(gamma - 1.05070102) > 1e-6:
-        return binary(call.builder, "mul", unary(call.builder, act.ELU(alpha), call.value(0)), gamma)
+        return binary(call.builder, "mul", unary(call.builder, act.ELU(alpha), call.value(0)), number(gamma))
     return unary(call.builder, act.SELU(), call.value(0))
 
 
@@ -151,7 +157,7 @@ def hard_sigmoid(call: Call) -> Value:
     alpha, beta = call.real("alpha", 0.2), call.real("beta", 0.5)
     if abs(alpha - 1 / 6) < 1e-6 and beta == 0.5:
         return unary(call.builder, act.Hardsigmoid(), call.value(0))
-    line = binary(call.builder, "add", binary(call.builder, "mul", call.value(0), alpha), beta)
+    line = binary(call.builder, "add", binary(call.builder, "mul", call.value(0), number(alpha)), number(beta))
     return unary(call.builder, act.Clamp(0.0, 1.0), line)
 
 
@@ -165,14 +171,14 @@ def swish(call: Call) -> Value:
     alpha = call.real("alpha", 1.0)
     if alpha == 1:
         return unary(call.builder, act.SiLU(), call.value(0))
-    gate = unary(call.builder, act.Sigmoid(), binary(call.builder, "mul", call.value(0), alpha))
+    gate = unary(call.builder, act.Sigmoid(), binary(call.builder, "mul", call.value(0), number(alpha)))
     return binary(call.builder, "mul", call.value(0), gate)
 
 
 def quick_gelu(call: Call) -> Value:
     """``x * sigmoid(1.702 * x)``, as ONNX Runtime has it."""
     alpha = call.real("alpha", 1.702)
-    gate = unary(call.builder, act.Sigmoid(), binary(call.builder, "mul", call.value(0), alpha))
+    gate = unary(call.builder, act.Sigmoid(), binary(call.builder, "mul", call.value(0), number(alpha)))
     return binary(call.builder, "mul", call.value(0), gate)
 
 
@@ -211,9 +217,7 @@ def _axes(call: Call, rank: int) -> list[int] | None:
     found = call.listed("axes", 1)
     if found:
         return found
-    if found is not None and call.whole("noop_with_empty_axes", 0):
-        return None
-    return list(range(rank))
+    return None if call.whole("noop_with_empty_axes", 0) else list(range(rank))
 
 
 def reduced(stat: str, before: str = "", behind: str = "") -> Callable[[Call], Value]:
@@ -259,9 +263,7 @@ def _labels(term: str, rank: int) -> list[str]:
     """A name for each dimension; those of an ellipsis are numbers, counted from the end."""
     parts = _split_dots(term)
     count = rank - len(parts) + 1
-    found = [
-        name for part in parts for name in ([str(at) for at in range(count, 0, -1)] if part == "..." else [part])
-    ]
+    found = [name for part in parts for name in ([str(at) for at in range(count, 0, -1)] if part == "..." else [part])]
     if len(found) != rank:
         raise ShapeError(f"{len(found)} letters for a tensor of {rank} dimensions")
     return found

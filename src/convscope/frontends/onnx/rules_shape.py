@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.core.net import MAX_SIDE
 from convscope.errors import ShapeError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import expanded
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx import fold_shape as given
 from convscope.frontends.onnx.call import as_written
 from convscope.frontends.onnx.consts import known
 from convscope.ops import resize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from convscope.core.op import Op
+    from convscope.frontends.build.values import Const, Value
     from convscope.frontends.onnx.call import Call
 
 
@@ -205,7 +208,7 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
     if mode == "nearest":
         rounding = "floor" if old else call.word("nearest_mode", "round_prefer_floor")
         for n, out, scale in zip(have, sizes, scales, strict=True):
-            if not np.array_equal(_nearest(n, out, scale, frame, rounding), np.arange(out) * n // out):
+            if not np.array_equal(_nearest(call, n, out, scale, (frame, rounding)), np.arange(out) * n // out):
                 raise ShapeError(f"neighbours by {frame}, {rounding}")
         if all(out % n == 0 for out, n in zip(sizes, have, strict=True)):
             return resize.Upsample(tuple(out // n for out, n in zip(sizes, have, strict=True)))
@@ -220,10 +223,12 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
     return resize.Resize(tuple(sizes), words.get(mode, mode), align)
 
 
-def _nearest(n: int, out: int, scale: float, frame: str, rounding: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _nearest(call: Call, n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
     """For each output the input that it takes, by the formulas of the operator."""
-    if not 0 < out <= 2**20:
+    frame, rounding = how
+    if not 0 < out <= MAX_SIDE:
         raise ShapeError(f"a size of {out}")
+    call.budget.spend(out)
     o = np.arange(out)
     places = {
         "half_pixel": (o + 0.5) / scale - 0.5,
@@ -232,7 +237,7 @@ def _nearest(n: int, out: int, scale: float, frame: str, rounding: str) -> np.nd
         "asymmetric": o / scale,
         "align_corners": o * (n - 1) / max(1, out - 1),
     }
-    rounds = {
+    rounds: dict[str, Callable[[Any], Any]] = {
         "round_prefer_floor": lambda x: np.ceil(x - 0.5),
         "round_prefer_ceil": lambda x: np.floor(x + 0.5),
         "floor": np.floor,
@@ -242,5 +247,3 @@ def _nearest(n: int, out: int, scale: float, frame: str, rounding: str) -> np.nd
         raise ShapeError(f"an interpolation by {frame}, {rounding}")
     found = rounds[rounding](np.round(places[frame], 9))
     return np.clip(found, 0, n - 1).astype(np.int64)
-
-

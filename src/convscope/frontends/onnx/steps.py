@@ -19,6 +19,9 @@ OWN_DOMAINS = {"", "ai.onnx"}
 SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 """Where torch writes down, for each operation, the paths and the classes of the modules that it is in."""
 
+LONGEST = 1000
+"""Letters of a name that are looked at."""
+
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -112,10 +115,10 @@ def _step(node: NodeProto) -> Step:
 
 def _place(node: NodeProto) -> tuple[str, bool]:
     """The part of the net, and whether it is one layer: as torch's exporters write it, or the name as it is."""
-    known = {entry.key: entry.value for entry in node.metadata_props} if len(node.metadata_props) else {}
+    known = {entry.key: entry.value[:LONGEST] for entry in node.metadata_props} if len(node.metadata_props) else {}
     if SCOPES in known:
         return _from_properties(known)
-    name = node.name.strip("/")
+    name = node.name[:LONGEST].strip("/")
     if node.name.startswith("/"):
         return module_path(name.split("/")[:-1]), False
     plain = re.fullmatch(rf"(node_|n)?({re.escape(node.op_type)})?[_\d]*", name, re.IGNORECASE)

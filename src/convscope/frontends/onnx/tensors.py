@@ -136,6 +136,6 @@ def _numbers(data: bytes, kind: int, shape: tuple[int, ...]) -> NDArray[Any]:
         return (np.frombuffer(data, dtype="<u2").astype("<u4") << 16).view("<f4").reshape(shape)
     from onnx import TensorProto, numpy_helper
 
-    message = TensorProto(data_type=kind, dims=shape, raw_data=data)  # type: ignore[arg-type] # a number of the enum
+    message = TensorProto(data_type=kind, dims=shape, raw_data=data)
     unusual: NDArray[Any] = numpy_helper.to_array(message)
     return unusual.astype(np.float32 if kind in REAL else np.int32)

@@ -316,7 +316,11 @@ def _layer_norm(net: Net, layer: Layer) -> Found | None:
     mean = net.before(away, Reduce, 1)
     if not (root and eps and spread and square and away and mean and _over_channels(spread) and _over_channels(mean)):
         return None
-    wanted = (root.node.op == Map("sqrt"), square.node.op in {Map("square"), Pow(2.0)}, square.node.inputs[0] == away.node.name)
+    wanted = (
+        root.node.op == Map("sqrt"),
+        square.node.op in {Map("square"), Pow(2.0)},
+        square.node.inputs[0] == away.node.name,
+    )
     x = away.node.inputs[0]
     if not all(wanted) or mean.node.inputs != (x,) or not isinstance(eps.node.op, Plus) or eps.node.op.value < 0:
         return None

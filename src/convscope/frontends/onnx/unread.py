@@ -14,7 +14,7 @@ from convscope.frontends.onnx import fold_shape as given
 from convscope.frontends.onnx.rules_shape import new_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from convscope.frontends.onnx.call import Call
 

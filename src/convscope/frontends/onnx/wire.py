@@ -152,11 +152,13 @@ def without_tensors(data: Bytes, cuts: Cuts) -> bytes:
     """
     found = b"".join(_pieces(data, 0, len(data), MODEL, cuts, 0))
     if len(found) > SMALL_MODEL and memory(found, 0, len(found), MODEL, MOST, 0) < 0:
-        raise ModelError("it has too many parts, or too much text", expected="at most some 500,000 parts, 200 MB of text")
+        raise ModelError(
+            "it has too many parts, or too much text", expected="at most some 500,000 parts, 200 MB of text"
+        )
     return found
 
 
-def _pieces(data: Bytes, at: int, end: int, kind: int, cuts: Cuts, depth: int) -> Iterator[bytes]:  # noqa: PLR0913, PLR0917 -- a part of a file, and where
+def _pieces(data: Bytes, at: int, end: int, kind: int, cuts: Cuts, depth: int) -> Iterator[bytes]:  # noqa: PLR0913 -- a part of a file, and where
     """The bytes of a message of a kind that is left, neighbours joined."""
     if depth > DEPTH:
         raise ModelError(f"its parts are nested more than {DEPTH} deep")
@@ -179,7 +181,7 @@ def _pieces(data: Bytes, at: int, end: int, kind: int, cuts: Cuts, depth: int) -
     yield data[done:end]
 
 
-def memory(data: bytes, at: int, end: int, kind: int, left: int, depth: int) -> int:  # noqa: PLR0913, PLR0917 -- a part of a message, and where
+def memory(data: bytes, at: int, end: int, kind: int, left: int, depth: int) -> int:  # noqa: PLR0913 -- a part of a message, and where
     """What is left of so much memory when a message of a kind has been read; negative where it was too little."""
     if kind == OTHER or depth > DEPTH:
         return left - MESSAGE * (end - at)
