@@ -15,7 +15,7 @@ from convscope.frontends.build.values import Const, Root, Value, joined, whole
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.call import Call
 from convscope.frontends.onnx.consts import Budget, Known, roots_of, weight
-from convscope.frontends.onnx.file import opened
+from convscope.frontends.onnx.file import EXPECTED, opened
 from convscope.frontends.onnx.fold import folded
 from convscope.frontends.onnx.fold_shape import FOLDS, constant
 from convscope.frontends.onnx.frame import Frame, Guarded, domain, imported, versions
@@ -65,7 +65,7 @@ def read_file(path: Path, shape: Shape | None = None) -> Net:
     except ConvscopeError:
         raise
     except Exception as error:
-        raise ModelError(f"{path} is damaged: {type(error).__name__}, {error!s:.100}") from error
+        raise ModelError(f"{path} is damaged", expected=EXPECTED) from error
 
 
 class Reading:
@@ -270,7 +270,7 @@ def _stored(call: Call) -> list[Const]:
 def _failed(step: Step, error: Exception) -> ConvscopeError:
     """The error for an operation that cannot be read; what a layer says of its own input stays as it is."""
     if not isinstance(error, ConvscopeError):
-        return ModelError(f"{step}: it does not fit what it is given ({error!s:.100})")
+        return ModelError(f"{step}: it does not fit what it is given")
     if error.given or (isinstance(error, ModelError) and error.what.startswith("node ")):
         return error
     return ModelError(f"{step}: {error.what}", expected=error.expected, attempt=error.attempt)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.core.net import MAX_SIDE
-from convscope.errors import ShapeError
+from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import expanded
 from convscope.frontends.onnx import fold_shape as given
@@ -205,6 +205,8 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
     frame = call.word("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     if list(have) == sizes and all(scale == 1 for scale in scales):
         return None
+    if not 0 < min(sizes) <= max(sizes) <= MAX_SIDE:
+        raise ModelError(f"a map is made {max(sizes)} long", expected=f"at most {MAX_SIDE} along an axis")
     if mode == "nearest":
         rounding = "floor" if old else call.word("nearest_mode", "round_prefer_floor")
         for n, out, scale in zip(have, sizes, scales, strict=True):
@@ -226,8 +228,6 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
 def _nearest(call: Call, n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
     """For each output the input that it takes, by the formulas of the operator."""
     frame, rounding = how
-    if not 0 < out <= MAX_SIDE:
-        raise ShapeError(f"a size of {out}")
     call.budget.spend(out)
     o = np.arange(out)
     places = {
