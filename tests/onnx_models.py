@@ -22,8 +22,8 @@ OPSET = 20
 
 def numbers(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float32]:
     """Random numbers, none of them near zero."""
-    found = np.random.default_rng([seed, *shape]).uniform(0.2, 1.0, shape)
-    return (found * np.random.default_rng([seed + 1, *shape]).choice([-1, 1], shape)).astype(np.float32)
+    random = np.random.default_rng([seed, *shape])
+    return np.asarray(random.uniform(0.2, 1.0, shape) * random.choice([-1, 1], shape), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Case:
         """The model; with a linear map of so many numbers behind it, so that their order counts."""
         text, stored = self.text, dict(self.stored)
         if tail:
-            text = f"{text} last_flat = Flatten<axis=0>(y) last_row = Reshape(last_flat, last_one) last = MatMul(last_row, last_w)"
+            text += " last_flat = Flatten<axis=0>(y) last_row = Reshape(last_flat, last_one)"
+            text += " last = MatMul(last_row, last_w)"
             stored |= {"last_w": numbers((tail, 7)), "last_one": np.array([1, -1])}
         graph = parser.parse_graph(f"g (float[{','.join(map(str, self.shape))}] x) => (float out) {{ {text} }}")
         graph.output[0].CopyFrom(ValueInfoProto(name="last" if tail else "y"))

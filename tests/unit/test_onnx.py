@@ -2,265 +2,367 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+import re
+import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
+from convscope.cli import run as run_command
 from convscope.core.op import spelled
+from convscope.errors import FieldError, MissingExtraError, ModelError, ShapeError
 from convscope.frontends import read
-from onnx_models import Case, check, saved
+from convscope.frontends.onnx import fold
+from convscope.frontends.onnx.file import Source
+from convscope.frontends.onnx.flow import SEQUENCES
+from convscope.frontends.onnx.fold_shape import FOLDS
+from convscope.frontends.onnx.rules import RULES
+from onnx_cases import CASES, CONSTANTS, W
+from onnx_models import Case, check, numbers, run, run_net, saved
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LINE = (1, 4, 9)
+    from convscope.core.net import Net
+
 PLANE = (1, 4, 6, 5)
-TOKENS = (1, 6, 8)
-BN = {"s": (4,), "b": (4,), "m": (4,), "v": np.array([0.5, 1.0, 1.5, 2.0], np.float32)}
-W33 = {"w": (6, 4, 3, 3), "b": (6,)}
-
-LAYERS: dict[str, Case] = {
-    "conv": Case("y = Conv<pads=[1,1,1,1]>(x, w, b)", PLANE, W33, layers=("conv 6 3x3 p1",)),
-    "conv without bias": Case("y = Conv(x, w)", PLANE, {"w": (2, 4, 3, 2)}, layers=("conv 2 3x2 nobias",)),
-    "conv with zeros for a bias": Case(
-        "z0 = Constant<value_floats=[0.0,0.0,0.0,0.0,0.0,0.0]>() y = Conv(x, w, z0)", PLANE, {"w": (6, 4, 3, 3)},
-        layers=("conv 6 3x3 nobias",),
-    ),
-    "conv 1-d": Case("y = Conv<strides=[2]>(x, w)", LINE, {"w": (3, 4, 3)}, layers=("conv 3 3 s2 nobias",)),
-    "conv 3-d": Case("y = Conv(x, w)", (1, 2, 3, 4, 5), {"w": (3, 2, 2, 2, 2)}, layers=("conv 3 2x2x2 nobias",)),
-    "conv of everything": Case(
-        "y = Conv<strides=[2,1], pads=[1,0,2,1], dilations=[1,2], group=2, kernel_shape=[3,2]>(x, w, b)", PLANE,
-        {"w": (6, 2, 3, 2), "b": (6,)}, layers=("conv 6 3x2 s2x1 p1:2x0:1 d1x2 g2",),
-    ),
-    "conv same upper": Case('y = Conv<auto_pad="SAME_UPPER", strides=[2,2]>(x, w, b)', PLANE, W33, layers=("conv 6 3x3 s2 same",)),
-    "conv same lower": Case('y = Conv<auto_pad="SAME_LOWER", strides=[2,2]>(x, w, b)', PLANE, W33, layers=("conv 6 3x3 s2 p1:0x1",)),
-    "conv valid": Case('y = Conv<auto_pad="VALID", strides=[2,2]>(x, w, b)', PLANE, W33, layers=("conv 6 3x3 s2",)),
-    "convt": Case("y = ConvTranspose<strides=[2,2], pads=[1,1,1,1]>(x, w, b)", PLANE, {"w": (4, 3, 3, 3), "b": (3,)},
-                  layers=("convt 3 3x3 s2 p1",)),
-    "convt with output padding": Case("y = ConvTranspose<strides=[2,2], output_padding=[1,0], group=2, dilations=[2,1]>(x, w)", PLANE,
-                                      {"w": (4, 3, 3, 3)}, layers=("convt 6 3x3 s2 d2x1 o1x0 g2 nobias",)),
-    "convt cut off unevenly": Case("y = ConvTranspose<strides=[2,2], pads=[0,1,1,2]>(x, w)", PLANE, {"w": (4, 3, 4, 4)}),
-    "convt same upper": Case('y = ConvTranspose<strides=[2,2], auto_pad="SAME_UPPER">(x, w)', PLANE, {"w": (4, 3, 3, 3)}),
-    "convt same lower": Case('y = ConvTranspose<strides=[2,2], auto_pad="SAME_LOWER">(x, w)', PLANE, {"w": (4, 3, 3, 3)}),
-    "convt to a size": Case("y = ConvTranspose<strides=[2,2], output_shape=[12,9]>(x, w)", PLANE, {"w": (4, 3, 3, 3)}),
-    "maxpool": Case("y = MaxPool<kernel_shape=[3,2], strides=[2,1], pads=[1,0,1,0]>(x)", layers=("maxpool 3x2 s2x1 p1x0",)),
-    "maxpool ceil": Case("y = MaxPool<kernel_shape=[3,3], strides=[2,2], ceil_mode=1>(x)", layers=("maxpool 3x3 s2 ceil",)),
-    "maxpool dilated": Case("y = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x)", layers=("maxpool 2x2 s1 d2",)),
-    "maxpool same": Case('y = MaxPool<kernel_shape=[3,3], strides=[2,2], auto_pad="SAME_UPPER">(x)', layers=("maxpool 3x3 s2 same",)),
-    "maxpool 1-d": Case("y = MaxPool<kernel_shape=[2], strides=[2]>(x)", LINE, layers=("maxpool 2",)),
-    "avgpool": Case("y = AveragePool<kernel_shape=[3,3], strides=[2,2]>(x)", layers=("avgpool 3x3 s2",)),
-    "avgpool padded": Case("y = AveragePool<kernel_shape=[3,3], pads=[1,1,1,1]>(x)", layers=("avgpool 3x3 s1 p1 nocount",)),
-    "avgpool padded and counted": Case("y = AveragePool<kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1>(x)",
-                                       layers=("avgpool 3x3 s1 p1",)),
-    "global average": Case("y = GlobalAveragePool(x)", layers=("gap",)),
-    "global maximum": Case("y = GlobalMaxPool(x)", layers=("gmp",)),
-    "bn": Case("y = BatchNormalization<epsilon=0.001>(x, s, b, m, v)", PLANE, BN, layers=("bn e0.001",)),
-    "bn before 14": Case("y = BatchNormalization(x, s, b, m, v)", PLANE, BN, 9, layers=("bn",)),
-    "instance norm": Case("y = InstanceNormalization(x, s, b)", PLANE, {"s": (4,), "b": (4,)}, layers=("instnorm affine",)),
-    "layer norm of tokens": Case("y = LayerNormalization<axis=-1>(x, s, b)", TOKENS, {"s": (8,), "b": (8,)}),
-    "layer norm of everything": Case("y = LayerNormalization<axis=1>(x, s, b)", PLANE, {"s": PLANE[1:], "b": PLANE[1:]},
-                                     layers=("gn 1 noaffine", "scale 6x5x4", "shift 6x5x4")),
-    "layer norm without a shift": Case("y = LayerNormalization(x, s)", TOKENS, {"s": (8,)}),
-    "layer norm before 17": Case(
-        "t = Transpose<perm=[0,2,3,1]>(x) m = ReduceMean<axes=[-1]>(t) d = Sub(t, m) q = Pow(d, two) v = ReduceMean<axes=[-1]>(q) "
-        "e = Add(v, eps) r = Sqrt(e) n = Div(d, r) f = Mul(n, s) g2 = Add(f, b) y = Transpose<perm=[0,3,1,2]>(g2)",
-        PLANE, {"s": (4,), "b": (4,), "two": np.float32(2), "eps": np.float32(1e-6)}, 13, layers=("ln e1e-06",),
-    ),
-    "group norm": Case("y = GroupNormalization<num_groups=2>(x, s, b)", PLANE, {"s": (4,), "b": (4,)}, 21, layers=("gn 2",)),
-    "group norm of torch": Case(
-        "r = Reshape(x, to) n = InstanceNormalization(r, ones, zeros) k = Reshape(n, back) f = Mul(k, s) y = Add(f, b)", PLANE,
-        {"to": np.array([0, 2, -1]), "back": np.array(PLANE), "ones": np.ones(2, np.float32), "zeros": np.zeros(2, np.float32),
-         "s": (4, 1, 1), "b": (4, 1, 1)},
-    ),
-    "rms norm": Case("y = RMSNormalization(x, s)", TOKENS, {"s": (8,)}, 23),
-    "lrn": Case("y = LRN<size=3, alpha=0.01, beta=0.5, bias=2.0>(x)", layers=("lrn 3 alpha0.01 beta0.5 k2.0",)),
-    "gemm": Case("y = Gemm<transB=1>(x, w, b)", (1, 5), {"w": (3, 5), "b": (3,)}, layers=("linear 3",)),
-    "gemm with factors": Case("y = Gemm<alpha=0.5, beta=2.0>(x, w, b)", (1, 5), {"w": (5, 3), "b": (1, 3)}, layers=("linear 3",)),
-    "gemm without bias": Case("y = Gemm(x, w)", (1, 5), {"w": (5, 3)}, layers=("linear 3 nobias",)),
-    "matmul": Case("y = MatMul(x, w)", TOKENS, {"w": (8, 3)}),
-    "matmul and its bias": Case("m = MatMul(x, w) y = Add(b, m)", TOKENS, {"w": (8, 3), "b": (3,)}),
-    "matmul from the left": Case("y = MatMul(w, x)", TOKENS, {"w": (3, 6)}),
-    "matmul of two": Case("t = Transpose<perm=[0,2,1]>(x) y = MatMul(x, t)", TOKENS),
-    "matmul of a vector": Case("y = MatMul(x, w)", TOKENS, {"w": (8,)}),
-    "attention": Case("y = Attention<q_num_heads=2, kv_num_heads=2>(x, x, x)", TOKENS, {}, 23),
-    "attention, causal": Case("y = Attention<q_num_heads=2, kv_num_heads=2, is_causal=1, scale=0.3>(x, x, x)", TOKENS, {}, 23),
-    "attention with a mask": Case("y = Attention<q_num_heads=2, kv_num_heads=2>(x, x, x, m)", TOKENS, {"m": (6, 6)}, 23),
-    "prelu": Case("y = PRelu(x, s)", PLANE, {"s": (4, 1, 1)}, layers=("prelu 4",)),
-    "prelu with one slope": Case("y = PRelu(x, s)", PLANE, {"s": (1,)}, layers=("prelu",)),
-    "softmax": Case("y = Softmax<axis=1>(x)", layers=("softmax",)),
-    "softmax of tokens": Case("y = Softmax(x)", TOKENS),
-    "softmax before 13": Case("y = Softmax<axis=2>(x)", PLANE, opset=11, layers=("spatial_softmax",)),
-    "log softmax": Case("y = LogSoftmax<axis=1>(x)", layers=("softmax", "map log")),
-    "lstm": Case("t = Transpose<perm=[2,0,1]>(x) y, h, c = LSTM<hidden_size=3>(t, w, r, b)", (1, 4, 5), {"w": (1, 12, 4), "r": (1, 12, 3), "b": (1, 24)},
-                 layers=("lstm 3",)),
-    "lstm in both directions": Case('t = Transpose<perm=[2,0,1]>(x) y, h, c = LSTM<hidden_size=3, direction="bidirectional">(t, w, r)', (1, 4, 5),
-                                    {"w": (2, 12, 4), "r": (2, 12, 3)}, layers=("lstm 3 both nobias", "rearrange a2b3xc5:cxax1xb")),
-    "what an lstm gives last": Case('t = Transpose<perm=[2,0,1]>(x) s, y = LSTM<hidden_size=3, direction="bidirectional">(t, w, r)', (1, 4, 5),
-                                    {"w": (2, 12, 4), "r": (2, 12, 3)}),
-    "gru": Case("t = Transpose<perm=[2,0,1]>(x) y = GRU<hidden_size=3, linear_before_reset=1>(t, w, r, b)", (1, 4, 5),
-                {"w": (1, 9, 4), "r": (1, 9, 3), "b": (1, 18)}, layers=("gru 3",)),
-}  # fmt: skip
-
-NUMBERS: dict[str, Case] = {
-    **{
-        name: Case(f"y = {text}(x)", layers=(layer,))
-        for name, text, layer in (
-            ("relu", "Relu", "relu"),
-            ("leaky relu", "LeakyRelu<alpha=0.2>", "leaky_relu 0.2"),
-            ("leaky relu as it is", "LeakyRelu", "leaky_relu"),
-            ("sigmoid", "Sigmoid", "sigmoid"),
-            ("tanh", "Tanh", "tanh"),
-            ("elu", "Elu<alpha=0.5>", "elu 0.5"),
-            ("selu", "Selu", "selu"),
-            ("softplus", "Softplus", "softplus"),
-            ("softsign", "Softsign", "map softsign"),
-            ("mish", "Mish", "mish"),
-            ("hardswish", "HardSwish", "hardswish"),
-            ("hardsigmoid of torch", "HardSigmoid<alpha=0.16666667>", "hardsigmoid"),
-            ("gelu", "Gelu", "gelu"),
-            ("gelu by tanh", 'Gelu<approximate="tanh">', "gelu approx"),
-            ("exp", "Exp", "map exp"),
-            ("abs", "Abs", "map abs"),
-            ("neg", "Neg", "map neg"),
-            ("sin", "Sin", "map sin"),
-            ("cos", "Cos", "map cos"),
-            ("erf", "Erf", "map erf"),
-            ("reciprocal", "Reciprocal", "map reciprocal"),
-        )
-    },
-    "hardsigmoid": Case("y = HardSigmoid(x)", layers=("times 0.2", "plus 0.5", "clamp 0.0 1.0")),
-    "celu": Case("y = Celu<alpha=0.5>(x)", layers=("times 2.0", "elu", "times 0.5")),
-    "selu with its own numbers": Case("y = Selu<alpha=1.0, gamma=2.0>(x)", layers=("elu", "times 2.0")),
-    "sqrt of abs": Case("a = Abs(x) y = Sqrt(a)", layers=("map abs", "map sqrt")),
-    "log of abs": Case("a = Abs(x) y = Log(a)", layers=("map abs", "map log")),
-    "clip to relu6": Case("y = Clip(x, lo, hi)", PLANE, {"lo": np.float32(0), "hi": np.float32(6)}, layers=("relu6",)),
-    "clip from below": Case("y = Clip(x, lo)", PLANE, {"lo": np.float32(0)}, layers=("relu",)),
-    "clip from above": Case("y = Clip(x, , hi)", PLANE, {"hi": np.float32(0.3)}),
-    "clip before 11": Case("y = Clip<min=-0.5, max=0.25>(x)", opset=9, layers=("clamp -0.5 0.25",)),
-    "silu of two": Case("s = Sigmoid(x) y = Mul(x, s)", layers=("silu",)),
-    "hardswish of two": Case("s = HardSigmoid<alpha=0.16666667>(x) y = Mul(s, x)", layers=("hardswish",)),
-    "hardswish of four": Case("a = Add(x, three) c = Clip(a, zero, six) p = Mul(x, c) y = Div(p, six)", PLANE,
-                              {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6)}, layers=("hardswish",)),
-    "hardsigmoid of three": Case("a = Add(x, three) c = Clip(a, zero, six) y = Div(c, six)", PLANE,
-                                 {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6)}, layers=("hardsigmoid",)),
-    "mish of three": Case("s = Softplus(x) t = Tanh(s) y = Mul(x, t)", layers=("mish",)),
-    "gelu of five": Case("a = Div(x, r) e = Erf(a) p = Add(e, one) m = Mul(x, p) y = Mul(m, half)", PLANE,
-                         {"r": np.float32(2**0.5), "one": np.float32(1), "half": np.float32(0.5)}, layers=("gelu",)),
-    "gelu with the half first": Case("a = Div(x, r) e = Erf(a) p = Add(one, e) h = Mul(x, half) y = Mul(h, p)", PLANE,
-                                     {"r": np.float32(2**0.5), "one": np.float32(1), "half": np.float32(0.5)}, layers=("gelu",)),
-    "gelu by tanh, of nine": Case(
-        "q = Pow(x, three) s = Mul(q, c) t = Add(x, s) u = Mul(t, k) h = Tanh(u) p = Add(h, one) a = Mul(x, half) y = Mul(a, p)", PLANE,
-        {"three": np.float32(3), "c": np.float32(0.044715), "k": np.float32((2 / np.pi) ** 0.5), "one": np.float32(1),
-         "half": np.float32(0.5)}, layers=("gelu approx",)),
-    "sigmoid that is read twice": Case("s = Sigmoid(x) m = Mul(x, s) y = Add(m, s)", layers=("sigmoid", "mul", "add")),
-    "add a number": Case("y = Add(x, c)", PLANE, {"c": np.float32(0.1)}, layers=("plus 0.1",)),
-    "subtract from a number": Case("y = Sub(c, x)", PLANE, {"c": np.float32(1)}, layers=("times -1.0", "plus 1.0")),
-    "divide a number": Case("y = Div(c, x)", PLANE, {"c": np.float32(3)}, layers=("map reciprocal", "times 3.0")),
-    "multiply channels": Case("y = Mul(x, c)", PLANE, {"c": (4, 1, 1)}, layers=("scale 1x1x4",)),
-    "divide channels": Case("y = Div(x, c)", PLANE, {"c": (1, 4, 1, 1)}, layers=("scale 1x1x4",)),
-    "subtract a map": Case("y = Sub(x, c)", PLANE, {"c": (6, 5)}, layers=("shift 6x5x1",)),
-    "two tensors": Case("a = Relu(x) b = Tanh(x) s = Sub(a, b) d = Div(s, x) y = Mul(d, b)"),
-    "sum of three": Case("a = Relu(x) b = Tanh(x) y = Sum(a, b, x)", layers=("relu", "tanh", "add", "add")),
-    "mean of two": Case("a = Relu(x) y = Mean(a, x)", layers=("relu", "add", "times 0.5")),
-    "largest of two": Case("a = Neg(x) y = Max(a, x)", layers=("map neg", "maximum")),
-    "smallest of two": Case("a = Neg(x) y = Min(a, x)", layers=("map neg", "minimum")),
-    "largest of a number": Case("y = Max(x, c)", PLANE, {"c": np.float32(0.2)}),
-    "square": Case("y = Pow(x, c)", PLANE, {"c": np.float32(2)}, layers=("map square",)),
-    "cube": Case("y = Pow(x, c)", PLANE, {"c": np.float32(3)}, layers=("pow 3.0",)),
-    "gate": Case("p = GlobalAveragePool(x) s = Sigmoid(p) y = Mul(x, s)", layers=("gap", "sigmoid", "mul")),
-    "dropout": Case("y = Dropout<ratio=0.3>(x)", opset=10, layers=("dropout 0.3",)),
-    "dropout now": Case("y = Dropout(x, r)", PLANE, {"r": np.float32(0.25)}, layers=("dropout 0.25",)),
-    "cast": Case("c = Cast<to=11>(x) d = CastLike(c, x) y = Identity(d)"),
-    "where": Case("y = Where(m, x, c)", PLANE, {"m": np.arange(30).reshape(6, 5) % 3 > 0, "c": np.float32(0.5)}),
-    "where not": Case("y = Where(m, c, x)", PLANE, {"m": np.arange(30).reshape(6, 5) % 3 > 0, "c": np.float32(-1e9)}),
-    "mean": Case("y = ReduceMean(x, a)", PLANE, {"a": np.array([2, 3])}, layers=("gap",)),
-    "mean before 18": Case("y = ReduceMean<axes=[2,3], keepdims=0>(x)", opset=13, layers=("gap",)),
-    "mean of all": Case("y = ReduceMean<keepdims=0>(x)"),
-    "mean of nothing": Case("r = Relu(x) y = ReduceMean<noop_with_empty_axes=1>(r)", layers=("relu",)),
-    **{
-        f"{name} over channels": Case(f"y = Reduce{name}<keepdims=0>(x, a)", PLANE, {"a": np.array([1])})
-        for name in ("Mean", "Sum", "Max", "Min", "L1", "L2", "SumSquare", "LogSumExp")
-    },
-    "log of a sum": Case("a = Abs(x) y = ReduceLogSum(a, c)", PLANE, {"c": np.array([1])}),
-    "einsum of two": Case('y = Einsum<equation="bic,bjc->bij">(x, x)', TOKENS),
-    "einsum with a stored matrix": Case('y = Einsum<equation="bnc,cd->bnd">(x, w)', TOKENS, {"w": (8, 3)}),
-    "einsum with dots": Case('y = Einsum<equation="...c,dc->...d">(x, w)', TOKENS, {"w": (3, 8)}),
-    "einsum that sums": Case('y = Einsum<equation="bnc->bc">(x)', TOKENS),
-    "quantised and back": Case(
-        "q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, s, z)", PLANE, {"s": np.float32(1e-4), "z": np.array(0, np.int16)}, 21),
-}  # fmt: skip
+CONV = {"w": (6, 4, 3, 3), "b": (6,)}
 
 
-SHAPES: dict[str, Case] = {
-    "flatten": Case("y = Flatten(x)"),
-    "flatten later": Case("y = Flatten<axis=2>(x)"),
-    "reshape": Case("y = Reshape(x, s)", PLANE, {"s": np.array([0, 2, 2, -1])}),
-    "reshape that cuts across": Case("y = Reshape(x, s)", PLANE, {"s": np.array([1, 8, 15])}),
-    "reshape from what is there": Case("s = Shape(x) b = Gather(s, zero) u = Unsqueeze(b, a) c = Concat<axis=0>(u, rest) y = Reshape(x, c)", PLANE,
-                                       {"zero": np.array(0), "a": np.array([0]), "rest": np.array([-1])}),
-    "transpose": Case("y = Transpose<perm=[0,2,3,1]>(x)"),
-    "transpose as it is": Case("y = Transpose(x)"),
-    "squeeze": Case("p = GlobalAveragePool(x) y = Squeeze(p, a)", PLANE, {"a": np.array([2, 3])}),
-    "squeeze before 13": Case("p = GlobalAveragePool(x) y = Squeeze<axes=[2]>(p)", opset=11),
-    "squeeze all": Case("p = GlobalAveragePool(x) y = Squeeze(p)"),
-    "unsqueeze": Case("y = Unsqueeze(x, a)", PLANE, {"a": np.array([1, -1])}),
-    "unsqueeze before 13": Case("y = Unsqueeze<axes=[0,4]>(x)", opset=11),
-    "expand": Case("p = GlobalAveragePool(x) y = Expand(p, s)", PLANE, {"s": np.array([1, 4, 3, 2])}),
-    "tile": Case("y = Tile(x, t)", PLANE, {"t": np.array([1, 2, 1, 3])}),
-    "concat": Case("a = Relu(x) y = Concat<axis=1>(a, x)", layers=("relu", "cat")),
-    "concat places": Case("a = Relu(x) y = Concat<axis=3>(a, x)", layers=("relu", "cat along2")),
-    "concat a token": Case("y = Concat<axis=1>(t, x)", TOKENS, {"t": (1, 1, 8)}),
-    "split": Case("a, b = Split<axis=1>(x, s) c = Relu(b) y = Concat<axis=1>(c, a)", PLANE, {"s": np.array([1, 3])}),
-    "split before 13": Case("a, b = Split<axis=1, split=[1,3]>(x) c = Relu(b) y = Concat<axis=1>(c, a)", opset=11),
-    "split in equal parts": Case("a, b = Split<axis=3, num_outputs=2>(x) y = Concat<axis=3>(b, a)"),
-    "slice": Case("y = Slice(x, s, e, a, t)", PLANE,
-                  {"s": np.array([1, -4]), "e": np.array([9, 2**62]), "a": np.array([2, 3]), "t": np.array([2, 1])}),
-    "slice channels": Case("y = Slice(x, s, e, a)", PLANE, {"s": np.array([1]), "e": np.array([-1]), "a": np.array([1])},
-                           layers=("take 1:3",)),
-    "slice before 10": Case("y = Slice<starts=[1], ends=[3], axes=[2]>(x)", opset=9, layers=("crop 1:3x0",)),
-    "roll": Case("a = Slice(x, one, end, two) b = Slice(x, zero, one, two) y = Concat<axis=2>(a, b)", PLANE,
-                 {"zero": np.array([0]), "one": np.array([1]), "two": np.array([2]), "end": np.array([6])}, layers=("roll 5x0",)),
-    "gather one": Case("y = Gather<axis=2>(x, i)", PLANE, {"i": np.array(-1)}),
-    "gather a range": Case("y = Gather<axis=1>(x, i)", PLANE, {"i": np.array([0, 2])}),
-    "gather in another shape": Case("y = Gather<axis=1>(x, i)", PLANE, {"i": np.array([[0, 1], [2, 3]])}),
-    "pad": Case("y = Pad(x, p)", PLANE, {"p": np.array([0, 0, 1, 2, 0, 0, 3, 0])}, layers=("pad 1:3x2:0",)),
-    "pad with a number": Case("y = Pad(x, p, v)", PLANE, {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "v": np.float32(-2)},
-                              layers=("pad 1 v-2.0",)),
-    "pad by the mirror": Case('y = Pad<mode="reflect">(x, p)', PLANE, {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}, layers=("pad 1 reflect",)),
-    "pad by the edge": Case('y = Pad<mode="edge">(x, p)', PLANE, {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}, layers=("pad 1 replicate",)),
-    "pad around": Case('y = Pad<mode="wrap">(x, p)', PLANE, {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}, layers=("pad 1 circular",)),
-    "pad some axes": Case("y = Pad(x, p, , a)", PLANE, {"p": np.array([1, 2]), "a": np.array([3])}, layers=("pad 0x1:2",)),
-    "pad before 11": Case("y = Pad<pads=[0,0,1,1,0,0,1,1]>(x)", opset=9, layers=("pad 1",)),
-    "pad that crops": Case("y = Pad(x, p)", PLANE, {"p": np.array([0, 0, -1, 0, 0, 0, 0, 1])}),
-    "depth to space": Case("y = DepthToSpace<blocksize=2>(x)"),
-    "depth to space, channels first": Case('y = DepthToSpace<blocksize=2, mode="CRD">(x)', layers=("pixelshuffle 2",)),
-    "space to depth": Case("y = SpaceToDepth<blocksize=2>(x)", (1, 3, 4, 6)),
-    "channel shuffle": Case("r = Reshape(x, s) t = Transpose<perm=[0,2,1,3,4]>(r) y = Reshape(t, k)", PLANE,
-                            {"s": np.array([1, 2, 2, 6, 5]), "k": np.array(PLANE)}, layers=("shuffle 2",)),
-    "resize nearest": Case("y = Resize(x, , s)", PLANE, {"s": np.array([1, 1, 2, 2], np.float32)}, layers=("up 2x2",)),
-    "resize as torch has it": Case(
-        'y = Resize<coordinate_transformation_mode="asymmetric", nearest_mode="floor">(x, , , z)', PLANE,
-        {"z": np.array([1, 4, 9, 7])}, layers=("resize 9x7",)),
-    "resize linear": Case('y = Resize<mode="linear">(x, , , z)', PLANE, {"z": np.array([1, 4, 9, 7])}, layers=("resize 9x7 bilinear",)),
-    "resize linear, corners aligned": Case('y = Resize<mode="linear", coordinate_transformation_mode="align_corners">(x, , , z)', PLANE,
-                                           {"z": np.array([1, 4, 9, 7])}, layers=("resize 9x7 bilinear align",)),
-    "resize cubic": Case('y = Resize<mode="cubic">(x, , , z)', PLANE, {"z": np.array([1, 4, 9, 7])}, layers=("resize 9x7 bicubic",)),
-    "resize some axes": Case("y = Resize<axes=[2,3]>(x, , s)", PLANE, {"s": np.array([3, 2], np.float32)}, layers=("up 3x2",)),
-    "resize before 11": Case("y = Resize(x, s)", PLANE, {"s": np.array([1, 1, 2, 2], np.float32)}, 10, layers=("up 2x2",)),
-    "upsample": Case("y = Upsample(x, s)", PLANE, {"s": np.array([1, 1, 2, 3], np.float32)}, 9, layers=("up 2x3",)),
-    "sequence": Case("q = SplitToSequence<axis=1>(x, two) a = SequenceAt(q, one) b = SequenceAt(q, zero) y = Concat<axis=1>(a, b)", PLANE,
-                     {"two": np.array(2), "one": np.array(1), "zero": np.array(0)}),
-    "sequence joined again": Case("a = Relu(x) q = SequenceConstruct(a, x) y = ConcatFromSequence<axis=1>(q)"),
-    "channels last": Case("t = Transpose<perm=[0,3,1,2]>(x) y = Conv(t, w)", (1, 6, 5, 4), {"w": (2, 4, 3, 3)}),
-}  # fmt: skip
+def ops(net: Net) -> tuple[str, ...]:
+    return tuple(spelled(layer.node.op) for layer in net)
 
-CASES = {**LAYERS, **NUMBERS, **SHAPES}
+
+def names(net: Net) -> tuple[str, ...]:
+    return tuple(layer.node.name for layer in net)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_an_operator_computes_what_onnx_runtime_does(case: Case, tmp_path: Path) -> None:
-    net = check(case, tmp_path)
+    check(case, tmp_path)
     if case.layers:
-        lone = read(saved(case.model(), tmp_path))
-        assert tuple(spelled(layer.node.op) for layer in lone) == case.layers
+        assert ops(read(saved(case.model(), tmp_path))) == case.layers
+
+
+@pytest.mark.parametrize("small", [fold.SMALL, -1], ids=["at once", "later"])
+@pytest.mark.parametrize("text", CONSTANTS.values(), ids=CONSTANTS)
+def test_stored_tensors_are_worked_out(text: str, small: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold, "SMALL", small)
+    more = {"zero": np.array([0]), "one": np.array([1]), "two": np.array([2]), "row": np.array([1, -1])}
+    more |= {"d1": np.array([0, 2]), "e2": numbers((2, 2)), "e4": numbers((4,))}
+    worked = f"{text} as = Cast<to=1>(c) y = Reshape(as, row)"
+    count = math.prod(run(Case(f"r = Relu(x) {worked}", (1, 1), {**W, **more}).model(), numbers((1, 1))).shape)
+    model = Case(f"{worked.replace('y = ', 'k = ')} y = Mul(x, k)", (1, count), {**W, **more}).model()
+    net, x = read(saved(model, tmp_path)), numbers((1, count))
+    assert np.allclose(run_net(net, x), run(model, x), atol=1e-5)
+
+
+def test_every_rule_has_a_case() -> None:
+    text = " ".join(case.text for case in CASES.values())
+    assert {op for op in RULES if not re.search(rf"\b{op}[<(]", text)} <= {
+        "DynamicQuantizeLinear",
+        "Optional",
+        "OptionalGetElement",
+        "Size",
+    }
+    constants = " ".join(CONSTANTS.values())
+    assert {op for op in FOLDS if not re.search(rf"\b{op}[<(]", constants)} == set()
+    assert {op for op in SEQUENCES if not re.search(rf"\b{op}[<(]", text + constants)} == {
+        "SequenceEmpty",
+        "SequenceInsert",
+    }
+
+
+def test_layers_are_called_by_their_modules(tmp_path: Path) -> None:
+    model = Case(
+        "a = Conv(x, w, b) c = Relu(a) d = Conv(c, v) e = Add(d, d) f = Relu(e) y = Relu(f)",
+        PLANE,
+        {**CONV, "v": (6, 6, 1, 1)},
+    ).model()
+    wanted = ("conv1/Conv", "relu/Relu", "down/down.0/Conv", "Add", "relu_1/Relu")
+    for node, name in zip(model.graph.node, wanted, strict=False):
+        node.name = f"/layer1/layer1.0/{name}"
+    found = names(read(saved(model, tmp_path)))
+    assert found == ("layer1.0.conv1", "layer1.0.relu", "layer1.0.down.0", "layer1.0.add", "layer1.0.relu_1", "relu")
+
+
+def test_layers_are_called_by_their_nodes(tmp_path: Path) -> None:
+    model = Case("a = Conv(x, w, b) c = Relu(a) d = Relu(c) y = Relu(d)", PLANE, CONV).model()
+    for node, name in zip(model.graph.node, ["stem/conv:0", "Relu_12", "node_relu_1", "relu twice"], strict=True):
+        node.name = name
+    assert names(read(saved(model, tmp_path))) == ("stem.conv_0", "relu", "relu_2", "relu_twice")
+
+
+def test_names_that_torch_writes_beside_a_node(tmp_path: Path) -> None:
+    model = Case("a = Conv(x, w, b) c = Relu(a) y = Add(a, c)", PLANE, CONV).model()
+    places = [
+        ("['', 'stem', 'stem.conv', 'conv2d']", "['Net', 'Stem', 'torch.nn.modules.conv.Conv2d', 'aten.conv2d']"),
+        ("['', 'stem', 'relu']", "['Net', 'Stem', 'aten.relu']"),
+        ("['', 'add']", "['Net', 'aten.add']"),
+    ]
+    for node, (scopes, classes) in zip(model.graph.node, places, strict=True):
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=scopes)
+        node.metadata_props.add(key="pkg.torch.onnx.class_hierarchy", value=classes)
+    assert names(read(saved(model, tmp_path))) == ("stem.conv", "stem.relu", "add")
+
+
+def _with_input(model: Any, sizes: list[Any]) -> Any:
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes))
+    return model
+
+
+def test_open_sizes_are_asked_for_by_name(tmp_path: Path) -> None:
+    model = _with_input(Case("y = Conv(x, w, b)", PLANE, CONV).model(), ["batch", 4, "height", "width"])
+    path = saved(model, tmp_path)
+    with pytest.raises(FieldError, match='"x" of the model has open sizes: height, width') as caught:
+        read(path)
+    assert 'input="224x224x3"' in caught.value.expected
+    assert read(path, input="6x5x4").output == (6, 4, 3)
+    assert read(path, input="9x9x4").output == (6, 7, 7)
+    with pytest.raises(FieldError, match="1 spatial axes, that of the model 2"):
+        read(path, input="9x4")
+    with pytest.raises(ModelError, match="input channels of the weight has sizes"):
+        read(path, input="9x9x5")
+    with pytest.raises(ShapeError, match="a window of 3 does not fit into 2"):
+        read(path, input="2x9x4")
+
+
+def test_no_sizes_at_all(tmp_path: Path) -> None:
+    path = saved(_with_input(Case("y = Conv(x, w, b)", PLANE, CONV).model(), None), tmp_path)  # type: ignore[arg-type] # no shape
+    with pytest.raises(FieldError, match="open sizes: all"):
+        read(path)
+    assert read(path, input="6x5x4").output == (6, 4, 3)
+
+
+def test_a_given_size_overrides_that_of_the_file(tmp_path: Path) -> None:
+    path = saved(Case("a = Conv(x, w, b) y = GlobalAveragePool(a)", PLANE, CONV).model(), tmp_path)
+    assert read(path).layers[0].output == (6, 4, 3)
+    assert read(path, input="16x16x4").layers[0].output == (6, 14, 14)
+
+
+@pytest.mark.parametrize("batch", ["N", 8])
+def test_a_batch_is_read_as_one_sample(batch: int | str, tmp_path: Path) -> None:
+    size = batch if isinstance(batch, int) else 1
+    stored = {**CONV, "s": np.array([size, -1] if size == 1 else [size, 72]), "m": (72, 3)}
+    model = _with_input(
+        Case("a = Conv(x, w, b) f = Reshape(a, s) y = MatMul(f, m)", PLANE, stored).model(), [batch, *PLANE[1:]]
+    )
+    assert ops(read(saved(model, tmp_path))) == ("conv 6 3x3", "linear 3 nobias")
+
+
+def test_one_picture_is_the_input(tmp_path: Path) -> None:
+    model = Case("a = Conv(x, w, b) y = Relu(a)", PLANE, CONV).model()
+    for tensor in model.graph.initializer:  # as files before 2019 have it
+        model.graph.input.append(helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, tensor.dims))
+    model.graph.input.append(helper.make_tensor_value_info("nobody", TensorProto.INT64, [1]))
+    assert ops(read(saved(model, tmp_path))) == ("conv 6 3x3", "relu")
+    model.graph.node[1].input[0] = "nobody"
+    model.graph.node.append(helper.make_node("Add", ["y", "a"], ["z"]))
+    model.graph.output[0].name = "z"
+    with pytest.raises(ModelError, match='2 inputs: "x", "nobody"'):
+        read(saved(model, tmp_path))
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT64, TensorProto.STRING, TensorProto.BOOL])
+def test_words_are_no_picture(kind: int, tmp_path: Path) -> None:
+    model = Case("c = Cast<to=1>(x) y = Relu(c)").model()
+    model.graph.input[0].type.tensor_type.elem_type = kind
+    with pytest.raises(ModelError, match='its input "x" is no picture'):
+        read(saved(model, tmp_path))
+
+
+def test_weights_are_counted_once(tmp_path: Path) -> None:
+    net = read(saved(Case("a = Conv(x, w) y = Conv(a, w)", (1, 4, 9, 9), {"w": (4, 4, 3, 3)}).model(), tmp_path))
+    assert [sum(w.count for w in layer.weights or ()) for layer in net] == [144, 0]
+    assert net.tensors is not None
+    assert [tensor.shape for tensor in net.tensors().values()] == [(4, 4, 3, 3)] * 2
+
+
+def test_what_no_layer_reads_is_said(tmp_path: Path) -> None:
+    net = read(
+        saved(Case("y = Conv(x, w, b)", PLANE, {**CONV, "left": (3, 2), "index": np.array([1])}).model(), tmp_path)
+    )
+    assert [(weight.name, weight.shape) for weight in net.unused] == [("left", (3, 2))]
+
+
+def test_torch_says_which_tensors_are_parameters(tmp_path: Path) -> None:
+    model = Case("a = Mul(x, p) y = Add(a, q)", PLANE, {"p": (4, 1, 1), "q": (4, 1, 1)}).model()
+    for name, kind in (("p", "PARAMETER"), ("q", "BUFFER")):
+        info = model.graph.value_info.add(name=name)
+        info.metadata_props.add(key="pkg.torch.export.graph_signature.InputSpec.kind", value=kind)
+    net = read(saved(model, tmp_path))
+    assert ops(net) == ("scale 1x1x4", "shift 1x1x4 fixed")
+    assert sum(weight.count for layer in net for weight in layer.weights or () if weight.trained) == 4
+
+
+def test_constants_are_weights_where_there_are_no_others(tmp_path: Path) -> None:
+    model = Case("y = Conv(x, w)", PLANE, {"w": (6, 4, 3, 3)}).model()
+    value = model.graph.initializer.pop()
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["w"], value=value))
+    net = read(saved(model, tmp_path))
+    assert sum(weight.count for weight in net.layers[0].weights or ()) == 216
+
+
+def test_what_cannot_be_looked_into_is_said_where_its_size_is_known(tmp_path: Path) -> None:
+    model = Case("g = Mod<fmod=1>(x, c) t = Floor(g) y = Conv(t, w, b)", PLANE, {**CONV, "c": np.float32(2)}).model()
+    net = read(saved(model, tmp_path))
+    assert ops(net) == ("opaque 6x5x4", "opaque 6x5x4", "conv 6 3x3")
+    assert sum(weight.count for layer in net for weight in layer.weights or ()) == 222
+
+
+def test_an_operator_of_somebody_else(tmp_path: Path) -> None:
+    case = Case("a = acme.Magic(x, k) y = Relu(a)", PLANE, {"k": (3, 3)}, domains={"acme": 1})
+    model = case.model()
+    with pytest.raises(ModelError, match=r"\(acme.Magic\): an operator that is not known here"):
+        read(saved(model, tmp_path))
+    model.graph.value_info.append(helper.make_tensor_value_info("a", TensorProto.FLOAT, [1, 2, 3, 3]))
+    net = read(saved(model, tmp_path))
+    assert ops(net) == ("opaque 3x3x2", "relu")
+    assert net.layers[0].weights is not None
+    assert [weight.shape for weight in net.layers[0].weights] == [(3, 3)]
+
+
+@pytest.mark.parametrize(("op", "layer"), [("Gelu", "gelu"), ("FastGelu", "gelu approx")])
+def test_operators_of_onnx_runtime(op: str, layer: str, tmp_path: Path) -> None:
+    case = Case(f"y = com.microsoft.{op}(x)", domains={"com.microsoft": 1}, layers=(layer,))
+    assert ops(check(case, tmp_path))[0] == layer
+
+
+def test_a_quick_gelu(tmp_path: Path) -> None:
+    case = Case("y = com.microsoft.QuickGelu(x)", domains={"com.microsoft": 1})
+    assert ops(check(case, tmp_path))[:3] == ("times 1.702", "sigmoid", "mul")
+
+
+def _with_function(text: str, body: list[Any], attributes: list[str]) -> Any:
+    model = Case(text, domains={"mine": 1}).model()
+    imports = [helper.make_opsetid("", 20), helper.make_opsetid("mine", 1)]
+    model.functions.append(helper.make_function("mine", "Twice", ["a"], ["c"], body, imports, attributes))
+    return model
+
+
+def test_functions_are_put_in_the_place_of_their_calls(tmp_path: Path) -> None:
+    first, second = helper.make_node("LeakyRelu", ["a"], ["b"]), helper.make_node("LeakyRelu", ["b"], ["c"], alpha=0.5)
+    slope = first.attribute.add(name="alpha", ref_attr_name="slope", type=1)
+    assert slope.ref_attr_name == "slope"
+    model = _with_function("m = mine.Twice<slope=0.25>(x) y = mine.Twice(m)", [first, second], ["slope"])
+    model.graph.node[0].name, model.graph.node[1].name = "/one/Twice", "/two/Twice"
+    net = read(saved(model, tmp_path))
+    assert ops(net) == ("leaky_relu 0.25", "leaky_relu 0.5", "leaky_relu", "leaky_relu 0.5")
+    assert names(net) == ("one.leaky_relu", "one.leaky_relu_2", "two.leaky_relu", "two.leaky_relu_2")
+
+
+def _branching(condition: Any) -> Any:
+    then, other = (
+        helper.make_graph([helper.make_node(op, ["x"], [op])], op, [], [helper.make_empty_tensor_value_info(op)])
+        for op in ("Relu", "Tanh")
+    )
+    model = Case("y = Relu(x)", stored={"c": condition}).model()
+    model.graph.node[0].CopyFrom(helper.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other))
+    return model
+
+
+def test_the_branch_that_is_taken_is_read(tmp_path: Path) -> None:
+    assert ops(read(saved(_branching(np.array([True])), tmp_path))) == ("relu",)
+    assert ops(read(saved(_branching(np.array([False])), tmp_path))) == ("tanh",)
+
+
+def test_a_branch_that_the_picture_decides_is_not(tmp_path: Path) -> None:
+    model = _branching(np.array([True]))
+    model.graph.node[0].input[0] = "x"
+    with pytest.raises(ModelError, match=r"\(If\): an operator that is not known here"):
+        read(saved(model, tmp_path))
+
+
+KINDS = {
+    "float32": (TensorProto.FLOAT, 1e-6),
+    "float64": (TensorProto.DOUBLE, 1e-6),
+    "float16": (TensorProto.FLOAT16, 1e-3),
+    "bfloat16": (TensorProto.BFLOAT16, 1e-2),
+    "float8": (TensorProto.FLOAT8E4M3FN, 1e-1),
+}
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["as in memory", "as numbers"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_of_every_kind(kind: str, raw: bool, tmp_path: Path) -> None:
+    model = Case("y = Conv(x, w)", PLANE, {"w": (6, 4, 3, 3)}).model()
+    true = numpy_helper.to_array(model.graph.initializer[0])
+    number, near = KINDS[kind]
+    data = helper.make_tensor("w", number, true.shape, true.astype(np.float64).ravel())
+    if raw:
+        stored = numpy_helper.to_array(data)
+        data = helper.make_tensor("w", number, true.shape, stored.tobytes(), raw=True)
+    model.graph.initializer[0].CopyFrom(data)
+    net = read(saved(model, tmp_path))
+    assert net.tensors is not None
+    found = net.tensors()["conv.weight"]
+    assert found.dtype == np.float32
+    assert np.allclose(found, true, rtol=near, atol=near)
+
+
+def test_quantised_weights_are_weights(tmp_path: Path) -> None:
+    stored = {"w": np.arange(-54, 54, dtype=np.int8).reshape(3, 4, 3, 3), "s": np.array([0.1, 0.2, 0.3], np.float32)}
+    case = Case("k = DequantizeLinear<axis=0>(w, s) y = Conv(x, k)", PLANE, stored)
+    net = check(case, tmp_path)
+    assert ops(net)[0] == "conv 3 3x3 nobias"
+    assert [weight.name for weight in net.layers[0].weights or ()] == ["w", "s"]
+
+
+def test_large_weights_stay_in_the_file_until_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case("t = Transpose<perm=[1,0]>(m) f = Flatten(x) y = MatMul(f, t)", PLANE, {"m": (300, 120)})
+    loaded = []
+    part = Source.part
+    monkeypatch.setattr(Source, "part", lambda *args: loaded.append(args) or part(*args))
+    net = read(saved(case.model(), tmp_path))
+    assert "36,000" in str(net.table())
+    assert loaded == []
+    assert net.tensors is not None
+    assert net.tensors()["linear.weight"].shape == (300, 120)
+    assert len(loaded) == 1
+
+
+def test_a_file_that_changed_is_not_taken_for_what_it_was(tmp_path: Path) -> None:
+    path = saved(Case("f = Flatten(x) y = MatMul(f, m)", PLANE, {"m": (120, 300)}).model(), tmp_path)
+    net = read(path)
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert net.tensors is not None
+    with pytest.raises(ModelError, match="was changed since it was read"):
+        net.tensors()
+
+
+@pytest.mark.parametrize(("opset", "said"), [(6, "version 6 of the operators"), (99, "version 99 of the operators")])
+def test_versions_of_operators(opset: int, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=said):
+        read(saved(Case("y = Relu(x)", opset=opset).model(), tmp_path))
+
+
+def test_an_error_names_file_node_and_operator(tmp_path: Path) -> None:
+    model = Case("y = Conv(x, w)", PLANE, {"w": (6, 3, 3, 3)}).model()
+    model.graph.node[0].name = "stem"
+    with pytest.raises(ModelError) as caught:
+        read(saved(model, tmp_path))
+    assert (
+        caught.value.what == f'{tmp_path}/model.onnx: node "stem" (Conv): input channels of the weight has sizes (3,)'
+    )
+    assert caught.value.expected == "(4,)"
+
+
+def test_the_command_line_reads_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved(Case("a = Conv(x, w, b) y = Relu(a)", PLANE, CONV).model(), tmp_path)
+    assert run_command(["table", str(path)]) == 0
+    assert "conv  conv 6 3x3  4x3x6      222  2,592" in capsys.readouterr().out
+    assert run_command(["table", str(tmp_path / "none.onnx")]) == 2
+    assert "ModelError: " in capsys.readouterr().err
+
+
+def test_without_onnx_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(Case("y = Relu(x)").model(), tmp_path)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtraError) as caught:
+        read(path)
+    assert caught.value.attempt == 'pip install "convscope[onnx]"'

@@ -211,6 +211,15 @@ def _batch_norm(call: Call, given: Sequence[Any]) -> list[Numbers]:
     return [found * scale.reshape(shape) + bias.reshape(shape), mean, var][: max(1, call.outputs)]
 
 
+def _quantized(call: Call, given: Sequence[Any]) -> Any:
+    x, scale, *rest = given
+    axis, rank = call.whole("axis", 1), max(1, x.ndim)
+    kind = np.dtype(KINDS.get(call.whole("output_dtype", 2), "u1"))
+    zero = rest[0] if rest and rest[0] is not None else np.zeros((), kind)
+    steps = np.rint(x / _per_axis(scale, rank, axis)) + _per_axis(zero.astype(np.float32), rank, axis)
+    return np.clip(steps, np.iinfo(zero.dtype).min, np.iinfo(zero.dtype).max).astype(zero.dtype)
+
+
 def _conv_sizes(call: Call) -> list[Sizes]:
     """A convolution of one place, without groups, as position codes are projected."""
     x, weight = sizes_at(call), sizes_at(call, 1)
@@ -285,6 +294,7 @@ NUMBERS: dict[str, Fold] = {
     "MatMul": Fold(_matmul_sizes, lambda _, g: np.matmul(*g), lambda c, s: math.prod(s) * sizes_at(c)[-1]),
     "Conv": Fold(_conv_sizes, _conv, lambda c, s: math.prod(s) * sizes_at(c, 1)[1]),
     "DequantizeLinear": Fold(same, _dequantized),
+    "QuantizeLinear": Fold(same, _quantized),
     "BatchNormalization": Fold(_norm_sizes, _batch_norm),
 }
 """By the name of the operator: those that make numbers from numbers."""

@@ -200,6 +200,17 @@ def _gather_sizes(call: Call) -> list[Sizes]:
     return [(*have[:at], *index, *have[at + 1 :])]
 
 
+def _places(index: Numbers, at: int) -> tuple[Numbers, ...]:
+    """For each dimension of a tensor, where the numbers are that are picked along one of them."""
+    found = list(np.indices(index.shape, sparse=True))
+    found[at] = index
+    return tuple(found)
+
+
+def _gather_elements(call: Call, given: Sequence[Any]) -> Any:
+    return given[0][_places(given[1], axis_of(call, 0, given[0].ndim))]
+
+
 def _gather_nd_sizes(call: Call) -> list[Sizes]:
     have, index = sizes_at(call), sizes_at(call, 1)
     return [(*index[:-1], *have[index[-1] :])]
@@ -227,7 +238,7 @@ def _scatter_elements(call: Call, given: Sequence[Any]) -> Any:
     if call.word("reduction", "none") != "none":
         raise ShapeError("numbers that are put together")
     found = given[0].copy()
-    np.put_along_axis(found, given[1], given[2], call.whole("axis", 0))
+    found[_places(given[1], axis_of(call, 0, found.ndim))] = given[2]
     return found
 
 
@@ -320,7 +331,7 @@ SHAPES: dict[str, Fold] = {
     "Slice": Fold(lambda c: [tuple(len(range(*cut)) for cut in slices(c, sizes_at(c)))], _sliced),
     "Split": Fold(_split_sizes, _split),
     "Gather": Fold(_gather_sizes, lambda c, g: np.take(g[0], g[1], c.whole("axis", 0))),
-    "GatherElements": Fold(lambda c: [sizes_at(c, 1)], lambda c, g: np.take_along_axis(g[0], g[1], c.whole("axis", 0))),
+    "GatherElements": Fold(lambda c: [sizes_at(c, 1)], _gather_elements),
     "GatherND": Fold(_gather_nd_sizes, _gather_nd),
     "ScatterND": Fold(same, _scatter_nd),
     "ScatterElements": Fold(same, _scatter_elements),

@@ -152,6 +152,7 @@ class Reading:
         given = tuple(map(scope.get, step.inputs))
         function = self.functions.get((step.domain, step.op, step.overload))
         attrs = {name: self._attr(value, frame) for name, value in step.attrs.items()}
+        attrs = {name: value for name, value in attrs.items() if value is not None}  # none: the caller gave no value
         if function is not None:
             return self._inlined(step, function, given, attrs, frame)
         last = max((at for at, name in enumerate(step.outputs, 1) if name in used), default=0)
