@@ -126,9 +126,9 @@ class MissingExtraError(ConvscopeError):
     """An optional dependency is not installed."""
 
 
-def missing_extra(subject: str) -> MissingExtraError:
-    """The error for something that needs the extra ``train``."""
-    return MissingExtraError(f"{subject} is not installed", attempt='pip install "convscope[train]"')
+def missing_extra(subject: str, extra: str = "train") -> MissingExtraError:
+    """The error for something that needs an extra."""
+    return MissingExtraError(f"{subject} is not installed", attempt=f'pip install "convscope[{extra}]"')
 
 
 def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:

@@ -1,0 +1,148 @@
+"""What a rule is given: an operation with its inputs at hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ShapeError
+from convscope.frontends.build.values import Const, Value
+from convscope.frontends.onnx.consts import Budget
+
+if TYPE_CHECKING:
+    from convscope.frontends.build.builder import Builder
+
+Given = Value | Const | list[Any] | None
+"""A tensor, a sequence of them, or an input that is left out."""
+
+LONGEST = 2**16
+"""Numbers of a setting that is given as a tensor."""
+
+
+def as_written(number: float) -> float:
+    """The shortest number with the same float32: 1e-05, as the author wrote it, and not 9.999999747378752e-06.
+
+    >>> as_written(9.999999747378752e-06)
+    1e-05
+    """
+    return float(str(np.float32(number)))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation.
+
+    Attributes:
+        builder: takes the layers.
+        op: the operator.
+        opset: version of its domain.
+        inputs: in order.
+        attrs: by name.
+        outputs: how many are asked for.
+        batch: samples that the file was written for; read as one.
+        budget: for what is worked out now.
+    """
+
+    builder: Builder
+    op: str
+    opset: int
+    inputs: tuple[Given, ...]
+    attrs: dict[str, Any]
+    outputs: int = 1
+    batch: int = 1
+    budget: Budget = field(default_factory=Budget)
+
+    def get(self, at: int) -> Given:
+        """An input; None where it is left out."""
+        return self.inputs[at] if at < len(self.inputs) else None
+
+    def tensor(self, at: int) -> Value | Const:
+        """An input that has to be there.
+
+        Raises:
+            ShapeError: it is not.
+        """
+        found = self.get(at)
+        if not isinstance(found, Value | Const):
+            raise ShapeError(f"input {at} is no tensor")
+        return found
+
+    def value(self, at: int) -> Value:
+        """An input that depends on the net's input.
+
+        Raises:
+            ShapeError: it does not.
+        """
+        found = self.get(at)
+        if not isinstance(found, Value):
+            raise ShapeError(f"input {at} does not depend on the picture")
+        return found
+
+    def const(self, at: int) -> Const:
+        """An input that does not depend on the net's input.
+
+        Raises:
+            ShapeError: it does.
+        """
+        found = self.get(at)
+        if not isinstance(found, Const):
+            raise ShapeError(f"input {at} depends on the picture, or is missing")
+        return found
+
+    def maybe(self, at: int) -> Const | None:
+        """An input that may be left out, and does not depend on the net's input."""
+        return None if self.get(at) is None else self.const(at)
+
+    def whole(self, name: str, default: int) -> int:
+        """An attribute that is a whole number."""
+        found = self.attrs.get(name, default)
+        if not isinstance(found, int):
+            raise ShapeError(f"{name} is no whole number")
+        return found
+
+    def real(self, name: str, default: float) -> float:
+        """An attribute that is a number."""
+        found = self.attrs.get(name, default)
+        if not isinstance(found, int | float) or not math.isfinite(found):
+            raise ShapeError(f"{name} is no number")
+        return as_written(found)
+
+    def word(self, name: str, default: str) -> str:
+        """An attribute that is a word."""
+        found = self.attrs.get(name, default)
+        if not isinstance(found, str):
+            raise ShapeError(f"{name} is no word")
+        return found
+
+    def wholes(self, name: str) -> list[int] | None:
+        """An attribute that is a list of whole numbers."""
+        found = self.attrs.get(name)
+        if found is not None and not (isinstance(found, list) and all(isinstance(one, int) for one in found)):
+            raise ShapeError(f"{name} is no list of whole numbers")
+        return found
+
+    def numbers(self, at: int) -> list[Any] | None:
+        """An input that is a list of settings; None where it is left out.
+
+        Raises:
+            ShapeError: it depends on the net's input, or is too long for settings.
+        """
+        found = self.maybe(at)
+        if found is None:
+            return None
+        if math.prod(found.sizes) > LONGEST:
+            raise ShapeError(f"input {at} has {math.prod(found.sizes)} numbers", expected="a few settings")
+        return list(self.budget.numbers(found).reshape(-1).tolist())
+
+    def ints(self, at: int) -> list[int] | None:
+        """An input that is a list of whole numbers."""
+        found = self.numbers(at)
+        return None if found is None else [int(one) for one in found]
+
+    def listed(self, name: str, at: int) -> list[int] | None:
+        """Whole numbers that older operators have as an attribute and newer ones as an input."""
+        found = self.wholes(name)
+        return self.ints(at) if found is None else found

@@ -1,0 +1,60 @@
+"""Weights that a model keeps in files of their own. They are opened only when weights are asked for."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
+
+from convscope.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def read_external(model: Path, entries: Mapping[str, str], size: int) -> bytes:
+    """The bytes of a tensor in another file.
+
+    Args:
+        model: the file of the model.
+        entries: what the model says: ``location``, ``offset`` and ``length``.
+        size: of the tensor [byte].
+
+    Raises:
+        ModelError: the file is not inside of the model's folder, is missing, or is too short; or the length is not that
+            of the tensor.
+    """
+    location = entries.get("location", "")
+    path = _inside(model.parent, location)
+    offset, length = _number(entries, "offset", 0), _number(entries, "length", size)
+    if length != size:
+        raise ModelError(f'the weights in "{location}" have {length} bytes', expected=f"{size} bytes")
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ModelError(f"{path} is no file", expected="the file with the model's weights")
+        with path.open("rb") as file:
+            file.seek(offset)
+            found = file.read(size) if offset + size <= path.stat().st_size else b""
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}", expected="the file with the weights") from None
+    if len(found) != size:
+        raise ModelError(f"{path} is too short", expected=f"at least {offset + size} bytes")
+    return found
+
+
+def _inside(folder: Path, location: str) -> Path:
+    """The file of a relative name, if it lies inside of the folder, links followed."""
+    parts = (*PurePosixPath(location).parts, *PureWindowsPath(location).parts)
+    plain = location and "\0" not in location and ".." not in parts and not PureWindowsPath(location).anchor
+    if plain and not PurePosixPath(location).is_absolute():
+        path = (folder / location).resolve()
+        if path.is_relative_to(folder.resolve()):
+            return path
+    raise ModelError(f'the model keeps weights in "{location[:200]}"', expected="a file in the folder of the model")
+
+
+def _number(entries: Mapping[str, str], key: str, default: int) -> int:
+    text = entries.get(key, str(default))
+    if not text.isdecimal() or len(text) > 18:
+        raise ModelError(f'the {key} of weights in another file is "{text[:40]}"', expected="a whole number")
+    return int(text)

@@ -1,0 +1,110 @@
+"""The file of a model: opened, checked, parsed without its weights; and its weights, when they are asked for."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convscope.errors import ModelError, missing_extra
+from convscope.frontends.onnx.wire import Cuts, without_tensors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onnx import ModelProto
+
+EXPECTED = "a model saved in the format ONNX"
+POINTER = b"version https://git-lfs"
+"""How the file begins that Git LFS leaves in the place of a large one."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file whose weights were left where they are.
+
+    Attributes:
+        path: of the file.
+        stamp: size and time of its last change.
+        cuts: where its large tensors are.
+    """
+
+    path: Path
+    stamp: tuple[int, int]
+    cuts: Cuts
+
+    def part(self, start: int, length: int) -> bytes:
+        """Bytes of the file.
+
+        Raises:
+            ModelError: the file was changed since it was read, or cannot be opened any more.
+        """
+        try:
+            with self.path.open("rb") as file:
+                if _stamp(os.fstat(file.fileno())) != self.stamp:
+                    raise ModelError(f"{self.path} was changed since it was read", attempt="read it again")
+                file.seek(start)
+                return file.read(length)
+        except OSError as error:
+            raise ModelError(f"{self.path} cannot be read: {error.strerror}") from None
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int]:
+    return found.st_size, found.st_mtime_ns
+
+
+def opened(path: Path) -> tuple[ModelProto, Source]:
+    """The model in a file, without its large tensors.
+
+    Raises:
+        ModelError: the file is not there, damaged, or no model.
+        MissingExtraError: onnx is not installed.
+    """
+    try:
+        from onnx import ModelProto
+    except ModuleNotFoundError:
+        raise missing_extra("onnx", "onnx") from None
+    cuts = Cuts()
+    data, stamp = _checked(path, cuts)
+    model = ModelProto()
+    try:
+        model.ParseFromString(data)
+    except Exception as error:
+        raise ModelError(f"{path} is damaged: {_first_line(error)}", expected=EXPECTED) from error
+    return model, Source(path, stamp, cuts)
+
+
+def _checked(path: Path, cuts: Cuts) -> tuple[bytes, tuple[int, int]]:
+    """The message without its large tensors, and what the file was like."""
+    try:
+        _need_file(path)
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            _need_model(path, data)
+            return without_tensors(data, cuts), _stamp(os.fstat(file.fileno()))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+    except ModelError as error:
+        if str(path) not in error.what:
+            error.what = f"{path} cannot be read: {error.what}"
+            error.expected = error.expected or EXPECTED
+        raise
+
+
+def _need_file(path: Path) -> None:
+    """Raise ModelError for what has no bytes to read; a pipe or a device would be waited for."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ModelError(f"{path} is no file", expected=EXPECTED)
+    if not found.st_size:
+        raise ModelError(f"{path} is empty", expected=EXPECTED)
+
+
+def _need_model(path: Path, data: mmap.mmap) -> None:
+    if data[: len(POINTER)] == POINTER:
+        raise ModelError(f"{path} is only a pointer to the file, left by Git LFS", attempt="git lfs pull")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

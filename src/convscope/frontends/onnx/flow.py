@@ -1,0 +1,108 @@
+"""Sequences of tensors: some exporters hand parts of a tensor on in one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ShapeError
+from convscope.frontends.build import shapes
+from convscope.frontends.build.values import Const, Value
+from convscope.frontends.onnx.consts import known, lazy
+from convscope.frontends.onnx.fold_shape import axis_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from convscope.frontends.onnx.call import Call, Given
+
+
+def flat(inputs: Iterable[Given]) -> Iterator[Value | Const | None]:
+    """Tensors, those in sequences too."""
+    for one in inputs:
+        if isinstance(one, list):
+            yield from flat(one)
+        else:
+            yield one
+
+
+def _sequence(call: Call) -> list[Any]:
+    found = call.get(0)
+    if not isinstance(found, list):
+        raise ShapeError("a sequence of tensors is needed")
+    return found
+
+
+def _at(call: Call) -> list[Given]:
+    index = (call.ints(1) or [0])[0]
+    return [_sequence(call)[index]]
+
+
+def _counted(call: Call) -> list[Given]:
+    return [known(np.asarray(len(_sequence(call)), dtype=np.int64))]
+
+
+def _inserted(call: Call) -> list[Given]:
+    found = list(_sequence(call))
+    where = call.ints(2)
+    found.insert(len(found) if where is None else where[0], call.tensor(1))
+    return [found]
+
+
+def _split(call: Call) -> list[Given]:
+    """See the operator SplitToSequence."""
+    x = call.value(0)
+    at = axis_of(call, 0, len(x.dims))
+    full, given = x.sizes[at], call.ints(1)
+    split = call.maybe(1)
+    if given is None:
+        counts = [1] * full
+    elif split is not None and not split.sizes:
+        counts = [min(given[0], full - start) for start in range(0, full, max(1, given[0]))]
+    else:
+        counts = given
+    if sum(counts) != full or len(counts) > 2**12:
+        raise ShapeError(f"{len(counts)} parts of {full}")
+    found, start = [], 0
+    for count in counts:
+        found.append(shapes.sliced(call.builder, x, at, start, start + count, 1))
+        start += count
+    if given is None and not call.whole("keepdims", 1):
+        found = [shapes.squeezed(one, [at]) for one in found]
+    return [found]
+
+
+def _joined(call: Call) -> list[Given]:
+    """See the operator ConcatFromSequence."""
+    tensors = _sequence(call)
+    new = bool(call.whole("new_axis", 0))
+    at = shapes.positive(call.whole("axis", 0), len(tensors[0].sizes) + new)
+    if not any(isinstance(one, Value) for one in tensors):
+        sizes = list(tensors[0].sizes)
+        if new:
+            sizes.insert(at, len(tensors))
+        else:
+            sizes[at] = sum(one.sizes[at] for one in tensors)
+        if math.prod(sizes) > 2**28:
+            raise ShapeError(f"a stored tensor of {sizes[:8]}")
+        join = np.stack if new else np.concatenate
+        return [lazy(tuple(sizes), tensors, lambda arrays: join(arrays, at))]
+    if new:
+        if not all(isinstance(one, Value) for one in tensors):
+            raise ShapeError("stored numbers that are stacked with a tensor")
+        tensors = [shapes.unsqueezed(one, at) for one in tensors]
+    return [shapes.concatenated(call.builder, tensors, at)]
+
+
+SEQUENCES: dict[str, Callable[[Call], list[Given]]] = {
+    "SequenceEmpty": lambda _: [[]],
+    "SequenceConstruct": lambda call: [list(call.inputs)],
+    "SequenceAt": _at,
+    "SequenceLength": _counted,
+    "SequenceInsert": _inserted,
+    "SplitToSequence": _split,
+    "ConcatFromSequence": _joined,
+}
+"""By the name of the operator in ONNX's own domain."""

@@ -1,0 +1,300 @@
+"""Operations on tensors that do not depend on the input: most of them say how large something is.
+
+Each has two parts: the sizes of its results, from the sizes of what it is given; and the numbers. Small results are
+worked out at once, large ones when they are asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from convscope.errors import ShapeError
+from convscope.frontends.build.values import Const
+from convscope.frontends.onnx.consts import Known, known, lazy, roots_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.frontends.onnx.call import Call
+
+    Numbers = NDArray[Any]
+    Sizes = tuple[int, ...]
+
+SMALL = 2**16
+"""Numbers of a result that is worked out at once."""
+
+LARGEST = 2**27
+"""Numbers of a result at most."""
+
+
+class Fold(NamedTuple):
+    """An operation on stored tensors.
+
+    Attributes:
+        sizes: of the results.
+        work: the results, from the numbers of the inputs; None for one that is left out.
+        macs: multiply-adds, from the sizes of the first result.
+    """
+
+    sizes: Callable[[Call], Sequence[Sizes]]
+    work: Callable[[Call, Sequence[Any]], Any]
+    macs: Callable[[Call, Sizes], int] = lambda _call, _sizes: 0
+
+
+def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
+    """The results of an operation on stored tensors.
+
+    Raises:
+        ShapeError: the operation is not in the list, does not fit, or makes too much of too little.
+    """
+    fold = folds.get(call.op)
+    if fold is None:
+        raise ShapeError("an operator that is not known on stored tensors")
+    sizes = list(fold.sizes(call))
+    if any(min(one, default=1) < 0 or math.prod(one) > LARGEST for one in sizes):
+        raise ShapeError(f"a stored tensor of more than {LARGEST} numbers")
+    parents = [one for one in call.inputs if isinstance(one, Const)]
+    total = sum(max(1, math.prod(one)) for one in sizes)
+    if total <= SMALL and call.budget.left > total and all(isinstance(one, Known) for one in parents):
+        call.budget.spend(total)
+        found = _results(call, fold, [one.numbers for one in parents if isinstance(one, Known)])
+        return [known(one, roots_of(parents)) for one in found]
+    spent = fold.macs(call, sizes[0])
+    return [
+        lazy(one, parents, lambda arrays, at=at: _results(call, fold, arrays)[at], spent if at == 0 else 0)  # type: ignore[misc] # bound now
+        for at, one in enumerate(sizes)
+    ]
+
+
+def _results(call: Call, fold: Fold, arrays: Sequence[Numbers]) -> list[Numbers]:
+    left = iter(arrays)
+    given = [next(left) if isinstance(one, Const) else None for one in call.inputs]
+    with np.errstate(all="ignore"):
+        made = fold.work(call, given)
+    return list(made) if isinstance(made, list) else [np.asarray(made)]
+
+
+def sizes_at(call: Call, at: int = 0) -> Sizes:
+    """Sizes of an input."""
+    return call.const(at).sizes
+
+
+def same(call: Call) -> list[Sizes]:
+    """Sizes of the first input."""
+    return [sizes_at(call)]
+
+
+def together(call: Call) -> list[Sizes]:
+    """Sizes of all inputs, number by number."""
+    return [np.broadcast_shapes(*(one.sizes for one in call.inputs if isinstance(one, Const)))]
+
+
+def _unary(change: Callable[[Any], Any]) -> Fold:
+    return Fold(same, lambda _, given: change(given[0]))
+
+
+def _joined(join: Callable[[Any, Any], Any]) -> Fold:
+    def work(_: Call, given: Sequence[Any]) -> Any:
+        found = given[0]
+        for other in given[1:]:
+            found = join(found, other)
+        return found
+
+    return Fold(together, work)
+
+
+def _divided(x: Any, y: Any) -> Any:
+    """Whole numbers are divided towards zero."""
+    if not np.issubdtype(x.dtype, np.integer):
+        return x / y
+    down = x // y
+    return np.asarray(down + ((x % y != 0) & ((x < 0) != (y < 0))))
+
+
+def _erf(x: Numbers) -> Numbers:
+    return np.vectorize(math.erf, otypes=[x.dtype])(x) if x.size else x
+
+
+def _clip(call: Call, given: Sequence[Any]) -> Any:
+    low = given[1] if len(given) > 1 else call.attrs.get("min")
+    high = given[2] if len(given) > 2 else call.attrs.get("max")
+    found = given[0] if low is None else np.maximum(given[0], low)
+    return found if high is None else np.minimum(found, high)
+
+
+KINDS = {2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 12: "u4", 13: "u8"}
+"""Whole numbers and truth values, by their number in onnx.proto; all others are real numbers."""
+
+
+def _cast(call: Call, given: Sequence[Any]) -> Any:
+    return np.asarray(given[0].astype(KINDS.get(call.whole("to", 1), "f4")))
+
+
+def _mean(_: Call, given: Sequence[Any]) -> Any:
+    return np.asarray(sum(given) / len(given))
+
+
+def _axes(call: Call) -> tuple[int, ...] | None:
+    """The dimensions that a statistic goes over; none where nothing is to be done."""
+    found = call.listed("axes", 1)
+    rank = len(sizes_at(call))
+    if not found:
+        return () if call.whole("noop_with_empty_axes", 0) else tuple(range(rank))
+    return tuple(at % rank for at in found)
+
+
+def _reduced_sizes(call: Call) -> list[Sizes]:
+    gone = _axes(call) or ()
+    keep = call.whole("keepdims", 1)
+    pairs = enumerate(sizes_at(call))
+    return [tuple(1 if at in gone else size for at, size in pairs if keep or at not in gone)]
+
+
+def _reduce(stat: Callable[..., Any]) -> Fold:
+    def work(call: Call, given: Sequence[Any]) -> Any:
+        return stat(given[0], axis=_axes(call), keepdims=bool(call.whole("keepdims", 1)))
+
+    return Fold(_reduced_sizes, work)
+
+
+def _l2(x: Numbers, axis: Any, *, keepdims: bool) -> Any:
+    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+def _extreme(stat: Callable[..., Any]) -> Fold:
+    def sizes(call: Call) -> list[Sizes]:
+        at, rank = call.whole("axis", 0), len(sizes_at(call))
+        keep = call.whole("keepdims", 1)
+        return [tuple(1 if i == at % rank else n for i, n in enumerate(sizes_at(call)) if keep or i != at % rank)]
+
+    return Fold(sizes, lambda c, g: stat(g[0], axis=c.whole("axis", 0), keepdims=bool(c.whole("keepdims", 1))))
+
+
+def _matmul_sizes(call: Call) -> list[Sizes]:
+    x, y = sizes_at(call, 0), sizes_at(call, 1)
+    if not x or not y or x[-1] != (y[-2] if len(y) > 1 else y[0]):
+        raise ShapeError(f"matrices of sizes {x} and {y}")
+    lead = np.broadcast_shapes(x[:-2], y[:-2])
+    return [(*lead, *(x[-2:-1] if len(x) > 1 else ()), *(y[-1:] if len(y) > 1 else ()))]
+
+
+def _per_axis(given: Numbers, rank: int, axis: int) -> Numbers:
+    return given.reshape([-1 if at == axis % rank else 1 for at in range(rank)]) if given.ndim == 1 else given
+
+
+def _dequantized(call: Call, given: Sequence[Any]) -> Any:
+    x, scale, *rest = given
+    axis = call.whole("axis", 1)
+    zero = rest[0] if rest and rest[0] is not None else np.zeros((), np.float32)
+    if call.whole("block_size", 0):
+        block = call.whole("block_size", 0)
+        scale, zero = (np.repeat(one, block, axis) if one.ndim else one for one in (scale, zero))
+        scale, zero = (one.take(range(x.shape[axis]), axis) if one.ndim else one for one in (scale, zero))
+    rank = max(1, x.ndim)
+    shifted = x.astype(np.float32) - _per_axis(zero.astype(np.float32), rank, axis)
+    return np.asarray(shifted * _per_axis(scale, rank, axis))
+
+
+def _batch_norm(call: Call, given: Sequence[Any]) -> list[Numbers]:
+    """A norm of stored tensors: weights that are standardised before they are used."""
+    x, scale, bias, mean, var = (one.astype(np.float32) for one in given[:5])
+    shape = [1, -1, *[1] * (x.ndim - 2)]
+    if call.whole("training_mode", 0):
+        rest = tuple(at for at in range(x.ndim) if at != 1)
+        mean, var = x.mean(rest), x.var(rest)
+    found = (x - mean.reshape(shape)) / np.sqrt(var.reshape(shape) + call.real("epsilon", 1e-5))
+    return [found * scale.reshape(shape) + bias.reshape(shape), mean, var][: max(1, call.outputs)]
+
+
+def _quantized(call: Call, given: Sequence[Any]) -> Any:
+    x, scale, *rest = given
+    axis, rank = call.whole("axis", 1), max(1, x.ndim)
+    kind = np.dtype(KINDS.get(call.whole("output_dtype", 2), "u1"))
+    zero = rest[0] if rest and rest[0] is not None else np.zeros((), kind)
+    steps = np.rint(x / _per_axis(scale, rank, axis)) + _per_axis(zero.astype(np.float32), rank, axis)
+    return np.clip(steps, np.iinfo(zero.dtype).min, np.iinfo(zero.dtype).max).astype(zero.dtype)
+
+
+def _conv_sizes(call: Call) -> list[Sizes]:
+    """A convolution of one place, without groups, as position codes are projected."""
+    x, weight = sizes_at(call), sizes_at(call, 1)
+    plain = all(set(call.wholes(name) or [1]) == {1} for name in ("strides", "dilations", "kernel_shape"))
+    if not plain or set(weight[2:]) != {1} or any(call.wholes("pads") or ()) or x[1] != weight[1]:
+        raise ShapeError("a convolution of stored tensors, of more than one place")
+    return [(x[0], weight[0], *x[2:])]
+
+
+def _conv(_: Call, given: Sequence[Any]) -> Any:
+    found = np.moveaxis(np.tensordot(given[0], given[1][(..., *[0] * (given[1].ndim - 2))], (1, 1)), -1, 1)
+    bias = given[2] if len(given) > 2 else None
+    return found if bias is None else found + _per_axis(bias, found.ndim, 1)
+
+
+def _norm_sizes(call: Call) -> list[Sizes]:
+    return [sizes_at(call), *[sizes_at(call, 1)] * 2][: max(1, call.outputs)]
+
+
+NUMBERS: dict[str, Fold] = {
+    "Identity": _unary(lambda x: x),
+    "Dropout": _unary(lambda x: x),
+    "Neg": _unary(np.negative),
+    "Abs": _unary(np.abs),
+    "Sign": _unary(np.sign),
+    "Sqrt": _unary(np.sqrt),
+    "Exp": _unary(np.exp),
+    "Log": _unary(np.log),
+    "Sin": _unary(np.sin),
+    "Cos": _unary(np.cos),
+    "Tanh": _unary(np.tanh),
+    "Erf": _unary(_erf),
+    "Floor": _unary(np.floor),
+    "Ceil": _unary(np.ceil),
+    "Round": _unary(np.rint),
+    "Reciprocal": _unary(np.reciprocal),
+    "Sigmoid": _unary(lambda x: 1 / (1 + np.exp(-x))),
+    "Relu": _unary(lambda x: np.maximum(x, 0)),
+    "Not": _unary(np.logical_not),
+    "IsNaN": _unary(np.isnan),
+    "IsInf": _unary(np.isinf),
+    "Clip": Fold(same, _clip),
+    "Cast": Fold(same, _cast),
+    "CastLike": Fold(same, lambda _, g: g[0].astype(g[1].dtype)),
+    "Add": _joined(np.add),
+    "Sub": _joined(np.subtract),
+    "Mul": _joined(np.multiply),
+    "Div": _joined(_divided),
+    "Pow": _joined(lambda x, y: np.power(x, y.astype(np.result_type(x, y))).astype(x.dtype)),
+    "Mod": Fold(together, lambda c, g: np.fmod(*g) if c.whole("fmod", 0) else np.mod(*g)),
+    "Max": _joined(np.maximum),
+    "Min": _joined(np.minimum),
+    "Sum": _joined(np.add),
+    "Mean": Fold(together, _mean),
+    "And": _joined(np.logical_and),
+    "Or": _joined(np.logical_or),
+    "Xor": _joined(np.logical_xor),
+    "Equal": _joined(np.equal),
+    "Greater": _joined(np.greater),
+    "GreaterOrEqual": _joined(np.greater_equal),
+    "Less": _joined(np.less),
+    "LessOrEqual": _joined(np.less_equal),
+    "Where": Fold(together, lambda _, g: np.where(*g)),
+    "ReduceMean": _reduce(np.mean),
+    "ReduceSum": _reduce(np.sum),
+    "ReduceMax": _reduce(np.max),
+    "ReduceMin": _reduce(np.min),
+    "ReduceProd": _reduce(np.prod),
+    "ReduceL2": _reduce(_l2),
+    "ArgMax": _extreme(np.argmax),
+    "ArgMin": _extreme(np.argmin),
+    "MatMul": Fold(_matmul_sizes, lambda _, g: np.matmul(*g), lambda c, s: math.prod(s) * sizes_at(c)[-1]),
+    "Conv": Fold(_conv_sizes, _conv, lambda c, s: math.prod(s) * sizes_at(c, 1)[1]),
+    "DequantizeLinear": Fold(same, _dequantized),
+    "QuantizeLinear": Fold(same, _quantized),
+    "BatchNormalization": Fold(_norm_sizes, _batch_norm),
+}
+"""By the name of the operator: those that make numbers from numbers."""

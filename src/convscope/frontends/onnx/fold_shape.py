@@ -1,0 +1,364 @@
+"""Operations on stored tensors that move numbers about, or make tensors of given sizes."""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ShapeError
+from convscope.frontends.build.values import Const
+from convscope.frontends.onnx.consts import known
+from convscope.frontends.onnx.fold import LARGEST, NUMBERS, Fold, same, sizes_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.frontends.onnx.call import Call
+
+    Numbers = NDArray[Any]
+    Sizes = tuple[int, ...]
+
+
+def axis_of(call: Call, default: int, rank: int) -> int:
+    """The attribute ``axis``, counted from the front.
+
+    Raises:
+        ShapeError: there is no such dimension.
+    """
+    at = call.whole("axis", default)
+    if not -rank <= at < max(1, rank):
+        raise ShapeError(f"axis {at} of a tensor of {rank} dimensions")
+    return at + rank if at < 0 else at
+
+
+def reshaped(call: Call, have: Sizes) -> Sizes:
+    """What a Reshape makes of given sizes: 0 keeps a size, -1 takes the rest.
+
+    Raises:
+        ShapeError: the numbers are not as many.
+    """
+    target = call.wholes("shape") or call.ints(1) or []
+    if not call.whole("allowzero", 0):
+        target = [have[at] if size == 0 and at < len(have) else size for at, size in enumerate(target)]
+    total, fixed = math.prod(have), math.prod(size for size in target if size != -1)
+    if call.batch > 1 and target[:1] == [call.batch] and -1 not in target and fixed == call.batch * total:
+        target = [1, *target[1:]]  # the file was written for a batch
+    found = tuple(total // max(1, fixed) if size == -1 else size for size in target)
+    if math.prod(found) != total or min(found, default=0) < 0 or target.count(-1) > 1:
+        raise ShapeError(f"{total} numbers cannot be viewed as {'x'.join(map(str, target[:8]))}")
+    return found
+
+
+def squeezed(call: Call, have: Sizes) -> list[int]:
+    """The dimensions that a Squeeze takes away."""
+    axes = call.listed("axes", 1)
+    if axes is None:
+        return [at for at, size in enumerate(have) if size == 1]
+    found = [at % max(1, len(have)) for at in axes]
+    if any(have[at] != 1 for at in found):
+        raise ShapeError(f"a dimension of {[have[at] for at in found]} that is squeezed")
+    return found
+
+
+def unsqueezed(call: Call, have: Sizes) -> list[int]:
+    """The places of the dimensions that an Unsqueeze adds, in order."""
+    axes = call.listed("axes", 1) or []
+    rank = len(have) + len(axes)
+    if rank > 64 or any(not -rank <= at < rank for at in axes):
+        raise ShapeError(f"dimensions {axes[:8]} of {rank}")
+    return sorted(at % rank for at in axes)
+
+
+def with_ones(have: Sizes, places: Sequence[int]) -> Sizes:
+    """Sizes with 1 put in at places.
+
+    >>> with_ones((3, 4), [0, 3])
+    (1, 3, 4, 1)
+    """
+    found = list(have)
+    for at in places:
+        found.insert(at, 1)
+    return tuple(found)
+
+
+def slices(call: Call, have: Sizes) -> list[tuple[int, int, int]]:
+    """For each dimension start, stop and step, as ``range`` takes them."""
+    starts, stops = call.listed("starts", 1) or [], call.listed("ends", 2) or []
+    axes = call.listed("axes", 3) or list(range(len(starts)))
+    steps = call.ints(4) or [1] * len(starts)
+    found = [(0, size, 1) for size in have]
+    for start, stop, at, step in zip(starts, stops, axes, steps, strict=True):
+        found[at] = slice(start, stop, step).indices(have[at])
+    return found
+
+
+def split_sizes(call: Call, full: int) -> list[int]:
+    """The lengths of the parts of a Split."""
+    given = call.listed("split", 1)
+    if given is not None:
+        if sum(given) != full or min(given, default=0) < 0:
+            raise ShapeError(f"parts of {given[:8]} of {full}")
+        return given
+    count = call.whole("num_outputs", call.outputs)
+    if not 1 <= count <= 2**16:
+        raise ShapeError(f"{count} parts of a tensor")
+    each = -(-full // count)
+    return [min(each, max(0, full - at * each)) for at in range(count)]
+
+
+def _split_sizes(call: Call) -> list[Sizes]:
+    have = sizes_at(call)
+    at = axis_of(call, 0, len(have))
+    return [(*have[:at], count, *have[at + 1 :]) for count in split_sizes(call, have[at])]
+
+
+def _split(call: Call, given: Sequence[Any]) -> list[Numbers]:
+    at = axis_of(call, 0, given[0].ndim)
+    *ends, _ = accumulate(split_sizes(call, given[0].shape[at]))
+    return list(np.split(given[0], ends, at))
+
+
+def padding(call: Call, rank: int) -> list[tuple[int, int]]:
+    """Before and after each dimension."""
+    flat = call.listed("pads", 1) or call.wholes("paddings") or []
+    axes = call.ints(3)
+    places = list(range(rank)) if axes is None else [at % max(1, rank) for at in axes]
+    if len(flat) != 2 * len(places):
+        raise ShapeError(f"{len(flat)} paddings for {len(places)} dimensions")
+    found = [(0, 0)] * rank
+    for number, at in enumerate(places):
+        found[at] = flat[number], flat[number + len(places)]
+    return found
+
+
+def _padded(call: Call, given: Sequence[Any]) -> Any:
+    if call.word("mode", "constant") != "constant":
+        raise ShapeError("a stored tensor that is padded with itself")
+    number = given[2] if len(given) > 2 and given[2] is not None else np.asarray(call.attrs.get("value", 0))
+    pairs = padding(call, given[0].ndim)
+    cut = tuple(slice(max(0, -lo), size - max(0, -hi)) for size, (lo, hi) in zip(given[0].shape, pairs, strict=True))
+    grown = [(max(0, lo), max(0, hi)) for lo, hi in pairs]
+    return np.pad(given[0][cut], grown, constant_values=number.reshape(-1)[0].astype(given[0].dtype))
+
+
+def _padded_sizes(call: Call) -> list[Sizes]:
+    have = sizes_at(call)
+    return [tuple(n + lo + hi for n, (lo, hi) in zip(have, padding(call, len(have)), strict=True))]
+
+
+def target(call: Call, at: int) -> Sizes:
+    """Sizes that are given as numbers.
+
+    Raises:
+        ShapeError: they are too large or negative.
+    """
+    found = tuple(call.ints(at) or ())
+    if min(found, default=0) < 0 or math.prod(found) > LARGEST or len(found) > 64:
+        raise ShapeError(f"a tensor of sizes {found[:8]}")
+    return found
+
+
+def _expanded_sizes(call: Call) -> list[Sizes]:
+    wanted = target(call, 1)
+    have = sizes_at(call)
+    if call.batch > 1 and len(wanted) > 1 and wanted[0] == call.batch and have[:1] == (1,):
+        wanted = (1, *wanted[1:])
+    return [np.broadcast_shapes(have, wanted)]
+
+
+def _filled(call: Call, _: Sequence[Any]) -> Any:
+    value = call.attrs.get("value")
+    number = call.budget.numbers(value).reshape(-1)[0] if isinstance(value, Const) else np.float32(0)
+    return np.full(target(call, 0), number)
+
+
+def _range_ends(call: Call) -> tuple[Any, Any, Any]:
+    ends = [(call.numbers(at) or [0])[0] for at in range(3)]
+    if not ends[2]:
+        raise ShapeError("a range without a step")
+    return ends[0], ends[1], ends[2]
+
+
+def _range_sizes(call: Call) -> list[Sizes]:
+    start, stop, step = _range_ends(call)
+    return [(max(0, math.ceil((stop - start) / step)),)]
+
+
+def _range(call: Call, given: Sequence[Any]) -> Any:
+    start, _, step = _range_ends(call)
+    return (start + np.arange(_range_sizes(call)[0][0]) * step).astype(given[0].dtype)
+
+
+def _gather_sizes(call: Call) -> list[Sizes]:
+    have, index = sizes_at(call), sizes_at(call, 1)
+    at = axis_of(call, 0, len(have))
+    return [(*have[:at], *index, *have[at + 1 :])]
+
+
+def _places(index: Numbers, at: int) -> tuple[Numbers, ...]:
+    """For each dimension of a tensor, where the numbers are that are picked along one of them."""
+    found = list(np.indices(index.shape, sparse=True))
+    found[at] = index
+    return tuple(found)
+
+
+def _gather_elements(call: Call, given: Sequence[Any]) -> Any:
+    return given[0][_places(given[1], axis_of(call, 0, given[0].ndim))]
+
+
+def _gather_nd_sizes(call: Call) -> list[Sizes]:
+    have, index = sizes_at(call), sizes_at(call, 1)
+    return [(*index[:-1], *have[index[-1] :])]
+
+
+def _gather_nd(call: Call, given: Sequence[Any]) -> Any:
+    if call.whole("batch_dims", 0):
+        raise ShapeError("indices for each sample")
+    return given[0][tuple(np.moveaxis(given[1], -1, 0))]
+
+
+def _scatter_nd(call: Call, given: Sequence[Any]) -> Any:
+    found = given[0].copy()
+    places = tuple(np.moveaxis(given[1], -1, 0))
+    if call.word("reduction", "none") == "add":
+        np.add.at(found, places, given[2])
+    elif call.word("reduction", "none") == "none":
+        found[places] = given[2]
+    else:
+        raise ShapeError("numbers that are put together")
+    return found
+
+
+def _scatter_elements(call: Call, given: Sequence[Any]) -> Any:
+    if call.word("reduction", "none") != "none":
+        raise ShapeError("numbers that are put together")
+    found = given[0].copy()
+    found[_places(given[1], axis_of(call, 0, found.ndim))] = given[2]
+    return found
+
+
+def _nonzero(call: Call) -> NDArray[Any]:
+    return np.asarray(np.nonzero(call.budget.numbers(call.const(0))), dtype=np.int64)
+
+
+def _one_hot_sizes(call: Call) -> list[Sizes]:
+    have, depth = sizes_at(call), (call.ints(1) or [0])[0]
+    at = call.whole("axis", -1) % (len(have) + 1)
+    return [(*have[:at], depth, *have[at:])]
+
+
+def _one_hot(call: Call, given: Sequence[Any]) -> Any:
+    depth = int(given[1].reshape(-1)[0])
+    at = call.whole("axis", -1) % (given[0].ndim + 1)
+    hit = np.moveaxis(np.asarray(given[0])[..., None] % depth == np.arange(depth), -1, at)
+    return np.where(hit, given[2][1], given[2][0])
+
+
+def _eye(call: Call, given: Sequence[Any]) -> Any:
+    rows, columns = given[0].shape
+    return np.eye(rows, columns, call.whole("k", 0), dtype=given[0].dtype)
+
+
+def _triangle(call: Call, given: Sequence[Any]) -> Any:
+    k = int(given[1].reshape(-1)[0]) if len(given) > 1 and given[1] is not None else 0
+    return np.triu(given[0], k) if call.whole("upper", 1) else np.tril(given[0], k)
+
+
+def _cumulated(call: Call, given: Sequence[Any]) -> Any:
+    if call.whole("exclusive", 0) or call.whole("reverse", 0):
+        raise ShapeError("a running sum from the end")
+    return np.asarray(np.cumsum(given[0], int(given[1].reshape(-1)[0])))
+
+
+def _concat_sizes(call: Call) -> list[Sizes]:
+    all_sizes = [one.sizes for one in call.inputs if isinstance(one, Const)]
+    at = axis_of(call, 0, len(all_sizes[0]))
+    if len({(*one[:at], *one[at + 1 :]) for one in all_sizes}) > 1:
+        raise ShapeError(f"tensors of sizes {all_sizes[:4]} one behind the other")
+    return [(*all_sizes[0][:at], sum(one[at] for one in all_sizes), *all_sizes[0][at + 1 :])]
+
+
+def flat_sizes(call: Call, have: Sizes) -> Sizes:
+    """What a Flatten makes of given sizes."""
+    at = call.whole("axis", 1)
+    return math.prod(have[:at]), math.prod(have[at:])
+
+
+def _turned(call: Call, have: Sizes) -> list[int]:
+    order = call.wholes("perm") or list(range(len(have)))[::-1]
+    if sorted(order) != list(range(len(have))):
+        raise ShapeError(f"dimensions in the order {order[:8]} of {len(have)}")
+    return order
+
+
+def _viewed(sizes: Any) -> Fold:
+    return Fold(lambda c: [sizes(c, sizes_at(c))], lambda c, g: g[0].reshape(sizes(c, g[0].shape)))
+
+
+def _without(call: Call, have: Sizes) -> Sizes:
+    gone = squeezed(call, have)
+    return tuple(size for at, size in enumerate(have) if at not in gone)
+
+
+def _sliced(call: Call, given: Sequence[Any]) -> Any:
+    found = given[0]
+    for at, cut in enumerate(slices(call, found.shape)):
+        if cut != (0, found.shape[at], 1):
+            found = found.take(np.arange(*cut), at)
+    return found
+
+
+SHAPES: dict[str, Fold] = {
+    "Reshape": _viewed(reshaped),
+    "Flatten": _viewed(flat_sizes),
+    "Squeeze": _viewed(_without),
+    "Unsqueeze": _viewed(lambda c, have: with_ones(have, unsqueezed(c, have))),
+    "Transpose": Fold(
+        lambda c: [tuple(sizes_at(c)[at] for at in _turned(c, sizes_at(c)))],
+        lambda c, g: g[0].transpose(_turned(c, g[0].shape)),
+    ),
+    "Expand": Fold(_expanded_sizes, lambda c, g: np.broadcast_to(g[0], _expanded_sizes(c)[0])),
+    "Tile": Fold(
+        lambda c: [tuple(n * times for n, times in zip(sizes_at(c), target(c, 1), strict=True))],
+        lambda _, g: np.tile(g[0], g[1]),
+    ),
+    "Concat": Fold(_concat_sizes, lambda c, g: np.concatenate(g, c.whole("axis", 0))),
+    "Slice": Fold(lambda c: [tuple(len(range(*cut)) for cut in slices(c, sizes_at(c)))], _sliced),
+    "Split": Fold(_split_sizes, _split),
+    "Gather": Fold(_gather_sizes, lambda c, g: np.take(g[0], g[1], c.whole("axis", 0))),
+    "GatherElements": Fold(lambda c: [sizes_at(c, 1)], _gather_elements),
+    "GatherND": Fold(_gather_nd_sizes, _gather_nd),
+    "ScatterND": Fold(same, _scatter_nd),
+    "ScatterElements": Fold(same, _scatter_elements),
+    "Pad": Fold(_padded_sizes, _padded),
+    "ConstantOfShape": Fold(lambda c: [target(c, 0)], _filled),
+    "Range": Fold(_range_sizes, _range),
+    "NonZero": Fold(lambda c: [_nonzero(c).shape], lambda _, g: np.asarray(np.nonzero(g[0]), dtype=np.int64)),
+    "OneHot": Fold(_one_hot_sizes, _one_hot),
+    "EyeLike": Fold(same, _eye),
+    "Trilu": Fold(same, _triangle),
+    "CumSum": Fold(same, _cumulated),
+}
+"""By the name of the operator: those that move numbers about."""
+
+FOLDS: dict[str, Fold] = {**NUMBERS, **SHAPES}
+
+
+def constant(call: Call) -> Const:
+    """The tensor of a Constant.
+
+    Raises:
+        ShapeError: it is of a kind that no net needs.
+    """
+    value = call.attrs.get("value")
+    if isinstance(value, Const):
+        return value
+    for name, kind in (("value_float", "f4"), ("value_floats", "f4"), ("value_int", "i8"), ("value_ints", "i8")):
+        if name in call.attrs:
+            return known(np.asarray(call.attrs[name], dtype=kind))
+    raise ShapeError("a constant of text, or with most numbers left out")

@@ -1,0 +1,298 @@
+"""The pass over a model: every operation in order, each tensor a value of the net or a stored tensor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.graph import Own
+from convscope.core.op import Weight
+from convscope.errors import ConvscopeError, ModelError, ShapeError
+from convscope.frontends.build.builder import MAX_LAYERS, Builder
+from convscope.frontends.build.settle import plain
+from convscope.frontends.build.unknown import opaque
+from convscope.frontends.build.values import Const, Root, Value, joined, whole
+from convscope.frontends.onnx import flow
+from convscope.frontends.onnx.call import Call
+from convscope.frontends.onnx.consts import Budget, Known, roots_of, weight
+from convscope.frontends.onnx.file import EXPECTED, opened
+from convscope.frontends.onnx.fold import folded
+from convscope.frontends.onnx.fold_shape import FOLDS, constant
+from convscope.frontends.onnx.frame import Frame, Guarded, domain, imported, versions
+from convscope.frontends.onnx.graph import Picture, Scope, all_declared, extent, needed, parameters, picture, sized
+from convscope.frontends.onnx.rules import find
+from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
+from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
+from convscope.frontends.onnx.tidy import tidied
+from convscope.frontends.onnx.unread import FREE, sizes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from onnx import FunctionProto, GraphProto, ModelProto, TensorProto
+
+    from convscope.core.net import Net
+    from convscope.core.shape import Shape
+    from convscope.frontends.onnx.call import Given
+    from convscope.frontends.onnx.file import Source
+
+MOST_DIMENSIONS = 64
+"""Of a tensor."""
+
+REFUSED = (ConvscopeError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What a rule raises when an operation is not as it should be."""
+
+
+def read_file(path: Path, shape: Shape | None = None) -> Net:
+    """Read a model in the format ONNX. Its weights are left where they are until they are asked for.
+
+    Args:
+        path: of the file.
+        shape: of the input, ``c h w``; needed where the model leaves sizes open.
+
+    Raises:
+        ModelError: the file is damaged, or holds what cannot be read.
+        FieldError: the model leaves sizes of its input open, and none are given.
+        ShapeError: a layer does not fit its input.
+        MissingExtraError: onnx is not installed.
+    """
+    model, source = opened(path)
+    try:
+        return Reading(model, source, shape).net()
+    except ModelError as error:
+        raise error.add(subject=str(path)) from None
+    except ConvscopeError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{path} is damaged", expected=EXPECTED) from error
+
+
+class Reading:
+    """One model that is read."""
+
+    def __init__(self, model: ModelProto, source: Source, shape: Shape | None) -> None:
+        graph = model.graph
+        self.source = source
+        self.versions = versions(model.opset_import)
+        self.functions = {(domain(f.domain), f.name, f.overload): f for f in model.functions}
+        every = steps(graph.node)
+        if not every:
+            raise ModelError("it has no operations", expected="a model with at least one layer")
+        self.steps, self.used = needed(every, [info.name for info in graph.output])
+        self.stored = {tensor.name: tensor for tensor in graph.initializer}
+        self.named = parameters(graph)
+        self.outputs = [info.name for info in graph.output]
+        self.picture = sized(picture(graph, set(self.stored), self.used), shape, self.steps)
+        self.declared = all_declared(graph, self.picture.batch) if self.picture.as_declared else {}
+        self.builder = Builder(self.picture.shape)
+        self.budget = Budget()
+        self.taken = 0
+        self.bodies: dict[tuple[str, str, str], tuple[list[Step], set[str]]] = {}
+        self.kept: list[TensorProto] = []
+        self.unread: list[tuple[Step, Exception]] = []
+        self.bare = not any(map(self._learned, graph.initializer))
+
+    def net(self) -> Net:
+        """The net.
+
+        Raises:
+            ModelError: an operation cannot be read, or the output does not depend on the input.
+        """
+        scope = Scope()
+        for name, tensor in self.stored.items():
+            if name in self.used:
+                scope.tensors[name] = stored(tensor, self.source, self._roots(tensor))
+        scope.tensors[self.picture.name] = _input(self.builder, self.picture)
+        self.run(self.steps, scope, self.used, Frame(self.versions, {}, "", 0))
+        found = [one for one in flow.flat(map(scope.get, self.outputs)) if isinstance(one, Value)]
+        if not found:
+            raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
+        self.builder.scope, self.builder.whole_scope = "", False
+        output = _written_down(self.builder, found[0])
+        if not self.builder.layers:
+            raise ModelError("its output is its input", expected="a model with at least one layer")
+        net = self.builder.net(tidied(self.builder, [output, *(one.node for one in found[1:])]), self._unused())
+        return replace(net, tensors=Guarded(self.source.path, net.tensors))
+
+    def _learned(self, tensor: TensorProto) -> bool:
+        """A stored tensor is a weight: the exporter says so, or it has numbers as weights have."""
+        if tensor.name in self.named:
+            return self.named[tensor.name]
+        lone = self.named and set(tensor.dims) <= {1}  # the exporter names parameters, and this is a number of its own
+        return tensor.data_type in LEARNED and len(tensor.dims) > 0 and not lone
+
+    def _roots(self, tensor: TensorProto) -> tuple[Root, ...]:
+        return (Root(tensor.name, tensor.name, sizes(tensor)),) if self._learned(tensor) else ()
+
+    def _unused(self) -> tuple[Weight, ...]:
+        """Weights that no operation reads."""
+        left = (tensor for name, tensor in self.stored.items() if name not in self.used and self._learned(tensor))
+        return tuple(Weight(tensor.name, sizes(tensor)) for tensor in left)
+
+    def run(self, all_steps: Sequence[Step], scope: Scope, used: set[str], frame: Frame) -> None:
+        """Take operations in order.
+
+        Raises:
+            ModelError: there are too many, or one cannot be read.
+        """
+        for step in all_steps:
+            self.taken += 1
+            if self.taken > MAX_LAYERS:
+                raise ModelError(f"it has more than {MAX_LAYERS} operations")
+            try:
+                found = self._results(step, scope, used, frame)
+            except REFUSED as error:
+                raise _failed(step, error) from None
+            for name, one in zip(step.outputs, found, strict=False):
+                if name:
+                    _give(scope, step, name, one)
+
+    def _results(self, step: Step, scope: Scope, used: set[str], frame: Frame) -> Sequence[Given]:
+        given = tuple(map(scope.get, step.inputs))
+        function = self.functions.get((step.domain, step.op, step.overload))
+        attrs = {name: self._attr(value, frame) for name, value in step.attrs.items()}
+        attrs = {name: value for name, value in attrs.items() if value is not None}  # none: the caller gave no value
+        if function is not None:
+            return self._inlined(step, function, given, attrs, frame)
+        last = max((at for at, name in enumerate(step.outputs, 1) if name in used), default=0)
+        version = frame.versions.get(step.domain, 0)
+        call = Call(self.builder, step.op, version, given, attrs, last, self.picture.batch, self.budget)
+        self.builder.scope = ".".join(filter(None, (frame.path, step.path)))
+        self.builder.whole_scope = step.whole
+        if step.op == "If" and not step.domain and isinstance(given[0], Const):
+            taken = bool(self.budget.numbers(given[0]).reshape(-1)[0])
+            return self._branch(attrs["then_branch" if taken else "else_branch"], scope, frame)
+        return self._calculated(step, call)
+
+    def _attr(self, value: Any, frame: Frame) -> Any:
+        """An attribute with what the caller of a function gives, and tensors as stored ones."""
+        if isinstance(value, Ref):
+            return frame.attrs.get(value.name)
+        if hasattr(value, "data_type"):
+            self.kept.append(value)  # its identity is the key of its root
+            roots = (Root(id(value), value.name or "constant", sizes(value)),) if self._weight(value) else ()
+            found = stored(value, self.source, roots)
+            self.budget.spend(weight(found) if isinstance(found, Known) else 1)
+            return found
+        return value
+
+    def _weight(self, tensor: TensorProto) -> bool:
+        """A constant is a weight where a file has weights nowhere else."""
+        return self.bare and tensor.data_type in LEARNED and len(tensor.dims) > 0
+
+    def _calculated(self, step: Step, call: Call) -> Sequence[Given]:
+        """What an operation gives: by a rule, as stored numbers, or as something that cannot be looked into."""
+        values = [one for one in flow.flat(call.inputs) if isinstance(one, Value)]
+        mark = self.builder.mark()
+        try:
+            if step.op in flow.SEQUENCES and not step.domain:
+                return flow.SEQUENCES[step.op](call)
+            if not values and not step.domain:
+                return [constant(call)] if step.op == "Constant" else _stored(call)
+            rule = find(step.domain, step.op)
+            if rule is None:
+                raise ShapeError("an operator that is not known here")
+            made = rule(call)
+            return made if isinstance(made, list) else [made]
+        except REFUSED as error:
+            if isinstance(error, ModelError) or not values or (isinstance(error, ConvscopeError) and error.given):
+                raise
+            self.builder.back_to(mark)
+            return self._opaque(step, call, values, error)
+
+    def _opaque(self, step: Step, call: Call, values: Sequence[Value], error: Exception) -> list[Given]:
+        """Layers of which only the sizes of the outputs are known.
+
+        Raises:
+            ModelError: not even these are.
+        """
+        consts = [one for one in flow.flat(call.inputs) if isinstance(one, Const)]
+        roots = self.builder.fresh(roots_of(consts))
+        free = step.op in FREE and not step.domain
+        own = Own(tuple(Weight(root.name, root.shape) for root in roots), 0 if free else None)
+        guess = None if step.domain else sizes_of(call)
+        found: list[Given] = []
+        for name in step.outputs[: max(1, call.outputs)]:
+            known = self.declared.get(name) or guess
+            if known is None:
+                raise _failed(step, error)
+            found.append(opaque(self.builder, values, known, own))
+            own = Own((), 0)
+        self.unread.append((step, error))
+        return found
+
+    def _branch(self, graph: GraphProto, scope: Scope, frame: Frame) -> Sequence[Given]:
+        """A graph inside of the graph."""
+        inner = Scope(scope)
+        outputs = [info.name for info in graph.output]
+        self.taken += extent(graph)
+        found, used = needed(steps(graph.node), outputs)
+        for tensor in graph.initializer:
+            inner.tensors[tensor.name] = stored(tensor, self.source, self._roots(tensor))
+        self.run(found, inner, used, frame.deeper())
+        return [inner.get(name) for name in outputs]
+
+    def _inlined(
+        self, step: Step, function: FunctionProto, given: Sequence[Given], attrs: dict[str, Any], frame: Frame
+    ) -> Sequence[Given]:
+        """The operations of a function, in the place of its call."""
+        scope = Scope(None, dict(zip(function.input, [*given, *[None] * len(function.input)], strict=False)))
+        defaults = {one.name: self._attr(attribute(one), frame) for one in function.attribute_proto}
+        key = function.domain, function.name, function.overload
+        if key not in self.bodies:
+            self.bodies[key] = needed(steps(function.node), function.output)
+        found, used = self.bodies[key]
+        path = ".".join(filter(None, (frame.path, step.path)))
+        inner = Frame({**frame.versions, **imported(function.opset_import)}, {**defaults, **attrs}, path, frame.depth)
+        self.run(found, scope, used, inner.deeper())
+        return [scope.get(name) for name in function.output]
+
+
+def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
+    """Write down what a tensor is.
+
+    Raises:
+        ModelError: it was given already, or has too many dimensions.
+    """
+    if name in scope.tensors:
+        raise ModelError(f'{step}: "{name[:80]}" is given twice')
+    if isinstance(found, Value | Const) and len(found.sizes) > MOST_DIMENSIONS:
+        raise ModelError(f"{step}: a tensor of {len(found.sizes)} dimensions")
+    scope.tensors[name] = found
+
+
+def _stored(call: Call) -> list[Const]:
+    """An operation on stored tensors."""
+    rule = find("", call.op) if call.op in {"Shape", "Size"} else None
+    return [rule(call)] if rule else folded(call, FOLDS)
+
+
+def _failed(step: Step, error: Exception) -> ConvscopeError:
+    """The error for an operation that cannot be read; what a layer says of its own input stays as it is."""
+    if not isinstance(error, ConvscopeError):
+        return ModelError(f"{step}: it does not fit what it is given")
+    if error.given or (isinstance(error, ModelError) and error.what.startswith("node ")):
+        return error
+    return ModelError(f"{step}: {error.what}", expected=error.expected, attempt=error.attempt)
+
+
+def _written_down(builder: Builder, value: Value) -> str:
+    """The layer of the output, rearranged where parts of its axes have other places in the output.
+
+    Axes in another order, and axes that are one dimension, are another way to write the same.
+    """
+    axes = whole(value.shape)
+    same = joined(digit for dim in value.dims for digit in dim) == joined(digit for axis in axes for digit in axis)
+    if same or {dim for dim in value.dims if dim} == {axis for axis in axes if axis}:
+        return value.node
+    return plain(builder, value).node
+
+
+def _input(builder: Builder, found: Picture) -> Value:
+    """The input as the file has it."""
+    value = builder.input()
+    axes = whole(found.shape)
+    if found.lone:
+        return Value(value.node, value.shape, axes)
+    return Value(value.node, value.shape, ((), *axes[1:], axes[0])) if found.last else value

@@ -1,0 +1,350 @@
+"""Operators that are layers: convolution, pooling, norms, linear maps, attention."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ModelError, ShapeError
+from convscope.frontends.build import layers, shapes
+from convscope.frontends.build.algebra import binary, unary
+from convscope.frontends.build.products import attention, matmul
+from convscope.frontends.build.settle import is_whole, plain, settled
+from convscope.frontends.build.values import Const, Value, joined, whole
+from convscope.frontends.onnx.consts import Known
+from convscope.ops.act import PReLU
+from convscope.ops.norm import GroupNorm, LocalResponseNorm
+from convscope.ops.pad import Crop
+from convscope.ops.scalar import Map
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convscope.core.op import Op
+    from convscope.core.spell import Pads, PerAxis
+    from convscope.frontends.onnx.call import Call
+
+
+def _per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
+    found = call.wholes(name) or [default] * rank
+    if len(found) != rank:
+        raise ShapeError(f"{name} has {len(found)} numbers for {rank} axes")
+    return tuple(found)
+
+
+def _pads(call: Call, rank: int, sizes: PerAxis, kernel: PerAxis) -> Pads:
+    """Padding before and after each axis, as it is written or as the word for it says."""
+    word = call.word("auto_pad", "NOTSET")
+    if word == "SAME_UPPER":
+        return "same"
+    if word == "SAME_LOWER":
+        steps, spread = _per_axis(call, "strides", rank), _per_axis(call, "dilations", rank)
+        return tuple(_lower(n, k, s, d) for n, k, s, d in zip(sizes, kernel, steps, spread, strict=True))
+    flat = call.wholes("pads") or [0] * 2 * rank
+    if word == "VALID":
+        flat = [0] * 2 * rank
+    if len(flat) != 2 * rank or word not in {"NOTSET", "VALID"}:
+        raise ShapeError(f"{len(flat)} paddings for {rank} axes, {word}")
+    return tuple((flat[at], flat[at + rank]) for at in range(rank))
+
+
+def _lower(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding that keeps the size, with an odd one in front."""
+    total = max(0, (-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size)
+    return total - total // 2, total // 2
+
+
+def _need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
+    """Raise ModelError unless a stored tensor has the sizes that the operator asks for."""
+    if tuple(have) != tuple(wanted):
+        raise ModelError(f"{name} has sizes {tuple(have)}", expected=f"{tuple(wanted)}")
+
+
+def _places(value: Value) -> int:
+    """How many spatial dimensions a tensor ``n c ...`` has."""
+    if len(value.dims) < 3:
+        raise ShapeError(f"a tensor of {len(value.dims)} dimensions has no places")
+    return len(value.dims) - 2
+
+
+def _bias(const: Const | None) -> Const | None:
+    """A bias; none for zeros that are no learned tensor, which some exporters write where there is none."""
+    no_bias = isinstance(const, Known) and not const.roots and not const.numbers.any()
+    return None if no_bias else const
+
+
+def conv(call: Call) -> Value:
+    """See the operator Conv."""
+    x, weight = call.value(0), call.const(1)
+    rank = len(weight.sizes) - 2
+    kernel = tuple(weight.sizes[2:])
+    groups = call.whole("group", 1)
+    _need(weight.sizes[1:2], (x.sizes[1] // max(1, groups),), "input channels of the weight")
+    if rank < 1 or tuple(call.wholes("kernel_shape") or kernel) != kernel:
+        raise ShapeError(f"kernel_shape={call.wholes('kernel_shape')} with weights of {weight.sizes}")
+    return layers.conv(
+        call.builder, x, weight, _bias(call.maybe(2)),
+        stride=_per_axis(call, "strides", rank),
+        pad=_pads(call, rank, x.sizes[2:], kernel),
+        dilation=_per_axis(call, "dilations", rank),
+        groups=groups,
+    )  # fmt: skip
+
+
+def conv_transpose(call: Call) -> Value:
+    """See the operator ConvTranspose. What cannot be cut off evenly is cut off behind it."""
+    x, weight = call.value(0), call.const(1)
+    rank, kernel = len(weight.sizes) - 2, weight.sizes[2:]
+    _need(weight.sizes[:1], x.sizes[1:2], "input channels of the weight")
+    stride, dilation = _per_axis(call, "strides", rank), _per_axis(call, "dilations", rank)
+    extra = _per_axis(call, "output_padding", rank, 0)
+    cuts = _transposed_cuts(call, x.sizes[2:], kernel, stride, dilation, extra)
+    pads, more, crops = [], [], []
+    for (lo, hi), add, step, spread in zip(cuts, extra, stride, dilation, strict=True):
+        out = lo - hi + add
+        even = 0 <= out < max(step, spread) and lo >= 0
+        pads.append((lo, lo) if even else (0, 0))
+        more.append(out if even else 0)
+        crops.append((0, 0) if even else (lo, hi - add))
+    if any(side < 0 for pair in crops for side in pair):
+        raise ShapeError("a transposed convolution that is padded")
+    found = layers.conv_transpose(
+        call.builder, x, weight, _bias(call.maybe(2)), stride=stride, pad=tuple(pads), dilation=dilation,
+        output_pad=tuple(more), groups=call.whole("group", 1),
+    )  # fmt: skip
+    if not any(side for pair in crops for side in pair):
+        return found
+    return layers.as_maps(x, call.builder.emit(Crop(tuple(crops)), [found.node]))
+
+
+def _transposed_cuts(  # noqa: PLR0913 -- the parameters of a transposed convolution
+    call: Call, sizes: PerAxis, kernel: PerAxis, stride: PerAxis, dilation: PerAxis, extra: PerAxis
+) -> tuple[tuple[int, int], ...]:
+    """What is cut off before and after each axis."""
+    word, wanted = call.word("auto_pad", "NOTSET"), call.wholes("output_shape")
+    if word not in {"SAME_UPPER", "SAME_LOWER"} and not wanted:
+        pads = _pads(call, len(kernel), sizes, kernel)
+        assert not isinstance(pads, str)
+        return pads
+    found = []
+    out = wanted or [n * s for n, s in zip(sizes, stride, strict=True)]
+    for n, k, s, d, add, size in zip(sizes, kernel, stride, dilation, extra, out[-len(kernel) :], strict=True):
+        total = s * (n - 1) + add + (k - 1) * d + 1 - size
+        first = total // 2 if word == "SAME_UPPER" else total - total // 2
+        found.append((first, total - first))
+    return tuple(found)
+
+
+def max_pool(call: Call) -> Any:
+    """See the operator MaxPool; the places of the largest are no output here."""
+    x = call.value(0)
+    rank = _places(x)
+    kernel = _per_axis(call, "kernel_shape", rank, 0)
+    found = layers.max_pool(
+        call.builder, x, kernel,
+        stride=_per_axis(call, "strides", rank),
+        pad=_pads(call, rank, x.sizes[2:], kernel),
+        dilation=_per_axis(call, "dilations", rank),
+        ceil=bool(call.whole("ceil_mode", 0)),
+    )  # fmt: skip
+    return [found, None]
+
+
+def average_pool(call: Call) -> Value:
+    """See the operator AveragePool."""
+    x = call.value(0)
+    rank = _places(x)
+    kernel = _per_axis(call, "kernel_shape", rank, 0)
+    if set(_per_axis(call, "dilations", rank)) != {1}:
+        raise ShapeError("a mean of places that are not neighbours")
+    pads, ceil = _pads(call, rank, x.sizes[2:], kernel), bool(call.whole("ceil_mode", 0))
+    nothing = not ceil and not isinstance(pads, str) and not any(side for pair in pads for side in pair)
+    counted = nothing or bool(call.whole("count_include_pad", 0))
+    stride = _per_axis(call, "strides", rank)
+    return layers.avg_pool(call.builder, x, kernel, stride=stride, pad=pads, ceil=ceil, count_pad=counted)
+
+
+def global_pool(op: Op) -> Callable[[Call], Value]:
+    """A pooling of whole maps."""
+
+    def rule(call: Call) -> Value:
+        ready = layers.maps(call.builder, call.value(0), _places(call.value(0)))
+        return layers.as_maps(call.value(0), call.builder.emit(op, [ready.node]))
+
+    return rule
+
+
+def _fixed(const: Const) -> Const:
+    """A stored tensor that is not learned."""
+    return replace(const, roots=())
+
+
+def batch_norm(call: Call) -> Any:
+    """See the operator BatchNormalization."""
+    names = ("weight", "bias", "running_mean", "running_var")
+    found = {name: call.const(at) for at, name in enumerate(names, 1)}
+    for name, const in found.items():
+        _need(const.sizes, call.value(0).sizes[1:2], name)
+    if call.whole("training_mode", 0):
+        return layers.instance_norm(
+            call.builder, call.value(0), found["weight"], found["bias"], call.real("epsilon", 1e-5)
+        )
+    if not call.whole("spatial", 1):
+        raise ShapeError("a norm of each place for itself")
+    found |= {name: _fixed(found[name]) for name in names[2:]}
+    return [layers.batch_norm(call.builder, call.value(0), found, call.real("epsilon", 1e-5)), None, None]
+
+
+def _ones_and_zeros(weight: Const | None, bias: Const | None) -> bool:
+    """A scale of ones and a shift of zeros that are no learned tensors."""
+    ones = weight is None or (isinstance(weight, Known) and not weight.roots and bool((weight.numbers == 1).all()))
+    zeros = bias is None or (isinstance(bias, Known) and not bias.roots and not bias.numbers.any())
+    return ones and zeros
+
+
+def instance_norm(call: Call) -> Value:
+    """See the operator InstanceNormalization. Channels in groups, as one dimension, make it a norm of groups."""
+    x, weight, bias, eps = call.value(0), call.const(1), call.const(2), call.real("epsilon", 1e-5)
+    _need(weight.sizes, x.sizes[1:2], "the scale")
+    without = _ones_and_zeros(weight, bias)
+    everything = joined(digit for axis in whole(x.shape) for digit in axis)
+    flat = joined(digit for dim in x.dims for digit in dim)
+    groups = x.sizes[1] if len(x.dims) > 2 else 0
+    if without and flat == everything and groups > 0 and (groups, *x.sizes[2:]) != x.shape and not x.dims[0]:
+        return unary(call.builder, GroupNorm(groups, affine=False, eps=eps), x)
+    return layers.instance_norm(call.builder, x, None if without else weight, None if without else bias, eps)
+
+
+def layer_norm(call: Call) -> Any:
+    """See the operator LayerNormalization."""
+    x = call.value(0)
+    count = len(x.dims) - shapes.positive(call.whole("axis", -1), len(x.dims))
+    weight, bias, eps = call.maybe(1), call.maybe(2), call.real("epsilon", 1e-5)
+    if _ones_and_zeros(weight, bias):
+        weight = bias = None
+    return [layers.layer_norm(call.builder, x, count, weight, bias, eps), None, None]
+
+
+def rms_norm(call: Call) -> Value:
+    """See the operator RMSNormalization."""
+    x = call.value(0)
+    count = len(x.dims) - shapes.positive(call.whole("axis", -1), len(x.dims))
+    return layers.layer_norm(call.builder, x, count, call.const(1), None, call.real("epsilon", 1e-5), rms=True)
+
+
+def group_norm(call: Call) -> Value:
+    """See the operator GroupNormalization; before version 21 it had a scale for each group."""
+    x, groups = call.value(0), call.whole("num_groups", 0)
+    weight, bias = call.const(1), call.const(2)
+    each = x.sizes[1] // max(1, groups)
+    if call.opset < 21 and each > 1 and weight.sizes == (groups,):
+        weight, bias = (one.then((x.sizes[1],), lambda numbers: np.repeat(numbers, each)) for one in (weight, bias))
+    without = _ones_and_zeros(weight, bias)
+    return layers.group_norm(
+        call.builder, x, groups, None if without else weight, None if without else bias, call.real("epsilon", 1e-5)
+    )
+
+
+def lrn(call: Call) -> Value:
+    """See the operator LRN."""
+    size = call.whole("size", 0)
+    if size % 2 == 0:  # then the middle lies elsewhere than in torch
+        raise ShapeError("a norm of an even number of neighbours")
+    op = LocalResponseNorm(size, call.real("alpha", 1e-4), call.real("beta", 0.75), call.real("bias", 1.0))
+    return unary(call.builder, op, plain(call.builder, call.value(0)))
+
+
+def prelu(call: Call) -> Value:
+    """See the operator PRelu: one slope, or one for each channel."""
+    x, slope = call.value(0), call.const(1)
+    count = math.prod(slope.sizes)
+    per_channel = (1,) * (len(x.dims) - len(slope.sizes)) + slope.sizes
+    if count > 1 and per_channel[1] != count:
+        raise ShapeError("slopes that differ along the map")
+    if count > 1 and not is_whole(x, 0, x.dims[1]):
+        x = settled(call.builder, x, [x.dims[1], *x.dims[2:]])
+    return unary(call.builder, PReLU(count), x, {"weight": slope.then((count,), np.ravel)})
+
+
+def softmax(call: Call) -> Value:
+    """See the operator Softmax; before version 13 all dimensions from one on were taken together."""
+    x = call.value(0)
+    rank = len(x.dims)
+    at = shapes.positive(call.whole("axis", -1 if call.opset >= 13 else 1), rank)
+    if call.opset >= 13 or at == rank - 1:
+        return layers.softmax(call.builder, x, at)
+    flat = shapes.viewed(call.builder, x, (*x.sizes[:at], math.prod(x.sizes[at:])))
+    return shapes.viewed(call.builder, layers.softmax(call.builder, flat, at), x.sizes)
+
+
+def log_softmax(call: Call) -> Value:
+    """See the operator LogSoftmax."""
+    return unary(call.builder, Map("log"), softmax(call))
+
+
+def gemm(call: Call) -> Value:
+    """See the operator Gemm."""
+    x, y, bias = call.value(0), call.tensor(1), call.get(2)
+    alpha, beta = call.real("alpha", 1.0), call.real("beta", 1.0)
+    if call.whole("transA", 0):
+        x = shapes.swapped(x, 0, 1)
+    turn = bool(call.whole("transB", 0))
+    if isinstance(y, Value):
+        found = matmul(call.builder, x, shapes.swapped(y, 0, 1) if turn else y)
+        found = binary(call.builder, "mul", found, alpha)
+        bias = bias.then(bias.sizes, lambda numbers: beta * numbers) if isinstance(bias, Const) else bias
+        return found if bias is None else binary(call.builder, "add", found, call.tensor(2))
+    weight = y if turn else y.then(y.sizes[::-1], np.transpose)
+    weight = weight if alpha == 1 else weight.then(weight.sizes, lambda numbers: alpha * numbers)
+    out = weight.sizes[0]
+    _need(weight.sizes[1:], x.sizes[1:], "inputs of the weight")
+    if isinstance(bias, Const) and math.prod(bias.sizes) in {1, out}:
+        added = bias.then((out,), lambda numbers: np.broadcast_to(beta * numbers.reshape(-1), (out,)).copy())
+        return layers.linear(call.builder, x, weight, added if _bias(bias) is not None else None)
+    found = layers.linear(call.builder, x, weight, None)
+    if bias is None:
+        return found
+    assert isinstance(bias, Value | Const)
+    scaled = binary(call.builder, "mul", bias, beta) if isinstance(bias, Value) else bias
+    return binary(call.builder, "add", found, scaled)
+
+
+def dot(call: Call) -> Value:
+    """See the operator MatMul."""
+    x, y = call.tensor(0), call.tensor(1)
+    _need(x.sizes[-1:], y.sizes[-2:][:1], "the matrix on the left")
+    return matmul(call.builder, x, y)
+
+
+def _heads(call: Call, value: Value | Const, name: str) -> Value:
+    """Queries, keys or values as ``n heads places channels``."""
+    if not isinstance(value, Value):
+        raise ShapeError("attention to stored numbers")
+    if len(value.dims) == 4:
+        return value
+    n, places, channels = value.sizes
+    heads = call.whole(name, 1)
+    return shapes.swapped(shapes.viewed(call.builder, value, (n, places, heads, channels // heads)), 1, 2)
+
+
+def attend(call: Call) -> Any:
+    """See the operator Attention."""
+    if any(call.get(at) is not None for at in (4, 5, 6)) or call.real("softcap", 0.0):
+        raise ShapeError("attention with a past, or with a cap")
+    q = _heads(call, call.tensor(0), "q_num_heads")
+    k, v = (_heads(call, call.tensor(at), "kv_num_heads") for at in (1, 2))
+    if q.sizes[1] != k.sizes[1]:
+        raise ShapeError("attention with groups of queries")
+    mask = call.get(3)
+    if isinstance(mask, Const) and call.budget.numbers(mask).dtype == np.bool_:
+        mask = mask.then(mask.sizes, lambda numbers: np.where(numbers, 0.0, -np.inf).astype(np.float32))
+    assert mask is None or isinstance(mask, Value | Const)
+    scale = call.real("scale", 0.0) or None
+    found = attention(call.builder, q, k, v, mask=mask, causal=bool(call.whole("is_causal", 0)), scale=scale)
+    if len(call.tensor(0).sizes) == 4:
+        return [found, None, None, None]
+    n, heads, places, each = found.sizes
+    return [shapes.viewed(call.builder, shapes.swapped(found, 1, 2), (n, places, heads * each)), None, None, None]

@@ -1,0 +1,94 @@
+"""Recurrent layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ShapeError
+from convscope.frontends.build import shapes
+from convscope.frontends.build.settle import settled
+from convscope.frontends.build.values import Const, Digit, Value
+from convscope.ops.recurrent import GRU, LSTM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.frontends.onnx.call import Call
+
+GATES = {LSTM: (0, 2, 3, 1), GRU: (1, 0, 2)}
+"""Where each gate of torch's order is in ONNX's: input, forget, cell, output; reset, update, new."""
+
+
+def recurrent(made: type[LSTM | GRU]) -> Callable[[Call], Any]:
+    """See the operators LSTM and GRU: one layer, in one direction or in both, that begins with zeros."""
+
+    def rule(call: Call) -> Any:
+        x, w, r, bias = call.value(0), call.const(1), call.const(2), call.maybe(3)
+        both = call.word("direction", "forward") == "bidirectional"
+        _check(call, made)
+        directions, rows, hidden = r.sizes
+        first = call.whole("layout", 0)
+        if x.dims[0 if first else 1] or directions != 1 + both or rows != made.gates * hidden:
+            raise ShapeError("a recurrent layer over a batch, or with weights of other sizes")
+        ready = settled(call.builder, x, [x.dims[2], x.dims[1 if first else 0]])
+        parts = {"weight_ih_l0": w, "weight_hh_l0": r}
+        if bias is not None:
+            parts["bias_ih_l0"] = bias.then((directions, rows), lambda numbers: numbers[:, :rows])
+            parts["bias_hh_l0"] = bias.then((directions, rows), lambda numbers: numbers[:, rows:])
+        weights = {
+            name + back: _ordered(const, at, GATES[made])
+            for name, const in parts.items()
+            for at, back in enumerate(("", "_reverse")[:directions])
+        }
+        found = call.builder.emit(made(hidden, 1, both, bias is not None), [ready.node], weights)
+        return _outputs(call, found, hidden, both=both, batch_first=bool(first))
+
+    return rule
+
+
+def _check(call: Call, made: type[LSTM | GRU]) -> None:
+    """Raise ShapeError for what torch's layers do not have."""
+    states = (5, 6) if made is LSTM else (5,)
+    for at in states:
+        state = call.maybe(at)
+        if state is not None and call.budget.numbers(state).any():
+            raise ShapeError("a recurrent layer that does not begin with zeros")
+    unusual = [name for name in ("activations", "clip", "input_forget") if call.attrs.get(name)]
+    if made is GRU and not call.whole("linear_before_reset", 0):
+        unusual.append("linear_before_reset=0")
+    if unusual or call.get(7) is not None or call.word("direction", "forward") == "reverse":
+        raise ShapeError(f"a recurrent layer with {', '.join(unusual) or 'peepholes, or backwards'}")
+
+
+def _ordered(const: Const, direction: int, gates: Sequence[int]) -> Const:
+    """The weights of one direction, gates in torch's order."""
+    sizes = const.sizes[1:]
+
+    def change(numbers: NDArray[Any]) -> NDArray[Any]:
+        split = numbers[direction].reshape(len(gates), -1, *sizes[1:])
+        return np.ascontiguousarray(split[list(gates)].reshape(sizes))
+
+    return const.then(sizes, change)
+
+
+def _outputs(call: Call, found: Value, hidden: int, *, both: bool, batch_first: bool) -> list[Value | None]:
+    """All places ``n directions 1 hidden``, and what each direction gives last."""
+    places = found.shape[1]
+    time = (Digit(1, places, 1),) if places > 1 else ()
+    way = (Digit(0, 2, hidden),) if both else ()
+    inner = (Digit(0, hidden, 1),) if hidden > 1 else ()
+    order = ((), time, way, inner) if batch_first else (time, way, (), inner)
+    every = Value(found.node, found.shape, order)
+    if call.outputs < 2:
+        return [every]
+    at, ways = (1, 2) if batch_first else (0, 1)
+    ends = []
+    for direction in range(1 + both):
+        one = shapes.sliced(call.builder, every, ways, direction, direction + 1, 1)
+        ends.append(shapes.picked(call.builder, one, at, 0 if direction else places - 1))
+    last = ends[0] if len(ends) == 1 else shapes.concatenated(call.builder, ends, ways - 1 if not batch_first else 1)
+    return [every, last, None]

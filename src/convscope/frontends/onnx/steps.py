@@ -1,0 +1,147 @@
+"""Operations of a model as plain values, with the part of the net that each belongs to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from onnx import AttributeProto, NodeProto
+
+OWN_DOMAINS = {"", "ai.onnx"}
+"""Names of the domain of ONNX's own operators."""
+
+SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
+"""Where torch writes down, for each operation, the paths and the classes of the modules that it is in."""
+
+LONGEST = 1000
+"""Letters of a name that are looked at."""
+
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The attribute of a function that the place where it is called gives."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation.
+
+    Attributes:
+        op: its operator.
+        domain: of the operator; empty for ONNX's own.
+        overload: tells functions of one name apart.
+        name: as in the file.
+        inputs: names of tensors; empty ones are left out.
+        outputs: names of tensors.
+        attrs: by name.
+        path: the part of the net, ``layer1.0.conv1``.
+        whole: the part is one layer, that needs no further name.
+    """
+
+    op: str
+    domain: str
+    overload: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attrs: dict[str, Any]
+    path: str = ""
+    whole: bool = False
+
+    def __str__(self) -> str:
+        name = f'"{self.name[:80]}"' if self.name else "without a name"
+        return f"node {name} ({self.operator})"
+
+    @property
+    def operator(self) -> str:
+        """The operator with its domain."""
+        return f"{self.domain}.{self.op}"[:120] if self.domain else self.op[:80]
+
+
+def attribute(found: AttributeProto) -> Any:
+    """The value of an attribute: a number, text, a list of them, a tensor, a graph.
+
+    Raises:
+        ModelError: it is of a kind that no operator here has.
+    """
+    if found.ref_attr_name:
+        return Ref(found.ref_attr_name)
+    if found.type == 3:
+        return found.s.decode("utf-8", "replace")
+    if found.type == 8:
+        return [text.decode("utf-8", "replace") for text in found.strings]
+    if found.type in _FIELDS:
+        return getattr(found, _FIELDS[found.type])
+    if found.type in _LISTS:
+        return list(getattr(found, _LISTS[found.type]))
+    raise ModelError(f'the attribute "{found.name[:80]}" is of a kind that is not known: {found.type}')
+
+
+_FIELDS = {1: "f", 2: "i", 4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
+_LISTS = {6: "floats", 7: "ints", 9: "tensors", 10: "graphs", 12: "sparse_tensors", 14: "type_protos"}
+"""By the number of an attribute's kind in onnx.proto, the field that holds it."""
+
+
+def steps(nodes: Iterable[NodeProto]) -> list[Step]:
+    """The operations of a graph or of a function, in its order, each with its part of the net."""
+    found = [_step(node) for node in nodes]
+    parents = {path[:at] for path in {one.path for one in found} for at, sign in enumerate(path) if sign == "."}
+    return [one if one.whole or not _lone(one, parents) else replace(one, whole=True) for one in found]
+
+
+def _lone(step: Step, parents: set[str]) -> bool:
+    """An operation of a part of the net that has no parts itself."""
+    return step.name.startswith("/") and bool(step.path) and step.path not in parents
+
+
+def _step(node: NodeProto) -> Step:
+    domain = "" if node.domain in OWN_DOMAINS else node.domain
+    attrs = {one.name: attribute(one) for one in node.attribute}
+    path, whole = _place(node)
+    return Step(
+        node.op_type, domain, node.overload, node.name, tuple(node.input), tuple(node.output), attrs, path, whole
+    )
+
+
+def _place(node: NodeProto) -> tuple[str, bool]:
+    """The part of the net, and whether it is one layer: as torch's exporters write it, or the name as it is."""
+    known = {entry.key: entry.value[:LONGEST] for entry in node.metadata_props} if len(node.metadata_props) else {}
+    if SCOPES in known:
+        return _from_properties(known)
+    name = node.name[:LONGEST].strip("/")
+    if node.name.startswith("/"):
+        return module_path(name.split("/")[:-1]), False
+    plain = re.fullmatch(rf"(node_|n)?({re.escape(node.op_type)})?[_\d]*", name, re.IGNORECASE)
+    return ("", False) if plain else (name.replace("/", "."), True)
+
+
+def _from_properties(known: Mapping[str, str]) -> tuple[str, bool]:
+    paths = _QUOTED.findall(known[SCOPES])
+    classes = _QUOTED.findall(known.get(CLASSES, ""))
+    path = paths[-2] if len(paths) > 1 else ""
+    return path, bool(path) and len(classes) > 1 and classes[-2].startswith("torch.nn.modules.")
+
+
+def module_path(parts: Iterable[str]) -> str:
+    """The path of a module from the parts of a node's name, where a child of a list repeats the list's name.
+
+    >>> module_path(["layer1", "layer1.0", "downsample", "downsample.1"])
+    'layer1.0.downsample.1'
+    """
+    found: list[str] = []
+    for part in parts:
+        if found and part.startswith(f"{found[-1]}."):
+            found[-1] = part
+        else:
+            found.append(part)
+    return ".".join(found)

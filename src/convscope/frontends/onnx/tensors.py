@@ -1,0 +1,141 @@
+"""Stored tensors of a model: their shapes at once, their numbers when they are asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ModelError
+from convscope.frontends.build.values import Const
+from convscope.frontends.onnx.consts import known
+from convscope.frontends.onnx.external import read_external
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import TensorProto
+
+    from convscope.frontends.build.values import Root
+    from convscope.frontends.onnx.file import Source
+
+SMALL = 4096
+"""Numbers up to which a tensor is read at once."""
+
+MOST = 2**40
+"""Numbers of a tensor; more are not meant."""
+
+STRING = 8
+WIDTHS = {
+    1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16,
+    17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2,
+}  # fmt: skip
+"""Bits of a number, by the number of its kind in onnx.proto."""
+
+PLAIN = {
+    1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8", 12: "<u4",
+    13: "<u8",
+}  # fmt: skip
+"""Kinds that numpy has too, and how they are laid out."""
+
+FIELDS = {1: "float_data", 11: "double_data", 7: "int64_data", 12: "uint64_data", 13: "uint64_data"}
+"""Where numbers of a kind are that are not laid out as in memory; int32_data for all others."""
+
+EXTERNAL = 1
+REAL = {1, 10, 11, 16, 17, 18, 19, 20, 23, 24}
+LEARNED = REAL | {2, 3, 21, 22, 25, 26}
+"""Kinds that weights have: real numbers, and the small whole ones of quantised nets."""
+
+
+def sizes(tensor: TensorProto) -> tuple[int, ...]:
+    """Lengths of the dimensions.
+
+    Raises:
+        ModelError: one is negative, or they are too large together.
+    """
+    found = tuple(tensor.dims)
+    if min(found, default=0) < 0 or math.prod(found) > MOST:
+        raise ModelError(f'the tensor "{tensor.name[:80]}" has sizes {_short(found)}', expected="sizes that are meant")
+    return found
+
+
+def _short(found: tuple[int, ...]) -> str:
+    return "x".join(map(str, found[:8])) + ("…" if len(found) > 8 else "")
+
+
+def stored(tensor: TensorProto, source: Source, roots: tuple[Root, ...] = ()) -> Const:
+    """A stored tensor. What the file says of its size is checked; its numbers are read at once only if they are few.
+
+    Raises:
+        ModelError: its kind is unknown, or it has not as many numbers as its sizes say.
+    """
+    shape, name = sizes(tensor), tensor.name[:80]
+    count, kind = math.prod(shape), tensor.data_type
+    if kind == STRING:
+        return Const(shape, lambda: _refuse(f'the tensor "{name}" holds text'))
+    if kind not in WIDTHS or tensor.HasField("segment"):
+        raise ModelError(f'the tensor "{name}" is of a kind that is not known: {kind}')
+    if tensor.data_location == EXTERNAL:
+        bytes_ = -(-count * WIDTHS[kind] // 8)
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        return Const(shape, lambda: _numbers(read_external(source.path, entries, bytes_), kind, shape), roots)
+    cut = source.cuts.find(tensor.raw_data) if tensor.HasField("raw_data") else None
+    _check_count(tensor, kind, count, cut)
+    if cut:
+        _, start, length = cut
+        return Const(shape, lambda: _numbers(source.part(start, length), kind, shape), roots)
+    if count <= SMALL:
+        return known(_inline(tensor, kind, shape), roots)
+    return Const(shape, lambda: _inline(tensor, kind, shape), roots)
+
+
+def _refuse(what: str) -> Any:
+    raise ModelError(what, expected="numbers")
+
+
+def _check_count(tensor: TensorProto, kind: int, count: int, cut: tuple[str, int, int] | None) -> None:
+    """The numbers that are there are as many as the sizes say."""
+    need = -(-count * WIDTHS[kind] // 8)
+    if cut:
+        have = cut[2]
+        fits = cut[0] == "raw" or (cut[0], kind) in {("float", 1), ("double", 11)}
+    elif tensor.HasField("raw_data"):
+        have, fits = len(tensor.raw_data), True
+    else:
+        entries = len(getattr(tensor, FIELDS.get(kind, "int32_data")))
+        per_entry = max(1, 8 // WIDTHS[kind])
+        need, have, fits = -(-count // per_entry), entries, True
+    if need != have or not fits:
+        raise ModelError(
+            f'the tensor "{tensor.name[:80]}" of {_short(tuple(tensor.dims))} needs {need} '
+            f"{'bytes' if cut or tensor.HasField('raw_data') else 'numbers'} and has {have}"
+        )
+
+
+def _inline(tensor: TensorProto, kind: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Numbers that are in the message."""
+    if tensor.HasField("raw_data"):
+        return _numbers(tensor.raw_data, kind, shape)
+    entries = getattr(tensor, FIELDS.get(kind, "int32_data"))
+    if kind in {1, 11}:
+        return np.asarray(entries, dtype=np.float32).reshape(shape)
+    whole = np.asarray(entries, dtype=np.uint64 if kind in {12, 13} else np.int64)
+    if kind in {4, 10, 16}:
+        return _numbers(whole.astype("<u2").tobytes(), kind, shape)
+    if kind in PLAIN:
+        return whole.astype(PLAIN[kind]).reshape(shape)
+    return _numbers(whole.astype("u1").tobytes(), kind, shape)
+
+
+def _numbers(data: bytes, kind: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Numbers as they are laid out in memory; real ones as float32."""
+    if kind in PLAIN:
+        found: NDArray[Any] = np.frombuffer(data, dtype=PLAIN[kind]).reshape(shape)
+        return found.astype(np.float32) if kind in REAL else found
+    if kind == 16:  # the upper half of a float32
+        return (np.frombuffer(data, dtype="<u2").astype("<u4") << 16).view("<f4").reshape(shape)
+    from onnx import TensorProto, numpy_helper
+
+    message = TensorProto(data_type=kind, dims=shape, raw_data=data)
+    unusual: NDArray[Any] = numpy_helper.to_array(message)
+    return unusual.astype(np.float32 if kind in REAL else np.int32)
