@@ -47,16 +47,16 @@ def _operators_load() -> bool:
     return bool(files)
 
 
-def made(package: str, name: str) -> nn.Module:
+def made(package: str, name: str, **settings: int) -> nn.Module:
     """A model without trained weights; without any numbers, where its code allows that."""
     import timm
     import torchvision
 
     def make() -> nn.Module:
         if package == "timm":
-            return timm.create_model(name, pretrained=False)
+            return timm.create_model(name, pretrained=False, **settings)
         extra = {"aux_logits": False} if name == "googlenet" else {}  # as the published number counts it
-        return torchvision.models.get_model(name, weights=None, **extra)
+        return torchvision.models.get_model(name, weights=None, **extra, **settings)
 
     try:
         with torch.device("meta"):

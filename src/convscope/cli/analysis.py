@@ -38,10 +38,23 @@ FORMATS: dict[str, Callable[[LayerTable], str]] = {
 @JSON
 @click.option("--markdown", is_flag=True, help="A table for a README; the same as --to markdown.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values; the same as --to csv.")
+@click.option(
+    "--trust", is_flag=True, help="Load the whole model in a .pt, .pth or .pt2: this runs code from the file."
+)
 def table(
-    net: str, size: str | None, form: str | None, file: str | None, *, as_json: bool, markdown: bool, as_csv: bool
+    net: str,
+    size: str | None,
+    form: str | None,
+    file: str | None,
+    *,
+    as_json: bool,
+    markdown: bool,
+    as_csv: bool,
+    trust: bool,
 ) -> None:
     r"""Shapes, parameters, multiply-adds, memory and receptive field of every layer.
+
+    Of a file of weights (.safetensors, .pt, .pth): names, shapes and sizes of its tensors.
 
     \b
     local    what a unit reads of the layer before (the course notes' local receptive field)
@@ -58,9 +71,9 @@ def table(
       convscope table net.cnn --to html -o net.html
       convscope table net.cnn --to netron -o net.metrics.json
       echo "input 400x400x3, (3x3x3)x32, (3x3x32)x64" | convscope table - --markdown
+      convscope table weights.safetensors
+      convscope table mine.pt --trust --input 224x224x3
     """
-    from convscope.frontends import read
-
     flags = {"json": as_json, "markdown": markdown, "csv": as_csv}
     asked = [*filter(None, [form]), *(name for name, given in flags.items() if given)]
     if len(asked) > 1:
@@ -68,11 +81,24 @@ def table(
     wanted = asked[0] if asked else "text"
     if wanted == "netron" and file and not file.lower().endswith(".json"):
         raise FieldError(f"--output {file}", expected="a name that ends in .json; Netron knows its metrics by that")
-    text = FORMATS[wanted](read(net, input=size).table())
+    text = _table(net, size, wanted, trust=trust)
     if file is None:
         click.echo(text)
     else:
         Path(file).write_text(f"{text}\n", encoding="utf-8")
+
+
+def _table(net: str, size: str | None, form: str, *, trust: bool) -> str:
+    """The table of a net, or of a file of weights."""
+    from convscope.cli.weights import trusted_table, weights_text
+    from convscope.frontends import is_weights, read
+
+    if not is_weights(net):
+        if trust:
+            raise click.UsageError("--trust is for files of torch: .pt, .pth, .pt2, .ckpt")
+        return FORMATS[form](read(net, input=size).table())
+    layers = trusted_table(net, size) if trust else None
+    return weights_text(net, form) if layers is None else FORMATS[form](layers)
 
 
 @cli.command()

@@ -22,6 +22,11 @@ READERS = {
     ".onnx": "convscope.frontends.onnx",
     ".keras": "convscope.frontends.keras",
     ".h5": "convscope.frontends.keras",
+    ".safetensors": "convscope.frontends.weights",
+    ".pt": "convscope.frontends.weights",
+    ".pth": "convscope.frontends.weights",
+    ".pt2": "convscope.frontends.weights",
+    ".ckpt": "convscope.frontends.weights",
 }
 """By the suffix of a file, the module whose ``read_file(path, shape)`` reads it."""
 
@@ -56,7 +61,7 @@ def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- t
         return _live(source, shape)
     if source == STDIN:
         return text.read(_stdin_text(), source="<stdin>", shape=shape)
-    reader = READERS.get(Path(source).suffix.lower()) if _may_be_path(source) else None
+    reader = _reader_of(source)
     if reader:
         found: Net = import_module(reader).read_file(Path(source), shape)
         return found
@@ -75,6 +80,20 @@ def _named(source: str, shape: Shape | None) -> Net:
     except ShapeError:
         model, usual = named.model(source, numbers=True)
         return _live(model, shape or usual)
+
+
+def is_weights(source: str) -> bool:
+    """A path whose suffix is that of a file of weights.
+
+    >>> is_weights("net.safetensors"), is_weights("net.cnn")
+    (True, False)
+    """
+    return _reader_of(source) == "convscope.frontends.weights"
+
+
+def _reader_of(source: str | Path) -> str | None:
+    """The module that reads files of this suffix."""
+    return READERS.get(Path(source).suffix.lower()) if _may_be_path(source) else None
 
 
 def _live(model: object, shape: Shape | None) -> Net:

@@ -1,0 +1,56 @@
+"""What the command ``table`` prints of a file of weights, or of the whole model in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.cli.common import dumped
+from convscope.errors import FieldError, ModelError
+from convscope.frontends import read
+from convscope.frontends.weights import read_weights
+from convscope.view.parts import page_html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convscope.analyze.table import LayerTable
+    from convscope.frontends.weights import WeightFile
+
+FORMATS: dict[str, Callable[[WeightFile], str]] = {
+    "text": lambda found: found.to_text(),
+    "json": lambda found: dumped(found.to_json()),
+    "markdown": lambda found: found.grid().to_markdown(),
+    "csv": lambda found: found.grid().to_csv(),
+    "html": lambda found: page_html(found.path, found.grid().to_html(found.note())),
+}
+"""What the table of a file of weights can be written as."""
+
+
+def weights_text(path: str, form: str) -> str:
+    """The tensors of a file.
+
+    Raises:
+        ModelError: it is damaged, or holds more than tensors.
+        FieldError: a format for nets only.
+    """
+    if form not in FORMATS:
+        raise FieldError(
+            f"--to {form} is for nets, {path} is a file of weights", expected=f"one of {', '.join(FORMATS)}"
+        )
+    return FORMATS[form](read_weights(path))
+
+
+def trusted_table(path: str, size: str | None) -> LayerTable | None:
+    """The layers of the whole model in a file, loaded with its code; None for a file that has no code.
+
+    Raises:
+        ModelError: it cannot be loaded.
+        FieldError: the size of the input is not given.
+    """
+    try:
+        read_weights(path)
+    except ModelError:
+        from convscope.frontends.torch.trusted import load_trusted
+
+        return read(load_trusted(path), input=size).table()
+    return None

@@ -1,0 +1,61 @@
+"""A whole model out of a file of torch: to load it runs code from the file, so only what somebody trusts comes here."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from convscope.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def load_trusted(path: str | Path) -> nn.Module:
+    """Load a pickled module, a TorchScript program or an exported one (``.pt2``).
+
+    **This runs code from the file.** The class of a pickled module is looked for beside the file and in the current folder, too.
+
+    Args:
+        path: of the file. In a dictionary, the one module is taken.
+
+    Raises:
+        ModelError: the file cannot be loaded, or holds no module.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings(), _importable(path.parent, Path()):
+            warnings.simplefilter("ignore")  # of torch to who calls it: which of its loaders is old
+            found = _loaded(path)
+    except Exception as error:  # noqa: BLE001 -- somebody else's code
+        lines = str(error).strip().splitlines() or [""]
+        raise ModelError(f"{path.name} cannot be loaded: {type(error).__name__}: {lines[0][:200]}") from None
+    modules = [one for one in (found.values() if isinstance(found, dict) else [found]) if isinstance(one, nn.Module)]
+    if len(modules) != 1:
+        kind = f"a dictionary with {len(modules)} modules" if isinstance(found, dict) else type(found).__name__
+        raise ModelError(f"{path.name} holds {kind}", expected="one whole model, a module of PyTorch")
+    return modules[0]
+
+
+def _loaded(path: Path) -> Any:
+    if path.suffix.lower() == ".pt2":
+        return torch.export.load(path).module()
+    return torch.load(path, map_location="cpu", weights_only=False)
+
+
+@contextmanager
+def _importable(*folders: Path) -> Iterator[None]:
+    """Modules in these folders can be imported."""
+    added = [str(folder.resolve()) for folder in folders]
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        for folder in added:
+            sys.path.remove(folder)

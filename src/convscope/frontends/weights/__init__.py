@@ -1,0 +1,103 @@
+"""Files of weights: what is in a ``.safetensors``, ``.pt`` or ``.pth``, without its numbers and without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from convscope.errors import ConvscopeError, ModelError
+from convscope.frontends.weights.archive import opened, program
+from convscope.frontends.weights.header import header_rows
+from convscope.frontends.weights.pickled import loaded
+from convscope.frontends.weights.result import WeightFile, WeightRow, shown
+from convscope.frontends.weights.tree import rows_of
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from convscope.core.shape import Shape
+
+__all__ = ["WeightFile", "WeightRow", "read_file", "read_weights"]
+
+_OLD_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
+"""By which torch before 1.6 began its files, within a pickle."""
+
+
+def read_weights(path: str | Path) -> WeightFile:
+    """Names, shapes and kinds of the tensors in a file of weights. Neither torch nor safetensors is loaded for it.
+
+    The numbers are not read, nothing in the file is run, and a file cannot ask for more than a second or 300 MB.
+
+    Args:
+        path: of a ``.safetensors`` file, or of what ``torch.save`` made of a state_dict or a dictionary of them.
+
+    Returns:
+        One row for each tensor, shapes in the order of the file, sizes in bytes.
+
+    Raises:
+        ModelError: the file is damaged, holds no tensors, or holds code beside of them: a whole model, TorchScript.
+
+    >>> import json, tempfile
+    >>> header = {"fc.weight": {"dtype": "F32", "shape": [10, 4], "data_offsets": [0, 160]}}
+    >>> text = json.dumps(header).encode()
+    >>> with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+    ...     _ = file.write(len(text).to_bytes(8, "little") + text + bytes(160))
+    ...     file.flush()
+    ...     print(read_weights(file.name).grid().to_text())
+    name       shape  dtype    numbers  bytes
+    fc.weight   10x4  float32       40  160 B
+    """
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise ModelError("no file")
+        with path.open("rb") as file:
+            form, rows = _read(file)
+    except ConvscopeError as error:
+        raise error.add(subject=shown(path.name)) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{shown(path.name)} cannot be read: {reason}") from None
+    if not rows:
+        raise ModelError(f"{shown(path.name)} holds no tensors", expected="a state_dict: names and tensors")
+    return WeightFile(path.name, form, rows)
+
+
+def read_file(path: Path, shape: Shape | None = None) -> NoReturn:  # noqa: ARG001 -- as all readers of files
+    """Say why a net cannot be read from a file of weights.
+
+    Raises:
+        ModelError: always; of a good file, that it has no layers.
+    """
+    found = read_weights(path)
+    raise ModelError(
+        f"{shown(path.name)} holds {len(found.rows)} tensors and no layers",
+        expected="a net: its notation, an ONNX or Keras file, or a model of PyTorch",
+        attempt=f"convscope table {shown(path.name)}, which lists the tensors; "
+        "or the model itself: convscope table FILE.py:FUNCTION",
+    )
+
+
+def _read(file: BinaryIO) -> tuple[str, tuple[WeightRow, ...]]:
+    """The form of an open file, told by how it begins, and its tensors."""
+    start = file.read(16)
+    file.seek(0)
+    if start[:4] == b"PK\x03\x04":
+        archive = opened(file)
+        return "torch", rows_of(loaded(archive.pickle, archive.storages))
+    if start[8:9] == b"{":
+        return "safetensors", header_rows(file)
+    if start[:1] == b"\x80":
+        raise _old(start)
+    raise ModelError("neither safetensors nor an archive of torch", expected="a file that begins as one of them")
+
+
+def _old(start: bytes) -> ModelError:
+    """The error for a pickle without an archive around it."""
+    if _OLD_MAGIC not in start:
+        return program("a bare pickle")
+    return ModelError(
+        "a pickle as torch before 1.6 wrote it, in which the numbers stand between the code",
+        expected="an archive of torch 1.6 or newer",
+        attempt="torch.save(torch.load(FILE, weights_only=True), FILE)",
+    )

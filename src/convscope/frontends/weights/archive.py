@@ -1,0 +1,126 @@
+"""The zip archive that torch writes: which files are in it, and the one small file that says what the tensors are.
+
+Torch packs nothing, so what claims to be packed is refused; then no file can grow when it is read. An archive of a
+whole program (TorchScript, ``.pt2``) is told by the files that it has.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convscope.errors import ModelError
+from convscope.frontends.weights.result import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import BinaryIO
+
+MAX_PICKLE = 16 * 2**20
+"""Bytes of the description of the tensors; 200 for each are usual."""
+
+_MAX_DIRECTORY = 2 * 2**20
+"""Bytes of the list of files; 80 for each are usual."""
+
+_HEADER = 30
+"""Bytes before the name of each file, at least."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What is of interest.
+
+    Attributes:
+        pickle: the description of the tensors.
+        storages: bytes of each file of numbers, by the key that the description calls it by.
+    """
+
+    pickle: bytes
+    storages: dict[str, int]
+
+
+class _Careful(io.BufferedReader):
+    """A file of which no large part is read at once: a directory of a million names is not one of a model."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """See :class:`io.BufferedReader`."""
+        if size is None or size < 0:
+            size = os.fstat(self.fileno()).st_size - self.tell()
+        if size > _MAX_DIRECTORY:
+            raise ModelError("the archive has a list of files that is too long")
+        return super().read(size)
+
+
+def opened(file: BinaryIO) -> Archive:
+    """The archive in an open file.
+
+    Raises:
+        ModelError: it is damaged, not one of tensors, or a whole program.
+    """
+    size = os.fstat(file.fileno()).st_size
+    try:
+        with _Careful(io.FileIO(file.fileno(), closefd=False)) as careful, zipfile.ZipFile(careful) as archive:
+            members = archive.infolist()
+            top = _top(members)
+            _check(members, size)
+            info = archive.getinfo(f"{top}/data.pkl")
+            if info.file_size > MAX_PICKLE:
+                raise ModelError(f"data.pkl has {info.file_size} bytes", expected=f"at most {MAX_PICKLE}")
+            with archive.open(info) as part:
+                pickle = b"".join(iter(lambda: part.read(2**20), b""))
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise ModelError(f"the archive is damaged: {shown(str(error))}") from None
+    numbers = f"{top}/data/"
+    found = {one.filename: one.file_size for one in members if one.filename.startswith(numbers)}
+    return Archive(pickle, {name.removeprefix(numbers): size for name, size in found.items()})
+
+
+def _check(members: list[zipfile.ZipInfo], size: int) -> None:
+    """Nothing is packed or locked, lies on something else or outside, or is called like a file elsewhere."""
+    if len({one.filename for one in members}) < len(members):
+        raise ModelError("the archive has a file twice")
+    end = 0
+    for one in sorted(members, key=lambda one: one.header_offset):
+        parts = one.filename.replace("\\", "/").split("/")
+        if ".." in parts or not parts[0] or ":" in parts[0]:
+            raise ModelError(f"the archive names a file outside of itself, {shown(one.filename)}")
+        if one.compress_type != zipfile.ZIP_STORED or one.compress_size != one.file_size or one.flag_bits & 1:
+            raise ModelError(
+                f"{shown(one.filename)} is packed or locked", expected="an archive of torch, which packs nothing"
+            )
+        if one.header_offset < end:
+            raise ModelError(f"{shown(one.filename)} overlaps another file of the archive")
+        end = one.header_offset + _HEADER + one.file_size
+    if end > size:
+        raise ModelError(f"the files of the archive take {end} bytes, the archive has {size}")
+
+
+def _top(members: Iterable[zipfile.ZipInfo]) -> str:
+    """The folder that all is in.
+
+    Raises:
+        ModelError: it is not an archive of tensors.
+    """
+    names = [one.filename for one in members]
+    inside = {name.partition("/")[2] for name in names}
+    tops = {name.partition("/")[0] for name in names}
+    if "constants.pkl" in inside or any(name.startswith("code/") for name in inside):
+        raise program("a TorchScript program")
+    if inside & {"archive_format", "serialized_exported_program.json"} or "serialized_exported_program.json" in names:
+        raise program("an exported program (.pt2)")
+    if len(tops) != 1 or "data.pkl" not in inside:
+        raise ModelError("an archive without data.pkl", expected="one that torch.save has written")
+    return tops.pop()
+
+
+def program(what: str) -> ModelError:
+    """The error for what holds code beside of weights."""
+    return ModelError(
+        f"{what}, not a file of weights: to read it is to run code from it",
+        expected="a state_dict: names and tensors",
+        attempt="torch.save(model.state_dict(), FILE); or the model itself: convscope table FILE.py:FUNCTION; "
+        "or --trust, if you know who wrote the file",
+    )

@@ -1,0 +1,124 @@
+"""The header of a safetensors file (https://github.com/huggingface/safetensors#format): 8 bytes of length, then JSON.
+
+The numbers behind it are not read. Each tensor says which bytes are its own; together they must be all bytes of the
+file, each once, so that no two tensors can share numbers and nothing can hide between.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ModelError
+from convscope.frontends.weights.result import BITS, MAX_TENSORS, row, shown
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from convscope.frontends.weights.result import WeightRow
+
+MAX_HEADER = 16 * 2**20
+"""Bytes; 300 for each tensor. The format allows 100 MB, which would take gigabytes once it is parsed."""
+
+MAX_MARKS = 20 * MAX_TENSORS
+"""Brackets, commas and colons; a tensor of 8 axes has 20."""
+
+_OTHER = {
+    "BOOL": "bool", "BF16": "bfloat16", "F4": "float4", "F6_E2M3": "float6_e2m3", "F6_E3M2": "float6_e3m2",
+    "F8_E4M3": "float8_e4m3fn", "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2": "float8_e5m2",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz", "F8_E8M0": "float8_e8m0fnu",
+}  # fmt: skip
+
+_LETTERS = {"float": "F", "int": "I", "uint": "U", "complex": "C"}
+
+DTYPES = {f"{_LETTERS[kind]}{bits}": f"{kind}{bits}" for kind in _LETTERS for bits in (8, 16, 32, 64)
+          if f"{kind}{bits}" in BITS and f"{kind}{bits}" != "complex32"} | _OTHER  # fmt: skip
+"""The format's names of kinds of numbers, and ours."""
+
+
+def header_rows(file: BinaryIO) -> tuple[WeightRow, ...]:
+    """The tensors of an open file.
+
+    Raises:
+        ModelError: the header is damaged, or is not true of the file.
+    """
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if length > min(MAX_HEADER, size - 8):
+        raise ModelError(
+            f"the header should have {length} bytes", given=f"a file of {size} bytes", expected=f"at most {MAX_HEADER}"
+        )
+    found = _parsed(file.read(length))
+    metadata = found.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ModelError("the metadata is not text by name")
+    if len(found) > MAX_TENSORS:
+        raise ModelError(f"{len(found)} tensors", expected=f"at most {MAX_TENSORS}")
+    placed = [_placed(name, entry) for name, entry in found.items()]
+    _check_places(placed, size - 8 - length)
+    return tuple(made for made, _, _ in placed)
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    marks = sum(map(text.count, (b"[", b"{", b",", b":")))
+    if marks > MAX_MARKS:
+        raise ModelError(f"the header has {marks} brackets, commas and colons", expected=f"at most {MAX_MARKS}")
+    try:
+        found = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"the header is not JSON: {shown(str(error))}") from None
+    if not isinstance(found, dict):
+        raise ModelError("the header is not a dictionary")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dictionary in which each key stands once: of two, one reader takes the first, another the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ModelError("the header has a name twice")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(text)
+
+
+def _placed(name: str, entry: Any) -> tuple[WeightRow, int, int]:
+    """A tensor, its first byte and the one behind its last."""
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise ModelError(f"{shown(name)} is not described", expected="dtype, shape and data_offsets")
+    shape, ends, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
+    if not _whole(shape) or not _whole(ends) or len(ends) != 2:
+        raise ModelError(f"{shown(name)} has a shape or offsets that are not whole numbers from 0 to 2^63")
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        kind = shown(dtype) if isinstance(dtype, str) else type(dtype).__name__
+        raise ModelError(
+            f"{shown(name)} has numbers of an unknown kind, {kind}", expected=f"one of {', '.join(DTYPES)}"
+        )
+    made = row(name, tuple(shape), DTYPES[dtype])
+    if ends[1] - ends[0] != made.bytes:
+        raise ModelError(
+            f"{name} has {ends[1] - ends[0]} bytes", expected=f"{made.bytes} for {math.prod(shape)} of {made.dtype}"
+        )
+    return made, ends[0], ends[1]
+
+
+def _whole(numbers: Any) -> bool:
+    return isinstance(numbers, list) and all(type(number) is int and 0 <= number < 2**63 for number in numbers)
+
+
+def _check_places(placed: list[tuple[WeightRow, int, int]], size: int) -> None:
+    """Every byte behind the header belongs to one tensor."""
+    at = 0
+    for made, first, end in sorted(placed, key=lambda one: one[1:]):
+        if first != at:
+            fault = (
+                "overlaps the one before it" if first < at else f"begins {first - at} bytes behind the one before it"
+            )
+            raise ModelError(f"{made.name} {fault}", expected="tensors that lie one behind the other")
+        at = end
+    if at != size:
+        raise ModelError(f"the tensors take {at} bytes, but the file has {size} behind its header")

@@ -1,0 +1,349 @@
+"""The description of tensors that torch writes, a pickle, read as data: nothing that it names is imported or called.
+
+A pickle is a program for a machine with a stack (https://docs.python.org/3/library/pickletools.html describes every
+code). This machine knows the codes that lists, dictionaries and tensors need; where the program asks for a function,
+it looks whether the name is one of a few and puts down what that function would have made.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ModelError
+from convscope.frontends.weights.archive import program
+from convscope.frontends.weights.result import BITS, MAX_AXES, MAX_NAME, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MAX_STEPS = 600_000
+"""Codes that are followed, in half a second; a tensor takes 45."""
+
+_STORAGES = {
+    "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
+    "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexFloat": "complex64",
+    "ComplexDouble": "complex128", "Untyped": "uint8",
+}  # fmt: skip
+
+STORAGES = {f"torch.{name}Storage": dtype for name, dtype in _STORAGES.items()} | {
+    "torch.storage.UntypedStorage": "uint8"
+}
+"""Kinds of numbers, by the class of the storage that holds them."""
+
+INERT = frozenset({
+    "argparse.Namespace", "builtins.set", "__builtin__.set", "_codecs.encode", "pathlib.PosixPath", "torch.Size",
+    "torch.device", "collections.Counter", "numpy.dtype", "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar", *(f"torch.{dtype}" for dtype in BITS),
+})  # fmt: skip
+"""What stands beside of weights in checkpoints; it is passed over."""
+
+_PLAIN_KEYS = (str, int)
+
+_MAX_GIVEN = 16
+"""Values that a function is given; a tensor takes 7. A long tuple could be given a thousand times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Something that the pickle names; it is not looked up."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inert:
+    """What a known name would have made of something; of no interest here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A file of numbers, or a part of one."""
+
+    key: str
+    dtype: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A view of a storage: its shape, kind, bytes that it can take at most, and where it lies."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    stored: int
+    place: tuple[str, int, tuple[int, ...]]
+
+
+def loaded(data: bytes, storages: Mapping[str, int]) -> Any:
+    """What the pickle describes, of dictionaries, lists, plain values and :class:`Tensor`.
+
+    Args:
+        data: the pickle.
+        storages: bytes of each file of numbers.
+
+    Raises:
+        ModelError: the pickle is damaged, asks for anything but data, or is not true of the storages.
+    """
+    try:
+        return _Machine(data, storages).run()
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise ModelError(f"the description of the tensors is damaged: {shown(repr(error))}") from None
+
+
+class _Machine:
+    """A stack, a memory of earlier values, and a place in the program."""
+
+    def __init__(self, data: bytes, storages: Mapping[str, int]) -> None:
+        self.data, self.storages, self.at = data, storages, 0
+        self.stack: list[Any] = []
+        self.outer: list[list[Any]] = []
+        self.memory: dict[int, Any] = {}
+        self.named = ""
+
+    def run(self) -> Any:
+        """Follow the program to its end."""
+        data, codes = self.data, CODES
+        for _ in range(MAX_STEPS):
+            code = data[self.at]
+            self.at += 1
+            if code == _STOP:
+                self.check_names()
+                return self.stack.pop()
+            step = codes.get(code)
+            if step is None:
+                self.check_names()
+                raise ModelError(f"the description of the tensors has the code {code:#x}, which weights do not need")
+            step(self)
+        raise ModelError("the description of the tensors is too long", expected=f"at most {MAX_STEPS} steps")
+
+    def check_names(self) -> None:
+        """Refuse a name that tensors do not need; to look it up could already run code."""
+        if self.named:
+            raise _asked(self.named)
+
+    def take(self, count: int) -> bytes:
+        """The next bytes."""
+        start, self.at = self.at, self.at + count
+        if self.at > len(self.data):
+            raise ValueError("it ends too soon")
+        return self.data[start : self.at]
+
+    def number(self, size: int) -> int:
+        """The next bytes as a number without a sign."""
+        return int.from_bytes(self.take(size), "little")
+
+    def line(self) -> str:
+        """The next bytes up to the end of a line."""
+        return self.take(self.data.index(b"\n", self.at) + 1 - self.at)[:-1].decode()
+
+    def marked(self) -> list[Any]:
+        """What was put down since the last mark."""
+        found, self.stack = self.stack, self.outer.pop()
+        return found
+
+    def name(self, module: str, name: str) -> None:
+        """Put down a name."""
+        if len(module) + len(name) > MAX_NAME:
+            raise ValueError("a name that is too long")
+        path = f"{module}.{name}"
+        if path not in KNOWN:
+            self.named = self.named or path
+        self.stack.append(Name(path))
+
+    def call(self) -> None:
+        """Put down what a function would have made."""
+        given, function = self.stack.pop(), self.stack.pop().path
+        if function not in KNOWN:
+            raise _asked(function)
+        if not isinstance(given, tuple) or len(given) > _MAX_GIVEN:
+            raise TypeError(f"{function} is given no tuple, or one that is too long")
+        self.stack.append(MAKERS[function](self, *given) if function in MAKERS else Inert())
+
+    def new(self) -> None:
+        """Put down an object of a class: of a model, where it is not a known one."""
+        self.stack.pop()
+        made = self.stack.pop().path
+        if made not in INERT:
+            raise program(f"a whole object of {shown(made)}")
+        self.stack.append(Inert())
+
+    def build(self) -> None:
+        """What is set on an object is passed over."""
+        self.stack.pop()
+        if not isinstance(self.stack[-1], dict | Inert | Tensor):
+            raise TypeError("something is set on no object")
+
+    def items(self, values: list[Any]) -> None:
+        """Keys and values into the dictionary below them.
+
+        A key is a name or a number: that of a tuple of tuples could be a trap for whoever takes its hash.
+        """
+        if not all(type(key) in _PLAIN_KEYS for key in values[::2]):
+            raise TypeError("a key that is no name and no number")
+        target = self.stack[-1]
+        if isinstance(target, dict):
+            target.update(zip(values[::2], values[1::2], strict=True))
+        else:
+            raise TypeError("no dictionary")
+
+    def extend(self, values: list[Any]) -> None:
+        """Values into the list below them."""
+        if not isinstance(self.stack[-1], list):
+            raise TypeError("no list")
+        self.stack[-1].extend(values)
+
+    def tied(self, count: int) -> None:
+        """The last values as one."""
+        if len(self.stack) < count:
+            raise IndexError("the stack is empty")
+        self.stack[len(self.stack) - count :] = [tuple(self.stack[len(self.stack) - count :])]
+
+    def storage(self) -> None:
+        """A file of numbers, which must have as many as is said."""
+        word, kind, key, _, count = self.stack.pop()
+        if word != "storage" or type(key) is not str or type(count) is not int or not 0 <= count < 2**63:
+            raise TypeError("a storage that is not described as one")
+        dtype = STORAGES[kind.path]
+        found, size = Storage(key, dtype, count * BITS[dtype] // 8), self.storages.get(key)
+        if size != found.bytes:
+            has = "is missing" if size is None else f"has {size} bytes"
+            raise ModelError(f"the storage {shown(key)} {has}", expected=f"{found.bytes} bytes")
+        self.stack.append(found)
+
+
+def _asked(path: str) -> ModelError:
+    return program(f"a pickle that asks for {shown(path)}")
+
+
+def _tensor(machine: _Machine, storage: Storage, offset: int, shape: Any, strides: Any, *rest: Any) -> Tensor:  # noqa: ARG001 -- as torch's own
+    return _view(storage, storage.dtype, offset, shape, strides)
+
+
+def _typed_tensor(  # noqa: PLR0913 -- as torch's own
+    machine: _Machine,  # noqa: ARG001
+    storage: Storage,
+    offset: int,
+    shape: Any,
+    strides: Any,
+    grad: Any,  # noqa: ARG001
+    hooks: Any,  # noqa: ARG001
+    dtype: Name,
+    *rest: Any,  # noqa: ARG001
+) -> Tensor:
+    return _view(storage, dtype.path.removeprefix("torch."), offset, shape, strides)
+
+
+def _view(storage: Storage, dtype: str, offset: Any, shape: Any, strides: Any) -> Tensor:
+    """A tensor, after a look whether it stays inside of its storage."""
+    if type(shape) is not tuple or type(strides) is not tuple or not len(shape) == len(strides) <= MAX_AXES:
+        raise TypeError("a shape and strides that do not fit")
+    if not all(type(one) is int and 0 <= one < 2**63 for one in (offset, *shape, *strides)):
+        raise TypeError("a shape, strides or an offset that are no numbers from 0 to 2^63")
+    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    if 0 not in shape and (last + 1) * BITS[dtype] > 8 * storage.bytes:
+        raise ModelError(f"a tensor reads number {last} of a storage of {storage.bytes} bytes")
+    return Tensor(shape, dtype, storage.bytes, (storage.key, offset, strides))
+
+
+def _parameter(machine: _Machine, tensor: Tensor, *rest: Any) -> Tensor:  # noqa: ARG001 -- as torch's own
+    return tensor
+
+
+def _dictionary(machine: _Machine) -> dict[Any, Any]:  # noqa: ARG001 -- as the other makers
+    return {}
+
+
+MAKERS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": _dictionary,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _typed_tensor,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
+}
+"""What is put down for the functions that tensors are made with."""
+
+KNOWN = frozenset({*MAKERS, *STORAGES, *INERT})
+
+
+def _put(value: Callable[[_Machine], Any]) -> Callable[[_Machine], None]:
+    def step(machine: _Machine) -> None:
+        found = value(machine)  # first: it may take the stack away
+        machine.stack.append(found)
+
+    return step
+
+
+def _mark(machine: _Machine) -> None:
+    machine.outer.append(machine.stack)
+    machine.stack = []
+
+
+def _keep(size: int, machine: _Machine) -> None:
+    machine.memory[machine.number(size)] = machine.stack[-1]
+
+
+def _keep_next(machine: _Machine) -> None:
+    machine.memory[len(machine.memory)] = machine.stack[-1]
+
+
+def _named_above(machine: _Machine) -> None:
+    name, module = machine.stack.pop(), machine.stack.pop()
+    if type(name) is not str or type(module) is not str:
+        raise TypeError("a name that is no text")
+    machine.name(module, name)
+
+
+def _one(machine: _Machine) -> list[Any]:
+    return [machine.stack.pop()]
+
+
+def _pair(machine: _Machine) -> list[Any]:
+    value, key = machine.stack.pop(), machine.stack.pop()
+    return [key, value]
+
+
+_STOP = ord(".")
+
+CODES: dict[int, Callable[[_Machine], Any]] = {
+    0x80: lambda m: m.take(1),  # PROTO
+    0x95: lambda m: m.take(8),  # FRAME
+    ord("("): _mark,
+    ord("q"): partial(_keep, 1),  # BINPUT
+    ord("r"): partial(_keep, 4),  # LONG_BINPUT
+    0x94: _keep_next,  # MEMOIZE
+    ord("h"): _put(lambda m: m.memory[m.number(1)]),  # BINGET
+    ord("j"): _put(lambda m: m.memory[m.number(4)]),  # LONG_BINGET
+    ord("N"): _put(lambda m: None),  # noqa: ARG005
+    0x88: _put(lambda m: True),  # noqa: ARG005
+    0x89: _put(lambda m: False),  # noqa: ARG005
+    ord("K"): _put(lambda m: m.number(1)),  # BININT1
+    ord("M"): _put(lambda m: m.number(2)),  # BININT2
+    ord("J"): _put(lambda m: struct.unpack("<i", m.take(4))[0]),  # BININT
+    0x8A: _put(lambda m: int.from_bytes(m.take(m.number(1)), "little", signed=True)),  # LONG1
+    ord("G"): _put(lambda m: struct.unpack(">d", m.take(8))[0]),  # BINFLOAT
+    ord("X"): _put(lambda m: m.take(m.number(4)).decode()),  # BINUNICODE
+    0x8C: _put(lambda m: m.take(m.number(1)).decode()),  # SHORT_BINUNICODE
+    ord("C"): _put(lambda m: m.take(m.number(1))),  # SHORT_BINBYTES
+    ord("B"): _put(lambda m: m.take(m.number(4))),  # BINBYTES
+    ord("}"): _put(lambda m: {}),  # noqa: ARG005
+    ord("]"): _put(lambda m: []),  # noqa: ARG005
+    ord(")"): _put(lambda m: ()),  # noqa: ARG005
+    ord("t"): _put(lambda m: tuple(m.marked())),  # TUPLE
+    0x85: lambda m: m.tied(1),
+    0x86: lambda m: m.tied(2),
+    0x87: lambda m: m.tied(3),
+    ord("s"): lambda m: m.items(_pair(m)),  # SETITEM
+    ord("u"): lambda m: m.items(m.marked()),  # SETITEMS
+    ord("a"): lambda m: m.extend(_one(m)),  # APPEND
+    ord("e"): lambda m: m.extend(m.marked()),  # APPENDS
+    ord("c"): lambda m: m.name(m.line(), m.line()),  # GLOBAL
+    0x93: _named_above,  # STACK_GLOBAL
+    ord("R"): _Machine.call,  # REDUCE
+    0x81: _Machine.new,  # NEWOBJ
+    ord("b"): _Machine.build,  # BUILD
+    ord("Q"): _Machine.storage,  # BINPERSID
+}
+"""What each code does, by its byte."""

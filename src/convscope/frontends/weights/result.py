@@ -1,0 +1,168 @@
+"""What a file of weights holds: names, shapes, kinds of numbers. The numbers themselves are not read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from convscope.core.shape import joined
+from convscope.errors import ModelError
+from convscope.view.numbers import bytes_text, count_text
+from convscope.view.parts import Column, Grid, text_html
+
+SCHEMA = "convscope/weights/1"
+
+MAX_TENSORS = 50_000
+"""Tensors in one file; the largest models have fewer, and are kept in several files."""
+
+MAX_NAME, MAX_AXES = 300, 64
+
+BITS = {
+    "bool": 8, "uint8": 8, "int8": 8, "uint16": 16, "int16": 16, "uint32": 32, "int32": 32, "uint64": 64, "int64": 64,
+    "float16": 16, "bfloat16": 16, "float32": 32, "float64": 64, "complex32": 32, "complex64": 64, "complex128": 128,
+    "float8_e4m3fn": 8, "float8_e4m3fnuz": 8, "float8_e5m2": 8, "float8_e5m2fnuz": 8, "float8_e8m0fnu": 8,
+    "float6_e2m3": 6, "float6_e3m2": 6, "float4": 4,
+}  # fmt: skip
+"""Bits of one number, by the name of its kind; 8 make a byte."""
+
+COLUMNS = (
+    Column("name"), Column("shape", right=True), Column("dtype"), Column("numbers", right=True),
+    Column("bytes", right=True), Column("same as"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WeightRow:
+    """One tensor.
+
+    Attributes:
+        name: in the file; within nested dictionaries, with dots between.
+        shape: in the order of the file, for a convolution ``out in h w``.
+        dtype: kind of its numbers.
+        bytes: that its numbers take [byte].
+        same_as: name of an earlier tensor of which this is another name; tied weights. Else empty.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
+    same_as: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many numbers."""
+        return math.prod(self.shape)
+
+    def cells(self) -> tuple[str, ...]:
+        """As a row of the table."""
+        shape = joined(self.shape) or "scalar"
+        return self.name, shape, self.dtype, f"{self.count:,}", bytes_text(self.bytes), self.same_as
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        same = {"same_as": self.same_as} if self.same_as else {}
+        shape = list(self.shape)
+        return {
+            "name": self.name, "shape": shape, "dtype": self.dtype, "numbers": self.count, "bytes": self.bytes, **same
+        }  # fmt: skip
+
+
+def row(name: str, shape: tuple[int, ...], dtype: str, *, stored: int | None = None, same_as: str = "") -> WeightRow:
+    """A tensor, after a look at what a file can claim.
+
+    Args:
+        name: of the tensor.
+        shape: of it.
+        dtype: kind of its numbers.
+        stored: bytes that the file has for it, where numbers may stand for several; None when each is there.
+        same_as: an earlier name of it.
+
+    Raises:
+        ModelError: a name, a shape or a kind of number that no tensor has.
+
+    >>> row("conv.weight", (16, 3, 3, 3), "float16").bytes
+    864
+    """
+    if len(name) > MAX_NAME:
+        raise ModelError(f"a name of {len(name)} characters", expected=f"at most {MAX_NAME}")
+    if not name.isprintable():
+        raise ModelError(f"a name with a hidden character: {shown(name)}", expected="names that read as they look")
+    if len(shape) > MAX_AXES or math.prod(shape) >= 2**63:
+        raise ModelError(f"{name} has {len(shape)} axes and too many numbers", expected="at most 64 axes, below 2^63")
+    if dtype not in BITS:
+        raise ModelError(f"{name} has numbers of an unknown kind, {shown(dtype)}", expected=f"one of {', '.join(BITS)}")
+    bits = math.prod(shape) * BITS[dtype]
+    if bits % 8:
+        raise ModelError(f"{name} ends within a byte: {math.prod(shape)} numbers of {BITS[dtype]} bits")
+    return WeightRow(name, shape, dtype, bits // 8 if stored is None else min(stored, bits // 8), same_as)
+
+
+def shown(text: str) -> str:
+    r"""A text out of a file, safe to print.
+
+    >>> shown("conv"), shown("a\x1b[2J" + "b" * 99)
+    ('conv', 'a?[2Jbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…')
+    """
+    cut = text if len(text) <= 80 else f"{text[:79]}…"
+    return "".join(char if char.isprintable() else "?" for char in cut)
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What :func:`convscope.frontends.weights.read_weights` returns; prints itself.
+
+    Attributes:
+        path: of the file.
+        form: ``safetensors`` or ``torch``.
+        rows: one for each tensor, in the order of the file.
+    """
+
+    path: str
+    form: str
+    rows: tuple[WeightRow, ...]
+
+    @property
+    def total(self) -> int:
+        """Numbers in all tensors; what has two names counts once."""
+        return sum(row.count for row in self.rows if not row.same_as)
+
+    @property
+    def bytes(self) -> int:
+        """That they take [byte]."""
+        return sum(row.bytes for row in self.rows if not row.same_as)
+
+    def grid(self) -> Grid:
+        """The rows as text; the last column stands only where something has two names."""
+        used = len(COLUMNS) if any(row.same_as for row in self.rows) else len(COLUMNS) - 1
+        return Grid(COLUMNS[:used], tuple(row.cells()[:used] for row in self.rows))
+
+    def note(self) -> str:
+        """The totals in one line."""
+        tensors = f"{len(self.rows)} tensor{'s' if len(self.rows) != 1 else ''}"
+        short = f" ({count_text(self.total)})" if self.total >= 1000 else ""
+        return (
+            f"{shown(self.path)} · {self.form} · {tensors} · numbers {self.total:,}{short} · {bytes_text(self.bytes)}"
+        )
+
+    def to_text(self) -> str:
+        """Aligned columns, the totals below."""
+        return f"{self.grid().to_text()}\n\n{self.note()}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/weights/1``."""
+        return {
+            "schema": SCHEMA,
+            "file": self.path,
+            "form": self.form,
+            "numbers": self.total,
+            "bytes": self.bytes,
+            "rows": [row.to_json() for row in self.rows],
+        }
+
+    __str__ = to_text
+    __repr__ = to_text
+
+    def _repr_html_(self) -> str:
+        return self.grid().to_html(self.note()) if self.rows else text_html(self.note())
