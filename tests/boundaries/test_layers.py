@@ -72,6 +72,7 @@ def test_layers(path: Path) -> None:
         ("core", "def f():\n    from convscope.training import loop"),
         ("ops", "from convscope import analyze"),
         ("analyze", "import torch"),
+        ("frontends", "import onnx"),
         ("cli", "def f():\n    import torch"),
         ("view", "import convscope.core.net"),
         ("frontends", "import torch"),

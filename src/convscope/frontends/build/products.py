@@ -75,7 +75,7 @@ def matmul(builder: Builder, x: Tensor, y: Tensor) -> Value:
     return einsum(builder, [x, y], [rows, columns], out)
 
 
-def attention(  # noqa: PLR0913 -- the parameters of attention
+def attention(
     builder: Builder,
     q: Tensor,
     k: Value,

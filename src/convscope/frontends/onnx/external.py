@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from convscope.errors import ModelError
+from convscope.frontends.onnx.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,18 +29,18 @@ def read_external(model: Path, entries: Mapping[str, str], size: int) -> bytes:
     path = _inside(model.parent, location)
     offset, length = _number(entries, "offset", 0), _number(entries, "length", size)
     if length != size:
-        raise ModelError(f'the weights in "{location}" have {length} bytes', expected=f"{size} bytes")
+        raise ModelError(f'the weights in "{shown(location)}" have {length} bytes', expected=f"{size} bytes")
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             raise ModelError(f"{path} is no file", expected="the file with the model's weights")
+        if offset + size > found.st_size:
+            raise ModelError(f"{path} is too short", expected=f"at least {offset + size} bytes")
         with path.open("rb") as file:
             file.seek(offset)
-            found = file.read(size) if offset + size <= path.stat().st_size else b""
+            return file.read(size)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}", expected="the file with the weights") from None
-    if len(found) != size:
-        raise ModelError(f"{path} is too short", expected=f"at least {offset + size} bytes")
-    return found
 
 
 def _inside(folder: Path, location: str) -> Path:
@@ -50,11 +51,11 @@ def _inside(folder: Path, location: str) -> Path:
         path = (folder / location).resolve()
         if path.is_relative_to(folder.resolve()):
             return path
-    raise ModelError(f'the model keeps weights in "{location[:200]}"', expected="a file in the folder of the model")
+    raise ModelError(f'the model keeps weights in "{shown(location)}"', expected="a file in the folder of the model")
 
 
 def _number(entries: Mapping[str, str], key: str, default: int) -> int:
     text = entries.get(key, str(default))
     if not text.isdecimal() or len(text) > 18:
-        raise ModelError(f'the {key} of weights in another file is "{text[:40]}"', expected="a whole number")
+        raise ModelError(f'the {key} of weights in another file is "{shown(text)}"', expected="a whole number")
     return int(text)

@@ -202,7 +202,7 @@ def _gather_sizes(call: Call) -> list[Sizes]:
 
 def _places(index: Numbers, at: int) -> tuple[Numbers, ...]:
     """For each dimension of a tensor, where the numbers are that are picked along one of them."""
-    found = list(np.indices(index.shape, sparse=True))
+    found: list[Numbers] = list(np.indices(index.shape, sparse=True))
     found[at] = index
     return tuple(found)
 

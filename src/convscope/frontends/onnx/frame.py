@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
+from convscope.frontends.build.builder import MAX_LAYERS
 from convscope.frontends.onnx.steps import OWN_DOMAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from onnx import FunctionProto, NodeProto
 
 OLDEST = 7
 """The first version of the operators that is read."""
@@ -58,6 +60,37 @@ class Guarded:
             raise error.add(subject=str(self.path)) from None
         except Exception as error:
             raise ModelError(f"the weights in {self.path} cannot be worked out: {error!s:.200}") from error
+
+
+Key = tuple[str, str, str]
+"""Domain, name and overload of a function."""
+
+
+def expanded(nodes: Iterable[NodeProto], functions: Mapping[Key, FunctionProto]) -> int:
+    """How many operations some are, with functions put in the place of their calls.
+
+    Raises:
+        ModelError: they are too many, or calls are nested too deep, as those in a circle are.
+    """
+    known: dict[Key, int] = {}
+
+    def count(inner: Iterable[NodeProto], depth: int) -> int:
+        if depth > 2 * DEPTH:
+            raise ModelError(f"functions or branches are nested more than {DEPTH} deep", expected="no circles")
+        total = 0
+        for node in inner:
+            key = domain(node.domain), node.op_type, node.overload
+            if key in functions and key not in known:
+                known[key] = count(functions[key].node, depth + 1)
+            total += known.get(key, 1) + sum(
+                count(one.g.node, depth + 1) for one in node.attribute if one.HasField("g")
+            )
+        return total
+
+    total = count(nodes, 0)
+    if total > MAX_LAYERS:
+        raise ModelError(f"it has more than {MAX_LAYERS} operations")
+    return total
 
 
 def domain(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.core.net import MAX_CHANNELS, MAX_SIDE
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ModelError, ShapeError
+from convscope.frontends.onnx.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +49,7 @@ class Scope:
             scope = scope.outer
         if not name:
             return None
-        raise ModelError(f'it reads "{name[:80]}", which no earlier operation gives', expected="operations in order")
+        raise ModelError(f'it reads "{shown(name)}", which no earlier operation gives', expected="operations in order")
 
 
 def declared(info: ValueInfoProto) -> Declared | None:
@@ -90,11 +91,11 @@ def picture(graph: GraphProto, stored: set[str], used: set[str]) -> ValueInfoPro
     found: list[ValueInfoProto] = [info for info in graph.input if info.name not in stored]
     found = [info for info in found if info.name in used] or found
     if len(found) != 1:
-        names = ", ".join(f'"{info.name[:40]}"' for info in found[:6]) or "none"
+        names = ", ".join(f'"{shown(info.name)}"' for info in found[:6]) or "none"
         raise ModelError(f"it has {len(found)} inputs: {names}", expected="one input, a picture")
     kind = found[0].type.tensor_type.elem_type
     if not found[0].type.HasField("tensor_type") or kind not in PICTURES:
-        raise ModelError(f'its input "{found[0].name[:80]}" is no picture', expected="a tensor of real numbers")
+        raise ModelError(f'its input "{shown(found[0].name)}" is no picture', expected="a tensor of real numbers")
     return found[0]
 
 
@@ -150,9 +151,9 @@ def sized(info: ValueInfoProto, given: Shape | None, steps: Sequence[Step]) -> P
 
 
 def _open(name: str, names: Sequence[object]) -> FieldError:
-    listed = ", ".join(str(one)[:40] for one in names[:6])
+    listed = ", ".join(shown(one) for one in names[:6])
     return FieldError(
-        f'the input "{name[:80]}" of the model has open sizes: {listed}',
+        f'the input "{shown(name)}" of the model has open sizes: {listed}',
         expected='its size: input="224x224x3", or --input 224x224x3',
     )
 

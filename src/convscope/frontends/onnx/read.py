@@ -18,8 +18,9 @@ from convscope.frontends.onnx.consts import Budget, Known, roots_of, weight
 from convscope.frontends.onnx.file import EXPECTED, opened
 from convscope.frontends.onnx.fold import folded
 from convscope.frontends.onnx.fold_shape import FOLDS, constant
-from convscope.frontends.onnx.frame import Frame, Guarded, domain, imported, versions
+from convscope.frontends.onnx.frame import Frame, Guarded, domain, expanded, imported, versions
 from convscope.frontends.onnx.graph import Picture, Scope, all_declared, extent, needed, parameters, picture, sized
+from convscope.frontends.onnx.names import shown
 from convscope.frontends.onnx.rules import find
 from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
 from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
@@ -76,6 +77,8 @@ class Reading:
         self.source = source
         self.versions = versions(model.opset_import)
         self.functions = {(domain(f.domain), f.name, f.overload): f for f in model.functions}
+        if self.functions:
+            expanded(graph.node, self.functions)
         every = steps(graph.node)
         if not every:
             raise ModelError("it has no operations", expected="a model with at least one layer")
@@ -256,7 +259,7 @@ def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
         ModelError: it was given already, or has too many dimensions.
     """
     if name in scope.tensors:
-        raise ModelError(f'{step}: "{name[:80]}" is given twice')
+        raise ModelError(f'{step}: "{shown(name)}" is given twice')
     if isinstance(found, Value | Const) and len(found.sizes) > MOST_DIMENSIONS:
         raise ModelError(f"{step}: a tensor of {len(found.sizes)} dimensions")
     scope.tensors[name] = found

@@ -57,7 +57,7 @@ def _lower(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int
     return total - total // 2, total // 2
 
 
-def _need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
+def need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
     """Raise ModelError unless a stored tensor has the sizes that the operator asks for."""
     if tuple(have) != tuple(wanted):
         raise ModelError(f"{name} has sizes {tuple(have)}", expected=f"{tuple(wanted)}")
@@ -82,7 +82,7 @@ def conv(call: Call) -> Value:
     rank = len(weight.sizes) - 2
     kernel = tuple(weight.sizes[2:])
     groups = call.whole("group", 1)
-    _need(weight.sizes[1:2], (x.sizes[1] // max(1, groups),), "input channels of the weight")
+    need(weight.sizes[1:2], (x.sizes[1] // max(1, groups),), "input channels of the weight")
     if rank < 1 or tuple(call.wholes("kernel_shape") or kernel) != kernel:
         raise ShapeError(f"kernel_shape={call.wholes('kernel_shape')} with weights of {weight.sizes}")
     return layers.conv(
@@ -98,7 +98,7 @@ def conv_transpose(call: Call) -> Value:
     """See the operator ConvTranspose. What cannot be cut off evenly is cut off behind it."""
     x, weight = call.value(0), call.const(1)
     rank, kernel = len(weight.sizes) - 2, weight.sizes[2:]
-    _need(weight.sizes[:1], x.sizes[1:2], "input channels of the weight")
+    need(weight.sizes[:1], x.sizes[1:2], "input channels of the weight")
     stride, dilation = _per_axis(call, "strides", rank), _per_axis(call, "dilations", rank)
     extra = _per_axis(call, "output_padding", rank, 0)
     cuts = _transposed_cuts(call, x.sizes[2:], kernel, stride, dilation, extra)
@@ -187,7 +187,7 @@ def batch_norm(call: Call) -> Any:
     names = ("weight", "bias", "running_mean", "running_var")
     found = {name: call.const(at) for at, name in enumerate(names, 1)}
     for name, const in found.items():
-        _need(const.sizes, call.value(0).sizes[1:2], name)
+        need(const.sizes, call.value(0).sizes[1:2], name)
     if call.whole("training_mode", 0):
         return layers.instance_norm(
             call.builder, call.value(0), found["weight"], found["bias"], call.real("epsilon", 1e-5)
@@ -208,7 +208,7 @@ def _ones_and_zeros(weight: Const | None, bias: Const | None) -> bool:
 def instance_norm(call: Call) -> Value:
     """See the operator InstanceNormalization. Channels in groups, as one dimension, make it a norm of groups."""
     x, weight, bias, eps = call.value(0), call.const(1), call.const(2), call.real("epsilon", 1e-5)
-    _need(weight.sizes, x.sizes[1:2], "the scale")
+    need(weight.sizes, x.sizes[1:2], "the scale")
     without = _ones_and_zeros(weight, bias)
     everything = joined(digit for axis in whole(x.shape) for digit in axis)
     flat = joined(digit for dim in x.dims for digit in dim)
@@ -300,7 +300,7 @@ def gemm(call: Call) -> Value:
     weight = y if turn else y.then(y.sizes[::-1], np.transpose)
     weight = weight if alpha == 1 else weight.then(weight.sizes, lambda numbers: alpha * numbers)
     out = weight.sizes[0]
-    _need(weight.sizes[1:], x.sizes[1:], "inputs of the weight")
+    need(weight.sizes[1:], x.sizes[1:], "inputs of the weight")
     if isinstance(bias, Const) and math.prod(bias.sizes) in {1, out}:
         added = bias.then((out,), lambda numbers: np.broadcast_to(beta * numbers.reshape(-1), (out,)).copy())
         return layers.linear(call.builder, x, weight, added if _bias(bias) is not None else None)
@@ -315,7 +315,7 @@ def gemm(call: Call) -> Value:
 def dot(call: Call) -> Value:
     """See the operator MatMul."""
     x, y = call.tensor(0), call.tensor(1)
-    _need(x.sizes[-1:], y.sizes[-2:][:1], "the matrix on the left")
+    need(x.sizes[-1:], y.sizes[-2:][:1], "the matrix on the left")
     return matmul(call.builder, x, y)
 
 

@@ -10,6 +10,7 @@ from convscope.errors import ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.settle import settled
 from convscope.frontends.build.values import Const, Digit, Value
+from convscope.frontends.onnx.rules_layers import need
 from convscope.ops.recurrent import GRU, LSTM
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ def recurrent(made: type[LSTM | GRU]) -> Callable[[Call], Any]:
         _check(call, made)
         directions, rows, hidden = r.sizes
         first = call.whole("layout", 0)
-        if x.dims[0 if first else 1] or directions != 1 + both or rows != made.gates * hidden:
-            raise ShapeError("a recurrent layer over a batch, or with weights of other sizes")
+        need(r.sizes[1:], (made.gates * hidden, hidden), "the recurrent weight")
+        need(w.sizes[1:], (rows, x.sizes[2]), "the weight")
+        if x.dims[0 if first else 1] or directions != 1 + both:
+            raise ShapeError("a recurrent layer over a batch, or in other directions")
         ready = settled(call.builder, x, [x.dims[2], x.dims[1 if first else 0]])
         parts = {"weight_ih_l0": w, "weight_hh_l0": r}
         if bias is not None:

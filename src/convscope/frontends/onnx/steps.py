@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
+from convscope.frontends.onnx.names import place, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from onnx import AttributeProto, NodeProto
 
 OWN_DOMAINS = {"", "ai.onnx"}
 """Names of the domain of ONNX's own operators."""
-
-SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
-"""Where torch writes down, for each operation, the paths and the classes of the modules that it is in."""
-
-LONGEST = 1000
-"""Letters of a name that are looked at."""
-
-_QUOTED = re.compile(r"'([^']*)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +51,8 @@ class Step:
     whole: bool = False
 
     def __str__(self) -> str:
-        name = f'"{self.name[:80]}"' if self.name else "without a name"
-        return f"node {name} ({self.operator})"
-
-    @property
-    def operator(self) -> str:
-        """The operator with its domain."""
-        return f"{self.domain}.{self.op}"[:120] if self.domain else self.op[:80]
+        name = f'"{shown(self.name)}"' if self.name else "without a name"
+        return f"node {name} ({shown(f'{self.domain}.{self.op}' if self.domain else self.op)})"
 
 
 def attribute(found: AttributeProto) -> Any:
@@ -84,7 +71,7 @@ def attribute(found: AttributeProto) -> Any:
         return getattr(found, _FIELDS[found.type])
     if found.type in _LISTS:
         return list(getattr(found, _LISTS[found.type]))
-    raise ModelError(f'the attribute "{found.name[:80]}" is of a kind that is not known: {found.type}')
+    raise ModelError(f'the attribute "{shown(found.name)}" is of a kind that is not known: {found.type}')
 
 
 _FIELDS = {1: "f", 2: "i", 4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
@@ -107,41 +94,7 @@ def _lone(step: Step, parents: set[str]) -> bool:
 def _step(node: NodeProto) -> Step:
     domain = "" if node.domain in OWN_DOMAINS else node.domain
     attrs = {one.name: attribute(one) for one in node.attribute}
-    path, whole = _place(node)
+    path, whole = place(node)
     return Step(
         node.op_type, domain, node.overload, node.name, tuple(node.input), tuple(node.output), attrs, path, whole
     )
-
-
-def _place(node: NodeProto) -> tuple[str, bool]:
-    """The part of the net, and whether it is one layer: as torch's exporters write it, or the name as it is."""
-    known = {entry.key: entry.value[:LONGEST] for entry in node.metadata_props} if len(node.metadata_props) else {}
-    if SCOPES in known:
-        return _from_properties(known)
-    name = node.name[:LONGEST].strip("/")
-    if node.name.startswith("/"):
-        return module_path(name.split("/")[:-1]), False
-    plain = re.fullmatch(rf"(node_|n)?({re.escape(node.op_type)})?[_\d]*", name, re.IGNORECASE)
-    return ("", False) if plain else (name.replace("/", "."), True)
-
-
-def _from_properties(known: Mapping[str, str]) -> tuple[str, bool]:
-    paths = _QUOTED.findall(known[SCOPES])
-    classes = _QUOTED.findall(known.get(CLASSES, ""))
-    path = paths[-2] if len(paths) > 1 else ""
-    return path, bool(path) and len(classes) > 1 and classes[-2].startswith("torch.nn.modules.")
-
-
-def module_path(parts: Iterable[str]) -> str:
-    """The path of a module from the parts of a node's name, where a child of a list repeats the list's name.
-
-    >>> module_path(["layer1", "layer1.0", "downsample", "downsample.1"])
-    'layer1.0.downsample.1'
-    """
-    found: list[str] = []
-    for part in parts:
-        if found and part.startswith(f"{found[-1]}."):
-            found[-1] = part
-        else:
-            found.append(part)
-    return ".".join(found)

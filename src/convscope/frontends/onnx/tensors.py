@@ -11,6 +11,7 @@ from convscope.errors import ModelError
 from convscope.frontends.build.values import Const
 from convscope.frontends.onnx.consts import known
 from convscope.frontends.onnx.external import read_external
+from convscope.frontends.onnx.names import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +56,9 @@ def sizes(tensor: TensorProto) -> tuple[int, ...]:
     """
     found = tuple(tensor.dims)
     if min(found, default=0) < 0 or math.prod(found) > MOST:
-        raise ModelError(f'the tensor "{tensor.name[:80]}" has sizes {_short(found)}', expected="sizes that are meant")
+        raise ModelError(
+            f'the tensor "{shown(tensor.name)}" has sizes {_short(found)}', expected="sizes that are meant"
+        )
     return found
 
 
@@ -69,7 +72,7 @@ def stored(tensor: TensorProto, source: Source, roots: tuple[Root, ...] = ()) ->
     Raises:
         ModelError: its kind is unknown, or it has not as many numbers as its sizes say.
     """
-    shape, name = sizes(tensor), tensor.name[:80]
+    shape, name = sizes(tensor), shown(tensor.name)
     count, kind = math.prod(shape), tensor.data_type
     if kind == STRING:
         return Const(shape, lambda: _refuse(f'the tensor "{name}" holds text'))
@@ -107,7 +110,7 @@ def _check_count(tensor: TensorProto, kind: int, count: int, cut: tuple[str, int
         need, have, fits = -(-count // per_entry), entries, True
     if need != have or not fits:
         raise ModelError(
-            f'the tensor "{tensor.name[:80]}" of {_short(tuple(tensor.dims))} needs {need} '
+            f'the tensor "{shown(tensor.name)}" of {_short(tuple(tensor.dims))} needs {need} '
             f"{'bytes' if cut or tensor.HasField('raw_data') else 'numbers'} and has {have}"
         )
 

@@ -50,6 +50,9 @@ RAW = {9: "raw", 4: "float", 10: "double"}
 ENTERED = 4096
 """Messages of fewer bytes are taken as they are."""
 
+TINY, MOST_TINY, MOST_FIELDS = 4, 10_000, 1_000_000
+"""Messages of fewer bytes say nothing; so many of them, or so many fields in all, are no model."""
+
 DEPTH = 90
 """Messages in messages; a protobuf reader allows 100."""
 
@@ -67,10 +70,25 @@ class Cuts:
     Attributes:
         token: begins every name.
         spans: for each name, the kind of its numbers, and the first byte and the length in the file.
+        left: fields that may still come.
+        tiny: messages that say nothing and may still come.
     """
 
     token: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     spans: list[tuple[str, int, int]] = field(default_factory=list)
+    left: int = MOST_FIELDS
+    tiny: int = MOST_TINY
+
+    def count(self, *, tiny: bool) -> None:
+        """Count a field.
+
+        Raises:
+            ModelError: there are too many, or too many that say nothing.
+        """
+        self.left -= 1
+        self.tiny -= tiny
+        if self.left < 0 or self.tiny < 0:
+            raise ModelError("it has too many parts", expected=f"at most {MOST_FIELDS}")
 
     def name(self, kind: str, start: int, length: int) -> bytes:
         """A name for a part of the file."""
@@ -165,6 +183,7 @@ def _pieces(data: Bytes, at: int, end: int, kind: int, cuts: Cuts, depth: int) -
     inside, dropped = INSIDE[kind], LEFT_OUT.get(kind, ())
     done = at
     for number, wire, start, value, stop in fields(data, at, end):
+        cuts.count(tiny=number in inside and stop - value < TINY)
         if number in dropped:
             yield data[done:start]
             done = stop
@@ -190,7 +209,8 @@ def memory(data: bytes, at: int, end: int, kind: int, left: int, depth: int) -> 
         if wire != 2:
             left -= 8
         elif number in inside:
-            left = memory(data, value, stop, inside[number], left - MESSAGE, depth + 1)
+            cost = MESSAGE if stop - value >= TINY else MOST // MOST_TINY
+            left = memory(data, value, stop, inside[number], left - cost, depth + 1)
         else:
             left -= 16 + (stop - value) * packed.get(number, 1)
         if left < 0:

@@ -1,0 +1,63 @@
+"""The part of the net that an operation belongs to, from its name; and names as a message shows them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from onnx import NodeProto
+
+SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
+"""Where torch writes down, for each operation, the paths and the classes of the modules that it is in."""
+
+LONGEST, LONGEST_PATH = 4000, 300
+"""Letters of a name that are looked at, and of the path of a part of the net."""
+
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def shown(name: object) -> str:
+    """A name as a message shows it: not too long, and without signs that a terminal acts on.
+
+    >>> shown("conv" + chr(27) + "[2J1")
+    'conv?[2J1'
+    """
+    return "".join(sign if sign.isprintable() else "?" for sign in str(name)[:80])
+
+
+def place(node: NodeProto) -> tuple[str, bool]:
+    """The part of the net, and whether it is one layer: as torch's exporters write it, or the name as it is."""
+    known = {entry.key: entry.value[:LONGEST] for entry in node.metadata_props} if len(node.metadata_props) else {}
+    if SCOPES in known:
+        path, whole = _from_properties(known)
+        return path[:LONGEST_PATH], whole
+    name = node.name[:LONGEST].strip("/")
+    if node.name.startswith("/"):
+        return module_path(name.split("/")[:-1])[:LONGEST_PATH], False
+    plain = re.fullmatch(rf"(node_|n)?({re.escape(node.op_type[:100])})?[_\d]*", name, re.IGNORECASE)
+    return ("", False) if plain else (name.replace("/", ".")[:LONGEST_PATH], True)
+
+
+def _from_properties(known: Mapping[str, str]) -> tuple[str, bool]:
+    paths = _QUOTED.findall(known[SCOPES])
+    classes = _QUOTED.findall(known.get(CLASSES, ""))
+    path = paths[-2] if len(paths) > 1 else ""
+    return path, bool(path) and len(classes) > 1 and classes[-2].startswith("torch.nn.modules.")
+
+
+def module_path(parts: Iterable[str]) -> str:
+    """The path of a module from the parts of a node's name, where a child of a list repeats the list's name.
+
+    >>> module_path(["layer1", "layer1.0", "downsample", "downsample.1"])
+    'layer1.0.downsample.1'
+    """
+    found: list[str] = []
+    for part in parts:
+        if found and part.startswith(f"{found[-1]}."):
+            found[-1] = part
+        else:
+            found.append(part)
+    return ".".join(found)
