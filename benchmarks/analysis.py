@@ -6,8 +6,8 @@
 
 Params and multiply-adds against work by hand and torchvision's published table, fields against work by hand and a
 gradient probe; median times after imports and one run. Every analyser runs with its defaults, in a process of its own
-for each net, on one thread, in one virtual environment with one torch, made in the folder given with --peer-env and used
-again. Beside other work on the machine, compare the times of the processor.
+for each net, on one thread, in one virtual environment with one torch, made in the folder given with --peer-env and
+used again. Beside other work on the machine, compare the times of the processor.
 """
 
 import argparse

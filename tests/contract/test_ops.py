@@ -52,7 +52,8 @@ def good_value(kind: Kind) -> Any:
     return {**values, Range: (0, 2, 1)}[type(kind)]
 
 
-BAD = {Count: (-1, 2.5, True, "3"), Sizes: ((-1,), (2.0,), 3, "3"), Padding: ((-1,), ((0,),), 3, ((1, 2, 3),)),
+BAD: dict[type[Kind], tuple[Any, ...]] = {Count: (-1, 2.5, True, "3"), Sizes: ((-1,), (2.0,), 3, "3"),
+       Padding: ((-1,), ((0,),), 3, ((1, 2, 3),)),
        Real: ("x", True), Spec: ("a:b:c:d", "a2xb", 3),
        Range: ((0, 1), (2, 2, 1), (0, 2, 0)),
        Flag: (1, "yes"), Choice: ("other", 1), Extent: ((0, 1), (), "3")}  # fmt: skip

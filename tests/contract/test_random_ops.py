@@ -64,7 +64,7 @@ def cases(draw: st.DrawFn, made: type[Op]) -> tuple[Op, tuple[Shape, ...]]:
         op = made(**fields).fit(rank)
         op.check(tuple(inputs))
         op.axes(tuple(inputs))
-        output_shape(op.axes(tuple(inputs)))
+        output_shape(op, op.axes(tuple(inputs)))
         assume(not degenerate(op, shape))
     except ConvscopeError:
         assume(False)  # noqa: FBT003 -- hypothesis's own way to say "not this one"

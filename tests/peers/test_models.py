@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -112,7 +113,7 @@ def test_fields_are_where_gradients_come_from(package: str, name: str, side: int
         for place in dict.fromkeys([(0, 0), (height // 2, width // 2), (height - 1, width - 1), (0, width - 1)]):
             mask = probe.unit(path, place, gates=gates)
             for axis, track in enumerate(tracks):
-                seen = mask.any(1 - axis).nonzero()[0]
+                seen = np.flatnonzero(mask.any(1 - axis))
                 true = (int(seen[0]), int(seen[-1]))
                 assert track.exact, (layer, gates)
                 at = place[axis] if track.axis is not None else 0

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from convscope.analyze.cost import Total
     from convscope.analyze.field import AxisField, Field
+    from convscope.core.graph import Own
     from convscope.core.net import Layer, Net
     from convscope.core.op import Op
     from convscope.core.shape import Shape
@@ -263,10 +264,10 @@ def _total(value: Total) -> str:
 def layer_table(net: Net) -> LayerTable:
     """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``."""
     fields, gated = field.both_fields(net)
-    known: dict[tuple[Op, tuple[Shape, ...]], tuple[str, int | None, int | None, int]] = {}
+    known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int]] = {}
 
     def row(layer: Layer) -> Row:
-        name, key = layer.node.name, (layer.node.op, layer.inputs)
+        name, key = layer.node.name, (layer.node.op, layer.inputs, layer.node.own)
         if key not in known:  # blocks repeat: an op at one shape is worked out once
             costs = cost.params(layer), cost.macs(layer)
             known[key] = (spelled(layer.node.op), *costs, activation_bytes(layer.output))

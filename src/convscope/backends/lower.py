@@ -41,7 +41,7 @@ from convscope.ops.pad import Crop, Pad, Roll, Slice
 from convscope.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from convscope.ops.resize import Resize, Upsample
 from convscope.ops.sliding import pads
-from convscope.ops.view import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle
+from convscope.ops.view import Flatten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -325,21 +325,6 @@ def _slice(op: Slice, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
 def _roll(op: Roll, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
     axes = tuple(range(2, 2 + len(op.shift)))
     return Function(lambda x: torch.roll(x, op.shift, axes))
-
-
-@lower.register(ChannelShuffle)
-def _channelshuffle(op: ChannelShuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
-    return Function(lambda x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2))
-
-
-@lower.register(PixelShuffle)
-def _pixelshuffle(op: PixelShuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
-    return nn.PixelShuffle(op.factor)
-
-
-@lower.register(PixelUnshuffle)
-def _pixelunshuffle(op: PixelUnshuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
-    return nn.PixelUnshuffle(op.factor)
 
 
 @lower.register(GroupNorm)

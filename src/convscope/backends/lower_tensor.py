@@ -15,7 +15,7 @@ from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.recurrent import GRU, LSTM, Recurrent
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Stored, Times
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
-from convscope.ops.view import Take, Tokens
+from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle, Take, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,3 +270,18 @@ def _recurrent(made: type[Any]) -> Callable[[Recurrent, Shapes], nn.Module]:
 
 lower.register(LSTM, _recurrent(nn.LSTM))
 lower.register(GRU, _recurrent(nn.GRU))
+
+
+@lower.register(ChannelShuffle)
+def _channelshuffle(op: ChannelShuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.unflatten(1, (op.groups, -1)).transpose(1, 2).flatten(1, 2))
+
+
+@lower.register(PixelShuffle)
+def _pixelshuffle(op: PixelShuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.PixelShuffle(op.factor)
+
+
+@lower.register(PixelUnshuffle)
+def _pixelunshuffle(op: PixelUnshuffle, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.PixelUnshuffle(op.factor)

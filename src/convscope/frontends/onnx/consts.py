@@ -81,12 +81,12 @@ class Lazy(Const):
 
     Attributes:
         parents: the others.
-        work: from their numbers to its own.
+        how: from their numbers to its own.
         weight: numbers that are worked out for it.
     """
 
     parents: tuple[Const, ...] = field(default=(), compare=False)
-    work: Work | None = field(default=None, compare=False)
+    how: Work | None = field(default=None, compare=False)
     weight: int = field(default=0, compare=False)
 
 
@@ -102,7 +102,7 @@ def known(numbers: Any, roots: tuple[Root, ...] = ()) -> Known:
     (2,)
     """
     array = np.asarray(numbers)
-    return Known(array.shape, lambda: array, roots, 0, array)
+    return Known(array.shape, lambda: array, roots, (), array)
 
 
 def roots_of(parents: Sequence[Const]) -> tuple[Root, ...]:
@@ -116,7 +116,8 @@ def lazy(sizes: tuple[int, ...], parents: Sequence[Const], work: Work, macs: int
     >>> lazy((2,), [known([1, 2])], lambda arrays: arrays[0] * 2).load().tolist()
     [2, 4]
     """
-    spent = macs + sum(one.macs for one in parents)
+    mine = ((object(), macs),) if macs else ()
+    spent = tuple(dict.fromkeys((*mine, *(item for one in parents for item in one.work))))
     heavy = math.prod(sizes) + sum(map(weight, parents))
     return Lazy(sizes, lambda: worked_out(parents, work), roots_of(parents), spent, tuple(parents), work, heavy)
 
@@ -142,6 +143,6 @@ def worked_out(parents: Sequence[Const], work: Work) -> Numbers:
 def _loaded(one: Const, found: dict[int, Numbers]) -> Numbers:
     if not isinstance(one, Lazy):
         return one.load()
-    assert one.work is not None
+    assert one.how is not None
     with np.errstate(all="ignore"):
-        return one.work([found[id(other)] for other in one.parents])
+        return one.how([found[id(other)] for other in one.parents])
