@@ -118,9 +118,10 @@ def table() -> str:
     for one in record():
         groups[one["family"]].append(one)
     head = ["family", "models", "read", "params right", "MACs right", "field exact", "hull", "unknown"]
-    rows = [[family, *counts(models)] for family, models in sorted(groups.items())]
+    rows: list[list[Any]] = [[family, *counts(models)] for family, models in sorted(groups.items())]
     rows.append(["all", *counts(record())])
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---", *["---:"] * 7], *rows)]
+    grid: list[list[Any]] = [head, ["---", *["---:"] * 7], *rows]
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in grid]
     return PAGE.format(table="\n".join(lines), machine=machine())
 
 

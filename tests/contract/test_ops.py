@@ -48,8 +48,9 @@ def good_value(kind: Kind) -> Any:
         return kind.words[0]
     if isinstance(kind, Spec):
         return ":".join(["a2"] * kind.parts)
-    values: dict[type[Kind], Any] = {Count: 1, Sizes: (1,), Padding: ((1, 1),), Extent: (1, 2, 2), Real: 1.0}
-    return {**values, Range: (0, 2, 1)}[type(kind)]
+    values: dict[Any, Any] = {Count: 1, Sizes: (1,), Padding: ((1, 1),), Extent: (1, 2, 2), Real: 1.0}
+    values[Range] = (0, 2, 1)
+    return values[type(kind)]
 
 
 BAD: dict[type[Kind], tuple[Any, ...]] = {Count: (-1, 2.5, True, "3"), Sizes: ((-1,), (2.0,), 3, "3"),

@@ -8,6 +8,7 @@ them, so their names are enough.
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,7 +48,7 @@ def _operators_load() -> bool:
     return bool(files)
 
 
-def made(package: str, name: str, **settings: int) -> nn.Module:
+def made(package: str, name: str, **settings: Any) -> nn.Module:
     """A model without trained weights; without any numbers, where its code allows that."""
     import timm
     import torchvision
@@ -56,7 +57,8 @@ def made(package: str, name: str, **settings: int) -> nn.Module:
         if package == "timm":
             return timm.create_model(name, pretrained=False, **settings)
         extra = {"aux_logits": False} if name == "googlenet" else {}  # as the published number counts it
-        return torchvision.models.get_model(name, weights=None, **extra, **settings)
+        module: nn.Module = torchvision.models.get_model(name, weights=None, **extra, **settings)
+        return module
 
     try:
         with torch.device("meta"):
