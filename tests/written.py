@@ -90,6 +90,8 @@ NETS = {
     "labels": "input 12x12x3, stem: conv 8 3x3 p1 relu, a: conv 8 3x3 p1 relu, b: conv 8 3x3 p1 relu, "
     "add( from stem | from a | from b ), conv 8 3x3 p1, cat( id | from a ), gap, linear 4",
     "unread": "input 8x8x3, a: conv 4 3x3 p1 relu, b: conv 5 3x3 p1 relu, conv 2 1x1, from a, conv 6 3x3",
+    "gates": "input 9x9x2, 2*( conv 4 3x3 relu, add( conv 4 3x3 same | gap, linear 3 relu, linear 4 ) ), "
+    "add( gap, linear 4 | id ), linear 2",
     "numbers": "input 20, linear 16 relu, 2*( add( linear 16 bn relu | id ) ), dropout, linear 4 softmax",
 }
 """Nets of the kinds that people write."""

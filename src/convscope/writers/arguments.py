@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from convscope.writers.calls import Arg, Param, Region, bound, filled, slots
@@ -114,14 +115,20 @@ class _Settler:
         ]
 
     def name_branches(self) -> None:
-        """What paths that are joined side by side end in is called by the number of the path."""
+        """What paths that are joined side by side end in is called by the number of the path, and what leads there."""
         for number, inside in branches(self.sample):
-            ends = [path for path in self.columns if path[: len(inside)] == inside and self.kinds[path] == "channels"]
-            if ends and len(set(self.columns[ends[-1]])) > 1:
-                self.add(f"branch{number}", "channels", self.columns[ends[-1]], unless=self.columns[ends[-1]])
-            for path in ends[:-1]:
-                if len(set(self.columns[path])) > 1:
-                    self.add(f"reduce{number}", "channels", self.columns[path], unless=self.columns[path])
+            here = [path for path in self.columns if path[: len(inside)] == inside and self.kinds[path] == "channels"]
+            columns = [self.columns[path] for path in here if len(set(self.columns[path])) > 1]
+            end = self.columns[here[-1]] if here else ()
+            for column in dict.fromkeys(column for column in columns if column != end):
+                self.name_branch(f"reduce{number}", column)
+            if end in columns:
+                self.name_branch(f"branch{number}", end)
+
+    def name_branch(self, name: str, column: Column) -> None:
+        """A parameter for what nothing known tells."""
+        if None not in column and not self.expression("channels", column):
+            self.add(name, "channels", column)
 
     def name_terms(self) -> None:
         """What is worked out several times is worked out once; what need not be told is read off the input."""
@@ -139,29 +146,27 @@ class _Settler:
             self.block.terms += ((name, code),)
             self.code = {path: name if text == code else text for path, text in self.code.items()}
 
-    def add(self, name: str, kind: str, column: Column, *, unless: Column | None = None) -> str:
-        """A new parameter; None of it where a known one has the same values."""
-        if unless is not None and (self.expression("channels", unless) or None in unless):
-            return ""
-        taken = Counter(known.name.rstrip("0123456789") for known in self.known)
-        single = any(known.name == name for known in self.known)
-        name = f"{name}{taken[name.rstrip('0123456789')] + 1}" if single else name
-        self.known.append(_Known(name, kind, column))
-        return name
+    def add(self, name: str, kind: str, column: Column) -> str:
+        """A new parameter; its name ends in a number where it is taken."""
+        taken = {known.name for known in self.known}
+        more = (f"{name}{'_' * name[-1].isdigit()}{number}" for number in count(2))
+        free = next(one for one in chain([name], more) if one not in taken)
+        self.known.append(_Known(free, kind, column))
+        return free
 
     def express(self, path: Path, column: Column) -> str:
         """The code for one number: a parameter, a term of parameters, or nothing where it is always the same."""
         kind = self.kinds[path]
         constant = len(set(column) - {None}) == 1
         if kind == "channels":
-            return self.count(column, constant=constant)
+            return self.channel_count(column, constant=constant)
         told = self.told(path, column)
         if told is not None or (constant and None not in column):
             return told or ""
         known = self.expression(kind, column)
         return known if known or constant else self.new(kind, column)
 
-    def count(self, column: Column, *, constant: bool) -> str:
+    def channel_count(self, column: Column, *, constant: bool) -> str:
         """The code for a number of channels."""
         known = list(self.channels())
         terms = [(entry.name, entry.column) for entry in known]

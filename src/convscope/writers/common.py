@@ -11,6 +11,7 @@ from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from convscope.core.net import Net
     from convscope.core.op import Op
     from convscope.core.shape import Shape
 
@@ -27,6 +28,12 @@ def one(values: tuple[Any, ...]) -> Any:
 def evenly(pairs: tuple[tuple[int, int], ...]) -> bool:
     """As much before as behind, along every axis."""
     return all(lo == hi for lo, hi in pairs)
+
+
+def params(net: Net) -> int:
+    """Learned numbers of the layers, each with weights of its own."""
+    weights = (weight for layer in net for weight in layer.node.op.weights(layer.inputs) or ())
+    return sum(weight.count for weight in weights if weight.trained)
 
 
 def definitions(helpers: Mapping[str, tuple[str, ...]], names: set[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from convscope.core.shape import to_text
 from convscope.writers.arguments import Roles
 from convscope.writers.calls import Call, Use, calls
-from convscope.writers.common import definitions
+from convscope.writers.common import definitions, params
 from convscope.writers.keras_context import context_of
 from convscope.writers.keras_helpers import HELPERS
 from convscope.writers.keras_ops import spell
@@ -92,14 +92,13 @@ def _spell(layer: Layer, context: Context) -> tuple[Call, ...]:
 
 def _head(net: Net, text: str) -> list[str]:
     names = [name for name in ("layers", "ops") if f"{name}." in text]
-    weights = (weight for layer in net for weight in layer.weights or ())
-    params = sum(weight.count for weight in weights if weight.trained)
+    size = f"{to_text(net.input)} -> {to_text(net.output)}"
     return [
-        f'"""A net in Keras, {to_text(net.input)} -> {to_text(net.output)}: {params:,} params."""',
+        f'"""A net in Keras, {size}: {params(_read_layers(net)):,} params."""',
         "",
         *(["import math", ""] if "math." in text else []),
         "import keras",
-        *(["import numpy as np"] if "np." in text else []),
+        *(["import numpy as np"] if re.search(r"\bnp\.", text) else []),
         *([f"from keras import {', '.join(names)}"] if names else []),
     ]
 

@@ -36,7 +36,16 @@ def ordered(steps: Steps) -> Steps:
     body, short = sorted(both, key=lambda path: len(path.items), reverse=True)
     if len(body.items) == len(short.items) or not all(map(_plain, short.items)):
         return steps
-    return (body, replace(short, shortcut=True), replace(merge, inputs=(0, 1)))
+    items = merge.items if body is both[0] else tuple(map(_exchanged, merge.items))
+    return (body, replace(short, shortcut=True), replace(merge, items=items, inputs=(0, 1)))
+
+
+def _exchanged(item: Item) -> Item:
+    """A sum whose first input comes second; for equal shapes it is the same either way."""
+    assert isinstance(item, Call), "a sum is a call"
+    if "Reshape" not in item.target and "None" not in item.target:
+        return item
+    return replace(item, target=item.target.replace("{x0}", "{x}").replace("{x1}", "{x0}").replace("{x}", "{x1}"))
 
 
 def _plain(item: Item) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import groupby
+from keyword import kwlist
 from typing import TYPE_CHECKING
 
 from convscope.writers.calls import Call, Region, Use, calls, every
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
     Layers = dict[str, Layer]
     Named = tuple[str, tuple[Item, ...]]
+
+TAKEN = frozenset(kwlist) | {
+    "add_module", "apply", "buffers", "children", "compile", "cpu", "cuda", "double", "eval", "float", "forward",
+    "half", "modules", "parameters", "to", "train", "training", "type",
+}  # fmt: skip
+"""Names of other things in a module of torch."""
 
 LEAST = 2
 """Blocks from which on a chain has a stem, stages and a head."""
@@ -41,7 +48,7 @@ def staged(made: Program) -> list[tuple[str, Step]]:
 def _by_source(found: list[tuple[str, Step]]) -> list[tuple[str, Step]]:
     """Parts that are modules of an imported net under the names that they have there."""
     names = [_module(step) for _, step in found]
-    once = {name for name in names if name.isidentifier() and names.count(name) == 1}
+    once = {name for name in names if name.isidentifier() and names.count(name) == 1} - TAKEN
     return [(name if name in once else hint, step) for name, (hint, step) in zip(names, found, strict=True)]
 
 

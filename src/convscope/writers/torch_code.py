@@ -10,7 +10,7 @@ from convscope.core.shape import to_text
 from convscope.writers import torch_tensor_ops  # noqa: F401 -- registers its spellings
 from convscope.writers.arguments import Roles
 from convscope.writers.calls import Call, Region, Use, calls
-from convscope.writers.common import definitions
+from convscope.writers.common import definitions, params
 from convscope.writers.layout import Group, lines
 from convscope.writers.names import part_name, unique
 from convscope.writers.program import flat, program
@@ -92,12 +92,7 @@ def _head(net: Net, text: str) -> list[str]:
         *(["import torch.nn.functional as F"] if "F." in text else []),
         "from torch import Tensor, nn",
     ]
-    return [f'"""A net in PyTorch, {size}: {_params(net):,} params."""', "", *used]
-
-
-def _params(net: Net) -> int:
-    weights = (weight for layer in net for weight in layer.node.op.weights(layer.inputs) or ())
-    return sum(weight.count for weight in weights if weight.trained)
+    return [f'"""A net in PyTorch, {size}: {params(net):,} params."""', "", *used]
 
 
 def _main(net: Net) -> str:
