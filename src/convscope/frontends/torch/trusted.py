@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def load_trusted(path: str | Path) -> nn.Module:
     """Load a pickled module, a TorchScript program or an exported one (``.pt2``).
 
-    **This runs code from the file.** The class of a pickled module is looked for beside the file and in the current folder, too.
+    **This runs code from the file.** The class of a pickled module is looked for beside the file and in the current
+    folder, too.
 
     Args:
         path: of the file. In a dictionary, the one module is taken.
