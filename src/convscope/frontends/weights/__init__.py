@@ -71,7 +71,7 @@ def read_file(path: Path, shape: Shape | None = None) -> NoReturn:  # noqa: ARG0
     """
     found = read_weights(path)
     raise ModelError(
-        f"{shown(path.name)} holds {len(found.rows)} tensors and no layers",
+        f"{shown(path.name)} holds {len(found.rows)} tensor{'s' if len(found.rows) != 1 else ''} and no layers",
         expected="a net: its notation, an ONNX or Keras file, or a model of PyTorch",
         attempt=f"convscope table {shown(path.name)}, which lists the tensors; "
         "or the model itself: convscope table FILE.py:FUNCTION",

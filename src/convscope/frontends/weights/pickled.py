@@ -206,7 +206,9 @@ class _Machine:
         word, kind, key, _, count = self.stack.pop()
         if word != "storage" or type(key) is not str or type(count) is not int or not 0 <= count < 2**63:
             raise TypeError("a storage that is not described as one")
-        dtype = STORAGES[kind.path]
+        dtype = STORAGES.get(kind.path)
+        if dtype is None:
+            raise _asked(kind.path)
         found, size = Storage(key, dtype, count * BITS[dtype] // 8), self.storages.get(key)
         if size != found.bytes:
             has = "is missing" if size is None else f"has {size} bytes"
