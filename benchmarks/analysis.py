@@ -73,6 +73,17 @@ def run(python: Path, *arguments: str) -> dict[str, Any]:
     return answer
 
 
+def kept(file: Path | None, python: Path, *arguments: str) -> dict[str, Any]:
+    """An answer that stands in a file already, or a new one, which is added to it."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file and file.exists() else []
+    known = {tuple(entry["asked"]): entry["answer"] for entry in map(json.loads, lines)}
+    answer: dict[str, Any] = known.get(arguments) or run(python, *arguments)
+    if file and arguments not in known:
+        with file.open("a", encoding="utf-8") as out:
+            out.write(json.dumps({"asked": arguments, "answer": answer}) + "\n")
+    return answer
+
+
 def truth(python: Path, nets: list[str]) -> dict[str, dict[str, Any]]:
     """What is true of each net: params, macs or gmacs (published, three places), size (None: whole), stride, gates."""
     hand = json.loads((ROOT / "tests" / "truth" / "hand_nets.json").read_text(encoding="utf-8"))["nets"]
@@ -189,6 +200,9 @@ def main() -> None:
     parser.add_argument("--peers", help="names of analysers with commas between")
     parser.add_argument("--runs", type=int, default=5, help="runs that are timed (5)")
     parser.add_argument("--json", action="store_true", help="plain data, with the times of every run")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep each answer here; those in it are not asked again"
+    )
     parser.add_argument("--no-memory", action="store_true", help="leave the memory of our own analysis out")
     parser.add_argument("--peer-env", type=Path, default=Path.home() / ".cache" / "convscope" / "analysis-peers")
     asked = parser.parse_args()
@@ -198,7 +212,7 @@ def main() -> None:
     found: Found = {}
     for peer in peers:
         print(f"{peer} …", file=sys.stderr, flush=True)
-        found[peer] = {net: run(python, peer, net, str(asked.runs)) for net in nets}
+        found[peer] = {net: kept(asked.keep, python, peer, net, str(asked.runs)) for net in nets}
     memory = {} if asked.no_memory else {net: run(python, "--memory", net) for net in MEMORY}
     where = f"{machine()} · {versions()}"
     if asked.json:

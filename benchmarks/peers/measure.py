@@ -11,6 +11,7 @@ table says.
 import copy
 import json
 import logging
+import resource
 import sys
 import time
 import warnings
@@ -26,6 +27,9 @@ from torch import nn
 from peers.analysers import ANALYSERS, convscope
 from peers.nets import NETS, Case, billion, published
 from peers.zoo import make_importable
+
+MOST = 12 * 2**30
+"""Bytes that an analyser may ask for; some ask for hundreds of times that."""
 
 
 def ask(analyser: str, net: str, runs: int) -> dict[str, Any]:
@@ -77,6 +81,7 @@ def memory(net: str) -> dict[str, Any]:
 def main() -> None:
     """Ask, or measure."""
     torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST, MOST))
     make_importable()  # some analysers import torchvision too
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
