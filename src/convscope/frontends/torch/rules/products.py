@@ -47,11 +47,16 @@ def einsum(b: Builder, operands: Sequence[Value | Const], labels: list[list[str]
     """A product of one or two tensors over labelled dimensions."""
     if len(operands) == 1 and isinstance(operands[0], Value):
         only, names = operands[0], labels[0]
+        if len(set(names)) < len(names):
+            raise ShapeError("a diagonal")
         found = shapes.reduced(b, only, "sum", [at for at, name in enumerate(names) if name not in out], keep=False)
         left = [name for name in names if name in out]
         return shapes.permuted(found, [left.index(name) for name in out])
     if len(operands) != 2:
         raise ShapeError("a product of more than two tensors")
+    alone = [name for mine, its in (labels, labels[::-1]) for name in mine if name not in {*its, *out}]
+    if alone or any(len(set(names)) < len(names) for names in labels):
+        raise ShapeError("a sum, or a diagonal, of one tensor alone")
     x, y = operands
     if isinstance(x, Value) and isinstance(y, Value):
         if set(out) >= {*labels[0], *labels[1]}:  # nothing is summed: number by number
