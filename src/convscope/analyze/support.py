@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.analyze.lines import placed, trace
+from convscope.core.axis import All, Table
 from convscope.core.graph import INPUT
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ShapeError
@@ -140,11 +141,16 @@ def support(
     start = (np.arange(layer.output[0]), *(np.arange(first, last + 1) for first, last in patch))
     needed: dict[str, list[Region]] = {layer.node.name: [start]}
     exact, tracks = True, None if gates else trace(net)
+    loose: set[str] = set()
     for one in reversed(net.layers):
         regions = needed.pop(one.node.name, [])
         if regions:
             exact &= all(_tells(one, region) and not _mixes(one, region) for region in regions)
+            more = one.node.name in loose
             for name, reads in _followed(one, tracks):
+                exact &= not (more and _parts_channels(one, reads))
+                if _asks_more(one, regions) or (more and not isinstance(reads[0].relation, All)):
+                    loose.add(name)
                 needed.setdefault(name, []).extend(filter(None, (_pull(region, reads) for region in regions)))
                 needed[name] = _simplified(needed[name], net, name)
     mask = np.zeros(net.input[1:], dtype=np.bool_)
@@ -203,6 +209,25 @@ def _tells(layer: Layer, region: Region) -> bool:
     """The reads of the layer are what is read: always, or because all channels are asked."""
     hull = layer.node.op.hull()
     return not hull or (hull == "channels" and len(region[0]) == layer.output[0])
+
+
+def _asks_more(layer: Layer, regions: list[Region]) -> bool:
+    """Some channels of the input are asked that the layer does not read: which it reads depends on the place."""
+    return bool(layer.node.op.hull()) and not any(map(_everything, regions, [layer.output] * len(regions)))
+
+
+def _everything(region: Region, shape: Shape) -> bool:
+    return all(len(indices) == size for indices, size in zip(region, shape, strict=True))
+
+
+def _parts_channels(layer: Layer, reads: Sequence[Read]) -> bool:
+    """Channels of the layer see different pixels: they are places of its input, or come from different inputs."""
+    joins = layer.node.op.merges and isinstance(reads[0].relation, Table)
+    return (
+        joins
+        or bool(layer.node.op.hull())
+        or any(read.follows == 0 and not isinstance(read.relation, All) for read in reads[1:])
+    )
 
 
 def _mixes(layer: Layer, region: Region) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from convscope.errors import ShapeError
 from convscope.frontends.build.settle import Spelling, fine, parts, plain, settled, without_repeats
-from convscope.frontends.build.values import REPEATED, Const, Digit, Value, joined, length, refined
+from convscope.frontends.build.values import REPEATED, Const, Digit, Value, joined, length, refined, repetition
 from convscope.ops.merge import Add, Div, Maximum, Minimum, Mul, Sub
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Times
 from convscope.ops.tensor import Einsum, Mix
@@ -59,10 +59,7 @@ def expanded(value: Value, sizes: Sequence[int]) -> Value:
     dims: list[Dim] = [()] * (len(sizes) - len(value.dims)) + list(value.dims)
     return replace(
         value,
-        dims=tuple(
-            dim if dim or size == 1 else (Digit(REPEATED, size, (at + 1) << 32),)
-            for at, (dim, size) in enumerate(zip(dims, sizes, strict=True))
-        ),
+        dims=tuple(dim if dim or size == 1 else (repetition(size),) for dim, size in zip(dims, sizes, strict=True)),
     )
 
 
@@ -152,7 +149,7 @@ def _group(found: list[Digit | None], axis: Dim) -> Dim:
     if all(digit is None for digit in found):
         return ()
     pairs = zip(found, axis, strict=True)
-    return joined(its or Digit(REPEATED, part.size, part.step + (part.axis << 40) + 1) for its, part in pairs)
+    return joined(its or repetition(part.size) for its, part in pairs)
 
 
 def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Value:

@@ -251,7 +251,7 @@ def layer_norm(
     value = without_repeats(builder, value)
     names = joined(digit for dim in value.dims[-count:] for digit in dim)
     everything = joined(digit for axis in whole(value.shape) for digit in axis)
-    if names == everything and len(value.shape) > 1 and not rms:
+    if names == everything and names and len(value.shape) > 1 and not rms:
         found = unary(builder, GroupNorm(1, affine=False, eps=eps), value)
         for name, const in (("mul", weight), ("add", bias)):
             found = binary(builder, name, found, const) if const is not None else found

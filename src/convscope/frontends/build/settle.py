@@ -105,6 +105,8 @@ def settled(builder: Builder, value: Value, groups: Sequence[Dim]) -> Value:
     if len(groups) == len(value.shape) and all(map(is_whole, repeat(value), count(), groups)):
         return value
     groups = tuple(joined(group) for group in groups)
+    if math.prod(digit.size for group in groups for digit in group if digit.axis != REPEATED) != math.prod(value.shape):
+        raise ShapeError("parts of a tensor that would be lost")
     shape = tuple(map(length, groups))
     op = _named(value, groups) or _general(value, groups)
     made = builder.emit(op, [value.node])
@@ -207,7 +209,10 @@ def plain(builder: Builder, value: Value) -> Value:
 
 def few(groups: Sequence[Dim]) -> list[Dim]:
     """Groups with those joined that are too many: a layer has channels and at most three spatial axes."""
-    found = list(groups)
+    channels, *places = groups
+    if len(places) > 3:
+        places = [group for group in places if group]
+    found = [channels, *places]
     while len(found) > 4:
         found = [*found[:-2], (*found[-2], *found[-1])]
     return found

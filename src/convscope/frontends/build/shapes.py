@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,11 @@ from convscope.frontends.build.settle import (
     settled,
     without_repeats,
 )
-from convscope.frontends.build.values import REPEATED, Const, Digit, Value, divided, joined, length, whole
+from convscope.frontends.build.values import Const, Digit, Value, divided, joined, length, repetition, whole
 from convscope.ops.merge import Cat
 from convscope.ops.pad import Crop, Roll, Slice
 from convscope.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
+from convscope.ops.scalar import Map, Times
 from convscope.ops.tensor import Reduce
 from convscope.ops.view import Take, Tokens
 
@@ -177,15 +179,33 @@ def picked(builder: Builder, value: Value, at: int, index: int) -> Value:
     return replace(found, dims=(*found.dims[:at], *found.dims[at + 1 :]))
 
 
+def _is_place(value: Value, at: int) -> bool:
+    """A dimension is a spatial axis, or has length 1."""
+    dim = value.dims[at]
+    return not dim or (dim[0].axis > 0 and is_whole(value, dim[0].axis, dim))
+
+
+def _turned(builder: Builder, value: Value, at: int, shift: int) -> Value:
+    """A roll of channels, or of parts of axes: the end in front of the beginning."""
+    size = length(value.dims[at])
+    shift %= size
+    if not shift:
+        return value
+    parts = [sliced(builder, value, at, size - shift, size, 1), sliced(builder, value, at, 0, size - shift, 1)]
+    return concatenated(builder, parts, at)
+
+
 def rolled(builder: Builder, value: Value, shifts: Sequence[int], at: Sequence[int]) -> Value:
     """Places moved on along dimensions; what leaves behind comes in in front."""
     rank = len(value.dims)
-    by = {positive(one, rank): shift for one, shift in zip(at, shifts, strict=True)}
-    if any(len(value.dims[one]) != 1 or not is_whole(value, value.dims[one][0].axis, value.dims[one]) for one in by):
+    by: Counter[int] = Counter()
+    for one, shift in zip(at, shifts, strict=True):
+        by[positive(one, rank)] += shift
+    if not all(_is_place(value, one) for one in by):
         value = plain(builder, value)
+    for one in [one for one in by if not _is_place(value, one)]:
+        value = _turned(builder, value, one, by.pop(one))
     axes = {value.dims[one][0].axis: shift for one, shift in by.items() if value.dims[one]}
-    if 0 in axes:
-        raise ShapeError("channels that are rolled")
     moves = tuple(axes.get(axis, 0) % value.shape[axis] for axis in range(1, len(value.shape)))
     return replace(value, node=builder.emit(Roll(moves), [value.node]).node) if any(moves) else value
 
@@ -281,9 +301,20 @@ def reduced(builder: Builder, value: Value, stat: str, at: Sequence[int], *, kee
     gone = {positive(one, rank) for one in at}
     value = without_repeats(builder, value)
     digits = {digit for one in gone for digit in value.dims[one]}
-    found = value if not digits else _pooled(builder, value, stat, digits) or _reduced(builder, value, stat, digits)
+    if digits:
+        found = _pooled(builder, value, stat, digits) or _reduced(builder, value, stat, digits)
+    else:
+        found = _of_one(builder, value, stat)
     dims = [() if place in gone else dim for place, dim in enumerate(found.dims)]
     return replace(found, dims=tuple(dim for place, dim in enumerate(dims) if keep or place not in gone))
+
+
+def _of_one(builder: Builder, value: Value, stat: str) -> Value:
+    """The statistic of each number by itself."""
+    if stat in {"mean", "sum", "max", "min"}:
+        return value
+    op = Map("abs") if stat == "l2" else Times(0.0)
+    return Value(builder.emit(op, [value.node]).node, value.shape, value.dims)
 
 
 def _pooled(builder: Builder, value: Value, stat: str, digits: set[Digit]) -> Value | None:
@@ -323,7 +354,7 @@ def _reduced(builder: Builder, value: Value, stat: str, digits: set[Digit]) -> V
 
 def repeated(value: Value, at: int, times: int) -> Value:
     """A dimension with each index so many times in a row."""
-    dim = (*value.dims[at], Digit(REPEATED, times, (at + 1) << 33))
+    dim = (*value.dims[at], repetition(times))
     return replace(value, dims=(*value.dims[:at], dim, *value.dims[at + 1 :]))
 
 
@@ -331,5 +362,5 @@ def tiled(value: Value, at: int, times: int) -> Value:
     """A dimension so many times one behind the other."""
     if times == 1:
         return value
-    dim = (Digit(REPEATED, times, (at + 1) << 34), *value.dims[at])
+    dim = (repetition(times), *value.dims[at])
     return replace(value, dims=(*value.dims[:at], dim, *value.dims[at + 1 :]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from convscope.frontends.build.builder import Builder
 
 
-def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], own: Own) -> Value:
+def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], own: Own, *, name: str = "") -> Value:
     """A tensor of given sizes that depends on others in a way that is not known.
 
     Args:
@@ -25,6 +25,7 @@ def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], ow
         values: what it depends on, at least one.
         sizes: of its dimensions; a leading 1 is taken for the batch.
         own: what the source is known to have there.
+        name: of what is done.
 
     Raises:
         ShapeError: it holds no number, or its tail cannot be one axis.
@@ -34,7 +35,7 @@ def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], ow
     lead = 1 if len(sizes) > 1 and sizes[0] == 1 else 0
     inner = sizes[lead:]
     shape = (*inner[:3], math.prod(inner[3:])) if len(inner) > 3 else inner or (1,)
-    made = [builder.emit(Opaque(shape), [value.node]) for value in values]
+    made = [builder.emit(Opaque(shape), [value.node], name=name) for value in values]
     for at, one in enumerate(made):
         builder.spend(one, own if at == 0 else Own((), 0))
     found = made[0] if len(made) == 1 else builder.emit(Add(), [one.node for one in made])

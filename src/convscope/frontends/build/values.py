@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -32,12 +33,24 @@ class Digit(NamedTuple):
     Attributes:
         axis: of the layer's output ``c h w``; :data:`REPEATED` where the tensor repeats.
         size: at least 2.
-        step: 1 for the last part of an axis; of a repetition just a number that tells it from others.
+        step: 1 for the last part of an axis; of a repetition just a number that tells it, and its parts, from others.
     """
 
     axis: int
     size: int
     step: int
+
+
+_APART = count(1)
+
+
+def repetition(size: int) -> Digit:
+    """A digit that repeats what is there, unlike any other.
+
+    >>> repetition(3) == repetition(3)
+    False
+    """
+    return Digit(REPEATED, size, next(_APART) * 2**64 + 1)
 
 
 Dim = tuple[Digit, ...]

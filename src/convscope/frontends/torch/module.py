@@ -174,7 +174,9 @@ class _Reading:
         watched: bool = False,
         real: bool = False,
     ) -> None:
-        self.module, self.parts, self.shape, self.real, self.watched = module, parts, shape, real, watched
+        self.module, self.parts, self.shape, self.kept, self.real, self.watched = (
+            module, parts, shape, kept, real, watched
+        )  # fmt: skip
         self.builder = Builder(shape)
         self.trace = Trace(self.builder, parts.roots, real=real, keep=kept.keep)
         self.stack: list[tuple[str, bool]] = []
@@ -201,6 +203,8 @@ class _Reading:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever the model does
             raise _GivenUpError(error, self._failed(error)) from None
+        for tensor in self.kept.changed():
+            self.trace.stored.before_change(tensor)
         value = next((found for found in map(self.trace.value, _tensors(result)) if found), None)
         if value is None:
             raise ShapeError("the output of the model does not depend on its input")
@@ -216,7 +220,8 @@ class _Reading:
         axes = [dim for dim in whole(value.shape) if dim]
         if sorted(dims) != sorted(axes):
             rest = value.dims[1:] if len(value.dims) > 1 and not value.dims[0] else value.dims
-            value = settled(self.builder, value, few([*rest] or [()]))
+            groups = rest if len(rest) <= 4 else dims
+            value = settled(self.builder, value, few(groups or [()]))
             dims = [dim for dim in whole(value.shape) if dim]
         return value, tuple(dim[0].axis for dim in dims)
 

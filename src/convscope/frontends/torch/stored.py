@@ -57,11 +57,8 @@ class Stored:
     def const(self, tensor: Tensor) -> Const:
         """A tensor for a rule, with its numbers as they are now."""
         key = id(tensor)
-        self._alive.append(tensor)
         later = self._later.get(key)
-        box = [tensor]
-        if later is None and tensor.device.type != "meta":
-            self._lent.setdefault(memory_of(tensor), []).append(box)
+        box = self._lend(tensor)
 
         def load() -> NDArray[Any]:
             numbers = later() if later else box[0]
@@ -72,6 +69,14 @@ class Stored:
             return found
 
         return Const(tuple(tensor.shape), load, self._roots.get(key, ()), self._work.get(key, ()))
+
+    def _lend(self, tensor: Tensor) -> list[Tensor]:
+        """A place from which the numbers of a tensor can be had that it has now."""
+        box = [tensor]
+        self._alive.append(tensor)
+        if tensor.device.type != "meta":
+            self._lent.setdefault(memory_of(tensor), []).append(box)
+        return box
 
     def before_change(self, tensor: Tensor) -> None:
         """Numbers are about to change: who was lent them keeps those that were there."""
@@ -127,12 +132,13 @@ class Stored:
     def _put_off(self, call: Call, made: Any) -> None:
         """Remember how tensors are made that are too large to make now."""
         tensors = call.tensors()
-        before = {id(one): self._later[id(one)] for one in tensors if id(one) in self._later}
+        before = {id(one): self._later.get(id(one)) for one in tensors}
+        boxes = {id(one): self._lend(one) for one in tensors}
 
         def now(arg: Any) -> Any:
             if isinstance(arg, Tensor):
-                later = before.get(id(arg))
-                return later() if later else arg
+                later = before[id(arg)]
+                return later() if later else boxes[id(arg)][0]
             return [now(one) for one in arg] if isinstance(arg, list | tuple) else arg
 
         def work() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,12 @@ from torch.utils.flop_counter import flop_registry
 from convscope.core.graph import Own
 from convscope.core.op import Weight
 from convscope.errors import ConvscopeError, ShapeError
-from convscope.frontends.build.values import Const, Value, divided, whole
+from convscope.frontends.build.unknown import opaque
+from convscope.frontends.build.values import Const, Value
 from convscope.frontends.torch.call import Call, flat, memory_of, on_cpu
 from convscope.frontends.torch.memory import PERHAPS, VIEWS, Memory
 from convscope.frontends.torch.rules import RULES
 from convscope.frontends.torch.stored import Stored
-from convscope.ops.merge import Add
-from convscope.ops.opaque import Opaque
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -288,27 +286,13 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
 
     def unknown(self, values: Sequence[Value], sizes: tuple[int, ...], name: str = "", own: Own = Own((), 0)) -> Value:
         """A layer of which only the output's shape is known."""
-        lead = 1 if len(sizes) > 1 and sizes[0] == 1 else 0
-        inner = sizes[lead:]
-        shape = (*inner[:3], math.prod(inner[3:])) if len(inner) > 3 else inner or (1,)
-        op = Opaque(tuple(max(1, n) for n in shape))
-        made = [self.builder.emit(op, [value.node], name=name.strip("_")) for value in values]
-        for at, one in enumerate(made):
-            self.builder.spend(one, own if at == 0 else Own((), 0))
-        found = made[0]
-        if len(made) > 1:
-            found = self.builder.emit(Add(), [one.node for one in made])
-        dims = whole(found.shape)
-        if len(inner) > 4:
-            tail = divided(dims[3], inner[3:])
-            dims = (*dims[:3], *(tail or ()))
-        return Value(found.node, found.shape, (*[()] * lead, *dims[: len(inner)]))
+        return opaque(self.builder, values, tuple(max(1, n) for n in sizes), own, name=name.strip("_"))
+
+
+def _composite(func: Any) -> bool:
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))  # noqa: SLF001 -- no public name
 
 
 def _dense(tensor: Tensor) -> bool:
     """The tensor has all numbers of its stretch of memory, each once, in whatever order."""
     return sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True)) + 1 == tensor.numel()
-
-
-def _composite(func: Any) -> bool:
-    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))  # noqa: SLF001 -- no public name

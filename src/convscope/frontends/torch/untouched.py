@@ -45,11 +45,14 @@ class Kept:
         for one in self._mine.values():
             self.keep(one)
 
+    def changed(self) -> list[Tensor]:
+        """Tensors of the module whose numbers are not what they were."""
+        return [tensor for tensor, before in self._before.values() if not torch.equal(tensor, before)]
+
     def put_back(self) -> None:
         """Every tensor has its numbers again."""
-        for tensor, before in self._before.values():
-            if not torch.equal(tensor, before):
-                tensor.detach().copy_(before)
+        for tensor in self.changed():
+            tensor.detach().copy_(self._before[memory_of(tensor)][1])
 
 
 HOLDERS: set[type[Any]] = {dict, OrderedDict, list, set}

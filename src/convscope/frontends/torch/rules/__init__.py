@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.frontends.build import shapes
 from convscope.frontends.build.algebra import unary
+from convscope.frontends.build.products import matmul
 from convscope.frontends.torch.rules.numbers import (
     cast,
     clamp,
@@ -39,7 +40,6 @@ from convscope.frontends.torch.rules.products import (
     lerp,
     linear,
     masked_fill,
-    matmul,
     pow_rule,
     rsub,
 )

@@ -3,75 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, contract, mixed, unary
+from convscope.frontends.build import layers, products
+from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.build.values import Const, Value
 from convscope.ops.scalar import Map, Pow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from convscope.frontends.build.builder import Builder
 
 Ints = int | list[int] | tuple[int, ...]
-
-
-def dim_names(count: int, start: int = 0) -> list[str]:
-    return [f"d{start + at}" for at in range(count)]
-
-
-def matmul(b: Builder, x: Value | Const, y: Value | Const) -> Value:
-    """``x @ y`` over any leading dimensions, aligned at the end."""
-    rank_x, rank_y = rank_of(x), rank_of(y)
-    lead = max(rank_x, rank_y) - 2
-    names = dim_names(max(0, lead))
-    rows = [*names[lead - rank_x + 2 :], "rows", "inner"] if rank_x > 1 else ["inner"]
-    columns = [*names[lead - rank_y + 2 :], "inner", "columns"] if rank_y > 1 else ["inner"]
-    out = [*names, *(["rows"] if rank_x > 1 else []), *(["columns"] if rank_y > 1 else [])]
-    return einsum(b, [x, y], [rows, columns], out)
-
-
-def rank_of(x: Value | Const) -> int:
-    return len(x.dims) if isinstance(x, Value) else len(x.sizes)
-
-
-def einsum(b: Builder, operands: Sequence[Value | Const], labels: list[list[str]], out: list[str]) -> Value:
-    """A product of one or two tensors over labelled dimensions."""
-    if len(operands) == 1 and isinstance(operands[0], Value):
-        only, names = operands[0], labels[0]
-        found = shapes.reduced(b, only, "sum", [at for at, name in enumerate(names) if name not in out], keep=False)
-        left = [name for name in names if name in out]
-        return shapes.permuted(found, [left.index(name) for name in out])
-    if len(operands) != 2:
-        raise ShapeError("a product of more than two tensors")
-    x, y = operands
-    if isinstance(x, Value) and isinstance(y, Value):
-        if set(out) >= {*labels[0], *labels[1]}:  # nothing is summed: number by number
-            full = [
-                shapes.permuted(
-                    replace(t, dims=(*t.dims, *[()] * sum(name not in names for name in out))),
-                    [[*names, *(n for n in out if n not in names)].index(name) for name in out],
-                )
-                for t, names in ((x, labels[0]), (y, labels[1]))
-            ]
-            return binary(b, "mul", full[0], full[1])
-        return contract(b, x, y, (labels[0], labels[1], out))
-    if isinstance(x, Value):
-        assert isinstance(y, Const)
-        if labels[1][:1] == ["inner"] and len(labels[1]) == 2 and labels[0][-1] == "inner" and out[-1] == "columns":
-            turned = y.then(y.sizes[::-1], np.transpose)
-            return layers.linear(b, x, turned, None)
-        return mixed(b, x, y, (labels[0], labels[1], out))
-    assert isinstance(y, Value)
-    return mixed(b, y, x, (labels[1], labels[0], out))
 
 
 def einsum_rule(b: Builder, equation: str, operands: list[Value | Const], **_: object) -> Value:
@@ -83,7 +32,7 @@ def einsum_rule(b: Builder, equation: str, operands: list[Value | Const], **_: o
     if not arrow:
         every = "".join(inputs.split(","))
         out = "".join(sorted(letter for letter in set(every) if every.count(letter) == 1))
-    return einsum(b, operands, labels, list(out))
+    return products.einsum(b, operands, labels, list(out))
 
 
 def linear(b: Builder, x: Value, weight: Const, bias: Const | None = None) -> Value:
@@ -101,7 +50,7 @@ def addmm(
         and len(bias.sizes) == 1
     ):
         return layers.linear(b, x, y.then(y.sizes[::-1], np.transpose), bias)
-    found = binary(b, "mul", matmul(b, x, y), alpha)
+    found = binary(b, "mul", products.matmul(b, x, y), alpha)
     if beta == 0:
         return found
     return binary(b, "add", found, binary(b, "mul", bias, beta) if isinstance(bias, Value) else scaled(bias, beta))
@@ -121,21 +70,9 @@ def attention(
 ) -> Value:
     if enable_gqa or not isinstance(k, Value):
         raise ShapeError("attention with groups of queries")
-    factor = 1 / math.sqrt(k.sizes[-1]) if scale is None else scale
-    rank = len(k.dims)
-    scores = matmul(
-        b, binary(b, "mul", q, factor) if isinstance(q, Value) else q, shapes.swapped(k, rank - 2, rank - 1)
-    )
-    if isinstance(q, Const):
-        scores = binary(b, "mul", scores, factor)
-    if causal:
-        rows, columns = scores.sizes[-2:]
-        mask = Const((rows, columns), lambda: np.triu(np.full((rows, columns), -np.inf, np.float32), 1))
     if isinstance(mask, Const):
         mask = mask.then(mask.sizes, allowed)
-    if mask is not None:
-        scores = binary(b, "add", scores, mask)
-    return matmul(b, layers.softmax(b, scores, rank - 1), v)
+    return products.attention(b, q, k, v, mask=mask, causal=causal, scale=scale)
 
 
 def allowed(numbers: NDArray[Any]) -> NDArray[Any]:
