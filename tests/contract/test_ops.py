@@ -9,7 +9,8 @@ import pytest
 from convscope import ops, testing
 from convscope.core.axis import Read, Table
 from convscope.core.op import REGISTRY, Example, Op, spelled
-from convscope.core.spell import Choice, Count, Extent, Flag, Kind, Padding, Range, Real, Sizes, Spec
+from convscope.core.spell import Count, Flag, Kind, Padding, Real, Sizes
+from convscope.core.words import Choice, Extent, Range, Spec
 from convscope.errors import FieldError
 from convscope.ops.conv import Conv
 from convscope.ops.pool import MaxPool

@@ -81,7 +81,7 @@ def exported(net: nn.Module, size: int, path: Path, *, newer: bool) -> Path:
     older = {"do_constant_folding": False, "training": torch.onnx.TrainingMode.PRESERVE}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporters warn of themselves
-        torch.onnx.export(net, (x,), path, dynamo=newer, **(kept if newer else older))  # type: ignore[arg-type] # by exporter
+        torch.onnx.export(net, (x,), path, dynamo=newer, **(kept if newer else older))
     return path
 
 

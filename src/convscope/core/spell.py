@@ -13,8 +13,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from convscope.core.pattern import parse
-from convscope.core.shape import MAX_INT, Shape, from_text, joined, parse_numbers, to_text
+from convscope.core.shape import MAX_INT, joined, parse_numbers
 from convscope.errors import FieldError, ShapeError
 
 PerAxis = tuple[int, ...]
@@ -60,7 +59,8 @@ def _own(prefix: str, word: str) -> str:
     return rest if word.startswith(prefix) and _DIGIT.match(rest) else ""
 
 
-def _whole(name: str, value: Any, minimum: int) -> None:
+def whole_number(name: str, value: Any, minimum: int) -> None:
+    """Raise FieldError unless the field ``name`` may have this whole number."""
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_INT:
         raise FieldError(f"{name}={value}", expected=f"a whole number from {minimum} to 2147483648")
 
@@ -97,7 +97,7 @@ class Count(Kind):
 
     def validate(self, name: str, value: Any) -> None:
         """See :class:`Kind`."""
-        _whole(name, value, self.minimum)
+        whole_number(name, value, self.minimum)
 
     def spread(self, name: str, value: int, rank: int) -> int:  # noqa: ARG002 -- not one number an axis
         """See :class:`Kind`."""
@@ -161,7 +161,7 @@ class Sizes(Kind):
         if not isinstance(value, tuple) or not (value or self.like):
             raise FieldError(f"{name}={value!r}", expected="a tuple with one whole number for each axis")
         for entry in value:
-            _whole(name, entry, self.minimum)
+            whole_number(name, entry, self.minimum)
 
     def spread(self, name: str, value: PerAxis, rank: int) -> PerAxis:
         """See :class:`Kind`."""
@@ -219,7 +219,7 @@ class Padding(Kind):
         if not pairs:
             raise FieldError(f"{name}={value!r}", expected='"same" or a tuple with (before, after) for each axis')
         for side in (side for pair in value for side in pair):
-            _whole(name, side, 0)
+            whole_number(name, side, 0)
 
     def spread(self, name: str, value: Pads, rank: int) -> Pads:
         """See :class:`Kind`."""
@@ -312,166 +312,3 @@ class Flag(Kind):
     def usage(self, name: str) -> str:  # noqa: ARG002 -- the word says it
         """See :class:`Kind`."""
         return self.name
-
-
-@dataclass(frozen=True)
-class Choice(Kind):
-    """One of a few words; the first is the default and is not written, unless every one is ``named``.
-
-    >>> Choice(("nearest", "bilinear")).match("bilinear"), Choice(("nearest", "bilinear")).word("nearest")
-    ('bilinear', '')
-    """
-
-    words: tuple[str, ...]
-    named: bool = False
-
-    @property
-    def marked(self) -> bool:
-        """See :class:`Kind`."""
-        return True
-
-    def match(self, word: str) -> str | None:
-        """See :class:`Kind`."""
-        return word if word in self.words else None
-
-    def word(self, value: str) -> str:
-        """See :class:`Kind`."""
-        return "" if value == self.words[0] and not self.named else value
-
-    def validate(self, name: str, value: Any) -> None:
-        """See :class:`Kind`."""
-        if value not in self.words:
-            raise FieldError(f"{name}={value!r}", expected=f"one of {', '.join(self.words)}")
-
-    def spread(self, name: str, value: str, rank: int) -> str:  # noqa: ARG002 -- not one an axis
-        """See :class:`Kind`."""
-        return value
-
-    def usage(self, name: str) -> str:  # noqa: ARG002 -- the words say it
-        """See :class:`Kind`."""
-        return "|".join(self.words)
-
-
-@dataclass(frozen=True)
-class Extent(Kind):
-    """A whole shape, channels included, whatever the input has.
-
-    >>> Extent().match("7x5x64"), Extent().word((64, 7, 5))
-    ((64, 7, 5), '7x5x64')
-    """
-
-    @property
-    def marked(self) -> bool:
-        """See :class:`Kind`."""
-        return False
-
-    def match(self, word: str) -> Shape | None:
-        """See :class:`Kind`."""
-        return from_text(word) if _DIGIT.match(word) else None
-
-    def word(self, value: Shape) -> str:
-        """See :class:`Kind`."""
-        return to_text(value)
-
-    def validate(self, name: str, value: Any) -> None:
-        """See :class:`Kind`."""
-        if not isinstance(value, tuple) or not value:
-            raise FieldError(f"{name}={value!r}", expected="a shape, channels first")
-        for entry in value:
-            _whole(name, entry, 1)
-
-    def spread(self, name: str, value: Shape, rank: int) -> Shape:  # noqa: ARG002 -- not one an axis
-        """See :class:`Kind`."""
-        return value
-
-    def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
-        """See :class:`Kind`."""
-        return "HxWxC"
-
-
-@dataclass(frozen=True)
-class Range(Kind):
-    """Indices from a first one up to, and without, a last one, with a step: ``4:16`` or ``0:16:2``.
-
-    >>> Range().match("4:16"), Range().word((0, 16, 2))
-    ((4, 16, 1), '0:16:2')
-    """
-
-    @property
-    def marked(self) -> bool:
-        """See :class:`Kind`."""
-        return False
-
-    def match(self, word: str) -> tuple[int, int, int] | None:
-        """See :class:`Kind`."""
-        if not _DIGIT.match(word):
-            return None
-        numbers = [parse_numbers(part)[0] for part in word.split(":")]
-        if len(numbers) not in {2, 3}:
-            raise FieldError(f'"{word}" is not a range', expected="first:last, such as 0:16, or first:last:step")
-        return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else 1
-
-    def word(self, value: tuple[int, int, int]) -> str:
-        """See :class:`Kind`."""
-        return ":".join(map(str, value if value[2] > 1 else value[:2]))
-
-    def validate(self, name: str, value: Any) -> None:
-        """See :class:`Kind`."""
-        if not isinstance(value, tuple) or len(value) != 3:
-            raise FieldError(f"{name}={value!r}", expected="first, last and step")
-        for entry, minimum in zip(value, (0, 1, 1), strict=True):
-            _whole(name, entry, minimum)
-        if value[0] >= value[1]:
-            raise FieldError(f"{name}={self.word(value)}", expected="a first index below the last")
-
-    def spread(self, name: str, value: tuple[int, int, int], rank: int) -> tuple[int, int, int]:  # noqa: ARG002 -- of one axis
-        """See :class:`Kind`."""
-        return value
-
-    def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
-        """See :class:`Kind`."""
-        return "A:B[:S]"
-
-
-@dataclass(frozen=True)
-class Spec(Kind):
-    """Axes as products of letters, inputs and output with colons between; :mod:`convscope.core.pattern` reads it.
-
-    >>> Spec(2).match("a3b2xc7xd7:baxcxd"), Spec(2).match("relu")
-    ('a3b2xc7xd7:baxcxd', None)
-    """
-
-    parts: int
-
-    @property
-    def marked(self) -> bool:
-        """See :class:`Kind`."""
-        return False
-
-    def match(self, word: str) -> str | None:
-        """See :class:`Kind`."""
-        if ":" not in word:
-            return None
-        parse(word, self.parts)
-        return word
-
-    def word(self, value: str) -> str:
-        """See :class:`Kind`."""
-        return value
-
-    def validate(self, name: str, value: Any) -> None:
-        """See :class:`Kind`."""
-        if not isinstance(value, str):
-            raise FieldError(f"{name}={value!r}", expected="a pattern such as a3b2xc7:baxc")
-        try:
-            parse(value, self.parts)
-        except FieldError as error:
-            raise error.add(subject=name) from None
-
-    def spread(self, name: str, value: str, rank: int) -> str:  # noqa: ARG002 -- it names every axis
-        """See :class:`Kind`."""
-        return value
-
-    def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
-        """See :class:`Kind`."""
-        return ":".join(["AXES"] * self.parts)

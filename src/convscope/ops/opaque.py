@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convscope.core.axis import All, Read
 from convscope.core.op import Example, Op, op, setting
-from convscope.core.spell import Extent
+from convscope.core.words import Extent
 
 if TYPE_CHECKING:
     from convscope.core.op import Reads

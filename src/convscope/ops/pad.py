@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from convscope.core.axis import Read, Window
 from convscope.core.op import Example, Free, op, setting
-from convscope.core.spell import Choice, Padding, Real, Sizes
+from convscope.core.spell import Padding, Real, Sizes
+from convscope.core.words import Choice
 from convscope.errors import FieldError, ShapeError
 from convscope.ops.sliding import need_spatial
 

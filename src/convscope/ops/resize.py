@@ -9,7 +9,8 @@ import numpy as np
 
 from convscope.core.axis import Read, Table, Window
 from convscope.core.op import Example, Free, op, setting
-from convscope.core.spell import Choice, Flag, Sizes
+from convscope.core.spell import Flag, Sizes
+from convscope.core.words import Choice
 from convscope.errors import FieldError, ShapeError
 from convscope.ops.sliding import need_spatial
 

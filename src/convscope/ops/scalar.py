@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, final
 
 from convscope.core.op import Example, Op, Weight, along, op, setting
 from convscope.core.shape import to_text
-from convscope.core.spell import Choice, Extent, Flag, Real
+from convscope.core.spell import Flag, Real
+from convscope.core.words import Choice, Extent
 from convscope.errors import ShapeError
 from convscope.ops.act import Pointwise
 

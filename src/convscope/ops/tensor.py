@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from convscope.core.op import Example, Free, Op, Weight, op, setting
 from convscope.core.pattern import parse
-from convscope.core.spell import Choice, Flag, Spec
+from convscope.core.spell import Flag
+from convscope.core.words import Choice, Spec
 
 if TYPE_CHECKING:
     from convscope.core.op import Reads

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from convscope.core.axis import Read, Table, Window
 from convscope.core.op import Example, Free, Op, Weight, along, op, setting
 from convscope.core.shape import to_text
-from convscope.core.spell import Count, Range
+from convscope.core.spell import Count
+from convscope.core.words import Range
 from convscope.errors import ShapeError
 from convscope.ops.sliding import need_spatial
 
