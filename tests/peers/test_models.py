@@ -58,7 +58,7 @@ def test_all_published_params_and_macs_of_torchvision() -> None:
 
 
 SEGMENTATION = ("fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
-DETECTION = ("ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn", "retinanet_resnet50_fpn")
+DETECTION = ("retinanet_resnet50_fpn",)  # those with an own nms operator do not run without torchvision's compiled part
 
 
 @pytest.mark.parametrize("name", [*SEGMENTATION, *DETECTION])
