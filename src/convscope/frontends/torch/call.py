@@ -100,4 +100,6 @@ def on_meta(arg: Any) -> Any:
     """A tensor of the same kind without numbers."""
     if isinstance(arg, Tensor):
         return arg if arg.device.type == "meta" else torch.empty(arg.shape, dtype=arg.dtype, device="meta")
+    if isinstance(arg, torch.device):
+        return torch.device("meta")
     return [on_meta(one) for one in arg] if isinstance(arg, list | tuple) else arg
