@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import ShapeError
+from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build.settle import Spelling, fine, parts, plain, settled, without_repeats
 from convscope.frontends.build.values import REPEATED, Const, Digit, Value, joined, length, refined, repetition
 from convscope.ops.act import Clamp, ReLU
@@ -157,8 +157,9 @@ def _group(found: list[Digit | None], axis: Dim) -> Dim:
 
 def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Value:
     """A tensor and one that does not depend on the input."""
-    if not const.roots and math.prod(const.sizes) == 1 and broadcast(value.sizes, const.sizes) == value.sizes:
-        return _with_number(builder, name, value, float(const.load().reshape(())))
+    number = _number(const) if broadcast(value.sizes, const.sizes) == value.sizes else None
+    if number is not None:
+        return _with_number(builder, name, value, number)
     if name in {"maximum", "minimum"}:
         return _limited(builder, name, value, const)
     if name not in {"add", "sub", "mul", "div"}:
@@ -176,6 +177,16 @@ def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Valu
         weight = weight.then(weight.sizes, np.negative if name == "sub" else np.reciprocal)
     made = Shift if name in {"add", "sub"} else Scale
     return unary(builder, made(shape, not const.roots), host, {"weight": weight})
+
+
+def _number(const: Const) -> float | None:
+    """The number that a stored tensor is, if it is one that is known and not learned."""
+    if const.roots or math.prod(const.sizes) != 1:
+        return None
+    try:
+        return float(const.load().reshape(()))
+    except ModelError:  # the model is without numbers
+        return None
 
 
 def _limited(builder: Builder, name: str, value: Value, const: Const) -> Value:

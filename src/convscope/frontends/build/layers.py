@@ -289,9 +289,8 @@ def _over_maps(value: Value, names: Dim, eps: float) -> Op | None:
         return None
     if names == joined(digit for axis in axes for digit in axis):
         return GroupNorm(1, affine=False, eps=eps)
-    return (
-        InstanceNorm(affine=False, eps=eps) if names == joined(digit for axis in axes[1:] for digit in axis) else None
-    )
+    places = joined(digit for axis in axes[1:] for digit in axis)
+    return InstanceNorm(affine=False, eps=eps) if names == places else None
 
 
 def _groups(value: Value, dim: Dim) -> int | None:

@@ -27,7 +27,7 @@ def pointwise(op: Op) -> Callable[..., Value]:
     return lambda b, x, *_, **__: unary(b, op, x)
 
 
-def clamp(b: Builder, x: Value, low: float | None = None, high: float | None = None) -> Value:
+def clamp(b: Builder, x: Value, low: Any = None, high: Any = None) -> Value:
     if isinstance(low, Const | Value) or isinstance(high, Const | Value):
         found = x if low is None else binary(b, "maximum", x, low)
         return found if high is None else binary(b, "minimum", found, high)
