@@ -297,9 +297,12 @@ CLAIMS: dict[str, Claim] = {
         (3, 16),
     ),
     "three axes": Claim(
-        lambda: nn.Sequential(nn.Conv3d(2, 4, 3), nn.BatchNorm3d(4), nn.AdaptiveAvgPool3d(1), nn.Flatten()), (2, 5, 6, 7)
+        lambda: nn.Sequential(nn.Conv3d(2, 4, 3), nn.BatchNorm3d(4), nn.AdaptiveAvgPool3d(1), nn.Flatten()),
+        (2, 5, 6, 7),
     ),
-    "flat": Claim(lambda: nn.Sequential(nn.Linear(784, 10), nn.BatchNorm1d(10), nn.PReLU(10), nn.Linear(10, 3)), (784,)),
+    "flat": Claim(
+        lambda: nn.Sequential(nn.Linear(784, 10), nn.BatchNorm1d(10), nn.PReLU(10), nn.Linear(10, 3)), (784,)
+    ),
     "deep": Claim(deep),
     "scripted": Claim(lambda: nn.Sequential(torch.jit.script(reused_plain()), conv())),
     "compiled": Claim(lambda: nn.Sequential(torch.compile(reused_plain()), conv())),
@@ -308,4 +311,6 @@ CLAIMS: dict[str, Claim] = {
 
 
 def reused_plain() -> nn.Module:
-    return nn.Sequential(conv(), nn.Dropout(), nn.BatchNorm2d(4), nn.Hardswish(), nn.Mish(), nn.ELU(0.3), nn.GELU("tanh"))
+    return nn.Sequential(
+        conv(), nn.Dropout(), nn.BatchNorm2d(4), nn.Hardswish(), nn.Mish(), nn.ELU(0.3), nn.GELU("tanh")
+    )

@@ -93,7 +93,8 @@ def flat(nested: Iterable[Any]) -> Iterable[Any]:
 
 def on_cpu(arg: Any) -> Any:
     """A tensor of no numbers, of which only the kind is asked, on the processor."""
-    return torch.empty(arg.shape, dtype=arg.dtype) if isinstance(arg, Tensor) and arg.device.type == "meta" else arg
+    empty = isinstance(arg, Tensor) and arg.device.type == "meta"
+    return torch.empty(arg.shape, dtype=arg.dtype, device="cpu") if empty else arg
 
 
 def on_meta(arg: Any) -> Any:
