@@ -45,7 +45,7 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Shape | None]:
         return PACKAGES[head](tail, numbers) if head in PACKAGES else (_from_file(Path(head), tail), None)
     except ConvscopeError:
         raise
-    except Exception as error:  # noqa: BLE001 -- somebody else's code
+    except (Exception, SystemExit) as error:  # noqa: BLE001 -- somebody else's code
         lines = str(error).strip().splitlines() or [""]
         raise ModelError(f"{source} cannot be made: {type(error).__name__}: {lines[0][:200]}") from None
 
@@ -110,17 +110,22 @@ def _from_file(path: Path, name: str) -> Any:
     """What a function of a Python file gives; a class is called, a model is taken as it is."""
     if not path.is_file():
         raise ModelError(f"{path} is no file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name_here = f"_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name_here, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name_here] = module  # dataclasses look for themselves there
     sys.path.insert(0, str(path.parent.resolve()))  # files beside it can be imported, as if it were run
     try:
         spec.loader.exec_module(module)
+        if not hasattr(module, name):
+            raise UnknownNameError(
+                f'{path} has no "{name}"', expected="a function without arguments that gives a model"
+            )
+        found = getattr(module, name)
+        is_class = isinstance(found, type)
+        ready = not is_class and hasattr(found, "forward" if hasattr(found, "forward") else "get_config")
+        return found if ready else found()
     finally:
-        sys.path.pop(0)
-    if not hasattr(module, name):
-        raise UnknownNameError(f'{path} has no "{name}"', expected="a function without arguments that gives a model")
-    found = getattr(module, name)
-    ready = not isinstance(found, type) and hasattr(found, "forward" if hasattr(found, "forward") else "get_config")
-    return found if ready else found()
+        sys.path.remove(str(path.parent.resolve()))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import ShapeError
+from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build.settle import Spelling, fine, parts, plain, settled, without_repeats
 from convscope.frontends.build.values import REPEATED, Const, Digit, Value, joined, length, refined, repetition
+from convscope.ops.act import Clamp, ReLU
 from convscope.ops.merge import Add, Div, Maximum, Minimum, Mul, Sub
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Times
 from convscope.ops.tensor import Einsum, Mix
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
     from convscope.frontends.build.builder import Builder
     from convscope.frontends.build.values import Dim, Dims
+
+LARGEST = float(np.finfo(np.float32).max)
 
 JOINS: dict[str, type[Op]] = {"add": Add, "sub": Sub, "mul": Mul, "div": Div, "maximum": Maximum, "minimum": Minimum}
 """What joins two tensors, by its name."""
@@ -154,8 +157,11 @@ def _group(found: list[Digit | None], axis: Dim) -> Dim:
 
 def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Value:
     """A tensor and one that does not depend on the input."""
-    if not const.roots and math.prod(const.sizes) == 1 and broadcast(value.sizes, const.sizes) == value.sizes:
-        return _with_number(builder, name, value, float(const.load().reshape(())))
+    number = _number(const) if broadcast(value.sizes, const.sizes) == value.sizes else None
+    if number is not None:
+        return _with_number(builder, name, value, number)
+    if name in {"maximum", "minimum"}:
+        return _limited(builder, name, value, const)
     if name not in {"add", "sub", "mul", "div"}:
         raise ShapeError(f"{name} with a stored tensor")
     const = const.then(const.sizes, _as_floats)
@@ -173,6 +179,25 @@ def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Valu
     return unary(builder, made(shape, not const.roots), host, {"weight": weight})
 
 
+def _number(const: Const) -> float | None:
+    """The number that a stored tensor is, if it is one that is known and not learned."""
+    if const.roots or math.prod(const.sizes) != 1:
+        return None
+    try:
+        return float(const.load().reshape(()))
+    except ModelError:  # the model is without numbers
+        return None
+
+
+def _limited(builder: Builder, name: str, value: Value, const: Const) -> Value:
+    """The larger of a tensor and a stored one, ``relu(x - t) + t``, or the smaller, ``t - relu(t - x)``."""
+    if name == "maximum":
+        above = unary(builder, ReLU(), _with_const(builder, "sub", value, const))
+        return _with_const(builder, "add", above, const)
+    below = unary(builder, ReLU(), binary(builder, "sub", const, value))
+    return binary(builder, "sub", const, below)
+
+
 def _with_number(builder: Builder, name: str, value: Value, number: float) -> Value:
     ops: dict[str, Callable[[], Op]] = {
         "add": lambda: Plus(number),
@@ -180,6 +205,8 @@ def _with_number(builder: Builder, name: str, value: Value, number: float) -> Va
         "mul": lambda: Times(number),
         "div": lambda: Times(1.0 / number),
         "pow": lambda: Pow(number),
+        "maximum": lambda: Clamp(number, LARGEST),
+        "minimum": lambda: Clamp(-LARGEST, number),
     }
     if name not in ops or not math.isfinite(number) or (name == "div" and number == 0):
         raise ShapeError(f"{name} with {number}")

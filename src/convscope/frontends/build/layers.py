@@ -173,6 +173,20 @@ def _weights(weight: Const | None, bias: Const | None) -> dict[str, Const]:
     return {name: const for name, const in (("weight", weight), ("bias", bias)) if const is not None}
 
 
+def _both(weight: Const | None, bias: Const | None) -> dict[str, Const]:
+    """Scales and shifts of a norm; the source may have only one of them.
+
+    Raises:
+        ShapeError: it has no scales.
+    """
+    if weight is None and bias is not None:
+        raise ShapeError("a norm with shifts and no scales")
+    if weight is not None and bias is None:
+        sizes = weight.sizes
+        bias = Const(sizes, lambda: np.zeros(sizes, np.float32))
+    return _weights(weight, bias)
+
+
 def linear(builder: Builder, value: Value, weight: Const, bias: Const | None) -> Value:
     """A linear map of the last dimension; ``weight: out in``."""
     out = weight.sizes[0]
@@ -250,9 +264,9 @@ def layer_norm(
     """A norm over the last dimensions, so many of them."""
     value = without_repeats(builder, value)
     names = joined(digit for dim in value.dims[-count:] for digit in dim)
-    everything = joined(digit for axis in whole(value.shape) for digit in axis)
-    if names == everything and names and len(value.shape) > 1 and not rms:
-        found = unary(builder, GroupNorm(1, affine=False, eps=eps), value)
+    over_maps = _over_maps(value, names, eps)
+    if over_maps and not rms:
+        found = unary(builder, over_maps, value)
         for name, const in (("mul", weight), ("add", bias)):
             found = binary(builder, name, found, const) if const is not None else found
         return found
@@ -265,13 +279,18 @@ def layer_norm(
     affine = weight is not None
     if rms:
         return unary(builder, RMSNorm(affine, groups, eps), value, _weights(weight, None))
-    if affine and bias is None:
-        zeros = Const(weight.sizes, lambda: np.zeros(weight.sizes, np.float32)) if weight else None
-        found = unary(builder, LayerNorm(affine=False, groups=groups, eps=eps), value)
-        assert zeros
-        assert weight
-        return binary(builder, "mul", found, weight)
-    return unary(builder, LayerNorm(affine, groups, eps), value, _weights(weight, bias))
+    return unary(builder, LayerNorm(affine, groups, eps), value, _both(weight, bias))
+
+
+def _over_maps(value: Value, names: Dim, eps: float) -> Op | None:
+    """The norm whose statistics are those of whole maps: of all channels, or of each; None where they are of others."""
+    axes = whole(value.shape)
+    if not names or not any(axes[1:]):
+        return None
+    if names == joined(digit for axis in axes for digit in axis):
+        return GroupNorm(1, affine=False, eps=eps)
+    places = joined(digit for axis in axes[1:] for digit in axis)
+    return InstanceNorm(affine=False, eps=eps) if names == places else None
 
 
 def _groups(value: Value, dim: Dim) -> int | None:
@@ -289,14 +308,14 @@ def group_norm(
     """A norm over groups of channels and the whole map."""
     ready = settled(builder, value, value.dims[1:])
     op = GroupNorm(groups, weight is not None, eps)
-    return as_maps(value, builder.emit(op, [ready.node], _weights(weight, bias)))
+    return as_maps(value, builder.emit(op, [ready.node], _both(weight, bias)))
 
 
 def instance_norm(builder: Builder, value: Value, weight: Const | None, bias: Const | None, eps: float) -> Value:
     """A norm of each channel over its map."""
     ready = settled(builder, value, value.dims[1:])
     op = InstanceNorm(weight is not None, eps)
-    return as_maps(value, builder.emit(op, [ready.node], _weights(weight, bias)))
+    return as_maps(value, builder.emit(op, [ready.node], _both(weight, bias)))
 
 
 def softmax(builder: Builder, value: Value, at: int) -> Value:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ConvscopeError, ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.values import Digit, Value
+from convscope.frontends.torch.call import memory_of
 from convscope.frontends.torch.rules import RULES
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ class Memory:
         self._views: dict[int, tuple[Tensor, _View]] = {}
         self._family: dict[int, list[Tensor]] = {}
         self._first: dict[int, Tensor] = {}
+        self._places: dict[int, list[Tensor]] = {}
+        self._placed = 0
 
     def bind(self, tensor: Tensor, value: Value) -> Tensor:
         """State what a tensor is."""
@@ -120,6 +124,25 @@ class Memory:
             if id(other) not in path:
                 before = self.known.get(id(other))
                 self.delay(other, partial(self._seen_again, other, before and before[1]))
+
+    def recognise(self, tensor: Tensor) -> bool:
+        """Whether a tensor has the memory of one that is known; then it is known, too."""
+        for one, _ in islice(self.known.values(), self._placed, None):
+            self._places.setdefault(memory_of(one), []).append(one)
+        self._placed = len(self.known)
+        others = self._places.get(memory_of(tensor), [])
+        for one in others:
+            value = self.value(one)
+            if value and (one.shape, one.stride(), one.storage_offset()) == (
+                tensor.shape, tensor.stride(), tensor.storage_offset(),
+            ):  # fmt: skip
+                self.bind(tensor, value)
+                self.share(tensor, one, "alias", (), sure=True)
+                return True
+        found = [value for value in map(self.value, others[:1]) if value]
+        if found:
+            self.bind(tensor, self.unknown(found, tuple(tensor.shape)))
+        return bool(found)
 
     def alone(self, tensor: Tensor) -> None:
         """A tensor is seen otherwise than its view was made: what it shares is no longer known in detail."""

@@ -82,21 +82,27 @@ def read_module(module: nn.Module, shape: Shape) -> Imported:
     """
     parts = _Parts.of(module)
     kept = Kept(parts.tensors)
-    with _ONE_AT_A_TIME, uncollected(), untouched(list(parts.modules.values()), kept):
+
+    def attempt(*, watched: bool = False, real: bool = False) -> Imported:
+        with untouched(list(parts.modules.values()), kept):
+            if real:
+                kept.keep_all()
+            return _Reading(module, parts, shape, kept, watched=watched, real=real).run()
+
+    with _ONE_AT_A_TIME, uncollected():
         try:
-            return _Reading(module, parts, shape, kept).run()
+            return attempt()
         except _GivenUpError as error:
             first = error
         if isinstance(first.why, NumbersLostError):
             try:
-                return _Reading(module, parts, shape, kept, watched=True).run()
+                return attempt(watched=True)
             except _GivenUpError as error:
                 first = error
         if any(tensor.device.type == "meta" for tensor in parts.tensors):  # it has no numbers that code could look at
             raise first.error
-        kept.keep_all()
         try:
-            return _Reading(module, parts, shape, kept, watched=True, real=True).run()
+            return attempt(watched=True, real=True)
         except _GivenUpError as error:
             raise error.error from None
 
@@ -243,7 +249,8 @@ class _Reading:
     def _failed(self, error: Exception) -> ShapeError:
         path = self.blamed.get(id(error), self.builder.scope)
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        found = ShapeError(f"the model does not run on {to_text(self.shape)}: {lines[0][:200]}")
+        one = "a model of one input" if isinstance(error, TypeError) and "required positional arg" in lines[0] else ""
+        found = ShapeError(f"the model does not run on {to_text(self.shape)}: {lines[0][:200]}", expected=one)
         return found.add(subject=path)
 
     @contextmanager

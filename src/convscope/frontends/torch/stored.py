@@ -93,7 +93,11 @@ class Stored:
             call: the operation.
             related: tensors that share the memory of the one that it changes in place.
         """
-        if call.name in {"lift_fresh", "detach"} and call.args[0].device.type == "meta" and not self._is_known(call):
+        if (
+            call.name in {"lift_fresh", "detach"}
+            and call.args[0].device.type == "meta"
+            and not self.knows(call.args[0])
+        ):
             raise NumbersLostError
         call = call.off_meta()
         inputs = call.tensors()
@@ -111,9 +115,9 @@ class Stored:
         self._inherit(call, inputs, made)
         return made
 
-    def _is_known(self, call: Call) -> bool:
-        key = id(call.args[0])
-        return key in self._later or key in self._roots
+    def knows(self, tensor: Tensor) -> bool:
+        """A tensor is learned, or made of stored ones, or to be made."""
+        return id(tensor) in self._later or id(tensor) in self._roots
 
     def _inherit(self, call: Call, inputs: list[Tensor], made: Any) -> None:
         """What is made from learned tensors remembers them, and the work."""

@@ -108,13 +108,23 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
     def _ready(self, arg: Any) -> Any:
         """An argument as a rule takes it."""
         if isinstance(arg, Tensor):
-            return self.memory.value(arg) or self.stored.const(arg)
+            value = self.memory.value(arg)
+            if value is None and self._recognised(arg):
+                value = self.memory.value(arg)
+            return value or self.stored.const(arg)
         if isinstance(arg, list | tuple):
             return [self._ready(one) for one in arg]
         return arg
 
+    def _recognised(self, tensor: Tensor) -> bool:
+        """A tensor is one that depends on the input, under a new name that no operation gave it: ``x.data``."""
+        strange = self.real or tensor.device.type == "meta"
+        return strange and not self.stored.knows(tensor) and self.memory.recognise(tensor)
+
     def _constant(self, call: Call) -> Any:
         """An operation on tensors that do not depend on the input."""
+        if any([self._recognised(one) for one in call.tensors()]):
+            return self._written(call)
         related = self.memory.relatives(call.args[0]) if call.in_place else ()
         for name in call.outs:
             self.stored.before_change(call.kwargs[name])
@@ -166,7 +176,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         if call.in_place:
             return self._changed(call, found)
         if isinstance(found, Const):
-            return torch.zeros(found.sizes) if made is None else made
+            return torch.zeros(found.sizes, device="cpu") if made is None else made
         if isinstance(found, Value):
             tensor = self._room(call, found.sizes) if made is None else made
             if call.outs:
@@ -248,7 +258,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         if not call.in_place and not call.outs and _composite(call.func):
             with self:
                 return call.func.decompose(*call.args, **call.kwargs)
-        values = [value for value in map(self.memory.value, call.tensors()) if value]
+        targets = [call.kwargs[name] for name in call.outs]
+        values = [value for value in map(self.memory.value, [*call.tensors(), *targets]) if value]
         if made is None:
             if call.in_place and self.real:
                 self.stored.before_change(call.args[0])
@@ -268,8 +279,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
             value = self.unknown(values, sizes, call.name, own)
             if call.in_place or call.outs:
                 self.memory.change(tensor, value)
-            else:
-                self.memory.bind(tensor, value)
+                continue
+            self.memory.bind(tensor, value)
+            if call.func.is_view:
+                self.memory.share(tensor, call.args[0], call.name, (), sure=False)
         return made
 
     def _own(self, call: Call, made: Any) -> Own:

@@ -164,6 +164,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "prelu": prelu,
     "softmax": softmax,
     "_softmax": softmax,
+    "_safe_softmax": softmax,
     "log_softmax": log_softmax,
     "dropout": dropout_rule,
     "feature_dropout": dropout_rule,

@@ -27,9 +27,10 @@ def pointwise(op: Op) -> Callable[..., Value]:
     return lambda b, x, *_, **__: unary(b, op, x)
 
 
-def clamp(b: Builder, x: Value, low: float | None = None, high: float | None = None) -> Value:
+def clamp(b: Builder, x: Value, low: Any = None, high: Any = None) -> Value:
     if isinstance(low, Const | Value) or isinstance(high, Const | Value):
-        raise ShapeError("a clamp to tensors")
+        found = x if low is None else binary(b, "maximum", x, low)
+        return found if high is None else binary(b, "minimum", found, high)
     if (low, high) in {(0, None), (0.0, None)}:
         return unary(b, act.ReLU(), x)
     if (low, high) == (0, 6):
