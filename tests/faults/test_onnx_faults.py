@@ -269,7 +269,7 @@ from convscope.frontends import read
 read(sys.argv[1])  # what is imported is imported now
 report = {}
 for path in json.load(sys.stdin):
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         net = read(path)
         net.tensors()
@@ -278,7 +278,7 @@ for path in json.load(sys.stdin):
         said = str(error)
     except BaseException as error:
         said = "BAD " + repr(error)
-    report[path] = said, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    report[path] = said, time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 json.dump(report, sys.stdout)
 """
 

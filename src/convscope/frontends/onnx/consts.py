@@ -105,9 +105,20 @@ def known(numbers: Any, roots: tuple[Root, ...] = ()) -> Known:
     return Known(array.shape, lambda: array, roots, (), array)
 
 
+MOST_PARTS = 4096
+"""Learned tensors, or products, that one tensor is made from."""
+
+
 def roots_of(parents: Sequence[Const]) -> tuple[Root, ...]:
-    """The learned tensors that some are made from, each once."""
-    return tuple(dict.fromkeys(root for one in parents for root in one.roots))
+    """The learned tensors that some are made from, each once.
+
+    Raises:
+        ShapeError: they are too many; a long row of such tensors would take too long.
+    """
+    found = tuple(dict.fromkeys(root for one in parents for root in one.roots))
+    if max(len(found), *(len(one.work) for one in parents), 0) > MOST_PARTS:
+        raise ShapeError(f"a tensor that is made from more than {MOST_PARTS} others")
+    return found
 
 
 def lazy(sizes: tuple[int, ...], parents: Sequence[Const], work: Work, macs: int = 0) -> Lazy:

@@ -261,9 +261,10 @@ def _per_channel(layer: Layer | None) -> bool:
 
 def _owned(*layers: Layer) -> Own:
     """What the source has at several layers."""
+    macs = layers[0].node.own.macs  # of a weight that is worked out from others
     if all(layer.node.own.weights is None for layer in layers):
-        return Own()
-    return Own(tuple(weight for layer in layers for weight in layer.weights or ()))
+        return Own(macs=macs)
+    return Own(tuple(weight for layer in layers for weight in layer.weights or ()), macs)
 
 
 def _biased(net: Net, layer: Layer) -> Found | None:
