@@ -228,8 +228,9 @@ def _net_label(name: str, item: Item) -> _Label:
 
 def _is_sequence(steps: Steps) -> bool:
     """One chain of Keras's own layers."""
-    own = (isinstance(i, Call) and i.is_object and i.target.startswith("layers.") for i in steps[0].items)
-    return len(steps) == 1 and not steps[0].merges and all(own)
+    if len(steps) != 1 or steps[0].merges:
+        return False
+    return all(isinstance(i, Call) and i.is_object and i.target.startswith("layers.") for i in steps[0].items)
 
 
 def _sequence(made: Program, shape: str) -> Doc:
