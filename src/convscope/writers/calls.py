@@ -91,6 +91,17 @@ class Call:
         """Makes an object that is then called; else it is an expression."""
         return "{" not in self.target
 
+    def expression(self, text: str) -> str:
+        """A text with the arguments in place of ``{0}`` and so on, and ``{x0}`` for what it is given.
+
+        >>> Call("{x}.roll({0})", (Arg((1, 2)),)).expression("{x}.roll({0})")
+        '{x0}.roll((1, 2))'
+        """
+        text = text.replace("{x}", "{x0}")
+        for at, arg in enumerate(self.args):
+            text = text.replace(f"{{{at}}}", str(arg))
+        return text
+
     @cached_property
     def key(self) -> Hashable:
         """Equal for calls that differ in numbers only."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convscope.core.shape import to_text
 from convscope.writers.arguments import Roles
-from convscope.writers.calls import Call, Use, calls
+from convscope.writers.calls import Call, Use, calls, literal
 from convscope.writers.common import definitions, params
 from convscope.writers.keras_context import context_of
 from convscope.writers.keras_helpers import HELPERS
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from convscope.core.net import Layer, Net
     from convscope.writers.calls import Block, Item, Param, Step, Steps
     from convscope.writers.keras_context import Context
+    from convscope.writers.layout import Doc
     from convscope.writers.program import Program
 
 ROLES = Roles("channels", "filters", "channels", "x.shape[-1]")
@@ -164,10 +165,7 @@ def _text(item: Item, label: str) -> str:
     if isinstance(item, Use):
         return f"{snake(item.block.name)}({', '.join(['{x0}', *args])})"
     if not item.is_object:
-        text = item.target.replace("{x}", "{x0}")
-        for at, arg in enumerate(item.args):
-            text = text.replace(f"{{{at}}}", str(arg))
-        return text
+        return item.expression(item.target)
     if item.target.islower() and not item.target.startswith("layers."):
         return f"{item.target}({', '.join(['{x0}', *args])})"
     return f"{item.target}({', '.join(args)})({{x0}})"
@@ -209,28 +207,11 @@ def _operation(item: Item, step: Step, inputs: tuple[int, ...], label: _Label) -
 
 
 def _build_lines(made: Program) -> list[str]:
-    shape = (
-        f"keras.Input({last(made.net.input)})" if len(made.net.input) > 1 else f"keras.Input(({made.net.input[0]},))"
-    )
-    names = {id(item): _Label(f'"{name}"') for name, item in _net_names(made)}
-    uses = {id(item): name for name, item in _net_names(made) if isinstance(item, Use)}
-    names |= {key: _Label(f'@"{name.rstrip(digits)}"', name[len(name.rstrip(digits)) :]) for key, name in uses.items()}
+    shape = f"keras.Input({literal(last(made.net.input))})"
     if _is_sequence(made.steps):
-        items = made.steps[0].items
-        docs = [
-            Group(
-                f"{item.target}(", (*map(str, filter(_needed, item.args)), *_named(names.get(id(item), _Label()).code))
-            )
-            for item in items
-            if isinstance(item, Call)
-        ]
-        return [
-            "def build():",
-            *lines(
-                Group("keras.Sequential(", (Group("[", (shape, *docs), "]", open=True),)), depth=1, before="return "
-            ),
-        ]
-    operations, result = _looped(*_operations(made.steps, names))
+        return ["def build():", *lines(_sequence(made, shape), depth=1, before="return ")]
+    labels = {id(item): _net_label(name, item) for name, item in _net_names(made)}
+    operations, result = _looped(*_operations(made.steps, labels))
     return [
         "def build():",
         f"    inputs = {shape}",
@@ -239,21 +220,29 @@ def _build_lines(made: Program) -> list[str]:
     ]
 
 
-def _needed(arg: Any) -> bool:
-    return bool(arg.needed)
-
-
-def _named(label: str) -> tuple[str, ...]:
-    return (f"name={label}",) if label else ()
+def _net_label(name: str, item: Item) -> _Label:
+    """A name; that of a block's use ends in a number, which a loop may count."""
+    plain = name.rstrip(digits)
+    return _Label(f'@"{plain}"', name.removeprefix(plain)) if isinstance(item, Use) else _Label(f'"{name}"')
 
 
 def _is_sequence(steps: Steps) -> bool:
     """One chain of Keras's own layers."""
     if len(steps) != 1 or steps[0].merges:
         return False
-    return all(
-        isinstance(item, Call) and item.is_object and item.target.startswith("layers.") for item in steps[0].items
-    )
+    return all(isinstance(i, Call) and i.is_object and i.target.startswith("layers.") for i in steps[0].items)
+
+
+def _sequence(made: Program, shape: str) -> Doc:
+    """A chain as ``keras.Sequential``."""
+    names = {id(item): name for name, item in _net_names(made)}
+    docs: list[Doc] = [shape]
+    for item in made.steps[0].items:
+        assert isinstance(item, Call), "a sequence has no blocks"
+        args = [str(arg) for arg in item.args if arg.needed]
+        args += [f'name="{names[id(item)]}"'] if id(item) in names else []
+        docs.append(Group(f"{item.target}(", tuple(args)))
+    return Group("keras.Sequential(", (Group("[", tuple(docs), "]", open=True),))
 
 
 def _looped(operations: list[Operation], result: int) -> tuple[list[Operation], int]:

@@ -77,5 +77,6 @@ def _emitted(layer: Layer, inputs: tuple[str, ...], builder: Builder) -> str:
         raise error.add(subject=layer.node.name, written=written, excerpt=excerpt) from None
     if len(builder.nodes) == before:  # it changes nothing
         name = builder.node("Identity", name)
+    assert builder.nodes[-1].output[0] == name, "what a layer makes comes last"
     builder.nodes[-1].output[0] = layer.node.name
     return layer.node.name

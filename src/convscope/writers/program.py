@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from convscope.errors import ConvscopeError
 from convscope.writers.arguments import settle
 from convscope.writers.blocks import extract
-from convscope.writers.calls import Region, Step, Use, uses
+from convscope.writers.calls import Call, Region, Step, Use, uses
 from convscope.writers.names import block_name
 from convscope.writers.structure import ENTRY, grown, steps_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from convscope.core.net import Layer, Net
     from convscope.writers.arguments import Roles
-    from convscope.writers.calls import Block, Call, Item, Steps
+    from convscope.writers.calls import Block, Item, Steps
 
     Spell = Callable[[Layer], tuple[Call, ...]]
 
@@ -126,7 +126,7 @@ def _chain(step: Step, before: int, found: list[Step]) -> int:
 def _runs(step: Step) -> Iterator[tuple[Item, ...]]:
     run: list[Item] = []
     for item in step.items:
-        if isinstance(item, Region) or (hasattr(item, "is_object") and not item.is_object):
+        if isinstance(item, Region) or (isinstance(item, Call) and not item.is_object):
             yield from filter(None, (tuple(run),))
             yield (item,)
             run = []

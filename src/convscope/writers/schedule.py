@@ -32,7 +32,7 @@ class Operation:
         text: the expression, with ``{x0}``, ``{x1}`` for its inputs; only ``{x0}`` for one that it is given unchanged.
         inner: may be written into the expression that reads it.
         outer: may have others written into it.
-        level: 0 for what stands for itself, 1 for a product, 2 for a sum.
+        level: 0 for what stands for itself, 1 for a product, 2 for a sum, 3 for a choice.
         wide: is a list that may take a line for each entry.
         times: how often it is done, one time on the result of the time before.
         first: the number of the first time, for ``@`` in the text: a name in quotes that ends in the number.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise, takewhile
+from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.shape import to_text
@@ -137,9 +137,8 @@ def _parts(steps: Steps) -> list[_Part]:
 
 def _is_chain(steps: Steps) -> bool:
     """All of a block is one chain of objects: it is written as a kind of ``nn.Sequential``."""
-    return (
-        len(steps) == 1 and not steps[0].merges and all(not isinstance(i, Call) or i.is_object for i in steps[0].items)
-    )
+    objects = (not isinstance(item, Call) or item.is_object for item in steps[0].items)
+    return len(steps) == 1 and not steps[0].merges and all(objects)
 
 
 def _block_lines(block: Block) -> list[str]:
@@ -162,9 +161,8 @@ def _signature(params: tuple[Param, ...]) -> list[str]:
 def _class_lines(name: str, params: tuple[Param, ...], terms: list[str], parts: list[_Part]) -> list[str]:
     """A module with its parts as attributes, if it has any."""
     made = [line for part in parts if part.name for line in _attribute(part)]
-    made += [f"        self.{RESIDUAL} = {part.step.when}" for part in parts if part.step.optional and part.step.when][
-        :1
-    ]
+    sums = (part.step.when for part in parts if part.step.optional and part.step.when)
+    made += [f"        self.{RESIDUAL} = {when}" for when in islice(sums, 1)]
     start = [*_signature(params), "        super().__init__()", *terms, *made, ""] if made else []
     forward = ["    def forward(self, x: Tensor) -> Tensor:", *body(*_operations(parts))]
     return [f"class {name}(nn.Module):", *start, *forward]
@@ -274,10 +272,8 @@ def _inline(item: Item, inputs: tuple[int, ...]) -> Operation:
     text = item.function or item.target
     if "{" not in text:
         return Operation(inputs, f"{text}({', '.join(['{x0}', *args])})", inner=True, outer=True)
-    text = text.replace("{x}", "{x0}")
-    for at, arg in enumerate(item.args):
-        text = text.replace(f"{{{at}}}", str(arg))
-    return Operation(inputs, text, inner=True, outer=True, level=LEVELS.get(item.word, 0), wide=item.word == "Cat")
+    level, wide = LEVELS.get(item.word, 0), item.word == "Cat"
+    return Operation(inputs, item.expression(text), inner=True, outer=True, level=level, wide=wide)
 
 
 def _net_lines(made: Program) -> list[str]:
