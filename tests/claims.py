@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 from torch import Tensor, nn
 
 from functional import Functional, windowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CLAIMS", "MAP", "Claim", "Functional", "conv"]
 
 Shape = tuple[int, ...]
 MAP: Shape = (4, 6, 6)
@@ -53,7 +57,7 @@ def tied() -> nn.Module:
     return module
 
 
-def in_place(self: Any, x: Tensor) -> Tensor:
+def in_place(self: Any, x: Any) -> Any:
     """Every kind of change in place: through slices, rows, views, views of views, and before and behind a view."""
     x = self.conv(x)
     x[:, :2] += 1
@@ -79,6 +83,9 @@ class Statistics(nn.Module):
 
 class Masks(nn.Module):
     """Masks of truths and of numbers, filled in and added."""
+
+    mask: Tensor
+    bias: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,6 +134,9 @@ class Stepped(nn.Module):
 class Stored(nn.Module):
     """Numbers that are made and changed while the model runs, of every kind and where the input is."""
 
+    turn: Tensor
+    scale: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.rand(4, 1, 1) + 0.5)
@@ -145,7 +155,7 @@ class Stored(nn.Module):
         return found / torch.arange(1, 5)[:, None, None] + torch.arange(6, dtype=x.dtype, device=x.device)
 
 
-def shifted(self: Any, x: Tensor) -> Tensor:
+def shifted(self: Any, x: Any) -> Any:
     """Channels that move by a place, written into a canvas, and a whole one."""
     canvas = torch.empty_like(x)
     canvas.copy_(self.conv(x))
@@ -153,14 +163,14 @@ def shifted(self: Any, x: Tensor) -> Tensor:
     return canvas + x
 
 
-def einsums(self: Any, x: Tensor) -> Tensor:
+def einsums(self: Any, x: Any) -> Any:
     """Products with and without an ellipsis, of three, with what only one of them has, of one."""
     one = torch.einsum("bchw,cd->bdhw", x, self.a) + torch.einsum("...w,wv->...v", x, self.b)
     two = torch.einsum("bchw,wi,ij->bchj", x, self.b, self.b) + torch.einsum("bchw,bciw->bchi", x, one)
     return two + torch.einsum("bchw,kw->bch", x, self.b)[..., None] + torch.einsum("bchw->bch", x)[..., None]
 
 
-def shuffled(self: Any, x: Tensor) -> Tensor:
+def shuffled(self: Any, x: Any) -> Any:
     """Groups of channels in turn, by hand; halves of the channels of which one is passed on."""
     x = self.conv(x)
     n, c, h, w = x.shape
@@ -169,7 +179,7 @@ def shuffled(self: Any, x: Tensor) -> Tensor:
     return torch.cat([left, self.small(right)], 1)
 
 
-def last_channels(self: Any, x: Tensor) -> Tensor:
+def last_channels(self: Any, x: Any) -> Any:
     """A block with its channels last."""
     y = self.norm(x.permute(0, 2, 3, 1))
     y = self.down(F.gelu(self.up(y))) * self.gamma
@@ -182,13 +192,13 @@ def block() -> nn.Module:
     )
 
 
-def limits(self: Any, x: Tensor) -> Tensor:
+def limits(self: Any, x: Any) -> Any:
     """Clamps to numbers and to learned tensors, casts that keep numbers."""
     x = torch.maximum(x, self.low) + torch.minimum(x, self.low * 2).double().float()
     return x.clamp(max=0.7) + x.clamp(self.low, None) + torch.minimum(x, torch.tensor(0.2)) + F.relu6(x)
 
 
-def norms(self: Any, x: Tensor) -> Tensor:
+def norms(self: Any, x: Any) -> Any:
     """Norms with one of scale and shift, over maps, over all, over one number, of statistics of their own."""
     x = F.group_norm(x, 2, self.scale) + F.layer_norm(x, (6,), self.rows) + F.layer_norm(x, (6, 6))
     x = x + F.layer_norm(x, x.shape[1:]) + F.rms_norm(x, (6,), self.rows) + F.instance_norm(x, weight=self.scale)
@@ -232,11 +242,11 @@ def normalised() -> nn.Module:
 
 def attentions() -> nn.Module:
     def forward(self: Any, x: Tensor) -> Tensor:
-        tokens = x.flatten(2).transpose(1, 2)
+        tokens: Any = x.flatten(2).transpose(1, 2)
         tokens = self.first(tokens, tokens, tokens)[0]
         tokens = self.second(tokens.transpose(0, 1), *[tokens.transpose(0, 1)] * 2, need_weights=False)[0]
-        found: Tensor = self.layer(tokens.transpose(0, 1))
-        return F.scaled_dot_product_attention(found[:, None], *[found[:, None]] * 2, is_causal=True, scale=0.3)
+        found = self.layer(tokens.transpose(0, 1))
+        return F.scaled_dot_product_attention(found[:, None], found[:, None], found[:, None], is_causal=True, scale=0.3)
 
     return Functional(
         forward,
@@ -255,7 +265,7 @@ def deep() -> nn.Module:
 
 
 def reused() -> nn.Module:
-    def forward(self: Any, x: Tensor) -> Tensor:
+    def forward(self: Any, x: Any) -> Any:
         for _ in range(2):
             x = self.act(self.norm(self.conv(input=x)))
         return self.conv(x)
@@ -304,8 +314,8 @@ CLAIMS: dict[str, Claim] = {
         lambda: nn.Sequential(nn.Linear(784, 10), nn.BatchNorm1d(10), nn.PReLU(10), nn.Linear(10, 3)), (784,)
     ),
     "deep": Claim(deep),
-    "scripted": Claim(lambda: nn.Sequential(torch.jit.script(reused_plain()), conv())),
-    "compiled": Claim(lambda: nn.Sequential(torch.compile(reused_plain()), conv())),
+    "scripted": Claim(lambda: nn.Sequential(cast("nn.Module", torch.jit.script(reused_plain())), conv())),
+    "compiled": Claim(lambda: nn.Sequential(cast("nn.Module", torch.compile(reused_plain())), conv())),
     "parallel": Claim(lambda: nn.DataParallel(reused_plain())),
 }
 

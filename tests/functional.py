@@ -11,13 +11,13 @@ from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
 class Functional(nn.Module):
     """A module whose forward is a function."""
 
-    def __init__(self, forward: Callable[..., Tensor], **parts: nn.Module) -> None:
+    def __init__(self, forward: Callable[..., Any], **parts: nn.Module) -> None:
         super().__init__()
         for name, part in parts.items():
             self.add_module(name, part)
         self.function = forward
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.function(self, x)
 
 

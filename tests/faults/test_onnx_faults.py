@@ -263,7 +263,8 @@ def _write(folder: Path) -> dict[str, Path]:
 
 
 CHILD = """
-import json, resource, sys, time
+import json, re, sys, time
+from pathlib import Path
 from convscope.errors import ConvscopeError
 from convscope.frontends import read
 read(sys.argv[1])  # what is imported is imported now
@@ -278,7 +279,9 @@ for path in json.load(sys.stdin):
         said = str(error)
     except BaseException as error:
         said = "BAD " + repr(error)
-    report[path] = said, time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # VmHWM, not ru_maxrss: the latter also counts the process that started this one.
+    peak = 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    report[path] = said, time.process_time() - start, peak
 json.dump(report, sys.stdout)
 """
 

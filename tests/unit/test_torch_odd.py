@@ -54,7 +54,7 @@ def test_an_output_that_is_a_view_is_rearranged_unless_only_its_order_differs() 
     assert (flat.net.output, flat.order) == ((144,), (0,))
 
 
-def state_kept(self: Any, x: Tensor) -> Tensor:
+def state_kept(self: Any, x: Tensor) -> Any:
     """Counts its calls, keeps a cache and its last input, averages over batches, replaces and clips what it stores."""
     self.calls += 1
     self.cache[x.shape] = torch.ones(4, 6, 6)
@@ -111,7 +111,7 @@ def fails(_: Any, x: Tensor) -> Tensor:
 
 
 def test_a_module_that_catches_a_failure_goes_on_under_its_own_names() -> None:
-    def forward(self: Any, x: Tensor) -> Tensor:
+    def forward(self: Any, x: Any) -> Any:
         x = self.a(x)
         try:
             x = self.broken(x)
@@ -139,7 +139,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "lazy": (lambda: nn.Sequential(nn.LazyConv2d(4, 3)), "^0.weight has no shape yet"),
     "two inputs": (lambda: nn.Bilinear(6, 6, 2), "expected +a model of one input"),
     "independent": (lambda: Functional(lambda self, _: self.a.weight * 2, a=conv()), "does not depend on its input"),
-    "nothing": (lambda: nn.Identity(), "does nothing with its input"),
+    "nothing": (nn.Identity, "does nothing with its input"),
     "no tensor": (lambda: Functional(lambda self, x: str(self.a(x))), "'Functional' object has no attribute 'a'"),
 }
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(name: str) -> None:
 
 
 def test_interruptions_are_not_swallowed_and_the_module_is_put_back() -> None:
-    def stop(_: Any, x: Tensor) -> Tensor:
+    def stop(*_: Any) -> Tensor:
         raise KeyboardInterrupt
 
     module = nn.Sequential(conv(), Functional(stop))

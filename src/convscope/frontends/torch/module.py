@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules import module as torch_module
 from torch.nn.parameter import UninitializedParameter
 
@@ -203,6 +205,8 @@ class _Reading:
                 modes.enter_context(self._names())
                 if self.watched:
                     modes.enter_context(Watch(self.trace))
+                if self.real:
+                    modes.enter_context(_step_by_step())
                 modes.enter_context(self.trace)
                 result = self.module(given)
         except ConvscopeError:
@@ -259,7 +263,9 @@ class _Reading:
         before = torch_module.register_module_forward_pre_hook(self._enter)
         behind = torch_module.register_module_forward_hook(self._leave, always_call=True)
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Using `torch.compile")  # that it is called while there are hooks
+                yield
         finally:
             before.remove()
             behind.remove()
@@ -284,6 +290,19 @@ class _Reading:
         value = self.trace.value(output) if isinstance(output, Tensor) else None
         if path is not None and value is not None:
             self.outputs[path] = value
+
+
+@contextmanager
+def _step_by_step() -> Iterator[None]:
+    """Operations in the steps that a run without numbers takes, not in those that a processor does at once."""
+    fast: Any = torch.backends.mkldnn
+    before = fast.enabled
+    fast.enabled = False
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        fast.enabled = before
 
 
 def _tensors(result: Any) -> Iterator[Tensor]:

@@ -123,7 +123,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
 
     def _constant(self, call: Call) -> Any:
         """An operation on tensors that do not depend on the input."""
-        if any([self._recognised(one) for one in call.tensors()]):
+        recognised = [self._recognised(one) for one in call.tensors()]  # each of them, so no generator
+        if any(recognised):
             return self._written(call)
         related = self.memory.relatives(call.args[0]) if call.in_place else ()
         for name in call.outs:
