@@ -74,7 +74,7 @@ def in_place(self: Any, x: Any) -> Any:
 class Statistics(nn.Module):
     """Variances, deviations and norms as torch has them by default, and otherwise."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         spread = torch.stack([x.var(unbiased=False), x.var(), x.std(), x.std(correction=0)])
         rows = x.var(3, unbiased=False) + x.var(2, correction=2) + x.norm(dim=2) + x.norm(1, 3)
         mean, ones = torch.var_mean(x, 1, unbiased=False)[1], x[:, :1].std(1, unbiased=False)

@@ -1,8 +1,10 @@
 """Real models: what is read from them against what is published, what torch counts, and where gradients come from."""
 
+import math
 import tomllib
 import warnings
 from collections.abc import Iterator
+from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 import torch
 
 from convscope.analyze.lines import trace
+from convscope.analyze.track import Line
 from convscope.core.net import Net
 from convscope.frontends.torch import Imported, read_module
 from convscope.verification import Probe
@@ -58,13 +61,17 @@ def test_all_published_params_and_macs_of_torchvision() -> None:
 
 
 SEGMENTATION = ("fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
-DETECTION = ("retinanet_resnet50_fpn",)  # those with an own nms operator do not run without torchvision's compiled part
+DETECTION = (
+    "retinanet_resnet50_fpn", "fcos_resnet50_fpn", "ssd300_vgg16", "ssdlite320_mobilenet_v3_large",
+    "fasterrcnn_mobilenet_v3_large_320_fpn", "maskrcnn_resnet50_fpn", "keypointrcnn_resnet50_fpn",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [*SEGMENTATION, *DETECTION])
 def test_segmentation_and_detection_are_read(name: str) -> None:
     import torchvision
 
+    torch.manual_seed(0)
     module = torchvision.models.get_model(name, weights=None, weights_backbone=None)
     found = read_module(module, (3, 320, 320)).net.table()
     assert found.params.value == sum(parameter.numel() for parameter in module.parameters())
@@ -98,29 +105,52 @@ def last_map(net: Net, outputs: dict[str, str]) -> tuple[str, str]:
     return path, placed[path]
 
 
-@pytest.mark.parametrize(("package", "name", "side"), MODELS["fields"]["nets"])
-def test_fields_are_where_gradients_come_from(package: str, name: str, side: int) -> None:
-    """Size, stride, start and centre along both axes, gates followed and not, by units in corners and middle."""
+def strip(line: Line, axis: int, short: int) -> tuple[int, int, int]:
+    """A picture that is longer than the field along one axis, so that units in the middle see all that they could."""
+    size = max(last - first + 1 for first, last in line.phases)
+    long = -(-math.ceil(size + 4 * line.stride) // 64) * 64
+    return (3, long, short) if axis == 0 else (3, short, long)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("net", MODELS["fields"]["nets"], ids=lambda net: net[1])
+def test_fields_are_where_gradients_come_from(net: list[str | int], axis: int) -> None:
+    """Size, stride, start and centre of the last map, gates followed and not: units at the ends and in the middle."""
+    package, name, short = map(str, (*net, 64)[:3])
     module = zoo.made(package, name)
-    shape = (3, side, side + 32)
+    square = read_module(module, (3, 256, 256))
+    line = trace(square.net)[last_map(square.net, square.outputs)[1]][axis].line
+    assert line is not None
+    shape = strip(line, axis, int(short))
     found = read_module(module, shape)
     path, layer = last_map(found.net, found.outputs)
+    units = found.net[layer].output[1:]
     probe = Probe(module, shape)
     probe.follow([path])
-    height, width = found.net[layer].output[1:]
+    middle = units[axis] // 2
     for gates in (False, True):
-        tracks = trace(found.net, gates=gates)[layer]
-        for place in dict.fromkeys([(0, 0), (height // 2, width // 2), (height - 1, width - 1), (0, width - 1)]):
-            mask = probe.unit(path, place, gates=gates)
-            for axis, track in enumerate(tracks):
-                seen = np.flatnonzero(mask.any(1 - axis))
-                true = (int(seen[0]), int(seen[-1]))
+        run, tracks = probe.run(gates=gates), trace(found.net, gates=gates)[layer]
+        assert run.places[path].shape[2:] == units
+        seen = {}
+        for at in (0, middle, middle + 1, units[axis] - 1):
+            place = [at if one == axis else n // 2 for one, n in enumerate(units)]
+            mask = run.mask(path, [0, slice(None), *place])
+            for one, track in enumerate(tracks):
+                pixels = np.flatnonzero(mask.any(1 - one))
+                true = (int(pixels[0]), int(pixels[-1]))
+                unit = place[one] if track.axis is not None else 0
                 assert track.exact, (layer, gates)
-                at = place[axis] if track.axis is not None else 0
-                assert (track.boxes.first[at], track.boxes.last[at]) == true, (layer, place, axis, gates)
-                if track.line:  # the closed form, cut at the border of the picture
-                    first, last = track.line.box(place[axis])
-                    assert first <= true[0]
-                    assert true[1] <= last
-                    assert true[0] == first or true[0] < track.line.stride
-                    assert true[1] == last or true[1] >= shape[1 + axis] - track.line.stride
+                assert (track.boxes.first[unit], track.boxes.last[unit]) == true, (layer, place, one, gates)
+                if one == axis:
+                    seen[at] = true
+        if not gates:
+            told = {row.name: row.field for row in found.net.table().rows}[layer][axis]
+            assert told.stride is not None
+            for at in (middle, middle + 1):
+                turns, phase = divmod(at, len(told.boxes))
+                first, last = told.boxes[phase]
+                moved = turns * told.stride * len(told.boxes)
+                assert (first + moved, last + moved) == seen[at]
+            assert told.size == max(last - first + 1 for first, last in told.boxes)
+            assert told.start == told.boxes[0][0]
+            assert told.centre == Fraction(sum(told.boxes[0]), 2) or len(told.boxes) > 1

@@ -1,8 +1,8 @@
 """The model zoos of torchvision and timm, without torchvision's compiled operators.
 
 torchvision comes with operators for one build of torch. Beside another build (such as the one for processors alone)
-they cannot be loaded, and importing torchvision fails where it describes them to torch. No model that we look at calls
-them, so their names are enough.
+they cannot be loaded, and importing torchvision fails where it describes them to torch. Of what our models call, only
+``nms`` has no other form; it has one here.
 """
 
 import sys
@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 OPERATORS = (
-    "nms",
     "qnms",
     "rotated_nms",
     *("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"),
@@ -29,10 +28,28 @@ def make_importable() -> None:
     """Make ``import torchvision`` and ``import timm`` work; call it before either is imported. Twice does no harm."""
     if _KEPT or "torchvision" in sys.modules or _operators_load():
         return
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call] # torch leaves it untyped
+    library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call] # torch leaves it untyped
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.impl("nms", _nms, "CPU")
     for name in OPERATORS:
-        library.define(f"{name}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call] # as above
+        library.define(f"{name}(Tensor x) -> Tensor")
     _KEPT.append(library)
+    from torchvision import extension
+
+    extension._has_ops = lambda: True
+
+
+def _nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+    """The boxes of which none that overlaps by more than ``threshold`` has a better score, best first."""
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    left, kept = scores.argsort(descending=True), []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        low, high = boxes[best, :2].maximum(boxes[left, :2]), boxes[best, 2:].minimum(boxes[left, 2:])
+        common = (high - low).clamp(min=0).prod(1)
+        left = left[common <= threshold * (areas[best] + areas[left] - common)]
+    return torch.stack(kept) if kept else left
 
 
 def _operators_load() -> bool:

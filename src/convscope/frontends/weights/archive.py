@@ -71,7 +71,7 @@ def opened(file: BinaryIO) -> Archive:
                 raise ModelError(f"data.pkl has {info.file_size} bytes", expected=f"at most {MAX_PICKLE}")
             with archive.open(info) as part:
                 pickle = b"".join(iter(lambda: part.read(2**20), b""))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise ModelError(f"the archive is damaged: {shown(str(error))}") from None
     numbers = f"{top}/data/"
     found = {one.filename: one.file_size for one in members if one.filename.startswith(numbers)}
