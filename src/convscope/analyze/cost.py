@@ -48,9 +48,12 @@ def params(layer: Layer) -> int | None:
 
 def net_params(net: Net) -> Total:
     """Learned numbers of a net, those that no layer reads included."""
-    unused = sum(weight.count for weight in net.unused)
-    known = total((layer.node.name, params(layer)) for layer in net)
-    return Total(known.value + unused, known.missing)
+    return with_unused(net, total((layer.node.name, params(layer)) for layer in net))
+
+
+def with_unused(net: Net, params: Total) -> Total:
+    """The learned numbers of all layers with those that no layer reads."""
+    return Total(params.value + sum(weight.count for weight in net.unused), params.missing)
 
 
 def macs(layer: Layer) -> int | None:

@@ -278,7 +278,7 @@ def layer_table(net: Net) -> LayerTable:
     return LayerTable(
         input=net.input,
         rows=rows,
-        params=cost.net_params(net),
+        params=cost.with_unused(net, cost.total((row.name, row.params) for row in rows)),
         macs=cost.total((row.name, row.macs) for row in rows),
         activation_bytes=sum(row.activation_bytes for row in rows),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.graph import INPUT, Graph, Node
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from convscope.analyze.table import LayerTable
     from convscope.analyze.unit import UnitField
     from convscope.core.axis import Read
-    from convscope.core.op import Weight
+    from convscope.core.op import Op, Weight
 
 
 MAX_SIDE = 2**20
@@ -144,17 +145,29 @@ def fitted(node: Node, inputs: tuple[Shape, ...]) -> Layer:
         ShapeError: the op does not fit; the error names the node, its input and where it was written.
     """
     try:
-        op = node.op.fit(len(inputs[0]) - 1)
-        op.check(inputs)
-        reads = op.axes(inputs)
-        shape = output_shape(op, reads)
+        found = _fitted(node.op, inputs)
     except ConvscopeError as error:
         raise _located(error, node, inputs) from None
+    op = found[0]
+    return Layer(node if op is node.op else replace(node, op=op), inputs, *found[1:])
+
+
+@lru_cache(maxsize=4096)  # blocks repeat, and so do nets
+def _fitted(op: Op, inputs: tuple[Shape, ...]) -> tuple[Op, Shape, Reads, tuple[Read, ...], bool]:
+    """An op at the shapes of what it reads: itself with one entry for each axis, output, reads, statistics, pointwise.
+
+    Raises:
+        ConvscopeError: it does not fit.
+    """
+    op = op.fit(len(inputs[0]) - 1)
+    op.check(inputs)
+    reads = op.axes(inputs)
+    shape = output_shape(op, reads)
     if max(shape) > MAX_CHANNELS or max(shape[1:], default=0) > MAX_SIDE:
-        raise _located(ShapeError(f"an output of {to_text(shape)} is too large to be meant"), node, inputs)
+        raise ShapeError(f"an output of {to_text(shape)} is too large to be meant")
     statistics = op.statistics(inputs)
     pointwise = not statistics and reads == (along(inputs[0]),)
-    return Layer(replace(node, op=op), inputs, shape, reads, statistics, pointwise)
+    return op, shape, reads, statistics, pointwise
 
 
 def _located(error: ConvscopeError, node: Node, inputs: tuple[Shape, ...]) -> ConvscopeError:

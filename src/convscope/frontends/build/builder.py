@@ -6,7 +6,8 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convscope.core.graph import INPUT, Node, Own
 from convscope.core.net import Layer, Net, fitted
@@ -35,29 +36,26 @@ NOTHING_OWN = Own()
 """The source has what the op states."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """An op at its shapes, worked out once: blocks repeat.
+class _Claim(NamedTuple):
+    """The weights that an op states.
 
     Attributes:
-        layer: a layer of it, under some name.
-        shapes: of its weights, by name.
+        shapes: by name.
         learned: numbers.
         stored: weights that are not learned.
     """
 
-    layer: Layer
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
     learned: int
     stored: tuple[Weight, ...]
 
-    @classmethod
-    def of(cls, layer: Layer) -> _Known:
-        """All that is known of a layer."""
-        claimed = layer.node.op.weights(layer.inputs) or ()
-        shapes = tuple((weight.name, weight.shape) for weight in claimed)
-        learned = sum(weight.count for weight in claimed if weight.trained)
-        return cls(layer, shapes, learned, tuple(weight for weight in claimed if not weight.trained))
+
+@lru_cache(maxsize=4096)  # blocks repeat, and so do nets
+def _claim(op: Op, inputs: tuple[Shape, ...]) -> _Claim:
+    claimed = op.weights(inputs) or ()
+    shapes = tuple((weight.name, weight.shape) for weight in claimed)
+    learned = sum(weight.count for weight in claimed if weight.trained)
+    return _Claim(shapes, learned, tuple(weight for weight in claimed if not weight.trained))
 
 
 @dataclass
@@ -78,10 +76,9 @@ class Builder:
     scope: str = ""
     whole_scope: bool = False
     counted: set[Hashable] = field(default_factory=set)
-    _first: dict[str, set[Hashable]] = field(default_factory=dict)
+    _first: dict[str, list[Hashable]] = field(default_factory=dict)
     _names: Counter[str] = field(default_factory=Counter)
     _shapes: dict[str, Shape] = field(default_factory=dict)
-    _known: dict[tuple[Op, tuple[Shape, ...]], _Known] = field(default_factory=dict)
     _clean: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,21 +103,17 @@ class Builder:
         """
         if len(self.layers) >= MAX_LAYERS:
             raise ShapeError(f"the net has more than {MAX_LAYERS} layers")
-        shapes = tuple(self._shapes[name] for name in inputs)
+        shapes = tuple([self._shapes[name] for name in inputs])
         name = self._name(name or op.keyword)
-        key = op, shapes
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = _Known.of(fitted(Node(name, op, tuple(inputs)), shapes))
-        like = known.layer
-        own = NOTHING_OWN
+        layer = fitted(Node(name, op, tuple(inputs)), shapes)
         if weights:
-            own = self._own(name, known, weights)
+            own = self._own(layer, weights)
             self.loaders[name] = weights
-        node = Node(name, like.node.op, tuple(inputs), None, own)
-        self.layers.append(Layer(node, shapes, like.output, like.reads, like.statistics, like.pointwise))
-        self._shapes[name] = like.output
-        return Value(name, like.output, whole(like.output))
+            if own is not NOTHING_OWN:
+                layer = replace(layer, node=replace(layer.node, own=own))
+        self.layers.append(layer)
+        self._shapes[name] = layer.output
+        return Value(name, layer.output, whole(layer.output))
 
     def mark(self) -> tuple[int, str, bool]:
         """Where the net stands, for :meth:`back_to`."""
@@ -130,7 +123,7 @@ class Builder:
         """Take the layers back that were added since a mark; names stay taken."""
         for layer in self.layers[mark[0] :]:
             self.loaders.pop(layer.node.name, None)
-            self.counted -= self._first.pop(layer.node.name, set())
+            self.counted.difference_update(self._first.pop(layer.node.name, ()))
         del self.layers[mark[0] :]
 
     def spend(self, value: Value, own: Own) -> None:
@@ -147,31 +140,39 @@ class Builder:
                 found.append(root)
         return found
 
-    def _own(self, name: str, known: _Known, weights: dict[str, Const]) -> Own:
+    def _own(self, layer: Layer, weights: dict[str, Const]) -> Own:
         """What the source has, where it is not just one learned tensor for each of the op."""
-        for key, shape in known.shapes:
+        op = layer.node.op
+        claim = _claim(op, layer.inputs)
+        for key, shape in claim.shapes:
             if weights[key].sizes != shape:
                 raise ShapeError(f"{key} has shape {weights[key].sizes}", expected=f"{shape}")
-        roots = self.fresh([root for const in weights.values() for root in const.roots])
-        work = {key: macs for const in weights.values() for key, macs in const.work if key not in self.counted}
-        self.counted |= work.keys()
-        self._first[name] = {*(root.key for root in roots), *work}
-        macs = sum(work.values())
-        layer = known.layer
-        extra = (layer.node.op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
-        if sum([math.prod(root.shape) for root in roots]) == known.learned:
+        roots, first, macs = [], [], 0
+        for const in weights.values():
+            fresh = self.fresh(const.roots)
+            roots += fresh
+            first += [root.key for root in fresh]
+            for key, more in const.work:
+                if key not in self.counted:
+                    self.counted.add(key)
+                    first.append(key)
+                    macs += more
+        self._first[layer.node.name] = first
+        extra = (op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
+        if sum([math.prod(root.shape) for root in roots]) == claim.learned:
             return Own(macs=extra) if macs else NOTHING_OWN
         new = tuple(Weight(root.name, root.shape) for root in roots)
-        return Own((*new, *known.stored), extra)
+        return Own((*new, *claim.stored), extra)
 
     def _name(self, keyword: str) -> str:
         scope = self._clean.get(self.scope)
         if scope is None:
             scope = self._clean[self.scope] = _ODD.sub("_", self.scope)
         name = scope if self.whole_scope and scope else f"{scope}.{keyword}" if scope else keyword
-        self._names[name] += 1
-        if self._names[name] == 1:
+        if name not in self._names:
+            self._names[name] = 1
             return name
+        self._names[name] += 1
         numbered = f"{name}_{self._names[name]}"
         while numbered in self._names:
             self._names[name] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from convscope.frontends.build.builder import Builder
     from convscope.frontends.build.values import Dim
 
+
+@lru_cache(maxsize=4096, typed=True)
+def one(kind: Callable[..., Op], *fields: Any) -> Op:
+    """An op; the same for the same fields, since blocks repeat."""
+    return kind(*fields)
+
+
+NO_BATCHES = Const((), lambda: np.asarray(0))
+"""How many batches a norm has seen."""
 
 LOWEST = float(np.finfo(np.float32).min)
 """What stands for minus infinity where a pooling pads."""
@@ -82,7 +91,7 @@ def _kernel(weight: Const, further: int) -> Const:
 
 def _front(values: Any, further: int, fill: Any) -> Any:
     """Numbers for each axis with those of further axes in front."""
-    return values if isinstance(values, str) else (fill,) * further + tuple(values)
+    return values if isinstance(values, str) else (*(fill,) * further, *values)
 
 
 def conv(
@@ -100,8 +109,8 @@ def conv(
     out, _, *kernel = weight.sizes
 
     def make(further: int) -> tuple[Op, dict[str, Const] | None]:
-        one = partial(_front, further=further, fill=1)
-        op = Conv(out, one(kernel), one(stride), _front(pad, further, (0, 0)), one(dilation), groups, bias is not None)
+        size, step, spread = (_front(numbers, further, 1) for numbers in (kernel, stride, dilation))
+        op = one(Conv, out, size, step, _front(pad, further, (0, 0)), spread, groups, bias is not None)
         return op, _weights(_kernel(weight, further), bias)
 
     return sliding(builder, value, make, len(kernel))
@@ -123,9 +132,9 @@ def conv_transpose(
     _, out, *kernel = weight.sizes
 
     def make(further: int) -> tuple[Op, dict[str, Const] | None]:
-        one = partial(_front, further=further, fill=1)
+        size, step, spread = (_front(numbers, further, 1) for numbers in (kernel, stride, dilation))
         pads, more = _front(pad, further, (0, 0)), _front(output_pad, further, 0)
-        op = ConvTranspose(out * groups, one(kernel), one(stride), pads, one(dilation), more, groups, bias is not None)
+        op = one(ConvTranspose, out * groups, size, step, pads, spread, more, groups, bias is not None)
         return op, _weights(_kernel(weight, further), bias)
 
     return sliding(builder, value, make, len(kernel))
@@ -144,8 +153,8 @@ def max_pool(
     """A maximum of each window."""
 
     def make(further: int) -> tuple[Op, None]:
-        one = partial(_front, further=further, fill=1)
-        return MaxPool(one(kernel), one(stride), _front(pad, further, (0, 0)), one(dilation), ceil), None
+        size, step, spread = (_front(numbers, further, 1) for numbers in (kernel, stride, dilation))
+        return MaxPool(size, step, _front(pad, further, (0, 0)), spread, ceil), None
 
     return sliding(builder, value, make, len(kernel))
 
@@ -163,8 +172,8 @@ def avg_pool(
     """A mean of each window."""
 
     def make(further: int) -> tuple[Op, None]:
-        one = partial(_front, further=further, fill=1)
-        return AvgPool(one(kernel), one(stride), _front(pad, further, (0, 0)), ceil, count_pad), None
+        size, step = (_front(numbers, further, 1) for numbers in (kernel, stride))
+        return AvgPool(size, step, _front(pad, further, (0, 0)), ceil, count_pad), None
 
     return sliding(builder, value, make, len(kernel))
 
@@ -246,9 +255,8 @@ def by_channel(builder: Builder, value: Value) -> Value:
 def batch_norm(builder: Builder, value: Value, weights: dict[str, Const], eps: float) -> Value:
     """A norm by stored statistics of dimension 1."""
     value = by_channel(builder, value)
-    op = BatchNorm("weight" in weights, eps)
-    stored = {**weights, "num_batches_tracked": Const((), lambda: np.asarray(0))}
-    return unary(builder, op, value, stored)
+    stored = {**weights, "num_batches_tracked": NO_BATCHES}
+    return unary(builder, one(BatchNorm, "weight" in weights, eps), value, stored)
 
 
 def layer_norm(

@@ -93,14 +93,14 @@ def flat(nested: Iterable[Any]) -> Iterable[Any]:
 
 def on_cpu(arg: Any) -> Any:
     """A tensor of no numbers, of which only the kind is asked, on the processor."""
-    empty = isinstance(arg, Tensor) and arg.device.type == "meta"
+    empty = isinstance(arg, Tensor) and arg.is_meta
     return torch.empty(arg.shape, dtype=arg.dtype, device="cpu") if empty else arg
 
 
 def on_meta(arg: Any) -> Any:
     """A tensor of the same kind without numbers."""
     if isinstance(arg, Tensor):
-        return arg if arg.device.type == "meta" else torch.empty(arg.shape, dtype=arg.dtype, device="meta")
+        return arg if arg.is_meta else torch.empty(arg.shape, dtype=arg.dtype, device="meta")
     if isinstance(arg, torch.device):
         return torch.device("meta")
     return [on_meta(one) for one in arg] if isinstance(arg, list | tuple) else arg

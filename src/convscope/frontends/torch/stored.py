@@ -49,6 +49,7 @@ class Stored:
         self._work: dict[int, tuple[tuple[Hashable, int], ...]] = {}
         self._alive: list[Tensor] = []
         self._lent: dict[int, list[list[Tensor]]] = {}
+        self._just_lent: list[list[Tensor]] = []
 
     def roots(self, tensor: Tensor) -> tuple[Root, ...]:
         """Learned tensors that a tensor is made from."""
@@ -62,7 +63,7 @@ class Stored:
 
         def load() -> NDArray[Any]:
             numbers = later() if later else box[0]
-            if numbers.device.type == "meta":
+            if numbers.is_meta:
                 raise ModelError("the model has no numbers: it is on the meta device")
             numbers = numbers.detach().cpu()
             found: NDArray[Any] = (numbers.float() if numbers.is_floating_point() else numbers).numpy()
@@ -74,15 +75,18 @@ class Stored:
         """A place from which the numbers of a tensor can be had that it has now."""
         box = [tensor]
         self._alive.append(tensor)
-        if tensor.device.type != "meta":
-            self._lent.setdefault(memory_of(tensor), []).append(box)
+        self._just_lent.append(box)
         return box
 
     def before_change(self, tensor: Tensor) -> None:
         """Numbers are about to change: who was lent them keeps those that were there."""
-        if tensor.device.type == "meta":
+        if tensor.is_meta:
             return
         self.keep(tensor)
+        for box in self._just_lent:  # by their memory only now: most are never changed
+            if not box[0].is_meta:
+                self._lent.setdefault(memory_of(box[0]), []).append(box)
+        self._just_lent.clear()
         for box in self._lent.pop(memory_of(tensor), ()):
             box[0] = box[0].clone()
 
@@ -93,15 +97,11 @@ class Stored:
             call: the operation.
             related: tensors that share the memory of the one that it changes in place.
         """
-        if (
-            call.name in {"lift_fresh", "detach"}
-            and call.args[0].device.type == "meta"
-            and not self.knows(call.args[0])
-        ):
+        if call.name in {"lift_fresh", "detach"} and call.args[0].is_meta and not self.knows(call.args[0]):
             raise NumbersLostError
         call = call.off_meta()
         inputs = call.tensors()
-        waits = any(id(one) in self._later or one.device.type == "meta" for one in inputs)
+        waits = any(id(one) in self._later or one.is_meta for one in inputs)
         large = sum(one.numel() for one in inputs) > SMALL and not call.in_place
         if (waits or (large and not self.real)) and inputs:
             found = call.on_meta()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from convscope.frontends.build.builder import Builder
     from convscope.frontends.build.values import Root
 
+SEVERAL = (list, tuple)
+
 FILLED = {
     "new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like",
     "randn_like", "rand_like", "randint_like",
@@ -66,6 +68,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         self.stored = Stored(roots, real=real, keep=keep)
         self._known = self.memory.known
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled in here; without torch's guard against that every operation is caught a little faster."""
+        return False
+
     def bind(self, tensor: Tensor, value: Value) -> Tensor:
         """State what a tensor is."""
         return self.memory.bind(tensor, value)
@@ -100,10 +107,13 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
     def _depends(self, args: Iterable[Any]) -> bool:
         """Any of some arguments is a tensor that depends on the input."""
         known = self._known
-        return any(
-            id(arg) in known if isinstance(arg, Tensor) else isinstance(arg, list | tuple) and self._depends(arg)
-            for arg in args
-        )
+        for arg in args:
+            if isinstance(arg, Tensor):
+                if id(arg) in known:
+                    return True
+            elif isinstance(arg, SEVERAL) and self._depends(arg):
+                return True
+        return False
 
     def _ready(self, arg: Any) -> Any:
         """An argument as a rule takes it."""
@@ -112,13 +122,13 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
             if value is None and self._recognised(arg):
                 value = self.memory.value(arg)
             return value or self.stored.const(arg)
-        if isinstance(arg, list | tuple):
+        if isinstance(arg, SEVERAL):
             return [self._ready(one) for one in arg]
         return arg
 
     def _recognised(self, tensor: Tensor) -> bool:
         """A tensor is one that depends on the input, under a new name that no operation gave it: ``x.data``."""
-        strange = self.real or tensor.device.type == "meta"
+        strange = self.real or tensor.is_meta
         return strange and not self.stored.knows(tensor) and self.memory.recognise(tensor)
 
     def _constant(self, call: Call) -> Any:
@@ -151,9 +161,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         except (ConvscopeError, TypeError, ValueError, AssertionError, IndexError, KeyError, AttributeError):
             self.builder.back_to(mark)
             return self._unread(call, made)
-        for arg, one in zip(call.args, ready, strict=True):
-            if one is found and isinstance(one, Const):
-                return arg
+        if isinstance(found, Const) and (
+            same := [arg for arg, one in zip(call.args, ready, strict=True) if one is found]
+        ):
+            return same[0]
         return self._given_back(call, found, made)
 
     def _check(self, call: Call, found: Any, made: Any) -> None:

@@ -62,36 +62,35 @@ HOLDERS: set[type[Any]] = {dict, OrderedDict, list, set}
 class _Attributes:
     """What hangs on a module: its attributes, and what is in those that hold others."""
 
-    __slots__ = ("all", "filled", "own")
+    __slots__ = ("all", "empty", "filled", "own")
 
     def __init__(self, module: nn.Module) -> None:
         self.own: dict[str, Any] = module.__dict__
         self.all = self.own.copy()
-        self.filled = {name: one.copy() for name, one in self.own.items() if one.__class__ in HOLDERS and one}
+        holders = [one for one in self.all.values() if one.__class__ in HOLDERS]
+        self.filled = [(one, one.copy()) for one in holders if one]
+        self.empty = [one for one in holders if not one]
 
     def put_back(self) -> None:
         """Every attribute is what it was."""
-        own, filled = self.own, self.filled
-        if len(own) > len(self.all):
+        own = self.own
+        if not _same(own, self.all):
             for name in own.keys() - self.all.keys():
                 del own[name]
-        for name, one in self.all.items():
-            if own.get(name) is not one:
-                own[name] = one
-            if one.__class__ in HOLDERS and (one or name in filled):
-                before = filled.get(name)
-                if before is None:
-                    one.clear()
-                elif not _same(one, before):
-                    one.clear()
-                    one.extend(before) if isinstance(one, list) else one.update(before)
+            own.update(self.all)
+        for one in filter(None, self.empty):
+            one.clear()
+        for one, before in self.filled:
+            if not _same(one, before):
+                one.clear()
+                one.extend(before) if isinstance(one, list) else one.update(before)
 
 
 def _same(now: Any, before: Any) -> bool:
     """The very same things in it, in the same order."""
-    if isinstance(now, dict):
-        return now.keys() == before.keys() and all(map(is_, now.values(), before.values()))
-    return len(now) == len(before) and all(map(is_, now, before))
+    if len(now) != len(before) or not all(map(is_, now, before)):
+        return False
+    return not isinstance(now, dict) or all(map(is_, now.values(), before.values()))
 
 
 @contextmanager
