@@ -152,10 +152,10 @@ class Builder:
             fresh = self.fresh(const.roots)
             roots += fresh
             first += [root.key for root in fresh]
-            for key, more in const.work:
-                if key not in self.counted:
-                    self.counted.add(key)
-                    first.append(key)
+            for done, more in const.work:
+                if done not in self.counted:
+                    self.counted.add(done)
+                    first.append(done)
                     macs += more
         self._first[layer.node.name] = first
         extra = (op.macs(layer.inputs, layer.output) or 0) + macs if macs else None

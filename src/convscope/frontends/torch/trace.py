@@ -161,10 +161,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         except (ConvscopeError, TypeError, ValueError, AssertionError, IndexError, KeyError, AttributeError):
             self.builder.back_to(mark)
             return self._unread(call, made)
-        if isinstance(found, Const) and (
-            same := [arg for arg, one in zip(call.args, ready, strict=True) if one is found]
-        ):
-            return same[0]
+        if isinstance(found, Const):
+            for arg, one in zip(call.args, ready, strict=True):
+                if one is found:
+                    return arg
         return self._given_back(call, found, made)
 
     def _check(self, call: Call, found: Any, made: Any) -> None:
