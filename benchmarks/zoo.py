@@ -45,6 +45,7 @@ class TooLongError(Exception):
 
 def look(package: str, name: str, family: str) -> dict[str, Any]:
     """What is found for one model."""
+    from convscope.errors import ShapeError
     from convscope.frontends.torch import read_module
 
     found: dict[str, Any] = {"package": package, "model": name, "family": family}
@@ -56,7 +57,11 @@ def look(package: str, name: str, family: str) -> dict[str, Any]:
     found["input"] = "x".join(map(str, (*shape[1:], shape[0])))
     start = time.process_time()
     try:
-        imported = read_module(module, shape)
+        try:
+            imported = read_module(module, shape)
+        except ShapeError:  # code that looks at numbers when it is made or when it runs
+            module = made(package, name, numbers=True)
+            imported = read_module(module, shape)
         table = imported.net.table()
     except Exception as error:  # noqa: BLE001 -- a crash of ours is what is looked for
         return found | {"failed": f"{type(error).__name__}: {error}"[:300]}

@@ -65,8 +65,8 @@ def _operators_load() -> bool:
     return bool(files)
 
 
-def made(package: str, name: str, **settings: Any) -> nn.Module:
-    """A model without trained weights; without any numbers, where its code allows that."""
+def made(package: str, name: str, *, numbers: bool = False, **settings: Any) -> nn.Module:
+    """A model without trained weights; without any numbers, where its code allows that and they are not asked for."""
     import timm
     import torchvision
 
@@ -77,6 +77,8 @@ def made(package: str, name: str, **settings: Any) -> nn.Module:
         module: nn.Module = torchvision.models.get_model(name, weights=None, **extra, **settings)
         return module
 
+    if numbers:
+        return make()
     try:
         with torch.device("meta"):
             return make()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,12 +92,27 @@ def _timm(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001
 
 
 def _keras(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001, ARG001 -- always has them
+    _choose_backend()
     applications = _package("keras.applications")
     found = getattr(applications, name, None)
     if not callable(found):
         names = [one for one in dir(applications) if one[0].isupper()]
         raise unknown("model in keras.applications", name, names)
     return found(weights=None), None
+
+
+def _choose_backend() -> None:
+    """Let Keras use what is installed, where nobody chose and what it would use is not."""
+    if "keras" in sys.modules or "KERAS_BACKEND" in os.environ:
+        return
+    try:
+        settings = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
+        backend = json.loads(settings.read_text(encoding="utf-8"))["backend"]
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError):  # no file, or a damaged one: as Keras does
+        backend = "tensorflow"
+    installed = [one for one in (backend, "torch", "jax") if importlib.util.find_spec(one)]
+    if installed:
+        os.environ["KERAS_BACKEND"] = installed[0]
 
 
 PACKAGES: dict[str, Callable[[str, bool], tuple[Any, Shape | None]]] = {

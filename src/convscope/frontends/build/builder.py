@@ -89,7 +89,15 @@ class Builder:
         """The input as a tensor ``1 c h w``."""
         return Value(INPUT, self.shape, ((), *whole(self.shape)))
 
-    def emit(self, op: Op, inputs: Sequence[str], weights: dict[str, Const] | None = None, *, name: str = "") -> Value:
+    def emit(
+        self,
+        op: Op,
+        inputs: Sequence[str],
+        weights: dict[str, Const] | None = None,
+        *,
+        name: str = "",
+        between: bool = False,
+    ) -> Value:
         """Add a layer that reads the named ones; its output with every axis as a dimension, and no batch.
 
         Args:
@@ -97,6 +105,7 @@ class Builder:
             inputs: names of layers.
             weights: by their names in the op.
             name: of what is done, where that is not the keyword of the op.
+            between: it goes before the layer that is being read, and has no part in its name.
 
         Raises:
             ShapeError: the op does not fit, or there are too many layers.
@@ -104,7 +113,7 @@ class Builder:
         if len(self.layers) >= MAX_LAYERS:
             raise ShapeError(f"the net has more than {MAX_LAYERS} layers")
         shapes = tuple([self._shapes[name] for name in inputs])
-        name = self._name(name or op.keyword)
+        name = self._name(name or op.keyword, between=between)
         layer = fitted(Node(name, op, tuple(inputs)), shapes)
         if weights:
             own = self._own(layer, weights)
@@ -164,11 +173,14 @@ class Builder:
         new = tuple(Weight(root.name, root.shape) for root in roots)
         return Own((*new, *claim.stored), extra)
 
-    def _name(self, keyword: str) -> str:
+    def _name(self, keyword: str, *, between: bool) -> str:
         scope = self._clean.get(self.scope)
         if scope is None:
             scope = self._clean[self.scope] = _ODD.sub("_", self.scope)
-        name = scope if self.whole_scope and scope else f"{scope}.{keyword}" if scope else keyword
+        whole_scope = self.whole_scope
+        if between and whole_scope:
+            scope, whole_scope = scope.rpartition(".")[0], False
+        name = scope if whole_scope and scope else f"{scope}.{keyword}" if scope else keyword
         if name not in self._names:
             self._names[name] = 1
             return name

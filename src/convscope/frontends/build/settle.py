@@ -109,7 +109,7 @@ def settled(builder: Builder, value: Value, groups: Sequence[Dim]) -> Value:
         raise ShapeError("parts of a tensor that would be lost")
     shape = tuple(map(length, groups))
     op = _named(value, groups) or _general(value, groups)
-    made = builder.emit(op, [value.node])
+    made = builder.emit(op, [value.node], between=True)
     assert made.shape == shape
     place: dict[Digit, Digit] = {}
     axes = parts(value.shape, (digit for some in (*groups, *value.dims) for digit in some))
