@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convscope.training.run import Run
     from convscope.training.run import load as load_run
     from convscope.training.train import evaluate_run as evaluate
-    from convscope.training.train import train
+    from convscope.training.train import repeat, resume, train
     from convscope.verification import verify
     from convscope.writers import write
 
@@ -41,6 +41,8 @@ _HOMES = {
     "memory": ("convscope.analyze.memory", "memory"),
     "predict": ("convscope.training.predict", "predict"),
     "read": ("convscope.frontends", "read"),
+    "repeat": ("convscope.training.train", "repeat"),
+    "resume": ("convscope.training.train", "resume"),
     "support": ("convscope.analyze.support", "support"),
     "train": ("convscope.training.train", "train"),
     "verify": ("convscope.verification", "verify"),
@@ -62,6 +64,8 @@ __all__ = [
     "memory",
     "predict",
     "read",
+    "repeat",
+    "resume",
     "support",
     "train",
     "verify",

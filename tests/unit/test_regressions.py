@@ -145,17 +145,6 @@ def command(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", code, *arguments], **options)  # type: ignore[call-overload,no-any-return]
 
 
-@pytest.mark.slow
-def test_a_terminated_training_leaves_nothing(tmp_path: Path) -> None:
-    process = command("train", "--epochs", "50", "--out", str(tmp_path), stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    process.stderr.readline()  # the first report: training has begun
-    process.terminate()
-    assert process.wait(60) == 143
-    process.stderr.close()
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
 def test_a_full_disk_is_one_line() -> None:
     with Path("/dev/full").open("wb") as full:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from convscope.cli.common import JSON, cli, show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from convscope.core.net import Net
+    from convscope.training.loop import Progress
+    from convscope.training.plan import Plan
+    from convscope.training.recipe import Recipe
+    from convscope.training.run import Run
+
+    Report = Callable[[Progress], None]
 
 
 @cli.command()
@@ -17,27 +31,19 @@ from convscope.cli.common import JSON, cli, show
 @click.option("--lr", type=float, help="Peak learning rate; overrides the recipe.")
 @click.option("--name", help="Name of the run folder; by default data-recipe-seed.")
 @click.option("--out", default="runs", show_default=True, help="Folder for the run folder.")
+@click.option("--save-every", default=60.0, show_default=True, type=click.FloatRange(0), help="Seconds between saves.")
+@click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
+@click.option("--strict", is_flag=True, help="With --resume: refuse to fall back to an older checkpoint.")
+@click.option("--from", "repeated", metavar="RUN", help="Train a run once more: its net, data, recipe and seed.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @JSON
-def train(
-    net: str | None,
-    data: str,
-    recipe: str,
-    seed: int,
-    epochs: float | None,
-    batch: int | None,
-    lr: float | None,
-    name: str | None,
-    out: str,
-    *,
-    dry_run: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@click.pass_context
+def train(context: click.Context, /, *, quiet: bool, as_json: bool, dry_run: bool, **given: Any) -> int:
     r"""Train NET (by default the recipe's own) and leave a run folder.
 
-    Prints [loss, accuracy] on the test set after the last epoch, parameters and seconds.
+    Prints [loss, accuracy] on the test set after the last epoch, parameters and seconds. Ctrl-C and SIGTERM finish the
+    step and save; a run that was stopped, or killed, goes on with --resume, to the same weights bit for bit.
 
     \b
     Examples:
@@ -45,33 +51,103 @@ def train(
       convscope train "input 28x28x1, conv 8 3x3 relu, maxpool 2, linear 10" --epochs 0.5
       convscope train net.cnn --recipe fast --seed 3 --out runs/
       convscope train --dry-run
+      convscope train --resume runs/mnist-fast-seed0
+      convscope train --from runs/mnist-fast-seed0 --name again
     """
-    from convscope.data import registry
-    from convscope.frontends import read
-    from convscope.training.plan import plan
-    from convscope.training.recipe import find
-
-    given = {"epochs": epochs, "batch": batch, "learning_rate": lr}
-    settings = find(recipe).changed(**{key: value for key, value in given.items() if value is not None})
-    made = read(settings.net if net is None else net)
-    planned = plan(made, registry.find(data), settings)
-    if dry_run:
-        show(planned.to_json()) if as_json else click.echo(str(planned))
-        return
     from convscope.progress import display
-    from convscope.training.train import train as run_training
 
-    with display(quiet=quiet) as report:
-        done = run_training(made, data=data, recipe=settings, seed=seed, out=out, name=name, report=report)
+    work = _work(context, given, dry_run=dry_run)
+    if work is None:
+        planned = _plan(given)
+        show(planned.to_json()) if as_json else click.echo(str(planned))
+        return 0
+    from convscope.training.stop import Stopped
+
+    try:
+        with display(quiet=quiet) as report:
+            done = work(report)
+    except Stopped as stopped:
+        click.echo(f"{stopped}\ngo on with: convscope train --resume {stopped.path}", err=True)
+        return 128 + stopped.signal
     if as_json:
         show(done.to_json())
-        return
+        return 0
     result = done.result
     click.echo(done.score())
     click.echo(f"test loss {result.loss:.4f}, test accuracy {100 * result.accuracy:.2f} %")
     click.echo(f"params {result.params:,}")
     click.echo(f"seconds {result.seconds:.2f} of training, {result.images_per_second:,.0f} images/s")
     click.echo(f"run {done.path}")
+    if given["repeated"]:
+        click.echo(_compared(done, given["repeated"]))
+    return 0
+
+
+def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Callable[[Report], Run] | None:
+    """What is to be done: a function of the one that shows progress; None for a dry run."""
+    stated = {name for name in given if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
+    if given["strict"] and not given["resumed"]:
+        raise click.UsageError("--strict goes with --resume")
+    for option, allowed in (("resumed", {"strict", "save_every"}), ("repeated", {"name", "out"})):
+        more = stated - allowed - {option}
+        if given[option] and (more or dry_run):
+            raise click.UsageError(
+                f"{OPTIONS[option]} takes its settings from the run; it goes without {_listed(more)}"
+            )
+    if dry_run:
+        return None
+    from convscope.training import train as training
+
+    if given["resumed"]:
+        path, strict, every = given["resumed"], given["strict"], given["save_every"]
+        return lambda report: training.resume(path, strict=strict, save_every=every, report=report, warn=_warn)
+    if given["repeated"]:
+        path, name, out = given["repeated"], given["name"], given["out"]
+        return lambda report: training.repeat(path, out=out, name=name, report=report)
+    made, settings = _net_and_recipe(given)
+    kept = {key: given[key] for key in ("data", "seed", "out", "name", "save_every")}
+    return lambda report: training.train(made, recipe=settings, report=report, **kept)
+
+
+OPTIONS = {"resumed": "--resume", "repeated": "--from"}
+
+
+def _listed(names: Iterable[str]) -> str:
+    written = {**OPTIONS, "net": "NET"}
+    return ", ".join(written.get(name, f"--{name.replace('_', '-')}") for name in sorted(names)) or "--dry-run"
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
+
+
+def _net_and_recipe(given: dict[str, Any]) -> tuple[Net, Recipe]:
+    from convscope.frontends import read
+    from convscope.training.recipe import find
+
+    changes = {"epochs": given["epochs"], "batch": given["batch"], "learning_rate": given["lr"]}
+    settings = find(given["recipe"]).changed(**{key: value for key, value in changes.items() if value is not None})
+    return read(settings.net if given["net"] is None else given["net"]), settings
+
+
+def _plan(given: dict[str, Any]) -> Plan:
+    from convscope.data import registry
+    from convscope.training.plan import plan
+
+    made, settings = _net_and_recipe(given)
+    return plan(made, registry.find(given["data"]), settings)
+
+
+def _compared(done: Run, path: str) -> str:
+    """What a repetition says of the run that it repeats."""
+    from convscope.training.run import MODEL, is_finished, load
+
+    if not is_finished(Path(path)):
+        return f"{path} is not finished: there is nothing to compare with"
+    before = load(path)
+    if before.result.sha256[MODEL] == done.result.sha256[MODEL]:
+        return f"the same weights as {path}, bit for bit"
+    return f"other weights than {path}, which scored {before.score()}; see env.json of both"
 
 
 @cli.command("eval")

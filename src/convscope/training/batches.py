@@ -44,13 +44,34 @@ class Batches:
         self.batch = min(batch, len(images))
         self.shift = shift
         self.random = torch.Generator().manual_seed(seed)
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        """Begin an epoch."""
+        self._began = self.random.get_state()
+        self._order = torch.randperm(len(self.images), generator=self.random)
+        self._at = 0
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        while True:
-            order = torch.randperm(len(self.images), generator=self.random)
-            for at in range(0, len(order) - self.batch + 1, self.batch):
-                rows = order[at : at + self.batch]
-                yield scaled(self._shifted(self.images[rows]), self.dataset), self.labels[rows]
+        return self
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        if self._at + self.batch > len(self._order):
+            self._shuffle()
+        rows = self._order[self._at : self._at + self.batch]
+        self._at += self.batch
+        return scaled(self._shifted(self.images[rows]), self.dataset), self.labels[rows]
+
+    def state(self) -> tuple[dict[str, Tensor], int]:
+        """Where the stream stands: random numbers, now and when the epoch began, and pictures given in the epoch."""
+        return {"began": self._began, "now": self.random.get_state()}, self._at
+
+    def restore(self, random: dict[str, Tensor], at: int) -> None:
+        """Go on from a state."""
+        self.random.set_state(random["began"])
+        self._shuffle()
+        self.random.set_state(random["now"])
+        self._at = at
 
     def _shifted(self, images: Tensor) -> Tensor:
         """Cut each group of pictures out of the padded ones at a place of its own."""

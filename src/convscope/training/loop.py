@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
 from convscope.backends.machine import fast_bfloat16
-from convscope.errors import TrainingError
+from convscope.errors import RunError, TrainingError
 from convscope.training.batches import Batches
+from convscope.training.checkpoint import State
+from convscope.training.diagnose import first_bad, gradient_norm
 from convscope.training.plan import Steps
 from convscope.training.schedule import triangle
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from convscope.backends.torch import TorchNet
     from convscope.data.registry import Dataset, Split
     from convscope.training.recipe import Recipe
 
@@ -73,42 +76,115 @@ def uses_bfloat16(precision: str) -> bool:
     return precision == "bfloat16" or (precision == "auto" and fast_bfloat16())
 
 
-def fit(  # noqa: PLR0913 -- what a run consists of
-    model: nn.Module,
-    split: Split,
-    dataset: Dataset,
-    recipe: Recipe,
-    *,
-    seed: int,
-    report: Callable[[Progress], None],
-) -> Progress:
-    """Train ``model`` in place and return the last progress.
+class Trainer:
+    """A model that learns, step by step; where it stands can be taken out and put back.
 
-    ``report`` is called every few steps and at the last step of each epoch.
-
-    Raises:
-        TrainingError: the loss is no longer a number.
+    Args:
+        model: trained in place.
+        split: pictures and labels.
+        dataset: for the scale.
+        recipe: how.
+        seed: of order and shifts.
     """
-    batches = Batches(split, dataset, batch=recipe.batch, shift=recipe.shift, seed=seed)
-    steps = Steps.of(samples=len(split.images), batch=batches.batch, epochs=recipe.epochs)
-    optimizer = _optimizer(model, recipe)
-    low = uses_bfloat16(recipe.precision)
-    model.train()
-    lay_out(model)
-    watch = _Watch(steps, batches.batch, report)
-    for step, (images, labels) in zip(range(steps.total), batches, strict=False):
-        rate = recipe.learning_rate * triangle(step, steps.total, recipe.warmup)
-        for group in optimizer.param_groups:
+
+    def __init__(self, model: TorchNet, split: Split, dataset: Dataset, recipe: Recipe, *, seed: int) -> None:
+        self.model, self.recipe = model, recipe
+        self.batches = Batches(split, dataset, batch=recipe.batch, shift=recipe.shift, seed=seed)
+        self.steps = Steps.of(samples=len(split.images), batch=self.batches.batch, epochs=recipe.epochs)
+        self.optimizer = _optimizer(model, recipe)
+        self.low = uses_bfloat16(recipe.precision)
+        self.watch = Watch(self.steps, self.batches.batch)
+        lay_out(model)
+
+    def run(self, report: Callable[[Progress], None], between: Callable[[], None]) -> Progress:
+        """Train to the end and return the last progress.
+
+        Args:
+            report: called every few steps and at the last step of each epoch.
+            between: called after every step; what it raises ends the run.
+
+        Raises:
+            TrainingError: the loss is no longer a number.
+        """
+        self.model.train()
+        self.watch.start()
+        last = self.watch.progress()
+        while self.watch.done < self.steps.total:
+            self._step()
+            if self.watch.is_due():
+                last = self.watch.progress()
+                report(last)
+            between()
+        self.model.eval()
+        return last
+
+    def _step(self) -> None:
+        images, labels = next(self.batches)
+        rate = self.recipe.learning_rate * triangle(self.watch.done, self.steps.total, self.recipe.warmup)
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast("cpu", dtype=torch.bfloat16) if low else nullcontext():
-            logits = model(layout(images)).flatten(1)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16) if self.low else nullcontext():
+            logits = self.model(layout(images)).flatten(1)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._not_finite(value, rate, images)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        optimizer.step()
-        watch.step(loss.item(), int((logits.detach().argmax(1) == labels).sum()), rate)
-    model.eval()
-    return watch.last
+        self.optimizer.step()
+        self.watch.step(value, int((logits.detach().argmax(1) == labels).sum()), rate)
+
+    def _not_finite(self, loss: float, rate: float, images: Tensor) -> TrainingError:
+        """The error for a loss that is no number: where, at which rate, and which layer it came from."""
+        norm = gradient_norm(self.model)
+        before = f"gradient of the step before {norm:.3g}, " if norm is not None else ""
+        return TrainingError(
+            f"the loss is {loss} at step {self.watch.done + 1} of {self.steps.total}, learning rate {rate:.3g}",
+            given=f"{before}{first_bad(self.model, layout(images))}",
+            attempt="a lower learning rate, or a batch norm behind each convolution",
+        )
+
+    def state(self) -> State:
+        """Where training stands: all that the steps to come depend on."""
+        random, at = self.batches.state()
+        optimizer = self.optimizer.state_dict()["state"]
+        tensors = {
+            **{f"model.{name}": tensor for name, tensor in self.model.state_dict().items()},
+            **{f"optimizer.{index}.{key}": one for index, kept in optimizer.items() for key, one in kept.items()},
+            **{f"batches.{name}": tensor for name, tensor in random.items()},
+            "torch": torch.get_rng_state(),
+        }
+        return State(tensors, {"step": self.watch.done, "at": at, "watch": self.watch.state()})
+
+    def restore(self, state: State) -> None:
+        """Go on from a state, to the bit.
+
+        Raises:
+            RunError: it is that of another net.
+        """
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "batches": {}}
+        for name, tensor in state.tensors.items():
+            head, _, rest = name.partition(".")
+            parts.get(head, {})[rest] = tensor
+        try:
+            self.model.load_state_dict(parts["model"])
+            self._restore_optimizer(parts["optimizer"])
+            self.batches.restore(parts["batches"], int(state.numbers["at"]))
+            self.watch.restore(state.step, state.numbers["watch"])
+            torch.set_rng_state(state.tensors["torch"])
+        except (RuntimeError, LookupError, TypeError, ValueError) as error:
+            raise RunError(f"the checkpoint is not one of this net: {str(error).splitlines()[0]}") from None
+
+    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        """Moments lie in memory as their weights do: the fused optimizer goes through both number by number."""
+        weights = [one for group in self.optimizer.param_groups for one in group["params"]]
+        kept: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            index, _, key = name.partition(".")
+            like = weights[int(index)]
+            moved = torch.empty_like(like, requires_grad=False).copy_(tensor) if tensor.shape == like.shape else tensor
+            kept.setdefault(int(index), {})[key] = moved
+        self.optimizer.load_state_dict({"state": kept, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -126,37 +202,56 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     )
 
 
-class _Watch:
-    """Counts steps, keeps the means of the epoch, and reports."""
+class Watch:
+    """Counts steps and keeps the means of the epoch."""
 
-    def __init__(self, steps: Steps, batch: int, report: Callable[[Progress], None]) -> None:
-        self.steps, self.batch, self.report = steps, batch, report
-        self.start = time.perf_counter()
+    def __init__(self, steps: Steps, batch: int) -> None:
+        self.steps, self.batch = steps, batch
         self.done = self.in_epoch = self.hits = 0
-        self.loss = 0.0
-        self.last = Progress(0, steps.total, 0.0, math.nan, math.nan, 0.0, 0.0, 0)
+        self.loss = self.rate = self.before = 0.0
+        self.started = time.perf_counter()
+
+    def start(self) -> None:
+        """The clock runs from now on."""
+        self.started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Of training, in this process and those before it."""
+        return self.before + time.perf_counter() - self.started
 
     def step(self, loss: float, hits: int, rate: float) -> None:
         """One step is done."""
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss} at step {self.done + 1} of {self.steps.total}, learning rate {rate:.3g}",
-                attempt="a lower learning rate, or a batch norm behind each convolution",
-            )
         if self.done % self.steps.per_epoch == 0:
             self.in_epoch, self.hits, self.loss = 0, 0, 0.0
         self.done, self.in_epoch = self.done + 1, self.in_epoch + 1
-        self.loss, self.hits = self.loss + loss, self.hits + hits
+        self.loss, self.hits, self.rate = self.loss + loss, self.hits + hits, rate
+
+    def is_due(self) -> bool:
+        """It is time for a report."""
         ends = self.done % self.steps.per_epoch == 0 or self.done == self.steps.total
-        if ends or self.done % REPORT_EVERY == 0:
-            self.last = Progress(
-                step=self.done,
-                steps=self.steps.total,
-                epoch=self.done / self.steps.per_epoch,
-                loss=self.loss / self.in_epoch,
-                accuracy=self.hits / (self.in_epoch * self.batch),
-                rate=rate,
-                seconds=time.perf_counter() - self.start,
-                images=self.done * self.batch,
-            )
-            self.report(self.last)
+        return ends or self.done % REPORT_EVERY == 0
+
+    def progress(self) -> Progress:
+        """A report."""
+        return Progress(
+            step=self.done,
+            steps=self.steps.total,
+            epoch=self.done / self.steps.per_epoch,
+            loss=self.loss / max(1, self.in_epoch),
+            accuracy=self.hits / max(1, self.in_epoch * self.batch),
+            rate=self.rate,
+            seconds=self.seconds,
+            images=self.done * self.batch,
+        )
+
+    def state(self) -> dict[str, float]:
+        """What later reports depend on."""
+        return {
+            "in_epoch": self.in_epoch, "hits": self.hits, "loss": self.loss, "rate": self.rate, "seconds": self.seconds
+        }  # fmt: skip
+
+    def restore(self, done: int, state: dict[str, float]) -> None:
+        """Go on from a state."""
+        self.done, self.in_epoch, self.hits = done, int(state["in_epoch"]), int(state["hits"])
+        self.loss, self.rate, self.before = state["loss"], state["rate"], state["seconds"]

@@ -10,10 +10,13 @@ from convscope.analyze.memory import activation_bytes, memory
 from convscope.analyze.table import layer_table
 from convscope.backends.machine import free_memory
 from convscope.core.shape import to_text
-from convscope.errors import ShapeError, TrainingError
+from convscope.errors import RunError, ShapeError, TrainingError
+from convscope.training.files import free_space
 from convscope.view.numbers import bytes_text, count_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from convscope.core.net import Net
     from convscope.data.registry import Dataset
     from convscope.training.recipe import Recipe
@@ -134,6 +137,17 @@ def check_memory(need: int, subject: str) -> None:
     free = free_memory()
     if free is not None and need > free:
         raise TrainingError(f"{subject} needs about {bytes_text(need)}, {bytes_text(free)} are free")
+
+
+def check_disk(folder: Path, need: int) -> None:
+    """Raise RunError when a run needs more room than there is."""
+    free = free_space(folder)
+    if need > free:
+        raise RunError(
+            f"{folder} has too little room for the checkpoints of this net",
+            given=f"{bytes_text(free)} free",
+            expected=f"{bytes_text(need)}",
+        )
 
 
 def check_fit(net: Net, dataset: Dataset) -> None:

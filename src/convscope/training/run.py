@@ -9,20 +9,22 @@
 ``README.md``           the model card
 ======================  ===================================================================
 
-A folder is written under a temporary name and renamed when it is complete: a run that failed leaves nothing.
+While a run goes on there are ``checkpoints/`` too (:mod:`convscope.training.checkpoint`). The last line of
+``metrics.jsonl`` is the result, written when everything else is on the disk: with it a run is finished.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import time
 import tomllib
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +34,12 @@ import msgspec
 from convscope.data import registry
 from convscope.errors import ConvscopeError, FieldError, RunError
 from convscope.frontends import read
+from convscope.training import files
 from convscope.training.plan import check_fit
 from convscope.training.recipe import Recipe, to_toml
 from convscope.view.numbers import score_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from convscope.core.net import Net
     from convscope.data.registry import Dataset
 
@@ -71,6 +72,25 @@ class Result:
     seconds: float
     images_per_second: float
     sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is not finished.
+
+    Attributes:
+        path: the folder.
+        net: what is trained.
+        dataset: on what.
+        recipe: how.
+        seed: of weights, order and shifts.
+    """
+
+    path: Path
+    net: Net
+    dataset: Dataset
+    recipe: Recipe
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -117,25 +137,6 @@ class Run:
         return f"{self.path}: {self.score()}, {self.dataset.name}, recipe {self.recipe.name}, seed {self.seed}"
 
 
-@contextmanager
-def draft(parent: Path) -> Iterator[Path]:
-    """A folder for the files of a run in the making; removed on the way out unless it was renamed.
-
-    Raises:
-        RunError: ``parent`` cannot be written.
-    """
-    folder = parent / f".draft-{os.getpid()}-{time.time_ns()}"
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-    except OSError as error:
-        raise RunError(f"{parent} cannot be written: {error.strerror}") from None
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def checked_name(name: str) -> str:
     """The name of a run folder: one word of letters, digits, dots and dashes.
 
@@ -147,35 +148,78 @@ def checked_name(name: str) -> str:
     return name
 
 
-def settle(folder: Path, parent: Path, name: str) -> Path:
-    """Rename a complete draft to ``name``, or to ``name-2`` and so on where that is taken."""
-    for index in count(1):
-        path = parent / (name if index == 1 else f"{name}-{index}")
-        if path.exists():
-            continue
-        try:
-            return folder.rename(path)
-        except FileExistsError:
-            continue
-        except OSError as error:
+def found(parent: Path, name: str, job: Job) -> Job:
+    """Make the folder of a run called ``name``, or ``name-2`` and so on where that is taken, with its settings in it.
+
+    Args:
+        parent: the folder that it goes into.
+        name: of the run.
+        job: what is trained; its path is still open.
+
+    Raises:
+        RunError: ``parent`` cannot be written.
+    """
+    draft = parent / f".new-{os.getpid()}-{time.time_ns()}"
+    try:
+        draft.mkdir(parents=True)
+        write_settings(replace(job, path=draft))
+        for index in count(1):
+            path = parent / (name if index == 1 else f"{name}-{index}")
             if not path.exists():
-                raise RunError(f"{path} cannot be written: {error.strerror}") from None
-    raise AssertionError("count() does not end")
+                with suppress(OSError):  # somebody else took the name; a folder that is not empty is not replaced
+                    return replace(job, path=draft.rename(path))
+                if not path.exists():
+                    draft.rename(path)  # the name is free, so it is something else
+        raise AssertionError("count() does not end")
+    except OSError as error:
+        raise RunError(f"{parent / name} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_settings(folder: Path, net: Net, dataset: Dataset, settings: Recipe, seed: int) -> None:
+def write_settings(job: Job) -> None:
     """``net.cnn`` and ``recipe.toml``."""
-    (folder / NET).write_text(f"{net}\n", encoding="utf-8")
-    top = to_toml({"data": dataset.name, "seed": seed})
-    recipe = to_toml(msgspec.structs.asdict(settings))
-    (folder / RECIPE).write_text(f"{top}\n\n[recipe]\n{recipe}\n", encoding="utf-8")
+    files.write(job.path / NET, f"{job.net}\n".encode())
+    top = to_toml({"data": job.dataset.name, "seed": job.seed})
+    recipe = to_toml(msgspec.structs.asdict(job.recipe))
+    files.write(job.path / RECIPE, f"{top}\n\n[recipe]\n{recipe}\n".encode())
 
 
-def write_metrics(run: Run, lines: list[dict[str, Any]]) -> None:
-    """``metrics.jsonl``: the course of the run, then the result."""
-    everything = [*lines, {"result": asdict(run.result)}]
-    text = "".join(f"{json.dumps(line)}\n" for line in everything)
-    (run.path / METRICS).write_text(text, encoding="utf-8")
+class Metrics:
+    """``metrics.jsonl``, line by line while a run goes on.
+
+    Args:
+        run: the run folder.
+        step: what is there of later steps, from a process that was killed, is left out.
+    """
+
+    def __init__(self, run: Path, step: int) -> None:
+        path = run / METRICS
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n") and _step(line) <= step]
+        files.write(path, "".join(lines).encode())
+        self._file = path.open("a", encoding="utf-8")
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Write a line; who follows the file sees it at once."""
+        self._file.write(f"{json.dumps(line)}\n")
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Have all lines on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """No more lines."""
+        self._file.close()
+
+
+def _step(line: str) -> float:
+    """The step of a line of metrics; past all steps where it is none."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, LookupError, TypeError):
+        return math.inf
 
 
 def digest(path: Path) -> str:
@@ -199,28 +243,56 @@ def load(path: str | Path) -> Run:
     """Read a run folder and check it.
 
     Raises:
+        RunError: it is not a run folder, it is not finished, or a file in it is damaged.
+    """
+    job = load_job(path)
+    try:
+        return _load(job)
+    except RunError:
+        raise
+    except DAMAGE as error:
+        raise RunError(f"{job.path} is damaged: {error}") from None
+
+
+DAMAGE = (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError, ConvscopeError)
+"""What reading a damaged folder ends in: tomllib, json and msgspec all raise subclasses of ValueError."""
+
+
+def load_job(path: str | Path) -> Job:
+    """The settings of a run, finished or not.
+
+    Raises:
         RunError: it is not a run folder, or a file in it is damaged.
     """
     folder = Path(path)
     if not _is_folder(folder):
         raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
-    missing = [name for name in (NET, RECIPE, METRICS, MODEL) if not (folder / name).is_file()]
+    missing = [name for name in (NET, RECIPE) if not (folder / name).is_file()]
     if missing:
         raise RunError(f"{folder} is not a run folder: it has no {', no '.join(missing)}")
     try:
-        return _load(folder)
-    except RunError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError, ConvscopeError) as error:
-        # tomllib, json and msgspec all report damage with subclasses of ValueError
+        settings = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
+        net, dataset = read(folder / NET), registry.find(str(settings["data"]))
+        check_fit(net, dataset)
+        return Job(folder, net, dataset, msgspec.convert(settings["recipe"], Recipe), int(settings["seed"]))
+    except DAMAGE as error:
         raise RunError(f"{folder} is damaged: {error}") from None
 
 
-def _load(folder: Path) -> Run:
-    settings = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    last = (folder / METRICS).read_text(encoding="utf-8").splitlines()[-1:]
-    final = json.loads(last[0] if last else "{}")
-    result = msgspec.convert(final["result"] if isinstance(final, dict) else final, Result)
+def is_finished(folder: Path) -> bool:
+    """The result is there."""
+    try:
+        return (folder / METRICS).read_text(encoding="utf-8").rstrip().rpartition("\n")[2].startswith('{"result"')
+    except (OSError, ValueError):
+        return False
+
+
+def _load(job: Job) -> Run:
+    folder = job.path
+    last = (folder / METRICS).read_text(encoding="utf-8").splitlines()[-1:] if (folder / METRICS).exists() else []
+    if not last or "step" in json.loads(last[0]):
+        raise RunError(f"{folder} is not finished", attempt=f"convscope train --resume {folder}")
+    result = msgspec.convert(json.loads(last[0])["result"], Result)
     if sorted(result.sha256) != sorted((NET, RECIPE, MODEL)):
         names = ", ".join(result.sha256) or "nothing"
         raise RunError(f"{folder / METRICS} is damaged: it has the checksums of {names}")
@@ -230,13 +302,4 @@ def _load(folder: Path) -> Run:
             raise RunError(
                 f"{folder / name} is damaged", given=f"SHA-256 {found[:16]}…", expected=f"SHA-256 {expected[:16]}…"
             )
-    net, dataset = read(folder / NET), registry.find(str(settings["data"]))
-    check_fit(net, dataset)
-    return Run(
-        path=folder,
-        net=net,
-        dataset=dataset,
-        recipe=msgspec.convert(settings["recipe"], Recipe),
-        seed=int(settings["seed"]),
-        result=result,
-    )
+    return Run(folder, job.net, job.dataset, job.recipe, job.seed, result)

@@ -1,0 +1,60 @@
+"""Signals that ask a run to stop: the step is finished and saved first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(KeyboardInterrupt):
+    """A run was asked to stop, and has saved where it stands.
+
+    Attributes:
+        path: the run folder.
+        signal: that asked.
+    """
+
+    def __init__(self, path: Path, step: int, steps: int, number: int) -> None:
+        super().__init__(f"stopped after step {step:,} of {steps:,} and saved")
+        self.path, self.signal = path, number
+
+
+class Request:
+    """Whether somebody asked.
+
+    Attributes:
+        signal: number of the signal; None while nobody has.
+    """
+
+    signal: int | None = None
+
+    def ask(self, number: int, _: Any) -> None:
+        """The first signal asks; the second ends the process at once."""
+        if self.signal is not None:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self.signal = number
+
+
+@contextmanager
+def requests() -> Iterator[Request]:
+    """Take note of SIGINT (Ctrl-C) and SIGTERM. In threads other than the first Python has no signals."""
+    request = Request()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, request.ask) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
