@@ -133,15 +133,20 @@ def resume(
         Stopped: as in :func:`train`.
     """
     job = runs.load_job(path)
+    _refuse_finished(job)
     with claimed(job.path):
-        if runs.is_finished(job.path):
-            raise RunError(f"{job.path} is finished: there is nothing to resume")
+        _refuse_finished(job)  # another process may have finished it in between
         files.tidy(job.path)
         files.tidy(job.path / checkpoint.FOLDER)
         state, damage = checkpoint.newest(job.path, strict=strict)
         for found in [*damage, *_elsewhere(job)]:
             warn(found)
         return _carry_out(job, _load(job.dataset), state, save_every, report)
+
+
+def _refuse_finished(job: Job) -> None:
+    if runs.is_finished(job.path):
+        raise RunError(f"{job.path} is finished: there is nothing to resume")
 
 
 def repeat(path: str | Path, *, out: str | Path = "runs", name: str | None = None, report: Report | None = None) -> Run:

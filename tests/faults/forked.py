@@ -1,0 +1,105 @@
+"""A process that has everything imported and loaded, and runs commands in children of its own: a run takes a second.
+
+Reads lines of JSON ``{"args": [...], "env": {...}, "after": seconds or null, "signal": number}`` and answers each with
+``{"status": ..., "out": ..., "err": ...}``. With ``after`` the child gets the signal at that time.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+TRAINED, TESTED = 640, 100
+"""Pictures."""
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    import torch
+
+    torch.set_num_threads(1)
+    from convscope.cli import run
+    from convscope.data import registry
+    from convscope.training import train
+
+    assert train
+    mnist = registry.find("mnist")
+    known = {}
+    for name, count in (("train", TRAINED), ("test", TESTED)):
+        whole = registry.load(mnist, name)
+        known[name] = registry.Split(whole.images[:count], whole.labels[:count])
+    setattr(registry, "load", lambda _, split: known[split])  # noqa: B010 -- no assignment, for the type checker
+    _say({"ready": True})
+    for line in sys.stdin:
+        told = json.loads(line)
+        with tempfile.TemporaryDirectory() as folder:
+            status = _child(told, Path(folder), run)
+            out, err = ((Path(folder) / name).read_text("utf-8", errors="replace") for name in ("out", "err"))
+        _say({"status": status, "out": out, "err": err})
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
+    number = os.fork()
+    if number == 0:
+        for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
+            os.dup2(os.open(folder / name, os.O_CREAT | os.O_WRONLY), stream.fileno())
+        os.environ.update(told.get("env", {}))
+        for limit, value in told.get("limits", {}).items():
+            import resource
+
+            resource.setrlimit(getattr(resource, limit), (value, value))
+        status = run(told["args"])
+        sys.stdout.flush()
+        os._exit(status)
+    if told.get("after") is not None:
+        time.sleep(told["after"])
+        os.kill(number, told.get("signal", signal.SIGKILL))
+    _, code = os.waitpid(number, 0)
+    return os.waitstatus_to_exitcode(code)
+
+
+class Forked:
+    """Such a process."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert self._answer()["ready"]
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], 120)
+        assert ready, "no answer within two minutes"
+        found: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return found
+
+    def run(self, *args: str | Path, **told: Any) -> dict[str, Any]:
+        """Run one command in a child."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"args": list(map(str, args)), **told}) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        """No more commands."""
+        self.process.communicate()
+
+
+if __name__ == "__main__":
+    main()
