@@ -343,7 +343,7 @@ WHOLE = packed(
 
 def _damaged(data: bytes, seed: int) -> bytes:
     """Bytes flipped, cut off, doubled; and, within the text, one word for another."""
-    chance = random.Random(seed)  # noqa: S311 -- damage, no secret
+    chance = random.Random(seed)
     found = bytearray(data)
     for _ in range(chance.randint(1, 4)):
         at, length = chance.randrange(len(found) or 1), chance.randint(1, 30)

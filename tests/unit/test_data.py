@@ -57,7 +57,7 @@ def test_the_undamaged_file_is_read(tmp_path: Path) -> None:
 
 
 def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
-    draw = random.Random(0)  # noqa: S311 -- a test's choice
+    draw = random.Random(0)
     for _ in range(300):
         damaged = bytearray(PACKED)
         damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
@@ -66,7 +66,7 @@ def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
 
 
 def test_every_cut_is_found(tmp_path: Path) -> None:
-    draw = random.Random(1)  # noqa: S311 -- a test's choice
+    draw = random.Random(1)
     for _ in range(300):
         with pytest.raises(DataError, match="is damaged"):
             read_changed(tmp_path, PACKED[: draw.randrange(len(PACKED))])

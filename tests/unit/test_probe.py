@@ -161,7 +161,7 @@ class Careless(nn.Module):
         y = self.drop(self.norm(self.conv(x)))
         self.cache.copy_(y)
         self.kept["last"] = y
-        self.last: Tensor = y + random.random() + torch.rand(1) + float(np.random.rand())  # noqa: NPY002, S311 -- on purpose
+        self.last: Tensor = y + random.random() + torch.rand(1) + float(np.random.rand())  # noqa: NPY002 -- on purpose
         found: Tensor = self.last + self.cache
         return found
 
@@ -180,14 +180,14 @@ def test_the_module_and_chance_are_left_as_they_were() -> None:
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002 -- as above
     torch.manual_seed(1)
-    expected = random.random(), np.random.rand(), float(torch.rand(1))  # noqa: NPY002, S311 -- as above
+    expected = random.random(), np.random.rand(), float(torch.rand(1))  # noqa: NPY002 -- as above
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002 -- as above
     torch.manual_seed(1)
     probe = Probe(module, (1, 8, 8))
     assert probe.unit("", (0, 0)).sum() == 9
     assert probe.unit("conv", (0, 0), gates=False).sum() == 9
-    assert (random.random(), np.random.rand(), float(torch.rand(1))) == expected  # noqa: NPY002, S311 -- as above
+    assert (random.random(), np.random.rand(), float(torch.rand(1))) == expected  # noqa: NPY002 -- as above
     after = module.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert numbers == [value.data_ptr() for value in after.values()]
