@@ -61,14 +61,18 @@ def train(context: click.Context, /, *, quiet: bool, as_json: bool, dry_run: boo
         planned = _plan(given)
         show(planned.to_json()) if as_json else click.echo(str(planned))
         return 0
+    from convscope.training.ranks import is_first
     from convscope.training.stop import Stopped
 
     try:
-        with display(quiet=quiet) as report:
+        with display(quiet=quiet or not is_first()) as report:
             done = work(report)
     except Stopped as stopped:
-        click.echo(f"{stopped}\ngo on with: convscope train --resume {stopped.path}", err=True)
+        if is_first():
+            click.echo(f"{stopped}\ngo on with: convscope train --resume {stopped.path}", err=True)
         return 128 + stopped.signal
+    if not is_first():
+        return 0
     if as_json:
         show(done.to_json())
         return 0

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from convscope.training.ranks import ALONE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
 
     from convscope.data.registry import Dataset, Split
+    from convscope.training.ranks import Ranks
 
 GROUPS = 8
 """Pictures of a batch are shifted in so many groups: cutting a group out costs as much as cutting one picture out."""
@@ -33,9 +36,12 @@ class Batches:
         batch: pictures in a batch; at most the whole set.
         shift: the farthest a picture moves along each axis [pixel]; what comes in is ground (0).
         seed: of the order and of the shifts.
+        ranks: processes that share each batch; the order is the same in all of them.
     """
 
-    def __init__(self, split: Split, dataset: Dataset, *, batch: int, shift: int, seed: int) -> None:
+    def __init__(  # noqa: PLR0913 -- what a stream consists of
+        self, split: Split, dataset: Dataset, *, batch: int, shift: int, seed: int, ranks: Ranks = ALONE
+    ) -> None:
         rank = split.images.ndim - 2
         images = torch.from_numpy(split.images.copy())
         self.images = torch.nn.functional.pad(images, (shift, shift) * rank) if shift else images
@@ -43,6 +49,7 @@ class Batches:
         self.dataset = dataset
         self.batch = min(batch, len(images))
         self.shift = shift
+        self.part = ranks.shares(self.batch)
         self.random = torch.Generator().manual_seed(seed)
         self._shuffle()
 
@@ -60,7 +67,8 @@ class Batches:
             self._shuffle()
         rows = self._order[self._at : self._at + self.batch]
         self._at += self.batch
-        return scaled(self._shifted(self.images[rows]), self.dataset), self.labels[rows]
+        images = self._shifted(self.images[rows])[self.part]
+        return scaled(images, self.dataset), self.labels[rows[self.part]]
 
     def state(self) -> tuple[dict[str, Tensor], int]:
         """Where the stream stands: random numbers, now and when the epoch began, and pictures given in the epoch."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
+from torch.nn.parallel import DistributedDataParallel
 
 from convscope.backends.machine import fast_bfloat16
 from convscope.errors import RunError, TrainingError
@@ -17,7 +18,9 @@ from convscope.training.batches import Batches
 from convscope.training.checkpoint import State
 from convscope.training.diagnose import first_bad, gradient_norm
 from convscope.training.plan import Steps
+from convscope.training.ranks import ALONE
 from convscope.training.schedule import triangle
+from convscope.training.together import norm_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from convscope.backends.torch import TorchNet
     from convscope.data.registry import Dataset, Split
+    from convscope.training.ranks import Ranks
     from convscope.training.recipe import Recipe
 
 REPORT_EVERY = 10
@@ -85,16 +89,31 @@ class Trainer:
         dataset: for the scale.
         recipe: how.
         seed: of order and shifts.
+        ranks: processes that train it together, each on its part of every batch.
     """
 
-    def __init__(self, model: TorchNet, split: Split, dataset: Dataset, recipe: Recipe, *, seed: int) -> None:
-        self.model, self.recipe = model, recipe
-        self.batches = Batches(split, dataset, batch=recipe.batch, shift=recipe.shift, seed=seed)
+    def __init__(  # noqa: PLR0913 -- what a run consists of
+        self,
+        model: TorchNet,
+        split: Split,
+        dataset: Dataset,
+        recipe: Recipe,
+        *,
+        seed: int,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.model, self.recipe, self.ranks = model, recipe, ranks
+        self.batches = Batches(split, dataset, batch=recipe.batch, shift=recipe.shift, seed=seed, ranks=ranks)
         self.steps = Steps.of(samples=len(split.images), batch=self.batches.batch, epochs=recipe.epochs)
         self.optimizer = _optimizer(model, recipe)
         self.low = uses_bfloat16(recipe.precision)
         self.watch = Watch(self.steps, self.batches.batch)
         lay_out(model)
+        self.forward: nn.Module = model
+        if ranks.world > 1:
+            norm_together(model)
+            self.optimizer = _optimizer(model, recipe)
+            self.forward = DistributedDataParallel(model, forward_sync_buffers=False)
 
     def run(self, report: Callable[[Progress], None], between: Callable[[], None]) -> Progress:
         """Train to the end and return the last progress.
@@ -124,15 +143,17 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", dtype=torch.bfloat16) if self.low else nullcontext():
-            logits = self.model(layout(images)).flatten(1)
+            logits = self.forward(layout(images)).flatten(1)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
-        value = loss.item()
+        share = len(labels) / self.batches.batch
+        right = int((logits.detach().argmax(1) == labels).sum())
+        value, hits = self.ranks.added([loss.item() * share, right])
         if not math.isfinite(value):
             raise self._not_finite(value, rate, images)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        (loss * (share * self.ranks.world)).backward() if self.ranks.world > 1 else loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self.optimizer.step()
-        self.watch.step(value, int((logits.detach().argmax(1) == labels).sum()), rate)
+        self.watch.step(value, int(hits), rate)
 
     def _not_finite(self, loss: float, rate: float, images: Tensor) -> TrainingError:
         """The error for a loss that is no number: where, at which rate, and which layer it came from."""
@@ -152,7 +173,7 @@ class Trainer:
             **{f"model.{name}": tensor for name, tensor in self.model.state_dict().items()},
             **{f"optimizer.{index}.{key}": one for index, kept in optimizer.items() for key, one in kept.items()},
             **{f"batches.{name}": tensor for name, tensor in random.items()},
-            "torch": torch.get_rng_state(),
+            **{f"torch.{rank}": one for rank, one in enumerate(self.ranks.gathered(torch.get_rng_state()))},
         }
         return State(tensors, {"step": self.watch.done, "at": at, "watch": self.watch.state()})
 
@@ -171,7 +192,7 @@ class Trainer:
             self._restore_optimizer(parts["optimizer"])
             self.batches.restore(parts["batches"], int(state.numbers["at"]))
             self.watch.restore(state.step, state.numbers["watch"])
-            torch.set_rng_state(state.tensors["torch"])
+            torch.set_rng_state(state.tensors[f"torch.{self.ranks.rank}"])
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
             raise RunError(f"the checkpoint is not one of this net: {str(error).splitlines()[0]}") from None
 

@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import math
-import platform
 import shutil
-import time
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import safetensors
-import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 
 from convscope.analyze.cost import net_params
 from convscope.analyze.memory import FLOAT32
-from convscope.backends.machine import cores, cpu_name, keep_memory
+from convscope.backends.machine import keep_memory
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
 from convscope.data import registry
-from convscope.errors import RunError, TrainingError
+from convscope.errors import RunError
 from convscope.frontends import read
 from convscope.training import checkpoint, files
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
-from convscope.training.card import card
-from convscope.training.claim import LOCK, claimed
+from convscope.training.claim import claimed
+from convscope.training.course import Course, Report, note_environment
 from convscope.training.evaluate import Evaluation, evaluate
-from convscope.training.loop import Progress, Trainer, lay_out, uses_bfloat16
+from convscope.training.loop import Progress, lay_out
 from convscope.training.plan import check_disk, check_memory, plan
-from convscope.training.run import Job, Metrics, Result, Run
-from convscope.training.stop import Request, Stopped, requests
-from convscope.version import __version__
+from convscope.training.ranks import Ranks, joined, launch, restarts
+from convscope.training.run import Job, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from convscope.data.registry import Dataset, Split
-    from convscope.training.checkpoint import State
     from convscope.training.recipe import Recipe
-
 
 STATES = 3
 """Numbers that a checkpoint holds for each weight: itself, and the optimizer's two means."""
@@ -52,7 +45,9 @@ STATES = 3
 SAVE_EVERY = 60.0
 """Seconds between two checkpoints."""
 
-Report = Callable[[Progress], None]
+
+def silent(_: Progress) -> None:
+    """No report."""
 
 
 def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
@@ -65,7 +60,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     out: str | Path = "runs",
     name: str | None = None,
     save_every: float = SAVE_EVERY,
-    report: Report | None = None,
+    report: Report = silent,
 ) -> Run:
     """Train a net and leave a run folder.
 
@@ -97,15 +92,51 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     check_memory(plan(made, dataset, settings).memory, "training this net")
     check_disk(Path(out), checkpoint.size(STATES * FLOAT32 * net_params(made).value))
     pictures = _load(dataset)
-    job = runs.found(Path(out), name, Job(Path(out) / name, made, dataset, settings, seed))
-    try:
-        with claimed(job.path):
-            files.write(job.path / runs.ENV, _json(environment(settings)))
-            return _carry_out(job, pictures, None, save_every, report)
-    except BaseException:
-        if not checkpoint.steps(job.path):  # nothing to go on from
-            shutil.rmtree(job.path, ignore_errors=True)
-        raise
+    with joined() as ranks:
+        begun = ranks.told(_begun(Path(out)) if ranks.first else None)
+        if begun and runs.is_finished(begun):
+            return runs.load(begun)
+        if begun:  # a process died, and torchrun has started all of them again
+            return _resumed(begun, ranks, strict=False, save_every=save_every, report=report, warn=warnings.warn)
+        job = Job(Path(out) / name, made, dataset, settings, seed)
+        if ranks.first:
+            job = runs.found(Path(out), name, job)
+            _note_begun(job, ranks)
+        job = replace(job, path=ranks.told(job.path))
+        try:
+            with claimed(job.path) if ranks.first else nullcontext():
+                if ranks.first:
+                    note_environment(job)
+                return Course(job, pictures, save_every, report, ranks).run(None)
+        except BaseException:
+            if ranks.first and not checkpoint.steps(job.path):  # nothing to go on from
+                shutil.rmtree(job.path, ignore_errors=True)
+            raise
+
+
+def _launch(out: Path) -> Path:
+    """Where it is noted which run the processes that torchrun started train."""
+    return out / f".launch-{launch()}"
+
+
+def _begun(out: Path) -> Path | None:
+    """The run that this launch has begun, before one of its processes died."""
+    note = _launch(out)
+    if not restarts() or not note.is_file():
+        return None
+    path = Path(note.read_text(encoding="utf-8"))
+    return path if path.is_dir() else None
+
+
+def _note_begun(job: Job, ranks: Ranks) -> None:
+    """Note which run this launch trains; the notes of launches that have ended are removed."""
+    if ranks.world == 1:
+        return
+    for note in job.path.parent.glob(".launch-*"):
+        path = Path(note.read_text(encoding="utf-8"))
+        if runs.is_finished(path) or not path.is_dir():
+            note.unlink(missing_ok=True)
+    files.write(_launch(job.path.parent), str(job.path).encode())
 
 
 def resume(
@@ -113,7 +144,7 @@ def resume(
     *,
     strict: bool = False,
     save_every: float = SAVE_EVERY,
-    report: Report | None = None,
+    report: Report = silent,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
     """Go on with a run from its newest checkpoint, or from the start where it has none.
@@ -132,16 +163,26 @@ def resume(
         RunError: it is no run folder, it is finished, another process trains in it, or its checkpoints are damaged.
         Stopped: as in :func:`train`.
     """
+    with joined() as ranks:
+        return _resumed(Path(path), ranks, strict=strict, save_every=save_every, report=report, warn=warn)
+
+
+def _resumed(  # noqa: PLR0913 -- the settings of a run
+    path: Path, ranks: Ranks, *, strict: bool, save_every: float, report: Report, warn: Callable[[str], None]
+) -> Run:
     job = runs.load_job(path)
     _refuse_finished(job)
-    with claimed(job.path):
-        _refuse_finished(job)  # another process may have finished it in between
-        files.tidy(job.path)
-        files.tidy(job.path / checkpoint.FOLDER)
-        state, damage = checkpoint.newest(job.path, strict=strict)
-        for found in [*damage, *_elsewhere(job)]:
-            warn(found)
-        return _carry_out(job, _load(job.dataset), state, save_every, report)
+    with claimed(job.path) if ranks.first else nullcontext():
+        state = None
+        if ranks.first:
+            _refuse_finished(job)  # another process may have finished it in between
+            files.tidy(job.path)
+            files.tidy(job.path / checkpoint.FOLDER)
+            state, damage = checkpoint.newest(job.path, strict=strict)
+            for found in [*damage, *note_environment(job)]:
+                warn(found)
+        state = ranks.told(state)
+        return Course(job, _load(job.dataset), save_every, report, ranks).run(state)
 
 
 def _refuse_finished(job: Job) -> None:
@@ -149,7 +190,7 @@ def _refuse_finished(job: Job) -> None:
         raise RunError(f"{job.path} is finished: there is nothing to resume")
 
 
-def repeat(path: str | Path, *, out: str | Path = "runs", name: str | None = None, report: Report | None = None) -> Run:
+def repeat(path: str | Path, *, out: str | Path = "runs", name: str | None = None, report: Report = silent) -> Run:
     """Train what a run folder says once more: the same net, data, recipe and seed.
 
     Args:
@@ -168,151 +209,10 @@ def repeat(path: str | Path, *, out: str | Path = "runs", name: str | None = Non
     )  # fmt: skip
 
 
-def _elsewhere(job: Job) -> list[str]:
-    """What is different here from where the run began; noted in its environment, too."""
-    before, now = _environment_of(job), environment(job.recipe)
-    changed = [key for key in now if before.get(key) != now[key]]
-    if changed:
-        files.write(job.path / runs.ENV, _json({**before, "resumed": [*before.get("resumed", []), now]}))
-    return [f"{key} was {before.get(key)}, is {now[key]}: the weights may differ in the last bits" for key in changed]
-
-
-def _environment_of(job: Job) -> dict[str, Any]:
-    """Where a run began; where that was not noted before it was killed, here."""
-    try:
-        found: dict[str, Any] = json.loads((job.path / runs.ENV).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = environment(job.recipe)
-        files.write(job.path / runs.ENV, _json(found))
-    return found
-
-
 def _load(dataset: Dataset) -> tuple[Split, Split]:
     """What is learned from, and what it is judged by."""
     keep_memory()
     return registry.load(dataset, "train"), registry.load(dataset, "test")
-
-
-def _carry_out(
-    job: Job, pictures: tuple[Split, Split], state: State | None, save_every: float, report: Report | None
-) -> Run:
-    """Train from a state to the end, judge, and write the result."""
-    learn, test = pictures
-    metrics = runs.Metrics(job.path, state.step if state else 0)
-    try:
-        with torch.random.fork_rng(devices=[]), requests() as request:  # the caller's own random state stays as it was
-            torch.manual_seed(job.seed)
-            model = TorchNet(job.net, logits=True)
-            trainer = Trainer(model, learn, job.dataset, job.recipe, seed=job.seed)
-            if state:
-                trainer.restore(state)
-            keeper = _Keeper(job.path, trainer, metrics, request, save_every)
-
-            def note(progress: Progress) -> None:
-                metrics.add(_line(progress))
-                if report:
-                    report(progress)
-
-            last = trainer.run(note, keeper.between)
-            judged = evaluate(model, test, job.dataset)
-            keeper.stop_if_asked()
-            if not math.isfinite(judged.loss):
-                raise TrainingError(f"the loss on the test set is {judged.loss}", attempt="a lower learning rate")
-            return _finished(job, model, last, judged, metrics)
-    finally:
-        metrics.close()
-
-
-class _Keeper:
-    """Saves where a run stands, when it is time or when somebody asks to stop."""
-
-    def __init__(self, path: Path, trainer: Trainer, metrics: Metrics, request: Request, every: float) -> None:
-        self.path, self.trainer, self.metrics, self.request, self.every = path, trainer, metrics, request, every
-        self.last = time.perf_counter()
-
-    def between(self) -> None:
-        """After every step.
-
-        Raises:
-            Stopped: somebody asked.
-            RunError: the checkpoint cannot be written.
-        """
-        files.crash_point("step")
-        self.stop_if_asked()
-        if time.perf_counter() - self.last >= self.every:
-            self._save()
-
-    def stop_if_asked(self) -> None:
-        """Save and stop, if a signal came.
-
-        Raises:
-            Stopped: one came.
-            RunError: as above.
-        """
-        if self.request.signal is not None:
-            self._save()
-            watch = self.trainer.watch
-            raise Stopped(self.path, watch.done, watch.steps.total, self.request.signal)
-
-    def _save(self) -> None:
-        self.metrics.sync()
-        checkpoint.write(self.path, self.trainer.state())
-        self.last = time.perf_counter()
-
-
-def _finished(job: Job, model: TorchNet, last: Progress, judged: Evaluation, metrics: Metrics) -> Run:
-    """Write what came out; the line with the result comes last."""
-    files.write(job.path / runs.MODEL, save(weights_out(model)))
-    result = _result(job.net, last, judged, runs.digests(job.path))
-    run = Run(job.path, job.net, job.dataset, job.recipe, job.seed, result)
-    env = _environment_of(job)
-    files.write(job.path / runs.CARD, card(run, judged, env).encode())
-    metrics.add({"result": asdict(result)})
-    metrics.sync()
-    shutil.rmtree(job.path / checkpoint.FOLDER, ignore_errors=True)
-    (job.path / LOCK).unlink(missing_ok=True)
-    return run
-
-
-def _line(progress: Progress) -> dict[str, Any]:
-    return {
-        "step": progress.step,
-        "epoch": round(progress.epoch, 6),
-        "loss": progress.loss,
-        "accuracy": progress.accuracy,
-        "learning_rate": progress.rate,
-        "seconds": round(progress.seconds, 4),
-    }
-
-
-def _result(net: Net, last: Progress, judged: Evaluation, sha256: dict[str, str]) -> Result:
-    return Result(
-        loss=judged.loss,
-        accuracy=judged.accuracy,
-        params=net_params(net).value,
-        seconds=last.seconds,
-        images_per_second=last.images_per_second,
-        sha256=sha256,
-    )
-
-
-def _json(data: dict[str, Any]) -> bytes:
-    return (json.dumps(data, indent=1) + "\n").encode()
-
-
-def environment(recipe: Recipe) -> dict[str, Any]:
-    """Where a run took place: bit-equal weights are promised for the same of all these."""
-    return {
-        "convscope": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpu": cpu_name(),
-        "cores": cores(),
-        "threads": torch.get_num_threads(),
-        "precision": "bfloat16" if uses_bfloat16(recipe.precision) else "float32",
-    }
 
 
 def model_of(run: Run) -> TorchNet:

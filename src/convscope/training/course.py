@@ -1,0 +1,219 @@
+"""The course of one run: train from where it stands, save in between, judge, write what came out."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+from convscope.analyze.cost import net_params
+from convscope.backends.machine import cores, cpu_name
+from convscope.backends.torch import TorchNet, weights_out
+from convscope.errors import TrainingError
+from convscope.training import checkpoint, files
+from convscope.training import run as runs
+from convscope.training.card import card
+from convscope.training.claim import LOCK
+from convscope.training.evaluate import Evaluation, evaluate
+from convscope.training.loop import Progress, Trainer, uses_bfloat16
+from convscope.training.run import Job, Metrics, Result, Run
+from convscope.training.stop import Request, Stopped, requests
+from convscope.version import __version__
+
+if TYPE_CHECKING:
+    from convscope.data.registry import Split
+    from convscope.training.checkpoint import State
+    from convscope.training.ranks import Ranks
+    from convscope.training.recipe import Recipe
+
+Report = Callable[[Progress], None]
+
+APART = 1_000_003
+"""Between the seeds of two processes' random numbers."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a run needs besides of where it stands.
+
+    Attributes:
+        job: net, data, recipe, seed and folder.
+        pictures: to learn from, and to be judged by.
+        save_every: time between two checkpoints [second].
+        report: called every few steps.
+        ranks: processes that train together; the first writes the folder.
+    """
+
+    job: Job
+    pictures: tuple[Split, Split]
+    save_every: float
+    report: Report
+    ranks: Ranks
+
+    def run(self, state: State | None) -> Run:
+        """Go to the end.
+
+        Args:
+            state: where the run stands; None at the start.
+
+        Raises:
+            TrainingError: a loss is no number.
+            RunError: the folder cannot be written.
+            Stopped: a signal came; the run is saved.
+        """
+        metrics = Metrics(self.job.path, state.step if state else 0) if self.ranks.first else None
+        try:
+            with torch.random.fork_rng(devices=[]), requests() as request:  # the caller's own random state stays
+                return self._run(state, metrics, request)
+        finally:
+            if metrics:
+                metrics.close()
+
+    def _run(self, state: State | None, metrics: Metrics | None, request: Request) -> Run:
+        job, (learn, test) = self.job, self.pictures
+        torch.manual_seed(job.seed)
+        model = TorchNet(job.net, logits=True)
+        if not self.ranks.first:
+            torch.manual_seed(job.seed + APART * self.ranks.rank)
+        trainer = Trainer(model, learn, job.dataset, job.recipe, seed=job.seed, ranks=self.ranks)
+        if state:
+            trainer.restore(state)
+        keeper = Keeper(self, trainer, metrics, request)
+        last = trainer.run(keeper.note, keeper.between)
+        result = None
+        if metrics:
+            judged = evaluate(model, test, job.dataset)
+            if not math.isfinite(judged.loss):
+                raise TrainingError(f"the loss on the test set is {judged.loss}", attempt="a lower learning rate")
+        keeper.stop_if_asked()
+        if metrics:
+            result = finish(job, model, last, judged, metrics)
+        return Run(job.path, job.net, job.dataset, job.recipe, job.seed, self.ranks.told(result))
+
+
+class Keeper:
+    """Reports, and saves where a run stands, when it is time or when somebody asks to stop."""
+
+    def __init__(self, course: Course, trainer: Trainer, metrics: Metrics | None, request: Request) -> None:
+        self.course, self.trainer, self.metrics, self.request = course, trainer, metrics, request
+        self.last = time.perf_counter()
+
+    def note(self, progress: Progress) -> None:
+        """A report is due."""
+        if self.metrics:
+            self.metrics.add(_line(progress))
+            self.course.report(progress)
+
+    def between(self) -> None:
+        """After every step.
+
+        Raises:
+            Stopped: somebody asked.
+            RunError: the checkpoint cannot be written.
+        """
+        rank = self.course.ranks.rank
+        files.crash_point(f"step of rank {rank}" if rank else "step")
+        due = self.metrics is not None and time.perf_counter() - self.last >= self.course.save_every
+        self._act(due=due)
+
+    def stop_if_asked(self) -> None:
+        """Save and stop, if a signal came.
+
+        Raises:
+            Stopped: one came.
+            RunError: as above.
+        """
+        self._act(due=False)
+
+    def _act(self, *, due: bool) -> None:
+        """All processes do the same."""
+        asked = self.request.signal or 0
+        if self.course.ranks.world > 1:
+            others, late = self.course.ranks.added([asked, due])
+            asked, due = asked or (signal.SIGTERM if others else 0), bool(late)
+        if not asked and not due:
+            return
+        state = self.trainer.state()
+        if self.metrics:
+            self.metrics.sync()
+            checkpoint.write(self.course.job.path, state)
+        self.last = time.perf_counter()
+        if asked:
+            watch = self.trainer.watch
+            raise Stopped(self.course.job.path, watch.done, watch.steps.total, asked)
+
+
+def _line(progress: Progress) -> dict[str, Any]:
+    return {
+        "step": progress.step,
+        "epoch": round(progress.epoch, 6),
+        "loss": progress.loss,
+        "accuracy": progress.accuracy,
+        "learning_rate": progress.rate,
+        "seconds": round(progress.seconds, 4),
+    }
+
+
+def finish(job: Job, model: TorchNet, last: Progress, judged: Evaluation, metrics: Metrics) -> Result:
+    """Write what came out; the line with the result comes last."""
+    files.write(job.path / runs.MODEL, save(weights_out(model)))
+    result = Result(
+        loss=judged.loss,
+        accuracy=judged.accuracy,
+        params=net_params(job.net).value,
+        seconds=last.seconds,
+        images_per_second=last.images_per_second,
+        sha256=runs.digests(job.path),
+    )
+    run = Run(job.path, job.net, job.dataset, job.recipe, job.seed, result)
+    files.write(job.path / runs.CARD, card(run, judged, environment_of(job)).encode())
+    metrics.add({"result": asdict(result)})
+    metrics.sync()
+    shutil.rmtree(job.path / checkpoint.FOLDER, ignore_errors=True)
+    (job.path / LOCK).unlink(missing_ok=True)
+    return result
+
+
+def environment(recipe: Recipe) -> dict[str, Any]:
+    """Where a run took place: bit-equal weights are promised for the same of all these."""
+    return {
+        "convscope": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_name(),
+        "cores": cores(),
+        "threads": torch.get_num_threads(),
+        "precision": "bfloat16" if uses_bfloat16(recipe.precision) else "float32",
+    }
+
+
+def note_environment(job: Job) -> list[str]:
+    """Write down where a run takes place; what is different from where it began."""
+    path, now = job.path / runs.ENV, environment(job.recipe)
+    before = environment_of(job) if path.exists() else now
+    changed = [key for key in now if before.get(key) != now[key]]
+    if changed:
+        before = {**before, "resumed": [*before.get("resumed", []), now]}
+    files.write(path, (json.dumps(before, indent=1) + "\n").encode())
+    return [f"{key} was {before.get(key)}, is {now[key]}: the weights may differ in the last bits" for key in changed]
+
+
+def environment_of(job: Job) -> dict[str, Any]:
+    """Where a run began; here, where that cannot be read."""
+    try:
+        found: dict[str, Any] = json.loads((job.path / runs.ENV).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return environment(job.recipe)
+    return found
