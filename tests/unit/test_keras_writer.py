@@ -141,3 +141,24 @@ def test_blocks_are_functions() -> None:
     assert "def residual_block(x, filters, stride=1, *, name):" in code
     assert "    if stride != 1 or channels != filters:\n        shortcut = layers.Conv2D(filters, 1" in code
     assert 'x = residual_block(x, 16, stride=2, name="residual_block3")' in code
+
+
+BLOCKS = {
+    "a shortcut from inside of a block, in one of two uses": (
+        "input 8x8x2, conv 2 3x3 p1 bn relu, add( conv 2 3x3 p1 bn relu, conv 2 3x3 p1 bn | id ) relu, "
+        "cat( conv 1 1x1 bn relu | conv 2 1x1 bn relu, conv 1 3x3 p1 bn relu ), conv 2 3x3 p1 bn relu, "
+        "add( conv 2 3x3 p1 bn relu, conv 2 3x3 p1 bn | conv 2 1x1 bn ) relu, "
+        "cat( conv 1 1x1 bn relu | conv 1 1x1 bn relu, conv 1 3x3 p1 bn relu ), "
+        "add( conv 6 1x1 bn relu, conv 6 3x3 p1 bn | conv 6 1x1 bn ) relu"
+    ),
+    "the first of a second kind, and the 21st of the first": (
+        "input 8x8x2, 21*( conv 2 3x3 p1 bn relu ), add( conv 2 1x1 bn relu, conv 2 3x3 p1 bn | id ) relu, "
+        "cat( conv 1 1x1 bn relu | conv 2 1x1 bn relu, conv 1 1x1 bn relu ), gap, linear 3"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_that_were_wrong_once(name: str) -> None:
+    net = cs.read(BLOCKS[name])
+    assert error(net, str(cs.write(net, to="keras"))) <= 1e-4

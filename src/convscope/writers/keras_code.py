@@ -22,6 +22,7 @@ from convscope.writers.layout import Group, lines
 from convscope.writers.names import snake
 from convscope.writers.program import flat, program
 from convscope.writers.schedule import Operation, body
+from convscope.writers.structure import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,7 +120,7 @@ def _labels(steps: Steps) -> dict[int, str]:
         if isinstance(item, Call | Use) and _is_named(item):
             word = snake(item.block.name if isinstance(item, Use) else item.word)
             counts[word] += 1
-            found[id(item)] = f"{word}{counts[word]}"
+            found[id(item)] = _numbered(word, counts[word])
     return found
 
 
@@ -132,7 +133,7 @@ def _block_lines(block: Block) -> list[str]:
     labels = _labels(block.sample)
     before: list[str] = []
     for step in block.sample:
-        if step.shortcut and step.when:
+        if step.shortcut and step.when and step.inputs == (ENTRY,):
             before += _shortcut_lines(step, labels)
     terms = [f"    {name} = {code}" for name, code in block.terms]
     optional = next((step.when for step in block.sample if step.optional and step.when), "")
@@ -178,7 +179,8 @@ def _operations(steps: Steps, labels: dict[int, _Label]) -> tuple[list[Operation
     for at, step in enumerate(steps):
         inputs = tuple(where[source] for source in step.inputs)
         if step.shortcut and step.when:
-            found.append(Operation((-1,), "shortcut", inner=True))
+            entry = step.inputs == (ENTRY,)
+            found.append(Operation((-1,), "shortcut", inner=True) if entry else _choice(step, inputs, labels))
             inputs = (len(found) - 1,)
         else:
             for item in step.items:
@@ -186,6 +188,14 @@ def _operations(steps: Steps, labels: dict[int, _Label]) -> tuple[list[Operation
                 inputs = (len(found) - 1,)
         where[at] = inputs[0] if not step.items or len(inputs) == 1 else len(found) - 1
     return found, where[len(steps) - 1]
+
+
+def _choice(step: Step, inputs: tuple[int, ...], labels: dict[int, _Label]) -> Operation:
+    """A shortcut that only some uses have, from somewhere inside of the block."""
+    text = "{x0}"
+    for item in step.items:
+        text = _text(item, labels.get(id(item), _Label()).code).replace("{x0}", text)
+    return Operation(inputs, f"{text} if {step.when} else {{x0}}", level=3)
 
 
 def _operation(item: Item, step: Step, inputs: tuple[int, ...], label: _Label) -> Operation:
@@ -273,13 +283,18 @@ def _net_names(made: Program) -> Iterator[tuple[str, Item]]:
     for item in (item for step in made.steps for item in step.items if _is_named(item)):
         if isinstance(item, Use):
             counts[item.block.name] += 1
-            yield f"{snake(item.block.name)}{counts[item.block.name]}", item
+            yield _numbered(snake(item.block.name), counts[item.block.name]), item
         else:
             name = re.sub(r"\W", "_", item.layer)
             while name in taken:
                 name += "_"
             taken.add(name)
             yield name, item
+
+
+def _numbered(word: str, number: int) -> str:
+    """A word and a number: the 1st ``block2`` is not the 21st ``block``."""
+    return f"{word}_{number}" if word[-1].isdigit() else f"{word}{number}"
 
 
 def _places(made: Program) -> Iterator[tuple[str, Call]]:
