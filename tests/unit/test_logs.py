@@ -45,6 +45,7 @@ def test_a_run_that_is_taken_up_again(tmp_path: Path) -> None:
     with (tmp_path / "metrics.csv").open("a", encoding="utf-8") as file:
         file.write("40,0.")  # killed while it wrote
     second = open_log("csv", tmp_path)
+    assert text_of(tmp_path) == "step,loss\n10,0.1\n20,0.2\n30,0.3\n"
     second.note(line(20, 0.5))
     second.note(line(30, 0.25))
     assert text_of(tmp_path) == "step,loss\n10,0.1\n20,0.5\n30,0.25\n"
