@@ -44,7 +44,9 @@ def test_runs_that_are_none(small_run: Run, tmp_path: Path, capsys: pytest.Captu
     folder = Path(shutil.copytree(small_run.path, tmp_path / "run"))
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").unlink()
-    assert "is not a run folder: it has no model.safetensors" in said(capsys, str(folder), "-o", str(out))
+    error = said(capsys, str(folder), "-o", str(out))
+    assert error.startswith(f"RunError: {folder} is ")
+    assert "model.safetensors" in error
     for content in (b"", weights[:-1], weights[:40], weights[:-1] + bytes([weights[-1] ^ 1])):
         (folder / "model.safetensors").write_bytes(content)
         assert "model.safetensors is damaged" in said(capsys, str(folder), "-o", str(out))

@@ -185,6 +185,7 @@ def test_scores_that_are_no_numbers_do_not_pass(short_run: Run) -> None:
     assert made.passed
     assert not replace(made, difference=float("nan")).passed
     assert not replace(made, difference=float("inf"), largest=float("inf")).passed
+    assert json.dumps(replace(made, difference=float("nan"), largest=float("inf")).to_json(), allow_nan=False)
     assert replace(made, difference=0.0, largest=0.0).passed
     assert not replace(made, difference=1e-30, largest=0.0).passed
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,8 +106,8 @@ class Export:
             "runner": self.runner,
             "random_pictures": self.random,
             "test_pictures": self.test,
-            "largest_difference": self.difference,
-            "largest_score": self.largest,
+            "largest_difference": self.difference if isfinite(self.difference) else None,
+            "largest_score": self.largest if isfinite(self.largest) else None,
             "passed": self.passed,
         }
 

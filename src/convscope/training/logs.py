@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any, Protocol
 
 from convscope.errors import MissingExtraError, RunError, unknown
+from convscope.training import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,25 +71,25 @@ class CsvLog:
         if new or len(self.rows) <= known:
             self._rewrite()
         else:
-            self._write(self.path, "a", [numbers])
+            self._append(self._text([numbers]))
 
     def close(self) -> None:
         """Every row is on the disk."""
 
-    def _rewrite(self) -> None:
-        """The whole file at once: a reader finds the old one or the new one."""
-        draft = self.path.with_name(f".{CSV}")
-        self._write(draft, "w", [{name: name for name in self.columns}, *self.rows])
-        draft.replace(self.path)
+    def _append(self, text: str) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise files.cannot_write(self.path, len(text), error) from None
 
-    def _write(self, path: Path, mode: str, rows: list[dict[str, str]]) -> None:
+    def _rewrite(self) -> None:
+        files.write(self.path, self._text([{name: name for name in self.columns}, *self.rows]).encode())
+
+    def _text(self, rows: list[dict[str, str]]) -> str:
         text = io.StringIO()
         csv.DictWriter(text, self.columns, lineterminator="\n").writerows(rows if self.columns else [])
-        try:
-            with path.open(mode, encoding="utf-8") as file:
-                file.write(text.getvalue())
-        except OSError as error:
-            raise RunError(f"{self.path} cannot be written: {error.strerror}") from None
+        return text.getvalue()
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
