@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.errors import ConvscopeError
     from convscope.frontends import read
+    from convscope.training.export import export
+    from convscope.training.judge import judge as evaluate
     from convscope.training.predict import predict
     from convscope.training.run import Run
     from convscope.training.run import load as load_run
-    from convscope.training.train import evaluate_run as evaluate
     from convscope.training.train import repeat, resume, train
     from convscope.verification import verify
     from convscope.writers import write
@@ -36,7 +37,8 @@ _HOMES = {
     "compare": ("convscope.analyze.compare", "compare"),
     "depth": ("convscope.analyze.depth", "depth"),
     "effective": ("convscope.analyze.effective", "effective"),
-    "evaluate": ("convscope.training.train", "evaluate_run"),
+    "evaluate": ("convscope.training.judge", "judge"),
+    "export": ("convscope.training.export", "export"),
     "load_run": ("convscope.training.run", "load"),
     "memory": ("convscope.analyze.memory", "memory"),
     "predict": ("convscope.training.predict", "predict"),
@@ -60,6 +62,7 @@ __all__ = [
     "depth",
     "effective",
     "evaluate",
+    "export",
     "load_run",
     "memory",
     "predict",

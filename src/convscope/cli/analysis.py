@@ -269,25 +269,3 @@ def check(
     else:
         click.echo(str(report))
     return 0 if report.passed else 1
-
-
-@cli.command()
-@click.argument("a")
-@click.argument("b")
-@JSON
-def compare(a: str, b: str, *, as_json: bool) -> None:
-    r"""Two nets side by side, layers aligned, with what changed.
-
-    \b
-    Examples:
-      convscope compare old.cnn new.cnn
-      convscope compare "input 28x28x1, conv 8 5x5" "input 28x28x1, conv 8 3x3, conv 8 3x3" --json
-    """
-    from convscope.analyze.compare import compare as ask
-    from convscope.frontends import read
-
-    found = ask(read(a), read(b))
-    if as_json:
-        show(found.to_json())
-    else:
-        click.echo(str(found))

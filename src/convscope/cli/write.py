@@ -91,9 +91,9 @@ def replace(path: Path, data: bytes) -> None:
         WriteError: the place cannot be written.
     """
     path = path.resolve()
-    if path.is_dir():
-        raise WriteError(f"{path} is a folder", expected="the name of a file")
     try:
+        if path.is_dir():
+            raise WriteError(f"{path} is a folder", expected="the name of a file")
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.analyze.table import layer_table
+from convscope.training.calibration import BINS
 
 if TYPE_CHECKING:
     from convscope.training.evaluate import Evaluation
@@ -16,6 +17,7 @@ def card(run: Run, judged: Evaluation, env: dict[str, object]) -> str:
     recipe, result, data = run.recipe, run.result, run.dataset
     epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
     classes = ", ".join(f"{name} {100 * share:.2f} %" for name, share in judged.per_class.items() if share is not None)
+    low, high = (100 * end for end in judged.interval)
     return f"""# {data.name}, recipe {recipe.name}, seed {run.seed}
 
 `{run.score()}` on the {judged.count:,} test pictures: cross-entropy and accuracy after the last epoch.
@@ -35,9 +37,10 @@ number of threads gives the same weights, bit for bit.
 
 ## Limits
 
-Accuracy of each class: {classes}. One test of {judged.count:,} pictures has a standard error of
-{100 * (result.accuracy * (1 - result.accuracy) / judged.count) ** 0.5:.2f} points. The net answers with one of
-{len(data.classes)} classes whatever the picture shows; it has not seen anything but {data.name}.
+Accuracy of each class: {classes}. {judged.count:,} test pictures leave a 95 % interval of {low:.2f} to {high:.2f} %
+(Wilson). The probabilities are off by {100 * judged.calibration:.2f} points on average (expected calibration error,
+{BINS} bins of equal width). The net answers with one of {len(data.classes)} classes whatever the picture shows; it has
+not seen anything but {data.name}.
 
 Data: {data.name}, {data.licence}.
 
@@ -48,5 +51,6 @@ In the folder of this file:
 ```
 convscope eval .
 convscope predict . picture.png
+convscope export . --to onnx
 ```
 """

@@ -1,24 +1,51 @@
-"""Loss, accuracy and the confusion matrix of a trained net."""
+"""Loss, accuracy, calibration and the confusion matrix of a trained net."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
 from convscope.training.batches import scaled
+from convscope.training.calibration import BINS, calibration_error
+from convscope.training.intervals import wilson
 from convscope.training.loop import layout
 from convscope.view.numbers import score_text
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from convscope.data.registry import Dataset, Split
 
 BATCH = 500
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a net said of each picture of a set.
+
+    Attributes:
+        labels: the true classes, ``n``.
+        said: the classes that the net said, ``n``.
+        confidence: the probability that it gave to what it said, ``n``.
+        losses: cross-entropy of each picture, ``n`` [nat].
+    """
+
+    labels: NDArray[np.int64]
+    said: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which pictures were read rightly, ``n``."""
+        found: NDArray[np.bool_] = self.labels == self.said
+        return found
 
 
 @dataclass(frozen=True)
@@ -29,11 +56,23 @@ class Evaluation:
         loss: mean cross-entropy [nat].
         classes: names.
         confusion: ``confusion[true][predicted]`` pictures.
+        calibration: the expected calibration error (:func:`calibration_error`), 0 to 1.
+        data: the set.
     """
 
     loss: float
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
+    calibration: float
+    data: str
+
+    @classmethod
+    def of(cls, answers: Answers, classes: tuple[str, ...], data: str) -> Evaluation:
+        """Count what a net said."""
+        count = len(classes)
+        pairs = np.bincount(answers.labels * count + answers.said, minlength=count**2).reshape(count, count)
+        calibration = calibration_error(answers.confidence, answers.right)
+        return cls(float(answers.losses.mean()), classes, tuple(map(tuple, pairs.tolist())), calibration, data)
 
     @property
     def count(self) -> int:
@@ -41,9 +80,19 @@ class Evaluation:
         return sum(map(sum, self.confusion))
 
     @property
+    def hits(self) -> int:
+        """Pictures that were read rightly."""
+        return sum(row[at] for at, row in enumerate(self.confusion))
+
+    @property
     def accuracy(self) -> float:
         """Share of the pictures that were read rightly."""
-        return sum(row[at] for at, row in enumerate(self.confusion)) / self.count
+        return self.hits / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the accuracy, 95 % (:func:`wilson`)."""
+        return wilson(self.hits, self.count)
 
     @property
     def per_class(self) -> dict[str, float | None]:
@@ -56,7 +105,7 @@ class Evaluation:
     def score(self) -> str:
         """``[loss, accuracy]``, as the course notes print it.
 
-        >>> Evaluation(0.25, ("a", "b"), ((3, 1), (0, 4))).score()
+        >>> Evaluation(0.25, ("a", "b"), ((3, 1), (0, 4)), 0.1, "letters").score()
         '[0.25, 0.875]'
         """
         return score_text(self.loss, self.accuracy)
@@ -65,8 +114,12 @@ class Evaluation:
         """Plain data of schema ``convscope/eval/1``."""
         return {
             "schema": "convscope/eval/1",
+            "data": self.data,
             "loss": self.loss,
             "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "calibration_error": self.calibration,
+            "calibration_bins": BINS,
             "count": self.count,
             "classes": list(self.classes),
             "per_class": self.per_class,
@@ -83,10 +136,12 @@ class Evaluation:
             (name, *(str(n) if n else "." for n in row), "-" if share is None else f"{100 * share:.2f} %")
             for (name, share), row in zip(self.per_class.items(), self.confusion, strict=True)
         )
-        wrong = self.count - sum(row[at] for at, row in enumerate(self.confusion))
+        low, high = (100 * end for end in self.interval)
         return (
             f"{self.score()}\n\npictures of each class (rows) and what the net said (columns):\n\n"
-            f"{Grid(columns, rows).to_text()}\n\n{wrong:,} of {self.count:,} pictures misread"
+            f"{Grid(columns, rows).to_text()}\n\n{self.count - self.hits:,} of {self.count:,} pictures misread\n"
+            f"accuracy {100 * self.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} % (Wilson)\n"
+            f"expected calibration error {100 * self.calibration:.2f} points ({BINS} bins of equal width)"
         )
 
     __repr__ = __str__
@@ -98,12 +153,29 @@ def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
         return torch.cat([model(layout(scaled(part, dataset))).flatten(1) for part in torch.split(images, BATCH)])
 
 
+def answers(model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], dataset: Dataset) -> Answers:
+    """What a net says of each picture; no more than a batch of them is copied at a time.
+
+    Args:
+        model: gives logits.
+        images: ``n c h w``.
+        labels: ``n``, counting the classes of ``dataset``.
+        dataset: that the net was trained on, for the scale.
+    """
+    pairs = ((images[at : at + BATCH], labels[at : at + BATCH]) for at in range(0, len(images), BATCH))
+    parts = [_answers(logits(model, torch.from_numpy(part.copy()), dataset), true) for part, true in pairs]
+    return Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _answers(scores: Tensor, labels: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], ...]:
+    """Columns of :class:`Answers` for some pictures."""
+    true, exact = torch.from_numpy(labels.astype("int64")), scores.double()
+    confidence, said = torch.softmax(exact, 1).max(1)
+    losses = F.cross_entropy(exact, true, reduction="none")
+    return true.numpy(), said.numpy(), confidence.numpy(), losses.numpy()
+
+
 def evaluate(model: nn.Module, split: Split, dataset: Dataset) -> Evaluation:
-    """Judge a net by a test set."""
-    scores = logits(model, torch.from_numpy(split.images.copy()), dataset)
-    labels = torch.from_numpy(split.labels.astype("int64"))
-    classes = len(dataset.classes)
-    pairs = labels * classes + scores.argmax(1)
-    confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).tolist()
-    loss = float(F.cross_entropy(scores.double(), labels))
-    return Evaluation(loss, dataset.classes, tuple(map(tuple, confusion)))
+    """Judge a net by a test set of its own data."""
+    found = answers(model, split.images, split.labels, dataset)
+    return Evaluation.of(found, dataset.classes, dataset.name)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from convscope.backends.machine import cores
 from convscope.data.picture import read_picture
-from convscope.training.evaluate import logits
+from convscope.errors import PictureError
+from convscope.training.evaluate import BATCH, logits
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.backends.torch import TorchNet
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""What a file in a folder is taken for a picture by; a file that is given by name is always one."""
 
 
 @dataclass(frozen=True)
@@ -37,28 +49,155 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"picture": self.picture, "class": self.label, "probabilities": self.probabilities}
+        return {"picture": _shown(self.picture), "class": self.label, "probabilities": self.probabilities}
 
     def __str__(self) -> str:
         best = list(self.probabilities.items())[:3]
-        return f"{self.picture}: {self.label}   ({', '.join(f'{name} {100 * p:.1f} %' for name, p in best)})"
+        return f"{_shown(self.picture)}: {self.label}   ({', '.join(f'{name} {100 * p:.1f} %' for name, p in best)})"
 
     __repr__ = __str__
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """What a net says of many pictures; prints itself.
+
+    Attributes:
+        found: in the order of the pictures.
+        unreadable: what is wrong with each file that was left out, by its name.
+        seconds: of reading and predicting.
+    """
+
+    found: list[Prediction]
+    unreadable: dict[str, str]
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """From files to classes."""
+        return len(self.found) / self.seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/predict/1``."""
+        return {
+            "schema": "convscope/predict/1",
+            "pictures": [entry.to_json() for entry in self.found],
+            "unreadable": [{"picture": _shown(name), "why": _shown(why)} for name, why in self.unreadable.items()],
+            "seconds": self.seconds,
+            "images_per_second": self.images_per_second,
+        }
+
+    def told(self) -> str:
+        """How many, how fast, and what could not be read."""
+        bad = len(self.unreadable)
+        speed = f"{len(self.found):,} pictures, {self.images_per_second:,.0f} images/s"
+        lines = [f"not read: {_shown(why)}" for why in self.unreadable.values()]
+        return "\n".join([*lines, speed + (f"; {bad:,} could not be read" if bad else "")])
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.found))
+
+
 def predict(run: Run | str | Path, pictures: str | Path | Sequence[str | Path]) -> list[Prediction]:
-    """Read one picture file or several and say what they show, by a run or the run in a folder.
+    """Read picture files and say what they show, by a run or the run in a folder.
+
+    Args:
+        run: what was trained.
+        pictures: a file or a folder, or several.
 
     Raises:
-        PictureError: a file is no picture; then nothing is predicted.
+        PictureError: a file is no picture, or a folder has none; then nothing is predicted.
+        RunError: the weights are not those of the net.
+    """
+    return predict_files(run, pictures).found
+
+
+def predict_files(
+    run: Run | str | Path, pictures: str | Path | Sequence[str | Path], *, skip_bad: bool = False
+) -> Predictions:
+    """As :func:`predict`, with the speed.
+
+    Args:
+        run: what was trained.
+        pictures: a file or a folder, or several.
+        skip_bad: leave out files that cannot be read, and name them.
+
+    Raises:
+        PictureError: a file is no picture (without ``skip_bad``), a folder has none, or none could be read.
         RunError: the weights are not those of the net.
     """
     run = run if isinstance(run, Run) else load(run)
-    pictures = [pictures] if isinstance(pictures, str | Path) else pictures
-    images = np.stack([read_picture(Path(picture), run.dataset) for picture in pictures])
-    scores = logits(model_of(run), torch.from_numpy(images), run.dataset)
+    given = [pictures] if isinstance(pictures, str | Path) else pictures
+    paths = [path for entry in given for path in picture_files(Path(entry))]
+    model = model_of(run)
+    start = perf_counter()
+    found: list[Prediction] = []
+    unreadable: dict[str, str] = {}
+    with ThreadPoolExecutor(cores()) as pool:
+        for at in range(0, len(paths), BATCH):
+            part = paths[at : at + BATCH]
+            images = list(pool.map(lambda path: _read(path, run), part))
+            bad = {
+                str(path): image for path, image in zip(part, images, strict=True) if isinstance(image, PictureError)
+            }
+            if bad and not skip_bad:
+                raise next(iter(bad.values()))
+            unreadable |= {name: error.what for name, error in bad.items()}
+            found += _predicted(model, run, part, images)
+    if not found:
+        raise PictureError(f"none of {len(paths):,} pictures can be read", given=next(iter(unreadable.values())))
+    return Predictions(found, unreadable, perf_counter() - start)
+
+
+def picture_files(path: Path) -> Iterator[Path]:
+    """A file itself, or every picture in a folder and in the folders below, in the order of their names.
+
+    What is hidden is left out, and links to folders are not followed.
+
+    Raises:
+        PictureError: a folder cannot be read, or has no picture in it.
+    """
+    if not os.path.isdir(path):  # noqa: PTH112 -- Path.is_dir raises where a name is too long
+        yield path
+        return
+    empty = True
+    for folder, folders, files in os.walk(path, onerror=_unreadable_folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                empty = False
+                yield Path(folder, name)
+    if empty:
+        raise PictureError(f"{path} has no pictures in it", expected=f"files such as {', '.join(SUFFIXES)}")
+
+
+def _unreadable_folder(error: OSError) -> None:
+    raise PictureError(f"{error.filename} cannot be read: {error.strerror}")
+
+
+def _read(path: Path, run: Run) -> NDArray[np.uint8] | PictureError:
+    """A picture, or what is wrong with it."""
+    try:
+        return read_picture(path, run.dataset)
+    except PictureError as error:
+        return error
+
+
+def _predicted(
+    model: TorchNet, run: Run, paths: list[Path], images: list[NDArray[np.uint8] | PictureError]
+) -> list[Prediction]:
+    """What a net says of a batch, of those that could be read."""
+    read = [(path, image) for path, image in zip(paths, images, strict=True) if not isinstance(image, PictureError)]
+    if not read:
+        return []
+    scores = logits(model, torch.from_numpy(np.stack([image for _, image in read])), run.dataset)
     shares = torch.softmax(scores.double(), 1).tolist()
     return [
-        Prediction(str(picture), dict(sorted(zip(run.dataset.classes, row, strict=True), key=lambda pair: -pair[1])))
-        for picture, row in zip(pictures, shares, strict=True)
+        Prediction(str(path), dict(sorted(zip(run.dataset.classes, row, strict=True), key=lambda pair: -pair[1])))
+        for (path, _), row in zip(read, shares, strict=True)
     ]
+
+
+def _shown(name: str) -> str:
+    """The name of a file as one line of text, whatever bytes it consists of."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)

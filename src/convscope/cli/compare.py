@@ -1,0 +1,50 @@
+"""The command that holds two nets, or two runs, against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convscope.cli.common import JSON, cli, show
+from convscope.errors import FieldError
+
+
+@cli.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--data", metavar="DATA", help="Of two runs: the data set to judge them by; by default their own.")
+@JSON
+def compare(a: str, b: str, data: str | None, *, as_json: bool) -> None:
+    r"""Two nets side by side, layers aligned, with what changed; or two runs on the same test pictures.
+
+    Two folders of runs are judged by the same pictures: the difference of their accuracies with its 95 % interval
+    (Bonett and Price 2012), the p value of McNemar's exact test, and the pictures that only one of them reads rightly.
+
+    \b
+    Examples:
+      convscope compare old.cnn new.cnn
+      convscope compare "input 28x28x1, conv 8 5x5" "input 28x28x1, conv 8 3x3, conv 8 3x3" --json
+      convscope compare runs/mnist-fast-seed0 runs/mnist-fast-seed1
+    """
+    if is_run(a) and is_run(b):
+        from convscope.training.paired import compare_runs
+
+        told = compare_runs(a, b, data)
+        show(told.to_json()) if as_json else click.echo(str(told))
+        return
+    if data is not None:
+        raise FieldError(f"--data {data}", expected="two folders of runs; nets are compared without pictures")
+    from convscope.analyze.compare import compare as ask
+    from convscope.frontends import read
+
+    found = ask(read(a), read(b))
+    show(found.to_json()) if as_json else click.echo(str(found))
+
+
+def is_run(path: str) -> bool:
+    """Whether a word is the folder of a run."""
+    try:
+        return (Path(path) / "recipe.toml").is_file()
+    except (OSError, ValueError):  # the text of a net may be too long for the name of a folder
+        return False

@@ -1,0 +1,115 @@
+"""Commands that use what was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convscope.cli.common import JSON, cli, show
+from convscope.cli.write import replace
+
+
+@cli.command("eval")
+@click.argument("run_folder", metavar="RUN")
+@click.option("--data", metavar="DATA", help="Data set to judge by; by default the one of the run.")
+@JSON
+def evaluate(run_folder: str, data: str | None, *, as_json: bool) -> None:
+    r"""Judge a RUN by test pictures: [loss, accuracy], accuracy of each class, confusion matrix, calibration.
+
+    The interval is Wilson's, 95 %. The expected calibration error is the mean distance between the probability that
+    the net gives to its answers and the share of them that is right, over 15 bins of equal width.
+
+    DATA is the name of a data set. Its classes are matched to those of the run by their names.
+
+    \b
+    Examples:
+      convscope eval runs/mnist-fast-seed0
+      convscope eval runs/mnist-fast-seed0 --json
+      convscope eval runs/mnist-fast-seed0 --data mnist
+    """
+    from convscope.training.run import load
+
+    loaded = load(run_folder)
+    from convscope.training.judge import judge
+
+    judged = judge(loaded, data)
+    if as_json:
+        show(judged.to_json())
+    else:
+        click.echo(str(judged))
+
+
+@cli.command()
+@click.argument("run_folder", metavar="RUN")
+@click.argument("pictures", nargs=-1, required=True)
+@click.option("--skip-bad", is_flag=True, help="Leave out files that cannot be read, and name them.")
+@JSON
+def predict(run_folder: str, pictures: tuple[str, ...], *, skip_bad: bool, as_json: bool) -> None:
+    r"""Say what PICTURES show, by the net of a RUN: class and probabilities.
+
+    PNG, JPEG and whatever else Pillow reads, of any size, dark on light or light on dark. Of a folder, every picture
+    in it and in the folders below; then the speed is told, from files to classes.
+
+    \b
+    Examples:
+      convscope predict runs/mnist-fast-seed0 five.png
+      convscope predict runs/mnist-fast-seed0 scans/*.jpg --json
+      convscope predict runs/mnist-fast-seed0 scans/ --skip-bad
+    """
+    from convscope.training.run import load
+
+    loaded = load(run_folder)
+    from convscope.training.predict import predict_files
+
+    found = predict_files(loaded, pictures, skip_bad=skip_bad)
+    if as_json:
+        show(found.to_json())
+    else:
+        click.echo(str(found))
+    if len(found.found) > 1 or found.unreadable:
+        click.echo(found.told(), err=True)
+
+
+@cli.command()
+@click.argument("run_folder", metavar="RUN")
+@click.option(
+    "--to", "form", metavar="FORM", help="onnx, torch-export or safetensors; by the name of FILE if left out."
+)
+@click.option("-o", "--out", metavar="FILE", help="Write to FILE, replacing it; by default named as the run is, here.")
+@JSON
+def export(run_folder: str, form: str | None, out: str | None, *, as_json: bool) -> int:
+    r"""Bring the net of a RUN out as one file that other programs run, checked before it is written.
+
+    \b
+    onnx          .onnx: float32 pictures n c h w, 0 to 255, to logits; scaling is part of the model
+    torch-export  .pt2: the same for torch.export.load, without convscope
+    safetensors   .safetensors: the weights by layer.tensor; net, classes, mean and std as metadata
+
+    The file must give what the run gives on random and on test pictures. Exit status 1, and no file, where a score
+    differs by more than 1e-4 of the largest.
+
+    \b
+    Examples:
+      convscope export runs/mnist-fast-seed0 --to onnx
+      convscope export runs/mnist-fast-seed0 -o digits.pt2
+      convscope export runs/mnist-fast-seed0 --to safetensors -o weights.safetensors --json
+    """
+    from convscope.training.forms import form_of
+    from convscope.training.run import load
+
+    chosen = form_of(form, out)
+    loaded = load(run_folder)
+    from convscope.training.export import export as bring_out
+
+    made = bring_out(loaded, to=chosen.name)
+    path = Path(out or f"{loaded.path.resolve().name}{chosen.suffix}")
+    if made.passed:
+        replace(path, made.data)
+    if as_json:
+        show(made.to_json() | {"path": str(path) if made.passed else None})
+        return 0 if made.passed else 1
+    if made.passed:
+        click.echo(f"{path}  {made.facts()}")
+    click.echo(made.checked())
+    return 0 if made.passed else 1

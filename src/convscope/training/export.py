@@ -1,0 +1,269 @@
+"""A run as one file for other programs, held against the run before anyone gets it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from convscope.backends.torch import TorchNet, weights_in, weights_out
+from convscope.core.graph import Graph
+from convscope.core.net import Net
+from convscope.data import registry
+from convscope.errors import MissingExtraError, WriteError
+from convscope.ops.act import Softmax
+from convscope.training.evaluate import logits
+from convscope.training.forms import form_of
+from convscope.training.loop import lay_out
+from convscope.training.run import Run, load
+from convscope.training.train import model_of
+from convscope.version import __version__
+from convscope.view.numbers import bytes_text
+from convscope.writers import write
+from convscope.writers.onnx_pictures import takes_pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from convscope.data.registry import Dataset
+
+PICTURES = 100
+"""So many random pictures and so many test pictures a file is checked by."""
+
+TOLERANCE = 1e-4
+"""The largest difference of a score that is still rounding, as a share of the largest score."""
+
+KEY = "convscope"
+"""The name of the metadata in a .safetensors and a .pt2; one entry, so that equal runs give equal files."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file in memory, with what it was checked by.
+
+    Attributes:
+        form: ``onnx``, ``torch-export`` or ``safetensors``.
+        data: the bytes of the file.
+        metadata: what the file tells of itself.
+        runner: what the file was run by.
+        random: pictures of random pixels.
+        test: test pictures.
+        difference: the largest, of any score of any picture, to what the run gives.
+        largest: score of the run, by its size.
+    """
+
+    form: str
+    data: bytes = field(repr=False)
+    metadata: dict[str, Any]
+    runner: str
+    random: int
+    test: int
+    difference: float
+    largest: float
+
+    @property
+    def relative(self) -> float:
+        """The difference as a share of the largest score."""
+        return self.difference / self.largest if self.largest else float(self.difference > 0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file gives what the run gives; not where a score is no number."""
+        return self.relative <= TOLERANCE
+
+    def facts(self) -> str:
+        """Size, input and output."""
+        return f"{bytes_text(len(self.data))}\ninput   {self.metadata['input']}\noutput  {self.metadata['output']}"
+
+    def checked(self) -> str:
+        """What it was checked by, and what came out."""
+        said = (
+            f"{self.runner} on {self.random} random and {self.test} test pictures: "
+            f"largest difference {self.difference:.1e} ({self.relative:.1e} of the largest score)"
+        )
+        return said if self.passed else f"{said}, more than {TOLERANCE:g}: no file was written"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/export/1``."""
+        return {
+            "schema": "convscope/export/1",
+            "form": self.form,
+            "bytes": len(self.data),
+            "sha256": hashlib.sha256(self.data).hexdigest(),
+            "metadata": self.metadata,
+            "runner": self.runner,
+            "random_pictures": self.random,
+            "test_pictures": self.test,
+            "largest_difference": self.difference if isfinite(self.difference) else None,
+            "largest_score": self.largest if isfinite(self.largest) else None,
+            "passed": self.passed,
+        }
+
+
+def export(run: Run | str | Path, *, to: str) -> Export:
+    """The file of a run in another form; it is not written yet.
+
+    Args:
+        run: what was trained, or its folder.
+        to: ``onnx`` (pictures ``n c h w`` of 0 to 255 in float32 -> logits ``n classes``), ``torch-export`` (the
+            same), or ``safetensors`` (the weights; the net, classes, mean and std as metadata).
+
+    Raises:
+        UnknownNameError: there is no such form.
+        RunError: the folder is no run, or the weights are not those of the net.
+        WriteError: the form has no words for an op of the net.
+        MissingExtraError: a library that the form needs is not installed.
+    """
+    form = form_of(to, None)
+    run = run if isinstance(run, Run) else load(run)
+    model = model_of(run)
+    pictures = check_pictures(run.dataset)
+    metadata = _metadata(run, form.name)
+    made = _WAYS[form.name](run, model, metadata)
+    true = logits(model, torch.from_numpy(pictures), run.dataset).numpy()
+    difference = float(np.abs(made.scores(pictures) - true).max())
+    return Export(
+        form=form.name,
+        data=made.data,
+        metadata=metadata,
+        runner=made.runner,
+        random=PICTURES,
+        test=len(pictures) - PICTURES,
+        difference=difference,
+        largest=float(np.abs(true).max()),
+    )
+
+
+def check_pictures(dataset: Dataset) -> NDArray[np.uint8]:
+    """Random pictures, the same each time, then the first of the test set: uint8 ``n c h w``."""
+    random = np.random.default_rng(0).integers(0, 256, (PICTURES, *dataset.shape), dtype=np.uint8)
+    return np.concatenate([random, registry.load(dataset, "test").images[:PICTURES]])
+
+
+def channel_scale(dataset: Dataset) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, 0 to 1.
+
+    >>> channel_scale(registry.DATASETS["mnist"])
+    ([0.1307], [0.3081])
+    """
+    channels = dataset.shape[0]
+    mean, std = (
+        np.broadcast_to(np.asarray(value, dtype=np.float64), channels) for value in (dataset.mean, dataset.std)
+    )
+    return mean.tolist(), std.tolist()
+
+
+def _metadata(run: Run, form: str) -> dict[str, Any]:
+    mean, std = channel_scale(run.dataset)
+    size = " ".join(map(str, run.dataset.shape))
+    plain = form == "safetensors"
+    pixels = "(0 to 255 - 255 mean) / (255 std)" if plain else "0 to 255, scaled inside"
+    return {
+        "net": str(run.net),
+        "data": run.dataset.name,
+        "classes": list(run.dataset.classes),
+        "mean": mean,
+        "std": std,
+        "input": f"pictures n {size}, float32, {pixels}",
+        "output": f"logits n {len(run.dataset.classes)}",
+        "test_accuracy": run.result.accuracy,
+        "producer": f"convscope {__version__}",
+    }
+
+
+@dataclass(frozen=True)
+class Made:
+    """The bytes of a file, and what running them gives: uint8 pictures ``n c h w`` -> scores ``n classes``."""
+
+    runner: str
+    data: bytes
+    scores: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def _onnx(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtraError(
+            "onnxruntime, which checks the file, is not installed", attempt='pip install "convscope[onnx]"'
+        ) from None
+    tensors = {name: value.numpy() for name, value in weights_out(model).items()}
+    plain = write(without_softmax(run.net), to="onnx", tensors=tensors)
+    assert isinstance(plain, bytes)
+    mean, std = channel_scale(run.dataset)
+    told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
+    data = takes_pictures(plain, mean, std, told)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    (name,) = (entry.name for entry in session.get_inputs())
+    return Made(
+        "onnxruntime", data, lambda pictures: np.asarray(session.run(None, {name: pictures.astype(np.float32)})[0])
+    )
+
+
+def without_softmax(net: Net) -> Net:
+    """The net up to its scores: a softmax at the end is left out, as the model of a run leaves it out."""
+    if not isinstance(net.layers[-1].node.op, Softmax):
+        return net
+    return Net.at(Graph(tuple(layer.node for layer in net.layers[:-1])), net.input)
+
+
+class TakesPictures(nn.Module):
+    """A model with the scaling before it: float32 pictures ``n c h w`` of 0 to 255 -> logits ``n classes``."""
+
+    def __init__(self, model: nn.Module, dataset: Dataset) -> None:
+        super().__init__()
+        self.model = model
+        self.centre: Tensor
+        self.scale: Tensor
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in channel_scale(dataset))
+        shape = (-1, *(1,) * (len(dataset.shape) - 1))
+        self.register_buffer("centre", (255 * mean).float().view(shape))
+        self.register_buffer("scale", (1 / (255 * std)).float().view(shape))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Scale, then run the net."""
+        scores: Tensor = self.model((pictures - self.centre) * self.scale)
+        return scores.flatten(1)
+
+
+def _torch_export(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
+    example = torch.zeros(2, *run.dataset.shape)
+    sizes = {"pictures": {0: torch.export.Dim("n")}}
+    plain = TakesPictures(_with(weights_out(model), run), run.dataset).eval().requires_grad_(requires_grad=False)
+    try:
+        program = torch.export.export(plain, (example,), dynamic_shapes=sizes)
+    except Exception as error:  # noqa: BLE001 -- the tracer has no one error for what it cannot follow
+        raise WriteError(f"torch.export does not take this net: {str(error).strip().splitlines()[0]}") from None
+    file = io.BytesIO()
+    torch.export.save(program, file, extra_files={f"{KEY}.json": json.dumps(metadata)})
+    again = torch.export.load(io.BytesIO(file.getvalue())).module()
+    return Made("torch.export", file.getvalue(), lambda pictures: np.asarray(again(torch.from_numpy(pictures).float())))
+
+
+def _safetensors(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
+    data = save_tensors(weights_out(model), metadata={KEY: json.dumps(metadata)})
+    fresh = _with(load_tensors(data), run)
+    lay_out(fresh)
+    return Made("safetensors", data, lambda pictures: logits(fresh, torch.from_numpy(pictures), run.dataset).numpy())
+
+
+def _with(tensors: dict[str, Tensor], run: Run) -> TorchNet:
+    """A new model; its weights lie in torch's own order, which files are written in."""
+    fresh = TorchNet(run.net, logits=True)
+    weights_in(fresh, tensors)
+    return fresh.eval()
+
+
+_WAYS = {"onnx": _onnx, "torch-export": _torch_export, "safetensors": _safetensors}

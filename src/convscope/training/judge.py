@@ -1,0 +1,86 @@
+"""Judging a run by a data set: its own, or any other with classes that the net knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.backends.machine import keep_memory
+from convscope.core.shape import to_text
+from convscope.data import registry
+from convscope.errors import DataError, ShapeError
+from convscope.training.evaluate import Answers, Evaluation, answers
+from convscope.training.run import Run, load
+from convscope.training.train import model_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from convscope.data.registry import Dataset
+
+
+def judge(run: Run | str | Path, data: str | None = None) -> Evaluation:
+    """Judge a run, or the run in a folder, by the test pictures of a data set.
+
+    Args:
+        run: what was trained.
+        data: name of the data set; the run's own by default. Pictures are scaled as those that the net was trained
+            on, and classes are matched by their names.
+
+    Raises:
+        RunError: the weights are not those of the net.
+        UnknownNameError: there is no such data set.
+        DataError: a data file is damaged, or the set has a class that the net cannot answer with.
+        ShapeError: the pictures are not of the size that the net takes.
+    """
+    run = run if isinstance(run, Run) else load(run)
+    dataset = run.dataset if data is None else registry.find(data)
+    return Evaluation.of(answers_of(run, dataset), run.dataset.classes, dataset.name)
+
+
+def answers_of(run: Run, dataset: Dataset) -> Answers:
+    """What a run says of each test picture of a data set; labels count the classes of the run.
+
+    Raises:
+        RunError, DataError, ShapeError: as :func:`judge`.
+    """
+    numbers = class_numbers(dataset, run.dataset)
+    if dataset.shape != run.dataset.shape:
+        raise ShapeError(
+            f"the net takes {to_text(run.dataset.shape)}, the pictures of {dataset.name} are {to_text(dataset.shape)}"
+        )
+    split = registry.load(dataset, "test")
+    if not len(split.images):
+        raise DataError(f"{dataset.name} has no test pictures")
+    keep_memory()
+    return answers(model_of(run), split.images, numbers[split.labels], run.dataset)
+
+
+def class_numbers(dataset: Dataset, known: Dataset) -> NDArray[np.int64]:
+    """For each class of a data set, the number of the class of the same name in the one that the net was trained on.
+
+    Classes that are called 0, 1, 2 … have no names; they are taken by their number.
+
+    Raises:
+        DataError: a class is not among those that the net can answer with.
+    """
+    places = {name: at for at, name in enumerate(known.classes)}
+    nameless = dataset.classes == tuple(map(str, range(len(dataset.classes))))
+    if nameless and len(dataset.classes) <= len(places):
+        return np.arange(len(dataset.classes))
+    strange = [name for name in dataset.classes if name not in places]
+    if strange:
+        raise DataError(
+            f'{dataset.name} has a class "{strange[0]}", which the net was not trained on',
+            given=f"classes {_listed(dataset.classes)}",
+            expected=f"some of {_listed(known.classes)}",
+        )
+    return np.array([places[name] for name in dataset.classes])
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """At most a dozen names."""
+    return ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")

@@ -1,0 +1,161 @@
+"""Places that the course of a run is written to while it goes on, beside ``metrics.jsonl``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any, Protocol
+
+from convscope.errors import MissingExtraError, RunError, unknown
+from convscope.training import files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CSV, TENSORBOARD = "metrics.csv", "tensorboard"
+"""A file and a folder beside the other files of the run."""
+
+STEP = "step"
+
+
+class Log(Protocol):
+    """Takes the lines of ``metrics.jsonl`` as they come."""
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Write one line: names and numbers, ``step`` among them."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+def open_log(kind: str, folder: Path) -> Log:
+    """A log in the folder of a run; what an earlier part of the run has written stays.
+
+    A step before the last one means that the run was taken up again at a checkpoint: what had come after is dropped.
+
+    Args:
+        kind: ``csv`` or ``tensorboard``.
+        folder: of the run; it exists.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+        MissingExtraError: ``tensorboard`` is not installed.
+        RunError: the folder cannot be written.
+    """
+    if kind not in LOGS:
+        raise unknown("log", kind, LOGS)
+    return LOGS[kind](folder)
+
+
+class CsvLog:
+    """``metrics.csv``: a row for each step, a column for each name, empty where a line had no such number."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / CSV
+        self.rows = _rows(self.path)
+        self.columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        self._rewrite()
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Add a row, or to the row of that step."""
+        numbers = {name: repr(value) for name, value in _numbers(line).items()}
+        known = len(self.rows)
+        while STEP in numbers and self.rows and float(self.rows[-1].get(STEP, "-inf")) > float(numbers[STEP]):
+            self.rows.pop()
+        if STEP in numbers and self.rows and self.rows[-1].get(STEP) == numbers[STEP]:
+            numbers = self.rows.pop() | numbers
+        self.rows.append(numbers)
+        new = [name for name in numbers if name not in self.columns]
+        self.columns += new
+        if new or len(self.rows) <= known:
+            self._rewrite()
+        else:
+            self._append(self._text([numbers]))
+
+    def close(self) -> None:
+        """Every row is on the disk."""
+
+    def _append(self, text: str) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise files.cannot_write(self.path, len(text), error) from None
+
+    def _rewrite(self) -> None:
+        files.write(self.path, self._text([{name: name for name in self.columns}, *self.rows]).encode())
+
+    def _text(self, rows: list[dict[str, str]]) -> str:
+        text = io.StringIO()
+        csv.DictWriter(text, self.columns, lineterminator="\n").writerows(rows if self.columns else [])
+        return text.getvalue()
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """What an earlier part of the run has written; a row that was cut off is left out.
+
+    Raises:
+        RunError: it is no such file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        whole = io.StringIO(text[: text.rfind("\n") + 1])
+        rows = [{name: value for name, value in row.items() if name and value} for row in csv.DictReader(whole)]
+        for row in rows:
+            float(row.get(STEP, "0"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, csv.Error) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    return rows
+
+
+class TensorBoardLog:
+    """Event files in ``tensorboard``, by torch's own writer; a name with ``/`` in it is a group there."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise MissingExtraError(
+                "tensorboard is not installed", attempt='pip install "convscope[tensorboard]", or --log csv'
+            ) from None
+        self.make: Callable[..., Any] = SummaryWriter
+        self.folder = folder / TENSORBOARD
+        self.writer: Any = None
+        self.last = 0
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Add a point to the curve of each name."""
+        numbers = _numbers(line)
+        step = int(numbers.pop(STEP, self.last))
+        if self.writer is None or step < self.last:
+            self._open(step)
+        self.last = step
+        for name, value in numbers.items():
+            self.writer.add_scalar(name, value, step)
+
+    def _open(self, step: int) -> None:
+        """A new event file, in which the curves go on at a step; what earlier files have from there on is void."""
+        self.close()
+        try:
+            self.writer = self.make(str(self.folder), purge_step=step)
+        except OSError as error:
+            raise RunError(f"{self.folder} cannot be written: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Write what is still held."""
+        if self.writer is not None:
+            self.writer.close()
+
+
+def _numbers(line: dict[str, Any]) -> dict[str, int | float]:
+    """What can be drawn as a curve."""
+    return {
+        name: value for name, value in line.items() if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+LOGS: dict[str, Callable[[Path], Log]] = {"csv": CsvLog, "tensorboard": TensorBoardLog}
+"""Every kind of log by name."""

@@ -1,0 +1,209 @@
+"""Two runs on the same pictures: is one better, or was it luck?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.analyze.cost import net_params
+from convscope.data import registry
+from convscope.errors import DataError
+from convscope.training.evaluate import Evaluation
+from convscope.training.intervals import paired_difference
+from convscope.training.judge import answers_of
+from convscope.training.run import Run, load
+from convscope.view.parts import Column, Grid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from convscope.training.evaluate import Answers
+
+SHOWN = 10
+"""Pictures in the text; the data has all."""
+
+
+def mcnemar(first: int, second: int) -> float:
+    """The exact two-sided p value of McNemar's test (1947), from the pictures that only one of two reads rightly.
+
+    If neither were better, each such picture would fall to either side like a coin: twice the probability of a split
+    at least as uneven, at most 1.
+
+    Args:
+        first: pictures that only the first reads rightly.
+        second: pictures that only the second reads rightly.
+
+    One of six: ``2 · (1 + 6) / 2⁶``.
+
+    >>> mcnemar(1, 5)
+    0.21875
+    """
+    count = first + second
+    ways = total = 1
+    for at in range(min(first, second)):
+        ways = ways * (count - at) // (at + 1)
+        total += ways
+    return float(min(1.0, 2 * total / 2**count))
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A picture that only one of two runs reads rightly.
+
+    Attributes:
+        picture: its place in the test set, from 0.
+        true: class.
+        a: what the first said.
+        b: what the second said.
+    """
+
+    picture: int
+    true: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """What :func:`compare_runs` returns; prints itself.
+
+    Attributes:
+        runs: both.
+        judged: both on the same pictures.
+        disagreements: the pictures that only one reads rightly.
+    """
+
+    runs: tuple[Run, Run]
+    judged: tuple[Evaluation, Evaluation]
+    disagreements: tuple[Disagreement, ...]
+
+    @property
+    def only(self) -> tuple[int, int]:
+        """Pictures that only the first reads rightly, and only the second."""
+        first = sum(entry.a == entry.true for entry in self.disagreements)
+        return first, len(self.disagreements) - first
+
+    @property
+    def difference(self) -> float:
+        """Accuracy of the second minus that of the first."""
+        first, second = self.only
+        return (second - first) / self.judged[0].count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the difference, 95 % (:func:`paired_difference`)."""
+        first, second = self.only
+        return paired_difference(second, first, self.judged[0].count)
+
+    @property
+    def p(self) -> float:
+        """Of McNemar's exact test (:func:`mcnemar`)."""
+        return mcnemar(*self.only)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/compare-runs/1``."""
+        return {
+            "schema": "convscope/compare-runs/1",
+            "data": self.judged[0].data,
+            "count": self.judged[0].count,
+            "runs": [_facts(run, judged) for run, judged in zip(self.runs, self.judged, strict=True)],
+            "only_a": self.only[0],
+            "only_b": self.only[1],
+            "difference": self.difference,
+            "interval": list(self.interval),
+            "p": self.p,
+            "test": "McNemar, exact, two-sided",
+            "disagreements": [vars(entry) for entry in self.disagreements],
+        }
+
+    def __str__(self) -> str:
+        columns = (Column(""), *(Column(title, right=True) for title in "AB"))
+        facts = [_cells(run, judged) for run, judged in zip(self.runs, self.judged, strict=True)]
+        rows = tuple((name, facts[0][name], facts[1][name]) for name in facts[0])
+        first, second = self.only
+        low, high = (100 * end for end in self.interval)
+        count, hits = self.judged[0].count, self.judged[0].hits
+        shares = (
+            f"by A alone {first:,}, by B alone {second:,}, by both {hits - first:,}, by none {count - hits - second:,}"
+        )
+        return "\n".join(
+            [
+                Grid(columns, rows).to_text(),
+                "",
+                f"read rightly of {count:,} pictures: {shares}",
+                f"B - A  {100 * self.difference:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}",
+                f"p      {self.p:.3g} (McNemar's exact test, two-sided)",
+                *self._listed(),
+            ]
+        )
+
+    def _listed(self) -> list[str]:
+        """The first pictures on which they differ."""
+        if not self.disagreements:
+            return []
+        shown = tuple((str(e.picture), e.true, e.a, e.b) for e in self.disagreements[:SHOWN])
+        grid = Grid((Column("picture", right=True), Column("true"), Column("A"), Column("B")), shown)
+        more = len(self.disagreements) - SHOWN
+        return ["", grid.to_text(), *([f"and {more:,} more: --json has them all"] if more > 0 else [])]
+
+    __repr__ = __str__
+
+
+def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | None = None) -> RunComparison:
+    """Judge two runs by the same test pictures.
+
+    Args:
+        first: a run or its folder.
+        second: another one.
+        data: name of the data set; by default the one that both were trained on.
+
+    Raises:
+        RunError: a folder is no run.
+        DataError: the runs were trained on different data and ``data`` says nothing, or their classes differ.
+    """
+    a, b = (run if isinstance(run, Run) else load(run) for run in (first, second))
+    if data is None and a.dataset.name != b.dataset.name:
+        raise DataError(
+            "the runs have no test pictures in common",
+            given=f"{a.path} was trained on {a.dataset.name}, {b.path} on {b.dataset.name}",
+            expected="--data with pictures to judge both by",
+        )
+    if a.dataset.classes != b.dataset.classes:
+        raise DataError("the classes of the runs differ", expected="the same classes in the same order")
+    dataset = a.dataset if data is None else registry.find(data)
+    said = answers_of(a, dataset), answers_of(b, dataset)
+    judged = tuple(Evaluation.of(found, a.dataset.classes, dataset.name) for found in said)
+    return RunComparison((a, b), (judged[0], judged[1]), _disagreements(*said, a.dataset.classes))
+
+
+def _disagreements(first: Answers, second: Answers, classes: tuple[str, ...]) -> tuple[Disagreement, ...]:
+    return tuple(
+        Disagreement(int(at), *(classes[found[at]] for found in (first.labels, first.said, second.said)))
+        for at in np.flatnonzero(first.right != second.right)
+    )
+
+
+def _facts(run: Run, judged: Evaluation) -> dict[str, Any]:
+    return {
+        "path": str(run.path),
+        "net": str(run.net),
+        "accuracy": judged.accuracy,
+        "interval": list(judged.interval),
+        "loss": judged.loss,
+        "calibration_error": judged.calibration,
+        "params": net_params(run.net).value,
+    }
+
+
+def _cells(run: Run, judged: Evaluation) -> dict[str, str]:
+    low, high = (100 * end for end in judged.interval)
+    return {
+        "run": str(run.path),
+        "params": f"{net_params(run.net).value:,}",
+        "accuracy": f"{100 * judged.accuracy:.2f} %",
+        "95 % interval": f"{low:.2f} to {high:.2f} %",
+        "loss": f"{judged.loss:.4f}",
+        "calibration error": f"{100 * judged.calibration:.2f} points",
+    }

@@ -1,0 +1,98 @@
+"""Predictions for folders of pictures."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from convscope.cli import run as command
+from convscope.data import DATASETS, load
+from convscope.errors import PictureError
+from convscope.training import predict as predicting
+from convscope.training.predict import picture_files, predict, predict_files
+from convscope.training.run import Run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six pictures in three folders, among other things."""
+    test = load(DATASETS["mnist"], "test")
+    for at, name in enumerate(("b.png", "a.PNG", "10/x.bmp", "10/deep/y.jpg", "2/z.webp", "c.gif")):
+        path = tmp_path / "scans" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(test.images[at, 0]).save(path)
+    for name in (".hidden.png", "notes.txt", "10/.cache/n.png"):
+        path = tmp_path / "scans" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"no picture")
+    (tmp_path / "scans" / "loop").symlink_to(tmp_path / "scans")
+    return tmp_path / "scans"
+
+
+def test_a_folder_is_walked_in_order(folder: Path) -> None:
+    names = [str(path.relative_to(folder)) for path in picture_files(folder)]
+    assert names == ["a.PNG", "b.png", "c.gif", "10/x.bmp", "10/deep/y.jpg", "2/z.webp"]
+
+
+def test_batches_change_nothing(folder: Path, short_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = predict(short_run, folder)
+    assert [Path(entry.picture) for entry in whole] == list(picture_files(folder))
+    monkeypatch.setattr(predicting, "BATCH", 4)
+    parts = predict(short_run, folder)
+    assert [entry.picture for entry in parts] == [entry.picture for entry in whole]
+    for one, other in zip(parts, whole, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+
+
+def test_a_file_that_is_given_twice_is_answered_twice(folder: Path, short_run: Run) -> None:
+    found = predict(short_run, [folder / "b.png", folder / "a.PNG", folder / "b.png"])
+    assert [Path(entry.picture).name for entry in found] == ["b.png", "a.PNG", "b.png"]
+    assert found[0].probabilities == pytest.approx(found[2].probabilities)
+
+
+def test_bad_files_are_named_and_left_out_on_request(
+    folder: Path, short_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bb.png").write_bytes((folder / "b.png").read_bytes()[:60])
+    assert command(["predict", str(short_run.path), str(folder)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"PictureError: {folder / 'bb.png'} ")
+    assert command(["predict", str(short_run.path), str(folder), "--skip-bad"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 6
+    assert err.startswith(f"not read: {folder / 'bb.png'} ")
+    assert err.splitlines()[-1].startswith("6 pictures, ")
+    assert err.endswith(" images/s; 1 could not be read\n")
+    assert command(["predict", str(short_run.path), str(folder), "--skip-bad", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == "convscope/predict/1"
+    assert [Path(entry["picture"]).name for entry in data["unreadable"]] == ["bb.png"]
+    assert len(data["pictures"]) == 6
+    assert data["images_per_second"] == pytest.approx(6 / data["seconds"])
+
+
+def test_nothing_to_predict(tmp_path: Path, short_run: Run) -> None:
+    with pytest.raises(PictureError, match="has no pictures in it"):
+        predict(short_run, tmp_path)
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(PictureError, match="none of 1 pictures can be read"):
+        predict_files(short_run, tmp_path, skip_bad=True)
+    with pytest.raises(PictureError, match="cannot be read"):
+        predict(short_run, tmp_path / ("x" * 300))
+
+
+def test_names_that_are_no_text_are_shown_on_one_line(
+    folder: Path, short_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (b"new\nline.png", b"\xff\xfe.png"):
+        (folder / "b.png").rename(folder / os.fsdecode(name))
+        assert command(["predict", str(short_run.path), str(folder)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 6
+        assert any("new\\nline.png: " in line or "\\udcff\\udcfe.png: " in line for line in lines)
+        assert command(["predict", str(short_run.path), str(folder), "--json"]) == 0
+        capsys.readouterr()
+        (folder / os.fsdecode(name)).rename(folder / "b.png")
