@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--name", help="Name of the run folder; by default data-recipe-seed.")
 @click.option("--out", default="runs", show_default=True, help="Folder for the run folder.")
 @click.option("--save-every", default=60.0, show_default=True, type=click.FloatRange(0), help="Seconds between saves.")
+@click.option("--log", "logs", multiple=True, type=click.Choice(["csv", "tensorboard"]), help="Log there, too.")
 @click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
 @click.option("--strict", is_flag=True, help="With --resume: refuse to fall back to an older checkpoint.")
 @click.option("--from", "repeated", metavar="RUN", help="Train a run once more: its net, data, recipe and seed.")
@@ -92,7 +93,7 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
     stated = {name for name in given if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     if given["strict"] and not given["resumed"]:
         raise click.UsageError("--strict goes with --resume")
-    for option, allowed in (("resumed", {"strict", "save_every"}), ("repeated", {"name", "out"})):
+    for option, allowed in (("resumed", {"strict", "save_every", "logs"}), ("repeated", {"name", "out"})):
         more = stated - allowed - {option}
         if given[option] and (more or dry_run):
             raise click.UsageError(
@@ -103,13 +104,14 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
     from convscope.training import train as training
 
     if given["resumed"]:
-        path, strict, every = given["resumed"], given["strict"], given["save_every"]
-        return lambda report: training.resume(path, strict=strict, save_every=every, report=report, warn=_warn)
+        path = given["resumed"]
+        habits = {key: given[key] for key in ("strict", "save_every", "logs")}
+        return lambda report: training.resume(path, report=report, warn=_warn, **habits)
     if given["repeated"]:
         path, name, out = given["repeated"], given["name"], given["out"]
         return lambda report: training.repeat(path, out=out, name=name, report=report)
     made, settings = _net_and_recipe(given)
-    kept = {key: given[key] for key in ("data", "seed", "out", "name", "save_every")}
+    kept = {key: given[key] for key in ("data", "seed", "out", "name", "save_every", "logs")}
     return lambda report: training.train(made, recipe=settings, report=report, **kept)
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from convscope.training import run as runs
 from convscope.training.card import card
 from convscope.training.claim import LOCK
 from convscope.training.evaluate import Evaluation, evaluate
+from convscope.training.logs import Log, open_log
 from convscope.training.loop import Progress, Trainer, uses_bfloat16
 from convscope.training.run import Job, Metrics, Result, Run
 from convscope.training.stop import Request, Stopped, requests
@@ -43,21 +45,34 @@ APART = 1_000_003
 
 
 @dataclass(frozen=True)
+class Habits:
+    """What a run does beside training; it changes nothing of what comes out.
+
+    Attributes:
+        save_every: time between two checkpoints [second].
+        logs: further places for its course (:mod:`convscope.training.logs`).
+        report: called every few steps.
+    """
+
+    save_every: float
+    logs: tuple[str, ...]
+    report: Report
+
+
+@dataclass(frozen=True)
 class Course:
     """What a run needs besides of where it stands.
 
     Attributes:
         job: net, data, recipe, seed and folder.
         pictures: to learn from, and to be judged by.
-        save_every: time between two checkpoints [second].
-        report: called every few steps.
+        habits: how often it saves, and whom it tells.
         ranks: processes that train together; the first writes the folder.
     """
 
     job: Job
     pictures: tuple[Split, Split]
-    save_every: float
-    report: Report
+    habits: Habits
     ranks: Ranks
 
     def run(self, state: State | None) -> Run:
@@ -71,15 +86,18 @@ class Course:
             RunError: the folder cannot be written.
             Stopped: a signal came; the run is saved.
         """
-        metrics = Metrics(self.job.path, state.step if state else 0) if self.ranks.first else None
-        try:
-            with torch.random.fork_rng(devices=[]), requests() as request:  # the caller's own random state stays
-                return self._run(state, metrics, request)
-        finally:
-            if metrics:
-                metrics.close()
+        with ExitStack() as stack:
+            logs: list[Log] = []
+            metrics = None
+            if self.ranks.first:
+                metrics = Metrics(self.job.path, state.step if state else 0)
+                logs = [metrics, *(open_log(kind, self.job.path) for kind in self.habits.logs)]
+            for log in logs:
+                stack.callback(log.close)
+            stack.enter_context(torch.random.fork_rng(devices=[]))  # the caller's own random state stays as it was
+            return self._run(state, metrics, logs, stack.enter_context(requests()))
 
-    def _run(self, state: State | None, metrics: Metrics | None, request: Request) -> Run:
+    def _run(self, state: State | None, metrics: Metrics | None, logs: list[Log], request: Request) -> Run:
         job, (learn, test) = self.job, self.pictures
         torch.manual_seed(job.seed)
         model = TorchNet(job.net, logits=True)
@@ -88,7 +106,7 @@ class Course:
         trainer = Trainer(model, learn, job.dataset, job.recipe, seed=job.seed, ranks=self.ranks)
         if state:
             trainer.restore(state)
-        keeper = Keeper(self, trainer, metrics, request)
+        keeper = Keeper(self, trainer, metrics, logs, request)
         last = trainer.run(keeper.note, keeper.between)
         result = None
         if metrics:
@@ -104,15 +122,18 @@ class Course:
 class Keeper:
     """Reports, and saves where a run stands, when it is time or when somebody asks to stop."""
 
-    def __init__(self, course: Course, trainer: Trainer, metrics: Metrics | None, request: Request) -> None:
-        self.course, self.trainer, self.metrics, self.request = course, trainer, metrics, request
+    def __init__(
+        self, course: Course, trainer: Trainer, metrics: Metrics | None, logs: list[Log], request: Request
+    ) -> None:
+        self.course, self.trainer, self.metrics, self.logs, self.request = course, trainer, metrics, logs, request
         self.last = time.perf_counter()
 
     def note(self, progress: Progress) -> None:
         """A report is due."""
+        for log in self.logs:
+            log.note(_line(progress))
         if self.metrics:
-            self.metrics.add(_line(progress))
-            self.course.report(progress)
+            self.course.habits.report(progress)
 
     def between(self) -> None:
         """After every step.
@@ -123,7 +144,7 @@ class Keeper:
         """
         rank = self.course.ranks.rank
         files.crash_point(f"step of rank {rank}" if rank else "step")
-        due = self.metrics is not None and time.perf_counter() - self.last >= self.course.save_every
+        due = self.metrics is not None and time.perf_counter() - self.last >= self.course.habits.save_every
         self._act(due=due)
 
     def stop_if_asked(self) -> None:
@@ -177,7 +198,7 @@ def finish(job: Job, model: TorchNet, last: Progress, judged: Evaluation, metric
     )
     run = Run(job.path, job.net, job.dataset, job.recipe, job.seed, result)
     files.write(job.path / runs.CARD, card(run, judged, environment_of(job)).encode())
-    metrics.add({"result": asdict(result)})
+    metrics.note({"result": asdict(result)})
     metrics.sync()
     shutil.rmtree(job.path / checkpoint.FOLDER, ignore_errors=True)
     (job.path / LOCK).unlink(missing_ok=True)

@@ -200,7 +200,7 @@ class Metrics:
         files.write(path, "".join(lines).encode())
         self._file = path.open("a", encoding="utf-8")
 
-    def add(self, line: dict[str, Any]) -> None:
+    def note(self, line: dict[str, Any]) -> None:
         """Write a line; who follows the file sees it at once."""
         self._file.write(f"{json.dumps(line)}\n")
         self._file.flush()
@@ -296,6 +296,8 @@ def _load(job: Job) -> Run:
     if sorted(result.sha256) != sorted((NET, RECIPE, MODEL)):
         names = ", ".join(result.sha256) or "nothing"
         raise RunError(f"{folder / METRICS} is damaged: it has the checksums of {names}")
+    if not (folder / MODEL).is_file():
+        raise RunError(f"{folder} is damaged: it has no {MODEL}")
     for name, expected in result.sha256.items():
         found = digest(folder / name)
         if found != expected:

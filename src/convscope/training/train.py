@@ -24,15 +24,14 @@ from convscope.training import checkpoint, files
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
 from convscope.training.claim import claimed
-from convscope.training.course import Course, Report, note_environment
-from convscope.training.evaluate import Evaluation, evaluate
+from convscope.training.course import Course, Habits, Report, note_environment
 from convscope.training.loop import Progress, lay_out
 from convscope.training.plan import check_disk, check_memory, plan
 from convscope.training.ranks import Ranks, joined, launch, restarts
 from convscope.training.run import Job, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,6 +59,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     out: str | Path = "runs",
     name: str | None = None,
     save_every: float = SAVE_EVERY,
+    logs: Sequence[str] = (),
     report: Report = silent,
 ) -> Run:
     """Train a net and leave a run folder.
@@ -73,6 +73,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         out: the folder in which the run folder is made.
         name: of the run folder; by default data set, recipe and seed.
         save_every: time between two checkpoints, from which :func:`resume` goes on [second].
+        logs: further places for the course of the run: ``csv``, ``tensorboard``.
         report: called every few steps.
 
     Raises:
@@ -91,13 +92,13 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     settings = settings.changed(net=str(made))
     check_memory(plan(made, dataset, settings).memory, "training this net")
     check_disk(Path(out), checkpoint.size(STATES * FLOAT32 * net_params(made).value))
-    pictures = _load(dataset)
+    pictures, habits = _load(dataset), Habits(save_every, tuple(logs), report)
     with joined() as ranks:
         begun = ranks.told(_begun(Path(out)) if ranks.first else None)
         if begun and runs.is_finished(begun):
             return runs.load(begun)
         if begun:  # a process died, and torchrun has started all of them again
-            return _resumed(begun, ranks, strict=False, save_every=save_every, report=report, warn=warnings.warn)
+            return _resumed(begun, ranks, habits, strict=False, warn=warnings.warn)
         job = Job(Path(out) / name, made, dataset, settings, seed)
         if ranks.first:
             job = runs.found(Path(out), name, job)
@@ -107,7 +108,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             with claimed(job.path) if ranks.first else nullcontext():
                 if ranks.first:
                     note_environment(job)
-                return Course(job, pictures, save_every, report, ranks).run(None)
+                return Course(job, pictures, habits, ranks).run(None)
         except BaseException:
             if ranks.first and not checkpoint.steps(job.path):  # nothing to go on from
                 shutil.rmtree(job.path, ignore_errors=True)
@@ -139,11 +140,12 @@ def _note_begun(job: Job, ranks: Ranks) -> None:
     files.write(_launch(job.path.parent), str(job.path).encode())
 
 
-def resume(
+def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
     path: str | Path,
     *,
     strict: bool = False,
     save_every: float = SAVE_EVERY,
+    logs: Sequence[str] = (),
     report: Report = silent,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
@@ -156,6 +158,7 @@ def resume(
         path: the run folder.
         strict: refuse to go on from an older checkpoint where the newest is damaged.
         save_every: as in :func:`train` [second].
+        logs: as in :func:`train`.
         report: called every few steps.
         warn: told of damaged checkpoints, and of what is different here from where the run began.
 
@@ -164,12 +167,10 @@ def resume(
         Stopped: as in :func:`train`.
     """
     with joined() as ranks:
-        return _resumed(Path(path), ranks, strict=strict, save_every=save_every, report=report, warn=warn)
+        return _resumed(Path(path), ranks, Habits(save_every, tuple(logs), report), strict=strict, warn=warn)
 
 
-def _resumed(  # noqa: PLR0913 -- the settings of a run
-    path: Path, ranks: Ranks, *, strict: bool, save_every: float, report: Report, warn: Callable[[str], None]
-) -> Run:
+def _resumed(path: Path, ranks: Ranks, habits: Habits, *, strict: bool, warn: Callable[[str], None]) -> Run:
     job = runs.load_job(path)
     _refuse_finished(job)
     with claimed(job.path) if ranks.first else nullcontext():
@@ -182,7 +183,7 @@ def _resumed(  # noqa: PLR0913 -- the settings of a run
             for found in [*damage, *note_environment(job)]:
                 warn(found)
         state = ranks.told(state)
-        return Course(job, _load(job.dataset), save_every, report, ranks).run(state)
+        return Course(job, _load(job.dataset), habits, ranks).run(state)
 
 
 def _refuse_finished(job: Job) -> None:
@@ -238,15 +239,3 @@ def tensors_of(run: Run) -> dict[str, NDArray[Any]]:
         RunError: they are not those of the net.
     """
     return {key: value.numpy() for key, value in weights_out(model_of(run)).items()}
-
-
-def evaluate_run(run: Run | str | Path) -> Evaluation:
-    """Judge a run, or the run in a folder, by its test set again.
-
-    Raises:
-        RunError: the weights are not those of the net.
-        DataError: a data file is damaged.
-    """
-    keep_memory()
-    run = run if isinstance(run, Run) else runs.load(run)
-    return evaluate(model_of(run), registry.load(run.dataset, "test"), run.dataset)
