@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
-from convscope.training.batches import scaled
+from convscope.training.batches import as_tensor, scaled
 from convscope.training.loop import layout
 from convscope.view.numbers import score_text
 from convscope.view.parts import Column, Grid
@@ -16,7 +16,7 @@ from convscope.view.parts import Column, Grid
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from convscope.data.registry import Dataset, Split
+    from convscope.data import Dataset, Split
 
 BATCH = 500
 
@@ -100,7 +100,7 @@ def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
 
 def evaluate(model: nn.Module, split: Split, dataset: Dataset) -> Evaluation:
     """Judge a net by a test set."""
-    scores = logits(model, torch.from_numpy(split.images.copy()), dataset)
+    scores = logits(model, as_tensor(split.images), dataset)
     labels = torch.from_numpy(split.labels.astype("int64"))
     classes = len(dataset.classes)
     pairs = labels * classes + scores.argmax(1)
