@@ -249,3 +249,15 @@ def test_short_words() -> None:
     assert short_word("folder:/a/b c/") == "b-c"
     assert short_word("folder:///") == "data"
     assert short_word("hf:org/name") == "name"
+
+
+def test_a_mapped_stream_goes_on_where_it_was(pets: Path) -> None:
+    data = find(f"folder:{pets}")
+    split = load(data, "train")
+    first, second = (Batches(split, data, batch=5, shift=1, seed=seed) for seed in (1, 2))
+    for _ in range(7):
+        next(first)
+    second.restore(*first.state())
+    for _ in range(6):
+        (left, _), (right, _) = next(first), next(second)
+        assert torch.equal(left, right)
