@@ -11,13 +11,13 @@ import sys
 
 import click
 
-from convscope.cli import analysis, training, verify, write
+from convscope.cli import analysis, data, training, verify, write
 from convscope.cli.common import cli
 from convscope.errors import ConvscopeError, missing_extra
 
-__all__ = ["analysis", "cli", "main", "run", "training", "verify", "write"]
+__all__ = ["analysis", "cli", "data", "main", "run", "training", "verify", "write"]
 
-for _command in (cli, *cli.commands.values()):
+for _command in (cli, *cli.commands.values(), *data.data.commands.values()):
     # docstrings are raw; click wants the control character before a paragraph that must keep its lines
     _command.help = (_command.help or "").replace(r"\b", "\b")
 
