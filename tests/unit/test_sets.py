@@ -1,5 +1,6 @@
 """Data sets that people bring, and the known ones: found by name, prepared once, divided by a rule."""
 
+import hashlib
 import json
 import shutil
 import tarfile
@@ -46,6 +47,11 @@ def test_a_folder_is_divided_by_the_names_of_its_files(pets: Path) -> None:
     assert (data.classes, data.counts, data.shape) == (("cat", "dog", "elk"), {"train": 24, "test": 6}, (3, 40, 48))
     test = load(data, "test")
     assert test.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    for label in data.classes:
+        names = sorted(
+            (f"{label}/{at}.png" for at in range(10)), key=lambda name: hashlib.sha256(name.encode()).digest()
+        )
+        assert set(names[:2]) == {name for name in test.names if name.startswith(label)}
     (pets / "dog" / "note.txt").write_text("no picture")
     shutil.copytree(pets, pets.parent / "elsewhere")
     assert load(find(f"folder:{pets.parent / 'elsewhere'}"), "test").names == test.names
@@ -179,8 +185,6 @@ def test_known_sets_in_a_folder_are_named_by_it(tmp_path: Path) -> None:
 
 def small_cifar(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset, dict[str, bytes]]:
     """Six files of four records each, and their checksums in the place of the real ones."""
-    import hashlib
-
     from convscope.data import cifar
 
     monkeypatch.setattr(cifar, "PICTURES", 4)

@@ -101,7 +101,7 @@ def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
         DataError: the file is missing or damaged, or its arrays are no pictures and labels.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return _splits(content, path)
     except DataError:
         raise
