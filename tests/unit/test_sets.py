@@ -215,6 +215,10 @@ def test_cifar_from_files_of_records(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (data.folder / "test_batch.bin").write_bytes(records["test_batch"][:-1])
     with pytest.raises(DataError, match="test_batch of CIFAR-10 is damaged"):
         load(data, "test")
+    flipped = bytes([records["test_batch"][0] ^ 1]) + records["test_batch"][1:]
+    (data.folder / "test_batch.bin").write_bytes(flipped)
+    with pytest.raises(DataError, match="test_batch of CIFAR-10 is damaged"):
+        load(data, "test")
 
 
 def test_cifar_from_its_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import stat
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,8 +84,7 @@ def open_picture(path: Path) -> Image:
         raise missing_extra("Pillow, which reads pictures,") from None
     try:
         content = _content(path)
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as file:
-            warnings.simplefilter("ignore")  # of odd metadata; what cannot be decoded raises
+        with Image.open(io.BytesIO(content)) as file:
             _check_size(file, path)
             file.load()
             _check_end(content, file.format or "", path)
@@ -95,7 +93,7 @@ def open_picture(path: Path) -> Image:
         raise PictureError(
             f"{printable(path)} is no picture", expected="a PNG, JPEG or another format that Pillow reads"
         ) from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(f"{printable(path)} has too many pixels", expected="at most 100 million") from None
     except PictureError:
         raise
@@ -137,8 +135,7 @@ def seen(path: Path) -> Seen | None:
     except ImportError:
         raise missing_extra("Pillow, which reads pictures,") from None
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")
+        with Image.open(path) as image:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
             height, width = (image.width, image.height) if turned else (image.height, image.width)
             return Seen(image.format or "", image.mode, height, width)
