@@ -65,7 +65,7 @@ def test_folders_of_splits_decide(pets: Path) -> None:
     data = find(f"folder:{pets.parent / 'stated'}")
     assert data.counts == {"train": 10, "val": 6, "test": 4}
     assert data.splits == ("train", "val", "test")
-    assert data.shape == (1, 8, 8)
+    assert data.shape == (1, 9, 9)
     shutil.rmtree(pets.parent / "stated" / "test")
     assert find(f"folder:{pets.parent / 'stated'}").counts == {"train": 10, "test": 6}
 

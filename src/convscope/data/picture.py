@@ -79,7 +79,7 @@ def open_picture(path: Path) -> Image:
         MissingExtraError: Pillow is not installed.
     """
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise missing_extra("Pillow, which reads pictures,") from None
     try:
@@ -88,7 +88,7 @@ def open_picture(path: Path) -> Image:
             _check_size(file, path)
             file.load()
             _check_end(content, file.format or "", path)
-            return _plain(ImageOps.exif_transpose(_eight_bits(file)))
+            return plain(file)
     except UnidentifiedImageError:
         raise PictureError(
             f"{printable(path)} is no picture", expected="a PNG, JPEG or another format that Pillow reads"
@@ -152,10 +152,11 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _plain(image: Image) -> Image:
-    """Grey or RGB, transparent parts on white."""
-    from PIL import Image
+def plain(image: Image) -> Image:
+    """A decoded picture as grey (``L``) or ``RGB``, upright, 8 bits a channel, transparent parts on white."""
+    from PIL import Image, ImageOps
 
+    image = ImageOps.exif_transpose(_eight_bits(image))
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

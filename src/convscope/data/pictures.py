@@ -52,7 +52,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     classes = _classes(found, root)
     place = home() / "prepared" / f"{short_word(str(wanted))}-{_digest(root, found)[:16]}"
     notes = _notes(place, found)
-    shape = _checked(wanted.shape) if wanted.shape else _default(notes)
+    shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
     index = opened(place / to_text(shape)) or _prepare(place / to_text(shape), found, classes, shape, report)
     skipped = {printable(name): why for name, why in found.bad.items()} | index.skipped
     if skipped and not wanted.skip_bad:
@@ -99,7 +99,12 @@ def _digest(root: Path, found: Listing) -> str:
     return digest.hexdigest()
 
 
-def _checked(shape: Shape) -> Shape:
+def checked(shape: Shape) -> Shape:
+    """The size, when pictures can have it.
+
+    Raises:
+        FieldError: they cannot.
+    """
     if len(shape) != 3 or shape[0] not in {1, 3} or not all(0 < size <= 4096 for size in shape[1:]):
         raise FieldError(f"pictures cannot have the size {to_text(shape)}", expected="HxWx1 or HxWx3, up to 4096x4096")
     return shape
@@ -135,10 +140,21 @@ def summary(headers: Sequence[Seen]) -> dict[str, Any]:
     }
 
 
-def _default(notes: dict[str, Any]) -> Shape:
-    """The middle height and the middle width, rounded to eights, 8 to 64; one channel where all pictures are grey."""
-    height, width = (min(LARGEST, max(8, 8 * round((notes[key] or [0, 32, 0])[1] / 8))) for key in ("height", "width"))
+def default_shape(notes: dict[str, Any]) -> Shape:
+    """The size of a set whose pictures may be had at any size; one channel where all pictures are grey.
+
+    Along each axis, pictures that are all alike and at most 64 keep their size; else the middle size counts, rounded to
+    eights, 8 to 64.
+
+    >>> default_shape({"height": [28, 28, 28], "width": [300, 640, 900], "grey": True})
+    (1, 28, 64)
+    """
+    height, width = (_side(*(notes[key] or (0, LARGEST, 0))) for key in ("height", "width"))
     return (1 if notes["grey"] else 3, height, width)
+
+
+def _side(least: int, middle: int, greatest: int) -> int:
+    return middle if least == greatest <= LARGEST else min(LARGEST, max(8, 8 * round(middle / 8)))
 
 
 @dataclass(frozen=True)
