@@ -67,7 +67,7 @@ def state(folder: Path) -> dict[str, tuple[bytes, int, int]]:
 
 def damages(content: bytes, count: int) -> Iterator[bytes]:
     """Cuts at random places, then flips of random bits."""
-    draw = random.Random(2)  # noqa: S311 -- a test's choice
+    draw = random.Random(2)
     for _ in range(count):
         yield content[: draw.randrange(len(content))]
     for _ in range(count):
@@ -97,7 +97,7 @@ def test_60_cuts_of_a_picture_are_found(tmp_path: Path, form: str, mode: str) ->
     Image.fromarray(pixels()).convert(mode).save(whole, form)
     content = whole.read_bytes()
     assert open_picture(whole).size == (30, 21)
-    draw = random.Random(3)  # noqa: S311 -- a test's choice
+    draw = random.Random(3)
     ends = {len(content) - 1, len(content) - 2, *(draw.randrange(len(content)) for _ in range(60))}
     for end in ends:
         path.write_bytes(content[:end])

@@ -1,10 +1,14 @@
 """Data sets that people bring, and the known ones: found by name, prepared once, divided by a rule."""
 
 import hashlib
+import http.server
 import json
 import shutil
 import tarfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,8 @@ from PIL import Image
 from convscope.data import DATASETS, Dataset, Split, find, load
 from convscope.data.cifar import CifarFiles, from_sprite
 from convscope.data.dataset import short_word
+from convscope.data.facts import facts, from_facts
+from convscope.data.idx import IdxFiles
 from convscope.errors import DataError, FieldError, UnknownNameError
 from convscope.training.batches import Batches, scaled
 
@@ -269,3 +275,68 @@ def test_a_mapped_stream_goes_on_where_it_was(pets: Path) -> None:
     for _ in range(6):
         (left, _), (right, _) = next(first), next(second)
         assert torch.equal(left, right)
+
+
+def test_facts_go_out_and_in(pets: Path) -> None:
+    for data in (find(f"folder:{pets}"), find("mnist"), find("cifar10")):
+        again = from_facts(json.loads(json.dumps(facts(data))))
+        assert facts(again) == facts(data)
+        assert (again.mean, again.shape, again.classes) == (data.mean, data.shape, data.classes)
+        with pytest.raises(DataError, match="are not here"):
+            load(again, "test")
+    for damaged in ({}, None, facts(find("mnist")) | {"schema": "x"}, facts(find("mnist")) | {"mean": "x"}):
+        with pytest.raises(DataError, match="facts of a data set"):
+            from_facts(damaged)
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """A server on this machine for the files in ``tmp_path/site``."""
+    (tmp_path / "site").mkdir()
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(tmp_path / "site")))
+    with made, ThreadPoolExecutor(1) as pool:
+        pool.submit(made.serve_forever)
+        yield f"http://127.0.0.1:{made.server_port}"
+        made.shutdown()
+
+
+def test_files_are_downloaded_once_and_checked(tmp_path: Path, own_cache: Path, site: str) -> None:
+    mnist = DATASETS["mnist"]
+    assert isinstance(mnist.source, IdxFiles)
+    data = replace(mnist, name="far", folder=own_cache / "far", source=replace(mnist.source, site=site))
+    with pytest.raises(DataError, match="cannot be fetched: File not found") as caught:
+        load(data, "test")
+    assert caught.value.attempt == f"put t10k-images-idx3-ubyte.gz into {own_cache / 'far'}"
+    for path in mnist.folder.glob("t10k*"):
+        shutil.copy(path, tmp_path / "site")
+    assert np.array_equal(load(data, "test").images, load(mnist, "test").images)
+    shutil.rmtree(tmp_path / "site")
+    assert len(load(data, "test").labels) == 10_000
+    assert sorted(path.name for path in (own_cache / "far").iterdir()) == [
+        "t10k-images-idx3-ubyte.gz",
+        "t10k-labels-idx1-ubyte.gz",
+    ]
+
+
+def test_another_file_than_the_one_that_was_published_is_refused(tmp_path: Path, own_cache: Path, site: str) -> None:
+    mnist = DATASETS["mnist"]
+    assert isinstance(mnist.source, IdxFiles)
+    data = replace(mnist, name="far", folder=own_cache / "far", source=replace(mnist.source, site=site))
+    (tmp_path / "site" / "t10k-images-idx3-ubyte.gz").write_bytes(b"another")
+    with pytest.raises(DataError, match="is another file than it was"):
+        load(data, "test")
+    assert list((own_cache / "far").iterdir()) == []
+
+
+def test_nothing_is_downloaded_into_a_folder_of_the_users_own(tmp_path: Path, site: str) -> None:
+    mnist = DATASETS["mnist"]
+    assert isinstance(mnist.source, IdxFiles)
+    shutil.copytree(mnist.folder, tmp_path / "site", dirs_exist_ok=True)
+    data = replace(mnist, name="far", folder=tmp_path / "mine", source=replace(mnist.source, site=site))
+    with pytest.raises(DataError, match=r"mine/t10k-images-idx3-ubyte\.gz cannot be read"):
+        load(data, "test")

@@ -50,8 +50,8 @@ def download(remote: Remote, folder: Path) -> Path:
     Raises:
         DataError: there is no network, the file is another one, or the folder cannot be written.
     """
-    import urllib.error
     import urllib.request
+    from http.client import HTTPException
 
     path = folder / remote.name
     try:
@@ -67,7 +67,7 @@ def download(remote: Remote, folder: Path) -> Path:
                     given=f"SHA-256 {found.hexdigest()[:16]}…",
                     expected=f"SHA-256 {remote.sha256[:16]}…",
                 )
-    except (OSError, ValueError, urllib.error.URLError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise DataError(
             f"{remote.url} cannot be fetched: {getattr(error, 'reason', None) or error}",
             attempt=f"put {remote.name} into {folder}",
