@@ -50,6 +50,7 @@ def download(remote: Remote, folder: Path) -> Path:
     Raises:
         DataError: there is no network, the file is another one, or the folder cannot be written.
     """
+    import urllib.error
     import urllib.request
     from http.client import HTTPException
 
@@ -68,6 +69,8 @@ def download(remote: Remote, folder: Path) -> Path:
                     expected=f"SHA-256 {remote.sha256[:16]}…",
                 )
     except (OSError, ValueError, HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise DataError(
             f"{remote.url} cannot be fetched: {getattr(error, 'reason', None) or error}",
             attempt=f"put {remote.name} into {folder}",

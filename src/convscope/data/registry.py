@@ -130,13 +130,13 @@ DATASETS: dict[str, Dataset] = {
 }
 """Every data set of a fixed content by name; the name may be followed by ``:FOLDER``."""
 
-KINDS: dict[str, str] = {
-    "folder": "convscope.data.pictures",
-    "npz": "convscope.data.arrays",
-    "hf": "convscope.data.huggingface",
-    "torchvision": "convscope.data.vision",
+KINDS: dict[str, tuple[str, str]] = {
+    "folder": ("PATH", "convscope.data.pictures"),
+    "npz": ("PATH", "convscope.data.arrays"),
+    "hf": ("NAME", "convscope.data.huggingface"),
+    "torchvision": ("NAME", "convscope.data.vision"),
 }
-"""Data sets of the user's own, ``kind:PATH``, and the module that finds them."""
+"""Data sets of the user's own: what stands behind the colon, and the module that finds them."""
 
 
 def find(
@@ -171,9 +171,9 @@ def find(
     if wanted.kind in DATASETS and wanted.path:
         return replace(DATASETS[wanted.kind], name=f"{wanted.kind}:{wanted.folder}", folder=wanted.folder)
     if wanted.kind not in KINDS or not wanted.path:
-        raise unknown("data set", name, [*DATASETS, *(f"{kind}:PATH" for kind in KINDS)])
+        raise unknown("data set", name, [*DATASETS, *(f"{kind}:{what}" for kind, (what, _) in KINDS.items())])
     wanted = replace(wanted, shape=wanted.shape or shape, skip_bad=wanted.skip_bad or skip_bad)
-    found = import_module(KINDS[wanted.kind]).find(wanted, report)
+    found = import_module(KINDS[wanted.kind][1]).find(wanted, report)
     assert isinstance(found, Dataset)
     return found
 
