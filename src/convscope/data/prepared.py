@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -191,6 +192,22 @@ def _index(plan: Plan[Item], sums: NDArray[np.int64], skipped: dict[str, str]) -
     return Index(plan.shape, plan.classes, counts, means, deviations, skipped)
 
 
+def _mark() -> str:
+    """How the drafts of this machine's processes begin."""
+    return f".draft-{platform.node()}-"
+
+
+def _clear(folder: Path) -> None:
+    """Remove the drafts of processes of this machine that are no more."""
+    for path in folder.glob(f"{_mark()}*-*"):
+        try:
+            os.kill(int(path.name.removeprefix(_mark()).partition("-")[0]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(path, ignore_errors=True)
+        except (ValueError, OSError):  # no draft of ours, or a process of another user
+            continue
+
+
 @dataclass(frozen=True)
 class _Written:
     """Sum and sum of squares of each channel; what had no picture, and why, by name."""
@@ -208,7 +225,8 @@ class _draft:  # noqa: N801 -- used as a statement
     def __enter__(self) -> Path:
         try:
             self.place.parent.mkdir(parents=True, exist_ok=True)
-            self.folder = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.place.parent))
+            _clear(self.place.parent)
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{_mark()}{os.getpid()}-", dir=self.place.parent))
         except OSError as error:
             raise DataError(
                 f"{self.place.parent} cannot be written: {error.strerror}",
