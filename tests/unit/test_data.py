@@ -4,16 +4,18 @@ import hashlib
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from convscope.data import DATASETS, load
-from convscope.data.idx import file_size, parse_idx, read_idx_gz
+from convscope.data.idx import IdxFiles, file_size, parse_idx, read_idx_gz
 from convscope.errors import DataError
 
 MNIST = DATASETS["mnist"]
+FILES = cast("IdxFiles", MNIST.source)
 MD5 = {
     "train-images-idx3-ubyte.gz": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte.gz": "a25bea736e30d166cdddb491f175f624",
@@ -26,7 +28,7 @@ MD5 = {
 def test_the_embedded_files_are_the_original_ones() -> None:
     import gzip
 
-    for file in (*MNIST.train, *MNIST.test):
+    for file in (*FILES.train, *FILES.test):
         content = gzip.decompress((MNIST.folder / file.name).read_bytes())
         assert hashlib.md5(content).hexdigest() == MD5[file.name]  # noqa: S324 -- the published checksum
         assert len(content) == file_size(file.shape)
@@ -42,7 +44,7 @@ def test_counts_and_statistics() -> None:
     assert train.images.std() / 255 == pytest.approx(MNIST.std, abs=5e-5)
 
 
-LABELS = MNIST.test[1]
+LABELS = FILES.test[1]
 PACKED = (MNIST.folder / LABELS.name).read_bytes()
 
 

@@ -167,10 +167,10 @@ def test_a_damaged_data_file_stops_training_before_it_begins(
     from convscope.data import registry
 
     mnist = registry.DATASETS["mnist"]
-    for file in (*mnist.train, *mnist.test):
-        content = bytearray((mnist.folder / file.name).read_bytes())
+    for path in mnist.folder.glob("*.gz"):
+        content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
-        (tmp_path / file.name).write_bytes(content)
+        (tmp_path / path.name).write_bytes(content)
     monkeypatch.setitem(registry.DATASETS, "mnist", dataclasses.replace(mnist, folder=tmp_path))
     assert run(["train", "--out", str(tmp_path / "runs")]) == 2
     out, err = capsys.readouterr()

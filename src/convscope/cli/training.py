@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @cli.command()
 @click.argument("net", required=False)
-@click.option("--data", default="mnist", show_default=True, help="Data set.")
+@click.option("--data", default="mnist", show_default=True, help="Data set: a name, folder:PATH, npz:PATH, …")
+@click.option("--skip-bad", is_flag=True, help="Leave out files of the data set that are no pictures.")
 @click.option("--recipe", default="fast", show_default=True, help="Recipe, or a recipe.toml file.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of weights, order, shifts.")
 @click.option("--epochs", type=float, help="Passes over the data; overrides the recipe.")
@@ -111,8 +112,8 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         path, name, out = given["repeated"], given["name"], given["out"]
         return lambda report: training.repeat(path, out=out, name=name, report=report)
     made, settings = _net_and_recipe(given)
-    kept = {key: given[key] for key in ("data", "seed", "out", "name", "save_every", "logs")}
-    return lambda report: training.train(made, recipe=settings, report=report, **kept)
+    kept = {key: given[key] for key in ("data", "seed", "out", "name", "save_every", "logs", "skip_bad")}
+    return lambda report: training.train(made, recipe=settings, report=report, prepared=_prepared, **kept)
 
 
 OPTIONS = {"resumed": "--resume", "repeated": "--from"}
@@ -121,6 +122,10 @@ OPTIONS = {"resumed": "--resume", "repeated": "--from"}
 def _listed(names: Iterable[str]) -> str:
     written = {**OPTIONS, "net": "NET"}
     return ", ".join(written.get(name, f"--{name.replace('_', '-')}") for name in sorted(names)) or "--dry-run"
+
+
+def _prepared(done: int, total: int) -> None:
+    click.echo(f"prepared {done:,} of {total:,} pictures", err=True)
 
 
 def _warn(text: str) -> None:
@@ -141,7 +146,7 @@ def _plan(given: dict[str, Any]) -> Plan:
     from convscope.training.plan import plan
 
     made, settings = _net_and_recipe(given)
-    return plan(made, registry.find(given["data"]), settings)
+    return plan(made, registry.find(given["data"], made.input, skip_bad=given["skip_bad"]), settings)
 
 
 def _compared(done: Run, path: str) -> str:

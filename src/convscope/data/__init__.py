@@ -1,5 +1,6 @@
-"""Data sets: a registry, and readers for their files. Numpy only."""
+"""Data sets: a registry, and readers for their files. Numpy, and Pillow where pictures are decoded."""
 
-from convscope.data.registry import DATASETS, Dataset, Split, load
+from convscope.data.dataset import Dataset, Split
+from convscope.data.registry import DATASETS, find, load
 
-__all__ = ["DATASETS", "Dataset", "Split", "load"]
+__all__ = ["DATASETS", "Dataset", "Split", "find", "load"]

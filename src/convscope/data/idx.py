@@ -6,10 +6,14 @@ import gzip
 import hashlib
 import struct
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.data.dataset import Split
+from convscope.data.fetch import Remote, download
+from convscope.data.home import home
 from convscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,7 +21,52 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convscope.data.dataset import Dataset
+
 UNSIGNED_BYTE = 0x08
+
+
+@dataclass(frozen=True)
+class File:
+    """One gzipped idx file: name, SHA-256 of the ``.gz``, shape of the array."""
+
+    name: str
+    sha256: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class IdxFiles:
+    """Pictures and labels in idx files.
+
+    Attributes:
+        train: pictures and labels to learn from.
+        test: pictures and labels to be judged by.
+        site: where missing files are downloaded from; empty for files that come with the package.
+    """
+
+    train: tuple[File, File]
+    test: tuple[File, File]
+    site: str = ""
+
+    def load(self, dataset: Dataset, split: str) -> Split:
+        """Read a split from the packed files, each checked in full.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        images, labels = (
+            read_idx_gz(self._path(file, dataset), sha256=file.sha256, shape=file.shape)
+            for file in (self.train if split == "train" else self.test)
+        )
+        return Split(images.reshape(len(images), *dataset.shape), labels)
+
+    def _path(self, file: File, dataset: Dataset) -> Path:
+        """In the folder of the data set; downloaded there when that is the user's own folder for data."""
+        path = dataset.folder / file.name
+        if not self.site or path.exists() or dataset.folder != home() / dataset.name:
+            return path
+        return download(Remote(f"{self.site}/{file.name}", file.sha256), dataset.folder)
 
 
 def read_idx_gz(path: Path, *, sha256: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.data.home import printable
+from convscope.data.whole import cut_off
 from convscope.errors import PictureError, missing_extra
 
 if TYPE_CHECKING:
@@ -14,9 +19,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from convscope.data.registry import Dataset
+    from convscope.core.shape import Shape
+    from convscope.data.dataset import Dataset
 
 MAX_PIXELS = 100_000_000
+
+MAX_BYTES = 500_000_000
+
+QUARTER_TURNED = 5
+"""EXIF's orientations from here on exchange height and width."""
+
+GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L")
+"""Pillow's names for pictures without colours."""
 
 INK = 20
 """Longer side of the box that a digit of 28x28 fills (LeCun et al. 1998: 20x20 inside of 28x28)."""
@@ -36,47 +50,127 @@ def read_picture(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
         PictureError: the file is missing, is no picture, is damaged, or is too large.
         MissingExtraError: Pillow is not installed.
     """
-    image = _open(path)
-    channels, height, width = dataset.shape
+    image = open_picture(path)
     if dataset.ink:
+        _, height, width = dataset.shape
         return _digit(np.asarray(image.convert("L"), dtype=np.float32), height, width, path)[None]
-    mode = "L" if channels == 1 else "RGB"
-    small = np.asarray(image.convert(mode).resize((width, height)), dtype=np.uint8)
+    return fitted(image, dataset.shape)
+
+
+def fitted(image: Image, shape: Shape) -> NDArray[np.uint8]:
+    """The whole picture scaled to ``c h w`` (each axis by itself, bicubic, averaging where it shrinks), grey or RGB."""
+    channels, height, width = shape
+    small = np.asarray(image.convert(_mode(channels)).resize((width, height)), dtype=np.uint8)
     return small.reshape(height, width, channels).transpose(2, 0, 1).copy()
 
 
-def _open(path: Path) -> Image:
-    """The decoded picture, upright, 8 bits a channel, on white where it is transparent."""
+def _mode(channels: int) -> str:
+    return "L" if channels == 1 else "RGB"
+
+
+def open_picture(path: Path) -> Image:
+    """The decoded picture, grey (``L``) or ``RGB``, upright, 8 bits a channel, on white where it is transparent.
+
+    EXIF's orientation is applied. 16 bits a channel are scaled to 8. CMYK and other colours become RGB; of an
+    animation the first picture counts.
+
+    Raises:
+        PictureError: the file is missing, is no picture, is damaged or cut off, or is too large.
+        MissingExtraError: Pillow is not installed.
+    """
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise missing_extra("Pillow, which reads pictures,") from None
     try:
-        with Image.open(path) as file:
+        content = _content(path)
+        with Image.open(io.BytesIO(content)) as file:
             _check_size(file, path)
             file.load()
-            image = ImageOps.exif_transpose(_eight_bits(file))
+            _check_end(content, file.format or "", path)
+            return plain(file)
     except UnidentifiedImageError:
         raise PictureError(
-            f"{path} is no picture", expected="a PNG, JPEG or another format that Pillow reads"
+            f"{printable(path)} is no picture", expected="a PNG, JPEG or another format that Pillow reads"
         ) from None
-    except Image.DecompressionBombError:
-        raise PictureError(f"{path} has too many pixels", expected="at most 100 million") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise PictureError(f"{printable(path)} has too many pixels", expected="at most 100 million") from None
     except PictureError:
         raise
     except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise PictureError(f"{path} cannot be read: {reason}") from None
-    if "A" in image.getbands() or "transparency" in image.info:
+        raise PictureError(f"{printable(path)} cannot be read: {reason}") from None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the header of a picture's file says.
+
+    Attributes:
+        form: format, as Pillow names it.
+        mode: of the pixels, as Pillow names it.
+        height: of the upright picture [pixel].
+        width: of the upright picture [pixel].
+    """
+
+    form: str
+    mode: str
+    height: int
+    width: int
+
+    @property
+    def grey(self) -> bool:
+        """Whether there are no colours."""
+        return self.mode in GREY
+
+
+def seen(path: Path) -> Seen | None:
+    """What the header of a picture says, nothing decoded; None where it cannot be read.
+
+    Raises:
+        MissingExtraError: Pillow is not installed.
+    """
+    try:
+        from PIL import ExifTags, Image
+    except ImportError:
+        raise missing_extra("Pillow, which reads pictures,") from None
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
+            height, width = (image.width, image.height) if turned else (image.height, image.width)
+            return Seen(image.format or "", image.mode, height, width)
+    except Exception:  # noqa: BLE001 -- whatever is wrong with it is said when it is decoded
+        return None
+
+
+def _content(path: Path) -> bytes:
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise PictureError(f"{printable(path)} is no file")
+    if facts.st_size > MAX_BYTES:
+        raise PictureError(f"{printable(path)} has {facts.st_size:,} bytes", expected=f"at most {MAX_BYTES:,}")
+    return path.read_bytes()
+
+
+def plain(image: Image) -> Image:
+    """A decoded picture as grey (``L``) or ``RGB``, upright, 8 bits a channel, transparent parts on white."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(_eight_bits(image))
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image).convert("RGB")
-    return image
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image if image.mode == "L" else image.convert("L" if image.mode in GREY else "RGB")
 
 
 def _check_size(image: Image, path: Path) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise PictureError(f"{path} has {image.width}x{image.height} pixels", expected="at most 100 million")
+        raise PictureError(f"{printable(path)} has {image.width}x{image.height} pixels", expected="at most 100 million")
+
+
+def _check_end(content: bytes, form: str, path: Path) -> None:
+    if cut_off(content, form):
+        raise PictureError(f"{printable(path)} is cut off", given=f"{len(content):,} bytes")
 
 
 def _eight_bits(image: Image) -> Image:
@@ -98,7 +192,7 @@ def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> ND
     peak = float(ink.max())
     if peak < 16:
         raise PictureError(
-            f"{path} shows nothing: no stroke differs from its ground", expected="a digit on a plain ground"
+            f"{printable(path)} shows nothing: no stroke differs from its ground", expected="a digit on a plain ground"
         )
     strokes = np.clip(ink, 0, None) / peak
     # what is no stronger than the grain of the rim, or than the ringing of JPEG around a stroke, is no stroke

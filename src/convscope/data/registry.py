@@ -1,129 +1,185 @@
-"""The data sets, declared once: files, checksums, sizes, classes, licence."""
+"""The data sets by name: those declared here, and those that a user brings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convscope.data.idx import read_idx_gz
+from convscope.data.cifar import CifarFiles
+from convscope.data.dataset import Dataset, Split
+from convscope.data.home import home
+from convscope.data.idx import File, IdxFiles
+from convscope.data.spelled import spelled
 from convscope.errors import DataError, unknown
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from convscope.core.shape import Shape
 
+__all__ = ["DATASETS", "KINDS", "Dataset", "Split", "find", "load"]
+
 EMBEDDED = Path(__file__).parent
+"""The files of MNIST come with the package."""
 
-
-@dataclass(frozen=True)
-class File:
-    """One gzipped idx file: name, SHA-256 of the ``.gz``, shape of the array."""
-
-    name: str
-    sha256: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """What is known of a data set before any file is read.
-
-    Attributes:
-        name: as on the command line.
-        shape: ``c h w`` of a picture.
-        classes: names, in the order of the labels.
-        folder: where the files lie.
-        train: pictures and labels to learn from.
-        test: pictures and labels to be judged by, never to choose anything by.
-        mean: of the training pixels, 0 to 1; ``std`` their standard deviation.
-        ink: a picture is bright strokes on a dark, empty ground, its mass in the middle (pictures that people bring
-            are brought to that form before a prediction).
-        licence: and who made it.
-    """
-
-    name: str
-    shape: Shape
-    classes: tuple[str, ...]
-    folder: Path
-    train: tuple[File, File]
-    test: tuple[File, File]
-    mean: float
-    std: float
-    ink: bool
-    licence: str
-
-    def files(self, split: str) -> tuple[File, File]:
-        """Pictures and labels of ``train`` or ``test``."""
-        return {"train": self.train, "test": self.test}[split]
-
-    def count(self, split: str) -> int:
-        """Pictures in ``train`` or ``test``."""
-        return self.files(split)[0].shape[0]
-
-
-@dataclass(frozen=True)
-class Split:
-    """Pictures ``n c h w`` and labels ``n``, both uint8."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-
+HERE = Path()
+"""Stands for the folder of that name in the user's folder for data (:func:`convscope.data.home.home`)."""
 
 DATASETS: dict[str, Dataset] = {
     "mnist": Dataset(
         name="mnist",
         shape=(1, 28, 28),
         classes=tuple("0123456789"),
-        folder=EMBEDDED / "mnist",
-        train=(
-            File(
-                "train-images-idx3-ubyte.gz",
-                "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
-                (60000, 28, 28),
-            ),
-            File(
-                "train-labels-idx1-ubyte.gz",
-                "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
-                (60000,),
-            ),
-        ),
-        test=(
-            File(
-                "t10k-images-idx3-ubyte.gz",
-                "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
-                (10000, 28, 28),
-            ),
-            File(
-                "t10k-labels-idx1-ubyte.gz",
-                "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
-                (10000,),
-            ),
-        ),
+        counts={"train": 60000, "test": 10000},
         mean=0.1307,
         std=0.3081,
         ink=True,
         licence="CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges",
+        folder=EMBEDDED / "mnist",
+        source=IdxFiles(
+            train=(
+                File(
+                    "train-images-idx3-ubyte.gz",
+                    "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
+                    (60000, 28, 28),
+                ),
+                File(
+                    "train-labels-idx1-ubyte.gz",
+                    "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
+                    (60000,),
+                ),
+            ),
+            test=(
+                File(
+                    "t10k-images-idx3-ubyte.gz",
+                    "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
+                    (10000, 28, 28),
+                ),
+                File(
+                    "t10k-labels-idx1-ubyte.gz",
+                    "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
+                    (10000,),
+                ),
+            ),
+        ),
+    ),
+    # checksums as TensorFlow Datasets records them
+    "fashion-mnist": Dataset(
+        name="fashion-mnist",
+        shape=(1, 28, 28),
+        classes=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+        counts={"train": 60000, "test": 10000},
+        mean=0.2860,
+        std=0.3530,
+        ink=False,
+        licence="MIT, Zalando SE (H. Xiao, K. Rasul and R. Vollgraf)",
+        folder=HERE,
+        source=IdxFiles(
+            train=(
+                File(
+                    "train-images-idx3-ubyte.gz",
+                    "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                    (60000, 28, 28),
+                ),
+                File(
+                    "train-labels-idx1-ubyte.gz",
+                    "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                    (60000,),
+                ),
+            ),
+            test=(
+                File(
+                    "t10k-images-idx3-ubyte.gz",
+                    "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                    (10000, 28, 28),
+                ),
+                File(
+                    "t10k-labels-idx1-ubyte.gz",
+                    "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                    (10000,),
+                ),
+            ),
+            site="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        ),
+    ),
+    "cifar10": Dataset(
+        name="cifar10",
+        shape=(3, 32, 32),
+        classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        counts={"train": 50000, "test": 10000},
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2470, 0.2435, 0.2616),
+        ink=False,
+        licence="A. Krizhevsky, V. Nair and G. Hinton; no licence stated, cite their report of 2009",
+        folder=HERE,
+        source=CifarFiles(),
     ),
 }
-"""Every data set by name."""
+"""Every data set of a fixed content by name; the name may be followed by ``:FOLDER``."""
+
+KINDS: dict[str, tuple[str, str]] = {
+    "folder": ("PATH", "convscope.data.pictures"),
+    "npz": ("PATH", "convscope.data.arrays"),
+    "hf": ("NAME", "convscope.data.huggingface"),
+    "torchvision": ("NAME", "convscope.data.vision"),
+}
+"""Data sets of the user's own: what stands behind the colon, and the module that finds them."""
 
 
-def find(name: str) -> Dataset:
-    """The declared data set of that name.
+def find(
+    name: str,
+    shape: Shape | None = None,
+    *,
+    skip_bad: bool = False,
+    report: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """The data set of that name: a declared one, ``name:FOLDER`` for one in a folder, or ``kind:PATH``.
+
+    Pictures of the user's own are prepared when they are asked for the first time at a size.
+
+    Args:
+        name: as in a recipe or on the command line.
+        shape: ``c h w`` that a net takes; for sets that have their pictures at any size, unless the name says one.
+        skip_bad: leave out files that cannot be used; else they are an error.
+        report: called with pictures prepared and all pictures, now and then.
 
     Raises:
         UnknownNameError: there is none.
+        DataError: its files cannot be used.
+        MissingExtraError: a package that it needs is not installed.
+
+    >>> find("mnist").count("train")
+    60000
     """
-    if name not in DATASETS:
-        raise unknown("data set", name, DATASETS)
-    return DATASETS[name]
+    if name in DATASETS:
+        known = DATASETS[name]
+        return replace(known, folder=home() / name) if known.folder == HERE else known
+    wanted = spelled(name)
+    if wanted.kind in DATASETS and wanted.path:
+        return replace(DATASETS[wanted.kind], name=f"{wanted.kind}:{wanted.folder}", folder=wanted.folder)
+    if wanted.kind not in KINDS or not wanted.path:
+        raise unknown("data set", name, [*DATASETS, *(f"{kind}:{what}" for kind, (what, _) in KINDS.items())])
+    wanted = replace(wanted, shape=wanted.shape or shape, skip_bad=wanted.skip_bad or skip_bad)
+    found = import_module(KINDS[wanted.kind][1]).find(wanted, report)
+    assert isinstance(found, Dataset)
+    return found
 
 
 def load(dataset: Dataset, split: str) -> Split:
-    """Read ``train`` or ``test`` from the packed files, each checked in full.
+    """Read a split, checked.
 
     Raises:
         DataError: a file is missing or damaged, or a label names no class.
@@ -131,9 +187,8 @@ def load(dataset: Dataset, split: str) -> Split:
     >>> load(DATASETS["mnist"], "test").labels[:5].tolist()
     [7, 2, 1, 0, 4]
     """
-    images, labels = (
-        read_idx_gz(dataset.folder / file.name, sha256=file.sha256, shape=file.shape) for file in dataset.files(split)
-    )
-    if int(labels.max()) >= len(dataset.classes):
-        raise DataError(f"{dataset.name} has a label {labels.max()}", expected=f"below {len(dataset.classes)}")
-    return Split(images.reshape(len(images), *dataset.shape), labels)
+    dataset.count(split)
+    found = dataset.source.load(dataset, split)
+    if len(found.labels) and int(found.labels.max()) >= len(dataset.classes):
+        raise DataError(f"{dataset.name} has a label {found.labels.max()}", expected=f"below {len(dataset.classes)}")
+    return found

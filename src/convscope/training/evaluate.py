@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from convscope.data.registry import Dataset, Split
+    from convscope.data import Dataset, Split
 
 BATCH = 500
 

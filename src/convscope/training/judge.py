@@ -37,7 +37,7 @@ def judge(run: Run | str | Path, data: str | None = None) -> Evaluation:
         ShapeError: the pictures are not of the size that the net takes.
     """
     run = run if isinstance(run, Run) else load(run)
-    dataset = run.dataset if data is None else registry.find(data)
+    dataset = run.dataset if data is None else registry.find(data, run.dataset.shape)
     return Evaluation.of(answers_of(run, dataset), run.dataset.classes, dataset.name)
 
 

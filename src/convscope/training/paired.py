@@ -172,7 +172,7 @@ def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | 
         )
     if a.dataset.classes != b.dataset.classes:
         raise DataError("the classes of the runs differ", expected="the same classes in the same order")
-    dataset = a.dataset if data is None else registry.find(data)
+    dataset = a.dataset if data is None else registry.find(data, a.dataset.shape)
     said = answers_of(a, dataset), answers_of(b, dataset)
     judged = tuple(Evaluation.of(found, a.dataset.classes, dataset.name) for found in said)
     return RunComparison((a, b), (judged[0], judged[1]), _disagreements(*said, a.dataset.classes))

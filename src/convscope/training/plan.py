@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from convscope.core.net import Net
-    from convscope.data.registry import Dataset
+    from convscope.data import Dataset
     from convscope.training.recipe import Recipe
 
 BACKWARD = 2
@@ -117,7 +117,7 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
     batch = min(recipe.batch, samples)
     steps = Steps.of(samples=samples, batch=batch, epochs=recipe.epochs)
     table = layer_table(net)
-    pictures = samples * activation_bytes(dataset.shape, itemsize=1)
+    pictures = 0 if dataset.mapped else samples * activation_bytes(dataset.shape, itemsize=1)
     return Plan(
         net=str(net),
         data=dataset.name,

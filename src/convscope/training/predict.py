@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from convscope.backends.machine import cores
+from convscope.data.folder import SUFFIXES
 from convscope.data.picture import read_picture
 from convscope.errors import PictureError
 from convscope.training.evaluate import BATCH, logits
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.backends.torch import TorchNet
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""What a file in a folder is taken for a picture by; a file that is given by name is always one."""
 
 
 @dataclass(frozen=True)

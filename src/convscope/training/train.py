@@ -60,7 +60,9 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     name: str | None = None,
     save_every: float = SAVE_EVERY,
     logs: Sequence[str] = (),
+    skip_bad: bool = False,
     report: Report = silent,
+    prepared: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Train a net and leave a run folder.
 
@@ -74,7 +76,9 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         name: of the run folder; by default data set, recipe and seed.
         save_every: time between two checkpoints, from which :func:`resume` goes on [second].
         logs: further places for the course of the run: ``csv``, ``tensorboard``.
+        skip_bad: leave out files of the data set that are no pictures.
         report: called every few steps.
+        prepared: called with pictures prepared and all pictures, while those of a folder are read the first time.
 
     Raises:
         ShapeError: the net does not fit the data.
@@ -86,9 +90,9 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     """
     settings = recipes.find(recipe) if isinstance(recipe, str) else recipe
     settings = settings if epochs is None else settings.changed(epochs=epochs)
-    name = runs.checked_name(name or f"{data}-{settings.name}-seed{seed}")
-    dataset = registry.find(data)
     made = net if isinstance(net, Net) else read(settings.net if net is None else net)
+    dataset = registry.find(data, made.input, skip_bad=skip_bad, report=prepared)
+    name = runs.checked_name(name or f"{runs.short(data)}-{settings.name}-seed{seed}")
     settings = settings.changed(net=str(made))
     check_memory(plan(made, dataset, settings).memory, "training this net")
     check_disk(Path(out), checkpoint.size(STATES * FLOAT32 * net_params(made).value))

@@ -1,0 +1,107 @@
+"""Commands that look at data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from convscope.cli.common import INPUT, JSON, cli, show
+
+if TYPE_CHECKING:
+    from convscope.data import Dataset
+
+SKIP = click.option("--skip-bad", is_flag=True, help="Leave out files that cannot be used.")
+
+
+@cli.group()
+def data() -> None:
+    r"""Look at data sets: what is wrong, what they show, their numbers.
+
+    NAME is mnist, fashion-mnist, cifar10, or one of these with :FOLDER behind it, where its files lie; or a set of your
+    own: folder:PATH (a folder for each class), npz:PATH, hf:NAME, torchvision:NAME.
+
+    \b
+    Examples:
+      convscope data check folder:photos
+      convscope data show mnist --out sheet.png
+      convscope data stats cifar10:downloads
+    """
+
+
+def _find(name: str, size: str | None, *, skip_bad: bool) -> Dataset:
+    """The data set; how far its preparation is stands on stderr."""
+    from convscope.core.shape import from_text
+    from convscope.data import find
+
+    def report(done: int, total: int) -> None:
+        click.echo(f"prepared {done:,} of {total:,} pictures", err=True)
+
+    return find(name, from_text(size) if size else None, skip_bad=skip_bad, report=report)
+
+
+@data.command()
+@click.argument("name")
+@INPUT
+@JSON
+@click.pass_context
+def check(context: click.Context, name: str, size: str | None, *, as_json: bool) -> None:
+    r"""Look for what is wrong in a data set: every picture is decoded.
+
+    Bad files, equal pictures in two splits (leaks) and equal pictures of two classes (conflicts) give exit status 1.
+    Other copies, pictures of one colour and classes without pictures are told.
+
+    \b
+    Examples:
+      convscope data check mnist
+      convscope data check folder:photos
+      convscope data check folder:photos --input 32x32x3 --json
+    """
+    from convscope.data.audit import audit
+
+    found = audit(_find(name, size, skip_bad=True))
+    show(found.to_json()) if as_json else click.echo(str(found))
+    context.exit(0 if found.passed else 1)
+
+
+@data.command("show")
+@click.argument("name")
+@click.option("--out", default="sheet.png", show_default=True, type=click.Path(path_type=Path), help="The PNG.")
+@click.option("--split", default="train", show_default=True, help="train, test or val.")
+@click.option("--each", default=10, show_default=True, type=click.IntRange(1, 100), help="Pictures of a class.")
+@INPUT
+@SKIP
+def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None, *, skip_bad: bool) -> None:
+    r"""Write a contact sheet: a row of pictures for each class, as a net sees them.
+
+    \b
+    Examples:
+      convscope data show mnist
+      convscope data show folder:photos --split test --each 20 --out test.png
+    """
+    from convscope.data.sheet import sheet
+
+    click.echo(str(sheet(_find(name, size, skip_bad=skip_bad), out, split=split, each=each)))
+
+
+@data.command()
+@click.argument("name")
+@INPUT
+@SKIP
+@JSON
+def stats(name: str, size: str | None, *, skip_bad: bool, as_json: bool) -> None:
+    r"""Numbers of a data set: pictures of each class, sizes of files and of objects, mean and deviation.
+
+    An object's size is that of the box around everything that differs from a plain ground; use it for
+    convscope check --object.
+
+    \b
+    Examples:
+      convscope data stats mnist
+      convscope data stats folder:photos --json
+    """
+    from convscope.data.stats import stats as measure
+
+    found = measure(_find(name, size, skip_bad=skip_bad))
+    show(found.to_json()) if as_json else click.echo(str(found))

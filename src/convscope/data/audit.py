@@ -1,0 +1,156 @@
+"""What is wrong with a data set: bad files, copies, test pictures that were learned from, copies with two labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.shape import to_text
+from convscope.data import registry
+from convscope.view.parts import Column, Grid
+
+if TYPE_CHECKING:
+    from convscope.data.dataset import Dataset, Split
+
+SHOWN = 10
+"""Findings of a kind that are printed; ``--json`` has them all."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a set: its split, its name and its class."""
+
+    split: str
+    name: str
+    label: str
+
+    def __str__(self) -> str:
+        return f"{self.split} {self.name} ({self.label})"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found in a data set; prints itself.
+
+    Attributes:
+        data: name of the set.
+        shape: ``c h w``.
+        counts: pictures of each class, by split.
+        bad: files that cannot be used, and why, by name.
+        copies: groups of equal pictures; equal at the size of the set, bit for bit.
+        blank: pictures of one colour.
+    """
+
+    data: str
+    shape: tuple[int, ...]
+    counts: dict[str, dict[str, int]]
+    bad: dict[str, str]
+    copies: tuple[tuple[Picture, ...], ...]
+    blank: tuple[Picture, ...]
+
+    @property
+    def leaks(self) -> tuple[tuple[Picture, ...], ...]:
+        """Groups of equal pictures in two splits: what the net is judged by, it has seen."""
+        return tuple(group for group in self.copies if len({one.split for one in group}) > 1)
+
+    @property
+    def conflicts(self) -> tuple[tuple[Picture, ...], ...]:
+        """Groups of equal pictures of two classes: no net can be right on all of them."""
+        return tuple(group for group in self.copies if len({one.label for one in group}) > 1)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Classes that a split has no picture of."""
+        return tuple(f"{split}: {name}" for split, row in self.counts.items() for name, n in row.items() if not n)
+
+    @property
+    def passed(self) -> bool:
+        """Whether there are no bad files, no leaks and no conflicts."""
+        return not (self.bad or self.leaks or self.conflicts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/data-check/1``."""
+        return {
+            "schema": "convscope/data-check/1",
+            "data": self.data,
+            "shape": to_text(self.shape),
+            "passed": self.passed,
+            "counts": self.counts,
+            "bad": self.bad,
+            "leaks": [list(map(str, group)) for group in self.leaks],
+            "conflicts": [list(map(str, group)) for group in self.conflicts],
+            "copies": [list(map(str, group)) for group in self.copies],
+            "blank": list(map(str, self.blank)),
+            "absent": list(self.absent),
+        }
+
+    def __str__(self) -> str:
+        parts = {
+            "bad files": [f"{name} {why}" for name, why in self.bad.items()],
+            "leaks: equal pictures in two splits": _lines(self.leaks),
+            "conflicts: equal pictures of two classes": _lines(self.conflicts),
+            "other copies": _lines([g for g in self.copies if g not in {*self.leaks, *self.conflicts}]),
+            "pictures of one colour": list(map(str, self.blank)),
+            "splits without pictures of a class": list(self.absent),
+        }
+        totals = ", ".join(f"{sum(row.values()):,} {split}" for split, row in self.counts.items())
+        lines = [f"{self.data}: {to_text(self.shape)}, {len(next(iter(self.counts.values()))):,} classes, {totals}"]
+        for title, found in parts.items():
+            lines += [f"{len(found):>6,}  {title}", *(f"        {line}" for line in found[:SHOWN])]
+            lines += [f"        … and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
+        return "\n".join([*lines, "passed" if self.passed else "not passed"])
+
+    __repr__ = __str__
+
+    def table(self) -> Grid:
+        """Pictures of each class in each split.
+
+        >>> print(Audit("x", (1, 8, 8), {"train": {"a": 2}, "test": {"a": 1}}, {}, (), ()).table().to_text())
+        class  train  test
+        a          2     1
+        """
+        return counts_table(self.counts)
+
+
+def _lines(groups: Any) -> list[str]:
+    return [" = ".join(map(str, group)) for group in groups]
+
+
+def counts_table(counts: dict[str, dict[str, int]]) -> Grid:
+    """Pictures of each class in each split, as a table."""
+    columns = (Column("class"), *(Column(split, right=True) for split in counts))
+    names = next(iter(counts.values()))
+    return Grid(columns, tuple((name, *(f"{row[name]:,}" for row in counts.values())) for name in names))
+
+
+def audit(dataset: Dataset) -> Audit:
+    """Look at every picture of a data set.
+
+    ``notes["skipped"]`` of a set that was found with ``skip_bad`` has the files that cannot be used.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    groups: dict[bytes, list[Picture]] = defaultdict(list)
+    counts, blank = {}, []
+    for name in dataset.splits:
+        split = registry.load(dataset, name)
+        counts[name] = count(dataset, split)
+        for at, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            picture = Picture(name, split.name(at), dataset.classes[label])
+            groups[hashlib.blake2b(image.tobytes(), digest_size=16).digest()].append(picture)
+            flat = image.reshape(len(image), -1)
+            if (flat == flat[:, :1]).all():
+                blank.append(picture)
+    copies = tuple(tuple(group) for group in groups.values() if len(group) > 1)
+    return Audit(dataset.name, dataset.shape, counts, dict(dataset.notes.get("skipped", {})), copies, tuple(blank))
+
+
+def count(dataset: Dataset, split: Split) -> dict[str, int]:
+    """Pictures of each class."""
+    found = np.bincount(split.labels, minlength=len(dataset.classes)).tolist()
+    return dict(zip(dataset.classes, found, strict=True))

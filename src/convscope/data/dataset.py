@@ -1,0 +1,122 @@
+"""What a data set is: facts known before a picture is read, and where its pictures come from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from convscope.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from convscope.core.shape import Shape
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures to learn from, to choose by, or to be judged by.
+
+    Attributes:
+        images: uint8 ``n c h w``; in memory, or mapped from a file (``numpy.memmap``) and read when asked for.
+        labels: integers ``n``, each below the number of classes.
+        names: of the pictures' files, relative to the data set; empty where pictures have no files of their own.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.integer[Any]]
+    names: Sequence[str] = ()
+
+    def name(self, at: int) -> str:
+        """What a message calls a picture.
+
+        >>> import numpy as np
+        >>> Split(np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.uint8)).name(0)
+        'picture 0'
+        """
+        return self.names[at] if len(self.names) else f"picture {at}"
+
+
+class Source(Protocol):
+    """Where pictures come from."""
+
+    def load(self, dataset: Dataset, split: str) -> Split:
+        """The pictures of a split, checked."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is known of a data set before a picture is read.
+
+    Attributes:
+        name: as on the command line; it finds the same pictures at the same size again.
+        shape: ``c h w`` of a picture.
+        classes: names, in the order of the labels.
+        counts: pictures in each split: ``train`` to learn from, ``test`` to be judged by, never to choose anything
+            by, and where the set has one, ``val`` to choose by.
+        mean: of the training pixels, 0 to 1, one number or one for each channel; ``std`` their standard deviation.
+        ink: a picture is bright strokes on a dark, empty ground, its mass in the middle (pictures that people bring
+            are brought to that form before a prediction).
+        licence: and who made it.
+        source: reads the pictures.
+        folder: where the files lie.
+        mapped: pictures are read from the disk while training, so that the set may be larger than memory.
+        notes: facts about the pictures as they were found, for ``convscope data stats``.
+    """
+
+    name: str
+    shape: Shape
+    classes: tuple[str, ...]
+    counts: Mapping[str, int]
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+    ink: bool
+    licence: str
+    source: Source
+    folder: Path
+    mapped: bool = False
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits."""
+        return tuple(self.counts)
+
+    def count(self, split: str) -> int:
+        """Pictures in a split.
+
+        Raises:
+            DataError: the set has no such split.
+        """
+        if split not in self.counts:
+            raise DataError(f'{self.name} has no split "{split}"', expected=f"one of {', '.join(self.counts)}")
+        return self.counts[split]
+
+    @property
+    def slug(self) -> str:
+        """A short word for names of folders.
+
+        >>> short_word("folder,32x32x3:/home/me/my photos")
+        'my-photos'
+        """
+        return short_word(self.name)
+
+
+def short_word(name: str) -> str:
+    """The last part of a data set's name, in letters, digits, dots and dashes.
+
+    >>> short_word("cifar10:/data/c10"), short_word("npz:digits.npz"), short_word("mnist")
+    ('cifar10', 'digits', 'mnist')
+    """
+    kind, _, path = name.partition(":")
+    last = (
+        path.rstrip("/").rpartition("/")[2]
+        if kind.partition(",")[0] in {"folder", "npz", "hf", "torchvision"}
+        else kind
+    )
+    return re.sub(r"[^A-Za-z0-9.]+", "-", last.removesuffix(".npz")).strip("-.")[:40] or "data"

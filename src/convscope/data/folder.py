@@ -1,0 +1,184 @@
+"""Folders of pictures, one sub-folder for each class: what is in them, and which picture is for what."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from convscope.data.home import printable
+from convscope.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+"""Files with these endings, in small or capital letters, are pictures; others are left alone."""
+
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+"""Names of folders that hold a split, and the split."""
+
+TEST_SHARE = 0.2
+"""Of the pictures of each class, where the folder says nothing of splits."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A picture file.
+
+    Attributes:
+        path: where it lies.
+        name: path from the data set's folder, ``/`` between.
+        split: its folder says, or empty.
+        label: name of its class.
+        size: of the file [byte].
+        changed: when the file was changed last [ns].
+    """
+
+    path: Path
+    name: str
+    split: str
+    label: str
+    size: int
+    changed: int
+
+
+@dataclass
+class Listing:
+    """What a walk through a folder found.
+
+    Attributes:
+        entries: pictures, in the order of their names.
+        bad: what cannot be used, and why, by name.
+        others: files that are no pictures by their names.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)
+    others: int = 0
+
+
+def listing(root: Path) -> Listing:
+    """Walk through a folder; links are followed, and nothing in it is opened or changed.
+
+    The first folder below the root, or below ``train``, ``val`` and ``test`` where there is a ``train``, is the class;
+    deeper folders do not matter, nor do names that begin with a dot.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    found = Listing()
+    splits = {name for name, _ in _children(root) if name.lower() in SPLITS and (root / name).is_dir()}
+    named = "train" in {name.lower() for name in splits}
+    for path, parts in _files(root, (), (_identity(root),), found):
+        if path.suffix.lower() not in SUFFIXES:
+            found.others += 1
+            continue
+        split = SPLITS[parts[0].lower()] if named and parts[0] in splits else ""
+        _take(found, path, parts, split, named=named)
+    return found
+
+
+def _take(found: Listing, path: Path, parts: tuple[str, ...], split: str, *, named: bool) -> None:
+    """Put a picture into the listing, among the good or the bad."""
+    name = "/".join(parts)
+    inner = parts[1:] if split else parts
+    if len(inner) < 2 or (named and not split):
+        found.bad[name] = "lies in no folder of a class"
+        return
+    try:
+        facts = path.stat()
+    except OSError as error:
+        found.bad[name] = f"cannot be read: {error.strerror}"
+        return
+    if not stat.S_ISREG(facts.st_mode):
+        found.bad[name] = "is no file"
+        return
+    found.entries.append(Entry(path, name, split, inner[0], facts.st_size, facts.st_mtime_ns))
+
+
+def _children(folder: Path) -> list[tuple[str, bool]]:
+    """Names in a folder and whether they are folders, in the order of their bytes; hidden ones left out."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [(entry.name, _is_folder(entry)) for entry in found if not entry.name.startswith(".")]
+    except OSError as error:
+        raise DataError(
+            f"{printable(folder)} cannot be read: {error.strerror}", expected="a folder with a folder for each class"
+        ) from None
+    return sorted(entries, key=lambda entry: os.fsencode(entry[0]))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    try:
+        facts = folder.stat()
+    except OSError as error:
+        raise DataError(f"{printable(folder)} cannot be read: {error.strerror}") from None
+    return facts.st_dev, facts.st_ino
+
+
+def _files(
+    folder: Path, parts: tuple[str, ...], above: tuple[tuple[int, int], ...], found: Listing
+) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Every file below a folder with the names on its way; a link that leads back to a folder above it is bad."""
+    for name, is_folder in _children(folder):
+        path, inner = folder / name, (*parts, name)
+        if not is_folder:
+            yield path, inner
+            continue
+        here = _identity(path)
+        if here in above:
+            found.bad["/".join(inner)] = "is a link that leads back to a folder above it"
+            continue
+        yield from _files(path, inner, (*above, here), found)
+
+
+def order(name: str) -> bytes:
+    """A place in an order that depends on the name alone: the SHA-256 of its bytes.
+
+    >>> order("cats/1.png").hex()[:8]
+    '030c42b7'
+    """
+    return hashlib.sha256(os.fsencode(name)).digest()
+
+
+def divided(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Which pictures are for what, in the order of splits and names.
+
+    Folders decide where they are named after splits; without a ``test``, ``val`` takes its place. Else the pictures of
+    each class are put in the order of the SHA-256 of their names, and the first fifth, rounded, at least one of two
+    pictures, is for testing.
+
+    >>> from pathlib import Path
+    >>> made = [Entry(Path(str(i)), f"a/{i}.png", "", "a", 0, 0) for i in range(10)]
+    >>> [len(part) for part in divided(made).values()]
+    [8, 2]
+    """
+    stated = {entry.split for entry in entries} - {""}
+    if "test" in stated:
+        return {
+            split: [e for e in entries if e.split == split] for split in ("train", "val", "test") if split in stated
+        }
+    if "val" in stated:
+        return {
+            split: [e for e in entries if e.split == source] for split, source in (("train", "train"), ("test", "val"))
+        }
+    testing: set[str] = set()
+    for label in {entry.label for entry in entries}:
+        names = sorted((entry.name for entry in entries if entry.label == label), key=order)
+        count = max(1, round(TEST_SHARE * len(names))) if len(names) > 1 else 0
+        testing.update(names[:count])
+    return {
+        "train": [entry for entry in entries if entry.name not in testing],
+        "test": [entry for entry in entries if entry.name in testing],
+    }

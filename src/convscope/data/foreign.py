@@ -1,0 +1,118 @@
+"""Data sets of other libraries: their pictures and labels, prepared as those of a folder are."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.shape import to_text
+from convscope.data.dataset import short_word
+from convscope.data.home import home, printable
+from convscope.data.picture import Seen, fitted, plain
+from convscope.data.pictures import bad_files, checked, default_shape, summary
+from convscope.data.prepared import RULE, Plan, opened, prepare
+from convscope.errors import DataError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from convscope.core.shape import Shape
+    from convscope.data.dataset import Dataset
+    from convscope.data.spelled import Spelled
+
+PROBE = 100
+"""Pictures whose size is looked at where nobody says one."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A split of another library.
+
+    Attributes:
+        count: of pictures.
+        item: picture and label at a place.
+    """
+
+    count: int
+    item: Callable[[int], tuple[Image, int]]
+
+
+Opened = tuple[dict[str, Foreign], tuple[str, ...]]
+"""Splits by name, and the names of the classes."""
+
+
+def prepared(
+    wanted: Spelled, version: str, splits: Callable[[], Opened], report: Callable[[int, int], None] | None
+) -> Dataset:
+    """A set of another library as a data set; it is opened only when it is not prepared yet.
+
+    Args:
+        wanted: its name, and the size.
+        version: of the library, and whatever else changes the pictures.
+        splits: opens it.
+        report: called with pictures prepared and all pictures.
+
+    Raises:
+        DataError: it has no training or test pictures, or some cannot be used.
+    """
+    key = hashlib.sha256(f"{RULE}\0{wanted.kind}\0{wanted.path}\0{version}".encode()).hexdigest()[:16]
+    place = home() / "prepared" / f"{short_word(str(wanted))}-{key}"
+    shape = checked(wanted.shape) if wanted.shape else _known(place)
+    index = opened(place / to_text(shape)) if shape else None
+    if index is None:
+        parts, classes = splits()
+        if not {"train", "test"} <= set(parts):
+            raise DataError(
+                f"{wanted.path} has the splits {', '.join(parts)}", expected="train, and test or validation"
+            )
+        shape = shape or _shape(parts["train"])
+        index = prepare(place / to_text(shape), lambda skipped: _plan(parts, classes, shape, skipped), report)
+        _remember(place, index.shape)
+    if index.skipped and not wanted.skip_bad:
+        raise bad_files(home(), index.skipped)
+    name = str(replace(wanted, shape=index.shape))
+    notes = {"skipped": index.skipped}
+    return index.dataset(name, place, place / to_text(index.shape), f"see {wanted.kind}, {wanted.path}", notes)
+
+
+def _known(place: Any) -> Shape | None:
+    """The size that was chosen when nobody said one."""
+    try:
+        numbers = (place / "shape.txt").read_text(encoding="ascii").split()
+        return tuple(map(int, numbers)) or None
+    except (OSError, ValueError):
+        return None
+
+
+def _remember(place: Any, shape: Shape) -> None:
+    path = place / "shape.txt"
+    if not path.exists():
+        path.write_text(" ".join(map(str, shape)), encoding="ascii")
+
+
+def _shape(part: Foreign) -> Shape:
+    seen = [part.item(at)[0] for at in range(min(PROBE, part.count))]
+    return default_shape(summary([Seen("", image.mode, image.height, image.width) for image in seen]))
+
+
+def _plan(
+    parts: dict[str, Foreign], classes: tuple[str, ...], shape: Shape, skipped: Mapping[str, str]
+) -> Plan[tuple[str, int]]:
+    def picture(item: tuple[str, int]) -> NDArray[np.uint8]:
+        try:
+            return fitted(plain(parts[item[0]].item(item[1])[0]), shape)
+        except Exception as error:  # noqa: BLE001 -- what another library raises
+            raise PictureError(f"cannot be read: {error}") from None
+
+    def name(item: tuple[str, int]) -> str:
+        return f"{item[0]} {item[1]}"
+
+    items = {split: [(split, at) for at in range(part.count)] for split, part in parts.items()}
+    kept = {split: [item for item in row if name(item) not in skipped] for split, row in items.items()}
+    names = tuple(map(printable, classes))
+    return Plan(shape, names, kept, picture, lambda item: int(parts[item[0]].item(item[1])[1]), name)

@@ -1,0 +1,303 @@
+"""Sets prepared once: pictures at one size as uint8 in files that are mapped into memory.
+
+A prepared set is a folder of the user's cache::
+
+    train.images.npy   uint8 n c h w      train.labels.npy   int64 n      train.names.json
+    test.images.npy    …                  index.json         shape, classes, counts, mean, std, what was left out
+
+It is written under another name and renamed when it is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+import numpy as np
+
+from convscope.data.dataset import Dataset, Split
+from convscope.data.home import VARIABLE
+from convscope.errors import DataError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.shape import Shape
+
+RULE = 1
+"""Grows when pictures would be prepared in another way."""
+
+INDEX = "index.json"
+
+WINDOW = 512
+"""Pictures that are decoded at a time, by all cores."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Plan(Generic[Item]):
+    """What to prepare.
+
+    Attributes:
+        shape: ``c h w``.
+        classes: names by label.
+        splits: the items of each split.
+        picture: uint8 ``c h w`` of an item; a PictureError leaves it out.
+        label: of an item.
+        name: of an item.
+    """
+
+    shape: Shape
+    classes: tuple[str, ...]
+    splits: Mapping[str, Sequence[Item]]
+    picture: Callable[[Item], NDArray[np.uint8]]
+    label: Callable[[Item], int]
+    name: Callable[[Item], str]
+
+
+@dataclass(frozen=True)
+class Index:
+    """The content of ``index.json``.
+
+    Attributes:
+        shape: ``c h w``.
+        classes: names by label.
+        counts: pictures in each split.
+        mean: of the training pixels of each channel, 0 to 1; ``std`` their standard deviation.
+        skipped: what was left out, and why, by name.
+        rule: the way of preparing.
+    """
+
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    skipped: dict[str, str] = field(default_factory=dict)
+    rule: int = RULE
+
+    def dataset(self, name: str, folder: Path, place: Path, licence: str, notes: Mapping[str, Any]) -> Dataset:
+        """As a data set; one channel has one mean."""
+        grey = len(self.mean) == 1
+        return Dataset(
+            name=name,
+            shape=self.shape,
+            classes=self.classes,
+            counts=self.counts,
+            mean=self.mean[0] if grey else self.mean,
+            std=self.std[0] if grey else self.std,
+            ink=False,
+            licence=licence,
+            source=Prepared(place),
+            folder=folder,
+            mapped=True,
+            notes=notes,
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The pictures of a prepared set.
+
+    Attributes:
+        place: its folder.
+    """
+
+    place: Path
+
+    def load(self, dataset: Dataset, split: str) -> Split:
+        """A split, mapped: changes to it stay in memory.
+
+        Raises:
+            DataError: the files are missing or not what the index says.
+        """
+        count = dataset.count(split)
+        images = self._array(f"{split}.images.npy", (count, *dataset.shape), "uint8")
+        labels = self._array(f"{split}.labels.npy", (count,), "int64")
+        try:
+            names = json.loads((self.place / f"{split}.names.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._damaged(f"{split}.names.json", error) from None
+        return Split(images, np.array(labels), tuple(names))
+
+    def _array(self, name: str, shape: tuple[int, ...], kind: str) -> NDArray[Any]:
+        try:
+            found: NDArray[Any] = np.load(self.place / name, mmap_mode="c", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise self._damaged(name, error) from None
+        if found.shape != shape or found.dtype != kind:
+            raise self._damaged(name, f"it holds {found.dtype} {found.shape}")
+        return found
+
+    def _damaged(self, name: str, why: object) -> DataError:
+        return DataError(f"{self.place / name} is damaged: {why}", attempt=f"remove the folder {self.place}")
+
+
+def opened(place: Path) -> Index | None:
+    """The index of a prepared set, or None where there is none that can be used."""
+    try:
+        index = msgspec.json.decode((place / INDEX).read_bytes(), type=Index)
+    except (OSError, ValueError):
+        return None
+    return index if index.rule == RULE else None
+
+
+def prepare(
+    place: Path,
+    planned: Callable[[Mapping[str, str]], Plan[Item]],
+    report: Callable[[int, int], None] | None = None,
+) -> Index:
+    """Write a prepared set; items without a picture are left out and recorded.
+
+    Args:
+        place: the folder to be made.
+        planned: what to prepare without some items, given by name with the reason; called again when more turn out
+            to have no picture, so that they are left out before the rest is divided.
+        report: called with items done and all items of a split.
+
+    Raises:
+        DataError: the cache cannot be written, and what ``planned`` raises.
+    """
+    skipped: dict[str, str] = {}
+    with _draft(place) as draft:
+        while True:
+            plan = planned(skipped)
+            written = {split: _write_split(draft, split, plan, report) for split in plan.splits}
+            bad = {name: why for part in written.values() for name, why in part.bad.items()}
+            if not bad:
+                break
+            skipped |= bad
+        index = _index(plan, written["train"].sums, skipped)
+        (draft / INDEX).write_text(json.dumps(asdict(index), indent=1, ensure_ascii=False), encoding="utf-8")
+    return index
+
+
+def _index(plan: Plan[Item], sums: NDArray[np.int64], skipped: dict[str, str]) -> Index:
+    """Mean and deviation of each channel from the sums of its values and of their squares; at least one grey level."""
+    counts = {split: len(items) for split, items in plan.splits.items()}
+    mean, square = sums / (counts["train"] * int(np.prod(plan.shape[1:])))
+    std = np.sqrt(np.maximum(square - mean**2, 1))
+    means, deviations = (tuple((values / 255).round(6).tolist()) for values in (mean, std))
+    return Index(plan.shape, plan.classes, counts, means, deviations, skipped)
+
+
+def _mark() -> str:
+    """How the drafts of this machine's processes begin."""
+    return f".draft-{platform.node()}-"
+
+
+def _clear(folder: Path) -> None:
+    """Remove the drafts of processes of this machine that are no more."""
+    for path in folder.glob(f"{_mark()}*-*"):
+        try:
+            os.kill(int(path.name.removeprefix(_mark()).partition("-")[0]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(path, ignore_errors=True)
+        except (ValueError, OSError):  # no draft of ours, or a process of another user
+            continue
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Sum and sum of squares of each channel; what had no picture, and why, by name."""
+
+    sums: NDArray[np.int64]
+    bad: dict[str, str]
+
+
+class _draft:  # noqa: N801 -- used as a statement
+    """A folder that takes the place of another at the end; what is already there at that moment stays."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __enter__(self) -> Path:
+        try:
+            self.place.parent.mkdir(parents=True, exist_ok=True)
+            _clear(self.place.parent)
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{_mark()}{os.getpid()}-", dir=self.place.parent))
+        except OSError as error:
+            raise DataError(
+                f"{self.place.parent} cannot be written: {error.strerror}",
+                attempt=f"set {VARIABLE} to a folder of yours",
+            ) from None
+        return self.folder
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        try:
+            if kind is None:
+                if self.place.exists() and opened(self.place) is None:
+                    shutil.rmtree(self.place)
+                self.folder.rename(self.place)
+        except OSError:
+            if opened(self.place) is None:  # else another process was faster with the same content
+                raise
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise DataError(f"{self.place} cannot be written: {error.strerror}") from None
+
+
+def _write_split(draft: Path, split: str, plan: Plan[Item], report: Callable[[int, int], None] | None) -> _Written:
+    """Pictures, labels and names of a split."""
+    items = plan.splits[split]
+    bad: dict[str, str] = {}
+    names: list[str] = []
+    labels: list[int] = []
+    sums = np.zeros((2, plan.shape[0]), dtype=np.int64)
+    rows = draft / f"{split}.rows"
+    with rows.open("wb") as out:
+        for at, (item, picture) in enumerate(_decoded(items, plan.picture)):
+            if isinstance(picture, PictureError):
+                bad[plan.name(item)] = picture.what
+                continue
+            out.write(np.ascontiguousarray(picture).data)
+            wide = picture.reshape(plan.shape[0], -1).astype(np.int64)
+            sums += np.stack([wide.sum(1), (wide * wide).sum(1)])
+            names.append(plan.name(item))
+            labels.append(plan.label(item))
+            if report and (at + 1) % WINDOW == 0:
+                report(at + 1, len(items))
+    if report:
+        report(len(items), len(items))
+    _settle_rows(rows, draft / f"{split}.images.npy", (len(names), *plan.shape))
+    np.save(draft / f"{split}.labels.npy", np.array(labels, dtype=np.int64))
+    (draft / f"{split}.names.json").write_text(json.dumps(names, ensure_ascii=True), encoding="utf-8")
+    return _Written(sums, bad)
+
+
+def _settle_rows(rows: Path, path: Path, shape: tuple[int, ...]) -> None:
+    """Raw rows as a file of numpy, once it is known how many they are."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with path.open("wb") as out, rows.open("rb") as content:
+        np.lib.format.write_array_header_1_0(out, header)
+        shutil.copyfileobj(content, out, 1 << 20)
+    rows.unlink()
+
+
+def _decoded(
+    items: Sequence[Item], picture: Callable[[Item], NDArray[np.uint8]]
+) -> Iterator[tuple[Item, NDArray[np.uint8] | PictureError]]:
+    """Each item with its picture or the reason why it has none, decoded by all cores, in order."""
+
+    def attempt(item: Item) -> NDArray[np.uint8] | PictureError:
+        try:
+            return picture(item)
+        except PictureError as error:
+            return error
+
+    with ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
+        for start in range(0, len(items), WINDOW):
+            window = items[start : start + WINDOW]
+            yield from zip(window, pool.map(attempt, window), strict=True)

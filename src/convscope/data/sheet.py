@@ -1,0 +1,82 @@
+"""A contact sheet: some pictures of each class, in one file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.data import registry
+from convscope.errors import DataError, missing_extra
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from convscope.data.dataset import Dataset
+
+LEAST = 32
+"""Pictures are enlarged, each pixel to a square, until they are so high [pixel]."""
+
+GAP, MARGIN = 2, 110
+"""Between pictures, and for the names of the classes [pixel]."""
+
+MOST_CLASSES = 200
+
+
+def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10) -> Path:
+    """Write a PNG with a row for each class, its pictures evenly spread over the split.
+
+    Args:
+        dataset: what to show; the first 200 classes.
+        path: of the file; a file that is there is replaced.
+        split: ``train``, ``test`` or ``val``.
+        each: pictures of a class.
+
+    Raises:
+        DataError: there is no such split, a file is damaged, or the sheet cannot be written.
+        MissingExtraError: Pillow is not installed.
+    """
+    try:
+        from PIL import Image, ImageDraw
+    except ImportError:
+        raise missing_extra("Pillow, which writes pictures,") from None
+    found = registry.load(dataset, split)
+    names = dataset.classes[:MOST_CLASSES]
+    factor = -(-LEAST // dataset.shape[1])
+    high, wide = (size * factor + GAP for size in dataset.shape[1:])
+    canvas = Image.new("RGB", (MARGIN + each * wide + GAP, len(names) * high + GAP), "white")
+    draw = ImageDraw.Draw(canvas)
+    for row, name in enumerate(names):
+        top = GAP + row * high
+        draw.text((GAP + 2, top + (high - 12) // 2), _plain(name), fill="black")
+        for column, at in enumerate(spread(np.flatnonzero(found.labels == row), each)):
+            canvas.paste(Image.fromarray(_enlarged(found.images[at], factor)), (MARGIN + column * wide, top))
+    try:
+        canvas.save(path, "PNG")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def spread(places: NDArray[np.intp], count: int) -> list[int]:
+    """At most ``count`` of the places, evenly spread.
+
+    >>> spread(np.arange(100), 4), spread(np.arange(2), 4)
+    ([0, 25, 50, 75], [0, 1])
+    """
+    if len(places) <= count:
+        return [int(place) for place in places]
+    return [int(places[at * len(places) // count]) for at in range(count)]
+
+
+def _plain(name: str) -> str:
+    """What the font of the sheet can write."""
+    return name.encode("latin-1", "replace").decode("latin-1")[:18]
+
+
+def _enlarged(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """``c h w`` as RGB ``h w 3``, each pixel a square."""
+    colours = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+    return np.ascontiguousarray(colours.repeat(factor, 0).repeat(factor, 1))

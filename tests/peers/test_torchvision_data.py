@@ -1,0 +1,51 @@
+"""Data sets of torchvision: its own reader on the files of MNIST gives what ours gives."""
+
+import gzip
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convscope.data import DATASETS, find, load
+from convscope.errors import DataError, UnknownNameError
+from peers.zoo import make_importable
+
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.slow,
+    pytest.mark.skipif(not find_spec("torchvision"), reason="torchvision is not installed"),
+]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    make_importable()
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_torchvision_reads_the_same_digits(own_cache: Path) -> None:
+    raw = own_cache / "torchvision" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in DATASETS["mnist"].folder.glob("*.gz"):
+        (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    data = find("torchvision:MNIST")
+    assert (data.name, data.shape, data.counts) == (
+        "torchvision,28x28x1:MNIST",
+        (1, 28, 28),
+        {"train": 60000, "test": 10000},
+    )
+    assert data.mean == pytest.approx(0.1307, abs=5e-5)
+    for split in data.splits:
+        ours, theirs = load(DATASETS["mnist"], split), load(data, split)
+        assert np.array_equal(ours.images, theirs.images)
+        assert np.array_equal(ours.labels, theirs.labels)
+    assert find("torchvision:MNIST") == data
+
+
+def test_torchvision_has_no_such_set() -> None:
+    with pytest.raises(UnknownNameError, match="CIFR10"):
+        find("torchvision:CIFR10")
+    with pytest.raises(DataError, match="no splits"):
+        find("torchvision:ImageFolder")
