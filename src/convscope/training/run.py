@@ -148,15 +148,6 @@ def checked_name(name: str) -> str:
     return name
 
 
-def short(data: str) -> str:
-    """What a run is called by its data: the name, or the last part of a path.
-
-    >>> short("mnist"), short("folder,32x32x3:/home/me/my pets")
-    ('mnist', 'my-pets')
-    """
-    return re.sub(r"[^A-Za-z0-9]+", "-", re.split(r"[:/\\\\]", data.rstrip("/\\\\"))[-1]).strip("-")[:32] or "data"
-
-
 def found(parent: Path, name: str, job: Job) -> Job:
     """Make the folder of a run called ``name``, or ``name-2`` and so on where that is taken, with its settings in it.
 

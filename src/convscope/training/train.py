@@ -92,7 +92,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     settings = settings if epochs is None else settings.changed(epochs=epochs)
     made = net if isinstance(net, Net) else read(settings.net if net is None else net)
     dataset = registry.find(data, made.input, skip_bad=skip_bad, report=prepared)
-    name = runs.checked_name(name or f"{runs.short(data)}-{settings.name}-seed{seed}")
+    name = runs.checked_name(name or f"{dataset.slug}-{settings.name}-seed{seed}")
     settings = settings.changed(net=str(made))
     check_memory(plan(made, dataset, settings).memory, "training this net")
     check_disk(Path(out), checkpoint.size(STATES * FLOAT32 * net_params(made).value))
