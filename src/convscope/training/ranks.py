@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,9 +76,12 @@ def joined() -> Iterator[Ranks]:
     if world == 1 or "RANK" not in os.environ:
         yield ALONE
         return
-    dist.init_process_group("gloo")
+    store, rank, world = next(rendezvous("env://"))
+    # after a restart the store still has the addresses of the processes that are gone
+    fresh = dist.PrefixStore(f"start{restarts()}", store)  # type: ignore[attr-defined] # torch does not list it
+    dist.init_process_group("gloo", store=fresh, rank=rank, world_size=world)
     try:
-        yield Ranks(dist.get_rank(), dist.get_world_size())
+        yield Ranks(rank, world)
         dist.barrier()  # who leaves first would take the others' connections along
     finally:
         dist.destroy_process_group()
