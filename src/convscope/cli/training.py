@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 @click.option("--name", help="Name of the run folder; by default data-recipe-seed.")
 @click.option("--out", default="runs", show_default=True, help="Folder for the run folder.")
 @click.option("--save-every", default=60.0, show_default=True, type=click.FloatRange(0), help="Seconds between saves.")
-@click.option("--log", "logs", multiple=True, type=click.Choice(["csv", "tensorboard"]), help="Log there, too.")
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Choice(["csv", "tensorboard"]),
+    help="Write the course of the run there, too.",
+)
 @click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
 @click.option("--strict", is_flag=True, help="With --resume: refuse to fall back to an older checkpoint.")
 @click.option("--from", "repeated", metavar="RUN", help="Train a run once more: its net, data, recipe and seed.")

@@ -13,6 +13,7 @@ import msgspec
 from convscope.errors import FieldError, unknown
 
 RECIPES: dict[str, str] = {
+    "blink": "convscope.training.recipes.blink",
     "fast": "convscope.training.recipes.fast",
 }
 """Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
