@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     "logs",
     multiple=True,
     type=click.Choice(["csv", "tensorboard"]),
-    help="Write the course of the run there, too.",
+    help="Log there, beside metrics.jsonl.",
 )
 @click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
 @click.option("--strict", is_flag=True, help="With --resume: refuse to fall back to an older checkpoint.")
