@@ -297,7 +297,10 @@ def _decoded(
         except PictureError as error:
             return error
 
-    with ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
+    try:
         for start in range(0, len(items), WINDOW):
             window = items[start : start + WINDOW]
             yield from zip(window, pool.map(attempt, window), strict=True)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # see stream.py: who closes this must not wait

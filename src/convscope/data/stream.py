@@ -19,7 +19,7 @@ AHEAD = 4
 
 
 def read_ahead(read: Callable[[Key], Found], keys: Iterable[Key], ahead: int = AHEAD) -> Iterator[Found]:
-    """``map(read, keys)``, where another thread is up to ``ahead`` steps further; at the end nothing is left running.
+    """``map(read, keys)``, where another thread is up to ``ahead`` steps further; it ends with its read.
 
     Raises:
         Exception: what ``read`` raises, at its place in the order.
@@ -28,12 +28,13 @@ def read_ahead(read: Callable[[Key], Found], keys: Iterable[Key], ahead: int = A
     [1, 2, 3]
     """
     rest = iter(keys)
-    with ThreadPoolExecutor(1, "read-ahead") as reader:
+    reader = ThreadPoolExecutor(1, "read-ahead")
+    try:
         waiting: deque[Future[Found]] = deque(reader.submit(read, key) for key in islice(rest, ahead))
-        try:
-            while waiting:
-                found = waiting.popleft().result()
-                waiting.extend(reader.submit(read, key) for key in islice(rest, 1))
-                yield found
-        finally:
-            reader.shutdown(cancel_futures=True)
+        while waiting:
+            found = waiting.popleft().result()
+            waiting.extend(reader.submit(read, key) for key in islice(rest, 1))
+            yield found
+    finally:
+        # no waiting: garbage collection may close this while another thread starts; both would wait for ever
+        reader.shutdown(wait=False, cancel_futures=True)
