@@ -55,14 +55,15 @@ def same(run: Path, whole: Path) -> None:
     assert course(run) == course(whole)
     visible = {path.name for path in run.iterdir()}
     assert visible == {"net.cnn", "recipe.toml", "env.json", "metrics.jsonl", "model.safetensors", "README.md"}
-    assert cs.load_run(run).result == cs.load_run(run).result
+    mine, its = cs.load_run(run).result, cs.load_run(whole).result
+    assert (mine.loss, mine.accuracy, mine.sha256) == (its.loss, its.accuracy, its.sha256)
 
 
-def finish(forked: Forked, parent: Path, whole: Path) -> None:
-    """Go on with what is there, or, where nothing is, find that nothing was lost."""
-    runs = [path for path in parent.iterdir() if not path.name.startswith(".")]
+def finish(forked: Forked, parent: Path, whole: Path) -> bool:
+    """Go on with what is there; False where the run had not begun, so that nothing was lost."""
+    runs = [path for path in parent.iterdir() if not path.name.startswith(".")] if parent.exists() else []
     if not runs:
-        return
+        return False
     (run,) = runs
     for path in (run / "checkpoints").glob("*.json"):
         assert checkpoint.read(run, int(path.stem[5:])).step > 0
@@ -70,6 +71,7 @@ def finish(forked: Forked, parent: Path, whole: Path) -> None:
     if done["status"]:
         assert "is finished" in done["err"]
     same(run, whole)
+    return True
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -80,16 +82,16 @@ def test_a_run_that_dies_at_any_point_goes_on(
     env = {"CONVSCOPE_CRASH_AT": f"{point}:{time}"}
     died = forked.run(*TRAIN, "--out", tmp_path, "--save-every", "0", env=env)
     assert died["status"] == (137 if time < 40 or point in {"half written", "written", "replaced"} else 0), died["err"]
-    finish(forked, tmp_path, whole)
+    assert finish(forked, tmp_path, whole) == (point not in {"half written", "written", "replaced"} or time > 2)
 
 
 def test_runs_killed_at_random_go_on(forked: Forked, whole: Path, tmp_path: Path) -> None:
-    draw = random.Random(0)
+    draw, resumed = random.Random(0), 0
     for trial in range(15):
         parent = tmp_path / str(trial)
         forked.run(*TRAIN, "--out", parent, "--save-every", "0", after=draw.uniform(0, 0.6))
-        if parent.exists():
-            finish(forked, parent, whole)
+        resumed += finish(forked, parent, whole)
+    assert resumed >= 5
 
 
 def test_a_run_dies_again_and_again_and_still_ends_the_same(forked: Forked, whole: Path, tmp_path: Path) -> None:

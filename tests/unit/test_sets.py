@@ -20,7 +20,6 @@ from PIL import Image
 from convscope.data import DATASETS, Dataset, Split, find, load
 from convscope.data.cifar import CifarFiles, from_sprite
 from convscope.data.dataset import short_word
-from convscope.data.facts import facts, from_facts
 from convscope.data.idx import IdxFiles
 from convscope.errors import DataError, FieldError, UnknownNameError
 from convscope.training.batches import Batches, scaled
@@ -275,18 +274,6 @@ def test_a_mapped_stream_goes_on_where_it_was(pets: Path) -> None:
     for _ in range(6):
         (left, _), (right, _) = next(first), next(second)
         assert torch.equal(left, right)
-
-
-def test_facts_go_out_and_in(pets: Path) -> None:
-    for data in (find(f"folder:{pets}"), find("mnist"), find("cifar10")):
-        again = from_facts(json.loads(json.dumps(facts(data))))
-        assert facts(again) == facts(data)
-        assert (again.mean, again.shape, again.classes) == (data.mean, data.shape, data.classes)
-        with pytest.raises(DataError, match="are not here"):
-            load(again, "test")
-    for damaged in ({}, None, facts(find("mnist")) | {"schema": "x"}, facts(find("mnist")) | {"mean": "x"}):
-        with pytest.raises(DataError, match="facts of a data set"):
-            from_facts(damaged)
 
 
 class Files(http.server.SimpleHTTPRequestHandler):

@@ -106,22 +106,18 @@ class Audit:
 
     __repr__ = __str__
 
-    def table(self) -> Grid:
-        """Pictures of each class in each split.
-
-        >>> print(Audit("x", (1, 8, 8), {"train": {"a": 2}, "test": {"a": 1}}, {}, (), ()).table().to_text())
-        class  train  test
-        a          2     1
-        """
-        return counts_table(self.counts)
-
 
 def _lines(groups: Any) -> list[str]:
     return [" = ".join(map(str, group)) for group in groups]
 
 
 def counts_table(counts: dict[str, dict[str, int]]) -> Grid:
-    """Pictures of each class in each split, as a table."""
+    """Pictures of each class in each split, as a table.
+
+    >>> print(counts_table({"train": {"a": 2}, "test": {"a": 1}}).to_text())
+    class  train  test
+    a          2     1
+    """
     columns = (Column("class"), *(Column(split, right=True) for split in counts))
     names = next(iter(counts.values()))
     return Grid(columns, tuple((name, *(f"{row[name]:,}" for row in counts.values())) for name in names))

@@ -7,9 +7,7 @@ a file of tensors is no checkpoint. The last two are kept, so that there is one 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,7 +60,7 @@ def write(run: Path, state: State) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise files.cannot_write(folder, len(content), error) from None
-    told = {"numbers": state.numbers, "bytes": len(content), "sha256": _sha256(content)}
+    told = {"numbers": state.numbers, "sha256": files.sha256(content)}
     files.write(folder / f"{stem}.safetensors", content)
     files.crash_point("tensors")
     files.write(folder / f"{stem}.json", json.dumps({"checksum": _checksum(told), **told}, indent=1).encode())
@@ -116,7 +114,7 @@ def read(run: Path, step: int) -> State:
         if told.pop("checksum") != _checksum(told):
             raise RunError(f"{path} is damaged")
         content = path.with_suffix(".safetensors").read_bytes()
-        if _sha256(content) != told["sha256"]:
+        if files.sha256(content) != told["sha256"]:
             raise RunError(f"{path.with_suffix('.safetensors')} is damaged", given=f"{len(content)} bytes")
         return State(load(content), told["numbers"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -131,12 +129,8 @@ def size(tensors: int) -> int:
     >>> size(1000)  # two that are kept and one that is being written
     3000
     """
-    return math.ceil((KEPT + 1) * tensors)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return (KEPT + 1) * tensors
 
 
 def _checksum(told: dict[str, Any]) -> str:
-    return _sha256(json.dumps(told, sort_keys=True).encode())
+    return files.sha256(json.dumps(told, sort_keys=True).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from convscope.core.net import Net
 from convscope.data import registry
 from convscope.errors import MissingExtraError, WriteError
 from convscope.ops.act import Softmax
+from convscope.training import files
 from convscope.training.evaluate import logits
 from convscope.training.forms import form_of
 from convscope.training.loop import lay_out
@@ -101,7 +101,7 @@ class Export:
             "schema": "convscope/export/1",
             "form": self.form,
             "bytes": len(self.data),
-            "sha256": hashlib.sha256(self.data).hexdigest(),
+            "sha256": files.sha256(self.data),
             "metadata": self.metadata,
             "runner": self.runner,
             "random_pictures": self.random,

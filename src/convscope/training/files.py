@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -49,6 +50,11 @@ def write(path: Path, content: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise cannot_write(path, len(content), error) from None
+
+
+def sha256(content: bytes) -> str:
+    """Checksum of what is in a file."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def settle(folder: Path) -> None:

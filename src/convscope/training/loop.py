@@ -105,15 +105,14 @@ class Trainer:
         self.model, self.recipe, self.ranks = model, recipe, ranks
         self.batches = Batches(split, dataset, batch=recipe.batch, shift=recipe.shift, seed=seed, ranks=ranks)
         self.steps = Steps.of(samples=len(split.images), batch=self.batches.batch, epochs=recipe.epochs)
-        self.optimizer = _optimizer(model, recipe)
         self.low = uses_bfloat16(recipe.precision)
         self.watch = Watch(self.steps, self.batches.batch)
+        together = ranks.world > 1
+        if together:
+            norm_together(model)  # before the optimizer: the norms are new ones
         lay_out(model)
-        self.forward: nn.Module = model
-        if ranks.world > 1:
-            norm_together(model)
-            self.optimizer = _optimizer(model, recipe)
-            self.forward = DistributedDataParallel(model, forward_sync_buffers=False)
+        self.optimizer = _optimizer(model, recipe)
+        self.forward = DistributedDataParallel(model, forward_sync_buffers=False) if together else model
 
     def run(self, report: Callable[[Progress], None], between: Callable[[], None]) -> Progress:
         """Train to the end and return the last progress.
@@ -151,7 +150,8 @@ class Trainer:
         if not math.isfinite(value):
             raise self._not_finite(value, rate, images)
         self.optimizer.zero_grad(set_to_none=True)
-        (loss * (share * self.ranks.world)).backward() if self.ranks.world > 1 else loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        # gradients are averaged over the processes, each of which has its share of the batch; alone the factor is 1
+        (loss * (share * self.ranks.world)).backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self.optimizer.step()
         self.watch.step(value, int(hits), rate)
 

@@ -15,7 +15,6 @@ While a run goes on there are ``checkpoints/`` too (:mod:`convscope.training.che
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -76,7 +75,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Job:
-    """A run that is not finished.
+    """A run, finished or not.
 
     Attributes:
         path: the folder.
@@ -94,7 +93,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Job):
     """A finished run.
 
     Attributes:
@@ -106,11 +105,6 @@ class Run:
         result: what came out.
     """
 
-    path: Path
-    net: Net
-    dataset: Dataset
-    recipe: Recipe
-    seed: int
     result: Result
 
     def score(self) -> str:
@@ -224,7 +218,7 @@ def _step(line: str) -> float:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return files.sha256(path.read_bytes())
 
 
 def digests(folder: Path) -> dict[str, str]:
