@@ -23,6 +23,7 @@ import convscope as cs
 from convscope.backends.torch import TorchNet
 from convscope.data import Dataset, Split, load
 from convscope.data.prepared import Plan, prepare
+from convscope.training.augment import Augment
 from convscope.training.batches import Batches
 from convscope.training.loop import lay_out, layout
 from machine import machine
@@ -54,7 +55,7 @@ def forgotten(place: Path) -> None:
 
 def epoch(split: Split, data: Dataset, step: Callable[[torch.Tensor, torch.Tensor], object]) -> float:
     """Pictures a second over one epoch."""
-    batches = Batches(split, data, batch=BATCH, shift=4, seed=0)
+    batches = Batches(split, data, batch=BATCH, augment=Augment(shift=4), seed=0)
     start, count = time.perf_counter(), len(split.labels) // BATCH
     for _ in range(count):
         step(*next(batches))

@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 
 import convscope as cs
 from convscope.core.net import Net
@@ -119,7 +120,7 @@ def test_blocks_that_come_back_with_other_numbers(text: str) -> None:
 
 # A softmax over one channel is a constant, of which Keras warns; the net says so, and its model has to as well.
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis:UserWarning")
-@example("input 7x7x1, conv 1 1x1, softmax", "input 7x7x1, up 1x3")
+@hypothesis.example("input 7x7x1, conv 1 1x1, softmax", "input 7x7x1, up 1x3")
 @settings(DRAWS, max_examples=3)
 @given(net_texts(), geometry_texts())
 def test_random_nets(one: str, other: str) -> None:

@@ -22,6 +22,7 @@ from convscope.data.cifar import CifarFiles, from_sprite
 from convscope.data.dataset import short_word
 from convscope.data.idx import IdxFiles
 from convscope.errors import DataError, FieldError, UnknownNameError
+from convscope.training.augment import Augment
 from convscope.training.batches import Batches, scaled
 
 DRAW = np.random.default_rng(0)
@@ -155,7 +156,7 @@ def test_more_than_256_classes(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     data = find(f"npz:{tmp_path / 'a.npz'}")
     assert len(data.classes) == 300
-    _, drawn = next(iter(Batches(load(data, "train"), data, batch=1200, shift=0, seed=0)))
+    _, drawn = next(iter(Batches(load(data, "train"), data, batch=1200, augment=Augment(shift=0), seed=0)))
     assert sorted(drawn.tolist()) == sorted(labels.tolist())
 
 
@@ -165,7 +166,7 @@ def test_batches_of_a_mapped_file_are_those_of_memory(pets: Path, shift: int) ->
     mapped = load(data, "train")
     assert isinstance(mapped.images, np.memmap)
     memory = Split(np.array(mapped.images), mapped.labels)
-    both = (Batches(split, data, batch=7, shift=shift, seed=5) for split in (mapped, memory))
+    both = (Batches(split, data, batch=7, augment=Augment(shift=shift), seed=5) for split in (mapped, memory))
     for (left, first), (right, second), _ in zip(*both, range(10), strict=False):
         assert torch.equal(left, right)
         assert torch.equal(first, second)
@@ -267,7 +268,7 @@ def test_short_words() -> None:
 def test_a_mapped_stream_goes_on_where_it_was(pets: Path) -> None:
     data = find(f"folder:{pets}")
     split = load(data, "train")
-    first, second = (Batches(split, data, batch=5, shift=1, seed=seed) for seed in (1, 2))
+    first, second = (Batches(split, data, batch=5, augment=Augment(shift=1), seed=seed) for seed in (1, 2))
     for _ in range(7):
         next(first)
     second.restore(*first.state())

@@ -19,6 +19,7 @@ from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.data import DATASETS, Dataset, Split, load
 from convscope.errors import FieldError, RunError, ShapeError, TrainingError, UnknownNameError
 from convscope.training import run as runs
+from convscope.training.augment import Augment
 from convscope.training.batches import Batches, scaled
 from convscope.training.evaluate import evaluate
 from convscope.training.loop import Progress, Trainer
@@ -251,7 +252,7 @@ def test_batches_shuffle_shift_and_scale() -> None:
     images = np.zeros((20, 1, 5, 5), dtype=np.uint8)
     images[:, 0, 2, 2] = np.arange(20) + 1
     split = Split(images, np.arange(20, dtype=np.uint8))
-    batches = iter(Batches(split, replace(MNIST, mean=0.0, std=1 / 255), batch=8, shift=1, seed=3))
+    batches = iter(Batches(split, replace(MNIST, mean=0.0, std=1 / 255), batch=8, augment=Augment(shift=1), seed=3))
     seen = []
     places = set()
     for _ in range(2):

@@ -27,6 +27,7 @@ class TorchNet(nn.Module):
 
     def __init__(self, net: Net, *, logits: bool = False) -> None:
         super().__init__()
+        self.net = net
         self.names = tuple(layer.node.name for layer in net)
         place = {INPUT: 0, **{name: at for at, name in enumerate(self.names, 1)}}
         self.parts = nn.ModuleList(lower(layer.node.op, layer.inputs) for layer in net)

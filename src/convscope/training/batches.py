@@ -1,4 +1,4 @@
-"""Batches: uint8 pictures, shuffled, shifted and scaled one batch at a time, from memory or from a mapped file."""
+"""Batches: uint8 pictures, shuffled, changed and scaled one batch at a time, from memory or from a mapped file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from convscope.data import Dataset, Split
+    from convscope.training.augment import Augment
     from convscope.training.ranks import Ranks
-
-GROUPS = 8
-"""Pictures of a batch are shifted in so many groups: cutting a group out costs as much as cutting one picture out."""
 
 
 def scaled(images: Tensor, dataset: Dataset) -> Tensor:
@@ -36,29 +34,36 @@ class Batches:
     """An endless stream of training batches; each epoch in a new order.
 
     What is left of an epoch, fewer pictures than a batch, waits for the next shuffle. Pictures in a mapped file are
-    read ahead, a batch at a time; order, shifts and numbers are those that the same pictures have in memory.
+    read ahead, a batch at a time; order, changes and numbers are those that the same pictures have in memory.
 
     Args:
         split: pictures and labels.
         dataset: for the scale.
         batch: pictures in a batch; at most the whole set.
-        shift: the farthest a picture moves along each axis [pixel]; what comes in is ground (0).
-        seed: of the order and of the shifts.
-        ranks: processes that share each batch; the order is the same in all of them.
+        augment: how pictures are changed.
+        seed: of the order and of the changes.
+        ranks: processes that share each batch; order and changes are the same in all of them.
+
+    Raises:
+        FieldError: pictures of this form cannot be changed so.
     """
 
     def __init__(  # noqa: PLR0913 -- what a stream consists of
-        self, split: Split, dataset: Dataset, *, batch: int, shift: int, seed: int, ranks: Ranks = ALONE
+        self, split: Split, dataset: Dataset, *, batch: int, augment: Augment, seed: int, ranks: Ranks = ALONE
     ) -> None:
-        self.shift = shift
+        self.augment = augment
+        augment.check(split.images.ndim)
         self.mapped = split.images if isinstance(split.images, np.memmap) else None
         if self.mapped is None:
-            self.images = self._padded(torch.from_numpy(split.images.copy()))
+            self.images = augment.padded(torch.from_numpy(split.images.copy()))
         self.labels = torch.from_numpy(split.labels.astype("int64"))
         self.dataset = dataset
         self.batch = min(batch, len(self.labels))
         self.part = ranks.shares(self.batch)
         self.random = torch.Generator().manual_seed(seed)
+        # drawn apart, so that what is drawn for each epoch does not depend on it
+        self.flipped = torch.rand(len(self.labels), generator=torch.Generator().manual_seed(seed)) < 0.5
+        self.epoch = 0
         self._shuffle()
 
     def _shuffle(self) -> None:
@@ -77,45 +82,34 @@ class Batches:
         """Pictures by their numbers, padded."""
         if self.mapped is None:
             return self.images[rows]
-        return self._padded(torch.from_numpy(np.take(self.mapped, rows.numpy(), axis=0)))
-
-    def _padded(self, images: Tensor) -> Tensor:
-        rank = images.dim() - 2
-        return torch.nn.functional.pad(images, (self.shift, self.shift) * rank) if self.shift else images
+        return self.augment.padded(torch.from_numpy(np.take(self.mapped, rows.numpy(), axis=0)))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return self
 
     def __next__(self) -> tuple[Tensor, Tensor]:
         if self._at + self.batch > len(self._order):
+            self.epoch += 1
             self._shuffle()
         rows = self._order[self._at : self._at + self.batch]
         self._at += self.batch
-        images = self._shifted(next(self._pictures))[self.part]
-        return scaled(images, self.dataset), self.labels[rows[self.part]]
+        images = self.augment.shifted(next(self._pictures), self.random)
+        drawn = self.augment.drawn(len(rows), self.random)
+        mine, (warp, cover) = rows[self.part], (numbers[self.part] for numbers in drawn)
+        images = self.augment.warped(images[self.part], warp)
+        if self.augment.flip:
+            mirrored = self.flipped[mine] ^ bool(self.epoch % 2)
+            images = torch.where(mirrored.view(-1, *(1,) * (images.dim() - 1)), images.flip(-1), images)
+        return self.augment.covered(scaled(images, self.dataset), cover), self.labels[mine]
 
-    def state(self) -> tuple[dict[str, Tensor], int]:
-        """Where the stream stands: random numbers, now and when the epoch began, and pictures given in the epoch."""
-        return {"began": self._began, "now": self.random.get_state()}, self._at
+    def state(self) -> tuple[dict[str, Tensor], dict[str, int]]:
+        """Where the stream stands: random numbers, now and when the epoch began; the epoch and pictures given in it."""
+        return {"began": self._began, "now": self.random.get_state()}, {"epoch": self.epoch, "at": self._at}
 
-    def restore(self, random: dict[str, Tensor], at: int) -> None:
+    def restore(self, random: dict[str, Tensor], place: dict[str, int]) -> None:
         """Go on from a state."""
         self.random.set_state(random["began"])
         self._shuffle()
         self.random.set_state(random["now"])
-        self._go_to(at)
-
-    def _shifted(self, images: Tensor) -> Tensor:
-        """Cut each group of pictures out of the padded ones at a place of its own."""
-        if not self.shift:
-            return images
-        spatial = [size - 2 * self.shift for size in images.shape[2:]]
-        groups = torch.chunk(images, GROUPS)
-        starts = torch.randint(2 * self.shift + 1, (len(groups), len(spatial)), generator=self.random).tolist()
-        parts = []
-        for group, corner in zip(groups, starts, strict=True):
-            part = group
-            for axis, (start, size) in enumerate(zip(corner, spatial, strict=True), start=2):
-                part = part.narrow(axis, start, size)
-            parts.append(part)
-        return torch.cat(parts)
+        self.epoch = place["epoch"]
+        self._go_to(place["at"])

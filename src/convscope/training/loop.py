@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from convscope.backends.machine import fast_bfloat16
 from convscope.errors import RunError, TrainingError
+from convscope.training.augment import Augment
 from convscope.training.batches import Batches
 from convscope.training.checkpoint import State
 from convscope.training.diagnose import first_bad, gradient_norm
+from convscope.training.optimizers import Optimizers
 from convscope.training.plan import Steps
 from convscope.training.ranks import ALONE
 from convscope.training.schedule import triangle
+from convscope.training.start import begin
 from convscope.training.together import norm_together
 
 if TYPE_CHECKING:
@@ -103,15 +107,18 @@ class Trainer:
         ranks: Ranks = ALONE,
     ) -> None:
         self.model, self.recipe, self.ranks = model, recipe, ranks
-        self.batches = Batches(split, dataset, batch=recipe.batch, shift=recipe.shift, seed=seed, ranks=ranks)
+        augment = Augment.of(recipe, ground=dataset.ink)
+        self.batches = Batches(split, dataset, batch=recipe.batch, augment=augment, seed=seed, ranks=ranks)
         self.steps = Steps.of(samples=len(split.images), batch=self.batches.batch, epochs=recipe.epochs)
         self.low = uses_bfloat16(recipe.precision)
         self.watch = Watch(self.steps, self.batches.batch)
         together = ranks.world > 1
         if together:
             norm_together(model)  # before the optimizer: the norms are new ones
+        begin(model, split, dataset, recipe)
         lay_out(model)
-        self.optimizer = _optimizer(model, recipe)
+        self.optimizers = Optimizers(model, recipe)
+        self.average = _average(model, recipe.average) if recipe.average else None
         self.forward = DistributedDataParallel(model, forward_sync_buffers=False) if together else model
 
     def run(self, report: Callable[[Progress], None], between: Callable[[], None]) -> Progress:
@@ -133,14 +140,15 @@ class Trainer:
                 last = self.watch.progress()
                 report(last)
             between()
+        if self.average:
+            self.model.load_state_dict(self.average.module.state_dict())
         self.model.eval()
         return last
 
     def _step(self) -> None:
         images, labels = next(self.batches)
-        rate = self.recipe.learning_rate * triangle(self.watch.done, self.steps.total, self.recipe.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        share_of_rate = triangle(self.watch.done, self.steps.total, self.recipe.warmup)
+        rate = self.recipe.learning_rate * share_of_rate
         with torch.autocast("cpu", dtype=torch.bfloat16) if self.low else nullcontext():
             logits = self.forward(layout(images)).flatten(1)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
@@ -149,10 +157,12 @@ class Trainer:
         value, hits = self.ranks.added([loss.item() * share, right])
         if not math.isfinite(value):
             raise self._not_finite(value, rate, images)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizers.forget()
         # gradients are averaged over the processes, each of which has its share of the batch; alone the factor is 1
         (loss * (share * self.ranks.world)).backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
-        self.optimizer.step()
+        self.optimizers.step(share_of_rate)
+        if self.average:
+            self.average.update_parameters(self.model)
         self.watch.step(value, int(hits), rate)
 
     def _not_finite(self, loss: float, rate: float, images: Tensor) -> TrainingError:
@@ -167,15 +177,16 @@ class Trainer:
 
     def state(self) -> State:
         """Where training stands: all that the steps to come depend on."""
-        random, at = self.batches.state()
-        optimizer = self.optimizer.state_dict()["state"]
+        random, place = self.batches.state()
+        averaged = self.average.state_dict() if self.average else {}
         tensors = {
             **{f"model.{name}": tensor for name, tensor in self.model.state_dict().items()},
-            **{f"optimizer.{index}.{key}": one for index, kept in optimizer.items() for key, one in kept.items()},
+            **{f"optimizer.{name}": tensor for name, tensor in self.optimizers.state().items()},
+            **{f"average.{name}": tensor for name, tensor in averaged.items()},
             **{f"batches.{name}": tensor for name, tensor in random.items()},
             **{f"torch.{rank}": one for rank, one in enumerate(self.ranks.gathered(torch.get_rng_state()))},
         }
-        return State(tensors, {"step": self.watch.done, "at": at, "watch": self.watch.state()})
+        return State(tensors, {"step": self.watch.done, "place": place, "watch": self.watch.state()})
 
     def restore(self, state: State) -> None:
         """Go on from a state, to the bit.
@@ -183,44 +194,26 @@ class Trainer:
         Raises:
             RunError: it is that of another net.
         """
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "batches": {}}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "average": {}, "batches": {}}
         for name, tensor in state.tensors.items():
             head, _, rest = name.partition(".")
             parts.get(head, {})[rest] = tensor
         try:
             self.model.load_state_dict(parts["model"])
-            self._restore_optimizer(parts["optimizer"])
-            self.batches.restore(parts["batches"], int(state.numbers["at"]))
+            self.optimizers.restore(parts["optimizer"])
+            if self.average:
+                self.average.load_state_dict(parts["average"])
+            self.batches.restore(parts["batches"], state.numbers["place"])
             self.watch.restore(state.step, state.numbers["watch"])
             torch.set_rng_state(state.tensors[f"torch.{self.ranks.rank}"])
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
             raise RunError(f"the checkpoint is not one of this net: {str(error).splitlines()[0]}") from None
 
-    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
-        """Moments lie in memory as their weights do: the fused optimizer goes through both number by number."""
-        weights = [one for group in self.optimizer.param_groups for one in group["params"]]
-        kept: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            index, _, key = name.partition(".")
-            like = weights[int(index)]
-            moved = torch.empty_like(like, requires_grad=False).copy_(tensor) if tensor.shape == like.shape else tensor
-            kept.setdefault(int(index), {})[key] = moved
-        self.optimizer.load_state_dict({"state": kept, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
-
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW; decay for kernels and matrices only."""
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=recipe.learning_rate,
-        betas=recipe.betas,
-        fused=True,
-    )
+def _average(model: nn.Module, decay: float) -> AveragedModel:
+    """A running mean of the weights, and of the statistics of norms."""
+    mean = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call] # torch leaves it untyped
+    return AveragedModel(model, multi_avg_fn=mean, use_buffers=True)
 
 
 class Watch:

@@ -35,7 +35,18 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         betas: decay of AdamW's running mean and square (Loshchilov and Hutter, arXiv 1711.05101).
         weight_decay: of kernels and matrices; biases and norms have none.
         label_smoothing: share of the target spread over all classes.
+        muon_rate: at its peak, of Muon for kernels that a batch norm follows; 0 trains them by AdamW like the rest.
+        average: what is kept at the end is a running mean of the weights, of which each step keeps this share; 0 for
+            the last weights themselves.
+        dirac: convolutions begin by passing their input on.
+        whiten: the first convolution makes the patches of the set uncorrelated, and stays as it is.
         shift: each picture is moved by up to so many pixels along each axis.
+        rotate: each picture is turned by up to so many degrees.
+        zoom: height and width change by up to so large a share.
+        shear: rows are moved against each other by up to so many columns a row.
+        bend: points are moved by up to so many pixels in a smooth random field.
+        flip: left and right are exchanged in every second epoch.
+        erase: side of a square in each picture that is covered.
         precision: ``auto`` takes bfloat16 where the processor has it, else float32.
     """
 
@@ -48,7 +59,17 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     betas: tuple[Share, Share] = (0.9, 0.999)
     weight_decay: Annotated[float, msgspec.Meta(ge=0, le=1e300)] = 0.0
     label_smoothing: Share = 0.0
+    muon_rate: Annotated[float, msgspec.Meta(ge=0, le=1e3)] = 0.0
+    average: Share = 0.0
+    dirac: bool = False
+    whiten: bool = False
     shift: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    rotate: Annotated[float, msgspec.Meta(ge=0, le=180)] = 0.0
+    zoom: Share = 0.0
+    shear: Share = 0.0
+    bend: Annotated[float, msgspec.Meta(ge=0, le=64)] = 0.0
+    flip: bool = False
+    erase: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
     precision: Annotated[str, msgspec.Meta(pattern="^(auto|float32|bfloat16)$")] = "auto"
 
     def changed(self, **settings: Any) -> Recipe:

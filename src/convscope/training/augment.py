@@ -1,0 +1,146 @@
+"""What happens to a picture before it is learned from: it is moved, turned, bent, mirrored or partly covered."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812 -- torch's own convention
+
+from convscope.errors import FieldError
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from convscope.training.recipe import Recipe
+
+GROUPS = 8
+"""Pictures of a batch are shifted in so many groups: cutting a group out costs as much as cutting one picture out."""
+
+KNOTS = 5
+"""A bend is drawn at so many points along each axis, and smooth in between."""
+
+PLANE = 4
+"""Axes of a batch of pictures of height and width."""
+
+
+@dataclass(frozen=True)
+class Augment:
+    """The changes of a recipe; each is drawn anew for every picture and epoch.
+
+    Attributes:
+        shift: farthest move along each axis [pixel]; whole pixels, and the same for an eighth of the batch, unless
+            pictures are warped as well.
+        rotate: widest turn to either side [degree].
+        zoom: largest change of height and of width, each on its own, as a share.
+        shear: largest slant, columns a row.
+        bend: farthest move of a point in a smooth random field (Simard, Steinkraus and Platt, ICDAR 2003) [pixel].
+        flip: left and right are exchanged in every second epoch, beginning with a random half of the pictures
+            (Jordan, arXiv 2404.00498).
+        erase: side of a square that is covered with the mean (DeVries and Taylor, arXiv 1708.04552) [pixel].
+        ground: what comes in from beyond the border is empty (0), not the mirrored picture.
+    """
+
+    shift: int = 0
+    rotate: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    bend: float = 0.0
+    flip: bool = False
+    erase: int = 0
+    ground: bool = True
+
+    @classmethod
+    def of(cls, recipe: Recipe, *, ground: bool) -> Augment:
+        """What a recipe asks for."""
+        return cls(
+            recipe.shift, recipe.rotate, recipe.zoom, recipe.shear, recipe.bend, recipe.flip, recipe.erase, ground
+        )
+
+    @property
+    def warps(self) -> bool:
+        """Pictures are drawn anew between their pixels."""
+        return any((self.rotate, self.zoom, self.shear, self.bend))
+
+    def check(self, axes: int) -> None:
+        """Pictures can be changed so.
+
+        Args:
+            axes: of a batch of them.
+
+        Raises:
+            FieldError: they have no height and width.
+        """
+        if (self.warps or self.erase) and axes != PLANE:
+            raise FieldError("rotate, zoom, shear, bend and erase are for pictures of height and width")
+
+    def padded(self, images: Tensor) -> Tensor:
+        """``n c h w`` with room for shifts on all sides."""
+        if not self.shift or self.warps:
+            return images
+        room = (self.shift, self.shift) * (images.dim() - 2)
+        return F.pad(images, room) if self.ground else F.pad(images, room, mode="reflect")
+
+    def shifted(self, images: Tensor, random: Generator) -> Tensor:
+        """Cut each group of pictures out of the padded ones at a place of its own."""
+        if not self.shift or self.warps:
+            return images
+        spatial = [size - 2 * self.shift for size in images.shape[2:]]
+        groups = torch.chunk(images, GROUPS)
+        starts = torch.randint(2 * self.shift + 1, (len(groups), len(spatial)), generator=random).tolist()
+        parts = []
+        for group, corner in zip(groups, starts, strict=True):
+            part = group
+            for axis, (start, size) in enumerate(zip(corner, spatial, strict=True), start=2):
+                part = part.narrow(axis, start, size)
+            parts.append(part)
+        return torch.cat(parts)
+
+    def drawn(self, count: int, random: Generator) -> tuple[Tensor, Tensor]:
+        """Random numbers for a batch: from -1 to 1 for each picture's warp, 0 to 1 for its covered square."""
+        warp = torch.rand(count, 6 + 2 * KNOTS**2 * bool(self.bend), generator=random) if self.warps else None
+        cover = torch.rand(count, 2, generator=random) if self.erase else None
+        empty = torch.empty(count, 0)
+        return (empty if warp is None else 2 * warp - 1), (empty if cover is None else cover)
+
+    def warped(self, images: Tensor, warp: Tensor) -> Tensor:
+        """``n c h w`` drawn anew, each picture by its row of numbers; float32 if anything is warped."""
+        if not self.warps:
+            return images
+        grid = self._grid(images, warp)
+        edge = "zeros" if self.ground else "reflection"
+        return F.grid_sample(images.float(), grid, padding_mode=edge, align_corners=False)
+
+    def _grid(self, images: Tensor, warp: Tensor) -> Tensor:
+        """Where each pixel comes from, ``n h w 2``, with the picture from -1 to 1."""
+        height, width = images.shape[2:]
+        angle, slant = warp[:, 0] * math.radians(self.rotate), warp[:, 1] * self.shear
+        tall, wide = 1 + warp[:, 2] * self.zoom, 1 + warp[:, 3] * self.zoom
+        cos, sin = angle.cos(), angle.sin()
+        theta = torch.stack(
+            [
+                cos / wide, (cos * slant - sin) / wide * (height / width), warp[:, 4] * (2 * self.shift / width),
+                sin / tall * (width / height), (sin * slant + cos) / tall, warp[:, 5] * (2 * self.shift / height),
+            ],
+            dim=1,
+        ).view(-1, 2, 3)  # fmt: skip
+        grid = F.affine_grid(theta, [len(images), 1, height, width], align_corners=False)
+        if self.bend:
+            knots = warp[:, 6:].view(-1, 2, KNOTS, KNOTS)
+            field = F.interpolate(knots, (height, width), mode="bicubic", align_corners=True)
+            grid = grid + field.permute(0, 2, 3, 1) * (2 * self.bend / torch.tensor([width, height]))
+        return grid
+
+    def covered(self, images: Tensor, cover: Tensor) -> Tensor:
+        """``n c h w``, scaled to mean 0, with a square of zeros in each; at the border less of it is in the picture."""
+        if not self.erase:
+            return images
+        inside = []
+        for axis, size in enumerate(images.shape[2:]):
+            first = (cover[:, axis] * (size + self.erase - 1)).floor() - (self.erase - 1)
+            at = torch.arange(size)
+            inside.append((at >= first[:, None]) & (at < first[:, None] + self.erase))
+        rows, columns = inside
+        return images.masked_fill_((rows[:, :, None] & columns[:, None, :]).unsqueeze(1), 0.0)

@@ -1,0 +1,156 @@
+"""What turns gradients into steps: AdamW for all weights, or Muon for the kernels that a norm follows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim import AdamW, Optimizer
+
+from convscope.ops.norm import BatchNorm
+from convscope.ops.pool import AvgPool, MaxPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor
+
+    from convscope.backends.torch import TorchNet
+    from convscope.training.recipe import Recipe
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the step that brings singular values near to 1 (K. Jordan, "Muon", 2024)."""
+
+ROUNDS = 3
+MOMENTUM = 0.6
+"""Of the record on CIFAR-10 that Muon was made for (K. Jordan, cifar10-airbench)."""
+
+
+class Optimizers:
+    """The optimizers of a model, as one; their rates are shares of the peak rates of the recipe."""
+
+    def __init__(self, model: TorchNet, recipe: Recipe) -> None:
+        free = {id(weight) for weight in scale_free(model)} if recipe.muon_rate else set()
+        learned = [weight for weight in model.parameters() if weight.requires_grad]
+        rest = [weight for weight in learned if id(weight) not in free]
+        self.all: list[Optimizer] = [_adamw(rest, recipe)] if rest else []
+        if free:
+            self.all.append(Muon([weight for weight in learned if id(weight) in free], rate=recipe.muon_rate))
+        self.peaks = [[group["lr"] for group in one.param_groups] for one in self.all]
+
+    def step(self, share: float) -> None:
+        """Change the weights.
+
+        Args:
+            share: of the peak rates.
+        """
+        for one, peaks in zip(self.all, self.peaks, strict=True):
+            for group, peak in zip(one.param_groups, peaks, strict=True):
+                group["lr"] = share * peak
+            one.step()
+
+    def forget(self) -> None:
+        """No weight has a gradient."""
+        for one in self.all:
+            one.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that later steps depend on, by ``optimizer.weight.name``."""
+        return {
+            f"{at}.{index}.{key}": tensor
+            for at, one in enumerate(self.all)
+            for index, kept in one.state_dict()["state"].items()
+            for key, tensor in kept.items()
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from a state; means lie in memory as their weights do, since a fused step goes number by number."""
+        kept: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.all]
+        weights = [[weight for group in one.param_groups for weight in group["params"]] for one in self.all]
+        for name, tensor in tensors.items():
+            at, index, key = name.split(".", 2)
+            like = weights[int(at)][int(index)]
+            moved = torch.empty_like(like, requires_grad=False).copy_(tensor) if tensor.shape == like.shape else tensor
+            kept[int(at)].setdefault(int(index), {})[key] = moved
+        for one, state in zip(self.all, kept, strict=True):
+            one.load_state_dict({"state": state, "param_groups": one.state_dict()["param_groups"]})
+
+
+def _adamw(weights: list[torch.nn.Parameter], recipe: Recipe) -> AdamW:
+    """Decay for kernels and matrices only."""
+    groups = [
+        {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return AdamW(
+        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=recipe.betas, fused=True
+    )
+
+
+def scale_free(model: TorchNet) -> list[torch.nn.Parameter]:
+    """Kernels and matrices whose length does not matter: a batch norm comes next, at most with pooling before it."""
+    readers: dict[str, list[str]] = {}
+    for layer in model.net:
+        for name in layer.node.inputs:
+            readers.setdefault(name, []).append(layer.node.name)
+    ops = {layer.node.name: layer.node.op for layer in model.net}
+
+    def leads(name: str) -> bool:
+        found = readers.get(name, [])
+        return bool(found) and all(
+            isinstance(ops[reader], BatchNorm) or (isinstance(ops[reader], MaxPool | AvgPool) and leads(reader))
+            for reader in found
+        )
+
+    parts = zip(model.names, model.parts, strict=True)
+    alone = [(name, list(part.parameters())) for name, part in parts]
+    return [
+        weights[0]
+        for name, weights in alone
+        if len(weights) == 1 and weights[0].dim() > 1 and weights[0].requires_grad and leads(name)
+    ]
+
+
+class Muon(Optimizer):
+    """Steps along the nearest orthogonal matrix of the momentum, on kernels of fixed length.
+
+    A kernel counts as a matrix of one row for each output channel. Its length is kept at the root of the number of
+    rows, so that a rate is an angle; that changes nothing where a norm follows.
+    """
+
+    def __init__(self, weights: Iterable[torch.nn.Parameter], *, rate: float) -> None:
+        super().__init__(weights, {"lr": rate})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override] # the loss is not worked out again
+        """Change every weight that has a gradient."""
+        assert closure is None
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["momentum"] = torch.zeros_like(weight)
+                momentum = state["momentum"].mul_(MOMENTUM).add_(weight.grad)
+                ahead = weight.grad.add(momentum, alpha=MOMENTUM)
+                weight.mul_(math.sqrt(len(weight)) / weight.norm().clamp_min(1e-12))
+                weight.add_(orthogonal(ahead.reshape(len(weight), -1)).view_as(weight), alpha=-group["lr"])
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """About the orthogonal matrix nearest to one, in float32: singular values come between 0.7 and 1.2.
+
+    >>> found = orthogonal(torch.diag(torch.tensor([1.0, 2.0])))
+    >>> bool(((found.diagonal() - 1).abs() < 0.35).all()), float(found[0, 1])
+    (True, 0.0)
+    """
+    a, b, c = NEWTON_SCHULZ
+    x = matrix.T if len(matrix) > matrix.shape[1] else matrix
+    x = x / x.norm().clamp_min(1e-12)
+    for _ in range(ROUNDS):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    found: Tensor = x.T if len(matrix) > matrix.shape[1] else x
+    return found
