@@ -57,7 +57,7 @@ def test_an_orthogonal_matrix_is_near() -> None:
 
 def test_muon_keeps_lengths_and_turns_by_its_rate() -> None:
     one = trainer(muon_rate=0.1, learning_rate=1e-9)
-    kernel = one.model.parts[3].weight
+    kernel = one.model.get_parameter("parts.3.weight")
     steps(one, 1)
     before = kernel.detach().clone()
     steps(one, 1)
@@ -104,7 +104,7 @@ def test_what_cannot_be_whitened_says_so() -> None:
 def test_the_mean_of_the_weights_is_kept_at_the_end() -> None:
     one = trainer(average=0.5, epochs=0.4)  # 3 steps of 8 pictures
     seen: list[torch.Tensor] = []
-    weight = one.model.parts[6].weight
+    weight = one.model.get_parameter("parts.7.weight")
     one.run(lambda _: None, lambda: seen.append(weight.detach().clone()))
     assert torch.allclose(weight, (seen[0] + seen[1]) / 4 + seen[2] / 2, atol=1e-6)
     assert not torch.equal(weight, seen[2])
