@@ -14,6 +14,8 @@ from convscope.view.parts import Grid, page_html
 from convscope.view.save import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -353,9 +355,7 @@ class Figure:
             import resvg_py
         except ImportError:
             raise missing_extra("resvg_py, which draws PNGs,", "plot") from None
-        drawn = resvg_py.svg_to_bytes(  # type: ignore[no-untyped-call] # its types say nothing of arguments
-            svg_string=self._svg(PAPER), background="#ffffff", zoom=zoom
-        )
+        drawn = resvg_py.svg_to_bytes(svg_string=self._svg(PAPER), background="#ffffff", zoom=zoom)
         return bytes(drawn)
 
     def save(self, path: str | Path) -> Path:
@@ -366,11 +366,12 @@ class Figure:
             MissingExtraError: as above.
         """
         path = Path(path)
-        made = {
+        makers: dict[str, Callable[[], bytes]] = {
             ".svg": lambda: self.to_svg().encode(),
             ".html": lambda: page_html(self.title, self.to_html()).encode(),
             ".png": self.to_png,
-        }.get(path.suffix.lower())
+        }
+        made = makers.get(path.suffix.lower())
         if made is None:
             raise WriteError(f"{path}: no picture is written under such a name", expected=".svg, .html or .png")
         replace(path, made())
