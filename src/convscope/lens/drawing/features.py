@@ -1,0 +1,48 @@
+"""A drawing of the feature maps of a layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.lens.drawing.common import blocks, heat_raster, shown
+from convscope.view.figure import Across, Down, Figure, Titled, tiles
+from convscope.view.heat import Bar, Scale
+from convscope.view.parts import Column, Grid
+
+if TYPE_CHECKING:
+    from convscope.lens.features import Features
+
+CHANNELS = 128
+"""That are drawn, at most."""
+
+MAPS = 700
+"""Width of all maps, about [pixel]."""
+
+
+def draw(found: Features) -> Figure:
+    """The picture, the maps of all channels on one scale, that scale."""
+    raster, how = shown(found.picture, 200)
+    scale, count = Scale.of(found.maps), min(CHANNELS, len(found.maps))
+    side = 72 if count <= 48 else 48
+    silent = set(found.silent)
+    maps = tuple(
+        Titled(heat_raster(one, scale, side), f"{channel}: none" if channel in silent else str(channel))
+        for channel, one in enumerate(found.maps[:count])
+    )
+    columns = max(1, int(MAPS // (max(one.width for one in maps) + 6)))
+    seen = Titled(raster, "the picture", "\n".join(filter(None, (found.picture.name, how))))
+    body = Across((seen, tiles(maps, columns), Bar(scale)), 22)
+    said = [line for line in str(found).splitlines()[1:] if not line.startswith("picture")]
+    said += ["none: nothing positive in this channel"] if silent else []
+    said += [f"drawn are the first {count} of {len(found.maps)} channels"] if count < len(found.maps) else []
+    note = "\n".join([*said, *blocks(found.maps.shape)])
+    return Figure(f"Features of {found.layer}; weights {found.weights}", Down((body,)), note, _table(found))
+
+
+def _table(found: Features) -> Grid:
+    columns = ("channel", "low", "high", "mean", "positive")
+    rows = tuple(
+        (str(at), f"{one.min():.4g}", f"{one.max():.4g}", f"{one.mean():.4g}", f"{100 * (one > 0).mean():.1f} %")
+        for at, one in enumerate(found.maps)
+    )
+    return Grid(tuple(Column(name, right=True) for name in columns), rows)
