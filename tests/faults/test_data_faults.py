@@ -1,5 +1,6 @@
 """Damaged, hostile and odd data: each fault is found, the message names the file, and the data stays as it is."""
 
+import gzip
 import hashlib
 import os
 import random
@@ -9,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -65,14 +67,14 @@ def state(folder: Path) -> dict[str, tuple[bytes, int, int]]:
     }
 
 
-def damages(content: bytes, count: int, first: int = 0) -> Iterator[bytes]:
-    """Cuts at random places, then flips of random bits from a place on."""
+def damages(content: bytes, count: int) -> Iterator[bytes]:
+    """Cuts at random places, then flips of random bits."""
     draw = random.Random(2)
     for _ in range(count):
         yield content[: draw.randrange(len(content))]
     for _ in range(count):
         damaged = bytearray(content)
-        damaged[draw.randrange(first, len(content))] ^= 1 << draw.randrange(8)
+        damaged[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
         yield bytes(damaged)
 
 
@@ -84,12 +86,16 @@ def idx_files() -> tuple[File, ...]:
 @pytest.mark.parametrize("file", idx_files(), ids=lambda file: file.name)
 def test_300_cuts_and_300_flips_of_a_packed_file_are_found(tmp_path: Path, file: File) -> None:
     path = tmp_path / file.name
-    content = (MNIST.folder / file.name).read_bytes()
-    # who packed the file, when, and its name then are no part of what is in it
-    for damaged in damages(content, 300, first=content.index(b"\0", 10) + 1):
+    content, harmless = (MNIST.folder / file.name).read_bytes(), 0
+    whole = gzip.decompress(content)
+    for damaged in damages(content, 300):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match=f"{file.name} is damaged"):
-            read_idx(path, file)
+        with suppress(DataError):
+            found = read_idx(path, file)
+            # when it was packed, or zeros copied from another place: the same numbers come out
+            assert found.tobytes() == whole[-found.size :]
+            harmless += 1
+    assert harmless <= 12  # of 600
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -62,7 +62,7 @@ def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
     draw = random.Random(0)
     for _ in range(300):
         damaged = bytearray(PACKED)
-        # the first ten bytes say who packed the file and when, of which the content does not depend
+        # the first ten bytes say who packed the file and when; the content does not depend on them
         damaged[draw.randrange(10, len(damaged))] ^= 1 << draw.randrange(8)
         with pytest.raises(DataError, match="is damaged"):
             read_changed(tmp_path, bytes(damaged))
