@@ -1,0 +1,1 @@
+"""Looking into nets: one file for each picture, arrays first, drawing second."""
