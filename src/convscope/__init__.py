@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.errors import ConvscopeError
     from convscope.frontends import read
+    from convscope.lens.look import look
     from convscope.training.export import export
     from convscope.training.judge import judge as evaluate
     from convscope.training.predict import predict
@@ -40,6 +41,7 @@ _HOMES = {
     "evaluate": ("convscope.training.judge", "judge"),
     "export": ("convscope.training.export", "export"),
     "load_run": ("convscope.training.run", "load"),
+    "look": ("convscope.lens.look", "look"),
     "memory": ("convscope.analyze.memory", "memory"),
     "predict": ("convscope.training.predict", "predict"),
     "read": ("convscope.frontends", "read"),
@@ -64,6 +66,7 @@ __all__ = [
     "evaluate",
     "export",
     "load_run",
+    "look",
     "memory",
     "predict",
     "read",

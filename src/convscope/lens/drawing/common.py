@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,26 @@ def shown(picture: Picture, side: int) -> tuple[Raster, str]:
     words += blocks(values.shape)
     pixels = grey(np.rint(shrunk(values)).astype(np.uint8))
     return Raster(pixels, zoom(pixels.shape[:2], side)), ", ".join(words)
+
+
+def notes(text: str) -> list[str]:
+    """Lines of a result for a drawing, where blanks do not align: a colon behind the first word.
+
+    >>> notes("range      0 … 1")
+    ['range: 0 … 1']
+    """
+    return [re.sub("  +", ": ", line, count=1) for line in text.splitlines()]
+
+
+def even(count: int) -> int:
+    """Columns for a block of tiles about twice as wide as high, all rows full where that can be.
+
+    >>> even(16), even(64), even(7)
+    (8, 16, 7)
+    """
+    wide = max(1, round(math.sqrt(2 * count)))
+    full = [columns for columns in range(wide, min(count, 2 * wide) + 1) if count % columns == 0]
+    return full[0] if full else wide
 
 
 def blocks(shape: tuple[int, ...], most: int = MOST) -> list[str]:

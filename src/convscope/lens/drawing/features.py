@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convscope.lens.drawing.common import blocks, heat_raster, shown
-from convscope.view.figure import Across, Down, Figure, Titled, tiles
+from convscope.lens.drawing.common import blocks, even, heat_raster, notes, shown
+from convscope.view.figure import Across, Figure, Titled, tiles
 from convscope.view.heat import Bar, Scale
 from convscope.view.parts import Column, Grid
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 CHANNELS = 128
 """That are drawn, at most."""
 
-MAPS = 700
+MAPS = 900
 """Width of all maps, about [pixel]."""
 
 
@@ -29,14 +30,14 @@ def draw(found: Features) -> Figure:
         Titled(heat_raster(one, scale, side), f"{channel}: none" if channel in silent else str(channel))
         for channel, one in enumerate(found.maps[:count])
     )
-    columns = max(1, int(MAPS // (max(one.width for one in maps) + 6)))
-    seen = Titled(raster, "the picture", "\n".join(filter(None, (found.picture.name, how))))
+    columns = max(1, min(even(count), int(MAPS // (max(one.width for one in maps) + 6))))
+    seen = Titled(raster, "the picture", "\n".join(filter(None, (Path(found.picture.name).name, how))))
     body = Across((seen, tiles(maps, columns), Bar(scale)), 22)
-    said = [line for line in str(found).splitlines()[1:] if not line.startswith("picture")]
+    said = [line for line in notes(str(found))[1:] if not line.startswith("picture")]
     said += ["none: nothing positive in this channel"] if silent else []
     said += [f"drawn are the first {count} of {len(found.maps)} channels"] if count < len(found.maps) else []
     note = "\n".join([*said, *blocks(found.maps.shape)])
-    return Figure(f"Features of {found.layer}; weights {found.weights}", Down((body,)), note, _table(found))
+    return Figure(f"Features of {found.layer}, {found.why}; weights {found.weights}", body, note, _table(found))
 
 
 def _table(found: Features) -> Grid:

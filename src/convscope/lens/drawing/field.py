@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convscope.analyze.effective import LEVELS
-from convscope.lens.drawing.common import block, blocks, heat_raster, shown, shrunk, zoom
+from convscope.lens.drawing.common import block, blocks, heat_raster, notes, shown, shrunk, zoom
 from convscope.view.colours import SERIES
-from convscope.view.figure import Across, Box, Down, Figure, Marked, Padded, Raster, Titled
+from convscope.view.figure import Across, Box, Down, Figure, Marked, Raster, Titled
 from convscope.view.heat import Bar, Scale
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
@@ -53,7 +55,7 @@ def _holes(found: Reach) -> Part:
     unit = found.unit
     if found.picture:
         raster, how = shown(found.picture, SIDE)
-        name = found.picture.name
+        name = Path(found.picture.name).name
     else:
         small = shrunk(unit.mask)
         raster, how, name = Raster(np.full((*small.shape, 3), 255, np.uint8), zoom(small.shape, SIDE)), "", "no picture"
@@ -81,11 +83,11 @@ def _places(found: Reach) -> str:
 
 def _widths(found: Reach, name: str) -> str:
     if name == "equal weights":
-        return "σ " + ", ".join(f"{value:.2f}" for value in found.unit.effective.std)
+        return "std " + ", ".join(f"{value:.2f}" for value in found.unit.effective.std)
     one = found.both[name.endswith(" trained")]
     pairs = zip(one.std, one.error, strict=True)
-    return "σ " + ", ".join(
-        f"{value:.2f} ± {error:.2f}" if error == error else f"{value:.2f}" for value, error in pairs
+    return "std " + ", ".join(
+        f"{value:.2f} ± {error:.2f}" if math.isfinite(error) else f"{value:.2f}" for value, error in pairs
     )
 
 
@@ -98,13 +100,13 @@ def _profile(heats: dict[str, NDArray[Any]], axis: int, name: str) -> Part:
 
 
 def _said(found: Reach) -> list[str]:
-    lines = str(found).splitlines()
-    colour = "colours: share of the whole weight that a pixel has, one scale for all; σ along height and width [pixel]"
-    return [*lines[1:3], f"measured   mean absolute slope over {found.over}", colour]
+    lines = notes(str(found))
+    colour = "colours: share of the whole weight that a pixel has, one scale for all; std: along height and width [pixel]"
+    return [*lines[1:3], f"measured: mean absolute slope over {found.over}", colour]
 
 
 def _table(found: Reach) -> Grid:
-    columns = ("field", "σ height", "σ width", *(f"{level} % in" for level in LEVELS))
+    columns = ("field", "std height", "std width", *(f"{level} % in" for level in LEVELS))
     sides: list[tuple[str, Any]] = [("equal weights", found.unit.effective)]
     sides += [(f"measured, weights {one.weights}", one) for one in found.both]
     rows = tuple(

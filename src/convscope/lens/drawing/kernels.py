@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from convscope.lens.drawing.common import zoom
+from convscope.lens.drawing.common import even, notes, zoom
 from convscope.view.figure import Across, Figure, Titled, tiles
 from convscope.view.heat import Bar, Scale
 from convscope.view.parts import Column, Grid
@@ -32,19 +30,12 @@ def draw(found: Kernels) -> Figure:
         Titled(Across(tuple(scale.raster(one, size) for one in kernel[:inputs]), 2), str(channel))
         for channel, kernel in enumerate(found.values[:out])
     ]
-    columns = max(1, min(_even(out), int(WIDE // (strips[0].width + 8))))
+    columns = max(1, min(even(out), int(WIDE // (strips[0].width + 8))))
     body = Across((tiles(tuple(strips), columns, 8), Bar(scale)), 22)
-    note = "\n".join([*str(found).splitlines()[1:], *_left_out(found, out, inputs)])
+    note = "\n".join([*notes(str(found))[1:], *_left_out(found, out, inputs)])
     rows = tuple((str(at), f"{length:.4g}") for at, length in enumerate(found.norms))
     table = Grid((Column("output channel", right=True), Column("length", right=True)), rows)
     return Figure(f"Kernels of {found.layer}, {found.why}; weights {found.weights}", body, note, table)
-
-
-def _even(count: int) -> int:
-    """Columns for a block of tiles about twice as wide as high, all rows full where that can be."""
-    wide = max(1, round(np.sqrt(2 * count)))
-    full = [columns for columns in range(wide, min(count, 2 * wide) + 1) if count % columns == 0]
-    return full[0] if full else wide
 
 
 def _left_out(found: Kernels, out: int, inputs: int) -> list[str]:

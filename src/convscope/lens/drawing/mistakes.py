@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,9 +63,10 @@ def _gallery(found: Mistakes) -> Part:
 def _one(found: Mistakes) -> Part:
     raster, how = shown(found.picture, 200)
     split = found.split
-    picture = Titled(raster, found.picture.name, how)
+    picture = Titled(raster, Path(found.picture.name).name, how)
     exact = "exactly" if split.exact else f"but for {split.missed:+.3g}: what follows is not linear"
-    title = f"score of {split.first} less score of {split.second}: {split.difference:+.3f}, {exact}, by channel of {split.reads}"
+    scores = f"score of {split.first} less score of {split.second}"
+    title = f"{scores}: {split.difference:+.3f}, {exact}, by channel of {split.reads}"
     near = tuple(_near(one) for one in found.nearest)
     return Across((picture, Titled(_bars(found), title), Titled(tiles(near, 3, 10), "nearest training pictures")), 30)
 

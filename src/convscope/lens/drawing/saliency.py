@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ SIDE = 190
 def draw(found: Saliency) -> Figure:
     """The picture, one map for each method with its own scale, and both checks."""
     raster, how = shown(found.picture, SIDE)
-    words = f"{found.picture.name}\n{found.target.name}: {100 * found.probability:.1f} %"
+    words = f"{Path(found.picture.name).name}\n{found.target.name}: {100 * found.probability:.1f} %"
     seen = Titled(raster, "the picture", "\n".join(filter(None, (words, how))))
     maps = [
         heat(one.heat, f"{one.method}{one.layer and ' of '}{one.layer}", one.span.sign, SIDE) for one in found.found
@@ -72,7 +73,6 @@ def _table(found: Saliency) -> Grid:
         deletion = trust.deletion
         areas = (f"{deletion.area:.3f}", f"{deletion.by_chance[0]:.3f}") if deletion else ("-", "-")
         span, total = one.span, one.heat.sum(dtype="float64")
-        rows.append(
-            (one.method, f"{span.low:.4g}", f"{span.high:.4g}", f"{total:.4g}", "-" if alike is None else f"{alike:.3f}", *areas)
-        )  # fmt: skip
+        last = "-" if alike is None else f"{alike:.3f}"
+        rows.append((one.method, f"{span.low:.4g}", f"{span.high:.4g}", f"{total:.4g}", last, *areas))
     return Grid(tuple(Column(name, right=at > 0) for at, name in enumerate(columns)), tuple(rows))
