@@ -22,12 +22,12 @@ MOST = 448
 
 
 def zoom(shape: tuple[int, ...], side: int) -> float:
-    """How often a pixel is enlarged, whole, so that the longer side is at most ``side``; never below 1.
+    """How often a pixel is enlarged, a whole number, so that the longer side is about ``side``; never below 1.
 
-    >>> zoom((28, 28), 200), zoom((300, 10), 200)
-    (7, 1)
+    >>> zoom((28, 28), 200), zoom((96, 128), 210), zoom((300, 10), 200)
+    (7, 2, 1)
     """
-    return max(1, side // max(shape[-2:]))
+    return max(1, round(side / max(shape[-2:])))
 
 
 def block(shape: tuple[int, ...], most: int = MOST) -> int:
@@ -78,15 +78,14 @@ def notes(text: str) -> list[str]:
     return [re.sub("  +", ": ", line, count=1) for line in text.splitlines()]
 
 
-def even(count: int) -> int:
-    """Columns for a block of tiles about twice as wide as high, all rows full where that can be.
+def even(count: int, most: int) -> int:
+    """Columns for so many tiles, at most so many, all rows full where that can be.
 
-    >>> even(16), even(64), even(7)
-    (8, 16, 7)
+    >>> even(16, 13), even(64, 9), even(7, 13), even(14, 6)
+    (8, 8, 7, 6)
     """
-    wide = max(1, round(math.sqrt(2 * count)))
-    full = [columns for columns in range(wide, min(count, 2 * wide) + 1) if count % columns == 0]
-    return full[0] if full else wide
+    most = max(1, min(count, most))
+    return next((columns for columns in range(most, most // 2, -1) if count % columns == 0), most)
 
 
 def blocks(shape: tuple[int, ...], most: int = MOST) -> list[str]:
@@ -101,9 +100,9 @@ def bytes_raster(image: NDArray[np.uint8], side: int) -> Raster:
     return Raster(pixels, zoom(pixels.shape[:2], side))
 
 
-def heat_raster(values: NDArray[Any], scale: Scale, side: int) -> Raster:
+def heat_raster(values: NDArray[Any], scale: Scale, side: int, most: int = MOST) -> Raster:
     """A map ``h w`` in the colours of a scale."""
-    small = shrunk(values)
+    small = shrunk(values, most)
     return scale.raster(small, zoom(small.shape, side))
 
 

@@ -36,7 +36,7 @@ def draw(found: Reach) -> Figure:
         Titled(_boxed(found, heat_raster(heat, scale, SIDE)), name, _widths(found, name))
         for name, heat in heats.items()
     ]
-    row = Across((*panels, Bar(scale, 160)), 20)
+    row = Across((*panels, Bar(scale, max(80, panels[1].height - 40))), 20)
     plots = Across((_profile(heats, 0, "row of the picture"), _profile(heats, 1, "column of the picture")), 20)
     note = "\n".join([*_said(found), *blocks(found.unit.mask.shape)])
     return Figure(f"Field of {found.layer} at {_places(found)}; {found.why}", Down((row, plots)), note, _table(found))
@@ -62,7 +62,7 @@ def _holes(found: Reach) -> Part:
     read = shrunk(unit.mask)[..., None]
     pixels = np.rint(raster.pixels * (DIM + (1 - DIM) * read) * (1 if found.picture else 0.8)).astype(np.uint8)
     pixels = np.where(found.picture is None, np.where(read > 0, pixels, 40), pixels).astype(np.uint8)
-    words = f"{unit.support.pixels:,} of {unit.support.area:,} pixels of the box are read"
+    words = f"{unit.support.pixels:,} of {unit.support.area:,} pixels read"
     return Titled(
         _boxed(found, Raster(pixels, raster.zoom)), "the pixels that it reads", f"{name}{how and ', '}{how}\n{words}"
     )
@@ -101,7 +101,7 @@ def _profile(heats: dict[str, NDArray[Any]], axis: int, name: str) -> Part:
 
 def _said(found: Reach) -> list[str]:
     lines = notes(str(found))
-    colour = "colours: share of the whole weight that a pixel has, one scale for all; std: along height and width [pixel]"
+    colour = "colours: share of the whole weight that a pixel has, one scale for all; std: down, across [pixel]"
     return [*lines[1:3], f"measured: mean absolute slope over {found.over}", colour]
 
 

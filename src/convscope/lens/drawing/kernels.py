@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 WIDE = 880
 """Of the tiles, about [pixel]."""
 
-OUT, IN = 64, 16
-"""Channels that are drawn, at most."""
+OUT, IN, TILES = 64, 16, 384
+"""Channels that are drawn, and tiles of both, at most."""
 
 
 def draw(found: Kernels) -> Figure:
     """One tile for each output channel, its input channels side by side; one scale for all."""
-    out, inputs = min(OUT, len(found.values)), min(IN, found.values.shape[1])
+    inputs = min(IN, found.values.shape[1])
+    out = min(OUT, len(found.values), TILES // inputs)
     scale = Scale.of(found.values)
     side = 56 if inputs == 1 else 32
     size = zoom(found.values.shape, side)
@@ -30,7 +31,7 @@ def draw(found: Kernels) -> Figure:
         Titled(Across(tuple(scale.raster(one, size) for one in kernel[:inputs]), 2), str(channel))
         for channel, kernel in enumerate(found.values[:out])
     ]
-    columns = max(1, min(even(out), int(WIDE // (strips[0].width + 8))))
+    columns = even(out, int(WIDE // (strips[0].width + 8)))
     body = Across((tiles(tuple(strips), columns, 8), Bar(scale)), 22)
     note = "\n".join([*notes(str(found))[1:], *_left_out(found, out, inputs)])
     rows = tuple((str(at), f"{length:.4g}") for at, length in enumerate(found.norms))

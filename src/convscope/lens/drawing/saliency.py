@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.lens.drawing.common import heat, shown
-from convscope.view.figure import Across, Down, Figure, Titled
+from convscope.view.figure import SMALL, Across, Down, Figure, Titled, Words
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
 
@@ -45,9 +45,11 @@ def _alike(found: Saliency) -> Part:
         for colour, (one, trust) in enumerate(zip(found.found, found.trust, strict=True))
         if any(step is not None for step in trust.randomised.alike)
     )
+    if not lines:
+        return Words(("Does it depend on the weights? No answer: every map is flat.",), SMALL)
     stages = found.trust[0].randomised.layers
     x = f"parts shuffled, from the last layer down ({' · '.join(stages)})" if stages else "no weights"
-    return Titled(Plot(lines, x, "alike (rank correlation)", wide=520, ylim=(-1, 1)), "Does it depend on the weights?")
+    return Titled(Plot(lines, x, "alike (rank correlation)", wide=600, ylim=(-1, 1)), "Does it depend on the weights?")
 
 
 def _deletion(found: Saliency) -> Part:
@@ -57,10 +59,12 @@ def _deletion(found: Saliency) -> Part:
         for colour, (one, trust) in enumerate(zip(found.found, found.trust, strict=True))
     ]
     lines = [Line(name, one.shares.tolist(), one.curve.tolist(), colour) for name, one, colour in curves if one]
+    if not lines:
+        return Words(("Do its pixels matter? No answer: every map is flat.",), SMALL)
     first = next((one for _, one, _ in curves if one), None)
     chance = [Line("by chance", first.shares.tolist(), first.chance.mean(0).tolist(), 4, dashed=True)] if first else []
     plot = Plot(
-        (*lines, *chance), "share of the pixels wiped out", f"probability of {found.target.name}", wide=520, ylim=(0, 1)
+        (*lines, *chance), "share of the pixels wiped out", f"probability of {found.target.name}", wide=600, ylim=(0, 1)
     )
     return Titled(plot, "Do its pixels matter?")
 
