@@ -159,7 +159,7 @@ def _shuffle(part: torch.nn.Module, random: torch.Generator) -> None:
         weight.copy_(weight.flatten()[torch.randperm(weight.numel(), generator=random)].view(weight.shape))
 
 
-def rank_correlation(one: Heat, other: Heat) -> float | None:
+def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float | None:
     """Spearman's, equal numbers sharing their ranks; None where the first is flat, 0 where only the other is.
 
     >>> rank_correlation(np.array([1, 2, 3.0]), np.array([10, 20, 90.0]))
