@@ -7,11 +7,11 @@ from pathlib import Path
 
 from convscope.core.shape import to_text
 from convscope.errors import WriteError
+from convscope.lens.subject import Subject, subject
 from convscope.reporting.of_net import net_facts, net_sections
 from convscope.reporting.of_run import confusion, course, provenance, run_facts
 from convscope.reporting.page import Section, page
 from convscope.reporting.seen import seen_sections
-from convscope.lens.subject import Subject, subject
 from convscope.training.evaluate import Evaluation
 from convscope.training.judge import answers_of
 from convscope.view.save import replace

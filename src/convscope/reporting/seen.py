@@ -26,7 +26,9 @@ def seen_sections(seen: Subject, said: Answers) -> tuple[Section, ...]:
     return (
         _section("What it got wrong", lambda: [mistakes(seen, None, None).figure()]),
         _section("Kernels", lambda: [kernels(seen, None).figure()]),
-        _section("Feature maps", lambda: [features(seen, picture(seen, f"test:{at}"), None).figure() for at in chosen(said)]),
+        _section(
+            "Feature maps", lambda: [features(seen, picture(seen, f"test:{at}"), None).figure() for at in chosen(said)]
+        ),
         _section("Reach", lambda: [reach(seen, f"test:{chosen(said)[0]}", None, None, seed=0).figure()]),
     )
 
