@@ -1,0 +1,1 @@
+"""Pictures of what nets do: one file for each question."""
