@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convscope.cli.common import JSON, cli, show
-from convscope.cli.write import replace
+from convscope.view.save import replace
 
 
 @cli.command("eval")

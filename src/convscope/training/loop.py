@@ -118,7 +118,7 @@ class Trainer:
         begin(model, split, dataset, recipe)
         lay_out(model)
         self.optimizers = Optimizers(model, recipe)
-        self.average = _average(model, recipe.average) if recipe.average else None
+        self.average = _average(model, 1 - 1 / max(1.0, recipe.average * self.steps.total)) if recipe.average else None
         self.forward = DistributedDataParallel(model, forward_sync_buffers=False) if together else model
 
     def run(self, report: Callable[[Progress], None], between: Callable[[], None]) -> Progress:

@@ -36,8 +36,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         weight_decay: of kernels and matrices; biases and norms have none.
         label_smoothing: share of the target spread over all classes.
         muon_rate: at its peak, of Muon for kernels that a batch norm follows; 0 trains them by AdamW like the rest.
-        average: what is kept at the end is a running mean of the weights, of which each step keeps this share; 0 for
-            the last weights themselves.
+        average: what is kept at the end is a running mean of the weights that reaches back over so large a share of
+            all steps (its decay is 1 minus 1 by so many steps); 0 for the last weights themselves.
         dirac: convolutions begin by passing their input on.
         whiten: the first convolution makes the patches of the set uncorrelated, and stays as it is.
         shift: each picture is moved by up to so many pixels along each axis.

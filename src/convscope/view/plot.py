@@ -1,0 +1,240 @@
+"""Plots: lines, steps and bands over two axes; bars with their names."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convscope.view.colours import SERIES
+from convscope.view.figure import SMALL, number, text
+from convscope.view.heat import short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LEFT, BOTTOM, TOP, RIGHT = 58, 40, 8, 14
+"""Room for numbers and names of the axes [pixel]."""
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers in a range, a step of 1, 2 or 5 times a power of ten apart.
+
+    >>> ticks(0, 1), ticks(-3, 12, 4)
+    ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.0, 5.0, 10.0])
+    """
+    span = high - low
+    if not span > 0 or not math.isfinite(span):
+        return [low]
+    rough = span / max(1, most - 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return [round(at * step, 12) + 0.0 for at in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points that belong together.
+
+    Attributes:
+        name: in the legend; empty for none.
+        xs: from left to right.
+        ys: as many; NaN leaves a gap.
+        colour: number in the list of colours.
+        dashed: a line of dashes.
+        steps: each value holds until the next ``x``; for histograms.
+    """
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+    colour: int = 0
+    dashed: bool = False
+    steps: bool = False
+
+
+@dataclass(frozen=True)
+class Band:
+    """A range of ``x`` that is shaded."""
+
+    low: float
+    high: float
+    colour: int = 1
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Lines over two axes, both linear; the range is that of the numbers unless one is given.
+
+    Attributes:
+        lines: what is drawn.
+        x: name of the horizontal axis, with its unit.
+        y: name of the vertical axis, with its unit.
+        wide: of all [pixel].
+        high: of all [pixel].
+        bands: shaded ranges.
+        xlim: ends of the horizontal axis.
+        ylim: ends of the vertical axis.
+    """
+
+    lines: tuple[Line, ...]
+    x: str = ""
+    y: str = ""
+    wide: float = 420.0
+    high: float = 240.0
+    bands: tuple[Band, ...] = ()
+    xlim: tuple[float, float] | None = None
+    ylim: tuple[float, float] | None = None
+
+    @property
+    def width(self) -> float:
+        """See :class:`~convscope.view.figure.Part`."""
+        return self.wide
+
+    @property
+    def height(self) -> float:
+        """See :class:`~convscope.view.figure.Part`."""
+        return self.high + 18 * bool(self._named())
+
+    def _named(self) -> list[Line]:
+        return [line for line in self.lines if line.name]
+
+    def draw(self, x: float, y: float) -> str:
+        """See :class:`~convscope.view.figure.Part`."""
+        legend, named = [], self._named()
+        at = x + LEFT
+        for line in named:
+            dash = ' stroke-dasharray="5 3"' if line.dashed else ""
+            legend.append(
+                f'<path d="M{number(at)} {number(y + 7)}h18" fill="none" stroke-width="2" '
+                f'stroke="{SERIES[line.colour % len(SERIES)]}"{dash}/>' + text(at + 23, y + 11, line.name, size=SMALL)
+            )
+            at += 37 + 6.2 * len(line.name)
+        drawn = _Canvas(self, x, y + 18 * bool(named))
+        return (
+            "".join(legend) + drawn.axes() + "".join(map(drawn.band, self.bands)) + "".join(map(drawn.line, self.lines))
+        )
+
+
+class _Canvas:
+    """The ground of a plot: numbers to places."""
+
+    def __init__(self, plot: Plot, x: float, y: float) -> None:
+        self.plot = plot
+        self.left, self.top = x + LEFT, y + TOP
+        self.wide, self.high = plot.wide - LEFT - RIGHT, plot.high - TOP - BOTTOM
+        self.xlim = plot.xlim or _range([value for line in plot.lines for value in line.xs])
+        self.ylim = plot.ylim or _range([value for line in plot.lines for value in line.ys], room=0.04)
+
+    def across(self, value: float) -> float:
+        low, high = self.xlim
+        return self.left + self.wide * (value - low) / (high - low)
+
+    def up(self, value: float) -> float:
+        low, high = self.ylim
+        return self.top + self.high * (high - min(max(value, low), high)) / (high - low)
+
+    def axes(self) -> str:
+        drawn = []
+        bottom = self.top + self.high
+        for value in ticks(*self.xlim, most=max(2, int(self.wide / 55))):
+            at = self.across(value)
+            drawn.append(f'<path class="faint" d="M{number(at)} {number(self.top)}V{number(bottom)}"/>')
+            drawn.append(text(at, bottom + 14, short(value), size=SMALL, anchor="middle"))
+        for value in ticks(*self.ylim, most=max(2, int(self.high / 34))):
+            at = self.up(value)
+            drawn.append(f'<path class="faint" d="M{number(self.left)} {number(at)}h{number(self.wide)}"/>')
+            drawn.append(text(self.left - 5, at + 4, short(value), size=SMALL, anchor="end"))
+        frame = f"M{number(self.left)} {number(self.top)}V{number(bottom)}h{number(self.wide)}"
+        drawn.append(f'<path class="rule" d="{frame}"/>')
+        middle = self.left + self.wide / 2
+        drawn.append(text(middle, bottom + 31, self.plot.x, size=SMALL, anchor="middle"))
+        if self.plot.y:
+            x, y = self.left - LEFT + 11, self.top + self.high / 2
+            turn = f' transform="rotate(-90 {number(x)} {number(y)})"'
+            drawn.append(text(x, y, self.plot.y, size=SMALL, anchor="middle", extra=turn))
+        return "".join(drawn)
+
+    def band(self, band: Band) -> str:
+        low, high = (min(max(self.across(value), self.left), self.left + self.wide) for value in (band.low, band.high))
+        return (
+            f'<rect x="{number(low)}" y="{number(self.top)}" width="{number(high - low)}" '
+            f'height="{number(self.high)}" fill="{SERIES[band.colour % len(SERIES)]}" fill-opacity=".14"/>'
+        )
+
+    def line(self, line: Line) -> str:
+        path, pen, before = [], "M", 0.0
+        for x, y in zip(line.xs, line.ys, strict=True):
+            if not (math.isfinite(x) and math.isfinite(y)):
+                pen = "M"
+                continue
+            across, up = self.across(x), self.up(y)
+            if line.steps and pen == "L":
+                path.append(f"L{number(across)} {number(before)}")
+            path.append(f"{pen}{number(across)} {number(up)}")
+            pen, before = "L", up
+        dash = ' stroke-dasharray="5 3"' if line.dashed else ""
+        look = f'stroke="{SERIES[line.colour % len(SERIES)]}" stroke-width="1.8" stroke-linejoin="round"{dash}'
+        return f'<path d="{"".join(path)}" fill="none" {look}/>'
+
+
+def _range(values: list[float], room: float = 0.0) -> tuple[float, float]:
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return low - room * (high - low), high + room * (high - low)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Numbers with their names, as bars from zero to the right (or to the left, below zero).
+
+    Attributes:
+        names: one a bar.
+        values: one a bar.
+        words: written behind each bar; the numbers themselves if left out.
+        wide: of the longest bars [pixel].
+    """
+
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    words: tuple[str, ...] = ()
+    wide: float = 260.0
+    thick: float = 15.0
+
+    def _name_room(self) -> float:
+        return 10 + 6.4 * max((len(name) for name in self.names), default=0)
+
+    def _said(self) -> tuple[str, ...]:
+        return self.words or tuple(map(short, self.values))
+
+    @property
+    def width(self) -> float:
+        """See :class:`~convscope.view.figure.Part`."""
+        return self._name_room() + self.wide + 10 + 6.4 * max((len(word) for word in self._said()), default=0)
+
+    @property
+    def height(self) -> float:
+        """See :class:`~convscope.view.figure.Part`."""
+        return (self.thick + 4) * len(self.values)
+
+    def draw(self, x: float, y: float) -> str:
+        """See :class:`~convscope.view.figure.Part`."""
+        low, high = min(0.0, *self.values, 0.0), max(0.0, *self.values, 0.0)
+        scale = self.wide / ((high - low) or 1.0)
+        left = x + self._name_room()
+        zero, drawn = left - low * scale, []
+        for at, (name, value, said) in enumerate(zip(self.names, self.values, self._said(), strict=True)):
+            top = y + at * (self.thick + 4)
+            base = top + self.thick - 4
+            start, long = (zero, value * scale) if value >= 0 else (zero + value * scale, -value * scale)
+            drawn.append(text(left - 8, base, name, size=SMALL, anchor="end"))
+            drawn.append(
+                f'<rect x="{number(start)}" y="{number(top)}" width="{number(long)}" height="{number(self.thick)}" '
+                f'fill="{SERIES[value < 0]}"/>'
+            )
+            drawn.append(text(max(zero, start + long) + 5, base, said, size=SMALL))
+        drawn.append(f'<path class="rule" d="M{number(zero)} {number(y - 2)}V{number(y + self.height)}"/>')
+        return "".join(drawn)

@@ -1,0 +1,112 @@
+"""A net as a ribbon: as wide at each layer as that layer costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convscope.view.colours import SERIES
+from convscope.view.figure import SMALL, number, text
+
+FLAT = 0.32
+"""Half of the share of a layer's room in which the ribbon keeps its width."""
+
+NAMED = 3
+"""So many of the widest places have their number written."""
+
+
+@dataclass(frozen=True)
+class Ribbon:
+    """One cost over the layers, in their order.
+
+    Attributes:
+        title: what is shown, with its total.
+        values: one a layer, none below zero.
+        words: the same to read.
+        wide: of the whole [pixel].
+        high: of the ribbon at its widest [pixel].
+        colour: number in the list of colours.
+    """
+
+    title: str
+    values: tuple[float, ...]
+    words: tuple[str, ...]
+    wide: float = 860.0
+    high: float = 54.0
+    colour: int = 0
+
+    @property
+    def width(self) -> float:
+        """See :class:`~convscope.view.figure.Part`."""
+        return self.wide
+
+    @property
+    def height(self) -> float:
+        """See :class:`~convscope.view.figure.Part`."""
+        return self.high + 36
+
+    def draw(self, x: float, y: float) -> str:
+        """See :class:`~convscope.view.figure.Part`."""
+        pitch, most = self.wide / max(1, len(self.values)), max(self.values, default=0) or 1.0
+        middle = y + 34 + self.high / 2
+        half = [max(0.8, self.high / 2 * value / most) for value in self.values]
+        upper, lower = [], []
+        for at, size in enumerate(half):
+            centre = x + pitch * (at + 0.5)
+            for edge in (centre - FLAT * pitch, centre + FLAT * pitch):
+                upper.append(f"{number(edge)} {number(middle - size)}")
+                lower.append(f"{number(edge)} {number(middle + size)}")
+        path = "M" + "L".join([*upper, *reversed(lower)]) + "Z"
+        drawn = [
+            text(x, y + 12, self.title, size=SMALL),
+            f'<path d="{path}" fill="{SERIES[self.colour]}" fill-opacity=".75"/>',
+        ]
+        drawn += [
+            text(x + pitch * (at + 0.5), middle - half[at] - 4, self.words[at], size=SMALL, anchor="middle")
+            for at in self._named(pitch)
+        ]
+        return "".join(drawn)
+
+    def _named(self, pitch: float) -> list[int]:
+        """Layers whose number is written: the costliest, so far as their words do not touch."""
+        chosen: list[int] = []
+        for at in sorted(range(len(self.values)), key=lambda at: -self.values[at]):
+            room = all(
+                abs(at - other) * pitch > 3.3 * (len(self.words[at]) + len(self.words[other])) for other in chosen
+            )
+            if self.values[at] and room and len(chosen) < NAMED:
+                chosen.append(at)
+        return chosen
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of layers below ribbons, written upwards; where there is no room for all, some are left out.
+
+    Attributes:
+        names: one a layer.
+        wide: as that of the ribbons [pixel].
+    """
+
+    names: tuple[str, ...]
+    wide: float = 860.0
+
+    @property
+    def width(self) -> float:
+        """See :class:`~convscope.view.figure.Part`."""
+        return self.wide
+
+    @property
+    def height(self) -> float:
+        """See :class:`~convscope.view.figure.Part`."""
+        return 6 + 6.4 * max(map(len, self.names), default=0)
+
+    def draw(self, x: float, y: float) -> str:
+        """See :class:`~convscope.view.figure.Part`."""
+        pitch = self.wide / max(1, len(self.names))
+        every = max(1, round(13 / pitch + 0.49))
+        drawn = []
+        for at in range(0, len(self.names), every):
+            across, down = x + pitch * (at + 0.5) + 4, y + 4
+            turn = f' transform="rotate(-90 {number(across)} {number(down)})"'
+            drawn.append(text(across, down, self.names[at], size=SMALL, anchor="end", extra=turn))
+        return "".join(drawn)
