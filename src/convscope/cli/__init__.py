@@ -11,11 +11,23 @@ import sys
 
 import click
 
-from convscope.cli import analysis, compare, data, runs, training, verify, write
+from convscope.cli import analysis, compare, data, filter, runs, training, verify, write  # noqa: A004
 from convscope.cli.common import cli
 from convscope.errors import ConvscopeError, missing_extra
 
-__all__ = ["analysis", "cli", "compare", "data", "main", "run", "runs", "training", "verify", "write"]
+__all__ = [
+    "analysis",
+    "cli",
+    "compare",
+    "data",
+    "filter",
+    "main",
+    "run",
+    "runs",
+    "training",
+    "verify",
+    "write",
+]
 
 for _command in (cli, *cli.commands.values(), *data.data.commands.values()):
     # docstrings are raw; click wants the control character before a paragraph that must keep its lines

@@ -7,7 +7,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,8 +47,8 @@ FORMATS = {
 def load(path: Path) -> Pixels:
     """A picture as ``h w c``, upright: grey, grey and alpha, RGB or RGBA, uint8 or (where it has 16 bits) uint16.
 
-    Palettes, CMYK and other colours become RGB, black and white become grey. Pictures of 16-bit colours are read in
-    full from PNG; of other formats Pillow gives 8 bits.
+    Palettes, CMYK and other colours become RGB, black and white become grey. Colours of
+    16 bits are read in full from PNG; of other formats, and of grey with alpha, Pillow gives 8 bits.
 
     Raises:
         PictureError: the file is missing, no picture, damaged, of floating point, or needs more memory than there is.
@@ -58,17 +58,26 @@ def load(path: Path) -> Pixels:
         from PIL import Image
     except ImportError:
         raise missing_extra("Pillow, which reads pictures,") from None
+    deep: list[str] = []
+
     with warnings.catch_warnings():  # it warns at 89 million pixels; ours is the limit, and the memory is looked at
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        deep: list[str] = []
-        high = decoded(path, _pixels, lambda image: (_check_memory(image, path), deep.extend(_deep(image))))
+        high = decoded(path, _pixels, lambda image: deep.extend(_looked(image, path)))
         if not deep:
             return high
         low = decoded(path, _pixels, _read_low)
-    return high.astype(np.uint16) << 8 | low
+    made: NDArray[np.uint16] = high.astype(np.uint16)
+    made <<= 8
+    made |= low
+    return made
 
 
-def _check_memory(image: Image, path: Path) -> None:
+def _looked(image: Image, path: Path) -> list[str]:
+    """The raw modes whose numbers have 16 bits, of which Pillow would give the first 8.
+
+    Raises:
+        PictureError: it is of floating point, or needs more memory than there is.
+    """
     if image.mode == "F":
         raise PictureError(f"{printable(path)} is a picture of floating point", expected="8 or 16 bits a channel")
     need, free = PER_PIXEL * image.width * image.height, free_memory()
@@ -78,17 +87,17 @@ def _check_memory(image: Image, path: Path) -> None:
             f"{printable(path)} has {size} pixels, which need about {bytes_text(need)}",
             given=f"{bytes_text(free)} free",
         )
+    return [tile.args for tile in _tiles(image) if tile.args in LOW]
 
 
-def _deep(image: Image) -> list[str]:
-    """The raw mode, where colours have 16 bits and Pillow would give 8."""
-    modes = [tile.args for tile in getattr(image, "tile", []) if image.format == "PNG"]
-    return [mode for mode in modes if isinstance(mode, str) and mode in LOW]
+def _tiles(image: Image) -> list[Any]:
+    """How the pixels of a PNG will be decoded."""
+    return getattr(image, "tile", []) if image.format == "PNG" else []
 
 
 def _read_low(image: Image) -> None:
     """Have the second byte of each number decoded, in place of the first."""
-    image.tile = [tile._replace(args=LOW[tile.args]) for tile in image.tile]  # type: ignore[attr-defined]
+    image.tile = [tile._replace(args=LOW[tile.args]) for tile in _tiles(image)]  # type: ignore[attr-defined]
 
 
 def _pixels(image: Image) -> Pixels:
@@ -98,14 +107,15 @@ def _pixels(image: Image) -> Pixels:
     turned = ImageOps.exif_transpose(image)
     wide, mode = turned.mode in WIDE, _mode(turned)
     channels = 1 if wide else len(mode)
-    made: Pixels = np.empty((turned.height, turned.width, channels), np.uint16 if wide else np.uint8)
+    made: Any = np.empty((turned.height, turned.width, channels), np.uint16 if wide else np.uint8)
     for top in range(0, turned.height, 256):
         part = turned.crop((0, top, turned.width, min(top + 256, turned.height)))
         values = np.asarray(part if wide else part.convert(mode))
         if wide and (values.min() < 0 or values.max() > 65535):
             raise PictureError("the picture has more than 16 bits a channel", expected="8 or 16 bits")
         made[top : top + 256] = values.reshape(-1, turned.width, channels)
-    return made
+    found: Pixels = made
+    return found
 
 
 def _mode(image: Image) -> str:
@@ -128,7 +138,7 @@ def encode(pixels: Pixels, name: str) -> bytes:
         raise missing_extra("Pillow, which writes pictures,") from None
     form = checked_form(pixels, name)
     if pixels.dtype == np.uint16:
-        return deep_png(pixels)
+        return deep_png(pixels.astype(np.uint16, copy=False))
     out = io.BytesIO()
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     try:

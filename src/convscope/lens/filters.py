@@ -86,7 +86,7 @@ class Filtered:
         """The response as a picture ``h w c`` of whole numbers; arrays of floating point get 8 bits."""
         planes, kind = _planes(self.array), self.source.dtype
         if planes.dtype.kind == "u":
-            return planes
+            return planes.view()
         depth = np.uint16 if kind == np.uint16 else np.uint8
         top = float(np.iinfo(depth).max)
         scale = top / white(kind)
@@ -243,7 +243,8 @@ def _array(given: NDArray[Any]) -> NDArray[Any]:
 
 def _as_written(source: NDArray[Any]) -> Pixels:
     """One pixel of what the file will hold."""
-    return _planes(source)[:1, :1].astype(np.uint16 if source.dtype == np.uint16 else np.uint8)
+    corner = _planes(source)[:1, :1]
+    return corner.astype(np.uint16) if source.dtype == np.uint16 else corner.astype(np.uint8)
 
 
 def _planes(array: NDArray[Any]) -> NDArray[Any]:
