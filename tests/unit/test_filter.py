@@ -318,5 +318,6 @@ def test_a_hundred_megapixels_take_what_is_stated(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in ("in.png", "out.png")]
     done = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) * 1024 < 16 * size**2 + 200_000_000
-    with Image.open(files[1]) as image:
+    assert "Warning" not in done.stderr
+    with pytest.warns(Image.DecompressionBombWarning), Image.open(files[1]) as image:
         assert image.size == (size, size)

@@ -11,11 +11,12 @@ import sys
 
 import click
 
-from convscope.cli import analysis, compare, data, filter, runs, training, verify, write  # noqa: A004
+from convscope.cli import activations, analysis, compare, data, filter, runs, training, verify, write  # noqa: A004
 from convscope.cli.common import cli
 from convscope.errors import ConvscopeError, missing_extra
 
 __all__ = [
+    "activations",
     "analysis",
     "cli",
     "compare",
