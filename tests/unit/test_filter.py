@@ -113,6 +113,8 @@ def test_responses() -> None:
     assert found["absolute"].array.tolist() == [[100, 0, 255]]
     assert found["signed"].array.tolist() == [[100, 0, -300]]
     assert found["signed"].pixels()[0, :, 0].tolist() == [170, 128, 1]  # 128 + 127 * 1/3, 128, 128 - 127
+    halves = cs.filter(np.array([[1, 3, 5, 254]], np.uint8), "1/2").array
+    assert halves.tolist() == [[0, 2, 2, 127]]  # to the even neighbour
     assert cs.filter(picture, "-1 0 1").response == "absolute"
     assert cs.filter(picture, "-1 0 2").response == "clip"
     assert cs.filter(picture.astype(float), "-1 0 1").response == "signed"
@@ -302,8 +304,10 @@ def test_the_sheet_has_every_preset(tmp_path: Path) -> None:
 def test_no_memory_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path, np.zeros((100, 100), np.uint8))
     monkeypatch.setattr("convscope.lens.filter_files.free_memory", lambda: 100_000)
-    with pytest.raises(PictureError, match="need about 156 KiB"):
+    with pytest.raises(PictureError, match="100x100 pixels, needs about 156 KiB"):
         cs.filter(path, "blur")
+    with pytest.raises(PictureError, match="the response, 200x100 pixels, needs about 156 KiB"):
+        cs.filter(np.zeros((200, 100)), "blur")
 
 
 @pytest.mark.slow
@@ -321,3 +325,12 @@ def test_a_hundred_megapixels_take_what_is_stated(tmp_path: Path) -> None:
     assert "Warning" not in done.stderr
     with pytest.warns(Image.DecompressionBombWarning), Image.open(files[1]) as image:
         assert image.size == (size, size)
+
+
+def test_filtering_loads_no_torch(tmp_path: Path) -> None:
+    path = put(tmp_path, np.zeros((4, 4), np.uint8))
+    code = (
+        "import sys; from convscope.cli import run; "
+        "assert run(['filter', sys.argv[1], '-k', 'blur', '-o', sys.argv[1]]) == 0; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True)

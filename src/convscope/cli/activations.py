@@ -22,8 +22,8 @@ def activations(names: tuple[str, ...], run_folder: str | None, out: str | None,
     \b
     slope    the steepest
     flat     where the slope is 0 for good (dead), or goes to 0 and is below 0.05 (saturated)
-    layers   what is left of a gradient behind 10 and 50 layers, measured on nets of 64 units, median of 9 seeds:
-             with torch's default weights, and with those of He (Xavier where both ends are flat)
+    default  what is left of a gradient behind 10 and 50 layers, measured on nets of 64 units, median of 9 seeds,
+             with torch's default weights;  init: with those of He (Xavier where both ends are flat)
     silent   channels that lie in a flat zone for each of 500 pictures of the test set, everywhere
 
     \b

@@ -31,11 +31,10 @@ COLOURS = {"dead": 3, "saturated": 4}
 def figure_of(found: Activations) -> Figure:
     """One drawing for each function; the numbers stand in the table."""
     of = f", pre-activations of {found.run}" if found.run else ""
-    note = found.note.partition(" (in --json")[0]
     return Figure(
         f"Activation functions{of}",
         tiles(tuple(map(_drawn, found.functions)), 1 if found.run else min(COLUMNS, len(found.functions)), gap=22),
-        note=f"pink: dead; orange: saturated\n{note}",
+        note=f"pink: dead; orange: saturated\n{found.note}",
         table=_table(found),
     )
 
@@ -105,14 +104,7 @@ def _histogram(seen: Seen, found: Curve) -> Part:
 
 def _table(found: Activations) -> Grid:
     """Every number: medians with their spread."""
-    kinds = found.functions[0].left
-    titles = (
-        f"{kinds[0].depth} default",
-        f"{kinds[1].depth} default",
-        "init",
-        *(f"{left.depth}" for left in kinds[2:]),
-    )
-    columns = (Column("function"), Column("range"), Column("flat"), *map(Column, titles))
+    titles = ("function", "range", "flat", "default 10", "default 50", "init", "init 10", "init 50")
     rows = tuple(
         (
             function.curve.name,
@@ -124,4 +116,4 @@ def _table(found: Activations) -> Grid:
         )
         for function in found.functions
     )
-    return Grid(columns, rows)
+    return Grid(tuple(map(Column, titles)), rows)

@@ -62,10 +62,10 @@ class Activations:
 
     def grid(self) -> Grid:
         """A row for each function."""
-        titles = tuple(f"{left.depth} {left.init}" for left in self.functions[0].left[:2])
-        columns = ("function", "range", "slope", "flat", *titles, "init", "10 layers", "50 layers")
-        right = {"slope", *titles, "10 layers", "50 layers"}
-        return Grid(tuple(Column(title, title in right) for title in columns), tuple(map(_row, self.functions)))
+        right = ("default 10", "default 50", "init 10", "init 50")
+        titles = ("function", "range", "slope", "flat", *right[:2], "init", *right[2:])
+        columns = tuple(Column(title, title in {"slope", *right}) for title in titles)
+        return Grid(columns, tuple(map(_row, self.functions)))
 
     def layers(self) -> Grid:
         """A row for each activation of the trained net."""
@@ -89,8 +89,8 @@ class Activations:
         """What the numbers are."""
         return (
             f"dead: the slope is 0; saturated: it goes to 0 and is below {FLAT}\n"
-            f"gradient left: |dL/dx_0| / |dL/dx_n| of nets n*( linear {WIDTH} FUNCTION ), {BATCH} inputs, float64,\n"
-            f"median of {SEEDS} seeds (in --json and below the drawings their least and greatest, too)"
+            "default, init: |dL/dx_0| / |dL/dx_n|, the gradient left by n = 10 and 50 layers of a net\n"
+            f"n*( linear {WIDTH} FUNCTION ), weights as torch has them and as init says; median of {SEEDS} seeds"
         )
 
     def figure(self) -> Figure:

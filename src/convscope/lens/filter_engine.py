@@ -89,7 +89,9 @@ def correlate(pixels: NDArray[np.generic], kernel: Kernel, border: str) -> Itera
         ShapeError: the kernel must stay inside of a picture that is smaller.
     """
     height, width = size_of((pixels.shape[0], pixels.shape[1]), kernel, border)
-    rows = max(1, STRIP // (width * pixels.shape[2]), kernel.shape[0] - 1)
+    rows = max(
+        1, STRIP // (width * pixels.shape[2]), BLOCK // 2 if max(kernel.shape) > LONG else 1, kernel.shape[0] - 1
+    )
     for top, bottom in pairwise([*range(0, height, rows), height]):
         source = _source(pixels, kernel, border, top, bottom - top)
         yield slice(top, bottom), _weighed(source, kernel, bottom - top, width, pixels.shape[2])

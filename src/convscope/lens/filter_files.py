@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
-PER_PIXEL = 16
-"""Memory that a picture takes, at most: decoded, as an array, its result, and that as a file [byte for each pixel]."""
+PER_PIXEL, DEEP = 16, 32
+"""Memory that a picture takes, at most: decoded, as an array, its result, and that as a file; with colours of 16 bits
+[byte for each pixel]. Where the response is signed, its array comes to that."""
 
 WIDE = {"I", "I;16", "I;16B", "I;16L"}
 """Pillow's modes of more than 8 bits."""
@@ -80,14 +81,17 @@ def _looked(image: Image, path: Path) -> list[str]:
     """
     if image.mode == "F":
         raise PictureError(f"{printable(path)} is a picture of floating point", expected="8 or 16 bits a channel")
-    need, free = PER_PIXEL * image.width * image.height, free_memory()
+    deep = [tile.args for tile in _tiles(image) if tile.args in LOW]
+    need = (DEEP if deep else PER_PIXEL) * image.width * image.height
+    check_room(need, f"{printable(path)}, {image.height}x{image.width} pixels,")
+    return deep
+
+
+def check_room(need: int, subject: str) -> None:
+    """Raise PictureError when more memory is needed than there is [byte]."""
+    free = free_memory()
     if free is not None and need > free:
-        size = f"{image.height}x{image.width}"
-        raise PictureError(
-            f"{printable(path)} has {size} pixels, which need about {bytes_text(need)}",
-            given=f"{bytes_text(free)} free",
-        )
-    return [tile.args for tile in _tiles(image) if tile.args in LOW]
+        raise PictureError(f"{subject} needs about {bytes_text(need)} of memory", given=f"{bytes_text(free)} free")
 
 
 def _tiles(image: Image) -> list[Any]:
@@ -178,17 +182,19 @@ def deep_png(pixels: NDArray[np.uint16]) -> bytes:
     258
     """
     height, width, channels = pixels.shape
-    step, packer, packed = 2 * channels, zlib.compressobj(3), []
+    step, packer, out = 2 * channels, zlib.compressobj(3), io.BytesIO(b"\x89PNG\r\n\x1a\n")
+    out.seek(0, io.SEEK_END)
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    out.write(_chunk(b"IHDR", header))
     for top in range(0, height, 64):
         part = np.ascontiguousarray(pixels[top : top + 64].astype(">u2")).view(np.uint8).reshape(-1, width * step)
         lines = np.empty((len(part), 1 + width * step), np.uint8)
         lines[:, 0] = 1  # the filter Sub
         lines[:, 1 : 1 + step] = part[:, :step]
         np.subtract(part[:, step:], part[:, :-step], out=lines[:, 1 + step :])
-        packed.append(packer.compress(lines.tobytes()))
-    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
-    body = b"".join([*packed, packer.flush()])
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+        out.write(_chunk(b"IDAT", packer.compress(lines.tobytes())))
+    out.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
+    return out.getvalue()
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

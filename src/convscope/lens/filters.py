@@ -13,7 +13,7 @@ import numpy as np
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ShapeError
 from convscope.lens.filter_engine import checked_place, correlate, respond, size_of, white
-from convscope.lens.filter_files import checked_form, encode, load
+from convscope.lens.filter_files import check_room, checked_form, encode, load
 from convscope.lens.filter_kernels import kernel_of
 from convscope.lens.filter_terms import Terms, terms_of
 from convscope.view.save import replace as put
@@ -178,7 +178,7 @@ def filtered(  # noqa: PLR0913 -- what a filter is made of
         FieldError: the kernel is not rectangular or not of numbers, or the array is no picture.
         UnknownNameError: there is no such preset, border or response.
         ShapeError: the array has the wrong dimensions, or the kernel does not fit and ``border`` is ``none``.
-        PictureError: the file is no picture, damaged, or too large.
+        PictureError: the file is no picture, damaged, or needs more memory than there is.
         WriteError: the format of ``out`` cannot hold it.
 
     >>> filtered(np.array([[1.0, 2.0, 4.0, 8.0]]), "1 2 3", border="zero").array  # 2*1+3*2, 1*1+2*2+3*4, ...
@@ -217,6 +217,7 @@ def _filtered(planes: NDArray[Any], kernel: Kernel, border: str, response: str) 
     height, width = size_of((planes.shape[0], planes.shape[1]), kernel, border)
     colours = _colours(planes)
     kind = np.result_type(planes.dtype, np.float32) if response == "signed" else planes.dtype
+    check_room(height * width * planes.shape[2] * kind.itemsize, f"the response, {height}x{width} pixels,")
     made = np.empty((height, width, planes.shape[2]), kind)
     for rows, values in correlate(colours, kernel, border):
         _colours(made)[rows] = respond(values, response, planes.dtype)
