@@ -1,5 +1,6 @@
 """Damaged, hostile and odd data: each fault is found, the message names the file, and the data stays as it is."""
 
+import gzip
 import hashlib
 import os
 import random
@@ -9,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from PIL import Image
 
 from convscope.cli import run
 from convscope.data import DATASETS, find, load
-from convscope.data.idx import File, IdxFiles, read_idx_gz
+from convscope.data.idx import File, IdxFiles, read_idx
 from convscope.data.picture import fitted, open_picture
 from convscope.errors import DataError, PictureError
 from faults.limits import refused
@@ -84,10 +86,16 @@ def idx_files() -> tuple[File, ...]:
 @pytest.mark.parametrize("file", idx_files(), ids=lambda file: file.name)
 def test_300_cuts_and_300_flips_of_a_packed_file_are_found(tmp_path: Path, file: File) -> None:
     path = tmp_path / file.name
-    for damaged in damages((MNIST.folder / file.name).read_bytes(), 300):
+    content, harmless = (MNIST.folder / file.name).read_bytes(), 0
+    whole = gzip.decompress(content)
+    for damaged in damages(content, 300):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match=f"{file.name} is damaged"):
-            read_idx_gz(path, sha256=file.sha256, shape=file.shape)
+        with suppress(DataError):
+            found = read_idx(path, file)
+            # when it was packed, or zeros copied from another place: the same numbers come out
+            assert found.tobytes() == whole[-found.size :]
+            harmless += 1
+    assert harmless <= 12  # of 600
 
 
 @pytest.mark.parametrize("form", FORMATS)

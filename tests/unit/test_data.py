@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convscope.data import DATASETS, load
-from convscope.data.idx import IdxFiles, file_size, parse_idx, read_idx_gz
+from convscope.data.idx import File, IdxFiles, file_size, parse_idx, read_idx
 from convscope.errors import DataError
 
 MNIST = DATASETS["mnist"]
@@ -51,7 +51,7 @@ PACKED = (MNIST.folder / LABELS.name).read_bytes()
 def read_changed(tmp_path: Path, content: bytes) -> NDArray[np.uint8]:
     path = tmp_path / LABELS.name
     path.write_bytes(content)
-    return read_idx_gz(path, sha256=LABELS.sha256, shape=LABELS.shape)
+    return read_idx(path, LABELS)
 
 
 def test_the_undamaged_file_is_read(tmp_path: Path) -> None:
@@ -62,7 +62,8 @@ def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
     draw = random.Random(0)
     for _ in range(300):
         damaged = bytearray(PACKED)
-        damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
+        # the first ten bytes say who packed the file and when; the content does not depend on them
+        damaged[draw.randrange(10, len(damaged))] ^= 1 << draw.randrange(8)
         with pytest.raises(DataError, match="is damaged"):
             read_changed(tmp_path, bytes(damaged))
 
@@ -72,6 +73,21 @@ def test_every_cut_is_found(tmp_path: Path) -> None:
     for _ in range(300):
         with pytest.raises(DataError, match="is damaged"):
             read_changed(tmp_path, PACKED[: draw.randrange(len(PACKED))])
+
+
+def test_files_that_somebody_else_packed_or_unpacked_are_the_same(tmp_path: Path) -> None:
+    import gzip
+
+    content = gzip.decompress(PACKED)
+    assert read_changed(tmp_path, gzip.compress(content, 1))[:5].tolist() == [7, 2, 1, 0, 4]
+    with pytest.raises(DataError, match="is damaged"):
+        read_changed(tmp_path, gzip.compress(content[:-1] + b"\x0b", 1))
+    for file in FILES.test:
+        (tmp_path / file.name).unlink(missing_ok=True)
+        plain = gzip.decompress((MNIST.folder / file.name).read_bytes())
+        (tmp_path / file.name.removesuffix(".gz")).write_bytes(plain)
+    found = load(replace(MNIST, folder=tmp_path), "test")
+    assert np.array_equal(found.images, load(MNIST, "test").images)
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
@@ -102,17 +118,17 @@ def pack(content: bytes, tmp_path: Path) -> tuple[Path, str]:
 def test_a_file_with_a_right_checksum_is_still_checked(tmp_path: Path, content: bytes, message: str | None) -> None:
     path, sha256 = pack(content, tmp_path)
     if message is None:
-        assert read_idx_gz(path, sha256=sha256, shape=(3,)).tolist() == [97, 98, 99]
+        assert read_idx(path, File(path.name, sha256, (3,), "")).tolist() == [97, 98, 99]
         return
     with pytest.raises(DataError, match=message):
-        read_idx_gz(path, sha256=sha256, shape=(3,))
+        read_idx(path, File(path.name, sha256, (3,), ""))
 
 
 def test_what_is_no_gzip_file_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(b"plain")
     with pytest.raises(DataError, match="no gzip file"):
-        read_idx_gz(path, sha256=hashlib.sha256(b"plain").hexdigest(), shape=(3,))
+        read_idx(path, File(path.name, hashlib.sha256(b"plain").hexdigest(), (3,), ""))
 
 
 def test_a_label_without_a_class_is_found() -> None:

@@ -12,6 +12,8 @@ from convscope.core.graph import INPUT
 from convscope.ops.act import Softmax
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from convscope.core.net import Net
 
 
@@ -47,6 +49,43 @@ class TorchNet(nn.Module):
         result = values[-1]
         assert result is not None
         return result
+
+    def values(self, given: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
+        """The values of some layers in one pass, by name; every layer has a value of its own, so no hook is needed.
+
+        Only what is needed runs: from ``given`` on, up to the last wanted layer. Gradients flow as usual.
+
+        Args:
+            given: values to begin with: ``{INPUT: x}``, or the value of a layer inside, to run what comes behind it.
+            wanted: names of layers; what is given may be asked for too.
+
+        Raises:
+            KeyError: a wanted layer, or one that it needs, is neither given nor in the net.
+        """
+        kept = {*wanted}
+        at = {name: number for number, name in enumerate(self.names)}
+        order = sorted(self._needed(given, kept), key=at.__getitem__)
+        sources = {name: self.net.layers[at[name]].node.inputs for name in order}
+        last = {source: name for name in order for source in sources[name]}
+        found = dict(given)
+        for name in order:
+            found[name] = self.parts[at[name]](*(found[source] for source in sources[name]))
+            for source in {*sources[name]} - kept:
+                if last[source] == name:
+                    del found[source]
+        return {name: found[name] for name in kept}
+
+    def _needed(self, given: Mapping[str, Tensor], wanted: Iterable[str]) -> set[str]:
+        """Layers that must run to get from what is given to what is wanted."""
+        sources = {layer.node.name: layer.node.inputs for layer in self.net}
+        needed: set[str] = set()
+        missing = [name for name in wanted if name not in given]
+        while missing:
+            name = missing.pop()
+            if name not in needed:
+                needed.add(name)
+                missing += [source for source in sources[name] if source not in given]
+        return needed
 
 
 def weights_out(model: TorchNet) -> dict[str, Tensor]:

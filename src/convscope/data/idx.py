@@ -1,4 +1,4 @@
-"""The idx format of the MNIST files (http://yann.lecun.com/exdb/mnist: magic, sizes, bytes), gzipped."""
+"""The idx format of the MNIST files (http://yann.lecun.com/exdb/mnist: magic, sizes, bytes), gzipped or not."""
 
 from __future__ import annotations
 
@@ -24,15 +24,25 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset
 
 UNSIGNED_BYTE = 0x08
+SPARE = 1 << 16
+"""A packed file is not larger than its content by more than this [byte]."""
 
 
 @dataclass(frozen=True)
 class File:
-    """One gzipped idx file: name, SHA-256 of the ``.gz``, shape of the array."""
+    """One gzipped idx file.
+
+    Attributes:
+        name: of the ``.gz``.
+        sha256: of the ``.gz`` as its makers publish it.
+        shape: of the array.
+        content: SHA-256 of what is packed, for files that somebody else has packed, or unpacked.
+    """
 
     name: str
     sha256: str
     shape: tuple[int, ...]
+    content: str
 
 
 @dataclass(frozen=True)
@@ -56,42 +66,50 @@ class IdxFiles:
             DataError: a file is missing or damaged.
         """
         images, labels = (
-            read_idx_gz(self._path(file, dataset), sha256=file.sha256, shape=file.shape)
-            for file in (self.train if split == "train" else self.test)
+            read_idx(self._path(file, dataset), file) for file in (self.train if split == "train" else self.test)
         )
         return Split(images.reshape(len(images), *dataset.shape), labels)
 
     def _path(self, file: File, dataset: Dataset) -> Path:
         """In the folder of the data set; downloaded there when that is the user's own folder for data."""
-        path = dataset.folder / file.name
+        path, plain = dataset.folder / file.name, dataset.folder / file.name.removesuffix(".gz")
+        if plain.exists() and not path.exists():
+            return plain
         if not self.site or path.exists() or dataset.folder != home() / dataset.name:
             return path
         return download(Remote(f"{self.site}/{file.name}", file.sha256), dataset.folder)
 
 
-def read_idx_gz(path: Path, *, sha256: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The array in a gzipped idx file, checked from end to end.
+def read_idx(path: Path, file: File) -> NDArray[np.uint8]:
+    """The array in an idx file, packed or not, checked from end to end.
 
     Args:
-        path: the ``.gz`` file.
-        sha256: of the ``.gz`` file.
-        shape: that the array must have.
+        path: where it is.
+        file: what it has to be.
 
     Raises:
-        DataError: the file is missing, or differs from what was declared in any byte.
+        DataError: the file is missing, or its content differs from what was declared in any byte.
     """
     try:
-        packed = path.read_bytes()
+        with path.open("rb") as opened:
+            found = opened.read(file_size(file.shape) + SPARE)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    found = hashlib.sha256(packed).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(found).hexdigest()
+    if digest in {file.sha256, file.content}:
+        content = found if digest == file.content else _unpack(found, path, file_size(file.shape))
+        return parse_idx(content, path, file.shape)
+    try:  # the same numbers, packed by somebody else?
+        content = _unpack(found, path, file_size(file.shape))
+    except DataError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != file.content:
         raise DataError(
             f"{path} is damaged",
-            given=f"{len(packed)} bytes with SHA-256 {found[:16]}…",
-            expected=f"SHA-256 {sha256[:16]}…",
+            given=f"{len(found)} bytes with SHA-256 {digest[:16]}…",
+            expected=f"SHA-256 {file.sha256[:16]}…, or packed numbers with {file.content[:16]}…",
         )
-    return parse_idx(_unpack(packed, path, file_size(shape)), path, shape)
+    return parse_idx(content, path, file.shape)
 
 
 def file_size(shape: tuple[int, ...]) -> int:
@@ -106,12 +124,15 @@ def file_size(shape: tuple[int, ...]) -> int:
 def _unpack(packed: bytes, path: Path, size: int) -> bytes:
     """Unpack no more than the declared size, whatever the file claims."""
     try:
-        unpacked = zlib.decompressobj(wbits=31).decompress(packed, size + 1)
+        stream = zlib.decompressobj(wbits=31)
+        unpacked = stream.decompress(packed, size + 1)
     except (zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is no gzip file: {error}") from None
     if len(unpacked) != size:
         more = "more than " if len(unpacked) > size else ""
         raise DataError(f"{path} unpacks to {more}{min(len(unpacked), size)} bytes", expected=f"{size} bytes")
+    if not stream.eof:
+        raise DataError(f"{path} is cut off")
     return unpacked
 
 

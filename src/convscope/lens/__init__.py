@@ -1,1 +1,1 @@
-"""Pictures of what nets do: one file for each question."""
+"""Looking into nets: one file for each picture, arrays first, drawing second."""

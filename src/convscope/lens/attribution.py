@@ -1,0 +1,61 @@
+"""What one method says about the pixels of a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from convscope.lens.span import Span, number
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """One number for each pixel of the picture; prints itself.
+
+    Attributes:
+        method: by which it was found.
+        heat: ``h w``, as large as the picture.
+        values: what the method gives: ``c h w``, or for Grad-CAM ``h' w'`` on the layer's map, signs included.
+        meaning: of one number.
+        layer: that the method looks at; empty for the picture itself.
+        why: this layer.
+        note: a fact about how exact it is.
+    """
+
+    method: str
+    heat: NDArray[np.float32] = field(repr=False)
+    values: NDArray[np.float32] = field(repr=False)
+    meaning: str
+    layer: str = ""
+    why: str = ""
+    note: str = ""
+
+    @property
+    def span(self) -> Span:
+        """Range and sign of the heat."""
+        return Span.of(self.heat)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; of the heat its range, its sum and the place of its peak."""
+        row, column = divmod(int(self.heat.argmax()), self.heat.shape[1])
+        layer = {"layer": self.layer, "why": self.why} if self.layer else {}
+        return {
+            "method": self.method,
+            "meaning": self.meaning,
+            **layer,
+            "range": self.span.to_json(),
+            "sum": float(self.heat.sum(dtype="float64")),
+            "peak": [row, column],
+            "note": self.note,
+        }
+
+    def __str__(self) -> str:
+        layer = f" of {self.layer} ({self.why})" if self.layer else ""
+        note = f"; {self.note}" if self.note else ""
+        return f"{self.method}{layer}: {self.span}, sum {number(self.heat.sum(dtype='float64'))}{note}"
+
+    __repr__ = __str__

@@ -1,0 +1,101 @@
+"""Which layer is looked at where nobody says: one stated rule for each picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convscope.errors import FieldError
+from convscope.ops.conv import Conv, ConvTranspose
+from convscope.ops.linear import Linear
+
+if TYPE_CHECKING:
+    from convscope.core.net import Layer, Net
+
+GIVEN = "as asked"
+FIRST_KERNELS = "the first convolution"
+LAST_MAP = "the last layer before the scores whose map is larger than 1x1"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A layer, and why it."""
+
+    layer: Layer
+    why: str
+
+    @property
+    def name(self) -> str:
+        """Of the layer."""
+        return self.layer.node.name
+
+
+def has_kernels(layer: Layer) -> bool:
+    """A layer whose weights are kernels: a convolution, or a linear layer on a map."""
+    op, shape = layer.node.op, layer.inputs[0]
+    return (isinstance(op, Conv | ConvTranspose) and len(shape) == 3) or (isinstance(op, Linear) and len(shape) == 3)
+
+
+def has_map(layer: Layer) -> bool:
+    """Its output is a map of height and width larger than 1x1."""
+    return len(layer.output) == 3 and max(layer.output[1:]) > 1
+
+
+def with_kernels(net: Net, name: str | None = None) -> Choice:
+    """The layer of a name, or the first convolution.
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: it has no kernels.
+
+    >>> import convscope as cs
+    >>> with_kernels(cs.read("input 8x8x1, bn, conv 4 3x3")).name
+    'conv1'
+    """
+    if name is not None and has_kernels(net[name]):
+        return Choice(net[name], GIVEN)
+    found = [layer for layer in net if has_kernels(layer)]
+    if name is not None or not found:
+        raise FieldError(
+            f"{name} has no kernels" if name else "no layer of this net has kernels",
+            expected=_listed(found) or "a net with a convolution",
+        )
+    convolutions = [layer for layer in found if not isinstance(layer.node.op, Linear)]
+    return Choice(convolutions[0], FIRST_KERNELS) if convolutions else Choice(found[0], "the first layer with kernels")
+
+
+def any_layer(net: Net, name: str | None = None) -> Choice:
+    """The layer of a name, or the last with a map before the scores.
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: no layer before the scores has a map.
+    """
+    return Choice(net[name], GIVEN) if name is not None else with_map(net)
+
+
+def with_map(net: Net, name: str | None = None) -> Choice:
+    """The layer of a name, or the last before the scores whose map is larger than 1x1.
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: it has no map.
+
+    >>> import convscope as cs
+    >>> with_map(cs.read("input 8x8x1, conv 4 3x3, relu, gap, linear 2")).name
+    'relu1'
+    """
+    if name is not None and has_map(net[name]):
+        return Choice(net[name], GIVEN)
+    found = [layer for layer in net.layers[:-1] if has_map(layer)]
+    if name is not None or not found:
+        raise FieldError(
+            f"the output of {name} is no map" if name else "no layer before the scores has a map larger than 1x1",
+            expected=_listed(found),
+        )
+    return Choice(found[-1], LAST_MAP)
+
+
+def _listed(layers: list[Layer]) -> str:
+    names = [layer.node.name for layer in layers]
+    return f"one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}" if names else ""

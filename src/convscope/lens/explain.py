@@ -1,0 +1,195 @@
+"""Which pixels a score rests on, by four methods, each with two checks of whether it may be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from convscope.errors import FieldError
+from convscope.lens.attribution import Attribution
+from convscope.lens.choose import with_map
+from convscope.lens.gradcam import gradcam, on_picture
+from convscope.lens.integrated import STEPS, integrated
+from convscope.lens.occlusion import occlusion, window
+from convscope.lens.picture import nothing
+from convscope.lens.saliency import gradient, strongest
+from convscope.lens.score import score_of, target
+from convscope.lens.span import number
+from convscope.lens.trust import Trust, deletion, randomised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from convscope.backends.torch import TorchNet
+    from convscope.lens.choose import Choice
+    from convscope.lens.picture import Picture
+    from convscope.lens.score import Score, Target
+    from convscope.lens.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Saliency:
+    """Which pixels a score rests on; prints itself.
+
+    Attributes:
+        source: what is looked at.
+        weights: whose they are, in words.
+        picture: what it looks at.
+        target: the class whose score is explained.
+        score: before any softmax.
+        probability: of the class.
+        nothing: what stands for a pixel that is taken away, in words.
+        found: one for each method.
+        trust: two checks of each, in the same order.
+    """
+
+    source: str
+    weights: str
+    picture: Picture
+    target: Target
+    score: float
+    probability: float
+    nothing: str
+    found: tuple[Attribution, ...]
+    trust: tuple[Trust, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/lens-saliency/1``."""
+        return {
+            "schema": "convscope/lens-saliency/1",
+            "source": self.source,
+            "weights": self.weights,
+            "picture": self.picture.name,
+            "class": self.target.name,
+            "said": self.target.said,
+            "at": list(self.target.place),
+            "score": self.score,
+            "probability": self.probability,
+            "nothing": self.nothing,
+            "methods": [
+                {**one.to_json(), "trust": trust.to_json()} for one, trust in zip(self.found, self.trust, strict=True)
+            ],
+        }
+
+    def __str__(self) -> str:
+        lines = [
+            f"reasons for {self.target}, weights {self.weights}",
+            f"picture    {self.picture.name}, {self.picture.scale}",
+            f"score      {number(self.score)}, probability {100 * self.probability:.1f} %",
+            f"taken away pixels become {self.nothing}",
+        ]
+        for one, trust in zip(self.found, self.trust, strict=True):
+            lines += ["", str(one), f"  {one.meaning}", *(f"  {line}" for line in str(trust).splitlines())]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A question: why this score, for this picture?"""
+
+    subject: Subject
+    x: Tensor
+    target: Target
+    empty: Tensor
+    layer: Choice | None
+    batch: int
+
+    def score(self, model: TorchNet) -> Score:
+        return score_of(self.subject, self.target, model)
+
+    def slopes(self, model: TorchNet) -> Attribution:
+        values = gradient(self.score(model), self.x)
+        heat = strongest(values)[0].numpy()
+        return Attribution("gradient", heat, values[0].numpy(), "change of the score with a pixel, without its sign")
+
+    def integral(self, model: TorchNet) -> Attribution:
+        score = self.score(model)
+        values = integrated(score, self.x, self.empty, batch=self.batch)
+        with torch.inference_mode():
+            change = float((score(self.x) - score(self.empty.expand_as(self.x))).item())
+        missed = abs(float(values.sum(dtype=torch.float64)) - change)
+        return Attribution(
+            "integrated gradients",
+            values.sum(1)[0].numpy(),
+            values[0].numpy(),
+            f"what a pixel adds to the score on the way from nothing, {STEPS} steps",
+            note=f"the score changes by {number(change)}, the pixels miss that by {number(missed)}",
+        )
+
+    def cam(self, model: TorchNet) -> Attribution:
+        assert self.layer
+        units = gradcam(model, self.x, self.target, self.layer.name)[0].numpy()
+        heat = on_picture(self.subject.net, self.layer.name, units.clip(0))
+        return Attribution(
+            "Grad-CAM", heat, units, "maps weighed by their slopes, what is negative cut off",
+            layer=self.layer.name, why=self.layer.why,
+        )  # fmt: skip
+
+    def covered(self, model: TorchNet) -> Attribution:
+        sides = [window(side) for side in self.x.shape[2:]]
+        size, step = (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1])
+        found = occlusion(self.score(model), self.x, self.empty, size, step, batch=self.batch).numpy()
+        meaning = f"fall of the score where {size[0]}x{size[1]} pixels are covered, every {step[0]}x{step[1]}"
+        return Attribution("occlusion", found, found[None], meaning)
+
+    def probability(self, x: Tensor) -> Tensor:
+        """Of the class; of a net with a single score, its logistic function."""
+        scores = self.target.all(self.subject.model(x))
+        return torch.sigmoid(scores[:, 0]) if scores.shape[1] == 1 else scores.softmax(1)[:, self.target.number]
+
+
+def explain(  # noqa: PLR0913 -- what the question consists of
+    subject: Subject,
+    picture: Picture,
+    layer: str | None = None,
+    *,
+    at: Sequence[int] | None = None,
+    name: str | None = None,
+    seed: int = 0,
+) -> Saliency:
+    """Why a net says what it says, or another class.
+
+    Args:
+        subject: the net.
+        picture: that it sees.
+        layer: for Grad-CAM; by default the last one before the scores that has a map larger than 1x1. Without such
+            a layer there is no Grad-CAM.
+        at: place in the output, where that is a map.
+        name: of the class; by default what the net says.
+        seed: of the chance in the checks.
+
+    Raises:
+        UnknownNameError: there is no such layer or class.
+        FieldError: the layer has no map, or ``at`` lies outside of the output.
+    """
+    wanted, (empty, words) = target(subject, picture, name, at), nothing(subject)
+    chosen = _layer(subject, layer)
+    case = _Case(subject, picture.taken, wanted, empty, chosen, subject.batch())
+    methods = [case.slopes, case.integral, *([case.cam] if chosen else []), case.covered]
+    found = tuple(method(subject.model) for method in methods)
+    trust = tuple(_trust(case, method, one, seed) for method, one in zip(methods, found, strict=True))
+    with torch.inference_mode():
+        score, share = case.score(subject.model)(picture.taken).item(), case.probability(picture.taken).item()
+    return Saliency(subject.name, subject.weights, picture, wanted, score, share, words, found, trust)
+
+
+def _layer(subject: Subject, name: str | None) -> Choice | None:
+    try:
+        return with_map(subject.net, name)
+    except FieldError:
+        if name is not None:
+            raise
+        return None
+
+
+def _trust(case: _Case, method: Callable[[TorchNet], Attribution], found: Attribution, seed: int) -> Trust:
+    return Trust(
+        randomised(case.subject.copy(), lambda model: method(model).heat, seed=seed),
+        deletion(case.probability, case.x, case.empty, found.heat, batch=case.batch, seed=seed),
+    )

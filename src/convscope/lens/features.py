@@ -1,0 +1,104 @@
+"""The feature maps of a layer for one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from convscope.core.graph import INPUT
+from convscope.core.shape import to_text
+from convscope.lens.choose import any_layer
+from convscope.lens.span import Span, number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.lens.picture import Picture
+    from convscope.lens.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a layer makes of a picture; prints itself.
+
+    Attributes:
+        source: what is looked at.
+        weights: whose they are, in words.
+        layer: its name.
+        why: this layer.
+        picture: what it looks at.
+        maps: ``c h w``; of a layer without places, ``c 1 1``.
+    """
+
+    source: str
+    weights: str
+    layer: str
+    why: str
+    picture: Picture
+    maps: NDArray[np.float32] = field(repr=False)
+
+    @property
+    def span(self) -> Span:
+        """Range and sign."""
+        return Span.of(self.maps)
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Channels with nothing positive for this picture."""
+        return tuple(np.flatnonzero(~(self.maps > 0).any((1, 2))).tolist())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/lens-features/1``."""
+        return {
+            "schema": "convscope/lens-features/1",
+            "source": self.source,
+            "weights": self.weights,
+            "picture": self.picture.name,
+            "layer": self.layer,
+            "why": self.why,
+            "shape": list(self.maps.shape),
+            "range": self.span.to_json(),
+            "channels": [
+                {"mean": float(one.mean()), "positive_share": float((one > 0).mean()), **Span.of(one).to_json()}
+                for one in self.maps
+            ],
+            "nothing_positive": list(self.silent),
+        }
+
+    def __str__(self) -> str:
+        share = 100 * float((self.maps > 0).mean())
+        strong = self.maps.mean((1, 2))
+        lines = [
+            f"features of {self.layer} ({self.why}), weights {self.weights}",
+            f"picture    {self.picture.name}, {self.picture.scale}",
+            f"maps       {to_text(self.maps.shape)}",
+            f"range      {self.span}",
+            f"positive   {share:.1f} % of the numbers",
+            f"strongest  channel {strong.argmax()}, mean {number(strong.max())}",
+        ]
+        return "\n".join([*lines, *self._silent_line()])
+
+    def _silent_line(self) -> list[str]:
+        if not self.silent:
+            return []
+        some = ", ".join(map(str, self.silent[:16])) + (", …" if len(self.silent) > 16 else "")
+        return [f"silent     nothing positive in {len(self.silent)} of {len(self.maps)} channels: {some}"]
+
+    __repr__ = __str__
+
+
+def features(subject: Subject, picture: Picture, layer: str | None = None) -> Features:
+    """The feature maps of a layer; by default of the last one before the scores that has a map larger than 1x1.
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: no layer is asked for, and none has a map.
+    """
+    chosen = any_layer(subject.net, layer)
+    with torch.inference_mode():
+        found = subject.model.values({INPUT: picture.taken}, [chosen.name])[chosen.name][0]
+    maps = found.reshape(len(found), 1, -1) if found.dim() != 3 else found
+    return Features(subject.name, subject.weights, chosen.name, chosen.why, picture, maps.contiguous().numpy())

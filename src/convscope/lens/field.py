@@ -1,0 +1,133 @@
+"""Where a unit looks: the exact box with its holes, and how the weight spreads, in theory and as measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from convscope.analyze.unit import unit_field
+from convscope.data import registry
+from convscope.lens.choose import any_layer
+from convscope.lens.measured import measured
+from convscope.lens.picture import picture as named
+from convscope.lens.picture import taken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from convscope.analyze.unit import UnitField
+    from convscope.lens.measured import Measured
+    from convscope.lens.picture import Picture
+    from convscope.lens.subject import Subject
+
+PICTURES = 64
+"""Over which slopes are measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """Where a unit looks; prints itself.
+
+    Attributes:
+        source: what is looked at.
+        layer: its name.
+        why: this layer.
+        unit: box, holes and the field of equal weights.
+        untrained: measured with random weights.
+        trained: measured with the weights that the net has; None where it has none.
+        over: the pictures that were measured over, in words.
+        picture: over which it is drawn; None where there is none.
+    """
+
+    source: str
+    layer: str
+    why: str
+    unit: UnitField
+    untrained: Measured
+    trained: Measured | None
+    over: str
+    picture: Picture | None = field(repr=False)
+
+    @property
+    def both(self) -> tuple[Measured, ...]:
+        """What was measured, untrained first."""
+        return (self.untrained, self.trained) if self.trained else (self.untrained,)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/lens-field/1``."""
+        return {
+            "schema": "convscope/lens-field/1",
+            "source": self.source,
+            "layer": self.layer,
+            "why": self.why,
+            "unit": self.unit.to_json(),
+            "over": self.over,
+            "untrained": self.untrained.to_json(),
+            "trained": self.trained.to_json() if self.trained else None,
+        }
+
+    def __str__(self) -> str:
+        name, _, rest = str(self.unit).partition("\n")
+        lines = [f"field of {name}; layer: {self.why}", rest, f"measured   mean absolute slope over {self.over}"]
+        return "\n".join([*lines, *(f"  {one}" for one in self.both)])
+
+    __repr__ = __str__
+
+
+def reach(  # noqa: PLR0913 -- what the question consists of
+    subject: Subject,
+    image: str | Path | NDArray[Any] | None = None,
+    layer: str | None = None,
+    at: Sequence[int | tuple[int, int]] | None = None,
+    *,
+    pictures: int = PICTURES,
+    seed: int = 0,
+) -> Reach:
+    """Where units of a layer look; by default the middle unit of the last layer with a map before the scores.
+
+    Args:
+        subject: the net.
+        image: over which it is drawn, and measured where the net has no pictures of its own.
+        layer: name.
+        at: the unit, or first and last along each axis.
+        pictures: to measure over: test pictures of the run; else noise of mean 0 and standard deviation 1.
+        seed: of untrained weights and of noise.
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: ``at`` lies outside of the layer.
+        PictureError: the picture cannot be read or does not fit.
+    """
+    chosen = any_layer(subject.net, layer)
+    unit = unit_field(subject.net, chosen.name, at)
+    seen = None if image is None and subject.run is None else named(subject, image)
+    batch, words = _pictures(subject, seen, pictures, seed)
+    slices = [slice(first, last + 1) for first, last in unit.support.patch]
+    models = [(subject.untrained(seed), f"random, seed {seed}")]
+    models += [(subject.model, subject.weights)] if not subject.random else []
+    size = subject.batch()
+    found = [
+        measured(model, chosen.name, slices, batch, weights=name, area=unit.support.area, batch=size)
+        for model, name in models
+    ]
+    trained = None if subject.random else found[1]
+    return Reach(subject.name, chosen.name, chosen.why, unit, found[0], trained, words, seen)
+
+
+def _pictures(subject: Subject, seen: Picture | None, count: int, seed: int) -> tuple[Tensor, str]:
+    """What to measure over, and what that is."""
+    if subject.dataset:
+        images = registry.load(subject.dataset, "test").images
+        images = images[np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
+        return taken(subject, images), f"{len(images)} test pictures of {subject.dataset.name}"
+    if seen:
+        return seen.taken, "the picture"
+    random = torch.Generator().manual_seed(seed)
+    return torch.randn(count, *subject.net.input, generator=random), f"{count} pictures of noise"

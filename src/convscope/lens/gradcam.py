@@ -1,0 +1,59 @@
+"""Grad-CAM: the maps of a layer, weighed by how much the score rises with each (Selvaraju et al., arXiv 1610.02391)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from convscope.analyze.field import fields
+from convscope.core.graph import INPUT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from convscope.analyze.field import AxisField
+    from convscope.backends.torch import TorchNet
+    from convscope.core.net import Net
+    from convscope.lens.score import Target
+
+
+def gradcam(model: TorchNet, x: Tensor, target: Target, layer: str) -> Tensor:
+    """``x: n c h w -> n h' w'``: on the map of a layer, before what is negative is cut off.
+
+    Each channel weighs what the slope of the score is by its mean over places. The maps come from one pass of a net in
+    which every layer has a value of its own: no hook, and a layer that is used twice or works in place is itself.
+    """
+    leaf = x.detach().clone().requires_grad_()
+    last = model.names[-1]
+    with torch.enable_grad():
+        found = model.values({INPUT: leaf}, [layer, last])
+        score = target.of(found[last]).sum()
+        (slopes,) = torch.autograd.grad(score, found[layer], allow_unused=True, materialize_grads=True)
+    return (slopes.mean((2, 3), keepdim=True) * found[layer].detach()).sum(1)
+
+
+def on_picture(net: Net, layer: str, units: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``h' w' -> h w``: each pixel of the picture gets the value of the unit whose field is centred nearest to it.
+
+    >>> import convscope as cs
+    >>> on_picture(cs.read("input 1x6x1, maxpool 1x3"), "maxpool1", np.array([[1, 2]], np.float32)).tolist()
+    [[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]]
+    """
+    axes = fields(net)[layer]
+    rows, columns = (
+        _nearest(axis, pixels, count) for axis, pixels, count in zip(axes, net.input[1:], units.shape, strict=True)
+    )
+    found: NDArray[np.float32] = units[np.ix_(rows, columns)]
+    return found
+
+
+def _nearest(axis: AxisField, pixels: int, units: int) -> NDArray[np.intp]:
+    """For each pixel, the unit whose field is centred nearest; where fields do not move steadily, equal parts."""
+    places = np.arange(pixels)
+    if axis.stride is None or axis.centre is None or axis.stride <= 0:
+        return places * units // pixels
+    found: NDArray[np.intp] = np.clip(np.round((places - float(axis.centre)) / float(axis.stride)), 0, units - 1)
+    return found.astype(np.intp)

@@ -1,0 +1,102 @@
+"""``convscope.look``: one call for every picture of a net."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import FieldError, unknown
+from convscope.lens.explain import Saliency, explain
+from convscope.lens.features import Features, features
+from convscope.lens.field import Reach, reach
+from convscope.lens.kernels import Kernels, kernels
+from convscope.lens.mistakes import Mistakes, mistakes
+from convscope.lens.picture import picture
+from convscope.lens.subject import subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from convscope.lens.subject import Subject
+
+Looked = Kernels | Features | Reach | Saliency | Mistakes
+
+LENSES: dict[str, tuple[str, ...]] = {
+    "kernels": ("layer",),
+    "features": ("image", "layer"),
+    "field": ("image", "layer", "at"),
+    "saliency": ("image", "layer", "at", "classes"),
+    "mistakes": ("image", "classes"),
+}
+"""What there is to look at, and what may be asked of it."""
+
+
+def look(  # noqa: PLR0913 -- what may be asked, by keyword
+    source: object,
+    what: str = "features",
+    *,
+    image: str | Path | NDArray[Any] | None = None,
+    layer: str | None = None,
+    at: Sequence[int | tuple[int, int]] | None = None,
+    classes: str | None = None,
+    input: str | None = None,  # noqa: A002 -- the word of the notation
+    seed: int = 0,
+) -> Looked:
+    """Look into a net: at its kernels, the maps it makes of a picture, where a unit looks, why it says what it says.
+
+    Args:
+        source: a run, the folder of one, a net, or what :func:`convscope.read` takes.
+        what: ``kernels``, ``features``, ``field``, ``saliency`` or ``mistakes``.
+        image: a picture's file, ``test:N`` for the N-th test picture of the run, or an array ``c h w``: uint8, or
+            numbers as the net takes them. Of a run, its first test picture by default.
+        layer: name; without it one is chosen by a rule that the result names.
+        at: the unit of ``field``, as for :func:`convscope.support`; the place in a map of scores for ``saliency``.
+        classes: for ``saliency`` the class to explain; for ``mistakes`` a cell, ``true,said``.
+        input: size of the input, for models that do not say it.
+        seed: of random weights, where the net has none, and of the chance in checks.
+
+    Raises:
+        UnknownNameError: there is no such lens, layer or class.
+        FieldError: something is asked that this lens does not take, or the layer has not what it needs.
+        PictureError: the picture cannot be read, does not fit the net, or there is none.
+        RunError: the run is damaged or not finished.
+        ShapeError: the net takes no pictures, or one that is too large for the memory.
+
+    >>> print(look("input 8x8x1, conv 2 1x1 nobias, gap", "kernels"))
+    kernels of conv1 (the first convolution), weights random, seed 0
+    2 x 1 of 1x1, 2 numbers
+    range      -0.187 … 0.178, both signs
+    spread     mean -0.00462, standard deviation 0.182
+    lengths    0.178 … 0.187, the longest is channel 1
+    """
+    if what not in LENSES:
+        raise unknown("lens", what, LENSES)
+    asked = {"image": image, "layer": layer, "at": at, "classes": classes}
+    for name, value in asked.items():
+        if value is not None and name not in LENSES[what]:
+            raise FieldError(f"{what} does not depend on {name}", expected=f"only {', '.join(LENSES[what])}")
+    seen = subject(source, input=input, seed=seed)
+    if what == "kernels":
+        return kernels(seen, layer)
+    if what == "mistakes":
+        return mistakes(seen, image, classes)
+    if what == "field":
+        return reach(seen, image, layer, at, seed=seed)
+    if what == "features":
+        return _features(seen, image, layer)
+    return explain(seen, picture(seen, image), layer, at=_unit(at), name=classes, seed=seed)
+
+
+def _features(seen: Subject, image: str | Path | NDArray[Any] | None, layer: str | None) -> Features:
+    seen.batch()  # refuses what does not fit into memory
+    return features(seen, picture(seen, image), layer)
+
+
+def _unit(at: Sequence[int | tuple[int, int]] | None) -> tuple[int, ...] | None:
+    if at is None:
+        return None
+    if not all(isinstance(one, int) for one in at):
+        raise FieldError("saliency explains one place of a map of scores", expected="at y,x")
+    return tuple(one for one in at if isinstance(one, int))

@@ -1,0 +1,166 @@
+"""The effective receptive field as it is measured: slopes of a unit, the mean over many pictures.
+
+Of absolute slopes the picture is made, of their squares the width that theory speaks of. With random weights of mean
+zero the expected square spreads by each convolution as by a box, so that a stack of ``n`` convolutions of ``k`` taps
+has the variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128); absolute slopes are
+wider, near a Gaussian by the square root of two.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from convscope.analyze.effective import LEVELS
+from convscope.core.graph import INPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from convscope.backends.torch import TorchNet
+
+    Heat = NDArray[np.float64]
+
+PARTS = 8
+"""Groups of pictures, from whose differences the error of a width is told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """How strongly a unit answers to each pixel; prints itself.
+
+    Attributes:
+        weights: of the net, in words.
+        pictures: how many.
+        parts: mean absolute slopes of each group of pictures, ``groups h w``, summed over the picture's channels.
+        squares: mean squared slopes, the same.
+        area: pixels of the box of the exact support.
+    """
+
+    weights: str
+    pictures: int
+    parts: Heat = field(repr=False)
+    squares: Heat = field(repr=False)
+    area: int
+
+    @property
+    def heat(self) -> Heat:
+        """Mean absolute slope of each pixel, ``h w``."""
+        found: Heat = self.parts.mean(0)
+        return found
+
+    @property
+    def std(self) -> tuple[float, float]:
+        """Standard deviation of the absolute slopes along each axis [input pixel]."""
+        return widths(self.heat)
+
+    @property
+    def error(self) -> tuple[float, float]:
+        """Standard error of :attr:`std`, from the groups of pictures (jackknife) [input pixel]."""
+        return jackknife(self.parts)
+
+    @property
+    def power_std(self) -> tuple[float, float]:
+        """Standard deviation of the squared slopes along each axis [input pixel]."""
+        return widths(self.squares.mean(0))
+
+    def shares(self) -> dict[int, float]:
+        """For 20, 30, 50 and 99 % of the weight: the fewest pixels that hold it, as a share of the box."""
+        total = float(self.heat.sum())
+        if not self.area or not total:
+            return {}
+        falling = np.cumsum(np.sort(self.heat, axis=None)[::-1]) / total
+        counts = {level: int(np.searchsorted(falling, level / 100 - 1e-12)) + 1 for level in LEVELS}
+        return {level: count / self.area for level, count in counts.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "weights": self.weights,
+            "pictures": self.pictures,
+            "std": list(self.std),
+            "error": list(self.error),
+            "power_std": list(self.power_std),
+            "box_share_for_percent": {str(level): share for level, share in self.shares().items()},
+            "low": float(self.heat.min()),
+            "high": float(self.heat.max()),
+        }
+
+    def __str__(self) -> str:
+        if not self.heat.any():
+            return f"weights {self.weights}: no slope reaches the picture, nothing positive here"
+        pairs = zip(self.std, self.error, strict=True)
+        std = ", ".join(f"{value:.2f} ± {error:.2f}" for value, error in pairs)
+        power = ", ".join(f"{value:.2f}" for value in self.power_std)
+        shares = ", ".join(f"{level} % in {100 * share:.1f} %" for level, share in self.shares().items())
+        return f"weights {self.weights}: standard deviation {std} pixels (of squares {power}); {shares} of the box"
+
+    __repr__ = __str__
+
+
+def measured(  # noqa: PLR0913 -- what is measured, of what, on what
+    model: TorchNet, layer: str, at: Sequence[slice], pictures: Tensor, *, weights: str, area: int, batch: int = 16
+) -> Measured:
+    """Measure the field of units of a layer, all channels summed up.
+
+    Args:
+        model: the net.
+        layer: its name.
+        at: along each axis of its map, which units.
+        pictures: as the net takes them, ``n c h w``.
+        weights: whose they are, in words.
+        area: pixels of the box of the exact support.
+        batch: pictures at a time.
+    """
+    groups = np.array_split(np.arange(len(pictures)), min(PARTS, len(pictures)))
+    sums = [_means(model, layer, at, pictures[torch.from_numpy(group)], batch) for group in groups]
+    parts, squares = (np.stack(column) for column in zip(*sums, strict=True))
+    return Measured(weights, len(pictures), parts, squares, area)
+
+
+def _means(model: TorchNet, layer: str, at: Sequence[slice], pictures: Tensor, batch: int) -> tuple[Heat, Heat]:
+    """Mean absolute and mean squared slopes, ``h w``."""
+    absolute, squared = torch.zeros(pictures.shape[2:]).double(), torch.zeros(pictures.shape[2:]).double()
+    for part in torch.split(pictures, batch):
+        leaf = part.detach().clone().requires_grad_()
+        with torch.enable_grad():
+            value = model.values({INPUT: leaf}, [layer])[layer]
+            units = value[(slice(None), slice(None), *at)].sum()
+            (slopes,) = torch.autograd.grad(units, leaf, allow_unused=True, materialize_grads=True)
+        absolute += slopes.abs().double().sum((0, 1))
+        squared += slopes.double().square().sum((0, 1))
+    return (absolute / len(pictures)).numpy(), (squared / len(pictures)).numpy()
+
+
+def widths(heat: Heat) -> tuple[float, float]:
+    """Standard deviation of a heat along each axis [input pixel]; 0 where there is none.
+
+    A box of 3 pixels has the variance (9 - 1)/12:
+
+    >>> round(widths(np.ones((3, 1)))[0] ** 2, 6)
+    0.666667
+    """
+    total = float(heat.sum())
+    found = []
+    for axis in range(2):
+        share = heat.sum(1 - axis) / (total or 1)
+        places = np.arange(len(share))
+        found.append(math.sqrt(max(0.0, float(share @ (places - share @ places) ** 2))))
+    return found[0], found[1]
+
+
+def jackknife(parts: Heat) -> tuple[float, float]:
+    """Standard error of the widths of the mean of some heats ``groups h w``; not a number where there is one group."""
+    count = len(parts)
+    if count < 2:
+        return math.nan, math.nan
+    left_out = np.array([widths((parts.sum(0) - one) / (count - 1)) for one in parts])
+    errors = np.sqrt((count - 1) / count * ((left_out - left_out.mean(0)) ** 2).sum(0))
+    return float(errors[0]), float(errors[1])

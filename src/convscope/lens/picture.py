@@ -1,0 +1,131 @@
+"""The picture that is looked at, as people see it and as the net takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from convscope.core.shape import to_text
+from convscope.data import registry
+from convscope.data.home import printable
+from convscope.data.picture import fitted, open_picture, read_picture
+from convscope.errors import PictureError
+from convscope.training.batches import scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from convscope.core.shape import Shape
+    from convscope.lens.subject import Subject
+
+OWN = "test:"
+"""What stands before the number of a test picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture.
+
+    Attributes:
+        name: of the file, or its place in a data set.
+        shown: ``c h w``: uint8, or the numbers that the net takes, where there are no others.
+        taken: what the net takes, ``1 c h w``.
+        scale: how it was scaled, in words.
+        label: the number of its class, where that is known.
+    """
+
+    name: str
+    shown: NDArray[Any] = field(repr=False)
+    taken: Tensor = field(repr=False)
+    scale: str
+    label: int | None = None
+
+
+def picture(subject: Subject, image: str | Path | NDArray[Any] | None = None) -> Picture:
+    """The picture that a user named, or the first test picture of the run.
+
+    Args:
+        subject: what looks at it.
+        image: a file; ``test:N``, the N-th test picture of the run's data set; uint8 ``c h w`` (or ``h w``), scaled as
+            the pictures of the data set; other numbers are taken as they are.
+
+    Raises:
+        PictureError: it cannot be read, does not fit the net, or there is none.
+        DataError: the data set of the run cannot be read.
+    """
+    if image is None and subject.run is None:
+        raise PictureError("there is no picture: the net has no data set", attempt="--image five.png")
+    if image is None or (isinstance(image, str) and image.startswith(OWN)):
+        return _own(subject, "0" if image is None else str(image).removeprefix(OWN))
+    if isinstance(image, str | Path):
+        return _file(subject, Path(image))
+    return _array(subject, np.asarray(image))
+
+
+def _own(subject: Subject, number: str) -> Picture:
+    if subject.dataset is None:
+        raise PictureError(f"there is no picture {OWN}{number}: the net has no data set", attempt="--image five.png")
+    split = registry.load(subject.dataset, "test")
+    if not number.isdecimal() or int(number[:12]) >= len(split.images):
+        raise PictureError(
+            f"there is no test picture {number[:40]}", expected=f"a number from 0 to {len(split.images) - 1}"
+        )
+    at = int(number)
+    name = f"test picture {at} of {subject.dataset.name}"
+    return pixels(subject, split.images[at], name, int(split.labels[at]))
+
+
+def _file(subject: Subject, path: Path) -> Picture:
+    if subject.dataset:
+        return pixels(subject, read_picture(path, subject.dataset), printable(path))
+    if subject.net.input[0] not in {1, 3}:
+        raise PictureError(
+            f"the net takes {subject.net.input[0]} channels, {printable(path)} has 1 or 3",
+            expected=f"an array of {to_text(subject.net.input)}, from Python",
+        )
+    return pixels(subject, fitted(open_picture(path), subject.net.input), printable(path))
+
+
+def _array(subject: Subject, array: NDArray[Any]) -> Picture:
+    shape = subject.net.input
+    array = array[None] if array.ndim == 2 else array
+    if array.shape != shape:
+        raise PictureError(
+            f"the picture has the shape {_shape(array.shape)}, the net takes {to_text(shape)}",
+            expected=f"an array c h w of {shape}",
+        )
+    if array.dtype == np.uint8:
+        return pixels(subject, array, "an array")
+    if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
+        raise PictureError(f"the picture holds {array.dtype} that are no finite numbers", expected="uint8 or float")
+    numbers = array.astype(np.float32)
+    return Picture("an array", numbers, torch.from_numpy(numbers)[None], "taken as it is")
+
+
+def pixels(subject: Subject, image: NDArray[np.uint8], name: str, label: int | None = None) -> Picture:
+    """A picture of bytes, scaled for the net."""
+    how = "scaled as in training" if subject.dataset else "scaled to 0 … 1"
+    return Picture(name, image, taken(subject, image[None]), how, label)
+
+
+def taken(subject: Subject, images: NDArray[np.uint8]) -> Tensor:
+    """Pictures of bytes ``n c h w`` as the net takes them."""
+    batch = torch.from_numpy(np.array(images))
+    return scaled(batch, subject.dataset) if subject.dataset else batch.float() / 255
+
+
+def nothing(subject: Subject) -> tuple[Tensor, str]:
+    """What stands for a pixel that tells nothing, ``1 c 1 1``, and in words: the empty ground, or the mean colour."""
+    zero = torch.zeros(1, subject.net.input[0], 1, 1)
+    if subject.dataset and subject.dataset.ink:
+        return scaled(zero, subject.dataset), "the empty ground"
+    return zero, "the mean colour" if subject.dataset else "0"
+
+
+def _shape(shape: Shape) -> str:
+    return "x".join(map(str, shape)) or "a single number"

@@ -1,0 +1,65 @@
+"""Range and sign of an array, in words: no picture of numbers goes without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where the numbers of an array lie.
+
+    Attributes:
+        low: the smallest finite number; 0 where there is none.
+        high: the largest.
+        broken: numbers that are not finite.
+
+    >>> print(Span.of(np.array([-0.5, 0.25])))
+    -0.5 … 0.25, both signs
+    >>> print(Span.of(np.array([-0.5, 0.0])))
+    -0.5 … 0, nothing positive here
+    """
+
+    low: float
+    high: float
+    broken: int = 0
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Span:
+        """The span of an array."""
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            return cls(0.0, 0.0, values.size)
+        return cls(float(finite.min()), float(finite.max()), values.size - finite.size)
+
+    @property
+    def sign(self) -> str:
+        """What signs there are, in words."""
+        if self.low == self.high == 0:
+            return "nothing positive here, all zero"
+        if self.high <= 0:
+            return "nothing positive here"
+        return "nothing negative" if self.low >= 0 else "both signs"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"low": self.low, "high": self.high, "sign": self.sign, "not_finite": self.broken}
+
+    def __str__(self) -> str:
+        broken = f", {self.broken:,} numbers are not finite" if self.broken else ""
+        return f"{number(self.low)} … {number(self.high)}, {self.sign}{broken}"
+
+
+def number(value: float) -> str:
+    """Three digits that count.
+
+    >>> number(0.123456), number(-1234.5), number(0), number(2e-9)
+    ('0.123', '-1.23e+03', '0', '2e-09')
+    """
+    return f"{value:.3g}"

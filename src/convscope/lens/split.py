@@ -1,0 +1,134 @@
+"""The difference between two scores, split over the channels that the last layer reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from convscope.core.graph import INPUT
+from convscope.errors import FieldError
+from convscope.lens.span import Span, number
+from convscope.ops.conv import Conv
+from convscope.ops.linear import Linear
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from convscope.lens.subject import Subject
+
+EXACT = 1e-4
+"""Share of the largest part that rounding may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Why one score is higher than another: parts that add up to the difference.
+
+    Attributes:
+        layer: the last one with weights.
+        reads: the layer that it reads, whose channels are the parts.
+        first: class of the one score.
+        second: class of the other.
+        difference: the first score less the second.
+        bias: what is there without any channel.
+        parts: what each channel adds, ``c``.
+    """
+
+    layer: str
+    reads: str
+    first: str
+    second: str
+    difference: float
+    bias: float
+    parts: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def missed(self) -> float:
+        """What parts and bias do not account for: rounding, where what follows the layer is linear."""
+        return self.difference - self.bias - float(self.parts.sum())
+
+    @property
+    def exact(self) -> bool:
+        """Nothing but rounding is missed."""
+        return abs(self.missed) <= EXACT * max(1.0, abs(self.difference), float(np.abs(self.parts).max(initial=0)))
+
+    def largest(self, count: int = 8) -> list[tuple[int, float]]:
+        """The channels that matter most, and what each adds."""
+        order = np.argsort(-np.abs(self.parts), kind="stable")[:count]
+        return [(int(at), float(self.parts[at])) for at in order]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "layer": self.layer,
+            "reads": self.reads,
+            "first": self.first,
+            "second": self.second,
+            "difference": self.difference,
+            "bias": self.bias,
+            "parts": self.parts.tolist(),
+            "range": Span.of(self.parts).to_json(),
+            "missed": self.missed,
+            "exact": self.exact,
+        }
+
+    def __str__(self) -> str:
+        some = ", ".join(f"channel {at} {value:+.3g}" for at, value in self.largest(6))
+        rest = float(self.parts.sum()) - sum(value for _, value in self.largest(6))
+        word = "exactly" if self.exact else f"but for {number(self.missed)}, because what follows is not linear"
+        return (
+            f"score of {self.first} less score of {self.second}: {self.difference:+.4g}, {word}\n"
+            f"  {some}, {max(0, len(self.parts) - 6)} other channels of {self.reads} {rest:+.3g}, bias {self.bias:+.3g}"
+        )
+
+
+def last_weights(subject: Subject) -> tuple[str, str]:
+    """The last layer that weighs channels, and the layer that it reads.
+
+    Raises:
+        FieldError: the net has none.
+    """
+    for layer in reversed(subject.net.layers):
+        if isinstance(layer.node.op, Linear | Conv):
+            return layer.node.name, layer.node.inputs[0]
+    raise FieldError("no layer of this net weighs channels", expected="a linear layer or a convolution before the end")
+
+
+def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
+    """Split the difference of two scores of one picture.
+
+    Behind the value ``v`` that the last layer with weights reads, the difference is ``bias + sum(slope * v)`` where all
+    that follows is linear. The parts are slopes times values, summed over the places of a channel; the bias is the
+    difference for ``v = 0``. Whether that is exact is worked out, not assumed.
+
+    Args:
+        subject: the net.
+        x: the picture, ``1 c h w``.
+        first: number of a class.
+        second: number of another.
+
+    Raises:
+        FieldError: no layer weighs channels.
+    """
+    layer, reads = last_weights(subject)
+    last = subject.model.names[-1]
+    before = subject.model.values({INPUT: x}, [reads])[reads].detach()
+
+    def difference(value: Tensor) -> Tensor:
+        scores = subject.model.values({INPUT: x, reads: value}, [last])[last].double().flatten(1)
+        return scores[0, first] - scores[0, second]
+
+    leaf = before.clone().requires_grad_()
+    with torch.enable_grad():
+        found = difference(leaf)
+        (slope,) = torch.autograd.grad(found, leaf, allow_unused=True, materialize_grads=True)
+    parts = (
+        (slope.double() * before.double()).flatten(2).sum(2)[0] if before.dim() > 2 else slope[0].double() * before[0]
+    )
+    names = subject.classes
+    bias = float(difference(torch.zeros_like(before)))
+    return Split(layer, reads, names[first], names[second], float(found.detach()), bias, parts.numpy())

@@ -1,0 +1,144 @@
+"""What is looked at: a net with its weights, of a run or of a model; and what may be asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from convscope.analyze.memory import FLOAT32, memory
+from convscope.backends.machine import free_memory
+from convscope.backends.torch import TorchNet, weights_in
+from convscope.core.net import Net
+from convscope.core.shape import to_text
+from convscope.errors import ShapeError
+from convscope.frontends import read
+from convscope.training.run import NET, RECIPE, Run, load
+from convscope.training.train import model_of
+from convscope.view.numbers import bytes_text
+from convscope.writers.weights import initial, stored
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.data import Dataset
+
+MOST = 64
+"""Pictures at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A net that is ready to be run.
+
+    Attributes:
+        name: as the user gave it.
+        net: the net.
+        model: gives scores; a softmax at the end is left out. Its weights take no gradients.
+        weights: whose they are, in words.
+        run: that the weights come from.
+        random: the net had no weights, so that nothing was learned.
+    """
+
+    name: str
+    net: Net
+    model: TorchNet
+    weights: str
+    run: Run | None = None
+    random: bool = False
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """What the net was trained on."""
+        return self.run.dataset if self.run else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; numbers, where there are none."""
+        return self.dataset.classes if self.dataset else tuple(map(str, range(self.net.output[0])))
+
+    def copy(self) -> TorchNet:
+        """The model once more, to be changed."""
+        made = TorchNet(self.net, logits=True)
+        made.load_state_dict(self.model.state_dict())
+        return _frozen(made)
+
+    def untrained(self, seed: int = 0) -> TorchNet:
+        """The same net with random weights (He)."""
+        return _with(self.net, initial(self.net, seed))
+
+    def batch(self) -> int:
+        """Pictures at a time, so that a pass with gradients takes no more than half of the free memory.
+
+        Raises:
+            ShapeError: even one takes more than there is.
+        """
+        free = free_memory()
+        if free is None:
+            return MOST
+        one = memory(self.net, batch=1).saved + 4 * FLOAT32 * max(map(_count, self.net))
+        if one > free:
+            raise ShapeError(
+                f"a picture of {to_text(self.net.input)} needs about {bytes_text(one)} in this net, "
+                f"{bytes_text(free)} are free"
+            )
+        return max(1, min(MOST, free // 2 // max(1, one)))
+
+
+def _count(layer: Any) -> int:
+    return int(torch.Size(layer.output).numel())
+
+
+def subject(source: object, *, input: str | None = None, seed: int = 0) -> Subject:  # noqa: A002 -- as for read
+    """A run, the folder of one, a net, or whatever :func:`convscope.read` takes, ready to be run.
+
+    Args:
+        source: what is looked at.
+        input: size of the input, for models that do not say it.
+        seed: of random weights, where the net has none.
+
+    Raises:
+        RunError: a run folder is damaged or not finished.
+        ShapeError: the net does not take pictures of two axes.
+        ConvscopeError: as :func:`convscope.read`.
+    """
+    if isinstance(source, Run) or _is_run(source):
+        run = source if isinstance(source, Run) else load(str(source))
+        return Subject(str(run.path), _pictured(run.net), _frozen(model_of(run)), "trained", run)
+    net = _pictured(source if isinstance(source, Net) else read(source, input=input))
+    tensors = stored(net)
+    words = f"random, seed {seed}" if tensors is None else "those of the model"
+    name = source if isinstance(source, str) and len(source) <= 60 else f"a net of {len(net)} layers"
+    model = _with(net, initial(net, seed) if tensors is None else tensors)
+    return Subject(str(name), net, model, words, random=tensors is None)
+
+
+def _is_run(source: object) -> bool:
+    if not isinstance(source, str | Path) or len(str(source)) > 4096:
+        return False
+    try:
+        return all((Path(source) / name).is_file() for name in (NET, RECIPE))
+    except (OSError, ValueError):  # no name of a folder can be that long, or hold such signs
+        return False
+
+
+def _pictured(net: Net) -> Net:
+    if len(net.input) != 3:
+        raise ShapeError(
+            f"the net takes {to_text(net.input)}, which is no picture", expected="height x width x channels"
+        )
+    return net
+
+
+def _with(net: Net, tensors: dict[str, NDArray[Any]]) -> TorchNet:
+    made = TorchNet(net, logits=True)
+    weights_in(made, {name: torch.tensor(numbers) for name, numbers in tensors.items()})
+    return _frozen(made)
+
+
+def _frozen(model: TorchNet) -> TorchNet:
+    for weight in model.parameters():
+        weight.requires_grad = False
+    return model.eval()

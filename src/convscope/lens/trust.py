@@ -1,0 +1,210 @@
+"""May a picture of reasons be trusted? Two checks that it can fail.
+
+Weight randomisation (Adebayo et al., arXiv 1810.03292): from the last layer down, the numbers in each weight tensor are
+shuffled. A picture that stays as it was shows the photograph, not what the net has learned.
+
+Deletion (Samek et al., arXiv 1509.06321; Petsiuk et al., arXiv 1806.07421): pixels are wiped out, those that matter
+most first. The probability of the class should fall faster than where pixels are wiped out by chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from convscope.backends.torch import TorchNet
+
+    Heat = NDArray[np.float32]
+
+STAGES = 5
+"""Steps in which weights are shuffled, at most."""
+
+SIMILAR = 0.5
+"""Rank correlation above which a picture is said not to depend on the weights."""
+
+PARTS = 20
+"""Steps in which pixels are wiped out."""
+
+ORDERS = 10
+"""Orders by chance, for comparison."""
+
+
+@dataclass(frozen=True)
+class Randomised:
+    """How alike a picture of reasons stays while weights are shuffled.
+
+    Attributes:
+        layers: for each step, the deepest layer whose weights are shuffled, with all behind it.
+        alike: rank correlation with the picture of the trained net, for each step; None where one of them is flat.
+    """
+
+    layers: tuple[str, ...]
+    alike: tuple[float | None, ...]
+
+    @property
+    def passed(self) -> bool | None:
+        """With all weights shuffled it is another picture; None where that cannot be told."""
+        last = self.alike[-1] if self.alike else None
+        return None if last is None else abs(last) < SIMILAR
+
+    def __str__(self) -> str:
+        steps = ", ".join("flat" if one is None else f"{one:.2f}" for one in self.alike)
+        words = {True: "it depends on the weights", False: "it hardly depends on the weights", None: "no answer"}
+        return f"weights shuffled from the last layer down: alike {steps}: {words[self.passed]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Deletion:
+    """How the probability of the class falls while pixels are wiped out.
+
+    Attributes:
+        shares: of the pixels that are wiped out.
+        curve: probability, those that matter most first.
+        chance: for each of some orders by chance, the same.
+    """
+
+    shares: NDArray[np.float64] = field(repr=False)
+    curve: NDArray[np.float64] = field(repr=False)
+    chance: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def area(self) -> float:
+        """Under the curve, 0 to 1; small is good."""
+        return float(np.trapezoid(self.curve, self.shares))
+
+    @property
+    def by_chance(self) -> tuple[float, float]:
+        """Mean and standard deviation of the area by chance."""
+        areas = np.trapezoid(self.chance, self.shares, axis=1)
+        return float(areas.mean()), float(areas.std(ddof=1))
+
+    @property
+    def passed(self) -> bool:
+        """The area is smaller than by chance, by more than two standard deviations."""
+        mean, spread = self.by_chance
+        return self.area < mean - 2 * spread
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        mean, spread = self.by_chance
+        return {"area": self.area, "by_chance": mean, "by_chance_std": spread, "passed": self.passed}
+
+    def __str__(self) -> str:
+        mean, spread = self.by_chance
+        words = "its pixels matter" if self.passed else "no better than chance"
+        return f"pixels wiped out: area {self.area:.3f}, by chance {mean:.3f} ± {spread:.3f}: {words}"
+
+
+@dataclass(frozen=True, eq=False)
+class Trust:
+    """Both checks of one picture of reasons; no deletion where its heat is flat, so that no pixel comes first."""
+
+    randomised: Randomised
+    deletion: Deletion | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "randomised": {
+                "layers": list(self.randomised.layers),
+                "alike": list(self.randomised.alike),
+                "passed": self.randomised.passed,
+            },
+            "deletion": self.deletion.to_json() if self.deletion else None,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.randomised}\n{self.deletion or 'pixels wiped out: the heat is flat, so that none comes first'}"
+
+
+def randomised(model: TorchNet, heat: Callable[[TorchNet], Heat], *, seed: int = 0) -> Randomised:
+    """Compare a picture of reasons with those of the same net while its weights are shuffled.
+
+    Args:
+        model: a copy, which is changed.
+        heat: makes the picture, ``h w``.
+        seed: of the chance.
+    """
+    first = heat(model)
+    random = torch.Generator().manual_seed(seed)
+    layers, alike = [], []
+    for names in stages(model):
+        for name in names:
+            _shuffle(model.parts[model.names.index(name)], random)
+        layers.append(names[-1])
+        alike.append(rank_correlation(first, heat(model)))
+    return Randomised(tuple(layers), tuple(alike))
+
+
+def stages(model: TorchNet) -> Iterator[list[str]]:
+    """Layers with weights, the last first, in a few parts."""
+    pairs = zip(model.names, model.parts, strict=True)
+    names = [name for name, part in pairs if any(weight.numel() > 1 for weight in part.parameters())][::-1]
+    for part in np.array_split(np.array(names, dtype=object), min(STAGES, len(names))) if names else ():
+        yield part.tolist()
+
+
+@torch.no_grad()
+def _shuffle(part: torch.nn.Module, random: torch.Generator) -> None:
+    for weight in part.parameters():
+        weight.copy_(weight.flatten()[torch.randperm(weight.numel(), generator=random)].view(weight.shape))
+
+
+def rank_correlation(one: Heat, other: Heat) -> float | None:
+    """Spearman's, equal numbers sharing their ranks; None where one of them is flat.
+
+    >>> rank_correlation(np.array([1, 2, 3.0]), np.array([10, 20, 90.0]))
+    1.0
+    """
+    a, b = (_ranks(heat.ravel()) for heat in (one, other))
+    a, b = a - a.mean(), b - b.mean()
+    length = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return round(float((a * b).sum()) / length, 12) if length else None
+
+
+def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    found: NDArray[np.float64] = (ends - (counts - 1) / 2)[which]
+    return found
+
+
+def deletion(  # noqa: PLR0913 -- what the question consists of
+    probability: Callable[[Tensor], Tensor], x: Tensor, nothing: Tensor, heat: Heat, *, batch: int = 16, seed: int = 0
+) -> Deletion | None:
+    """Wipe out pixels, those that matter most first (of equal ones any), and by chance; None where all are equal.
+
+    Args:
+        probability: of the class, for pictures ``n c h w``.
+        x: the picture, ``1 c h w``.
+        nothing: what is put in place of a pixel, ``1 c 1 1``.
+        heat: ``h w``.
+        batch: pictures at a time.
+        seed: of the chance.
+    """
+    if heat.min() == heat.max():
+        return None
+    random = np.random.default_rng(seed)
+    shares = np.linspace(0, 1, PARTS + 1)
+
+    def curve(order: NDArray[np.intp]) -> NDArray[np.float64]:
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.arange(len(order))
+        gone = place[None] < np.round(shares * len(order))[:, None]
+        masks = torch.from_numpy(gone).view(-1, 1, *x.shape[2:])
+        with torch.inference_mode():
+            parts = [probability(torch.where(some, nothing, x)) for some in torch.split(masks, batch)]
+        return torch.cat(parts).double().numpy()
+
+    mattering = np.lexsort((random.permutation(heat.size), -heat.ravel()))
+    chance = np.stack([curve(random.permutation(heat.size)) for _ in range(ORDERS)])
+    return Deletion(shares, curve(mattering), chance)

@@ -1,0 +1,73 @@
+"""What a report says of a net: its notation, where its costs are, the table, the checks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from convscope.analyze.memory import memory
+from convscope.analyze.table import layer_table
+from convscope.checks.gate import check
+from convscope.reporting.page import Section
+from convscope.view.figure import Down, Figure
+from convscope.view.numbers import bytes_text, count_text
+from convscope.view.parts import text_html
+from convscope.view.ribbon import Names, Ribbon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convscope.core.net import Net
+
+MOST = 120
+"""Layers that a ribbon shows one by one."""
+
+
+def net_facts(net: Net) -> tuple[tuple[str, str], ...]:
+    """Name and number."""
+    totals = layer_table(net).totals()
+    return (
+        ("params", totals["params"]),
+        ("MACs", totals["MACs"]),
+        ("memory, inference", bytes_text(memory(net).inference)),
+    )
+
+
+def net_sections(net: Net) -> tuple[Section, ...]:
+    """In their order."""
+    checked = check(net)
+    return (
+        Section("The net", f"<pre>{escape(str(net))}</pre>{ribbons(net).to_html()}"),
+        Section(
+            "Layers", layer_table(net).to_html(), "Shapes, learned numbers, multiply-adds, memory and receptive field."
+        ),
+        Section("Checks", text_html(str(checked))),
+    )
+
+
+def ribbons(net: Net) -> Figure:
+    """Where params, MACs and activations are, layer by layer; layers of very deep nets are joined into groups."""
+    rows = layer_table(net).rows
+    each = -(-len(rows) // MOST)
+    groups = [rows[at : at + each] for at in range(0, len(rows), each)]
+    names = tuple(group[0].name for group in groups)
+    kinds: tuple[tuple[str, list[list[int | None]], Callable[[float], str]], ...] = (
+        ("params", [[row.params for row in group] for group in groups], count_text),
+        ("MACs", [[row.macs for row in group] for group in groups], count_text),
+        ("activations", [[row.activation_bytes for row in group] for group in groups], bytes_text),
+    )
+    drawn = tuple(_ribbon(kind, values, words, at) for at, (kind, values, words) in enumerate(kinds))
+    unknown = [row.name for row in rows if row.params is None or row.macs is None]
+    notes = [f"each place is {each} layers"] if each > 1 else []
+    notes += (
+        [f"unknown, and drawn as nothing: {', '.join(unknown[:6])}{' …' if len(unknown) > 6 else ''}"]
+        if unknown
+        else []
+    )
+    return Figure("Where the costs are", Down((*drawn, Names(names)), gap=4), "\n".join(notes))
+
+
+def _ribbon(kind: str, values: list[list[int | None]], words: Callable[[float], str], colour: int) -> Ribbon:
+    """One cost; what is unknown in a group is left out of its sum."""
+    sums = [float(sum(value or 0 for value in group)) for group in values]
+    return Ribbon(f"{kind} of each layer", tuple(sums), tuple(map(words, sums)), colour=colour)

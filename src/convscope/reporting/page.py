@@ -1,0 +1,89 @@
+"""The page of a report: sections under headings, light or dark, no script, nothing from outside of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fff; --line: #d8d8d8; --soft: #5a5a5a; --well: #f5f5f3;
+  --link: #005a8c }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e4e4; --paper: #16181b; --line: #3a3d42; --soft: #a8a8a8; --well: #1f2226; --link: #6cb8e6 } }
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.2rem 4rem; color: var(--ink); background: var(--paper);
+  font: 15px/1.55 system-ui, "Segoe UI", "DejaVu Sans", Arial, sans-serif }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .3rem }
+h2 { font-size: 1.2rem; margin: 2.8rem 0 .7rem; padding-top: .9rem; border-top: 1px solid var(--line) }
+p { margin: .5rem 0; max-width: 46rem }
+.soft { color: var(--soft) }
+a { color: var(--link) }
+nav { margin: 1.1rem 0 0; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem }
+dl { display: flex; flex-wrap: wrap; gap: .8rem 2.4rem; margin: 1.2rem 0 0 }
+dt { color: var(--soft); font-size: .85rem }
+dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums }
+pre, code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace }
+pre { background: var(--well); padding: .7rem .9rem; overflow-x: auto; border-radius: 4px; white-space: pre-wrap;
+  overflow-wrap: anywhere }
+figure { margin: .8rem 0 1.6rem }
+summary { cursor: pointer; color: var(--link); width: fit-content }
+@media print { nav, summary { display: none } h2 { break-after: avoid } }
+""".strip()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page.
+
+    Attributes:
+        title: its heading.
+        html: what stands below, as a fragment.
+        lead: a sentence or two before it.
+    """
+
+    title: str
+    html: str
+    lead: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """What a link to it says.
+
+        >>> Section("What it got wrong", "").anchor
+        'what-it-got-wrong'
+        """
+        return "-".join(self.title.lower().split())
+
+    def to_html(self) -> str:
+        """The section as a fragment."""
+        lead = f"<p>{escape(self.lead)}</p>" if self.lead else ""
+        return f'<section aria-labelledby="{self.anchor}"><h2 id="{self.anchor}">{escape(self.title)}</h2>{lead}{self.html}</section>'
+
+
+def page(title: str, subtitle: str, facts: tuple[tuple[str, str], ...], sections: tuple[Section, ...]) -> str:
+    """The whole file.
+
+    Args:
+        title: of the page.
+        subtitle: a line below it.
+        facts: names and numbers that come first.
+        sections: in their order.
+    """
+    links = "".join(f'<a href="#{part.anchor}">{escape(part.title)}</a>' for part in sections)
+    told = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+            "style-src 'unsafe-inline'\">",
+            f"<title>{escape(title)}</title>",
+            f"<style>\n{STYLE}\n</style></head>",
+            f'<body><header><h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p><dl>{told}</dl>',
+            f'<nav aria-label="sections">{links}</nav></header><main>',
+            *(part.to_html() for part in sections),
+            "</main></body></html>",
+            "",
+        ]
+    )

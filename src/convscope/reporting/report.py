@@ -1,0 +1,103 @@
+"""A report about a net or a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from convscope.core.shape import to_text
+from convscope.errors import WriteError
+from convscope.reporting.of_net import net_facts, net_sections
+from convscope.reporting.of_run import confusion, course, provenance, run_facts
+from convscope.reporting.page import Section, page
+from convscope.reporting.seen import seen_sections
+from convscope.lens.subject import Subject, subject
+from convscope.training.evaluate import Evaluation
+from convscope.training.judge import answers_of
+from convscope.view.save import replace
+
+LARGEST = 5_000_000
+"""A report is no larger [byte]."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page; shows itself in a notebook.
+
+    Attributes:
+        title: of the page.
+        subtitle: below it.
+        facts: names and numbers that come first.
+        sections: in their order.
+    """
+
+    title: str
+    subtitle: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+
+    def to_html(self) -> str:
+        """The whole page."""
+        return page(self.title, self.subtitle, self.facts, self.sections)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page.
+
+        Raises:
+            WriteError: the place cannot be written, or the page is larger than 5 MB.
+        """
+        path, made = Path(path), self.to_html().encode()
+        if len(made) > LARGEST:
+            raise WriteError(f"the report would have {len(made):,} bytes", expected=f"{LARGEST:,} at most")
+        replace(path, made)
+        return path
+
+    def __str__(self) -> str:
+        told = "\n".join(f"{name}: {value}" for name, value in self.facts)
+        return f"{self.title}\n{self.subtitle}\n\n{told}\n\nsections: {', '.join(part.title for part in self.sections)}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "".join(part.to_html() for part in self.sections)
+
+
+def report(source: object, *, input: str | None = None) -> Report:  # noqa: A002 -- the word of the notation
+    """A page about a run, or about a net.
+
+    Args:
+        source: a run, the folder of one, a net, or what :func:`convscope.read` takes.
+        input: size of the input, for models that do not say it.
+
+    Raises:
+        RunError: a run folder is damaged or not finished.
+        DataError: the data of the run are not there.
+        ConvscopeError: as :func:`convscope.read`.
+    """
+    seen = subject(source, input=input)
+    return _of_run(seen) if seen.run else _of_net(seen)
+
+
+def _of_net(seen: Subject) -> Report:
+    title = f"A net of {len(seen.net)} layers"
+    return Report(title, f"input {to_text(seen.net.input)}", net_facts(seen.net), net_sections(seen.net))
+
+
+def _of_run(seen: Subject) -> Report:
+    run = seen.run
+    assert run
+    said = answers_of(run, run.dataset)
+    judged = Evaluation.of(said, run.dataset.classes, run.dataset.name)
+    return Report(
+        f"{run.dataset.name}, recipe {run.recipe.name}, seed {run.seed}",
+        f"run {run.path.name}: trained on {run.dataset.count('train'):,} pictures, judged by {judged.count:,} others",
+        (*run_facts(run, judged), *net_facts(run.net)),
+        (
+            *net_sections(run.net)[:1],
+            course(run),
+            confusion(run, judged),
+            *seen_sections(seen, said),
+            *net_sections(run.net)[1:],
+            provenance(run),
+        ),
+    )

@@ -1,0 +1,47 @@
+"""What a report shows of a trained net: kernels, maps of a picture it got right and one it got wrong, reach, mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.errors import ConvscopeError
+from convscope.lens.features import features
+from convscope.lens.field import reach
+from convscope.lens.kernels import kernels
+from convscope.lens.mistakes import mistakes
+from convscope.lens.picture import picture
+from convscope.reporting.page import Section
+from convscope.view.parts import text_html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convscope.lens.subject import Subject
+    from convscope.training.evaluate import Answers
+    from convscope.view.figure import Figure
+
+
+def seen_sections(seen: Subject, said: Answers) -> tuple[Section, ...]:
+    """In their order; what cannot be shown of this net says why."""
+    return (
+        _section("What it got wrong", lambda: [mistakes(seen, None, None).figure()]),
+        _section("Kernels", lambda: [kernels(seen, None).figure()]),
+        _section("Feature maps", lambda: [features(seen, picture(seen, f"test:{at}"), None).figure() for at in chosen(said)]),
+        _section("Reach", lambda: [reach(seen, f"test:{chosen(said)[0]}", None, None, seed=0).figure()]),
+    )
+
+
+def chosen(said: Answers) -> tuple[int, ...]:
+    """The first test picture that was read rightly, and the misread one that the net was surest of."""
+    right, wrong = said.right.nonzero()[0], (~said.right).nonzero()[0]
+    found = [int(right[0])] if len(right) else []
+    if len(wrong):
+        found.append(int(wrong[said.confidence[wrong].argmax()]))
+    return tuple(found)
+
+
+def _section(title: str, draw: Callable[[], list[Figure]]) -> Section:
+    try:
+        return Section(title, "".join(figure.to_html() for figure in draw()))
+    except ConvscopeError as error:  # a net without kernels, a run without mistakes: the rest of the report stands
+        return Section(title, text_html(str(error)))
