@@ -22,7 +22,8 @@ class Reused(nn.Module):
         x = self.pool(self.relu(self.first(x)))
         x = self.relu(self.twice(x))
         x = self.pool(self.relu(self.twice(x)))
-        return self.last(x.flatten(1))
+        found: Tensor = self.last(x.flatten(1))
+        return found
 
 
 class InPlace(nn.Module):
@@ -40,7 +41,8 @@ class InPlace(nn.Module):
         x = self.act(self.norm(self.stem(x)))
         y = self.inner(x)
         y += x
-        return self.head(F.relu_(y).mean((2, 3)))
+        found: Tensor = self.head(F.relu_(y).mean((2, 3)))
+        return found
 
 
 class Functional(nn.Module):
@@ -70,7 +72,8 @@ class Gated(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.silu(self.stem(x))
         x = x * torch.sigmoid(self.gate(x.mean((2, 3))))[:, :, None, None]
-        return self.head(F.gelu(self.deep(x)).amax((2, 3)))
+        found: Tensor = self.head(F.gelu(self.deep(x)).amax((2, 3)))
+        return found
 
 
 MODULES: dict[str, tuple[type[nn.Module], str]] = {

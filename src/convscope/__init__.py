@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from convscope.frontends import read
     from convscope.lens.activations import activations
     from convscope.lens.filters import filtered as filter  # noqa: A004 -- the verb of this package
+    from convscope.lens.look import look
     from convscope.training.export import export
     from convscope.training.judge import judge as evaluate
     from convscope.training.predict import predict
@@ -44,6 +45,7 @@ _HOMES = {
     "export": ("convscope.training.export", "export"),
     "filter": ("convscope.lens.filters", "filtered"),
     "load_run": ("convscope.training.run", "load"),
+    "look": ("convscope.lens.look", "look"),
     "memory": ("convscope.analyze.memory", "memory"),
     "predict": ("convscope.training.predict", "predict"),
     "read": ("convscope.frontends", "read"),
@@ -70,6 +72,7 @@ __all__ = [
     "export",
     "filter",
     "load_run",
+    "look",
     "memory",
     "predict",
     "read",

@@ -97,7 +97,7 @@ def unrolled(module: nn.Module) -> nn.Module:
     class Unrolled(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.first, self.last = module.first, module.last
+            self.first, self.last = module.get_submodule("first"), module.get_submodule("last")
             self.once, self.again = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
             for part in (self.once, self.again):
                 part.load_state_dict(module.get_submodule("twice").state_dict())
@@ -156,7 +156,7 @@ def test_values_are_worked_out_from_where_they_are_given() -> None:
 
 
 def test_occlusion_by_hand() -> None:
-    """A score that is the sum of two pixels: each patch takes away what it covers; pixels get the mean of their patches."""
+    """The score is the sum of the pixels: a patch takes away what it covers, a pixel gets the mean of its patches."""
     x = torch.tensor([[[[4.0, 0, 0, 2]]]])
     found = occlusion(lambda pictures: pictures.sum((1, 2, 3)), x, torch.zeros(1, 1, 1, 1), (1, 2), (1, 1))
     assert found.tolist() == [[4.0, 2.0, 1.0, 2.0]]  # patches 01, 12, 23 take 4, 0, 2

@@ -82,9 +82,7 @@ def test_slopes_reach_just_the_field_of_200_random_units() -> None:
         layer = one.net.layers[random.integers(len(one.net))]
         at = [int(random.integers(size)) for size in layer.output[1:]]
         noise = torch.randn(3, *one.net.input, generator=torch.Generator().manual_seed(1))
-        found = measured(
-            one.model, layer.node.name, [slice(a, a + 1) for a in at], noise, weights="random", area=1
-        )
+        found = measured(one.model, layer.node.name, [slice(a, a + 1) for a in at], noise, weights="random", area=1)
         lens = reach(one, layer=layer.node.name, at=at, pictures=1)
         rows, columns = np.flatnonzero(found.heat.any(1)), np.flatnonzero(found.heat.any(0))
         assert lens.unit.box == ((rows[0], rows[-1]), (columns[0], columns[-1])), (str(one.net), layer.node.name, at)

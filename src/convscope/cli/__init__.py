@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from convscope.cli import activations, analysis, compare, data, filter, runs, training, verify, write  # noqa: A004
+from convscope.cli import activations, analysis, compare, data, filter, look, runs, training, verify, write  # noqa: A004
 from convscope.cli.common import cli
 from convscope.errors import ConvscopeError, missing_extra
 
@@ -22,6 +22,7 @@ __all__ = [
     "compare",
     "data",
     "filter",
+    "look",
     "main",
     "run",
     "runs",

@@ -129,7 +129,7 @@ def depth(
         click.echo(str(result))
 
 
-def _places(text: str) -> tuple[int | tuple[int, int], ...]:
+def places(text: str) -> tuple[int | tuple[int, int], ...]:
     """``3,4`` or ``0:7,0:7``: a unit or a first and last one along each axis."""
     found: list[int | tuple[int, int]] = []
     for part in text.split(","):
@@ -162,7 +162,7 @@ def field(
     from convscope.analyze.unit import unit_field
     from convscope.frontends import read
 
-    found = unit_field(read(net, input=size), node, None if at is None else _places(at), gates=not no_gates)
+    found = unit_field(read(net, input=size), node, None if at is None else places(at), gates=not no_gates)
     if mask:
         found.save_mask(mask)
     if as_json:

@@ -10,6 +10,7 @@ import torch
 from convscope.errors import FieldError
 from convscope.lens.attribution import Attribution
 from convscope.lens.choose import with_map
+from convscope.lens.drawing.saliency import draw
 from convscope.lens.gradcam import gradcam, on_picture
 from convscope.lens.integrated import STEPS, integrated
 from convscope.lens.occlusion import occlusion, window
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from convscope.lens.picture import Picture
     from convscope.lens.score import Score, Target
     from convscope.lens.subject import Subject
+    from convscope.view.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,13 @@ class Saliency:
                 {**one.to_json(), "trust": trust.to_json()} for one, trust in zip(self.found, self.trust, strict=True)
             ],
         }
+
+    def figure(self) -> Figure:
+        """The drawing."""
+        return draw(self)
+
+    def _repr_html_(self) -> str:
+        return self.figure().to_html()
 
     def __str__(self) -> str:
         lines = [

@@ -11,6 +11,7 @@ import torch
 from convscope.core.graph import INPUT
 from convscope.core.shape import to_text
 from convscope.lens.choose import any_layer
+from convscope.lens.drawing.features import draw
 from convscope.lens.span import Span, number
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from convscope.lens.picture import Picture
     from convscope.lens.subject import Subject
+    from convscope.view.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,13 @@ class Features:
             ],
             "nothing_positive": list(self.silent),
         }
+
+    def figure(self) -> Figure:
+        """The drawing."""
+        return draw(self)
+
+    def _repr_html_(self) -> str:
+        return self.figure().to_html()
 
     def __str__(self) -> str:
         share = 100 * float((self.maps > 0).mean())

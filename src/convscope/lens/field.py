@@ -11,6 +11,7 @@ import torch
 from convscope.analyze.unit import unit_field
 from convscope.data import registry
 from convscope.lens.choose import any_layer
+from convscope.lens.drawing.field import draw
 from convscope.lens.measured import measured
 from convscope.lens.picture import picture as named
 from convscope.lens.picture import taken
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from convscope.lens.measured import Measured
     from convscope.lens.picture import Picture
     from convscope.lens.subject import Subject
+    from convscope.view.figure import Figure
 
 PICTURES = 64
 """Over which slopes are measured."""
@@ -72,6 +74,13 @@ class Reach:
             "untrained": self.untrained.to_json(),
             "trained": self.trained.to_json() if self.trained else None,
         }
+
+    def figure(self) -> Figure:
+        """The drawing."""
+        return draw(self)
+
+    def _repr_html_(self) -> str:
+        return self.figure().to_html()
 
     def __str__(self) -> str:
         name, _, rest = str(self.unit).partition("\n")

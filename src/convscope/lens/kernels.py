@@ -9,6 +9,7 @@ import numpy as np
 
 from convscope.core.shape import joined
 from convscope.lens.choose import with_kernels
+from convscope.lens.drawing.kernels import draw
 from convscope.lens.span import Span, number
 from convscope.ops.conv import ConvTranspose
 from convscope.ops.linear import Linear
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from convscope.lens.choose import Choice
     from convscope.lens.subject import Subject
+    from convscope.view.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,13 @@ class Kernels:
             "norms": self.norms.tolist(),
             "empty": list(self.empty),
         }
+
+    def figure(self) -> Figure:
+        """The drawing."""
+        return draw(self)
+
+    def _repr_html_(self) -> str:
+        return self.figure().to_html()
 
     def __str__(self) -> str:
         out, inputs, *size = self.values.shape

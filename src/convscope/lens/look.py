@@ -64,12 +64,8 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
         RunError: the run is damaged or not finished.
         ShapeError: the net takes no pictures, or one that is too large for the memory.
 
-    >>> print(look("input 8x8x1, conv 2 1x1 nobias, gap", "kernels"))
-    kernels of conv1 (the first convolution), weights random, seed 0
-    2 x 1 of 1x1, 2 numbers
-    range      -0.187 … 0.178, both signs
-    spread     mean -0.00462, standard deviation 0.182
-    lengths    0.178 … 0.187, the longest is channel 1
+    >>> look("input 9x9x1, conv 1 3x3, relu, gap", "field", at=(0, 6)).layer
+    'relu1'
     """
     if what not in LENSES:
         raise unknown("lens", what, LENSES)

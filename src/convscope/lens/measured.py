@@ -86,7 +86,7 @@ class Measured:
             "weights": self.weights,
             "pictures": self.pictures,
             "std": list(self.std),
-            "error": list(self.error),
+            "error": None if math.isnan(self.error[0]) else list(self.error),
             "power_std": list(self.power_std),
             "box_share_for_percent": {str(level): share for level, share in self.shares().items()},
             "low": float(self.heat.min()),
@@ -97,7 +97,7 @@ class Measured:
         if not self.heat.any():
             return f"weights {self.weights}: no slope reaches the picture, nothing positive here"
         pairs = zip(self.std, self.error, strict=True)
-        std = ", ".join(f"{value:.2f} ± {error:.2f}" for value, error in pairs)
+        std = ", ".join(f"{value:.2f}" + ("" if math.isnan(error) else f" ± {error:.2f}") for value, error in pairs)
         power = ", ".join(f"{value:.2f}" for value in self.power_std)
         shares = ", ".join(f"{level} % in {100 * share:.1f} %" for level, share in self.shares().items())
         return f"weights {self.weights}: standard deviation {std} pixels (of squares {power}); {shares} of the box"

@@ -11,6 +11,7 @@ import torch
 from convscope.core.graph import INPUT
 from convscope.data import registry
 from convscope.errors import FieldError, RunError
+from convscope.lens.drawing.mistakes import draw
 from convscope.lens.picture import picture as named
 from convscope.lens.picture import pixels, taken
 from convscope.lens.score import class_number
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from convscope.lens.subject import Subject
     from convscope.training.evaluate import Answers
     from convscope.training.run import Run
+    from convscope.view.figure import Figure
 
 GALLERY = 24
 """Pictures of a cell, at most."""
@@ -105,6 +107,13 @@ class Mistakes:
             "nearest": [one.to_json("distance") for one in self.nearest],
             "searched": self.searched,
         }
+
+    def figure(self) -> Figure:
+        """The drawing."""
+        return draw(self)
+
+    def _repr_html_(self) -> str:
+        return self.figure().to_html()
 
     def __str__(self) -> str:
         wrong = self.judged.count - self.judged.hits

@@ -77,12 +77,14 @@ class Split:
         }
 
     def __str__(self) -> str:
-        some = ", ".join(f"channel {at} {value:+.3g}" for at, value in self.largest(6))
-        rest = float(self.parts.sum()) - sum(value for _, value in self.largest(6))
+        some = [f"channel {at} {value:+.3g}" for at, value in self.largest(6)]
+        if others := len(self.parts) - len(some):
+            rest = float(self.parts.sum()) - sum(value for _, value in self.largest(6))
+            some.append(f"{others} others {rest:+.3g}")
         word = "exactly" if self.exact else f"but for {number(self.missed)}, because what follows is not linear"
         return (
             f"score of {self.first} less score of {self.second}: {self.difference:+.4g}, {word}\n"
-            f"  {some}, {max(0, len(self.parts) - 6)} other channels of {self.reads} {rest:+.3g}, bias {self.bias:+.3g}"
+            f"  by channel of {self.reads}: {', '.join(some)}, bias {self.bias:+.3g}"
         )
 
 

@@ -13,7 +13,7 @@ from convscope.backends.machine import free_memory
 from convscope.backends.torch import TorchNet, weights_in
 from convscope.core.net import Net
 from convscope.core.shape import to_text
-from convscope.errors import ShapeError
+from convscope.errors import ModelError, ShapeError
 from convscope.frontends import read
 from convscope.training.run import NET, RECIPE, Run, load
 from convscope.training.train import model_of
@@ -101,6 +101,7 @@ def subject(source: object, *, input: str | None = None, seed: int = 0) -> Subje
 
     Raises:
         RunError: a run folder is damaged or not finished.
+        ModelError: the weights of a model are not those that its layers take.
         ShapeError: the net does not take pictures of two axes.
         ConvscopeError: as :func:`convscope.read`.
     """
@@ -134,7 +135,10 @@ def _pictured(net: Net) -> Net:
 
 def _with(net: Net, tensors: dict[str, NDArray[Any]]) -> TorchNet:
     made = TorchNet(net, logits=True)
-    weights_in(made, {name: torch.tensor(numbers) for name, numbers in tensors.items()})
+    try:
+        weights_in(made, {name: torch.tensor(numbers) for name, numbers in tensors.items()})
+    except ValueError as error:
+        raise ModelError(f"the weights are not those of the net: {error}") from None
     return _frozen(made)
 
 

@@ -44,7 +44,7 @@ class Randomised:
 
     Attributes:
         layers: for each step, the deepest layer whose weights are shuffled, with all behind it.
-        alike: rank correlation with the picture of the trained net, for each step; None where one of them is flat.
+        alike: rank correlation with the picture of the trained net, for each step; None where that is flat.
     """
 
     layers: tuple[str, ...]
@@ -159,8 +159,8 @@ def _shuffle(part: torch.nn.Module, random: torch.Generator) -> None:
         weight.copy_(weight.flatten()[torch.randperm(weight.numel(), generator=random)].view(weight.shape))
 
 
-def rank_correlation(one: Heat, other: Heat) -> float | None:
-    """Spearman's, equal numbers sharing their ranks; None where one of them is flat.
+def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float | None:
+    """Spearman's, equal numbers sharing their ranks; None where the first is flat, 0 where only the other is.
 
     >>> rank_correlation(np.array([1, 2, 3.0]), np.array([10, 20, 90.0]))
     1.0
@@ -168,7 +168,7 @@ def rank_correlation(one: Heat, other: Heat) -> float | None:
     a, b = (_ranks(heat.ravel()) for heat in (one, other))
     a, b = a - a.mean(), b - b.mean()
     length = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return round(float((a * b).sum()) / length, 12) if length else None
+    return round(float((a * b).sum()) / length, 12) if length else 0.0 if a.any() else None
 
 
 def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:

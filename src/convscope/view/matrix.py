@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from convscope.view.colours import SERIES
 from convscope.view.figure import SMALL, number, text
-from convscope.view.heat import short
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Matrix:
         cell = f'<rect class="faint" x="{at}" y="{up}" width="{wide}" height="{wide}" {fill} style="{_paint(fill)}"/>'
         if not count:
             return cell
-        return cell + text(x + self.side / 2, y + self.side / 2 + 4, short(count), size=SMALL, anchor="middle")
+        return cell + text(x + self.side / 2, y + self.side / 2 + 4, f"{count:,}", size=SMALL, anchor="middle")
 
 
 def _paint(fill: str) -> str:

@@ -1,0 +1,1 @@
+"""Drawing what the lenses found; one file for each."""

@@ -1,0 +1,113 @@
+"""What the drawings share: pictures at a good size, heat beside its scale."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.view.figure import Across, Raster, Titled
+from convscope.view.heat import Bar, Scale, grey, short
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.lens.picture import Picture
+    from convscope.view.figure import Part
+
+MOST = 448
+"""Longest side of what is drawn; larger arrays are drawn with blocks of pixels as one."""
+
+
+def zoom(shape: tuple[int, ...], side: int) -> float:
+    """How often a pixel is enlarged, a whole number, so that the longer side is about ``side``; never below 1.
+
+    >>> zoom((28, 28), 200), zoom((96, 128), 210), zoom((300, 10), 200)
+    (7, 2, 1)
+    """
+    return max(1, round(side / max(shape[-2:])))
+
+
+def block(shape: tuple[int, ...], most: int = MOST) -> int:
+    """Side of the blocks of pixels that are drawn as one.
+
+    >>> block((28, 28)), block((1000, 10))
+    (1, 3)
+    """
+    return math.ceil(max(shape[-2:]) / most)
+
+
+def shrunk(values: NDArray[Any], most: int = MOST) -> NDArray[np.float64]:
+    """The means of blocks ``… h w``; those at the lower and right border may be smaller.
+
+    >>> shrunk(np.array([[1.0, 3, 5]]), most=2).tolist()
+    [[2.0, 5.0]]
+    """
+    size = block(values.shape, most)
+    found = np.asarray(values, np.float64)
+    for axis in (-2, -1):
+        starts = np.arange(0, found.shape[axis], size)
+        counts = np.diff([*starts, found.shape[axis]])
+        sums = np.add.reduceat(found, starts, axis=axis)
+        found = sums / (counts[:, None] if axis == -2 else counts)
+    return found
+
+
+def shown(picture: Picture, side: int) -> tuple[Raster, str]:
+    """A picture, and what to say of how it is drawn."""
+    values, words = picture.shown, []
+    if values.dtype != np.uint8:
+        low, high = float(values.min()), float(values.max())
+        values = (values - low) * (255 / ((high - low) or 1.0))
+        words.append(f"black {short(low)}, white {short(high)}")
+    if len(values) not in {1, 3}:
+        words.append(f"channel 0 of {len(values)}")
+    words += blocks(values.shape)
+    pixels = grey(np.rint(shrunk(values)).astype(np.uint8))
+    return Raster(pixels, zoom(pixels.shape[:2], side)), ", ".join(words)
+
+
+def notes(text: str) -> list[str]:
+    """Lines of a result for a drawing, where blanks do not align: a colon behind the first word.
+
+    >>> notes("range      0 … 1")
+    ['range: 0 … 1']
+    """
+    return [re.sub("  +", ": ", line, count=1) for line in text.splitlines()]
+
+
+def even(count: int, most: int) -> int:
+    """Columns for so many tiles, at most so many, all rows full where that can be.
+
+    >>> even(16, 13), even(64, 9), even(7, 13), even(14, 6)
+    (8, 8, 7, 6)
+    """
+    most = max(1, min(count, most))
+    return next((columns for columns in range(most, most // 2, -1) if count % columns == 0), most)
+
+
+def blocks(shape: tuple[int, ...], most: int = MOST) -> list[str]:
+    """What to say of a map that is drawn smaller than it is."""
+    size = block(shape, most)
+    return [f"drawn with {size}x{size} pixels as one"] if size > 1 else []
+
+
+def bytes_raster(image: NDArray[np.uint8], side: int) -> Raster:
+    """A picture ``c h w`` of a set."""
+    pixels = grey(np.rint(shrunk(image, side)).astype(np.uint8))
+    return Raster(pixels, zoom(pixels.shape[:2], side))
+
+
+def heat_raster(values: NDArray[Any], scale: Scale, side: int, most: int = MOST) -> Raster:
+    """A map ``h w`` in the colours of a scale."""
+    small = shrunk(values, most)
+    return scale.raster(small, zoom(small.shape, side))
+
+
+def heat(values: NDArray[Any], title: str, note: str, side: int) -> Part:
+    """A map with a scale of its own beside it."""
+    scale = Scale.of(values)
+    raster = heat_raster(values, scale, side)
+    return Titled(Across((raster, Bar(scale, raster.height)), 8), title, "\n".join([note, *blocks(values.shape)]))

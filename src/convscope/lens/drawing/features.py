@@ -1,0 +1,54 @@
+"""A drawing of the feature maps of a layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convscope.lens.drawing.common import MOST, blocks, even, heat_raster, notes, shown
+from convscope.view.figure import Across, Figure, Titled, tiles
+from convscope.view.heat import Bar, Scale
+from convscope.view.parts import Column, Grid
+
+if TYPE_CHECKING:
+    from convscope.lens.features import Features
+
+CHANNELS = 128
+"""That are drawn, at most."""
+
+MAPS = 900
+"""Width of all maps, about [pixel]."""
+
+
+def draw(found: Features) -> Figure:
+    """The picture, the maps of all channels on one scale, that scale."""
+    raster, how = shown(found.picture, 200)
+    scale, count = Scale.of(found.maps), min(CHANNELS, len(found.maps))
+    side, most = _sizes(count)
+    silent = set(found.silent)
+    maps = tuple(
+        Titled(heat_raster(one, scale, side, most), f"{channel}: none" if channel in silent else str(channel))
+        for channel, one in enumerate(found.maps[:count])
+    )
+    columns = even(count, int(MAPS // (max(one.width for one in maps) + 6)))
+    seen = Titled(raster, "the picture", "\n".join(filter(None, (Path(found.picture.name).name, how))))
+    body = Across((seen, tiles(maps, columns), Bar(scale)), 22)
+    said = [line for line in notes(str(found))[1:] if not line.startswith("picture")]
+    said += ["none: nothing positive in this channel"] if silent else []
+    said += [f"drawn are the first {count} of {len(found.maps)} channels"] if count < len(found.maps) else []
+    note = "\n".join([*said, *(f"maps {word}" for word in blocks(found.maps.shape, most))])
+    return Figure(f"Features of {found.layer}, {found.why}; weights {found.weights}", body, note, _table(found))
+
+
+def _sizes(count: int) -> tuple[int, int]:
+    """Side of small maps and of large ones, for so many channels."""
+    return (72 if count <= 48 else 48), (MOST if count <= 2 else 224 if count <= 16 else 112)
+
+
+def _table(found: Features) -> Grid:
+    columns = ("channel", "low", "high", "mean", "positive")
+    rows = tuple(
+        (str(at), f"{one.min():.4g}", f"{one.max():.4g}", f"{one.mean():.4g}", f"{100 * (one > 0).mean():.1f} %")
+        for at, one in enumerate(found.maps)
+    )
+    return Grid(tuple(Column(name, right=True) for name in columns), rows)

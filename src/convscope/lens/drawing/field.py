@@ -1,0 +1,117 @@
+"""A drawing of where a unit looks."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.analyze.effective import LEVELS
+from convscope.lens.drawing.common import block, blocks, heat_raster, notes, shown, shrunk, zoom
+from convscope.view.colours import SERIES
+from convscope.view.figure import Across, Box, Down, Figure, Marked, Raster, Titled
+from convscope.view.heat import Bar, Scale
+from convscope.view.parts import Column, Grid
+from convscope.view.plot import Line, Plot
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.lens.field import Reach
+    from convscope.view.figure import Part
+
+SIDE = 210
+DIM = 0.35
+"""Brightness of pixels that are not read."""
+
+
+def draw(found: Reach) -> Figure:
+    """Box and holes over the picture; the weights of pixels in theory and as measured, on one scale; their profiles."""
+    heats = shares(found)
+    scale = Scale.of(np.stack(list(heats.values())))
+    panels: list[Part] = [_holes(found)]
+    panels += [
+        Titled(_boxed(found, heat_raster(heat, scale, SIDE)), name, _widths(found, name))
+        for name, heat in heats.items()
+    ]
+    row = Across((*panels, Bar(scale, max(80, panels[1].height - 40))), 20)
+    plots = Across((_profile(heats, 0, "row of the picture"), _profile(heats, 1, "column of the picture")), 20)
+    note = "\n".join([*_said(found), *blocks(found.unit.mask.shape)])
+    return Figure(f"Field of {found.layer} at {_places(found)}; {found.why}", Down((row, plots)), note, _table(found))
+
+
+def shares(found: Reach) -> dict[str, NDArray[np.float64]]:
+    """What is drawn: the share of the whole weight that each pixel has, in theory and as measured."""
+    heats = {"equal weights": found.unit.effective.heat}
+    names = ("measured, untrained", "measured, trained")
+    heats |= {name: one.heat / (one.heat.sum() or 1.0) for name, one in zip(names, found.both, strict=False)}
+    return heats
+
+
+def _holes(found: Reach) -> Part:
+    """The picture, dark where it is not read; without a picture, grey where it is."""
+    unit = found.unit
+    if found.picture:
+        raster, how = shown(found.picture, SIDE)
+        name = Path(found.picture.name).name
+    else:
+        small = shrunk(unit.mask)
+        raster, how, name = Raster(np.full((*small.shape, 3), 255, np.uint8), zoom(small.shape, SIDE)), "", "no picture"
+    read = shrunk(unit.mask)[..., None]
+    pixels = np.rint(raster.pixels * (DIM + (1 - DIM) * read) * (1 if found.picture else 0.8)).astype(np.uint8)
+    pixels = np.where(found.picture is None, np.where(read > 0, pixels, 40), pixels).astype(np.uint8)
+    words = f"{unit.support.pixels:,} of {unit.support.area:,} pixels read"
+    return Titled(
+        _boxed(found, Raster(pixels, raster.zoom)), "the pixels that it reads", f"{name}{how and ', '}{how}\n{words}"
+    )
+
+
+def _boxed(found: Reach, raster: Raster) -> Part:
+    if not found.unit.box:
+        return raster
+    size = block(found.unit.mask.shape)
+    (top, bottom), (left, right) = found.unit.box
+    box = Box(top / size, left / size, (bottom - top + 1) / size, (right - left + 1) / size, SERIES[5])
+    return Marked(raster, (box,))
+
+
+def _places(found: Reach) -> str:
+    return ", ".join(str(a) if a == b else f"{a}:{b}" for a, b in found.unit.support.patch)
+
+
+def _widths(found: Reach, name: str) -> str:
+    if name == "equal weights":
+        return "std " + ", ".join(f"{value:.2f}" for value in found.unit.effective.std)
+    one = found.both[name.endswith(" trained")]
+    pairs = zip(one.std, one.error, strict=True)
+    return "std " + ", ".join(
+        f"{value:.2f} ± {error:.2f}" if math.isfinite(error) else f"{value:.2f}" for value, error in pairs
+    )
+
+
+def _profile(heats: dict[str, NDArray[Any]], axis: int, name: str) -> Part:
+    lines = tuple(
+        Line(label, range(heat.shape[axis]), heat.sum(1 - axis).tolist(), colour)
+        for colour, (label, heat) in enumerate(heats.items())
+    )
+    return Plot(lines, name, "share of the weight", wide=470)
+
+
+def _said(found: Reach) -> list[str]:
+    lines = notes(str(found))
+    colour = "colours: share of the whole weight that a pixel has, one scale for all; std: down, across [pixel]"
+    return [*lines[1:3], f"measured: mean absolute slope over {found.over}", colour]
+
+
+def _table(found: Reach) -> Grid:
+    columns = ("field", "std height", "std width", *(f"{level} % in" for level in LEVELS))
+    sides: list[tuple[str, Any]] = [("equal weights", found.unit.effective)]
+    sides += [(f"measured, weights {one.weights}", one) for one in found.both]
+    rows = tuple(
+        (name, *(f"{std:.3f}" for std in one.std), *(f"{100 * share:.2f} %" for share in one.shares().values()))
+        for name, one in sides
+        if one.shares()
+    )
+    return Grid(tuple(Column(name, right=at > 0) for at, name in enumerate(columns)), rows)

@@ -1,0 +1,95 @@
+"""A drawing of where a net fails: matrix, gallery, one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.lens.drawing.common import bytes_raster, shown
+from convscope.view.figure import Across, Down, Figure, Titled, Words, tiles
+from convscope.view.matrix import Matrix
+from convscope.view.parts import Column, Grid
+from convscope.view.plot import Bars
+
+if TYPE_CHECKING:
+    from convscope.lens.mistakes import Mistakes, Seen
+    from convscope.view.figure import Part
+
+CLASSES = 20
+"""In the matrix, at most."""
+
+PARTS = 10
+"""Channels of the split, at most."""
+
+THUMB = 64
+
+
+def draw(found: Mistakes) -> Figure:
+    """From the matrix to a cell, from the cell to a picture."""
+    matrix, left_out = _matrix(found)
+    above = Across((matrix, _gallery(found)), 36)
+    note = "\n".join([*left_out, f"nearest: {found.searched}"])
+    wrong = found.judged.count - found.judged.hits
+    title = f"{wrong:,} of {found.judged.count:,} test pictures of {found.judged.data} misread"
+    return Figure(title, Down((above, _one(found)), 26), note, _table(found))
+
+
+def _matrix(found: Mistakes) -> tuple[Part, list[str]]:
+    counts = np.array(found.judged.confusion)
+    if len(counts) <= CLASSES:
+        return Matrix(found.judged.classes, found.judged.confusion), []
+    wrong = counts - np.diag(np.diag(counts))
+    kept = np.sort(np.argsort(-(wrong.sum(0) + wrong.sum(1)), kind="stable")[:CLASSES])
+    names = tuple(found.judged.classes[at] for at in kept)
+    cells = tuple(tuple(row) for row in counts[np.ix_(kept, kept)].tolist())
+    return Matrix(names, cells), [f"drawn are the {CLASSES} of {len(counts)} classes with the most mistakes"]
+
+
+def _gallery(found: Mistakes) -> Part:
+    true, said = found.cell
+    some = f", the surest {len(found.gallery)}" if len(found.gallery) < found.count else ""
+    heading = Words((f"true {true}, said {said}: {found.count:,} pictures{some}",), bold=True)
+    pictures = tuple(
+        Titled(bytes_raster(one.image, THUMB), str(one.number), f"{100 * one.value:.0f} %") for one in found.gallery
+    )
+    below = tiles(pictures, 6, 10) if pictures else Words(("there is none",), soft=True)
+    return Down(
+        (heading, Words((f"{found.why}; number of the picture, probability of {said}",), 11, soft=True), below), 8
+    )
+
+
+def _one(found: Mistakes) -> Part:
+    raster, how = shown(found.picture, 200)
+    split = found.split
+    picture = Titled(raster, Path(found.picture.name).name, how)
+    exact = "exactly" if split.exact else f"but for {split.missed:+.3g}: what follows is not linear"
+    scores = f"score of {split.first} less score of {split.second}"
+    title = f"{scores}: {split.difference:+.3f}, {exact}, by channel of {split.reads}"
+    near = tuple(_near(one) for one in found.nearest)
+    return Across((picture, Titled(_bars(found), title), Titled(tiles(near, 3, 10), "nearest training pictures")), 30)
+
+
+def _near(one: Seen) -> Part:
+    return Titled(bytes_raster(one.image, THUMB), f"is {one.label}", f"{one.value:.2f}")
+
+
+def _bars(found: Mistakes) -> Part:
+    rows = parts(found)
+    return Bars(tuple(name for name, _ in rows), tuple(value for _, value in rows), tuple(f"{v:+.3f}" for _, v in rows))
+
+
+def parts(found: Mistakes) -> list[tuple[str, float]]:
+    """What is drawn of the split: the channels that matter most, all others, the bias; together the difference."""
+    split = found.split
+    rows = [(f"channel {at}", value) for at, value in split.largest(PARTS)]
+    others = len(split.parts) - len(rows)
+    if others:
+        rows.append((f"{others} others", float(split.parts.sum()) - sum(value for _, value in rows)))
+    return [*rows, ("bias", split.bias)]
+
+
+def _table(found: Mistakes) -> Grid:
+    rows = tuple((str(at), f"{value:+.5f}") for at, value in enumerate(found.split.parts))
+    return Grid((Column(f"channel of {found.split.reads}", right=True), Column("adds", right=True)), rows)

@@ -1,0 +1,82 @@
+"""A drawing of the reasons for a score, and of whether they may be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.lens.drawing.common import heat, shown
+from convscope.view.figure import SMALL, Across, Down, Figure, Titled, Words
+from convscope.view.parts import Column, Grid
+from convscope.view.plot import Line, Plot
+
+if TYPE_CHECKING:
+    from convscope.lens.explain import Saliency
+    from convscope.view.figure import Part
+
+SIDE = 190
+
+
+def draw(found: Saliency) -> Figure:
+    """The picture, one map for each method with its own scale, and both checks."""
+    raster, how = shown(found.picture, SIDE)
+    words = f"{Path(found.picture.name).name}\n{found.target.name}: {100 * found.probability:.1f} %"
+    seen = Titled(raster, "the picture", "\n".join(filter(None, (words, how))))
+    maps = [
+        heat(one.heat, f"{one.method}{one.layer and ' of '}{one.layer}", one.span.sign, SIDE) for one in found.found
+    ]
+    body = Down((Across((seen, *maps), 20), Across((_alike(found), _deletion(found)), 24)), 22)
+    note = "\n".join([f"{one.method}: {one.meaning}{one.why and '; '}{one.why}" for one in found.found])
+    title = f"Why {found.target}? Weights {found.weights}"
+    return Figure(title, body, f"{note}\ntaken away pixels become {found.nothing}", _table(found))
+
+
+def _alike(found: Saliency) -> Part:
+    """Rank correlation with the map of the net as it is, while weights are shuffled."""
+    lines = tuple(
+        Line(
+            one.method,
+            range(len(trust.randomised.alike) + 1),
+            [1.0, *(np.nan if step is None else step for step in trust.randomised.alike)],
+            colour,
+        )
+        for colour, (one, trust) in enumerate(zip(found.found, found.trust, strict=True))
+        if any(step is not None for step in trust.randomised.alike)
+    )
+    if not lines:
+        return Words(("Does it depend on the weights? No answer: every map is flat.",), SMALL)
+    stages = found.trust[0].randomised.layers
+    x = f"parts shuffled, from the last layer down ({' · '.join(stages)})" if stages else "no weights"
+    return Titled(Plot(lines, x, "alike (rank correlation)", wide=600, ylim=(-1, 1)), "Does it depend on the weights?")
+
+
+def _deletion(found: Saliency) -> Part:
+    """Probability while pixels are wiped out."""
+    curves = [
+        (one.method, trust.deletion, colour)
+        for colour, (one, trust) in enumerate(zip(found.found, found.trust, strict=True))
+    ]
+    lines = [Line(name, one.shares.tolist(), one.curve.tolist(), colour) for name, one, colour in curves if one]
+    if not lines:
+        return Words(("Do its pixels matter? No answer: every map is flat.",), SMALL)
+    first = next((one for _, one, _ in curves if one), None)
+    chance = [Line("by chance", first.shares.tolist(), first.chance.mean(0).tolist(), 4, dashed=True)] if first else []
+    plot = Plot(
+        (*lines, *chance), "share of the pixels wiped out", f"probability of {found.target.name}", wide=600, ylim=(0, 1)
+    )
+    return Titled(plot, "Do its pixels matter?")
+
+
+def _table(found: Saliency) -> Grid:
+    columns = ("method", "low", "high", "sum", "alike, all shuffled", "area of deletion", "by chance")
+    rows = []
+    for one, trust in zip(found.found, found.trust, strict=True):
+        alike = trust.randomised.alike[-1] if trust.randomised.alike else None
+        deletion = trust.deletion
+        areas = (f"{deletion.area:.3f}", f"{deletion.by_chance[0]:.3f}") if deletion else ("-", "-")
+        span, total = one.span, one.heat.sum(dtype="float64")
+        last = "-" if alike is None else f"{alike:.3f}"
+        rows.append((one.method, f"{span.low:.4g}", f"{span.high:.4g}", f"{total:.4g}", last, *areas))
+    return Grid(tuple(Column(name, right=at > 0) for at, name in enumerate(columns)), tuple(rows))
