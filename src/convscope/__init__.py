@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.errors import ConvscopeError
     from convscope.frontends import read
+    from convscope.lens.activations import activations
+    from convscope.lens.filters import filtered as filter  # noqa: A004 -- the verb of this package
     from convscope.lens.look import look
     from convscope.training.export import export
     from convscope.training.judge import judge as evaluate
@@ -34,12 +36,14 @@ _HOMES = {
     "ConvscopeError": ("convscope.errors", "ConvscopeError"),
     "Net": ("convscope.core.net", "Net"),
     "Run": ("convscope.training.run", "Run"),
+    "activations": ("convscope.lens.activations", "activations"),
     "check": ("convscope.checks", "check"),
     "compare": ("convscope.analyze.compare", "compare"),
     "depth": ("convscope.analyze.depth", "depth"),
     "effective": ("convscope.analyze.effective", "effective"),
     "evaluate": ("convscope.training.judge", "judge"),
     "export": ("convscope.training.export", "export"),
+    "filter": ("convscope.lens.filters", "filtered"),
     "load_run": ("convscope.training.run", "load"),
     "look": ("convscope.lens.look", "look"),
     "memory": ("convscope.analyze.memory", "memory"),
@@ -59,12 +63,14 @@ __all__ = [
     "Net",
     "Run",
     "__version__",
+    "activations",
     "check",
     "compare",
     "depth",
     "effective",
     "evaluate",
     "export",
+    "filter",
     "load_run",
     "look",
     "memory",

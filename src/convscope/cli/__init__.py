@@ -11,11 +11,25 @@ import sys
 
 import click
 
-from convscope.cli import analysis, compare, data, look, runs, training, verify, write
+from convscope.cli import activations, analysis, compare, data, filter, look, runs, training, verify, write  # noqa: A004
 from convscope.cli.common import cli
 from convscope.errors import ConvscopeError, missing_extra
 
-__all__ = ["analysis", "cli", "compare", "data", "look", "main", "run", "runs", "training", "verify", "write"]
+__all__ = [
+    "activations",
+    "analysis",
+    "cli",
+    "compare",
+    "data",
+    "filter",
+    "look",
+    "main",
+    "run",
+    "runs",
+    "training",
+    "verify",
+    "write",
+]
 
 for _command in (cli, *cli.commands.values(), *data.data.commands.values()):
     # docstrings are raw; click wants the control character before a paragraph that must keep its lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from convscope.data.whole import cut_off
 from convscope.errors import PictureError, missing_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -78,6 +79,24 @@ def open_picture(path: Path) -> Image:
         PictureError: the file is missing, is no picture, is damaged or cut off, or is too large.
         MissingExtraError: Pillow is not installed.
     """
+    return decoded(path, plain)
+
+
+_Made = TypeVar("_Made")
+
+
+def decoded(path: Path, made: Callable[[Image], _Made], ready: Callable[[Image], object] = lambda _: None) -> _Made:
+    """What is made of a picture's file, once it is whole and decoded.
+
+    Args:
+        path: the file.
+        made: of the decoded picture.
+        ready: called before the pixels are decoded.
+
+    Raises:
+        PictureError: the file is missing, is no picture, is damaged or cut off, or is too large.
+        MissingExtraError: Pillow is not installed.
+    """
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
@@ -86,9 +105,10 @@ def open_picture(path: Path) -> Image:
         content = _content(path)
         with Image.open(io.BytesIO(content)) as file:
             _check_size(file, path)
+            ready(file)
             file.load()
             _check_end(content, file.format or "", path)
-            return plain(file)
+            return made(file)
     except UnidentifiedImageError:
         raise PictureError(
             f"{printable(path)} is no picture", expected="a PNG, JPEG or another format that Pillow reads"

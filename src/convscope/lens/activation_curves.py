@@ -1,0 +1,213 @@
+"""Activation functions as they are: curve, derivative, range, and where the slope ends."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from convscope.backends.lower import lower
+from convscope.core.op import REGISTRY, spelled, usage
+from convscope.errors import ConvscopeError, FieldError, UnknownNameError, unknown
+from convscope.frontends import read
+from convscope.ops.act import PReLU
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.core.op import Op
+
+FUNCTIONS = (
+    "relu",
+    "leaky_relu",
+    "prelu",
+    "relu6",
+    "clamp",
+    "elu",
+    "selu",
+    "sigmoid",
+    "hardsigmoid",
+    "tanh",
+    "softplus",
+    "gelu",
+    "silu",
+    "hardswish",
+    "mish",
+    "id",
+)
+"""The ops that are functions of one number."""
+
+ALIASES = {"swish": "silu", "hardtanh": "clamp", "leakyrelu": "leaky_relu", "linear": "id", "logistic": "sigmoid"}
+
+FLAT = 0.05
+"""Slopes below this, that go on to zero, are saturated: three such layers leave less than a thousandth."""
+
+SHOWN, FAR = 6.0, 1e4
+"""Ends of the curve that is drawn, and where limits are looked for."""
+
+
+@dataclass(frozen=True)
+class End:
+    """What the slope does towards one end of the axis.
+
+    Attributes:
+        kind: ``dead`` (the slope is zero from the edge on), ``saturated`` (it goes to zero, and is below 0.05 from the
+            edge on) or ``passes`` (it does not go to zero).
+        edge: where that begins; None where the slope passes.
+        slope: at the end.
+    """
+
+    kind: str
+    edge: float | None
+    slope: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One function.
+
+    Attributes:
+        name: as the notation writes it.
+        xs: -6 to 6.
+        ys: values there.
+        slopes: derivatives there, by autograd.
+        low: end of the range; ``-inf`` where there is none.
+        high: end of the range; ``inf`` where there is none.
+        below: towards minus infinity.
+        above: towards infinity.
+        steepest: the largest absolute slope.
+    """
+
+    name: str
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+    slopes: tuple[float, ...]
+    low: float
+    high: float
+    below: End
+    above: End
+    steepest: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; an end that is infinite is None."""
+        ends = {name: {"kind": end.kind, "edge": end.edge, "slope": end.slope} for name, end in self._ends()}
+        span = [value if math.isfinite(value) else None for value in (self.low, self.high)]
+        points = {"x": list(self.xs), "y": list(self.ys), "slope": list(self.slopes)}
+        return {"name": self.name, "range": span, **ends, "steepest": self.steepest, "curve": points}
+
+    def _ends(self) -> tuple[tuple[str, End], ...]:
+        return ("below", self.below), ("above", self.above)
+
+    @property
+    def span(self) -> str:
+        """The range in words."""
+        return " … ".join(f"{round(value, 3) + 0:g}".replace("inf", "∞") for value in (self.low, self.high))
+
+    @property
+    def zones(self) -> str:
+        """Where it dies or saturates, in words."""
+        low, high = self.below, self.above
+        if low.edge is not None and low.edge == -(high.edge or 0.0) and low.kind == high.kind:
+            return f"{low.kind} beyond ±{high.edge:.3g}"
+        told = [f"{end.kind} {side} {end.edge:.3g}" for side, end in self._ends() if end.edge is not None]
+        return ", ".join(told) or "nowhere flat"
+
+    def flat(self, values: NDArray[np.floating]) -> dict[str, NDArray[np.bool_]]:
+        """Which numbers lie in a dead zone, and which in a saturated one."""
+        found = {kind: np.zeros(values.shape, bool) for kind in ("dead", "saturated")}
+        if self.below.edge is not None:
+            found[self.below.kind] |= values <= self.below.edge
+        if self.above.edge is not None:
+            found[self.above.kind] |= values >= self.above.edge
+        return found
+
+
+def op_of(text: str) -> Op:
+    """The op of a function, its numbers behind colons or blanks.
+
+    Raises:
+        UnknownNameError: there is no such function.
+        FieldError: it takes no such number.
+
+    >>> op_of("leaky_relu:0.1"), op_of("clamp:-1:1")
+    (LeakyReLU(slope=0.1), Clamp(low=-1.0, high=1.0))
+    """
+    name, *words = re.split(r"[:\s]+", text.strip())
+    if name in REGISTRY and name not in FUNCTIONS:
+        raise UnknownNameError(f"{name} is no function of one number", expected=f"one of {', '.join(FUNCTIONS)}")
+    if name not in FUNCTIONS:
+        raise unknown("activation", name, FUNCTIONS, ALIASES)
+    try:
+        net = read(f"input 1, {' '.join([name, *words])}\n")
+    except ConvscopeError as error:
+        raise FieldError(f"{text.strip()}: {error.what}", expected=usage(REGISTRY[name])) from None
+    if len(net) > 1:
+        raise FieldError(f"{text.strip()} is more than one function", expected=usage(REGISTRY[name]))
+    return net.layers[0].node.op
+
+
+def values_of(op: Op, xs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values and derivatives, in float64; a learned slope is that of the start.
+
+    >>> values_of(op_of("leaky_relu:0.1"), np.array([-2.0, 3.0]))
+    (array([-0.2,  3. ]), array([0.1, 1. ]))
+    """
+    module = lower(PReLU() if isinstance(op, PReLU) else op, ((1,),)).double()
+    x = torch.from_numpy(xs.copy()).reshape(-1, 1).requires_grad_()
+    y = module(x)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    return y.detach().numpy().ravel(), slope.numpy().ravel()
+
+
+def curve(op: Op) -> Curve:
+    """The facts of a function, found on a grid of 1/64 within 32 of zero and of 1 beyond.
+
+    >>> sigmoid = curve(op_of("sigmoid"))  # s (1 - s) = 0.05 where s = 0.0528, and ln(0.0528 / 0.9472) = -2.887
+    >>> sigmoid.span, sigmoid.zones
+    ('0 … 1', 'saturated beyond ±2.89')
+    >>> curve(op_of("relu")).zones, curve(op_of("leaky_relu")).zones
+    ('dead below 0', 'nowhere flat')
+    """
+    xs = np.linspace(-SHOWN, SHOWN, 193)
+    ys, slopes = values_of(op, xs)
+    grid = np.concatenate(
+        [-np.arange(32, FAR + 1)[::-1], np.arange(-32 * 64, 32 * 64 + 1) / 64, np.arange(32, FAR + 1)]
+    )
+    wide, steep = values_of(op, grid)
+    below, above = _end(op, grid, steep, -1), _end(op, grid, steep, 1)
+    ends = [float(wide.min()), float(wide.max())]
+    for side, end in ((-1, below), (1, above)):
+        if end.kind == "passes" and end.slope:
+            upwards = side * end.slope > 0
+            ends[upwards] = math.inf if upwards else -math.inf
+    steepest = float(grid[np.abs(steep).argmax()])
+    near = values_of(op, np.linspace(steepest - 1 / 64, steepest + 1 / 64, 1001))[1]
+    x, y, slope = (tuple(values.tolist()) for values in (xs, ys, slopes))
+    return Curve(spelled(op), x, y, slope, ends[0], ends[1], below, above, float(np.abs(near).max()))
+
+
+def _end(op: Op, grid: NDArray[np.float64], slopes: NDArray[np.float64], side: int) -> End:
+    """Towards minus (-1) or plus infinity (1)."""
+    last = float(slopes[0 if side < 0 else -1])
+    if abs(last) > 1e-6:
+        return End("passes", None, last)
+    steep = np.flatnonzero(np.abs(slopes) >= FLAT)
+    outer = float(grid[steep[0 if side < 0 else -1]]) if len(steep) else 0.0
+    edge = _bisected(op, outer, outer + side)
+    beyond = values_of(op, np.array([edge + side * 1e-4]))[1][0]
+    return End("saturated" if beyond else "dead", round(edge, 6) + 0.0, last)
+
+
+def _bisected(op: Op, steep: float, flat: float) -> float:
+    """Where the slope falls below 0.05, between a place where it is not and one where it is."""
+    for _ in range(40):
+        middle = (steep + flat) / 2
+        if abs(values_of(op, np.array([middle]))[1][0]) >= FLAT:
+            steep = middle
+        else:
+            flat = middle
+    return flat

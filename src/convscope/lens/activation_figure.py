@@ -1,0 +1,119 @@
+"""Activation functions as small multiples: curve and derivative, flat zones shaded, what comes to them below."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from convscope.lens.activation_curves import SHOWN
+from convscope.view.figure import Across, Figure, Padded, Titled, tiles
+from convscope.view.parts import Column, Grid
+from convscope.view.plot import Band, Line, Plot
+
+if TYPE_CHECKING:
+    from convscope.lens.activation_curves import Curve
+    from convscope.lens.activation_nets import Left, Seen
+    from convscope.lens.activations import Activation, Activations
+    from convscope.view.figure import Part
+
+LOW, HIGH = -2.0, 4.0
+"""Of the vertical axes, the same for all, so that slopes can be compared."""
+
+WIDE, COLUMNS = 330.0, 3
+
+JUMP = 0.2
+"""Between points of a curve, 1/16 apart."""
+
+COLOURS = {"dead": 3, "saturated": 4}
+
+
+def figure_of(found: Activations) -> Figure:
+    """One drawing for each function; the numbers stand in the table."""
+    of = f", pre-activations of {found.run}" if found.run else ""
+    return Figure(
+        f"Activation functions{of}",
+        tiles(tuple(map(_drawn, found.functions)), 1 if found.run else min(COLUMNS, len(found.functions)), gap=22),
+        note=f"pink: dead; orange: saturated\n{found.note}",
+        table=_table(found),
+    )
+
+
+def _drawn(function: Activation) -> Part:
+    """A function, and beside it a histogram for each layer of the net that has it."""
+    found = function.curve
+    lines = (
+        Line("f(x)", found.xs, _inside(found.ys)),
+        Line("slope", found.xs, _torn(_inside(found.slopes)), colour=1, dashed=True),
+    )
+    plot = Plot(lines, "x", "", WIDE, 220, _bands(found, SHOWN), (-SHOWN, SHOWN), (LOW, HIGH))
+    drawn = Titled(plot, found.name, _words(function))
+    layers = tuple(_histogram(seen, found) for seen in function.seen)
+    return Across((Padded(drawn, 1.25 * WIDE), tiles(layers, COLUMNS - 1, gap=16))) if layers else drawn
+
+
+def _words(function: Activation) -> str:
+    found = function.curve
+    inits = dict.fromkeys(left.init for left in function.left)
+    rows = [
+        f"gradient left, {init}: " + ", ".join(_short(left) for left in function.left if left.init == init)
+        for init in inits
+    ]
+    return "\n".join((f"range {found.span}, steepest {found.steepest:.3g}", found.zones, *rows))
+
+
+def _short(left: Left) -> str:
+    return f"{left.median:.2g} after {left.depth}"
+
+
+def _inside(values: tuple[float, ...]) -> list[float]:
+    """What lies outside of the drawing leaves a gap, it does not run along the rim."""
+    return [value if LOW <= value <= HIGH else math.nan for value in values]
+
+
+def _torn(slopes: list[float]) -> list[float]:
+    """A gap where the slope jumps."""
+    jumps = [abs(after - before) > JUMP for before, after in pairwise(slopes)]
+    return [math.nan if jump else slope for slope, jump in zip(slopes, [*jumps, False], strict=True)]
+
+
+def _bands(found: Curve, ends: float) -> tuple[Band, ...]:
+    bands = []
+    if found.below.edge is not None and found.below.edge > -ends:
+        bands.append(Band(-ends, found.below.edge, COLOURS[found.below.kind]))
+    if found.above.edge is not None and found.above.edge < ends:
+        bands.append(Band(found.above.edge, ends, COLOURS[found.above.kind]))
+    return tuple(bands)
+
+
+def _histogram(seen: Seen, found: Curve) -> Part:
+    """How many of a layer's pre-activations lie where."""
+    shares = (100 * seen.counts / seen.counts.sum()).tolist()
+    low, *_, high = edges = seen.edges.tolist()
+    line = Line("", edges, [*shares, 0.0], colour=2, steps=True)
+    bands = tuple(
+        Band(max(band.low, low), min(band.high, high), band.colour) for band in _bands(found, max(-low, high))
+    )
+    plot = Plot((line,), "pre-activation", "%", WIDE, 190, bands, (low, high), (0.0, 1.05 * max(shares)))
+    flat = [
+        f"{100 * share:.1f} % {kind}" for kind, share in (("dead", seen.dead), ("saturated", seen.saturated)) if share
+    ]
+    silent = [f"{seen.silent} of {seen.channels} channels always"] if seen.silent else []
+    return Titled(plot, f"{seen.layer}: {', '.join([*flat, *silent]) or 'nothing in a flat zone'}")
+
+
+def _table(found: Activations) -> Grid:
+    """Every number: medians with their spread."""
+    titles = ("function", "range", "flat", "default 10", "default 50", "init", "init 10", "init 50")
+    rows = tuple(
+        (
+            function.curve.name,
+            function.curve.span,
+            function.curve.zones,
+            *map(str, function.left[:2]),
+            function.left[2].init,
+            *map(str, function.left[2:]),
+        )
+        for function in found.functions
+    )
+    return Grid(tuple(map(Column, titles)), rows)

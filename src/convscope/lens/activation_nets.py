@@ -1,0 +1,205 @@
+"""Activation functions at work: what deep nets leave of a gradient, and what a trained net feeds its functions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from convscope.backends.torch import TorchNet
+from convscope.core.op import spelled
+from convscope.data import registry
+from convscope.errors import RunError
+from convscope.frontends import read
+from convscope.lens.activation_curves import FUNCTIONS, curve
+from convscope.training.evaluate import logits
+from convscope.training.train import model_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from convscope.core.net import Layer
+    from convscope.core.op import Op
+    from convscope.lens.activation_curves import Curve
+    from convscope.training.run import Run
+
+DEPTHS, WIDTH, BATCH, SEEDS = (10, 50), 64, 64, 9
+"""Of the nets through which gradients are sent: layers, units of a layer, inputs, nets of each kind."""
+
+PICTURES, PART = 500, 50
+"""Of the test set that a trained net is shown, at most, and how many at a time."""
+
+BINS, REACH = 120, 5.0
+"""Of histograms: how many, and how far to both sides at least."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left of a gradient behind some layers, ``|dL/dx_0| / |dL/dx_n|``.
+
+    Attributes:
+        depth: layers.
+        init: ``default`` (torch's own for linear layers), ``He`` or ``Xavier``.
+        median: over nets with weights of different seeds.
+        low: the least.
+        high: the most.
+    """
+
+    depth: int
+    init: str
+    median: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"depth": self.depth, "init": self.init, "median": self.median, "low": self.low, "high": self.high}
+
+    def __str__(self) -> str:
+        return f"{self.median:.2g} ({self.low:.2g} … {self.high:.2g})"
+
+
+def gradients_left(op: Op, found: Curve) -> tuple[Left, ...]:
+    """Send gradients through nets ``n*( linear 64 FUNCTION )`` and measure what arrives.
+
+    Inputs and the gradient at the end are normal random numbers; everything is computed in float64, so that nothing
+    falls below the least number. Weights: torch's default, ``U(-1/8, 1/8)``; and, without biases, normal ones of
+    variance ``2/64`` (He et al. 2015, arXiv 1502.01852), or of ``1/64`` (Glorot and Bengio 2010) for functions that are
+    flat at both ends.
+    """
+    flat = found.below.edge is not None and found.above.edge is not None
+    second = ("Xavier", 1.0) if flat else ("He", 2.0)
+    return tuple(_left(op, depth, init, gain) for init, gain in (("default", 0.0), second) for depth in DEPTHS)
+
+
+def _left(op: Op, depth: int, init: str, gain: float) -> Left:
+    net = read(f"input {WIDTH}, {depth}*( linear {WIDTH} {spelled(op)} )\n")
+    ratios = []
+    with torch.random.fork_rng(devices=[]):
+        model = TorchNet(net).double()
+        for seed in range(SEEDS):
+            torch.manual_seed(seed)
+            _draw(model, gain)
+            x = torch.randn(BATCH, WIDTH, dtype=torch.float64, requires_grad=True)
+            last = torch.randn(BATCH, WIDTH, dtype=torch.float64)
+            (first,) = torch.autograd.grad(model(x), x, last)
+            ratios.append(float(first.norm() / last.norm()))
+    return Left(depth, init, float(np.median(ratios)), min(ratios), max(ratios))
+
+
+def _draw(model: TorchNet, gain: float) -> None:
+    """New weights: torch's default, or normal ones of that variance times the number of inputs, without biases."""
+    for part in model.modules():
+        if isinstance(part, nn.Linear) and gain:
+            nn.init.normal_(part.weight, std=math.sqrt(gain / part.in_features))
+            nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.Linear):
+            part.reset_parameters()
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What one layer of a trained net is fed with: its pre-activations, all places of all pictures.
+
+    Attributes:
+        layer: name of the activation.
+        function: as the notation writes it.
+        edges: of the bins, one more than counts; what lies beyond is in the first and the last bin.
+        counts: numbers in each bin.
+        dead: share in the dead zone.
+        saturated: share in the saturated zone.
+        silent: channels (of maps) or units that lie in a flat zone for every picture, everywhere.
+        channels: how many there are.
+    """
+
+    layer: str
+    function: str
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    dead: float
+    saturated: float
+    silent: int
+    channels: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "layer": self.layer,
+            "function": self.function,
+            "edges": self.edges.tolist(),
+            "counts": self.counts.tolist(),
+            "dead": self.dead,
+            "saturated": self.saturated,
+            "silent": self.silent,
+            "channels": self.channels,
+        }
+
+
+class _Tally:
+    """Counts what comes to one layer, a batch at a time."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer, self.curve = layer, curve(layer.node.op)
+        self.alive = np.zeros(layer.inputs[0][0], bool)
+        self.flat, self.total = {"dead": 0, "saturated": 0}, 0
+        self.edges: NDArray[np.float64] | None = None
+        self.counts = np.zeros(BINS, np.int64)
+
+    def __call__(self, _: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        rows = inputs[0].detach().movedim(1, 0).flatten(1).numpy()
+        if self.edges is None:
+            self.edges = _edges(rows)
+        zones = self.curve.flat(rows)
+        for kind, inside in zones.items():
+            self.flat[kind] += int(inside.sum())
+        self.alive |= ~(zones["dead"] | zones["saturated"]).all(1)
+        self.total += rows.size
+        self.counts += np.histogram(np.clip(rows, self.edges[0], self.edges[-1]), self.edges)[0]
+
+    def seen(self) -> Seen:
+        assert self.edges is not None, "the net has run"
+        dead, saturated = (self.flat[kind] / self.total for kind in ("dead", "saturated"))
+        name, function = self.layer.node.name, spelled(self.layer.node.op)
+        silent = int((~self.alive).sum())
+        return Seen(name, function, self.edges, self.counts, dead, saturated, silent, len(self.alive))
+
+
+def _edges(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Bins from -5 to 5, or as far as 99.8 % of the first numbers reach."""
+    low, high = np.quantile(rows.ravel()[:: max(1, rows.size // 100_000)], (0.001, 0.999))
+    return np.linspace(min(-REACH, float(low)), max(REACH, float(high)), BINS + 1)
+
+
+def layers_of(run: Run) -> tuple[Layer, ...]:
+    """The activations of a run's net.
+
+    Raises:
+        RunError: it has none.
+    """
+    found = tuple(layer for layer in run.net if layer.node.op.keyword in FUNCTIONS and layer.node.op.keyword != "id")
+    if not found:
+        raise RunError(f"{run.path} has no activation function", given=str(run.net))
+    return found
+
+
+def pre_activations(run: Run, layers: Iterable[Layer]) -> tuple[Seen, ...]:
+    """Show a trained net pictures of its test set, evenly spread, and count what comes to those layers.
+
+    Raises:
+        RunError: the weights are not those of the net.
+        DataError: the data set is missing or damaged.
+    """
+    model, split = model_of(run), registry.load(run.dataset, "test")
+    places = np.linspace(0, len(split.images) - 1, min(PICTURES, len(split.images))).astype(int)
+    tallies = [_Tally(layer) for layer in layers]
+    for tally in tallies:
+        model.parts[model.names.index(tally.layer.node.name)].register_forward_pre_hook(tally)
+    for at in range(0, len(places), PART):
+        logits(model, torch.from_numpy(split.images[places[at : at + PART]].copy()), run.dataset)
+    return tuple(tally.seen() for tally in tallies)

@@ -1,0 +1,76 @@
+"""A contact sheet: one picture through every preset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.lens.filter_kernels import PRESETS, kernel_of
+from convscope.lens.filters import Filtered, filtered
+from convscope.view.figure import Figure, Raster, Titled, tiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SIDE, COLUMNS = 300, 3
+"""Longer side of a picture on the sheet, at most [pixel], and pictures in a row."""
+
+
+def sheet(picture: str | Path | NDArray[np.generic], *, border: str = "reflect", flip: bool = False) -> Figure:
+    """The picture, shrunk to the sheet, through each preset, with its kernel and its response.
+
+    Args:
+        picture: as in :func:`convscope.filter`.
+        border: as there.
+        flip: as there.
+
+    Raises:
+        ConvscopeError: as there.
+    """
+    shown = _shrunk(filtered(picture, "identity", response="clip"))
+    found = [filtered(shown, name, border=border, response=_response(name), flip=flip) for name in PRESETS]
+    kind = "true convolution, kernels flipped" if flip else "cross-correlation, as conv layers compute it"
+    size = "x".join(map(str, shown.shape[:2]))
+    name = picture if not isinstance(picture, np.ndarray) else "array"
+    return Figure(
+        f"{name} through the classic filters",
+        tiles(tuple(map(_tile, found)), COLUMNS, gap=18),
+        note=f"shrunk to {size} pixels first; {kind}; border {border}\n"
+        "absolute: the sign is dropped; clip: cut off at black and white",
+    )
+
+
+def _response(name: str) -> str:
+    return "clip" if kernel_of(name).sum else "absolute"
+
+
+def _tile(found: Filtered) -> Titled:
+    kernel = found.kernel
+    taps = "; ".join(" ".join(f"{tap:.3g}" for tap in row) for row in kernel.rows)
+    said = taps if len(taps) < 40 and kernel.name != "identity" else "x".join(map(str, kernel.shape))
+    note = "as it is" if kernel.name == "identity" else f"{said} · {found.response}"
+    return Titled(Raster(_rgb(found)), kernel.name, note)
+
+
+def _shrunk(found: Filtered) -> NDArray[np.uint8]:
+    """The means of squares of pixels, transparent parts on white."""
+    step = -(-max(found.array.shape[:2]) // SIDE)
+    pixels = _rgb(found)
+    high, wide = (max(1, side // step) for side in pixels.shape[:2])
+    squares = pixels[: high * step, : wide * step].reshape(high, min(step, len(pixels)), wide, -1, 3)
+    made: NDArray[np.uint8] = np.rint(squares.mean((1, 3))).astype(np.uint8)
+    return made
+
+
+def _rgb(found: Filtered) -> NDArray[np.uint8]:
+    """As ``h w 3``, on white where it is transparent."""
+    pixels = found.pixels()
+    shown = (pixels >> 8 if pixels.dtype == np.uint16 else pixels).astype(np.uint8)
+    colours = shown[..., :1].repeat(3, -1) if shown.shape[2] < 3 else shown[..., :3]
+    if shown.shape[2] in {2, 4}:
+        share = shown[..., -1:] / 255
+        colours = np.rint(colours * share + 255 * (1 - share)).astype(np.uint8)
+    return np.ascontiguousarray(colours)

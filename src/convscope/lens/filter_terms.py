@@ -1,0 +1,134 @@
+"""The sum behind one pixel of a filtered picture, term by term."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.lens.filter_engine import beyond, respond
+from convscope.view.parts import Column, Grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.lens.filter_kernels import Kernel
+
+CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
+
+
+@dataclass(frozen=True)
+class Term:
+    """One tap times one pixel.
+
+    Attributes:
+        tap: its row and column in the kernel.
+        weight: the tap.
+        at: row and column that it lies on, which may be beyond the picture.
+        read: row and column that is read there; None where that is zero.
+        values: of the pixel, one for each colour.
+    """
+
+    tap: tuple[int, int]
+    weight: float
+    at: tuple[int, int]
+    read: tuple[int, int] | None
+    values: tuple[float, ...]
+
+    @property
+    def products(self) -> tuple[float, ...]:
+        """Weight times value, for each colour."""
+        return tuple(self.weight * value for value in self.values)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One pixel's sum; prints itself.
+
+    Attributes:
+        at: the pixel ``y, x`` of the result.
+        terms: one for each tap that is not zero.
+        zeros: taps that are zero.
+        response: what becomes of sums.
+        result: for each colour, as the filtered picture has it.
+    """
+
+    at: tuple[int, int]
+    terms: tuple[Term, ...]
+    zeros: int
+    response: str
+    result: tuple[float, ...]
+
+    @property
+    def sums(self) -> tuple[float, ...]:
+        """For each colour, rounded once."""
+        return tuple(math.fsum(term.products[at] for term in self.terms) for at in range(len(self.result)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data of schema ``convscope/filter-terms/1``."""
+        return {
+            "schema": "convscope/filter-terms/1",
+            "at": list(self.at),
+            "terms": [
+                {
+                    "tap": list(term.tap),
+                    "weight": term.weight,
+                    "at": list(term.at),
+                    "read": None if term.read is None else list(term.read),
+                    "values": list(term.values),
+                    "products": list(term.products),
+                }
+                for term in self.terms
+            ],
+            "zeros": self.zeros,
+            "sums": list(self.sums),
+            "response": self.response,
+            "result": list(self.result),
+        }
+
+    def grid(self) -> Grid:
+        """A line for each term."""
+        names = CHANNELS.get(len(self.result)) or tuple(map(str, range(len(self.result))))
+        columns = [Column("tap"), Column("weight", right=True), Column("pixel"), Column("")]
+        columns += [Column(title, right=True) for name in names for title in (name, "product")]
+        return Grid(tuple(columns), tuple(_line(term) for term in self.terms))
+
+    def __str__(self) -> str:
+        zeros = f", {self.zeros} taps are zero" if self.zeros else ""
+        told = (f"pixel {_place(self.at)}: {len(self.terms)} terms{zeros}", self.grid().to_text())
+        return "\n".join([*told, f"sum     {_row(self.sums)}", f"result  {_row(self.result)}  ({self.response})"])
+
+    __repr__ = __str__
+
+
+def _line(term: Term) -> tuple[str, ...]:
+    beside = "" if term.read == term.at else "is zero" if term.read is None else f"is {_place(term.read)}"
+    numbers = [number for pair in zip(term.values, term.products, strict=True) for number in pair]
+    return (_place(term.tap), f"{term.weight:.6g}", _place(term.at), beside, *(f"{number:.6g}" for number in numbers))
+
+
+def _place(at: tuple[int, int]) -> str:
+    return f"{at[0]},{at[1]}"
+
+
+def _row(values: tuple[float, ...]) -> str:
+    return "  ".join(f"{value:.6g}" for value in values)
+
+
+def terms_of(colours: NDArray[Any], kernel: Kernel, border: str, response: str, at: tuple[int, int]) -> Terms:
+    """The sum at a place ``y, x`` of the result of a picture ``h w c``, without the engine that filters pictures."""
+    anchor = (0, 0) if border == "none" else kernel.anchor
+    terms = []
+    for y, x, weight in kernel.taps:
+        lies = (at[0] - anchor[0] + y, at[1] - anchor[1] + x)
+        row, column = (
+            int(beyond(border, np.array([place]), size)[0]) for place, size in zip(lies, colours.shape[:2], strict=True)
+        )
+        read = None if min(row, column) < 0 else (row, column)
+        values = tuple(float(value) for value in colours[row, column]) if read else (0.0,) * colours.shape[2]
+        terms.append(Term((y, x), weight, lies, read, values))
+    found = Terms(at, tuple(terms), math.prod(kernel.shape) - len(terms), response, (0.0,) * colours.shape[2])
+    result = respond(np.array(found.sums), response, colours.dtype)
+    return Terms(at, found.terms, found.zeros, response, tuple(result.tolist()))
