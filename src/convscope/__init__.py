@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from convscope.lens.activations import activations
     from convscope.lens.filters import filtered as filter  # noqa: A004 -- the verb of this package
     from convscope.lens.look import look
+    from convscope.reporting.report import report
     from convscope.training.export import export
     from convscope.training.judge import judge as evaluate
     from convscope.training.predict import predict
@@ -50,6 +51,7 @@ _HOMES = {
     "predict": ("convscope.training.predict", "predict"),
     "read": ("convscope.frontends", "read"),
     "repeat": ("convscope.training.train", "repeat"),
+    "report": ("convscope.reporting.report", "report"),
     "resume": ("convscope.training.train", "resume"),
     "support": ("convscope.analyze.support", "support"),
     "train": ("convscope.training.train", "train"),
@@ -77,6 +79,7 @@ __all__ = [
     "predict",
     "read",
     "repeat",
+    "report",
     "resume",
     "support",
     "train",

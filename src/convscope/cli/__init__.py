@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from convscope.cli import activations, analysis, compare, data, filter, look, runs, training, verify, write  # noqa: A004
+from convscope.cli import activations, analysis, compare, data, filter, look, report, runs, training, verify, write  # noqa: A004
 from convscope.cli.common import cli
 from convscope.errors import ConvscopeError, missing_extra
 
@@ -24,6 +24,7 @@ __all__ = [
     "filter",
     "look",
     "main",
+    "report",
     "run",
     "runs",
     "training",

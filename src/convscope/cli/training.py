@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.cli.common import JSON, cli, show
+from convscope.errors import ConvscopeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,13 +45,17 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="With --resume: refuse to fall back to an older checkpoint.")
 @click.option("--from", "repeated", metavar="RUN", help="Train a run once more: its net, data, recipe and seed.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--no-report", is_flag=True, help="Write no report.html into the run folder.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @JSON
 @click.pass_context
-def train(context: click.Context, /, *, quiet: bool, as_json: bool, dry_run: bool, **given: Any) -> int:
+def train(
+    context: click.Context, /, *, quiet: bool, as_json: bool, dry_run: bool, no_report: bool, **given: Any
+) -> int:
     r"""Train NET (by default the recipe's own) and leave a run folder.
 
-    Prints [loss, accuracy] on the test set after the last epoch, parameters and seconds. Ctrl-C and SIGTERM finish the
+    Prints [loss, accuracy] on the test set after the last epoch, parameters and seconds, and the path of a page about
+    the run to open in a browser. Ctrl-C and SIGTERM finish the
     step and save; a run that was stopped, or killed, goes on with --resume, to the same weights bit for bit.
 
     \b
@@ -81,8 +86,9 @@ def train(context: click.Context, /, *, quiet: bool, as_json: bool, dry_run: boo
         return 128 + stopped.signal
     if not is_first():
         return 0
+    page = None if no_report else _reported(done)
     if as_json:
-        show(done.to_json())
+        show({**done.to_json(), "report": str(page) if page else None})
         return 0
     result = done.result
     click.echo(done.score())
@@ -92,7 +98,21 @@ def train(context: click.Context, /, *, quiet: bool, as_json: bool, dry_run: boo
     click.echo(f"run {done.path}")
     if given["repeated"]:
         click.echo(_compared(done, given["repeated"]))
+    if page:
+        click.echo(f"report {page}")
     return 0
+
+
+def _reported(done: Run) -> Path | None:
+    """The page about a run; a run is not lost because its page cannot be made."""
+    from convscope.cli.report import NAME
+    from convscope.reporting.report import report
+
+    try:
+        return report(done).save(done.path / NAME)
+    except ConvscopeError as error:
+        _warn(f"no report: {error}")
+        return None
 
 
 def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Callable[[Report], Run] | None:

@@ -11,7 +11,6 @@ import msgspec
 from convscope.reporting.page import Section
 from convscope.training.course import environment_of
 from convscope.view.figure import Across, Figure
-from convscope.view.matrix import Matrix
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
 
@@ -19,12 +18,9 @@ if TYPE_CHECKING:
     from convscope.training.evaluate import Evaluation
     from convscope.training.run import Run
 
-CURVES = (("loss", "mean cross-entropy of the epoch so far [nat]"), ("accuracy", "share right in the epoch so far"))
+CURVES = (("loss", "loss [nat]"), ("accuracy", "share right"), ("learning_rate", "learning rate"))
 POINTS = 400
 """Of a curve; of longer courses every second, third … report is drawn."""
-
-MOST_CLASSES = 30
-"""A matrix of more would not be read."""
 
 
 def run_facts(run: Run, judged: Evaluation) -> tuple[tuple[str, str], ...]:
@@ -45,37 +41,13 @@ def course(run: Run) -> Section:
     epochs = [line["epoch"] for line in lines]
     plots = tuple(
         Plot((Line("", epochs, [line[key] for line in lines], colour=at),), "epoch", name, wide=300, high=220)
-        for at, (key, name) in enumerate((*CURVES, ("learning_rate", "learning rate")))
+        for at, (key, name) in enumerate(CURVES)
     )
     return Section(
         "Training",
-        Figure(f"{len(lines)} reports in {epochs[-1]:g} epochs", Across(plots, gap=6)).to_html(),
-        "Loss and accuracy are means over the pictures that were learned from since the epoch began.",
+        Figure(f"The course of {epochs[-1]:.3g} epochs", Across(plots, gap=6)).to_html(),
+        "Loss and accuracy are means over what was learned from since the epoch began, so they trail behind the net.",
     )
-
-
-def confusion(run: Run, judged: Evaluation) -> Section:
-    """Which classes are taken for which."""
-    wrong = judged.count - judged.hits
-    lead = f"{wrong:,} of {judged.count:,} test pictures are misread."
-    classes = len(judged.classes)
-    if classes > MOST_CLASSES:
-        pairs = sorted(
-            ((n, r, c) for r, row in enumerate(judged.confusion) for c, n in enumerate(row) if n and r != c),
-            reverse=True,
-        )[:30]
-        rows = tuple((judged.classes[r], judged.classes[c], f"{n:,}") for n, r, c in pairs)
-        grid = Grid((Column("true"), Column("said"), Column("pictures", right=True)), rows)
-        return Section("Confusion", grid.to_html(), f"{lead} The pairs of classes that are mixed up most often:")
-    per_class = Grid(
-        (Column("class"), Column("pictures", right=True), Column("right", right=True)),
-        tuple(
-            (name, f"{sum(row):,}", "-" if share is None else f"{100 * share:.2f} %")
-            for (name, share), row in zip(judged.per_class.items(), judged.confusion, strict=True)
-        ),
-    )
-    drawn = Figure(f"{run.dataset.name}, test pictures", Matrix(judged.classes, judged.confusion), table=per_class)
-    return Section("Confusion", drawn.to_html(), f"{lead} Rows are the true classes, columns what the net said.")
 
 
 def provenance(run: Run) -> Section:

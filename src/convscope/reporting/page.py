@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""A reader's browser loads nothing from outside of the file and runs nothing."""
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fff; --line: #d8d8d8; --soft: #5a5a5a; --well: #f5f5f3;
   --link: #005a8c }
@@ -25,6 +28,8 @@ dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums }
 pre, code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace }
 pre { background: var(--well); padding: .7rem .9rem; overflow-x: auto; border-radius: 4px; white-space: pre-wrap;
   overflow-wrap: anywhere }
+.convscope table { font-size: .86rem }
+.convscope pre { overflow-x: visible }
 figure { margin: .8rem 0 1.6rem }
 summary { cursor: pointer; color: var(--link); width: fit-content }
 @media print { nav, summary { display: none } h2 { break-after: avoid } }
@@ -57,7 +62,8 @@ class Section:
     def to_html(self) -> str:
         """The section as a fragment."""
         lead = f"<p>{escape(self.lead)}</p>" if self.lead else ""
-        return f'<section aria-labelledby="{self.anchor}"><h2 id="{self.anchor}">{escape(self.title)}</h2>{lead}{self.html}</section>'
+        head = f'<section aria-labelledby="{self.anchor}"><h2 id="{self.anchor}">{escape(self.title)}</h2>'
+        return f"{head}{lead}{self.html}</section>"
 
 
 def page(title: str, subtitle: str, facts: tuple[tuple[str, str], ...], sections: tuple[Section, ...]) -> str:
@@ -76,8 +82,7 @@ def page(title: str, subtitle: str, facts: tuple[tuple[str, str], ...], sections
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-            "style-src 'unsafe-inline'\">",
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             f"<title>{escape(title)}</title>",
             f"<style>\n{STYLE}\n</style></head>",
             f'<body><header><h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p><dl>{told}</dl>',

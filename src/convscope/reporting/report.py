@@ -9,7 +9,7 @@ from convscope.core.shape import to_text
 from convscope.errors import WriteError
 from convscope.lens.subject import Subject, subject
 from convscope.reporting.of_net import net_facts, net_sections
-from convscope.reporting.of_run import confusion, course, provenance, run_facts
+from convscope.reporting.of_run import course, provenance, run_facts
 from convscope.reporting.page import Section, page
 from convscope.reporting.seen import seen_sections
 from convscope.training.evaluate import Evaluation
@@ -29,12 +29,14 @@ class Report:
         subtitle: below it.
         facts: names and numbers that come first.
         sections: in their order.
+        run: its folder, where it is about one.
     """
 
     title: str
     subtitle: str
     facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
+    run: Path | None = None
 
     def to_html(self) -> str:
         """The whole page."""
@@ -95,9 +97,9 @@ def _of_run(seen: Subject) -> Report:
         (
             *net_sections(run.net)[:1],
             course(run),
-            confusion(run, judged),
             *seen_sections(seen, said),
             *net_sections(run.net)[1:],
             provenance(run),
         ),
+        run.path,
     )

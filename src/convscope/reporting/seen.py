@@ -1,4 +1,4 @@
-"""What a report shows of a trained net: kernels, maps of a picture it got right and one it got wrong, reach, mistakes."""
+"""What a report shows of a trained net: its mistakes, kernels, maps of a right and a wrong picture, its reach."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def seen_sections(seen: Subject, said: Answers) -> tuple[Section, ...]:
     """In their order; what cannot be shown of this net says why."""
     return (
-        _section("What it got wrong", lambda: [mistakes(seen, None, None).figure()]),
+        _section("Right and wrong", lambda: [mistakes(seen, None, None).figure()]),
         _section("Kernels", lambda: [kernels(seen, None).figure()]),
         _section(
             "Feature maps", lambda: [features(seen, picture(seen, f"test:{at}"), None).figure() for at in chosen(said)]

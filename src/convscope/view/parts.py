@@ -112,4 +112,4 @@ def page_html(title: str, fragment: str) -> str:
 
 
 def _fragment(body: str) -> str:
-    return f'<div class="convscope">\n<style>{_STYLE}</style>\n{body}\n</div>'
+    return f'<div class="convscope" tabindex="0">\n<style>{_STYLE}</style>\n{body}\n</div>'

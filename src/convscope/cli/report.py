@@ -1,0 +1,37 @@
+"""The command that writes a page about a net or a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convscope.cli.common import INPUT, JSON, cli, show
+
+NAME = "report.html"
+"""Of the page in a run folder."""
+
+
+@cli.command()
+@click.argument("source", metavar="RUN|NET")
+@INPUT
+@click.option("-o", "--out", metavar="FILE", help=f"The page; by default {NAME} in the run folder, or here for a net.")
+@JSON
+def report(source: str, size: str | None, out: str | None, *, as_json: bool) -> None:
+    r"""Write one page about a run or a net: a file that needs no network and no script, and can be mailed.
+
+    \b
+    Examples:
+      convscope report runs/mnist-fast-seed0
+      convscope report runs/mnist-fast-seed0 -o for-the-teacher.html
+      convscope report "input 28x28x1, conv 8 3x3 bn relu, gap, linear 10" -o net.html
+    """
+    from convscope.reporting.report import report as made
+
+    found = made(source, input=size)
+    path = found.save(out or (Path(source) / NAME if found.run else NAME))
+    if as_json:
+        show({"schema": "convscope/report/1", "path": str(path), "facts": dict(found.facts),
+              "sections": [part.title for part in found.sections]})  # fmt: skip
+    else:
+        click.echo(str(path))
