@@ -15,6 +15,7 @@ from convscope.core.shape import to_text
 from convscope.errors import FieldError
 from convscope.ops.conv import Conv
 from convscope.ops.pool import MaxPool
+from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from convscope.core.op import Op
@@ -106,6 +107,9 @@ class Depth:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def _convs(step: Step) -> str:

@@ -17,6 +17,7 @@ from convscope.analyze.lines import placed, trace
 from convscope.analyze.support import check_patch, check_picture, support
 from convscope.core.axis import All, Table, Window, beyond_each
 from convscope.core.graph import INPUT
+from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,9 @@ class Effective:
         """Plain data."""
         shares = {str(level): share for level, share in self.shares().items()}
         return {"std": list(self.std), "box_share_for_percent": shares, "on_picture": self.on_picture}
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def _std(profile: Weights) -> float:

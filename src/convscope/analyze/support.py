@@ -20,6 +20,7 @@ from convscope.core.axis import All, Table
 from convscope.core.graph import INPUT
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ShapeError
+from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,6 +112,9 @@ class Support:
             "grid": list(self.grid),
             "exact": self.exact,
         }
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def support(

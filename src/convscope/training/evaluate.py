@@ -14,7 +14,7 @@ from convscope.training.calibration import BINS, calibration_error
 from convscope.training.intervals import wilson
 from convscope.training.loop import layout
 from convscope.view.numbers import score_text
-from convscope.view.parts import Column, Grid
+from convscope.view.parts import Column, Grid, text_html
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,6 +145,9 @@ class Evaluation:
         )
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:

@@ -37,6 +37,7 @@ from convscope.training import files
 from convscope.training.plan import check_fit
 from convscope.training.recipe import Recipe, to_toml
 from convscope.view.numbers import score_text
+from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from convscope.core.net import Net
@@ -129,6 +130,9 @@ class Run(Job):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.score()}, {self.dataset.name}, recipe {self.recipe.name}, seed {self.seed}"
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def checked_name(name: str) -> str:

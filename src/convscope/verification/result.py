@@ -9,7 +9,7 @@ import numpy as np
 
 from convscope.core.shape import joined, to_text
 from convscope.version import __version__
-from convscope.view.parts import Column, Grid
+from convscope.view.parts import Column, Grid, text_html
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,6 +94,9 @@ class Verification:
         return "\n".join([*lines, *(f"not vouched for: {doubt}" for doubt in self.doubts)])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 def pixels_text(mask: NDArray[np.bool_]) -> str:
