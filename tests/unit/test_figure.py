@@ -4,7 +4,7 @@ import base64
 import io
 import re
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -22,12 +22,12 @@ PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
 
 
 def elements(svg: str, tag: str) -> list[dict[str, str]]:
-    root = ElementTree.fromstring(svg)  # noqa: S314 -- our own
+    root = ET.fromstring(svg)  # noqa: S314 -- our own
     return [dict(one.attrib) for one in root.iter() if one.tag.rpartition("}")[2] == tag]
 
 
 def words(svg: str) -> list[str]:
-    root = ElementTree.fromstring(svg)  # noqa: S314 -- our own
+    root = ET.fromstring(svg)  # noqa: S314 -- our own
     return [one.text or "" for one in root.iter() if one.tag.endswith("text")]
 
 
@@ -62,7 +62,7 @@ def test_points_stand_where_their_numbers_are() -> None:
     plot = Plot((Line("", xs, ys),), "x", "y", wide=500, high=300, xlim=(0, 10), ylim=(0, 4), bands=(Band(5, 20),))
     svg = Figure("a", plot).to_svg()
     (line,) = [path["d"] for path in elements(svg, "path") if path.get("stroke-width") == "1.8"]
-    origin = GAP, GAP + 17 * 1.4 + GAP  # below the title
+    origin = GAP, GAP + 24 + GAP  # below the title
     wide, high = 500 - LEFT - RIGHT, 300 - TOP - BOTTOM
     points = [tuple(map(float, part.split())) for part in re.split("[ML]", line)[1:]]
     assert line.count("M") == 2  # a gap at what is no number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -73,7 +74,7 @@ def text(  # noqa: PLR0913 -- where, what, and how it looks
 
 @dataclass(frozen=True)
 class Words:
-    """Lines of text."""
+    """Lines of text; their room is of whole pixels, so that what stands beside and below them is sharp."""
 
     lines: tuple[str, ...]
     size: int = NORMAL
@@ -83,18 +84,19 @@ class Words:
     @property
     def width(self) -> float:
         """See :class:`Part`."""
-        return max((len(line) for line in self.lines), default=0) * self.size * LETTER * (1.08 if self.bold else 1)
+        longest = max((len(line) for line in self.lines), default=0)
+        return math.ceil(longest * self.size * LETTER * (1.08 if self.bold else 1))
 
     @property
     def height(self) -> float:
         """See :class:`Part`."""
-        return len(self.lines) * self.size * 1.4
+        return len(self.lines) * round(self.size * 1.4)
 
     def draw(self, x: float, y: float) -> str:
         """See :class:`Part`."""
         extra = (' font-weight="600"' if self.bold else "") + (' class="soft"' if self.soft else "")
         return "".join(
-            text(x, y + self.size * (1.05 + 1.4 * at), line, size=self.size, extra=extra)
+            text(x, y + self.size * 1.05 + round(self.size * 1.4) * at, line, size=self.size, extra=extra)
             for at, line in enumerate(self.lines)
         )
 
