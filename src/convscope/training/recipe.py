@@ -15,6 +15,9 @@ from convscope.errors import FieldError, unknown
 RECIPES: dict[str, str] = {
     "blink": "convscope.training.recipes.blink",
     "fast": "convscope.training.recipes.fast",
+    "strong": "convscope.training.recipes.strong",
+    "tiny-8k": "convscope.training.recipes.tiny_8k",
+    "tiny-2k": "convscope.training.recipes.tiny_2k",
 }
 """Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
 

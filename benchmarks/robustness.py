@@ -1,0 +1,94 @@
+"""How a recipe's net does on pictures that are moved, turned or noisy, which nothing was chosen by.
+
+    python benchmarks/robustness.py                          trains seed 0 of every recipe for MNIST, then judges it
+    python benchmarks/robustness.py --runs runs/a runs/b     judges runs that are there
+
+Each change is made to all test pictures: moves in the eight directions, turns to both sides, grey noise of a standard
+deviation given as a share of white, cut off at black and white. The numbers are reported, nothing is tuned by them.
+"""
+
+import argparse
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import convscope as cs
+from convscope.data import Dataset, load
+from convscope.training.augment import Augment
+from convscope.training.evaluate import answers
+from convscope.training.recipe import RECIPES, find
+from convscope.training.run import Run
+from convscope.training.train import model_of
+from machine import machine
+
+MOVES, TURNS, NOISES = (1, 2, 3, 4), (5, 10, 20, 30), (0.1, 0.2, 0.4)
+AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+
+
+def moved(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
+    """The pictures so many pixels on; what comes in is ground."""
+    wide = max(abs(down), abs(right))
+    padded = np.pad(images, ((0, 0), (0, 0), (wide, wide), (wide, wide)))
+    high, long = images.shape[2:]
+    return padded[:, :, wide - down : wide - down + high, wide - right : wide - right + long]
+
+
+def turned(images: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """The pictures turned about their middle."""
+    rows = torch.zeros(len(images), 6)
+    rows[:, 0] = math.copysign(1, degrees)
+    found = Augment(rotate=abs(degrees)).warped(torch.from_numpy(images.copy()), rows)
+    return found.round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def noisy(images: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """The pictures with grey noise, the same for every recipe."""
+    draw = np.random.default_rng(0).normal(0, 255 * share, images.shape)
+    return np.clip(np.rint(images + draw), 0, 255).astype(np.uint8)
+
+
+def judged(run: Run, data: Dataset) -> list[float]:
+    """Accuracy on the test pictures as they are, then for each change the mean over its directions."""
+    split, model = load(data, "test"), model_of(run)
+
+    def accuracy(*versions: NDArray[np.uint8]) -> float:
+        return float(np.mean([answers(model, images, split.labels, data).right.mean() for images in versions]))
+
+    images = split.images
+    return [
+        accuracy(images),
+        *(accuracy(*(moved(images, y * far, x * far) for y, x in AROUND)) for far in MOVES),
+        *(accuracy(turned(images, angle), turned(images, -angle)) for angle in TURNS),
+        *(accuracy(noisy(images, share)) for share in NOISES),
+    ]
+
+
+def main() -> None:
+    """Train where that is needed, judge, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", nargs="*", type=Path, default=[])
+    parser.add_argument("--recipes", nargs="*", default=[name for name in RECIPES if "28x28x1" in find(name).net])
+    asked = parser.parse_args()
+    print(machine("torch", "numpy"))
+    heads = [
+        "as it is",
+        *(f"{far} px" for far in MOVES),
+        *(f"{angle}°" for angle in TURNS),
+        *map("noise {}".format, NOISES),
+    ]
+    print(f"\n| recipe | {' | '.join(heads)} |\n|---|{'---:|' * len(heads)}")
+    with tempfile.TemporaryDirectory() as work:
+        runs = (cs.load_run(path) for path in asked.runs) if asked.runs else (
+            cs.train(recipe=name, out=work) for name in asked.recipes
+        )  # fmt: skip
+        for run in runs:
+            found = judged(run, run.dataset)
+            print(f"| {run.recipe.name} | {' | '.join(f'{100 * one:.2f}' for one in found)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
