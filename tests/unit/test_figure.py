@@ -12,8 +12,9 @@ from PIL import Image
 
 from convscope.errors import WriteError
 from convscope.view.colours import INK, SIGNED, coloured
-from convscope.view.figure import GAP, Across, Box, Down, Figure, Marked, Raster, Titled, Words, tiles
+from convscope.view.figure import Figure
 from convscope.view.heat import Bar, Scale, grey
+from convscope.view.layout import GAP, Across, Box, Down, Marked, Raster, Titled, Words, tiles
 from convscope.view.matrix import Matrix
 from convscope.view.plot import BOTTOM, LEFT, RIGHT, TOP, Band, Bars, Line, Plot
 from convscope.view.ribbon import Names, Ribbon

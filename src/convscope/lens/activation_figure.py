@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from convscope.lens.activation_curves import SHOWN
-from convscope.view.figure import Across, Figure, Padded, Titled, tiles
+from convscope.view.figure import Figure
+from convscope.view.layout import Across, Padded, Titled, tiles
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Band, Line, Plot
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from convscope.lens.activation_curves import Curve
     from convscope.lens.activation_nets import Left, Seen
     from convscope.lens.activations import Activation, Activations
-    from convscope.view.figure import Part
+    from convscope.view.layout import Part
 
 LOW, HIGH = -2.0, 4.0
 """Of the vertical axes, the same for all, so that slopes can be compared."""

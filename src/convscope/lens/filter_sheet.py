@@ -8,7 +8,8 @@ import numpy as np
 
 from convscope.lens.filter_kernels import PRESETS, kernel_of
 from convscope.lens.filters import Filtered, filtered
-from convscope.view.figure import Figure, Raster, Titled, tiles
+from convscope.view.figure import Figure
+from convscope.view.layout import Raster, Titled, tiles
 
 if TYPE_CHECKING:
     from pathlib import Path

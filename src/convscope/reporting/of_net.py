@@ -9,7 +9,8 @@ from convscope.analyze.memory import memory
 from convscope.analyze.table import layer_table
 from convscope.checks.gate import check
 from convscope.reporting.page import Section
-from convscope.view.figure import Down, Figure
+from convscope.view.figure import Figure
+from convscope.view.layout import Down
 from convscope.view.numbers import bytes_text, count_text
 from convscope.view.parts import text_html
 from convscope.view.ribbon import Names, Ribbon

@@ -10,7 +10,8 @@ import msgspec
 
 from convscope.reporting.page import Section
 from convscope.training.course import environment_of
-from convscope.view.figure import Across, Figure
+from convscope.view.figure import Figure
+from convscope.view.layout import Across
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
 

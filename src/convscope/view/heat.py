@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.view.colours import AMOUNT, SIGNED, coloured
-from convscope.view.figure import SMALL, Raster, number, text
+from convscope.view.layout import SMALL, Raster, number, text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,12 +64,12 @@ class Bar:
 
     @property
     def width(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return THIN + 8 + 7 * max(len(short(value)) for value in self._marks())
 
     @property
     def height(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return max(self.long, 40.0)
 
     def _marks(self) -> tuple[float, ...]:
@@ -77,7 +77,7 @@ class Bar:
         return (scale.high, 0.0, scale.low) if scale.low < 0 < scale.high else (scale.high, scale.low)
 
     def draw(self, x: float, y: float) -> str:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         scale, high = self.scale, self.height
         ramp = scale.pixels(np.linspace(scale.high, scale.low, 64)[:, None])
         bar = Raster(ramp, 1).draw(x, y).replace('width="1"', f'width="{THIN}"', 1)

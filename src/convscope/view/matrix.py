@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from convscope.view.colours import SERIES
-from convscope.view.figure import SMALL, number, text
+from convscope.view.layout import SMALL, number, text
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Matrix:
 
     @property
     def width(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return self._left() + self.side * len(self.names)
 
     @property
     def height(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return self._top() + self.side * len(self.names)
 
     def draw(self, x: float, y: float) -> str:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         side, left, top = self.side, x + self._left(), y + self._top()
         middle = side * len(self.names) / 2
         turn = f' transform="rotate(-90 {number(x + 11)} {number(top + middle)})"'

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convscope.view.colours import SERIES
-from convscope.view.figure import SMALL, number, text
 from convscope.view.heat import short
+from convscope.view.layout import SMALL, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,19 +89,19 @@ class Plot:
 
     @property
     def width(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return self.wide
 
     @property
     def height(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return self.high + 18 * bool(self._named())
 
     def _named(self) -> list[Line]:
         return [line for line in self.lines if line.name]
 
     def draw(self, x: float, y: float) -> str:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         legend, named = [], self._named()
         at = x + LEFT
         for line in named:
@@ -212,16 +212,16 @@ class Bars:
 
     @property
     def width(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return self._name_room() + self.wide + 10 + 6.4 * max((len(word) for word in self._said()), default=0)
 
     @property
     def height(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return (self.thick + 4) * len(self.values)
 
     def draw(self, x: float, y: float) -> str:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         low, high = min(0.0, *self.values, 0.0), max(0.0, *self.values, 0.0)
         scale = self.wide / ((high - low) or 1.0)
         left = x + self._name_room()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convscope.view.colours import SERIES
-from convscope.view.figure import SMALL, number, text
+from convscope.view.layout import SMALL, number, text
 
 FLAT = 0.32
 """Half of the share of a layer's room in which the ribbon keeps its width."""
@@ -36,16 +36,16 @@ class Ribbon:
 
     @property
     def width(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return self.wide
 
     @property
     def height(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return self.high + 36
 
     def draw(self, x: float, y: float) -> str:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         pitch, most = self.wide / max(1, len(self.values)), max(self.values, default=0) or 1.0
         middle = y + 34 + self.high / 2
         half = [max(0.8, self.high / 2 * value / most) for value in self.values]
@@ -92,16 +92,16 @@ class Names:
 
     @property
     def width(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return self.wide
 
     @property
     def height(self) -> float:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         return 6 + 6.4 * max(map(len, self.names), default=0)
 
     def draw(self, x: float, y: float) -> str:
-        """See :class:`~convscope.view.figure.Part`."""
+        """See :class:`~convscope.view.layout.Part`."""
         pitch = self.wide / max(1, len(self.names))
         every = max(1, round(13 / pitch + 0.49))
         drawn = []

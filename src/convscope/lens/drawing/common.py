@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.view.figure import Across, Raster, Titled
 from convscope.view.heat import Bar, Scale, grey, short
+from convscope.view.layout import Across, Raster, Titled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.lens.picture import Picture
-    from convscope.view.figure import Part
+    from convscope.view.layout import Part
 
 MOST = 448
 """Longest side of what is drawn; larger arrays are drawn with blocks of pixels as one."""

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.lens.drawing.common import MOST, blocks, even, heat_raster, notes, shown
-from convscope.view.figure import Across, Figure, Titled, tiles
+from convscope.view.figure import Figure
 from convscope.view.heat import Bar, Scale
+from convscope.view.layout import Across, Titled, tiles
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:

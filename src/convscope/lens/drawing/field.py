@@ -11,8 +11,9 @@ import numpy as np
 from convscope.analyze.effective import LEVELS
 from convscope.lens.drawing.common import block, blocks, heat_raster, notes, shown, shrunk, zoom
 from convscope.view.colours import SERIES
-from convscope.view.figure import Across, Box, Down, Figure, Marked, Raster, Titled
+from convscope.view.figure import Figure
 from convscope.view.heat import Bar, Scale
+from convscope.view.layout import Across, Box, Down, Marked, Raster, Titled
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.lens.field import Reach
-    from convscope.view.figure import Part
+    from convscope.view.layout import Part
 
 SIDE = 210
 DIM = 0.35

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.lens.drawing.common import even, notes, zoom
-from convscope.view.figure import Across, Figure, Titled, tiles
+from convscope.view.figure import Figure
 from convscope.view.heat import Bar, Scale
+from convscope.view.layout import Across, Titled, tiles
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
     from convscope.lens.kernels import Kernels
-    from convscope.view.figure import Part
+    from convscope.view.layout import Part
 
 WIDE = 880
 """Of the tiles, about [pixel]."""

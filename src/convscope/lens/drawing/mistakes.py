@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.lens.drawing.common import bytes_raster, shown
-from convscope.view.figure import Across, Down, Figure, Titled, Words, tiles
+from convscope.view.figure import Figure
+from convscope.view.layout import Across, Down, Titled, Words, tiles
 from convscope.view.matrix import Matrix
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Bars
 
 if TYPE_CHECKING:
     from convscope.lens.mistakes import Mistakes, Seen
-    from convscope.view.figure import Part
+    from convscope.view.layout import Part
 
 CLASSES = 20
 """In the matrix, at most."""

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.lens.drawing.common import heat, shown
-from convscope.view.figure import SMALL, Across, Down, Figure, Titled, Words
+from convscope.view.figure import Figure
+from convscope.view.layout import SMALL, Across, Down, Titled, Words
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
 
 if TYPE_CHECKING:
     from convscope.lens.explain import Saliency
-    from convscope.view.figure import Part
+    from convscope.view.layout import Part
 
 SIDE = 190
 
