@@ -52,7 +52,7 @@ def test_train_prints_loss_and_accuracy_the_way_the_notes_do(
     status = run(["train", NET, "--epochs", "0.02", "--out", str(tmp_path), "--seed", "4"])
     out, err = capsys.readouterr()
     assert status == 0
-    score, told, params, seconds, where = out.splitlines()
+    score, told, params, seconds, where, page = out.splitlines()
     loss, accuracy = json.loads(score)
     assert 0 < loss < 2.3
     assert 0.5 < accuracy < 1
@@ -60,6 +60,7 @@ def test_train_prints_loss_and_accuracy_the_way_the_notes_do(
     assert params == "params 27,242"
     assert seconds.startswith("seconds ")
     assert where == f"run {tmp_path / 'mnist-fast-seed4'}"
+    assert page == f"report {tmp_path / 'mnist-fast-seed4' / 'report.html'}"
     assert "images/s" in err
     assert "left" in err
 
