@@ -3,9 +3,9 @@
     python benchmarks/peak.py
     python benchmarks/peak.py --recipes fast strong --seeds 3
 
-The peak is the best rate, forward and backward, over a few large convolutions and both precisions, in this process and with
-the same threads; a recipe's rate counts 6 operations for each of its net's multiply-adds: two in the forward pass, four in the
-backward pass. Norms, activations, pooling, the optimizer and the reading of batches count as nothing.
+The peak is the best rate, forward and backward, over a few large convolutions and both precisions, in this process
+and with the same threads; a recipe's rate counts 6 operations for each of its net's multiply-adds: two in the forward
+pass, four in the backward pass. Norms, activations, pooling, the optimizer and the reading of batches count as nothing.
 """
 
 import argparse
