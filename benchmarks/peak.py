@@ -37,7 +37,7 @@ def rate(pictures: int, channels: int, side: int, dtype: torch.dtype) -> float:
     gradient, seconds = torch.ones_like(x), []
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        F.conv2d(x, weight, padding=1).backward(gradient)
+        F.conv2d(x, weight, padding=1).backward(gradient)  # type: ignore[no-untyped-call] # torch leaves it untyped
         seconds.append(time.perf_counter() - started)
     return 6 * pictures * channels * channels * 9 * side * side / statistics.median(seconds)
 
