@@ -46,7 +46,7 @@ def course(run: Run) -> Section:
     )
     return Section(
         "Training",
-        Figure(f"The course of {epochs[-1]:.3g} epochs", Across(plots, gap=6)).to_html(),
+        Figure(f"{epochs[-1]:.3g} epoch{'' if epochs[-1] == 1 else 's'}", Across(plots, gap=6)).to_html(),
         "Loss and accuracy are means over what was learned from since the epoch began, so they trail behind the net.",
     )
 
