@@ -120,7 +120,7 @@ def test_files_are_told_by_their_names(tmp_path: Path) -> None:
     figure = Figure("a < b", Words(("x & y",)))
     for name, start in (("f.svg", b"<svg "), ("f.html", b"<!doctype html>"), ("f.PNG", b"\x89PNG")):
         assert figure.save(tmp_path / name).read_bytes().startswith(start)
-    with pytest.raises(WriteError, match=r"\.svg, \.html or \.png"):
+    with pytest.raises(WriteError, match=r"one of \.svg, \.html, \.png"):
         figure.save(tmp_path / "f.jpg")
     with pytest.raises(WriteError, match="cannot be written"):
         figure.save(tmp_path / "no" / "f.svg")

@@ -32,7 +32,7 @@ from convscope.lens.explain import Saliency
 from convscope.lens.features import Features
 from convscope.lens.field import Reach
 from convscope.lens.kernels import Kernels
-from convscope.lens.look import LENSES
+from convscope.lens.kinds import LENSES
 from convscope.lens.mistakes import Mistakes
 from convscope.lens.picture import nothing, picture
 from convscope.lens.split import split

@@ -9,14 +9,13 @@ import click
 from convscope.cli.analysis import places
 from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.errors import WriteError
-
-KINDS = ("kernels", "features", "field", "saliency", "mistakes")
-WRITTEN = (".svg", ".png", ".html")
+from convscope.lens.kinds import LENSES
+from convscope.view.figure import FORMATS
 
 
 @cli.command()
 @click.argument("source", metavar="RUN|NET")
-@click.option("--what", type=click.Choice(KINDS), default="features", show_default=True, help="What to look at.")
+@click.option("--what", type=click.Choice(list(LENSES)), default="features", show_default=True, help="What to look at.")
 @click.option("--image", metavar="FILE", help="A picture, or test:N for a test picture of the run; test:0 by default.")
 @click.option("--layer", metavar="L", help="Layer; without it one is chosen by a rule, which is named.")
 @click.option("--at", metavar="Y,X", help="field: the unit, or Y0:Y1,X0:X1. saliency: the place in a map of scores.")
@@ -78,7 +77,7 @@ def look(
 
 def _check_place(path: Path) -> None:
     """Say what cannot be written before anything is worked out."""
-    if path.suffix.lower() not in WRITTEN:
-        raise WriteError(f"{path}: no picture is written under such a name", expected=f"one of {', '.join(WRITTEN)}")
+    if path.suffix.lower() not in FORMATS:
+        raise WriteError(f"{path}: no picture is written under such a name", expected=f"one of {', '.join(FORMATS)}")
     if not path.absolute().parent.is_dir():
         raise WriteError(f"{path} cannot be written: {path.absolute().parent} is no folder")

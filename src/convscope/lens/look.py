@@ -9,6 +9,7 @@ from convscope.lens.explain import Saliency, explain
 from convscope.lens.features import Features, features
 from convscope.lens.field import Reach, reach
 from convscope.lens.kernels import Kernels, kernels
+from convscope.lens.kinds import LENSES
 from convscope.lens.mistakes import Mistakes, mistakes
 from convscope.lens.picture import picture
 from convscope.lens.subject import subject
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
     from convscope.lens.subject import Subject
 
 Looked = Kernels | Features | Reach | Saliency | Mistakes
-
-LENSES: dict[str, tuple[str, ...]] = {
-    "kernels": ("layer",),
-    "features": ("image", "layer"),
-    "field": ("image", "layer", "at"),
-    "saliency": ("image", "layer", "at", "classes"),
-    "mistakes": ("image", "classes"),
-}
-"""What there is to look at, and what may be asked of it."""
 
 
 def look(  # noqa: PLR0913 -- what may be asked, by keyword

@@ -132,13 +132,20 @@ class Mistakes:
     __repr__ = __str__
 
 
-def mistakes(subject: Subject, image: str | Path | NDArray[Any] | None = None, cell: str | None = None) -> Mistakes:
+def mistakes(
+    subject: Subject,
+    image: str | Path | NDArray[Any] | None = None,
+    cell: str | None = None,
+    *,
+    said: Answers | None = None,
+) -> Mistakes:
     """Where a run fails, and why one picture was read so.
 
     Args:
         subject: of a run.
         image: the picture that is explained; by default the surest of the cell.
         cell: ``true,said``; by default that of the picture, or the one with the most mistakes.
+        said: what the net says of the test pictures, where that is known already.
 
     Raises:
         RunError: it is no run, so there are no answers to look at.
@@ -150,7 +157,7 @@ def mistakes(subject: Subject, image: str | Path | NDArray[Any] | None = None, c
         raise RunError("mistakes are those of a run: this net has none", expected="the folder of a run")
     run = subject.run
     test = registry.load(run.dataset, "test")
-    said = answers(subject.model, test.images, test.labels, run.dataset)
+    said = said or answers(subject.model, test.images, test.labels, run.dataset)
     judged = Evaluation.of(said, run.dataset.classes, run.dataset.name)
     asked = None if image is None else named(subject, image)
     (true, answer), why = _cell(subject, judged, asked, cell)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def seen_sections(seen: Subject, said: Answers) -> tuple[Section, ...]:
     """In their order; what cannot be shown of this net says why."""
     return (
-        _section("Right and wrong", lambda: [mistakes(seen, None, None).figure()]),
+        _section("Right and wrong", lambda: [mistakes(seen, said=said).figure()]),
         _section("Kernels", lambda: [kernels(seen, None).figure()]),
         _section(
             "Feature maps", lambda: [features(seen, picture(seen, f"test:{at}"), None).figure() for at in chosen(said)]

@@ -93,13 +93,18 @@ class Figure:
             MissingExtraError: as above.
         """
         path = Path(path)
-        makers: dict[str, Callable[[], bytes]] = {
-            ".svg": lambda: self.to_svg().encode(),
-            ".html": lambda: page_html(self.title, self.to_html()).encode(),
-            ".png": self.to_png,
-        }
-        made = makers.get(path.suffix.lower())
-        if made is None:
-            raise WriteError(f"{path}: no picture is written under such a name", expected=".svg, .html or .png")
-        replace(path, made())
+        make = FORMATS.get(path.suffix.lower())
+        if make is None:
+            raise WriteError(
+                f"{path}: no picture is written under such a name", expected=f"one of {', '.join(FORMATS)}"
+            )
+        replace(path, make(self))
         return path
+
+
+FORMATS: dict[str, Callable[[Figure], bytes]] = {
+    ".svg": lambda figure: figure.to_svg().encode(),
+    ".html": lambda figure: page_html(figure.title, figure.to_html()).encode(),
+    ".png": Figure.to_png,
+}
+"""What can be written, by the name of the file."""

@@ -4,7 +4,7 @@ Measured: 99.194 ± 0.029 % (mean ± sd of 5 seeds, last epoch, no test-time aug
 3.11.7, torch 2.13.0+cpu; 2026-11-20. About 360 s on one busy core of an AMD EPYC (Zen4 class, avx512_bf16).
 
 Chosen on held-out writers of the training set; see LOG.md. The same params in plain 3x3 convolutions are half a point
-worse. So small a net learns its training set no better than other writers, so labels are not smoothed.
+worse.
 """
 
 from convscope.training.recipe import Recipe
