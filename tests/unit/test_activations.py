@@ -243,7 +243,7 @@ def test_figures_and_plain_data(found: Activations, tmp_path: Path, capsys: pyte
         if name.endswith("png"):
             pytest.importorskip("resvg_py")
         assert found.save(tmp_path / name).read_bytes().startswith(start)
-    with pytest.raises(WriteError, match=r"\.svg, \.html or \.png"):
+    with pytest.raises(WriteError, match=r"\.svg, \.html, \.png"):
         found.save(tmp_path / "a.txt")
     assert command(["activations", "relu", "tanh", "relu", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
