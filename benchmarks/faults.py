@@ -22,13 +22,13 @@ from typing import Any
 from machine import machine
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "faults"))
 
-from faults.forked import Forked  # noqa: E402 -- from the tests
+from forked import Forked  # noqa: E402 -- from the tests
 
 NET = "input 28x28x1, maxpool 4, conv 4 3x3 bn relu, dropout 0.1, linear 10"
-TRAIN = ("train", NET, "--quiet", "--batch", "16", "--epochs", "0.6", "--name", "run", "--save-every", "0")
-LONG = ("train", NET, "--quiet", "--batch", "16", "--epochs", "500", "--name", "run")
+TRAIN = ("train", NET, "--quiet", "--batch", "16", "--epochs", "0.6", "--name", "run", "--save-every", "0", "--no-report")
+LONG = ("train", NET, "--quiet", "--batch", "16", "--epochs", "500", "--name", "run", "--no-report")
 POINTS = ("step", "half written", "written", "replaced", "tensors", "checkpoint", "forgotten")
 
 Row = dict[str, Any]
@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="random kills (%(default)s)")
     parser.add_argument("--signals", type=int, default=50, help="signals (%(default)s)")
-    parser.add_argument("--doubles", type=int, default=10, help="double starts (%(default)s)")
+    parser.add_argument("--doubles", type=int, default=50, help="double starts (%(default)s)")
     parser.add_argument("--damage", type=int, default=100, help="flips, and as many cuts (%(default)s)")
     parser.add_argument("--json", action="store_true", help="plain data")
     given = parser.parse_args()

@@ -126,6 +126,18 @@ def test_an_evaluation_tells_interval_and_calibration(short_run: Run) -> None:
     assert f"{100 * judged.calibration:.2f} points" in text
 
 
+def test_any_split(short_run: Run) -> None:
+    judged = cs.evaluate(short_run, split="train")
+    assert (judged.count, judged.to_json()["split"]) == (60_000, "train")
+    train = load(MNIST, "train")
+    counts = np.bincount(train.labels, minlength=10).tolist()
+    assert [sum(row) for row in judged.confusion] == counts
+    assert judged.accuracy != cs.evaluate(short_run).accuracy
+    assert "of 60,000 train pictures misread" in str(judged)
+    with pytest.raises(DataError, match=r'mnist has no split "val"'):
+        cs.evaluate(short_run, split="val")
+
+
 def other(monkeypatch: pytest.MonkeyPatch, name: str, classes: tuple[str, ...], split: Split) -> None:
     """Another data set, which the registry finds."""
     found = replace(MNIST, name=name, classes=classes, shape=split.images.shape[1:])

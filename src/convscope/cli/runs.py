@@ -13,27 +13,30 @@ from convscope.view.save import replace
 @cli.command("eval")
 @click.argument("run_folder", metavar="RUN")
 @click.option("--data", metavar="DATA", help="Data set to judge by; by default the one of the run.")
+@click.option("--split", default="test", metavar="SPLIT", help="Of the data set: test, train, or val.  [default: test]")
 @JSON
-def evaluate(run_folder: str, data: str | None, *, as_json: bool) -> None:
-    r"""Judge a RUN by test pictures: [loss, accuracy], accuracy of each class, confusion matrix, calibration.
+def evaluate(run_folder: str, data: str | None, split: str, *, as_json: bool) -> None:
+    r"""Judge a RUN by pictures: [loss, accuracy], accuracy of each class, confusion matrix, calibration.
 
     The interval is Wilson's, 95 %. The expected calibration error is the mean distance between the probability that
     the net gives to its answers and the share of them that is right, over 15 bins of equal width.
 
-    DATA is the name of a data set. Its classes are matched to those of the run by their names.
+    DATA is the name of a data set. Its classes are matched to those of the run by their names. What the net does on
+    the pictures that it learned from (--split train) says how much it learned by heart, never how good it is.
 
     \b
     Examples:
       convscope eval runs/mnist-fast-seed0
       convscope eval runs/mnist-fast-seed0 --json
-      convscope eval runs/mnist-fast-seed0 --data mnist
+      convscope eval runs/mnist-fast-seed0 --split train
+      convscope eval runs/mnist-fast-seed0 --data folder:my-digits
     """
     from convscope.training.run import load
 
     loaded = load(run_folder)
     from convscope.training.judge import judge
 
-    judged = judge(loaded, data)
+    judged = judge(loaded, data, split)
     if as_json:
         show(judged.to_json())
     else:

@@ -50,7 +50,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a net does on a test set; prints itself.
+    """What a net does on a split of a data set; prints itself.
 
     Attributes:
         loss: mean cross-entropy [nat].
@@ -58,6 +58,7 @@ class Evaluation:
         confusion: ``confusion[true][predicted]`` pictures.
         calibration: the expected calibration error (:func:`calibration_error`), 0 to 1.
         data: the set.
+        split: of the set.
     """
 
     loss: float
@@ -65,14 +66,15 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
     calibration: float
     data: str
+    split: str = "test"
 
     @classmethod
-    def of(cls, answers: Answers, classes: tuple[str, ...], data: str) -> Evaluation:
+    def of(cls, answers: Answers, classes: tuple[str, ...], data: str, split: str = "test") -> Evaluation:
         """Count what a net said."""
         count = len(classes)
         pairs = np.bincount(answers.labels * count + answers.said, minlength=count**2).reshape(count, count)
         calibration = calibration_error(answers.confidence, answers.right)
-        return cls(float(answers.losses.mean()), classes, tuple(map(tuple, pairs.tolist())), calibration, data)
+        return cls(float(answers.losses.mean()), classes, tuple(map(tuple, pairs.tolist())), calibration, data, split)
 
     @property
     def count(self) -> int:
@@ -115,6 +117,7 @@ class Evaluation:
         return {
             "schema": "convscope/eval/1",
             "data": self.data,
+            "split": self.split,
             "loss": self.loss,
             "accuracy": self.accuracy,
             "interval": list(self.interval),
@@ -139,7 +142,7 @@ class Evaluation:
         low, high = (100 * end for end in self.interval)
         return (
             f"{self.score()}\n\npictures of each class (rows) and what the net said (columns):\n\n"
-            f"{Grid(columns, rows).to_text()}\n\n{self.count - self.hits:,} of {self.count:,} pictures misread\n"
+            f"{Grid(columns, rows).to_text()}\n\n{self.count - self.hits:,} of {self.count:,} {self.split} pictures misread\n"
             f"accuracy {100 * self.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} % (Wilson)\n"
             f"expected calibration error {100 * self.calibration:.2f} points ({BINS} bins of equal width)"
         )

@@ -22,27 +22,28 @@ if TYPE_CHECKING:
     from convscope.data.registry import Dataset
 
 
-def judge(run: Run | str | Path, data: str | None = None) -> Evaluation:
-    """Judge a run, or the run in a folder, by the test pictures of a data set.
+def judge(run: Run | str | Path, data: str | None = None, split: str = "test") -> Evaluation:
+    """Judge a run, or the run in a folder, by pictures of a data set.
 
     Args:
         run: what was trained.
         data: name of the data set; the run's own by default. Pictures are scaled as those that the net was trained
             on, and classes are matched by their names.
+        split: of the data set.
 
     Raises:
         RunError: the weights are not those of the net.
         UnknownNameError: there is no such data set.
-        DataError: a data file is damaged, or the set has a class that the net cannot answer with.
+        DataError: a data file is damaged, the set has no such split, or a class that the net cannot answer with.
         ShapeError: the pictures are not of the size that the net takes.
     """
     run = run if isinstance(run, Run) else load(run)
     dataset = run.dataset if data is None else registry.find(data, run.dataset.shape)
-    return Evaluation.of(answers_of(run, dataset), run.dataset.classes, dataset.name)
+    return Evaluation.of(answers_of(run, dataset, split), run.dataset.classes, dataset.name, split)
 
 
-def answers_of(run: Run, dataset: Dataset) -> Answers:
-    """What a run says of each test picture of a data set; labels count the classes of the run.
+def answers_of(run: Run, dataset: Dataset, split: str = "test") -> Answers:
+    """What a run says of each picture in a split of a data set; labels count the classes of the run.
 
     Raises:
         RunError, DataError, ShapeError: as :func:`judge`.
@@ -52,11 +53,11 @@ def answers_of(run: Run, dataset: Dataset) -> Answers:
         raise ShapeError(
             f"the net takes {to_text(run.dataset.shape)}, the pictures of {dataset.name} are {to_text(dataset.shape)}"
         )
-    split = registry.load(dataset, "test")
-    if not len(split.images):
-        raise DataError(f"{dataset.name} has no test pictures")
+    pictures = registry.load(dataset, split)
+    if not len(pictures.images):
+        raise DataError(f"{dataset.name} has no {split} pictures")
     keep_memory()
-    return answers(model_of(run), split.images, numbers[split.labels], run.dataset)
+    return answers(model_of(run), pictures.images, numbers[pictures.labels], run.dataset)
 
 
 def class_numbers(dataset: Dataset, known: Dataset) -> NDArray[np.int64]:
