@@ -54,7 +54,7 @@ def same(run: Path, whole: Path) -> None:
     assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     assert course(run) == course(whole)
     visible = {path.name for path in run.iterdir()}
-    assert visible == {"net.cnn", "recipe.toml", "env.json", "metrics.jsonl", "model.safetensors", "README.md"}
+    assert visible == {"net.cnn", "recipe.toml", "data.json", "env.json", "metrics.jsonl", "model.safetensors", "README.md"}
     mine, its = cs.load_run(run).result, cs.load_run(whole).result
     assert (mine.loss, mine.accuracy, mine.sha256) == (its.loss, its.accuracy, its.sha256)
 

@@ -312,7 +312,7 @@ def test_a_damaged_picture_and_a_damaged_run(short_run: Run, tmp_path: Path) -> 
     cut.write_bytes(FIVE.read_bytes()[:200])
     with pytest.raises(PictureError, match=r"cut\.png"):
         cs.look(short_run, image=cut)
-    for name in ("net.cnn", "recipe.toml"):
+    for name in ("net.cnn", "recipe.toml", "data.json"):
         (tmp_path / name).write_bytes((short_run.path / name).read_bytes())
     with pytest.raises(RunError, match="not finished"):
         cs.look(tmp_path)

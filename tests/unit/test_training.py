@@ -17,6 +17,7 @@ from PIL import Image
 import convscope as cs
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.data import DATASETS, Dataset, Split, load
+from convscope.data.facts import Facts
 from convscope.errors import FieldError, RunError, ShapeError, TrainingError, UnknownNameError
 from convscope.training import run as runs
 from convscope.training.augment import Augment
@@ -46,10 +47,14 @@ def small_split(count: int = 64) -> Split:
 
 def test_the_run_folder_holds_plain_files(short_run: Run) -> None:
     names = {path.name for path in short_run.path.iterdir()}
-    assert names == {"net.cnn", "recipe.toml", "env.json", "metrics.jsonl", "model.safetensors", "README.md"}
+    assert names == {"net.cnn", "recipe.toml", "data.json", "env.json", "metrics.jsonl", "model.safetensors", "README.md"}
     assert short_run.path.name == "mnist-fast-seed0"
     settings = tomllib.loads((short_run.path / "recipe.toml").read_text(encoding="utf-8"))
-    assert (settings["data"], settings["seed"], settings["recipe"]["epochs"]) == ("mnist", 0, 0.05)
+    assert (settings["seed"], settings["recipe"]["epochs"]) == (0, 0.05)
+    data = json.loads((short_run.path / "data.json").read_text(encoding="utf-8"))
+    assert (data["name"], data["counts"], sorted(data["sha256"])) == (
+        "mnist", {"train": 60000, "test": 10000}, ["test", "train"]
+    )  # fmt: skip
     assert cs.read(short_run.path / "net.cnn") == cs.read(FAST.net)
     env = json.loads((short_run.path / "env.json").read_text(encoding="utf-8"))
     assert env["threads"] == torch.get_num_threads()
@@ -147,6 +152,7 @@ def damaged(short_run: Run, tmp_path: Path) -> Path:
 LACKING = {
     "net.cnn": "is not a run folder: it has no net.cnn",
     "recipe.toml": "is not a run folder: it has no recipe.toml",
+    "data.json": "is not a run folder: it has no data.json",
     "metrics.jsonl": "is not finished",
     "model.safetensors": "is damaged: .*model.safetensors",
 }
@@ -160,7 +166,7 @@ def test_a_run_that_lacks_a_file_is_none(short_run: Run, tmp_path: Path, name: s
         cs.load_run(folder)
 
 
-@pytest.mark.parametrize("name", ["net.cnn", "recipe.toml", "metrics.jsonl", "model.safetensors"])
+@pytest.mark.parametrize("name", ["net.cnn", "recipe.toml", "data.json", "metrics.jsonl", "model.safetensors"])
 def test_a_damaged_run_is_found(short_run: Run, tmp_path: Path, name: str) -> None:
     folder = damaged(short_run, tmp_path)
     for content in (b"", b"\xff\xfe\x00", (folder / name).read_bytes()[:-20]):
@@ -318,7 +324,7 @@ def test_the_recipe_of_a_run_holds_the_net_that_was_trained(tmp_path: Path) -> N
 
 def test_every_setting_of_a_recipe_comes_back_from_its_file(tmp_path: Path) -> None:
     settings = FAST.changed(betas=(0.8, 0.9), precision="float32", shift=3, label_smoothing=0.25, warmup=0.0)
-    runs.write_settings(Job(tmp_path, cs.read(settings.net), MNIST, settings, 5))
+    runs.write_settings(Job(tmp_path, cs.read(settings.net), MNIST, settings, 5), Facts.of(MNIST, {}))
     assert from_file(tmp_path / "recipe.toml") == settings
     assert set(msgspec.structs.asdict(settings)) == {field.name for field in msgspec.structs.fields(Recipe)}
 

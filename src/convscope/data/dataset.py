@@ -51,7 +51,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known of a data set before a picture is read.
+    """What is known of a data set before a picture is read; equal to one of the same facts, wherever its files lie.
 
     Attributes:
         name: as on the command line; it finds the same pictures at the same size again.
@@ -77,10 +77,10 @@ class Dataset:
     std: float | tuple[float, ...]
     ink: bool
     licence: str
-    source: Source
-    folder: Path
+    source: Source = field(compare=False)
+    folder: Path = field(compare=False)
     mapped: bool = False
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 ======================  ===================================================================
 ``net.cnn``             the net, in the notation
-``recipe.toml``         data set, seed and every setting, the net included
+``recipe.toml``         seed and every setting, the net included
+``data.json``           what is known of the data set: size, classes, counts, mean, fingerprints
 ``env.json``            versions, processor, threads
 ``metrics.jsonl``       one line for each report; the last one is the result
 ``model.safetensors``   the weights, by ``layer.tensor``
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from convscope.data import registry
+from convscope.data.facts import Facts
 from convscope.errors import ConvscopeError, FieldError, RunError
 from convscope.frontends import read
 from convscope.training import files
@@ -41,11 +42,12 @@ from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from convscope.core.net import Net
-    from convscope.data.registry import Dataset
+    from convscope.data import Dataset
 
-NET, RECIPE, ENV, METRICS, MODEL, CARD = (
+NET, RECIPE, DATA, ENV, METRICS, MODEL, CARD = (
     "net.cnn",
     "recipe.toml",
+    "data.json",
     "env.json",
     "metrics.jsonl",
     "model.safetensors",
@@ -63,7 +65,7 @@ class Result:
         params: learned numbers.
         seconds: of training, reading data and testing not counted.
         images_per_second: in training.
-        sha256: of the net, the recipe and the weights, by file name.
+        sha256: of the net, the recipe, the data set's facts and the weights, by file name.
     """
 
     loss: float
@@ -146,13 +148,14 @@ def checked_name(name: str) -> str:
     return name
 
 
-def found(parent: Path, name: str, job: Job) -> Job:
+def found(parent: Path, name: str, job: Job, data: Facts) -> Job:
     """Make the folder of a run called ``name``, or ``name-2`` and so on where that is taken, with its settings in it.
 
     Args:
         parent: the folder that it goes into.
         name: of the run.
         job: what is trained; its path is still open.
+        data: on what, with fingerprints.
 
     Raises:
         RunError: ``parent`` cannot be written.
@@ -160,7 +163,7 @@ def found(parent: Path, name: str, job: Job) -> Job:
     draft = parent / f".new-{os.getpid()}-{time.time_ns()}"
     try:
         draft.mkdir(parents=True)
-        write_settings(replace(job, path=draft))
+        write_settings(replace(job, path=draft), data)
         for index in count(1):
             path = parent / (name if index == 1 else f"{name}-{index}")
             if not path.exists():
@@ -175,12 +178,13 @@ def found(parent: Path, name: str, job: Job) -> Job:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_settings(job: Job) -> None:
-    """``net.cnn`` and ``recipe.toml``."""
+def write_settings(job: Job, data: Facts) -> None:
+    """``net.cnn``, ``recipe.toml`` and ``data.json``."""
     files.write(job.path / NET, f"{job.net}\n".encode())
-    top = to_toml({"data": job.dataset.name, "seed": job.seed})
+    top = to_toml({"seed": job.seed})
     recipe = to_toml(msgspec.structs.asdict(job.recipe))
     files.write(job.path / RECIPE, f"{top}\n\n[recipe]\n{recipe}\n".encode())
+    files.write(job.path / DATA, data.to_json())
 
 
 class Metrics:
@@ -227,7 +231,7 @@ def digest(path: Path) -> str:
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the files that make a run what it is."""
-    return {name: digest(folder / name) for name in (NET, RECIPE, MODEL)}
+    return {name: digest(folder / name) for name in (NET, RECIPE, DATA, MODEL)}
 
 
 def _is_folder(path: Path) -> bool:
@@ -265,12 +269,12 @@ def load_job(path: str | Path) -> Job:
     folder = Path(path)
     if not _is_folder(folder):
         raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
-    missing = [name for name in (NET, RECIPE) if not (folder / name).is_file()]
+    missing = [name for name in (NET, RECIPE, DATA) if not (folder / name).is_file()]
     if missing:
         raise RunError(f"{folder} is not a run folder: it has no {', no '.join(missing)}")
     try:
         settings = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
-        net, dataset = read(folder / NET), registry.find(str(settings["data"]))
+        net, dataset = read(folder / NET), Facts.read((folder / DATA).read_bytes()).dataset()
         check_fit(net, dataset)
         return Job(folder, net, dataset, msgspec.convert(settings["recipe"], Recipe), int(settings["seed"]))
     except DAMAGE as error:
@@ -291,7 +295,7 @@ def _load(job: Job) -> Run:
     if not last or "step" in json.loads(last[0]):
         raise RunError(f"{folder} is not finished", attempt=f"convscope train --resume {folder}")
     result = msgspec.convert(json.loads(last[0])["result"], Result)
-    if sorted(result.sha256) != sorted((NET, RECIPE, MODEL)):
+    if sorted(result.sha256) != sorted((NET, RECIPE, DATA, MODEL)):
         names = ", ".join(result.sha256) or "nothing"
         raise RunError(f"{folder / METRICS} is damaged: it has the checksums of {names}")
     if not (folder / MODEL).is_file():

@@ -18,6 +18,7 @@ from convscope.backends.machine import keep_memory
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
 from convscope.data import registry
+from convscope.data.facts import Facts
 from convscope.errors import RunError
 from convscope.frontends import read
 from convscope.training import checkpoint, files
@@ -105,7 +106,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             return _resumed(begun, ranks, habits, strict=False, warn=warnings.warn)
         job = Job(Path(out) / name, made, dataset, settings, seed)
         if ranks.first:
-            job = runs.found(Path(out), name, job)
+            facts = Facts.of(dataset, dict(zip(("train", "test"), pictures, strict=True)))
+            job = runs.found(Path(out), name, job, facts)
             _note_begun(job, ranks)
         job = replace(job, path=ranks.told(job.path))
         try:

@@ -1,0 +1,115 @@
+"""What a run keeps of its data set, so that it can be used where the pictures are not, and tells when they changed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from convscope.data import registry
+from convscope.data.dataset import Dataset, Split
+from convscope.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOOKED_AT = 1000
+"""Pictures of a split whose every pixel counts in its fingerprint: all of a large set would take minutes to read."""
+
+
+class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A data set without its pictures; the attributes of :class:`Dataset`, and
+
+    Attributes:
+        sha256: the fingerprints of splits (:func:`fingerprint`).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+    ink: bool
+    licence: str
+    mapped: bool
+    sha256: dict[str, str]
+
+    @classmethod
+    def of(cls, dataset: Dataset, splits: Mapping[str, Split]) -> Facts:
+        """What to keep of a data set of which some splits are at hand."""
+        kept = {name: getattr(dataset, name) for name in cls.__struct_fields__ if name != "sha256"}
+        prints = {name: fingerprint(split, dataset.classes) for name, split in splits.items()}
+        return msgspec.convert(kept | {"counts": dict(dataset.counts), "sha256": prints}, cls)
+
+    @classmethod
+    def read(cls, content: bytes) -> Facts:
+        """From JSON.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        return msgspec.json.decode(content, type=cls)
+
+    def to_json(self) -> bytes:
+        """As JSON that a person can read."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+    def dataset(self) -> Dataset:
+        """The data set; its pictures are looked for by its name when they are asked for."""
+        kept = {name: getattr(self, name) for name in self.__struct_fields__ if name != "sha256"}
+        return Dataset(**kept, source=Again(self.sha256), folder=Path())
+
+
+@dataclass(frozen=True)
+class Again:
+    """The pictures that a run was trained on, found anew.
+
+    Attributes:
+        sha256: the fingerprints that they must have.
+    """
+
+    sha256: Mapping[str, str]
+
+    def load(self, dataset: Dataset, split: str) -> Split:
+        """A split, the same as it was.
+
+        Raises:
+            DataError: it is not there any more, or it has changed.
+            UnknownNameError: there is no such data set any more.
+        """
+        now = registry.find(dataset.name, dataset.shape)
+        pictures = registry.load(now, split)
+        if split in self.sha256 and fingerprint(pictures, now.classes) != self.sha256[split]:
+            raise DataError(
+                f"the {split} pictures of {dataset.name} are not those of this run any more",
+                given=f"{len(pictures.labels):,} pictures of {len(now.classes)} classes",
+                expected=f"the same {dataset.count(split):,} as then",
+            )
+        return pictures
+
+
+def fingerprint(split: Split, classes: tuple[str, ...]) -> str:
+    """SHA-256 of the size, the classes, all labels, and the pixels of up to 1,000 pictures spread evenly.
+
+    Args:
+        split: pictures ``n c h w`` with labels.
+        classes: names of the classes.
+
+    >>> dark = Split(np.zeros((2, 1, 3, 3), np.uint8), np.array([0, 1]))
+    >>> light = Split(np.ones((2, 1, 3, 3), np.uint8), np.array([0, 1]))
+    >>> fingerprint(dark, ("a", "b")) == fingerprint(dark, ("a", "b")), fingerprint(dark, ("a", "b")) == fingerprint(
+    ...     light, ("a", "b")
+    ... )
+    (True, False)
+    """
+    found = hashlib.sha256(repr((split.images.shape, classes)).encode())
+    found.update(np.asarray(split.labels, "<i8").tobytes())
+    count = len(split.images)
+    for at in np.unique(np.linspace(0, count - 1, min(count, LOOKED_AT)).astype(int)):
+        found.update(np.ascontiguousarray(split.images[at]).tobytes())
+    return found.hexdigest()
