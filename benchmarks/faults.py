@@ -24,11 +24,12 @@ from machine import machine
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
 
-from forked import Forked  # noqa: E402 -- from the tests
+from forked import Forked  # type: ignore[import-not-found]  # noqa: E402 -- from the tests
 
 NET = "input 28x28x1, maxpool 4, conv 4 3x3 bn relu, dropout 0.1, linear 10"
-TRAIN = ("train", NET, "--quiet", "--batch", "16", "--epochs", "0.6", "--name", "run", "--save-every", "0", "--no-report")
-LONG = ("train", NET, "--quiet", "--batch", "16", "--epochs", "500", "--name", "run", "--no-report")
+BARE = ("train", NET, "--quiet", "--no-report", "--batch", "16", "--name", "run")
+TRAIN = (*BARE, "--epochs", "0.6", "--save-every", "0")
+LONG = (*BARE, "--epochs", "500")
 POINTS = ("step", "half written", "written", "replaced", "tensors", "checkpoint", "forgotten")
 
 Row = dict[str, Any]

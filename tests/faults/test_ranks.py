@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,26 +27,19 @@ epochs = 0.05
 """
 
 
-def train(parent: Path, name: str, *more: str, ranks: int = 2, env: dict[str, str] | None = None) -> Path:
-    """A run of 24 steps, by one process or by several."""
+def command(parent: Path, name: str) -> list[str]:
+    """Arguments that train 24 steps."""
     recipe = parent / "recipe.toml"
     recipe.write_text(RECIPE, encoding="utf-8")
-    command = [
-        "-m",
-        "convscope",
-        "train",
-        NET,
-        "--recipe",
-        str(recipe),
-        "--out",
-        str(parent),
-        "--name",
-        name,
-        "--quiet",
-    ]
+    places = ["--recipe", str(recipe), "--out", str(parent), "--name", name]
+    return ["-m", "convscope", "train", NET, *places, "--quiet", "--no-report"]
+
+
+def train(parent: Path, name: str, *more: str, ranks: int = 2, env: dict[str, str] | None = None) -> Path:
+    """A run of 24 steps, by one process or by several."""
     many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "--max-restarts=3"]
     subprocess.run(
-        [sys.executable, *(many if ranks > 1 else []), *command, *more],
+        [sys.executable, *(many if ranks > 1 else []), *command(parent, name), *more],
         check=True,
         capture_output=True,
         timeout=300,
@@ -79,6 +73,36 @@ def test_when_one_is_killed_all_begin_again_at_the_checkpoint(two: Path, tmp_pat
     assert (run / "model.safetensors").read_bytes() == (two / "model.safetensors").read_bytes()
     assert [line["step"] for line in lines(run)] == [10, 20, 24]
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["recipe.toml", "run"]
+
+
+def test_two_machines_train_as_two_processes_of_one(two: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    many = [
+        "-m",
+        "torch.distributed.run",
+        "--nnodes=2",
+        "--nproc-per-node=1",
+        "--rdzv-backend=c10d",
+        "--rdzv-id=machines",
+    ]
+    disks = [tmp_path / "first", tmp_path / "second"]
+    for disk in disks:
+        disk.mkdir()
+    started = [
+        subprocess.Popen(
+            [sys.executable, *many, f"--rdzv-endpoint=localhost:{port}", *command(disk, "run")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        for disk in disks
+    ]
+    assert [one.wait(300) for one in started] == [0, 0]
+    written = [disk / "run" for disk in disks if (disk / "run").exists()]
+    assert len(written) == 1
+    assert (written[0] / "model.safetensors").read_bytes() == (two / "model.safetensors").read_bytes()
 
 
 def test_parts_of_a_batch_are_all_of_it() -> None:

@@ -62,7 +62,7 @@ def test_a_run_is_used_without_its_pictures(tmp_path: Path) -> None:
 def test_changed_pictures_are_found(tmp_path: Path) -> None:
     run = own_run(tmp_path)
     write_pictures(tmp_path / "own.npz", 1)
-    with pytest.raises(DataError, match="the test pictures of .* are not those of this run any more"):
+    with pytest.raises(DataError, match=r"the test pictures of .* are not those of this run any more"):
         cs.evaluate(cs.load_run(run.path))
     assert cs.evaluate(run, f"npz:{tmp_path / 'own.npz'}").count == 40
 
@@ -70,7 +70,8 @@ def test_changed_pictures_are_found(tmp_path: Path) -> None:
 def test_a_run_of_other_facts_is_damaged(tmp_path: Path) -> None:
     run = own_run(tmp_path)
     facts = json.loads((run.path / "data.json").read_text(encoding="utf-8"))
-    for content in (facts | {"mean": 0.5}, facts | {"shape": [1, 9, 9]}, facts | {"ink": "yes"}, {}):
+    changed: list[dict[str, object]] = [{"mean": 0.5}, {"shape": [1, 9, 9]}, {"ink": "yes"}, {"name": 7}]
+    for content in [*(facts | change for change in changed), {}]:
         (run.path / "data.json").write_text(json.dumps(content), encoding="utf-8")
         with pytest.raises(RunError, match="damaged"):
             cs.load_run(run.path)

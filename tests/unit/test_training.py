@@ -47,7 +47,7 @@ def small_split(count: int = 64) -> Split:
 
 def test_the_run_folder_holds_plain_files(short_run: Run) -> None:
     names = {path.name for path in short_run.path.iterdir()}
-    assert names == {"net.cnn", "recipe.toml", "data.json", "env.json", "metrics.jsonl", "model.safetensors", "README.md"}
+    assert names == {*runs.digests(short_run.path), runs.ENV, runs.METRICS, runs.CARD}
     assert short_run.path.name == "mnist-fast-seed0"
     settings = tomllib.loads((short_run.path / "recipe.toml").read_text(encoding="utf-8"))
     assert (settings["seed"], settings["recipe"]["epochs"]) == (0, 0.05)

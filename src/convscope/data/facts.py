@@ -22,7 +22,7 @@ LOOKED_AT = 1000
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A data set without its pictures; the attributes of :class:`Dataset`, and
+    """A data set without its pictures: the attributes of :class:`Dataset`, and what tells whether they changed.
 
     Attributes:
         sha256: the fingerprints of splits (:func:`fingerprint`).

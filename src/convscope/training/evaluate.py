@@ -142,7 +142,8 @@ class Evaluation:
         low, high = (100 * end for end in self.interval)
         return (
             f"{self.score()}\n\npictures of each class (rows) and what the net said (columns):\n\n"
-            f"{Grid(columns, rows).to_text()}\n\n{self.count - self.hits:,} of {self.count:,} {self.split} pictures misread\n"
+            f"{Grid(columns, rows).to_text()}\n\n"
+            f"{self.count - self.hits:,} of {self.count:,} {self.split} pictures misread\n"
             f"accuracy {100 * self.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} % (Wilson)\n"
             f"expected calibration error {100 * self.calibration:.2f} points ({BINS} bins of equal width)"
         )
