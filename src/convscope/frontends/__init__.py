@@ -121,9 +121,11 @@ def _may_be_path(source: str | Path) -> bool:
 
 
 def _is_path(source: str) -> bool:
-    """One word that ends in .cnn or names a file or folder; a net has blanks."""
+    """One word that ends in .cnn, has a slash, or names a file or folder; a net has blanks and no slash."""
     if not source.strip() or "\n" in source or len(source) > 4096 or "\0" in source:
         return False
+    if "/" in source and not set(source) & set(" (,") and not named.is_name(source):
+        return True
     try:
         return source.endswith(".cnn") or ("(" not in source and Path(source).exists())
     except OSError:  # no name of a file can be that long
