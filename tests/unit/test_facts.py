@@ -11,7 +11,7 @@ from PIL import Image
 import convscope as cs
 from convscope.data import DATASETS, Split, load
 from convscope.data.facts import LOOKED_AT, Facts, fingerprint
-from convscope.errors import DataError, RunError
+from convscope.errors import DataError, RunError, ShapeError
 from convscope.training.recipe import find
 
 MNIST = DATASETS["mnist"]
@@ -57,6 +57,17 @@ def test_a_run_is_used_without_its_pictures(tmp_path: Path) -> None:
         cs.evaluate(loaded)
     write_pictures(tmp_path / "own.npz", 0)
     assert cs.evaluate(loaded).to_json() == judged.to_json()
+
+
+def test_a_recipe_names_its_data(tmp_path: Path) -> None:
+    run = own_run(tmp_path)
+    assert run.recipe.data == run.dataset.name == f"npz:{tmp_path / 'own.npz'}"
+    (tmp_path / "mine.toml").write_text((run.path / "recipe.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    again = cs.train(recipe=str(tmp_path / "mine.toml"), out=tmp_path)
+    assert again.dataset == run.dataset
+    assert again.result.sha256["model.safetensors"] == run.result.sha256["model.safetensors"]
+    with pytest.raises(ShapeError, match="28x28x1"):
+        cs.train(recipe=str(tmp_path / "mine.toml"), data="mnist", out=tmp_path)
 
 
 def test_changed_pictures_are_found(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @cli.command()
 @click.argument("net", required=False)
-@click.option("--data", default="mnist", show_default=True, help="Data set: a name, folder:PATH, npz:PATH, …")
+@click.option("--data", help="Data set: a name, folder:PATH, npz:PATH, …; by default the recipe's, mnist for fast.")
 @click.option("--skip-bad", is_flag=True, help="Leave out files of the data set that are no pictures.")
 @click.option("--recipe", default="fast", show_default=True, help="Recipe, or a recipe.toml file.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of weights, order, shifts.")
@@ -63,7 +63,7 @@ def train(
       convscope train
       convscope train "input 28x28x1, conv 8 3x3 relu, maxpool 2, linear 10" --epochs 0.5
       convscope train net.cnn --recipe fast --seed 3 --out runs/
-      convscope train --dry-run
+      convscope train --recipe tiny-8k --dry-run
       convscope train --resume runs/mnist-fast-seed0
       convscope train --from runs/mnist-fast-seed0 --name again
     """
@@ -162,7 +162,7 @@ def _net_and_recipe(given: dict[str, Any]) -> tuple[Net, Recipe]:
     from convscope.frontends import read
     from convscope.training.recipe import find
 
-    changes = {"epochs": given["epochs"], "batch": given["batch"], "learning_rate": given["lr"]}
+    changes = {"data": given["data"], "epochs": given["epochs"], "batch": given["batch"], "learning_rate": given["lr"]}
     settings = find(given["recipe"]).changed(**{key: value for key, value in changes.items() if value is not None})
     return read(settings.net if given["net"] is None else given["net"]), settings
 
@@ -172,7 +172,7 @@ def _plan(given: dict[str, Any]) -> Plan:
     from convscope.training.plan import plan
 
     made, settings = _net_and_recipe(given)
-    return plan(made, registry.find(given["data"], made.input, skip_bad=given["skip_bad"]), settings)
+    return plan(made, registry.find(settings.data, made.input, skip_bad=given["skip_bad"]), settings)
 
 
 def _compared(done: Run, path: str) -> str:

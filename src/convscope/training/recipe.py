@@ -31,6 +31,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         name: of the recipe.
         net: in the notation; trained when the user gives none.
+        data: name of the data set that it was made for; trained on when the user gives none.
         epochs: passes over the training set; parts of one are allowed.
         batch: pictures in a step.
         learning_rate: at its peak.
@@ -55,6 +56,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     name: str
     net: str
+    data: str = "mnist"
     epochs: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
     batch: Annotated[int, msgspec.Meta(ge=2)]
     learning_rate: Positive

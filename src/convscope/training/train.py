@@ -53,7 +53,7 @@ def silent(_: Progress) -> None:
 def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     net: Net | str | Path | None = None,
     *,
-    data: str = "mnist",
+    data: str | None = None,
     recipe: str | Recipe = "fast",
     seed: int = 0,
     epochs: float | None = None,
@@ -69,7 +69,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
 
     Args:
         net: a net, its notation or its file; the recipe's own net by default.
-        data: name of the data set.
+        data: name of the data set; the recipe's by default.
         recipe: name of the recipe, path of a ``.toml`` file, or the settings themselves.
         seed: of weights, order and shifts.
         epochs: passes over the data; the recipe's by default.
@@ -92,9 +92,9 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     settings = recipes.find(recipe) if isinstance(recipe, str) else recipe
     settings = settings if epochs is None else settings.changed(epochs=epochs)
     made = net if isinstance(net, Net) else read(settings.net if net is None else net)
-    dataset = registry.find(data, made.input, skip_bad=skip_bad, report=prepared)
+    dataset = registry.find(settings.data if data is None else data, made.input, skip_bad=skip_bad, report=prepared)
     name = runs.checked_name(name or f"{dataset.slug}-{settings.name}-seed{seed}")
-    settings = settings.changed(net=str(made))
+    settings = settings.changed(net=str(made), data=dataset.name)
     check_memory(plan(made, dataset, settings).memory, "training this net")
     check_disk(Path(out), checkpoint.size(STATES * FLOAT32 * net_params(made).value))
     pictures, habits = _load(dataset), Habits(save_every, tuple(logs), report)
