@@ -21,6 +21,7 @@ from convscope.data import DATASETS, Dataset, Split, find, load
 from convscope.data.cifar import CifarFiles, from_sprite
 from convscope.data.dataset import short_word
 from convscope.data.idx import IdxFiles
+from convscope.data.prepared import Prepared
 from convscope.errors import DataError, FieldError, UnknownNameError
 from convscope.training.augment import Augment
 from convscope.training.batches import Batches, scaled
@@ -116,6 +117,21 @@ def test_a_set_is_prepared_once_and_again_when_a_file_changes(pets: Path) -> Non
     picture(pets / "cat" / "0.png", (41, 48))
     assert seen or find_again()
     assert seen
+
+
+def test_what_was_prepared_of_a_set_that_has_changed_is_removed(pets: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(pets, tmp_path / "other" / "pets"))  # a namesake stays
+    before = [find(f"folder:{one}", shape) for one, shape in ((pets, (1, 8, 8)), (pets, (3, 9, 9)), (other, (1, 8, 8)))]
+    kept = load(before[0], "train")
+    pixels = kept.images.copy()
+    places = [one.source.place for one in before if isinstance(one.source, Prepared)]
+    assert [place.exists() for place in places] == [True, True, True]
+    picture(pets / "cat" / "0.png", (41, 48))
+    after = find(f"folder:{pets}", (1, 8, 8))
+    assert [place.exists() for place in places] == [False, False, True]
+    assert isinstance(after.source, Prepared)
+    assert after.source.place.exists()
+    assert (kept.images == pixels).all()
 
 
 def test_arrays(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.core.shape import to_text
-from convscope.data.dataset import short_word
 from convscope.data.folder import TEST_SHARE, order
-from convscope.data.home import home, printable
-from convscope.data.prepared import Plan, opened, prepare
+from convscope.data.home import printable
+from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
 from convscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,9 +53,9 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
         facts = path.stat()
     except OSError as error:
         raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
-    key = hashlib.sha256(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}".encode()).hexdigest()
-    place = home() / "prepared" / f"{short_word(f'npz:{path}')}-{key[:16]}"
+    place = place_of(f"npz:{path}", f"npz\0{path}", f"{facts.st_size}\0{facts.st_mtime_ns}")
     index = opened(place) or from_arrays(place, *read(path), report=report)
+    forget_older(place)
     if wanted.shape and wanted.shape != index.shape:
         raise DataError(
             f"{printable(path)} has pictures of {to_text(index.shape)}, not {to_text(wanted.shape)}",

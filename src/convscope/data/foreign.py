@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.shape import to_text
-from convscope.data.dataset import short_word
 from convscope.data.home import home, printable
 from convscope.data.picture import Seen, fitted, plain
 from convscope.data.pictures import bad_files, checked, default_shape, summary
-from convscope.data.prepared import RULE, Plan, opened, prepare
+from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
 from convscope.errors import DataError, PictureError
 
 if TYPE_CHECKING:
@@ -60,8 +58,7 @@ def prepared(
     Raises:
         DataError: it has no training or test pictures, or some cannot be used.
     """
-    key = hashlib.sha256(f"{RULE}\0{wanted.kind}\0{wanted.path}\0{version}".encode()).hexdigest()[:16]
-    place = home() / "prepared" / f"{short_word(str(wanted))}-{key}"
+    place = place_of(str(wanted), f"{wanted.kind}\0{wanted.path}", version)
     shape = checked(wanted.shape) if wanted.shape else _known(place)
     index = opened(place / to_text(shape)) if shape else None
     if index is None:
@@ -73,6 +70,7 @@ def prepared(
         shape = shape or _shape(parts["train"])
         index = prepare(place / to_text(shape), lambda skipped: _plan(parts, classes, shape, skipped), report)
         _remember(place, index.shape)
+        forget_older(place)
     if index.skipped and not wanted.skip_bad:
         raise bad_files(home(), index.skipped)
     name = str(replace(wanted, shape=index.shape))

@@ -11,12 +11,11 @@ from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.shape import to_text
-from convscope.data.dataset import short_word
 from convscope.data.fetch import replacing
 from convscope.data.folder import divided, listing
-from convscope.data.home import home, printable
+from convscope.data.home import printable
 from convscope.data.picture import fitted, open_picture, seen
-from convscope.data.prepared import RULE, Plan, opened, prepare
+from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
 from convscope.errors import DataError, FieldError, PictureError
 
 if TYPE_CHECKING:
@@ -50,10 +49,11 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     root = wanted.folder
     found = listing(root)
     classes = _classes(found, root)
-    place = home() / "prepared" / f"{short_word(str(wanted))}-{_digest(root, found)[:16]}"
+    place = place_of(f"folder:{root}", f"folder\0{root}", _digest(found))
     notes = _notes(place, found)
     shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
     index = opened(place / to_text(shape)) or _prepare(place / to_text(shape), found, classes, shape, report)
+    forget_older(place)
     skipped = {printable(name): why for name, why in found.bad.items()} | index.skipped
     if skipped and not wanted.skip_bad:
         raise bad_files(root, skipped)
@@ -91,9 +91,9 @@ def _classes(found: Listing, root: Path) -> tuple[str, ...]:
     return names
 
 
-def _digest(root: Path, found: Listing) -> str:
+def _digest(found: Listing) -> str:
     """Names, sizes and times of all pictures in one number: another one when a file was added, changed or removed."""
-    digest = hashlib.sha256(f"{RULE}\0{root}\0".encode())
+    digest = hashlib.sha256()
     for entry in found.entries:
         digest.update(os.fsencode(entry.name) + f"\0{entry.size}\0{entry.changed}\0".encode())
     return digest.hexdigest()

@@ -5,11 +5,13 @@ A prepared set is a folder of the user's cache::
     train.images.npy   uint8 n c h w      train.labels.npy   int64 n      train.names.json
     test.images.npy    …                  index.json         shape, classes, counts, mean, std, what was left out
 
-It is written under another name and renamed when it is complete.
+It is written under another name and renamed when it is complete. When a set has changed and is prepared anew, what was
+prepared of it before is removed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -23,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 import numpy as np
 
-from convscope.data.dataset import Dataset, Split
-from convscope.data.home import VARIABLE
+from convscope.data.dataset import Dataset, Split, short_word
+from convscope.data.home import VARIABLE, home
 from convscope.errors import DataError, PictureError
 
 if TYPE_CHECKING:
@@ -142,6 +144,25 @@ class Prepared:
 
     def _damaged(self, name: str, why: object) -> DataError:
         return DataError(f"{self.place / name} is damaged: {why}", attempt=f"remove the folder {self.place}")
+
+
+def place_of(name: str, source: str, content: str) -> Path:
+    """The folder of a prepared set at all its sizes.
+
+    Args:
+        name: as the user calls the set.
+        source: tells it from all other sets.
+        content: changes when its pictures do.
+    """
+    marks = (hashlib.sha256(os.fsencode(text)).hexdigest()[:12] for text in (source, f"{RULE}\0{content}"))
+    return home() / "prepared" / "-".join([short_word(name), *marks])
+
+
+def forget_older(place: Path) -> None:
+    """Remove what was prepared of a set when its content was another; who reads it goes on reading it."""
+    for other in place.parent.glob(f"{place.name.rpartition('-')[0]}-*"):
+        if other != place:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def opened(place: Path) -> Index | None:
