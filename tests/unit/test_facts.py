@@ -43,6 +43,8 @@ def test_facts_come_back() -> None:
         again = Facts.read(Facts.of(dataset, {}).to_json()).dataset()
         assert again == dataset
         assert again != replace(dataset, mean=0.5)
+        noted = replace(dataset, notes={"skipped": {"a.png": "is no picture"}})
+        assert Facts.read(Facts.of(noted, {}).to_json()).dataset().notes == noted.notes
 
 
 def test_a_run_is_used_without_its_pictures(tmp_path: Path) -> None:
