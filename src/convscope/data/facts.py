@@ -45,7 +45,9 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """What to keep of a data set of which some splits are at hand."""
         kept = {name: getattr(dataset, name) for name in cls.__struct_fields__ if name != "sha256"}
         prints = {name: fingerprint(split, dataset.classes) for name, split in splits.items()}
-        return msgspec.convert(kept | {"counts": dict(dataset.counts), "notes": dict(dataset.notes), "sha256": prints}, cls)
+        return msgspec.convert(
+            kept | {"counts": dict(dataset.counts), "notes": dict(dataset.notes), "sha256": prints}, cls
+        )
 
     @classmethod
     def read(cls, content: bytes) -> Facts:

@@ -135,7 +135,7 @@ def _pictures(subject: Subject, seen: Picture | None, count: int, seed: int) -> 
     if subject.dataset:
         images = registry.load(subject.dataset, "test").images
         images = images[np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
-        return taken(subject, images), f"{len(images)} test pictures of {subject.dataset.name}"
+        return taken(subject, images), f"{len(images)} test pictures of {subject.dataset.slug}"
     if seen:
         return seen.taken, "the picture"
     random = torch.Generator().manual_seed(seed)

@@ -216,7 +216,7 @@ def _surest(subject: Subject, test: Pictures, inside: NDArray[np.intp], true: st
         raise FieldError(f"no test picture of {true} was read as {answer}", expected="a cell that has pictures")
     at = int(inside[0])
     assert subject.dataset
-    return pixels(subject, test.images[at], f"test picture {at} of {subject.dataset.name}", int(test.labels[at]))
+    return pixels(subject, test.images[at], f"test picture {at} of {subject.dataset.slug}", int(test.labels[at]))
 
 
 def _seen(test: Pictures, at: int, said: Answers, classes: tuple[str, ...]) -> Seen:

@@ -76,7 +76,7 @@ def _own(subject: Subject, number: str) -> Picture:
             f"there is no test picture {number[:40]}", expected=f"a number from 0 to {len(split.images) - 1}"
         )
     at = int(number)
-    name = f"test picture {at} of {subject.dataset.name}"
+    name = f"test picture {at} of {subject.dataset.slug}"
     return pixels(subject, split.images[at], name, int(split.labels[at]))
 
 

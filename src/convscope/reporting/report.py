@@ -91,7 +91,7 @@ def _of_run(seen: Subject) -> Report:
     said = answers_of(run, run.dataset)
     judged = Evaluation.of(said, run.dataset.classes, run.dataset.name)
     return Report(
-        f"{run.dataset.name}, recipe {run.recipe.name}, seed {run.seed}",
+        f"{run.dataset.slug}, recipe {run.recipe.name}, seed {run.seed}",
         f"run {run.path.name}: trained on {run.dataset.count('train'):,} pictures, judged by {judged.count:,} others",
         (*run_facts(run, judged), *net_facts(run.net)),
         (

@@ -18,6 +18,8 @@ RECIPES: dict[str, str] = {
     "strong": "convscope.training.recipes.strong",
     "tiny-8k": "convscope.training.recipes.tiny_8k",
     "tiny-2k": "convscope.training.recipes.tiny_2k",
+    "tiny-700": "convscope.training.recipes.tiny_700",
+    "cifar10-strong": "convscope.training.recipes.cifar10_strong",
 }
 """Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
 

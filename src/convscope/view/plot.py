@@ -18,19 +18,20 @@ LEFT, BOTTOM, TOP, RIGHT = 58, 40, 8, 14
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers in a range, a step of 1, 2 or 5 times a power of ten apart.
+    """Round numbers in a range, 1, 2 or 5 times a power of ten apart: as many as there may be.
 
-    >>> ticks(0, 1), ticks(-3, 12, 4)
-    ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.0, 5.0, 10.0])
+    >>> ticks(0, 1), ticks(-3, 12, 4), ticks(0.2, 16, 4)
+    ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.0, 5.0, 10.0], [5.0, 10.0, 15.0])
     """
     span = high - low
     if not span > 0 or not math.isfinite(span):
         return [low]
-    rough = span / max(1, most - 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
-    first = math.ceil(low / step - 1e-9)
-    return [round(at * step, 12) + 0.0 for at in range(first, math.floor(high / step + 1e-9) + 1)]
+    power = 10.0 ** math.floor(math.log10(span / most))
+    for step in (power * factor for factor in (1, 2, 5, 10, 20)):
+        places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+        if len(places) <= most:
+            return [round(at * step, 12) + 0.0 for at in places]
+    raise AssertionError("twenty times a power of ten is more than the range")
 
 
 @dataclass(frozen=True)

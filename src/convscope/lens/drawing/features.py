@@ -14,7 +14,7 @@ from convscope.view.parts import Column, Grid
 if TYPE_CHECKING:
     from convscope.lens.features import Features
 
-CHANNELS = 128
+CHANNELS = 64
 """That are drawn, at most."""
 
 MAPS = 900

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.data.dataset import short_word
 from convscope.lens.drawing.common import bytes_raster, shown
 from convscope.view.figure import Figure
 from convscope.view.layout import Across, Down, Titled, Words, tiles
@@ -33,7 +34,7 @@ def draw(found: Mistakes) -> Figure:
     above = Across((matrix, _gallery(found)), 36)
     note = "\n".join([*left_out, f"nearest: {found.searched}"])
     wrong = found.judged.count - found.judged.hits
-    title = f"{wrong:,} of {found.judged.count:,} test pictures of {found.judged.data} misread"
+    title = f"{wrong:,} of {found.judged.count:,} test pictures of {short_word(found.judged.data)} misread"
     return Figure(title, Down((above, _one(found)), 26), note, _table(found))
 
 
