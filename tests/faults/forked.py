@@ -50,6 +50,8 @@ def _say(answer: dict[str, Any]) -> None:
 
 
 def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
+    for name in ("out", "err"):
+        (folder / name).touch()  # who is killed at once has said nothing
     number = os.fork()
     if number == 0:
         for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
