@@ -1,12 +1,13 @@
 """cifar10-strong: CIFAR-10 as well as half an hour on two cores makes it.
 
-Measured: 93.74 % (one seed, last epoch, no test-time augmentation), 1,625 s of training on 2 cores of an AMD EPYC (Zen4
-class, avx512_bf16), Python 3.11.7, torch 2.13.0+cpu; 2026-11-21. One seed is one draw.
+Measured: 93.74 % (one seed, last epoch, no test-time augmentation), 1,625 s of training on 2 cores of an AMD EPYC
+(Zen4 class, avx512_bf16), Python 3.11.7, torch 2.13.0+cpu; 2026-11-21. One seed is one draw.
 
 The net is that of the record on one GPU (K. Jordan, arXiv 2404.00498, cifar10-airbench, with Muon): a first layer
 that makes the patches of the set uncorrelated and stays as it is, then three groups of two convolutions. It was tried
-at half of its widths on pictures of the training set that were held out; see LOG.md. ReLU takes the place of GELU in the first
-layer: its channels come in pairs of opposite sign, and the way back through GELU on so large maps costs time.
+at half of its widths on pictures of the training set that were held out; see LOG.md. ReLU takes the place of GELU in
+the first layer: its channels come in pairs of opposite sign, and the way back through GELU on so large maps costs
+time.
 """
 
 from convscope.training.recipe import Recipe
