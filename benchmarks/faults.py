@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,9 @@ def crash_points(forked: Forked, whole: Path, folder: Path) -> Row:
     """Death at every point of a run's writing, at its first to its last passing."""
     found = []
     for point in POINTS:
-        for time in (1, 2, 3, 5, 8, 13, 21):
-            parent = folder / f"{point}-{time}"
-            env = {"CONVSCOPE_CRASH_AT": f"{point}:{time}"}
+        for passing in (1, 2, 3, 5, 8, 13, 21):
+            parent = folder / f"{point}-{passing}"
+            env = {"CONVSCOPE_CRASH_AT": f"{point}:{passing}"}
             if forked.run(*TRAIN, "--out", parent, env=env)["status"] == 137:
                 found.append(outcome(forked, parent, whole))
     return counted(found, "killed at a point of its writing")
@@ -117,11 +118,16 @@ def damage(forked: Forked, folder: Path, trials: int) -> Iterator[Row]:
         yield counted(found, f"{kind} in the newest checkpoint")
 
 
-def doubles(forked: Forked, folder: Path, trials: int) -> Row:
-    """Two processes that resume one run at the same moment."""
+def doubles(folder: Path, trials: int) -> Row:
+    """Two processes that resume one run at the same moment; these are no children, so the run is of all pictures."""
     found = []
-    forked.run(*LONG, "--out", folder, after=1.0, signal=signal.SIGTERM)
-    command = [sys.executable, "-m", "convscope", "train", "--resume", str(folder / "run"), "--quiet"]
+    program = [sys.executable, "-m", "convscope"]
+    first = subprocess.Popen([*program, *LONG, "--save-every", "0", "--out", str(folder)], stderr=subprocess.DEVNULL)
+    while not list(folder.glob("run/checkpoints/*.json")):
+        time.sleep(0.1)
+    first.terminate()
+    first.wait()
+    command = [*program, "train", "--resume", str(folder / "run"), "--quiet"]
     for _ in range(trials):
         both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
         said: list[str] = []
@@ -154,7 +160,7 @@ def main() -> None:
             kills(forked, whole, folder / "kills", given.kills),
             signals(forked, folder / "signals", given.signals),
             *damage(forked, folder / "damage", given.damage),
-            doubles(forked, folder / "doubles", given.doubles),
+            doubles(folder / "doubles", given.doubles),
         ]
     forked.close()
     if given.json:
