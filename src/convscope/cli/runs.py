@@ -13,7 +13,7 @@ from convscope.view.save import replace
 @cli.command("eval")
 @click.argument("run_folder", metavar="RUN")
 @click.option("--data", metavar="DATA", help="Data set to judge by; by default the one of the run.")
-@click.option("--split", default="test", metavar="SPLIT", help="Of the data set: test, train, or val.  [default: test]")
+@click.option("--split", default="test", show_default=True, help="Of the data set: test, train, or val.")
 @JSON
 def evaluate(run_folder: str, data: str | None, split: str, *, as_json: bool) -> None:
     r"""Judge a RUN by pictures: [loss, accuracy], accuracy of each class, confusion matrix, calibration.

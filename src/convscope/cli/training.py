@@ -138,7 +138,7 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         path, name, out = given["repeated"], given["name"], given["out"]
         return lambda report: training.repeat(path, out=out, name=name, report=report)
     made, settings = _net_and_recipe(given)
-    kept = {key: given[key] for key in ("data", "seed", "out", "name", "save_every", "logs", "skip_bad")}
+    kept = {key: given[key] for key in ("seed", "out", "name", "save_every", "logs", "skip_bad")}
     return lambda report: training.train(made, recipe=settings, report=report, prepared=_prepared, **kept)
 
 

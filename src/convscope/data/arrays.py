@@ -53,7 +53,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
         facts = path.stat()
     except OSError as error:
         raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
-    place = place_of(f"npz:{path}", f"npz\0{path}", f"{facts.st_size}\0{facts.st_mtime_ns}")
+    place = place_of(f"npz:{path}", f"{facts.st_size}\0{facts.st_mtime_ns}")
     index = opened(place) or from_arrays(place, *read(path), report=report)
     forget_older(place)
     if wanted.shape and wanted.shape != index.shape:

@@ -58,7 +58,7 @@ def prepared(
     Raises:
         DataError: it has no training or test pictures, or some cannot be used.
     """
-    place = place_of(str(wanted), f"{wanted.kind}\0{wanted.path}", version)
+    place = place_of(f"{wanted.kind}:{wanted.path}", version)
     shape = checked(wanted.shape) if wanted.shape else _known(place)
     index = opened(place / to_text(shape)) if shape else None
     if index is None:

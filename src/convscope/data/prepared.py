@@ -146,15 +146,14 @@ class Prepared:
         return DataError(f"{self.place / name} is damaged: {why}", attempt=f"remove the folder {self.place}")
 
 
-def place_of(name: str, source: str, content: str) -> Path:
+def place_of(name: str, content: str) -> Path:
     """The folder of a prepared set at all its sizes.
 
     Args:
-        name: as the user calls the set.
-        source: tells it from all other sets.
+        name: tells the set from all others, ``kind:PATH``.
         content: changes when its pictures do.
     """
-    marks = (hashlib.sha256(os.fsencode(text)).hexdigest()[:12] for text in (source, f"{RULE}\0{content}"))
+    marks = (hashlib.sha256(os.fsencode(text)).hexdigest()[:12] for text in (name, f"{RULE}\0{content}"))
     return home() / "prepared" / "-".join([short_word(name), *marks])
 
 

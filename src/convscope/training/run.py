@@ -54,6 +54,12 @@ NET, RECIPE, DATA, ENV, METRICS, MODEL, CARD = (
     "README.md",
 )
 
+SETTINGS = (NET, RECIPE, DATA)
+"""What is there from the start, and says what is trained."""
+
+SEALED = (*SETTINGS, MODEL)
+"""Files whose checksums stand in the result."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -231,7 +237,7 @@ def digest(path: Path) -> str:
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the files that make a run what it is."""
-    return {name: digest(folder / name) for name in (NET, RECIPE, DATA, MODEL)}
+    return {name: digest(folder / name) for name in SEALED}
 
 
 def _is_folder(path: Path) -> bool:
@@ -269,7 +275,7 @@ def load_job(path: str | Path) -> Job:
     folder = Path(path)
     if not _is_folder(folder):
         raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
-    missing = [name for name in (NET, RECIPE, DATA) if not (folder / name).is_file()]
+    missing = [name for name in SETTINGS if not (folder / name).is_file()]
     if missing:
         raise RunError(f"{folder} is not a run folder: it has no {', no '.join(missing)}")
     try:
@@ -295,7 +301,7 @@ def _load(job: Job) -> Run:
     if not last or "step" in json.loads(last[0]):
         raise RunError(f"{folder} is not finished", attempt=f"convscope train --resume {folder}")
     result = msgspec.convert(json.loads(last[0])["result"], Result)
-    if sorted(result.sha256) != sorted((NET, RECIPE, DATA, MODEL)):
+    if sorted(result.sha256) != sorted(SEALED):
         names = ", ".join(result.sha256) or "nothing"
         raise RunError(f"{folder / METRICS} is damaged: it has the checksums of {names}")
     if not (folder / MODEL).is_file():
