@@ -14,8 +14,9 @@ from convscope.view.save import replace
 @click.argument("run_folder", metavar="RUN")
 @click.option("--data", metavar="DATA", help="Data set to judge by; by default the one of the run.")
 @click.option("--split", default="test", show_default=True, help="Of the data set: test, train, or val.")
+@click.option("--views", default=1, show_default=True, help="Of each picture: 1, 2 (mirrored), or 6 (and moved).")
 @JSON
-def evaluate(run_folder: str, data: str | None, split: str, *, as_json: bool) -> None:
+def evaluate(run_folder: str, data: str | None, split: str, views: int, *, as_json: bool) -> None:
     r"""Judge a RUN by pictures: [loss, accuracy], accuracy of each class, confusion matrix, calibration.
 
     The interval is Wilson's, 95 %. The expected calibration error is the mean distance between the probability that
@@ -24,11 +25,15 @@ def evaluate(run_folder: str, data: str | None, split: str, *, as_json: bool) ->
     DATA is the name of a data set. Its classes are matched to those of the run by their names. What the net does on
     the pictures that it learned from (--split train) says how much it learned by heart, never how good it is.
 
+    With --views 2 or 6 the scores of several views of each picture are averaged: itself and its mirror image, and both
+    moved by a pixel to either corner. That takes so many times as long; say so where you give the figure.
+
     \b
     Examples:
       convscope eval runs/mnist-fast-seed0
       convscope eval runs/mnist-fast-seed0 --json
       convscope eval runs/mnist-fast-seed0 --split train
+      convscope eval runs/cifar10-cifar10-strong-seed0 --views 6
       convscope eval runs/mnist-fast-seed0 --data folder:my-digits
     """
     from convscope.training.run import load
@@ -36,7 +41,7 @@ def evaluate(run_folder: str, data: str | None, split: str, *, as_json: bool) ->
     loaded = load(run_folder)
     from convscope.training.judge import judge
 
-    judged = judge(loaded, data, split)
+    judged = judge(loaded, data, split, views=views)
     if as_json:
         show(judged.to_json())
     else:

@@ -59,6 +59,7 @@ class Evaluation:
         calibration: the expected calibration error (:func:`calibration_error`), 0 to 1.
         data: the set.
         split: of the set.
+        views: of each picture, whose scores were averaged.
     """
 
     loss: float
@@ -67,14 +68,18 @@ class Evaluation:
     calibration: float
     data: str
     split: str = "test"
+    views: int = 1
 
     @classmethod
-    def of(cls, answers: Answers, classes: tuple[str, ...], data: str, split: str = "test") -> Evaluation:
+    def of(
+        cls, answers: Answers, classes: tuple[str, ...], data: str, split: str = "test", views: int = 1
+    ) -> Evaluation:
         """Count what a net said."""
         count = len(classes)
         pairs = np.bincount(answers.labels * count + answers.said, minlength=count**2).reshape(count, count)
         calibration = calibration_error(answers.confidence, answers.right)
-        return cls(float(answers.losses.mean()), classes, tuple(map(tuple, pairs.tolist())), calibration, data, split)
+        loss = float(answers.losses.mean())
+        return cls(loss, classes, tuple(map(tuple, pairs.tolist())), calibration, data, split, views)
 
     @property
     def count(self) -> int:
@@ -118,6 +123,7 @@ class Evaluation:
             "schema": "convscope/eval/1",
             "data": self.data,
             "split": self.split,
+            "views": self.views,
             "loss": self.loss,
             "accuracy": self.accuracy,
             "interval": list(self.interval),
@@ -140,10 +146,11 @@ class Evaluation:
             for (name, share), row in zip(self.per_class.items(), self.confusion, strict=True)
         )
         low, high = (100 * end for end in self.interval)
+        seen = f", each seen in {self.views} views (test-time augmentation)" if self.views > 1 else ""
         return (
             f"{self.score()}\n\npictures of each class (rows) and what the net said (columns):\n\n"
             f"{Grid(columns, rows).to_text()}\n\n"
-            f"{self.count - self.hits:,} of {self.count:,} {self.split} pictures misread\n"
+            f"{self.count - self.hits:,} of {self.count:,} {self.split} pictures misread{seen}\n"
             f"accuracy {100 * self.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} % (Wilson)\n"
             f"expected calibration error {100 * self.calibration:.2f} points ({BINS} bins of equal width)"
         )

@@ -13,6 +13,7 @@ from convscope.errors import DataError, ShapeError
 from convscope.training.evaluate import Answers, Evaluation, answers
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
+from convscope.training.views import Views, check_views
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from convscope.data.registry import Dataset
 
 
-def judge(run: Run | str | Path, data: str | None = None, split: str = "test") -> Evaluation:
+def judge(run: Run | str | Path, data: str | None = None, split: str = "test", *, views: int = 1) -> Evaluation:
     """Judge a run, or the run in a folder, by pictures of a data set.
 
     Args:
@@ -30,8 +31,11 @@ def judge(run: Run | str | Path, data: str | None = None, split: str = "test") -
         data: name of the data set; the run's own by default. Pictures are scaled as those that the net was trained
             on, and classes are matched by their names.
         split: of the data set.
+        views: of each picture, whose scores are averaged: 1, as it is; 2, and its mirror image; 6, and both moved by a
+            pixel to either corner (:mod:`convscope.training.views`).
 
     Raises:
+        FieldError: there is no such number of views, or the net has not learned from mirror images.
         RunError: the weights are not those of the net.
         UnknownNameError: there is no such data set.
         DataError: a data file is damaged, the set has no such split, or a class that the net cannot answer with.
@@ -39,15 +43,17 @@ def judge(run: Run | str | Path, data: str | None = None, split: str = "test") -
     """
     run = run if isinstance(run, Run) else load(run)
     dataset = run.dataset if data is None else registry.find(data, run.dataset.shape)
-    return Evaluation.of(answers_of(run, dataset, split), run.dataset.classes, dataset.name, split)
+    found = answers_of(run, dataset, split, views=views)
+    return Evaluation.of(found, run.dataset.classes, dataset.name, split, views)
 
 
-def answers_of(run: Run, dataset: Dataset, split: str = "test") -> Answers:
+def answers_of(run: Run, dataset: Dataset, split: str = "test", *, views: int = 1) -> Answers:
     """What a run says of each picture in a split of a data set; labels count the classes of the run.
 
     Raises:
-        RunError, DataError, ShapeError: as :func:`judge`.
+        FieldError, RunError, DataError, ShapeError: as :func:`judge`.
     """
+    check_views(views, run.recipe, run.dataset.shape)
     numbers = class_numbers(dataset, run.dataset)
     if dataset.shape != run.dataset.shape:
         raise ShapeError(
@@ -57,7 +63,7 @@ def answers_of(run: Run, dataset: Dataset, split: str = "test") -> Answers:
     if not len(pictures.images):
         raise DataError(f"{dataset.name} has no {split} pictures")
     keep_memory()
-    return answers(model_of(run), pictures.images, numbers[pictures.labels], run.dataset)
+    return answers(Views(model_of(run), views), pictures.images, numbers[pictures.labels], run.dataset)
 
 
 def class_numbers(dataset: Dataset, known: Dataset) -> NDArray[np.int64]:
