@@ -1,8 +1,8 @@
 """blink: the 99.13 % of a first course's notes, as fast as can be: `fast`, stopped after less than half an epoch.
 
-Measured: 99.180 ± 0.062 % (mean ± sd of 20 seeds, last step, no test-time augmentation; least 99.08 %), 1.79 s of
-training (mean; median 1.76, most 2.20; 2.11 in an earlier hour) on 2 cores of an AMD EPYC (Zen4 class, avx512_bf16),
-Python 3.11.7, torch 2.13.0+cpu; 2026-11-20, benchmarks/time_to_accuracy.py. Chosen on held-out writers of the training
+Measured: 99.160 ± 0.070 % (mean ± sd of 20 seeds, last step, no test-time augmentation; least 99.03 %), 1.73 s of
+training (mean; median 1.78, most 1.87) on 2 cores of an AMD EPYC (Zen4 class, avx512_bf16),
+Python 3.11.7, torch 2.13.0+cpu; 2026-11-21, benchmarks/time_to_accuracy.py. Chosen on held-out writers of the training
 set; see LOG.md.
 """
 
