@@ -124,6 +124,8 @@ def doubles(folder: Path, trials: int) -> Row:
     program = [sys.executable, "-m", "convscope"]
     first = subprocess.Popen([*program, *LONG, "--save-every", "0", "--out", str(folder)], stderr=subprocess.DEVNULL)
     while not list(folder.glob("run/checkpoints/*.json")):
+        if first.poll() is not None:
+            sys.exit("the run to be resumed ended before it had a checkpoint")
         time.sleep(0.1)
     first.terminate()
     first.wait()

@@ -26,7 +26,7 @@ class Views(nn.Module):
     """A net that looks at each picture several times and gives the mean of its scores.
 
     With six views, the picture as it is weighs as much as the two that are moved up left and down right by a pixel,
-    whose edges are repeated (Jordan, arXiv 2404.00498, section 3.5).
+    whose edges are repeated (Jordan, arXiv 2404.00498).
 
     Args:
         model: gives scores ``n classes`` for ``n c h w``.
@@ -70,7 +70,7 @@ def check_views(count: int, recipe: Recipe, shape: tuple[int, ...]) -> None:
         ShapeError: the pictures have no height and width.
     """
     if count not in VIEWS:
-        raise FieldError(f"a picture cannot be seen in {count} views", expected="1, 2, or 6")
+        raise FieldError(f"a picture cannot be seen in {count} views", expected=f"one of {', '.join(map(str, VIEWS))}")
     if count == 1:
         return
     if len(shape) != PLANE:
