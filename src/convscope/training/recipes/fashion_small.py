@@ -5,7 +5,7 @@ training on one core of an AMD EPYC (Zen4 class, avx512_bf16; another run on the
 2.13.0+cpu; 2026-11-21.
 
 Two dense layers, then nine of 3x3 of each channel and 1x1, seven of them residual: five at 14x14, four at 7x7. Chosen
-on pictures of the training set that were held out; see LOG.md.
+on pictures of the training set that were held out, with 8 epochs; how many epochs it gets was not. See LOG.md.
 """
 
 from convscope.training.recipe import Recipe
