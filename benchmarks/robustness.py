@@ -71,7 +71,7 @@ def main() -> None:
     """Train where that is needed, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", nargs="*", type=Path, default=[])
-    parser.add_argument("--recipes", nargs="*", default=[name for name in RECIPES if "28x28x1" in find(name).net])
+    parser.add_argument("--recipes", nargs="*", default=[name for name in RECIPES if find(name).data == "mnist"])
     asked = parser.parse_args()
     print(machine("torch", "numpy"))
     heads = [
