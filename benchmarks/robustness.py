@@ -3,8 +3,9 @@
     python benchmarks/robustness.py                          trains seed 0 of every recipe for MNIST, then judges it
     python benchmarks/robustness.py --runs runs/a runs/b     judges runs that are there
 
-Each change is made to all test pictures: moves in the eight directions, turns to both sides, grey noise of a standard
-deviation given as a share of white, cut off at black and white. The numbers are reported, nothing is tuned by them.
+Each change is made to all test pictures: moves in the eight directions, turns to both sides, noise on each number of a
+picture of a standard deviation given as a share of white, cut off at black and white. The numbers are reported, nothing
+is tuned by them.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def turned(images: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
 
 
 def noisy(images: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
-    """The pictures with grey noise, the same for every recipe."""
+    """The pictures with noise on each of their numbers, the same for every recipe."""
     draw = np.random.default_rng(0).normal(0, 255 * share, images.shape)
     return np.clip(np.rint(images + draw), 0, 255).astype(np.uint8)
 
