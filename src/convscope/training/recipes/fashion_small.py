@@ -10,9 +10,9 @@ then three groups of two dense convolutions. Net, settings and 20 epochs were ch
 that were held out, one seed each. See LOG.md.
 """
 
-from convscope.training.recipe import Recipe
+from convscope.training.recipes import cifar10_strong
 
-RECIPE = Recipe(
+RECIPE = cifar10_strong.RECIPE.changed(
     name="fashion-small",
     data="fashion-mnist",
     net=(
@@ -21,16 +21,5 @@ RECIPE = Recipe(
         "maxpool 2x2 bn gelu, conv 52 3x3 p1 nobias bn gelu, maxpool 3x3, linear 10"
     ),
     epochs=20.0,
-    batch=1000,
-    learning_rate=0.01,
-    warmup=0.05,
-    betas=(0.85, 0.98),
-    weight_decay=0.01,
-    label_smoothing=0.2,
-    muon_rate=0.15,
-    average=0.05,
-    dirac=True,
-    whiten=True,
     shift=1,
-    flip=True,
 )
