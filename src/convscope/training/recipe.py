@@ -20,6 +20,8 @@ RECIPES: dict[str, str] = {
     "tiny-2k": "convscope.training.recipes.tiny_2k",
     "tiny-700": "convscope.training.recipes.tiny_700",
     "fashion-small": "convscope.training.recipes.fashion_small",
+    "fashion-strong": "convscope.training.recipes.fashion_strong",
+    "cifar10-small": "convscope.training.recipes.cifar10_small",
     "cifar10-strong": "convscope.training.recipes.cifar10_strong",
 }
 """Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
