@@ -2,6 +2,7 @@
 
     python benchmarks/robustness.py                          trains seed 0 of every recipe for MNIST, then judges it
     python benchmarks/robustness.py --runs runs/a runs/b     judges runs that are there
+    python benchmarks/robustness.py --first-layer --runs a   says what the first convolution makes of noise instead
 
 Each change is made to all test pictures: moves in the eight directions, turns to both sides, noise on each number of a
 picture of a standard deviation given as a share of white, cut off at black and white. The numbers are reported, nothing
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 import convscope as cs
 from convscope.data import Dataset, load
 from convscope.training.augment import Augment
+from convscope.training.batches import scaled
 from convscope.training.evaluate import answers
 from convscope.training.recipe import RECIPES, find
 from convscope.training.run import Run
@@ -68,11 +70,25 @@ def judged(run: Run, data: Dataset) -> list[float]:
     ]
 
 
+def amplified(run: Run, data: Dataset) -> list[float]:
+    """Variance of the least noise over that of a thousand test pictures, at first and behind the first convolution."""
+    images = load(data, "test").images[:1000]
+    first = next(layer for layer in model_of(run).modules() if isinstance(layer, torch.nn.Conv2d))
+    plain, noise = (scaled(torch.from_numpy(one.copy()), data) for one in (images, noisy(images, NOISES[0])))
+
+    def share(before: torch.Tensor, after: torch.Tensor) -> float:
+        return float((after - before).var((0, 2, 3)).sum() / before.var((0, 2, 3)).sum())
+
+    with torch.inference_mode():
+        return [share(plain, noise), share(first(plain), first(noise))]
+
+
 def main() -> None:
     """Train where that is needed, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", nargs="*", type=Path, default=[])
     parser.add_argument("--recipes", nargs="*", default=[name for name in RECIPES if find(name).data == "mnist"])
+    parser.add_argument("--first-layer", action="store_true")
     asked = parser.parse_args()
     print(machine("torch", "numpy"))
     heads = [
@@ -81,14 +97,19 @@ def main() -> None:
         *(f"{angle}°" for angle in TURNS),
         *map("noise {}".format, NOISES),
     ]
+    if asked.first_layer:
+        heads = ["noise / pictures", "behind the first layer"]
     print(f"\n| recipe | {' | '.join(heads)} |\n|---|{'---:|' * len(heads)}")
     with tempfile.TemporaryDirectory() as work:
         runs = (cs.load_run(path) for path in asked.runs) if asked.runs else (
             cs.train(recipe=name, out=work) for name in asked.recipes
         )  # fmt: skip
         for run in runs:
-            found = judged(run, run.dataset)
-            print(f"| {run.recipe.name} | {' | '.join(f'{100 * one:.2f}' for one in found)} |", flush=True)
+            if asked.first_layer:
+                found = amplified(run, run.dataset)
+            else:
+                found = [100 * share for share in judged(run, run.dataset)]
+            print(f"| {run.recipe.name} | {' | '.join(f'{one:.2f}' for one in found)} |", flush=True)
 
 
 if __name__ == "__main__":
