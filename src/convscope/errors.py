@@ -138,11 +138,14 @@ def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None =
     'conv'
     >>> nearest("dense", ["conv", "linear"], {"dense": "linear"})
     'linear'
+    >>> nearest("nett", ["Net", "make"])
+    'Net'
     """
     if aliases and name.lower() in aliases:
         return aliases[name.lower()]
-    matches = get_close_matches(name.lower(), list(known), n=1, cutoff=0.7)
-    return matches[0] if matches else ""
+    small = {one.lower(): one for one in known}
+    matches = get_close_matches(name.lower(), small, n=1, cutoff=0.7)
+    return small[matches[0]] if matches else ""
 
 
 def unknown(kind: str, name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> UnknownNameError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from convscope.core.shape import from_text
 from convscope.errors import FieldError, ModelError, NotationError, ShapeError
 from convscope.frontends import named, text
+from convscope.frontends.aside import aside
+from convscope.frontends.kinds import listed, refuse_foreign
 
 if TYPE_CHECKING:
     from convscope.core.net import Net
@@ -17,16 +20,22 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
+_SUFFIXED = re.compile(r"[^\s,(){}|*:]+\.[A-Za-z]\w*")
+"""One word with a suffix: a file, though it may not exist."""
 
 READERS = {
     ".onnx": "convscope.frontends.onnx",
     ".keras": "convscope.frontends.keras",
     ".h5": "convscope.frontends.keras",
+    ".hdf5": "convscope.frontends.keras",
     ".safetensors": "convscope.frontends.weights",
     ".pt": "convscope.frontends.weights",
     ".pth": "convscope.frontends.weights",
     ".pt2": "convscope.frontends.weights",
     ".ckpt": "convscope.frontends.weights",
+    ".bin": "convscope.frontends.weights",
+    ".jit": "convscope.frontends.weights",
+    ".torchscript": "convscope.frontends.weights",
 }
 """By the suffix of a file, the module whose ``read_file(path, shape)`` reads it."""
 
@@ -42,8 +51,8 @@ def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- t
 
     Args:
         source: text in the notation; a path (``.cnn``, ``.onnx``, ``.keras``, ``.h5``, the folder of a run); ``-`` for
-            standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME`` or ``file.py:FUNCTION``; a module of
-            PyTorch or a model of Keras.
+            standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME``, ``file.py:FUNCTION`` or
+            ``module:FUNCTION``; a module of PyTorch or a model of Keras.
         input: size of the input, ``HxWxC``; overrides what the source says. A module of PyTorch needs it.
 
     Raises:
@@ -61,6 +70,8 @@ def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- t
         return _live(source, shape)
     if source == STDIN:
         return text.read(_stdin_text(), source="<stdin>", shape=shape)
+    if _may_be_path(source):
+        refuse_foreign(Path(source), READERS)
     reader = _reader_of(source)
     if reader:
         found: Net = import_module(reader).read_file(Path(source), shape)
@@ -101,7 +112,8 @@ def _live(model: object, shape: Shape | None) -> Net:
     for kind in type(model).__mro__:
         reader = LIVE.get(f"{kind.__module__}.{kind.__qualname__}")
         if reader:
-            found: Net = import_module(reader).read_model(model, shape)
+            with aside():
+                found: Net = import_module(reader).read_model(model, shape)
             return found
     raise ModelError(
         f"a net cannot be read from {type(model).__name__}",
@@ -121,9 +133,11 @@ def _may_be_path(source: str | Path) -> bool:
 
 
 def _is_path(source: str) -> bool:
-    """One word that ends in .cnn, has a slash, or names a file or folder; a net has blanks and no slash."""
+    """One word that has a suffix or a slash, or names a file or folder; a net has blanks and no slash."""
     if not source.strip() or "\n" in source or len(source) > 4096 or "\0" in source:
         return False
+    if _SUFFIXED.fullmatch(source):
+        return True
     if "/" in source and not set(source) & set(" (,") and not named.is_name(source):
         return True
     try:
@@ -146,9 +160,10 @@ def _file_text(path: Path) -> str:
         path /= "net.cnn"
     try:
         if path.stat().st_size > text.MAX_BYTES:
-            raise NotationError(f"{path} has {path.stat().st_size} bytes", expected="at most 1 MiB")
+            raise NotationError(f"{path} has {path.stat().st_size} bytes", expected="a text of at most 1 MiB")
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise NotationError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise NotationError(f"{path} is not UTF-8 text: byte {error.start}") from None
+        expected = "" if path.suffix == ".cnn" else listed(READERS)
+        raise NotationError(f"{path} is not UTF-8 text: byte {error.start}", expected=expected) from None

@@ -1,4 +1,6 @@
-"""Models by name: ``torchvision:resnet50``, ``timm:convnext_tiny``, ``keras:ResNet50``, ``path/to/file.py:make_net``.
+"""Models by name: of a package (``torchvision:resnet50``, ``timm:convnext_tiny``, ``keras:ResNet50``), or one's own.
+
+One's own are ``path/to/file.py:make_net`` and ``package.module:make_net``; :mod:`convscope.frontends.own` makes them.
 
 A model of a package is made without its trained weights, and where its code allows that without numbers at all.
 """
@@ -13,7 +15,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convscope.errors import ConvscopeError, MissingExtraError, ModelError, UnknownNameError, unknown
+from convscope.errors import ConvscopeError, MissingExtraError, ModelError, unknown
+from convscope.frontends.aside import aside
+from convscope.frontends.own import own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,15 +27,19 @@ if TYPE_CHECKING:
 
 
 def is_name(source: str) -> bool:
-    """Written as ``package:model`` or ``file.py:function``.
+    """Written as ``package:model``, ``file.py:function`` or ``module:function``.
 
     >>> is_name("timm:convnext_tiny"), is_name("nets/mine.py:make"), is_name("input 8x8x1, a: conv 4 3x3")
     (True, True, False)
+    >>> is_name("nets.mine:Net.small"), is_name("a:relu b")
+    (True, False)
     """
     head, _, tail = source.rpartition(":")
     if not tail or any(character.isspace() for character in tail) or "," in tail:
         return False
-    return head in PACKAGES or (head.endswith(".py") and "\n" not in head)
+    if head in PACKAGES or (head.endswith(".py") and "\n" not in head):
+        return True
+    return all(part.isidentifier() for part in f"{head}.{tail}".split("."))
 
 
 def model(source: str, *, numbers: bool = False) -> tuple[Any, Shape | None]:
@@ -40,11 +48,12 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Shape | None]:
     Raises:
         MissingExtraError: the package is not installed.
         UnknownNameError: it has no such model, or the file no such function.
-        ModelError: the file cannot be run, or the model cannot be made.
+        ModelError: the file or module is not there or cannot be run, or the model cannot be made.
     """
     head, _, tail = source.rpartition(":")
     try:
-        return PACKAGES[head](tail, numbers) if head in PACKAGES else (_from_file(Path(head), tail), None)
+        with aside():
+            return PACKAGES[head](tail, numbers) if head in PACKAGES else own(head, tail)
     except ConvscopeError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 -- somebody else's code
@@ -121,28 +130,3 @@ PACKAGES: dict[str, Callable[[str, bool], tuple[Any, Shape | None]]] = {
     "keras": _keras,
 }
 """What makes a model of a package by its name."""
-
-
-def _from_file(path: Path, name: str) -> Any:
-    """What a function of a Python file gives; a class is called, a model is taken as it is."""
-    if not path.is_file():
-        raise ModelError(f"{path} is no file")
-    name_here = f"_file_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name_here, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name_here] = module  # dataclasses look for themselves there
-    sys.path.insert(0, str(path.parent.resolve()))  # files beside it can be imported, as if it were run
-    try:
-        spec.loader.exec_module(module)
-        if not hasattr(module, name):
-            raise UnknownNameError(
-                f'{path} has no "{name}"', expected="a function without arguments that gives a model"
-            )
-        found = getattr(module, name)
-        is_class = isinstance(found, type)
-        ready = not is_class and hasattr(found, "forward" if hasattr(found, "forward") else "get_config")
-        return found if ready else found()
-    finally:
-        sys.path.remove(str(path.parent.resolve()))

@@ -11,6 +11,7 @@ from convscope.core.net import Net
 from convscope.core.shape import from_text
 from convscope.errors import FieldError
 from convscope.frontends import named, read
+from convscope.frontends.aside import aside
 from convscope.verification.claims import compare
 
 if TYPE_CHECKING:
@@ -74,5 +75,6 @@ def _live(module: nn.Module, size: str | None, usual: Shape | None, units: int, 
     shape = usual if size is None else from_text(size)
     if shape is None:
         raise FieldError("a module does not say its input", expected='input, such as "224x224x3"')
-    imported = read_module(module, shape)
-    return compare(module, imported.net, imported.outputs, units=units, seed=seed)
+    with aside():
+        imported = read_module(module, shape)
+        return compare(module, imported.net, imported.outputs, units=units, seed=seed)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from convscope.errors import ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from convscope.frontends.aside import aside
+from convscope.frontends.own import importable
 
 
 def load_trusted(path: str | Path) -> nn.Module:
@@ -31,7 +28,7 @@ def load_trusted(path: str | Path) -> nn.Module:
     """
     path = Path(path)
     try:
-        with warnings.catch_warnings(), _importable(path.parent, Path()):
+        with warnings.catch_warnings(), importable(path.parent, Path()), aside():
             warnings.simplefilter("ignore")  # of torch to who calls it: which of its loaders is old
             found = _loaded(path)
     except Exception as error:  # noqa: BLE001 -- somebody else's code
@@ -48,15 +45,3 @@ def _loaded(path: Path) -> Any:
     if path.suffix.lower() == ".pt2":
         return torch.export.load(path).module()
     return torch.load(path, map_location="cpu", weights_only=False)
-
-
-@contextmanager
-def _importable(*folders: Path) -> Iterator[None]:
-    """Modules in these folders can be imported."""
-    added = [str(folder.resolve()) for folder in folders]
-    sys.path[:0] = added
-    try:
-        yield
-    finally:
-        for folder in added:
-            sys.path.remove(folder)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from convscope.errors import ConvscopeError, ModelError
+from convscope.frontends.kinds import refuse_foreign
 from convscope.frontends.weights.archive import opened, program
 from convscope.frontends.weights.header import header_rows
 from convscope.frontends.weights.pickled import loaded
@@ -48,6 +49,7 @@ def read_weights(path: str | Path) -> WeightFile:
     fc.weight   10x4  float32       40  160 B
     """
     path = Path(path)
+    refuse_foreign(path, (path.suffix.lower(),))
     try:
         if path.exists() and not path.is_file():  # a pipe would never end
             raise ModelError("no file")

@@ -1,0 +1,97 @@
+"""Code of others prints to standard error: standard output carries data only.
+
+A model may print while it is made, loaded or run. Every call into such code stands inside of :func:`aside`, so that
+what ``--json``, ``--csv`` and ``write`` put out stays what it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STDOUT, _STDERR = 1, 2
+
+
+class _Streams:
+    """Standard output of the process, which is there once: the first who comes turns it, the last turns it back."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.stream: TextIO | None = None
+        self.descriptor: int | None = None
+
+    def enter(self) -> None:
+        with self.lock:
+            self.inside += 1
+            if self.inside > 1:
+                return
+            self.stream = sys.stdout
+            self.descriptor = _turned(self.stream)
+            sys.stdout = sys.stderr
+
+    def leave(self) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside:
+                return
+            if self.descriptor is not None:
+                _flush_c()
+                os.dup2(self.descriptor, _STDOUT)
+                os.close(self.descriptor)
+            if self.stream is not None or sys.stdout is sys.stderr:
+                sys.stdout = self.stream
+
+
+_STREAMS = _Streams()
+
+
+def _turned(stream: TextIO | None) -> int | None:
+    """Turn the file behind standard output too, for what C code and other programs print; gives the old one back.
+
+    Only where ``sys.stdout`` is that file: a notebook or a test has a stream of its own.
+    """
+    try:
+        if stream is None or stream.fileno() != _STDOUT:
+            return None
+        stream.flush()
+        before = os.dup(_STDOUT)
+    except (OSError, ValueError):  # closed, or no file
+        return None
+    try:
+        os.dup2(_STDERR, _STDOUT)
+    except OSError:  # standard error is closed
+        os.close(before)
+        return None
+    return before
+
+
+def _flush_c() -> None:
+    """What C code printed and the C library still holds belongs to standard error too."""
+    with contextlib.suppress(Exception):
+        ctypes.CDLL(None).fflush(None)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    r"""What is printed inside goes to standard error.
+
+    >>> import contextlib, io
+    >>> with contextlib.redirect_stderr(io.StringIO()) as told, aside():
+    ...     print("loading weights")
+    >>> told.getvalue()
+    'loading weights\n'
+    """
+    _STREAMS.enter()
+    try:
+        yield
+    finally:
+        _STREAMS.leave()

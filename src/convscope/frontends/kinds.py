@@ -1,0 +1,255 @@
+"""Files of other kinds: each is recognised by its name or by how it begins, and told with what to do instead.
+
+Nothing of such a file is read but its first bytes and, of an archive, the names in it.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convscope.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+Mark = tuple[int, bytes]
+"""A position in the file, and the bytes that stand there."""
+
+HEAD = 512
+"""Bytes that are looked at."""
+
+LFS = b"version https://git-lfs"
+"""How the file begins that Git LFS leaves in the place of a large one."""
+
+_CONVERT = "python -m tf2onnx.convert {} --output model.onnx, then: convscope table model.onnx"
+_PADDLE = "paddle2onnx --model_dir FOLDER --save_file model.onnx"
+_ONNX = "convert it to ONNX, then: convscope table model.onnx"
+_ARRAYS = "a file with the layers; arrays have none"
+_LIVE = "load it in Python and give the model itself: convscope.read(model, input=...); or FILE.py:FUNCTION"
+_SOURCE = "the model that it was made from, as an ONNX or Keras file or as FILE.py:FUNCTION"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A kind of file from which no net is read.
+
+    Attributes:
+        name: as it stands in a message, with its article.
+        suffixes: of its files or folders, in small letters.
+        attempt: what to do instead.
+        marks: what stands in such a file; any one of them is enough.
+        members: what stands in an archive of this kind, anywhere in a name; any one of them is enough.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    attempt: str
+    marks: tuple[Mark, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+POINTERS = (
+    Foreign("only a pointer to the file, left by Git LFS", (), "git lfs pull", ((0, LFS),)),
+    Foreign(
+        "a web page",
+        (),
+        "download the file itself: this is what a browser would show",
+        ((0, b"<!DOCTYPE html"), (0, b"<!doctype html"), (0, b"<html"), (0, b"<HTML")),
+    ),
+)
+"""What may stand in the place of a file of any kind."""
+
+KINDS = (
+    Foreign(
+        "a TensorFlow Lite model",
+        (".tflite", ".lite"),
+        _CONVERT.format("--tflite model.tflite"),
+        ((4, b"TFL3"), (0, b"TFL3")),
+    ),
+    Foreign(
+        "a model of ONNX Runtime in its own format", (".ort",), "the .onnx file that it was made from", ((4, b"ORTM"),)
+    ),
+    Foreign("a PyTorch Edge program of ExecuTorch", (".pte",), _SOURCE, ((4, b"ET12"), (4, b"ET13"))),
+    Foreign("a TensorFlow graph", (".pb", ".pbtxt", ".meta"), _CONVERT.format("--saved-model FOLDER")),
+    Foreign("a model of Core ML", (".mlmodel", ".mlpackage", ".mlmodelc"), _SOURCE),
+    Foreign("an engine of TensorRT", (".engine", ".plan", ".trt"), _SOURCE, ((0, b"ptrt"), (0, b"ftrt"))),
+    Foreign(
+        "a model of OpenVINO",
+        (".xml",),
+        _SOURCE,
+        ((0, b"<net "), (0, b'<?xml version="1.0"?>\n<net '), (0, b'<?xml version="1.0" ?>\n<net ')),
+    ),
+    Foreign("a file of weights of llama.cpp", (".gguf", ".ggml"), _SOURCE, ((0, b"GGUF"), (0, b"lmgg"), (0, b"tjgg"))),
+    Foreign("a model of Caffe", (".caffemodel", ".prototxt"), _ONNX),
+    Foreign("a model of Darknet", (".weights", ".cfg"), _ONNX),
+    Foreign("a model of PaddlePaddle", (".pdmodel", ".pdiparams", ".pdparams"), _PADDLE),
+    Foreign("a model of MXNet", (".params",), _ONNX),
+    Foreign("a model of MNN", (".mnn",), _SOURCE),
+    Foreign("a model of ncnn", (".param", ".ncnn"), _SOURCE, ((0, b"7767517\n"),)),
+    Foreign("a model of RKNN", (".rknn",), _SOURCE, ((0, b"RKNN"),)),
+    Foreign("a model of Hailo", (".hef", ".har"), _SOURCE, ((0, b"\x01HEF"),)),
+    Foreign("a model of Qualcomm's SNPE", (".dlc",), _SOURCE),
+    Foreign("a model of Lua Torch", (".t7",), _SOURCE),
+    Foreign("an archive of TorchServe", (".mar",), "the Python file in it, as FILE.py:FUNCTION"),
+    Foreign("an array of NumPy", (".npy",), _ARRAYS, ((0, b"\x93NUMPY"),)),
+    Foreign("arrays of NumPy", (".npz",), _ARRAYS, members=(".npy",)),
+    Foreign(
+        "a MATLAB file", (".mat",), "exportONNXNetwork(net, 'model.onnx') in MATLAB", ((0, b"MATLAB 5.0 MAT-file"),)
+    ),
+    Foreign("weights of Flax", (".msgpack",), _ARRAYS),
+    Foreign(
+        "a pickle, which is a program",
+        (".pkl", ".pickle", ".joblib", ".dill"),
+        _LIVE,
+        tuple((0, bytes([0x80, protocol])) for protocol in range(2, 6)),
+    ),
+    Foreign(
+        "a list of the parts of a model's weights",
+        (".index.json",),
+        "the parts: convscope table model-00001-of-00002.safetensors",
+    ),
+    Foreign(
+        "a settings file", (".yaml", ".yml", ".toml", ".ini"), "the model that is made from it, as FILE.py:FUNCTION"
+    ),
+    Foreign(
+        "a settings file, or a model of TensorFlow.js", (".json",), "the Keras model itself: model.save('model.keras')"
+    ),
+    Foreign("a notebook", (".ipynb",), "the function that makes the model, in a file: FILE.py:FUNCTION"),
+    Foreign("a Python file", (".py",), "name the function or class in it: FILE.py:FUNCTION"),
+    Foreign(
+        "an archive",
+        (".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst"),
+        "unpack it first",
+        ((0, b"\x1f\x8b"), (0, b"BZh"), (0, b"\xfd7zXZ"), (0, b"7z\xbc\xaf\x27\x1c"), (257, b"ustar")),
+    ),
+)
+"""Kinds of files of other tools. The suffix decides; where that is unknown, how the file begins."""
+
+RENAMED: tuple[tuple[str, str, tuple[Mark, ...], tuple[str, ...]], ...] = (
+    ("a file of HDF5", ".h5", ((0, b"\x89HDF\r\n\x1a\n"),), ()),
+    ("a TorchScript program", ".jit", (), ("constants.pkl", "/code/")),
+    ("an exported program of PyTorch", ".pt2", (), ("serialized_exported_program.json", "archive_format")),
+    ("an archive of PyTorch", ".pt", (), ("/data.pkl",)),
+    ("a model of Keras", ".keras", (), ("config.json",)),
+)
+"""Kinds that are read under another suffix: name, suffix, marks and members as of :class:`Foreign`."""
+
+FOLDERS = (
+    ("saved_model.pb", "a SavedModel of TensorFlow", _CONVERT.format("--saved-model FOLDER")),
+    ("keras_metadata.pb", "a SavedModel of Keras", _CONVERT.format("--saved-model FOLDER")),
+    ("Manifest.json", "a model of Core ML", _SOURCE),
+    ("__model__", "a model of PaddlePaddle", _PADDLE),
+    ("pytorch_model.bin", "a model of Hugging Face", "the weights: convscope table FOLDER/pytorch_model.bin; " + _LIVE),
+    ("model.safetensors", "a model of Hugging Face", "the weights: convscope table FOLDER/model.safetensors; " + _LIVE),
+    ("data.pkl", "an unpacked archive of PyTorch", "the .pt file that it was unpacked from"),
+)
+"""Folders that are models of other tools: a file in them, name, and what to do instead."""
+
+
+def refuse_foreign(path: Path, read: Collection[str]) -> None:
+    """Raise ModelError where a path is that of another kind of file, with what to do instead.
+
+    Args:
+        path: which need not exist: then that is said first.
+        read: suffixes of the files that a net is read from.
+    """
+    suffix = path.suffix.lower()
+    known = suffix in read
+    by_name = None if known else _by_suffix(path.name.lower())
+    if not _exists(path):
+        if by_name:
+            raise ModelError(
+                f"{path}: there is no such file; and no net is read from {by_name.name}", attempt=by_name.attempt
+            )
+        return
+    if path.is_dir():
+        _refuse_folder(path, by_name)
+        return
+    head = _head(path)
+    _refuse(path, head, POINTERS)
+    if by_name:
+        raise _foreign(path, by_name)
+    if known:
+        _refuse(path, head, [kind for kind in KINDS if any(len(mark) > 3 for _, mark in kind.marks)])
+        return
+    names = _members(path) if head.startswith(b"PK\x03\x04") else []
+    _refuse(path, head, KINDS, names)
+    for name, better, marks, members in RENAMED:
+        if _begins(head, marks) or _has(names, members):
+            raise ModelError(f"{path} is {name}", attempt=f"give it a name that ends in {better}")
+    if b"\0" in head:
+        raise ModelError(f"{path} is not of a kind that is read", expected=listed(read))
+
+
+def listed(read: Collection[str]) -> str:
+    """The kinds of files that are read, for a message."""
+    return f"a net in the notation (.cnn), or a file that ends in {', '.join(sorted(read))}"
+
+
+def _by_suffix(name: str) -> Foreign | None:
+    """The kind of a name; the longest suffix that fits decides.
+
+    >>> _by_suffix("model.tflite").name
+    'a TensorFlow Lite model'
+    """
+    found = [(len(end), kind) for kind in KINDS for end in kind.suffixes if name.endswith(end) and name != end]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no file can be called so
+        return False
+
+
+def _head(path: Path) -> bytes:
+    """How a file begins; nothing of what is no file, or cannot be opened: its reader says that."""
+    if not path.is_file():  # a pipe would be waited for
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
+
+
+def _members(path: Path) -> list[str]:
+    """Names in an archive; none of a damaged one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError):
+        return []
+
+
+def _begins(head: bytes, marks: tuple[Mark, ...]) -> bool:
+    return any(head[at : at + len(mark)] == mark for at, mark in marks)
+
+
+def _has(names: list[str], members: tuple[str, ...]) -> bool:
+    return any(member in name for name in names for member in members)
+
+
+def _refuse(path: Path, head: bytes, kinds: Collection[Foreign], names: list[str] | None = None) -> None:
+    for kind in kinds:
+        if _begins(head, kind.marks) or _has(names or [], kind.members):
+            raise _foreign(path, kind)
+
+
+def _refuse_folder(path: Path, by_name: Foreign | None) -> None:
+    for name, what, attempt in FOLDERS:
+        if (path / name).exists() and not (path / "net.cnn").exists():
+            raise ModelError(
+                f"{path} is {what}, from which no net is read", attempt=attempt.replace("FOLDER", str(path))
+            )
+    if by_name:
+        raise _foreign(path, by_name)
+
+
+def _foreign(path: Path, kind: Foreign) -> ModelError:
+    told = "" if kind in POINTERS else ", from which no net is read"
+    return ModelError(f"{path} is {kind.name}{told}", attempt=kind.attempt)

@@ -1,0 +1,169 @@
+"""Models of the user's own code: a function or class in a Python file, or in a module that can be imported."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.shape import from_text
+from convscope.errors import ModelError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.core.shape import Shape
+
+_MAKER = "a function or class that gives a model when it is called without arguments"
+
+
+def own(head: str, name: str) -> tuple[Any, Shape | None]:
+    """The model that ``name`` gives in a file or module ``head``, and the size of its input where it comes with one.
+
+    A class is called, a model is taken as it is; a dotted name goes through classes and modules. What gives a pair of a
+    model and an example of its input (a tensor ``n c h w``, its shape, or ``HxWxC``) says the size.
+
+    Raises:
+        ModelError: there is no such file or module.
+        UnknownNameError: it has no such name.
+    """
+    path = Path(head)
+    if head.endswith(".py"):
+        if not path.is_file():
+            raise ModelError(f"{path}: there is no such file")
+        with importable(*_roots(path), path.parent, Path()):
+            return _paired(_made(_executed(path), name, head))
+    with importable(Path()):
+        return _paired(_made(_imported(head), name, head))
+
+
+@contextmanager
+def importable(*folders: Path) -> Iterator[None]:
+    """Modules in these folders can be imported."""
+    added = list(dict.fromkeys(str(folder.resolve()) for folder in folders))
+    sys.path[:0] = added
+    importlib.invalidate_caches()  # a file may have been written a moment ago
+    try:
+        yield
+    finally:
+        for folder in added:
+            if folder in sys.path:  # code of others may have changed it
+                sys.path.remove(folder)
+
+
+def _imported(head: str) -> ModuleType:
+    """A module by its dotted name."""
+    try:
+        return importlib.import_module(head)
+    except ModuleNotFoundError as error:
+        if error.name and (head == error.name or head.startswith(f"{error.name}.")):
+            raise ModelError(
+                f"there is no module {head}",
+                expected="one that can be imported from the current folder, or an installed one",
+            ) from None
+        raise
+
+
+def _folders(path: Path) -> list[Path]:
+    """The packages that a file lies in, the outermost first."""
+    found: list[Path] = []
+    folder = path.resolve().parent
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier() and folder != folder.parent:
+        found.insert(0, folder)
+        folder = folder.parent
+    return found
+
+
+def _roots(path: Path) -> list[Path]:
+    """The folder from which the package of a file is imported; none for a file in no package."""
+    return [folder.parent for folder in _folders(path)[:1]]
+
+
+def _executed(path: Path) -> ModuleType:
+    """The module of a file, made anew. In a package it has its full name, so that relative imports work."""
+    name = f"{_package(path) or _folder(path)}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look for themselves there
+    spec.loader.exec_module(module)
+    return module
+
+
+def _package(path: Path) -> str:
+    """The package of a file, imported; empty where there is none, or it cannot be imported."""
+    packages = _folders(path)
+    if not packages or not _has_room(packages[0]):
+        return ""
+    name = ".".join(folder.name for folder in packages)
+    try:
+        importlib.import_module(name)
+    except Exception:  # noqa: BLE001 -- somebody else's code; the file may do without
+        return ""
+    return name
+
+
+def _folder(path: Path) -> str:
+    """A package that stands for the folder of a file: what lies beside the file can be imported relatively."""
+    folder = path.resolve().parent
+    name = f"_folder_{folder.name}"
+    sys.modules[name] = ModuleType(name)
+    sys.modules[name].__path__ = [str(folder)]
+    return name
+
+
+def _has_room(package: Path) -> bool:
+    """Whether a package can have its name. One of the user's own that was imported from elsewhere makes room.
+
+    Who holds modules of that one keeps them.
+    """
+    top = package.name
+    before = sys.modules.get(top)
+    places = [Path(one).resolve() for one in getattr(before, "__path__", ())]
+    if before is None or package in places:
+        return True
+    if top in sys.stdlib_module_names or any("site-packages" in place.parts for place in places):
+        return False
+    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+        del sys.modules[name]
+    return True
+
+
+def _made(module: ModuleType, name: str, head: str) -> Any:
+    """What a name in a module gives when it is called; a model is taken as it is."""
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            near = nearest(part, [one for one in dir(found) if not one.startswith("_")])
+            attempt = f"{head}:{near}" if near and "." not in name else ""
+            raise UnknownNameError(f'{head} has no "{name}"', expected=_MAKER, attempt=attempt)
+        found = getattr(found, part)
+    if _is_model(found) or isinstance(found, tuple):
+        return found
+    if not callable(found):
+        raise ModelError(f"{head}:{name} is {type(found).__name__}", expected=_MAKER)
+    return found()
+
+
+def _is_model(found: object) -> bool:
+    return not isinstance(found, type) and (hasattr(found, "forward") or hasattr(found, "get_config"))
+
+
+def _paired(found: Any) -> tuple[Any, Shape | None]:
+    """A model and the size ``c h w`` of its input, where it comes with an example of that."""
+    if not isinstance(found, tuple) or len(found) != 2 or not _is_model(found[0]):
+        return found, None
+    model, given = found
+    if isinstance(given, str):
+        return model, from_text(given)
+    sizes = getattr(given, "shape", given)
+    if not isinstance(sizes, tuple | list) or not all(isinstance(size, int) for size in sizes) or len(sizes) < 2:
+        raise ModelError(
+            f"a model with {type(given).__name__} beside it", expected="a model, or a model and an example of its input"
+        )
+    return model, tuple(sizes[1:])
