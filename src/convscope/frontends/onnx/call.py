@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import ShapeError
+from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Budget
 
@@ -44,6 +44,8 @@ class Call:
         outputs: how many are asked for.
         batch: samples that the file was written for; read as one.
         budget: for what is worked out now.
+        domain: of the operator; empty for ONNX's own.
+        total: how many outputs the operation has in the file, asked for or not.
     """
 
     builder: Builder
@@ -54,6 +56,8 @@ class Call:
     outputs: int = 1
     batch: int = 1
     budget: Budget = field(default_factory=Budget)
+    domain: str = ""
+    total: int = 1
 
     def get(self, at: int) -> Given:
         """An input; None where it is left out."""
@@ -100,28 +104,28 @@ class Call:
         """An attribute that is a whole number."""
         found = self.attrs.get(name, default)
         if not isinstance(found, int):
-            raise ShapeError(f"{name} is no whole number")
+            raise ModelError(f"{name} is no whole number")
         return found
 
     def real(self, name: str, default: float) -> float:
         """An attribute that is a number."""
         found = self.attrs.get(name, default)
         if not isinstance(found, int | float) or not math.isfinite(found):
-            raise ShapeError(f"{name} is no number")
+            raise ModelError(f"{name} is no number")
         return as_written(found)
 
     def word(self, name: str, default: str) -> str:
         """An attribute that is a word."""
         found = self.attrs.get(name, default)
         if not isinstance(found, str):
-            raise ShapeError(f"{name} is no word")
+            raise ModelError(f"{name} is no word")
         return found
 
     def wholes(self, name: str) -> list[int] | None:
         """An attribute that is a list of whole numbers."""
         found = self.attrs.get(name)
         if found is not None and not (isinstance(found, list) and all(isinstance(one, int) for one in found)):
-            raise ShapeError(f"{name} is no list of whole numbers")
+            raise ModelError(f"{name} is no list of whole numbers")
         return found
 
     def numbers(self, at: int) -> list[Any] | None:

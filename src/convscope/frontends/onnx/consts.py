@@ -12,7 +12,7 @@ from convscope.errors import ShapeError
 from convscope.frontends.build.values import Const
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
 
@@ -95,14 +95,24 @@ def weight(const: Const) -> int:
     return const.weight if isinstance(const, Lazy) else math.prod(const.sizes)
 
 
-def known(numbers: Any, roots: tuple[Root, ...] = ()) -> Known:
+Done = tuple["Hashable", int]
+"""Multiply-adds that a source spends once, and what tells them from others."""
+
+
+def known(numbers: Any, roots: tuple[Root, ...] = (), work: tuple[Done, ...] = ()) -> Known:
     """A tensor of numbers.
 
     >>> known([2, 3]).sizes
     (2,)
     """
     array = np.asarray(numbers)
-    return Known(array.shape, lambda: array, roots, (), array)
+    return Known(array.shape, lambda: array, roots, work, array)
+
+
+def work_of(parents: Sequence[Const], macs: int) -> tuple[Done, ...]:
+    """What a source spends on a tensor that is made from others: so many multiply-adds, and those of the others."""
+    mine = ((object(), macs),) if macs else ()
+    return tuple(dict.fromkeys((*mine, *(item for one in parents for item in one.work))))
 
 
 MOST_PARTS = 4096
@@ -121,16 +131,15 @@ def roots_of(parents: Sequence[Const]) -> tuple[Root, ...]:
     return found
 
 
-def lazy(sizes: tuple[int, ...], parents: Sequence[Const], work: Work, macs: int = 0) -> Lazy:
-    """A tensor to be worked out from others.
+def lazy(sizes: tuple[int, ...], parents: Sequence[Const], work: Work, macs: int = 0, heavy: int = 0) -> Lazy:
+    """A tensor to be worked out from others, which takes ``macs`` multiply-adds and so many numbers besides its own.
 
     >>> lazy((2,), [known([1, 2])], lambda arrays: arrays[0] * 2).load().tolist()
     [2, 4]
     """
-    mine = ((object(), macs),) if macs else ()
-    spent = tuple(dict.fromkeys((*mine, *(item for one in parents for item in one.work))))
-    heavy = math.prod(sizes) + sum(map(weight, parents))
-    return Lazy(sizes, lambda: worked_out(parents, work), roots_of(parents), spent, tuple(parents), work, heavy)
+    total = math.prod(sizes) + heavy + sum(map(weight, parents))
+    spent = work_of(parents, macs)
+    return Lazy(sizes, lambda: worked_out(parents, work), roots_of(parents), spent, tuple(parents), work, total)
 
 
 def worked_out(parents: Sequence[Const], work: Work) -> Numbers:

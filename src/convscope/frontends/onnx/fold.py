@@ -13,7 +13,7 @@ import numpy as np
 
 from convscope.errors import ShapeError
 from convscope.frontends.build.values import Const
-from convscope.frontends.onnx.consts import Known, known, lazy, roots_of
+from convscope.frontends.onnx.consts import Known, known, lazy, roots_of, work_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +63,7 @@ def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
     if total <= SMALL and call.budget.left > total and all(isinstance(one, Known) for one in parents):
         call.budget.spend(total)
         found = _results(call, fold, [one.numbers for one in parents if isinstance(one, Known)])
-        return [known(one, roots_of(parents)) for one in found]
+        return [known(one, roots_of(parents), work_of(parents, 0)) for one in found]
     spent = fold.macs(call, sizes[0])
     return [
         lazy(one, parents, lambda arrays, at=at: _results(call, fold, arrays)[at], spent if at == 0 else 0)  # type: ignore[misc] # bound now
@@ -200,17 +200,6 @@ def _dequantized(call: Call, given: Sequence[Any]) -> Any:
     return np.asarray(shifted * _per_axis(scale, rank, axis))
 
 
-def _batch_norm(call: Call, given: Sequence[Any]) -> list[Numbers]:
-    """A norm of stored tensors: weights that are standardised before they are used."""
-    x, scale, bias, mean, var = (one.astype(np.float32) for one in given[:5])
-    shape = [1, -1, *[1] * (x.ndim - 2)]
-    if call.whole("training_mode", 0):
-        rest = tuple(at for at in range(x.ndim) if at != 1)
-        mean, var = x.mean(rest), x.var(rest)
-    found = (x - mean.reshape(shape)) / np.sqrt(var.reshape(shape) + call.real("epsilon", 1e-5))
-    return [found * scale.reshape(shape) + bias.reshape(shape), mean, var][: max(1, call.outputs)]
-
-
 def _quantized(call: Call, given: Sequence[Any]) -> Any:
     x, scale, *rest = given
     axis, rank = call.whole("axis", 1), max(1, x.ndim)
@@ -218,25 +207,6 @@ def _quantized(call: Call, given: Sequence[Any]) -> Any:
     zero = rest[0] if rest and rest[0] is not None else np.zeros((), kind)
     steps = np.rint(x / _per_axis(scale, rank, axis)) + _per_axis(zero.astype(np.float32), rank, axis)
     return np.clip(steps, np.iinfo(zero.dtype).min, np.iinfo(zero.dtype).max).astype(zero.dtype)
-
-
-def _conv_sizes(call: Call) -> list[Sizes]:
-    """A convolution of one place, without groups, as position codes are projected."""
-    x, weight = sizes_at(call), sizes_at(call, 1)
-    plain = all(set(call.wholes(name) or [1]) == {1} for name in ("strides", "dilations", "kernel_shape"))
-    if not plain or set(weight[2:]) != {1} or any(call.wholes("pads") or ()) or x[1] != weight[1]:
-        raise ShapeError("a convolution of stored tensors, of more than one place")
-    return [(x[0], weight[0], *x[2:])]
-
-
-def _conv(_: Call, given: Sequence[Any]) -> Any:
-    found = np.moveaxis(np.tensordot(given[0], given[1][(..., *[0] * (given[1].ndim - 2))], (1, 1)), -1, 1)
-    bias = given[2] if len(given) > 2 else None
-    return found if bias is None else found + _per_axis(bias, found.ndim, 1)
-
-
-def _norm_sizes(call: Call) -> list[Sizes]:
-    return [sizes_at(call), *[sizes_at(call, 1)] * 2][: max(1, call.outputs)]
 
 
 NUMBERS: dict[str, Fold] = {
@@ -292,9 +262,7 @@ NUMBERS: dict[str, Fold] = {
     "ArgMax": _extreme(np.argmax),
     "ArgMin": _extreme(np.argmin),
     "MatMul": Fold(_matmul_sizes, lambda _, g: np.matmul(*g), lambda c, s: math.prod(s) * sizes_at(c)[-1]),
-    "Conv": Fold(_conv_sizes, _conv, lambda c, s: math.prod(s) * sizes_at(c, 1)[1]),
     "DequantizeLinear": Fold(same, _dequantized),
     "QuantizeLinear": Fold(same, _quantized),
-    "BatchNormalization": Fold(_norm_sizes, _batch_norm),
 }
 """By the name of the operator: those that make numbers from numbers."""

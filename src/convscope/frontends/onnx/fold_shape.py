@@ -11,7 +11,7 @@ import numpy as np
 from convscope.errors import ShapeError
 from convscope.frontends.build.values import Const
 from convscope.frontends.onnx.consts import known
-from convscope.frontends.onnx.fold import LARGEST, NUMBERS, Fold, same, sizes_at
+from convscope.frontends.onnx.fold import LARGEST, NUMBERS, Fold, sizes_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,8 +137,6 @@ def padding(call: Call, rank: int) -> list[tuple[int, int]]:
 
 
 def _padded(call: Call, given: Sequence[Any]) -> Any:
-    if call.word("mode", "constant") != "constant":
-        raise ShapeError("a stored tensor that is padded with itself")
     number = given[2] if len(given) > 2 and given[2] is not None else np.asarray(call.attrs.get("value", 0))
     pairs = padding(call, given[0].ndim)
     cut = tuple(slice(max(0, -lo), size - max(0, -hi)) for size, (lo, hi) in zip(given[0].shape, pairs, strict=True))
@@ -147,6 +145,8 @@ def _padded(call: Call, given: Sequence[Any]) -> Any:
 
 
 def _padded_sizes(call: Call) -> list[Sizes]:
+    if call.word("mode", "constant") != "constant":
+        raise ShapeError("a stored tensor that is padded with itself")
     have = sizes_at(call)
     return [tuple(n + lo + hi for n, (lo, hi) in zip(have, padding(call, len(have)), strict=True))]
 
@@ -211,68 +211,16 @@ def _gather_elements(call: Call, given: Sequence[Any]) -> Any:
     return given[0][_places(given[1], axis_of(call, 0, given[0].ndim))]
 
 
-def _gather_nd_sizes(call: Call) -> list[Sizes]:
-    have, index = sizes_at(call), sizes_at(call, 1)
-    return [(*index[:-1], *have[index[-1] :])]
-
-
-def _gather_nd(call: Call, given: Sequence[Any]) -> Any:
-    if call.whole("batch_dims", 0):
-        raise ShapeError("indices for each sample")
-    return given[0][tuple(np.moveaxis(given[1], -1, 0))]
-
-
-def _scatter_nd(call: Call, given: Sequence[Any]) -> Any:
-    found = given[0].copy()
-    places = tuple(np.moveaxis(given[1], -1, 0))
-    if call.word("reduction", "none") == "add":
-        np.add.at(found, places, given[2])
-    elif call.word("reduction", "none") == "none":
-        found[places] = given[2]
-    else:
+def _scattered_sizes(call: Call) -> list[Sizes]:
+    if call.word("reduction", "none") != "none":
         raise ShapeError("numbers that are put together")
-    return found
+    return [sizes_at(call)]
 
 
 def _scatter_elements(call: Call, given: Sequence[Any]) -> Any:
-    if call.word("reduction", "none") != "none":
-        raise ShapeError("numbers that are put together")
     found = given[0].copy()
     found[_places(given[1], axis_of(call, 0, found.ndim))] = given[2]
     return found
-
-
-def _nonzero(call: Call) -> NDArray[Any]:
-    return np.asarray(np.nonzero(call.budget.numbers(call.const(0))), dtype=np.int64)
-
-
-def _one_hot_sizes(call: Call) -> list[Sizes]:
-    have, depth = sizes_at(call), (call.ints(1) or [0])[0]
-    at = call.whole("axis", -1) % (len(have) + 1)
-    return [(*have[:at], depth, *have[at:])]
-
-
-def _one_hot(call: Call, given: Sequence[Any]) -> Any:
-    depth = int(given[1].reshape(-1)[0])
-    at = call.whole("axis", -1) % (given[0].ndim + 1)
-    hit = np.moveaxis(np.asarray(given[0])[..., None] % depth == np.arange(depth), -1, at)
-    return np.where(hit, given[2][1], given[2][0])
-
-
-def _eye(call: Call, given: Sequence[Any]) -> Any:
-    rows, columns = given[0].shape
-    return np.eye(rows, columns, call.whole("k", 0), dtype=given[0].dtype)
-
-
-def _triangle(call: Call, given: Sequence[Any]) -> Any:
-    k = int(given[1].reshape(-1)[0]) if len(given) > 1 and given[1] is not None else 0
-    return np.triu(given[0], k) if call.whole("upper", 1) else np.tril(given[0], k)
-
-
-def _cumulated(call: Call, given: Sequence[Any]) -> Any:
-    if call.whole("exclusive", 0) or call.whole("reverse", 0):
-        raise ShapeError("a running sum from the end")
-    return np.asarray(np.cumsum(given[0], int(given[1].reshape(-1)[0])))
 
 
 def _concat_sizes(call: Call) -> list[Sizes]:
@@ -332,17 +280,10 @@ SHAPES: dict[str, Fold] = {
     "Split": Fold(_split_sizes, _split),
     "Gather": Fold(_gather_sizes, lambda c, g: np.take(g[0], g[1], c.whole("axis", 0))),
     "GatherElements": Fold(lambda c: [sizes_at(c, 1)], _gather_elements),
-    "GatherND": Fold(_gather_nd_sizes, _gather_nd),
-    "ScatterND": Fold(same, _scatter_nd),
-    "ScatterElements": Fold(same, _scatter_elements),
+    "ScatterElements": Fold(_scattered_sizes, _scatter_elements),
     "Pad": Fold(_padded_sizes, _padded),
     "ConstantOfShape": Fold(lambda c: [target(c, 0)], _filled),
     "Range": Fold(_range_sizes, _range),
-    "NonZero": Fold(lambda c: [_nonzero(c).shape], lambda _, g: np.asarray(np.nonzero(g[0]), dtype=np.int64)),
-    "OneHot": Fold(_one_hot_sizes, _one_hot),
-    "EyeLike": Fold(same, _eye),
-    "Trilu": Fold(same, _triangle),
-    "CumSum": Fold(same, _cumulated),
 }
 """By the name of the operator: those that move numbers about."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convscope.core.net import MAX_CHANNELS, MAX_SIDE
 from convscope.core.shape import to_text
@@ -11,7 +11,7 @@ from convscope.errors import FieldError, ModelError, ShapeError
 from convscope.frontends.onnx.names import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from onnx import GraphProto, ValueInfoProto
 
@@ -49,7 +49,7 @@ class Scope:
             scope = scope.outer
         if not name:
             return None
-        raise ModelError(f'it reads "{shown(name)}", which no earlier operation gives', expected="operations in order")
+        raise ModelError(f'it reads "{shown(name)}", which no operation gives', expected="a graph that is whole")
 
 
 def declared(info: ValueInfoProto) -> Declared | None:
@@ -173,31 +173,3 @@ def _channels_last(name: str, rank: int, steps: Sequence[Step]) -> bool:
     return (
         rank > 2 and bool(readers) and all(one.op == "Transpose" and one.attrs.get("perm") == order for one in readers)
     )
-
-
-def captured(attrs: Iterable[Any]) -> Iterable[str]:
-    """Names that the graphs among some attributes read."""
-    for value in attrs:
-        if hasattr(value, "node"):
-            for node in value.node:
-                yield from node.input
-                yield from captured(one.g for one in node.attribute if one.HasField("g"))
-            yield from (info.name for info in value.output)
-
-
-def extent(graph: GraphProto) -> int:
-    """Operations of a graph and of those inside of it."""
-    inner = (one.g for node in graph.node for one in node.attribute if one.HasField("g"))
-    return len(graph.node) + sum(map(extent, inner))
-
-
-def needed(steps: Sequence[Step], outputs: Iterable[str]) -> tuple[list[Step], set[str]]:
-    """The operations on which outputs depend, and every name that is read."""
-    used = set(outputs)
-    found = []
-    for step in reversed(steps):
-        if used.intersection(step.outputs):
-            found.append(step)
-            used.update(step.inputs)
-            used.update(captured(step.attrs.values()))
-    return found[::-1], used

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from convscope.core.graph import Own
 from convscope.core.op import Weight
-from convscope.errors import ConvscopeError, ModelError, ShapeError
+from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.build.builder import MAX_LAYERS, Builder
 from convscope.frontends.build.settle import plain
-from convscope.frontends.build.unknown import opaque
 from convscope.frontends.build.values import Const, Root, Value, joined, whole
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.call import Call
-from convscope.frontends.onnx.consts import Budget, Known, roots_of, weight
+from convscope.frontends.onnx.consts import Budget, Known, weight
+from convscope.frontends.onnx.evaluate import worked_out
 from convscope.frontends.onnx.file import EXPECTED, opened
 from convscope.frontends.onnx.fold import folded
 from convscope.frontends.onnx.fold_shape import FOLDS, constant
 from convscope.frontends.onnx.frame import Frame, Guarded, domain, expanded, imported, versions
-from convscope.frontends.onnx.graph import Picture, Scope, all_declared, extent, needed, parameters, picture, sized
+from convscope.frontends.onnx.graph import Picture, Scope, all_declared, parameters, picture, sized
 from convscope.frontends.onnx.names import shown
+from convscope.frontends.onnx.order import extent, needed
 from convscope.frontends.onnx.rules import find
 from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
 from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
 from convscope.frontends.onnx.tidy import tidied
-from convscope.frontends.onnx.unread import FREE, sizes_of
+from convscope.frontends.onnx.unread import has, opaque_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,6 @@ class Reading:
         self.taken = 0
         self.bodies: dict[tuple[str, str, str], tuple[list[Step], set[str]]] = {}
         self.kept: list[TensorProto] = []
-        self.unread: list[tuple[Step, Exception]] = []
         self.bare = not any(map(self._learned, graph.initializer))
 
     def net(self) -> Net:
@@ -160,13 +160,16 @@ class Reading:
             return self._inlined(step, function, given, attrs, frame)
         last = max((at for at, name in enumerate(step.outputs, 1) if name in used), default=0)
         version = frame.versions.get(step.domain, 0)
-        call = Call(self.builder, step.op, version, given, attrs, last, self.picture.batch, self.budget)
+        call = Call(
+            self.builder, step.op, version, given, attrs, last, self.picture.batch, self.budget, step.domain,
+            len(step.outputs),
+        )  # fmt: skip
         self.builder.scope = ".".join(filter(None, (frame.path, step.path)))
         self.builder.whole_scope = step.whole
         if step.op == "If" and not step.domain and isinstance(given[0], Const):
             taken = bool(self.budget.numbers(given[0]).reshape(-1)[0])
             return self._branch(attrs["then_branch" if taken else "else_branch"], scope, frame)
-        return self._calculated(step, call)
+        return self._calculated(step, call, used)
 
     def _attr(self, value: Any, frame: Frame) -> Any:
         """An attribute with what the caller of a function gives, and tensors as stored ones."""
@@ -184,7 +187,7 @@ class Reading:
         """A constant is a weight where a file has weights nowhere else."""
         return self.bare and tensor.data_type in LEARNED and len(tensor.dims) > 0
 
-    def _calculated(self, step: Step, call: Call) -> Sequence[Given]:
+    def _calculated(self, step: Step, call: Call, used: set[str]) -> Sequence[Given]:
         """What an operation gives: by a rule, as stored numbers, or as something that cannot be looked into."""
         values = [one for one in flow.flat(call.inputs) if isinstance(one, Value)]
         mark = self.builder.mark()
@@ -197,33 +200,32 @@ class Reading:
             if rule is None:
                 raise ShapeError("an operator that is not known here")
             made = rule(call)
-            return made if isinstance(made, list) else [made]
+            found = list(made) if isinstance(made, list) else [made]
         except REFUSED as error:
-            if isinstance(error, ModelError) or not values or (isinstance(error, ConvscopeError) and error.given):
+            if (
+                isinstance(error, ModelError | FieldError)
+                or not values
+                or (isinstance(error, ConvscopeError) and error.given)
+            ):
                 raise
             self.builder.back_to(mark)
-            return self._opaque(step, call, values, error)
+            return self._opaque(step, call, used, ([], error))
+        return self._opaque(step, call, used, (found, ShapeError("an output that is not known")))
 
-    def _opaque(self, step: Step, call: Call, values: Sequence[Value], error: Exception) -> list[Given]:
-        """Layers of which only the sizes of the outputs are known.
+    def _opaque(self, step: Step, call: Call, used: set[str], so_far: tuple[list[Given], Exception]) -> list[Given]:
+        """The outputs that a rule gave, and for the others layers of which only the sizes are known.
 
         Raises:
             ModelError: not even these are.
         """
-        consts = [one for one in flow.flat(call.inputs) if isinstance(one, Const)]
-        roots = self.builder.fresh(roots_of(consts))
-        free = step.op in FREE and not step.domain
-        own = Own(tuple(Weight(root.name, root.shape) for root in roots), 0 if free else None)
-        guess = None if step.domain else sizes_of(call)
-        found: list[Given] = []
-        for name in step.outputs[: max(1, call.outputs)]:
-            known = self.declared.get(name) or guess
-            if known is None:
-                raise _failed(step, error)
-            found.append(opaque(self.builder, values, known, own))
-            own = Own((), 0)
-        self.unread.append((step, error))
-        return found
+        found, error = so_far
+        missing = [at for at, name in enumerate(step.outputs) if name in used and not has(found, at)]
+        if not missing:
+            return found
+        made = opaque_outputs(call, missing, [self.declared.get(name) for name in step.outputs], costs=not found)
+        if made is None:
+            raise _failed(step, error)
+        return [made[at] if at in made else found[at] if has(found, at) else None for at in range(len(step.outputs))]
 
     def _branch(self, graph: GraphProto, scope: Scope, frame: Frame) -> Sequence[Given]:
         """A graph inside of the graph."""
@@ -268,7 +270,14 @@ def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
 def _stored(call: Call) -> list[Const]:
     """An operation on stored tensors."""
     rule = find("", call.op) if call.op in {"Shape", "Size"} else None
-    return [rule(call)] if rule else folded(call, FOLDS)
+    if rule:
+        return [rule(call)]
+    try:
+        return folded(call, FOLDS) if call.op in FOLDS else worked_out(call)
+    except ShapeError as error:  # a variant that is not among the folds; if it is not computed either, they know why
+        with suppress(ShapeError):
+            return worked_out(call)
+        raise error from None
 
 
 def _failed(step: Step, error: Exception) -> ConvscopeError:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def _per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
     found = call.wholes(name) or [default] * rank
     if len(found) != rank:
-        raise ShapeError(f"{name} has {len(found)} numbers for {rank} axes")
+        raise ModelError(f"{name} has {len(found)} numbers for {rank} axes")
     return tuple(found)
 
 
@@ -47,7 +47,7 @@ def _pads(call: Call, rank: int, sizes: PerAxis, kernel: PerAxis) -> Pads:
     if word == "VALID":
         flat = [0] * 2 * rank
     if len(flat) != 2 * rank or word not in {"NOTSET", "VALID"}:
-        raise ShapeError(f"{len(flat)} paddings for {rank} axes, {word}")
+        raise ModelError(f"{len(flat)} paddings for {rank} axes, {word}")
     return tuple((flat[at], flat[at + rank]) for at in range(rank))
 
 
@@ -84,9 +84,12 @@ def conv(call: Call) -> Value:
     groups = call.whole("group", 1)
     need(weight.sizes[1:2], (x.sizes[1] // max(1, groups),), "input channels of the weight")
     if rank < 1 or tuple(call.wholes("kernel_shape") or kernel) != kernel:
-        raise ShapeError(f"kernel_shape={call.wholes('kernel_shape')} with weights of {weight.sizes}")
+        raise ModelError(f"kernel_shape={call.wholes('kernel_shape')} with weights of {weight.sizes}")
+    bias = call.maybe(2)
+    if bias is not None:
+        need(bias.sizes, weight.sizes[:1], "the bias")
     return layers.conv(
-        call.builder, x, weight, _bias(call.maybe(2)),
+        call.builder, x, weight, _bias(bias),
         stride=_per_axis(call, "strides", rank),
         pad=_pads(call, rank, x.sizes[2:], kernel),
         dilation=_per_axis(call, "dilations", rank),
@@ -225,7 +228,11 @@ def layer_norm(call: Call) -> Any:
     weight, bias, eps = call.maybe(1), call.maybe(2), call.real("epsilon", 1e-5)
     if _ones_and_zeros(weight, bias):
         weight = bias = None
-    return [layers.layer_norm(call.builder, x, count, weight, bias, eps), None, None]
+    found = layers.layer_norm(call.builder, x, count, weight, bias, eps)
+    if call.outputs < 2:
+        return found
+    over = range(len(x.dims) - count, len(x.dims))
+    return [found, shapes.reduced(call.builder, x, "mean", over, keep=True)]
 
 
 def rms_norm(call: Call) -> Value:

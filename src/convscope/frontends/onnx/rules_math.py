@@ -193,7 +193,9 @@ def dropout(call: Call) -> Any:
     found = call.numbers(1)
     ratio = as_written(found[0]) if found else call.real("ratio", 0.5)
     x = call.value(0)
-    return [unary(call.builder, act.Dropout(ratio), x) if 0 < ratio < 1 else x, None]
+    mask = Const(x.sizes, lambda: np.ones(x.sizes, np.bool_))
+    training = any(call.numbers(2) or [])
+    return [unary(call.builder, act.Dropout(ratio), x) if 0 < ratio < 1 else x, None if training else mask]
 
 
 def where(call: Call) -> Value:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
 from convscope.frontends.onnx.names import place, shown
+from convscope.frontends.onnx.order import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,8 +81,12 @@ _LISTS = {6: "floats", 7: "ints", 9: "tensors", 10: "graphs", 12: "sparse_tensor
 
 
 def steps(nodes: Iterable[NodeProto]) -> list[Step]:
-    """The operations of a graph or of a function, in its order, each with its part of the net."""
-    found = [_step(node) for node in nodes]
+    """The operations of a graph or of a function, each after those that it reads, with its part of the net.
+
+    Raises:
+        ModelError: some of them read each other in a circle.
+    """
+    found = in_order([_step(node) for node in nodes])
     parents = {path[:at] for path in {one.path for one in found} for at, sign in enumerate(path) if sign == "."}
     return [one if one.whole or not _lone(one, parents) else replace(one, whole=True) for one in found]
 

@@ -1,151 +1,152 @@
-"""Sizes of operations that no rule takes."""
+"""What is known of an operation that no rule takes: the sizes of its outputs, which inputs are weights, its cost."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from convscope.core.graph import Own
+from convscope.core.op import Weight
 from convscope.errors import ShapeError
-from convscope.frontends.build.algebra import broadcast
+from convscope.frontends.build.unknown import opaque
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx import fold_shape as given
-from convscope.frontends.onnx.rules_shape import new_sizes
+from convscope.frontends.onnx.consts import roots_of
+from convscope.frontends.onnx.flow import flat
+from convscope.frontends.onnx.infer import inferred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from convscope.frontends.onnx.call import Call
+    from convscope.frontends.onnx.call import Call, Given
 
     Sizes = tuple[int, ...]
 
-POINTWISE = {
-    "Floor", "Ceil", "Round", "Sign", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Not",
-    "IsNaN", "IsInf", "ThresholdedRelu", "Shrink", "Hardmax", "CumSum", "Trilu", "ScatterND", "ScatterElements",
-    "MeanVarianceNormalization", "LpNormalization", "LRN", "ReverseSequence", "BitwiseNot", "RandomNormalLike",
-    "RandomUniformLike", "Bernoulli", "EyeLike", "PRelu",
-}  # fmt: skip
-"""Operators whose output has the sizes of their first input."""
-
-TOGETHER = {
-    "Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "And", "Or", "Xor", "Equal", "Greater", "GreaterOrEqual",
-    "Less", "LessOrEqual", "Where", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor",
-}  # fmt: skip
-"""Operators whose output has the sizes of all inputs together."""
-
-
-def _at(call: Call, at: int = 0) -> Sizes:
-    return call.tensor(at).sizes
-
-
-def _all(call: Call) -> Sizes:
-    found: Sizes = ()
-    for one in call.inputs:
-        if isinstance(one, Value | Const):
-            found = broadcast(found, one.sizes)
-    return found
-
-
-def _gathered(call: Call) -> Sizes:
-    have = _at(call)
-    at = given.axis_of(call, 0, len(have))
-    return (*have[:at], *_at(call, 1), *have[at + 1 :])
-
-
-def _one_of(call: Call) -> Sizes:
-    have = _at(call)
-    at = given.axis_of(call, 0, len(have))
-    keep = call.whole("keepdims", 1)
-    return tuple(1 if i == at else n for i, n in enumerate(have) if keep or i != at)
-
-
-def _padded(call: Call) -> Sizes:
-    return tuple(n + lo + hi for n, (lo, hi) in zip(_at(call), given.padding(call, len(_at(call))), strict=True))
-
-
-def _joined(call: Call) -> Sizes:
-    every = [_at(call, at) for at in range(len(call.inputs))]
-    at = given.axis_of(call, 0, len(every[0]))
-    return (*every[0][:at], sum(one[at] for one in every), *every[0][at + 1 :])
-
-
-def _few(call: Call) -> Sizes:
-    have = _at(call)
-    at = given.axis_of(call, -1, len(have))
-    return (*have[:at], (call.ints(1) or [1])[0], *have[at + 1 :])
-
-
-def _sampled(call: Call) -> Sizes:
-    return (*_at(call)[:2], *_at(call, 1)[1:-1])
-
-
-def _regions(call: Call) -> Sizes:
-    return (_at(call, 1)[0], _at(call)[1], call.whole("output_height", 1), call.whole("output_width", 1))
-
-
-def _whole_map(call: Call) -> Sizes:
-    return (*_at(call)[:2], *[1] * (len(_at(call)) - 2))
-
-
-def _product(call: Call) -> Sizes:
-    x, y = _at(call, 0), _at(call, 1)
-    return (*broadcast(x[:-2], y[:-2]), x[-2], y[-1])
-
-
-def _statistic(call: Call) -> Sizes:
-    have = _at(call)
-    gone = {at % len(have) for at in call.listed("axes", 1) or range(len(have))}
-    keep = call.whole("keepdims", 1)
-    return tuple(1 if at in gone else size for at, size in enumerate(have) if keep or at not in gone)
-
-
-def _states(call: Call) -> Sizes:
-    directions, _, hidden = _at(call, 2)
-    first, second, _ = _at(call)
-    return (first, second, directions, hidden) if call.whole("layout", 0) else (first, directions, second, hidden)
-
-
-SIZES: dict[str, Callable[[Call], Sizes]] = {
-    **dict.fromkeys(POINTWISE, _at),
-    **dict.fromkeys(TOGETHER, _all),
-    "Gather": _gathered,
-    "GatherElements": lambda call: _at(call, 1),
-    "ArgMax": _one_of,
-    "ArgMin": _one_of,
-    "Pad": _padded,
-    "Concat": _joined,
-    "TopK": _few,
-    "GridSample": _sampled,
-    "RoiAlign": _regions,
-    "MaxRoiPool": lambda call: (_at(call, 1)[0], _at(call)[1], *(call.wholes("pooled_shape") or ())),
-    "GlobalLpPool": _whole_map,
-    "MatMul": _product,
-    "ReduceProd": _statistic,
-    "Slice": lambda call: tuple(len(range(*cut)) for cut in given.slices(call, _at(call))),
-    "RNN": _states,
-    "LSTM": _states,
-    "GRU": _states,
-    "Resize": lambda call: tuple(new_sizes(call, call.value(0))[0]),
-    "Upsample": lambda call: tuple(new_sizes(call, call.value(0))[0]),
-    "GatherND": lambda call: (*_at(call, 1)[:-1], *_at(call)[_at(call, 1)[-1] :]),
-}
-"""By the name of the operator, the sizes of its outputs."""
-
-FREE = POINTWISE | TOGETHER | {
-    "Gather", "GatherElements", "GatherND", "ArgMax", "ArgMin", "Pad", "Concat", "TopK", "GlobalLpPool", "ReduceProd",
-    "Slice", "Resize", "Upsample", "NonMaxSuppression", "MaxPool", "AveragePool", "Reshape", "Softmax",
+FREE = {
+    "Abs", "Acos", "Acosh", "Add", "And", "ArgMax", "ArgMin", "Asin", "Asinh", "Atan", "Atanh", "AveragePool",
+    "BatchNormalization", "Bernoulli", "BitCast", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor",
+    "Cast", "CastLike", "Ceil", "Celu", "CenterCropPad", "Clip", "Col2Im", "Compress", "Concat", "Cos", "Cosh",
+    "CumProd", "CumSum", "DepthToSpace", "Div", "Dropout", "Elu", "Equal", "Erf", "Exp", "Expand", "EyeLike",
+    "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Gelu", "GlobalAveragePool", "GlobalLpPool",
+    "GlobalMaxPool", "Greater", "GreaterOrEqual", "GridSample", "GroupNormalization", "HardSigmoid", "HardSwish",
+    "Hardmax", "Identity", "InstanceNormalization", "IsInf", "IsNaN", "LRN", "LayerNormalization", "LeakyRelu", "Less",
+    "LessOrEqual", "Log", "LogSoftmax", "LpNormalization", "LpPool", "Max", "MaxPool", "MaxRoiPool", "MaxUnpool",
+    "Mean", "MeanVarianceNormalization", "Min", "Mish", "Mod", "Mul", "Multinomial", "Neg", "NonMaxSuppression",
+    "NonZero", "Not", "OneHot", "Or", "PRelu", "Pad", "Pow", "RMSNormalization", "RandomNormalLike",
+    "RandomUniformLike", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
+    "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Relu", "Reshape", "Resize",
+    "ReverseSequence", "RoiAlign", "RotaryEmbedding", "Round", "Scatter", "ScatterElements", "ScatterND", "Selu",
+    "Shape", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Size", "Slice", "Softmax", "Softplus", "Softsign",
+    "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Swish", "Tan", "Tanh", "TensorScatter",
+    "ThresholdedRelu", "Tile", "TopK", "Transpose", "Trilu", "Unique", "Unsqueeze", "Upsample", "Where", "Xor",
 }  # fmt: skip
 """Operators that multiply nothing with weights."""
 
+SETTINGS: dict[str, set[int]] = {
+    "CenterCropPad": {1},
+    "Clip": {1, 2},
+    "Dropout": {1, 2},
+    "Expand": {1},
+    "MaxRoiPool": {1},
+    "NonMaxSuppression": {2, 3, 4},
+    "OneHot": {1, 2},
+    "Pad": {1, 2, 3},
+    "Resize": {1, 2, 3},
+    "RoiAlign": {1, 2},
+    "Tile": {1, 2},
+    "TopK": {1},
+    "Trilu": {1},
+    "Upsample": {1},
+}
+"""Inputs that say how something is done, and hold no weights whatever they are stored as."""
 
-def sizes_of(call: Call) -> Sizes | None:
-    """Sizes of the outputs of an operation; None where they cannot be told."""
-    found = SIZES.get(call.op)
-    if found is None:
-        return None
+
+def _kernel(given: Sequence[Sizes], out: Sizes) -> int:
+    return math.prod(out) * math.prod(given[1][1:])
+
+
+def _spread(given: Sequence[Sizes], _: Sizes) -> int:
+    return math.prod(given[0]) * math.prod(given[1][1:])
+
+
+def _states(given: Sequence[Sizes], _: Sizes) -> int:
+    places = math.prod(given[0][:2])
+    return places * sum(math.prod(one) for one in given[1:3])
+
+
+MACS: dict[str, Callable[[Sequence[Sizes], Sizes], int]] = {
+    "Conv": _kernel,
+    "ConvTranspose": _spread,
+    "DeformConv": _kernel,
+    "MatMul": lambda given, out: math.prod(out) * given[0][-1],
+    "Gemm": lambda given, out: math.prod(given[0]) * out[-1],
+    "RNN": _states,
+    "GRU": _states,
+    "LSTM": _states,
+}
+"""By the name of the operator, its multiply-adds from the sizes of what it is given and of its first output [MAC]."""
+
+
+def macs_of(call: Call, out: Sizes | None) -> int | None:
+    """Multiply-adds of an operation [MAC]; None where they are not known."""
+    count = None if call.domain else MACS.get(call.op)
+    if count is None or out is None:
+        return 0 if call.op in FREE and not call.domain else None
+    given = [one.sizes if isinstance(one, Value | Const) else () for one in call.inputs]
     try:
-        sizes = found(call)
-    except (ShapeError, ValueError, TypeError, LookupError, ZeroDivisionError):
+        return count(given, out)
+    except LookupError:
         return None
-    return sizes if 0 < math.prod(sizes) <= np.iinfo(np.int64).max and min(sizes, default=1) > 0 else None
+
+
+def weights_among(call: Call) -> list[Const]:
+    """The stored tensors that an operation is given, but for its settings."""
+    left_out = () if call.domain else SETTINGS.get(call.op, ())
+    given = (one for at, one in enumerate(call.inputs) if at not in left_out)
+    return [one for one in flat(given) if isinstance(one, Const)]
+
+
+def sizes_of(call: Call) -> list[Sizes | None]:
+    """The sizes of the outputs of an operation; None for those that cannot be told."""
+    if call.domain:
+        return [None] * call.total
+    if call.op == "Reshape":  # whose target may hold the batch that the file was written for
+        try:
+            return [given.reshaped(call, call.tensor(0).sizes)]
+        except (ShapeError, ValueError, TypeError, LookupError):
+            return [None]
+    return [one if one is not None and min(one, default=1) > 0 else None for one in inferred(call)]
+
+
+def opaque_outputs(
+    call: Call, wanted: Sequence[int], declared: Sequence[Sizes | None], *, costs: bool
+) -> dict[int, Value] | None:
+    """Layers that cannot be looked into for some outputs of an operation; None where their sizes are not known.
+
+    Args:
+        call: the operation.
+        wanted: places of the outputs.
+        declared: for each output of the operation the sizes that the file states.
+        costs: the first layer has the weights and the multiply-adds of the operation; nobody has counted them.
+    """
+    guess = sizes_of(call)
+    stated = [mine if mine is not None else its for mine, its in zip(guess, declared, strict=False)]
+    if any(stated[at] is None for at in wanted):
+        return None
+    own = Own((), 0)
+    if costs:
+        roots = call.builder.fresh(roots_of(weights_among(call)))
+        own = Own(tuple(Weight(root.name, root.shape) for root in roots), macs_of(call, stated[0]))
+    values = [one for one in flat(call.inputs) if isinstance(one, Value)]
+    found = {}
+    for at in wanted:
+        size = stated[at]
+        assert size is not None
+        found[at] = opaque(call.builder, values, size, own)
+        own = Own((), 0)
+    return found
+
+
+def has(found: Sequence[Given], at: int) -> bool:
+    """A rule gave the output of a place."""
+    return at < len(found) and found[at] is not None

@@ -1,0 +1,101 @@
+"""Any other operation on stored tensors, computed by ONNX's own reference: learned queries, recurrent cells from zeros.
+
+Only ONNX's own operators are computed, one at a time, on numbers that are at hand. What is computed is counted before:
+its sizes are known from :mod:`convscope.frontends.onnx.infer`, its multiply-adds from the operator.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ShapeError
+from convscope.frontends.build.values import Const
+from convscope.frontends.onnx.consts import Known, known, lazy, roots_of, work_of
+from convscope.frontends.onnx.infer import IR_VERSION, inferred, node
+from convscope.frontends.onnx.unread import FREE, MACS, macs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.frontends.onnx.call import Call
+
+    Numbers = NDArray[Any]
+
+AT_ONCE = 2**16
+"""Numbers and multiply-adds up to which a result is computed at once."""
+
+LARGEST = 2**24
+"""Numbers of a result at most; some operators take microseconds for each."""
+
+MOST_MACS = 2**34
+"""Multiply-adds of a result at most; a core does as many in some seconds [MAC]."""
+
+CHANCE = {"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike"}
+"""Operators that give other numbers each time."""
+
+BY_NUMBERS = {"Compress", "NonMaxSuppression", "NonZero", "Unique"}
+"""Operators whose sizes depend on numbers; at most as many come out as go in."""
+
+
+def worked_out(call: Call) -> list[Const]:
+    """The results of an operation on stored tensors.
+
+    Raises:
+        ShapeError: the operator is not among those that can be computed, or makes too much of too little.
+    """
+    if call.op in CHANCE or call.op not in FREE | MACS.keys():
+        raise ShapeError("an operator that is not computed on stored tensors")
+    parents = [one for one in call.inputs if isinstance(one, Const)]
+    count = max(1, call.outputs)
+    sizes = inferred(call)[:count]
+    stated = [one for one in sizes if one is not None]
+    if len(stated) < count and call.op not in BY_NUMBERS:
+        raise ShapeError("a stored tensor whose sizes cannot be told")
+    macs = macs_of(call, sizes[0]) or 0
+    largest = max((math.prod(one) for one in stated), default=0)
+    if largest > LARGEST or macs > MOST_MACS:
+        raise ShapeError(f"a stored tensor of {largest} numbers, computed by {macs} multiply-adds")
+    work = macs + sum(max(1, math.prod(one)) for one in (*stated, *(one.sizes for one in parents)))
+    if work <= AT_ONCE < call.budget.left and all(isinstance(one, Known) for one in parents):
+        call.budget.spend(work)
+        made = computed(call, [one.numbers for one in parents if isinstance(one, Known)])
+        spent = work_of(parents, macs)
+        return [known(one, roots_of(parents), spent) for one in made]
+    if len(stated) < count:
+        raise ShapeError("a stored tensor whose sizes depend on many numbers")
+    return [
+        lazy(one, parents, lambda arrays, at=at: computed(call, arrays)[at], 0 if at else macs, macs)  # type: ignore[misc] # bound now
+        for at, one in enumerate(stated)
+    ]
+
+
+def computed(call: Call, arrays: Sequence[Numbers]) -> list[Numbers]:
+    """The outputs of an operation for given numbers, those of real kinds as float32."""
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    left = iter(arrays)
+    given = {f"x{at}": np.asarray(next(left)) for at, one in enumerate(call.inputs) if isinstance(one, Const)}
+    names = [f"y{at}" for at in range(call.total)]
+    inputs = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(one.dtype), one.shape)
+        for name, one in given.items()
+    ]
+    outputs = [helper.make_empty_tensor_value_info(name) for name in names]
+    graph = helper.make_graph([node(call, names)], "one", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", call.opset)], ir_version=IR_VERSION)
+    try:
+        with np.errstate(all="ignore"):
+            found = ReferenceEvaluator(model).run(None, given)
+    except Exception as error:  # whatever the reference raises
+        raise ShapeError("an operation on stored tensors that ONNX's reference cannot compute") from error
+    return [_plain(np.asarray(one)) for one in found]
+
+
+def _plain(numbers: Numbers) -> Numbers:
+    return numbers.astype(np.float32) if np.issubdtype(numbers.dtype, np.floating) else numbers

@@ -1,0 +1,79 @@
+"""An order in which every operation comes after those whose results it reads; files may list them in any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from onnx import GraphProto
+
+    from convscope.frontends.onnx.steps import Step
+
+
+def captured(attrs: Iterable[Any]) -> Iterable[str]:
+    """Names that the graphs among some attributes read from around them."""
+    for value in attrs:
+        if hasattr(value, "node"):
+            own = {name for node in value.node for name in node.output}
+            own.update(one.name for one in (*value.input, *value.initializer))
+            inner = (one.g for node in value.node for one in node.attribute if one.HasField("g"))
+            ends = (info.name for info in value.output)
+            read = (*(name for node in value.node for name in node.input), *captured(inner), *ends)
+            yield from (name for name in read if name not in own)
+
+
+def extent(graph: GraphProto) -> int:
+    """Operations of a graph and of those inside of it."""
+    inner = (one.g for node in graph.node for one in node.attribute if one.HasField("g"))
+    return len(graph.node) + sum(map(extent, inner))
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """The operations, each after those that it reads; those that are in order already stay as they are.
+
+    Every operation and every name is looked at once.
+
+    Raises:
+        ModelError: some of them read each other in a circle.
+    """
+    makers: dict[str, int] = {}
+    for at, step in enumerate(steps):
+        for name in step.outputs:
+            makers.setdefault(name, at)
+    makers.pop("", None)
+    waiting = [
+        iter(makers[name] for name in (*step.inputs, *captured(step.attrs.values())) if name in makers)
+        for step in steps
+    ]
+    found: list[Step] = []
+    begun, done = set[int](), set[int]()
+    for first in range(len(steps)):
+        stack = [] if first in done else [first]
+        while stack:
+            at = stack[-1]
+            begun.add(at)
+            before = next((one for one in waiting[at] if one not in done), None)
+            if before is None:
+                done.add(at)
+                found.append(steps[stack.pop()])
+            elif before in begun:
+                raise ModelError(f"{steps[before]} reads what depends on its own result", expected="no circles")
+            else:
+                stack.append(before)
+    return found
+
+
+def needed(steps: Sequence[Step], outputs: Iterable[str]) -> tuple[list[Step], set[str]]:
+    """The operations on which outputs depend, and every name that is read."""
+    used = set(outputs)
+    found = []
+    for step in reversed(steps):
+        if used.intersection(step.outputs):
+            found.append(step)
+            used.update(step.inputs)
+            used.update(captured(step.attrs.values()))
+    return found[::-1], used

@@ -1,0 +1,148 @@
+"""ONNX as it is met: further outputs of operators, operators on stored tensors, operations in any order."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from convscope.errors import ModelError
+from convscope.frontends import read
+from onnx_models import Case, check, numbers, run, run_net, saved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PLANE = (1, 4, 6, 5)
+TIMES = (7, 1, 6)
+LAST = (1, 6, 7)
+"""Seven times of six numbers, as an image whose last axis is turned to the front."""
+
+TURN = "t = Transpose<perm=[2,0,1]>(x) "
+RNN = {"w": (1, 5, 6), "r": (1, 5, 5), "b": (1, 10), "w3": (1, 15, 6), "r3": (1, 15, 5), "b3": (1, 30)}
+LSTM = {
+    "w4": (1, 20, 6),
+    "r4": (1, 20, 5),
+    "b4": (1, 40),
+    "p": (1, 15),
+    "b2": (2, 40),
+    "w2": (2, 20, 6),
+    "r2": (2, 20, 5),
+}
+
+FURTHER: dict[str, tuple[str, tuple[int, ...], Mapping[str, Any]]] = {
+    "rnn": (TURN + "a, z = RNN<hidden_size=5>(t, w, r, b)", LAST, RNN),
+    "gru": (TURN + "a, z = GRU<hidden_size=5>(t, w3, r3, b3)", LAST, RNN),
+    "gru of the other kind": (TURN + "a, z = GRU<hidden_size=5, linear_before_reset=1>(t, w3, r3, b3)", LAST, RNN),
+    "lstm, its cell": (TURN + "a, h, z = LSTM<hidden_size=5>(t, w4, r4, b4)", LAST, LSTM),
+    "lstm with peepholes": (TURN + "a, z, c = LSTM<hidden_size=5>(t, w4, r4, b4, , , , p)", LAST, LSTM),
+    "lstm in both directions, its cell": (
+        TURN + 'a, h, z = LSTM<hidden_size=5, direction="bidirectional">(t, w2, r2, b2)', LAST, LSTM
+    ),
+    "split": ("a, z = Split<axis=1>(x, s)", PLANE, {"s": np.array([1, 3])}),
+    "topk, its places": ("a, i = TopK<axis=1>(x, k) z = Cast<to=1>(i)", PLANE, {"k": np.array([3])}),
+    "maxpool, its places": ("a, i = MaxPool<kernel_shape=[2,2]>(x) z = Cast<to=1>(i)", PLANE, {}),
+    "layernorm, its mean": ("a, z, s = LayerNormalization(x, w)", PLANE, {"w": (5,)}),
+    "layernorm, its spread": ("a, m, z = LayerNormalization<axis=2>(x, w)", PLANE, {"w": (6, 5)}),
+    "batch norm, its mean": (
+        "a, z, u = BatchNormalization<training_mode=1>(x, w, w, w, w)", PLANE, {"w": (4,)}
+    ),
+}  # fmt: skip
+"""Operations whose output ``z`` is not the first: text, input and stored tensors."""
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_a_further_output_has_its_own_sizes(name: str, tmp_path: Path) -> None:
+    text, shape, stored = FURTHER[name]
+    text = (
+        text.replace("y = Cast", "z = Cast") if "Cast" in text else text.replace(" y", " z", 1).replace(", y,", ", z,")
+    )
+    text += " y = Identity(z)"
+    model = Case(text, shape, stored).model()
+    true = run(model, numbers(shape))
+    assert math.prod(read(saved(model, tmp_path)).output) == true.size
+
+
+@pytest.mark.parametrize(("op", "gates"), [("RNN", 1), ("GRU", 3)])
+def test_a_recurrent_layer_of_another_kind_has_its_cost(op: str, gates: int, tmp_path: Path) -> None:
+    stored = {"w": (1, 5 * gates, 6), "r": (1, 5 * gates, 5), "b": (1, 10 * gates)}
+    net = read(saved(Case(f"{TURN} a, y = {op}<hidden_size=5>(t, w, r, b)", LAST, stored).model(), tmp_path))
+    table = net.table()
+    assert (table.params.value, table.params.exact) == (gates * (6 + 5 + 2) * 5, True)
+    assert (table.macs.value, table.macs.exact) == (7 * gates * (6 + 5) * 5, True)
+    assert len(net) == 1  # what nobody reads is no layer
+
+
+def test_the_mean_of_a_norm_and_the_mask_of_a_dropout_are_exact(tmp_path: Path) -> None:
+    check(Case("a, m, s = LayerNormalization(x, w) y = Sub(a, m)", PLANE, {"w": (5,)}), tmp_path)
+    check(Case("a, m = Dropout(x) n = Cast<to=1>(m) y = Add(a, n)", PLANE), tmp_path)
+
+
+def test_operations_in_any_order(tmp_path: Path) -> None:
+    model = Case(
+        "a = Conv(x, w) b = Relu(a) c = MaxPool<kernel_shape=[2,2]>(b) y = Add(c, c)", PLANE, {"w": (6, 4, 3, 3)}
+    ).model()
+    true = read(saved(model, tmp_path))
+    for order in ([3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]):
+        nodes = list(model.graph.node)
+        model.graph.ClearField("node")
+        model.graph.node.extend(nodes[at] for at in order)
+        assert read(saved(model, tmp_path)) == true
+
+
+def test_a_circle_is_named(tmp_path: Path) -> None:
+    model = Case("a = Add(x, c) b = Relu(a) c = Relu(b) y = Relu(c)").model()
+    with pytest.raises(ModelError, match=r"\(Add\) reads what depends on its own result"):
+        read(saved(model, tmp_path))
+
+
+def test_ten_thousand_operations_backwards_take_no_time(tmp_path: Path) -> None:
+    text = " ".join(f"a{at} = Relu({'x' if not at else f'a{at - 1}'})" for at in range(10_000))
+    model = Case(f"{text} y = Relu(a9999)").model()
+    nodes = list(model.graph.node)[::-1]
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    assert len(read(saved(model, tmp_path))) == 10_001
+
+
+STORED = {
+    "Gemm": ("c = Gemm<transB=1, alpha=0.5>(q, m, v)", 3 * 8 * 5, 3 * 8 + 5 * 8 + 5),
+    "LayerNormalization": ("c = LayerNormalization(q, s, s)", 0, 3 * 8 + 8),
+    "Conv": ("c = Conv<pads=[1,1,1,1], group=2>(p, k, v4)", 4 * 6 * 5 * 2 * 9, 4 * 6 * 5 + 4 * 2 * 9 + 4),
+    "ConvTranspose": ("c = ConvTranspose<strides=[2,2]>(p, t)", 4 * 6 * 5 * 2 * 4, 4 * 6 * 5 + 4 * 2 * 4),
+    "LSTM": ("c, h, l = LSTM<hidden_size=2>(z, w, r)", 3 * 8 * (8 + 2), 3 * 8 + 8 * 8 + 8 * 2),
+    "GRU": ("a, c = GRU<hidden_size=2>(z, w6, r6)", 3 * 6 * (8 + 2), 3 * 8 + 6 * 8 + 6 * 2),
+    "Softmax": ("c = Softmax(q)", 0, 24),
+    "Gelu": ("c = Gelu(q)", 0, 24),
+    "MaxPool": ("c = MaxPool<kernel_shape=[2,2]>(p)", 0, 120),
+    "Resize": ('c = Resize<mode="cubic">(p, , , sizes)', 0, 120),
+    "TopK": ("a, i = TopK(q, two) c = Cast<to=1>(i)", 0, 24),
+    "ReduceLogSumExp": ("c = ReduceLogSumExp(q, two)", 0, 24),
+}  # fmt: skip
+"""Operations on stored tensors: text, multiply-adds and params."""
+
+TENSORS = {
+    "q": (3, 8), "m": (5, 8), "v": (5,), "s": (8,), "p": (1, 4, 6, 5), "k": (4, 2, 3, 3), "v4": (4,), "t": (4, 2, 2, 2),
+    "z": (3, 1, 8), "w": (1, 8, 8), "r": (1, 8, 2), "w6": (1, 6, 8), "r6": (1, 6, 2), "sizes": np.array([1, 4, 9, 7]),
+    "two": np.array([1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_any_operator_on_stored_tensors_is_computed(name: str, tmp_path: Path) -> None:
+    text, macs, params = STORED[name]
+    used = {key: one for key, one in TENSORS.items() if re.search(rf"\b{key}\b", text)}
+    text += " row = Reshape(c, one)"
+    count = run(
+        Case(f"{text} y = Identity(row) unread = Relu(x)", (1, 1), {**used, "one": np.array([1, -1])}).model(),
+        numbers((1, 1)),
+    ).size
+    model = Case(f"{text} y = Mul(x, row)", (1, count), {**used, "one": np.array([1, -1])}).model()
+    net, x = read(saved(model, tmp_path)), numbers((1, count))
+    assert np.allclose(run_net(net, x), run(model, x), atol=1e-5)
+    table = net.table()
+    assert (table.macs.value, table.params.value) == (macs, params)
