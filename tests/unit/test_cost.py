@@ -54,7 +54,8 @@ def test_as_data_unknown_is_null_and_named(net: Net) -> None:
     data = net.table().to_json()
     assert (data["rows"][1]["params"], data["rows"][1]["macs"]) == (None, None)
     assert data["total"] == {
-        "params": 160, "macs": 97344, "activation_bytes": 2 * 43264, "exact": False, "missing": ["odd"]
+        "params": 160, "trained": 160, "frozen": 0, "macs": 97344, "activation_bytes": 2 * 43264,
+        "exact": False, "missing": ["odd"],
     }  # fmt: skip
 
 

@@ -46,6 +46,17 @@ def params(layer: Layer) -> int | None:
     return None if weights is None else sum(weight.count for weight in weights if weight.trained)
 
 
+def frozen(layer: Layer) -> int | None:
+    """Parameters of a layer that training leaves as they are; None where unknown."""
+    weights = layer.weights
+    return None if weights is None else sum(weight.count for weight in weights if weight.frozen and weight.trained)
+
+
+def net_frozen(net: Net) -> int:
+    """Parameters of a net that training leaves as they are, as far as they are known."""
+    return sum(frozen(layer) or 0 for layer in net) + sum(weight.count for weight in net.unused if weight.frozen)
+
+
 def net_params(net: Net) -> Total:
     """Learned numbers of a net, those that no layer reads included."""
     return with_unused(net, total((layer.node.name, params(layer)) for layer in net))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from convscope.analyze.table import LayerTable
 
-COUNTS = ("params", "macs", "activation_bytes")
+COUNTS = ("params", "frozen", "macs", "activation_bytes")
 """Columns of whole numbers, which may be unknown."""
 
 LARGEST = 2**63 - 1

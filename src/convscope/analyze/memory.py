@@ -3,7 +3,9 @@
 Inference runs the layers in order and drops each tensor after its last reader (the picture stays: the caller has it).
 An op that works in place takes over the memory of its input where nobody else reads that. Training keeps, until the
 backward pass, what each op's gradient needs (``saves`` of the op); a tensor that several ops save is there once. The
-backward pass walks the layers in reverse, drops what it has used, and holds the gradients on their way.
+backward pass walks the layers in reverse, drops what it has used, and holds the gradients on their way. Frozen
+parameters have no gradient and no state of the optimizer, and a layer with no trained parameter at it or before it
+keeps nothing.
 
 What is not counted: what a library takes inside of one op and keeps cached. For convolutions, poolings, norms,
 activations and merges that is little; attention and local response norm keep tensors of their own, and uneven padding a
@@ -16,7 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convscope.analyze.cost import net_params, params
+from convscope.analyze.cost import frozen, net_frozen, net_params, params
 from convscope.core.graph import INPUT
 from convscope.errors import FieldError
 from convscope.view.numbers import bytes_text
@@ -64,10 +66,11 @@ class Memory:
         dtype: of activations and weights.
         batch: samples at a time.
         weights: learned numbers and stored statistics.
+        frozen: of the weights, the parameters that training leaves as they are.
         timeline: live activations while each layer runs, in inference.
         saved: activations kept for the backward pass at the end of the forward pass.
         training_peak: the most activations and gradients alive at once in training, those of weights included.
-        gradients: of all weights.
+        gradients: of all weights that are trained.
         optimizer: the optimizer's own state.
         missing: layers whose weights are unknown, so that sums are lower bounds.
     """
@@ -75,6 +78,7 @@ class Memory:
     dtype: str
     batch: int
     weights: int
+    frozen: int
     timeline: tuple[Moment, ...]
     saved: int
     training_peak: Moment
@@ -104,6 +108,7 @@ class Memory:
             "dtype": self.dtype,
             "batch": self.batch,
             "weights": self.weights,
+            "frozen": self.frozen,
             "inference_peak": {"bytes": self.peak.bytes, "node": self.peak.node},
             "inference": self.inference,
             "saved": self.saved,
@@ -118,7 +123,7 @@ class Memory:
     def __str__(self) -> str:
         bound = "≥ " if self.missing else ""
         rows = {
-            "weights": f"{bound}{bytes_text(self.weights)}",
+            "weights": f"{bound}{bytes_text(self.weights)}{self._told_frozen()}",
             "inference": f"{bytes_text(self.peak.bytes)} of activations at {self.peak.node}, {bound}"
             f"{bytes_text(self.inference)} with weights",
             "training": f"{bytes_text(self.saved)} saved for the backward pass, {bytes_text(self.training_peak.bytes)} "
@@ -126,6 +131,9 @@ class Memory:
         }
         head = f"{self.dtype}, batch {self.batch}"
         return "\n".join([head, *(f"{key:<10} {value}" for key, value in rows.items())])
+
+    def _told_frozen(self) -> str:
+        return f", {bytes_text(self.frozen)} of them frozen: without gradients" if self.frozen else ""
 
     __repr__ = __str__
 
@@ -162,18 +170,19 @@ def memory(
     size = ITEMSIZE[dtype]
     owned = {layer.node.name: layer.weights for layer in net}
     stored = sum(weight.count for weights in owned.values() for weight in weights or ())
-    learned = net_params(net)
+    learned, left = net_params(net), net_frozen(net)
     flow = _Flow(net, batch * size, batch)
     saved, peak = flow.training()
     return Memory(
         dtype=dtype,
         batch=batch,
         weights=stored * size,
+        frozen=left * size,
         timeline=tuple(flow.inference(in_place=in_place)),
         saved=saved,
         training_peak=peak,
-        gradients=learned.value * size,
-        optimizer=learned.value * size * OPTIMIZERS[optimizer],
+        gradients=(learned.value - left) * size,
+        optimizer=(learned.value - left) * size * OPTIMIZERS[optimizer],
         missing=learned.missing,
     )
 
@@ -193,9 +202,9 @@ class _Flow:
             for source in layer.node.inputs:
                 self.last[self.root[source]] = step
         self.last[self.root[net.layers[-1].node.name]] = len(net)
-        self.learns: set[str] = set()  # layers behind which a gradient is needed: with weights, or behind such
+        self.learns: set[str] = set()  # layers after which a gradient is needed: with trained weights, or after such
         for layer in net:
-            if params(layer) or self.learns & set(layer.node.inputs):
+            if layer.trains or self.learns & set(layer.node.inputs):
                 self.learns.add(layer.node.name)
 
     def bytes(self, name: str) -> int:
@@ -230,8 +239,9 @@ class _Flow:
         name, sources = layer.node.name, layer.node.inputs
         found: dict[str, int] = {}
         for what in layer.node.op.saves if name in self.learns else ():
-            if what == "inputs":
-                found |= {self.root[source]: self.bytes(self.root[source]) for source in sources}
+            if what in {"inputs", "factors"}:
+                kept = sources if what == "inputs" else self.factors(layer)
+                found |= {self.root[source]: self.bytes(self.root[source]) for source in kept}
             elif what == "output":
                 found[self.root[name]] = self.bytes(self.root[name])
             elif what == "indices":
@@ -239,6 +249,15 @@ class _Flow:
             elif what == "mask":
                 found[f"{name}.mask"] = self.bytes(name)
         return found
+
+    def factors(self, layer: Layer) -> list[str]:
+        """Inputs of a product that another factor needs for its gradient: another input, or the first weight."""
+        stated = layer.node.op.weights(layer.inputs)
+        if stated and stated[0].name in layer.trains:
+            return list(layer.node.inputs)
+        taking = [name in self.learns for name in layer.node.inputs]
+        others = [any(taking[:at] + taking[at + 1 :]) for at in range(len(taking))]
+        return [name for name, needed in zip(layer.node.inputs, others, strict=True) if needed]
 
     def training(self) -> tuple[int, Moment]:
         """Bytes saved at the end of the forward pass, and the peak of the whole step."""
@@ -264,7 +283,7 @@ class _Flow:
         for layer in reversed(self.net.layers):
             if layer.node.name not in gradients.held:
                 continue
-            weights += (params(layer) or 0) * self.scale // self.batch
+            weights += ((params(layer) or 0) - (frozen(layer) or 0)) * self.scale // self.batch
             extra = gradients.step(layer)
             live = sum((alive | kept).values()) + gradients.bytes() + weights + extra
             peak = max(peak, Moment(f"{layer.node.name}, backward", live), key=lambda moment: moment.bytes)
@@ -282,7 +301,7 @@ class _Gradients:
     def __init__(self, flow: _Flow) -> None:
         self.flow = flow
         out = flow.net.layers[-1].node.name
-        self.held = {out: out}
+        self.held = {out: out} if out in flow.learns else {}
         self.sizes = {out: flow.bytes(out)}
 
     def bytes(self) -> int:

@@ -38,6 +38,7 @@ class Row:
         op: as written in the notation.
         out: output shape ``c h w``.
         params: learned numbers; None where unknown.
+        frozen: of the params those that training leaves as they are; None where unknown.
         macs: multiply-adds for one sample [MAC]; None where unknown.
         activation_bytes: of the output, float32, one sample [byte].
         field: receptive field along the spatial paths, one entry for each spatial axis of the input.
@@ -48,6 +49,7 @@ class Row:
     op: str
     out: Shape
     params: int | None
+    frozen: int | None
     macs: int | None
     activation_bytes: int
     field: Field
@@ -62,6 +64,7 @@ class LayerTable:
         input: shape ``c h w``.
         rows: one for each layer, in order.
         params: total of learned numbers.
+        frozen: of the params those that training leaves as they are, as far as they are known.
         macs: total of multiply-adds for one sample [MAC].
         activation_bytes: total of all outputs [byte].
     """
@@ -69,6 +72,7 @@ class LayerTable:
     input: Shape
     rows: tuple[Row, ...]
     params: Total
+    frozen: int
     macs: Total
     activation_bytes: int
 
@@ -82,6 +86,8 @@ class LayerTable:
             "rows": [_row_json(row) for row in self.rows],
             "total": {
                 "params": self.params.value,
+                "trained": self.params.value - self.frozen,
+                "frozen": self.frozen,
                 "macs": self.macs.value,
                 "activation_bytes": self.activation_bytes,
                 "exact": self.params.exact and self.macs.exact,
@@ -92,7 +98,10 @@ class LayerTable:
     def totals(self) -> dict[str, str]:
         """The sums as texts, each with what must be known of it."""
         sizes = f"{bytes_text(self.activation_bytes)} (float32, batch 1)"
-        return {"params": _total(self.params), "MACs": _total(self.macs), "activations": sizes}
+        params = _total(self.params)
+        if self.frozen:
+            params += f", {self.params.value - self.frozen:,} trained and {self.frozen:,} frozen"
+        return {"params": params, "MACs": _total(self.macs), "activations": sizes}
 
     def grid(self) -> Grid:
         """The table as a figure part, which draws itself as text, Markdown or CSV."""
@@ -168,20 +177,23 @@ def _row_json(row: Row) -> dict[str, Any]:
         "phases": [[list(box) for box in axis.boxes] if axis.phases > 1 else None for axis in row.field],
         "exact": all(axis.exact for axis in row.field),
         "rf_with_gates": [axis.size for axis in row.gated],
+        "frozen": row.frozen,
     }
 
 
 def _grid(table: LayerTable) -> Grid:
     spatial = len(table.input) > 1
     gated = any(row.gated != row.field for row in table.rows)
+    frozen = any(row.frozen for row in table.rows)
+    numbers = ("params", *(("frozen",) if frozen else ()), "MACs", "activations")
     titles = ("local", "field", *(("with gates",) if gated else ()))
     columns = (
         *map(Column, ("name", "op", "output")),
-        *(Column(title, right=True) for title in ("params", "MACs", "activations")),
+        *(Column(title, right=True) for title in numbers),
         *map(Column, titles if spatial else ()),
         *(Column(title, right=True) for title in (("stride", "start", "centre") if spatial else ())),
     )
-    rows = tuple((*_costs(row), *(_reach(row, gated=gated) if spatial else ())) for row in table.rows)
+    rows = tuple((*_costs(row, frozen=frozen), *(_reach(row, gated=gated) if spatial else ())) for row in table.rows)
     return Grid(columns, rows)
 
 
@@ -199,9 +211,9 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _costs(row: Row) -> tuple[str, ...]:
-    numbers = (_count(row.params), _count(row.macs), bytes_text(row.activation_bytes))
-    return (row.name, row.op, to_text(row.out), *numbers)
+def _costs(row: Row, *, frozen: bool) -> tuple[str, ...]:
+    counts = (row.params, *((row.frozen,) if frozen else ()), row.macs)
+    return (row.name, row.op, to_text(row.out), *map(_count, counts), bytes_text(row.activation_bytes))
 
 
 def _reach(row: Row, *, gated: bool) -> tuple[str, ...]:
@@ -264,21 +276,21 @@ def _total(value: Total) -> str:
 def layer_table(net: Net) -> LayerTable:
     """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``."""
     fields, gated = field.both_fields(net)
-    known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int]] = {}
+    known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int | None, int]] = {}
 
     def row(layer: Layer) -> Row:
         name, key = layer.node.name, (layer.node.op, layer.inputs, layer.node.own)
         if key not in known:  # blocks repeat: an op at one shape is worked out once
-            costs = cost.params(layer), cost.macs(layer)
+            costs = cost.params(layer), cost.frozen(layer), cost.macs(layer)
             known[key] = (spelled(layer.node.op), *costs, activation_bytes(layer.output))
-        text, params, macs, size = known[key]
-        return Row(name, text, layer.output, params, macs, size, fields[name], gated[name])
+        return Row(name, known[key][0], layer.output, *known[key][1:], fields[name], gated[name])
 
     rows = tuple(map(row, net))
     return LayerTable(
         input=net.input,
         rows=rows,
         params=cost.with_unused(net, cost.total((row.name, row.params) for row in rows)),
+        frozen=cost.net_frozen(net),
         macs=cost.total((row.name, row.macs) for row in rows),
         activation_bytes=sum(row.activation_bytes for row in rows),
     )

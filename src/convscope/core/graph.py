@@ -60,10 +60,13 @@ class Own:
     Attributes:
         weights: the tensors that are stored; None where the op's own are right.
         macs: multiply-adds [MAC]; None where the op's own are right.
+        frozen: tensors of the op, by its names for them, that training leaves as they are: frozen parameters, and
+            constants of the source.
     """
 
     weights: tuple[Weight, ...] | None = None
     macs: int | None = None
+    frozen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

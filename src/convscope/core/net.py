@@ -52,8 +52,25 @@ class Layer:
     @property
     def weights(self) -> tuple[Weight, ...] | None:
         """The tensors that are stored for this layer; None where that is unknown."""
-        own = self.node.own.weights
-        return self.node.op.weights(self.inputs) if own is None else own
+        own = self.node.own
+        if own.weights is not None:
+            return own.weights
+        stated = self.node.op.weights(self.inputs)
+        if stated is None or not own.frozen:
+            return stated
+        return tuple(replace(weight, frozen=weight.name in own.frozen) for weight in stated)
+
+    @property
+    def trains(self) -> tuple[str, ...]:
+        """Names of the tensors that take a gradient in training, in the order of the op.
+
+        A layer that uses the weights of another one trains them too, though it does not count them.
+        """
+        own = self.node.own
+        stated = self.node.op.weights(self.inputs) or ()
+        if stated:
+            return tuple(weight.name for weight in stated if weight.trained and weight.name not in own.frozen)
+        return tuple(weight.name for weight in own.weights or () if weight.trained and not weight.frozen)
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,13 @@ class Weight:
         name: as in the lowered module, ``weight``.
         shape: output channels first.
         trained: learned by gradient; False for running statistics, which are not counted as parameters.
+        frozen: a parameter that training leaves as it is (``requires_grad=False``, ``trainable=False``).
     """
 
     name: str
     shape: tuple[int, ...]
     trained: bool = True
+    frozen: bool = False
 
     @property
     def count(self) -> int:
@@ -106,7 +108,11 @@ class Op(ABC):
     """Where the output goes: ``new`` memory, the input's (``in place``, where nobody else reads it), or a ``view``."""
 
     saves: ClassVar[tuple[str, ...]] = ("inputs",)
-    """What the gradient needs: ``inputs``, ``output``, ``indices`` (8 bytes an output), ``mask`` (an output's size)."""
+    """What the gradient needs: ``inputs``, ``output``, ``indices`` (8 bytes an output), ``mask`` (an output's size).
+
+    ``factors`` are inputs of a product: each is needed only where another factor, an input or the first weight, takes a
+    gradient. A convolution and a norm keep their inputs for either gradient, as torch's do.
+    """
 
     passes: ClassVar[bool] = False
     """The gradient of the output, or a part of it, is that of the inputs: no new tensor in the backward pass."""

@@ -25,6 +25,7 @@ class Linear(Op):
     out: int = setting(Count())
     bias: bool = setting(Flag("nobias", means=False), default=True)
 
+    saves = ("factors",)
     examples = (
         Example("linear 4", ((6,),)),
         Example("linear 3 nobias", ((2, 3, 2),)),

@@ -72,6 +72,7 @@ class Add(Elementwise):
 class Mul(Elementwise):
     """``a * b``."""
 
+    saves = ("factors",)
     examples = (
         Example("mul( id | id )", ((2, 3, 3), (2, 3, 3))),
         Example("mul( id | id )", ((3, 2, 4), (3,))),

@@ -104,6 +104,7 @@ class Stored(Op):
 class Scale(Stored):
     """``x * weight``: a learned factor for each channel is ``scale 1x1xC`` (layer scale, arXiv 2103.17239)."""
 
+    saves = ("factors",)
     examples = (
         Example("scale 1x1x4", ((4, 3, 2),)),
         Example("scale 3x2x4", ((4, 3, 2),)),

@@ -99,6 +99,7 @@ class Einsum(Op):
     spec: str = setting(Spec(3))
 
     merges = True
+    saves = ("factors",)
     examples = (
         Example("einsum a2b3xc2xd2:a2b3xe2xf2:aefxcxd( id | id )", ((6, 2, 2), (6, 2, 2))),
         Example("einsum a2c2d2xe2xf2:a2b3xc2xd2:abxexf( id | id )", ((8, 2, 2), (6, 2, 2))),
@@ -143,6 +144,7 @@ class Mix(Op):
     spec: str = setting(Spec(3))
     bias: bool = setting(Flag("bias", means=True), default=False)
 
+    saves = ("factors",)
     examples = (
         Example("mix a3xb2xc2:d4xbc:axd", ((3, 2, 2),)),
         Example("mix a2b3xc2:d4xb:adxc bias", ((6, 2),)),

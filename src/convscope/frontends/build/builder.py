@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convscope.core.graph import INPUT, Node, Own
 from convscope.core.net import Layer, Net, fitted
-from convscope.core.op import Weight
 from convscope.errors import ShapeError
 from convscope.frontends.build.values import Value, whole
 from convscope.ops.act import Identity
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.core.op import Op
+    from convscope.core.op import Op, Weight
     from convscope.core.shape import Shape
     from convscope.frontends.build.values import Const, Root
 
@@ -42,11 +41,13 @@ class _Claim(NamedTuple):
     Attributes:
         shapes: by name.
         learned: numbers.
+        trained: names of the learned ones.
         stored: weights that are not learned.
     """
 
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
     learned: int
+    trained: tuple[str, ...]
     stored: tuple[Weight, ...]
 
 
@@ -55,7 +56,8 @@ def _claim(op: Op, inputs: tuple[Shape, ...]) -> _Claim:
     claimed = op.weights(inputs) or ()
     shapes = tuple((weight.name, weight.shape) for weight in claimed)
     learned = sum(weight.count for weight in claimed if weight.trained)
-    return _Claim(shapes, learned, tuple(weight for weight in claimed if not weight.trained))
+    trained = tuple(weight.name for weight in claimed if weight.trained)
+    return _Claim(shapes, learned, trained, tuple(weight for weight in claimed if not weight.trained))
 
 
 @dataclass
@@ -168,10 +170,12 @@ class Builder:
                     macs += more
         self._first[layer.node.name] = first
         extra = (op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
-        if sum([math.prod(root.shape) for root in roots]) == claim.learned:
-            return Own(macs=extra) if macs else NOTHING_OWN
-        new = tuple(Weight(root.name, root.shape) for root in roots)
-        return Own((*new, *claim.stored), extra)
+        frozen = tuple([name for name in claim.trained if all(root.frozen for root in weights[name].roots)])
+        mixed = any(root.frozen for name in claim.trained if name not in frozen for root in weights[name].roots)
+        if sum([math.prod(root.shape) for root in roots]) == claim.learned and not mixed:
+            return Own(macs=extra, frozen=frozen) if macs or frozen else NOTHING_OWN
+        new = tuple(root.weight() for root in roots)
+        return Own((*new, *claim.stored), extra, frozen)
 
     def _name(self, keyword: str, *, between: bool) -> str:
         scope = self._clean.get(self.scope)

@@ -16,6 +16,8 @@ from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convscope.core.op import Weight
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
@@ -87,11 +89,17 @@ class Root:
         key: the same for the same tensor.
         name: in the source.
         shape: of it.
+        frozen: training leaves it as it is.
     """
 
     key: Hashable
     name: str
     shape: tuple[int, ...]
+    frozen: bool = False
+
+    def weight(self) -> Weight:
+        """The tensor as a layer counts it."""
+        return Weight(self.name, self.shape, frozen=self.frozen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from convscope.core.graph import Own
-from convscope.core.op import Weight
 from convscope.errors import ShapeError
 from convscope.frontends.build.unknown import opaque
 from convscope.frontends.build.values import Const, Value
@@ -136,7 +135,7 @@ def opaque_outputs(
     own = Own((), 0)
     if costs:
         roots = call.builder.fresh(roots_of(weights_among(call)))
-        own = Own(tuple(Weight(root.name, root.shape) for root in roots), macs_of(call, stated[0]))
+        own = Own(tuple(root.weight() for root in roots), macs_of(call, stated[0]))
     values = [one for one in flat(call.inputs) if isinstance(one, Value)]
     found = {}
     for at in wanted:

@@ -16,7 +16,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules import module as torch_module
 from torch.nn.parameter import UninitializedParameter
 
-from convscope.core.op import Weight
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ShapeError
 from convscope.frontends.build.builder import Builder
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from convscope.core.net import Net
+    from convscope.core.op import Weight
     from convscope.core.shape import Shape
     from convscope.frontends.build.values import Value
 
@@ -160,7 +160,9 @@ class _Parts:
                 continue
             if isinstance(parameter, UninitializedParameter):
                 raise ShapeError(f"{prefix}{name} has no shape yet", expected="a model whose lazy layers have run once")
-            self.roots[id(parameter)] = Root(id(parameter), prefix + name, tuple(parameter.shape))
+            self.roots[id(parameter)] = Root(
+                id(parameter), prefix + name, tuple(parameter.shape), frozen=not parameter.requires_grad
+            )
             self.kinds.add(parameter.dtype)
             self.tensors.append(parameter)
         self.tensors.extend(one for one in module._buffers.values() if one is not None)  # noqa: SLF001 -- as above
@@ -246,9 +248,7 @@ class _Reading:
 
     def _unused(self) -> tuple[Weight, ...]:
         """Learned tensors that no layer reads."""
-        return tuple(
-            Weight(root.name, root.shape) for key, root in self.parts.roots.items() if key not in self.builder.counted
-        )
+        return tuple(root.weight() for key, root in self.parts.roots.items() if key not in self.builder.counted)
 
     def _failed(self, error: Exception) -> ShapeError:
         path = self.blamed.get(id(error), self.builder.scope)

@@ -11,7 +11,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from convscope.core.graph import Own
-from convscope.core.op import Weight
 from convscope.errors import ConvscopeError, ShapeError
 from convscope.frontends.build.unknown import opaque
 from convscope.frontends.build.values import Const, Value
@@ -307,7 +306,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         else:
             unsure = call.func.namespace != "aten" or call.name in DECIDES or call.name.startswith(UNCOUNTED)
             macs = None if unsure else 0
-        return Own(tuple(Weight(root.name, root.shape) for root in roots), macs)
+        return Own(tuple(root.weight() for root in roots), macs)
 
     def unknown(self, values: Sequence[Value], sizes: tuple[int, ...], name: str = "", own: Own = Own((), 0)) -> Value:
         """A layer of which only the output's shape is known."""

@@ -112,7 +112,7 @@ def _unknown(here: Here, x: Value, kind: str) -> Value:
     full = settings.flag("return_sequences")
     made = here.builder.emit(Opaque((units, places) if full else (units,)), [x.node])
     macs = places * sum(map(math.prod, matrices.values()))
-    here.builder.spend(made, Own(tuple(Weight(root.name, root.shape) for root in roots), macs))
+    here.builder.spend(made, Own(tuple(root.weight() for root in roots), macs))
     return replace(made, dims=((), made.dims[1], made.dims[0]) if full else ((), made.dims[0]))
 
 
@@ -185,7 +185,7 @@ def _embedding(here: Here, x: Value) -> Value:
     found = here.weights({"embeddings": (rows, width)})
     roots = here.builder.fresh(found["embeddings"].roots)
     made = here.builder.emit(Opaque((width, *x.sizes[1:])), [x.node])
-    here.builder.spend(made, Own(tuple(Weight(root.name, root.shape) for root in roots), 0))
+    here.builder.spend(made, Own(tuple(root.weight() for root in roots), 0))
     channels, *places = made.dims
     return replace(made, dims=((), *places, channels))
 
