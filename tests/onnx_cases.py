@@ -175,6 +175,8 @@ NUMBERS: dict[str, Case] = {
             ("sigmoid", "Sigmoid", "sigmoid"),
             ("tanh", "Tanh", "tanh"),
             ("elu", "Elu<alpha=0.5>", "elu 0.5"),
+            ("thresholded relu", "ThresholdedRelu<alpha=0.5>", "threshold 0.5"),
+            ("thresholded relu as it is", "ThresholdedRelu", "threshold 1.0"),
             ("selu", "Selu", "selu"),
             ("softplus", "Softplus", "softplus"),
             ("softsign", "Softsign", "map softsign"),

@@ -63,6 +63,7 @@ FORMULAS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] =
         lambda x: x * math.tanh(math.log1p(math.exp(x))),
         lambda x: math.tanh(math.log1p(math.exp(x))) + x * (1 - math.tanh(math.log1p(math.exp(x))) ** 2) * sigma(x),
     ),
+    "threshold:0.7": (lambda x: x if x > 0.7 else 0, lambda x: float(x > 0.7)),
     "id": (lambda x: x, lambda _: 1),
 }
 

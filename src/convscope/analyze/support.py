@@ -17,6 +17,7 @@ import numpy as np
 
 from convscope.analyze.lines import placed, trace
 from convscope.core.axis import All, Table
+from convscope.core.graph import INPUT
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ShapeError
 from convscope.view.parts import text_html
@@ -157,7 +158,7 @@ def support(
                 needed.setdefault(name, []).extend(filter(None, (_pull(region, reads) for region in regions)))
                 needed[name] = _simplified(needed[name], net, name)
     mask = np.zeros(net.input[1:], dtype=np.bool_)
-    for region in needed.get(net.inputs[0].name, []):
+    for region in needed.get(INPUT, []):
         mask[np.ix_(*region[1:])] = True
     return Support(layer.node.name, patch, net.input[1:], mask, exact)
 
@@ -256,7 +257,7 @@ def _simplified(regions: list[Region], net: Net, name: str) -> list[Region]:
     kept: list[Region] = []
     for region in regions if len(regions) <= MANY else ():
         _absorb(kept, region)
-    return kept or _rewritten(regions, net.shape(name))
+    return kept or _rewritten(regions, net.input if name == INPUT else net[name].output)
 
 
 def _rewritten(regions: list[Region], shape: Shape) -> list[Region]:

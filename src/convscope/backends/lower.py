@@ -32,6 +32,7 @@ from convscope.ops.act import (
     Softplus,
     SpatialSoftmax,
     Tanh,
+    Threshold,
 )
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
@@ -205,6 +206,11 @@ def _leakyrelu(op: LeakyReLU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- a
 @lower.register(ELU)
 def _elu(op: ELU, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
     return nn.ELU(op.alpha)
+
+
+@lower.register(Threshold)
+def _threshold(op: Threshold, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return nn.Threshold(op.limit, 0.0)
 
 
 @lower.register(Clamp)

@@ -16,8 +16,8 @@ def activations(names: tuple[str, ...], run_folder: str | None, out: str | None,
     r"""Activation functions side by side: curve, derivative, range, where they die or saturate.
 
     Each FUNCTION is written as in the notation, its numbers behind colons; without any, nine common ones, or those of
-    the RUN: relu, leaky_relu[:SLOPE], prelu, relu6, clamp:LOW:HIGH, elu[:ALPHA], selu, sigmoid, hardsigmoid, tanh,
-    softplus, gelu[:approx], silu, hardswish, mish, id.
+    the RUN: relu, leaky_relu[:SLOPE], prelu, relu6, threshold:LIMIT, clamp:LOW:HIGH, elu[:ALPHA], selu, sigmoid,
+    hardsigmoid, tanh, softplus, gelu[:approx], silu, hardswish, mish, id.
 
     \b
     slope    the steepest

@@ -26,6 +26,7 @@ FUNCTIONS = (
     "leaky_relu",
     "prelu",
     "relu6",
+    "threshold",
     "clamp",
     "elu",
     "selu",

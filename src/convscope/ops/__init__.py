@@ -13,7 +13,6 @@ from convscope.ops import (
     recurrent,
     resize,
     scalar,
-    source,
     tensor,
     view,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "recurrent",
     "resize",
     "scalar",
-    "source",
     "tensor",
     "view",
 ]

@@ -122,6 +122,16 @@ class Hardsigmoid(Pointwise):
     examples = _examples("hardsigmoid")
 
 
+@op("threshold")
+class Threshold(Pointwise):
+    """``x`` above the limit, 0 elsewhere: it jumps there."""
+
+    limit: float = setting(Real(minimum=-math.inf))
+
+    memory = "in place"
+    examples = _examples("threshold 0.5", "threshold -1")
+
+
 @op("clamp")
 class Clamp(Pointwise):
     """``min(max(x, low), high)``; the hard tanh is ``clamp -1 1``."""

@@ -8,7 +8,19 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.axis import Window
-from convscope.ops.act import ELU, GELU, Clamp, Dropout, Identity, LeakyReLU, PReLU, ReLU, Softmax, SpatialSoftmax
+from convscope.ops.act import (
+    ELU,
+    GELU,
+    Clamp,
+    Dropout,
+    Identity,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    Softmax,
+    SpatialSoftmax,
+    Threshold,
+)
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
 from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
@@ -324,6 +336,11 @@ def _prelu(op: PReLU, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 
     axes = tuple(range(1, len(layer.inputs[0]) + (op.count == 1)))
     shared = (Arg(axes, name="shared_axes"),) if axes else ()
     return (Call("layers.PReLU", shared, word="PReLU", follows=True, tensors=tensors(layer)),)
+
+
+@spell.register(Threshold)
+def _threshold(op: Threshold, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
+    return (Call("ops.threshold({x}, {0}, 0.0)", (Arg(op.limit, "limit"),), word="Threshold", follows=True),)
 
 
 @spell.register(Clamp)

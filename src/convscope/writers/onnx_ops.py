@@ -29,6 +29,7 @@ from convscope.ops.act import (
     Softplus,
     SpatialSoftmax,
     Tanh,
+    Threshold,
 )
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
@@ -288,6 +289,11 @@ def _silu(op: SiLU, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noq
 @emit.register(ReLU6)
 def _relu6(op: ReLU6, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
     return b.node("Clip", x[0], b.constant(0.0), b.constant(6.0))
+
+
+@emit.register(Threshold)
+def _threshold(op: Threshold, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- any shape
+    return b.node("ThresholdedRelu", x[0], alpha=op.limit)
 
 
 @emit.register(Clamp)

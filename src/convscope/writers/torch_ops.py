@@ -29,6 +29,7 @@ from convscope.ops.act import (
     Softplus,
     SpatialSoftmax,
     Tanh,
+    Threshold,
 )
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
@@ -297,6 +298,12 @@ def _gelu(op: GELU, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
 @spell.register(ELU)
 def _elu(op: ELU, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
     return (Call("nn.ELU", (Arg(op.alpha, "slope", default=1.0),), "F.elu", word="ELU", follows=True),)
+
+
+@spell.register(Threshold)
+def _threshold(op: Threshold, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    args = (Arg(op.limit, "limit"), Arg(0.0, "value"))
+    return (Call("nn.Threshold", args, "F.threshold", word="Threshold", follows=True),)
 
 
 @spell.register(Clamp)

@@ -45,7 +45,7 @@ class Here:
         run: calls another layer in its place: its specification, what it is called with, leading dimensions.
         lead: dimensions in front that the layer is repeated over: the batch, and times inside of ``TimeDistributed``.
         given: the first tensor that it is called with.
-        sizes: of its output, where the configuration states them.
+        sizes: of each of its outputs, where the configuration states them.
     """
 
     builder: Builder
@@ -54,7 +54,7 @@ class Here:
     run: Callable[..., Any]
     lead: int = 1
     given: Value | None = None
-    sizes: Sizes | None = None
+    sizes: tuple[Sizes | None, ...] = ()
 
     @property
     def settings(self) -> Settings:

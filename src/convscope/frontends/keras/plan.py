@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
@@ -18,6 +19,9 @@ INPUT = "InputLayer"
 
 MAX_LAYERS = 10_000
 """Layers of a model, and calls of layers; the largest model of Keras's own has a thousand."""
+
+MAX_OUTPUTS = 4096
+"""Outputs of one call."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,17 @@ class Plan:
     sizes: dict[Ref, Sizes]
     input_sizes: tuple[Sizes | None, ...]
     channels_first: bool
+
+    def sizes_of(self, step: Step) -> tuple[Sizes | None, ...]:
+        """Sizes of the outputs of a call, as far as the configuration states them."""
+        return self._by_call.get((step.spec.name, step.call), ())
+
+    @cached_property
+    def _by_call(self) -> dict[tuple[str, int], tuple[Sizes | None, ...]]:
+        found: dict[tuple[str, int], dict[int, Sizes]] = {}
+        for ref, stated in self.sizes.items():
+            found.setdefault((ref.layer, ref.call), {})[ref.output] = stated
+        return {call: tuple(one.get(at) for at in range(min(max(one) + 1, MAX_OUTPUTS))) for call, one in found.items()}
 
 
 def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:

@@ -8,19 +8,16 @@ from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from convscope.core.graph import INPUT, Input, Output, Own
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.build.builder import Builder
 from convscope.frontends.build.settle import plain, settled
 from convscope.frontends.build.values import Value
-from convscope.frontends.given import of_shape
 from convscope.frontends.keras.here import BeyondError, Here
+from convscope.frontends.keras.opaque import opaque
 from convscope.frontends.keras.plan import MAX_LAYERS, Plan, Ref, plan
 from convscope.frontends.keras.rules import rule_of
 from convscope.frontends.keras.spec import Owner
-from convscope.ops.merge import Add
-from convscope.ops.opaque import Opaque
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 
     from convscope.core.net import Net
     from convscope.core.shape import Shape
-    from convscope.frontends.given import Asked
     from convscope.frontends.keras.archive import Source
     from convscope.frontends.keras.spec import Sizes, Spec
     from convscope.frontends.keras.weights import Store
@@ -47,12 +43,12 @@ _MISTAKES = (
 """What a rule raises on settings that no layer can have."""
 
 
-def net_of(source: Source, given: Asked | Shape | None) -> Net:
+def net_of(source: Source, shape: Shape | None) -> Net:
     """The net of a configuration.
 
     Args:
         source: the configuration, and its weights.
-        given: shape ``c h w`` of the input; None takes that of the model.
+        shape: of the input, ``c h w``; None takes that of the model.
 
     Raises:
         ModelError: the configuration is not one of a model, or holds what cannot be read.
@@ -64,13 +60,13 @@ def net_of(source: Source, given: Asked | Shape | None) -> Net:
         names = ", ".join(ref.layer for ref in made.inputs)
         raise ModelError(f"the model has {len(made.inputs)} inputs: {names}", expected="a model with one input")
     stated = made.input_sizes[0]
-    size = _input_shape(stated, of_shape(given).shape(), channels_first=made.channels_first)
-    builder = Builder.of([Input(INPUT, size)])
+    size = _input_shape(stated, shape, channels_first=made.channels_first)
+    builder = Builder(size)
     sizes = _sizes(size, channels_first=made.channels_first)
     trusted = stated is None or all(a in {None, b} for a, b in zip(stated[1:], sizes, strict=True))
     reading = Reading(builder, source.store, trusted=trusted)
     value = reading.run(made, [_input(builder, channels_first=made.channels_first)])[0]
-    net = builder.net([Output(_finished(builder, value, channels_first=made.channels_first).node)])
+    net = builder.net(_finished(builder, value, channels_first=made.channels_first).node)
     assert net.tensors is not None
     tensors = _Tensors(net.tensors, source.store) if source.weights else None
     return replace(net, tensors=tensors)
@@ -162,12 +158,18 @@ class Reading:
         }
         for step in made.steps:
             args, named = _filled([list(step.args), step.named], found)
-            sizes = made.sizes.get(Ref(step.spec.name, step.call)) if self.trusted else None
+            sizes = made.sizes_of(step) if self.trusted else ()
             found[step.spec.name, step.call] = self.call(step.spec, args, named, lead=lead, sizes=sizes)
         return [_filled(ref, found) for ref in made.outputs]
 
     def call(
-        self, spec: Spec, args: list[Any], named: dict[str, Any], *, lead: int = 1, sizes: Sizes | None = None
+        self,
+        spec: Spec,
+        args: list[Any],
+        named: dict[str, Any],
+        *,
+        lead: int = 1,
+        sizes: tuple[Sizes | None, ...] = (),
     ) -> Any:
         """What a layer returns: a tensor, or several.
 
@@ -204,7 +206,9 @@ class Reading:
                     raise
                 failed = error
             self.builder.back_to(mark)
-        return self._opaque(here, values, failed)
+        if failed and not values:
+            raise failed
+        return opaque(here, args, named, values)
 
     def _model(self, spec: Spec, args: list[Any], lead: int) -> Any:
         with _explained(spec):
@@ -233,23 +237,6 @@ class Reading:
             if layers[at].weights != ():
                 own = replace(layers[at].node.own, weights=())
                 layers[at] = replace(layers[at], node=replace(layers[at].node, own=own))
-
-    def _opaque(self, here: Here, values: list[Value], failed: ShapeError | None) -> Value:
-        """A layer of which only the shape of the output is known."""
-        sizes = [size for size in (here.sizes or ())[1:] if size]
-        if not values or not sizes or len(sizes) != len(here.sizes or ()) - 1 or len(sizes) > 4 or here.lead > 1:
-            raise failed or ModelError(
-                f"{here.spec.kind} is a layer that cannot be looked into, and the shape of its output is not stated",
-                expected="a layer of Keras itself, or one whose output another layer takes",
-            )
-        channels, *places = sizes if here.first else (sizes[-1], *sizes[:-1])
-        stated = self.store.stated(here.spec.owner) if not here.spec.operation else ()
-        made = [self.builder.emit(Opaque((channels, *places)), [value.node]) for value in values]
-        for at, one in enumerate(made):
-            self.builder.spend(one, Own(stated) if at == 0 else Own((), 0))
-        with here.aside():
-            found = made[0] if len(made) == 1 else self.builder.emit(Add(), [one.node for one in made])
-        return here.back(replace(found, dims=((), *found.dims)))
 
 
 _signature = lru_cache(maxsize=1024)(signature)

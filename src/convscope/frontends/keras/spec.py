@@ -105,6 +105,8 @@ def spec(raw: object, owner: Owner, numbers: Counter[str], *, old: bool) -> Spec
     if not isinstance(name, str) or not name:
         raise ModelError(f"a {kind} is called {shown(name)}", expected="a name")
     operation, ours = _home(raw)
+    if "module" not in raw and not old and "layers" not in named:
+        operation = _is_function(named)
     group = _group(kind, numbers) if not operation else ""
     mine = owner.layer(name, group)
     return Spec(name, kind, Settings(named), mine, operation, ours, _built(raw), old, raw)
@@ -135,6 +137,15 @@ def _home(raw: dict[str, Any]) -> tuple[bool, bool]:
     return words[0] == "keras" and any(word in _OPERATIONS for word in words[1:3]), words[0] in _HOMES
 
 
+def _is_function(named: dict[str, Any]) -> bool:
+    """Files ``.h5`` of Keras 3 tell functions from layers only by their settings; a cast has a name and a dtype."""
+    return "trainable" not in named and ("dtype" not in named or len(named) == 2)
+
+
+_CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
+"""Names under which Keras offers a class, and those of the class itself, by which its weights are kept."""
+
+
 def _group(kind: str, numbers: Counter[str]) -> str:
     """``Conv2D`` is kept under ``conv2d``, the second one under ``conv2d_1``.
 
@@ -143,6 +154,7 @@ def _group(kind: str, numbers: Counter[str]) -> str:
     >>> [_group(kind, seen) for kind in ("Conv2D", "ReLU", "Conv2DTranspose", "Conv2D")]
     ['conv2d', 're_lu', 'conv2d_transpose', 'conv2d_1']
     """
+    kind = _CLASSES.get(kind, kind)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<!^)(?=[A-Z][a-z])", "_", re.sub(r"\W+", "", kind))
     base = words.lower()
     numbers[base] += 1

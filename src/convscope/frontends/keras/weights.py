@@ -1,4 +1,4 @@
-"""Where the numbers of a Keras model are: in a live one, in a ``.keras`` archive, in an old ``.h5`` file.
+"""Where the values of a saved Keras model are: in a ``.keras`` archive, or in an old ``.h5`` file.
 
 Nothing is loaded while a model is read. A file is opened again when its numbers are asked for; links out of it are not
 followed, and no array is made that is larger than what the file holds.
@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from convscope.core.op import Weight
 from convscope.errors import ModelError
+from convscope.frontends.keras.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
-    from convscope.frontends.keras.spec import Owner
+    from convscope.frontends.keras.spec import Owner, Sizes
+    from convscope.frontends.keras.tree import Stored
 
 WEIGHTS = "model.weights.h5"
 """The file inside of an archive."""
@@ -48,12 +53,42 @@ class Store(Protocol):
     def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
         """All tensors of a layer and of what is in it; None where that is unknown."""
 
+    def outputs(self, owner: Owner, args: Any, named: Any) -> tuple[Sizes, ...] | None:
+        """Sizes of what a layer returns, batch included; None where only its code knows them.
+
+        Args:
+            owner: the layer.
+            args: what it is called with, :class:`Shaped` in place of tensors.
+            named: the same by name.
+        """
+
     def opened(self) -> Any:
         """A context in which many tensors are loaded."""
 
+    @property
+    def wish(self) -> str:
+        """What is expected of a layer whose code would have to be run."""
 
-class NoStore:
-    """A configuration without numbers."""
+
+@dataclass(frozen=True)
+class Shaped:
+    """A tensor of which only the sizes are known, batch included."""
+
+    sizes: Sizes
+
+
+class _Silent:
+    """A store that knows no more of a layer than its configuration."""
+
+    wish = "the live model, loaded by Keras itself, or a layer whose output another layer takes"
+
+    def outputs(self, owner: Owner, args: Any, named: Any) -> None:  # noqa: ARG002 -- nothing of a file is run
+        """See :class:`Store`."""
+        return
+
+
+class NoStore(_Silent):
+    """A configuration without values."""
 
     def key(self, owner: Owner) -> Hashable:
         """See :class:`Store`."""
@@ -73,65 +108,7 @@ class NoStore:
         yield
 
 
-class LiveStore:
-    """A model of a running program."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self._layers: dict[int, dict[str, Any]] = {}
-
-    def key(self, owner: Owner) -> Hashable:
-        """See :class:`Store`; a layer that stands in two models is one."""
-        found = self._find(owner)
-        return owner if found is None else id(found)
-
-    def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:
-        """See :class:`Store`."""
-        layer = self._find(owner)
-        found: dict[str, Any] = {}
-        try:
-            layer.save_own_variables(found)
-            return _numpy(found[str(at)])
-        except Exception as error:  # noqa: BLE001 -- whatever the library that keeps them raises
-            raise ModelError(f"{owner.scope}: {name} has no numbers: {error}") from None
-
-    def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
-        """See :class:`Store`."""
-        weights = getattr(self._find(owner), "weights", None)
-        if weights is None:
-            return None
-        found = []
-        for one in weights:
-            name = f"{owner.scope}.{getattr(one, 'name', 'weight')}"
-            found.append(Weight(name, tuple(one.shape), trained=bool(getattr(one, "trainable", True))))
-        return tuple(found)
-
-    @contextmanager
-    def opened(self) -> Iterator[None]:
-        """See :class:`Store`."""
-        yield
-
-    def _find(self, owner: Owner) -> Any:
-        found = self.model
-        for name in owner.path:
-            if name.startswith("@"):
-                found = getattr(found, name[1:], None)
-            else:
-                known = self._layers.setdefault(id(found), {one.name: one for one in getattr(found, "layers", [])})
-                found = known.get(name)
-        return found
-
-
-def _numpy(value: Any) -> NDArray[Any]:
-    """The numbers of a variable, whichever library keeps them."""
-    value = getattr(value, "value", value)
-    value = value() if callable(value) else value
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().float()
-    return np.asarray(value, dtype=np.float32)
-
-
-class _FileStore:
+class _FileStore(_Silent):
     """A file of HDF5, open while tensors are asked for."""
 
     def __init__(self, path: Path) -> None:
@@ -142,9 +119,20 @@ class _FileStore:
         """See :class:`Store`."""
         return owner
 
-    def stated(self, owner: Owner) -> None:  # noqa: ARG002 -- a damaged file can keep HDF5 busy without an end
-        """See :class:`Store`; a file is opened only when numbers are asked for."""
-        return
+    def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
+        """See :class:`Store`; the file is looked through by our own means, in bounded time.
+
+        Which floats are learned the file does not say: all count that do not have the name of a statistic.
+        """
+        try:
+            found = self._stored(owner)
+        except (ModelError, *FAULTS, struct.error):
+            return None
+        return tuple(_weight(owner, one) for one in found)
+
+    def _stored(self, owner: Owner) -> list[Stored]:
+        """Tensors of a layer and of what is in it."""
+        raise NotImplementedError
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
@@ -168,19 +156,45 @@ class _FileStore:
         return stack.enter_context(h5py.File(self.path, "r"))
 
 
+_STATISTICS = ("moving_mean", "moving_variance", "seed_generator", "state")
+"""Names of tensors and of what has them that are not learned."""
+
+
+def _weight(owner: Owner, one: Stored) -> Weight:
+    """An integer is learned only where it is a quantised kernel, of one byte."""
+    names = [name for name in one.path if name != "vars"]
+    learned = one.width == 1 if one.integer else not any(name.startswith(_STATISTICS) for name in names)
+    return Weight(".".join([owner.scope, *names]), one.shape, trained=learned)
+
+
 class ArchiveStore(_FileStore):
     """The weights in a ``.keras`` archive."""
+
+    def _stored(self, owner: Owner) -> list[Stored]:
+        with zipfile.ZipFile(self.path) as archive, ExitStack() as stack:
+            info = archive.getinfo(WEIGHTS)
+            if info.compress_type == zipfile.ZIP_STORED:  # it lies in the archive as it is
+                file: BinaryIO = stack.enter_context(self.path.open("rb"))
+                start = _start(file, info)
+            else:
+                file, start = _unpacked(archive, info), 0
+            for first in _FIRST:
+                names = [first if one == "layers" else one for one in owner.groups]
+                if Tree(file, start, info.file_size).tensors((first,)) is not None:
+                    found = Tree(file, start, info.file_size).tensors(names)
+                    if found is not None:
+                        return found
+        raise ModelError(f"the file of weights has no {owner.scope}")
 
     def _open(self, stack: ExitStack) -> Any:
         import h5py
 
         archive = stack.enter_context(zipfile.ZipFile(self.path))
         info = archive.getinfo(WEIGHTS)
-        member = stack.enter_context(archive.open(info))
-        if info.compress_type != zipfile.ZIP_STORED:  # then it cannot be read here and there: unpack it
-            if info.file_size > 100 * info.compress_size + 2**24:
-                raise ModelError(f"{WEIGHTS} claims to be {info.file_size} bytes, packed to {info.compress_size}")
-            member = io.BytesIO(member.read())
+        if info.compress_type == zipfile.ZIP_STORED:
+            member: Any = stack.enter_context(archive.open(info))
+        else:
+            member = _unpacked(archive, info)
         return stack.enter_context(h5py.File(member, "r"))
 
     def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:
@@ -192,7 +206,7 @@ class ArchiveStore(_FileStore):
             return _numbers(_child(self._group(file, owner, "vars"), str(at)), file)
 
     def _group(self, file: Any, owner: Owner, *behind: str) -> Any:
-        for first in ("layers", "_layer_checkpoint_dependencies"):  # the second one up to Keras 2.13
+        for first in _FIRST:
             names = [first if one == "layers" else one for one in owner.groups]
             if first in file:
                 found = file
@@ -202,8 +216,35 @@ class ArchiveStore(_FileStore):
         raise KeyError("layers")
 
 
+_FIRST = ("layers", "_layer_checkpoint_dependencies")
+"""What the group of all layers is called; the second name up to Keras 2.13."""
+
+
+def _start(file: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Where a member of an archive begins that is not packed."""
+    file.seek(info.header_offset)
+    mark, name, extra = struct.unpack("<4s22x2H", file.read(30))
+    if mark != b"PK\x03\x04":
+        raise ModelError("the archive is damaged")
+    return info.header_offset + 30 + int(name) + int(extra)
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+    """A packed member as a whole: it cannot be read here and there."""
+    if info.file_size > 100 * info.compress_size + 2**24:
+        raise ModelError(f"{WEIGHTS} claims to be {info.file_size} bytes, packed to {info.compress_size}")
+    with archive.open(info) as member:
+        return io.BytesIO(member.read())
+
+
 class LegacyStore(_FileStore):
     """The weights in a file of the old ``.h5`` format, which knows them by name."""
+
+    def _stored(self, owner: Owner) -> list[Stored]:
+        top, *rest = owner.path
+        with self.path.open("rb") as file:
+            found = Tree(file, 0, self.path.stat().st_size).tensors(("model_weights", top)) or []
+        return [one for one in found if _belongs(one.path, rest)]
 
     def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:  # noqa: ARG002 -- by name
         """See :class:`Store`."""
@@ -220,13 +261,18 @@ class LegacyStore(_FileStore):
         """Tensors whose names have those of all models, layers and parts on the way, in that order."""
         top, *rest = owner.path
         for path, one in _datasets(_child(_child(file, "model_weights"), top)):
-            words = iter(path.split("/")[:-1])
-            if all(any(_called(need, word) for word in words) for need in rest if need != "@layer"):
+            if _belongs(path.split("/"), rest):
                 yield path, one
 
 
 _CALLED = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
 """Attributes of layers, and what the layers that they hold are called."""
+
+
+def _belongs(path: Sequence[str], rest: list[str]) -> bool:
+    """A tensor's name has those of all models, layers and parts on the way, in that order."""
+    words = iter(path[:-1])
+    return all(any(_called(need, word) for word in words) for need in rest if need != "@layer")
 
 
 def _called(need: str, word: str) -> bool:

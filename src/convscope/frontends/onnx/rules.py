@@ -75,6 +75,7 @@ RULES: dict[str, Rule] = {
     "LogSoftmax": layers.log_softmax,
     "LeakyRelu": numbers.leaky_relu,
     "Elu": numbers.elu,
+    "ThresholdedRelu": numbers.thresholded,
     "Celu": numbers.celu,
     "Selu": numbers.selu,
     "HardSigmoid": numbers.hard_sigmoid,

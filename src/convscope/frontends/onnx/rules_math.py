@@ -132,6 +132,11 @@ def leaky_relu(call: Call) -> Value:
     return unary(call.builder, act.LeakyReLU(call.real("alpha", 0.01)), call.value(0))
 
 
+def thresholded(call: Call) -> Value:
+    """See the operator ThresholdedRelu."""
+    return unary(call.builder, act.Threshold(call.real("alpha", 1.0)), call.value(0))
+
+
 def elu(call: Call) -> Value:
     """See the operator Elu."""
     return unary(call.builder, act.ELU(call.real("alpha", 1.0)), call.value(0))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.core.graph import Own
 from convscope.errors import ModelError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.keras.here import BeyondError
+from convscope.frontends.keras.opaque import unknown
 from convscope.frontends.keras.settings import shown
 from convscope.frontends.keras.spec import inner
 from convscope.ops import act
@@ -34,13 +36,37 @@ def _plain(op: Op) -> Callable[..., Value]:
 def relu(b: Builder, x: Value, slope: float = 0.0, highest: float | None = None, threshold: float = 0.0) -> Value:
     """``x`` above the threshold and at most the highest value; the slope times its distance below the threshold."""
     if threshold:
-        raise BeyondError  # it jumps there
+        return _jumping_relu(b, x, slope, highest, threshold)
     if slope:
         x = unary(b, act.LeakyReLU(slope), x)
         return x if highest is None else unary(b, act.Clamp(-LARGEST, highest), x)
     if highest is None:
         return unary(b, act.ReLU(), x)
     return unary(b, act.ReLU6() if highest == 6 else act.Clamp(0.0, highest), x)
+
+
+def _jumping_relu(b: Builder, x: Value, slope: float, highest: float | None, limit: float) -> Value:
+    """``x`` above the limit, less the slope times its distance below it."""
+    kept = unary(b, act.Threshold(limit), x)
+    if highest is not None:
+        kept = unary(b, act.Clamp(0.0, highest), kept)
+    if not slope:
+        return kept
+    below = unary(b, act.ReLU(), binary(b, "sub", limit, x))
+    return binary(b, "sub", kept, binary(b, "mul", below, slope))
+
+
+def hard_shrink(b: Builder, x: Value, threshold: float = 0.5) -> Value:
+    """``x`` where it is more than the threshold away from 0."""
+    above, below = (unary(b, act.Threshold(threshold), one) for one in (x, unary(b, Map("neg"), x)))
+    return binary(b, "sub", above, below)
+
+
+def threshold(b: Builder, x: Value, threshold: float = 0.0, default_value: float = 0.0) -> Value:
+    """``x`` above the threshold, another value elsewhere."""
+    if default_value:
+        raise BeyondError
+    return unary(b, act.Threshold(threshold), x)
 
 
 def celu(b: Builder, x: Value, alpha: float = 1.0) -> Value:
@@ -113,6 +139,8 @@ NAMES: dict[str, Callable[..., Value]] = {
     "tanh": _plain(act.Tanh()),
     "tanh_shrink": _plain(Map("tanhshrink")),
     "soft_shrink": soft_shrink,
+    "hard_shrink": hard_shrink,
+    "threshold": threshold,
     "softplus": _plain(act.Softplus()),
     "sparse_plus": sparse_plus,
     "squareplus": squareplus,
@@ -122,7 +150,7 @@ NAMES: dict[str, Callable[..., Value]] = {
     "log_softmax": log_softmax,
     "linear": lambda b, x: x,  # noqa: ARG005 -- nothing is added
 }
-"""By Keras's own names. Not here: what jumps (``hard_shrink``, ``threshold``) and ``sparsemax``, which sorts."""
+"""By Keras's own names. Not here: ``sparsemax``, which sorts."""
 
 
 def activated(here: Here, x: Value) -> Value:
@@ -132,24 +160,19 @@ def activated(here: Here, x: Value) -> Value:
 
 
 def activation(here: Here, given: Any, x: Value) -> Value:
-    """A tensor behind an activation as a configuration names it.
-
-    Raises:
-        BeyondError: no layers compute it.
-    """
-    if isinstance(given, dict):
-        name = given.get("config")
-        if given.get("class_name") != "function" or not isinstance(name, str):  # a layer such as LeakyReLU
-            return here.run(inner(given, here.spec, "activation"), [x], {}, lead=here.lead, sizes=(None, *x.sizes[1:]))  # type: ignore[no-any-return] # one tensor in, one out
-        given = name
+    """A tensor behind an activation as a configuration names it; one that is not known is a row of its own."""
+    if isinstance(given, dict) and given.get("class_name") != "function":  # a layer such as LeakyReLU
+        held = inner(given, here.spec, "activation")
+        found: Value = here.run(held, [x], {}, lead=here.lead, sizes=((None, *x.sizes[1:]),))
+        return found
     if given is None:
         return x
-    if not isinstance(given, str):
+    if not isinstance(given, str | dict):
         raise ModelError(f"activation={shown(given)}", expected="the name of a function")
+    if isinstance(given, dict) or given not in NAMES:  # a function of the user's own, or one that no layers compute
+        return unknown(here, [x], x.sizes[1:], Own((), 0))
     if given == "hard_sigmoid" and here.spec.old:  # Keras 2 had another slope
         return _line(0.2)(here.builder, x)
-    if given not in NAMES:
-        raise BeyondError
     return NAMES[given](here.builder, x)
 
 

@@ -320,6 +320,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "Gelu": _act("gelu", approximate=True),
     "Glu": _act("glu", axis=-1),
     "SoftShrink": _act("soft_shrink", threshold=0.5),
+    "HardShrink": _act("hard_shrink", threshold=0.5),
+    "Threshold": _act("threshold", threshold=0.0, default_value=0.0),
     "SparsePlus": _act("sparse_plus"),
     "SparseSigmoid": _act("sparse_sigmoid"),
     "Squareplus": _act("squareplus", b=4.0),

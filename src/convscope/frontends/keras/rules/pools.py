@@ -117,10 +117,15 @@ def resized(here: Here, x: Value, size: tuple[int, ...], mode: str) -> Value:
 
 
 def _nearest(here: Here, ready: Value, size: tuple[int, ...]) -> Value:
-    """The place that is nearest to ``(o + 1/2) * n/size``: each one repeated, or the middle one of some."""
+    """The place that is nearest to ``(o + 1/2) * n/size``: each one repeated, or the middle one of some.
+
+    Other sizes are made twice as large and every second place is taken: ``floor((2*o + 1) * n/(2*size))``.
+    """
     places = ready.shape[1:]
     if any(out % n and n % out for n, out in zip(places, size, strict=True)):
-        raise BeyondError
+        with here.aside():
+            twice = here.emit(Resize(tuple(2 * out for out in size)), ready)
+        return here.emit(Slice((2,) * len(size), (1,) * len(size)), twice)
     times = tuple(max(1, out // n) for n, out in zip(places, size, strict=True))
     steps = tuple(max(1, n // out) for n, out in zip(places, size, strict=True))
     if max(steps) > 1:
@@ -144,10 +149,30 @@ def _up_sampling(rank: int) -> Callable[..., Value]:
 
 def _resizing(here: Here, x: Value) -> Value:
     size = here.settings.whole("height"), here.settings.whole("width")
-    kept = here.settings.flag("crop_to_aspect_ratio") or here.settings.flag("pad_to_aspect_ratio")
-    if here.lead > 1 or kept or here.settings.flag("antialias"):
+    mode = str(here.settings.get("interpolation", "bilinear")).lower()
+    if here.lead > 1 or (here.settings.flag("antialias") and mode != "nearest"):
         raise BeyondError
-    return resized(here, x, size, str(here.settings.get("interpolation", "bilinear")).lower())
+    return resized(here, _in_shape(here, x, size), size, mode)
+
+
+def _in_shape(here: Here, x: Value, size: tuple[int, int]) -> Value:
+    """The middle of the image that has the shape of the new one, or the image with a border that gives it that."""
+    cut, add = (here.settings.flag(f"{what}_to_aspect_ratio") for what in ("crop", "pad"))
+    if not cut and not add:
+        return x
+    ready = here.maps(x, 2)
+    places = ready.shape[1:]
+    wanted = [max(1, places[1 - at] * size[at] // size[1 - at]) for at in (0, 1)]
+    spare = [(n - min(n, w)) // 2 if cut else (max(n, w) - n) // 2 for n, w in zip(places, wanted, strict=True)]
+    sides = tuple((one, n - min(n, w) - one if cut else one) for one, n, w in zip(spare, places, wanted, strict=True))
+    if not any(map(any, sides)):
+        return x
+    with here.aside():
+        if cut:
+            return here.back(here.emit(Crop(sides), ready))
+        if here.settings.get("fill_value", 0) != 0 or here.settings.get("fill_mode", "constant") != "constant":
+            raise BeyondError
+        return here.back(here.emit(Pad(sides), ready))
 
 
 def _center_crop(here: Here, x: Value) -> Value:

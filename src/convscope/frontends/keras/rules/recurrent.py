@@ -15,6 +15,8 @@ from convscope.frontends.build.algebra import binary
 from convscope.frontends.build.settle import settled
 from convscope.frontends.build.values import Const, Value, length
 from convscope.frontends.keras.here import BeyondError
+from convscope.frontends.keras.opaque import unknown
+from convscope.frontends.keras.outputs import slid
 from convscope.frontends.keras.spec import inner
 from convscope.ops.opaque import Opaque
 from convscope.ops.recurrent import GRU, LSTM
@@ -68,52 +70,111 @@ def _cell(here: Here, settings: Settings, kind: str, coming: int, direction: tup
 
 
 def _sequence(here: Here, x: Value) -> Value:
-    if len(x.dims) != 3 or here.lead > 1:
-        raise BeyondError
     with here.aside():
         return settled(here.builder, x, [x.dims[2], x.dims[1]])
 
 
-def _recurrent(kind: str) -> Callable[..., Value]:
-    def rule(here: Here, x: Value) -> Value:
-        settings = here.settings
-        if settings.flag("return_state") or settings.flag("stateful"):
-            raise BeyondError
-        if not _usual(settings, kind) or settings.flag("go_backwards"):
-            return _unknown(here, x, kind)
-        ready = _sequence(here, x)
-        made = LSTM if kind == "LSTM" else GRU
-        weights = _cell(here, settings, kind, ready.shape[0], ("cell", ""))
-        op = made(settings.whole("units"), 1, False, "bias_ih_l0" in weights)  # noqa: FBT003 -- in the order of the fields
-        node = here.builder.emit(op, [ready.node], weights)
-        found = replace(node, dims=((), node.dims[1], node.dims[0]))
-        with here.aside():
-            return found if settings.flag("return_sequences") else shapes.picked(here.builder, found, 1, _last(found))
+def _recurrent(kind: str) -> Callable[..., Any]:
+    def rule(here: Here, x: Value, *, initial_state: Any = None) -> Any:
+        return _layer(here, x, initial_state, (kind, here.settings))
 
     return rule
+
+
+def _rnn(here: Here, x: Value, *, initial_state: Any = None) -> Any:
+    """A layer that is told which cell to repeat; those of Keras are the layers of their own names."""
+    held = inner(here.settings.table("cell"), here.spec, "cell")
+    kind = held.kind.removesuffix("Cell")
+    if not held.ours or held.kind not in {"LSTMCell", "GRUCell", "SimpleRNNCell"}:
+        raise BeyondError
+    return _layer(here, x, initial_state, (kind, held.settings))
+
+
+def _layer(here: Here, x: Value, initial: Any, cell: tuple[str, Settings]) -> Any:
+    """A sequence through a cell: the state after the last step or after every one, and the last states if asked for."""
+    if len(x.dims) != 3 or here.lead > 1:
+        raise BeyondError
+    kind, full = cell[0], here.settings.flag("return_sequences")
+    states = [initial] if isinstance(initial, Value) else list(initial or ())
+    if states or not _usual(cell[1], kind) or here.settings.flag("go_backwards") or here.settings.flag("stateful"):
+        found = _unknown(here, [x, *states], cell, full=full)
+    else:
+        found, full = _known(here, x, cell), True
+    with here.aside():
+        last = shapes.picked(here.builder, found, 1, _last(found)) if full else found
+    return _returned(here, x, found if here.settings.flag("return_sequences") else last, last, kind == "LSTM")
+
+
+def _returned(here: Here, x: Value, found: Value, last: Value, carry: bool) -> Any:  # noqa: FBT001 -- of the kind
+    """The output, and behind it the last states where the layer returns them; what an LSTM carries is not known."""
+    if not here.settings.flag("return_state"):
+        return found
+    if not carry:
+        return [found, last]
+    with here.aside("carry"):
+        return [found, last, unknown(here, [x], last.sizes[1:], Own((), 0))]
+
+
+def _known(here: Here, x: Value, cell: tuple[str, Settings]) -> Value:
+    """The layer of a net: every step's state."""
+    kind, settings = cell
+    ready = _sequence(here, x)
+    made = LSTM if kind == "LSTM" else GRU
+    weights = _cell(here, settings, kind, ready.shape[0], ("cell", ""))
+    op = made(settings.whole("units"), 1, False, "bias_ih_l0" in weights)  # noqa: FBT003 -- in the order of the fields
+    node = here.builder.emit(op, [ready.node], weights)
+    return replace(node, dims=((), node.dims[1], node.dims[0]))
 
 
 def _last(x: Value) -> int:
     return length(x.dims[1]) - 1
 
 
-def _unknown(here: Here, x: Value, kind: str) -> Value:
+def _unknown(here: Here, values: list[Value], cell: tuple[str, Settings], *, full: bool) -> Value:
     """A recurrent layer that no layer of a net computes; its weights and products are known all the same."""
-    if len(x.dims) != 3 or here.lead > 1:
-        raise BeyondError
-    settings, (_, places, coming) = here.settings, x.sizes
+    kind, settings = cell
+    _, places, coming = values[0].sizes
     units = settings.whole("units")
     rows = _GATES.get(kind, 1) * units
     matrices: dict[str, tuple[int, ...]] = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
     double = kind == "GRU" and settings.flag("reset_after", default=True)
     bias: tuple[int, ...] = (2, rows) if double else (rows,)
-    found = here.weights(matrices | ({"bias": bias} if settings.flag("use_bias", default=True) else {}), "cell")
+    own = _counted(here, matrices, bias if settings.flag("use_bias", default=True) else None)
+    own = replace(own, macs=places * sum(map(math.prod, matrices.values())))
+    return unknown(here, values, (places, units) if full else (units,), own)
+
+
+def _counted(here: Here, kernels: dict[str, tuple[int, ...]], bias: tuple[int, ...] | None) -> Own:
+    """The weights of a cell, which are counted where it is used first."""
+    found = here.weights(kernels | ({"bias": bias} if bias else {}), "cell")
     roots = here.builder.fresh(root for const in found.values() for root in const.roots)
-    full = settings.flag("return_sequences")
-    made = here.builder.emit(Opaque((units, places) if full else (units,)), [x.node])
-    macs = places * sum(map(math.prod, matrices.values()))
-    here.builder.spend(made, Own(tuple(root.weight() for root in roots), macs))
-    return replace(made, dims=((), made.dims[1], made.dims[0]) if full else ((), made.dims[0]))
+    return Own(tuple(root.weight() for root in roots))
+
+
+def _conv_lstm(rank: int) -> Callable[..., Any]:
+    """An LSTM whose products are convolutions (arXiv 1506.04214), of the input and of its own state."""
+
+    def rule(here: Here, x: Value, *, initial_state: Any = None) -> Any:
+        if len(x.dims) != rank + 3 or here.lead > 1:
+            raise BeyondError
+        settings, first = here.settings, here.first
+        time, *frame = x.sizes[1:]
+        coming, *places = frame if first else (frame[-1], *frame[:-1])
+        filters, taps = settings.whole("filters"), settings.ints("kernel_size", rank)
+        kernels = {"kernel": (*taps, coming, 4 * filters), "recurrent_kernel": (*taps, filters, 4 * filters)}
+        bias = settings.flag("use_bias", default=True)
+        own = _counted(here, kernels, (4 * filters,) if bias else None)
+        after = slid(settings, places)
+        own = replace(own, macs=time * math.prod(after) * sum(map(math.prod, kernels.values())))
+        full = settings.flag("return_sequences")
+        frame = [filters, *after] if first else [*after, filters]
+        states = [initial_state] if isinstance(initial_state, Value) else list(initial_state or ())
+        found = unknown(here, [x, *states], (*([time] if full else []), *frame), own, at=full if first else -1)
+        with here.aside():
+            last = shapes.picked(here.builder, found, 1, time - 1) if full and settings.flag("return_state") else found
+        return _returned(here, x, found, last, carry=True)
+
+    return rule
 
 
 def _bidirectional(here: Here, x: Value) -> Value:
@@ -127,6 +188,8 @@ def _bidirectional(here: Here, x: Value) -> Value:
     merge = here.settings.get("merge_mode", "concat")
     modes = {"concat": "", "sum": "add", "ave": "add", "mul": "mul"}
     if not _usual(settings, kind) or settings.flag("return_state") or settings.flag("stateful") or merge not in modes:
+        raise BeyondError
+    if len(x.dims) != 3 or here.lead > 1:
         raise BeyondError
     ready = _sequence(here, x)
     units, b = settings.whole("units"), here.builder
@@ -194,6 +257,8 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "LSTM": _recurrent("LSTM"),
     "GRU": _recurrent("GRU"),
     "SimpleRNN": _recurrent("SimpleRNN"),
+    "RNN": _rnn,
+    **{f"ConvLSTM{rank}D": _conv_lstm(rank) for rank in (1, 2, 3)},
     "Bidirectional": _bidirectional,
     "TimeDistributed": _time_distributed,
     "SpectralNormalization": _spectral,

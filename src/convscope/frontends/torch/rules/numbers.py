@@ -55,6 +55,18 @@ def softplus(b: Builder, x: Value, beta: float = 1, threshold: float = 20) -> Va
     return unary(b, act.Softplus(), x)
 
 
+def threshold(b: Builder, x: Value, limit: float, value: float = 0) -> Value:
+    if value != 0:
+        raise ShapeError("a threshold with a value below it")
+    return unary(b, act.Threshold(float(limit)), x)
+
+
+def hardshrink(b: Builder, x: Value, lambd: float = 0.5) -> Value:
+    """``x`` more than so far from 0: what is above, less what is above of ``-x``."""
+    above, below = (unary(b, act.Threshold(float(lambd)), one) for one in (x, unary(b, Map("neg"), x)))
+    return binary(b, "sub", above, below)
+
+
 def prelu(b: Builder, x: Value, weight: Const) -> Value:
     count = math.prod(weight.sizes)
     ready = layers.by_channel(b, x) if count > 1 else x

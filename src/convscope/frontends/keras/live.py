@@ -1,0 +1,128 @@
+"""A live model of Keras: where its values are, and what its layers say of themselves.
+
+Keras is not imported: whoever has a model has loaded it.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.op import Weight
+from convscope.errors import ModelError
+from convscope.frontends.keras.weights import Shaped
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from numpy.typing import NDArray
+
+    from convscope.frontends.keras.spec import Owner, Sizes
+
+
+class LiveStore:
+    """A model of a running program."""
+
+    wish = "a layer that states its output_shape, or whose code runs on symbolic tensors of Keras"
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._layers: dict[int, dict[str, Any]] = {}
+
+    def key(self, owner: Owner) -> Hashable:
+        """See :class:`Store`; a layer that stands in two models is one."""
+        found = self._find(owner)
+        return owner if found is None else id(found)
+
+    def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:
+        """See :class:`Store`."""
+        layer = self._find(owner)
+        found: dict[str, Any] = {}
+        try:
+            layer.save_own_variables(found)
+            return _numpy(found[str(at)])
+        except Exception as error:  # noqa: BLE001 -- whatever the library that keeps them raises
+            raise ModelError(f"{owner.scope}: {name} has no numbers: {error}") from None
+
+    def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
+        """See :class:`Store`."""
+        layer = self._find(owner)
+        weights = getattr(layer, "weights", None)
+        if weights is None:
+            return None
+        kept = {id(one) for part in _inside(layer) for one in getattr(part, "_non_trainable_variables", ())}
+        names = [f"{owner.scope}.{getattr(one, 'name', 'weight')}" for one in weights]
+        pairs = zip(names, weights, strict=True)
+        return tuple(Weight(name, tuple(one.shape), trained=id(one) not in kept) for name, one in pairs)
+
+    def outputs(self, owner: Owner, args: Any, named: Any) -> tuple[Sizes, ...] | None:
+        """See :class:`Store`: what the layer recorded when it was called with such tensors, or says of them."""
+        layer, keras = self._find(owner), sys.modules.get("keras")
+        if layer is None or keras is None:
+            return None
+        try:
+            found = _recorded(layer, args, named, keras)
+            found = _asked(layer, args, named, keras) if found is None else found
+        except Exception:  # noqa: BLE001 -- code of the user's own
+            return None
+        return tuple(tuple(one.shape) for one in keras.tree.flatten(found))
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """See :class:`Store`."""
+        yield
+
+    def _find(self, owner: Owner) -> Any:
+        found = self.model
+        for name in owner.path:
+            if name.startswith("@"):
+                found = getattr(found, name[1:], None)
+            else:
+                known = self._layers.setdefault(id(found), _parts(found))
+                found = known.get(name)
+        return found
+
+
+def _numpy(value: Any) -> NDArray[Any]:
+    """The numbers of a variable, whichever library keeps them."""
+    value = getattr(value, "value", value)
+    value = value() if callable(value) else value
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().float()
+    return np.asarray(value, dtype=np.float32)
+
+
+def _inside(layer: Any) -> Iterator[Any]:
+    """A layer and all layers that it holds."""
+    yield layer
+    for one in getattr(layer, "_layers", ()):
+        yield from _inside(one)
+
+
+def _parts(model: Any) -> dict[str, Any]:
+    """Layers of a model by name, and functions that it calls."""
+    found = [*(getattr(model, "operations", None) or ()), *(getattr(model, "layers", None) or ())]
+    return {one.name: one for one in found}
+
+
+def _recorded(layer: Any, args: Any, named: Any, keras: Any) -> Any:
+    """What a layer returned when the model was made, if it was called once, with tensors of these sizes."""
+    try:
+        given, result = layer.input, layer.output
+    except (AttributeError, ValueError):  # never, or more than once
+        return None
+    mine = [one.sizes for one in keras.tree.flatten([args, named]) if isinstance(one, Shaped)]
+    its = [tuple(one.shape) for one in keras.tree.flatten(given)]
+    same = [one[1:] for one in mine] == [one[1:] for one in its]
+    return result if same else None
+
+
+def _asked(layer: Any, args: Any, named: Any, keras: Any) -> Any:
+    """What a layer says that it returns for tensors of these sizes."""
+    made = keras.tree.map_structure(
+        lambda one: keras.KerasTensor(one.sizes) if isinstance(one, Shaped) else one, [list(args), dict(named)]
+    )
+    return layer.compute_output_spec(*made[0], **made[1])

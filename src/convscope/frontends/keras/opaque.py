@@ -1,0 +1,126 @@
+"""Layers of which only the shapes of their outputs are known: one row each, which may read everything.
+
+The shapes are what the configuration states, what the settings of the layer tell, or what a live layer says of itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.graph import Own
+from convscope.errors import ModelError
+from convscope.frontends.build import shapes
+from convscope.frontends.build.values import Value, divided
+from convscope.frontends.keras.outputs import sizes_of
+from convscope.frontends.keras.weights import Shaped
+from convscope.ops.merge import Add
+from convscope.ops.opaque import Opaque
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convscope.core.shape import Shape
+    from convscope.frontends.keras.here import Here
+    from convscope.frontends.keras.spec import Sizes
+
+MOST = 3
+"""Axes of a map of a net behind its channels; what has more has its last ones joined."""
+
+
+def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Value]) -> Any:
+    """What a layer returns that cannot be inspected: a tensor, or several with None for those that nobody reads.
+
+    Args:
+        here: the call.
+        args: what the layer is called with.
+        named: the same by name.
+        values: the tensors among them.
+
+    Raises:
+        ModelError: the shape of its output is not known.
+    """
+    sizes = _outputs(here, args, named, values)
+    if not values or not any(one is not None for one in sizes):
+        raise ModelError(
+            f"{here.spec.kind} is a layer that cannot be inspected, and the shape of its output is not stated",
+            expected=here.store.wish,
+        )
+    weights = () if here.spec.operation else here.store.stated(here.spec.owner)
+    own = Own(weights)
+    found: list[Value | None] = []
+    for one in sizes:
+        found.append(None if one is None else unknown(here, values, one, own))
+        own = own if one is None else Own((), 0)
+    return found[0] if len(found) == 1 else found
+
+
+def _outputs(here: Here, args: list[Any], named: dict[str, Any], values: list[Value]) -> list[Shape | None]:
+    """Sizes of one sample of each output; None where they are not known."""
+    stated = [_known(one) for one in here.sizes]
+    if stated and all(one is not None for one in stated):
+        return stated
+    lead = here.lead
+    if not any(isinstance(one, np.ndarray) for one in (*args, *named.values())):
+        told = sizes_of(here.spec, [one.sizes[lead:] for one in values])
+        if told is not None:
+            return _merged(stated, [(*values[0].sizes[1:lead], *one) for one in told])
+    live = here.store.outputs(here.spec.owner, _without(args, lead), _without(named, lead)) or ()
+    return _merged(stated, [one and (*values[0].sizes[1:lead], *one) for one in map(_known, live)])
+
+
+def _known(sizes: Sizes | None) -> Shape | None:
+    """Sizes behind the batch, if all are known."""
+    inner = (sizes or ())[1:]
+    known = tuple(size for size in inner if size)
+    return known if sizes and len(known) == len(inner) else None
+
+
+def _merged(stated: Sequence[Shape | None], told: Sequence[Shape | None]) -> list[Shape | None]:
+    """What is stated, and where nothing is what else is known."""
+    count = max(len(stated), len(told))
+    first, second = ([*one, *[None] * (count - len(one))] for one in (stated, told))
+    return [a if a is not None else b for a, b in zip(first, second, strict=True)]
+
+
+def _without(nested: Any, lead: int) -> Any:
+    """Arguments with the sizes of tensors in place of them, without dimensions that the layer is repeated over."""
+    if isinstance(nested, Value):
+        return Shaped((None, *nested.sizes[lead:]))
+    if isinstance(nested, list | tuple):
+        return [_without(one, lead) for one in nested]
+    if isinstance(nested, dict):
+        return {name: _without(one, lead) for name, one in nested.items()}
+    return nested
+
+
+def unknown(here: Here, values: Sequence[Value], inner: Shape, own: Own, *, at: int | None = None) -> Value:
+    """A tensor that depends on others in a way that is not known.
+
+    Args:
+        here: the call.
+        values: what it depends on, at least one.
+        inner: its sizes behind the batch.
+        own: what the layer is known to have.
+        at: which of the sizes are the channels; None means the first or the last one, as the layer has it.
+    """
+    if not inner:
+        return replace(unknown(here, values, (1,), own), dims=((),))
+    at = shapes.positive((0 if here.first else -1) if at is None else at, len(inner))
+    channels, *places = inner[at], *inner[:at], *inner[at + 1 :]
+    more = places[MOST - 1 :]
+    shape = (channels, *places[: MOST - 1], *([math.prod(more)] if more else []))
+    made = [here.builder.emit(Opaque(shape), [value.node]) for value in values]
+    for first, one in zip([True, *[False] * len(made)], made, strict=False):
+        here.builder.spend(one, own if first else Own((), 0))
+    with here.aside():
+        found = made[0] if len(made) == 1 else here.builder.emit(Add(), [one.node for one in made])
+    dims = found.dims
+    if len(places) > MOST:
+        tail = divided(dims[MOST], more)
+        assert tail is not None
+        dims = (*dims[:MOST], *tail)
+    return replace(found, dims=((), *dims[1 : at + 1], dims[0], *dims[at + 1 :]))
