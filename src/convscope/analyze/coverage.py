@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,14 +12,12 @@ import numpy as np
 from convscope.analyze import cost
 from convscope.analyze.field import Field, fields
 from convscope.analyze.lines import branches, trace
-from convscope.analyze.track import Line
 from convscope.core.axis import Window
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from numpy.typing import NDArray
 
+    from convscope.analyze.track import Line
     from convscope.core.net import Layer, Net
 
 
@@ -117,11 +116,26 @@ def _covers(field: Field, sizes: tuple[int, ...]) -> bool:
 
 @dataclass(frozen=True)
 class Branch:
-    """What one path brings to a merge along one axis: its stride and the middle of the field of unit 0."""
+    """What one path brings to a merge along one axis.
+
+    Attributes:
+        source: the layer, or input, that the path comes from.
+        stride: pixels between the fields of neighbours.
+        centre: middle of the field of unit 0, with the phases of an up-sampling averaged out.
+        end: last pixel of the field of unit 0, averaged alike.
+        coarse: pixels after which the fields repeat: those of one unit before an up-sampling; else the stride.
+    """
 
     source: str
     stride: Fraction
     centre: Fraction
+    end: Fraction
+    coarse: Fraction
+
+    @classmethod
+    def of(cls, source: str, line: Line) -> Branch:
+        """A path whose fields move steadily."""
+        return cls(source, line.stride, line.centre, line.end, Fraction(line.advance))
 
 
 @dataclass(frozen=True)
@@ -142,20 +156,34 @@ class Misaligned:
 def misaligned(net: Net) -> list[Misaligned]:
     """Merges of paths whose strides or centres differ, so that unit ``o`` means different places on each.
 
+    Only paths are compared that meet at some unit: queries and keys of an attention lie along different axes of the
+    merge, and maps that are joined end to end have no unit in common.
+
     >>> import convscope as cs
     >>> [m.node for m in misaligned(cs.read("input 9x9x1, add( conv 1 3x3 | crop 0:2 )"))]
     ['add1', 'add1']
     """
     tracks = trace(net)
-    found = []
+    found: list[Misaligned] = []
     for layer in net:
         if not layer.node.op.merges:
             continue
         paths = branches(layer, tracks)
         for axis in range(len(net.input) - 1):
-            named = zip(layer.node.inputs, paths, strict=True)
-            lines = [(name, path[axis].line) for name, path in named if path[axis].exact]
-            known = tuple(Branch(name, line.stride, line.centre) for name, line in lines if isinstance(line, Line))
-            if len({(branch.stride, branch.centre) for branch in known}) > 1:
-                found.append(Misaligned(layer.node.name, axis, known))
+            meeting: dict[tuple[int | None, range], list[Branch]] = {}
+            for at, (name, path) in enumerate(zip(layer.node.inputs, paths, strict=True)):
+                line = path[axis].line
+                if path[axis].exact and line is not None:
+                    where = path[axis].axis, _units(layer, at, tracks[name][axis].axis)
+                    meeting.setdefault(where, []).append(Branch.of(name, line))
+            apart = (known for known in meeting.values() if len({(one.stride, one.centre) for one in known}) > 1)
+            found += [Misaligned(layer.node.name, axis, tuple(known)) for known in apart]
     return found
+
+
+def _units(layer: Layer, at: int, axis: int | None) -> range:
+    """Units of a merge that read something of one of its inputs, along an axis of that input."""
+    relation = layer.reads[at][axis].relation if axis is not None else None
+    if not isinstance(relation, Window) or relation.kernel > 1 or relation.up > 1:
+        return range(0)  # not told: all
+    return range(-(-relation.lo // relation.stride), (relation.lo + relation.size - 1) // relation.stride + 1)

@@ -46,8 +46,17 @@ class Line:
     @property
     def centre(self) -> Fraction:
         """Middle of the field of unit 0, with the phases averaged out [input pixel]."""
-        middles = (first + last - 2 * self.stride * at for at, (first, last) in enumerate(self.phases))
-        return sum(middles, Fraction(0)) / (2 * len(self.phases))
+        return self._averaged(Fraction(first + last, 2) for first, last in self.phases)
+
+    @property
+    def end(self) -> Fraction:
+        """Last pixel of the field of unit 0, with the phases averaged out [input pixel]."""
+        return self._averaged(Fraction(last) for _, last in self.phases)
+
+    def _averaged(self, places: Iterable[Fraction]) -> Fraction:
+        """The mean of a position in each phase, moved back to unit 0."""
+        moved = (place - self.stride * at for at, place in enumerate(places))
+        return sum(moved, Fraction(0)) / len(self.phases)
 
     def box(self, unit: int) -> Box:
         """What ``unit`` sees; units outside of the map are allowed (they lie on padding)."""

@@ -1,10 +1,16 @@
-"""Paths that look at different places.
+"""Paths that look at different positions.
 
-Where paths merge, unit ``o`` of one should look at the same place as unit ``o`` of the other: the same stride, and the
-middle of the field at the same pixel. Odd and even kernels, uneven padding and crops shift one path against the other
-by half a pixel or more, and the merge mixes neighbours.
+Where paths merge, unit ``o`` of one should look at the same position as unit ``o`` of the other: the same stride, and
+the middle of the field at the same pixel. Odd and even kernels, uneven padding and crops shift one path against the
+other by half a pixel or more, and the merge mixes neighbours.
 
 Pad so that the middles agree: by ``(kernel - 1)/2`` on each side for an odd kernel.
+
+A shift that is meant is not reported. It is meant where all paths end at the same pixel, as with causal convolutions,
+which pad before only and see nothing that comes later; and where all paths only move one map about (slices, shifts,
+1x1 convolutions, no larger kernel), as differences and wavelets do: there the shift is all that the paths are for.
+Where a path was up-sampled and the shift is less than one unit of its coarse map, there is a note: its values are
+spread over several positions anyway.
 """
 
 from __future__ import annotations
@@ -12,30 +18,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.analyze.coverage import Misaligned, misaligned
+from convscope.checks.finding import NOTE, WARNING
+from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
     from convscope.checks.finding import Facts, Finding
+    from convscope.core.axis import Relation
+    from convscope.core.net import Layer, Net
 
 CODE = "CS010"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Merges whose paths differ in stride or centre; for each the axis along which they are farthest apart."""
+    origins = _origins(facts.net)
     worst: dict[str, Misaligned] = {}
     for found in misaligned(facts.net):
+        if _ends_agree(found) or len(frozenset().union(*(origins[branch.source] for branch in found.branches))) == 1:
+            continue
         if found.node not in worst or _apart(found) > _apart(worst[found.node]):
             worst[found.node] = found
     for found in worst.values():
         yield facts.finding(
             CODE,
             facts.layers[found.node],
-            f"its paths look at different places along axis {found.axis}: {_named(found)}",
-            why="unit by unit it mixes numbers about different places",
+            f"its paths look at different positions along axis {found.axis}: {_named(found)}",
+            why="unit by unit it mixes values about different positions",
             do="equal strides, and padding that puts the middles on the same pixel",
             change=f"the paths would agree to the pixel; unit 0 is {_apart(found)} pixels apart now",
+            level=NOTE if _within_coarse(found) else WARNING,
         )
 
 
@@ -47,3 +61,38 @@ def _named(found: Misaligned) -> str:
 def _apart(found: Misaligned) -> Fraction:
     centres = [branch.centre for branch in found.branches]
     return max(centres) - min(centres)
+
+
+def _ends_agree(found: Misaligned) -> bool:
+    """No path sees anything after what another one sees last: a causal net."""
+    return len({(branch.stride, branch.end) for branch in found.branches}) == 1
+
+
+def _within_coarse(found: Misaligned) -> bool:
+    """Only the stride of an up-sampled path lies between them."""
+    coarse = max(branch.coarse for branch in found.branches if branch.coarse >= branch.stride)
+    same = len({branch.stride for branch in found.branches}) == 1
+    return same and coarse > found.branches[0].stride and _apart(found) < coarse
+
+
+def _origins(net: Net) -> dict[str, frozenset[str]]:
+    """For each layer and input the maps that it moves about, itself where it does more than that."""
+    found: dict[str, frozenset[str]] = {}
+    for layer in net:
+        for name in layer.node.inputs:
+            found.setdefault(name, frozenset({name}))
+        name = layer.node.name
+        parts = frozenset().union(*(found[source] for source in layer.node.inputs))
+        found[name] = parts if _only_moves(layer) else frozenset({name})
+    return found
+
+
+def _only_moves(layer: Layer) -> bool:
+    """Each place of the output reads at most one place of each input."""
+    return not layer.statistics and all(_single(read.relation) for reads in layer.reads for read in reads[1:])
+
+
+def _single(relation: Relation) -> bool:
+    if isinstance(relation, Window):
+        return relation.kernel <= relation.up
+    return (relation.width if isinstance(relation, Table) else relation.size) == 1
