@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from convscope.backends.torch import TorchNet, weights_in
+from convscope.backends.torch import TorchNet, arranged, weights_in
+from convscope.frontends.given import of_shape
 from convscope.frontends.torch import module as reader
+from convscope.frontends.torch.ends import Taken
 from convscope.frontends.torch.untouched import Kept, untouched
 
 if TYPE_CHECKING:
@@ -28,9 +30,8 @@ def loaded(net: Net) -> TorchNet:
 
 
 def in_order(imported: Imported, output: Tensor) -> Tensor:
-    """The output of the net with its dimensions in the order of the module's, those of length 1 at the end."""
-    rest = [axis for axis in range(output.dim() - 1) if axis not in imported.order]
-    return output[0].permute(*imported.order, *rest)
+    """The first output of the net, as it lies in the module."""
+    return arranged(output, imported.net.outputs[0].order)
 
 
 def without_ones(tensor: Tensor) -> tuple[int, ...]:
@@ -43,4 +44,5 @@ def real_run(module: nn.Module, shape: Shape) -> Imported:
     parts = reader._Parts.of(module)
     kept = Kept(parts.tensors)
     with untouched(list(parts.modules.values()), kept):
-        return reader._Reading(module, parts, shape, kept, real=True).run()
+        taken = Taken.of(module, of_shape(shape))
+        return reader._Reading(module, parts, taken, kept, real=True).run()

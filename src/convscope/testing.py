@@ -34,10 +34,9 @@ BUMP = 10.0
 
 def op_from_text(text: str, inputs: tuple[Shape, ...]) -> Op:
     """The fitted op that an example writes."""
-    from convscope.frontends.text.parse import parse
+    from convscope.frontends.text.ends import parse
 
-    _, series = parse(text, "<example>")
-    element = series[0].elements[0]
+    element = parse(text, "<example>").series[0].elements[0]
     found: Op = element.op  # type: ignore[union-attr] # an example is one op
     return found.fit(len(inputs[0]) - 1)
 
@@ -113,7 +112,11 @@ def gradient_support(model: nn.Module, inputs: tuple[Shape, ...]) -> list[NDArra
     masks: list[list[NDArray[np.bool_]]] = [[] for _ in inputs]
     for unit in range(outputs.shape[1]):
         slopes = torch.autograd.grad(
-            outputs[:, unit].sum(), tensors, retain_graph=True, allow_unused=True, materialize_grads=True
+            outputs[:, unit].sum() + 0 * tensors[0].sum(),
+            tensors,
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
         )
         for mask, slope in zip(masks, slopes, strict=True):
             mask.append((slope.abs() > NOISE).any(0).numpy())

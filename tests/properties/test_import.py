@@ -6,9 +6,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from convscope.analyze.support import support
+from convscope.backends.torch import arranged
+from convscope.core.order import sizes_in
 from convscope.errors import ShapeError
 from convscope.frontends.torch import Imported, read_module
-from imported import in_order, loaded, real_run, without_ones
+from imported import in_order, loaded, real_run
 from programs import Program, Step, programs
 
 DRAWS = settings(
@@ -42,14 +44,12 @@ def test_the_net_computes_what_the_program_does(drawn: tuple[tuple[int, ...], li
     x = torch.rand(1, *shape, dtype=torch.float64) + 0.5
     with torch.no_grad():
         true = program.double()(x)
-    sizes = without_ones(true)
-    if len(sizes) <= 4:
-        assert tuple(imported.net.output[axis] for axis in imported.order) == sizes
+    assert sizes_in(imported.net.outputs[0].order, imported.net.output) == tuple(true.shape)
     if imported.unread:
         return
     with torch.no_grad():
         mine = in_order(imported, loaded(imported.net).double()(x))
-    torch.testing.assert_close(mine.flatten(), true.flatten(), rtol=1e-5, atol=1e-5 * float(true.abs().max()))
+    torch.testing.assert_close(mine, true, rtol=1e-5, atol=1e-5 * float(true.abs().max()))
 
 
 SLOPES = {"amax": "mean", "adaptive_max_pool": "adaptive_avg_pool", "max_pool": "avg_pool"}
@@ -74,8 +74,8 @@ def test_the_support_is_where_slopes_come_from(drawn: tuple[tuple[int, ...], lis
     net, random = imported.net, np.random.default_rng(seed)
     x = (torch.rand(1, *shape, dtype=torch.float64) + 0.5).requires_grad_()
     true = Program(with_slopes(steps)).double()(x)
-    units = torch.arange(true.numel()).reshape([net.output[axis] for axis in _axes(imported)])
-    units = units.permute([_axes(imported).index(axis) for axis in range(len(net.output))])
+    lie = arranged(torch.arange(true.numel()).reshape(1, *net.output), net.outputs[0].order).flatten()
+    units = torch.argsort(lie).reshape(net.output)
     for _ in range(3):
         at = tuple(int(random.integers(size)) for size in net.output[1:])
         index: tuple[slice | int, ...] = (slice(None), *at)
@@ -87,8 +87,3 @@ def test_the_support_is_where_slopes_come_from(drawn: tuple[tuple[int, ...], lis
         mask, found = (slope[0] != 0).any(0).numpy(), support(net, at=at)
         assert not (mask & ~found.mask).any()
         assert not found.exact or np.array_equal(mask, found.mask)
-
-
-def _axes(imported: Imported) -> list[int]:
-    """All axes of the net's output in the order of the module's."""
-    return [*imported.order, *(axis for axis in range(len(imported.net.output)) if axis not in imported.order)]

@@ -16,7 +16,6 @@ import numpy as np
 from convscope.analyze.lines import placed, trace
 from convscope.analyze.support import check_patch, check_picture, support
 from convscope.core.axis import All, Table, Window, beyond_each
-from convscope.core.graph import INPUT
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def effective(net: Net, node: str | None = None, at: Sequence[int | tuple[int, i
         for at_input, share in zip(kept, _shares(one, kept), strict=True):
             name, found = one.node.inputs[at_input], _handed_back(one, at_input, mine) * share
             weights[name] = weights[name] + found if name in weights else found
-    heat = weights[INPUT]
+    heat = weights[net.inputs[0].name]
     total = float(heat.sum())
     area = support(net, layer.node.name, at, gates=False).area
     return Effective(layer.node.name, heat / total if total else heat, area, total)

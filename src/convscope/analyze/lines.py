@@ -21,7 +21,6 @@ from convscope.analyze.boxes import Boxes, looked_up, windowed
 from convscope.analyze.shares import reading
 from convscope.analyze.track import Line, Track, merged, seen_whole, slid, turned
 from convscope.core.axis import All, Table, Window
-from convscope.core.graph import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +39,7 @@ def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
     """The state of every layer, by name; the input's own included."""
     known = {size: Boxes(np.arange(size), np.arange(size), rising=True) for size in net.input[1:]}
     start = Line(1, ((0, 0),))
-    tracks = {INPUT: tuple(Track(axis, known[size], start) for axis, size in enumerate(net.input[1:], 1))}
+    tracks = {net.inputs[0].name: tuple(Track(axis, known[size], start) for axis, size in enumerate(net.input[1:], 1))}
     tracer = _Tracer(gates, {}, apart=any(_drops(layer.reads[0][0].relation) for layer in net))
     for layer in net:
         before = [tracks[name] for name in layer.node.inputs]

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convscope.analyze.cost import frozen, net_frozen, net_params, params
-from convscope.core.graph import INPUT
 from convscope.errors import FieldError
 from convscope.view.numbers import bytes_text
 from convscope.view.parts import text_html
@@ -192,8 +191,9 @@ class _Flow:
 
     def __init__(self, net: Net, scale: int, batch: int) -> None:
         self.net, self.scale, self.batch = net, scale, batch
-        self.shapes = {INPUT: net.input} | {layer.node.name: layer.output for layer in net}
-        self.root = {INPUT: INPUT}
+        self.given = {one.name: one.shape for one in net.inputs}
+        self.shapes = self.given | {layer.node.name: layer.output for layer in net}
+        self.root = {name: name for name in self.given}
         for layer in net:
             name, source = layer.node.name, layer.node.inputs[0]
             self.root[name] = self.root[source] if layer.node.op.memory == "view" else name
@@ -201,7 +201,7 @@ class _Flow:
         for step, layer in enumerate(net):
             for source in layer.node.inputs:
                 self.last[self.root[source]] = step
-        self.last[self.root[net.layers[-1].node.name]] = len(net)
+        self.last |= {self.root[output.node]: len(net) for output in net.outputs}
         self.learns: set[str] = set()  # layers after which a gradient is needed: with trained weights, or after such
         for layer in net:
             if layer.trains or self.learns & set(layer.node.inputs):
@@ -215,11 +215,12 @@ class _Flow:
         """Live activations while each layer runs."""
         owner = dict(self.root)
         last = dict(self.last)
-        moments, alive = [], {INPUT: self.bytes(INPUT)}
+        moments, alive = [], {name: self.bytes(name) for name in self.given}
         for step, layer in enumerate(self.net):
             name = layer.node.name
             before = owner[layer.node.inputs[0]]
-            takes_over = layer.node.op.memory == "in place" and last[before] == step and before != INPUT and in_place
+            spent = last[before] == step and before not in self.given
+            takes_over = in_place and spent and layer.node.op.memory == "in place"
             if takes_over or layer.node.op.memory == "view":
                 owner[name] = before
                 last[before] = max(last.get(self.root[name], step), last.get(before, step))
@@ -230,7 +231,7 @@ class _Flow:
             # torch works out the indices of a max-pooling in inference too, and drops them
             extra = math.prod(layer.output) * self.batch * INDEX if "indices" in layer.node.op.saves else 0
             moments.append(Moment(name, sum(alive.values()) + extra))
-            for other in [other for other in alive if last.get(other, step) <= step and other != INPUT]:
+            for other in [other for other in alive if last.get(other, step) <= step and other not in self.given]:
                 del alive[other]
         return moments
 
@@ -264,7 +265,7 @@ class _Flow:
         kept: dict[str, int] = {}
         users: dict[str, int] = {}
         peak = Moment(self.net.layers[0].node.name, 0)
-        alive = {INPUT: self.bytes(INPUT)}
+        alive = {name: self.bytes(name) for name in self.given}
         for step, layer in enumerate(self.net):
             for name, size in self.saves(layer).items():
                 kept[name] = size
@@ -272,7 +273,7 @@ class _Flow:
             root = self.root[layer.node.name]
             alive.setdefault(root, self.bytes(root))
             peak = max(peak, Moment(layer.node.name, sum((alive | kept).values())), key=lambda moment: moment.bytes)
-            for other in [other for other in alive if self.last.get(other, step) <= step and other != INPUT]:
+            for other in [other for other in alive if self.last.get(other, step) <= step and other not in self.given]:
                 del alive[other]
         return sum((alive | kept).values()), self._backward(kept, users, alive, peak)
 
@@ -300,9 +301,9 @@ class _Gradients:
 
     def __init__(self, flow: _Flow) -> None:
         self.flow = flow
-        out = flow.net.layers[-1].node.name
-        self.held = {out: out} if out in flow.learns else {}
-        self.sizes = {out: flow.bytes(out)}
+        ends = [output.node for output in flow.net.outputs]
+        self.held = {name: name for name in ends if name in flow.learns}
+        self.sizes = {name: flow.bytes(name) for name in ends}
 
     def bytes(self) -> int:
         """Bytes of the tensors that hold a gradient."""

@@ -17,7 +17,6 @@ import numpy as np
 
 from convscope.analyze.lines import placed, trace
 from convscope.core.axis import All, Table
-from convscope.core.graph import INPUT
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ShapeError
 from convscope.view.parts import text_html
@@ -158,7 +157,7 @@ def support(
                 needed.setdefault(name, []).extend(filter(None, (_pull(region, reads) for region in regions)))
                 needed[name] = _simplified(needed[name], net, name)
     mask = np.zeros(net.input[1:], dtype=np.bool_)
-    for region in needed.get(INPUT, []):
+    for region in needed.get(net.inputs[0].name, []):
         mask[np.ix_(*region[1:])] = True
     return Support(layer.node.name, patch, net.input[1:], mask, exact)
 
@@ -257,7 +256,7 @@ def _simplified(regions: list[Region], net: Net, name: str) -> list[Region]:
     kept: list[Region] = []
     for region in regions if len(regions) <= MANY else ():
         _absorb(kept, region)
-    return kept or _rewritten(regions, net.input if name == INPUT else net[name].output)
+    return kept or _rewritten(regions, net.shape(name))
 
 
 def _rewritten(regions: list[Region], shape: Shape) -> list[Region]:

@@ -14,12 +14,14 @@ from convscope.core.pattern import parse
 from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.recurrent import GRU, LSTM, Recurrent
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Stored, Times
+from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
 from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle, Take, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convscope.core.op import Weight
     from convscope.core.pattern import Axes, Pattern
     from convscope.core.shape import Shape
 
@@ -145,6 +147,27 @@ class _Tokens(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``x: n c m -> y: n c count+m``."""
         return torch.cat([self.weight.expand(len(x), *self.weight.shape), x], dim=2)
+
+
+class _Const(nn.Module):
+    """The same for every sample."""
+
+    def __init__(self, weight: Weight) -> None:
+        super().__init__()
+        start = torch.randn(weight.shape) * 0.02
+        if weight.trained:
+            self.weight = nn.Parameter(start)
+        else:
+            self.register_buffer("weight", torch.zeros(weight.shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x: n ... -> y: n c h w``."""
+        return self.weight.repeat(len(x), *[1] * self.weight.dim())
+
+
+@lower.register(Const)
+def _const(op: Const, inputs: Shapes) -> nn.Module:
+    return _Const(op.weights(inputs)[0])
 
 
 @lower.register(Tokens)

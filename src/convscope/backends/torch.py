@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from convscope.backends import lower_tensor  # noqa: F401 -- registers its lowerings
 from convscope.backends.lower import lower
-from convscope.core.graph import INPUT
+from convscope.core.order import moves
 from convscope.ops.act import Softmax
 
 if TYPE_CHECKING:
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 class TorchNet(nn.Module):
-    """A net as one module: ``x: n c h w -> y: n c' h' w'``.
+    """A net as one module: ``x: n c h w -> y: n c' h' w'``, a tuple of tensors where the net has several outputs.
 
-    Each value is dropped after its last reader, so that inference holds no more than the net needs.
+    Inputs are given in the order of the net, each ``n c h w``; outputs lie as their layers do, whatever order the
+    source has them in. Each value is dropped after its last reader, so that inference holds no more than is needed.
 
     Args:
         net: what to build.
@@ -31,24 +32,29 @@ class TorchNet(nn.Module):
         super().__init__()
         self.net = net
         self.names = tuple(layer.node.name for layer in net)
-        place = {INPUT: 0, **{name: at for at, name in enumerate(self.names, 1)}}
+        given = [one.name for one in net.inputs]
+        place = {name: at for at, name in enumerate((*given, *self.names))}
         self.parts = nn.ModuleList(lower(layer.node.op, layer.inputs) for layer in net)
-        if logits and isinstance(net.layers[-1].node.op, Softmax):
-            self.parts[-1] = nn.Identity()
+        self.results = [place[output.node] for output in net.outputs]
+        for at, layer in enumerate(net):
+            if logits and isinstance(layer.node.op, Softmax) and at + len(given) in self.results:
+                self.parts[at] = nn.Identity()
         self.wiring = [tuple(place[name] for name in layer.node.inputs) for layer in net]
         last = {source: at for at, sources in enumerate(self.wiring) for source in sources}
-        self.done = [tuple(source for source, at in last.items() if at == step) for step in range(len(net))]
+        kept = {*self.results}
+        self.done = [
+            tuple(one for one, at in last.items() if at == step and one not in kept) for step in range(len(net))
+        ]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, *given: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Run the layers in order."""
-        values: list[Tensor | None] = [x]
+        values: list[Tensor | None] = [*given]
         for part, sources, done in zip(self.parts, self.wiring, self.done, strict=True):
             values.append(part(*(values[source] for source in sources)))
             for source in done:
                 values[source] = None
-        result = values[-1]
-        assert result is not None
-        return result
+        results = tuple(values[at] for at in self.results)
+        return results[0] if len(results) == 1 else results  # type: ignore[return-value] # results are kept
 
     def values(self, given: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
         """The values of some layers in one pass, by name; every layer has a value of its own, so no hook is needed.
@@ -86,6 +92,16 @@ class TorchNet(nn.Module):
                 needed.add(name)
                 missing += [source for source in sources[name] if source not in given]
         return needed
+
+
+def arranged(tensor: Tensor, order: str) -> Tensor:
+    """The tensor ``n c h w`` of a layer in an order, see :mod:`convscope.core.order`."""
+    if not order:
+        return tensor
+    step = moves(order, range(tensor.dim()))
+    tensor = tensor if step.split is None else tensor.reshape(step.split)
+    tensor = tensor if step.permuted is None else tensor.permute(step.permuted)
+    return tensor if step.joined is None else tensor.reshape(step.joined)
 
 
 def weights_out(model: TorchNet) -> dict[str, Tensor]:

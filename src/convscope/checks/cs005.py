@@ -26,13 +26,13 @@ QUIET = ("flatten", "dropout", "id", "softmax")
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Walk back from the end of a classifier (an output without a map) to what made its scores."""
-    layer = facts.net.layers[-1]
-    if any(size > 1 for size in facts.net.output[1:]):
+    last = layer = facts.net.layer()
+    if any(size > 1 for size in last.output[1:]):
         return
     while layer.node.op.keyword in QUIET and layer.node.inputs[0] in facts.layers:
         layer = facts.layers[layer.node.inputs[0]]
     if isinstance(layer.node.op, ReLU):
-        softmax = isinstance(facts.net.layers[-1].node.op, Softmax)
+        softmax = isinstance(last.node.op, Softmax)
         yield facts.finding(
             CODE,
             layer,

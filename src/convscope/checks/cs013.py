@@ -1,6 +1,6 @@
 """Layers whose result nobody reads.
 
-A branch that does not lead to the output costs time and memory in every forward pass, and learns nothing, because no
+A branch that does not lead to any output costs time and memory in every forward pass, and learns nothing, because no
 gradient reaches it. Often it is what is left of an experiment, or a merge that was forgotten.
 
 Remove it, or merge it.
@@ -19,12 +19,9 @@ CODE = "CS013"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Layers from which no path leads to the output; the last one of each branch is named."""
-    used = {facts.net.layers[-1].node.name}
-    for layer in reversed(facts.net.layers):
-        if layer.node.name in used:
-            used |= set(layer.node.inputs)
-    dead = [layer for layer in facts.net if layer.node.name not in used]
+    """Layers from which no path leads to an output; the last one of each branch is named."""
+    live = facts.net.live()
+    dead = [layer for layer in facts.net if layer.node.name not in live]
     params = sum(facts.rows[layer.node.name].params or 0 for layer in dead)
     macs = sum(facts.rows[layer.node.name].macs or 0 for layer in dead)
     for layer in dead:

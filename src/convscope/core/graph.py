@@ -9,9 +9,62 @@ from convscope.errors import UnknownNameError, nearest
 
 if TYPE_CHECKING:
     from convscope.core.op import Op, Weight
+    from convscope.core.shape import Shape
 
 INPUT = "input"
-"""The name by which nodes refer to the input of the net."""
+"""The name by which nodes refer to the input of a net that has one."""
+
+
+KINDS = ("float", "int", "bool")
+"""Of the numbers of an input; the first is the default."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One tensor that a net is given.
+
+    Attributes:
+        name: by which nodes refer to it; :data:`INPUT` where there is only one.
+        shape: ``c h w``.
+        order: how the tensor lies compared with that, see :mod:`convscope.core.order`; empty for the natural layout.
+        kind: of its numbers, one of :data:`KINDS`.
+    """
+
+    name: str
+    shape: Shape
+    order: str = ""
+    kind: str = KINDS[0]
+
+
+Path = tuple[str | int, ...]
+"""A place in nested results: a key or a field (``"boxes"``), a place in a tuple (0) or in a list (``"[0]"``)."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One tensor that a net returns.
+
+    Attributes:
+        node: the layer, or the input, that it is.
+        path: its place in what is returned; empty where a net returns one tensor by itself.
+        order: how the tensor lies compared with its layer, see :mod:`convscope.core.order`; empty for the natural
+            layout.
+        title: what the source calls it, where the path does not say so.
+    """
+
+    node: str
+    path: Path = ()
+    order: str = ""
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """The title, or the path as a word.
+
+        >>> Output("head", ("boxes", 0)).name, Output("head", (1,), title="scores").name, Output("head").name
+        ('boxes.0', 'scores', 'output')
+        """
+        return self.title or ".".join(str(step).strip("[]") for step in self.path) or "output"
 
 
 @dataclass(frozen=True)
@@ -76,7 +129,7 @@ class Node:
     Attributes:
         name: unique in its graph.
         op: what is computed.
-        inputs: names of earlier nodes, or :data:`INPUT`.
+        inputs: names of earlier nodes, or of inputs of the net.
         origin: where the user wrote it; not part of equality.
         own: what an imported net has here instead of what the op states.
     """
@@ -90,19 +143,26 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in topological order; the last one is the output.
+    """Nodes in topological order.
+
+    Attributes:
+        nodes: at least one.
+        inputs: names of the inputs, in order.
+        outputs: what is returned, in order; the last node where none is given.
 
     Raises:
-        UnknownNameError: a node reads a name that no earlier node has.
+        UnknownNameError: a node reads a name that no earlier node has, or an output is none.
         ValueError: a name is taken twice, or there is no node.
     """
 
     nodes: tuple[Node, ...]
+    inputs: tuple[str, ...] = (INPUT,)
+    outputs: tuple[Output, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.nodes:
             raise ValueError("a graph has at least one node")
-        seen = {INPUT}
+        seen = dict.fromkeys(self.inputs)
         for node in self.nodes:
             for name in node.inputs:
                 if name not in seen:
@@ -112,4 +172,7 @@ class Graph:
                     )
             if node.name in seen:
                 raise ValueError(f"two nodes are called {node.name}")
-            seen.add(node.name)
+            seen[node.name] = None
+        for output in self.outputs:
+            if output.node not in seen:
+                raise UnknownNameError(f'no layer is called "{output.node}"', attempt=nearest(output.node, seen))

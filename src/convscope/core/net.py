@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from convscope.core.graph import INPUT, Graph, Node
+from convscope.core.graph import INPUT, Graph, Input, Node, Output
 from convscope.core.op import Reads, along, output_shape
 from convscope.core.shape import Shape, to_text
 from convscope.errors import ConvscopeError, ShapeError, UnknownNameError, nearest
@@ -78,38 +78,60 @@ class Net:
     """A graph at a shape. Make one with :meth:`at`, or with :func:`convscope.read`.
 
     Attributes:
-        input: shape ``c h w`` of the input.
-        layers: one for each node, in topological order; the last is the output.
+        inputs: what it is given, in order; at least one.
+        layers: one for each node, in topological order.
+        outputs: what it returns, in order; at least one.
         unused: learned tensors of an imported net that no layer reads.
         tensors: the weights of an imported net, by ``layer.tensor``, loaded when called; None where there are none.
     """
 
-    input: Shape
+    inputs: tuple[Input, ...]
     layers: tuple[Layer, ...]
+    outputs: tuple[Output, ...]
     unused: tuple[Weight, ...] = ()
     tensors: Callable[[], dict[str, NDArray[Any]]] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def at(cls, graph: Graph, shape: Shape) -> Net:
+    def at(cls, graph: Graph, given: Shape | Sequence[Input]) -> Net:
         """Fit every op to the shape of what it reads.
+
+        Args:
+            graph: the nodes.
+            given: the shape of the input, or all inputs, in the order of the graph.
 
         Raises:
             ShapeError: an op does not fit; the error names the node, its input and where it was written.
         """
-        if max(shape[1:], default=0) > MAX_SIDE:
-            raise ShapeError(f"an input of {to_text(shape)}", expected=f"at most {MAX_SIDE} along an axis")
-        shapes = {INPUT: shape}
+        several = tuple(one for one in given if isinstance(one, Input))
+        inputs = several or (Input(graph.inputs[0], tuple(one for one in given if isinstance(one, int))),)
+        for one in inputs:
+            if max(one.shape[1:], default=0) > MAX_SIDE:
+                raise ShapeError(f"an input of {to_text(one.shape)}", expected=f"at most {MAX_SIDE} along an axis")
+        shapes = {one.name: one.shape for one in inputs}
         layers = []
         for node in graph.nodes:
             layer = fitted(node, tuple(shapes[name] for name in node.inputs))
             shapes[node.name] = layer.output
             layers.append(layer)
-        return cls(shape, tuple(layers))
+        return cls(inputs, tuple(layers), graph.outputs or (Output(graph.nodes[-1].name),))
+
+    @property
+    def input(self) -> Shape:
+        """Shape ``c h w`` of the first input."""
+        return self.inputs[0].shape
 
     @property
     def output(self) -> Shape:
-        """Shape ``c h w`` of the output."""
-        return self.layers[-1].output
+        """Shape ``c h w`` of the first output, as its layer has it."""
+        return self.shape(self.outputs[0].node)
+
+    def shape(self, name: str) -> Shape:
+        """Shape ``c h w`` of a layer or an input.
+
+        Raises:
+            UnknownNameError: there is none of that name.
+        """
+        return next((one.shape for one in self.inputs if one.name == name), None) or self[name].output
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
@@ -125,8 +147,19 @@ class Net:
         raise UnknownNameError(f'no layer is called "{name}"', attempt=nearest(name, names))
 
     def layer(self, name: str | None = None) -> Layer:
-        """The layer of a name; the last one where none is given."""
-        return self.layers[-1] if name is None else self[name]
+        """The layer of a name; where none is given, that of the first output that is no input."""
+        if name is not None:
+            return self[name]
+        given = {one.name for one in self.inputs}
+        return next((self[one.node] for one in self.outputs if one.node not in given), self.layers[-1])
+
+    def live(self) -> frozenset[str]:
+        """Names of the layers and inputs on which an output depends; the others are dead."""
+        needed = {output.node for output in self.outputs}
+        for layer in reversed(self.layers):
+            if layer.node.name in needed:
+                needed.update(layer.node.inputs)
+        return frozenset(needed)
 
     def table(self) -> LayerTable:
         """Shapes, parameters, multiply-adds, memory and receptive field of every layer."""

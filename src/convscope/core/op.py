@@ -117,6 +117,9 @@ class Op(ABC):
     passes: ClassVar[bool] = False
     """The gradient of the output, or a part of it, is that of the inputs: no new tensor in the backward pass."""
 
+    source: ClassVar[bool] = False
+    """The output does not depend on the numbers of the input, which tells only how many samples there are."""
+
     merges: ClassVar[bool] = False
     """Takes two or more inputs, written as paths in parentheses."""
 

@@ -8,15 +8,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convscope.core.shape import from_text
-from convscope.errors import FieldError, ModelError, NotationError, ShapeError
+from convscope.errors import ModelError, NotationError, ShapeError
 from convscope.frontends import named, text
 from convscope.frontends.aside import aside
+from convscope.frontends.given import Asked, asked, of_shape
 from convscope.frontends.kinds import listed, refuse_foreign
 
 if TYPE_CHECKING:
     from convscope.core.net import Net
-    from convscope.core.shape import Shape
 
 STDIN = "-"
 
@@ -37,23 +36,25 @@ READERS = {
     ".jit": "convscope.frontends.weights",
     ".torchscript": "convscope.frontends.weights",
 }
-"""By the suffix of a file, the module whose ``read_file(path, shape)`` reads it."""
+"""By the suffix of a file, the module whose ``read_file(path, given)`` reads it."""
 
 LIVE = {
     "torch.nn.modules.module.Module": "convscope.frontends.torch",
     "keras.src.models.model.Model": "convscope.frontends.keras",
 }
-"""By the class of a model, the module whose ``read_model(model, shape)`` reads it."""
+"""By the class of a model, the module whose ``read_model(model, given)`` reads it."""
 
 
-def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- the word of the notation
+def read(source: object, *, input: object = None) -> Net:  # noqa: A002 -- the word of the notation
     """Read a net: the notation itself, a file, a model by name, or a live model.
 
     Args:
         source: text in the notation; a path (``.cnn``, ``.onnx``, ``.keras``, ``.h5``, the folder of a run); ``-`` for
             standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME``, ``file.py:FUNCTION`` or
             ``module:FUNCTION``; a module of PyTorch or a model of Keras.
-        input: size of the input, ``HxWxC``; overrides what the source says. A module of PyTorch needs it.
+        input: size of the input, ``HxWxC``, or a shape or tensor ``n c h w``; overrides what the source says. A module
+            of PyTorch needs it. For several inputs, a dict of these by name; a number there is a constant. ``50xnx40``
+            says where the batch lies, ``50x40 nobatch`` that there is none, ``16 int`` that the numbers are integers.
 
     Raises:
         NotationError: the text is not in the notation, or the file cannot be read.
@@ -65,11 +66,11 @@ def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- t
     >>> read("input 28x28x1, conv 16 3x3 relu").output
     (16, 26, 26)
     """
-    shape = _size(input) if input is not None else None
+    shape = asked(input)
     if not isinstance(source, str | Path):
         return _live(source, shape)
     if source == STDIN:
-        return text.read(_stdin_text(), source="<stdin>", shape=shape)
+        return _text(_stdin_text(), "<stdin>", shape)
     if _may_be_path(source):
         refuse_foreign(Path(source), READERS)
     reader = _reader_of(source)
@@ -77,20 +78,26 @@ def read(source: object, *, input: str | None = None) -> Net:  # noqa: A002 -- t
         found: Net = import_module(reader).read_file(Path(source), shape)
         return found
     if isinstance(source, Path) or _is_path(source):
-        return text.read(_file_text(Path(source)), source=str(source), shape=shape)
+        return _text(_file_text(Path(source)), str(source), shape)
     if named.is_name(source):
         return _named(source, shape)
-    return text.read(source, shape=shape)
+    return _text(source, "<text>", shape)
 
 
-def _named(source: str, shape: Shape | None) -> Net:
+def _text(words: str, source: str, given: Asked) -> Net:
+    """A net in the notation, at the sizes that are given."""
+    named = {name: one.shape for name, one in given.named.items()}
+    return text.read(words, source=source, shape=given.first.shape if given.first else named or None)
+
+
+def _named(source: str, shape: Asked) -> Net:
     """A model by name. Made without numbers, unless its code looks at them."""
     model, usual = named.model(source)
     try:
-        return _live(model, shape or usual)
+        return _live(model, shape or of_shape(usual))
     except ShapeError:
         model, usual = named.model(source, numbers=True)
-        return _live(model, shape or usual)
+        return _live(model, shape or of_shape(usual))
 
 
 def is_weights(source: str) -> bool:
@@ -107,7 +114,7 @@ def _reader_of(source: str | Path) -> str | None:
     return READERS.get(Path(source).suffix.lower()) if _may_be_path(source) else None
 
 
-def _live(model: object, shape: Shape | None) -> Net:
+def _live(model: object, shape: Asked) -> Net:
     """A live model, told by its class, so that no framework is loaded for the question."""
     for kind in type(model).__mro__:
         reader = LIVE.get(f"{kind.__module__}.{kind.__qualname__}")
@@ -119,13 +126,6 @@ def _live(model: object, shape: Shape | None) -> Net:
         f"a net cannot be read from {type(model).__name__}",
         expected="text, a path, a module of PyTorch or a model of Keras",
     )
-
-
-def _size(text: str) -> Shape:
-    try:
-        return from_text(text)
-    except FieldError as error:
-        raise FieldError(f"input: {error.what}", expected="height x width x channels, such as 28x28x1") from None
 
 
 def _may_be_path(source: str | Path) -> bool:

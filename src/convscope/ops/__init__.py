@@ -13,6 +13,7 @@ from convscope.ops import (
     recurrent,
     resize,
     scalar,
+    source,
     tensor,
     view,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "recurrent",
     "resize",
     "scalar",
+    "source",
     "tensor",
     "view",
 ]

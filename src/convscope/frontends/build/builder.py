@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convscope.core.graph import INPUT, Node, Own
+from convscope.core.graph import INPUT, Input, Node, Output, Own
 from convscope.core.net import Layer, Net, fitted
 from convscope.errors import ShapeError
+from convscope.frontends.build.ends import laid
 from convscope.frontends.build.values import Value, whole
-from convscope.ops.act import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -65,14 +65,14 @@ class Builder:
     """A net that grows.
 
     Attributes:
-        shape: of the input, ``c h w``.
+        inputs: of the net, in order.
         layers: in order.
         loaders: for each layer, the tensors that its lowering takes.
         scope: the part of the source that is being read, ``layer1.0``; names of layers begin with it.
         whole_scope: the part of the source is one layer of the framework, which needs no further name.
     """
 
-    shape: Shape
+    inputs: tuple[Input, ...]
     layers: list[Layer] = field(default_factory=list)
     loaders: dict[str, dict[str, Const]] = field(default_factory=dict)
     scope: str = ""
@@ -83,13 +83,21 @@ class Builder:
     _shapes: dict[str, Shape] = field(default_factory=dict)
     _clean: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._shapes[INPUT] = self.shape
-        self._names[INPUT] = 1
+    @classmethod
+    def of(cls, inputs: Sequence[Input]) -> Builder:
+        """A net without layers yet; an input that is the only one is called ``input``, others by their words."""
+        words = [INPUT] if len(inputs) == 1 else unique_words(one.name for one in inputs)
+        return cls(tuple(replace(one, name=word) for one, word in zip(inputs, words, strict=True)))
 
-    def input(self) -> Value:
-        """The input as a tensor ``1 c h w``."""
-        return Value(INPUT, self.shape, ((), *whole(self.shape)))
+    def __post_init__(self) -> None:
+        for one in self.inputs:
+            self._shapes[one.name] = one.shape
+            self._names[one.name] = 1
+
+    def input(self, at: int = 0) -> Value:
+        """An input as the tensor that the source is given, ``1 c h w`` where nothing else is stated."""
+        one = self.inputs[at]
+        return Value(one.name, one.shape, laid(one.shape, one.order))
 
     def emit(
         self,
@@ -196,15 +204,11 @@ class Builder:
         self._names[numbered] = 1
         return numbered
 
-    def net(self, output: str, unused: tuple[Weight, ...] = ()) -> Net:
-        """The net whose output is the named layer."""
+    def net(self, outputs: Sequence[Output], unused: tuple[Weight, ...] = ()) -> Net:
+        """The net with these outputs."""
         if not self.layers:
             raise ShapeError("the model does nothing with its input", expected="a model with at least one layer")
-        if any(output in layer.node.inputs for layer in self.layers):  # it goes on: then an identity hands it out
-            self.scope, self.whole_scope = "output", True
-            output = self.emit(Identity(), [output]).node
-        layers = _last(self.layers, output)
-        return Net(self.shape, tuple(layers), unused, tensors=_Tensors(self.loaders))
+        return Net(self.inputs, tuple(self.layers), tuple(outputs), unused, tensors=_Tensors(self.loaders))
 
 
 @dataclass(frozen=True)
@@ -217,8 +221,15 @@ class _Tensors:
         return {f"{layer}.{key}": const.load() for layer, found in self.loaders.items() for key, const in found.items()}
 
 
-def _last(layers: list[Layer], output: str) -> list[Layer]:
-    """The layers in an order in which one of them is the last: those that it does not need go before."""
-    if layers[-1].node.name == output:
-        return layers
-    return [*(layer for layer in layers if layer.node.name != output), *(x for x in layers if x.node.name == output)]
+def unique_words(names: Iterable[str]) -> list[str]:
+    """Names as the notation has them, each once.
+
+    >>> unique_words(["rgb/in", "rgb:in", "depth"])
+    ['rgb_in', 'rgb_in_2', 'depth']
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        word = _ODD.sub("_", name).lstrip(".-") or INPUT
+        tries = (word, *(f"{word}_{number}" for number in range(2, len(found) + 3)))
+        found[next(one for one in tries if one not in found)] = None
+    return list(found)

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
     from convscope.core.net import Net
     from convscope.core.shape import Shape
+    from convscope.frontends.given import Asked
 
 __all__ = ["read_file", "read_model"]
 
 
-def read_file(path: Path, shape: Shape | None = None) -> Net:
+def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
     """Read a ``.keras`` archive or an old ``.h5`` file.
 
     Args:
         path: of the file.
-        shape: of the input, ``c h w``; None takes that of the model.
+        given: shape ``c h w`` of the input; None takes that of the model.
 
     Raises:
         ModelError: the file is damaged, no model of Keras, or holds a layer that cannot be read.
@@ -34,17 +35,17 @@ def read_file(path: Path, shape: Shape | None = None) -> Net:
         ShapeError: a layer does not fit its input.
     """
     try:
-        return net_of(load(path), shape)
+        return net_of(load(path), given)
     except ConvscopeError as error:
         raise error.add(written=str(path)) from None
 
 
-def read_model(model: Any, shape: Shape | None = None) -> Net:
+def read_model(model: Any, given: Asked | Shape | None = None) -> Net:
     """Read a live model by its own configuration; its weights are taken when they are asked for.
 
     Args:
         model: Sequential or functional.
-        shape: of the input, ``c h w``; None takes that of the model.
+        given: shape ``c h w`` of the input; None takes that of the model.
 
     Raises:
         ModelError: the model does not state what it is made of, or holds a layer that cannot be read.
@@ -63,4 +64,4 @@ def read_model(model: Any, shape: Shape | None = None) -> Net:
         raise ModelError(
             f"{type(model).__name__} does not say what it is made of", expected="a Sequential or functional model"
         )
-    return net_of(Source(config, old=False, store=LiveStore(model), weights=True), shape)
+    return net_of(Source(config, old=False, store=LiveStore(model), weights=True), given)

@@ -8,11 +8,13 @@ from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from convscope.core.graph import INPUT, Input, Output
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.build.builder import Builder
 from convscope.frontends.build.settle import plain, settled
 from convscope.frontends.build.values import Value
+from convscope.frontends.given import of_shape
 from convscope.frontends.keras.here import BeyondError, Here
 from convscope.frontends.keras.opaque import opaque
 from convscope.frontends.keras.plan import MAX_LAYERS, Plan, Ref, plan
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from convscope.core.net import Net
     from convscope.core.shape import Shape
+    from convscope.frontends.given import Asked
     from convscope.frontends.keras.archive import Source
     from convscope.frontends.keras.spec import Sizes, Spec
     from convscope.frontends.keras.weights import Store
@@ -43,12 +46,12 @@ _MISTAKES = (
 """What a rule raises on settings that no layer can have."""
 
 
-def net_of(source: Source, shape: Shape | None) -> Net:
+def net_of(source: Source, given: Asked | Shape | None) -> Net:
     """The net of a configuration.
 
     Args:
         source: the configuration, and its weights.
-        shape: of the input, ``c h w``; None takes that of the model.
+        given: shape ``c h w`` of the input; None takes that of the model.
 
     Raises:
         ModelError: the configuration is not one of a model, or holds what cannot be read.
@@ -60,13 +63,13 @@ def net_of(source: Source, shape: Shape | None) -> Net:
         names = ", ".join(ref.layer for ref in made.inputs)
         raise ModelError(f"the model has {len(made.inputs)} inputs: {names}", expected="a model with one input")
     stated = made.input_sizes[0]
-    size = _input_shape(stated, shape, channels_first=made.channels_first)
-    builder = Builder(size)
+    size = _input_shape(stated, of_shape(given).shape(), channels_first=made.channels_first)
+    builder = Builder.of([Input(INPUT, size)])
     sizes = _sizes(size, channels_first=made.channels_first)
     trusted = stated is None or all(a in {None, b} for a, b in zip(stated[1:], sizes, strict=True))
     reading = Reading(builder, source.store, trusted=trusted)
     value = reading.run(made, [_input(builder, channels_first=made.channels_first)])[0]
-    net = builder.net(_finished(builder, value, channels_first=made.channels_first).node)
+    net = builder.net([Output(_finished(builder, value, channels_first=made.channels_first).node)])
     assert net.tensors is not None
     tensors = _Tensors(net.tensors, source.store) if source.weights else None
     return replace(net, tensors=tensors)

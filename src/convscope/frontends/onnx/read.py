@@ -6,20 +6,26 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from convscope.core.op import Weight
 from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.build.builder import MAX_LAYERS, Builder
+from convscope.frontends.build.constant import placed
+from convscope.frontends.build.ends import key, output_of
 from convscope.frontends.build.settle import plain
 from convscope.frontends.build.values import Const, Root, Value, joined, whole
+from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.call import Call
-from convscope.frontends.onnx.consts import Budget, Known, weight
+from convscope.frontends.onnx.consts import Budget, Known, known, weight
 from convscope.frontends.onnx.evaluate import worked_out
 from convscope.frontends.onnx.file import EXPECTED, opened
 from convscope.frontends.onnx.fold import folded
 from convscope.frontends.onnx.fold_shape import FOLDS, constant
 from convscope.frontends.onnx.frame import Frame, Guarded, domain, expanded, imported, versions
-from convscope.frontends.onnx.graph import Picture, Scope, all_declared, parameters, picture, sized
+from convscope.frontends.onnx.graph import Scope, all_declared, parameters
+from convscope.frontends.onnx.inputs import sources
 from convscope.frontends.onnx.names import shown
 from convscope.frontends.onnx.order import extent, needed
 from convscope.frontends.onnx.rules import find
@@ -34,8 +40,10 @@ if TYPE_CHECKING:
 
     from onnx import FunctionProto, GraphProto, ModelProto, TensorProto
 
+    from convscope.core.graph import Output
     from convscope.core.net import Net
     from convscope.core.shape import Shape
+    from convscope.frontends.given import Asked
     from convscope.frontends.onnx.call import Given
     from convscope.frontends.onnx.file import Source
 
@@ -46,22 +54,23 @@ REFUSED = (ConvscopeError, ArithmeticError, AssertionError, AttributeError, Look
 """What a rule raises when an operation is not as it should be."""
 
 
-def read_file(path: Path, shape: Shape | None = None) -> Net:
+def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
     """Read a model in the format ONNX. Its weights are left where they are until they are asked for.
 
     Args:
         path: of the file.
-        shape: of the input, ``c h w``; needed where the model leaves sizes open.
+        given: shape ``c h w`` of the input, or what is said of several; needed where the model leaves sizes open.
 
     Raises:
         ModelError: the file is damaged, or holds what cannot be read.
-        FieldError: the model leaves sizes of its input open, and none are given.
+        FieldError: the model leaves sizes of its inputs open, and none are given.
+        UnknownNameError: an input is named that the model does not have.
         ShapeError: a layer does not fit its input.
         MissingExtraError: onnx is not installed.
     """
     model, source = opened(path)
     try:
-        return Reading(model, source, shape).net()
+        return Reading(model, source, of_shape(given)).net()
     except ModelError as error:
         raise error.add(subject=str(path)) from None
     except ConvscopeError:
@@ -73,7 +82,7 @@ def read_file(path: Path, shape: Shape | None = None) -> Net:
 class Reading:
     """One model that is read."""
 
-    def __init__(self, model: ModelProto, source: Source, shape: Shape | None) -> None:
+    def __init__(self, model: ModelProto, source: Source, asked: Asked) -> None:
         graph = model.graph
         self.source = source
         self.versions = versions(model.opset_import)
@@ -87,9 +96,11 @@ class Reading:
         self.stored = {tensor.name: tensor for tensor in graph.initializer}
         self.named = parameters(graph)
         self.outputs = [info.name for info in graph.output]
-        self.picture = sized(picture(graph, set(self.stored), self.used), shape, self.steps)
-        self.declared = all_declared(graph, self.picture.batch) if self.picture.as_declared else {}
-        self.builder = Builder(self.picture.shape)
+        self.sources = sources(graph, set(self.stored), self.used, asked, self.steps)
+        self.batch = next((one.batch for one in self.sources if one.batch), 0)
+        as_declared = all(one.as_declared for one in self.sources)
+        self.declared = all_declared(graph, self.batch) if as_declared else {}
+        self.builder = Builder.of([one.input for one in self.sources if one.input])
         self.budget = Budget()
         self.taken = 0
         self.bodies: dict[tuple[str, str, str], tuple[list[Step], set[str]]] = {}
@@ -106,17 +117,42 @@ class Reading:
         for name, tensor in self.stored.items():
             if name in self.used:
                 scope.tensors[name] = stored(tensor, self.source, self._roots(tensor))
-        scope.tensors[self.picture.name] = _input(self.builder, self.picture)
+        self._inputs(scope)
         self.run(self.steps, scope, self.used, Frame(self.versions, {}, "", 0))
-        found = [one for one in flow.flat(map(scope.get, self.outputs)) if isinstance(one, Value)]
-        if not found:
-            raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
         self.builder.scope, self.builder.whole_scope = "", False
-        output = _written_down(self.builder, found[0])
+        outputs = self._outputs(scope)
         if not self.builder.layers:
             raise ModelError("its output is its input", expected="a model with at least one layer")
-        net = self.builder.net(tidied(self.builder, [output, *(one.node for one in found[1:])]), self._unused())
+        names = tidied(self.builder, [one.node for one in outputs])
+        net = self.builder.net([replace(one, node=names.get(one.node, one.node)) for one in outputs], self._unused())
         return replace(net, tensors=Guarded(self.source.path, net.tensors))
+
+    def _inputs(self, scope: Scope) -> None:
+        at = 0
+        for one in self.sources:
+            if one.input is None:
+                scope.tensors[one.name] = known(np.asarray(one.constant))
+            else:
+                scope.tensors[one.name] = self.builder.input(at)
+                at += 1
+
+    def _outputs(self, scope: Scope) -> list[Output]:
+        """Every output of the file, in its order; of one there is no name to tell it by.
+
+        Raises:
+            ModelError: none depends on the input, or one is no tensor.
+        """
+        found = [(name, scope.get(name)) for name in self.outputs]
+        if not any(isinstance(one, Value) for _, one in found):
+            raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
+        made = []
+        for place, (name, one) in enumerate(found):
+            if not isinstance(one, Value | Const):
+                raise ModelError(f'its output "{shown(name)}" is not a tensor', expected="tensors as outputs")
+            value = _settled(self.builder, one) if isinstance(one, Value) else placed(self.builder, one)
+            alone = len(found) == 1
+            made.append(output_of(self.builder, value, () if alone else (place,), title="" if alone else key(name)))
+        return made
 
     def _learned(self, tensor: TensorProto) -> bool:
         """A stored tensor is a weight: the exporter says so, or it has numbers as weights have."""
@@ -161,9 +197,8 @@ class Reading:
         last = max((at for at, name in enumerate(step.outputs, 1) if name in used), default=0)
         version = frame.versions.get(step.domain, 0)
         call = Call(
-            self.builder, step.op, version, given, attrs, last, self.picture.batch, self.budget, step.domain,
-            len(step.outputs),
-        )  # fmt: skip
+            self.builder, step.op, version, given, attrs, last, self.batch, self.budget, step.domain, len(step.outputs)
+        )
         self.builder.scope = ".".join(filter(None, (frame.path, step.path)))
         self.builder.whole_scope = step.whole
         if step.op == "If" and not step.domain and isinstance(given[0], Const):
@@ -289,22 +324,13 @@ def _failed(step: Step, error: Exception) -> ConvscopeError:
     return ModelError(f"{step}: {error.what}", expected=error.expected, attempt=error.attempt)
 
 
-def _written_down(builder: Builder, value: Value) -> str:
-    """The layer of the output, rearranged where parts of its axes have other places in the output.
+def _settled(builder: Builder, value: Value) -> Value:
+    """The output, rearranged where parts of its axes have other places in it.
 
     Axes in another order, and axes that are one dimension, are another way to write the same.
     """
     axes = whole(value.shape)
     same = joined(digit for dim in value.dims for digit in dim) == joined(digit for axis in axes for digit in axis)
     if same or {dim for dim in value.dims if dim} == {axis for axis in axes if axis}:
-        return value.node
-    return plain(builder, value).node
-
-
-def _input(builder: Builder, found: Picture) -> Value:
-    """The input as the file has it."""
-    value = builder.input()
-    axes = whole(found.shape)
-    if found.lone:
-        return Value(value.node, value.shape, axes)
-    return Value(value.node, value.shape, ((), *axes[1:], axes[0])) if found.last else value
+        return value
+    return plain(builder, value)

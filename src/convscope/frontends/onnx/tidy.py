@@ -98,8 +98,8 @@ def _drop_unread(builder: Builder, uses: Counter[str]) -> None:
     builder.layers[:] = reversed(kept)
 
 
-def tidied(builder: Builder, outputs: Sequence[str]) -> str:
-    """Put layers together in a builder; gives the name that the first output has then."""
+def tidied(builder: Builder, outputs: Sequence[str]) -> dict[str, str]:
+    """Put layers together in a builder; gives the names of those that have another one then."""
     net = Net(builder, outputs)
     names: dict[str, str] = {}
     for layer in builder.layers:
@@ -112,7 +112,7 @@ def tidied(builder: Builder, outputs: Sequence[str]) -> str:
             names[layer.node.name] = now.node.name
             found = next(filter(None, (look(net, now) for look in PATTERNS.get(type(now.node.op), ()))), None)
     builder.layers[:] = net.layers.values()
-    return names.get(outputs[0], outputs[0])
+    return names
 
 
 def _put_together(net: Net, found: Found) -> Layer:

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convscope import ops  # noqa: F401 -- fills the registry
-from convscope.core.graph import INPUT, Graph, Node
+from convscope.core.graph import INPUT, KINDS, Graph, Input, Node, Output
 from convscope.core.net import Net
 from convscope.core.op import REGISTRY, Op
+from convscope.core.order import check_order
 from convscope.core.shape import to_text
-from convscope.errors import NotationError, ShapeError, nearest
-from convscope.frontends.text.parse import Call, Element, Join, Jump, Repeat, Series, Statement, fail, parse
+from convscope.errors import NotationError, ShapeError, UnknownNameError, nearest
+from convscope.frontends.text.ends import Result, parse
+from convscope.frontends.text.parse import Call, Element, Join, Jump, Repeat, Series, Statement, fail
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convscope.core.graph import Origin
     from convscope.core.shape import Shape
 
@@ -23,13 +27,13 @@ MAX_LAYERS = 20_000
 IDENTITY = REGISTRY["id"]()
 
 
-def read(text: str, *, source: str = "<text>", shape: Shape | None = None) -> Net:
+def read(text: str, *, source: str = "<text>", shape: Shape | Mapping[str, Shape] | None = None) -> Net:
     """Read a net in the notation.
 
     Args:
         text: the net.
         source: named in errors.
-        shape: of the input, ``c h w``; overrides what the text says.
+        shape: of the input, ``c h w``, or of some inputs by name; overrides what the text says.
 
     Raises:
         NotationError: the text is not in the notation, with line, column and what was expected.
@@ -39,16 +43,39 @@ def read(text: str, *, source: str = "<text>", shape: Shape | None = None) -> Ne
     >>> read("input 8x8x1, conv 4 3x3 relu, maxpool 2").output
     (4, 3, 3)
     """
-    stated, series = parse(text, source)
-    at = shape or stated
-    if at is None:
-        raise NotationError("the net has no input size", expected="input 28x28x1 as the first statement")
-    builder = _Builder()
-    if builder.series(series, -1) != len(builder.drafts) - 1:
+    found = parse(text, source)
+    given = _given(found.inputs, shape)
+    builder = _Builder(tuple(one.name for one in given))
+    value = builder.series(found.series, -1)
+    outputs = tuple(builder.output(result, value) for result in found.results)
+    if not outputs and value != len(builder.drafts) - 1:
         raise NotationError("the text ends in a jump", expected="a layer at the end: the last one is the output")
-    net = Net.at(builder.graph(), at)
+    net = Net.at(builder.graph(outputs), given)
+    for output in net.outputs:
+        check_order(output.order, net.shape(output.node))
     builder.check_claims(net)
     return net
+
+
+def _given(stated: dict[str, Input], shape: Shape | Mapping[str, Shape] | None) -> tuple[Input, ...]:
+    """The inputs, with the sizes that the caller gives; such an input lies as is natural.
+
+    Raises:
+        NotationError: there is no size.
+        UnknownNameError: there is no input of a name that is given.
+    """
+    if shape is None and not stated:
+        raise NotationError("the net has no input size", expected="input 28x28x1 as the first statement")
+    if shape is None:
+        return tuple(stated.values())
+    changed = {next(iter(stated), INPUT): shape} if isinstance(shape, tuple) else shape
+    for name in changed:
+        if stated and name not in stated:
+            raise UnknownNameError(f'no input is called "{name}"', attempt=nearest(name, stated))
+    given = {
+        name: Input(name, one, kind=stated[name].kind if name in stated else KINDS[0]) for name, one in changed.items()
+    }
+    return tuple({**stated, **given}.values())
 
 
 @dataclass
@@ -69,12 +96,23 @@ class _Draft:
 
 @dataclass
 class _Builder:
-    """Emits drafts in the order of the text; each method returns the position of its value."""
+    """Emits drafts in the order of the text; each method returns the position of its value.
 
+    Inputs have the positions -1, -2, ….
+    """
+
+    inputs: tuple[str, ...]
     drafts: list[_Draft] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    labels: dict[str, int] = field(default_factory=lambda: {INPUT: -1})
+    labels: dict[str, int] = field(init=False)
     autos: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.labels = {name: -at for at, name in enumerate(self.inputs, 1)}
+
+    def output(self, result: Result, value: int) -> tuple[int, Result]:
+        """Where a result ends. Each begins where the statements before end."""
+        return value if _passes(result.series) else self.series(result.series, value), result
 
     def emit(self, op: Op, inputs: tuple[int, ...], origin: Origin, channels: int | None = None) -> int:
         if len(self.drafts) >= MAX_LAYERS:
@@ -143,10 +181,10 @@ class _Builder:
             )
         return self.autos[jump.label]
 
-    def graph(self) -> Graph:
+    def graph(self, outputs: tuple[tuple[int, Result], ...]) -> Graph:
         if not self.drafts:
             raise NotationError("the net has no layer", expected="an op, such as conv 16 3x3")
-        names = [INPUT]
+        names: list[str] = []
         for at, draft in enumerate(self.drafts):
             if not draft.label and draft.auto in self.labels and self.labels[draft.auto] != at:
                 taken = self.drafts[self.labels[draft.auto]]
@@ -156,13 +194,12 @@ class _Builder:
                     expected="another label",
                 )
             names.append(draft.name)
-        # names[0] is the input, so position p of a draft is p + 1
-        return Graph(
-            tuple(
-                Node(draft.name, draft.op, tuple(names[p + 1] for p in draft.inputs), draft.origin)
-                for draft in self.drafts
-            )
+        names += reversed(self.inputs)  # so that -1 is the first of them
+        nodes = (
+            Node(draft.name, draft.op, tuple(names[p] for p in draft.inputs), draft.origin) for draft in self.drafts
         )
+        returned = (Output(names[at], result.path, result.order, result.title) for at, result in outputs)
+        return Graph(tuple(nodes), self.inputs, tuple(returned))
 
     def check_claims(self, net: Net) -> None:
         """A layer written ``(3x3x32)x64`` says how many channels come in."""

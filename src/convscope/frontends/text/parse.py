@@ -2,7 +2,7 @@
 
 ::
 
-    net       = ["input" size] series
+    net       = { [label ":"] "input" size [kind] ["as" order] "," } series [ "output" result ]
     series    = statement { ("," | newline) statement }
     statement = [label ":"] element { element }
     element   = op { setting }                        conv 16 3x3 s2 p1
@@ -10,6 +10,9 @@
               | merge "(" series { "|" series } ")"   add( conv 64 3x3 same | id )
               | count "*" "(" series ")"              3*( conv 64 3x3 same relu )
               | "from" label
+    result    = [series] ["named" word] ["as" order]  from head as a8xb7:nxbxa
+              | ("tuple" | "list") "(" result { "|" result } ")"
+              | "dict" "(" key ":" result { "|" key ":" result } ")"
 """
 
 from __future__ import annotations
@@ -19,19 +22,22 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from convscope.core.op import REGISTRY, Op, usage
-from convscope.core.shape import MAX_INT, Shape, from_text, parse_numbers
+from convscope.core.shape import MAX_INT, parse_numbers
 from convscope.errors import ConvscopeError, FieldError, NotationError, nearest
-from convscope.frontends.text.tokens import Token, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.graph import Origin
     from convscope.core.op import Setting
+    from convscope.frontends.text.tokens import Token
 
 _T = TypeVar("_T")
 
 MAX_DEPTH = 64
+
+CLOSING = ("output", "named", "as")
+"""Words that end a series."""
 
 OTHER_NAMES = {
     "batchnorm": "bn", "batchnorm2d": "bn", "batch_norm": "bn", "norm": "bn",
@@ -98,27 +104,12 @@ class Statement:
 Series = tuple[Statement, ...]
 
 
-def parse(text: str, source: str) -> tuple[Shape | None, Series]:
-    """The input shape, where the text states one, and the statements.
-
-    Raises:
-        NotationError: the text is not in the notation.
-        FieldError: a setting has a value it cannot have.
-    """
-    reader = _Reader(tokens(text, source))
-    shape = reader.input()
-    series = reader.series(0, until=("end",))
-    if not series:
-        raise fail("the net has no layer", reader.now.origin, expected="an op, such as conv 16 3x3")
-    return shape, series
-
-
 def fail(what: str, origin: Origin, *, expected: str = "", attempt: str = "") -> NotationError:
     """An error at a place."""
     return NotationError(what, written=str(origin), excerpt=origin.excerpt(), expected=expected, attempt=attempt)
 
 
-class _Reader:
+class Reader:
     """A cursor over the tokens; one method for each rule of the grammar."""
 
     def __init__(self, stream: list[Token]) -> None:
@@ -139,7 +130,7 @@ class _Reader:
     def expect(self, kind: str, after: str) -> None:
         """Move over a mark that must stand here."""
         if self.now.kind != kind:
-            raise fail(f"{_shown(self.now)} after {after}", self.now.origin, expected=f'"{kind}"')
+            raise fail(f"{shown(self.now)} after {after}", self.now.origin, expected=f'"{kind}"')
         self.take()
 
     def skip_breaks(self) -> None:
@@ -147,21 +138,12 @@ class _Reader:
         while self.now.kind == "," and self.now.text == "\n":
             self.take()
 
-    def input(self) -> Shape | None:
-        """The statement ``input 28x28x1``, if the text begins with it."""
-        self.skip_breaks()
-        if self.now.text != "input" or self.now.kind != "word":
-            return None
-        start = self.take()
-        if self.now.kind != "word":
-            raise fail("input has no size", start.origin, expected="a size, such as input 28x28x1")
-        size = self.take()
-        shape = _at(size.origin, lambda: from_text(size.text))
-        if self.now.kind not in {",", "end"}:
-            raise fail(f"{_shown(self.now)} after the size of the input", self.now.origin, expected='","')
-        if self.now.kind == ",":
-            self.take()
-        return shape
+    def behind(self, word: str) -> Token:
+        """The word behind another one, if that stands here."""
+        if self.now.kind != "word" or self.now.text != word:
+            return replace(self.now, text="")
+        self.take()
+        return self.take()
 
     def series(self, depth: int, until: tuple[str, ...]) -> Series:
         """Statements up to one of the closing tokens, which stays."""
@@ -170,20 +152,26 @@ class _Reader:
         statements: list[Statement] = []
         while True:
             self.skip_breaks()
-            if self.now.kind in until:
+            if self.ends(until):
                 return tuple(statements)
             statements.append(self.statement(depth))
             self.separator(until)
+
+    def ends(self, until: tuple[str, ...]) -> bool:
+        """One of the closing tokens stands here: a mark, or one of :data:`CLOSING`."""
+        return self.now.kind in until or (
+            self.now.kind == "word" and self.now.text in CLOSING and self.now.text in until
+        )
 
     def separator(self, until: tuple[str, ...]) -> None:
         """Line breaks, a comma, or both, unless the series ends here."""
         broken = self.now.text == "\n"
         self.skip_breaks()
-        if self.now.kind in until or (broken and self.now.kind != ","):
+        if self.ends(until) or (broken and self.now.kind != ","):
             return
         if self.now.kind != ",":
-            closing = " or ".join(f'"{mark}"' for mark in (",", *until) if mark != "end")
-            raise fail(f"{_shown(self.now)} does not belong here", self.now.origin, expected=closing)
+            closing = " or ".join(f'"{mark}"' for mark in (",", *until) if mark not in {"end", *CLOSING})
+            raise fail(f"{shown(self.now)} does not belong here", self.now.origin, expected=closing)
         self.take()
 
     def statement(self, depth: int) -> Statement:
@@ -191,7 +179,7 @@ class _Reader:
         start = self.now
         label = self.take().text if start.kind == "label" else ""
         elements = [self.element(depth)]
-        while self.now.kind in {"word", "note"}:
+        while self.now.kind in {"word", "note"} and self.now.text not in CLOSING:
             elements.append(self.element(depth))
         return Statement(tuple(elements), label, start.origin)
 
@@ -202,7 +190,7 @@ class _Reader:
             return self.note(token)
         if token.kind != "word":
             raise fail(
-                f"{_shown(token)} where an op should stand",
+                f"{shown(token)} where an op should stand",
                 token.origin,
                 expected="an op, such as conv 16 3x3",
             )
@@ -254,7 +242,7 @@ class _Reader:
     def note(self, token: Token) -> Call:
         """``(3x3x32)x64``: a kernel over 32 channels, 64 times."""
         inside, out = token.text.replace(" ", "").replace("\t", "").lstrip("(").split(")x")
-        numbers = _at(token.origin, lambda: parse_numbers(inside))
+        numbers = at(token.origin, lambda: parse_numbers(inside))
         if len(numbers) < 2:
             raise fail(
                 f"{token.text} has no kernel",
@@ -262,13 +250,17 @@ class _Reader:
                 expected="(3x3x32)x64: kernel, channels in, channels out",
             )
         conv = REGISTRY["conv"]
-        given = {"out": _at(token.origin, lambda: parse_numbers(out))[0], "kernel": numbers[:-1]}
+        given = {"out": at(token.origin, lambda: parse_numbers(out))[0], "kernel": numbers[:-1]}
         return replace(self.call(conv, token, given), channels=numbers[-1])
 
     def is_setting(self) -> bool:
         """The word under the cursor goes on with the op before it."""
         token = self.now
-        return token.kind == "word" and token.text not in {*REGISTRY, "from"} and self.stream[self.at + 1].kind != "*"
+        return (
+            token.kind == "word"
+            and token.text not in {*REGISTRY, "from", *CLOSING}
+            and self.stream[self.at + 1].kind != "*"
+        )
 
     def call(self, made: type[Op], token: Token, given: dict[str, object] | None = None) -> Call:
         """An op and the settings behind it."""
@@ -276,7 +268,7 @@ class _Reader:
         last = token
         while self.is_setting():
             last = self.take()
-            entry, value = _at(last.origin, partial(_setting, made, last, values))
+            entry, value = at(last.origin, partial(_setting, made, last, values))
             values[entry.name] = value
         start = token.origin
         words = start.context[start.column - 1 : last.origin.column - 1 + len(last.text)]
@@ -286,7 +278,7 @@ class _Reader:
             plain = ", without parentheses" if self.now.kind == "(" else ""
             such = f"{usage(made)}{plain}, such as {made.examples[0].text}"
             raise fail(f"{made.keyword} has no {missing[0]}", origin, expected=such)
-        return Call(_at(origin, lambda: made(**values)), origin)
+        return Call(at(origin, lambda: made(**values)), origin)
 
 
 def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[Setting, object]:
@@ -335,13 +327,14 @@ def _unknown_op(token: Token) -> NotationError:
     return fail(f'there is no op "{token.text}"', token.origin, expected=listed, attempt=attempt)
 
 
-def _shown(token: Token) -> str:
+def shown(token: Token) -> str:
+    """A token as an error names it."""
     if token.kind == "end":
         return "the text ends"
     return "a line break" if token.text == "\n" else f'"{token.text}"'
 
 
-def _at(origin: Origin, make: Callable[[], _T]) -> _T:
+def at(origin: Origin, make: Callable[[], _T]) -> _T:
     """Call ``make``; an error it raises learns where the text stands."""
     try:
         return make()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from convscope.core.graph import INPUT
+from convscope.core.graph import INPUT, KINDS, Output
 from convscope.core.op import spelled
 from convscope.core.shape import to_text
 from convscope.frontends.text.parse import MAX_DEPTH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convscope.core.graph import Input
     from convscope.core.net import Layer, Net
 
 ATTACHED = 4
@@ -27,7 +31,20 @@ def write(net: Net) -> str:
     """
     writer = _Writer(net)
     body = writer.nested() or writer.flat()
-    return ", ".join([f"input {to_text(net.input)}", *body])
+    lone = [one.name for one in net.inputs] == [INPUT]
+    return ", ".join([*(_input(one, named=not lone) for one in net.inputs), *body])
+
+
+def _input(one: Input, *, named: bool) -> str:
+    words = (f"{one.name}:" if named else "", INPUT, to_text(one.shape), "" if one.kind == KINDS[0] else one.kind)
+    return " ".join(filter(None, (*words, one.order and f"as {one.order}")))
+
+
+ROOT = ""
+"""What is above several inputs."""
+
+END = "*"
+"""What reads all outputs; no layer is called so."""
 
 
 class _TooDeepError(Exception):
@@ -39,12 +56,16 @@ class _Writer:
     """Writes statements; a node that is named by a later ``from`` gets a label on a second pass."""
 
     net: Net
+    root: str = field(init=False)
+    given: set[str] = field(init=False)
     layers: dict[str, Layer] = field(init=False)
     inputs: dict[str, tuple[str, ...]] = field(init=False)
     labelled: set[str] = field(default_factory=set)
     written: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.given = {one.name for one in self.net.inputs}
+        self.root = next(iter(self.given)) if len(self.given) == 1 else ROOT
         self.layers = {layer.node.name: layer for layer in self.net}
         self.inputs = {name: layer.node.inputs for name, layer in self.layers.items()}
         counts: Counter[str] = Counter()
@@ -54,14 +75,23 @@ class _Writer:
             if layer.node.name != f"{keyword}{counts[keyword]}":
                 self.labelled.add(layer.node.name)
 
+    @property
+    def plain(self) -> bool:
+        """The net returns its last layer by itself, which goes without saying."""
+        return self.net.outputs == (Output(self.net.layers[-1].node.name),)
+
     def nested(self) -> list[str]:
         """Paths inside of their merge; empty where the order of the nodes does not allow it."""
-        above = _dominators(self.inputs)
-        last = self.net.layers[-1].node.name
+        ends = tuple(output.node for output in self.net.outputs)
+        above = _dominators({**self.inputs, END: ends}, self.given, self.root)
         try:
             for _ in range(2):  # the first pass finds out which nodes need a label
                 self.written = {}
-                body = self.path(last, INPUT, above)
+                start = ends[0] if self.plain else above[END]
+                body = self.path(start, self.root, above) if start != self.root else []
+                if not self.plain:
+                    said = lambda end: ", ".join(self.path(end, start, above, 1)) or "id"  # noqa: B023, E731 -- used now
+                    body = [*body, f"output {_returned(self.net.outputs, said)}"]
         except _TooDeepError:
             return []
         return body if list(self.written) == list(self.inputs) else []
@@ -71,7 +101,7 @@ class _Writer:
         if depth > MAX_DEPTH:
             raise _TooDeepError
         chain = []
-        while end != start and end not in self.written:
+        while end != start and end not in self.written and end not in self.given:
             chain.append(end)
             end = above[end]
         statements = _Statements()
@@ -96,14 +126,14 @@ class _Writer:
 
     def mention(self, name: str) -> str:
         """``from name``; remembers that the name must be written as a label."""
-        if name != INPUT:
+        if name not in self.given:
             self.labelled.add(name)
         return f"from {name}"
 
     def flat(self) -> list[str]:
         """Every node a statement of its own, in order."""
         statements: list[str] = []
-        before = INPUT
+        before = self.net.inputs[0].name
         for name, inputs in self.inputs.items():
             op = self.layers[name].node.op
             if op.merges:
@@ -113,7 +143,27 @@ class _Writer:
                 text = spelled(op)
             statements.append(f"{name}: {text}")
             before = name
+        if not self.plain:
+            statements.append(f"output {_returned(self.net.outputs, self.mention)}")
         return statements
+
+
+def _returned(outputs: Sequence[Output], said: Callable[[str], str], depth: int = 0) -> str:
+    """Results as the net nests them; ``said`` writes how to get to a layer."""
+    first = outputs[0]
+    if len(first.path) == depth:
+        title = f" named {first.title}" if first.title else ""
+        text = f"{said(first.node)}{title}{f' as {first.order}' if first.order else ''}"
+        return text.removeprefix("id ") if not depth else text
+    step = first.path[depth]
+    groups = [list(group) for _, group in groupby(outputs, lambda one: one.path[depth])]
+    inside = [_returned(group, said, depth + 1) for group in groups]
+    if isinstance(step, int):
+        return f"tuple( {' | '.join(inside)} )"
+    if step.startswith("["):
+        return f"list( {' | '.join(inside)} )"
+    keyed = (f"{group[0].path[depth]}: {text}" for group, text in zip(groups, inside, strict=True))
+    return f"dict( {' | '.join(keyed)} )"
 
 
 @dataclass
@@ -137,10 +187,10 @@ class _Statements:
         self.open = 0 if label or text.startswith("from ") else ATTACHED
 
 
-def _dominators(inputs: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def _dominators(inputs: dict[str, tuple[str, ...]], given: set[str], root: str) -> dict[str, str]:
     """For each node the nearest earlier one that every path to it passes (Cooper, Harvey and Kennedy 2001)."""
-    depth = {INPUT: 0}
-    above: dict[str, str] = {}
+    above = {name: root for name in given if name != root}
+    depth = {root: 0, **dict.fromkeys(above, 1)}
     for name, before in inputs.items():
         nearest = before[0]
         for other in before[1:]:

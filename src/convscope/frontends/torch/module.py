@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,16 +18,21 @@ from torch.nn.parameter import UninitializedParameter
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ShapeError
 from convscope.frontends.build.builder import Builder
+from convscope.frontends.build.constant import placed
+from convscope.frontends.build.ends import output_of
 from convscope.frontends.build.settle import few, settled
 from convscope.frontends.build.values import Root, whole
+from convscope.frontends.given import Asked, of_shape
+from convscope.frontends.torch.ends import Taken, returned
 from convscope.frontends.torch.stored import NumbersLostError
 from convscope.frontends.torch.trace import Trace
 from convscope.frontends.torch.untouched import Kept, uncollected, untouched
 from convscope.frontends.torch.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
+    from convscope.core.graph import Output
     from convscope.core.net import Net
     from convscope.core.op import Weight
     from convscope.core.shape import Shape
@@ -43,33 +47,31 @@ class Imported:
         net: the net.
         outputs: for modules whose output is just that of a layer, by the path of the module, the name of the layer.
         unread: operations that could not be looked into.
-        order: the axes of the net's output in the order in which the module has them, without those of length 1.
     """
 
     net: Net
     outputs: dict[str, str]
     unread: frozenset[str]
-    order: tuple[int, ...] = ()
 
 
 _ONE_AT_A_TIME = threading.RLock()
 """A module that is read is in evaluation mode, also for another thread that reads it."""
 
 
-def read_model(module: nn.Module, shape: Shape | None) -> Net:
+def read_model(module: nn.Module, given: Asked | Shape | None) -> Net:
     """The net of a module; see :func:`read_module`.
 
     Raises:
         FieldError: the size of the input is not given.
     """
-    if shape is None:
+    if not given:
         raise FieldError(
             "a module does not say how large its input is", expected='input="224x224x3", or --input 224x224x3'
         )
-    return read_module(module, shape).net
+    return read_module(module, given).net
 
 
-def read_module(module: nn.Module, shape: Shape) -> Imported:
+def read_module(module: nn.Module, given: Asked | Shape) -> Imported:
     """Read a module by running it once, in evaluation mode, on one sample without numbers.
 
     The module is left as it was: mode, hooks, weights, device. A model whose code looks at numbers is run a second time
@@ -77,11 +79,14 @@ def read_module(module: nn.Module, shape: Shape) -> Imported:
 
     Args:
         module: the model.
-        shape: of the input, ``c h w``.
+        given: shape ``c h w`` of the input, or what is said of several.
 
     Raises:
+        FieldError: no size is given for one of several inputs.
         ShapeError: the model does not run on an input of this size, or its output does not depend on it.
+        UnknownNameError: an input is named that the model does not have.
     """
+    taken = Taken.of(module, of_shape(given))
     parts = _Parts.of(module)
     kept = Kept(parts.tensors)
 
@@ -89,7 +94,7 @@ def read_module(module: nn.Module, shape: Shape) -> Imported:
         with untouched(list(parts.modules.values()), kept):
             if real:
                 kept.keep_all()
-            return _Reading(module, parts, shape, kept, watched=watched, real=real).run()
+            return _Reading(module, parts, taken, kept, watched=watched, real=real).run()
 
     with _ONE_AT_A_TIME, uncollected():
         try:
@@ -178,16 +183,16 @@ class _Reading:
         self,
         module: nn.Module,
         parts: _Parts,
-        shape: Shape,
+        taken: Taken,
         kept: Kept,
         *,
         watched: bool = False,
         real: bool = False,
     ) -> None:
-        self.module, self.parts, self.shape, self.kept, self.real, self.watched = (
-            module, parts, shape, kept, real, watched
+        self.module, self.parts, self.taken, self.kept, self.real, self.watched = (
+            module, parts, taken, kept, real, watched
         )  # fmt: skip
-        self.builder = Builder(shape)
+        self.builder = Builder.of(taken.inputs)
         self.trace = Trace(self.builder, parts.roots, real=real, keep=kept.keep)
         self.stack: list[tuple[str, bool]] = []
         self.outputs: dict[str, Value] = {}
@@ -201,7 +206,7 @@ class _Reading:
             _GivenUpError: the model failed.
             ShapeError: its output does not depend on the input.
         """
-        given = self._input()
+        args, kwargs = self.taken.call([self._input(at) for at in range(len(self.taken.inputs))])
         try:
             with ExitStack() as modes:
                 modes.enter_context(self._names())
@@ -210,41 +215,47 @@ class _Reading:
                 if self.real:
                     modes.enter_context(_step_by_step())
                 modes.enter_context(self.trace)
-                result = self.module(given)
+                result = self.module(*args, **kwargs)
         except ConvscopeError:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever the model does
             raise _GivenUpError(error, self._failed(error)) from None
         for tensor in self.kept.changed():
             self.trace.stored.before_change(tensor)
-        value = next((found for found in map(self.trace.value, _tensors(result)) if found), None)
-        if value is None:
-            raise ShapeError("the output of the model does not depend on its input")
         self.builder.scope, self.builder.whole_scope = "", False
-        value, order = self._handed_out(value)
-        net = self.builder.net(value.node, self._unused())
+        outputs = self._outputs(result)
+        net = self.builder.net(outputs, self._unused())
         plain = {path: v.node for path, v in self.outputs.items() if v.dims[1:] == whole(v.shape) and not v.dims[0]}
-        return Imported(net, plain, frozenset(self.trace.unread), order)
+        return Imported(net, plain, frozenset(self.trace.unread))
 
-    def _handed_out(self, value: Value) -> tuple[Value, tuple[int, ...]]:
-        """The output as the axes of a layer, and their order. Where only the order differs, nothing is rearranged."""
-        dims = [dim for dim in value.dims if dim]
-        axes = [dim for dim in whole(value.shape) if dim]
-        if sorted(dims) != sorted(axes):
-            rest = value.dims[1:] if len(value.dims) > 1 and not value.dims[0] else value.dims
-            groups = rest if len(rest) <= 4 else dims
-            value = settled(self.builder, value, few(groups or [()]))
-            dims = [dim for dim in whole(value.shape) if dim]
-        return value, tuple(dim[0].axis for dim in dims)
+    def _outputs(self, result: Any) -> list[Output]:
+        """Every tensor that the module returns.
 
-    def _input(self) -> Tensor:
+        Raises:
+            ShapeError: none of them depends on the input.
+        """
+        found = [(path, tensor, self.trace.value(tensor)) for path, tensor in returned(result)]
+        if not any(value for _, _, value in found):
+            raise ShapeError("the output of the model does not depend on its input")
+        return [
+            output_of(self.builder, _settled(self.builder, value) if value else self._stored(tensor), path)
+            for path, tensor, value in found
+        ]
+
+    def _stored(self, tensor: Tensor) -> Value:
+        """A tensor that does not depend on the input, as a layer."""
+        return placed(self.builder, self.trace.stored.const(tensor))
+
+    def _input(self, at: int) -> Tensor:
+        """One input as a tensor: without numbers, or with any."""
+        one = self.taken.inputs[at]
         kinds = [kind for kind in self.parts.kinds if kind.is_floating_point]
         kind = kinds[0] if len(kinds) == 1 else torch.float32
-        device = "cpu" if self.real else "meta"
-        tensor = torch.zeros((1, *self.shape), dtype=kind, device=device)
-        if self.real:
-            tensor += torch.rand(tensor.shape, generator=torch.Generator().manual_seed(0)).to(kind)
-        return self.trace.bind(tensor, self.builder.input())
+        value = self.builder.input(at)
+        tensor = torch.zeros(value.sizes, dtype=_KINDS.get(one.kind, kind), device="cpu" if self.real else "meta")
+        if self.real and one.kind not in _KINDS:
+            tensor += torch.rand(tensor.shape, generator=torch.Generator().manual_seed(at)).to(kind)
+        return self.trace.bind(tensor, value)
 
     def _unused(self) -> tuple[Weight, ...]:
         """Learned tensors that no layer reads."""
@@ -253,8 +264,8 @@ class _Reading:
     def _failed(self, error: Exception) -> ShapeError:
         path = self.blamed.get(id(error), self.builder.scope)
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        one = "a model of one input" if isinstance(error, TypeError) and "required positional arg" in lines[0] else ""
-        found = ShapeError(f"the model does not run on {to_text(self.shape)}: {lines[0][:200]}", expected=one)
+        sizes = " and ".join(to_text(one.shape) for one in self.taken.inputs)
+        found = ShapeError(f"the model does not run on {sizes}: {lines[0][:200]}", expected=self.taken.hint)
         return found.add(subject=path)
 
     @contextmanager
@@ -305,20 +316,14 @@ def _step_by_step() -> Iterator[None]:
         fast.enabled = before
 
 
-def _tensors(result: Any) -> Iterator[Tensor]:
-    """Tensors of a result, in order."""
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, Mapping):
-        yield from _all(result.values())
-    elif isinstance(result, list | tuple):
-        yield from _all(result)
-    elif is_dataclass(result):
-        yield from _all(getattr(result, field.name) for field in fields(result))
-    elif hasattr(result, "__dict__") and not isinstance(result, nn.Module):
-        yield from _all(vars(result).values())
+def _settled(builder: Builder, value: Value) -> Value:
+    """The output as axes of a layer. Where only their order differs, nothing is rearranged."""
+    dims = [dim for dim in value.dims if dim]
+    if sorted(dims) == sorted(dim for dim in whole(value.shape) if dim):
+        return value
+    rest = value.dims[1:] if len(value.dims) > 1 and not value.dims[0] else value.dims
+    return settled(builder, value, few((rest if len(rest) <= 4 else dims) or [()]))
 
 
-def _all(results: Iterable[Any]) -> Iterator[Tensor]:
-    for one in results:
-        yield from _tensors(one)
+_KINDS = {"int": torch.int64, "bool": torch.bool}
+"""What torch calls the kinds of numbers that are not real."""

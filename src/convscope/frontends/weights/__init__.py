@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from convscope.core.shape import Shape
+    from convscope.frontends.given import Asked
 
 __all__ = ["WeightFile", "WeightRow", "read_file", "read_weights"]
 
@@ -65,7 +66,7 @@ def read_weights(path: str | Path) -> WeightFile:
     return WeightFile(path.name, form, rows)
 
 
-def read_file(path: Path, shape: Shape | None = None) -> NoReturn:  # noqa: ARG001 -- as all readers of files
+def read_file(path: Path, given: Asked | Shape | None = None) -> NoReturn:  # noqa: ARG001 -- as all readers of files
     """Say why a net cannot be read from a file of weights.
 
     Raises:

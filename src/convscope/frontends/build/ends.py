@@ -1,0 +1,94 @@
+"""Tensors that a source returns, as outputs of a net: which layer each is, and how it lies."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from convscope.core.graph import Output
+from convscope.core.order import BATCH, pattern_of
+from convscope.core.pattern import LETTERS
+from convscope.frontends.build.settle import fine, parts, settled, without_repeats
+from convscope.frontends.build.values import Digit, Value, joined, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convscope.core.graph import Path
+    from convscope.core.shape import Shape
+    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.build.values import Dim, Dims
+
+_ODD = re.compile(r"[^\w\-]+", re.ASCII)
+
+FIRST = "first"
+LAST = "last"
+
+
+def output_of(builder: Builder, value: Value, path: Path = (), *, title: str = "", channels: str = FIRST) -> Output:
+    """An output of the net.
+
+    Args:
+        builder: takes a layer, where the tensor repeats what is there.
+        value: what is returned.
+        path: its place in what the source returns.
+        title: what the source calls it, where the path does not say so.
+        channels: where they are in the natural layout of the source, :data:`FIRST` or :data:`LAST`.
+    """
+    value = without_repeats(builder, value)
+    axes = whole(value.shape)
+    natural = ((), *axes) if channels == FIRST else ((), *axes[1:], axes[0])
+    order = "" if value.dims == natural else order_of(value)
+    if order is None:
+        value = settled(builder, value, [tuple(digit for dim in value.dims for digit in dim)])
+        order = order_of(value)
+        assert order is not None, "one axis has as many parts as the tensor has dimensions"
+    return Output(value.node, path, order, title)
+
+
+def laid(shape: Shape, order: str) -> Dims:
+    """The dimensions of an input in an order; those of ``n c h w`` where it is empty.
+
+    >>> laid((8, 7), "a8xb7:bxnxa")
+    ((Digit(axis=1, size=7, step=1),), (), (Digit(axis=0, size=8, step=1),))
+    """
+    if not order:
+        return ((), *whole(shape))
+    pattern = pattern_of(order)
+    place: dict[str, Digit] = {}
+    for axis, letters in enumerate(pattern.inputs[0][1:]):
+        for at, letter in enumerate(letters):
+            place[letter] = Digit(axis, pattern.sizes[letter], pattern.size(letters[at + 1 :]))
+    return tuple(
+        joined(place[letter] for letter in dim if letter != BATCH and pattern.sizes[letter] > 1)
+        for dim in pattern.output
+    )
+
+
+def key(name: object) -> str:
+    """A key of a dict, or the name of a field, as a step of a path.
+
+    >>> key("cls/logits"), key(0)
+    ('cls_logits', '0')
+    """
+    return _ODD.sub("_", str(name)).lstrip("-") or "_"
+
+
+def order_of(value: Value) -> str | None:
+    """How a tensor lies, as :mod:`convscope.core.order` writes it; None where it has too many parts for letters."""
+    axes = parts(value.shape, (digit for dim in value.dims for digit in dim))
+    free = (letter for letter in LETTERS if letter != BATCH)
+    letters = dict(zip((digit for axis in axes for digit in axis), free, strict=False))
+    if len(letters) < sum(map(len, axes)):
+        return None
+    before = "x".join("".join(f"{letters[digit]}{digit.size}" for digit in axis) or "1" for axis in axes)
+    return f"{before}:{'x'.join(_after(value.dims, letters, axes))}"
+
+
+def _after(dims: Dims, letters: dict[Digit, str], axes: Sequence[Dim]) -> list[str]:
+    """The dimensions of a tensor in letters. The batch is the first of length 1."""
+    batch = next((at for at, dim in enumerate(dims) if not dim), None)
+    return [
+        BATCH if at == batch else "".join(letters[digit] for digit in fine(dim, tuple(axes))) or "1"
+        for at, dim in enumerate(dims)
+    ] or ["1"]

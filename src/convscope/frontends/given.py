@@ -1,0 +1,171 @@
+"""What the caller says of the inputs of a model: sizes, how they lie, what is a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from convscope.core.graph import KINDS
+from convscope.core.pattern import LETTERS
+from convscope.core.shape import Shape, from_text
+from convscope.errors import FieldError, UnknownNameError, nearest
+
+EXPECTED = "height x width x channels, such as 28x28x1"
+
+UNBATCHED = "nobatch"
+"""The word for an input without a batch axis."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One input as the caller states it.
+
+    Attributes:
+        shape: ``c h w``; empty for a constant.
+        order: how the tensor lies, see :mod:`convscope.core.order`; empty for the natural layout.
+        kind: of the numbers, one of :data:`convscope.core.graph.KINDS`; empty where the source is to say it.
+        constant: a number or a tensor, where the input is not one of the net.
+    """
+
+    shape: Shape
+    order: str = ""
+    kind: str = ""
+    constant: Any = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the caller says of all inputs.
+
+    Attributes:
+        first: of the only or first input, where it has no name.
+        named: of inputs by name.
+    """
+
+    first: Given | None = None
+    named: dict[str, Given] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self.first is not None or bool(self.named)
+
+    def of(self, name: str, at: int = 0) -> Given | None:
+        """What is said of one input."""
+        return self.named.get(name, self.first if at == 0 else None)
+
+    def shape(self) -> Shape | None:
+        """Of a model that has one input and no name for it.
+
+        Raises:
+            FieldError: several inputs are given.
+        """
+        if len(self.named) > 1:
+            raise FieldError(f"sizes for {len(self.named)} inputs: {', '.join(self.named)}", expected="one input")
+        found = self.first or next(iter(self.named.values()), None)
+        return found.shape if found else None
+
+    def check(self, names: list[str]) -> None:
+        """Raise UnknownNameError for a name that the model does not have."""
+        for name in self.named:
+            if name not in names:
+                raise UnknownNameError(
+                    f'no input is called "{name}"', expected=", ".join(names[:12]), attempt=nearest(name, names)
+                )
+
+
+def asked(said: object) -> Asked:
+    """What a caller says, as it may be said.
+
+    Args:
+        said: None; a size as text, ``HxWxC``; a shape or a tensor ``n c h w``; or a dict of these by name. In a dict, a
+            number or a bool is a constant, and so is a tuple ``("constant", value)``.
+
+    Raises:
+        FieldError: it is no size.
+
+    >>> asked("28x20x1").first
+    Given(shape=(1, 28, 20), order='', kind='', constant=None)
+    >>> asked((1, 3, 8, 9)).first.shape, asked({"rgb": "8x9x3"}).named["rgb"].shape
+    ((3, 8, 9), (3, 8, 9))
+    >>> asked("50xnx40").first
+    Given(shape=(40, 50), order='a40xb50:bxnxa', kind='', constant=None)
+    """
+    if said is None or isinstance(said, Asked):
+        return said or Asked()
+    if isinstance(said, Mapping):
+        return Asked(None, {str(name): _named(str(name), one) for name, one in said.items()})
+    return Asked(_one("input", said))
+
+
+def of_shape(shape: Shape | Asked | None) -> Asked:
+    """A shape ``c h w``, as our own code has it."""
+    if isinstance(shape, Asked):
+        return shape
+    return Asked(None if shape is None else Given(shape))
+
+
+def _named(name: str, said: object) -> Given:
+    if isinstance(said, bool | int | float):
+        return Given((), constant=said)
+    if isinstance(said, tuple) and len(said) == 2 and said[0] == "constant":
+        return Given((), constant=said[1])
+    return _one(name, said)
+
+
+def _one(name: str, said: object) -> Given:
+    if isinstance(said, str):
+        try:
+            return _text(said)
+        except FieldError as error:
+            raise FieldError(f"{name}: {error.what}", expected=EXPECTED) from None
+    if isinstance(said, tuple | list) and all(isinstance(one, int) for one in said):
+        return _torch_style(name, tuple(said), said)
+    shape = getattr(said, "shape", None)
+    if shape is not None:
+        kind = str(getattr(said, "dtype", "")).rpartition(".")[2].rstrip("0123456789")
+        return replace(_torch_style(name, tuple(map(int, shape)), tuple(shape)), kind=_KIND.get(kind, ""))
+    raise FieldError(f"{name}: {said!r:.60} is not a size", expected=f"{EXPECTED}; or a shape (1, 1, 28, 28)")
+
+
+_KIND = {"int": "int", "uint": "int", "long": "int", "bool": "bool"}
+
+
+def _torch_style(name: str, shape: tuple[int, ...], said: object) -> Given:
+    """``(1, 3, 224, 224)``, the batch first."""
+    if not 2 <= len(shape) <= 5 or min(shape) < 1:
+        hint = "height x width x channels as text" if len(shape) in {1, 3} else "two to five axes"
+        raise FieldError(
+            f"{name}: {said!r:.60} is not a shape n c h w", expected=f"the batch first, (1, 3, 224, 224); or {hint}"
+        )
+    return Given(shape[1:])
+
+
+def _text(text: str) -> Given:
+    """``224x224x3``, ``50xnx40`` with the batch where it lies, and the words behind."""
+    size, *words = text.split() or [""]
+    kinds = [word for word in words if word in KINDS]
+    unknown = [word for word in words if word not in {*KINDS, UNBATCHED}]
+    if unknown or len(kinds) > 1:
+        raise FieldError(f'"{text}" is not a size', expected=f"a size, then {UNBATCHED} or one of {', '.join(KINDS)}")
+    kind = kinds[0] if kinds else ""
+    axes = size.split("x")
+    if "n" in axes:
+        return Given(*_literal(axes), kind)
+    shape = from_text(size)
+    if UNBATCHED in words:
+        return Given(*_literal(axes), kind)
+    return Given(shape, kind=kind)
+
+
+def _literal(axes: list[str]) -> tuple[Shape, str]:
+    """The shape ``c h w`` and the order of a tensor with these axes: channels come after a leading batch, else last."""
+    sizes = from_text("x".join(axis for axis in axes if axis != "n"))  # moves the last one to the front
+    *places, last = [axis for axis in axes if axis != "n"]
+    first = axes[0] == "n"
+    shape = sizes if not first else (int(places[0]), *map(int, places[1:]), int(last)) if places else sizes
+    letters = LETTERS[: len(shape)]
+    before = "x".join(f"{letter}{size}" for letter, size in zip(letters, shape, strict=True))
+    inner = iter(letters if first else (*letters[1:], letters[0]))
+    after = "x".join("n" if axis == "n" else next(inner) for axis in axes)
+    natural = "x".join(("n", *letters))
+    return shape, "" if after == natural else f"{before}:{after}"

@@ -1,0 +1,173 @@
+"""The inputs of a graph: which there are, how large, and how they lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.graph import KINDS, Input
+from convscope.core.net import MAX_CHANNELS, MAX_SIDE
+from convscope.core.pattern import LETTERS
+from convscope.core.shape import to_text
+from convscope.errors import FieldError, ModelError, ShapeError
+from convscope.frontends.onnx.graph import declared
+from convscope.frontends.onnx.names import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onnx import GraphProto, ValueInfoProto
+
+    from convscope.core.shape import Shape
+    from convscope.frontends.given import Asked, Given
+    from convscope.frontends.onnx.graph import Declared
+    from convscope.frontends.onnx.steps import Step
+
+NUMBERS = {
+    1: "float", 10: "float", 11: "float", 16: "float",
+    2: "int", 3: "int", 4: "int", 5: "int", 6: "int", 7: "int", 12: "int", 13: "int", 9: "bool",
+}  # fmt: skip
+"""Kinds of numbers of an input, by their number in onnx.proto."""
+
+BYTES = (2, 3)
+"""Integers of one byte, which an image may have; alone they are taken for one."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input of a file.
+
+    Attributes:
+        name: in the file.
+        input: as the net has it; None for a constant.
+        constant: its value, where it is one.
+        batch: samples that the file was written for; 0 where that is open.
+        as_declared: the file states the sizes, and they are these.
+    """
+
+    name: str
+    input: Input | None
+    constant: Any
+    batch: int
+    as_declared: bool
+
+
+def sources(graph: GraphProto, stored: set[str], used: set[str], asked: Asked, steps: Sequence[Step]) -> list[Source]:
+    """The inputs of a net, in the order of the file; those that nothing reads are left out, unless all are.
+
+    Raises:
+        ModelError: there is none, or one is no tensor of numbers.
+        FieldError: sizes are open and none are given, or those given have other axes.
+        ShapeError: they are too large.
+        UnknownNameError: an input is named that the file does not have.
+    """
+    found = [info for info in graph.input if info.name not in stored]
+    asked.check([info.name for info in found])
+    found = [info for info in found if info.name in used or info.name in asked.named] or found
+    if not found:
+        raise ModelError("it has no input", expected="a model with at least one")
+    if asked.first is not None and len(found) > 1:
+        names = [info.name for info in found if _numbers(info) in {"float", None}] or [info.name for info in found]
+        if len(names) > 1 or any(_open(declared(info)) for info in found if info.name not in names):
+            listed = ", ".join(f'"{shown(info.name)}"' for info in found[:6])
+            raise FieldError(
+                f"the model takes {len(found)} inputs: {listed}",
+                expected=f"a size for each: --input {shown(found[0].name)}=HxWxC --input {shown(found[1].name)}=…",
+            )
+        return [_source(info, asked.first if info.name == names[0] else None, steps) for info in found]
+    return [_source(info, asked.of(info.name, at), steps, alone=len(found) == 1) for at, info in enumerate(found)]
+
+
+def _numbers(info: ValueInfoProto) -> str | None:
+    kind = info.type.tensor_type.elem_type if info.type.HasField("tensor_type") else 0
+    return NUMBERS.get(kind)
+
+
+def _open(sizes: Declared | None) -> bool:
+    return sizes is None or any(isinstance(one, str) or one < 1 for one in sizes[1:])
+
+
+def _source(info: ValueInfoProto, given: Given | None, steps: Sequence[Step], *, alone: bool = False) -> Source:
+    kind = _numbers(info)
+    if kind is None:
+        raise ModelError(f'its input "{shown(info.name)}" is not a tensor of numbers', expected="a tensor of floats")
+    if alone and info.type.tensor_type.elem_type in BYTES:
+        kind = KINDS[0]
+    sizes = declared(info)
+    if given is not None and given.constant is not None:
+        return Source(info.name, None, given.constant, 0, as_declared=False)
+    if sizes == ():
+        if given is None:
+            raise FieldError(
+                f'the input "{shown(info.name)}" is one number', expected=f"--input {shown(info.name)}=16000"
+            )
+        return Source(info.name, None, given.shape[0], 0, as_declared=True)
+    if given is not None and given.order:
+        return Source(info.name, Input(info.name, _checked(given.shape), given.order, kind), None, 0, as_declared=False)
+    return _sized(info, kind, sizes, given, steps)
+
+
+def _sized(
+    info: ValueInfoProto, kind: str, sizes: Declared | None, given: Given | None, steps: Sequence[Step]
+) -> Source:
+    """An input with its sizes: those of the file, or those that are given."""
+    if sizes is None:
+        if given is None:
+            raise _unknown(info.name, ("all",))
+        return Source(info.name, Input(info.name, _checked(given.shape), kind=kind), None, 0, as_declared=False)
+    last = _channels_last(info.name, len(sizes), steps)
+    lone = len(sizes) == 1
+    inner = sizes if lone else sizes[1:]
+    if last:
+        inner = (inner[-1], *inner[:-1])
+    if given is not None and len(given.shape) != len(inner):
+        raise FieldError(
+            f"input {to_text(given.shape)} has {len(given.shape) - 1} spatial axes, that of the model {len(inner) - 1}",
+            expected=f"{len(inner) - 1} sizes and the channels",
+        )
+    names = tuple(name for name in inner if isinstance(name, str) or name < 1)
+    if given is None and names:
+        raise _unknown(info.name, names)
+    shape = _checked(given.shape if given is not None else tuple(one for one in inner if isinstance(one, int)))
+    batch = sizes[0] if not lone and isinstance(sizes[0], int) else 0
+    order = _order(shape, last=last, lone=lone)
+    found = Input(info.name, shape, order, kind)
+    return Source(info.name, found, None, max(0, batch), as_declared=shape == inner)
+
+
+def _order(shape: Shape, *, last: bool, lone: bool) -> str:
+    """How the tensor of a file lies.
+
+    >>> _order((3, 8, 9), last=True, lone=False), _order((5,), last=False, lone=True)
+    ('a3xb8xc9:nxbxcxa', 'a5:a')
+    """
+    letters = LETTERS[: len(shape)]
+    before = "x".join(f"{letter}{size}" for letter, size in zip(letters, shape, strict=True))
+    if lone:
+        return f"{before}:{letters}"
+    return f"{before}:{'x'.join(('n', *letters[1:], letters[0]))}" if last else ""
+
+
+def _unknown(name: str, names: Sequence[object]) -> FieldError:
+    listed = ", ".join(shown(one) for one in names[:6])
+    return FieldError(
+        f'the input "{shown(name)}" of the model has open sizes: {listed}',
+        expected='its size: input="224x224x3", or --input 224x224x3',
+    )
+
+
+def _checked(shape: Shape) -> Shape:
+    if len(shape) > 4 or not shape:
+        raise ShapeError(f"an input of {len(shape) - 1} spatial axes", expected="at most 3")
+    if max(shape[1:], default=1) > MAX_SIDE or shape[0] > MAX_CHANNELS:
+        raise ShapeError(f"an input of {to_text(shape)}", expected=f"at most {MAX_SIDE} along an axis")
+    return shape
+
+
+def _channels_last(name: str, rank: int, steps: Sequence[Step]) -> bool:
+    """The first thing that is done with the input is to bring its channels to the front."""
+    readers = [step for step in steps if name in step.inputs]
+    order = [0, rank - 1, *range(1, rank - 1)]
+    return (
+        rank > 2 and bool(readers) and all(one.op == "Transpose" and one.attrs.get("perm") == order for one in readers)
+    )

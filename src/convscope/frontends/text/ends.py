@@ -1,0 +1,141 @@
+"""What a text says around its layers: the inputs at its beginning, what is returned at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convscope.core.graph import INPUT, KINDS, Input
+from convscope.core.order import check_order, pattern_of
+from convscope.core.shape import from_text
+from convscope.frontends.text.parse import MAX_DEPTH, Reader, Series, at, fail, shown
+from convscope.frontends.text.tokens import tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.core.graph import Path
+    from convscope.frontends.text.tokens import Token
+
+SEVERAL = ("tuple", "list", "dict")
+"""What results are returned together in."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One tensor that the net returns: where the series ends, its place, its order and its title."""
+
+    series: Series
+    path: Path
+    order: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a text says.
+
+    Attributes:
+        inputs: by name, in order; empty where the text states none.
+        series: the statements.
+        results: what is returned; empty where that is what the last statement gives.
+    """
+
+    inputs: dict[str, Input]
+    series: Series
+    results: tuple[Result, ...] = ()
+
+
+def parse(text: str, source: str) -> Text:
+    """The tree of a text.
+
+    Raises:
+        NotationError: the text is not in the notation.
+        FieldError: a setting has a value it cannot have.
+    """
+    reader = Reader(tokens(text, source))
+    given = inputs(reader)
+    series = reader.series(0, until=("end", "output"))
+    results = output(reader) if reader.now.kind != "end" else ()
+    if not series and not results:
+        raise fail("the net has no layer", reader.now.origin, expected="an op, such as conv 16 3x3")
+    return Text(given, series, results)
+
+
+def inputs(reader: Reader) -> dict[str, Input]:
+    """The statements ``input 28x28x1`` with which the text begins, by name."""
+    found: dict[str, Input] = {}
+    reader.skip_breaks()
+    while (
+        reader.now.kind in {"word", "label"} and reader.stream[reader.at + (reader.now.kind == "label")].text == INPUT
+    ):
+        name = reader.take() if reader.now.kind == "label" else reader.now
+        if name.text in found:
+            raise fail(f'two inputs are called "{name.text}"', name.origin, expected="rgb: input 64x64x3, depth: …")
+        found[name.text] = _input(reader, name.text, reader.take())
+        reader.skip_breaks()
+    return found
+
+
+def _input(reader: Reader, name: str, start: Token) -> Input:
+    """The size behind ``input``, and how the tensor lies."""
+    if reader.now.kind != "word":
+        raise fail("input has no size", start.origin, expected="a size, such as input 28x28x1")
+    size = reader.take()
+    shape = at(size.origin, lambda: from_text(size.text))
+    kind = reader.take().text if reader.now.kind == "word" and reader.now.text in KINDS else KINDS[0]
+    word = reader.behind("as")
+    if word.text:
+        at(word.origin, lambda: check_order(word.text, shape))
+    if reader.now.kind not in {",", "end"}:
+        raise fail(f"{shown(reader.now)} after the size of the input", reader.now.origin, expected='","')
+    if reader.now.kind == ",":
+        reader.take()
+    return Input(name, shape, word.text, kind)
+
+
+def output(reader: Reader) -> tuple[Result, ...]:
+    """The statement ``output …``, with which the text ends."""
+    reader.take()
+    found = tuple(_result(reader, ()))
+    reader.skip_breaks()
+    if reader.now.kind != "end":
+        raise fail(f"{shown(reader.now)} after the output", reader.now.origin, expected="the end of the text")
+    return found
+
+
+def _result(reader: Reader, path: Path) -> Iterator[Result]:
+    """One tensor, or several that are returned together."""
+    start = reader.now
+    if start.text in SEVERAL and reader.stream[reader.at + 1].kind == "(":
+        yield from _together(reader, reader.take(), path)
+        return
+    series = reader.series(1, until=("|", ")", "end", "named", "as"))
+    title = reader.behind("named").text
+    word = reader.behind("as")
+    if word.text:
+        at(word.origin, lambda: pattern_of(word.text))
+    if reader.now is start:
+        raise fail("nothing is returned", start.origin, expected="output from head")
+    yield Result(series, path, word.text, title)
+
+
+def _together(reader: Reader, kind: Token, path: Path) -> Iterator[Result]:
+    """``tuple( result | result )``, and so on."""
+    if len(path) > MAX_DEPTH:
+        raise fail("parentheses too deep", kind.origin, expected=f"at most {MAX_DEPTH} levels")
+    reader.take()
+    place = 0
+    while True:
+        reader.skip_breaks()
+        step: str | int = place if kind.text == "tuple" else f"[{place}]"
+        if kind.text == "dict":
+            if reader.now.kind != "label":
+                raise fail(f"{shown(reader.now)} where a key should stand", reader.now.origin, expected="boxes: from a")
+            step = reader.take().text
+        yield from _result(reader, (*path, step))
+        if reader.now.kind != "|":
+            break
+        reader.take()
+        place += 1
+    reader.expect(")", f"what {kind.text} holds")

@@ -1,0 +1,115 @@
+"""What a module is given and what it returns: names of inputs, nesting of results."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from convscope.core.graph import KINDS, Input
+from convscope.errors import FieldError
+from convscope.frontends.build.ends import key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from convscope.core.graph import Path
+    from convscope.frontends.given import Asked
+
+EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+PLACED = (inspect.Parameter.POSITIONAL_ONLY, EITHER)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How a module is called.
+
+    Attributes:
+        inputs: tensors that depend on the picture, in the order in which the net has them.
+        constants: other arguments, by name.
+        hint: what to say where the call fails; empty where the inputs cannot be the reason.
+        by_name: the arguments are given by name, not in order.
+    """
+
+    inputs: tuple[Input, ...]
+    constants: dict[str, Any]
+    hint: str
+    by_name: bool
+
+    @classmethod
+    def of(cls, module: nn.Module, asked: Asked) -> Taken:
+        """What a module takes, from what the caller says.
+
+        Raises:
+            FieldError: there is no size for an input that it needs.
+            UnknownNameError: it has no input of a name that is given.
+        """
+        names, needed, open_ended = _parameters(module)
+        if asked.first is not None:
+            wanted = [f"{name}=HxWxC" for name in needed]
+            if len(needed) > 1:
+                raise FieldError(
+                    f"the model takes {len(needed)} inputs: {', '.join(needed)}",
+                    expected=f"a size for each: --input {' --input '.join(wanted)}",
+                )
+            name = names[0] if names else "input"
+            return cls((_input(name, asked.first),), {}, "", by_name=False)
+        if not open_ended:
+            asked.check(names)
+        inputs = tuple(_input(name, one) for name, one in asked.named.items() if one.constant is None)
+        constants = {name: one.constant for name, one in asked.named.items() if one.constant is not None}
+        missing = [name for name in needed if name not in asked.named]
+        if missing and not open_ended:
+            raise FieldError(f"there is no size for {', '.join(missing)}", expected=f"--input {missing[0]}=HxWxC")
+        if not inputs:
+            raise FieldError("every input is a constant", expected="a size for one of them, such as 224x224x3")
+        hint = f"inputs as the model takes them: {', '.join(names)}" if names else ""
+        return cls(inputs, constants, hint, by_name=set(asked.named) <= set(names))
+
+    def call(self, tensors: Sequence[Tensor]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of the call."""
+        given = {one.name: tensor for one, tensor in zip(self.inputs, tensors, strict=True)}
+        if self.by_name:
+            return [], {**given, **self.constants}
+        return list(given.values()), self.constants
+
+
+def _input(name: str, given: Any) -> Input:
+    return Input(name, given.shape, given.order, given.kind or KINDS[0])
+
+
+def _parameters(module: nn.Module) -> tuple[list[str], list[str], bool]:
+    """Names of what ``forward`` takes, of what it cannot do without, and whether it takes any number of arguments."""
+    try:
+        found = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):  # compiled code that does not say
+        return [], [], True
+    names = [one.name for one in found if one.kind in {*PLACED, inspect.Parameter.KEYWORD_ONLY}]
+    needed = [one.name for one in found if one.kind in PLACED and one.default is inspect.Parameter.empty]
+    open_ended = any(one.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} for one in found)
+    return names, needed, open_ended
+
+
+def returned(result: Any, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
+    """Tensors of a result with their places, in order. What is no tensor is left out, and counts for no place."""
+    if isinstance(result, Tensor):
+        yield path, result
+    elif isinstance(result, Mapping):
+        yield from _keyed(result.items(), path)
+    elif isinstance(result, list | tuple):
+        inside = [one for one in result if any(True for _ in returned(one))]
+        for place, one in enumerate(inside):
+            yield from returned(one, (*path, f"[{place}]" if isinstance(result, list) else place))
+    elif is_dataclass(result):
+        yield from _keyed(((one.name, getattr(result, one.name)) for one in fields(result)), path)
+    elif hasattr(result, "__dict__") and not isinstance(result, nn.Module):
+        yield from _keyed(vars(result).items(), path)
+
+
+def _keyed(items: Iterable[tuple[object, Any]], path: Path) -> Iterator[tuple[Path, Tensor]]:
+    for name, one in items:
+        yield from returned(one, (*path, key(name)))
