@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,3 +147,118 @@ def test_any_operator_on_stored_tensors_is_computed(name: str, tmp_path: Path) -
     assert np.allclose(run_net(net, x), run(model, x), atol=1e-5)
     table = net.table()
     assert (table.macs.value, table.params.value) == (macs, params)
+
+
+MICROSOFT = {"com.microsoft": 1}
+KERNEL = {"w": (6, 4, 3, 3), "b": (6,), "z": (1, 6, 4, 3)}
+NORM = {"s": (8,), "b": (8,), "k": (1, 6, 8), "c": (8,)}
+
+CONTRIBUTED = {
+    "FusedConv": Case('y = com.microsoft.FusedConv<activation="Relu">(x, w, b)', PLANE, KERNEL),
+    "FusedConv, leaky": Case(
+        'y = com.microsoft.FusedConv<activation="LeakyRelu", activation_params=[0.25]>(x, w)', PLANE, KERNEL
+    ),
+    "FusedConv, clipped": Case(
+        'y = com.microsoft.FusedConv<activation="Clip", activation_params=[-0.5, 0.75], strides=[2,2]>(x, w, b)',
+        PLANE,
+        KERNEL,
+    ),
+    "FusedConv, hard sigmoid": Case(
+        'y = com.microsoft.FusedConv<activation="HardSigmoid", activation_params=[0.1, 0.4]>(x, w, b)', PLANE, KERNEL
+    ),
+    "FusedConv with a sum": Case('y = com.microsoft.FusedConv<activation="Relu">(x, w, b, z)', PLANE, KERNEL),
+    "FusedGemm": Case(
+        'y = com.microsoft.FusedGemm<activation="LeakyRelu", activation_alpha=0.3, transB=1, alpha=0.5>(x, w, b)',
+        (1, 5),
+        {"w": (3, 5), "b": (3,)},
+    ),
+    "FusedMatMul": Case("y = com.microsoft.FusedMatMul<alpha=0.125, transB=1>(x, w)", (1, 6, 8), {"w": (3, 8)}),
+    "FusedMatMul of two": Case("y = com.microsoft.FusedMatMul<alpha=0.5, transA=1>(x, x)", (1, 6, 8)),
+    "BiasGelu": Case("y = com.microsoft.BiasGelu(x, b)", (1, 6, 8), {"b": (8,)}),
+    "FastGelu with a bias": Case("y = com.microsoft.FastGelu(x, b)", (1, 6, 8), {"b": (8,)}),
+    "SkipLayerNormalization": Case(
+        "a, m, v, t = com.microsoft.SkipLayerNormalization<epsilon=0.001>(x, k, s, b, c) y = Add(a, t)", (1, 6, 8), NORM
+    ),
+    "SkipSimplifiedLayerNormalization": Case(
+        "y = com.microsoft.SkipSimplifiedLayerNormalization(x, x, s)", (1, 6, 8), NORM
+    ),
+    "SimplifiedLayerNormalization": Case("y = SimplifiedLayerNormalization(x, s)", (1, 6, 8), NORM),
+    "LayerNormalization before it was in ONNX": Case("y = LayerNormalization(x, s, b)", (1, 6, 8), NORM, 15),
+}
+
+
+@pytest.mark.parametrize("name", CONTRIBUTED)
+def test_operators_that_onnx_runtime_puts_into_models(name: str, tmp_path: Path) -> None:
+    case = CONTRIBUTED[name]
+    used = {key: one for key, one in case.stored.items() if re.search(rf"\b{key}\b", case.text)}
+    assert all(
+        one.node.op.keyword != "opaque" for one in check(replace(case, stored=used, domains=MICROSOFT), tmp_path)
+    )
+
+
+def test_a_model_that_onnx_runtime_has_optimised_is_the_same_net(tmp_path: Path) -> None:
+    import onnxruntime
+
+    text = "a = Conv(x, w, b) c = Relu(a) d = Conv<pads=[1,1,1,1]>(c, v) e = Add(d, c) y = Relu(e)"
+    model = Case(text, PLANE, {"w": (6, 4, 3, 3), "b": (6,), "v": (6, 6, 3, 3)}).model()
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    assert b"FusedConv" in (tmp_path / "optimised.onnx").read_bytes()
+    found, true = (read(path).table() for path in (tmp_path / "optimised.onnx", saved(model, tmp_path)))
+    assert (found.params, found.macs) == (true.params, true.macs)
+
+
+POOLS = [
+    f"y = {op}<kernel_shape=[{k},{k}], strides=[{s},{s}], pads={pads}, ceil_mode={ceil}{more}>(x)"
+    for op, more in (("MaxPool", ""), ("AveragePool", ""), ("AveragePool", ", count_include_pad=1"))
+    for k, s, pads in ((3, 2, "[2,2,2,2]"), (3, 2, "[2,0,1,2]"), (2, 2, "[1,1,1,1]"), (5, 2, "[3,4,3,4]"))
+    for ceil in (0, 1)
+]
+"""Caffe pads by any number below the kernel."""
+
+
+@pytest.mark.parametrize("text", POOLS)
+def test_poolings_that_pad_by_more_than_half(text: str, tmp_path: Path) -> None:
+    model, x = Case(text, (1, 4, 9, 8)).model(), numbers((1, 4, 9, 8), 3)
+    found, true = run_net(read(saved(model, tmp_path)), x), run(model, x)
+    assert found.shape == true.shape
+    assert np.allclose(found, true, atol=1e-5)
+
+
+@pytest.mark.parametrize("word", ["SAME_UPPER", "SAME_LOWER"])
+def test_a_transposed_convolution_with_a_kernel_below_its_stride(word: str, tmp_path: Path) -> None:
+    text = f'y = ConvTranspose<strides=[3,3], auto_pad="{word}">(x, w)'
+    check(Case(text, PLANE, {"w": (4, 3, 2, 2)}), tmp_path)
+
+
+def test_a_deformable_convolution_has_its_size_and_cost(tmp_path: Path) -> None:
+    text = "o = Conv(x, w18) y = DeformConv(x, w, o, b)"
+    stored = {"w18": (18, 4, 3, 3), "w": (6, 4, 3, 3), "b": (6,)}
+    net = read(saved(Case(text, PLANE, stored).model(), tmp_path))
+    assert net.output == (6, 4, 3)
+    table = net.table()
+    assert (table.params.value, table.params.exact) == (18 * 36 + 6 * 36 + 6, True)
+    assert (table.macs.value, table.macs.exact) == (12 * (18 + 6) * 36, True)
+
+
+def test_a_maximum_is_put_back_where_it_was(tmp_path: Path) -> None:
+    text = "p, i = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x) y = MaxUnpool<kernel_shape=[2,2], strides=[2,2]>(p, i)"
+    assert read(saved(Case(text, (1, 4, 6, 8)).model(), tmp_path)).output == (4, 6, 8)
+
+
+def test_settings_are_no_params(tmp_path: Path) -> None:
+    scales = np.array([1, 1, 1.4, 1.4], np.float32)
+    text = 'a = Conv(x, w) y = Resize<nearest_mode="round_prefer_floor">(a, , s)'
+    net = read(saved(Case(text, PLANE, {"w": (6, 4, 3, 3), "s": scales}).model(), tmp_path))
+    assert net.table().params.value == 216
+
+
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+def test_corners_that_are_aligned_by_a_factor(mode: str, tmp_path: Path) -> None:
+    """0.6 of four places are 2.4 of them: the last place that is read is not the last one."""
+    scales = np.array([1, 1, 0.6, 0.6], np.float32)
+    text = f'y = Resize<mode="{mode}", coordinate_transformation_mode="align_corners">(x, , s)'
+    net = read(saved(Case(text, (1, 1, 4, 4), {"s": scales}).model(), tmp_path))
+    assert [layer.node.op.keyword for layer in net] == ["opaque"]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.frontends.onnx import rules_layers as layers
 from convscope.frontends.onnx import rules_math as numbers
+from convscope.frontends.onnx import rules_pool as pools
 from convscope.frontends.onnx import rules_shape as shapes
+from convscope.frontends.onnx.rules_contributed import CONTRIBUTED
 from convscope.frontends.onnx.rules_recurrent import recurrent
 from convscope.ops import act, pool
 from convscope.ops.recurrent import GRU, LSTM
@@ -55,15 +57,16 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(SAME, numbers.same),
     "Conv": layers.conv,
     "ConvTranspose": layers.conv_transpose,
-    "MaxPool": layers.max_pool,
-    "AveragePool": layers.average_pool,
-    "GlobalAveragePool": layers.global_pool(pool.GlobalAvgPool()),
-    "GlobalMaxPool": layers.global_pool(pool.GlobalMaxPool()),
+    "MaxPool": pools.max_pool,
+    "AveragePool": pools.average_pool,
+    "GlobalAveragePool": pools.global_pool(pool.GlobalAvgPool()),
+    "GlobalMaxPool": pools.global_pool(pool.GlobalMaxPool()),
     "BatchNormalization": layers.batch_norm,
     "InstanceNormalization": layers.instance_norm,
     "LayerNormalization": layers.layer_norm,
     "GroupNormalization": layers.group_norm,
     "RMSNormalization": layers.rms_norm,
+    "SimplifiedLayerNormalization": layers.rms_norm,  # of ONNX Runtime, which puts it into this domain
     "LRN": layers.lrn,
     "Gemm": layers.gemm,
     "MatMul": layers.dot,
@@ -127,14 +130,7 @@ RULES: dict[str, Rule] = {
 
 MICROSOFT = "com.microsoft"
 
-CONTRIBUTED: dict[tuple[str, str], Rule] = {
-    (MICROSOFT, "Gelu"): numbers.plain(act.GELU()),
-    (MICROSOFT, "FastGelu"): numbers.fast_gelu,
-    (MICROSOFT, "QuickGelu"): numbers.quick_gelu,
-}
-"""Operators of ONNX Runtime that its optimiser puts in the place of several."""
-
 
 def find(domain: str, op: str) -> Rule | None:
     """The rule of an operator; None where there is none."""
-    return CONTRIBUTED.get((domain, op)) if domain else RULES.get(op)
+    return {"": RULES, MICROSOFT: CONTRIBUTED}.get(domain, {}).get(op)

@@ -1,4 +1,4 @@
-"""Operators that are layers: convolution, pooling, norms, linear maps, attention."""
+"""Operators that are layers: convolution, norms, linear maps, attention."""
 
 from __future__ import annotations
 
@@ -15,59 +15,15 @@ from convscope.frontends.build.products import attention, matmul
 from convscope.frontends.build.settle import is_whole, plain, settled
 from convscope.frontends.build.values import Const, Value, joined, whole
 from convscope.frontends.onnx.consts import Known
+from convscope.frontends.onnx.sliding import need, pads_of, per_axis
 from convscope.ops.act import PReLU
 from convscope.ops.norm import GroupNorm, LocalResponseNorm
 from convscope.ops.pad import Crop
 from convscope.ops.scalar import Map
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from convscope.core.op import Op
-    from convscope.core.spell import Pads, PerAxis
+    from convscope.core.spell import PerAxis
     from convscope.frontends.onnx.call import Call
-
-
-def _per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
-    found = call.wholes(name) or [default] * rank
-    if len(found) != rank:
-        raise ModelError(f"{name} has {len(found)} numbers for {rank} axes")
-    return tuple(found)
-
-
-def _pads(call: Call, rank: int, sizes: PerAxis, kernel: PerAxis) -> Pads:
-    """Padding before and after each axis, as it is written or as the word for it says."""
-    word = call.word("auto_pad", "NOTSET")
-    if word == "SAME_UPPER":
-        return "same"
-    if word == "SAME_LOWER":
-        steps, spread = _per_axis(call, "strides", rank), _per_axis(call, "dilations", rank)
-        return tuple(_lower(n, k, s, d) for n, k, s, d in zip(sizes, kernel, steps, spread, strict=True))
-    flat = call.wholes("pads") or [0] * 2 * rank
-    if word == "VALID":
-        flat = [0] * 2 * rank
-    if len(flat) != 2 * rank or word not in {"NOTSET", "VALID"}:
-        raise ModelError(f"{len(flat)} paddings for {rank} axes, {word}")
-    return tuple((flat[at], flat[at + rank]) for at in range(rank))
-
-
-def _lower(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Padding that keeps the size, with an odd one in front."""
-    total = max(0, (-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size)
-    return total - total // 2, total // 2
-
-
-def need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
-    """Raise ModelError unless a stored tensor has the sizes that the operator asks for."""
-    if tuple(have) != tuple(wanted):
-        raise ModelError(f"{name} has sizes {tuple(have)}", expected=f"{tuple(wanted)}")
-
-
-def _places(value: Value) -> int:
-    """How many spatial dimensions a tensor ``n c ...`` has."""
-    if len(value.dims) < 3:
-        raise ShapeError(f"a tensor of {len(value.dims)} dimensions has no places")
-    return len(value.dims) - 2
 
 
 def _bias(const: Const | None) -> Const | None:
@@ -90,9 +46,9 @@ def conv(call: Call) -> Value:
         need(bias.sizes, weight.sizes[:1], "the bias")
     return layers.conv(
         call.builder, x, weight, _bias(bias),
-        stride=_per_axis(call, "strides", rank),
-        pad=_pads(call, rank, x.sizes[2:], kernel),
-        dilation=_per_axis(call, "dilations", rank),
+        stride=per_axis(call, "strides", rank),
+        pad=pads_of(call, rank, x.sizes[2:], kernel),
+        dilation=per_axis(call, "dilations", rank),
         groups=groups,
     )  # fmt: skip
 
@@ -102,8 +58,11 @@ def conv_transpose(call: Call) -> Value:
     x, weight = call.value(0), call.const(1)
     rank, kernel = len(weight.sizes) - 2, weight.sizes[2:]
     need(weight.sizes[:1], x.sizes[1:2], "input channels of the weight")
-    stride, dilation = _per_axis(call, "strides", rank), _per_axis(call, "dilations", rank)
-    extra = _per_axis(call, "output_padding", rank, 0)
+    bias, groups = call.maybe(2), call.whole("group", 1)
+    if bias is not None:
+        need(bias.sizes, (weight.sizes[1] * groups,), "the bias")
+    stride, dilation = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
+    extra = per_axis(call, "output_padding", rank, 0)
     cuts = _transposed_cuts(call, x.sizes[2:], kernel, stride, dilation, extra)
     pads, more, crops = [], [], []
     for (lo, hi), add, step, spread in zip(cuts, extra, stride, dilation, strict=True):
@@ -115,8 +74,8 @@ def conv_transpose(call: Call) -> Value:
     if any(side < 0 for pair in crops for side in pair):
         raise ShapeError("a transposed convolution that is padded")
     found = layers.conv_transpose(
-        call.builder, x, weight, _bias(call.maybe(2)), stride=stride, pad=tuple(pads), dilation=dilation,
-        output_pad=tuple(more), groups=call.whole("group", 1),
+        call.builder, x, weight, _bias(bias), stride=stride, pad=tuple(pads), dilation=dilation,
+        output_pad=tuple(more), groups=groups,
     )  # fmt: skip
     if not any(side for pair in crops for side in pair):
         return found
@@ -129,55 +88,17 @@ def _transposed_cuts(  # noqa: PLR0913 -- the parameters of a transposed convolu
     """What is cut off before and after each axis."""
     word, wanted = call.word("auto_pad", "NOTSET"), call.wholes("output_shape")
     if word not in {"SAME_UPPER", "SAME_LOWER"} and not wanted:
-        pads = _pads(call, len(kernel), sizes, kernel)
+        pads = pads_of(call, len(kernel), sizes, kernel)
         assert not isinstance(pads, str)
         return pads
     found = []
     out = wanted or [n * s for n, s in zip(sizes, stride, strict=True)]
     for n, k, s, d, add, size in zip(sizes, kernel, stride, dilation, extra, out[-len(kernel) :], strict=True):
         total = s * (n - 1) + add + (k - 1) * d + 1 - size
+        total = total if wanted else max(0, total)  # ONNX Runtime lets a kernel below its stride leave the map short
         first = total // 2 if word == "SAME_UPPER" else total - total // 2
         found.append((first, total - first))
     return tuple(found)
-
-
-def max_pool(call: Call) -> Any:
-    """See the operator MaxPool; the places of the largest are no output here."""
-    x = call.value(0)
-    rank = _places(x)
-    kernel = _per_axis(call, "kernel_shape", rank, 0)
-    found = layers.max_pool(
-        call.builder, x, kernel,
-        stride=_per_axis(call, "strides", rank),
-        pad=_pads(call, rank, x.sizes[2:], kernel),
-        dilation=_per_axis(call, "dilations", rank),
-        ceil=bool(call.whole("ceil_mode", 0)),
-    )  # fmt: skip
-    return [found, None]
-
-
-def average_pool(call: Call) -> Value:
-    """See the operator AveragePool."""
-    x = call.value(0)
-    rank = _places(x)
-    kernel = _per_axis(call, "kernel_shape", rank, 0)
-    if set(_per_axis(call, "dilations", rank)) != {1}:
-        raise ShapeError("a mean of places that are not neighbours")
-    pads, ceil = _pads(call, rank, x.sizes[2:], kernel), bool(call.whole("ceil_mode", 0))
-    nothing = not ceil and not isinstance(pads, str) and not any(side for pair in pads for side in pair)
-    counted = nothing or bool(call.whole("count_include_pad", 0))
-    stride = _per_axis(call, "strides", rank)
-    return layers.avg_pool(call.builder, x, kernel, stride=stride, pad=pads, ceil=ceil, count_pad=counted)
-
-
-def global_pool(op: Op) -> Callable[[Call], Value]:
-    """A pooling of whole maps."""
-
-    def rule(call: Call) -> Value:
-        ready = layers.maps(call.builder, call.value(0), _places(call.value(0)))
-        return layers.as_maps(call.value(0), call.builder.emit(op, [ready.node]))
-
-    return rule
 
 
 def _fixed(const: Const) -> Const:

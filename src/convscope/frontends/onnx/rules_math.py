@@ -180,19 +180,6 @@ def swish(call: Call) -> Value:
     return binary(call.builder, "mul", call.value(0), gate)
 
 
-def quick_gelu(call: Call) -> Value:
-    """``x * sigmoid(1.702 * x)``, as ONNX Runtime has it."""
-    alpha = call.real("alpha", 1.702)
-    gate = unary(call.builder, act.Sigmoid(), binary(call.builder, "mul", call.value(0), number(alpha)))
-    return binary(call.builder, "mul", call.value(0), gate)
-
-
-def fast_gelu(call: Call) -> Value:
-    """GELU by the formula with tanh, of the input and a bias, as ONNX Runtime has it."""
-    ready = binary(call.builder, "add", call.value(0), call.tensor(1)) if call.get(1) is not None else call.value(0)
-    return unary(call.builder, act.GELU(approx=True), ready)
-
-
 def dropout(call: Call) -> Any:
     """See the operator Dropout; it does nothing when the net is used, but is a layer all the same."""
     found = call.numbers(1)

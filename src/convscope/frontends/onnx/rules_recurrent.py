@@ -10,7 +10,7 @@ from convscope.errors import ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.settle import settled
 from convscope.frontends.build.values import Const, Digit, Value
-from convscope.frontends.onnx.rules_layers import need
+from convscope.frontends.onnx.sliding import need
 from convscope.ops.recurrent import GRU, LSTM
 
 if TYPE_CHECKING:

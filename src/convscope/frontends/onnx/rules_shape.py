@@ -157,13 +157,14 @@ def depth_to_space(call: Call) -> Value:
 
 
 def space_to_depth(call: Call) -> Value:
-    """See the operator SpaceToDepth."""
+    """See the operator SpaceToDepth, which has two orders from version 27 on."""
     x, f = call.value(0), call.whole("blocksize", 1)
     n, c, h, w = x.sizes
     if f < 1 or h % f or w % f:
         raise ShapeError(f"blocks of {f}x{f} of {h}x{w}")
     parts = shapes.viewed(call.builder, x, (n, c, h // f, f, w // f, f))
-    return shapes.viewed(call.builder, shapes.permuted(parts, (0, 3, 5, 1, 2, 4)), (n, c * f * f, h // f, w // f))
+    order = (0, 3, 5, 1, 2, 4) if call.word("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    return shapes.viewed(call.builder, shapes.permuted(parts, order), (n, c * f * f, h // f, w // f))
 
 
 def resized(call: Call) -> Value:
@@ -216,7 +217,7 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
             return resize.Upsample(tuple(out // n for out, n in zip(sizes, have, strict=True)))
         return resize.Resize(tuple(sizes))
     align = frame == "align_corners"
-    exact = align or all(abs(n * scale - out) < 1e-4 for n, out, scale in zip(have, sizes, scales, strict=True))
+    exact = all(abs(n * scale - out) < 1e-4 for n, out, scale in zip(have, sizes, scales, strict=True))
     usual = align or frame == "half_pixel" or (frame == "pytorch_half_pixel" and min(sizes) > 1)
     cubic = call.real("cubic_coeff_a", -0.75) == -0.75 and not call.whole("exclude_outside", 0)
     if not exact or not usual or call.whole("antialias", 0) or (mode == "cubic" and not cubic):

@@ -1,0 +1,125 @@
+"""Poolings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.graph import Own
+from convscope.errors import ModelError, ShapeError
+from convscope.frontends.build import layers
+from convscope.frontends.build.algebra import binary
+from convscope.frontends.build.unknown import opaque
+from convscope.frontends.onnx.consts import known
+from convscope.frontends.onnx.sliding import pads_of, per_axis, places
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from convscope.core.op import Op
+    from convscope.core.spell import Pads, PerAxis
+    from convscope.frontends.build.values import Value
+    from convscope.frontends.onnx.call import Call
+
+
+@dataclass(frozen=True)
+class _Window:
+    """How a pooling slides. A layer pads by half of the kernel at most; more is a layer of its own before it.
+
+    Attributes:
+        kernel: along each axis.
+        stride: as above.
+        dilation: as above.
+        pads: of the layer.
+        ceil: a last window may hang over the end.
+        before: padding of the layer before it; none where there is no such layer.
+        inside: for each axis and place how many of its window lie inside of the map.
+        counted: as above, of the map with the padding that the operator states.
+    """
+
+    kernel: PerAxis
+    stride: PerAxis
+    dilation: PerAxis
+    pads: Pads
+    ceil: bool
+    before: tuple[tuple[int, int], ...] = ()
+    inside: tuple[NDArray[Any], ...] = ()
+    counted: tuple[NDArray[Any], ...] = ()
+
+
+def _window(call: Call, x: Value) -> _Window:
+    rank = places(x)
+    kernel, stride = per_axis(call, "kernel_shape", rank, 0), per_axis(call, "strides", rank)
+    spread, ceil = per_axis(call, "dilations", rank), bool(call.whole("ceil_mode", 0))
+    pads = pads_of(call, rank, x.sizes[2:], kernel)
+    found = _Window(kernel, stride, spread, pads, ceil)
+    if isinstance(pads, str) or all(max(pair) <= k // 2 for pair, k in zip(pads, kernel, strict=True)):
+        return found
+    if min(map(min, pads)) < 0 or any(
+        max(pair) >= d * (k - 1) + 1 for pair, k, d in zip(pads, kernel, spread, strict=True)
+    ):
+        raise ModelError(f"padding of {pads} around windows of {kernel}", expected="less than the window")
+    before, inside, counted = [], [], []
+    for n, k, s, d, (lo, hi) in zip(x.sizes[2:], kernel, stride, spread, pads, strict=True):
+        out = -((d * (k - 1) + 1 - n - lo - hi) // s if ceil else -((n + lo + hi - d * (k - 1) - 1) // s)) + 1
+        out -= ceil and (out - 1) * s >= n + lo
+        call.budget.spend(out * k)
+        taps = s * np.arange(out)[:, None] - lo + d * np.arange(k)
+        inside.append(((taps >= 0) & (taps < n)).sum(1))
+        counted.append((taps < n + hi).sum(1))
+        before.append((lo, (out - 1) * s + d * (k - 1) + 1 - n - lo))
+    none = ((0, 0),) * rank
+    return replace(found, pads=none, ceil=False, before=tuple(before), inside=tuple(inside), counted=tuple(counted))
+
+
+def max_pool(call: Call) -> Any:
+    """See the operator MaxPool; where the largest were is not known here, only how many there are."""
+    x = image = call.value(0)
+    how = _window(call, x)
+    if how.before:
+        x = layers.padded(call.builder, x, how.before, "zero", -math.inf)
+    found = layers.max_pool(
+        call.builder, x, how.kernel, stride=how.stride, pad=how.pads, dilation=how.dilation, ceil=how.ceil
+    )
+    return found if call.outputs < 2 else [found, opaque(call.builder, [image], found.sizes, Own((), 0))]
+
+
+def average_pool(call: Call) -> Value:
+    """See the operator AveragePool."""
+    x = call.value(0)
+    how = _window(call, x)
+    if set(how.dilation) != {1}:
+        raise ShapeError("a mean of places that are not neighbours")
+    nothing = not how.ceil and not isinstance(how.pads, str) and not any(side for pair in how.pads for side in pair)
+    counted = nothing or bool(call.whole("count_include_pad", 0))
+    if how.before:
+        x = layers.padded(call.builder, x, how.before, "zero")
+    found = layers.avg_pool(
+        call.builder, x, how.kernel, stride=how.stride, pad=how.pads, ceil=how.ceil, count_pad=counted
+    )
+    return _without_padding(call, found, how) if how.before else found
+
+
+def _without_padding(call: Call, found: Value, how: _Window) -> Value:
+    """Means that counted zeros beyond the map, made those of the places that count."""
+    share = np.ones(())
+    for k, counts in zip(how.kernel, how.counted if call.whole("count_include_pad", 0) else how.inside, strict=True):
+        share = np.multiply.outer(share, k / np.maximum(counts, 1))
+    if (share == 1).all():
+        return found
+    return binary(call.builder, "mul", found, known(share[None, None].astype(np.float32)))
+
+
+def global_pool(op: Op) -> Callable[[Call], Value]:
+    """A pooling of whole maps."""
+
+    def rule(call: Call) -> Value:
+        ready = layers.maps(call.builder, call.value(0), places(call.value(0)))
+        return layers.as_maps(call.value(0), call.builder.emit(op, [ready.node]))
+
+    return rule

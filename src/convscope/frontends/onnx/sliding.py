@@ -1,0 +1,61 @@
+"""Settings that convolutions and poolings share: one number for each axis, padding as it is written or by a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.errors import ModelError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convscope.core.spell import Pads, PerAxis
+    from convscope.frontends.build.values import Value
+    from convscope.frontends.onnx.call import Call
+
+
+def per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
+    """An attribute with a number for each axis.
+
+    Raises:
+        ModelError: they are fewer or more.
+    """
+    found = call.wholes(name) or [default] * rank
+    if len(found) != rank:
+        raise ShapeError(f"{name} has {len(found)} numbers for {rank} axes")
+    return tuple(found)
+
+
+def pads_of(call: Call, rank: int, sizes: PerAxis, kernel: PerAxis) -> Pads:
+    """Padding before and after each axis, as it is written or as the word for it says."""
+    word = call.word("auto_pad", "NOTSET")
+    if word == "SAME_UPPER":
+        return "same"
+    if word == "SAME_LOWER":
+        steps, spread = per_axis(call, "strides", rank), per_axis(call, "dilations", rank)
+        return tuple(_lower(n, k, s, d) for n, k, s, d in zip(sizes, kernel, steps, spread, strict=True))
+    flat = call.wholes("pads") or [0] * 2 * rank
+    if word == "VALID":
+        flat = [0] * 2 * rank
+    if len(flat) != 2 * rank or word not in {"NOTSET", "VALID"}:
+        raise ShapeError(f"{len(flat)} paddings for {rank} axes, {word}")
+    return tuple((flat[at], flat[at + rank]) for at in range(rank))
+
+
+def _lower(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding that keeps the size, with an odd one in front."""
+    total = max(0, (-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size)
+    return total - total // 2, total // 2
+
+
+def need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
+    """Raise ModelError unless a stored tensor has the sizes that the operator asks for."""
+    if tuple(have) != tuple(wanted):
+        raise ModelError(f"{name} has sizes {tuple(have)}", expected=f"{tuple(wanted)}")
+
+
+def places(value: Value) -> int:
+    """How many spatial dimensions a tensor ``n c ...`` has."""
+    if len(value.dims) < 3:
+        raise ShapeError(f"a tensor of {len(value.dims)} dimensions has no places")
+    return len(value.dims) - 2
