@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convscope.core.op import FLOAT32
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from convscope.core.net import Layer, Net
+    from convscope.core.op import Weight
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,23 @@ def net_frozen(net: Net) -> int:
     return sum(frozen(layer) or 0 for layer in net) + sum(weight.count for weight in net.unused if weight.frozen)
 
 
+def stored_bytes(layer: Layer) -> int | None:
+    """Size of a layer's weights as the source stores them, buffers and scales included [byte]; None where unknown."""
+    weights = layer.weights
+    return None if weights is None else sum(weight.stored_bytes for weight in weights)
+
+
+def is_float32(net: Net) -> bool:
+    """Every learned tensor of a net is stored in float32."""
+    return all(weight.dtype == FLOAT32 for weight in _weights(net) if weight.trained)
+
+
+def _weights(net: Net) -> Iterator[Weight]:
+    yield from net.unused
+    for layer in net:
+        yield from layer.weights or ()
+
+
 def net_params(net: Net) -> Total:
     """Learned numbers of a net, those that no layer reads included."""
     return with_unused(net, total((layer.node.name, params(layer)) for layer in net))
@@ -65,6 +85,11 @@ def net_params(net: Net) -> Total:
 def with_unused(net: Net, params: Total) -> Total:
     """The learned numbers of all layers with those that no layer reads."""
     return Total(params.value + sum(weight.count for weight in net.unused), params.missing)
+
+
+def stored_with_unused(net: Net, stored: Total) -> Total:
+    """The stored bytes of all layers with those of weights that no layer reads."""
+    return Total(stored.value + sum(weight.stored_bytes for weight in net.unused), stored.missing)
 
 
 def macs(layer: Layer) -> int | None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from convscope.analyze.table import LayerTable
 
-COUNTS = ("params", "frozen", "macs", "activation_bytes")
+COUNTS = ("params", "frozen", "macs", "activation_bytes", "stored_bytes")
 """Columns of whole numbers, which may be unknown."""
 
 LARGEST = 2**63 - 1
@@ -22,7 +22,7 @@ def frame(table: LayerTable) -> pd.DataFrame:
     """One row for each layer, with the keys of ``table.to_json()["rows"]`` as columns.
 
     What is a number for each axis there is a tuple here, so that a cell can be compared and hashed. Params, MACs and
-    activation bytes are whole numbers (``Int64``), missing (``<NA>``) where unknown.
+    bytes are whole numbers (``Int64``), missing (``<NA>``) where unknown.
 
     Raises:
         MissingExtraError: pandas is not installed.

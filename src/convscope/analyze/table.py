@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 SCHEMA = "convscope/table/1"
 
+UNITS = {
+    "macs": "multiply-add",
+    "activation_bytes": "float32, batch 1",
+    "rf": "input pixel",
+    "stored_bytes": "weights as the source stores them, with buffers and scales",
+}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -39,6 +46,8 @@ class Row:
         out: output shape ``c h w``.
         params: learned numbers; None where unknown.
         frozen: of the params those that training leaves as they are; None where unknown.
+        stored_bytes: size of the weights as the source stores them, buffers and scales included [byte]; None where
+            unknown.
         macs: multiply-adds for one sample [MAC]; None where unknown.
         activation_bytes: of the output, float32, one sample [byte].
         field: receptive field along the spatial paths, one entry for each spatial axis of the input.
@@ -50,6 +59,7 @@ class Row:
     out: Shape
     params: int | None
     frozen: int | None
+    stored_bytes: int | None
     macs: int | None
     activation_bytes: int
     field: Field
@@ -65,23 +75,27 @@ class LayerTable:
         rows: one for each layer, in order.
         params: total of learned numbers.
         frozen: of the params those that training leaves as they are, as far as they are known.
+        stored_bytes: total size of the weights as the source stores them [byte].
         macs: total of multiply-adds for one sample [MAC].
         activation_bytes: total of all outputs [byte].
+        float32: every learned tensor is stored in float32, so that the stored bytes say nothing new.
     """
 
     input: Shape
     rows: tuple[Row, ...]
     params: Total
     frozen: int
+    stored_bytes: Total
     macs: Total
     activation_bytes: int
+    float32: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/table/1``."""
         return {
             "schema": SCHEMA,
             "convscope": __version__,
-            "units": {"macs": "multiply-add", "activation_bytes": "float32, batch 1", "rf": "input pixel"},
+            "units": UNITS,
             "input": to_text(self.input),
             "rows": [_row_json(row) for row in self.rows],
             "total": {
@@ -90,6 +104,7 @@ class LayerTable:
                 "frozen": self.frozen,
                 "macs": self.macs.value,
                 "activation_bytes": self.activation_bytes,
+                "stored_bytes": self.stored_bytes.value,
                 "exact": self.params.exact and self.macs.exact,
                 "missing": sorted({*self.params.missing, *self.macs.missing}),
             },
@@ -101,7 +116,9 @@ class LayerTable:
         params = _total(self.params)
         if self.frozen:
             params += f", {self.params.value - self.frozen:,} trained and {self.frozen:,} frozen"
-        return {"params": params, "MACs": _total(self.macs), "activations": sizes}
+        bound = "" if self.stored_bytes.exact else "≥ "
+        stored = {} if self.float32 else {"weights as stored": bound + bytes_text(self.stored_bytes.value)}
+        return {"params": params, **stored, "MACs": _total(self.macs), "activations": sizes}
 
     def grid(self) -> Grid:
         """The table as a figure part, which draws itself as text, Markdown or CSV."""
@@ -178,22 +195,21 @@ def _row_json(row: Row) -> dict[str, Any]:
         "exact": all(axis.exact for axis in row.field),
         "rf_with_gates": [axis.size for axis in row.gated],
         "frozen": row.frozen,
+        "stored_bytes": row.stored_bytes,
     }
 
 
 def _grid(table: LayerTable) -> Grid:
     spatial = len(table.input) > 1
     gated = any(row.gated != row.field for row in table.rows)
-    frozen = any(row.frozen for row in table.rows)
-    numbers = ("params", *(("frozen",) if frozen else ()), "MACs", "activations")
     titles = ("local", "field", *(("with gates",) if gated else ()))
     columns = (
         *map(Column, ("name", "op", "output")),
-        *(Column(title, right=True) for title in numbers),
+        *(Column(title, right=True) for title in _cost_titles(table)),
         *map(Column, titles if spatial else ()),
         *(Column(title, right=True) for title in (("stride", "start", "centre") if spatial else ())),
     )
-    rows = tuple((*_costs(row, frozen=frozen), *(_reach(row, gated=gated) if spatial else ())) for row in table.rows)
+    rows = tuple((*_costs(row, table), *(_reach(row, gated=gated) if spatial else ())) for row in table.rows)
     return Grid(columns, rows)
 
 
@@ -211,9 +227,20 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _costs(row: Row, *, frozen: bool) -> tuple[str, ...]:
-    counts = (row.params, *((row.frozen,) if frozen else ()), row.macs)
-    return (row.name, row.op, to_text(row.out), *map(_count, counts), bytes_text(row.activation_bytes))
+def _cost_titles(table: LayerTable) -> tuple[str, ...]:
+    stored = () if table.float32 else ("stored",)
+    return ("params", *(("frozen",) if _shows_frozen(table) else ()), *stored, "MACs", "activations")
+
+
+def _shows_frozen(table: LayerTable) -> bool:
+    return any(row.frozen for row in table.rows)
+
+
+def _costs(row: Row, table: LayerTable) -> tuple[str, ...]:
+    frozen = (_count(row.frozen),) if _shows_frozen(table) else ()
+    stored = () if table.float32 else ("unknown" if row.stored_bytes is None else bytes_text(row.stored_bytes),)
+    sizes = (_count(row.params), *frozen, *stored, _count(row.macs), bytes_text(row.activation_bytes))
+    return (row.name, row.op, to_text(row.out), *sizes)
 
 
 def _reach(row: Row, *, gated: bool) -> tuple[str, ...]:
@@ -276,12 +303,12 @@ def _total(value: Total) -> str:
 def layer_table(net: Net) -> LayerTable:
     """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``."""
     fields, gated = field.both_fields(net)
-    known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int | None, int]] = {}
+    known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int | None, int | None, int]] = {}
 
     def row(layer: Layer) -> Row:
         name, key = layer.node.name, (layer.node.op, layer.inputs, layer.node.own)
         if key not in known:  # blocks repeat: an op at one shape is worked out once
-            costs = cost.params(layer), cost.frozen(layer), cost.macs(layer)
+            costs = cost.params(layer), cost.frozen(layer), cost.stored_bytes(layer), cost.macs(layer)
             known[key] = (spelled(layer.node.op), *costs, activation_bytes(layer.output))
         return Row(name, known[key][0], layer.output, *known[key][1:], fields[name], gated[name])
 
@@ -291,6 +318,8 @@ def layer_table(net: Net) -> LayerTable:
         rows=rows,
         params=cost.with_unused(net, cost.total((row.name, row.params) for row in rows)),
         frozen=cost.net_frozen(net),
+        stored_bytes=cost.stored_with_unused(net, cost.total((row.name, row.stored_bytes) for row in rows)),
         macs=cost.total((row.name, row.macs) for row in rows),
         activation_bytes=sum(row.activation_bytes for row in rows),
+        float32=cost.is_float32(net),
     )

@@ -11,6 +11,7 @@ the convention of the table torchvision publishes.
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, final
@@ -29,6 +30,20 @@ Reads = tuple[tuple[Read, ...], ...]
 """For each input, for each of its axes, one read."""
 
 
+FLOAT32 = "float32"
+"""The dtype of weights where nothing else is said."""
+
+
+def bits(dtype: str) -> int:
+    """Bits of one number of a dtype, which its name ends or begins with.
+
+    >>> bits("float32"), bits("uint4"), bits("float8e4m3fn"), bits("bool")
+    (32, 4, 8, 8)
+    """
+    found = re.search(r"\d+", dtype)
+    return int(found[0]) if found else 8
+
+
 @dataclass(frozen=True)
 class Weight:
     """A tensor that an op owns.
@@ -38,12 +53,14 @@ class Weight:
         shape: output channels first.
         trained: learned by gradient; False for running statistics, which are not counted as parameters.
         frozen: a parameter that training leaves as it is (``requires_grad=False``, ``trainable=False``).
+        dtype: in which the source stores it.
     """
 
     name: str
     shape: tuple[int, ...]
     trained: bool = True
     frozen: bool = False
+    dtype: str = FLOAT32
 
     @property
     def count(self) -> int:
@@ -53,6 +70,15 @@ class Weight:
         18432
         """
         return math.prod(self.shape)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Size as the source stores it [byte].
+
+        >>> Weight("weight", (64, 32, 3, 3)).stored_bytes, Weight("weight", (5, 3), dtype="int4").stored_bytes
+        (73728, 8)
+        """
+        return -(-self.count * bits(self.dtype) // 8)
 
     @property
     def fan_in(self) -> int:

@@ -53,7 +53,7 @@ class BatchNorm(Op):
         stored = (
             Weight("running_mean", channels, trained=False),
             Weight("running_var", channels, trained=False),
-            Weight("num_batches_tracked", (), trained=False),
+            Weight("num_batches_tracked", (), trained=False, dtype="int64"),
         )
         return learned + stored
 

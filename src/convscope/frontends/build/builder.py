@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convscope.core.graph import INPUT, Input, Node, Output, Own
 from convscope.core.net import Layer, Net, fitted
+from convscope.core.op import FLOAT32
 from convscope.errors import ShapeError
 from convscope.frontends.build.ends import laid
 from convscope.frontends.build.values import Value, whole
@@ -58,6 +58,11 @@ def _claim(op: Op, inputs: tuple[Shape, ...]) -> _Claim:
     learned = sum(weight.count for weight in claimed if weight.trained)
     trained = tuple(weight.name for weight in claimed if weight.trained)
     return _Claim(shapes, learned, trained, tuple(weight for weight in claimed if not weight.trained))
+
+
+def _learned(const: Const) -> list[Root]:
+    """The learned tensors that one is made from, without what is stored beside them."""
+    return [root for root in const.roots if root.trained]
 
 
 @dataclass
@@ -178,11 +183,12 @@ class Builder:
                     macs += more
         self._first[layer.node.name] = first
         extra = (op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
-        frozen = tuple([name for name in claim.trained if all(root.frozen for root in weights[name].roots)])
+        frozen = tuple([name for name in claim.trained if all(root.frozen for root in _learned(weights[name]))])
         mixed = any(root.frozen for name in claim.trained if name not in frozen for root in weights[name].roots)
-        if sum([math.prod(root.shape) for root in roots]) == claim.learned and not mixed:
+        new = tuple([root.weight() for root in roots])
+        as_stated = not mixed and all(one.trained and one.dtype == FLOAT32 for one in new)
+        if as_stated and sum([one.count for one in new]) == claim.learned:
             return Own(macs=extra, frozen=frozen) if macs or frozen else NOTHING_OWN
-        new = tuple(root.weight() for root in roots)
         return Own((*new, *claim.stored), extra, frozen)
 
     def _name(self, keyword: str, *, between: bool) -> str:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convscope.core.op import Weight
+from convscope.core.op import FLOAT32, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -90,16 +90,20 @@ class Root:
         name: in the source.
         shape: of it.
         frozen: training leaves it as it is.
+        dtype: in which the source stores it.
+        trained: False for what is stored beside a learned tensor to make sense of it: a scale, a zero point.
     """
 
     key: Hashable
     name: str
     shape: tuple[int, ...]
     frozen: bool = False
+    dtype: str = FLOAT32
+    trained: bool = True
 
     def weight(self) -> Weight:
         """The tensor as a layer counts it."""
-        return Weight(self.name, self.shape, frozen=self.frozen)
+        return Weight(self.name, self.shape, self.trained, self.frozen, self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +115,14 @@ class Const:
         load: gives its numbers.
         roots: learned tensors that it is made from.
         work: multiply-adds that the source spends on making it [MAC], each with what tells it from others.
+        origin: the stored tensor that this is, unchanged and whether it is learned or not; None where it was made.
     """
 
     sizes: tuple[int, ...]
     load: Callable[[], NDArray[Any]] = field(compare=False)
     roots: tuple[Root, ...] = ()
     work: tuple[tuple[Hashable, int], ...] = ()
+    origin: Root | None = field(default=None, compare=False)
 
     def then(self, sizes: Sequence[int], change: Callable[[NDArray[Any]], NDArray[Any]]) -> Const:
         """The tensor after a change of its numbers, made when they are loaded."""

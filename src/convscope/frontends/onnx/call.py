@@ -11,11 +11,12 @@ import numpy as np
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Budget
+from convscope.frontends.onnx.held import Held
 
 if TYPE_CHECKING:
     from convscope.frontends.build.builder import Builder
 
-Given = Value | Const | list[Any] | None
+Given = Value | Const | Held | list[Any] | None
 """A tensor, a sequence of them, or an input that is left out."""
 
 LONGEST = 2**16

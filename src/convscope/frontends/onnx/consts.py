@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def known(numbers: Any, roots: tuple[Root, ...] = (), work: tuple[Done, ...] = (
     (2,)
     """
     array = np.asarray(numbers)
-    return Known(array.shape, lambda: array, roots, work, array)
+    return Known(array.shape, lambda: array, roots, work, numbers=array)
 
 
 def work_of(parents: Sequence[Const], macs: int) -> tuple[Done, ...]:
@@ -139,7 +140,8 @@ def lazy(sizes: tuple[int, ...], parents: Sequence[Const], work: Work, macs: int
     """
     total = math.prod(sizes) + heavy + sum(map(weight, parents))
     spent = work_of(parents, macs)
-    return Lazy(sizes, lambda: worked_out(parents, work), roots_of(parents), spent, tuple(parents), work, total)
+    load = partial(worked_out, parents, work)
+    return Lazy(sizes, load, roots_of(parents), spent, parents=tuple(parents), how=work, weight=total)
 
 
 def worked_out(parents: Sequence[Const], work: Work) -> Numbers:

@@ -12,6 +12,7 @@ from convscope.frontends.build import shapes
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import known, lazy
 from convscope.frontends.onnx.fold_shape import axis_of
+from convscope.frontends.onnx.held import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.call import Call, Given
 
 
-def flat(inputs: Iterable[Given]) -> Iterator[Value | Const | None]:
+def flat(inputs: Iterable[Given]) -> Iterator[Value | Const | Held | None]:
     """Tensors, those in sequences too."""
     for one in inputs:
         if isinstance(one, list):
             yield from flat(one)
         else:
             yield one
+
+
+def values(inputs: Iterable[Given]) -> Iterator[Value]:
+    """The tensors of the net among some."""
+    for one in flat(inputs):
+        if isinstance(one, Value | Held):
+            yield one if isinstance(one, Value) else one.value
 
 
 def _sequence(call: Call) -> list[Any]:

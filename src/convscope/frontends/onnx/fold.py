@@ -187,28 +187,6 @@ def _per_axis(given: Numbers, rank: int, axis: int) -> Numbers:
     return given.reshape([-1 if at == axis % rank else 1 for at in range(rank)]) if given.ndim == 1 else given
 
 
-def _dequantized(call: Call, given: Sequence[Any]) -> Any:
-    x, scale, *rest = given
-    axis = call.whole("axis", 1)
-    zero = rest[0] if rest and rest[0] is not None else np.zeros((), np.float32)
-    if call.whole("block_size", 0):
-        block = call.whole("block_size", 0)
-        scale, zero = (np.repeat(one, block, axis) if one.ndim else one for one in (scale, zero))
-        scale, zero = (one.take(range(x.shape[axis]), axis) if one.ndim else one for one in (scale, zero))
-    rank = max(1, x.ndim)
-    shifted = x.astype(np.float32) - _per_axis(zero.astype(np.float32), rank, axis)
-    return np.asarray(shifted * _per_axis(scale, rank, axis))
-
-
-def _quantized(call: Call, given: Sequence[Any]) -> Any:
-    x, scale, *rest = given
-    axis, rank = call.whole("axis", 1), max(1, x.ndim)
-    kind = np.dtype(KINDS.get(call.whole("output_dtype", 2), "u1"))
-    zero = rest[0] if rest and rest[0] is not None else np.zeros((), kind)
-    steps = np.rint(x / _per_axis(scale, rank, axis)) + _per_axis(zero.astype(np.float32), rank, axis)
-    return np.clip(steps, np.iinfo(zero.dtype).min, np.iinfo(zero.dtype).max).astype(zero.dtype)
-
-
 NUMBERS: dict[str, Fold] = {
     "Identity": _unary(lambda x: x),
     "Dropout": _unary(lambda x: x),
@@ -262,7 +240,5 @@ NUMBERS: dict[str, Fold] = {
     "ArgMax": _extreme(np.argmax),
     "ArgMin": _extreme(np.argmin),
     "MatMul": Fold(_matmul_sizes, lambda _, g: np.matmul(*g), lambda c, s: math.prod(s) * sizes_at(c)[-1]),
-    "DequantizeLinear": Fold(same, _dequantized),
-    "QuantizeLinear": Fold(same, _quantized),
 }
 """By the name of the operator: those that make numbers from numbers."""

@@ -14,7 +14,7 @@ from convscope.frontends.build.builder import MAX_LAYERS, Builder
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.ends import key, output_of
 from convscope.frontends.build.settle import plain
-from convscope.frontends.build.values import Const, Root, Value, joined, whole
+from convscope.frontends.build.values import Const, Value, joined, whole
 from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.call import Call
@@ -28,10 +28,13 @@ from convscope.frontends.onnx.graph import Scope, all_declared, parameters
 from convscope.frontends.onnx.inputs import sources
 from convscope.frontends.onnx.names import shown
 from convscope.frontends.onnx.order import extent, needed
+from convscope.frontends.onnx.quantized import as_tensor, with_floats, with_integers
 from convscope.frontends.onnx.rules import find
+from convscope.frontends.onnx.rules_quantized import quantised
 from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
 from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
 from convscope.frontends.onnx.tidy import tidied
+from convscope.frontends.onnx.tidy_quantized import with_quantized
 from convscope.frontends.onnx.unread import has, opaque_outputs
 
 if TYPE_CHECKING:
@@ -116,14 +119,14 @@ class Reading:
         scope = Scope()
         for name, tensor in self.stored.items():
             if name in self.used:
-                scope.tensors[name] = stored(tensor, self.source, self._roots(tensor))
+                scope.tensors[name] = self._stored(tensor)
         self._inputs(scope)
         self.run(self.steps, scope, self.used, Frame(self.versions, {}, "", 0))
         self.builder.scope, self.builder.whole_scope = "", False
         outputs = self._outputs(scope)
         if not self.builder.layers:
             raise ModelError("its output is its input", expected="a model with at least one layer")
-        names = tidied(self.builder, [one.node for one in outputs])
+        names = tidied(self.builder, [one.node for one in outputs], with_quantized())
         net = self.builder.net([replace(one, node=names.get(one.node, one.node)) for one in outputs], self._unused())
         return replace(net, tensors=Guarded(self.source.path, net.tensors))
 
@@ -142,7 +145,7 @@ class Reading:
         Raises:
             ModelError: none depends on the input, or one is no tensor.
         """
-        found = [(name, scope.get(name)) for name in self.outputs]
+        found = [(name, as_tensor(self.builder, scope.get(name))) for name in self.outputs]
         if not any(isinstance(one, Value) for _, one in found):
             raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
         made = []
@@ -161,8 +164,8 @@ class Reading:
         lone = self.named and set(tensor.dims) <= {1}  # the exporter names parameters, and this is a number of its own
         return tensor.data_type in LEARNED and len(tensor.dims) > 0 and not lone
 
-    def _roots(self, tensor: TensorProto) -> tuple[Root, ...]:
-        return (Root(tensor.name, tensor.name, sizes(tensor)),) if self._learned(tensor) else ()
+    def _stored(self, tensor: TensorProto) -> Const:
+        return stored(tensor, self.source, tensor.name, learned=self._learned(tensor))
 
     def _unused(self) -> tuple[Weight, ...]:
         """Weights that no operation reads."""
@@ -212,8 +215,7 @@ class Reading:
             return frame.attrs.get(value.name)
         if hasattr(value, "data_type"):
             self.kept.append(value)  # its identity is the key of its root
-            roots = (Root(id(value), value.name or "constant", sizes(value)),) if self._weight(value) else ()
-            found = stored(value, self.source, roots)
+            found = stored(value, self.source, id(value), learned=self._weight(value))
             self.budget.spend(weight(found) if isinstance(found, Known) else 1)
             return found
         return value
@@ -224,18 +226,20 @@ class Reading:
 
     def _calculated(self, step: Step, call: Call, used: set[str]) -> Sequence[Given]:
         """What an operation gives: by a rule, as stored numbers, or as something that cannot be looked into."""
-        values = [one for one in flow.flat(call.inputs) if isinstance(one, Value)]
+        values = list(flow.values(call.inputs))
         mark = self.builder.mark()
         try:
             if step.op in flow.SEQUENCES and not step.domain:
                 return flow.SEQUENCES[step.op](call)
-            if not values and not step.domain:
+            found = quantised(call)
+            if found is None and not values and not step.domain:
                 return [constant(call)] if step.op == "Constant" else _stored(call)
-            rule = find(step.domain, step.op)
-            if rule is None:
-                raise ShapeError("an operator that is not known here")
-            made = rule(call)
-            found = list(made) if isinstance(made, list) else [made]
+            if found is None:
+                rule = find(step.domain, step.op)
+                if rule is None:
+                    raise ShapeError("an operator that is not known here")
+                made = rule(with_integers(call))
+                found = list(made) if isinstance(made, list) else [made]
         except REFUSED as error:
             if (
                 isinstance(error, ModelError | FieldError)
@@ -257,7 +261,9 @@ class Reading:
         missing = [at for at, name in enumerate(step.outputs) if name in used and not has(found, at)]
         if not missing:
             return found
-        made = opaque_outputs(call, missing, [self.declared.get(name) for name in step.outputs], costs=not found)
+        made = opaque_outputs(
+            with_floats(call), missing, [self.declared.get(name) for name in step.outputs], costs=not found
+        )
         if made is None:
             raise _failed(step, error)
         return [made[at] if at in made else found[at] if has(found, at) else None for at in range(len(step.outputs))]
@@ -269,7 +275,7 @@ class Reading:
         self.taken += extent(graph)
         found, used = needed(steps(graph.node), outputs)
         for tensor in graph.initializer:
-            inner.tensors[tensor.name] = stored(tensor, self.source, self._roots(tensor))
+            inner.tensors[tensor.name] = self._stored(tensor)
         self.run(found, inner, used, frame.deeper())
         return [inner.get(name) for name in outputs]
 

@@ -46,10 +46,7 @@ FUNCTIONS: dict[str, Op] = {
 }
 """Functions of single numbers, without parameters."""
 
-SAME = (
-    "Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Optional",
-    "OptionalGetElement",
-)  # fmt: skip
+SAME = ("Identity", "Cast", "Optional", "OptionalGetElement")
 """Operators that leave the numbers as they are, but for how exactly they are stored."""
 
 RULES: dict[str, Rule] = {

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.core.op import FLOAT32, bits
 from convscope.errors import ModelError
-from convscope.frontends.build.values import Const
+from convscope.frontends.build.values import Const, Root
 from convscope.frontends.onnx.consts import known
 from convscope.frontends.onnx.external import read_external
 from convscope.frontends.onnx.names import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
     from onnx import TensorProto
 
-    from convscope.frontends.build.values import Root
     from convscope.frontends.onnx.file import Source
 
 SMALL = 4096
@@ -27,11 +30,16 @@ MOST = 2**40
 """Numbers of a tensor; more are not meant."""
 
 STRING = 8
-WIDTHS = {
-    1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16,
-    17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2,
+DTYPES = {
+    1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool", 10: "float16",
+    11: "float64", 12: "uint32", 13: "uint64", 16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz",
+    19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2",
+    26: "int2",
 }  # fmt: skip
-"""Bits of a number, by the number of its kind in onnx.proto."""
+"""Names of the dtypes, by their numbers in onnx.proto."""
+
+WIDTHS = {kind: bits(name) for kind, name in DTYPES.items()}
+"""Bits of a number, by the number of its dtype in onnx.proto."""
 
 PLAIN = {
     1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8", 12: "<u4",
@@ -66,14 +74,25 @@ def _short(found: tuple[int, ...]) -> str:
     return "x".join(map(str, found[:8])) + ("…" if len(found) > 8 else "")
 
 
-def stored(tensor: TensorProto, source: Source, roots: tuple[Root, ...] = ()) -> Const:
+def stored(tensor: TensorProto, source: Source, key: Hashable, *, learned: bool) -> Const:
     """A stored tensor. What the file says of its size is checked; its numbers are read at once only if they are few.
+
+    Args:
+        tensor: as in the file.
+        source: the file.
+        key: tells the tensor from others.
+        learned: it is a weight.
 
     Raises:
         ModelError: its kind is unknown, or it has not as many numbers as its sizes say.
     """
-    shape, name = sizes(tensor), shown(tensor.name)
-    count, kind = math.prod(shape), tensor.data_type
+    shape, kind = sizes(tensor), tensor.data_type
+    root = Root(key, tensor.name or "constant", shape, dtype=DTYPES.get(kind, FLOAT32))
+    return replace(_stored(tensor, source, shape), roots=(root,) if learned else (), origin=root)
+
+
+def _stored(tensor: TensorProto, source: Source, shape: tuple[int, ...]) -> Const:
+    name, count, kind = shown(tensor.name), math.prod(shape), tensor.data_type
     if kind == STRING:
         return Const(shape, lambda: _refuse(f'the tensor "{name}" holds text'))
     if kind not in WIDTHS or tensor.HasField("segment"):
@@ -81,15 +100,15 @@ def stored(tensor: TensorProto, source: Source, roots: tuple[Root, ...] = ()) ->
     if tensor.data_location == EXTERNAL:
         bytes_ = -(-count * WIDTHS[kind] // 8)
         entries = {entry.key: entry.value for entry in tensor.external_data}
-        return Const(shape, lambda: _numbers(read_external(source.path, entries, bytes_), kind, shape), roots)
+        return Const(shape, lambda: _numbers(read_external(source.path, entries, bytes_), kind, shape))
     cut = source.cuts.find(tensor.raw_data) if tensor.HasField("raw_data") else None
     _check_count(tensor, kind, count, cut)
     if cut:
         _, start, length = cut
-        return Const(shape, lambda: _numbers(source.part(start, length), kind, shape), roots)
+        return Const(shape, lambda: _numbers(source.part(start, length), kind, shape))
     if count <= SMALL:
-        return known(_inline(tensor, kind, shape), roots)
-    return Const(shape, lambda: _inline(tensor, kind, shape), roots)
+        return known(_inline(tensor, kind, shape))
+    return Const(shape, lambda: _inline(tensor, kind, shape))
 
 
 def _refuse(what: str) -> Any:

@@ -98,19 +98,19 @@ def _drop_unread(builder: Builder, uses: Counter[str]) -> None:
     builder.layers[:] = reversed(kept)
 
 
-def tidied(builder: Builder, outputs: Sequence[str]) -> dict[str, str]:
-    """Put layers together in a builder; gives the names of those that have another one then."""
+def tidied(builder: Builder, outputs: Sequence[str], patterns: Patterns) -> dict[str, str]:
+    """Put layers together in a builder by some patterns; gives the names of those that have another one then."""
     net = Net(builder, outputs)
     names: dict[str, str] = {}
     for layer in builder.layers:
         inputs = tuple(names.get(name, name) for name in layer.node.inputs)
         now = layer if inputs == layer.node.inputs else replace(layer, node=replace(layer.node, inputs=inputs))
         net.layers[layer.node.name] = now
-        found = next(filter(None, (look(net, now) for look in PATTERNS.get(type(now.node.op), ()))), None)
+        found = next(filter(None, (look(net, now) for look in patterns.get(type(now.node.op), ()))), None)
         while found:
             now = _put_together(net, found)
             names[layer.node.name] = now.node.name
-            found = next(filter(None, (look(net, now) for look in PATTERNS.get(type(now.node.op), ()))), None)
+            found = next(filter(None, (look(net, now) for look in patterns.get(type(now.node.op), ()))), None)
     builder.layers[:] = net.layers.values()
     return names
 
@@ -251,15 +251,15 @@ def _halves(net: Net, left: str, right: str) -> list[tuple[str, str, Layer | Non
     return found
 
 
-def _per_channel(layer: Layer | None) -> bool:
-    """A stored tensor with one number for each channel."""
+def per_channel(layer: Layer | None, *, fixed: bool = False) -> bool:
+    """A stored tensor with one number for each channel, learned or also fixed."""
     op = layer.node.op if layer else None
-    if not layer or not isinstance(op, Scale | Shift) or op.fixed:
+    if not layer or not isinstance(op, Scale | Shift) or (op.fixed and not fixed):
         return False
     return math.prod(op.shape) == op.shape[0] == layer.output[0]
 
 
-def _owned(*layers: Layer) -> Own:
+def owned(*layers: Layer) -> Own:
     """What the source has at several layers."""
     macs = layers[0].node.own.macs  # of a weight that is worked out from others
     if all(layer.node.own.weights is None for layer in layers):
@@ -270,7 +270,7 @@ def _owned(*layers: Layer) -> Own:
 def _biased(net: Net, layer: Layer) -> Found | None:
     """A linear map, and a number for each of its outputs behind it."""
     before = net.before(layer, Linear) or net.before(layer, Conv)
-    if not before or not _per_channel(layer) or not net.lone((before, layer)):
+    if not before or not per_channel(layer) or not net.lone((before, layer)):
         return None
     op = before.node.op
     if not isinstance(op, Linear | Conv) or op.bias or (isinstance(op, Conv) and math.prod(op.kernel) > 1):
@@ -278,14 +278,14 @@ def _biased(net: Net, layer: Layer) -> Found | None:
     loaders, size = net.builder.loaders, (layer.output[0],)
     bias = loaders[layer.node.name]["weight"].then(size, lambda numbers: numbers.reshape(size))
     weights = {**loaders[before.node.name], "bias": bias}
-    return Found(replace(op, bias=True), before.node.inputs, (before, layer), weights, _owned(before, layer))
+    return Found(replace(op, bias=True), before.node.inputs, (before, layer), weights, owned(before, layer))
 
 
 def _affine(net: Net, layer: Layer) -> Found | None:
     """A norm, a factor and a summand for each channel."""
     scale = net.before(layer, Scale)
     norm = net.before(scale, GroupNorm) or net.before(scale, LayerNorm) or net.before(scale, InstanceNorm)
-    if not scale or not norm or not (_per_channel(scale) and _per_channel(layer)) or not net.lone((norm, scale, layer)):
+    if not scale or not norm or not (per_channel(scale) and per_channel(layer)) or not net.lone((norm, scale, layer)):
         return None
     op = norm.node.op
     assert isinstance(op, GroupNorm | LayerNorm | InstanceNorm)
@@ -294,7 +294,7 @@ def _affine(net: Net, layer: Layer) -> Found | None:
     loaders, size = net.builder.loaders, (layer.output[0],)
     names = (("weight", scale), ("bias", layer))
     weights = {n: loaders[one.node.name]["weight"].then(size, lambda a: a.reshape(size)) for n, one in names}
-    return Found(replace(op, affine=True), norm.node.inputs, (norm, scale, layer), weights, _owned(scale, layer))
+    return Found(replace(op, affine=True), norm.node.inputs, (norm, scale, layer), weights, owned(scale, layer))
 
 
 def _over_channels(layer: Layer | None) -> bool:
@@ -375,7 +375,10 @@ def _rolled_on(net: Net, layer: Layer) -> Found | None:
     return Found(Roll(tuple((a + b) % size for a, b, size in pairs)), first.node.inputs, (first, layer))
 
 
-PATTERNS: dict[type[Op], tuple[Callable[[Net, Layer], Found | None], ...]] = {
+Patterns = dict[type["Op"], tuple["Callable[[Net, Layer], Found | None]", ...]]
+"""For the op of the last layer, what it may be the end of."""
+
+PATTERNS: Patterns = {
     Mul: (_gated, _gelu),
     Times: (_hard, _gelu),
     Shift: (_biased, _affine),

@@ -13,6 +13,7 @@ from convscope.frontends.onnx import fold_shape as given
 from convscope.frontends.onnx.consts import roots_of
 from convscope.frontends.onnx.flow import flat
 from convscope.frontends.onnx.infer import inferred
+from convscope.frontends.onnx.rules_quantized import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +101,7 @@ def macs_of(call: Call, out: Sizes | None) -> int | None:
 
 def weights_among(call: Call) -> list[Const]:
     """The stored tensors that an operation is given, but for its settings."""
-    left_out = () if call.domain else SETTINGS.get(call.op, ())
+    left_out = settings(call) or (set() if call.domain else SETTINGS.get(call.op, set()))
     given = (one for at, one in enumerate(call.inputs) if at not in left_out)
     return [one for one in flat(given) if isinstance(one, Const)]
 

@@ -165,15 +165,19 @@ class _Parts:
                 continue
             if isinstance(parameter, UninitializedParameter):
                 raise ShapeError(f"{prefix}{name} has no shape yet", expected="a model whose lazy layers have run once")
-            self.roots[id(parameter)] = Root(
-                id(parameter), prefix + name, tuple(parameter.shape), frozen=not parameter.requires_grad
-            )
+            self.roots[id(parameter)] = _root(prefix + name, parameter)
             self.kinds.add(parameter.dtype)
             self.tensors.append(parameter)
         self.tensors.extend(one for one in module._buffers.values() if one is not None)  # noqa: SLF001 -- as above
         for name, child in module._modules.items():  # noqa: SLF001 -- as above
             if child is not None and id(child) not in self.paths:
                 self.walk(child, prefix + name)
+
+
+def _root(name: str, parameter: Tensor) -> Root:
+    """A parameter as a learned tensor of the source."""
+    dtype = str(parameter.dtype).removeprefix("torch.")
+    return Root(id(parameter), name, tuple(parameter.shape), not parameter.requires_grad, dtype)
 
 
 class _Reading:

@@ -1,0 +1,225 @@
+"""Quantised tensors: integers that stand for ``scale * (integer - zero point)``.
+
+The reader writes down the float function of a quantised model. A tensor of integers is held as the float tensor that
+it stands for, with its scale and zero point, and the operations of integers become those of floats. What quantising
+does to a float, apart from rounding it to the nearest step, is to clamp it to what the integers can express; that
+clamp is a layer of the net. An operation that is not known on quantised tensors gets the integers themselves, which
+are two more layers: divided by the scale, plus the zero point.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.core.graph import Own
+from convscope.errors import ShapeError
+from convscope.frontends.build.algebra import binary, unary
+from convscope.frontends.build.unknown import opaque
+from convscope.frontends.build.values import Const, Value
+from convscope.frontends.onnx.call import as_written
+from convscope.frontends.onnx.consts import Known, lazy
+from convscope.frontends.onnx.held import ONE, Affine, Held, Quantized, Scale, Zero
+from convscope.ops import act, merge, pad, pool, resize, tensor, view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.op import Op
+    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.build.values import Root
+    from convscope.frontends.onnx.call import Call, Given
+
+    Numbers = NDArray[Any]
+
+FLOAT8 = {"float8e4m3fn": 448.0, "float8e4m3fnuz": 240.0, "float8e5m2": 57344.0, "float8e5m2fnuz": 57344.0}
+"""The largest number of each small float."""
+
+_NOTHING = Own((), 0)
+
+
+def limits(dtype: str) -> tuple[float, float]:
+    """The smallest and the largest number of a dtype.
+
+    Raises:
+        ShapeError: nothing is quantised to that dtype.
+
+    >>> limits("uint8"), limits("int4")
+    ((0, 255), (-8, 7))
+    """
+    found = re.fullmatch(r"(u?)int(\d+)", dtype)
+    if found:
+        span = 2 ** int(found[2])
+        return (0, span - 1) if found[1] else (-span // 2, span // 2 - 1)
+    if dtype in FLOAT8:
+        return -FLOAT8[dtype], FLOAT8[dtype]
+    raise ShapeError(f"numbers that are quantised to {dtype}")
+
+
+def dtype_of(zero: Const | None, otherwise: str = "uint8") -> str:
+    """The dtype of integers, which is that of their zero point.
+
+    Raises:
+        ShapeError: the zero point was made by operations that do not tell it.
+    """
+    if zero is None:
+        return otherwise
+    if zero.origin is not None:
+        return zero.origin.dtype
+    if isinstance(zero, Known) and zero.numbers.dtype.itemsize < 4:
+        return str(zero.numbers.dtype)
+    raise ShapeError("a zero point of which the dtype is not known")
+
+
+def same(first: Const | Held | None, second: Const | Held | None) -> bool:
+    """Two scales, or two zero points, are equal; one that is left out is 0."""
+    if first is second:
+        return True
+    if isinstance(first, Held) or isinstance(second, Held):
+        return False
+    a, b = (np.zeros(()) if one is None else one.load() for one in (first, second))
+    return np.array_equal(np.unique(a), np.unique(b)) if min(a.size, b.size) <= 1 else np.array_equal(a, b)
+
+
+def along(const: Const, rank: int, axis: int) -> Const:
+    """A scale or a zero point as floats, so that it meets a tensor of so many dimensions along one of them."""
+    if math.prod(const.sizes) == 1:
+        return Const((), lambda: np.asarray(as_written(const.load().item()), dtype=np.float64))
+    if len(const.sizes) != 1 or rank == 0:
+        raise ShapeError("a scale for each block of an activation")
+    sizes = tuple(const.sizes[0] if at == axis % rank else 1 for at in range(rank))
+    return Const(sizes, lambda: np.asarray(const.load(), dtype=np.float32).reshape(sizes))
+
+
+def times(first: Const, second: Const, *, divided: bool = False) -> Const:
+    """The product of two scales, or their quotient."""
+    sizes = np.broadcast_shapes(first.sizes, second.sizes)
+
+    def work() -> Numbers:
+        a, b = (one.load().astype(np.float32) for one in (first, second))
+        return np.asarray(a / b if divided else a * b)
+
+    return Const(sizes, work)
+
+
+def clamped(builder: Builder, value: Value, by: Affine, dtype: str) -> Value:
+    """A float tensor cut to what integers of a dtype can express."""
+    lowest, highest = (_end(by, limit, len(value.dims)) for limit in limits(dtype))
+    if lowest.sizes:
+        return binary(builder, "minimum", binary(builder, "maximum", value, lowest), highest)
+    low, high = (as_written(end.load().item()) for end in (lowest, highest))
+    if not low <= high:
+        raise ShapeError(f"a scale that gives the range from {low} to {high}")
+    return value if _within(builder, value.node, low, high) else unary(builder, act.Clamp(low, high), value)
+
+
+def _end(by: Affine, limit: float, rank: int) -> Const:
+    """The float that the smallest or the largest integer stands for."""
+    scale, zero = along(by.scale, rank, by.axis), along(by.zero, rank, by.axis) if by.zero else ONE
+    sizes = np.broadcast_shapes(scale.sizes, zero.sizes)
+    offset = zero.load if by.zero else lambda: np.zeros(())
+    return Const(sizes, lambda: np.asarray((limit - offset()) * scale.load(), dtype=np.float32))
+
+
+KEEPS: tuple[type[Op], ...] = (
+    act.Identity, act.Dropout, pool.MaxPool, pool.GlobalMaxPool, pad.Crop, pad.Slice, pad.Roll, view.Flatten, view.Take,
+    view.ChannelShuffle, view.PixelShuffle, view.PixelUnshuffle, resize.Upsample, tensor.Rearrange, merge.Cat,
+)  # fmt: skip
+"""Ops that give only numbers that they are given."""
+
+
+def _within(builder: Builder, node: str, low: float, high: float) -> bool:
+    """The output of a layer is known to lie between two ends: it was clamped before."""
+    left = {node}
+    for layer in reversed(builder.layers):
+        op = layer.node.op
+        if not left or layer.node.name not in left:
+            continue
+        left.discard(layer.node.name)
+        if isinstance(op, KEEPS):
+            left.update(layer.node.inputs)
+        elif not isinstance(op, act.Clamp) or op.low < low or high < op.high:
+            return False
+    return not left
+
+
+def floats(builder: Builder, given: Value, by: Affine) -> Value:
+    """The floats that integers stand for, worked out from them."""
+    rank = len(given.dims)
+    shifted = binary(builder, "sub", given, along(by.zero, rank, by.axis)) if by.zero else given
+    return binary(builder, "mul", shifted, along(by.scale, rank, by.axis))
+
+
+def integers(builder: Builder, held: Held) -> Value:
+    """The numbers of a tensor that is held in other words; unknown where they depend on those of a whole tensor."""
+    if not isinstance(held, Quantized):
+        return opaque(builder, [held.value], (), _NOTHING)
+    if isinstance(held.scale, Scale) or isinstance(held.zero, Zero):
+        return opaque(builder, [held.value], held.value.sizes, _NOTHING)
+    rank = len(held.value.dims)
+    divided = binary(builder, "div", held.value, along(held.scale, rank, held.axis))
+    return binary(builder, "add", divided, along(held.zero, rank, held.axis)) if held.zero else divided
+
+
+def as_tensor(builder: Builder, given: Given) -> Given:
+    """A tensor that is held in other words as its numbers; any other as it is."""
+    return integers(builder, given) if isinstance(given, Held) else given
+
+
+def with_integers(call: Call) -> Call:
+    """An operation on the integers themselves."""
+    return replace(call, inputs=tuple(as_tensor(call.builder, one) for one in call.inputs))
+
+
+def with_floats(call: Call) -> Call:
+    """An operation on the floats that integers stand for, where only their sizes count."""
+    floating = (one.value if isinstance(one, Quantized) else one for one in call.inputs)
+    return with_integers(replace(call, inputs=tuple(floating)))
+
+
+def dequantized(x: Const, by: Affine) -> Const:
+    """A stored tensor of integers as floats. It is learned, and its scale and zero point are stored beside it."""
+
+    def work(arrays: Sequence[Numbers]) -> Numbers:
+        steps, *offset = (_spread(one.astype(np.float32), x.sizes, by) for one in arrays[1:])
+        shifted = arrays[0].astype(np.float32) - (offset[0] if offset else 0)
+        return np.asarray(shifted * steps, dtype=np.float32)
+
+    parents = [one for one in (x, by.scale, by.zero) if one is not None]
+    return replace(lazy(x.sizes, parents, work), roots=_learned(x, by))
+
+
+def quantized(x: Const, by: Affine, dtype: str) -> Const:
+    """A stored tensor of floats as integers, as a model has them that was trained so."""
+    low, high = limits(dtype)
+
+    def work(arrays: Sequence[Numbers]) -> Numbers:
+        steps, *offset = (_spread(one.astype(np.float32), x.sizes, by) for one in arrays[1:])
+        found = np.clip(np.rint(arrays[0] / steps) + (offset[0] if offset else 0), low, high)
+        return np.asarray(found if dtype in FLOAT8 else found.astype(np.int32))
+
+    parents = [one for one in (x, by.scale, by.zero) if one is not None]
+    return replace(lazy(x.sizes, parents, work), roots=x.roots)
+
+
+def _learned(x: Const, by: Affine) -> tuple[Root, ...]:
+    """The learned tensors of quantised weights; a bias is stored in int32, which no other learned tensor is."""
+    own = x.roots or ((x.origin,) if x.origin is not None and x.sizes else ())
+    beside = (one.origin for one in (by.scale, by.zero) if one is not None and own)
+    return (*own, *(replace(one, trained=False) for one in beside if one is not None))
+
+
+def _spread(given: Numbers, sizes: Sequence[int], by: Affine) -> Numbers:
+    """A scale or a zero point so that it meets a stored tensor."""
+    if given.size == 1:
+        return given.reshape(())
+    if by.block:
+        return np.repeat(given, by.block, by.axis).take(range(sizes[by.axis]), by.axis)
+    rank = len(sizes)
+    return given if given.ndim > 1 else given.reshape([-1 if at == by.axis % rank else 1 for at in range(rank)])

@@ -1,0 +1,365 @@
+"""Operators of quantised models, as the float operators that they stand for.
+
+Most are a row: which float operator it is, and which inputs are tensors, scales (``_s``) and zero points (``_z``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.errors import ShapeError
+from convscope.frontends.build import shapes
+from convscope.frontends.build.algebra import binary
+from convscope.frontends.build.products import attention
+from convscope.frontends.build.values import Const, Value
+from convscope.frontends.onnx.held import ONE, Affine, Held, Quantized, Scale, Zero
+from convscope.frontends.onnx.quantized import (
+    along,
+    as_tensor,
+    clamped,
+    dequantized,
+    dtype_of,
+    floats,
+    quantized,
+    same,
+    times,
+)
+from convscope.frontends.onnx.rules import MICROSOFT, RULES
+from convscope.frontends.onnx.tensors import DTYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convscope.frontends.onnx.call import Call, Given
+
+    Rule = Callable[[Call], list[Any]]
+
+OPSET = 13
+"""The version of ONNX's own operators whose rules the rows use."""
+
+
+def _const(given: Given) -> Const:
+    """A scale or a zero point that is stored.
+
+    Raises:
+        ShapeError: it is worked out, or left out.
+    """
+    if not isinstance(given, Const):
+        raise ShapeError("a scale or a zero point that is not stored")
+    return given
+
+
+def _maybe(given: Given) -> Const | None:
+    return None if given is None else _const(given)
+
+
+def _value(call: Call, given: Given) -> Value:
+    """Integers as a tensor of the net."""
+    found = as_tensor(call.builder, given)
+    if not isinstance(found, Value):
+        raise ShapeError("integers that are not given as a tensor")
+    return found
+
+
+def _fits(held: Quantized, zero: Given) -> bool:
+    return isinstance(zero, Const | Held | None) and same(held.zero, zero)
+
+
+def as_floats(call: Call, given: Sequence[Given], axis: int) -> Value | Const:
+    """The floats that integers stand for: the integers, their scale, their zero point."""
+    x, scale, zero = (*given, None)[:3]
+    if isinstance(x, Const):
+        return dequantized(x, Affine(_const(scale), _maybe(zero), axis, call.whole("block_size", 0)))
+    if isinstance(x, Quantized) and isinstance(scale, Const | Held) and same(x.scale, scale) and _fits(x, zero):
+        return x.value
+    return floats(call.builder, _value(call, x), Affine(_const(scale), _maybe(zero), axis))
+
+
+def _quantized(call: Call, value: Value, scale: Given, zero: Given, axis: int = 1) -> Quantized:
+    """A float tensor as integers: clamped to what they can express."""
+    by = Affine(_const(scale), _maybe(zero), axis)
+    if call.whole("saturate", 1):  # else what is too large for a small float is no number at all
+        value = clamped(call.builder, value, by, dtype_of(by.zero, _wanted(call)))
+    return Quantized(value, by.scale, by.zero, axis)
+
+
+def _wanted(call: Call) -> str:
+    return DTYPES.get(call.whole("output_dtype", 0), "uint8")
+
+
+def quantize(call: Call) -> list[Any]:
+    """See the operator QuantizeLinear."""
+    x, scale, zero = call.get(0), call.get(1), call.get(2)
+    axis = call.whole("axis", 1)
+    if isinstance(x, Const):
+        by = Affine(_const(scale), _maybe(zero), axis, call.whole("block_size", 0))
+        return [quantized(x, by, dtype_of(by.zero, _wanted(call)))]
+    return [_quantized(call, _value(call, x), scale, zero, axis)]
+
+
+def dequantize(call: Call) -> list[Any]:
+    """See the operator DequantizeLinear."""
+    return [as_floats(call, call.inputs, call.whole("axis", 1))]
+
+
+def quantize_dynamic(call: Call) -> list[Any]:
+    """See the operator DynamicQuantizeLinear: the range is that of the numbers, so that nothing is cut off."""
+    x = call.value(0)
+    scale, zero = Scale(x, (object(),)), Zero(x)
+    return [Quantized(x, scale, zero), scale, zero]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An operator of integers.
+
+    Attributes:
+        op: the float operator.
+        inputs: by name, separated by blanks: a tensor ``x`` with ``x_s`` and ``x_z``; ``y`` is the output; ``b`` is a
+            bias.
+        axis: of the second tensor, along which its scale goes.
+        sums: the outputs are sums of products of integers, without a scale.
+        rule: where the operator is more than a float operator with its tensors quantised.
+    """
+
+    op: str
+    inputs: str
+    axis: Callable[[Call], int] = lambda _: 0
+    sums: bool = False
+    rule: Rule | None = None
+
+    def __call__(self, call: Call) -> list[Any]:
+        """The outputs, by the rule of the float operator."""
+        if self.rule is not None:
+            return self.rule(call)
+        names = self.inputs.split()
+        given = dict(zip(names, call.inputs, strict=False))
+        tensors = [name for name in names if len(name) == 1 and name != "b"]
+        made = [self._operand(call, given, name, self.axis(call) if at else 1) for at, name in enumerate(tensors)]
+        bias = given.get("b")
+        operands: list[Given] = [one for one, _ in made]
+        if bias is not None and self.op in {"Conv", "Gemm"}:  # of integers, with the scale of the product
+            scale = times(*(_flat(_const(given[f"{name}_s"])) for name in tensors))
+            operands.append(dequantized(_const(bias), Affine(scale, axis=0)))
+        value = _applied(call, self.op, operands)
+        if bias is not None and len(operands) == len(made):
+            value = binary(call.builder, "add", value, _const(bias))
+        if given.get("y_s") is not None:
+            return [_quantized(call, value, given["y_s"], given.get("y_z"))]
+        return [Quantized(value, _product(made[0][1], made[1][1]))] if self.sums else [value]
+
+    def _operand(
+        self, call: Call, given: dict[str, Given], name: str, axis: int
+    ) -> tuple[Value | Const, Const | Scale]:
+        """A tensor as floats, and the scale by which they are too large."""
+        tensor, zero = given.get(name), given.get(f"{name}_z")
+        if f"{name}_s" in given:
+            return as_floats(call, (tensor, given[f"{name}_s"], zero), axis), ONE
+        if isinstance(tensor, Const):
+            return dequantized(tensor, Affine(ONE, _maybe(zero), axis)), ONE
+        if isinstance(tensor, Quantized) and _fits(tensor, zero):
+            return tensor.value, tensor.scale
+        if isinstance(tensor, Value) and not self.sums:  # a float, which the operator quantises itself
+            return tensor, ONE
+        return floats(call.builder, _value(call, tensor), Affine(ONE, _maybe(zero), axis)), ONE
+
+
+def _flat(scale: Const) -> Const:
+    """A scale as one dimension, or as a number."""
+    count = int(np.prod(scale.sizes, dtype=np.int64))
+    sizes = (count,) if count > 1 else ()
+    return scale.then(sizes, lambda numbers: numbers.reshape(sizes))
+
+
+def _applied(call: Call, op: str, operands: Sequence[Given]) -> Value:
+    """The rule of a float operator, on float tensors."""
+    if call.whole("channels_last", 0):
+        raise ShapeError("channels that come last")
+    ready = replace(call, op=op, opset=call.whole("opset", OPSET), inputs=tuple(operands))
+    made = RULES[op](ready)
+    value = made[0] if isinstance(made, list) else made
+    if not isinstance(value, Value):
+        raise ShapeError(f"{call.op} of stored tensors")
+    return value
+
+
+def _product(first: Const | Scale, second: Const | Scale) -> Const | Scale:
+    """The scale of a product."""
+    if isinstance(first, Scale) and isinstance(second, Scale):
+        return Scale(first.value, (*first.runs, *second.runs), times(first.factor, second.factor))
+    if isinstance(first, Scale) and isinstance(second, Const):
+        return replace(first, factor=times(first.factor, second))
+    if isinstance(second, Scale):
+        return _product(second, first)
+    assert isinstance(first, Const)
+    return times(first, second)
+
+
+def concatenate(call: Call) -> list[Any]:
+    """See the operator QLinearConcat: the output's scale and zero point, then three inputs for each tensor."""
+    parts = [as_floats(call, call.inputs[at : at + 3], 1) for at in range(2, len(call.inputs), 3)]
+    return [_quantized(call, _applied(call, "Concat", parts), call.get(0), call.get(1))]
+
+
+def choose(call: Call) -> list[Any]:
+    """See the operator QLinearWhere."""
+    x, y = (as_floats(call, call.inputs[at : at + 3], 1) for at in (1, 4))
+    return [_quantized(call, _applied(call, "Where", [call.get(0), x, y]), call.get(7), call.get(8))]
+
+
+def recurrent(call: Call) -> list[Any]:
+    """See the operator DynamicQuantizeLSTM, whose weights are ``direction input gate``."""
+    weights = []
+    for at, scale, zero in ((1, 8, 9), (2, 10, 11)):
+        steps, offset = (_each_direction(call.const(one)) for one in (scale, zero))
+        found = dequantized(call.const(at), Affine(steps, offset, 2))
+        directions, inputs, gates = found.sizes
+        weights.append(found.then((directions, gates, inputs), lambda numbers: np.swapaxes(numbers, 1, 2)))
+    ready = replace(call, op="LSTM", opset=OPSET, inputs=(call.get(0), *weights, *call.inputs[3:8]))
+    return list(RULES["LSTM"](ready))
+
+
+def _each_direction(const: Const) -> Const:
+    """A scale or a zero point of a recurrent weight: one for each direction, or also for each gate."""
+    sizes = (const.sizes[0], 1, const.sizes[1] if len(const.sizes) > 1 else 1)
+    return replace(const.then(sizes, lambda numbers: numbers.reshape(sizes)), origin=const.origin)
+
+
+def attend(call: Call) -> list[Any]:
+    """See the operator QAttention: queries, keys and values by one product, and attention in heads."""
+    if any(call.get(at) is not None for at in (5, 8)) or call.whole("do_rotary", 0):
+        raise ShapeError("attention with a mask, or with a past")
+    x = as_floats(call, (call.get(0), call.get(3), call.get(6)), 1)
+    weight = as_floats(call, (call.get(1), call.get(4), call.get(7)), -1)
+    found = binary(call.builder, "add", _applied(call, "MatMul", [x, weight]), call.const(2))
+    n, places, channels = found.sizes
+    heads, width = call.whole("num_heads", 1), channels // 3
+    each = []
+    for at in range(3):
+        part = shapes.sliced(call.builder, found, 2, at * width, (at + 1) * width, 1)
+        each.append(shapes.swapped(shapes.viewed(call.builder, part, (n, places, heads, width // heads)), 1, 2))
+    causal, scale = bool(call.whole("unidirectional", 0)), call.real("scale", 0.0) or None
+    made = shapes.swapped(attention(call.builder, *each, causal=causal, scale=scale), 1, 2)
+    return [shapes.viewed(call.builder, made, (n, places, width)), None]
+
+
+def multiply(call: Call) -> list[Any] | None:
+    """Sums of products of integers, or a scale that is worked out, with a scale."""
+    if len(call.inputs) != 2 or not all(isinstance(one, Held | Const) for one in call.inputs):
+        return None
+    held, other = call.inputs if isinstance(call.inputs[0], Quantized) else call.inputs[::-1]
+    if isinstance(held, Scale | Const) and isinstance(other, Scale | Const):
+        return [_product(held, other)]
+    if not isinstance(held, Quantized) or held.zero is not None or not isinstance(other, Scale | Const):
+        return None
+    left = Counter(held.scale.runs if isinstance(held.scale, Scale) else ())
+    left.subtract(other.runs if isinstance(other, Scale) else ())
+    if min(left.values(), default=0) < 0:
+        raise ShapeError("a scale that is not that of the integers")
+    factor = times(_factor(other), _factor(held.scale), divided=True)
+    ready = factor if factor.sizes else along(factor, 0, 0)
+    value = binary(call.builder, "mul", held.value, ready)
+    runs = tuple(left.elements())
+    return [Quantized(value, Scale(held.value, runs)) if runs else value]
+
+
+def _factor(scale: Const | Scale) -> Const:
+    return scale.factor if isinstance(scale, Scale) else scale
+
+
+def _last(_: Call) -> int:
+    return -1
+
+
+def _columns(call: Call) -> int:
+    return 1 - call.whole("transB", 0)
+
+
+ONE_TENSOR = "x x_s x_z y_s y_z"
+TWO_TENSORS = "a a_s a_z c c_s c_z y_s y_z"
+CONV = Row("Conv", "x x_s x_z w w_s w_z y_s y_z b")
+QUANTIZE = Row("", "x x_s x_z", rule=quantize)
+DEQUANTIZE = Row("", "x x_s x_z", rule=dequantize)
+
+OWN: dict[str, Row] = {
+    "QuantizeLinear": QUANTIZE,
+    "DequantizeLinear": DEQUANTIZE,
+    "DynamicQuantizeLinear": Row("", "x", rule=quantize_dynamic),
+    "QLinearConv": CONV,
+    "QLinearMatMul": Row("MatMul", TWO_TENSORS, _last),
+    "ConvInteger": Row("Conv", "x w x_z w_z", sums=True),
+    "MatMulInteger": Row("MatMul", "a c a_z c_z", _last, sums=True),
+}
+"""ONNX's own operators, by name."""
+
+CONTRIBUTED: dict[str, Row] = {
+    "QuantizeLinear": QUANTIZE,
+    "DequantizeLinear": DEQUANTIZE,
+    "QLinearConv": CONV,
+    "QGemm": Row("Gemm", "a a_s a_z c c_s c_z b y_s y_z", _columns),
+    "MatMulIntegerToFloat": Row("MatMul", "a c a_s c_s a_z c_z b", _last),
+    "DynamicQuantizeMatMul": Row("MatMul", "a c c_s c_z b", _last),
+    "QLinearAdd": Row("Add", TWO_TENSORS),
+    "QLinearMul": Row("Mul", TWO_TENSORS),
+    "QLinearAveragePool": Row("AveragePool", ONE_TENSOR),
+    "QLinearGlobalAveragePool": Row("GlobalAveragePool", ONE_TENSOR),
+    "QLinearReduceMean": Row("ReduceMean", ONE_TENSOR),
+    "QLinearSigmoid": Row("Sigmoid", ONE_TENSOR),
+    "QLinearLeakyRelu": Row("LeakyRelu", ONE_TENSOR),
+    "QLinearSoftmax": Row("Softmax", ONE_TENSOR),
+    "QLinearConcat": Row("", f"y_s y_z {'x x_s x_z ' * 64}", rule=concatenate),
+    "QLinearWhere": Row("", "c a a_s a_z x x_s x_z y_s y_z", rule=choose),
+    "DynamicQuantizeLSTM": Row("", "x w r b n h c p w_s w_z r_s r_z", rule=recurrent),
+    "QAttention": Row("", "x w b x_s w_s m x_z w_z p", rule=attend),
+}
+"""Operators of ONNX Runtime, by name."""
+
+ROWS = {("", op): row for op, row in OWN.items()} | {(MICROSOFT, op): row for op, row in CONTRIBUTED.items()}
+"""By the domain and the name of the operator."""
+
+MOVES = {
+    "Identity", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Tile", "Slice", "Split", "Gather",
+    "Shape", "Size", "MaxPool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "Dropout", "ReduceMax", "ReduceMin",
+    "Concat", "Max", "Min", "Resize", "Upsample",
+}  # fmt: skip
+"""Operators that give only numbers that they are given, whose order a scale does not change."""
+
+
+def moved(call: Call) -> list[Any] | None:
+    """An operation that moves integers about moves the floats that they stand for; None where it does more."""
+    held = [one for one in call.inputs if isinstance(one, Quantized)]
+    if not isinstance(call.get(0), Quantized) or (call.op in {"Concat", "Max", "Min"} and len(held) < len(call.inputs)):
+        return None
+    first = held[0]
+    alike = all(same(one.scale, first.scale) and same(one.zero, first.zero) for one in held)
+    single = isinstance(first.scale, Scale) or int(np.prod(first.scale.sizes)) == 1
+    if not alike or not single or call.word("mode", "nearest") not in {"nearest", "DCR", "CRD"}:
+        return None
+    inputs = tuple(one.value if isinstance(one, Quantized) else one for one in call.inputs)
+    made = RULES[call.op](replace(call, inputs=inputs))
+    found = made if isinstance(made, list) else [made]
+    return [replace(first, value=one) if isinstance(one, Value) else one for one in found]
+
+
+def quantised(call: Call) -> list[Any] | None:
+    """What an operation of a quantised model gives; None where it is one of floats, or of integers as such."""
+    row = ROWS.get((call.domain, call.op))
+    if row is not None:
+        return row(call)
+    if call.domain or not any(isinstance(one, Held) for one in call.inputs):
+        return None
+    if call.op == "Cast":  # the numbers stay
+        return [call.inputs[0]]
+    if call.op == "Mul":
+        return multiply(call)
+    return moved(call) if call.op in MOVES else None
+
+
+def settings(call: Call) -> set[int]:
+    """Which inputs of an operation are scales and zero points."""
+    row = ROWS.get((call.domain, call.op))
+    return {at for at, name in enumerate(row.inputs.split()) if "_" in name} if row else set()
