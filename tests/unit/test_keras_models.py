@@ -155,16 +155,6 @@ def test_another_size_of_the_input() -> None:
     assert read(deep, input="9x8x3")["c"].output == (4, 7, 6)
 
 
-def test_outputs_of_all_kinds() -> None:
-    given = keras.Input((8, 8, 3))
-    first = L.Conv2D(4, 3, name="first")(given)
-    second = L.Conv2D(5, 3, name="second")(first)
-    model = filled(keras.Model(given, {"b": first, "c": second}))
-    net = read(model)
-    assert (net.layers[-1].node.name, net.output) == ("output", (4, 6, 6))
-    assert stored(net) == model.count_params()
-
-
 def test_a_model_called_by_another_gives_the_right_output() -> None:
     inner = keras.Input((6, 6, 2))
     block = keras.Model(inner, [L.Conv2D(2, 1, name="a")(inner), L.Conv2D(3, 1, name="b")(inner)], name="block")
@@ -345,12 +335,6 @@ def test_layers_that_wait_for_each_other(tmp_path: Path) -> None:
     config["config"]["layers"][2]["inbound_nodes"] = [[["mean", 0, 0, {"y": ["inner", 2, 0]}]]]
     with pytest.raises(ModelError, match="plus reads what is never computed, or waits for itself"):
         archive(tmp_path / "old.keras", config, "2.15.0")
-
-
-def test_two_inputs_are_refused() -> None:
-    given = [keras.Input((4,), name="left"), keras.Input((4,), name="right")]
-    with pytest.raises(ModelError, match="2 inputs: left, right"):
-        read(keras.Model(given, L.Add()(given)))
 
 
 class Subclassed(keras.Model):  # type: ignore[misc] # Keras has no types

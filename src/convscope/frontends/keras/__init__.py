@@ -64,4 +64,5 @@ def read_model(model: Any, given: Asked | Shape | None = None) -> Net:
         raise ModelError(
             f"{type(model).__name__} does not say what it is made of", expected="a Sequential or functional model"
         )
-    return net_of(Source(config, old=False, store=LiveStore(model), weights=True), given)
+    like = getattr(model, "_outputs_struct", None)
+    return net_of(Source(config, old=False, store=LiveStore(model), weights=True, like=like), given)

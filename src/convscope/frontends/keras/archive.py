@@ -48,12 +48,14 @@ class Source:
         old: written by Keras 1 or 2.
         store: gives the weights.
         weights: there are some that can be loaded.
+        like: outputs of a live model, nested as they are.
     """
 
     config: dict[str, Any]
     old: bool
     store: Store
     weights: bool
+    like: Any = None
 
 
 def load(path: Path) -> Source:

@@ -24,6 +24,10 @@ MAX_OUTPUTS = 4096
 """Outputs of one call."""
 
 
+Nested = tuple[str | int, ...]
+"""A place in nested lists and dicts."""
+
+
 @dataclass(frozen=True)
 class Ref:
     """One output of one call of a layer."""
@@ -57,17 +61,23 @@ class Plan:
     Attributes:
         steps: in an order in which each reads only what came before.
         inputs: what the model is called with.
-        outputs: what it returns.
+        outputs: what it returns, the keys of dicts in the order of the alphabet, as Keras has them.
+        paths: places of the outputs in what it returns; empty for a single one.
         sizes: of tensors, where the configuration states them.
         input_sizes: of the inputs.
+        kinds: dtypes of the inputs.
+        keys: names of the inputs, where they are given as a dict.
         channels_first: the layers take ``n c h w``.
     """
 
     steps: tuple[Step, ...]
     inputs: tuple[Ref, ...]
     outputs: tuple[Ref, ...]
+    paths: tuple[Nested, ...]
     sizes: dict[Ref, Sizes]
     input_sizes: tuple[Sizes | None, ...]
+    kinds: tuple[str, ...]
+    keys: tuple[str, ...]
     channels_first: bool
 
     def sizes_of(self, step: Step) -> tuple[Sizes | None, ...]:
@@ -125,8 +135,9 @@ def input_sizes(one: Spec) -> Sizes | None:
 
 def _sequential(raw: dict[str, Any], layers: list[Spec]) -> Plan:
     config = raw["config"] if isinstance(raw["config"], dict) else {}
-    stated = input_sizes(layers[0])
+    stated, kind = input_sizes(layers[0]), ""
     if layers[0].kind == INPUT:
+        kind = str(layers[0].settings.get("dtype"))
         first, layers = layers[0].name, layers[1:]
     else:
         first = "input"
@@ -136,7 +147,7 @@ def _sequential(raw: dict[str, Any], layers: list[Spec]) -> Plan:
     refs = [Ref(first, 0), *(Ref(one.name, 0) for one in layers)]
     steps = tuple(Step(one, 0, (before,), {}) for one, before in zip(layers, refs, strict=False))
     known = {ref: one.built for ref, one in zip(refs, layers, strict=False) if one.built}
-    return Plan(steps, (refs[0],), (refs[-1],), known, (stated,), _channels_first(layers))
+    return Plan(steps, (refs[0],), (refs[-1],), ((),), known, (stated,), (kind,), (), _channels_first(layers))
 
 
 def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
@@ -144,12 +155,19 @@ def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
     known: dict[Ref, Sizes] = {}
     reader = _Arguments(names, known)
     steps = [step for one in layers for step in reader.steps(one)]
-    inputs = tuple(reader.results(config.get("input_layers")))
-    outputs = tuple(reader.results(config.get("output_layers")))
-    if not inputs or not outputs:
+    taken = tuple(reader.results(config.get("input_layers")))
+    made = tuple(reader.results(config.get("output_layers")))
+    if not taken or not made:
         raise ModelError("the model states no inputs or no outputs", expected="input_layers and output_layers")
+    inputs, outputs = tuple(ref for _, ref in taken), tuple(ref for _, ref in made)
+    alone = len(made) == 1 and not any(isinstance(step, str) for step in made[0][0])
+    paths = ((),) if alone else tuple(path for path, _ in made)
+    keys = tuple(path[0] for path, _ in taken if len(path) == 1 and isinstance(path[0], str))
     stated = tuple(input_sizes(names[ref.layer]) for ref in inputs)
-    return Plan(_in_order(steps, inputs), inputs, outputs, known, stated, _channels_first(layers))
+    kinds = tuple(str(names[ref.layer].settings.get("dtype")) for ref in inputs)
+    keys = keys if len(keys) == len(inputs) else ()
+    order = _in_order(steps, inputs)
+    return Plan(order, inputs, outputs, paths, known, stated, kinds, keys, _channels_first(layers))
 
 
 class _Arguments:
@@ -237,13 +255,14 @@ class _Arguments:
             raise ModelError(f"a layer reads output {output} of call {call} of {name}, which is called {calls} times")
         return Ref(name, call, output)
 
-    def results(self, raw: Any) -> Iterator[Ref]:
-        """The tensors of ``input_layers`` or ``output_layers``, however they are nested."""
+    def results(self, raw: Any, path: Nested = ()) -> Iterator[tuple[Nested, Ref]]:
+        """The tensors of ``input_layers`` or ``output_layers`` with their places, however they are nested."""
         if _is_old_ref(raw):
-            yield self.ref(raw, inner=True)
+            yield path, self.ref(raw, inner=True)
         elif isinstance(raw, list | dict):
-            for one in raw if isinstance(raw, list) else raw.values():
-                yield from self.results(one)
+            pairs: Any = enumerate(raw) if isinstance(raw, list) else sorted(raw.items())
+            for step, one in pairs:
+                yield from self.results(one, (*path, step))
         else:
             raise ModelError(f"an input or output is {shown(raw)}", expected="layer, call and output")
 

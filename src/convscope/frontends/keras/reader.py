@@ -8,13 +8,11 @@ from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from convscope.core.graph import INPUT, Input, Output
-from convscope.core.shape import to_text
-from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
+from convscope.errors import ConvscopeError, ModelError, ShapeError
 from convscope.frontends.build.builder import Builder
-from convscope.frontends.build.settle import plain, settled
 from convscope.frontends.build.values import Value
 from convscope.frontends.given import of_shape
+from convscope.frontends.keras.ends import given_to, returned, taken
 from convscope.frontends.keras.here import BeyondError, Here
 from convscope.frontends.keras.opaque import opaque
 from convscope.frontends.keras.plan import MAX_LAYERS, Plan, Ref, plan
@@ -59,17 +57,11 @@ def net_of(source: Source, given: Asked | Shape | None) -> Net:
         ShapeError: a layer does not fit its input.
     """
     made = plan(source.config, Owner(), old=source.old)
-    if len(made.inputs) > 1:
-        names = ", ".join(ref.layer for ref in made.inputs)
-        raise ModelError(f"the model has {len(made.inputs)} inputs: {names}", expected="a model with one input")
-    stated = made.input_sizes[0]
-    size = _input_shape(stated, of_shape(given).shape(), channels_first=made.channels_first)
-    builder = Builder.of([Input(INPUT, size)])
-    sizes = _sizes(size, channels_first=made.channels_first)
-    trusted = stated is None or all(a in {None, b} for a, b in zip(stated[1:], sizes, strict=True))
-    reading = Reading(builder, source.store, trusted=trusted)
-    value = reading.run(made, [_input(builder, channels_first=made.channels_first)])[0]
-    net = builder.net([Output(_finished(builder, value, channels_first=made.channels_first).node)])
+    inputs = taken(made, of_shape(given))
+    builder = Builder.of([one.input for one in inputs if one.input])
+    reading = Reading(builder, source.store, trusted=all(one.as_stated for one in inputs))
+    values = reading.run(made, given_to(builder, inputs))
+    net = builder.net(returned(builder, made, values, source.like))
     assert net.tensors is not None
     tensors = _Tensors(net.tensors, source.store) if source.weights else None
     return replace(net, tensors=tensors)
@@ -85,57 +77,6 @@ class _Tensors:
     def __call__(self) -> dict[str, NDArray[Any]]:
         with self.store.opened():
             return self.inner()
-
-
-_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-
-
-def _input_shape(stated: Sizes | None, shape: Shape | None, *, channels_first: bool) -> Shape:
-    """The shape ``c h w`` of the input."""
-    if stated is None:
-        if shape is None:
-            raise FieldError("input: the model does not state its size", expected='one, such as input="28x28x1"')
-        return shape
-    inner = stated[1:]
-    if not 1 <= len(inner) <= 4:
-        raise ModelError(f"the input has {len(stated)} dimensions", expected="a batch and 1 to 4 more")
-    channels, *places = inner if channels_first else (inner[-1], *inner[:-1])
-    wanted = (channels, *places)
-    if shape is None:
-        names = ("channels", *_NAMES.get(len(places), ()))
-        missing = [name for name, size in zip(names, wanted, strict=True) if size is None]
-        if missing:
-            text = "x".join("?" if size is None else str(size) for size in (*places, channels))
-            raise FieldError(
-                f"input: {text} states no {' and no '.join(missing)}", expected='such as input="224x224x3"'
-            )
-        shape = tuple(size for size in wanted if size is not None)
-    if len(shape) != len(wanted) or channels not in {None, shape[0]}:
-        text = "x".join("?" if size is None else str(size) for size in (*places, channels))
-        raise FieldError(f"input: {to_text(shape)} for a model that takes {text}")
-    if min(shape) < 1:
-        raise ModelError(f"the input has size {to_text(shape)}")
-    return shape
-
-
-def _sizes(shape: Shape, *, channels_first: bool) -> Shape:
-    """Lengths of the dimensions behind the batch."""
-    return shape if channels_first else (*shape[1:], shape[0])
-
-
-def _input(builder: Builder, *, channels_first: bool) -> Value:
-    value = builder.input()
-    batch, channels, *places = value.dims
-    return value if channels_first else replace(value, dims=(batch, *places, channels))
-
-
-def _finished(builder: Builder, value: Value, *, channels_first: bool) -> Value:
-    """The output as that of a layer with its channels, then its places."""
-    builder.scope, builder.whole_scope = "", False
-    batch, *dims = value.dims
-    if batch or not 1 <= len(dims) <= 4:
-        return plain(builder, value)
-    return settled(builder, value, dims if channels_first else (dims[-1], *dims[:-1]))
 
 
 class Reading:
@@ -216,7 +157,7 @@ class Reading:
     def _model(self, spec: Spec, args: list[Any], lead: int) -> Any:
         with _explained(spec):
             made = plan(spec.raw, spec.owner, old=spec.old)
-            found = self.run(made, list(_values(args)), lead)
+            found = self.run(made, _ordered(made, args), lead)
         return found[0] if len(found) == 1 else found
 
     @contextmanager
@@ -274,6 +215,13 @@ def _values(nested: Any) -> Iterator[Value]:
     elif isinstance(nested, list | tuple | dict):
         for one in nested.values() if isinstance(nested, dict) else nested:
             yield from _values(one)
+
+
+def _ordered(made: Plan, args: list[Any]) -> list[Value]:
+    """The tensors that a model is called with, in the order of its inputs."""
+    if len(args) == 1 and isinstance(args[0], dict) and sorted(args[0]) == sorted(made.keys):
+        return list(_values([args[0][name] for name in made.keys]))
+    return list(_values(args))
 
 
 def _filled(nested: Any, found: dict[tuple[str, int], Any]) -> Any:
