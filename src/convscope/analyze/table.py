@@ -52,6 +52,7 @@ class Row:
         activation_bytes: of the output, float32, one sample [byte].
         field: receptive field along the spatial paths, one entry for each spatial axis of the input.
         gated: the field with gates followed; equal to ``field`` where there are none.
+        sources: names of the operations of the file that the layer was read from.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Row:
     activation_bytes: int
     field: Field
     gated: Field
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class LayerTable:
         macs: total of multiply-adds for one sample [MAC].
         activation_bytes: total of all outputs [byte].
         float32: every learned tensor is stored in float32, so that the stored bytes say nothing new.
+        notes: what must be known of the source besides, one sentence each.
     """
 
     input: Shape
@@ -89,6 +92,7 @@ class LayerTable:
     macs: Total
     activation_bytes: int
     float32: bool = True
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/table/1``."""
@@ -108,6 +112,7 @@ class LayerTable:
                 "exact": self.params.exact and self.macs.exact,
                 "missing": sorted({*self.params.missing, *self.macs.missing}),
             },
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
     def totals(self) -> dict[str, str]:
@@ -290,7 +295,8 @@ def _totals(table: LayerTable) -> str:
         *(f"{name} {value}" for name, value in table.totals().items()),
     ]
     missing = sorted({*table.params.missing, *table.macs.missing})
-    return " · ".join(parts) + (f"\nunknown, so not in the totals: {', '.join(missing)}" if missing else "")
+    unknown = [f"unknown, so not in the totals: {', '.join(missing)}"] if missing else []
+    return "\n".join([" · ".join(parts), *unknown, *table.notes])
 
 
 def _total(value: Total) -> str:
@@ -310,7 +316,8 @@ def layer_table(net: Net) -> LayerTable:
         if key not in known:  # blocks repeat: an op at one shape is worked out once
             costs = cost.params(layer), cost.frozen(layer), cost.stored_bytes(layer), cost.macs(layer)
             known[key] = (spelled(layer.node.op), *costs, activation_bytes(layer.output))
-        return Row(name, known[key][0], layer.output, *known[key][1:], fields[name], gated[name])
+        shown = known[key]
+        return Row(name, shown[0], layer.output, *shown[1:], fields[name], gated[name], layer.node.sources)
 
     rows = tuple(map(row, net))
     return LayerTable(
@@ -322,4 +329,5 @@ def layer_table(net: Net) -> LayerTable:
         macs=cost.total((row.name, row.macs) for row in rows),
         activation_bytes=sum(row.activation_bytes for row in rows),
         float32=cost.is_float32(net),
+        notes=net.notes,
     )

@@ -132,6 +132,7 @@ class Node:
         inputs: names of earlier nodes, or of inputs of the net.
         origin: where the user wrote it; not part of equality.
         own: what an imported net has here instead of what the op states.
+        sources: names of the operations of the file that it was read from; not part of equality.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Node:
     inputs: tuple[str, ...]
     origin: Origin | None = field(default=None, compare=False, repr=False)
     own: Own = field(default=Own(), repr=False)
+    sources: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

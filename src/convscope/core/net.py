@@ -83,6 +83,7 @@ class Net:
         outputs: what it returns, in order; at least one.
         unused: learned tensors of an imported net that no layer reads.
         tensors: the weights of an imported net, by ``layer.tensor``, loaded when called; None where there are none.
+        notes: what must be known of the source of an imported net besides, one sentence each.
     """
 
     inputs: tuple[Input, ...]
@@ -90,6 +91,7 @@ class Net:
     outputs: tuple[Output, ...]
     unused: tuple[Weight, ...] = ()
     tensors: Callable[[], dict[str, NDArray[Any]]] | None = field(default=None, compare=False, repr=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def at(cls, graph: Graph, given: Shape | Sequence[Input]) -> Net:

@@ -11,6 +11,7 @@ import numpy as np
 
 from convscope.analyze import cost
 from convscope.analyze.support import support
+from convscope.backends.torch import TorchNet
 from convscope.core.graph import INPUT
 from convscope.core.shape import to_text
 from convscope.errors import FieldError
@@ -75,7 +76,22 @@ def compare(module: nn.Module, net: Net, outputs: Mapping[str, str], *, units: i
 
 
 def _params(module: nn.Module, net: Net) -> Check:
-    return _counted("params", cost.net_params(net), sum(parameter.numel() for parameter in module.parameters()))
+    probed = sum(parameter.numel() for parameter in module.parameters())
+    more = _stored_otherwise(net) if isinstance(module, TorchNet) else 0
+    note = f"the module that is built has {probed:,}; the source stores {abs(more):,} {'more' if more > 0 else 'less'}"
+    return _counted("params", cost.net_params(net), probed + more, note if more else "")
+
+
+def _stored_otherwise(net: Net) -> int:
+    """How many more parameters the source has than a module that is built of its layers.
+
+    A module that is built has every weight at every layer: a tensor that layers share twice, one that is worked out
+    from others as it is then, and none that no layer reads.
+    """
+    pairs = ((layer, layer.node.op.weights(layer.inputs)) for layer in net if layer.node.own.weights is not None)
+    built = ((layer, stated) for layer, stated in pairs if stated is not None)
+    own = sum((cost.params(layer) or 0) - sum(one.count for one in stated if one.trained) for layer, stated in built)
+    return own + sum(weight.count for weight in net.unused)
 
 
 def _macs(probe: Probe, net: Net) -> Check:

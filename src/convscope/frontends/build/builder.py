@@ -75,6 +75,7 @@ class Builder:
         loaders: for each layer, the tensors that its lowering takes.
         scope: the part of the source that is being read, ``layer1.0``; names of layers begin with it.
         whole_scope: the part of the source is one layer of the framework, which needs no further name.
+        sources: names of the operations of the file that are being read.
     """
 
     inputs: tuple[Input, ...]
@@ -82,6 +83,7 @@ class Builder:
     loaders: dict[str, dict[str, Const]] = field(default_factory=dict)
     scope: str = ""
     whole_scope: bool = False
+    sources: tuple[str, ...] = ()
     counted: set[Hashable] = field(default_factory=set)
     _first: dict[str, list[Hashable]] = field(default_factory=dict)
     _names: Counter[str] = field(default_factory=Counter)
@@ -129,7 +131,7 @@ class Builder:
             raise ShapeError(f"the net has more than {MAX_LAYERS} layers")
         shapes = tuple([self._shapes[name] for name in inputs])
         name = self._name(name or op.keyword, between=between)
-        layer = fitted(Node(name, op, tuple(inputs)), shapes)
+        layer = fitted(Node(name, op, tuple(inputs), sources=self.sources), shapes)
         if weights:
             own = self._own(layer, weights)
             self.loaders[name] = weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
@@ -23,11 +23,23 @@ DEPTH = 16
 """Functions and branches inside of each other."""
 
 
+@dataclass(frozen=True)
 class Frame:
-    """What holds inside of a function or a branch: versions of operators, attributes of the call, the place."""
+    """What holds inside of a function or a branch.
 
-    def __init__(self, versions: Mapping[str, int], attrs: Mapping[str, Any], path: str, depth: int) -> None:
-        self.versions, self.attrs, self.path, self.depth = versions, attrs, path, depth
+    Attributes:
+        versions: of the operators, by domain.
+        attrs: of the call.
+        path: the part of the net.
+        depth: functions and branches around it.
+        caller: name of the operation of the file that calls the function; empty outside of one.
+    """
+
+    versions: Mapping[str, int]
+    attrs: Mapping[str, Any]
+    path: str
+    depth: int
+    caller: str = ""
 
     def deeper(self) -> Frame:
         """The same, one level further in.
@@ -37,7 +49,7 @@ class Frame:
         """
         if self.depth >= DEPTH:
             raise ModelError(f"functions or branches are nested more than {DEPTH} deep", expected="no circles")
-        return Frame(self.versions, self.attrs, self.path, self.depth + 1)
+        return replace(self, depth=self.depth + 1)
 
 
 @dataclass(frozen=True)

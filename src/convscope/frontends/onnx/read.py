@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from convscope.frontends.build.builder import MAX_LAYERS, Builder
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.ends import key, output_of
 from convscope.frontends.build.settle import plain
-from convscope.frontends.build.values import Const, Value, joined, whole
+from convscope.frontends.build.values import Const, Root, Value, joined, whole
 from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.call import Call
@@ -31,6 +32,7 @@ from convscope.frontends.onnx.order import extent, needed
 from convscope.frontends.onnx.quantized import as_tensor, with_floats, with_integers
 from convscope.frontends.onnx.rules import find
 from convscope.frontends.onnx.rules_quantized import quantised
+from convscope.frontends.onnx.shared import Shared, made_weights
 from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
 from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
 from convscope.frontends.onnx.tidy import tidied
@@ -109,6 +111,8 @@ class Reading:
         self.bodies: dict[tuple[str, str, str], tuple[list[Step], set[str]]] = {}
         self.kept: list[TensorProto] = []
         self.bare = not any(map(self._learned, graph.initializer))
+        self.shared = Shared.of(self.steps)
+        self.made: dict[str, Root] | None = {} if made_weights(self.steps) else None
 
     def net(self) -> Net:
         """The net.
@@ -119,16 +123,28 @@ class Reading:
         scope = Scope()
         for name, tensor in self.stored.items():
             if name in self.used:
-                scope.tensors[name] = self._stored(tensor)
+                found = scope.tensors[name] = self._stored(tensor)
+                self.shared.seen(name, found, self.budget)
         self._inputs(scope)
         self.run(self.steps, scope, self.used, Frame(self.versions, {}, "", 0))
-        self.builder.scope, self.builder.whole_scope = "", False
+        self.builder.scope, self.builder.whole_scope, self.builder.sources = "", False, ()
         outputs = self._outputs(scope)
         if not self.builder.layers:
             raise ModelError("its output is its input", expected="a model with at least one layer")
         names = tidied(self.builder, [one.node for one in outputs], with_quantized())
         net = self.builder.net([replace(one, node=names.get(one.node, one.node)) for one in outputs], self._unused())
-        return replace(net, tensors=Guarded(self.source.path, net.tensors))
+        return replace(net, tensors=Guarded(self.source.path, net.tensors), notes=self._notes())
+
+    def _notes(self) -> tuple[str, ...]:
+        """What must be known of the file besides its layers."""
+        found = self.shared.notes(self.builder.counted)
+        made = [root for root in (self.made or {}).values() if root.key in self.builder.counted]
+        if made:
+            found.append(
+                f"{len(made)} tensors of {sum(math.prod(root.shape) for root in made):,} numbers are made by the graph "
+                "itself (ConstantOfShape), and used as weights: they are counted as parameters"
+            )
+        return tuple(found)
 
     def _inputs(self, scope: Scope) -> None:
         at = 0
@@ -191,7 +207,7 @@ class Reading:
                     _give(scope, step, name, one)
 
     def _results(self, step: Step, scope: Scope, used: set[str], frame: Frame) -> Sequence[Given]:
-        given = tuple(map(scope.get, step.inputs))
+        given = self.shared.apart(map(scope.get, step.inputs), self.taken)
         function = self.functions.get((step.domain, step.op, step.overload))
         attrs = {name: self._attr(value, frame) for name, value in step.attrs.items()}
         attrs = {name: value for name, value in attrs.items() if value is not None}  # none: the caller gave no value
@@ -204,6 +220,7 @@ class Reading:
         )
         self.builder.scope = ".".join(filter(None, (frame.path, step.path)))
         self.builder.whole_scope = step.whole
+        self.builder.sources = tuple(filter(None, [frame.caller or step.name]))
         if step.op == "If" and not step.domain and isinstance(given[0], Const):
             taken = bool(self.budget.numbers(given[0]).reshape(-1)[0])
             return self._branch(attrs["then_branch" if taken else "else_branch"], scope, frame)
@@ -224,6 +241,13 @@ class Reading:
         """A constant is a weight where a file has weights nowhere else."""
         return self.bare and tensor.data_type in LEARNED and len(tensor.dims) > 0
 
+    def _made(self, step: Step, found: list[Const]) -> list[Const]:
+        """Stored tensors; those that the graph makes in the place of weights are weights."""
+        if self.made is None or step.op != "ConstantOfShape" or not found[0].sizes:
+            return found
+        root = self.made[step.outputs[0]] = Root(("made", self.taken), step.outputs[0], found[0].sizes)
+        return [replace(found[0], roots=(root,), origin=root)]
+
     def _calculated(self, step: Step, call: Call, used: set[str]) -> Sequence[Given]:
         """What an operation gives: by a rule, as stored numbers, or as something that cannot be looked into."""
         values = list(flow.values(call.inputs))
@@ -233,7 +257,7 @@ class Reading:
                 return flow.SEQUENCES[step.op](call)
             found = quantised(call)
             if found is None and not values and not step.domain:
-                return [constant(call)] if step.op == "Constant" else _stored(call)
+                return [constant(call)] if step.op == "Constant" else self._made(step, _stored(call))
             if found is None:
                 rule = find(step.domain, step.op)
                 if rule is None:
@@ -290,7 +314,8 @@ class Reading:
             self.bodies[key] = needed(steps(function.node), function.output)
         found, used = self.bodies[key]
         path = ".".join(filter(None, (frame.path, step.path)))
-        inner = Frame({**frame.versions, **imported(function.opset_import)}, {**defaults, **attrs}, path, frame.depth)
+        named = {**frame.versions, **imported(function.opset_import)}
+        inner = Frame(named, {**defaults, **attrs}, path, frame.depth, frame.caller or step.name)
         self.run(found, scope, used, inner.deeper())
         return [scope.get(name) for name in function.output]
 

@@ -22,7 +22,7 @@ def per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
     """
     found = call.wholes(name) or [default] * rank
     if len(found) != rank:
-        raise ShapeError(f"{name} has {len(found)} numbers for {rank} axes")
+        raise ModelError(f"{name} has {len(found)} numbers for {rank} axes")
     return tuple(found)
 
 
@@ -38,7 +38,7 @@ def pads_of(call: Call, rank: int, sizes: PerAxis, kernel: PerAxis) -> Pads:
     if word == "VALID":
         flat = [0] * 2 * rank
     if len(flat) != 2 * rank or word not in {"NOTSET", "VALID"}:
-        raise ShapeError(f"{len(flat)} paddings for {rank} axes, {word}")
+        raise ModelError(f"{len(flat)} paddings for {rank} axes, {word}")
     return tuple((flat[at], flat[at + rank]) for at in range(rank))
 
 

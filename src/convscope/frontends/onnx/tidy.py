@@ -123,7 +123,9 @@ def _put_together(net: Net, found: Found) -> Layer:
         net.uses.subtract(layer.node.inputs)
     name = _name(net, first, found.op)
     shapes = {one: shape for layer in found.gone for one, shape in zip(layer.node.inputs, layer.inputs, strict=True)}
-    made = fitted(Node(name, found.op, found.inputs, None, found.own), tuple(shapes[one] for one in found.inputs))
+    sources = tuple(dict.fromkeys(one for layer in found.gone for one in layer.node.sources))
+    node = Node(name, found.op, found.inputs, None, found.own, sources)
+    made = fitted(node, tuple(shapes[one] for one in found.inputs))
     net.layers[name] = made
     net.uses.update(found.inputs)
     net.uses[name] = net.uses.pop(last.node.name)

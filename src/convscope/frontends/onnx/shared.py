@@ -1,0 +1,126 @@
+"""Stored tensors that several operations read.
+
+Exporters store tensors of equal numbers once: in a fresh model that is every bias of zeros and every scale of ones. A
+file does not tell such a tensor from a parameter that the source itself has at several layers. A tensor that holds one
+number throughout is taken for several that were equal, and counted for each layer; any other is taken for one that is
+tied, since two do not become equal by chance, and counted once. Both are told with the totals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.errors import ModelError
+from convscope.frontends.build.values import Const
+from convscope.frontends.onnx.consts import AT_ONCE
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from convscope.frontends.onnx.call import Given
+    from convscope.frontends.onnx.consts import Budget
+    from convscope.frontends.onnx.steps import Step
+
+
+@dataclass
+class Shared:
+    """What a file shares between operations.
+
+    Attributes:
+        readers: for each tensor how many operations read it.
+        even: keys of shared tensors that hold one number throughout, and those that stand for them, one for each layer.
+        tied: names of other shared tensors that are weights, and how many operations read them.
+    """
+
+    readers: Counter[str]
+    even: dict[Hashable, set[Hashable]] = field(default_factory=dict)
+    tied: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, steps: Iterable[Step]) -> Shared:
+        """Those of some operations."""
+        return cls(Counter(name for step in steps for name in set(step.inputs)))
+
+    def seen(self, name: str, const: Const, budget: Budget) -> None:
+        """Take notice of a stored tensor."""
+        if self.readers[name] < 2 or not const.roots:
+            return
+        if _even(const, budget):
+            self.even[const.roots[0].key] = set()
+        else:
+            self.tied[name] = self.readers[name]
+
+    def apart(self, given: Iterable[Given], run: int) -> tuple[Given, ...]:
+        """The inputs of an operation, where shared tensors of one number are the operation's own.
+
+        Operations that read the same other weights are the same layer, used again.
+
+        Args:
+            given: the inputs.
+            run: the number of the operation, among all that are read.
+        """
+        every = tuple(given)
+        if not self.even:
+            return every
+        keys = [root.key for one in every if isinstance(one, Const) for root in one.roots]
+        own = tuple(key for key in keys if key not in self.even) or run
+        return tuple(self._apart(one, own) if isinstance(one, Const) else one for one in every)
+
+    def _apart(self, const: Const, own: Hashable) -> Const:
+        root = const.origin
+        if root is None or root.key not in self.even:
+            return const
+        new = replace(root, key=(root.key, own))
+        self.even[root.key].add(new.key)
+        return replace(const, roots=(new,) if const.roots else (), origin=new)
+
+    def notes(self, counted: set[Hashable]) -> list[str]:
+        """What must be known of the totals, given the keys of all tensors that are counted."""
+        found = []
+        uses = [len(keys & counted) for keys in self.even.values()]
+        many = [count for count in uses if count > 1]
+        if many:
+            found.append(
+                f"{_tensors(len(many))} of one number throughout {'is' if len(many) == 1 else 'are'} shared by "
+                f"{sum(many)} layers and counted for each: exporters store equal tensors once"
+            )
+        tied = [count for name, count in self.tied.items() if name in counted]
+        if tied:
+            found.append(
+                f"{_tensors(len(tied))} {'is' if len(tied) == 1 else 'are'} shared by {sum(tied)} operations and "
+                "counted once: the file does not say whether the source has one parameter there, or equal ones"
+            )
+        return found
+
+
+def _tensors(count: int) -> str:
+    return f"{count} tensor{'' if count == 1 else 's'}"
+
+
+def _even(const: Const, budget: Budget) -> bool:
+    """All numbers are the same; a tensor that is too large, or whose file is not there, is taken for one of many."""
+    count = math.prod(const.sizes)
+    if not 0 < count <= min(AT_ONCE, budget.left):
+        return False
+    budget.spend(count)
+    try:
+        numbers = np.asarray(const.load()).reshape(-1)
+    except ModelError:
+        return False
+    return bool((numbers == numbers[0]).all())
+
+
+def made_weights(steps: Iterable[Step]) -> bool:
+    """A graph makes its own weights, as in files whose weights were taken out: layers read what it fills."""
+    every = list(steps)
+    made = {name for step in every if step.op == "ConstantOfShape" for name in step.outputs}
+    return any(step.op in LAYERS and step.inputs[1:2] and step.inputs[1] in made for step in every)
+
+
+LAYERS = {"BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul"}
+"""Operators whose second input is a weight."""
