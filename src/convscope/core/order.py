@@ -16,6 +16,7 @@ from convscope.errors import FieldError, ShapeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convscope.core.pattern import Axes
     from convscope.core.shape import Shape
 
 BATCH = "n"
@@ -88,23 +89,45 @@ def moves(order: str, axes: Sequence[int]) -> Moves:
     Moves(split=None, permuted=None, joined=(-1, 8))
     """
     pattern = pattern_of(order)
-    have = tuple(pattern.inputs[0][axis] for axis in axes)
-    letters = pattern.letters(have)
-    wanted = pattern.letters(pattern.output)
-    kept = wanted if BATCH in wanted else (BATCH, *wanted)
+    return _between(pattern, _in_library(pattern, axes), pattern.output)
+
+
+def moves_back(order: str, axes: Sequence[int]) -> Moves:
+    """What brings a tensor in an order into the layout of a library.
+
+    Args:
+        order: not empty.
+        axes: as for :func:`moves`.
+
+    Raises:
+        ShapeError: as for :func:`moves`.
+
+    >>> moves_back("a8xb7xc5:nxbxcxa", (0, 1, 2, 3)), moves_back("a8xb7:bxa", (0, 1, 2))
+    (Moves(split=None, permuted=(0, 3, 1, 2), joined=None), Moves(split=(-1, 7, 8), permuted=(0, 2, 1), joined=None))
+    """
+    pattern = pattern_of(order)
+    return _between(pattern, pattern.output, _in_library(pattern, axes))
+
+
+def _in_library(pattern: Pattern, axes: Sequence[int]) -> Axes:
+    return tuple(pattern.inputs[0][axis] for axis in axes)
+
+
+def _between(pattern: Pattern, have: Axes, wanted: Axes) -> Moves:
+    """From some axes to others. Where one side has no batch, it has one of length 1 on the way."""
+    letters, kept = (_with_batch(pattern.letters(axes)) for axes in (have, wanted))
     if set(kept) != set(letters):
-        raise ShapeError(f'the order "{order}" repeats what is there')
+        raise ShapeError("an order that repeats what is there", expected="every letter on both sides of the colon")
     permuted = tuple(letters.index(letter) for letter in kept)
-    stays = permuted == tuple(range(len(letters)))
-    split = _sizes(pattern, letters)
-    flat = any(len(axis) > 1 for axis in have)
-    if stays:
-        same = have == pattern.output
-        return Moves(None, None, None if same else _sizes(pattern, pattern.output))
-    whole = tuple(kept) == pattern.output
-    needs_split = flat or len(letters) < len(have)
-    return Moves(split if needs_split else None, permuted, None if whole else _sizes(pattern, pattern.output))
+    if permuted == tuple(range(len(letters))):
+        return Moves(None, None, None if have == wanted else _sizes(pattern, wanted))
+    split = None if have == letters else _sizes(pattern, letters)
+    return Moves(split, permuted, None if wanted == kept else _sizes(pattern, wanted))
 
 
-def _sizes(pattern: Pattern, axes: Sequence[str]) -> tuple[int, ...]:
+def _with_batch(letters: tuple[str, ...]) -> tuple[str, ...]:
+    return letters if BATCH in letters else (BATCH, *letters)
+
+
+def _sizes(pattern: Pattern, axes: Axes) -> tuple[int, ...]:
     return tuple(-1 if BATCH in axis else pattern.size(axis) for axis in axes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+from convscope.core.shape import to_text
 from convscope.errors import WriteError
 from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle
 
@@ -34,6 +35,20 @@ def params(net: Net) -> int:
     """Learned numbers of the layers, each with weights of its own."""
     weights = (weight for layer in net for weight in layer.node.op.weights(layer.inputs) or ())
     return sum(weight.count for weight in weights if weight.trained)
+
+
+def sizes_text(net: Net) -> str:
+    """What goes in and what comes out, for the first line of a text.
+
+    >>> import convscope as cs
+    >>> sizes_text(cs.read("input 8x8x1, conv 4 3x3"))
+    '8x8x1 -> 6x6x4'
+    """
+    given, made = (
+        [*map(to_text, shapes)]
+        for shapes in ([one.shape for one in net.inputs], [net.shape(one.node) for one in net.outputs])
+    )
+    return " -> ".join(f"{', '.join(one[:4])}{', …' if len(one) > 4 else ''}" for one in (given, made))
 
 
 def definitions(helpers: Mapping[str, tuple[str, ...]], names: set[str]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from convscope.core.graph import INPUT
 from convscope.core.op import spelled
 from convscope.core.shape import to_text
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from convscope.core.net import Layer, Net
+    from convscope.core.shape import Shape
 
 HEAD = """\
 digraph net {
@@ -38,9 +38,17 @@ def write_dot(net: Net) -> str:
     root = _Frame("")
     for layer in net:
         root.add(layer.node.name.split("."), layer)
-    lines = [HEAD, f"  {_quoted(INPUT)} [label={_quoted(INPUT, to_text(net.input))}, fillcolor=white];"]
-    edges = (f"  {_quoted(source)} -> {_quoted(layer.node.name)};" for layer in net for source in layer.node.inputs)
+    lines = [HEAD, *(_end(one.name, one.name, one.shape) for one in net.inputs)]
+    edges = [f"  {_quoted(source)} -> {_quoted(layer.node.name)};" for layer in net for source in layer.node.inputs]
+    if len(net.outputs) > 1:
+        for at, one in enumerate(net.outputs):
+            lines.append(_end(f"output {at}", one.name, net.shape(one.node)))
+            edges.append(f"  {_quoted(one.node)} -> {_quoted(f'output {at}')};")
     return "\n".join([*lines, *root.lines("", 1), *edges, "}"]) + "\n"
+
+
+def _end(node: str, name: str, shape: Shape) -> str:
+    return f"  {_quoted(node)} [label={_quoted(name, to_text(shape))}, fillcolor=white];"
 
 
 @dataclass

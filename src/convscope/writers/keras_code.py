@@ -9,10 +9,11 @@ from functools import partial
 from string import digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convscope.core.shape import to_text
+from convscope.core.order import BATCH, pattern_of
 from convscope.writers.arguments import Roles
 from convscope.writers.calls import Call, Use, calls, literal
-from convscope.writers.common import definitions, params
+from convscope.writers.common import definitions, params, sizes_text
+from convscope.writers.ends import GIVEN, ended, is_something, words_of
 from convscope.writers.keras_context import context_of
 from convscope.writers.keras_helpers import HELPERS
 from convscope.writers.keras_ops import spell
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convscope.core.graph import Input
     from convscope.core.net import Layer, Net
     from convscope.writers.calls import Block, Item, Param, Step, Steps
     from convscope.writers.keras_context import Context
@@ -66,7 +68,7 @@ def keras_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, list
         net: what was written.
         tensors: by ``layer.tensor``, as the net has them.
     """
-    made, context = _program(net), context_of(net)
+    made, context = _program(net), context_of(ended(_live(net)))
     found: dict[str, list[NDArray[Any]]] = {}
     for name, call in _places(made):
         layer = made.layers[call.layer]
@@ -76,16 +78,14 @@ def keras_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, list
 
 
 def _program(net: Net) -> Program:
-    """The net, without what nobody reads: a model of Keras holds only what leads to its output."""
-    return program(_read_layers(net), partial(_spell, context=context_of(net)), ROLES)
+    """The net, without what nobody reads: a model of Keras holds only what leads to its outputs."""
+    live = _live(net)
+    return program(live, partial(_spell, context=context_of(ended(live))), ROLES)
 
 
-def _read_layers(net: Net) -> Net:
-    read = {net.layers[-1].node.name}
-    for layer in reversed(net.layers):
-        if layer.node.name in read:
-            read |= set(layer.node.inputs)
-    return replace(net, layers=tuple(layer for layer in net if layer.node.name in read))
+def _live(net: Net) -> Net:
+    names = net.live()
+    return replace(net, layers=tuple(layer for layer in net if layer.node.name in names))
 
 
 def _spell(layer: Layer, context: Context) -> tuple[Call, ...]:
@@ -94,9 +94,8 @@ def _spell(layer: Layer, context: Context) -> tuple[Call, ...]:
 
 def _head(net: Net, text: str) -> list[str]:
     names = [name for name in ("layers", "ops") if f"{name}." in text]
-    size = f"{to_text(net.input)} -> {to_text(net.output)}"
     return [
-        f'"""A net in Keras, {size}: {params(_read_layers(net)):,} params."""',
+        f'"""A net in Keras, {sizes_text(net)}: {params(_live(net)):,} params."""',
         "",
         *(["import math", ""] if "math." in text else []),
         "import keras",
@@ -183,7 +182,7 @@ def _operations(steps: Steps, labels: dict[int, _Label]) -> tuple[list[Operation
             found.append(Operation((-1,), "shortcut", inner=True) if entry else _choice(step, inputs, labels))
             inputs = (len(found) - 1,)
         else:
-            for item in step.items:
+            for item in filter(is_something, step.items):
                 found.append(_operation(item, step, inputs, labels.get(id(item), _Label())))
                 inputs = (len(found) - 1,)
         where[at] = inputs[0] if not step.items or len(inputs) == 1 else len(found) - 1
@@ -199,6 +198,8 @@ def _choice(step: Step, inputs: tuple[int, ...], labels: dict[int, _Label]) -> O
 
 
 def _operation(item: Item, step: Step, inputs: tuple[int, ...], label: _Label) -> Operation:
+    if isinstance(item, Call) and item.word == GIVEN:
+        return Operation((-1,), item.target.strip("{}"), is_name=True)
     text = _text(item, label.code)
     word = item.word if isinstance(item, Call) else ""
     merge = len(inputs) > 1
@@ -217,17 +218,33 @@ def _operation(item: Item, step: Step, inputs: tuple[int, ...], label: _Label) -
 
 
 def _build_lines(made: Program) -> list[str]:
-    shape = f"keras.Input({literal(last(made.net.input))})"
+    inputs = made.source.inputs
     if _is_sequence(made.steps):
-        return ["def build():", *lines(_sequence(made, shape), depth=1, before="return ")]
+        return ["def build():", *lines(_sequence(made, _input_text(inputs[0])), depth=1, before="return ")]
+    words = ["inputs"] if len(inputs) == 1 else words_of(inputs)
+    given = words[0] if len(words) == 1 else f"[{', '.join(words)}]"
+    names = [{} if len(inputs) == 1 else {"name": literal(word)} for word in words]
     labels = {id(item): _net_label(name, item) for name, item in _net_names(made)}
     operations, result = _looped(*_operations(made.steps, labels))
     return [
         "def build():",
-        f"    inputs = {shape}",
-        *body(operations, result, depth=1, entry="inputs", end="outputs = "),
-        "    return keras.Model(inputs, outputs)",
+        *(f"    {word} = {_input_text(one, **name)}" for word, one, name in zip(words, inputs, names, strict=True)),
+        *body(operations, result, depth=1, entry=words[0], end="outputs = "),
+        f"    return keras.Model({given}, outputs)",
     ]
+
+
+def _input_text(given: Input, **more: str) -> str:
+    """What makes an input."""
+    kinds = {"int": '"int32"', "bool": '"bool"'}
+    words = {**({"dtype": kinds[given.kind]} if given.kind in kinds else {}), **more}
+    if not given.order:
+        sizes = literal(last(given.shape))
+    else:
+        pattern = pattern_of(given.order)
+        axes = tuple(None if BATCH in axis else pattern.size(axis) for axis in pattern.output)
+        sizes = literal(axes[1:]) if axes[0] is None else f"batch_shape={literal(axes)}"
+    return f"keras.Input({', '.join((sizes, *(f'{key}={value}' for key, value in words.items())))})"
 
 
 def _net_label(name: str, item: Item) -> _Label:

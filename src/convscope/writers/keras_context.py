@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from convscope.core.graph import INPUT
 from convscope.ops.act import (
     ELU,
     GELU,
@@ -82,7 +81,7 @@ def context_of(net: Net) -> Context:
     ({'conv1': 'relu'}, ['gap1'])
     """
     layers = {layer.node.name: layer for layer in net}
-    readers: dict[str, list[Layer]] = {name: [] for name in (INPUT, *layers)}
+    readers: dict[str, list[Layer]] = {name: [] for name in (*(one.name for one in net.inputs), *layers)}
     for layer in net:
         for source in layer.node.inputs:
             readers[source].append(layer)

@@ -56,6 +56,24 @@ class Tokens(layers.Layer):
         return (shape[0], shape[1] + self.count, *shape[2:])
 '''
 
+CONST = '''
+class Const(layers.Layer):
+    """The same for every sample."""
+
+    def __init__(self, shape, fixed=False, **options):
+        super().__init__(**options)
+        self.shape, self.fixed = shape, fixed
+
+    def build(self, _):
+        self.weight = self.add_weight(shape=self.shape, trainable=self.trainable and not self.fixed)
+
+    def call(self, x):
+        return ops.broadcast_to(self.weight, (ops.shape(x)[0], *self.shape))
+
+    def compute_output_shape(self, shape):
+        return (shape[0], *self.shape)
+'''
+
 TILES = '''
 def to_tiles(x, window):
     """Cut a map into tiles: one row of places for each tile."""
@@ -122,6 +140,7 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "Scale": (STORED.format(name="Scale", verb="multiplies", start="ones", sign="*"),),
     "Shift": (STORED.format(name="Shift", verb="is added to", start="zeros", sign="+"),),
     "Tokens": (TOKENS,),
+    "Const": (CONST,),
     "self_attention": (SELF_ATTENTION,),
     "window_attention": (TILES, WINDOW_ATTENTION),
     "plain_attention": (TILES, ATTEND, PLAIN_ATTENTION),

@@ -15,6 +15,7 @@ from convscope.ops.linear import Linear
 from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from convscope.ops.recurrent import GRU, LSTM
 from convscope.ops.scalar import Stored
+from convscope.ops.source import Const
 from convscope.ops.tensor import Mix
 from convscope.ops.view import Tokens
 
@@ -68,7 +69,8 @@ def _prelu(op: PReLU, layer: Layer, own: Own, context: Context) -> list[Array]: 
 
 @arrays.register(Stored)
 @arrays.register(Tokens)
-def _stored(op: Stored | Tokens, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001
+@arrays.register(Const)
+def _stored(op: Stored | Tokens | Const, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001
     return [np.moveaxis(own["weight"], 0, -1)]
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convscope.core.order import Moves, moves, moves_back
 from convscope.core.pattern import parse
 from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.merge import Add, Cat, Div, Elementwise, Maximum, Minimum, Mul, Sub
 from convscope.ops.pad import Crop, Pad, Roll, Slice
 from convscope.ops.recurrent import GRU, LSTM, Recurrent
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Stored, Times
+from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
 from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle, Take, Tokens
 from convscope.writers.calls import Arg, Call
 from convscope.writers.common import unwritten, view_pattern
+from convscope.writers.ends import GIVEN, Arrival, Given, Return, moved, nested
 from convscope.writers.keras_ops import cropped, padded, rank, spell, tensors
 
 if TYPE_CHECKING:
@@ -169,6 +172,41 @@ def _shift(op: Shift, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 
 @spell.register(Tokens)
 def _tokens(op: Tokens, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
     return (Call("Tokens", (Arg(op.count, "count"),), word="Tokens", tensors=tensors(layer), helper="Tokens"),)
+
+
+@spell.register(Const)
+def _const(op: Const, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
+    args = (Arg(last(op.out), "shape"), Arg(op.fixed, name="fixed", default=False))
+    return (Call("Const", args, word="Const", tensors=tensors(layer), helper="Const"),)
+
+
+@spell.register(Given)
+def _given(op: Given, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
+    return (Call(f"{{{op.name}}}", word=GIVEN),)
+
+
+RESHAPE, PERMUTE = "ops.reshape({x}, {0})", "ops.transpose({x}, {0})"
+
+
+def _axes(shape: Shape) -> tuple[int, ...]:
+    """Which axes of ``n c h w`` Keras has, in its order."""
+    return (0, *range(2, len(shape) + 1), 1)
+
+
+@spell.register(Arrival)
+def _arrival(op: Arrival, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
+    step = moves_back(op.order, _axes(layer.inputs[0]))
+    return (Call(moved("{x0}", step, RESHAPE, PERMUTE), word="Order"),)
+
+
+@spell.register(Return)
+def _return(op: Return, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
+    def said(at: int) -> str:
+        order = op.outputs[at].order
+        step = moves(order, _axes(layer.inputs[at])) if order else Moves(None, None, None)
+        return moved(f"{{x{at}}}", step, RESHAPE, PERMUTE)
+
+    return (Call(nested(op.outputs, said), word="Return"),)
 
 
 def _reshaped(sizes: Sequence[int]) -> Call:

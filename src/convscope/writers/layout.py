@@ -64,7 +64,7 @@ def lines(doc: Doc, *, depth: int = 0, before: str = "", after: str = "") -> lis
     return [first, *body, last]
 
 
-PAIRS = {")": "(", "]": "["}
+PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def parse(text: str) -> Doc:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from convscope.core.net import Layer
+    from convscope.core.order import Moves
     from convscope.core.pattern import Axes, Pattern
 
 
@@ -36,6 +37,10 @@ class Builder:
     def begin(self, layer: Layer) -> None:
         """Write another layer from now on."""
         self.layer, self.count = layer.node.name, 0
+
+    def end(self, name: str) -> None:
+        """Write an end of the net from now on."""
+        self.layer, self.count = name, 0
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """A node; the name of its output."""
@@ -81,6 +86,12 @@ class Builder:
         if list(order) == sorted(order):
             return x
         return self.node("Transpose", x, perm=[0, *order])
+
+    def moved(self, x: str, step: Moves) -> str:
+        """A tensor brought into an order."""
+        x = x if step.split is None else self.node("Reshape", x, self.whole(step.split))
+        x = x if step.permuted is None else self.node("Transpose", x, perm=list(step.permuted))
+        return x if step.joined is None else self.node("Reshape", x, self.whole(step.joined))
 
     def split(self, x: str, pattern: Pattern, axes: Axes) -> str:
         """An axis for each letter."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convscope.core.graph import INPUT
+from convscope.core.graph import KINDS
+from convscope.core.order import BATCH, moves, moves_back, pattern_of
 from convscope.errors import ConvscopeError, WriteError
 from convscope.version import __version__
 from convscope.writers import onnx_tensor_ops  # noqa: F401 -- registers its emitters
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convscope.core.graph import Input
     from convscope.core.net import Layer, Net
+    from convscope.core.shape import Shape
 
 OPSET = 21
 """The first version with group normalisation for each channel."""
@@ -29,7 +32,9 @@ MAX_BYTES = 2**31 - 2**20
 
 
 def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed: int = 0) -> bytes:
-    """An ONNX model with one input ``n c h w`` and one output, in float32.
+    """An ONNX model in float32, its inputs and outputs in the order, and with the axes, that the net states.
+
+    They are ``n c h w`` where it states nothing; integers and flags that come in are int64 and bool.
 
     Args:
         net: what to write.
@@ -45,16 +50,23 @@ def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed
 
     found = tensors if tensors is not None else stored(net)
     builder = Builder(checked(net, initial(net, seed) if found is None else found))
-    names = {INPUT: INPUT}
+    names = {one.name: _arrived(one, builder) for one in net.inputs}
     for layer in net:
         names[layer.node.name] = _emitted(layer, tuple(names[source] for source in layer.node.inputs), builder)
+    made = _returned(net, names, builder)
     size = sum(array.nbytes for array in builder.stored.values())
     if size > MAX_BYTES:
         raise WriteError(f"the weights take {size:,} bytes", expected="at most 2 GiB in one file")
-    shapes = ((INPUT, net.input), (names[net.layers[-1].node.name], net.output))
-    given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape]) for name, shape in shapes)
+    kinds = {"float": TensorProto.FLOAT, "int": TensorProto.INT64, "bool": TensorProto.BOOL}
+    given = [
+        helper.make_tensor_value_info(one.name, kinds[one.kind], _sizes(one.order, one.shape)) for one in net.inputs
+    ]
+    results = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, _sizes(one.order, net.shape(one.node)))
+        for name, one in zip(made, net.outputs, strict=True)
+    ]
     arrays = [numpy_helper.from_array(array, name) for name, array in builder.stored.items()]
-    graph = helper.make_graph(builder.nodes, "net", [given], [made], arrays)
+    graph = helper.make_graph(builder.nodes, "net", given, results, arrays)
     model = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -64,6 +76,48 @@ def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def _sizes(order: str, shape: Shape) -> list[int | str]:
+    """Sizes as the file states them, the batch open."""
+    if not order:
+        return ["n", *shape]
+    pattern = pattern_of(order)
+    return ["n" if BATCH in axis else pattern.size(axis) for axis in pattern.output]
+
+
+def _arrived(given: Input, builder: Builder) -> str:
+    """An input as the layers read it: in float32, ``n c h w``."""
+    from onnx import TensorProto
+
+    builder.end(f"{given.name}/in")
+    name = given.name if given.kind == KINDS[0] else builder.node("Cast", given.name, to=TensorProto.FLOAT)
+    return builder.moved(name, moves_back(given.order, range(len(given.shape) + 1))) if given.order else name
+
+
+def _returned(net: Net, names: Mapping[str, str], builder: Builder) -> list[str]:
+    """Names of the outputs: what the net calls them, else those of their layers."""
+    inputs = {one.name for one in net.inputs}
+    taken = inputs | set(names.values())
+    found: list[str] = []
+    for one in net.outputs:
+        keys = [step for step in one.path if isinstance(step, str) and not step.startswith("[")]
+        wanted = one.title or (one.name if keys or one.order else one.node)
+        builder.end(f"{wanted}/out")
+        made = names[one.node]
+        if one.order:
+            made = builder.moved(made, moves(one.order, range(len(net.shape(one.node)) + 1)))
+        if made == wanted and made not in {*inputs, *found}:
+            found.append(made)
+            continue
+        tries = (wanted, *(f"{wanted}_{number}" for number in range(1, len(net.outputs) + len(taken) + 1)))
+        name = next(word for word in tries if word not in taken)
+        if made == names[one.node]:
+            made = builder.node("Identity", made)
+        builder.nodes[-1].output[0] = name
+        taken.add(name)
+        found.append(name)
+    return found
 
 
 def _emitted(layer: Layer, inputs: tuple[str, ...], builder: Builder) -> str:

@@ -13,6 +13,7 @@ from convscope.ops.merge import Add, Cat, Div, Elementwise, Maximum, Minimum, Mu
 from convscope.ops.pad import Crop, Pad, Roll, Slice
 from convscope.ops.recurrent import GRU, LSTM, Recurrent
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Stored, Times
+from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
 from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle, Take, Tokens
 from convscope.writers.common import view_pattern
@@ -149,6 +150,13 @@ def _tokens(op: Tokens, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG
     ones = b.whole([1] * b.array("weight").ndim)
     shape = b.node("Concat", b.node("Shape", x[0], start=0, end=1), ones, axis=0)
     return b.node("Concat", b.node("Expand", b.weight("weight"), shape), x[0], axis=2)
+
+
+@emit.register(Const)
+def _const(op: Const, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- the weight has the sizes
+    ones = b.whole([1] * b.array("weight").ndim)
+    shape = b.node("Concat", b.node("Shape", x[0], start=0, end=1), ones, axis=0)
+    return b.node("Expand", b.weight("weight"), shape)
 
 
 def _arranged(text: str, x: str, b: Builder) -> str:

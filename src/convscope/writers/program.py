@@ -10,6 +10,7 @@ from convscope.errors import ConvscopeError
 from convscope.writers.arguments import settle
 from convscope.writers.blocks import extract
 from convscope.writers.calls import Call, Region, Step, Use, uses
+from convscope.writers.ends import ended
 from convscope.writers.names import block_name
 from convscope.writers.structure import ENTRY, grown, steps_of
 
@@ -28,12 +29,14 @@ class Program:
     """A net that is ready to be written.
 
     Attributes:
-        net: what is written.
+        source: what is written.
+        net: the same with its ends as layers.
         steps: of the whole, without regions inside.
         blocks: each after those that it uses.
         layers: of the net, by name.
     """
 
+    source: Net
     net: Net
     steps: Steps
     blocks: tuple[Block, ...]
@@ -51,7 +54,7 @@ def program(net: Net, spell: Spell, roles: Roles) -> Program:
     Raises:
         WriteError: an op has no spelling; the error names the layer.
     """
-    net = grown(net)
+    source, net = net, grown(ended(net))
     layers = {layer.node.name: layer for layer in net}
     steps, _ = extract(steps_of(net, lambda layer: _spelled(layer, spell)), layers)
     every = list(uses(steps))
@@ -63,7 +66,7 @@ def program(net: Net, spell: Spell, roles: Roles) -> Program:
         taken[name] += 1
         block.name = f"{name}{taken[name]}" if taken[name] > 1 else name
         block.sample = flat(block.sample)
-    return Program(net, flat(steps), tuple(blocks), layers)
+    return Program(source, net, flat(steps), tuple(blocks), layers)
 
 
 def _spelled(layer: Layer, spell: Spell) -> tuple[Call, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from convscope.writers.layout import INDENT, lines, parse
@@ -36,6 +37,7 @@ class Operation:
         wide: is a list that may take a line for each entry.
         times: how often it is done, one time on the result of the time before.
         first: the number of the first time, for ``@`` in the text: a name in quotes that ends in the number.
+        is_name: the text is a name that the function is given; nothing is computed.
     """
 
     inputs: tuple[int, ...]
@@ -46,6 +48,7 @@ class Operation:
     wide: bool = False
     times: int = 1
     first: str = ""
+    is_name: bool = False
 
 
 def body(
@@ -84,6 +87,7 @@ class _Body:
     readers: dict[int, list[int]] = field(init=False)
     folded: set[int] = field(default_factory=set)
     names: dict[int, str] = field(init=False)
+    given: set[str] = field(init=False)
     long: int = 0
 
     def __post_init__(self) -> None:
@@ -91,8 +95,9 @@ class _Body:
         self.used = self._live()
         self.readers = {at: [] for at in (ENTRY, *self.used)}
         for at in self.used:
-            for source in self.operations[at].inputs:
+            for source in () if self.operations[at].is_name else self.operations[at].inputs:
                 self.readers[source].append(at)
+        self.given = {self.operations[at].text for at in self.used if self.operations[at].is_name}
         self._fold()
 
     def _live(self) -> list[int]:
@@ -112,7 +117,8 @@ class _Body:
         for at in self.used:
             operation = self.operations[at]
             length[at] = len(operation.text)
-            for source in operation.inputs:
+            self.folded |= {at} if operation.is_name else set()
+            for source in () if operation.is_name else operation.inputs:
                 if not self._may_fold(source, at) or source in lists:
                     continue
                 together = length[source] + (0 if operation.wide else length[at])
@@ -122,7 +128,9 @@ class _Body:
                     lists |= {at} if self.operations[source].wide else set()
 
     def _may_fold(self, source: int, at: int) -> bool:
-        if source == ENTRY or not self.operations[source].inner or self.readers[source] != [at]:
+        if source == ENTRY or source in self.folded or not self.operations[source].inner:
+            return False
+        if self.readers[source] != [at]:
             return False
         if self.operations[at].times > 1:
             return False
@@ -175,10 +183,10 @@ class _Body:
         """A short name where the value is used up at once, a number where it waits."""
         until = self._until(at, stated)
         if until > order + 1:
-            self.long += 1
+            self.long = next(at for at in count(self.long + 1) if f"x{at}" not in self.given)
             name = f"x{self.long}"
         else:
-            taken = {self.names[source] for source in self.names if self._until(source, stated) > order}
+            taken = {self.names[source] for source in self.names if self._until(source, stated) > order} | self.given
             name = next(name for name in FLOW if name not in taken)
         self.names = {source: known for source, known in self.names.items() if known != name}
         self.names[at] = name

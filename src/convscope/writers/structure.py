@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from convscope.core.graph import INPUT
 from convscope.ops.merge import Cat
 from convscope.writers.calls import Region, Step
+from convscope.writers.ends import Given
 from convscope.writers.residual import ordered
 
 if TYPE_CHECKING:
@@ -31,20 +31,25 @@ class _Graph:
     inputs: list[tuple[int, ...]]
     readers: list[list[int]]
     above: list[int]
+    given: frozenset[int]
 
     @classmethod
     def of(cls, net: Net) -> _Graph:
-        place = {INPUT: ENTRY, **{layer.node.name: at for at, layer in enumerate(net)}}
+        place = {net.inputs[0].name: ENTRY, **{layer.node.name: at for at, layer in enumerate(net)}}
         inputs = [tuple(place[name] for name in layer.node.inputs) for layer in net]
         readers: list[list[int]] = [[] for _ in inputs]
         for at, sources in enumerate(inputs):
             for source in sources:
                 if source != ENTRY:
                     readers[source].append(at)
-        return cls(inputs, readers, _dominators(inputs))
+        given = frozenset(at for at, layer in enumerate(net) if isinstance(layer.node.op, Given))
+        return cls(inputs, readers, _dominators(inputs), given)
 
     def region(self, exit_: int) -> set[int] | None:
-        """What lies between a merge and the last node before it that all its paths share; None where more leave it."""
+        """What lies between a merge and the last node before it that all its paths share.
+
+        None where more leave it, or where a further input of the net comes in.
+        """
         entry, found, todo = self.above[exit_], set[int](), list(self.inputs[exit_])
         while todo:
             at = todo.pop()
@@ -52,7 +57,7 @@ class _Graph:
                 found.add(at)
                 todo += self.inputs[at]
         closed = all(reader in found or reader == exit_ for at in found for reader in self.readers[at])
-        return found if closed else None
+        return found if closed and not found & self.given else None
 
 
 def _dominators(inputs: list[tuple[int, ...]]) -> list[int]:

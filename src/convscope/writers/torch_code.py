@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise, takewhile
+from itertools import groupby, islice, pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
-from convscope.core.shape import to_text
+from convscope.core.order import sizes_in
 from convscope.writers import torch_tensor_ops  # noqa: F401 -- registers its spellings
 from convscope.writers.arguments import Roles
 from convscope.writers.calls import Call, Region, Use, calls
-from convscope.writers.common import definitions, params
+from convscope.writers.common import definitions, params, sizes_text
+from convscope.writers.ends import GIVEN, is_something, words_of
 from convscope.writers.layout import Group, lines
 from convscope.writers.names import part_name, unique
 from convscope.writers.program import flat, program
@@ -20,10 +21,11 @@ from convscope.writers.torch_helpers import HELPERS
 from convscope.writers.torch_ops import spell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from convscope.core.graph import Input, Output
     from convscope.core.net import Layer, Net
     from convscope.writers.calls import Arg, Block, Item, Param, Step, Steps
     from convscope.writers.layout import Doc
@@ -85,7 +87,7 @@ def _word_only(arg: Arg) -> Arg:
 
 def _head(net: Net, text: str) -> list[str]:
     """The docstring and the imports."""
-    size = f"{to_text(net.input)} -> {to_text(net.output)}"
+    size = sizes_text(net)
     used = [
         *(["import math", ""] if "math." in text else []),
         "import torch",
@@ -96,16 +98,24 @@ def _head(net: Net, text: str) -> list[str]:
 
 
 def _main(net: Net) -> str:
-    shape = ", ".join(map(str, (1, *net.input)))
+    given = ", ".join(map(_zeros, net.inputs))
+    alone = len(net.outputs) == 1 and not net.outputs[0].path
+    run = [f"    shape = tuple(net({given}).shape[1:])"] if alone else [f"    net({given})"]
     return "\n".join(
         [
             'if __name__ == "__main__":',
             "    net = Net().eval()",
             "    params = sum(p.numel() for p in net.parameters())",
-            f"    shape = tuple(net(torch.zeros({shape})).shape[1:])",
-            '    print(f"{params:,} params, output {shape}")',
+            *run,
+            f'    print(f"{{params:,}} params{", output {shape}" if alone else ""}")',
         ]
     )
+
+
+def _zeros(given: Input) -> str:
+    shape = ", ".join(map(str, sizes_in(given.order, given.shape)))
+    kind = {"int": ", dtype=torch.long", "bool": ", dtype=torch.bool"}.get(given.kind, "")
+    return f"torch.zeros({shape}{kind})"
 
 
 @dataclass(frozen=True)
@@ -158,14 +168,35 @@ def _signature(params: tuple[Param, ...]) -> list[str]:
     return lines(Group("def __init__(", ("self", *words), ") -> None:"), depth=1)
 
 
-def _class_lines(name: str, params: tuple[Param, ...], terms: list[str], parts: list[_Part]) -> list[str]:
-    """A module with its parts as attributes, if it has any."""
+def _class_lines(
+    name: str, params: tuple[Param, ...], terms: list[str], parts: list[_Part], net: Net | None = None
+) -> list[str]:
+    """A module with its parts as attributes, if it has any; that of the whole net takes its inputs."""
+    words = words_of(net.inputs) if net else ["x"]
+    result = _annotation(net.outputs) if net else "Tensor"
+    given = ("self", *(f"{word}: Tensor" for word in words))
     made = [line for part in parts if part.name for line in _attribute(part)]
     sums = (part.step.when for part in parts if part.step.optional and part.step.when)
     made += [f"        self.{RESIDUAL} = {when}" for when in islice(sums, 1)]
     start = [*_signature(params), "        super().__init__()", *terms, *made, ""] if made else []
-    forward = ["    def forward(self, x: Tensor) -> Tensor:", *body(*_operations(parts))]
+    head = lines(Group("def forward(", given, f") -> {result}:"), depth=1)
+    forward = [*head, *body(*_operations(parts), entry=words[0])]
     return [f"class {name}(nn.Module):", *start, *forward]
+
+
+def _annotation(outputs: Sequence[Output], depth: int = 0) -> str:
+    """The type of what is returned."""
+    if len(outputs[0].path) == depth:
+        return "Tensor"
+    groups = [list(group) for _, group in groupby(outputs, lambda one: one.path[depth])]
+    inside = [_annotation(group, depth + 1) for group in groups]
+    step = outputs[0].path[depth]
+    if isinstance(step, int):
+        return (
+            f"tuple[{', '.join(inside)}]" if len(inside) <= MANY else f"tuple[{' | '.join(dict.fromkeys(inside))}, ...]"
+        )
+    either = " | ".join(dict.fromkeys(inside))
+    return f"list[{either}]" if step.startswith("[") else f"dict[str, {either}]"
 
 
 def _attribute(part: _Part) -> list[str]:
@@ -248,11 +279,12 @@ def _operations(parts: list[_Part]) -> tuple[list[Operation], int]:
             found.append(Operation(inputs, f"self.{part.name}({{x0}})", inner=True))
         if inputs[1:] < inputs[:1] and len(inputs) == 2 and _commutes(part.step):
             inputs = inputs[::-1]  # x + f(x), whatever came first
-        for item in () if part.name else part.step.items:
+        items = () if part.name else tuple(filter(is_something, part.step.items))
+        for item in items:
             made = _inline(item, inputs)
             found.append(_conditional(made) if part.step.when else made)
             inputs = (len(found) - 1,)
-        where[at] = len(found) - 1 if part.name or part.step.items else inputs[0]
+        where[at] = len(found) - 1 if part.name or items else inputs[0]
     return found, where[len(parts) - 1]
 
 
@@ -268,6 +300,8 @@ def _commutes(step: Step) -> bool:
 
 def _inline(item: Item, inputs: tuple[int, ...]) -> Operation:
     assert isinstance(item, Call), "what is no call has a name"
+    if item.word == GIVEN:
+        return Operation((-1,), item.target.strip("{}"), is_name=True)
     args = [str(arg) for arg in item.args if arg.needed]
     text = item.function or item.target
     if "{" not in text:
@@ -277,7 +311,7 @@ def _inline(item: Item, inputs: tuple[int, ...]) -> Operation:
 
 
 def _net_lines(made: Program) -> list[str]:
-    return _class_lines("Net", (), [], _whole(made))
+    return _class_lines("Net", (), [], _whole(made), made.source)
 
 
 def _whole(made: Program) -> list[_Part]:

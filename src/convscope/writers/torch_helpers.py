@@ -100,6 +100,18 @@ class Tokens(nn.Module):
         return torch.cat([self.weight.expand(len(x), *self.weight.shape), x], dim=2)
 '''
 
+CONST = '''
+class Const(nn.Module):
+    """The same for every sample of ``x``."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        {make}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight.expand(len(x), *self.weight.shape)
+'''
+
 SEQUENCE = '''
 class Sequence{base}(nn.{base}):
     """A recurrent layer over the places of ``n c places``."""
@@ -233,6 +245,10 @@ HELPERS: dict[str, tuple[str, ...]] = {
     **_stored("multiplies", "ones", "*"),
     **_stored("is added to", "zeros", "+"),
     "Tokens": (TOKENS,),
+    "Const": (CONST.format(make="self.weight = nn.Parameter(0.02 * torch.randn(shape))"),),
+    "FixedConst": (
+        CONST.replace("Const(", "FixedConst(").format(make='self.register_buffer("weight", torch.zeros(shape))'),
+    ),
     "SequenceLSTM": (SEQUENCE.format(base="LSTM"),),
     "SequenceGRU": (SEQUENCE.format(base="GRU"),),
     "MapLSTM": (MAP_SEQUENCE.format(base="LSTM"),),

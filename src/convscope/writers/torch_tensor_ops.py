@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from convscope.core.order import Moves, moves, moves_back
 from convscope.core.pattern import parse
 from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.merge import Add, Cat, Div, Maximum, Minimum, Mul, Sub
 from convscope.ops.pad import Crop, Roll, Slice
 from convscope.ops.recurrent import GRU, LSTM
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Times
+from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
 from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle, Take, Tokens
 from convscope.writers.calls import Arg, Call
+from convscope.writers.ends import GIVEN, Arrival, Given, Return, moved, nested
 from convscope.writers.torch_ops import spell, tensors
 
 if TYPE_CHECKING:
@@ -173,6 +177,41 @@ def _shift(op: Shift, inputs: Shapes) -> Calls:
 def _tokens(op: Tokens, inputs: Shapes) -> Calls:
     args = (Arg(op.weights(inputs)[0].shape, "shape"),)
     return (Call("Tokens", args, word="Tokens", tensors=tensors(op, inputs), helper="Tokens"),)
+
+
+@spell.register(Const)
+def _const(op: Const, inputs: Shapes) -> Calls:
+    name = "FixedConst" if op.fixed else "Const"
+    return (Call(name, (Arg(op.out, "shape"),), word="Const", tensors=tensors(op, inputs), helper=name),)
+
+
+@spell.register(Given)
+def _given(op: Given, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return (Call(f"{{{op.name}}}", word=GIVEN),)
+
+
+RESHAPE, PERMUTE = "{x}.reshape{0}", "{x}.permute{0}"
+
+
+@spell.register(Arrival)
+def _arrival(op: Arrival, inputs: Shapes) -> Calls:
+    step = moves_back(op.order, range(len(inputs[0]) + 1))
+    return (Call(moved("{x0}", step, RESHAPE, PERMUTE), word="Order"),)
+
+
+@spell.register(Return)
+def _return(op: Return, inputs: Shapes) -> Calls:
+    return (Call(nested(op.outputs, lambda at: _laid(op.outputs[at].order, inputs[at], at)), word="Return"),)
+
+
+def _laid(order: str, shape: Shape, at: int) -> str:
+    """An output as it lies in the source."""
+    if not order:
+        return f"{{x{at}}}"
+    step = moves(order, range(len(shape) + 1))
+    if step == Moves(None, None, (-1, math.prod(shape))):
+        return f"{{x{at}}}.flatten(1)"
+    return moved(f"{{x{at}}}", step, RESHAPE, PERMUTE)
 
 
 @spell.register(Take)
