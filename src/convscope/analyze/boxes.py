@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convscope.core.axis import beyond_each
+from convscope.core.axis import EMPTY_EDGES, beyond_each
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convscope.core.axis import Indices, Table, Window
 
 Box = tuple[int, int]
 """First and last input pixel along one axis, both included; empty when first > last."""
+
+NOTHING: Box = (0, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +36,17 @@ class Boxes:
     rising: bool
     gaps: bool = False
 
+    @property
+    def blind(self) -> bool:
+        """No unit sees any pixel."""
+        return self.gaps and bool((self.last < self.first).all())
+
     def hull(self) -> Box:
-        """The pixels between the first and the last that any unit sees."""
-        return int(self.first.min()), int(self.last.max())
+        """The pixels between the first and the last that any unit sees; empty where none sees any."""
+        some = self.first <= self.last if self.gaps else slice(None)
+        if self.blind:
+            return NOTHING
+        return int(self.first[some].min()), int(self.last.max())
 
     def longest(self) -> int:
         """Pixels of the longest box."""
@@ -44,7 +56,7 @@ class Boxes:
 def windowed(boxes: Boxes, window: Window) -> Boxes:
     """The boxes of the units behind a window."""
     starts = window.stride * np.arange(window.extent) - window.lo
-    if window.up == 1 and boxes.rising and window.edge in {"zero", "clamp"}:
+    if window.up == 1 and boxes.rising and window.edge in {*EMPTY_EDGES, "clamp"}:
         return _between(boxes, starts, starts + window.span - 1, window)
     taps, step = window.hits(starts)
     first, last = np.full(len(starts), _far(boxes)), np.full(len(starts), -1)
@@ -60,7 +72,7 @@ def windowed(boxes: Boxes, window: Window) -> Boxes:
 
 def _far(boxes: Boxes) -> int:
     """Beyond every pixel that is seen, so that the least of this and a pixel is the pixel."""
-    return int(boxes.last.max()) + 1
+    return max(0, int(boxes.last.max()) + 1)
 
 
 def _between(boxes: Boxes, starts: Indices, ends: Indices, window: Window) -> Boxes:
@@ -85,10 +97,54 @@ def boxes_of(first: Indices, last: Indices) -> Boxes:
     return Boxes(first, last, rising, bool((last < first).any()))
 
 
+def united(parts: Sequence[Boxes]) -> Boxes:
+    """Boxes around what each unit sees on several paths.
+
+    >>> never = Boxes(np.array([1]), np.array([-1]), rising=True, gaps=True)
+    >>> both = united([never, Boxes(np.array([5]), np.array([6]), rising=True)])
+    >>> both.first.tolist(), both.last.tolist()
+    ([5], [6])
+    """
+    if not any(part.gaps for part in parts):
+        first = np.minimum.reduce([part.first for part in parts])
+        last = np.maximum.reduce([part.last for part in parts])
+        return Boxes(first, last, rising=all(part.rising for part in parts))
+    far = max(map(_far, parts))
+    firsts, lasts = zip(*(_neutral(part, far) for part in parts), strict=True)
+    return boxes_of(np.minimum.reduce(firsts), np.maximum.reduce(lasts))
+
+
+def behind(parts: Sequence[Boxes]) -> Boxes:
+    """The boxes of units that lie one part behind the other.
+
+    >>> one = Boxes(np.array([0, 1]), np.array([0, 1]), rising=True)
+    >>> behind([one, Boxes(np.array([0]), np.array([-1]), rising=True, gaps=True), one]).first.tolist()
+    [0, 1, 2, 0, 1]
+    """
+    far = max(map(_far, parts))
+    firsts, lasts = zip(*(_neutral(part, far) for part in parts), strict=True)
+    return boxes_of(np.concatenate(firsts), np.concatenate(lasts))
+
+
+def _neutral(boxes: Boxes, far: int) -> tuple[Indices, Indices]:
+    """First and last, such that a unit that sees none changes no least and no greatest number."""
+    if not boxes.gaps:
+        return boxes.first, boxes.last
+    none = boxes.last < boxes.first
+    return np.where(none, far, boxes.first), np.where(none, -1, boxes.last)
+
+
 def looked_up(boxes: Boxes, table: Table) -> Boxes:
-    """The boxes of the units behind a table that repeats."""
-    starts, ends = (np.clip(side, 0, table.size - 1) for side in table.ends(np.arange(table.extent)))
-    if boxes.rising:
-        return boxes_of(boxes.first[starts], boxes.last[ends])
-    runs = [slice(a, b + 1) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-    return boxes_of(np.array([boxes.first[r].min() for r in runs]), np.array([boxes.last[r].max() for r in runs]))
+    """The boxes of the units behind a table, each of which reads a run of units; nothing where the run is empty."""
+    starts, ends = table.ends(np.arange(table.extent))
+    none = starts > ends
+    starts, ends = (np.clip(side, 0, table.size - 1) for side in (starts, ends))
+    if boxes.rising or np.array_equal(starts, ends):
+        first, last = boxes.first[starts], boxes.last[ends]
+    else:
+        runs = [slice(a, max(a, b) + 1) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        first = np.array([boxes.first[run].min() for run in runs])
+        last = np.array([boxes.last[run].max() for run in runs])
+    if none.any():
+        first, last = np.where(none, _far(boxes), first), np.where(none, -1, last)
+    return boxes_of(first, last)

@@ -11,7 +11,8 @@ import numpy as np
 
 from convscope.analyze import cost
 from convscope.analyze.field import Field, fields
-from convscope.analyze.lines import branches, trace
+from convscope.analyze.lines import branches, picture_of, trace
+from convscope.analyze.seams import seam_axis
 from convscope.core.axis import Window
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def unproductive(net: Net) -> list[str]:
     Such layers add no new context (Richter et al., arXiv 2106.12307).
     """
     local = fields(net)
-    sizes = net.input[1:]
+    sizes = picture_of(net).shape[1:]
 
     def sees_all(name: str) -> bool:
         return name in local and bool(sizes) and _covers(local[name], sizes)
@@ -166,14 +167,14 @@ def misaligned(net: Net) -> list[Misaligned]:
     tracks = trace(net)
     found: list[Misaligned] = []
     for layer in net:
-        if not layer.node.op.merges:
+        if not layer.node.op.merges or seam_axis(layer):
             continue
         paths = branches(layer, tracks)
-        for axis in range(len(net.input) - 1):
+        for axis in range(len(picture_of(net).shape) - 1):
             meeting: dict[tuple[int | None, range], list[Branch]] = {}
             for at, (name, path) in enumerate(zip(layer.node.inputs, paths, strict=True)):
                 line = path[axis].line
-                if path[axis].exact and line is not None:
+                if path[axis].exact and line is not None and not line.seams:
                     where = path[axis].axis, _units(layer, at, tracks[name][axis].axis)
                     meeting.setdefault(where, []).append(Branch.of(name, line))
             apart = (known for known in meeting.values() if len({(one.stride, one.centre) for one in known}) > 1)

@@ -34,6 +34,8 @@ class AxisField:
         boxes: first and last pixel of the units 0, 1, … after which the boxes repeat, moved on: one, except after
             up-sampling; empty where there is no stride.
         exact: False where ``size`` is an upper bound, or right in the interior only.
+        seams: it is right in the interior only: units at a seam, where maps were joined end to end or a map goes on
+            at its other end, see other pixels.
     """
 
     size: int
@@ -43,6 +45,7 @@ class AxisField:
     centre: Fraction | None
     boxes: tuple[Box, ...] = ()
     exact: bool = True
+    seams: bool = False
 
     @property
     def phases(self) -> int:
@@ -54,12 +57,16 @@ Field = tuple[AxisField, ...]
 """One for each spatial axis of the input of the net."""
 
 
-def fields(net: Net, *, gates: bool = False) -> dict[str, Field]:
+def fields(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, Field]:
     """The receptive field of every layer, by name.
 
     Args:
         net: the net.
         gates: follow also the paths that lost their place: squeeze-excite, global pooling branches, norms over maps.
+        of: the input whose pixels are counted; by default, of those with the most spatial axes, the first.
+
+    Raises:
+        UnknownNameError: there is no such input.
 
     Two 3x3 see 5x5, as one 5x5 does:
 
@@ -67,14 +74,18 @@ def fields(net: Net, *, gates: bool = False) -> dict[str, Field]:
     >>> [axis.size for axis in fields(cs.read("input 9x9x1, conv 1 3x3, conv 1 3x3"))["conv2"]]
     [5, 5]
     """
-    return _fields(net, trace(net, gates=gates))
+    return _fields(net, trace(net, gates=gates, of=of))
 
 
-def both_fields(net: Net) -> tuple[dict[str, Field], dict[str, Field]]:
-    """The local fields, and those with gates; the same where nothing gates."""
-    local = trace(net)
+def both_fields(net: Net, *, of: str | None = None) -> tuple[dict[str, Field], dict[str, Field]]:
+    """The local fields, and those with gates; the same where nothing gates.
+
+    Raises:
+        UnknownNameError: there is no input called ``of``.
+    """
+    local = trace(net, of=of)
     found = _fields(net, local)
-    return found, fields(net, gates=True) if has_gates(net, local) else found
+    return found, fields(net, gates=True, of=of) if has_gates(net, local) else found
 
 
 def _fields(net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
@@ -107,6 +118,10 @@ def _local(layer: Layer, before: list[Track]) -> int | None:
     return max(placed, default=None)
 
 
+NO_FIELD = AxisField(0, None, None, None, None)
+"""Of what sees nothing."""
+
+
 def _width(relation: Relation) -> int:
     """Positions from the first index that an output reads to the last."""
     if isinstance(relation, Window):
@@ -115,13 +130,16 @@ def _width(relation: Relation) -> int:
 
 
 def _summary(track: Track, local: int | None) -> AxisField:
+    if track.blind and not track.line:
+        return NO_FIELD
     if track.line:
         first, last = track.line.phases[0]
         size = max(b - a + 1 for a, b in track.line.phases)
         middle = Fraction(first + max(first, last), 2)
-        return AxisField(size, local, track.line.stride, first, middle, track.line.phases, track.exact)
+        seams, exact = track.exact and track.line.seams, track.exact and not track.line.seams
+        return AxisField(size, local, track.line.stride, first, middle, track.line.phases, exact, seams)
     size = track.boxes.longest()
-    if not track.ordered:
+    if not track.ordered or track.boxes.last[0] < track.boxes.first[0]:
         return AxisField(size, local, None, None, None, exact=track.exact)
     start, end = int(track.boxes.first[0]), int(track.boxes.last[0])
     return AxisField(size, local, None, start, Fraction(start + end, 2), exact=track.exact)

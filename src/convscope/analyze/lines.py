@@ -6,6 +6,9 @@ padding included: the boxes advance steadily with the unit, after up-sampling in
 both. A linear layer or a global pooling ends the place: every unit sees the same pixels. Flattening keeps the boxes and
 loses their order.
 
+The picture is one of the inputs of the net. What does not depend on it, a constant or another input, sees nothing of it
+and is no part of what a merge sees.
+
 Where paths merge, the *local* field follows the paths that still have their place; *with gates* it follows every path,
 a squeeze-excite gate and the statistics of a norm included.
 """
@@ -18,48 +21,81 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from convscope.analyze.boxes import Boxes, looked_up, windowed
+from convscope.analyze.seams import joined, seam_axis
 from convscope.analyze.shares import reading
-from convscope.analyze.track import Line, Track, merged, seen_whole, slid, turned
+from convscope.analyze.track import BLIND, Line, Track, merged, seen_whole, slid, turned
 from convscope.core.axis import All, Table, Window
+from convscope.errors import UnknownNameError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from convscope.analyze.track import Tracks
     from convscope.core.axis import Read, Relation
+    from convscope.core.graph import Input
     from convscope.core.net import Layer, Net
+    from convscope.core.shape import Shape
 
 
 _T = TypeVar("_T")
 
 
-def trace(net: Net, *, gates: bool = False) -> dict[str, Tracks]:
-    """The state of every layer, by name; the input's own included."""
-    known = {size: Boxes(np.arange(size), np.arange(size), rising=True) for size in net.input[1:]}
+def picture_of(net: Net, of: str | None = None) -> Input:
+    """The input that a question is about: that of a name, or of those with the most spatial axes the first.
+
+    Raises:
+        UnknownNameError: there is no such input.
+
+    >>> import convscope as cs
+    >>> two = cs.read("age: input 3, photo: input 8x8x1, mul( from photo, conv 3 3x3 | from age )")
+    >>> picture_of(two).name, picture_of(two, "age").name
+    ('photo', 'age')
+    """
+    if of is None:
+        return max(net.inputs, key=lambda one: len(one.shape))
+    for one in net.inputs:
+        if one.name == of:
+            return one
+    names = [one.name for one in net.inputs]
+    raise UnknownNameError(f'no input is called "{of}"', expected=", ".join(names), attempt=nearest(of, names))
+
+
+def trace(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, Tracks]:
+    """The state of every layer, by name; the inputs' own included.
+
+    Args:
+        net: the net.
+        gates: follow also the paths that lost their place.
+        of: name of the input on which pixels are counted; see :func:`picture_of`.
+
+    Raises:
+        UnknownNameError: there is no such input.
+    """
+    picture = picture_of(net, of)
+    known = {size: Boxes(np.arange(size), np.arange(size), rising=True) for size in picture.shape[1:]}
     start = Line(1, ((0, 0),))
-    tracks = {net.inputs[0].name: tuple(Track(axis, known[size], start) for axis, size in enumerate(net.input[1:], 1))}
-    tracer = _Tracer(gates, {}, apart=any(_drops(layer.reads[0][0].relation) for layer in net))
+    blind = (BLIND,) * len(picture.shape[1:])
+    tracks = {one.name: blind for one in net.inputs}
+    tracks[picture.name] = tuple(Track(axis, known[size], start) for axis, size in enumerate(picture.shape[1:], 1))
+    tracer = _Tracer(gates, {}, apart=any(_drops(reads[0].relation) for layer in net for reads in layer.reads))
     for layer in net:
         before = [tracks[name] for name in layer.node.inputs]
-        if layer.pointwise:
+        if layer.node.op.source:
+            tracks[layer.node.name] = blind
+        elif layer.pointwise:
             tracks[layer.node.name] = before[0]
-            continue
-        axes = range(len(net.input) - 1)
-        kept = placed(layer, tracks) if layer.node.op.merges and not gates else range(len(before))
-        found = tuple(tracer.layer(layer, [one[at] for one in before], kept) for at in axes)
-        if layer.node.op.merges and any(map(_torn, before)):
-            # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot tell
-            found = tuple(replace(track, exact=False) for track in found)
-        tracks[layer.node.name] = found
+        else:
+            kept = placed(layer, tracks) if layer.node.op.merges and not gates else range(len(before))
+            tracks[layer.node.name] = tracer.layer(layer, before, kept, picture.shape[1:])
     return tracks
 
 
 def has_gates(net: Net, local: dict[str, Tracks]) -> bool:
     """Whether following gates can change a field: a norm over a map, or a merge with a path that lost its place."""
     return any(
-        layer.statistics or (layer.node.op.merges and len(set(_places(layer, local))) > 1)
+        layer.statistics or (layer.node.op.merges and len(set(_places(layer, local)) - {None}) > 1)
         for layer in net
         if layer.statistics or layer.node.op.merges
     )
@@ -67,7 +103,7 @@ def has_gates(net: Net, local: dict[str, Tracks]) -> bool:
 
 def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
     """What a layer joins: one state for each of its inputs, as it is behind its reads."""
-    tracer = _Tracer(False, {})  # noqa: FBT003 -- no gates: a branch by itself has none
+    tracer = _Tracer(gates=False, known={})
     pairs = zip(layer.node.inputs, layer.reads, strict=True)
     return [tuple(tracer.after(track, reads) for track in tracks[name]) for name, reads in pairs]
 
@@ -75,21 +111,25 @@ def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
 def placed(layer: Layer, tracks: dict[str, Tracks]) -> list[int]:
     """Which inputs of a layer have their place along every axis behind its reads; all where none has.
 
-    The others are gates: what they bring is shared by whole rows, columns or maps.
+    The others are gates: what they bring is shared by whole rows, columns or maps. What sees nothing is neither.
     """
     places = _places(layer, tracks)
     return [at for at, place in enumerate(places) if place or not any(places)]
 
 
-def _places(layer: Layer, tracks: dict[str, Tracks]) -> list[bool]:
+def _places(layer: Layer, tracks: dict[str, Tracks]) -> list[bool | None]:
     """For each input of a layer: whether it has its place along every axis behind the layer's reads.
+
+    None for an input that sees nothing: it has no place, and gates nothing.
 
     What becomes channels (the keys of an attention) has no place where another input has one. A path through a layer
     that cannot be looked into may have it, so that it is followed too.
     """
     spatial = len(layer.output) > 1
     return [
-        any(track.unknown for track in tracks[name])
+        None
+        if _blind(tracks[name]) and tracks[name]
+        else any(track.unknown for track in tracks[name])
         or all(track.axis is not None and _stays(reads[track.axis], spatial=spatial) for track in tracks[name])
         for name, reads in zip(layer.node.inputs, layer.reads, strict=True)
     ]
@@ -122,11 +162,33 @@ class _Tracer:
         found: _T = self.known[key][1]
         return found
 
-    def layer(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
-        """The state of a layer along one axis, from the inputs that are followed."""
+    def layer(self, layer: Layer, before: list[Tracks], kept: Collection[int], sizes: Shape) -> Tracks:
+        """The state of a layer along all axes of a picture, from the inputs that are followed."""
+        along = seam_axis(layer)
+        found = []
+        for at, pixels in enumerate(sizes):
+            parts = [one[at] for one in before]
+            if along is None:
+                found.append(self.axis(layer, parts, kept))
+            else:
+                followed = [part if number in kept else BLIND for number, part in enumerate(parts)]
+                units = [shape[along] for shape in layer.inputs]
+                found.append(joined(followed, units, along, pixels))
+        met = [tracks for number, tracks in enumerate(before) if number in kept and not _blind(tracks)]
+        if along is None and len(met) > 1 and any(map(_torn, met)):
+            # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot tell
+            found = [replace(track, exact=False) for track in found]
+        return tuple(found)
+
+    def axis(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
+        """The state of a layer along one axis of the picture."""
         sources: list[_Source] = [(before[at], layer.reads[at]) for at in kept]
         if self.gates and layer.statistics:
             sources.append((before[0], layer.statistics))
+        if len(sources) > 1:
+            sources = [(track, reads) for track, reads in sources if not track.blind]
+        if not sources:
+            return BLIND
         if self.apart and (layer.node.op.merges or any(track.shares for track, _ in sources)):
             return self.by_channels(layer, sources)
         return self.joined(layer, sources)
@@ -158,6 +220,8 @@ class _Tracer:
             for _, reads, mask in every
         ])  # fmt: skip
         used = [(track, reads) for (track, reads, _), row in zip(every, rows, strict=True) if row.any()]
+        if not used:
+            return BLIND
         found = self.joined(layer, [(replace(track, shares=()), reads) for track, reads in used])
         kinds, which = np.unique(rows, axis=1, return_inverse=True)
         if kinds.shape[1] == 1 or not through:
@@ -172,7 +236,7 @@ class _Tracer:
             key = id(part.boxes), id(part.line)
             mask = which.ravel() == number
             shares[key] = (shares[key][0] | mask if key in shares else mask), part
-        parts = tuple(shares.values()) if len(shares) > 1 else ()
+        parts = tuple(shares.values()) if len(shares) > 1 or not rows.any(0).all() else ()
         return replace(found, exact=all(part.exact for _, part in shares.values()), mixed=False, shares=parts)
 
     def after(self, track: Track, reads: Sequence[Read]) -> Track:
@@ -192,8 +256,7 @@ class _Tracer:
         before = track.line
         line = before and self.once(before, relation, lambda: slid(before, relation))
         boxes = self.once(track.boxes, relation, lambda: windowed(track.boxes, relation))
-        exact = track.exact and (relation.edge != "wrap" or not (relation.lo or relation.hi))
-        return Track(axis, boxes, line, exact=exact)
+        return Track(axis, boxes, line, exact=track.exact)
 
     def merge(self, tracks: list[Track]) -> Track:
         """Join paths, once for all axes on which they are the same."""
@@ -236,6 +299,11 @@ def _on_one_axis(tracks: list[Track], *, spatial: bool) -> list[Track]:
         return found if track.axis == 0 else replace(found, exact=False)
 
     return [one(track) for track in tracks]
+
+
+def _blind(tracks: Tracks) -> bool:
+    """Nothing of the picture is seen."""
+    return all(track.blind for track in tracks)
 
 
 def _torn(tracks: Tracks) -> bool:

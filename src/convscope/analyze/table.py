@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as data
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from convscope.analyze import cost, field
+from convscope.analyze.lines import picture_of
 from convscope.analyze.memory import activation_bytes
+from convscope.core.graph import INPUT
 from convscope.core.op import spelled
 from convscope.core.shape import joined, to_text
 from convscope.version import __version__
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     from convscope.analyze.cost import Total
     from convscope.analyze.field import AxisField, Field
-    from convscope.core.graph import Own
+    from convscope.core.graph import Input, Own
     from convscope.core.net import Layer, Net
     from convscope.core.op import Op
     from convscope.core.shape import Shape
@@ -53,6 +56,7 @@ class Row:
         field: receptive field along the spatial paths, one entry for each spatial axis of the input.
         gated: the field with gates followed; equal to ``field`` where there are none.
         sources: names of the operations of the file that the layer was read from.
+        fields: where the net has several inputs, the field on each, by its name; else empty.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Row:
     field: Field
     gated: Field
     sources: tuple[str, ...] = ()
+    fields: Mapping[str, Field] = data(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class LayerTable:
     """What ``net.table()`` returns; prints itself.
 
     Attributes:
-        input: shape ``c h w``.
+        input: shape ``c h w`` of the input on which the fields are.
         rows: one for each layer, in order.
         params: total of learned numbers.
         frozen: of the params those that training leaves as they are, as far as they are known.
@@ -82,6 +87,8 @@ class LayerTable:
         activation_bytes: total of all outputs [byte].
         float32: every learned tensor is stored in float32, so that the stored bytes say nothing new.
         notes: what must be known of the source besides, one sentence each.
+        inputs: all, in order.
+        of: name of the input on which the fields are.
     """
 
     input: Shape
@@ -93,6 +100,8 @@ class LayerTable:
     activation_bytes: int
     float32: bool = True
     notes: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    of: str = INPUT
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/table/1``."""
@@ -101,6 +110,7 @@ class LayerTable:
             "convscope": __version__,
             "units": UNITS,
             "input": to_text(self.input),
+            **self._inputs_json(),
             "rows": [_row_json(row) for row in self.rows],
             "total": {
                 "params": self.params.value,
@@ -114,6 +124,11 @@ class LayerTable:
             },
             **({"notes": list(self.notes)} if self.notes else {}),
         }
+
+    def _inputs_json(self) -> dict[str, Any]:
+        """Of a net with several inputs their shapes, and on which the fields of the rows are."""
+        several = {one.name: to_text(one.shape) for one in self.inputs}
+        return {"inputs": several, "rf_of": self.of} if len(several) > 1 else {}
 
     def totals(self) -> dict[str, str]:
         """The sums as texts, each with what must be known of it."""
@@ -201,6 +216,16 @@ def _row_json(row: Row) -> dict[str, Any]:
         "rf_with_gates": [axis.size for axis in row.gated],
         "frozen": row.frozen,
         "stored_bytes": row.stored_bytes,
+        "seams": any(axis.seams for axis in row.field),
+        **({"rf_of_inputs": _by_input(row)} if row.fields else {}),
+    }
+
+
+def _by_input(row: Row) -> dict[str, Any]:
+    """The field on each input; size 0 where the layer does not depend on it."""
+    return {
+        name: {"rf": [axis.size for axis in found], "exact": all(axis.exact for axis in found)}
+        for name, found in row.fields.items()
     }
 
 
@@ -221,7 +246,7 @@ def _grid(table: LayerTable) -> Grid:
 def _plain(table: LayerTable) -> Grid:
     """Every number as it is, for other programs: the keys of the JSON, per-axis numbers with a blank between."""
     rows = [_row_json(row) for row in table.rows]
-    keys = [key for key in (rows[0] if rows else {}) if key != "phases"]
+    keys = [key for key in (rows[0] if rows else {}) if key not in {"phases", "rf_of_inputs"}]
     cells = (tuple(_cell(row[key]) for key in keys) for row in rows)
     return Grid(tuple(map(Column, keys)), tuple(cells))
 
@@ -268,10 +293,16 @@ def _local(found: Field) -> str:
 
 
 def _sizes(found: Field) -> str:
-    """Sizes with what must be known of them: a bound, or the sizes of boxes that repeat after some units."""
+    """Sizes with what must be known of them: a bound, boxes that repeat after some units, right away from seams only.
+
+    A dash where nothing is seen.
+    """
+    if found and not any(axis.size for axis in found):
+        return "-"
     phases = max((axis.phases for axis in found), default=1)
-    bound = "" if all(axis.exact for axis in found) else "≤ "
-    return bound + joined(map(_phase_sizes, found)) + (f" in {phases} phases" if phases > 1 else "")
+    bound = "" if all(axis.exact or axis.seams for axis in found) else "≤ "
+    inside = " inside" if any(axis.seams for axis in found) else ""
+    return bound + joined(map(_phase_sizes, found)) + (f" in {phases} phases" if phases > 1 else "") + inside
 
 
 def _phase_sizes(axis: AxisField) -> str:
@@ -290,13 +321,19 @@ def _pair(values: Iterable[Fraction | int | None]) -> str:
 
 def _totals(table: LayerTable) -> str:
     parts = [
-        f"input {to_text(table.input)}",
+        _inputs_text(table),
         f"{len(table.rows)} layer{'' if len(table.rows) == 1 else 's'}",
         *(f"{name} {value}" for name, value in table.totals().items()),
     ]
     missing = sorted({*table.params.missing, *table.macs.missing})
     unknown = [f"unknown, so not in the totals: {', '.join(missing)}"] if missing else []
     return "\n".join([" · ".join(parts), *unknown, *table.notes])
+
+
+def _inputs_text(table: LayerTable) -> str:
+    if len(table.inputs) < 2:
+        return f"input {to_text(table.input)}"
+    return f"inputs {', '.join(f'{one.name} {to_text(one.shape)}' for one in table.inputs)} · field on {table.of}"
 
 
 def _total(value: Total) -> str:
@@ -306,9 +343,19 @@ def _total(value: Total) -> str:
     return f"{'' if value.exact else '≥ '}{exact}{rounded}"
 
 
-def layer_table(net: Net) -> LayerTable:
-    """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``."""
-    fields, gated = field.both_fields(net)
+def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
+    """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``.
+
+    Args:
+        net: the net.
+        of: name of the input whose pixels the fields count; by default, of those with the most spatial axes, the first.
+
+    Raises:
+        UnknownNameError: there is no such input.
+    """
+    picture = picture_of(net, of)
+    fields, gated = field.both_fields(net, of=picture.name)
+    several = {one.name: field.fields(net, of=one.name) for one in net.inputs} if len(net.inputs) > 1 else {}
     known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int | None, int | None, int]] = {}
 
     def row(layer: Layer) -> Row:
@@ -317,11 +364,12 @@ def layer_table(net: Net) -> LayerTable:
             costs = cost.params(layer), cost.frozen(layer), cost.stored_bytes(layer), cost.macs(layer)
             known[key] = (spelled(layer.node.op), *costs, activation_bytes(layer.output))
         shown = known[key]
-        return Row(name, shown[0], layer.output, *shown[1:], fields[name], gated[name], layer.node.sources)
+        by_input = {source: found[name] for source, found in several.items()}
+        return Row(name, shown[0], layer.output, *shown[1:], fields[name], gated[name], layer.node.sources, by_input)
 
     rows = tuple(map(row, net))
     return LayerTable(
-        input=net.input,
+        input=picture.shape,
         rows=rows,
         params=cost.with_unused(net, cost.total((row.name, row.params) for row in rows)),
         frozen=cost.net_frozen(net),
@@ -330,4 +378,6 @@ def layer_table(net: Net) -> LayerTable:
         activation_bytes=sum(row.activation_bytes for row in rows),
         float32=cost.is_float32(net),
         notes=net.notes,
+        inputs=net.inputs,
+        of=picture.name,
     )

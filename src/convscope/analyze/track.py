@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convscope.analyze.boxes import Boxes, boxes_of
+from convscope.analyze.boxes import NOTHING, Boxes, behind, united
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from convscope.analyze.boxes import Box
     from convscope.core.axis import Table, Window
-
-NOTHING: Box = (0, -1)
 
 MAX_PHASES = 4096
 """Boxes of one line; a layer with more has no line."""
@@ -33,10 +31,12 @@ class Line:
     Attributes:
         advance: input pixels for one period of units.
         phases: the boxes of one period.
+        seams: units at a seam, where maps were joined end to end or a map goes on at its other end, see other pixels.
     """
 
     advance: int
     phases: tuple[Box, ...]
+    seams: bool = False
 
     @property
     def stride(self) -> Fraction:
@@ -64,13 +64,17 @@ class Line:
         first, last = self.phases[phase]
         return first + turn * self.advance, last + turn * self.advance
 
+    def moved(self, units: int) -> Line:
+        """The same with so many units put in front."""
+        return replace(self, phases=tuple(self.box(unit - units) for unit in range(len(self.phases))))
+
 
 @dataclass(frozen=True, eq=False)
 class Track:
     """The state of a layer along one axis of the picture.
 
     Attributes:
-        axis: the axis of the layer along which the units lie; None where all units see the same.
+        axis: the axis of the layer along which the units lie; None where all units see the same, or nothing.
         boxes: of every unit; of one that stands for all where ``axis`` is None.
         line: the closed form, where there is one.
         ordered: the boxes are in the order of the units.
@@ -90,6 +94,14 @@ class Track:
     unknown: bool = False
     shares: tuple[tuple[NDArray[np.bool_], Track], ...] = ()
 
+    @property
+    def blind(self) -> bool:
+        """No unit sees any pixel: constants, and what depends on another input."""
+        return self.boxes.blind
+
+
+BLIND = Track(None, Boxes(np.array([0]), np.array([-1]), rising=True, gaps=True), None)
+"""Of a layer that sees nothing of the picture."""
 
 Tracks = tuple[Track, ...]
 """One for each spatial axis of the picture."""
@@ -103,11 +115,14 @@ def seen_whole(track: Track) -> Track:
 
 def slid(line: Line, window: Window) -> Line | None:
     """A line behind a window: again a line."""
+    if window.edge == "apart" and (window.lo > 0 or window.hi > 0):
+        return None
+    seams = line.seams or (window.edge == "wrap" and bool(window.lo or window.hi))
     if len(line.phases) == 1 and window.up == 1:
         (first, last), step = line.phases[0], line.advance
-        lo = step * window.lo
-        box = (first - lo, last + step * (window.span - 1) - lo) if first <= last else NOTHING
-        return Line(step * window.stride, (box,))
+        lo, reach = step * window.lo, step * (window.span - 1)
+        box = (first - lo + min(0, reach), last - lo + max(0, reach)) if first <= last else NOTHING
+        return Line(step * window.stride, (box,), seams)
     around = len(line.phases) * window.up
     period = around // math.gcd(window.stride, around)
     if period > MAX_PHASES:
@@ -124,7 +139,7 @@ def slid(line: Line, window: Window) -> Line | None:
         first = start + window.dilation * tap
         stop = start + window.span
         boxes.append(_span(_seen(line, range(first // window.up, -(-stop // window.up), between))))
-    return Line(advance, tuple(boxes))
+    return Line(advance, tuple(boxes), seams)
 
 
 def turned(line: Line, table: Table) -> Line | None:
@@ -137,7 +152,7 @@ def turned(line: Line, table: Table) -> Line | None:
         return None
     first, last = (side.tolist() for side in table.ends(np.arange(outputs * turns)))
     boxes = tuple(_span(_seen(line, range(a, b + 1))) for a, b in zip(first, last, strict=True))
-    return Line(line.advance * inputs * turns // phases, boxes)
+    return Line(line.advance * inputs * turns // phases, boxes, line.seams)
 
 
 def merged(tracks: list[Track], *, gates: bool) -> Track:
@@ -146,28 +161,22 @@ def merged(tracks: list[Track], *, gates: bool) -> Track:
     followed = tracks if gates or not placed or any(track.unknown for track in tracks) else placed
     exact = all(track.exact for track in followed)
     if len(placed) < len(followed) or not placed:
-        return replace(seen_whole(_joined(followed)), exact=exact)
+        return replace(seen_whole(listed(followed)), exact=exact)
     if not all(track.ordered for track in placed):
-        return replace(_joined(placed), axis=placed[0].axis, ordered=False, exact=exact)
-    first = np.minimum.reduce([track.boxes.first for track in placed])
-    last = np.maximum.reduce([track.boxes.last for track in placed])
-    boxes = (
-        boxes_of(first, last)
-        if any(track.boxes.gaps for track in placed)
-        else Boxes(first, last, rising=all(track.boxes.rising for track in placed))
-    )
+        return replace(listed(placed), axis=placed[0].axis, ordered=False, exact=exact)
+    boxes = united([track.boxes for track in placed])
     lines = {track.line for track in placed}
     return Track(placed[0].axis, boxes, _join(lines), exact=exact)
 
 
-def _joined(tracks: list[Track]) -> Track:
+def listed(tracks: Sequence[Track]) -> Track:
     """The boxes of all units of all paths, each once, without an order."""
     boxes = {id(track.boxes): track.boxes for track in tracks}
     if len(boxes) == 1:
         return Track(None, tracks[0].boxes, None, ordered=False)
-    pairs = np.concatenate([np.stack([one.first, one.last]) for one in boxes.values()], axis=1)
-    first, last = np.unique(pairs, axis=1)
-    return Track(None, Boxes(first, last, rising=False, gaps=bool((last < first).any())), None, ordered=False)
+    every = behind(list(boxes.values()))
+    first, last = np.unique(np.stack([every.first, every.last]), axis=1)
+    return Track(None, Boxes(first, last, rising=False, gaps=every.gaps), None, ordered=False)
 
 
 def _join(lines: set[Line | None]) -> Line | None:
@@ -181,7 +190,7 @@ def _join(lines: set[Line | None]) -> Line | None:
     if period > MAX_PHASES:
         return None
     boxes = tuple(_span(line.box(unit) for line in steady) for unit in range(period))
-    return Line(int(steady[0].stride * period), boxes)
+    return Line(int(steady[0].stride * period), boxes, any(line.seams for line in steady))
 
 
 def _seen(line: Line, units: range) -> Iterable[Box]:

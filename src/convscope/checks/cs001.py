@@ -19,25 +19,31 @@ if TYPE_CHECKING:
 
 CODE = "CS001"
 
-NAMES = {1: ("place",), 2: ("row", "column"), 3: ("slice", "row", "column")}
-"""Of the axes of a picture, by their number."""
+NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+"""Of the axes of a map, by their number: a layer has its own, which need not be those of the input of the net."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Strided windows that leave something out."""
     for found in unread(facts.net):
         places = _places(found)
-        axis = NAMES[len(facts.net.input) - 1][found.axis]
+        layer = facts.layers[found.node]
+        axis = _name(found, len(layer.inputs[0]) - 1)
         many = len(found.places) > 1
         verb = "are" if many else "is"
         yield facts.finding(
             CODE,
-            facts.layers[found.node],
+            layer,
             f"{axis}{'s' if many else ''} {places} of its input (0 to {found.size - 1}) {verb} never read",
             why="what lies there cannot change the answer, and the map is off-centre",
             do=f"pad the end of that axis, or use an input of {found.size - len(found.places)} there",
             change=f"{100 * len(found.places) / found.size:.1f} % of the axis would be seen that is not",
         )
+
+
+def _name(found: Unread, rank: int) -> str:
+    """What an index along the axis is called."""
+    return NAMES[rank][found.axis] if rank in NAMES else f"index along axis {found.axis + 1}"
 
 
 def _places(found: Unread) -> str:

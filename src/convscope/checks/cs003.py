@@ -31,7 +31,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     macs = sum(facts.rows[name].macs or 0 for name in names)
     params = sum(facts.rows[name].params or 0 for name in names)
     first = facts.layers[names[0]]
-    size = joined(facts.net.input[1:])
+    size = joined(facts.table.input[1:])
     yield facts.finding(
         CODE,
         first,

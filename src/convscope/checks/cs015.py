@@ -29,7 +29,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     if not dilated:
         return
     last = facts.layers[facts.placed.name] if facts.placed else dilated[-1]
-    if len(last.output) != len(facts.net.input):
+    if len(last.output) != len(facts.table.input):
         return
     found = support(facts.net, last.node.name, tuple(size // 2 for size in last.output[1:]), gates=False)
     if found.holes and max(found.grid) > 1:

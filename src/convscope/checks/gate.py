@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from convscope.analyze.lines import picture_of
 from convscope.analyze.memory import memory
 from convscope.checks.finding import ERROR, LEVELS, NOTE, Facts, Finding
 from convscope.checks.registry import CHECKS, title
@@ -127,7 +128,7 @@ def check(  # noqa: PLR0913 -- one argument for each limit
     for code in ignore:
         if code not in CHECKS:
             raise unknown("check", code, CHECKS)
-    rank = len(net.input) - 1
+    rank = len(picture_of(net).shape) - 1
     wanted = (object_size,) if isinstance(object_size, int) else object_size
     if wanted is not None and min(wanted) < 1:
         raise FieldError(f"an object of {joined(wanted)}", expected="at least 1 along every axis")

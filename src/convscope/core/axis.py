@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 EMPTY: Indices = np.arange(0)
 
+EMPTY_EDGES = ("zero", "apart")
+"""Edges beyond which nothing is read."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -32,7 +35,8 @@ class Window:
 
     Stretching puts ``up - 1`` zeros between neighbours, as a transposed convolution does. Negative ``lo`` or ``hi``
     crop. ``edge`` says what lies beyond the input: ``zero`` depends on nothing; ``clamp`` repeats the border,
-    ``reflect`` mirrors at it, ``wrap`` goes on at the other end.
+    ``reflect`` mirrors at it, ``wrap`` goes on at the other end. ``apart`` depends on nothing either, and is no
+    continuation of the input: class tokens.
 
     Attributes:
         size: input indices.
@@ -95,7 +99,7 @@ class Window:
         if self == Window(self.size) or not len(outputs):
             return outputs
         starts = self.stride * outputs - self.lo
-        if self.up == self.dilation == 1 and self.edge == "zero" and self._joins(outputs):
+        if self.up == self.dilation == 1 and self.edge in EMPTY_EDGES and self._joins(outputs):
             return np.arange(max(0, starts[0]), min(self.size, starts[-1] + self.kernel))
         taps = np.unique(starts[:, None] + self.dilation * np.arange(self.kernel))
         read, inside = beyond_each(taps[taps % self.up == 0] // self.up, self.size, self.edge)
@@ -110,7 +114,7 @@ def beyond_each(indices: Indices, size: int, edge: str) -> tuple[Indices, NDArra
     >>> beyond_each(np.array([-2, 0, 4]), 4, "zero")[1].tolist()
     [False, True, False]
     """
-    if edge == "zero":
+    if edge in EMPTY_EDGES:
         inside = (indices >= 0) & (indices < size)
         return np.where(inside, indices, 0), inside
     every = np.ones(indices.shape, dtype=np.bool_)

@@ -163,11 +163,15 @@ class Net:
                 needed.update(layer.node.inputs)
         return frozenset(needed)
 
-    def table(self) -> LayerTable:
-        """Shapes, parameters, multiply-adds, memory and receptive field of every layer."""
+    def table(self, *, of: str | None = None) -> LayerTable:
+        """Shapes, parameters, multiply-adds, memory and receptive field of every layer; ``of`` an input, by its name.
+
+        Raises:
+            UnknownNameError: there is no such input.
+        """
         from convscope.analyze.table import layer_table  # the noun calls the verb; see docs/design/layers.md
 
-        return layer_table(self)
+        return layer_table(self, of=of)
 
     def field(
         self, node: str | None = None, at: Sequence[int | tuple[int, int]] | None = None, *, gates: bool = True

@@ -185,7 +185,7 @@ class Tokens(Op):
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
         channels, first, *rest = along(inputs[0])
-        return ((channels, Read(first.follows, Window(inputs[0][1], lo=self.count)), *rest),)
+        return ((channels, Read(first.follows, Window(inputs[0][1], lo=self.count, edge="apart")), *rest),)
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
         """See :class:`Op`."""

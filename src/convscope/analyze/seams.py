@@ -1,0 +1,135 @@
+"""Maps that are joined end to end along an axis of theirs: a unit lies in one of them, and sees what it saw there.
+
+Their boxes lie one behind the other, exactly. A line is there where the parts advance alike: that of the part with the
+largest field, or the longest of these. Where the parts do not go on where the one before ends (a border that was taken
+from the other end, a mirrored half), units at the seams see other pixels than the line says, and the line tells so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.analyze.boxes import Boxes, behind, united
+from convscope.analyze.track import BLIND, Line, Track, listed, seen_whole
+from convscope.core.axis import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convscope.core.net import Layer
+
+
+def seam_axis(layer: Layer) -> int | None:
+    """The axis of the map along which a layer puts its inputs one behind the other; None where it does not.
+
+    >>> import convscope as cs
+    >>> [seam_axis(layer) for layer in cs.read("input 4x4x1, cat along2( id | id ), cat( id | id )")][-2:]
+    [2, None]
+    """
+    if not layer.node.op.merges:
+        return None
+    return next((axis for axis in range(1, len(layer.output)) if _in_turn(layer, axis)), None)
+
+
+def _in_turn(layer: Layer, axis: int) -> bool:
+    """Each input has its own units of the output, which begin where those of the input before end."""
+    total, start = layer.output[axis], 0
+    for reads in layer.reads:
+        size = reads[axis].relation.size if axis < len(reads) else 0
+        if not size or reads[axis].relation != Window(size, lo=start, hi=total - start - size):
+            return False
+        start += size
+    return start == total
+
+
+def joined(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int) -> Track:
+    """What the units of maps see that are joined along an axis.
+
+    Args:
+        parts: what is known of each map.
+        sizes: units of each along the axis.
+        axis: of the maps.
+        pixels: of the picture along the axis that is followed.
+    """
+    seen = [part for part in parts if not part.blind]
+    if not seen:
+        return BLIND
+    axes = {part.axis for part in seen}
+    if not all(part.ordered for part in seen) or len(axes - {None}) > 1 or not axes <= {axis, None, *axes} - {0}:
+        found = _in_no_order(parts, axis)
+    elif axes <= {axis, None}:
+        found = _one_behind_the_other(parts, sizes, axis, pixels)
+    else:
+        found = _side_by_side(seen, sizes)
+    exact = found.exact and all(part.exact for part in seen)
+    mixed = any(part.mixed or part.shares for part in seen)
+    return replace(found, exact=exact, mixed=mixed, unknown=any(part.unknown for part in seen))
+
+
+def _in_no_order(parts: Sequence[Track], axis: int) -> Track:
+    """The boxes of all units, each once, where units of all parts lie along the axis; else a hull."""
+    found = listed(parts)
+    if {part.axis for part in parts} <= {axis, None}:
+        return replace(found, axis=axis)
+    return replace(seen_whole(found), exact=False)
+
+
+def _one_behind_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int) -> Track:
+    """Units of each part lie along the axis, or all see the same, which may be nothing."""
+    first = parts[0].boxes
+    if all(part.axis is None and _equal(part.boxes, first) for part in parts):
+        return parts[0]
+    boxes = behind([_spread(part, size) for part, size in zip(parts, sizes, strict=True)])
+    starts = list(accumulate(sizes, initial=0))
+    lines = [part.line and part.line.moved(start) for part, start in zip(parts, starts, strict=False)]
+    line = _main(lines, sizes)
+    if line and not line.seams and not all(_goes_on(boxes, line, seam, pixels) for seam in starts[1:-1]):
+        line = replace(line, seams=True)
+    return Track(axis, boxes, line)
+
+
+def _side_by_side(seen: Sequence[Track], sizes: Sequence[int]) -> Track:
+    """Units lie along another axis than that of the seams: each sees what the one of its part sees."""
+    boxes = united([part.boxes for part in seen])
+    line = _main([part.line for part in seen], sizes)
+    return Track(seen[0].axis, boxes, line, exact=all(_equal(part.boxes, boxes) for part in seen))
+
+
+def _main(lines: Sequence[Line | None], sizes: Sequence[int]) -> Line | None:
+    """Of lines that advance alike the one with the largest field, of these the longest."""
+    steady = [line for line in lines if line]
+    if len(steady) < len(lines) or len({abs(line.stride) for line in steady}) > 1:
+        return None
+
+    def weight(at: int) -> tuple[int, bool, int]:
+        return max(last - first for first, last in steady[at].phases), steady[at].advance > 0, sizes[at]
+
+    main = steady[max(range(len(steady)), key=weight)]
+    return main if all(line == main for line in steady) else replace(main, seams=True)
+
+
+def _goes_on(boxes: Boxes, line: Line, seam: int, pixels: int) -> bool:
+    """On both sides of a seam units see what the line says of them."""
+    around = len(line.phases)
+    for unit in range(max(0, seam - around), min(len(boxes.first), seam + around)):
+        first, last = line.box(unit)
+        first, last = max(0, first), min(pixels - 1, last)
+        seen = int(boxes.first[unit]), int(boxes.last[unit])
+        if seen != (first, last) and (first <= last or seen[0] <= seen[1]):
+            return False
+    return True
+
+
+def _spread(part: Track, size: int) -> Boxes:
+    """The box of every unit, also where all see the same."""
+    if part.axis is not None:
+        return part.boxes
+    return replace(part.boxes, first=np.repeat(part.boxes.first, size), last=np.repeat(part.boxes.last, size))
+
+
+def _equal(one: Boxes, other: Boxes) -> bool:
+    return one is other or (np.array_equal(one.first, other.first) and np.array_equal(one.last, other.last))
