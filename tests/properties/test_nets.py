@@ -1,14 +1,17 @@
 """Laws over random nets: what is written is read back, shapes and fields are torch's, totals are sums."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import torch
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from convscope.analyze.field import fields
 from convscope.analyze.table import layer_table
 from convscope.backends.torch import TorchNet
+from convscope.core.graph import INPUT, Graph, Input, Output
 from convscope.core.net import Net
 from convscope.errors import ShapeError
 from convscope.frontends import read
@@ -89,3 +92,37 @@ def test_the_box_of_a_unit_is_where_gradients_come_from(text: str) -> None:
         assert last <= min(Fraction(size - 1), end)
         if start >= 0 and end < size:
             assert (first, last) == (start, end)
+
+
+ODD_NAMES = st.sampled_from(
+    [
+        "../../x", ".x", "-x", "--json", "*", "input", "output", "from", "relu2", "id1", "3", "3x3", "a b", 'say "x"',
+        "\\", "#", "a:b", "a/b:0", "(", "|", "\n", "\u202e", "卷积", "named", "as", "tuple", "conv_1/" * 60, "x" * 240,
+        "x" * 200, "x" * 199,
+    ]
+)  # fmt: skip
+NAMES = st.one_of(ODD_NAMES, st.text(st.characters(codec="utf-8"), min_size=1, max_size=300))
+
+
+@DRAWS
+@given(net_texts(longest=3), st.lists(NAMES, min_size=16, max_size=16, unique=True), st.data())
+def test_any_name_reads_back(text: str, names: list[str], data: st.DataObject) -> None:
+    net = fitting(text)
+    old = [layer.node.name for layer in net]
+    assume(len(old) + 3 <= len(names))
+    kept = data.draw(st.sets(st.sampled_from(old)))
+    new = {name: name if name in kept else other for name, other in zip(old, names, strict=False)}
+    assume(len(set(new.values())) == len(new))
+    given_name = data.draw(st.sampled_from([INPUT, names[-1]]))
+    assume(given_name not in new.values())
+    new[INPUT] = given_name
+    nodes = tuple(
+        replace(layer.node, name=new[layer.node.name], inputs=tuple(new[name] for name in layer.node.inputs))
+        for layer in net
+    )
+    ends = data.draw(st.lists(st.sampled_from(old), max_size=3, unique=True))
+    outputs = tuple(Output(new[end], (names[-2], at), title=names[-3] if at else "") for at, end in enumerate(ends))
+    made = Net.at(Graph(nodes, (given_name,), outputs), (Input(given_name, net.input),))
+    again = read(str(made))
+    assert again == made
+    assert str(again) == str(made)

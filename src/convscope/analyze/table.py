@@ -38,6 +38,9 @@ UNITS = {
     "stored_bytes": "weights as the source stores them, with buffers and scales",
 }
 
+NAME = 50
+"""Letters of a name in a terminal; other forms of the table have it whole."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -234,7 +237,8 @@ def _grid(table: LayerTable) -> Grid:
     gated = any(row.gated != row.field for row in table.rows)
     titles = ("local", "field", *(("with gates",) if gated else ()))
     columns = (
-        *map(Column, ("name", "op", "output")),
+        Column("name", widest=NAME),
+        *map(Column, ("op", "output")),
         *(Column(title, right=True) for title in _cost_titles(table)),
         *map(Column, titles if spatial else ()),
         *(Column(title, right=True) for title in (("stride", "start", "centre") if spatial else ())),

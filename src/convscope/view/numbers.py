@@ -1,6 +1,18 @@
-"""Numbers as people read them."""
+"""Numbers and long names as people read them."""
 
 from __future__ import annotations
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """A text with its middle left out where it is longer than ``most`` letters; the end tells more than the beginning.
+
+    >>> shortened("block1/conv/kernel", 11), shortened("conv1", 11)
+    ('bloc…kernel', 'conv1')
+    """
+    if len(text) <= most:
+        return text
+    first = (most - 1) * 2 // 5
+    return f"{text[:first]}…{text[len(text) - (most - 1 - first) :]}"
 
 
 def count_text(value: float) -> str:

@@ -7,6 +7,8 @@ import io
 from dataclasses import dataclass
 from html import escape
 
+from convscope.view.numbers import shortened
+
 _STYLE = """
 .convscope { overflow-x: auto; margin: .5em 0; color: inherit }
 .convscope table { border-collapse: collapse; border: 0; font-variant-numeric: tabular-nums }
@@ -23,10 +25,21 @@ _STYLE = """
 
 @dataclass(frozen=True)
 class Column:
-    """A heading; ``right`` aligns numbers."""
+    """A heading.
+
+    Attributes:
+        title: above the cells.
+        right: numbers, aligned to the right.
+        widest: letters that a cell has at most in a terminal, where there is such a limit; the middle is left out.
+    """
 
     title: str
     right: bool = False
+    widest: int | None = None
+
+    def short(self, cell: str) -> str:
+        """A cell as a terminal shows it."""
+        return cell if self.widest is None else shortened(cell, self.widest)
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,8 @@ class Grid:
 
     def to_text(self) -> str:
         """Aligned columns, two blanks between."""
-        lines = (self._titles(), *self.rows)
+        cells = (tuple(map(Column.short, self.columns, row)) for row in self.rows)
+        lines = (self._titles(), *cells)
         widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 MAX_BYTES = 2**20
 MAX_WORD = 200
 
+_PLAIN = re.compile(r"[A-Za-z0-9_][\w.\-]*", re.ASCII)
+"""A name that needs no quotes."""
+
 _TOKEN = re.compile(
     r"""
       (?P<skip>    [ \t\r]+ | \#[^\n]* )
+    | (?P<quoted>  " (?: [^"\\\n] | \\. )* " (?: [ \t]* : (?= \s | \( | $ ) )? )
     | (?P<note>    \( [ \t]* [0-9]+ (?: x[0-9]+ )* [ \t]* \) [ \t]* x [ \t]* [0-9]+ )
     | (?P<newline> \n )
     | (?P<label>   [A-Za-z0-9_][\w.\-]* [ \t]* : (?= \s | \( | $ ) )
@@ -35,7 +40,7 @@ class Token:
 
     Attributes:
         kind: ``word``, ``label``, ``note``, ``end``, or the mark itself; a line break is a comma.
-        text: what stands there; of a label, its name.
+        text: what stands there; of a label, its name; of a word in quotes, what they hold.
         origin: where.
     """
 
@@ -68,11 +73,11 @@ def _cut(text: str, source: str) -> Iterator[Token]:
         if not found or _hidden(words):
             raise _stray(origin, next(filter(_hidden, words), words[0]))
         kind = str(found.lastgroup)
-        if kind != "skip" and len(words) > MAX_WORD:
+        if kind not in {"skip", "quoted"} and len(words) > MAX_WORD:
             raise NotationError(
                 f"a word of {len(words)} characters",
                 written=str(origin),
-                expected=f"at most {MAX_WORD} characters",
+                expected=f"at most {MAX_WORD} characters, or quotes around a name",
             )
         at = found.end()
         if kind == "newline":
@@ -80,9 +85,36 @@ def _cut(text: str, source: str) -> Iterator[Token]:
             yield Token(",", "\n", origin)
         elif kind == "label":
             yield Token(kind, words.rstrip(": \t"), origin)
+        elif kind == "quoted":
+            yield Token("word" if words.endswith('"') else "label", _unquoted(words.rstrip(": \t"), origin), origin)
         elif kind != "skip":
             yield Token(words if kind == "mark" else kind, words, origin)
     yield Token("end", "", Origin(source, line, at - start + 1, "", lines[-1]))
+
+
+def quoted(name: str) -> str:
+    r"""A name as the notation has it: in quotes, with the escapes of JSON, where it is more than one short plain word.
+
+    >>> quoted("layer1.0"), quoted("../a b"), quoted('a"\n')
+    ('layer1.0', '"../a b"', '"a\\"\\n"')
+    """
+    if _PLAIN.fullmatch(name) and len(name) < MAX_WORD:
+        return name
+    plain = (c if c.isprintable() and c not in '"\\' else json.dumps(c)[1:-1] for c in name)
+    return f'"{"".join(plain)}"'
+
+
+def _unquoted(words: str, origin: Origin) -> str:
+    try:
+        found = json.loads(words)
+    except ValueError:
+        raise NotationError(
+            "a name in quotes that cannot be read",
+            written=str(origin),
+            excerpt=origin.excerpt(),
+            expected='escapes as in JSON: \\", \\\\, \\n, \\u00e9',
+        ) from None
+    return str(found)
 
 
 def _hidden(text: str) -> bool:

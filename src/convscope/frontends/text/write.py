@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import count, groupby
 from typing import TYPE_CHECKING
 
 from convscope.core.graph import INPUT, KINDS, Output
 from convscope.core.op import spelled
 from convscope.core.shape import to_text
 from convscope.frontends.text.parse import MAX_DEPTH
+from convscope.frontends.text.tokens import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,15 +37,17 @@ def write(net: Net) -> str:
 
 
 def _input(one: Input, *, named: bool) -> str:
-    words = (f"{one.name}:" if named else "", INPUT, to_text(one.shape), "" if one.kind == KINDS[0] else one.kind)
+    words = (
+        f"{quoted(one.name)}:" if named else "",
+        INPUT,
+        to_text(one.shape),
+        "" if one.kind == KINDS[0] else one.kind,
+    )
     return " ".join(filter(None, (*words, one.order and f"as {one.order}")))
 
 
 ROOT = ""
 """What is above several inputs."""
-
-END = "*"
-"""What reads all outputs; no layer is called so."""
 
 
 class _TooDeepError(Exception):
@@ -83,11 +86,13 @@ class _Writer:
     def nested(self) -> list[str]:
         """Paths inside of their merge; empty where the order of the nodes does not allow it."""
         ends = tuple(output.node for output in self.net.outputs)
-        above = _dominators({**self.inputs, END: ends}, self.given, self.root)
+        taken = self.given | set(self.inputs)
+        end = next(name for name in map("*".__mul__, count(1)) if name not in taken)  # what reads all outputs
+        above = _dominators({**self.inputs, end: ends}, self.given, self.root)
         try:
             for _ in range(2):  # the first pass finds out which nodes need a label
                 self.written = {}
-                start = ends[0] if self.plain else above[END]
+                start = ends[0] if self.plain else above[end]
                 body = self.path(start, self.root, above) if start != self.root else []
                 if not self.plain:
                     said = lambda end: ", ".join(self.path(end, start, above, 1)) or "id"  # noqa: B023, E731 -- used now
@@ -128,7 +133,7 @@ class _Writer:
         """``from name``; remembers that the name must be written as a label."""
         if name not in self.given:
             self.labelled.add(name)
-        return f"from {name}"
+        return f"from {quoted(name)}"
 
     def flat(self) -> list[str]:
         """Every node a statement of its own, in order."""
@@ -141,7 +146,7 @@ class _Writer:
             else:
                 statements += [] if inputs[0] == before else [self.mention(inputs[0])]
                 text = spelled(op)
-            statements.append(f"{name}: {text}")
+            statements.append(f"{quoted(name)}: {text}")
             before = name
         if not self.plain:
             statements.append(f"output {_returned(self.net.outputs, self.mention)}")
@@ -152,7 +157,7 @@ def _returned(outputs: Sequence[Output], said: Callable[[str], str], depth: int 
     """Results as the net nests them; ``said`` writes how to get to a layer."""
     first = outputs[0]
     if len(first.path) == depth:
-        title = f" named {first.title}" if first.title else ""
+        title = f" named {quoted(first.title)}" if first.title else ""
         text = f"{said(first.node)}{title}{f' as {first.order}' if first.order else ''}"
         return text.removeprefix("id ") if not depth else text
     step = first.path[depth]
@@ -162,7 +167,7 @@ def _returned(outputs: Sequence[Output], said: Callable[[str], str], depth: int 
         return f"tuple( {' | '.join(inside)} )"
     if step.startswith("["):
         return f"list( {' | '.join(inside)} )"
-    keyed = (f"{group[0].path[depth]}: {text}" for group, text in zip(groups, inside, strict=True))
+    keyed = (f"{quoted(str(group[0].path[depth]))}: {text}" for group, text in zip(groups, inside, strict=True))
     return f"dict( {' | '.join(keyed)} )"
 
 
@@ -183,7 +188,7 @@ class _Statements:
             self.done[-1] += f" {text}"
             self.open -= 1
             return
-        self.done.append(f"{label}: {text}" if label else text)
+        self.done.append(f"{quoted(label)}: {text}" if label else text)
         self.open = 0 if label or text.startswith("from ") else ATTACHED
 
 
