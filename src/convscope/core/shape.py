@@ -52,6 +52,17 @@ def parse_numbers(text: str) -> tuple[int, ...]:
     return numbers
 
 
+def turned(shape: Shape) -> str:
+    """How a size should have been written that has its channels first; empty where it does not look so.
+
+    >>> turned(from_text("3x224x224")), turned(from_text("28x28x1"))
+    ('224x224x3', '')
+    """
+    channels, *places = shape
+    first_few = len(places) > 1 and places[0] in {1, 3, 4} and min(channels, *places[1:]) > 4
+    return joined((*places[1:], channels, places[0])) if first_few else ""
+
+
 def from_text(text: str) -> Shape:
     """``HxWxC`` as a tensor shape ``c h w``.
 

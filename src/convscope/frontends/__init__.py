@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from convscope.errors import ModelError, NotationError, ShapeError
 from convscope.frontends import named, text
 from convscope.frontends.aside import aside
-from convscope.frontends.given import Asked, asked, of_shape
+from convscope.frontends.given import Asked, asked, hinted, of_shape
 from convscope.frontends.kinds import listed, refuse_foreign
 
 if TYPE_CHECKING:
@@ -67,6 +67,14 @@ def read(source: object, *, input: object = None) -> Net:  # noqa: A002 -- the w
     (16, 26, 26)
     """
     shape = asked(input)
+    try:
+        return _read(source, shape)
+    except ShapeError as error:
+        said = (shape.first, *shape.named.values())
+        raise hinted(error, (one.shape for one in said if one and one.shape)) from None
+
+
+def _read(source: object, shape: Asked) -> Net:
     if not isinstance(source, str | Path):
         return _live(source, shape)
     if source == STDIN:

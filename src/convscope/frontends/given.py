@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convscope.core.graph import KINDS
 from convscope.core.pattern import LETTERS
-from convscope.core.shape import Shape, from_text
-from convscope.errors import FieldError, UnknownNameError, nearest
+from convscope.core.shape import Shape, from_text, turned
+from convscope.errors import FieldError, ShapeError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXPECTED = "height x width x channels, such as 28x28x1"
 
@@ -95,6 +98,14 @@ def asked(said: object) -> Asked:
     if isinstance(said, Mapping):
         return Asked(None, {str(name): _named(str(name), one) for name, one in said.items()})
     return Asked(_one("input", said))
+
+
+def hinted(error: ShapeError, shapes: Iterable[Shape]) -> ShapeError:
+    """An error that may come of sizes with the channels first, with a word on that."""
+    meant = next(filter(None, map(turned, shapes)), "")
+    if meant and not error.attempt:
+        error.attempt = f"{meant}: sizes are written height x width x channels"
+    return error
 
 
 def of_shape(shape: Shape | Asked | None) -> Asked:

@@ -13,6 +13,7 @@ from convscope.core.op import REGISTRY, Op
 from convscope.core.order import check_order
 from convscope.core.shape import to_text
 from convscope.errors import NotationError, ShapeError, UnknownNameError, nearest
+from convscope.frontends.given import hinted
 from convscope.frontends.text.ends import Result, parse
 from convscope.frontends.text.parse import Call, Element, Join, Jump, Repeat, Series, Statement, fail
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from convscope.core.graph import Origin
     from convscope.core.shape import Shape
+    from convscope.frontends.text.ends import Text
 
 MAX_LAYERS = 20_000
 
@@ -43,18 +45,31 @@ def read(text: str, *, source: str = "<text>", shape: Shape | Mapping[str, Shape
     >>> read("input 8x8x1, conv 4 3x3 relu, maxpool 2").output
     (4, 3, 3)
     """
-    found = parse(text, source)
+    found = parse(text, source, lambda part: _measured(part, shape))
     given = _given(found.inputs, shape)
     builder = _Builder(tuple(one.name for one in given))
     value = builder.series(found.series, -1)
     outputs = tuple(builder.output(result, value) for result in found.results)
     if not outputs and value != len(builder.drafts) - 1:
         raise NotationError("the text ends in a jump", expected="a layer at the end: the last one is the output")
-    net = Net.at(builder.graph(outputs), given)
+    try:
+        net = Net.at(builder.graph(outputs), given)
+    except ShapeError as error:
+        raise hinted(error, (one.shape for one in given)) from None
     for output in net.outputs:
         check_order(output.order, net.shape(output.node))
     builder.check_claims(net)
     return net
+
+
+def _measured(part: Text, shape: Shape | Mapping[str, Shape] | None) -> Shape:
+    """The shape with which a part of a text ends."""
+    given = _given(part.inputs, shape)
+    if not part.series:
+        return given[0].shape
+    builder = _Builder(tuple(one.name for one in given))
+    value = builder.series(part.series, -1)
+    return given[-value - 1].shape if value < 0 else Net.at(builder.graph(()), given).layers[value].output
 
 
 def _given(stated: dict[str, Input], shape: Shape | Mapping[str, Shape] | None) -> tuple[Input, ...]:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from convscope.core.graph import INPUT, KINDS, Input
 from convscope.core.order import check_order, pattern_of
 from convscope.core.shape import from_text
+from convscope.errors import ConvscopeError, NotationError
+from convscope.frontends.text.hints import before
 from convscope.frontends.text.parse import MAX_DEPTH, Reader, Series, at, fail, shown
 from convscope.frontends.text.tokens import tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from convscope.core.graph import Path
+    from convscope.core.shape import Shape
     from convscope.frontends.text.tokens import Token
 
 SEVERAL = ("tuple", "list", "dict")
@@ -46,18 +49,42 @@ class Text:
     results: tuple[Result, ...] = ()
 
 
-def parse(text: str, source: str) -> Text:
+def parse(text: str, source: str, measure: Callable[[Text], Shape] | None = None) -> Text:
     """The tree of a text.
+
+    Args:
+        text: the net.
+        source: named in errors.
+        measure: the shape with which a text ends, for a hint that needs it.
 
     Raises:
         NotationError: the text is not in the notation.
         FieldError: a setting has a value it cannot have.
     """
     reader = Reader(tokens(text, source))
+    try:
+        return _tree(reader)
+    except NotationError as error:
+        if reader.hint and measure:
+            place, hint = reader.hint
+            error.attempt = hint(_shape_at(reader.stream, place, measure))
+        raise
+
+
+def _shape_at(stream: list[Token], place: int, measure: Callable[[Text], Shape]) -> Shape | None:
+    """The shape that comes in at a token; None where that cannot be told."""
+    kept = before([token.kind for token in stream], [token.text for token in stream], place)
+    try:
+        return measure(_tree(Reader([*(stream[at] for at in kept), stream[-1]]), empty=True))
+    except ConvscopeError:
+        return None
+
+
+def _tree(reader: Reader, *, empty: bool = False) -> Text:
     given = inputs(reader)
     series = reader.series(0, until=("end", "output"))
     results = output(reader) if reader.now.kind != "end" else ()
-    if not series and not results:
+    if not series and not results and not empty:
         raise fail("the net has no layer", reader.now.origin, expected="an op, such as conv 16 3x3")
     return Text(given, series, results)
 

@@ -19,17 +19,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar
 
 from convscope.core.op import REGISTRY, Op, usage
 from convscope.core.shape import MAX_INT, parse_numbers
-from convscope.errors import ConvscopeError, FieldError, NotationError, nearest
+from convscope.errors import ConvscopeError, FieldError, NotationError
+from convscope.frontends.text.hints import for_op, for_setting
+from convscope.view.numbers import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.graph import Origin
     from convscope.core.op import Setting
+    from convscope.frontends.text.hints import Hint
     from convscope.frontends.text.tokens import Token
 
 _T = TypeVar("_T")
@@ -38,20 +42,6 @@ MAX_DEPTH = 64
 
 CLOSING = ("output", "named", "as")
 """Words that end a series."""
-
-OTHER_NAMES = {
-    "batchnorm": "bn", "batchnorm2d": "bn", "batch_norm": "bn", "norm": "bn",
-    "conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "convolution": "conv",
-    "pool": "maxpool", "maxpool2d": "maxpool", "max_pool": "maxpool", "mp": "maxpool", "maxpooling2d": "maxpool",
-    "avgpool2d": "avgpool", "avg_pool": "avgpool", "averagepooling2d": "avgpool",
-    "globalavgpool": "gap", "globalaveragepooling2d": "gap", "adaptiveavgpool2d": "gap",
-    "dense": "linear", "fc": "linear", "concat": "cat", "concatenate": "cat", "identity": "id", "skip": "id",
-    "leakyrelu": "leaky_relu", "lrelu": "leaky_relu", "swish": "silu", "multiply": "mul", "upsample": "up",
-    "globalaveragepooling": "gap", "conv2dtranspose": "convt", "convtranspose2d": "convt", "groupnorm": "gn",
-    "layernorm": "ln", "instancenorm": "instnorm", "mha": "attention", "stride": "s2", "strides": "s2", "padding": "p1",
-    "dilation": "d2", "bias": "nobias", "elu": "", "relu6": "", "selu": "", "prelu": "",
-}  # fmt: skip
-"""What other libraries call our ops; used in suggestions only."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +105,7 @@ class Reader:
     def __init__(self, stream: list[Token]) -> None:
         self.stream = stream
         self.at = 0
+        self.hint: tuple[int, Hint] | None = None  # what to try, by the shape that comes in at a token
 
     @property
     def now(self) -> Token:
@@ -199,7 +190,7 @@ class Reader:
         if self.now.kind == "*":
             return self.repeat(token, depth)
         if token.text not in REGISTRY:
-            raise _unknown_op(token)
+            raise self.unknown_op(token)
         made = REGISTRY[token.text]
         return self.join(made, token, depth) if made.merges else self.call(made, token)
 
@@ -265,11 +256,14 @@ class Reader:
     def call(self, made: type[Op], token: Token, given: dict[str, object] | None = None) -> Call:
         """An op and the settings behind it."""
         values = dict(given or {})
-        last = token
+        last, start_at = token, self.at - 1
         while self.is_setting():
             last = self.take()
-            entry, value = at(last.origin, partial(_setting, made, last, values))
-            values[entry.name] = value
+            found = at(last.origin, partial(_setting, made, last, values))
+            if found is None:
+                raise self.unknown_word(made, last, values, start_at)
+            values[found[0].name] = found[1]
+        self.check_times()
         start = token.origin
         words = start.context[start.column - 1 : last.origin.column - 1 + len(last.text)]
         origin = replace(start, words=words)
@@ -280,9 +274,42 @@ class Reader:
             raise fail(f"{made.keyword} has no {missing[0]}", origin, expected=such)
         return Call(at(origin, lambda: made(**values)), origin)
 
+    def check_times(self) -> None:
+        """Raise NotationError for ``3*3``, which is neither a size nor a repetition."""
+        first, times, second = (*self.stream[self.at : self.at + 3], self.now, self.now, self.now)[:3]
+        if times.kind == "*" and second.kind == "word" and first.text.isdecimal() and second.text.isdecimal():
+            what = f'"{first.text}*{second.text}" is neither a size nor a repetition'
+            raise fail(what, first.origin, expected="a size, 3x3, or 3*( … )", attempt=f"{first.text}x{second.text}")
 
-def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[Setting, object]:
-    """The field that a word sets, and its value."""
+    def rest(self) -> list[str]:
+        """The words that follow in the statement."""
+        words = takewhile(lambda token: token.kind == "word" and token.text not in REGISTRY, self.stream[self.at :])
+        return [token.text for token in words]
+
+    def unknown_word(self, made: type[Op], token: Token, values: dict[str, object], place: int) -> NotationError:
+        """The error for a word behind an op that is none of its settings."""
+        hint = for_setting(made, token.text, values, self.rest())
+        self.hint = place, hint
+        what = f"{shown(token)} is neither a setting of {made.keyword} nor an op"
+        return fail(what, token.origin, expected=usage(made), attempt=hint(None))
+
+    def unknown_op(self, token: Token) -> NotationError:
+        """The error for a word where an op should stand."""
+        if token.text.lower() == "input":
+            expected = "input 28x28x1, then ops; several have names: rgb: input 64x64x3, depth: input 64x64x1"
+            return fail("inputs are given first, in small letters", token.origin, expected=expected)
+        if token.text[:1].isdecimal():
+            expected = "an op; a size is written with x, as 28x28x1"
+            return fail(f"{shown(token)} is not an op", token.origin, expected=expected)
+        hint = for_op(token.text, self.rest())
+        self.hint = self.at - 1, hint
+        attempt = hint(None)
+        listed = "" if attempt else f"one of {', '.join(sorted(REGISTRY))}"
+        return fail(f"there is no op {shown(token)}", token.origin, expected=listed, attempt=attempt)
+
+
+def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[Setting, object] | None:
+    """The field that a word sets, and its value; None where it sets none."""
     settings = list(made.declared)
     place = next((entry for entry in settings if entry.positional and entry.name not in values), None)
     for entry in [*([place] if place else []), *(entry for entry in settings if not entry.positional)]:
@@ -292,7 +319,7 @@ def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[S
         if entry.name in values:
             raise FieldError(f"{made.keyword} has two values for {entry.name}", expected=usage(made))
         return entry, value
-    raise _unknown_word(made, token)
+    return None
 
 
 def _matched(made: type[Op], entry: Setting, word: str) -> object:
@@ -302,36 +329,11 @@ def _matched(made: type[Op], entry: Setting, word: str) -> object:
         raise FieldError(f"{made.keyword}: {error.what}", expected=f"{usage(made)}: {error.expected}") from None
 
 
-def _unknown_word(made: type[Op], token: Token) -> NotationError:
-    flags = [entry.kind.usage(entry.name) for entry in made.declared]
-    known = [*REGISTRY, *(flag for flag in flags if flag.isalpha()), "same"]
-    return fail(
-        f'"{token.text}" is neither a setting of {made.keyword} nor an op',
-        token.origin,
-        expected=usage(made),
-        attempt=nearest(token.text, known, OTHER_NAMES),
-    )
-
-
-def _unknown_op(token: Token) -> NotationError:
-    if token.text.lower() == "input":
-        return fail(
-            "the input is given once, first, in small letters", token.origin, expected="input 28x28x1, then ops"
-        )
-    if token.text[0].isdecimal():
-        return fail(
-            f'"{token.text}" is not an op', token.origin, expected="an op; a size is written with x, as 28x28x1"
-        )
-    attempt = nearest(token.text, REGISTRY, OTHER_NAMES)
-    listed = "" if attempt else f"one of {', '.join(sorted(REGISTRY))}"
-    return fail(f'there is no op "{token.text}"', token.origin, expected=listed, attempt=attempt)
-
-
 def shown(token: Token) -> str:
     """A token as an error names it."""
     if token.kind == "end":
         return "the text ends"
-    return "a line break" if token.text == "\n" else f'"{token.text}"'
+    return "a line break" if token.text == "\n" else f'"{shortened(token.text)}"'
 
 
 def at(origin: Origin, make: Callable[[], _T]) -> _T:

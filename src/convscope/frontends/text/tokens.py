@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 2**20
 MAX_WORD = 200
 
+_TIMES = re.compile("(?<=[0-9)])\N{MULTIPLICATION SIGN}(?=[0-9])")
+"""The sign for which papers have a place and keyboards have not: read as the letter x."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9_][\w.\-]*", re.ASCII)
 """A name that needs no quotes."""
 
@@ -27,7 +30,7 @@ _TOKEN = re.compile(
     | (?P<note>    \( [ \t]* [0-9]+ (?: x[0-9]+ )* [ \t]* \) [ \t]* x [ \t]* [0-9]+ )
     | (?P<newline> \n )
     | (?P<label>   [A-Za-z0-9_][\w.\-]* [ \t]* : (?= \s | \( | $ ) )
-    | (?P<word>    -?[A-Za-z0-9_.][\w.\-:]* )
+    | (?P<word>    -?[A-Za-z0-9_.][\w.\-:=]* )
     | (?P<mark>    [(),|*] )
     """,
     re.VERBOSE | re.ASCII,
@@ -60,7 +63,7 @@ def tokens(text: str, source: str) -> list[Token]:
     """
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise NotationError(f"the text has {len(text)} characters", expected="at most 1 MiB")
-    return list(_cut(text, source))
+    return list(_cut(_TIMES.sub("x", text), source))
 
 
 def _cut(text: str, source: str) -> Iterator[Token]:
@@ -125,10 +128,11 @@ def _hidden(text: str) -> bool:
 def _stray(origin: Origin, char: str) -> NotationError:
     shown = f'"{char}"' if char.isprintable() else f"U+{ord(char):04X}"
     context = "".join(c if c.isprintable() else "?" for c in origin.context)
+    hint = 'settings without "=": conv 16 3x3 s2 p1 nobias' if char == "=" else ""
     where = Origin(origin.source, origin.line, origin.column, "?", context)
     return NotationError(
         f"the character {shown} has no place in the notation",
         written=f"{where.source}:{where.line}:{where.column}",
         excerpt=where.excerpt(),
-        expected="ops and settings in letters and digits, with a comma or a line break between statements",
+        expected=hint or "ops and settings in letters and digits, with a comma or a line break between statements",
     )
