@@ -17,6 +17,7 @@ from convscope.ops.act import Clamp, Sigmoid, Softmax
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
 from convscope.ops.merge import Mul
+from convscope.ops.scalar import Plus, Shift
 from convscope.ops.tensor import Mix
 from onnx_models import Case
 
@@ -209,8 +210,11 @@ def _dynamic_steps(x: Tensor) -> Tensor:
     return (((x / size).round() + zero).clamp(0, 255) - zero) * size
 
 
-def largest_error(net: Net, x: NDArray[np.float32]) -> NDArray[Any]:
+def largest_error(net: Net, x: NDArray[np.float32], levels: int = 0) -> NDArray[Any]:
     """How far rounding to half a step at every clamp can move each output, by what the layers do to an error.
+
+    Where a model is quantised dynamically, to so many levels, what products with quantised weights read is off by less
+    than a step: half of one by rounding, and half of one because the zero point is rounded too.
 
     A product with weights ``w`` makes ``|w| e`` of errors ``e``; a clamp adds half a step; a sigmoid has a slope of at
     most 1/4; a softmax, whose exponents differ by at most ``2 e``, changes by less than ``exp(2 e) - 1``. All others
@@ -221,6 +225,10 @@ def largest_error(net: Net, x: NDArray[np.float32]) -> NDArray[Any]:
     errors = {INPUT: torch.zeros(x.shape)}
     values[INPUT] = torch.from_numpy(x)
     for name, part, layer in zip(model.names, model.parts, net, strict=True):
+        if levels and is_quantized(layer):
+            (source,) = layer.node.inputs
+            span = torch.clamp(values[source].max(), min=0) - torch.clamp(values[source].min(), max=0)
+            errors = errors | {source: errors[source] + span / levels}
         errors[name] = _error(layer, part, errors, values)
     found: NDArray[Any] = errors[model.names[-1]].detach().numpy()
     return found
@@ -234,6 +242,8 @@ def _error(layer: Layer, part: nn.Module, errors: dict[str, Tensor], values: dic
             for name, weight in part.named_parameters():
                 weight.copy_(torch.zeros_like(weight) if "bias" in name else weight.abs())
         found = part(*given)
+    elif isinstance(op, Shift | Plus):
+        found = given[0]
     elif isinstance(op, Clamp):
         found = given[0] + step(op) / 2
     elif isinstance(op, Sigmoid):

@@ -76,6 +76,7 @@ class Builder:
         scope: the part of the source that is being read, ``layer1.0``; names of layers begin with it.
         whole_scope: the part of the source is one layer of the framework, which needs no further name.
         sources: names of the operations of the file that are being read.
+        quantized: dtype of the integers that quantised tensors hold, as the source last said it.
     """
 
     inputs: tuple[Input, ...]
@@ -84,6 +85,7 @@ class Builder:
     scope: str = ""
     whole_scope: bool = False
     sources: tuple[str, ...] = ()
+    quantized: str = "uint8"
     counted: set[Hashable] = field(default_factory=set)
     _first: dict[str, list[Hashable]] = field(default_factory=dict)
     _names: Counter[str] = field(default_factory=Counter)

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from convscope.errors import ModelError, ShapeError
+from convscope.frontends.build.integers import as_written
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Budget
 from convscope.frontends.onnx.held import Held
@@ -21,15 +20,6 @@ Given = Value | Const | Held | list[Any] | None
 
 LONGEST = 2**16
 """Numbers of a setting that is given as a tensor."""
-
-
-def as_written(number: float) -> float:
-    """The shortest number with the same float32: 1e-05, as the author wrote it, and not 9.999999747378752e-06.
-
-    >>> as_written(9.999999747378752e-06)
-    1e-05
-    """
-    return float(str(np.float32(number)))
 
 
 @dataclass(frozen=True, slots=True)

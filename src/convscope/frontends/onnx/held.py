@@ -5,31 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from convscope.frontends.onnx.consts import known
+from convscope.frontends.build.integers import ONE
 
 if TYPE_CHECKING:
     from convscope.frontends.build.values import Const, Value
-
-ONE: Const = known(np.ones((), np.float32))
-
-
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """How stored integers stand for floats: ``scale * (integer - zero)``.
-
-    Attributes:
-        scale: one number, or one for each index along an axis, or for each block of them.
-        zero: the zero point; None for 0.
-        axis: the dimension that a scale of several numbers goes along.
-        block: how many indices a number of the scale is for; 0 where it is one.
-    """
-
-    scale: Const = ONE
-    zero: Const | None = None
-    axis: int = 1
-    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ are two more layers: divided by the scale, plus the zero point.
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,48 +16,25 @@ import numpy as np
 
 from convscope.core.graph import Own
 from convscope.errors import ShapeError
-from convscope.frontends.build.algebra import binary, unary
+from convscope.frontends.build.algebra import binary
+from convscope.frontends.build.integers import FLOAT8, Affine, along, limits
 from convscope.frontends.build.unknown import opaque
 from convscope.frontends.build.values import Const, Value
-from convscope.frontends.onnx.call import as_written
 from convscope.frontends.onnx.consts import Known, lazy
-from convscope.frontends.onnx.held import ONE, Affine, Held, Quantized, Scale, Zero
-from convscope.ops import act, merge, pad, pool, resize, tensor, view
+from convscope.frontends.onnx.held import Held, Quantized, Scale, Zero
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from convscope.core.op import Op
     from convscope.frontends.build.builder import Builder
     from convscope.frontends.build.values import Root
     from convscope.frontends.onnx.call import Call, Given
 
     Numbers = NDArray[Any]
 
-FLOAT8 = {"float8e4m3fn": 448.0, "float8e4m3fnuz": 240.0, "float8e5m2": 57344.0, "float8e5m2fnuz": 57344.0}
-"""The largest number of each small float."""
-
 _NOTHING = Own((), 0)
-
-
-def limits(dtype: str) -> tuple[float, float]:
-    """The smallest and the largest number of a dtype.
-
-    Raises:
-        ShapeError: nothing is quantised to that dtype.
-
-    >>> limits("uint8"), limits("int4")
-    ((0, 255), (-8, 7))
-    """
-    found = re.fullmatch(r"(u?)int(\d+)", dtype)
-    if found:
-        span = 2 ** int(found[2])
-        return (0, span - 1) if found[1] else (-span // 2, span // 2 - 1)
-    if dtype in FLOAT8:
-        return -FLOAT8[dtype], FLOAT8[dtype]
-    raise ShapeError(f"numbers that are quantised to {dtype}")
 
 
 def dtype_of(zero: Const | None, otherwise: str = "uint8") -> str:
@@ -87,16 +62,6 @@ def same(first: Const | Held | None, second: Const | Held | None) -> bool:
     return np.array_equal(np.unique(a), np.unique(b)) if min(a.size, b.size) <= 1 else np.array_equal(a, b)
 
 
-def along(const: Const, rank: int, axis: int) -> Const:
-    """A scale or a zero point as floats, so that it meets a tensor of so many dimensions along one of them."""
-    if math.prod(const.sizes) == 1:
-        return Const((), lambda: np.asarray(as_written(const.load().item()), dtype=np.float64))
-    if len(const.sizes) != 1 or rank == 0:
-        raise ShapeError("a scale for each block of an activation")
-    sizes = tuple(const.sizes[0] if at == axis % rank else 1 for at in range(rank))
-    return Const(sizes, lambda: np.asarray(const.load(), dtype=np.float32).reshape(sizes))
-
-
 def times(first: Const, second: Const, *, divided: bool = False) -> Const:
     """The product of two scales, or their quotient."""
     sizes = np.broadcast_shapes(first.sizes, second.sizes)
@@ -106,47 +71,6 @@ def times(first: Const, second: Const, *, divided: bool = False) -> Const:
         return np.asarray(a / b if divided else a * b)
 
     return Const(sizes, work)
-
-
-def clamped(builder: Builder, value: Value, by: Affine, dtype: str) -> Value:
-    """A float tensor cut to what integers of a dtype can express."""
-    lowest, highest = (_end(by, limit, len(value.dims)) for limit in limits(dtype))
-    if lowest.sizes:
-        return binary(builder, "minimum", binary(builder, "maximum", value, lowest), highest)
-    low, high = (as_written(end.load().item()) for end in (lowest, highest))
-    if not low <= high:
-        raise ShapeError(f"a scale that gives the range from {low} to {high}")
-    return value if _within(builder, value.node, low, high) else unary(builder, act.Clamp(low, high), value)
-
-
-def _end(by: Affine, limit: float, rank: int) -> Const:
-    """The float that the smallest or the largest integer stands for."""
-    scale, zero = along(by.scale, rank, by.axis), along(by.zero, rank, by.axis) if by.zero else ONE
-    sizes = np.broadcast_shapes(scale.sizes, zero.sizes)
-    offset = zero.load if by.zero else lambda: np.zeros(())
-    return Const(sizes, lambda: np.asarray((limit - offset()) * scale.load(), dtype=np.float32))
-
-
-KEEPS: tuple[type[Op], ...] = (
-    act.Identity, act.Dropout, pool.MaxPool, pool.GlobalMaxPool, pad.Crop, pad.Slice, pad.Roll, view.Flatten, view.Take,
-    view.ChannelShuffle, view.PixelShuffle, view.PixelUnshuffle, resize.Upsample, tensor.Rearrange, merge.Cat,
-)  # fmt: skip
-"""Ops that give only numbers that they are given."""
-
-
-def _within(builder: Builder, node: str, low: float, high: float) -> bool:
-    """The output of a layer is known to lie between two ends: it was clamped before."""
-    left = {node}
-    for layer in reversed(builder.layers):
-        op = layer.node.op
-        if not left or layer.node.name not in left:
-            continue
-        left.discard(layer.node.name)
-        if isinstance(op, KEEPS):
-            left.update(layer.node.inputs)
-        elif not isinstance(op, act.Clamp) or op.low < low or high < op.high:
-            return False
-    return not left
 
 
 def floats(builder: Builder, given: Value, by: Affine) -> Value:

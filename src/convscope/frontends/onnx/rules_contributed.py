@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from convscope.errors import ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.algebra import binary, unary
+from convscope.frontends.build.integers import as_written
 from convscope.frontends.build.values import Value
 from convscope.frontends.onnx import rules_layers as layers
 from convscope.frontends.onnx import rules_math as numbers
-from convscope.frontends.onnx.call import as_written
 from convscope.ops import act
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 from convscope.errors import ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.algebra import binary, unary
+from convscope.frontends.build.integers import as_written
 from convscope.frontends.build.products import einsum
 from convscope.frontends.build.values import Const, Value
-from convscope.frontends.onnx.call import as_written
 from convscope.frontends.onnx.consts import Known, known, lazy
 from convscope.ops import act
 from convscope.ops.scalar import Map, Pow

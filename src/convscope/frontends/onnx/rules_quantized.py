@@ -14,13 +14,12 @@ import numpy as np
 from convscope.errors import ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.algebra import binary
+from convscope.frontends.build.integers import ONE, Affine, along, clamped, limits
 from convscope.frontends.build.products import attention
 from convscope.frontends.build.values import Const, Value
-from convscope.frontends.onnx.held import ONE, Affine, Held, Quantized, Scale, Zero
+from convscope.frontends.onnx.held import Held, Quantized, Scale, Zero
 from convscope.frontends.onnx.quantized import (
-    along,
     as_tensor,
-    clamped,
     dequantized,
     dtype_of,
     floats,
@@ -83,7 +82,7 @@ def _quantized(call: Call, value: Value, scale: Given, zero: Given, axis: int = 
     """A float tensor as integers: clamped to what they can express."""
     by = Affine(_const(scale), _maybe(zero), axis)
     if call.whole("saturate", 1):  # else what is too large for a small float is no number at all
-        value = clamped(call.builder, value, by, dtype_of(by.zero, _wanted(call)))
+        value = clamped(call.builder, value, by, limits(dtype_of(by.zero, _wanted(call))))
     return Quantized(value, by.scale, by.zero, axis)
 
 

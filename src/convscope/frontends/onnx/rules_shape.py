@@ -11,8 +11,8 @@ from convscope.core.net import MAX_SIDE
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import expanded
+from convscope.frontends.build.integers import as_written
 from convscope.frontends.onnx import fold_shape as given
-from convscope.frontends.onnx.call import as_written
 from convscope.frontends.onnx.consts import known
 from convscope.ops import resize
 

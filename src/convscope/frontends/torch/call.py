@@ -64,7 +64,9 @@ _NAMES: dict[Any, tuple[str, bool, tuple[str, ...]]] = {}
 def _name(func: Any) -> tuple[str, bool, tuple[str, ...]]:
     """The name of an operation, whether it works in place, and its arguments that are written into."""
     schema = func._schema  # noqa: SLF001 -- torch has no public name for it
-    name = schema.name.split("::")[1]
+    library, name = schema.name.split("::")
+    if library == "quantized":
+        name = f"quantized_{name}"
     written = [arg for arg in schema.arguments if arg.alias_info is not None and arg.alias_info.is_write]
     in_place = bool(written) and written[0] is not None and written[0].name == schema.arguments[0].name
     outs = tuple(arg.name for arg in written if arg.kwarg_only)

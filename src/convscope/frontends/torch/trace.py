@@ -298,6 +298,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
 
     def _own(self, call: Call, made: Any) -> Own:
         """Weights and multiply-adds of a layer that cannot be looked into."""
+        if any(isinstance(one, torch.ScriptObject) for one in flat([list(call.args), list(call.kwargs.values())])):
+            return Own()  # it packs weights of which nothing is known
         consts = [one for one in call.tensors() if id(one) not in self._known]
         roots = self.builder.fresh(root for const in consts for root in self.stored.roots(const))
         counter = flop_registry.get(call.func._overloadpacket)  # noqa: SLF001 -- torch has no public name for it

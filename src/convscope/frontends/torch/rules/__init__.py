@@ -45,6 +45,7 @@ from convscope.frontends.torch.rules.products import (
     pow_rule,
     rsub,
 )
+from convscope.frontends.torch.rules.quantized import QUANTIZED
 from convscope.frontends.torch.rules.slide import (
     adaptive,
     batch_norm,
@@ -228,6 +229,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "pixel_unshuffle": pixel_unshuffle,
     "channel_shuffle": channel_shuffle,
     "masked_fill": masked_fill,
+    **QUANTIZED,
     **dict.fromkeys(
         ("contiguous", "clone", "detach", "alias", "type_as", "lift_fresh", "positive"),
         same,
