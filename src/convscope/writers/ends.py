@@ -73,7 +73,7 @@ class Return(_End):
 
 
 def ended(net: Net) -> Net:
-    """The net with its ends as layers, where it is not one input in the natural layout and its last layer.
+    """The net with its ends as layers: all but one input in the natural layout, and a last layer that reads the rest.
 
     >>> import convscope as cs
     >>> [layer.node.name for layer in ended(cs.read("input 8x8x1, conv 4 3x3, output tuple( relu | gap )"))]
@@ -91,7 +91,8 @@ def ended(net: Net) -> Net:
             front.append(_layer(renamed[one.name], Arrival(one.order), (one.name,), (one.shape,), one.shape))
     layers = [_reading(layer, renamed) for layer in net]
     outputs = tuple(replace(one, node=renamed.get(one.node, one.node)) for one in net.outputs)
-    if outputs == (Output(net.layers[-1].node.name),):
+    dead = len(net.live()) < len(net.inputs) + len(net)
+    if outputs == (Output(net.layers[-1].node.name),) and not dead:
         return replace(net, layers=(*front, *layers))
     shapes = tuple(net.shape(one.node) for one in net.outputs)
     nodes = tuple(one.node for one in outputs)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convscope.ops.merge import Cat
 from convscope.writers.calls import Region, Step
-from convscope.writers.ends import Given
+from convscope.writers.ends import Given, Return
 from convscope.writers.residual import ordered
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ class _Builder:
             parts.append((at, (self.graph.above[at],) if inside is not None else self.graph.inputs[at]))
         chain = _Chains(entry, Counter(source for _, sources in parts for source in sources))
         for at, sources in reversed(parts):
-            chain.add(at, self.items(at, last), sources)
+            ends = isinstance(self.net.layers[at].node.op, Return)  # it is the last step, whatever it reads
+            chain.add(at, self.items(at, last), sources, joins=not ends)
         return tuple(chain.steps)
 
     def items(self, at: int, last: int) -> tuple[Item, ...]:
@@ -158,10 +159,10 @@ class _Chains:
     steps: list[Step] = field(default_factory=list)
     where: dict[int, int] = field(default_factory=dict)
 
-    def add(self, at: int, items: tuple[Item, ...], sources: tuple[int, ...]) -> None:
+    def add(self, at: int, items: tuple[Item, ...], sources: tuple[int, ...], *, joins: bool) -> None:
         places = tuple(ENTRY if source == self.entry else self.where[source] for source in sources)
         before = places[0]
-        alone = len(sources) == 1 and before != ENTRY and self.readers[sources[0]] == 1
+        alone = joins and len(sources) == 1 and before != ENTRY and self.readers[sources[0]] == 1
         if alone and not self.steps[before].merges:
             self.steps[before] = replace(self.steps[before], items=self.steps[before].items + items)
             self.where[at] = before
