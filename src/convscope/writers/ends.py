@@ -92,7 +92,7 @@ def ended(net: Net) -> Net:
     layers = [_reading(layer, renamed) for layer in net]
     outputs = tuple(replace(one, node=renamed.get(one.node, one.node)) for one in net.outputs)
     dead = len(net.live()) < len(net.inputs) + len(net)
-    if outputs == (Output(net.layers[-1].node.name),) and not dead:
+    if not dead and outputs == tuple(Output(layer.node.name) for layer in layers[-1:]):
         return replace(net, layers=(*front, *layers))
     shapes = tuple(net.shape(one.node) for one in net.outputs)
     nodes = tuple(one.node for one in outputs)

@@ -100,10 +100,10 @@ def _returned(net: Net, names: Mapping[str, str], builder: Builder) -> list[str]
     inputs = {one.name for one in net.inputs}
     taken = inputs | set(names.values())
     found: list[str] = []
-    for one in net.outputs:
+    for number, one in enumerate(net.outputs):
         keys = [step for step in one.path if isinstance(step, str) and not step.startswith("[")]
         wanted = one.title or (one.name if keys or one.order else one.node)
-        builder.end(f"{wanted}/out")
+        builder.end(f"{wanted}/out{number}")
         made = names[one.node]
         if one.order:
             made = builder.moved(made, moves(one.order, range(len(net.shape(one.node)) + 1)))

@@ -63,8 +63,8 @@ def body(
     ... ], 2, depth=0), sep="\\n")
     return F.relu(self.body(x) + x)
     """
-    if result == ENTRY:
-        return [f"{' ' * INDENT * depth}{end}{entry}"]
+    if result == ENTRY or operations[result].is_name:
+        return [f"{' ' * INDENT * depth}{end}{entry if result == ENTRY else operations[result].text}"]
     return _Body(operations, result, depth, entry, end).lines()
 
 
