@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build.integers import as_written
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Budget
-from convscope.frontends.onnx.held import Held
 
 if TYPE_CHECKING:
     from convscope.frontends.build.builder import Builder
+    from convscope.frontends.onnx.held import Held
+    from convscope.frontends.onnx.lost import Lost
 
-Given = Value | Const | Held | list[Any] | None
-"""A tensor, a sequence of them, or an input that is left out."""
+Given: TypeAlias = "Value | Const | Held | Lost | list[Any] | None"
+"""A tensor, one of which no sizes are known, a sequence of them, or an input that is left out."""
 
 LONGEST = 2**16
 """Numbers of a setting that is given as a tensor."""

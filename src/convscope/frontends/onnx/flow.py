@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from convscope.frontends.onnx.call import Call, Given
+    from convscope.frontends.onnx.lost import Lost
 
 
-def flat(inputs: Iterable[Given]) -> Iterator[Value | Const | Held | None]:
+def flat(inputs: Iterable[Given]) -> Iterator[Value | Const | Held | Lost | None]:
     """Tensors, those in sequences too."""
     for one in inputs:
         if isinstance(one, list):

@@ -14,8 +14,7 @@ from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.build.builder import MAX_LAYERS, Builder
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.ends import key, output_of
-from convscope.frontends.build.settle import plain
-from convscope.frontends.build.values import Const, Root, Value, joined, whole
+from convscope.frontends.build.values import Const, Root, Value
 from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.call import Call
@@ -25,11 +24,14 @@ from convscope.frontends.onnx.file import EXPECTED, opened
 from convscope.frontends.onnx.fold import folded
 from convscope.frontends.onnx.fold_shape import FOLDS, constant
 from convscope.frontends.onnx.frame import Frame, Guarded, domain, expanded, imported, versions
-from convscope.frontends.onnx.graph import Scope, all_declared, parameters
+from convscope.frontends.onnx.graph import Scope, all_declared, declared, parameters, unnamed
 from convscope.frontends.onnx.inputs import sources
+from convscope.frontends.onnx.lost import Lost, among, decided_by_data, follows, note, ones
 from convscope.frontends.onnx.names import shown
 from convscope.frontends.onnx.order import extent, needed
+from convscope.frontends.onnx.outputs import settled_output
 from convscope.frontends.onnx.quantized import as_tensor, with_floats, with_integers
+from convscope.frontends.onnx.refusal import UnreadError, cut_before, failed
 from convscope.frontends.onnx.rules import find
 from convscope.frontends.onnx.rules_quantized import quantised
 from convscope.frontends.onnx.shared import Shared, made_weights
@@ -105,6 +107,9 @@ class Reading:
         self.batch = next((one.batch for one in self.sources if one.batch), 0)
         as_declared = all(one.as_declared for one in self.sources)
         self.declared = all_declared(graph, self.batch) if as_declared else {}
+        self.unnamed = unnamed(graph)
+        self.ends = {info.name: declared(info) for info in graph.output}
+        self.told: list[str] = []
         self.builder = Builder.of([one.input for one in self.sources if one.input])
         self.budget = Budget()
         self.taken = 0
@@ -137,7 +142,7 @@ class Reading:
 
     def _notes(self) -> tuple[str, ...]:
         """What must be known of the file besides its layers."""
-        found = self.shared.notes(self.builder.counted)
+        found = self.told + self.shared.notes(self.builder.counted)
         made = [root for root in (self.made or {}).values() if root.key in self.builder.counted]
         if made:
             found.append(
@@ -161,14 +166,16 @@ class Reading:
         Raises:
             ModelError: none depends on the input, or one is no tensor.
         """
-        found = [(name, as_tensor(self.builder, scope.get(name))) for name in self.outputs]
+        given = [(name, as_tensor(self.builder, scope.get(name))) for name in self.outputs]
+        rest = self._rest(given)
+        found = [(name, rest.get(name, one)) for name, one in given]
         if not any(isinstance(one, Value) for _, one in found):
             raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
         made = []
         for place, (name, one) in enumerate(found):
             if not isinstance(one, Value | Const):
                 raise ModelError(f'its output "{shown(name)}" is not a tensor', expected="tensors as outputs")
-            value = _settled(self.builder, one) if isinstance(one, Value) else placed(self.builder, one)
+            value = settled_output(self.builder, one) if isinstance(one, Value) else placed(self.builder, one)
             alone = len(found) == 1
             made.append(output_of(self.builder, value, () if alone else (place,), title="" if alone else key(name)))
         return made
@@ -201,7 +208,7 @@ class Reading:
             try:
                 found = self._results(step, scope, used, frame)
             except REFUSED as error:
-                raise _failed(step, error) from None
+                raise self._refused(step, error, scope, frame) from None
             for name, one in zip(step.outputs, found, strict=False):
                 if name:
                     _give(scope, step, name, one)
@@ -224,7 +231,17 @@ class Reading:
         if step.op == "If" and not step.domain and isinstance(given[0], Const):
             taken = bool(self.budget.numbers(given[0]).reshape(-1)[0])
             return self._branch(attrs["then_branch" if taken else "else_branch"], scope, frame)
-        return self._calculated(step, call, used)
+        if among(given):
+            return self._lost(step, call, ShapeError("sizes that depend on the data"), scope)
+        return self._calculated(step, call, used, scope)
+
+    def _refused(self, step: Step, error: Exception, scope: Scope, frame: Frame) -> ConvscopeError:
+        """The error for an operation that cannot be read, with what can be."""
+        found = failed(step, error)
+        if frame.depth or not self.builder.layers:
+            return found
+        before = [name for name in step.inputs if isinstance(scope.tensors.get(name), Value)]
+        return cut_before(found, self.source.path.name, [one.name for one in self.sources], before)
 
     def _attr(self, value: Any, frame: Frame) -> Any:
         """An attribute with what the caller of a function gives, and tensors as stored ones."""
@@ -248,7 +265,7 @@ class Reading:
         root = self.made[step.outputs[0]] = Root(("made", self.taken), step.outputs[0], found[0].sizes)
         return [replace(found[0], roots=(root,), origin=root)]
 
-    def _calculated(self, step: Step, call: Call, used: set[str]) -> Sequence[Given]:
+    def _calculated(self, step: Step, call: Call, used: set[str], scope: Scope) -> Sequence[Given]:
         """What an operation gives: by a rule, as stored numbers, or as something that cannot be looked into."""
         values = list(flow.values(call.inputs))
         mark = self.builder.mark()
@@ -261,7 +278,7 @@ class Reading:
             if found is None:
                 rule = find(step.domain, step.op)
                 if rule is None:
-                    raise ShapeError("an operator that is not known here")
+                    raise UnreadError("an operator that is not known here")
                 made = rule(with_integers(call))
                 found = list(made) if isinstance(made, list) else [made]
         except REFUSED as error:
@@ -272,25 +289,52 @@ class Reading:
             ):
                 raise
             self.builder.back_to(mark)
-            return self._opaque(step, call, used, ([], error))
-        return self._opaque(step, call, used, (found, ShapeError("an output that is not known")))
+            return self._opaque(step, call, used, ([], error), scope)
+        return self._opaque(step, call, used, (found, ShapeError("an output that is not known")), scope)
 
-    def _opaque(self, step: Step, call: Call, used: set[str], so_far: tuple[list[Given], Exception]) -> list[Given]:
+    def _opaque(
+        self, step: Step, call: Call, used: set[str], so_far: tuple[list[Given], Exception], scope: Scope
+    ) -> Sequence[Given]:
         """The outputs that a rule gave, and for the others layers of which only the sizes are known.
 
         Raises:
-            ModelError: not even these are.
+            ModelError: not even these are, though the operator is one that says them.
         """
         found, error = so_far
         missing = [at for at, name in enumerate(step.outputs) if name in used and not has(found, at)]
         if not missing:
             return found
-        made = opaque_outputs(
-            with_floats(call), missing, [self.declared.get(name) for name in step.outputs], costs=not found
-        )
-        if made is None:
-            raise _failed(step, error)
-        return [made[at] if at in made else found[at] if has(found, at) else None for at in range(len(step.outputs))]
+        plain = with_floats(call)
+        made = opaque_outputs(plain, missing, [self.declared.get(name) for name in step.outputs], costs=not found)
+        if made is not None:
+            every = range(len(step.outputs))
+            return [made[at] if at in made else found[at] if has(found, at) else None for at in every]
+        if not isinstance(error, UnreadError) and not decided_by_data(step, plain):
+            raise failed(step, error)
+        return self._lost(step, plain, error, scope)
+
+    def _lost(self, step: Step, call: Call, why: Exception, scope: Scope) -> list[Given]:
+        """What follows where no sizes are known; the net goes on at tensors whose sizes the file states."""
+        lost = follows(step, call, why, scope)
+        if not lost.values:
+            raise failed(step, why)
+        stated = (None if name in self.unnamed else self.declared.get(name) for name in step.outputs)
+        return [lost if sizes is None else lost.row(self.builder, sizes) for sizes in stated]
+
+    def _rest(self, every: Sequence[tuple[str, Given]]) -> dict[str, Value]:
+        """The outputs that are lost, each as a layer of the sizes that the file states.
+
+        Raises:
+            ModelError: nothing is known before them.
+        """
+        ends = [(name, one) for name, one in every if isinstance(one, Lost)]
+        if not ends:
+            return {}
+        if not self.builder.layers:
+            raise failed(ends[0][1].first, ends[0][1].why)
+        sizes = {name: self.ends.get(name) for name, _ in ends}
+        self.told.append(note(ends[0][1], sizes))
+        return {name: lost.row(self.builder, ones(sizes[name]), name="rest") for name, lost in ends}
 
     def _branch(self, graph: GraphProto, scope: Scope, frame: Frame) -> Sequence[Given]:
         """A graph inside of the graph."""
@@ -344,24 +388,3 @@ def _stored(call: Call) -> list[Const]:
         with suppress(ShapeError):
             return worked_out(call)
         raise error from None
-
-
-def _failed(step: Step, error: Exception) -> ConvscopeError:
-    """The error for an operation that cannot be read; what a layer says of its own input stays as it is."""
-    if not isinstance(error, ConvscopeError):
-        return ModelError(f"{step}: it does not fit what it is given")
-    if error.given or (isinstance(error, ModelError) and error.what.startswith("node ")):
-        return error
-    return ModelError(f"{step}: {error.what}", expected=error.expected, attempt=error.attempt)
-
-
-def _settled(builder: Builder, value: Value) -> Value:
-    """The output, rearranged where parts of its axes have other places in it.
-
-    Axes in another order, and axes that are one dimension, are another way to write the same.
-    """
-    axes = whole(value.shape)
-    same = joined(digit for dim in value.dims for digit in dim) == joined(digit for axis in axes for digit in axis)
-    if same or {dim for dim in value.dims if dim} == {axis for axis in axes if axis}:
-        return value
-    return plain(builder, value)

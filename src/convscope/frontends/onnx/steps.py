@@ -97,6 +97,8 @@ def _lone(step: Step, parents: set[str]) -> bool:
 
 
 def _step(node: NodeProto) -> Step:
+    if not isinstance(node.op_type, str):  # protobuf gives bytes that are not UTF-8 as they are
+        raise ModelError(f"the name of an operator is not text: {node.op_type!r:.80}")
     domain = "" if node.domain in OWN_DOMAINS else node.domain
     attrs = {one.name: attribute(one) for one in node.attribute}
     path, whole = place(node)
