@@ -20,7 +20,7 @@ from convscope.frontends.weights.header import DTYPES
 from convscope.frontends.weights.pickled import STORAGES
 from convscope.frontends.weights.result import BITS
 
-DTYPE = [getattr(torch, name) for name in BITS if hasattr(torch, name)]
+DTYPE = [getattr(torch, name) for name in BITS if hasattr(torch, name) and not name.startswith("q")]
 
 
 def net() -> nn.Sequential:
@@ -63,7 +63,48 @@ def test_every_kind_of_number(dtype: torch.dtype, tmp_path: Path) -> None:
 
 def test_the_tables_of_kinds_name_kinds_that_are_there() -> None:
     assert {*DTYPES.values(), *STORAGES.values()} <= set(BITS)
-    assert all(getattr(torch, name).itemsize * 8 == bits for name, bits in BITS.items() if hasattr(torch, name))
+    whole = {name: bits for name, bits in BITS.items() if hasattr(torch, name) and bits >= 8}
+    assert all(getattr(torch, name).itemsize * 8 == bits for name, bits in whole.items())
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_quantised_tensors(tmp_path: Path) -> None:
+    ones, zeros = torch.ones(4), torch.zeros(4)
+    tensors = {
+        "qint8": torch.quantize_per_tensor(torch.ones(3), 1.0, 0, torch.qint8),
+        "quint8": torch.quantize_per_channel(torch.ones(4, 6), ones, zeros, 0, torch.quint8),
+        "qint32": torch.quantize_per_tensor(torch.ones(3), 1.0, 0, torch.qint32),
+        "quint4x2": torch.quantize_per_channel(torch.ones(4, 6), ones, zeros, 0, torch.quint4x2),
+    }
+    torch.save(tensors, tmp_path / "a.pt")
+    sizes = [3, 4 * 6, 3 * 4, 4 * 6 // 2]
+    assert found(tmp_path / "a.pt") == [
+        (name, tuple(one.shape), name, size) for (name, one), size in zip(tensors.items(), sizes, strict=True)
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_sparse_tensors(tmp_path: Path) -> None:
+    forms = {
+        "coo": torch.eye(4).to_sparse(),
+        "csr": torch.eye(4).to_sparse_csr(),
+        "bsr": torch.eye(4).to_sparse_bsr((2, 2)),
+    }
+    torch.save(forms, tmp_path / "a.pt")
+    # 4 numbers and for each two int64; 5 ends of rows and 4 columns; 2 blocks of 4 numbers, 3 ends of rows, 2 columns
+    sizes = {"coo": 4 * 4 + 2 * 4 * 8, "csr": 4 * 4 + 9 * 8, "bsr": 8 * 4 + 5 * 8}
+    assert found(tmp_path / "a.pt") == [(name, (4, 4), "float32", size) for name, size in sizes.items()]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_the_state_of_quantised_modules(tmp_path: Path) -> None:
+    from torch.ao import quantization
+
+    untyped: Any = quantization
+    made = untyped.quantize_dynamic(nn.Sequential(nn.Linear(12, 4), nn.LSTM(4, 3)), {nn.Linear, nn.LSTM})
+    torch.save(made.state_dict(), tmp_path / "a.pt")
+    shapes = {shape for _, shape, dtype, _ in found(tmp_path / "a.pt") if dtype == "qint8"}
+    assert shapes == {(4, 12), (12, 4), (12, 3)}
 
 
 def test_a_checkpoint_with_all_that_stands_in_one(tmp_path: Path) -> None:

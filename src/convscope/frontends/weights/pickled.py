@@ -7,6 +7,7 @@ it looks whether the name is one of a few and puts down what that function would
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,8 @@ MAX_STEPS = 600_000
 _STORAGES = {
     "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
     "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexFloat": "complex64",
-    "ComplexDouble": "complex128", "Untyped": "uint8",
+    "ComplexDouble": "complex128", "Untyped": "uint8", "QInt8": "qint8", "QUInt8": "quint8", "QInt32": "qint32",
+    "QUInt4x2": "quint4x2", "QUInt2x4": "quint2x4",
 }  # fmt: skip
 
 STORAGES = {f"torch.{name}Storage": dtype for name, dtype in _STORAGES.items()} | {
@@ -34,11 +36,16 @@ STORAGES = {f"torch.{name}Storage": dtype for name, dtype in _STORAGES.items()} 
 """Kinds of numbers, by the class of the storage that holds them."""
 
 INERT = frozenset({
-    "argparse.Namespace", "builtins.set", "__builtin__.set", "_codecs.encode", "pathlib.PosixPath", "torch.Size",
-    "torch.device", "collections.Counter", "numpy.dtype", "numpy.core.multiarray.scalar",
+    "argparse.Namespace", "builtins.set", "__builtin__.set", "_codecs.encode", "pathlib.PosixPath", "torch.device",
+    "torch.per_tensor_affine", "torch.per_channel_affine", "torch.per_channel_affine_float_qparams",
+    "torch.per_tensor_symmetric", "torch.per_channel_symmetric", "torch.serialization._get_layout",
+    "collections.Counter", "numpy.dtype", "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar", *(f"torch.{dtype}" for dtype in BITS),
 })  # fmt: skip
 """What stands beside of weights in checkpoints; it is passed over."""
+
+PACKED = "torch.ScriptObject"
+"""What holds weights that are packed for a kernel of quantised layers."""
 
 _PLAIN_KEYS = (str, int)
 
@@ -58,6 +65,10 @@ class Inert:
     """What a known name would have made of something; of no interest here."""
 
 
+class Packed(dict[Any, Any]):
+    """Weights that are packed for a kernel, by their places."""
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
     """A file of numbers, or a part of one."""
@@ -69,12 +80,16 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A view of a storage: its shape, kind, bytes that it can take at most, and where it lies."""
+    """A view of a storage: its shape, kind, bytes that it can take at most, and where it lies.
+
+    A sparse one takes so many bytes, with those that say where its numbers stand.
+    """
 
     shape: tuple[int, ...]
     dtype: str
     stored: int
-    place: tuple[str, int, tuple[int, ...]]
+    place: tuple[Any, ...]
+    sparse: bool = False
 
 
 def loaded(data: bytes, storages: Mapping[str, int]) -> Any:
@@ -166,15 +181,19 @@ class _Machine:
         """Put down an object of a class: of a model, where it is not a known one."""
         self.stack.pop()
         made = self.stack.pop().path
-        if made not in INERT:
+        if made not in {*INERT, PACKED}:
             raise program(f"a whole object of {shown(made)}")
-        self.stack.append(Inert())
+        self.stack.append(Packed() if made == PACKED else Inert())
 
     def build(self) -> None:
-        """What is set on an object is passed over."""
-        self.stack.pop()
-        if not isinstance(self.stack[-1], dict | Inert | Tensor):
+        """What is set on an object is passed over, but for packed weights."""
+        state, target = self.stack.pop(), self.stack[-1]
+        if not isinstance(target, dict | Inert | Tensor):
             raise TypeError("something is set on no object")
+        if isinstance(target, Packed):
+            if not isinstance(state, tuple) or len(state) > _MAX_GIVEN:
+                raise TypeError("packed weights that are no tuple")
+            target.update(enumerate(state))
 
     def items(self, values: list[Any]) -> None:
         """Keys and values into the dictionary below them.
@@ -209,7 +228,7 @@ class _Machine:
         dtype = STORAGES.get(kind.path)
         if dtype is None:
             raise _asked(kind.path)
-        found, size = Storage(key, dtype, count * BITS[dtype] // 8), self.storages.get(key)
+        found, size = Storage(key, dtype, count * max(8, BITS[dtype]) // 8), self.storages.get(key)
         if size != found.bytes:
             has = "is missing" if size is None else f"has {size} bytes"
             raise ModelError(f"the storage {shown(key)} {has}", expected=f"{found.bytes} bytes")
@@ -250,6 +269,28 @@ def _view(storage: Storage, dtype: str, offset: Any, shape: Any, strides: Any) -
     return Tensor(shape, dtype, storage.bytes, (storage.key, offset, strides))
 
 
+def _quantized(machine: _Machine, storage: Storage, offset: int, shape: Any, strides: Any, *rest: Any) -> Tensor:  # noqa: ARG001 -- as torch's own
+    return _view(storage, storage.dtype, offset, shape, strides)
+
+
+def _sparse(machine: _Machine, layout: Any, parts: Any) -> Tensor:  # noqa: ARG001 -- as torch's own
+    """A tensor of which only some numbers are there: where they stand, they themselves, its shape."""
+    tensors = [one for one in parts if isinstance(one, Tensor)]
+    (shape,) = (one for one in parts if isinstance(one, tuple))
+    if not all(type(one) is int and 0 <= one < 2**63 for one in shape) or len(shape) > MAX_AXES:
+        raise TypeError("a shape that is no numbers from 0 to 2^63")
+    values = tensors[-1]
+    key, *place = values.place
+    stored = sum(math.prod(one.shape) * BITS[one.dtype] // 8 for one in tensors)
+    return Tensor(shape, values.dtype, stored, (f"sparse {key}", *place), sparse=True)
+
+
+def _size(machine: _Machine, shape: Any) -> tuple[int, ...]:  # noqa: ARG001 -- as torch's own
+    if not isinstance(shape, tuple):
+        raise TypeError("a shape that is no tuple")
+    return shape
+
+
 def _parameter(machine: _Machine, tensor: Tensor, *rest: Any) -> Tensor:  # noqa: ARG001 -- as torch's own
     return tensor
 
@@ -262,12 +303,15 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _dictionary,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _typed_tensor,
+    "torch._utils._rebuild_qtensor": _quantized,
+    "torch._utils._rebuild_sparse_tensor": _sparse,
     "torch._utils._rebuild_parameter": _parameter,
+    "torch.Size": _size,
     "torch._utils._rebuild_parameter_with_state": _parameter,
 }
 """What is put down for the functions that tensors are made with."""
 
-KNOWN = frozenset({*MAKERS, *STORAGES, *INERT})
+KNOWN = frozenset({*MAKERS, *STORAGES, *INERT, PACKED})
 
 
 def _put(value: Callable[[_Machine], Any]) -> Callable[[_Machine], None]:

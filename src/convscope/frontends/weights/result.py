@@ -23,6 +23,7 @@ BITS = {
     "float16": 16, "bfloat16": 16, "float32": 32, "float64": 64, "complex32": 32, "complex64": 64, "complex128": 128,
     "float8_e4m3fn": 8, "float8_e4m3fnuz": 8, "float8_e5m2": 8, "float8_e5m2fnuz": 8, "float8_e8m0fnu": 8,
     "float6_e2m3": 6, "float6_e3m2": 6, "float4": 4,
+    "qint8": 8, "quint8": 8, "qint32": 32, "quint4x2": 4, "quint2x4": 2,
 }  # fmt: skip
 """Bits of one number, by the name of its kind; 8 make a byte."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
@@ -34,7 +35,8 @@ def rows_of(found: Any) -> tuple[WeightRow, ...]:
     made = []
     for name, tensor in _tensors(found):
         same = first.setdefault((tensor, 0 in tensor.shape and name), name)  # what is empty shares nothing
-        made.append(row(name, tensor.shape, tensor.dtype, stored=tensor.stored, same_as=same if same != name else ""))
+        one = row(name, tensor.shape, tensor.dtype, stored=tensor.stored, same_as=same if same != name else "")
+        made.append(replace(one, bytes=tensor.stored) if tensor.sparse else one)
         if len(made) > MAX_TENSORS:
             raise ModelError(f"more than {MAX_TENSORS} tensors")
     return tuple(made)
