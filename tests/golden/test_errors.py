@@ -38,6 +38,15 @@ CASES = {
     "bad-epochs": ["train", "--epochs", "-1", "--dry-run"],
     "two-formats": ["table", "input 8x8x1, relu", "--json", "--csv"],
     "usage": ["table"],
+    "foreign-kind": ["table", "model.tflite"],
+    "no-module": ["table", "mods:make"],
+    "hint-depthwise": ["table", "input 28x28x8, relu, add( id | dwconv 3x3 )"],
+    "hint-same": ["table", "input 28x28x8, convt 8 3 s2 same"],
+    "hint-bias": ["table", "input 28x28x8, conv 8 3x3 bias"],
+    "hint-bilinear": ["table", "input 28x28x8, up 2 bilinear"],
+    "channels-first": ["table", "input 3x224x224, conv 64 7x7 s2"],
+    "unnamed-inputs": ["table", "input 8x8x1, relu", "--input", "8x8x1", "--input", "8x8x1"],
+    "amount": ["check", "input 8x8x1, relu", "--max-params", "many"],
 }
 
 

@@ -33,7 +33,13 @@ FLOAT32 = 4
 ITEMSIZE = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "float64": 8}
 """Bytes of one number."""
 
-OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2}
+OTHER_NAMES = {
+    "fp32": "float32", "float": "float32", "single": "float32", "f32": "float32", "fp16": "float16", "half": "float16",
+    "f16": "float16", "bf16": "bfloat16", "fp64": "float64", "double": "float64", "f64": "float64", "i8": "int8",
+}  # fmt: skip
+"""What kinds of numbers are called, too."""
+
+OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2, "nadam": 2, "rmsprop": 1, "adagrad": 1}
 """Numbers that an optimizer keeps for each weight; gradients come on top."""
 
 INDEX = 8
@@ -148,8 +154,8 @@ def memory(
     Args:
         net: the net.
         batch: samples at a time.
-        dtype: one of float32, bfloat16, float16, int8, float64.
-        optimizer: one of sgd, momentum, adam.
+        dtype: one of float32, bfloat16, float16, int8, float64; or another name of these, such as fp16.
+        optimizer: one of sgd, momentum, adam, adamw, nadam, rmsprop, adagrad.
         in_place: in inference, ops that can take over their input's memory do.
 
     Raises:
@@ -161,6 +167,7 @@ def memory(
     >>> memory(cs.read("input 4x4x2, conv 8 1x1")).peak
     Moment(node='conv1', bytes=640)
     """
+    dtype, optimizer = OTHER_NAMES.get(dtype.lower(), dtype.lower()), optimizer.lower()
     for name, value, known in (("dtype", dtype, ITEMSIZE), ("optimizer", optimizer, OPTIMIZERS)):
         if value not in known:
             raise FieldError(f'{name}="{value}"', expected=f"one of {', '.join(known)}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.analyze.table import LayerTable
+    from convscope.cli.common import Size
 
 
 FORMATS: dict[str, Callable[[LayerTable], str]] = {
@@ -43,7 +44,7 @@ FORMATS: dict[str, Callable[[LayerTable], str]] = {
 )
 def table(
     net: str,
-    size: str | None,
+    size: Size,
     form: str | None,
     file: str | None,
     *,
@@ -88,7 +89,7 @@ def table(
         Path(file).write_text(f"{text}\n", encoding="utf-8")
 
 
-def _table(net: str, size: str | None, form: str, *, trust: bool) -> str:
+def _table(net: str, size: Size, form: str, *, trust: bool) -> str:
     """The table of a net, or of a file of weights."""
     from convscope.cli.weights import trusted_table, weights_text
     from convscope.frontends import is_weights, read
@@ -149,7 +150,7 @@ def places(text: str) -> tuple[int | tuple[int, int], ...]:
 @click.option("--mask", type=click.Path(dir_okay=False), help="Write the pixels that are read as a PNG picture.")
 @JSON
 def field(
-    net: str, size: str | None, node: str | None, at: str | None, mask: str | None, *, no_gates: bool, as_json: bool
+    net: str, size: Size, node: str | None, at: str | None, mask: str | None, *, no_gates: bool, as_json: bool
 ) -> None:
     r"""The exact pixels that a unit depends on: box, holes, coverage, and how the weight spreads over them.
 
@@ -175,10 +176,15 @@ def field(
 @click.argument("net")
 @INPUT
 @click.option("--batch", default=1, show_default=True, help="Samples at a time.")
-@click.option("--dtype", default="float32", show_default=True, help="float32, bfloat16, float16, int8 or float64.")
-@click.option("--optimizer", default="adam", show_default=True, help="sgd, momentum or adam.")
+@click.option(
+    "--dtype",
+    default="float32",
+    show_default=True,
+    help="float32, bfloat16 (bf16), float16 (fp16), int8, float64.",
+)
+@click.option("--optimizer", default="adam", show_default=True, help="sgd, momentum, adam, adamw or rmsprop.")
 @JSON
-def memory(net: str, size: str | None, batch: int, dtype: str, optimizer: str, *, as_json: bool) -> None:
+def memory(net: str, size: Size, batch: int, dtype: str, optimizer: str, *, as_json: bool) -> None:
     r"""Memory: weights, the peak of live activations in inference and where it is, and what training needs.
 
     \b
@@ -197,13 +203,14 @@ def memory(net: str, size: str | None, batch: int, dtype: str, optimizer: str, *
 
 
 def _amount(text: str | None) -> int | None:
-    """``20k``, ``2M``, ``1.5G``: powers of 1000."""
+    """``20k``, ``2M``, ``1.5G``: powers of 1000; ``64KiB``: of 1024."""
     if text is None:
         return None
-    found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)([kMG]?)", text)
+    found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)([kmg]?)(i?b)?", text.lower())
     if not found:
-        raise FieldError(f'"{text}" is no amount', expected="a number such as 20000, 20k, 2M or 1.5G")
-    return round(float(found[1]) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}[found[2]])
+        raise FieldError(f'"{text}" is not an amount', expected="a number such as 20000, 20k, 2M, 1.5G or 64KiB")
+    unit = 1024 if found[3] == "ib" else 1000
+    return round(float(found[1]) * float(unit ** " kmg".index(found[2] or " ")))
 
 
 @cli.command()
@@ -220,7 +227,7 @@ def _amount(text: str | None) -> int | None:
 @JSON
 def check(
     net: str | None,
-    size: str | None,
+    size: Size,
     target: str | None,
     max_params: str | None,
     max_macs: str | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import click
@@ -12,7 +13,38 @@ from convscope.version import __version__
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Plain data, for other programs.")
-INPUT = click.option("--input", "size", metavar="HxWxC", help="Size of the input; overrides what the net says.")
+SIZE = click.option("--input", "size", metavar="HxWxC", help="Size of the pictures; overrides what the set says.")
+
+_VALUE = re.compile(r"-?[0-9]*\.[0-9]+|true|false")
+"""A constant in the place of a size: it has a point, or is a word."""
+
+Size = str | dict[str, str | float | bool] | None
+"""What ``--input`` says: the size of the input, or of several by name."""
+
+
+def _sizes(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Size:  # noqa: ARG001 -- click's
+    """What is given with ``--input``, once or for each input by name."""
+    if len(given) < 2 and not any("=" in one for one in given):
+        return given[0] if given else None
+    found: dict[str, str | float | bool] = {}
+    for one in given:
+        name, mark, size = one.rpartition("=")
+        if not mark or not name:
+            raise click.BadParameter(f'"{one}" names no input; with several, write NAME=HxWxC for each')
+        if name in found:
+            raise click.BadParameter(f'two sizes for the input "{name}"')
+        found[name] = size if not _VALUE.fullmatch(size) else size == "true" if size.isalpha() else float(size)
+    return found
+
+
+INPUT = click.option(
+    "--input",
+    "size",
+    metavar="[NAME=]HxWxC",
+    multiple=True,
+    callback=_sizes,
+    help="Size of the input; overrides what the net says. With several inputs, given again for each by its name.",
+)
 
 
 def dumped(data: dict[str, Any]) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import JSON, cli, show
+from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.errors import FieldError
+
+if TYPE_CHECKING:
+    from convscope.cli.common import Size
 
 
 @cli.command()
 @click.argument("a")
 @click.argument("b")
 @click.option("--data", metavar="DATA", help="Of two runs: the data set to judge them by; by default their own.")
+@INPUT
 @JSON
-def compare(a: str, b: str, data: str | None, *, as_json: bool) -> None:
+def compare(a: str, b: str, data: str | None, size: Size, *, as_json: bool) -> None:
     r"""Two nets side by side, layers aligned, with what changed; or two runs on the same test pictures.
 
     Two folders of runs are judged by the same pictures: the difference of their accuracies with its 95 % interval
@@ -25,9 +30,10 @@ def compare(a: str, b: str, data: str | None, *, as_json: bool) -> None:
     Examples:
       convscope compare old.cnn new.cnn
       convscope compare "input 28x28x1, conv 8 5x5" "input 28x28x1, conv 8 3x3, conv 8 3x3" --json
+      convscope compare torchvision:resnet18 mine.py:make_net --input 224x224x3
       convscope compare runs/mnist-fast-seed0 runs/mnist-fast-seed1
     """
-    if is_run(a) and is_run(b):
+    if is_run(a) and is_run(b) and size is None:
         from convscope.training.paired import compare_runs
 
         told = compare_runs(a, b, data)
@@ -38,7 +44,7 @@ def compare(a: str, b: str, data: str | None, *, as_json: bool) -> None:
     from convscope.analyze.compare import compare as ask
     from convscope.frontends import read
 
-    found = ask(read(a), read(b))
+    found = ask(read(a, input=size), read(b, input=size))
     show(found.to_json()) if as_json else click.echo(str(found))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.common import JSON, SIZE, cli, show
 
 if TYPE_CHECKING:
     from convscope.data import Dataset
@@ -43,7 +43,7 @@ def _find(name: str, size: str | None, *, skip_bad: bool) -> Dataset:
 
 @data.command()
 @click.argument("name")
-@INPUT
+@SIZE
 @JSON
 @click.pass_context
 def check(context: click.Context, name: str, size: str | None, *, as_json: bool) -> None:
@@ -70,7 +70,7 @@ def check(context: click.Context, name: str, size: str | None, *, as_json: bool)
 @click.option("--out", default="sheet.png", show_default=True, type=click.Path(path_type=Path), help="The PNG.")
 @click.option("--split", default="train", show_default=True, help="train, test or val.")
 @click.option("--each", default=10, show_default=True, type=click.IntRange(1, 100), help="Pictures of a class.")
-@INPUT
+@SIZE
 @SKIP
 def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None, *, skip_bad: bool) -> None:
     r"""Write a contact sheet: a row of pictures for each class, as a net sees them.
@@ -87,7 +87,7 @@ def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None,
 
 @data.command()
 @click.argument("name")
-@INPUT
+@SIZE
 @SKIP
 @JSON
 def stats(name: str, size: str | None, *, skip_bad: bool, as_json: bool) -> None:

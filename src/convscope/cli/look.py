@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.errors import WriteError
 from convscope.lens.kinds import LENSES
 from convscope.view.figure import FORMATS
+
+if TYPE_CHECKING:
+    from convscope.cli.common import Size
 
 
 @cli.command()
@@ -34,7 +38,7 @@ def look(
     at: str | None,
     classes: str | None,
     seed: int,
-    size: str | None,
+    size: Size,
     out: str | None,
     *,
     as_json: bool,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
+
+if TYPE_CHECKING:
+    from convscope.cli.common import Size
 
 NAME = "report.html"
 """Of the page in a run folder."""
@@ -17,7 +21,7 @@ NAME = "report.html"
 @INPUT
 @click.option("-o", "--out", metavar="FILE", help=f"The page; by default {NAME} in the run folder, or here for a net.")
 @JSON
-def report(source: str, size: str | None, out: str | None, *, as_json: bool) -> None:
+def report(source: str, size: Size, out: str | None, *, as_json: bool) -> None:
     r"""Write one page about a run or a net: a file that needs no network and no script, and can be mailed.
 
     \b

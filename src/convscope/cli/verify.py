@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
+
+if TYPE_CHECKING:
+    from convscope.cli.common import Size
 
 
 @cli.command()
@@ -13,7 +18,7 @@ from convscope.cli.common import INPUT, JSON, cli, show
 @click.option("--units", default=8, show_default=True, help="Units whose fields are probed.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of the units by chance.")
 @JSON
-def verify(net: str, size: str | None, units: int, seed: int, *, as_json: bool) -> int:
+def verify(net: str, size: Size, units: int, seed: int, *, as_json: bool) -> int:
     r"""Probe the real model and compare it with what the net claims: params, MACs, shapes, fields of units.
 
     The model runs with even weights and every path open; the pixels with a gradient at a unit are its field, holes

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.analyze.table import LayerTable
+    from convscope.cli.common import Size
     from convscope.frontends.weights import WeightFile
 
 FORMATS: dict[str, Callable[[WeightFile], str]] = {
@@ -40,7 +41,7 @@ def weights_text(path: str, form: str) -> str:
     return FORMATS[form](read_weights(path))
 
 
-def trusted_table(path: str, size: str | None) -> LayerTable | None:
+def trusted_table(path: str, size: Size) -> LayerTable | None:
     """The layers of the whole model in a file, loaded with its code; None for a file that has no code.
 
     Raises:

@@ -13,6 +13,8 @@ from convscope.view.save import replace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from convscope.cli.common import Size
+
 SUFFIXES = {".cnn": "notation", ".py": "torch", ".onnx": "onnx", ".dot": "dot", ".gv": "dot"}
 """What a file is taken for by its name."""
 
@@ -25,7 +27,7 @@ SUFFIXES = {".cnn": "notation", ".py": "torch", ".onnx": "onnx", ".dot": "dot", 
 )
 @click.option("-o", "--out", metavar="FILE", help="Write to FILE, replacing it; by default to standard output.")
 @click.option("--seed", default=0, show_default=True, help="Of the weights of an ONNX file, where the net has none.")
-def write(net: str, size: str | None, language: str | None, out: str | None, seed: int) -> None:
+def write(net: str, size: Size, language: str | None, out: str | None, seed: int) -> None:
     r"""Write NET in another language: code as a person would have written it, a graph, an ONNX file.
 
     \b

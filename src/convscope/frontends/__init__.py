@@ -70,8 +70,7 @@ def read(source: object, *, input: object = None) -> Net:  # noqa: A002 -- the w
     try:
         return _read(source, shape)
     except ShapeError as error:
-        said = (shape.first, *shape.named.values())
-        raise hinted(error, (one.shape for one in said if one and one.shape)) from None
+        raise hinted(error, shape) from None
 
 
 def _read(source: object, shape: Asked) -> Net:

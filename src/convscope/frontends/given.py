@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convscope.core.graph import KINDS
 from convscope.core.pattern import LETTERS
 from convscope.core.shape import Shape, from_text, turned
 from convscope.errors import FieldError, ShapeError, UnknownNameError, nearest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 EXPECTED = "height x width x channels, such as 28x28x1"
 
@@ -100,8 +97,9 @@ def asked(said: object) -> Asked:
     return Asked(_one("input", said))
 
 
-def hinted(error: ShapeError, shapes: Iterable[Shape]) -> ShapeError:
+def hinted(error: ShapeError, said: Asked) -> ShapeError:
     """An error that may come of sizes with the channels first, with a word on that."""
+    shapes = (one.shape for one in (said.first, *said.named.values()) if one and one.shape)
     meant = next(filter(None, map(turned, shapes)), "")
     if meant and not error.attempt:
         error.attempt = f"{meant}: sizes are written height x width x channels"

@@ -33,7 +33,7 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
     layer: str | None = None,
     at: Sequence[int | tuple[int, int]] | None = None,
     classes: str | None = None,
-    input: str | None = None,  # noqa: A002 -- the word of the notation
+    input: object = None,  # noqa: A002 -- the word of the notation
     seed: int = 0,
 ) -> Looked:
     """Look into a net: at its kernels, the maps it makes of a picture, where a unit looks, why it says what it says.

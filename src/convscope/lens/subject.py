@@ -91,7 +91,7 @@ def _count(layer: Any) -> int:
     return int(torch.Size(layer.output).numel())
 
 
-def subject(source: object, *, input: str | None = None, seed: int = 0) -> Subject:  # noqa: A002 -- as for read
+def subject(source: object, *, input: object = None, seed: int = 0) -> Subject:  # noqa: A002 -- as for read
     """A run, the folder of one, a net, or whatever :func:`convscope.read` takes, ready to be run.
 
     Args:

@@ -64,7 +64,7 @@ class Report:
         return "".join(part.to_html() for part in self.sections)
 
 
-def report(source: object, *, input: str | None = None) -> Report:  # noqa: A002 -- the word of the notation
+def report(source: object, *, input: object = None) -> Report:  # noqa: A002 -- the word of the notation
     """A page about a run, or about a net.
 
     Args:

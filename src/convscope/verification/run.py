@@ -8,10 +8,10 @@ from torch import nn
 
 from convscope.backends.torch import TorchNet
 from convscope.core.net import Net
-from convscope.core.shape import from_text
-from convscope.errors import FieldError
+from convscope.errors import FieldError, ShapeError
 from convscope.frontends import named, read
 from convscope.frontends.aside import aside
+from convscope.frontends.given import asked, hinted, of_shape
 from convscope.verification.claims import compare
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def verify(
     source: object,
     *,
-    input: str | None = None,  # noqa: A002 -- the word of the notation
+    input: object = None,  # noqa: A002 -- the word of the notation
     units: int = 8,
     seed: int = 0,
 ) -> Verification:
@@ -33,7 +33,8 @@ def verify(
 
     Args:
         source: a net, or what :func:`convscope.read` takes.
-        input: size of the input, ``HxWxC``; needed for a live module, overrides what the source says.
+        input: size of the input, ``HxWxC``, or what else :func:`convscope.read` takes; needed for a live module,
+            overrides what the source says.
         units: how many units are probed: the middle and the corners of the last map, others by chance.
         seed: of the chance.
 
@@ -69,12 +70,15 @@ def _is_keras(module: nn.Module) -> bool:
     return any(kind.__module__.partition(".")[0] == "keras" for kind in type(module).__mro__)
 
 
-def _live(module: nn.Module, size: str | None, usual: Shape | None, units: int, seed: int) -> Verification:
+def _live(module: nn.Module, size: object, usual: Shape | None, units: int, seed: int) -> Verification:
     from convscope.frontends.torch import read_module  # only modules need it
 
-    shape = usual if size is None else from_text(size)
-    if shape is None:
+    shape = asked(size) or of_shape(usual)
+    if not shape:
         raise FieldError("a module does not say its input", expected='input, such as "224x224x3"')
     with aside():
-        imported = read_module(module, shape)
+        try:
+            imported = read_module(module, shape)
+        except ShapeError as error:
+            raise hinted(error, shape) from None
         return compare(module, imported.net, imported.outputs, units=units, seed=seed)

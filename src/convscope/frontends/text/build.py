@@ -13,7 +13,7 @@ from convscope.core.op import REGISTRY, Op
 from convscope.core.order import check_order
 from convscope.core.shape import to_text
 from convscope.errors import NotationError, ShapeError, UnknownNameError, nearest
-from convscope.frontends.given import hinted
+from convscope.frontends.given import Asked, Given, hinted
 from convscope.frontends.text.ends import Result, parse
 from convscope.frontends.text.parse import Call, Element, Join, Jump, Repeat, Series, Statement, fail
 
@@ -55,7 +55,7 @@ def read(text: str, *, source: str = "<text>", shape: Shape | Mapping[str, Shape
     try:
         net = Net.at(builder.graph(outputs), given)
     except ShapeError as error:
-        raise hinted(error, (one.shape for one in given)) from None
+        raise hinted(error, Asked(None, {one.name: Given(one.shape) for one in given})) from None
     for output in net.outputs:
         check_order(output.order, net.shape(output.node))
     builder.check_claims(net)
