@@ -266,3 +266,16 @@ def test_a_live_module_needs_the_size_of_its_input() -> None:
         cs.read(module, input="8x8x4")
     with pytest.raises(ModelError, match="a net cannot be read from dict"):
         cs.read({})
+
+
+def test_a_split_into_unequal_parts_is_cut_as_torch_cuts_it() -> None:
+    """The first parts are by one longer, unlike those of ``chunk``; or it is cut at given indices."""
+
+    def means(_: Any, x: Tensor) -> Tensor:
+        return torch.cat([part.mean(2, keepdim=True) for part in x.tensor_split(4, 2)], 2)
+
+    def largest(_: Any, x: Tensor) -> Tensor:
+        return torch.cat([part.amax(2, keepdim=True) for part in x.tensor_split((1, -2), 2)], 2)
+
+    same_output(Functional(means), (2, 6, 4))
+    same_output(Functional(largest), (2, 6, 4))

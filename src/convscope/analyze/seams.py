@@ -59,7 +59,7 @@ def joined(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int)
     if not seen:
         return BLIND
     axes = {part.axis for part in seen}
-    if not all(part.ordered for part in seen) or len(axes - {None}) > 1 or not axes <= {axis, None, *axes} - {0}:
+    if not all(part.ordered for part in seen) or len(axes - {None}) > 1 or 0 in axes:
         found = _in_no_order(parts, axis)
     elif axes <= {axis, None}:
         found = _one_behind_the_other(parts, sizes, axis, pixels)
@@ -67,7 +67,7 @@ def joined(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int)
         found = _side_by_side(seen, sizes)
     exact = found.exact and all(part.exact for part in seen)
     mixed = any(part.mixed or part.shares for part in seen)
-    return replace(found, exact=exact, mixed=mixed, unknown=any(part.unknown for part in seen))
+    return replace(found, exact=exact, mixed=mixed, unknown=any(part.unknown for part in seen), shares=())
 
 
 def _in_no_order(parts: Sequence[Track], axis: int) -> Track:
@@ -94,9 +94,11 @@ def _one_behind_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: in
 
 def _side_by_side(seen: Sequence[Track], sizes: Sequence[int]) -> Track:
     """Units lie along another axis than that of the seams: each sees what the one of its part sees."""
-    boxes = united([part.boxes for part in seen])
+    placed = next(part for part in seen if part.axis is not None)
+    spread = [_spread(part, len(placed.boxes.first)) for part in seen]
+    boxes = united(spread)
     line = _main([part.line for part in seen], sizes)
-    return Track(seen[0].axis, boxes, line, exact=all(_equal(part.boxes, boxes) for part in seen))
+    return Track(placed.axis, boxes, line, exact=all(_equal(part, boxes) for part in spread))
 
 
 def _main(lines: Sequence[Line | None], sizes: Sequence[int]) -> Line | None:

@@ -78,6 +78,7 @@ from convscope.frontends.torch.rules.views import (
     slice_rule,
     split_rule,
     stack_rule,
+    tensor_split,
     unbind,
     unflatten,
 )
@@ -194,7 +195,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "split": split_rule,
     "split_with_sizes": split_rule,
     "chunk": chunk,
-    "tensor_split": chunk,
+    "tensor_split": tensor_split,
     "unbind": unbind,
     "flatten": flatten,
     "unflatten": unflatten,

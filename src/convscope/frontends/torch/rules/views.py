@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,6 +68,16 @@ def split_rule(b: Builder, x: Value, sizes: Ints, at: int = 0) -> list[Value]:
 
 def chunk(b: Builder, x: Value, count: int, at: int = 0) -> list[Value]:
     return split_rule(b, x, max(1, -(-length(x.dims[shapes.positive(at, len(x.dims))]) // count)), at)
+
+
+def tensor_split(b: Builder, x: Value, parts: Ints, at: int = 0) -> list[Value | Const]:
+    """So many parts, the first ones by one longer where they are not equal; or cut at these indices."""
+    size = length(x.dims[shapes.positive(at, len(x.dims))])
+    if isinstance(parts, int):
+        cuts = [size // parts * part + min(part, size % parts) for part in range(parts + 1)]
+    else:
+        cuts = [0, *(slice(cut).indices(size)[1] for cut in parts), size]
+    return [slice_rule(b, x, at, start, stop) for start, stop in pairwise(cuts)]
 
 
 def unbind(b: Builder, x: Value, at: int = 0) -> list[Value]:

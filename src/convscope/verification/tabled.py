@@ -1,0 +1,141 @@
+"""The boxes that the table of a net claims for a unit, held against the pixels on which the unit depends.
+
+The table says two things along each axis of the picture. Every unit has a box, borders and seams included; and where
+fields advance steadily, a size, a stride and a start that hold away from borders and seams. The first is asked at every
+unit that is probed, the second at units in the middle of a map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.analyze.field import fields
+from convscope.analyze.lines import picture_of, trace
+from convscope.core.axis import EMPTY_EDGES, Table, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.analyze.boxes import Box
+    from convscope.analyze.field import AxisField, Field
+    from convscope.analyze.track import Track, Tracks
+    from convscope.core.net import Net
+
+
+@dataclass(frozen=True)
+class Tabled:
+    """What is claimed of every layer along the spatial paths, or with gates.
+
+    Attributes:
+        net: the net.
+        gates: whether paths are followed that lost their place.
+    """
+
+    net: Net
+    gates: bool
+
+    @cached_property
+    def tracks(self) -> dict[str, Tracks]:
+        """By the name of the layer."""
+        return trace(self.net, gates=self.gates)
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """As the table shows them."""
+        return fields(self.net, gates=self.gates)
+
+    @cached_property
+    def folds(self) -> bool:
+        """Beyond a border the map goes on by its own values, so that a field that reaches there looks otherwise."""
+        relations = (read.relation for layer in self.net for reads in layer.reads for read in reads)
+        return any(isinstance(one, Window | Table) and one.edge not in EMPTY_EDGES for one in relations)
+
+    @cached_property
+    def slack(self) -> int:
+        """Pixels that a dilation may jump over at a border, where no tap falls on them."""
+        windows = [
+            read.relation
+            for layer in self.net
+            for reads in layer.reads
+            for read in reads[1:]
+            if isinstance(read.relation, Window)
+        ]
+        steps = max((one.stride for one in windows), default=1)
+        taps = max((max(one.dilation, one.stride) * one.up for one in windows), default=1)
+        return 0 if steps == taps == 1 else taps * steps ** min(4, len(windows))
+
+    def wrong(self, layer: str, at: Sequence[int], mask: NDArray[np.bool_]) -> str:
+        """What the table claims of a unit and gradients deny; empty where they agree.
+
+        Args:
+            layer: its name.
+            at: index along each spatial axis of the layer; of one without any, empty.
+            mask: the pixels on which the unit depends.
+        """
+        boxes = seen(mask)
+        tracks, sizes = self.tracks[layer], picture_of(self.net).shape[1:]
+        for axis, (track, box) in enumerate(zip(tracks, boxes, strict=True)):
+            claimed = _claimed(track, at)
+            if claimed is None:
+                continue
+            empty = box[0] > box[1]
+            inside = empty or (claimed[0] <= box[0] and box[1] <= claimed[1])
+            single = track.axis is not None and track.axis > 0 and track.ordered and not empty
+            if not inside or (single and track.exact and claimed != box):
+                return f"the table says {_text(claimed)} along axis {axis}, probed is {_text(box)}"
+            field = self.fields[layer][axis]
+            if single and self._denied(field, track, at, sizes[axis]):
+                return f"the table's field along axis {axis} is {field.size} from {field.start}, probed is {_text(box)}"
+        return ""
+
+    def _denied(self, field: AxisField, track: Track, at: Sequence[int], pixels: int) -> bool:
+        """The closed form says something else than the box, at a unit in the middle of the map."""
+        assert track.axis is not None
+        unit, units = at[track.axis - 1], len(track.boxes.first)
+        if field.stride is None or not field.exact or unit != units // 2:
+            return False
+        turn, phase = divmod(unit, field.phases)
+        moved = turn * int(field.stride * field.phases)
+        first, last = (end + moved for end in field.boxes[phase])
+        box = int(track.boxes.first[unit]), int(track.boxes.last[unit])
+        if 0 <= first <= last < pixels:
+            return (first, last) != box and not self._cut(track, (first, last), box)
+        return not self.folds and not self._cut(track, (max(first, 0), min(last, pixels - 1)), box)
+
+    def _cut(self, track: Track, wanted: Box, box: Box) -> bool:
+        """A box is what is left of the wanted one between the outermost pixels that the layer sees at all."""
+        low, high = track.boxes.hull()
+        first = box[0] == wanted[0] or (box[0] > wanted[0] and box[0] - low <= self.slack)
+        last = box[1] == wanted[1] or (box[1] < wanted[1] and high - box[1] <= self.slack)
+        return (first and last) or wanted[0] > wanted[1]
+
+
+def _claimed(track: Track, at: Sequence[int]) -> Box | None:
+    """The box of a unit, or around all units where it is not known which is which; None where nothing is claimed."""
+    if track.axis is None or track.axis == 0 or not track.ordered:
+        return track.boxes.hull()
+    if track.axis > len(at):
+        return None
+    unit = at[track.axis - 1]
+    return int(track.boxes.first[unit]), int(track.boxes.last[unit])
+
+
+def seen(mask: NDArray[np.bool_]) -> list[Box]:
+    """First and last pixel along each axis; empty where none is set.
+
+    >>> seen(np.array([[False, True, True]]))
+    [(0, 0), (1, 2)]
+    """
+    others = (tuple(axis for axis in range(mask.ndim) if axis != kept) for kept in range(mask.ndim))
+    lines = (np.flatnonzero(mask.any(axes)) for axes in others)
+    return [(int(line[0]), int(line[-1])) if len(line) else (0, -1) for line in lines]
+
+
+def _text(box: Box) -> str:
+    return f"{box[0]}…{box[1]}" if box[0] <= box[1] else "nothing"
