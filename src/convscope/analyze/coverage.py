@@ -13,12 +13,13 @@ from convscope.analyze import cost
 from convscope.analyze.field import Field, fields
 from convscope.analyze.lines import branches, picture_of, trace
 from convscope.analyze.seams import seam_axis
-from convscope.core.axis import Window
+from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.analyze.track import Line
+    from convscope.core.axis import Relation
     from convscope.core.net import Layer, Net
 
 
@@ -188,3 +189,14 @@ def _units(layer: Layer, at: int, axis: int | None) -> range:
     if not isinstance(relation, Window) or relation.kernel > 1 or relation.up > 1:
         return range(0)  # not told: all
     return range(-(-relation.lo // relation.stride), (relation.lo + relation.size - 1) // relation.stride + 1)
+
+
+def only_moves(layer: Layer) -> bool:
+    """Each place of the output reads at most one place of each input: a slice, a shift, a 1x1 convolution."""
+    return not layer.statistics and all(_single(read.relation) for reads in layer.reads for read in reads[1:])
+
+
+def _single(relation: Relation) -> bool:
+    if isinstance(relation, Window):
+        return relation.kernel <= relation.up
+    return (relation.width if isinstance(relation, Table) else relation.size) == 1

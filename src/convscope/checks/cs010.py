@@ -17,17 +17,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convscope.analyze.coverage import Misaligned, misaligned
+from convscope.analyze.coverage import Misaligned, misaligned, only_moves
 from convscope.checks.finding import NOTE, WARNING
-from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
     from convscope.checks.finding import Facts, Finding
-    from convscope.core.axis import Relation
-    from convscope.core.net import Layer, Net
+    from convscope.core.net import Net
 
 CODE = "CS010"
 
@@ -83,16 +81,5 @@ def _origins(net: Net) -> dict[str, frozenset[str]]:
             found.setdefault(name, frozenset({name}))
         name = layer.node.name
         parts = frozenset().union(*(found[source] for source in layer.node.inputs))
-        found[name] = parts if _only_moves(layer) else frozenset({name})
+        found[name] = parts if only_moves(layer) else frozenset({name})
     return found
-
-
-def _only_moves(layer: Layer) -> bool:
-    """Each place of the output reads at most one place of each input."""
-    return not layer.statistics and all(_single(read.relation) for reads in layer.reads for read in reads[1:])
-
-
-def _single(relation: Relation) -> bool:
-    if isinstance(relation, Window):
-        return relation.kernel <= relation.up
-    return (relation.width if isinstance(relation, Table) else relation.size) == 1
