@@ -12,7 +12,8 @@ import numpy as np
 
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build.settle import is_whole, settled, without_repeats
-from convscope.frontends.build.values import Const, Digit, Root, Value
+from convscope.frontends.build.values import Digit, Value
+from convscope.frontends.keras.kept import AS_MATRIX, Kept
 from convscope.ops.view import Flatten
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from convscope.core.op import Op
     from convscope.frontends.build.builder import Builder
-    from convscope.frontends.build.values import Dim
+    from convscope.frontends.build.values import Const, Dim
+    from convscope.frontends.keras.kept import Layout
     from convscope.frontends.keras.settings import Settings
     from convscope.frontends.keras.spec import Sizes, Spec
     from convscope.frontends.keras.weights import Store
@@ -46,6 +48,7 @@ class Here:
         lead: dimensions in front that the layer is repeated over: the batch, and times inside of ``TimeDistributed``.
         given: the first tensor that it is called with.
         sizes: of each of its outputs, where the configuration states them.
+        frozen: training leaves the whole model as it is.
     """
 
     builder: Builder
@@ -55,6 +58,7 @@ class Here:
     lead: int = 1
     given: Value | None = None
     sizes: tuple[Sizes | None, ...] = ()
+    frozen: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -77,7 +81,13 @@ class Here:
             self.builder.scope, self.builder.whole_scope = scope, alone
 
     def weights(
-        self, shapes: Mapping[str, tuple[int, ...]], part: str = "", *, stored: Sequence[str] = ()
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        part: str = "",
+        *,
+        stored: Sequence[str] = (),
+        settings: Settings | None = None,
+        layout: Layout = AS_MATRIX,
     ) -> dict[str, Const]:
         """The tensors of the layer.
 
@@ -85,24 +95,18 @@ class Here:
             shapes: of all of them, in the order in which Keras makes them.
             part: the attribute of the layer that has them, ``cell``, where it is not the layer itself.
             stored: names of those that are not learned.
+            settings: of that part, where it has its own.
+            layout: of a quantised kernel.
         """
         self._check_built()
         owner = self.spec.owner
         for name in filter(None, part.split("/")):
             owner = owner.part(name)
-        key, store = self.store.key(owner), self.store
-
-        def tensor(at: int, name: str, shape: tuple[int, ...]) -> Const:
-            def load() -> NDArray[Any]:
-                found = store.load(owner, at, name)
-                if found.shape != shape:
-                    raise ModelError(f"{owner.scope}.{name} has shape {found.shape} in the file", expected=f"{shape}")
-                return found
-
-            roots = () if name in stored else (Root((key, name), f"{owner.scope}.{name}", shape),)
-            return Const(shape, load, roots)
-
-        return {name: tensor(at, name, shape) for at, (name, shape) in enumerate(shapes.items())}
+        kept = Kept(self.store, owner, settings or self.settings, self.frozen, len(shapes), layout)
+        return {
+            name: kept.tensor(at, name, shape, learned=name not in stored)
+            for at, (name, shape) in enumerate(shapes.items())
+        }
 
     def _check_built(self) -> None:
         """The weights were made for as many channels as come in."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class LiveStore:
     """A model of a running program."""
 
+    merged = False
     wish = "a layer that states its output_shape, or whose code runs on symbolic tensors of Keras"
 
     def __init__(self, model: Any) -> None:
@@ -42,6 +43,9 @@ class LiveStore:
         layer = self._find(owner)
         found: dict[str, Any] = {}
         try:
+            variable = _variable(layer, name)
+            if variable is not None:  # as it is, where what would be saved is merged with what LoRA adds
+                return _numpy(variable)
             layer.save_own_variables(found)
             return _numpy(found[str(at)])
         except Exception as error:  # noqa: BLE001 -- whatever the library that keeps them raises
@@ -55,8 +59,21 @@ class LiveStore:
             return None
         kept = {id(one) for part in _inside(layer) for one in getattr(part, "_non_trainable_variables", ())}
         names = [f"{owner.scope}.{getattr(one, 'name', 'weight')}" for one in weights]
-        pairs = zip(names, weights, strict=True)
-        return tuple(Weight(name, tuple(one.shape), trained=id(one) not in kept) for name, one in pairs)
+        return tuple(
+            Weight(
+                name, tuple(one.shape), id(one) not in kept, id(one) not in kept and not one.trainable, str(one.dtype)
+            )
+            for name, one in zip(names, weights, strict=True)
+        )
+
+    def fact(self, owner: Owner, name: str) -> tuple[str, bool] | None:
+        """See :class:`Store`."""
+        layer = self._find(owner)
+        found = _variable(layer, name)
+        if found is None:
+            return None
+        own = {id(one) for one in getattr(layer, "_trainable_variables", ())}
+        return str(found.dtype), bool(found.trainable) or id(found) not in own
 
     def outputs(self, owner: Owner, args: Any, named: Any) -> tuple[Sizes, ...] | None:
         """See :class:`Store`: what the layer recorded when it was called with such tensors, or says of them."""
@@ -87,12 +104,19 @@ class LiveStore:
 
 
 def _numpy(value: Any) -> NDArray[Any]:
-    """The numbers of a variable, whichever library keeps them."""
+    """The values of a variable, whichever library keeps them: floats, or the integers of a quantised kernel."""
+    whole = str(getattr(value, "dtype", "")) in {"int8", "uint8"}
     value = getattr(value, "value", value)
     value = value() if callable(value) else value
     if hasattr(value, "detach"):
-        value = value.detach().cpu().float()
-    return np.asarray(value, dtype=np.float32)
+        value = value.detach().cpu() if whole else value.detach().cpu().float()
+    return np.asarray(value) if whole else np.asarray(value, dtype=np.float32)
+
+
+def _variable(layer: Any, name: str) -> Any:
+    """A variable of a layer by its name; None where it has none that is called so."""
+    found = (getattr(layer, one, None) for one in (f"_{name}", name))
+    return next((one for one in found if hasattr(one, "assign")), None)
 
 
 def _inside(layer: Any) -> Iterator[Any]:

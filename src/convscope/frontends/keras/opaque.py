@@ -23,6 +23,7 @@ from convscope.ops.opaque import Opaque
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convscope.core.op import Weight
     from convscope.core.shape import Shape
     from convscope.frontends.keras.here import Here
     from convscope.frontends.keras.spec import Sizes
@@ -49,13 +50,20 @@ def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Valu
             f"{here.spec.kind} is a layer that cannot be inspected, and the shape of its output is not stated",
             expected=here.store.wish,
         )
-    weights = () if here.spec.operation else here.store.stated(here.spec.owner)
-    own = Own(weights)
+    own = Own(() if here.spec.operation else _weights(here))
     found: list[Value | None] = []
     for one in sizes:
         found.append(None if one is None else unknown(here, values, one, own))
         own = own if one is None else Own((), 0)
     return found[0] if len(found) == 1 else found
+
+
+def _weights(here: Here) -> tuple[Weight, ...] | None:
+    """The tensors of a layer and of what is in it, as far as they are known."""
+    found, frozen = here.store.stated(here.spec.owner), here.frozen or here.settings.get("trainable", True) is False
+    if found is None or not frozen:
+        return found
+    return tuple(replace(one, frozen=one.trained) for one in found)
 
 
 def _outputs(here: Here, args: list[Any], named: dict[str, Any], values: list[Value]) -> list[Shape | None]:

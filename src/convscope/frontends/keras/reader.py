@@ -59,7 +59,9 @@ def net_of(source: Source, given: Asked | Shape | None) -> Net:
     made = plan(source.config, Owner(), old=source.old)
     inputs = taken(made, of_shape(given))
     builder = Builder.of([one.input for one in inputs if one.input])
-    reading = Reading(builder, source.store, trusted=all(one.as_stated for one in inputs))
+    top = source.config["config"]
+    frozen = isinstance(top, dict) and top.get("trainable") is False
+    reading = Reading(builder, source.store, trusted=all(one.as_stated for one in inputs), frozen=frozen)
     values = reading.run(made, given_to(builder, inputs))
     net = builder.net(returned(builder, made, values, source.like))
     assert net.tensors is not None
@@ -86,10 +88,11 @@ class Reading:
         builder: takes the layers.
         store: gives the weights.
         trusted: the sizes that the configuration states hold for this input.
+        frozen: training leaves the whole model as it is.
     """
 
-    def __init__(self, builder: Builder, store: Store, *, trusted: bool) -> None:
-        self.builder, self.store, self.trusted = builder, store, trusted
+    def __init__(self, builder: Builder, store: Store, *, trusted: bool, frozen: bool = False) -> None:
+        self.builder, self.store, self.trusted, self.frozen = builder, store, trusted, frozen
         self.calls = 0
         self.seen: set[Hashable] = set()
 
@@ -127,7 +130,8 @@ class Reading:
             return self._model(spec, args, lead)
         values = list(_values([args, list(named.values())]))
         named = {name: value for name, value in named.items() if value is not None and name != "training"}
-        here = Here(self.builder, spec, self.store, self.call, lead, values[0] if values else None, sizes)
+        first = values[0] if values else None
+        here = Here(self.builder, spec, self.store, self.call, lead, first, sizes, self.frozen)
         mark = self.builder.mark()
         with self._called(spec), _explained(spec):
             found = self._made(here, args, named, values, mark)

@@ -62,8 +62,15 @@ class Store(Protocol):
             named: the same by name.
         """
 
+    def fact(self, owner: Owner, name: str) -> tuple[str, bool] | None:
+        """The dtype of a tensor, and whether training changes it; None where only the configuration says so."""
+
     def opened(self) -> Any:
         """A context in which many tensors are loaded."""
+
+    @property
+    def merged(self) -> bool:
+        """Kernels are kept with what LoRA adds to them."""
 
     @property
     def wish(self) -> str:
@@ -81,6 +88,11 @@ class _Silent:
     """A store that knows no more of a layer than its configuration."""
 
     wish = "the live model, loaded by Keras itself, or a layer whose output another layer takes"
+    merged = False
+
+    def fact(self, owner: Owner, name: str) -> None:  # noqa: ARG002 -- the configuration says it
+        """See :class:`Store`."""
+        return
 
     def outputs(self, owner: Owner, args: Any, named: Any) -> None:  # noqa: ARG002 -- nothing of a file is run
         """See :class:`Store`."""
@@ -169,6 +181,8 @@ def _weight(owner: Owner, one: Stored) -> Weight:
 
 class ArchiveStore(_FileStore):
     """The weights in a ``.keras`` archive."""
+
+    merged = True
 
     def _stored(self, owner: Owner) -> list[Stored]:
         with zipfile.ZipFile(self.path) as archive, ExitStack() as stack:
@@ -324,6 +338,8 @@ def _numbers(dataset: Any, file: Any) -> NDArray[Any]:
     if dataset.attrs.get("dtype") == "bfloat16":  # the upper half of a float32
         halves = np.frombuffer(numbers.tobytes(), dtype=np.uint16).astype(np.uint32) << 16
         return halves.view(np.float32).reshape(dataset.shape)
+    if numbers.dtype == np.int8:  # a quantised kernel
+        return numbers
     if numbers.dtype.kind != "f":
-        raise ModelError(f"numbers of the kind {numbers.dtype}", expected="float16, bfloat16, float32 or float64")
+        raise ModelError(f"numbers of the kind {numbers.dtype}", expected="floats, or int8 where they are quantised")
     return np.asarray(numbers, dtype=np.float32)

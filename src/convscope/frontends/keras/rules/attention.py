@@ -13,6 +13,7 @@ from convscope.frontends.build.algebra import binary, contract, mixed, unary
 from convscope.frontends.build.settle import is_whole, settled, without_repeats
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.keras.here import BeyondError, several
+from convscope.frontends.keras.kept import Layout, by_letters
 from convscope.frontends.keras.rules.acts import activated
 from convscope.frontends.keras.rules.convs import dense
 from convscope.frontends.keras.rules.norms import shifted
@@ -41,7 +42,9 @@ def _matrix(here: Here, name: str, coming: int, going: tuple[int, ...], *, bias:
 
 def _back_matrix(here: Here, heads: tuple[int, int], out: int, *, bias: bool) -> tuple[Const, Const | None]:
     """The kernel of the projection behind the heads as ``out in``, and its bias."""
-    found = here.weights({"kernel": (*heads, out)} | ({"bias": (out,)} if bias else {}), "output_dense")
+    found = here.weights(
+        {"kernel": (*heads, out)} | ({"bias": (out,)} if bias else {}), "output_dense", layout=Layout(math.prod(heads))
+    )
     coming = math.prod(heads)
     kernel = found["kernel"].then((out, coming), lambda n: np.ascontiguousarray(n.reshape(coming, out).T))
     return kernel, found.get("bias")
@@ -181,7 +184,9 @@ def _einsum_dense(here: Here, x: Value) -> Value:
         raise ModelError(f"output_shape={shown(given)}", expected="a size for every new letter")
     shapes_of = {"kernel": tuple(sizes[name] for name in matrix)}
     added = _bias_shape(here, out, tail, sizes)
-    found = here.weights(shapes_of | ({"bias": added} if added else {}))
+    rows = math.prod(sizes[name] for name in matrix if name not in out)
+    shapes_of |= {"bias": added} if added else {}
+    found = here.weights(shapes_of, layout=Layout(rows, by_letters(matrix, out)))
     bias = found.get("bias")
     plain = len(matrix) == 2 and coming[-1] == matrix[0] and out == [*coming[:-1], matrix[1]]
     if plain and (not bias or len(added) == 1):

@@ -15,6 +15,7 @@ from convscope.frontends.build.algebra import binary
 from convscope.frontends.build.settle import settled
 from convscope.frontends.build.values import Const, Value, length
 from convscope.frontends.keras.here import BeyondError
+from convscope.frontends.keras.kept import Layout, by_rows
 from convscope.frontends.keras.opaque import unknown
 from convscope.frontends.keras.outputs import slid
 from convscope.frontends.keras.spec import inner
@@ -54,7 +55,7 @@ def _cell(here: Here, settings: Settings, kind: str, coming: int, direction: tup
     bias = settings.flag("use_bias", default=True)
     shape = (rows,) if kind == "LSTM" else (2, rows)
     named: dict[str, tuple[int, ...]] = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
-    found = here.weights(named | ({"bias": shape} if bias else {}), part)
+    found = here.weights(named | ({"bias": shape} if bias else {}), part, settings=settings)
     turn = _turned(kind, units)
     weights = {
         f"weight_ih_l0{suffix}": found["kernel"].then((rows, coming), lambda n: turn(n.T)),
@@ -139,14 +140,14 @@ def _unknown(here: Here, values: list[Value], cell: tuple[str, Settings], *, ful
     matrices: dict[str, tuple[int, ...]] = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
     double = kind == "GRU" and settings.flag("reset_after", default=True)
     bias: tuple[int, ...] = (2, rows) if double else (rows,)
-    own = _counted(here, matrices, bias if settings.flag("use_bias", default=True) else None)
+    own = _counted(here, settings, matrices, bias if settings.flag("use_bias", default=True) else None)
     own = replace(own, macs=places * sum(map(math.prod, matrices.values())))
     return unknown(here, values, (places, units) if full else (units,), own)
 
 
-def _counted(here: Here, kernels: dict[str, tuple[int, ...]], bias: tuple[int, ...] | None) -> Own:
+def _counted(here: Here, settings: Settings, kernels: dict[str, tuple[int, ...]], bias: tuple[int, ...] | None) -> Own:
     """The weights of a cell, which are counted where it is used first."""
-    found = here.weights(kernels | ({"bias": bias} if bias else {}), "cell")
+    found = here.weights(kernels | ({"bias": bias} if bias else {}), "cell", settings=settings)
     roots = here.builder.fresh(root for const in found.values() for root in const.roots)
     return Own(tuple(root.weight() for root in roots))
 
@@ -163,7 +164,7 @@ def _conv_lstm(rank: int) -> Callable[..., Any]:
         filters, taps = settings.whole("filters"), settings.ints("kernel_size", rank)
         kernels = {"kernel": (*taps, coming, 4 * filters), "recurrent_kernel": (*taps, filters, 4 * filters)}
         bias = settings.flag("use_bias", default=True)
-        own = _counted(here, kernels, (4 * filters,) if bias else None)
+        own = _counted(here, settings, kernels, (4 * filters,) if bias else None)
         after = slid(settings, places)
         own = replace(own, macs=time * math.prod(after) * sum(map(math.prod, kernels.values())))
         full = settings.flag("return_sequences")
@@ -245,7 +246,7 @@ def _embedding(here: Here, x: Value) -> Value:
     if len(x.dims) > 4 or here.lead > 1:
         raise BeyondError
     rows, width = here.settings.whole("input_dim"), here.settings.whole("output_dim")
-    found = here.weights({"embeddings": (rows, width)})
+    found = here.weights({"embeddings": (rows, width)}, layout=Layout(spread=by_rows))
     roots = here.builder.fresh(found["embeddings"].roots)
     made = here.builder.emit(Opaque((width, *x.sizes[1:])), [x.node])
     here.builder.spend(made, Own(tuple(root.weight() for root in roots), 0))
