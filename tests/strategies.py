@@ -87,3 +87,49 @@ def geometry_texts(draw: st.DrawFn) -> str:
     part = st.one_of(_conv(2), _conv(2), pool, merge, _convt(), _PLACES, st.sampled_from(["bn", "leaky_relu 0.2"]))
     parts = draw(st.lists(part, min_size=1, max_size=12))
     return ", ".join([f"input {height}x{width}x{draw(st.integers(1, 2))}", *parts])
+
+
+def _renumberings(shape: tuple[int, ...]) -> list[str]:
+    """Ops that fit a layer ``c h w`` or ``c n`` and put its places, or its channels, elsewhere."""
+    if len(shape) == 3:
+        c, h, w = shape
+        half = f"rearrange a{c}xb{h}xc{w}:axbcx1, cat along1( crop 0:{h * w - 1}x0 | id )"
+        return [
+            f"rearrange a{c}xb{h}xc{w}:axbc", f"rearrange a{c}xb{h}xc{w}:bxac", f"rearrange a{c}xb{h}xc{w}:cbxa",
+            f"cat along1( const 1x{c} | rearrange a{c}xb{h}xc{w}:axbc )", half, "flatten",
+            f"reduce a{c}xb{h}xc{w}:axb", f"reduce a{c}xb{h}xc{w}:1xbc max", f"rearrange a{c}xb{h}xc{w}:bxaxc",
+            f"cat along1( conv {c} 3x3 p1 | id )", f"cat along2( crop 0x0:{w - 1} | id )", "pixelunshuffle 2",
+            f"cat( const {h}x{w}x2 fixed | id )", f"add( const {h}x{w}x{c} | conv {c} 3x3 p1 | id )",
+        ]  # fmt: skip
+    if len(shape) == 2:
+        c, n = shape
+        rows = next(k for k in range(max(1, int(n**0.5)), 0, -1) if n % k == 0)
+        return [
+            f"rearrange a{c}xb{rows}c{n // rows}:axbxc", f"rearrange a{c}xb{n}:bxa", "attention 1", "gru 3", "take 0:1",
+            f"cat along1( const 2x{c} | id )", "add( id | attention 1 )", "bigru 2", "roll 2", "slice s2",
+            f"matmul( id | rearrange a{c}xb{n}:bxa )", "crop 1:0", "crop 0:1",
+        ]  # fmt: skip
+    return [f"rearrange a{shape[0]}:1xa", "linear 4", "conv 3 1"]
+
+
+@st.composite
+def renumbering_texts(draw: st.DrawFn) -> str:
+    """A net in which maps are flattened to places, places go to channels and back, and parts are joined along a map."""
+    from convscope.errors import ConvscopeError
+    from convscope.frontends import read
+
+    text = f"input {draw(st.integers(3, 6))}x{draw(st.integers(3, 6))}x{draw(st.integers(1, 3))}"
+    shape = read(f"{text}, id").output
+    for _ in range(draw(st.integers(1, 6))):
+        plain = (
+            ["conv 2 3x3 p1", "avgpool 2", "conv 3 1x1", "conv 4 1x1, shuffle 2"]
+            if len(shape) == 3
+            else ["conv 2 3 p1"]
+        )
+        part = draw(st.sampled_from(_renumberings(shape) * 2 + (plain if len(shape) > 1 else [])))
+        try:
+            shape = read(f"{text}, {part}").output
+        except ConvscopeError:
+            continue
+        text = f"{text}, {part}"
+    return text if "," in text else f"{text}, id"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from convscope.analyze.effective import effective
 from convscope.analyze.lines import trace
-from convscope.analyze.support import _products, support
+from convscope.analyze.regions import products
+from convscope.analyze.support import support
 from convscope.backends.torch import TorchNet
 from convscope.core.net import Net
 from convscope.errors import ConvscopeError
@@ -142,7 +143,7 @@ def test_a_patch_sees_what_its_units_see(text: str, data: st.DataObject) -> None
 def test_a_mask_is_the_union_of_its_products(rows: list[list[bool]]) -> None:
     mask = np.array(rows).reshape(len(rows), 3, 4)
     again = np.zeros_like(mask)
-    for region in _products(mask):
+    for region in products(mask):
         assert not again[np.ix_(*region)].any()
         again[np.ix_(*region)] = True
     assert np.array_equal(again, mask)

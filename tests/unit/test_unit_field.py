@@ -90,6 +90,65 @@ def test_weights_of_a_pooling_and_a_merge_by_hand() -> None:
     assert found.heat.sum() == pytest.approx(1)
 
 
+def test_places_that_were_flattened() -> None:
+    # token 5 of 4x4 places is row 1, column 1; its 3x3 is that of the map
+    tokens = cs.read("input 4x4x2, conv 3 3x3 p1, rearrange a3xb4xc4:axbc")
+    found = tokens.field(at=(5,))
+    assert found.box == ((0, 2), (0, 2))
+    assert found.effective.heat[:3, :3].tolist() == pytest.approx(np.full((3, 3), 1 / 9))
+    # a learned token before them moves all by one; it sees nothing itself
+    net = cs.read("input 4x4x2, cat along1( const 1x2 | rearrange a2xb4xc4:axbc )")
+    assert net.field(at=(6,)).box == ((1, 1), (1, 1))
+    assert net.field(at=(0,)).box is None
+    assert net.field(at=(0,)).effective.shares() == {}
+    # the residual: half of the weight stays at the token, the other half goes to it and its neighbours, 3 and 4 apart
+    found = cs.read("input 4x4x2, rearrange a2xb4xc4:axbc, add( id | conv 2 3 p1 )").field(at=(4,))
+    assert found.effective.heat[1, 0] == pytest.approx(1 / 2 + 1 / 6)
+    assert found.effective.heat[[0, 1], [3, 1]].tolist() == pytest.approx([1 / 6, 1 / 6])
+    assert found.box == ((0, 1), (0, 3))
+    assert (found.support.pixels, found.support.exact) == (3, True)  # no product of rows and columns
+    # the largest along the channels: rows and columns stay
+    assert cs.read("input 6x6x3, reduce a3xb6xc6:1xbxc max").field(at=(2, 3)).box == ((2, 2), (3, 3))
+
+
+def test_paths_without_the_image_take_no_share() -> None:
+    # coordinates beside the image: no weight is lost to them
+    net = cs.read("input 8x8x3, cat( const 8x8x2 fixed | id ), conv 4 3x3 p1")
+    found = net.field(at=(4, 4)).effective
+    assert found.heat[3:6, 3:6].ravel().tolist() == pytest.approx([1 / 9] * 9)
+    assert found.on_picture == pytest.approx(1)
+    corner = net.field(at=(0, 0)).effective
+    assert corner.on_picture == pytest.approx(4 / 9)
+
+
+def test_one_of_several_inputs() -> None:
+    net = cs.read("rgb: input 8x8x3, depth: input 16x16x1, add( from rgb, conv 2 3x3 p1 | from depth, conv 2 2x2 s2 )")
+    assert net.field(at=(4, 4)).box == ((3, 5), (3, 5))
+    assert net.field(at=(4, 4), of="depth").box == ((8, 9), (8, 9))
+    assert cs.effective(net, at=(4, 4), of="depth").heat.shape == (16, 16)
+    assert cs.effective(net, "conv1", at=(4, 4), of="depth").on_picture == 0
+    assert cs.support(net, "conv1", at=(4, 4), of="depth").box is None
+    with pytest.raises(ConvscopeError, match="no input is called"):
+        net.field(of="deep")
+
+
+def test_channels_that_are_dropped_take_no_share() -> None:
+    # channels 0 and 1 come from the dilated path alone
+    net = cs.read("input 9x9x1, cat( conv 2 3x3 d2 p2 | conv 2 3x3 p1 ), take 0:2, conv 1 1x1")
+    assert cs.effective(net, at=(4, 4)).heat[3, 3] == 0
+    assert cs.effective(net, at=(4, 4)).heat[2, 2] == pytest.approx(1 / 9)
+
+
+def test_weights_that_are_approximate_say_so() -> None:
+    # which of its four channels a pixel reads depends on its place, and the channels see different pixels
+    text = "input 6x6x1, cat( conv 2 1x1 | conv 2 3x3 p1 ), pixelshuffle 2"
+    found = cs.read(text).field(at=(4, 4))
+    assert not found.effective.exact
+    assert "approximate" in str(found)
+    assert cs.read("input 6x6x4, pixelshuffle 2").field(at=(4, 4)).effective.exact
+    assert not cs.read("input 6x6x4, opaque 6x6x4").field(at=(4, 4)).effective.exact
+
+
 def test_shares_of_the_box_by_hand() -> None:
     # nine equal weights: 20 % takes 2 pixels, 30 % 3, 50 % 5, 99 % all
     found = cs.effective(cs.read("input 9x9x1, conv 1 3x3"), at=(3, 3))

@@ -3,6 +3,9 @@
 A unit hands its weight back in equal shares to the places that it reads, and a merge in equal shares to its paths.
 What falls on padding is lost. For a stack of ``n`` convolutions of ``k`` taps this is the ``n``-fold convolution of a
 box, of variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128).
+
+Paths that do not depend on the image (learned tokens, coordinates) take no share, nor do those that all units
+share, such as gates.
 """
 
 from __future__ import annotations
@@ -13,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.analyze.lines import placed, trace
-from convscope.analyze.support import check_patch, check_picture, support
-from convscope.core.axis import All, Table, Window, beyond_each
+from convscope.analyze.coupled import parts_channels, tells
+from convscope.analyze.joint import pulled_back
+from convscope.analyze.lines import placed
+from convscope.analyze.spread import Spread, added, reads_some, split
+from convscope.analyze.support import Question, check_patch, drawable, image_of, support_of
+from convscope.core.axis import All, Window
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.core.axis import Relation
+    from convscope.core.axis import Read
     from convscope.core.net import Layer, Net
 
     Weights = NDArray[np.float64]
@@ -34,28 +40,51 @@ LEVELS = (20, 30, 50, 99)
 
 @dataclass(frozen=True, eq=False)
 class Effective:
-    """How the weight of some units spreads over the picture.
+    """How the weight of some units spreads over the image.
 
     Attributes:
         node: the layer.
-        heat: weight of each pixel; sums to 1.
+        shape: height and width (or one, or three axes) of the image.
+        spread: weight of each pixel, where there is some; sums to 1.
         area: pixels of the box of the exact support.
         on_picture: share of the weight that does not fall on padding.
+        exact: False where axes of a layer on the way depend on each other, so that the weights are those of its reads,
+            which are more than what it reads.
     """
 
     node: str
-    heat: Weights = field(repr=False)
+    shape: tuple[int, ...]
+    spread: Spread | None = field(repr=False)
     area: int
     on_picture: float
+    exact: bool = True
+
+    @property
+    def heat(self) -> Weights:
+        """Weight of each pixel of the image, ``h w``; sums to 1. Made anew each time.
+
+        Raises:
+            ShapeError: the image is too large for an array.
+        """
+        drawable(self.shape)
+        found = np.zeros(self.shape)
+        if self.spread:
+            window = tuple(slice(kinds.start, kinds.stop) for kinds in self.spread.axes)
+            found[window] = self.spread.weight[np.ix_(*(kinds.of for kinds in self.spread.axes))]
+        return found
 
     @property
     def std(self) -> tuple[float, ...]:
         """Standard deviation along each axis [input pixel]."""
-        return tuple(_std(self.profile(axis)) for axis in range(self.heat.ndim))
+        return tuple(_std(self.profile(axis)) for axis in range(len(self.shape)))
 
     def profile(self, axis: int) -> Weights:
-        """Weight along one axis, the others summed up."""
-        found: Weights = self.heat.sum(tuple(other for other in range(self.heat.ndim) if other != axis))
+        """Weight along one axis, the others summed up: one number for each pixel of the image along it."""
+        found = np.zeros(self.shape[axis])
+        if self.spread:
+            kinds = self.spread.axes[axis]
+            along = self.spread.summed(other for other in range(len(self.shape)) if other != axis)
+            found[kinds.start : kinds.stop] = along[kinds.of]
         return found
 
     def shares(self) -> dict[int, float]:
@@ -63,17 +92,20 @@ class Effective:
 
         Empty where all of the weight falls on padding.
         """
-        if not self.area:
+        if not self.area or not self.spread:
             return {}
-        falling = np.cumsum(np.sort(self.heat, axis=None)[::-1])
-        # 1e-12: sums of equal shares must not miss a level by rounding
-        counts = {level: int(np.searchsorted(falling, level / 100 - 1e-12)) + 1 for level in LEVELS}
-        return {level: count / self.area for level, count in counts.items()}
+        counts = self.spread.counts(0)
+        for axis in range(1, len(self.shape)):
+            counts = np.multiply.outer(counts, self.spread.counts(axis))
+        falling = np.argsort(-self.spread.weight, axis=None)
+        weight, count = self.spread.weight.ravel()[falling], counts.ravel()[falling]
+        return {level: _fewest(weight, count, level / 100) / self.area for level in LEVELS}
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         shares = {str(level): share for level, share in self.shares().items()}
-        return {"std": list(self.std), "box_share_for_percent": shares, "on_picture": self.on_picture}
+        found = {"std": list(self.std), "box_share_for_percent": shares, "on_picture": self.on_picture}
+        return found | {"exact": self.exact}
 
     def _repr_html_(self) -> str:
         return text_html(str(self))
@@ -85,17 +117,35 @@ def _std(profile: Weights) -> float:
     return math.sqrt(float(profile @ (places - mean) ** 2))
 
 
-def effective(net: Net, node: str | None = None, at: Sequence[int | tuple[int, int]] | None = None) -> Effective:
+def _fewest(weight: Weights, count: Weights, level: float) -> int:
+    """The fewest pixels that hold a share of all weight; ``count`` pixels have each ``weight``, the largest first."""
+    held = np.cumsum(weight * count)
+    # 1e-12: sums of equal shares must not miss a level by rounding
+    at = min(int(np.searchsorted(held, level - 1e-12)), len(held) - 1)
+    before = float(held[at - 1]) if at else 0.0
+    more = math.ceil((level - 1e-12 - before) / float(weight[at]))
+    return int(count[:at].sum()) + max(1, min(more, int(count[at])))
+
+
+def effective(
+    net: Net,
+    node: str | None = None,
+    at: Sequence[int | tuple[int, int]] | None = None,
+    *,
+    of: str | None = None,
+) -> Effective:
     """The uniform-weight effective field of the units ``at`` of a layer, along its spatial paths.
 
     Args:
         net: the net.
-        node: name of the layer; the last one by default.
+        node: name of the layer; that of the first output by default.
         at: as for :func:`convscope.analyze.support.support`.
+        of: as for :func:`convscope.analyze.support.support`.
 
     Raises:
-        UnknownNameError: there is no such layer.
-        FieldError: ``at`` lies outside of the layer.
+        UnknownNameError: there is no such layer or input.
+        FieldError: ``at`` lies outside of the layer, or the weights of so many units take too much memory.
+        ShapeError: the input is no image.
 
     One 3x3 has variance (9 - 1)/12 along each axis:
 
@@ -104,110 +154,112 @@ def effective(net: Net, node: str | None = None, at: Sequence[int | tuple[int, i
     >>> [round(std**2, 6) for std in found.std]
     [0.666667, 0.666667]
     """
-    layer = net.layer(node)
+    layer, image = net.layer(node), image_of(net, of)
     patch = check_patch(layer, at)
-    check_picture(net)
-    weight = np.zeros(layer.output[1:])
-    weight[tuple(slice(first, last + 1) for first, last in patch)] = 1
-    weights: dict[str, Weights] = {layer.node.name: weight / weight.sum()}
-    tracks = trace(net)
+    question = Question(net, image)
+    way = _Way(question, _seeing(net, image.name))
+    way.arrive(layer.node.name, Spread.even([(0, layer.output[0] - 1), *patch]), loose=False)
     for one in reversed(net.layers):
-        mine = weights.pop(one.node.name, None)
-        if mine is None:
-            continue
-        kept = placed(one, tracks) if len(one.reads) > 1 else [0]
-        for at_input, share in zip(kept, _shares(one, kept), strict=True):
-            name, found = one.node.inputs[at_input], _handed_back(one, at_input, mine) * share
-            weights[name] = weights[name] + found if name in weights else found
-    heat = weights[net.inputs[0].name]
-    total = float(heat.sum())
-    area = support(net, layer.node.name, at, gates=False).area
-    return Effective(layer.node.name, heat / total if total else heat, area, total)
+        way.follow(one)
+    found = way.known.get(image.name)
+    area = support_of(layer, patch, question, gates=False).area
+    total = found.total() if found else 0.0
+    if not found or not total:
+        return Effective(layer.node.name, image.shape[1:], None, area, 0.0, way.exact)
+    heat = Spread(found.axes[1:], found.summed([0]) / total)
+    return Effective(layer.node.name, image.shape[1:], heat, area, total, way.exact)
 
 
-def _shares(layer: Layer, kept: list[int]) -> list[float]:
-    """The part of a layer's weight that goes to each input: each channel shares equally between those that it reads."""
-    if len(kept) == 1:
-        return [1.0]
-    channels = np.arange(layer.output[0])
-    paths = [layer.reads[at][0].relation for at in kept]
-    reads = np.array([_reads_some(relation, channels) for relation in paths], dtype=float)
-    shares: list[float] = (reads / reads.sum(0)).mean(1).tolist()
-    return shares
-
-
-def _reads_some(relation: Relation, outputs: NDArray[np.intp]) -> NDArray[np.bool_]:
-    if not isinstance(relation, Table):
-        return np.ones(len(outputs), dtype=np.bool_)
-    first, last = relation.ends(outputs)
-    return np.asarray(first <= last)
-
-
-def _handed_back(layer: Layer, at_input: int, weight: Weights) -> Weights:
-    """The weight of a layer's places on the places of one of its inputs."""
-    sizes = layer.inputs[at_input][1:]
-    reads = layer.reads[at_input][1 : len(sizes) + 1]
-    used = [read.follows for read in reads if read.follows]
-    kept: Weights = weight.sum(tuple(axis for axis in range(weight.ndim) if axis + 1 not in used))
-    order = sorted(used)
-    for axis, (read, size) in enumerate(zip(reads, sizes, strict=True)):
-        if read.follows:  # along a spatial axis of the layer; else the axis went into the channels
-            kept = np.moveaxis(kept, order.index(read.follows), axis)
-            order.insert(axis, order.pop(order.index(read.follows)))
-            kept = _along(kept, axis, read.relation)
-        else:
-            kept = np.repeat(np.expand_dims(kept, axis), size, axis) / size
-            order.insert(axis, 0)
-    return kept
-
-
-def _along(weight: Weights, axis: int, relation: Relation) -> Weights:
-    """Hand weight back along one axis."""
-    if relation == Window(relation.size):
-        return weight
-    first: Weights = np.moveaxis(weight, axis, 0)
-    found: Weights
-    if isinstance(relation, All):
-        found = np.repeat(first.sum(0, keepdims=True) / relation.size, relation.size, 0)
-    elif isinstance(relation, Table):
-        found = _look_back(first, relation)
-    else:
-        found = _slide_back(first, relation)
-    back: Weights = np.moveaxis(found, 0, axis)
-    return back
-
-
-def _look_back(weight: Weights, table: Table) -> Weights:
-    """Hand weight back along the first axis of an array, through a table."""
-    first, last = table.ends(np.arange(table.extent))
-    share = weight / np.maximum(1, last - first + 1).reshape(-1, *[1] * (weight.ndim - 1))
-    found = np.zeros((table.size, *weight.shape[1:]))
-    for step in range(table.width):
-        places, inside = beyond_each(first + step, table.size, table.edge)
-        inside &= first + step <= last
-        np.add.at(found, places[inside], share[inside])
+def _seeing(net: Net, name: str) -> set[str]:
+    """Layers that depend on an input, and the input."""
+    found = {name}
+    for layer in net:
+        if not layer.node.op.source and not found.isdisjoint(layer.node.inputs):
+            found.add(layer.node.name)
     return found
 
 
-def _slide_back(weight: Weights, window: Window) -> Weights:
-    """Hand weight back along the first axis of an array."""
-    outputs = len(weight)
-    starts = window.stride * np.arange(outputs) - window.lo
-    if window.up > 1:
-        hits = sum((starts + window.dilation * tap) % window.up == 0 for tap in range(window.kernel))
-        weight = weight / np.maximum(1, np.asarray(hits)).reshape(-1, *[1] * (weight.ndim - 1))
-    else:
-        weight = weight / window.kernel
-    spread = np.zeros((window.stride * (outputs - 1) + window.span, *weight.shape[1:]))
-    for tap in range(window.kernel):
-        at = window.dilation * tap
-        spread[at : at + window.stride * (outputs - 1) + 1 : window.stride] += weight
-    places = np.arange(len(spread)) - window.lo
-    on = places % window.up == 0
-    read, inside = beyond_each(places[on] // window.up, window.size, window.edge)
-    found = np.zeros((window.size, *weight.shape[1:]))
-    if window.edge == "zero":
-        found[read[inside]] = spread[on][inside]
-    else:
-        np.add.at(found, read[inside], spread[on][inside])
+@dataclass(eq=False)
+class _Way:
+    """What is known on the way from a layer back to the image.
+
+    Attributes:
+        question: the net and the image.
+        seeing: layers that depend on the image.
+        known: weights of the layers that were reached and not yet followed.
+        loose: layers whose weights are right for all channels of a place together.
+        exact: the weights are those of what is read.
+    """
+
+    question: Question
+    seeing: set[str]
+    known: dict[str, Spread] = field(default_factory=dict)
+    loose: set[str] = field(default_factory=set)
+    exact: bool = True
+
+    def arrive(self, name: str, spread: Spread, *, loose: bool) -> None:
+        """Add weights to a layer or the input."""
+        self.known[name] = added(self.known[name], spread) if name in self.known else spread
+        if loose:
+            self.loose.add(name)
+
+    def follow(self, layer: Layer) -> None:
+        """Hand the weights of a layer back to what it reads."""
+        spread, name = self.known.pop(layer.node.name, None), layer.node.name
+        if spread is None or name not in self.seeing:
+            return
+        every = spread.weight.shape[0] == 1 and len(spread.axes[0].of) == layer.output[0]
+        self.exact &= tells(layer, all_channels=every)
+        kept = self._kept(layer)
+        parts = shared(spread, [layer.reads[at] for at in kept]) if _parts(layer) else [spread]
+        for at, part in zip(kept, parts, strict=True):
+            reads = layer.reads[at][: len(layer.inputs[at])]  # an opaque layer may have more axes than its input
+            self.exact &= not (name in self.loose and parts_channels(layer, reads))
+            back = part if layer.pointwise else pulled_back(part, reads)
+            more = bool(layer.node.op.hull()) or (name in self.loose and not isinstance(reads[0].relation, All))
+            if back:
+                self.arrive(layer.node.inputs[at], back, loose=more)
+
+    def _kept(self, layer: Layer) -> list[int]:
+        """The inputs that are followed: those that have their place, of those that see the image."""
+        seeing = [at for at, name in enumerate(layer.node.inputs) if name in self.seeing]
+        if len(seeing) == 1:
+            return seeing
+        kept = placed(layer, self.question.tracks)
+        return [at for at in kept if at in seeing] or seeing
+
+
+def _parts(layer: Layer) -> bool:
+    """Some units may read no path that is followed: parts are joined, or places without the image are put beside it."""
+    return len(layer.reads) > 1 or any(
+        isinstance(read.relation, Window) and read.relation.edge == "apart" for read in layer.reads[0]
+    )
+
+
+def shared(spread: Spread, inputs: Sequence[Sequence[Read]]) -> list[Spread]:
+    """The weights of a layer that go to each of its inputs: a unit shares equally between those of which it reads some.
+
+    Units that read none of them, but a path that is not followed, leave their weight to the others of the layer.
+    """
+    on = np.ones((*[1] * len(spread.axes), len(inputs)), np.bool_)
+    for axis in range(len(spread.axes)):
+        marks = [_reading(reads, axis, spread) for reads in inputs]
+        if all(mark is None for mark in marks):
+            continue
+        count = len(spread.axes[axis].of)
+        rows = np.stack([np.ones(count, np.bool_) if mark is None else mark for mark in marks], 1)
+        spread, kinds = split(spread, axis, rows)
+        on = on & kinds.reshape(*[1] * axis, *kinds.shape[:1], *[1] * (len(spread.axes) - axis - 1), len(inputs))
+    of, every = on.sum(-1), spread.total()
+    left = every - Spread(spread.axes, spread.weight * (of == 0)).total()
+    share = spread.weight * (every / left if left > 0 else 1) / np.maximum(1, of)
+    return [Spread(spread.axes, share * on[..., at]) for at in range(len(inputs))]
+
+
+def _reading(reads: Sequence[Read], axis: int, spread: Spread) -> NDArray[np.bool_] | None:
+    """Which places along an output axis read some of an input; None for all."""
+    found = None
+    for read in reads:
+        mark = reads_some(read.relation, spread.axes[axis]) if read.follows == axis else None
+        found = mark if found is None else found if mark is None else found & mark
     return found

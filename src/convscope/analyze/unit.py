@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.analyze.effective import Effective, effective
-from convscope.analyze.support import Support, support
+from convscope.analyze.support import Support, drawable, support
 from convscope.core.shape import joined
 from convscope.errors import PictureError, missing_extra
 from convscope.view.parts import text_html
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.core.net import Net
+
+
+_APPROXIMATE = " (approximate: axes of a layer on the way depend on each other)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,7 @@ class UnitField:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Which pixels are read."""
+        """Which pixels of the image are read, ``h w``. Made anew each time."""
         return self.support.mask
 
     def to_json(self) -> dict[str, Any]:
@@ -54,17 +57,19 @@ class UnitField:
         Raises:
             MissingExtraError: Pillow is not installed.
             PictureError: the file cannot be written.
+            ShapeError: the image is too large for a mask.
         """
         try:
             from PIL import Image
         except ImportError:
             raise missing_extra("Pillow, which writes pictures,") from None
-        if self.mask.ndim > 2:
+        if len(self.support.shape) > 2:
             raise PictureError("the support of a volume cannot be drawn as one picture", expected="a net on pictures")
-        picture = np.zeros(self.mask.shape, dtype=np.uint8)
+        drawable(self.support.shape)
+        picture = np.zeros(self.support.shape, dtype=np.uint8)
         if self.box:
-            picture[tuple(slice(first, last + 1) for first, last in self.box)] = 80
-        picture[self.mask] = 255
+            box = tuple(slice(first, last + 1) for first, last in self.box)
+            picture[box] = np.where(self.support.window, 255, 80)
         try:
             Image.fromarray(np.atleast_2d(picture)).save(path, format="PNG")
         except (OSError, TypeError) as error:
@@ -85,7 +90,8 @@ class UnitField:
         )
         local = "" if self.effective.area == found.area else " along the spatial paths"
         std = ", ".join(f"{value:.2f}" for value in self.effective.std)
-        lines.append(f"weight     standard deviation {std} pixels; {_shares(self.effective, local)}")
+        note = "" if self.effective.exact else _APPROXIMATE
+        lines.append(f"weight     standard deviation {std} pixels; {_shares(self.effective, local)}{note}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -107,13 +113,19 @@ def _shares(weights: Effective, local: str) -> str:
 
 
 def unit_field(
-    net: Net, node: str | None = None, at: Sequence[int | tuple[int, int]] | None = None, *, gates: bool = True
+    net: Net,
+    node: str | None = None,
+    at: Sequence[int | tuple[int, int]] | None = None,
+    *,
+    gates: bool = True,
+    of: str | None = None,
 ) -> UnitField:
-    """Support and effective field of the units ``at`` of a layer; of its middle unit by default.
+    """Support and effective field of the units ``at`` of a layer, its middle unit by default, in an input.
 
     Raises:
-        UnknownNameError: there is no such layer.
+        UnknownNameError: there is no such layer or input.
         FieldError: ``at`` lies outside of the layer.
+        ShapeError: the input is no image.
 
     >>> import convscope as cs
     >>> cs.read("input 9x9x1, conv 1 3x3").field(at=(0, 0)).box
@@ -121,4 +133,4 @@ def unit_field(
     """
     layer = net.layer(node)
     places = tuple(size // 2 for size in layer.output[1:]) if at is None else at
-    return UnitField(support(net, node, places, gates=gates), effective(net, node, places))
+    return UnitField(support(net, node, places, gates=gates, of=of), effective(net, node, places, of=of))

@@ -174,12 +174,17 @@ class Net:
         return layer_table(self, of=of)
 
     def field(
-        self, node: str | None = None, at: Sequence[int | tuple[int, int]] | None = None, *, gates: bool = True
+        self,
+        node: str | None = None,
+        at: Sequence[int | tuple[int, int]] | None = None,
+        *,
+        gates: bool = True,
+        of: str | None = None,
     ) -> UnitField:
-        """The exact pixels that a unit (by default the middle one of the last layer) depends on."""
+        """The exact pixels of an input (the first by default) that a unit (by default the middle one) depends on."""
         from convscope.analyze.unit import unit_field  # as above
 
-        return unit_field(self, node, at, gates=gates)
+        return unit_field(self, node, at, gates=gates, of=of)
 
     def __str__(self) -> str:
         """The net in the notation."""

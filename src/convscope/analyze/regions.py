@@ -1,0 +1,289 @@
+"""Sets of places of a layer as unions of *regions*: products of one index set for each axis.
+
+An index set is a ``range`` where it has no gaps, however long, and a sorted array without repeats where it has; so sets
+are equal where they are written alike, and a whole axis takes no memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+from convscope.analyze.spread import taps
+from convscope.core.axis import EMPTY_EDGES, All, Table, Window, beyond_each
+from convscope.errors import FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.axis import Indices, Read, Relation
+
+Index = Union[range, "Indices"]
+"""Places along one axis; never empty."""
+
+Region = tuple[Index, ...]
+"""One index set for each axis."""
+
+MANY = 48
+"""Regions from which a union is written anew, as the fewest products of equal slices."""
+
+MAX_PLACES = 2**24
+"""That are looked at one by one."""
+
+MAX_CUT = 2**16
+"""Outputs whose reads are cut into products."""
+
+
+def index_set(places: Indices) -> Index | None:
+    """Sorted places without repeats as a set; None where there are none.
+
+    >>> index_set(np.array([3, 4, 5])), index_set(np.array([3, 5]))
+    (range(3, 6), array([3, 5]))
+    """
+    if not len(places):
+        return None
+    first, last = int(places[0]), int(places[-1])
+    return range(first, last + 1) if last - first == len(places) - 1 else places
+
+
+def _set(places: Indices) -> Index:
+    found = index_set(places)
+    assert found is not None, "an empty set"
+    return found
+
+
+def listed(places: Index) -> Indices:
+    """The places, one by one.
+
+    Raises:
+        FieldError: there are too many.
+    """
+    if not isinstance(places, range):
+        return places
+    if len(places) > MAX_PLACES:
+        raise FieldError(f"{len(places):,} places of a layer would have to be looked at one by one")
+    return np.arange(places.start, places.stop)
+
+
+def same(a: Index, b: Index) -> bool:
+    """Equal sets."""
+    if isinstance(a, range) or isinstance(b, range):
+        return isinstance(a, range) and isinstance(b, range) and a == b
+    return np.array_equal(a, b)
+
+
+def contains(outer: Index, inner: Index) -> bool:
+    """All of one set is in the other."""
+    if not (outer[0] <= inner[0] and outer[-1] >= inner[-1] and len(outer) >= len(inner)):
+        return False
+    return isinstance(outer, range) or bool(np.isin(listed(inner), outer, assume_unique=True).all())
+
+
+def joined(a: Index, b: Index) -> Index:
+    """The union of two sets."""
+    if contains(a, b):
+        return a
+    if contains(b, a):
+        return b
+    if isinstance(a, range) and isinstance(b, range) and max(a.start, b.start) <= min(a.stop, b.stop):
+        return range(min(a.start, b.start), max(a.stop, b.stop))
+    return _set(np.union1d(listed(a), listed(b)))
+
+
+def pulled(relation: Relation, outputs: Index) -> Index | None:
+    """Input places that any of the outputs reads; None for none."""
+    if relation == Window(relation.size):
+        return outputs
+    if isinstance(relation, All):
+        return range(relation.size)
+    if isinstance(relation, Window) and isinstance(outputs, range) and _leaves_no_gaps(relation, len(outputs)):
+        return _slid(relation, outputs)
+    if isinstance(relation, Table) and isinstance(outputs, range) and _shows_all(relation, outputs):
+        return range(relation.size)
+    return index_set(relation.pull(listed(outputs)))
+
+
+def _leaves_no_gaps(window: Window, outputs: int) -> bool:
+    """So many neighbours together reach all places of the stretched input from the first to the last."""
+    if window.dilation == 1:
+        return outputs == 1 or window.kernel >= window.stride
+    return window.stride == 1 and outputs >= window.dilation
+
+
+def _slid(window: Window, outputs: range) -> Index | None:
+    """What neighbours read that leave no gaps."""
+    start = -(-(window.stride * outputs[0] - window.lo) // window.up)
+    stop = (window.stride * outputs[-1] - window.lo + window.span - 1) // window.up + 1
+    if window.edge in EMPTY_EDGES or (start >= 0 and stop <= window.size):
+        return range(max(0, start), min(window.size, stop)) or None
+    # beyond the border no place is read that is not also read from a stretch as long as twice the input
+    few = (
+        np.arange(start, min(stop, start + 4 * window.size)) if window.edge != "clamp" else np.array([start, stop - 1])
+    )
+    read, _ = beyond_each(few, window.size, window.edge)
+    return range(int(read[0]), int(read[-1]) + 1) if window.edge == "clamp" else index_set(np.unique(read))
+
+
+def _shows_all(table: Table, outputs: range) -> bool:
+    """So many outputs are asked that a few of them already read the whole axis: the first ones, or some all over."""
+    if len(outputs) <= MAX_PLACES:
+        return False
+    few = min(len(outputs), 4 * table.size, MAX_PLACES)
+    samples = (np.arange(few) + outputs.start, outputs.start + np.arange(few) * (len(outputs) // few))
+    return any(len(table.pull(sample)) == table.size for sample in samples)
+
+
+def pull(region: Region, reads: Sequence[Read]) -> tuple[list[Region], bool]:
+    """What a region reads of one input, and whether that is no more than it reads.
+
+    Where several axes of the input follow one output axis (flattening), what some outputs read is no product of what
+    they read along each axis. It is cut into products then, or bounded by one where that would be too many.
+    """
+    sets = [pulled(read.relation, region[read.follows]) for read in reads]
+    found = tuple(one for one in sets if one is not None)
+    if len(found) < len(sets):
+        return [], True
+    cut, exact = [found], True
+    for axis in {read.follows for read in reads}:
+        members = [at for at, read in enumerate(reads) if read.follows == axis and read.relation.size > 1]
+        members = [at for at in members if not isinstance(reads[at].relation, All) and len(found[at]) > 1]
+        if len(members) < 2:
+            continue
+        if len(region[axis]) == reads[members[0]].relation.extent:
+            continue  # all outputs together read all that is read along any axis
+        parts = _cut([reads[at].relation for at in members], region[axis])
+        exact &= parts is not None
+        places = [dict(zip(members, part, strict=True)) for part in parts or ()]
+        if places:
+            cut = [tuple(part.get(at, one) for at, one in enumerate(old)) for old in cut for part in places]
+    return cut, exact
+
+
+def _cut(relations: list[Relation], outputs: Index) -> list[Region] | None:
+    """What outputs read along several axes that follow theirs, as products; None where these would be too many."""
+    if len(outputs) > MAX_CUT:
+        return None
+    each = [list(taps(relation, listed(outputs))) for relation in relations if not isinstance(relation, All)]
+    ends = [
+        (min(int(at[on].min()) for at, on in steps if on.any()), max(int(at[on].max()) for at, on in steps if on.any()))
+        for steps in each
+    ]
+    if math.prod(last - first + 1 for first, last in ends) * math.prod(map(len, each)) > MAX_PLACES:
+        return None
+    mask = np.zeros([last - first + 1 for first, last in ends], np.bool_)
+    for combination in itertools.product(*each):
+        on = np.logical_and.reduce([inside for _, inside in combination])
+        mask[tuple(at[on] - first for (at, _), (first, _) in zip(combination, ends, strict=True))] = True
+    found = list(itertools.islice(products(mask), MANY))
+    if len(found) == MANY:
+        return None
+    return [tuple(_set(part + first) for part, (first, _) in zip(one, ends, strict=True)) for one in found]
+
+
+def simplified(regions: list[Region]) -> list[Region]:
+    """The same union in fewer regions: contained ones are dropped, such that differ along one axis are joined."""
+    if len(regions) < 2:
+        return regions
+    kept: list[Region] = []
+    for region in regions if len(regions) <= MANY else ():
+        _absorb(kept, region)
+    return kept or _rewritten(regions)
+
+
+def _absorb(kept: list[Region], region: Region) -> None:
+    """Add a region to a union: nothing where it is contained, joined where it differs along one axis only."""
+    place = 0
+    while place < len(kept):
+        other = kept[place]
+        differing = [axis for axis, pair in enumerate(zip(region, other, strict=True)) if not same(*pair)]
+        if len(differing) <= 1:
+            pairs = zip(region, other, strict=True)
+            region = tuple(joined(a, b) if axis in differing else a for axis, (a, b) in enumerate(pairs))
+        elif all(map(contains, other, region)):
+            return
+        elif not all(map(contains, region, other)):
+            place += 1
+            continue
+        kept.pop(place)
+        place = 0
+    kept.append(region)
+
+
+def _rewritten(regions: list[Region]) -> list[Region]:
+    """The same union, drawn as a mask and cut into products."""
+    drawn, axes = drawn_small(regions)
+    return [
+        tuple(_places(places, of, chosen) for (places, of), chosen in zip(axes, product, strict=True))
+        for product in products(drawn)
+    ]
+
+
+def _places(places: Indices, of: Indices, chosen: Indices) -> Index:
+    return _set(places[np.isin(of, chosen)])
+
+
+def drawn_small(regions: Sequence[Region]) -> tuple[NDArray[np.bool_], list[tuple[Indices, Indices]]]:
+    """A union as a mask over kinds of places: those of one kind lie in the same regions. And places and their kinds.
+
+    >>> mask, axes = drawn_small([(range(0, 4), range(0, 2)), (range(2, 9), range(1, 2))])
+    >>> mask.astype(int).tolist(), [np.bincount(of).tolist() for _, of in axes]
+    ([[1, 1], [1, 1], [0, 1]], [[2, 2, 5], [1, 1]])
+    """
+    axes, members = [], []
+    for sets in zip(*regions, strict=True):
+        places, of, member = _kinds(sets)
+        axes.append((places, of))
+        members.append(member)
+    mask = np.zeros(tuple(member.shape[1] for member in members), np.bool_)
+    for number in range(len(regions)):
+        mask[np.ix_(*(np.flatnonzero(member[number]) for member in members))] = True
+    return mask, axes
+
+
+def _kinds(sets: Sequence[Index]) -> tuple[Indices, Indices, NDArray[np.bool_]]:
+    """All places of some sets, the kind of each, and which set has which kind."""
+    different = list({id(one): one for one in sets}.values())
+    start, stop = min(int(one[0]) for one in different), max(int(one[-1]) for one in different) + 1
+    listed(range(start, stop))
+    number = np.zeros(stop - start, np.intp)  # of a place: the sets that have it, told from those of other places
+    for one in different:
+        row = np.zeros(stop - start, np.intp)
+        row[slice(one.start - start, one.stop - start) if isinstance(one, range) else one - start] = 1
+        number = np.unique(2 * number + row, return_inverse=True)[1]
+    _, first, of = np.unique(number, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    of, first = np.argsort(order)[of], first[order] + start
+    member = np.stack([np.isin(first, listed(one)) for one in sets])
+    some: NDArray[np.bool_] = np.logical_or.reduce(member, 0)
+    keep = some[of]
+    return np.arange(start, stop)[keep], (np.cumsum(some) - 1)[of[keep]], member[:, some]
+
+
+def products(mask: NDArray[np.bool_]) -> Iterable[tuple[Indices, ...]]:
+    """A mask as products: slices that are equal share one."""
+    if mask.ndim == 1:
+        found = np.flatnonzero(mask)
+        if len(found):
+            yield (found,)
+        return
+    patterns, which = np.unique(mask.reshape(len(mask), -1), axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows = np.flatnonzero(which.ravel() == number)
+        for rest in products(pattern.reshape(mask.shape[1:])):
+            yield (rows, *rest)
+
+
+def counted(regions: Sequence[Region]) -> int:
+    """Places of a union."""
+    if len(regions) < 2:
+        return sum(math.prod(map(len, region)) for region in regions)
+    mask, axes = drawn_small(regions)
+    found = mask.astype(np.int64)
+    for _, of in reversed(axes):
+        found = found @ np.bincount(of, minlength=found.shape[-1])
+    return int(found)

@@ -1,0 +1,351 @@
+"""How much each place of a layer weighs, kept only where there is some weight, and once for places of equal weight.
+
+Along each axis, channels included, the places of the window are sorted into *kinds*: places of one kind weigh the same,
+whatever the place along the other axes. The weights are an array over the kinds. So a unit in an image of any size
+costs what its field costs, and a global pooling, behind which all places are of one kind, costs next to nothing.
+
+Which input places are of one kind is told by a sum of random 64-bit keys over the outputs that read them, one key for
+each kind of output. The generator is fixed; that two of a million kinds get one sum by accident has a chance of 3e-8.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeGuard
+
+import numpy as np
+
+from convscope.core.axis import EMPTY_EDGES, All, Table, Window, beyond_each
+from convscope.errors import FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.axis import Indices, Relation
+
+    Weights = NDArray[np.float64]
+    Keys = NDArray[np.uint64]
+    Tap = tuple[Indices, NDArray[np.bool_]]
+
+MAX_PLACES = 2**24
+"""Of a layer whose places are looked at one by one; more need more memory than a question about one unit is worth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kinds:
+    """The places ``start, start + 1, …`` of an axis that have a weight, and the kind of each.
+
+    Attributes:
+        start: first place.
+        of: kind of each place, from 0; places outside of the window have no weight.
+    """
+
+    start: int
+    of: Indices
+
+    @classmethod
+    def one(cls, first: int, last: int) -> Kinds:
+        """All places from the first to the last, both included, are of one kind; takes no memory."""
+        return cls(first, np.broadcast_to(np.intp(0), last - first + 1))
+
+    @classmethod
+    def each(cls, start: int, count: int) -> Kinds:
+        """Every place is a kind of its own."""
+        return cls(start, np.arange(count))
+
+    @property
+    def stop(self) -> int:
+        """One behind the last place."""
+        return self.start + len(self.of)
+
+    def places(self) -> Indices:
+        """The places themselves.
+
+        Raises:
+            FieldError: too many for the memory.
+        """
+        if len(self.of) > MAX_PLACES:
+            raise FieldError(f"{len(self.of):,} places of a layer would have to be looked at one by one")
+        return np.arange(self.start, self.stop)
+
+    def counts(self, kinds: int) -> Weights:
+        """Places of each kind."""
+        if kinds == 1:
+            return np.array([float(len(self.of))])
+        return np.bincount(self.of, minlength=kinds).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """The weights of the places of a layer.
+
+    Attributes:
+        axes: channels first.
+        weight: of one place, by its kind along each axis.
+    """
+
+    axes: tuple[Kinds, ...]
+    weight: Weights
+
+    @classmethod
+    def even(cls, ends: Sequence[tuple[int, int]]) -> Spread:
+        """A weight of 1, shared equally by the places from first to last along each axis."""
+        count = math.prod(last - first + 1 for first, last in ends)
+        return cls(tuple(Kinds.one(*pair) for pair in ends), np.full((1,) * len(ends), 1 / count))
+
+    def counts(self, axis: int) -> Weights:
+        """Places of each kind along an axis."""
+        return self.axes[axis].counts(self.weight.shape[axis])
+
+    def total(self) -> float:
+        """The sum over all places."""
+        return float(self.summed(range(len(self.axes))))
+
+    def summed(self, axes: Iterable[int]) -> Weights:
+        """The sums over places along some axes, by the kinds along the others."""
+        found = self.weight
+        for axis in sorted(axes, reverse=True):
+            found = np.tensordot(found, self.counts(axis), (axis, 0))
+        return found
+
+    def dense(self, axis: int) -> Spread:
+        """The same with every place along one axis as a kind of its own."""
+        kinds = self.axes[axis]
+        kinds.places()
+        return self.along(axis, Kinds.each(kinds.start, len(kinds.of)), np.take(self.weight, kinds.of, axis))
+
+    def along(self, axis: int, kinds: Kinds, weight: Weights) -> Spread:
+        """With other kinds along one axis."""
+        return Spread((*self.axes[:axis], kinds, *self.axes[axis + 1 :]), weight)
+
+
+def added(a: Spread, b: Spread) -> Spread:
+    """The sum of the weights of one layer."""
+    sides = [a.weight, b.weight]
+    axes = []
+    for axis, pair in enumerate(zip(a.axes, b.axes, strict=True)):
+        if pair[0] is pair[1]:
+            axes.append(pair[0])
+            continue
+        kinds, picks = _joint(*pair, tuple(side.shape[axis] for side in sides))
+        axes.append(kinds)
+        sides = [_picked(side, axis, pick) for side, pick in zip(sides, picks, strict=True)]
+    return Spread(tuple(axes), sides[0] + sides[1])
+
+
+def _joint(a: Kinds, b: Kinds, counts: tuple[int, ...]) -> tuple[Kinds, tuple[Indices, Indices]]:
+    """Kinds that tell both sides apart; and for each, which kind it is on either side, the number of kinds for none."""
+    if counts == (1, 1) and (a.start, a.stop) == (b.start, b.stop):
+        return a, (np.zeros(1, np.intp), np.zeros(1, np.intp))
+    start, stop = min(a.start, b.start), max(a.stop, b.stop)
+    if stop - start > MAX_PLACES:
+        raise FieldError(f"{stop - start:,} places of a layer would have to be looked at one by one")
+    sides = []
+    for side, count in zip((a, b), counts, strict=True):
+        whole = np.full(stop - start, count)
+        whole[side.start - start : side.stop - start] = side.of
+        sides.append(whole)
+    of, first = _numbered(sides[0] * (counts[1] + 1) + sides[1])
+    return Kinds(start, of), (sides[0][first], sides[1][first])
+
+
+def _numbered(keys: NDArray[np.integer]) -> tuple[Indices, Indices]:
+    """The kind of each place, equal keys in one kind; and a place of each kind. In order where all are different."""
+    values, first, of = np.unique(keys, return_index=True, return_inverse=True)
+    if len(values) == len(keys):
+        every = np.arange(len(keys))
+        return every, every
+    return of, first
+
+
+def _picked(weight: Weights, axis: int, pick: Indices) -> Weights:
+    """Weights of kinds; none for those beyond the last."""
+    beyond = pick == weight.shape[axis]
+    found: Weights = np.take(weight, np.where(beyond, 0, pick), axis)
+    if beyond.any():
+        found[(slice(None),) * axis + (beyond,)] = 0
+    return found
+
+
+def split(spread: Spread, axis: int, marks: NDArray[np.bool_]) -> tuple[Spread, NDArray[np.bool_]]:
+    """The same weights in kinds that tell marked places apart: one row of marks for each place. And those of a kind."""
+    kinds = spread.axes[axis]
+    bits = marks @ (1 << np.arange(marks.shape[1]))
+    of, first = _numbered(kinds.of * (1 << marks.shape[1]) + bits)
+    return spread.along(axis, Kinds(kinds.start, of), np.take(spread.weight, kinds.of[first], axis)), marks[first]
+
+
+def taps(relation: Window | Table, outputs: Indices) -> Iterator[Tap]:
+    """One input index for each output, and whether it is read at all, for each tap in turn."""
+    if isinstance(relation, Window):
+        start = relation.stride * outputs - relation.lo
+        first, step = relation.hits(start)
+        for more in range(0, relation.kernel, step):
+            at = start + relation.dilation * (first + more)
+            read, inside = beyond_each(at // relation.up, relation.size, relation.edge)
+            yield read, inside & (first >= 0) & (first + more < relation.kernel)
+        return
+    first, last = relation.ends(outputs)
+    for step in range(int((last - first).max(initial=-1)) + 1):
+        read, inside = beyond_each(first + step, relation.size, relation.edge)
+        yield read, inside & (first + step <= last)
+
+
+def widths(relation: Window | Table, outputs: Indices) -> Weights:
+    """Places that each output reads, those beyond the borders included: between them it shares its weight."""
+    if isinstance(relation, Table):
+        first, last = relation.ends(outputs)
+        return np.asarray(np.maximum(1, last - first + 1), dtype=np.float64)
+    if relation.up == 1:
+        return np.full(len(outputs), float(relation.kernel))
+    first, step = relation.hits(relation.stride * outputs - relation.lo)
+    return np.where(first < 0, 1.0, (relation.kernel - 1 - first) // step + 1.0)
+
+
+def reads_some(relation: Relation, kinds: Kinds) -> NDArray[np.bool_] | None:
+    """Which places of a window read anything; None for all."""
+    if isinstance(relation, All) or relation == Window(relation.size):
+        return None
+    outputs = kinds.places()
+    if isinstance(relation, Table) and relation.edge in EMPTY_EDGES:
+        first, last = relation.ends(outputs)
+        found = (first <= last) & (first < relation.size) & (last >= 0)
+    else:
+        found = np.zeros(len(outputs), np.bool_)
+        for _, inside in taps(relation, outputs):
+            found |= inside
+    return None if found.all() else found
+
+
+def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
+    """The weights along one axis of a layer on the places of the input that it reads; None where all is lost."""
+    if relation == Window(relation.size):
+        return spread
+    if isinstance(relation, All):
+        total = np.expand_dims(spread.summed([axis]), axis) / relation.size
+        return spread.along(axis, Kinds.one(0, relation.size - 1), total)
+    kinds = spread.axes[axis]
+    outputs = kinds.places()
+    share = 1 / widths(relation, outputs)
+    keys = _keys(kinds.of, share)
+    reading: _Slide | _Steps = _Slide(relation) if _on_the_input(relation, outputs) else _Steps.of(relation, outputs)
+    start, sums = reading.sums(outputs, keys)
+    if not len(sums):
+        return None
+    of, first = _numbered(sums)
+    targets, sources = reading.readers(outputs, start + first)
+    weight = _gathered(np.moveaxis(spread.weight, axis, 0), (kinds.of, share), (targets, sources), len(first))
+    stretch = Kinds(start, of) if len(first) > 1 else Kinds.one(start, start + len(of) - 1)
+    return spread.along(axis, stretch, np.moveaxis(weight, 0, axis))
+
+
+def _keys(kinds: Indices, share: Weights) -> Keys:
+    """A random number for each place: the same for places of one kind that share between as many."""
+    found = kinds.astype(np.uint64) + share.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):  # the mixer of splitmix64
+        found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
+    return found
+
+
+def _on_the_input(relation: Window | Table, outputs: Indices) -> TypeGuard[Window]:
+    """Nothing beyond the borders is read, or what is there is zero."""
+    if isinstance(relation, Table):
+        return False
+    first, last = relation.stride * outputs[[0, -1]] - relation.lo
+    inside = first >= 0 and (last + relation.span - 1) // relation.up < relation.size
+    return relation.edge in EMPTY_EDGES or bool(inside)
+
+
+@dataclass(frozen=True)
+class _Slide:
+    """A window over zeros, followed back by arithmetic."""
+
+    window: Window
+
+    def sums(self, outputs: Indices, keys: Keys) -> tuple[int, Keys]:
+        """First input place that is read, and for each from there on the sum over the outputs that read it."""
+        window, steps = self.window, self.window.stride * (len(outputs) - 1) + 1
+        found = np.zeros(steps + window.span - 1, np.uint64)
+        for tap in range(window.kernel):
+            at = window.dilation * tap
+            found[at : at + steps : window.stride] += keys
+        begin = window.stride * int(outputs[0]) - window.lo
+        start, stop = max(0, -(-begin // window.up)), min(window.size, -(-(begin + len(found)) // window.up))
+        offset = start * window.up - begin
+        return start, found[offset : offset + max(0, stop - start) * window.up : window.up]
+
+    def readers(self, outputs: Indices, places: Indices) -> tuple[Indices, Indices]:
+        """Which of some input places is read by which output, both by their number."""
+        window = self.window
+        found = places[:, None] * window.up + window.lo - window.dilation * np.arange(window.kernel)
+        at = found // window.stride - outputs[0]
+        targets, taps = np.nonzero((found % window.stride == 0) & (at >= 0) & (at < len(outputs)))
+        return targets, at[targets, taps]
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Any read, tap by tap."""
+
+    steps: tuple[Tap, ...]
+
+    @classmethod
+    def of(cls, relation: Window | Table, outputs: Indices) -> _Steps:
+        """The taps, where their number can be borne.
+
+        Raises:
+            FieldError: it cannot.
+        """
+        width = relation.kernel if isinstance(relation, Window) else _longest(relation, outputs)
+        if width * len(outputs) > MAX_PLACES:
+            raise FieldError(f"{len(outputs):,} units of a layer that read up to {width:,} places", expected="fewer")
+        return cls(tuple(taps(relation, outputs)))
+
+    def sums(self, outputs: Indices, keys: Keys) -> tuple[int, Keys]:  # noqa: ARG002 -- the steps are those of the outputs
+        """As for a slide."""
+        some = [read[on] for read, on in self.steps if on.any()]
+        start, stop = (
+            min((int(one.min()) for one in some), default=0),
+            max((int(one.max()) + 1 for one in some), default=0),
+        )
+        found = np.zeros(stop - start, np.uint64)
+        for read, on in self.steps:
+            np.add.at(found, read[on] - start, keys[on])
+        return start, found
+
+    def readers(self, outputs: Indices, places: Indices) -> tuple[Indices, Indices]:  # noqa: ARG002 -- as above
+        """As for a slide."""
+        order = np.argsort(places)
+        targets, sources = [], []
+        for read, on in self.steps:
+            mine = np.flatnonzero(on)
+            at = np.minimum(np.searchsorted(places, read[mine], sorter=order), len(places) - 1)
+            hit = places[order[at]] == read[mine]
+            targets.append(order[at[hit]])
+            sources.append(mine[hit])
+        return np.concatenate(targets), np.concatenate(sources)
+
+
+def _longest(table: Table, outputs: Indices) -> int:
+    first, last = table.ends(outputs)
+    return int((last - first).max(initial=-1)) + 1
+
+
+def _gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[Indices, Indices], count: int) -> Weights:
+    """For each of ``count`` input places the sum over the outputs that read it; pairs are places and outputs.
+
+    Outputs are the kind of each and its share.
+    """
+    kinds, share = outputs
+    order = np.argsort(pairs[0], kind="stable")
+    targets, sources = (side[order] for side in pairs)
+    turn = np.arange(len(targets)) - np.searchsorted(targets, targets)  # a place's first reader, its second, …
+    found = np.zeros((count, *weight.shape[1:]))
+    for now in range(int(turn.max(initial=-1)) + 1):
+        mine = sources[turn == now]
+        part = share[mine].reshape(-1, *[1] * (weight.ndim - 1))
+        found[targets[turn == now]] += weight[kinds[mine]] * part
+    return found
