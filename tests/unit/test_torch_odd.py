@@ -279,3 +279,20 @@ def test_a_split_into_unequal_parts_is_cut_as_torch_cuts_it() -> None:
 
     same_output(Functional(means), (2, 6, 4))
     same_output(Functional(largest), (2, 6, 4))
+
+
+@pytest.mark.parametrize("size", ["8x10x3", "9x9x3", "4x5x6x3"])
+def test_an_argmax_over_channels_leaves_a_map(size: str) -> None:
+    class Segmented(nn.Module):
+        def __init__(self, conv: nn.Module) -> None:
+            super().__init__()
+            self.conv = conv
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.conv(x).argmax(1)
+            return out
+
+    rank = size.count("x")
+    conv = (nn.Conv2d if rank == 2 else nn.Conv3d)(3, 5, 3, padding=1)
+    row = cs.read(Segmented(conv), input=size).table().to_json()["rows"][-1]
+    assert row["out"] == f"{size.rpartition('x')[0]}x1"

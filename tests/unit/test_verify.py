@@ -11,7 +11,7 @@ from torch import nn
 import convscope as cs
 from convscope.cli import run
 from convscope.core.net import Net
-from convscope.errors import ConvscopeError
+from convscope.errors import ConvscopeError, ShapeError
 from convscope.verification import compare, verify
 from functional import Functional, excited, gate
 from strategies import geometry_texts
@@ -121,3 +121,15 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     monkeypatch.setattr("convscope.analyze.cost.macs", lambda _: 1)
     assert run(["verify", NET]) == 1
     assert "1 of " in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what torch.compile imports
+def test_a_compiled_module_is_verified() -> None:
+    module = torch.compile(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    assert verify(module, input="12x12x3", units=1).passed
+
+
+def test_sizes_with_the_channels_first_are_explained() -> None:
+    with pytest.raises(ShapeError) as caught:
+        verify(nn.Conv2d(3, 8, 3), input="3x224x224")
+    assert caught.value.attempt.startswith("224x224x3")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from convscope.backends.torch import TorchNet
@@ -76,7 +78,12 @@ def _live(module: nn.Module, size: object, usual: Shape | None, units: int, seed
     shape = asked(size) or of_shape(usual)
     if not shape:
         raise FieldError("a module does not say its input", expected='input, such as "224x224x3"')
-    with aside():
+    with (
+        aside(),
+        warnings.catch_warnings(),
+        torch.compiler.set_stance("force_eager"),
+    ):  # what is compiled runs step by step, as it was written
+        warnings.filterwarnings("ignore", "Using `torch.compile")  # that it is called while there are hooks
         try:
             imported = read_module(module, shape)
         except ShapeError as error:

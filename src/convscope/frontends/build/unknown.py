@@ -34,6 +34,8 @@ def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], ow
         raise ShapeError("a tensor without numbers, or from nothing")
     lead = 1 if len(sizes) > 1 and sizes[0] == 1 else 0
     inner = sizes[lead:]
+    map_only = _loses_channels(values[0], inner)
+    inner = (1, *inner) if map_only else inner
     shape = (*inner[:3], math.prod(inner[3:])) if len(inner) > 3 else inner or (1,)
     made = [builder.emit(Opaque(shape), [value.node], name=name) for value in values]
     for at, one in enumerate(made):
@@ -44,4 +46,10 @@ def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], ow
         tail = divided(dims[3], inner[3:])
         assert tail is not None
         dims = (*dims[:3], *tail)
-    return Value(found.node, found.shape, (*[()] * lead, *dims[: len(inner)]))
+    return Value(found.node, found.shape, (*[()] * lead, *dims[map_only : len(inner)]))
+
+
+def _loses_channels(value: Value, inner: tuple[int, ...]) -> bool:
+    """The dimensions are those of a map without its channels, as an argmax leaves it: a map of one channel."""
+    spatial = whole(value.shape)[1:]
+    return len(spatial) > 1 and inner == value.shape[1:] and value.dims[-len(spatial) :] == spatial

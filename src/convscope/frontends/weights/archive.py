@@ -122,5 +122,5 @@ def program(what: str) -> ModelError:
         f"{what}, not a file of weights: to read it is to run code from it",
         expected="a state_dict: names and tensors",
         attempt="torch.save(model.state_dict(), FILE); or the model itself: convscope table FILE.py:FUNCTION; "
-        "or --trust, if you know who wrote the file",
+        "or, if you know who wrote the file: convscope table FILE --trust",
     )
