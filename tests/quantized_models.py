@@ -40,8 +40,8 @@ def _case(text: str, shape: tuple[int, ...] = SHAPE, **stored: Any) -> Case:
 
 FLOAT = {
     "relu": _case(
-        "a = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(a) y = Conv(r, v, u)",
-        w=(8, 3, 3, 3), b=(8,), v=(4, 8, 3, 3), u=(4,),
+        "a = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(a) y = Conv(r, v, bias)",
+        w=(8, 3, 3, 3), b=(8,), v=(4, 8, 3, 3), bias=(4,),
     ),
     "relu6": _case(
         "a = Conv<pads=[1,1,1,1], strides=[2,2]>(x, w, b) r = Clip(a, low, high) y = Conv(r, v)",
@@ -53,18 +53,18 @@ FLOAT = {
         w=(6, 3, 3, 3), b=(6,), v=(5, 6, 3, 3),
     ),
     "depthwise": _case(
-        "a = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(a) d = Conv<pads=[1,1,1,1], group=8>(r, v, u) s = Relu(d)"
+        "a = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(a) d = Conv<pads=[1,1,1,1], group=8>(r, v, bias) s = Relu(d)"
         " y = Conv(s, t)",
-        w=(8, 3, 3, 3), b=(8,), v=(8, 1, 3, 3), u=(8,), t=(4, 8, 1, 1),
+        w=(8, 3, 3, 3), b=(8,), v=(8, 1, 3, 3), bias=(8,), t=(4, 8, 1, 1),
     ),
     "residual": _case(
-        "a = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(a) c = Conv<pads=[1,1,1,1]>(r, v, u) s = Add(c, r) q = Relu(s)"
+        "a = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(a) c = Conv<pads=[1,1,1,1]>(r, v, bias) s = Add(c, r) q = Relu(s)"
         " y = Conv(q, t)",
-        w=(6, 3, 3, 3), b=(6,), v=(6, 6, 3, 3), u=(6,), t=(4, 6, 1, 1),
+        w=(6, 3, 3, 3), b=(6,), v=(6, 6, 3, 3), bias=(6,), t=(4, 6, 1, 1),
     ),
     "gemm": _case(
-        "f = Flatten(x) a = Gemm<transB=1>(f, w, b) r = Relu(a) y = Gemm(r, v, u)",
-        (1, 3, 4, 4), w=(10, 48), b=(10,), v=(10, 5), u=(5,),
+        "f = Flatten(x) a = Gemm<transB=1>(f, w, b) r = Relu(a) y = Gemm(r, v, bias)",
+        (1, 3, 4, 4), w=(10, 48), b=(10,), v=(10, 5), bias=(5,),
     ),
     "matmul": _case(
         "f = Flatten(x) a = MatMul(f, w) c = Add(a, b) r = Relu(c) y = MatMul(r, v)",
@@ -76,9 +76,9 @@ FLOAT = {
         w=(4, 3, 3, 3), b=(4,), v=(4, 3, 1, 1), t=(3, 8, 1, 1),
     ),
     "gate": _case(
-        "a = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(a) g = GlobalAveragePool(r) c = Conv(g, v, u) s = Sigmoid(c)"
+        "a = Conv<pads=[1,1,1,1]>(x, w, b) r = Relu(a) g = GlobalAveragePool(r) c = Conv(g, v, bias) s = Sigmoid(c)"
         " m = Mul(r, s) y = Conv(m, t)",
-        w=(6, 3, 3, 3), b=(6,), v=(6, 6, 1, 1), u=(6,), t=(4, 6, 1, 1),
+        w=(6, 3, 3, 3), b=(6,), v=(6, 6, 1, 1), bias=(6,), t=(4, 6, 1, 1),
     ),
     "leaky": _case(
         "a = Conv<pads=[1,1,1,1]>(x, w, b) r = LeakyRelu<alpha=0.1>(a) c = Conv<strides=[2,2]>(r, v) f = Flatten(c)"
@@ -92,15 +92,16 @@ FLOAT = {
         w=(5, 3, 3, 3), b=(5,), v=(4, 8, 3, 3), scales=np.array([1, 1, 2, 2], np.float32),
     ),
     "transposed": _case(
-        "a = Conv<strides=[2,2]>(x, w, b) r = Relu(a) y = ConvTranspose<strides=[2,2]>(r, v, u)",
-        w=(6, 3, 3, 3), b=(6,), v=(6, 4, 2, 2), u=(4,),
+        "a = Conv<strides=[2,2]>(x, w, b) r = Relu(a) y = ConvTranspose<strides=[2,2]>(r, v, bias)",
+        w=(6, 3, 3, 3), b=(6,), v=(6, 4, 2, 2), bias=(4,),
     ),
     "attention": _case(
-        "n = LayerNormalization<axis=-1>(x, g, h) q = MatMul(n, wq) k = MatMul(n, wk) v = MatMul(n, wv)"
+        "n = LayerNormalization<axis=-1>(x, g, hh) q = MatMul(n, wq) k = MatMul(n, wwk) v = MatMul(n, wwwv)"
         " t = Transpose<perm=[0,2,1]>(k) l = MatMul(q, t) e = Mul(l, factor) p = Softmax<axis=-1>(e) o = MatMul(p, v)"
-        " w = MatMul(o, wo) s = Add(w, x) i = MatMul(s, w1) j = Add(i, b1) r = Relu(j) m = MatMul(r, w2) y = Add(m, s)",
-        (1, 7, 12), g=(12,), h=(12,), wq=(12, 12), wk=(12, 12), wv=(12, 12), wo=(12, 12), factor=np.float32(0.05),
-        w1=(12, 24), b1=(24,), w2=(24, 12),
+        " w = MatMul(o, wwwwo) s = Add(w, x) i = MatMul(s, w1) j = Add(i, b1) r = Relu(j) m = MatMul(r, w2)"
+        " y = Add(m, s)",
+        (1, 7, 12), g=(12,), hh=(12,), wq=(12, 12), wwk=(12, 12), wwwv=(12, 12), wwwwo=(12, 12), w1=(12, 24), b1=(24,),
+        w2=(24, 12), factor=np.float32(0.05),
     ),
 }  # fmt: skip
 """By name, small models with what nets are made of."""

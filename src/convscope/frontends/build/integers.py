@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from convscope.frontends.build.builder import Builder
     from convscope.frontends.build.values import Value
 
-FLOAT8 = {"float8e4m3fn": 448.0, "float8e4m3fnuz": 240.0, "float8e5m2": 57344.0, "float8e5m2fnuz": 57344.0}
-"""The largest number of each small float."""
+FLOATS = {
+    "float4e2m1": 6.0, "float8e4m3fn": 448.0, "float8e4m3fnuz": 240.0, "float8e5m2": 57344.0, "float8e5m2fnuz": 57344.0,
+}  # fmt: skip
+"""The largest number of each small float that tensors are quantised to."""
 
 Ends = tuple[float, float]
 """The smallest and the largest integer."""
@@ -51,8 +53,8 @@ def limits(dtype: str) -> Ends:
     if found:
         span = 2 ** int(found[2])
         return (0, span - 1) if found[1] else (-span // 2, span // 2 - 1)
-    if dtype in FLOAT8:
-        return -FLOAT8[dtype], FLOAT8[dtype]
+    if dtype in FLOATS:
+        return -FLOATS[dtype], FLOATS[dtype]
     raise ShapeError(f"numbers that are quantised to {dtype}")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from convscope.core.graph import Own
 from convscope.errors import ShapeError
 from convscope.frontends.build.algebra import binary
-from convscope.frontends.build.integers import FLOAT8, Affine, along, limits
+from convscope.frontends.build.integers import FLOATS, Affine, along, limits
 from convscope.frontends.build.unknown import opaque
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Known, lazy
@@ -126,7 +126,7 @@ def quantized(x: Const, by: Affine, dtype: str) -> Const:
     def work(arrays: Sequence[Numbers]) -> Numbers:
         steps, *offset = (_spread(one.astype(np.float32), x.sizes, by) for one in arrays[1:])
         found = np.clip(np.rint(arrays[0] / steps) + (offset[0] if offset else 0), low, high)
-        return np.asarray(found if dtype in FLOAT8 else found.astype(np.int32))
+        return np.asarray(found if dtype in FLOATS else found.astype(np.int32))
 
     parents = [one for one in (x, by.scale, by.zero) if one is not None]
     return replace(lazy(x.sizes, parents, work), roots=x.roots)

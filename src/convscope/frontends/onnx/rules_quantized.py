@@ -17,6 +17,7 @@ from convscope.frontends.build.algebra import binary
 from convscope.frontends.build.integers import ONE, Affine, along, clamped, limits
 from convscope.frontends.build.products import attention
 from convscope.frontends.build.values import Const, Value
+from convscope.frontends.onnx.consts import known
 from convscope.frontends.onnx.held import Held, Quantized, Scale, Zero
 from convscope.frontends.onnx.quantized import (
     as_tensor,
@@ -175,15 +176,32 @@ def _flat(scale: Const) -> Const:
 
 
 def _applied(call: Call, op: str, operands: Sequence[Given]) -> Value:
-    """The rule of a float operator, on float tensors."""
-    if call.whole("channels_last", 0):
-        raise ShapeError("channels that come last")
-    ready = replace(call, op=op, opset=call.whole("opset", OPSET), inputs=tuple(operands))
-    made = RULES[op](ready)
+    """The rule of a float operator, on float tensors; with ``channels_last`` the first has them at its end."""
+    last = bool(call.whole("channels_last", 0))
+    inputs = (_moved_channels(operands[0], -1, 1), *operands[1:]) if last else tuple(operands)
+    made = RULES[op](replace(call, op=op, opset=call.whole("opset", OPSET), inputs=inputs))
     value = made[0] if isinstance(made, list) else made
     if not isinstance(value, Value):
         raise ShapeError(f"{call.op} of stored tensors")
-    return value
+    return _moved_channels(value, 1, -1) if last else value
+
+
+def _moved_channels(given: Given, source: int, target: int) -> Value:
+    """The channels in another place among the dimensions."""
+    if not isinstance(given, Value) or len(given.dims) < 3:
+        raise ShapeError("channels that come last, of a tensor without places")
+    order = list(range(len(given.dims)))
+    channels = order.pop(source)
+    order.insert(target % (len(order) + 1), channels)
+    return shapes.permuted(given, order)
+
+
+def pooled(call: Call) -> list[Any]:
+    """See the operator NhwcMaxPool: the largest of integers, whose channels come last."""
+    x = call.get(0)
+    value = x.value if isinstance(x, Quantized) else call.value(0)
+    found = _applied(replace(call, attrs={**call.attrs, "channels_last": 1}), "MaxPool", [value])
+    return [replace(x, value=found) if isinstance(x, Quantized) else found]
 
 
 def _product(first: Const | Scale, second: Const | Scale) -> Const | Scale:
@@ -306,6 +324,7 @@ CONTRIBUTED: dict[str, Row] = {
     "QLinearMul": Row("Mul", TWO_TENSORS),
     "QLinearAveragePool": Row("AveragePool", ONE_TENSOR),
     "QLinearGlobalAveragePool": Row("GlobalAveragePool", ONE_TENSOR),
+    "NhwcMaxPool": Row("", "x", rule=pooled),
     "QLinearReduceMean": Row("ReduceMean", ONE_TENSOR),
     "QLinearSigmoid": Row("Sigmoid", ONE_TENSOR),
     "QLinearLeakyRelu": Row("LeakyRelu", ONE_TENSOR),
@@ -323,23 +342,26 @@ ROWS = {("", op): row for op, row in OWN.items()} | {(MICROSOFT, op): row for op
 MOVES = {
     "Identity", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Tile", "Slice", "Split", "Gather",
     "Shape", "Size", "MaxPool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "Dropout", "ReduceMax", "ReduceMin",
-    "Concat", "Max", "Min", "Resize", "Upsample",
+    "Concat", "Max", "Min", "Resize", "Upsample", "Pad",
 }  # fmt: skip
 """Operators that give only numbers that they are given, whose order a scale does not change."""
 
 
 def moved(call: Call) -> list[Any] | None:
     """An operation that moves integers about moves the floats that they stand for; None where it does more."""
+    first = call.get(0)
     held = [one for one in call.inputs if isinstance(one, Quantized)]
-    if not isinstance(call.get(0), Quantized) or (call.op in {"Concat", "Max", "Min"} and len(held) < len(call.inputs)):
+    if not isinstance(first, Quantized) or (call.op in {"Concat", "Max", "Min"} and len(held) < len(call.inputs)):
         return None
-    first = held[0]
     alike = all(same(one.scale, first.scale) and same(one.zero, first.zero) for one in held)
     single = isinstance(first.scale, Scale) or int(np.prod(first.scale.sizes)) == 1
-    if not alike or not single or call.word("mode", "nearest") not in {"nearest", "DCR", "CRD"}:
+    mixes = call.op in {"Resize", "Upsample"} and call.word("mode", "nearest") != "nearest"
+    if not alike or not single or mixes or (call.op == "Pad" and call.opset < 11):
         return None
-    inputs = tuple(one.value if isinstance(one, Quantized) else one for one in call.inputs)
-    made = RULES[call.op](replace(call, inputs=inputs))
+    inputs = [one.value if isinstance(one, Quantized) else one for one in call.inputs]
+    if call.op == "Pad":  # with an integer, 0 where none is given
+        inputs[2:3] = [as_floats(call, (call.get(2) or known(np.zeros(())), first.scale, first.zero), 1)]
+    made = RULES[call.op](replace(call, inputs=tuple(inputs)))
     found = made if isinstance(made, list) else [made]
     return [replace(first, value=one) if isinstance(one, Value) else one for one in found]
 

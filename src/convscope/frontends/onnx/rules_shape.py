@@ -168,10 +168,20 @@ def space_to_depth(call: Call) -> Value:
 
 
 def resized(call: Call) -> Value:
-    """See the operators Resize and Upsample."""
+    """See the operators Resize and Upsample; the channels may come last."""
     x = call.value(0)
     rank = len(x.dims) - 2
     sizes, scales = new_sizes(call, x)
+    if rank > 0 and (sizes[-1], scales[-1]) == (x.sizes[-1], 1) and sizes[1] != x.sizes[1]:
+        front, back = [0, rank + 1, *range(1, rank + 1)], [0, *range(2, rank + 2), 1]
+        sizes, scales = ([one[at] for at in front] for one in (sizes, scales))
+        return shapes.permuted(_interpolated(call, shapes.permuted(x, front), sizes, scales), back)
+    return _interpolated(call, x, sizes, scales)
+
+
+def _interpolated(call: Call, x: Value, sizes: list[int], scales: list[float]) -> Value:
+    """Maps ``n c ...`` in other sizes."""
+    rank = len(x.dims) - 2
     if sizes[:2] != list(x.sizes[:2]) or rank < 1:
         raise ShapeError("channels that are interpolated")
     ready = layers.maps(call.builder, x, rank)
