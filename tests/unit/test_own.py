@@ -114,8 +114,48 @@ def test_a_model_may_bring_its_input(tmp_path: Path) -> None:
     for name in ("tensor", "shape", "words"):
         assert cs.read(f"{path}:{name}").output == (1, 7, 5)
         assert cs.read(f"{path}:{name}", input="5x5x3").output == (1, 3, 3)
-    with pytest.raises(ConvscopeError, match="a model with int beside it"):
+    with pytest.raises(ConvscopeError, match="5 is not a size"):
         cs.read(f"{path}:bad")
+
+
+TWO = f"""{CONV}
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 2, 3)
+    def forward(self, rgb, depth):
+        return self.conv(torch.cat([rgb, depth], 1))
+tensors = lambda: (Two(), (torch.zeros(1, 3, 9, 7), torch.zeros(1, 1, 9, 7)))
+named = lambda: (Two(), {{"depth": "9x7x1", "rgb": "9x7x3"}})
+"""
+
+
+@pytest.mark.parametrize("name", ["tensors", "named"])
+def test_a_model_may_bring_several_inputs(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, {"m.py": TWO}) / "m.py"
+    net = cs.read(f"{path}:{name}")
+    assert [(one.name, one.shape) for one in net.inputs] == [("rgb", (3, 9, 7)), ("depth", (1, 9, 7))]
+    assert net.output == (2, 7, 5)
+
+
+def test_a_file_without_a_name_says_what_is_in_it(tmp_path: Path) -> None:
+    text = "import nowhere\nclass Net(Base):\n    def __init__(self, width):\n        pass\ndef helper(x): pass\n"
+    path = (
+        written(tmp_path, {"m.py": text + "def other(): pass\ndef make_net(width=3): pass\n", "e.py": "(\n"}) / "m.py"
+    )
+    for source in (path, str(path)):
+        with pytest.raises(ModelError, match="is a Python file") as caught:
+            cs.read(source)
+        assert caught.value.attempt == f"{path}:make_net"
+    with pytest.raises(ModelError, match="is a Python file") as caught:
+        cs.read(tmp_path / "e.py")
+    assert "FILE.py:FUNCTION" in caught.value.attempt
+
+
+def test_a_model_that_does_not_run_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, {"m.py": LOUD}) / "m.py"
+    assert run(["table", f"{path}:make", "--input", "8x8x5"]) == 2
+    assert capsys.readouterr().err.count("made") == 1
 
 
 LOUD = f"""import os, subprocess

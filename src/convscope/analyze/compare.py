@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "convscope/compare/1"
 
+NAME = 60
+"""Letters of a layer, its name and its op, in a terminal."""
+
 Pair = tuple[Row | None, Row | None]
 """A layer of the first net and one of the second; None where it has no partner."""
 
@@ -65,7 +68,8 @@ class Comparison:
     def grid(self) -> Grid:
         """The layers side by side as a figure part."""
         numbers = (Column("params", right=True), Column("MACs", right=True))
-        columns = (*map(Column, ("", "A", "B", "output")), *numbers, Column("field"))
+        layers = (Column(side, widest=NAME) for side in "AB")
+        columns = (Column(""), *layers, Column("output"), *numbers, Column("field"))
         return Grid(columns, tuple(_cells(a, b) for a, b in self.pairs))
 
     def to_html(self) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from convscope.errors import ModelError, NotationError, ShapeError
 from convscope.frontends import named, text
 from convscope.frontends.aside import aside
-from convscope.frontends.given import Asked, asked, hinted, of_shape
+from convscope.frontends.given import Asked, asked, hinted
 from convscope.frontends.kinds import listed, refuse_foreign
 
 if TYPE_CHECKING:
@@ -101,10 +101,12 @@ def _named(source: str, shape: Asked) -> Net:
     """A model by name. Made without numbers, unless its code looks at them."""
     model, usual = named.model(source)
     try:
-        return _live(model, shape or of_shape(usual))
+        return _live(model, shape or usual)
     except ShapeError:
+        if named.is_own(source):  # made as its code makes it
+            raise
         model, usual = named.model(source, numbers=True)
-        return _live(model, shape or of_shape(usual))
+        return _live(model, shape or usual)
 
 
 def is_weights(source: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convscope.errors import ModelError
+from convscope.frontends.own import makers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,6 +21,9 @@ Mark = tuple[int, bytes]
 
 HEAD = 512
 """Bytes that are looked at."""
+
+PYTHON = ".py"
+"""The suffix of files from which a model is read by its name in them."""
 
 LFS = b"version https://git-lfs"
 """How the file begins that Git LFS leaves in the place of a large one."""
@@ -161,9 +165,7 @@ def refuse_foreign(path: Path, read: Collection[str]) -> None:
     by_name = None if known else _by_suffix(path.name.lower())
     if not _exists(path):
         if by_name:
-            raise ModelError(
-                f"{path}: there is no such file; and no net is read from {by_name.name}", attempt=by_name.attempt
-            )
+            raise _missing(path, by_name)
         return
     if path.is_dir():
         _refuse_folder(path, by_name)
@@ -182,6 +184,20 @@ def refuse_foreign(path: Path, read: Collection[str]) -> None:
             raise ModelError(f"{path} is {name}", attempt=f"give it a name that ends in {better}")
     if b"\0" in head:
         raise ModelError(f"{path} is not of a kind that is read", expected=listed(read))
+
+
+def _missing(path: Path, kind: Foreign) -> ModelError:
+    """The error for a file that is not there; and would not help if it were."""
+    what = f"{path}: there is no such file"
+    if path.suffix == PYTHON:
+        return ModelError(what)
+    return ModelError(f"{what}; and no net is read from {kind.name}", attempt=kind.attempt)
+
+
+def _named_in(path: Path) -> str:
+    """How a model in a Python file is named."""
+    found = makers(path)
+    return f"{path}:{found[0]}" if found else "name the function or class in it: FILE.py:FUNCTION"
 
 
 def listed(read: Collection[str]) -> str:
@@ -251,5 +267,7 @@ def _refuse_folder(path: Path, by_name: Foreign | None) -> None:
 
 
 def _foreign(path: Path, kind: Foreign) -> ModelError:
+    if path.suffix == PYTHON:
+        return ModelError(f"{path} is {kind.name}", attempt=_named_in(path))
     told = "" if kind in POINTERS else ", from which no net is read"
     return ModelError(f"{path} is {kind.name}{told}", attempt=kind.attempt)

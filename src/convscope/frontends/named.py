@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ConvscopeError, MissingExtraError, ModelError, unknown
 from convscope.frontends.aside import aside
+from convscope.frontends.given import of_shape
 from convscope.frontends.own import own
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from convscope.core.shape import Shape
+    from convscope.frontends.given import Asked
 
 
 def is_name(source: str) -> bool:
@@ -42,8 +44,17 @@ def is_name(source: str) -> bool:
     return all(part.isidentifier() for part in f"{head}.{tail}".split("."))
 
 
-def model(source: str, *, numbers: bool = False) -> tuple[Any, Shape | None]:
-    """A model by name, and the size of the input ``c h w`` that it is made for, where that is known.
+def is_own(source: str) -> bool:
+    """A name of one's own code, not of a model that a package makes without numbers.
+
+    >>> is_own("nets.mine:Net"), is_own("timm:convnext_tiny")
+    (True, False)
+    """
+    return source.rpartition(":")[0] not in PACKAGES
+
+
+def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
+    """A model by name, and what is known of the input that it is made for.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -53,7 +64,10 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Shape | None]:
     head, _, tail = source.rpartition(":")
     try:
         with aside():
-            return PACKAGES[head](tail, numbers) if head in PACKAGES else own(head, tail)
+            if head not in PACKAGES:
+                return own(head, tail)
+            made, size = PACKAGES[head](tail, numbers)
+            return made, of_shape(size)
     except ConvscopeError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 -- somebody else's code

@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
+import inspect
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from convscope.core.shape import from_text
 from convscope.errors import ModelError, UnknownNameError, nearest
+from convscope.frontends.given import Asked, asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from convscope.core.shape import Shape
-
 _MAKER = "a function or class that gives a model when it is called without arguments"
 
 
-def own(head: str, name: str) -> tuple[Any, Shape | None]:
-    """The model that ``name`` gives in a file or module ``head``, and the size of its input where it comes with one.
+def makers(path: Path) -> list[str]:
+    """Names in a Python file that may make a model: classes and functions without arguments that must be given.
 
-    A class is called, a model is taken as it is; a dotted name goes through classes and modules. What gives a pair of a
-    model and an example of its input (a tensor ``n c h w``, its shape, or ``HxWxC``) says the size.
+    The file is not run. Functions come first that are called as such ones often are.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError, RecursionError):
+        return []
+    found = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and _callable(node)]
+    named = [name for name in found if not name.startswith("_")]
+    return sorted(named, key=lambda name: not any(word in name.lower() for word in ("make", "build", "create", "net")))
+
+
+def _callable(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Can be called without arguments, as far as the text says."""
+    if isinstance(node, ast.FunctionDef):
+        return len(node.args.args) <= len(node.args.defaults) and None not in node.args.kw_defaults
+    made = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"]
+    return bool(node.bases) and all(len(one.args.args) <= len(one.args.defaults) + 1 for one in made)
+
+
+def own(head: str, name: str) -> tuple[Any, Asked]:
+    """The model that ``name`` gives in a file or module ``head``, and its input where it comes with an example of it.
+
+    A class is called, a model is taken as it is; a dotted name goes through classes and modules.
 
     Raises:
         ModelError: there is no such file or module.
@@ -154,16 +175,16 @@ def _is_model(found: object) -> bool:
     return not isinstance(found, type) and (hasattr(found, "forward") or hasattr(found, "get_config"))
 
 
-def _paired(found: Any) -> tuple[Any, Shape | None]:
-    """A model and the size ``c h w`` of its input, where it comes with an example of that."""
+def _paired(found: Any) -> tuple[Any, Asked]:
+    """A model and what is known of its input, where it comes with an example of that.
+
+    An example is what ``input`` of :func:`convscope.read` may be; several in a tuple are those of ``forward``.
+    """
     if not isinstance(found, tuple) or len(found) != 2 or not _is_model(found[0]):
-        return found, None
+        return found, Asked()
     model, given = found
-    if isinstance(given, str):
-        return model, from_text(given)
-    sizes = getattr(given, "shape", given)
-    if not isinstance(sizes, tuple | list) or not all(isinstance(size, int) for size in sizes) or len(sizes) < 2:
-        raise ModelError(
-            f"a model with {type(given).__name__} beside it", expected="a model, or a model and an example of its input"
-        )
-    return model, tuple(sizes[1:])
+    if isinstance(given, tuple | list) and given and all(hasattr(one, "shape") for one in given):
+        forward: Any = getattr(model, "forward", model)
+        names = inspect.signature(forward).parameters
+        given = given[0] if len(given) == 1 else dict(zip(names, given, strict=False))
+    return model, asked(given)

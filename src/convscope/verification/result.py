@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "convscope/verify/1"
 
+NAME = 60
+"""Letters of what is compared, in a terminal."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -84,7 +87,7 @@ class Verification:
             (check.what, check.claimed, check.probed, "yes" if check.agrees else "NO", check.note)
             for check in self.checks
         )
-        return Grid(tuple(map(Column, ("what", "claimed", "probed", "agrees", ""))), tuple(rows))
+        return Grid((Column("what", widest=NAME), *map(Column, ("claimed", "probed", "agrees", ""))), tuple(rows))
 
     def __str__(self) -> str:
         wrong = sum(not check.agrees for check in self.checks)

@@ -13,11 +13,11 @@ from convscope.core.net import Net
 from convscope.errors import FieldError, ShapeError
 from convscope.frontends import named, read
 from convscope.frontends.aside import aside
-from convscope.frontends.given import asked, hinted, of_shape
+from convscope.frontends.given import asked, hinted
 from convscope.verification.claims import compare
 
 if TYPE_CHECKING:
-    from convscope.core.shape import Shape
+    from convscope.frontends.given import Asked
     from convscope.verification.result import Verification
 
 
@@ -55,11 +55,11 @@ def verify(
     input 11x11x1 · 4 checks, all agree
     """
     if isinstance(source, nn.Module) and not _is_keras(source):
-        return _live(source, input, None, units, seed)
+        return _live(source, asked(input), units, seed)
     if isinstance(source, str) and named.is_name(source):
         model, usual = named.model(source)
         if isinstance(model, nn.Module) and not _is_keras(model):
-            return _live(model, input, usual, units, seed)
+            return _live(model, asked(input) or usual, units, seed)
     if isinstance(source, Net) and input is not None:
         raise FieldError("a net has its input already", expected="input for a model or a text")
     net = source if isinstance(source, Net) else read(source, input=input)
@@ -72,10 +72,9 @@ def _is_keras(module: nn.Module) -> bool:
     return any(kind.__module__.partition(".")[0] == "keras" for kind in type(module).__mro__)
 
 
-def _live(module: nn.Module, size: object, usual: Shape | None, units: int, seed: int) -> Verification:
+def _live(module: nn.Module, shape: Asked, units: int, seed: int) -> Verification:
     from convscope.frontends.torch import read_module  # only modules need it
 
-    shape = asked(size) or of_shape(usual)
     if not shape:
         raise FieldError("a module does not say its input", expected='input, such as "224x224x3"')
     with (

@@ -12,6 +12,7 @@ from convscope.core.graph import INPUT, Input, Node, Output, Own
 from convscope.core.net import Layer, Net, fitted
 from convscope.core.op import FLOAT32
 from convscope.errors import ShapeError
+from convscope.frontends.aside import aside
 from convscope.frontends.build.ends import laid
 from convscope.frontends.build.values import Value, whole
 
@@ -228,7 +229,8 @@ class _Tensors:
     loaders: dict[str, dict[str, Const]]
 
     def __call__(self) -> dict[str, NDArray[Any]]:
-        return {f"{layer}.{key}": const.load() for layer, found in self.loaders.items() for key, const in found.items()}
+        with aside():  # a layer of the user's own may have its own way to hand its weights out
+            return {f"{at}.{key}": const.load() for at, found in self.loaders.items() for key, const in found.items()}
 
 
 def unique_words(names: Iterable[str]) -> list[str]:

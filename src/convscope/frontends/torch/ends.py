@@ -60,7 +60,9 @@ class Taken:
             return cls((_input(name, asked.first),), {}, "", by_name=False)
         if not open_ended:
             asked.check(names)
-        inputs = tuple(_input(name, one) for name, one in asked.named.items() if one.constant is None)
+        order = [name for name in names if name in asked.named]  # as the model has them, however they are given
+        said = {name: asked.named[name] for name in (*order, *asked.named)}
+        inputs = tuple(_input(name, one) for name, one in said.items() if one.constant is None)
         constants = {name: one.constant for name, one in asked.named.items() if one.constant is not None}
         missing = [name for name in needed if name not in asked.named]
         if missing and not open_ended:

@@ -28,7 +28,7 @@ BITS = {
 """Bits of one number, by the name of its kind; 8 make a byte."""
 
 COLUMNS = (
-    Column("name"), Column("shape", right=True), Column("dtype"), Column("numbers", right=True),
+    Column("name", widest=80), Column("shape", right=True), Column("dtype"), Column("numbers", right=True),
     Column("bytes", right=True), Column("same as"),
 )  # fmt: skip
 
