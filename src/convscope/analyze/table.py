@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field as data
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from convscope.analyze import cost, field
 from convscope.analyze.lines import picture_of
 from convscope.analyze.memory import activation_bytes
+from convscope.analyze.reach import number, reach
 from convscope.core.graph import INPUT
 from convscope.core.op import spelled
-from convscope.core.shape import joined, to_text
+from convscope.core.order import sizes_in
+from convscope.core.shape import to_text
 from convscope.version import __version__
 from convscope.view.numbers import bytes_text, count_text
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import pandas as pd
 
     from convscope.analyze.cost import Total
-    from convscope.analyze.field import AxisField, Field
-    from convscope.core.graph import Input, Own
+    from convscope.analyze.field import Field
+    from convscope.core.graph import Input, Output, Own
     from convscope.core.net import Layer, Net
     from convscope.core.op import Op
     from convscope.core.shape import Shape
 
 SCHEMA = "convscope/table/1"
+
+MOST_OUTPUTS = 6
+"""Outputs that the text names."""
 
 UNITS = {
     "macs": "multiply-add",
@@ -91,6 +95,7 @@ class LayerTable:
         float32: every learned tensor is stored in float32, so that the stored bytes say nothing new.
         notes: what must be known of the source besides, one sentence each.
         inputs: all, in order.
+        outputs: all, in order, each with its size ``c h w`` as its layer has it.
         of: name of the input on which the fields are.
     """
 
@@ -104,6 +109,7 @@ class LayerTable:
     float32: bool = True
     notes: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = ()
+    outputs: tuple[tuple[Output, Shape], ...] = ()
     of: str = INPUT
 
     def to_json(self) -> dict[str, Any]:
@@ -114,6 +120,7 @@ class LayerTable:
             "units": UNITS,
             "input": to_text(self.input),
             **self._inputs_json(),
+            **({"outputs": [_output_json(*one) for one in self.outputs]} if len(self.outputs) > 1 else {}),
             "rows": [_row_json(row) for row in self.rows],
             "total": {
                 "params": self.params.value,
@@ -186,21 +193,6 @@ class LayerTable:
     _repr_html_ = to_html
 
 
-def number(value: Fraction | None) -> int | float | str | None:
-    """A fraction as JSON can hold it exactly: a whole number, a binary fraction, else text such as ``1/3``.
-
-    >>> from fractions import Fraction
-    >>> number(Fraction(4)), number(Fraction(1, 2)), number(Fraction(1, 3)), number(None)
-    (4, 0.5, '1/3', None)
-    """
-    if value is None:
-        return None
-    if value.denominator == 1:
-        return value.numerator
-    binary = value.denominator & (value.denominator - 1) == 0
-    return float(value) if binary else str(value)
-
-
 def _row_json(row: Row) -> dict[str, Any]:
     return {
         "name": row.name,
@@ -224,6 +216,15 @@ def _row_json(row: Row) -> dict[str, Any]:
     }
 
 
+def _output_json(output: Output, shape: Shape) -> dict[str, Any]:
+    return {
+        "name": output.name,
+        "layer": output.node,
+        "path": list(output.path),
+        "sizes": sizes_in(output.order, shape),
+    }
+
+
 def _by_input(row: Row) -> dict[str, Any]:
     """The field on each input; size 0 where the layer does not depend on it."""
     return {
@@ -243,7 +244,8 @@ def _grid(table: LayerTable) -> Grid:
         *map(Column, titles if spatial else ()),
         *(Column(title, right=True) for title in (("stride", "start", "centre") if spatial else ())),
     )
-    rows = tuple((*_costs(row, table), *(_reach(row, gated=gated) if spatial else ())) for row in table.rows)
+    shown = ((row, row.gated if gated else None) for row in table.rows)
+    rows = tuple((*_costs(row, table), *(reach(row.field, more) if spatial else ())) for row, more in shown)
     return Grid(columns, rows)
 
 
@@ -277,55 +279,14 @@ def _costs(row: Row, table: LayerTable) -> tuple[str, ...]:
     return (row.name, row.op, to_text(row.out), *sizes)
 
 
-def _reach(row: Row, *, gated: bool) -> tuple[str, ...]:
-    return (
-        _local(row.field),
-        _sizes(row.field),
-        *((_sizes(row.gated),) if gated else ()),
-        _pair(axis.stride for axis in row.field),
-        _pair(axis.start for axis in row.field),
-        _pair(axis.centre for axis in row.field),
-    )
-
-
 def _count(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}"
-
-
-def _local(found: Field) -> str:
-    return "-" if any(axis.local is None for axis in found) else joined(axis.local for axis in found)
-
-
-def _sizes(found: Field) -> str:
-    """Sizes with what must be known of them: a bound, boxes that repeat after some units, right away from seams only.
-
-    A dash where nothing is seen.
-    """
-    if found and not any(axis.size for axis in found):
-        return "-"
-    phases = max((axis.phases for axis in found), default=1)
-    bound = "" if all(axis.exact or axis.seams for axis in found) else "≤ "
-    inside = " inside" if any(axis.seams for axis in found) else ""
-    return bound + joined(map(_phase_sizes, found)) + (f" in {phases} phases" if phases > 1 else "") + inside
-
-
-def _phase_sizes(axis: AxisField) -> str:
-    """One size, or those of the phases where they differ: ``2/3``."""
-    sizes = [last - first + 1 for first, last in axis.boxes] or [axis.size]
-    if len(set(sizes)) == 1 or len(sizes) > 4:
-        return str(axis.size) if len(set(sizes)) == 1 else f"{min(sizes)}-{max(sizes)}"
-    return "/".join(map(str, sizes))
-
-
-def _pair(values: Iterable[Fraction | int | None]) -> str:
-    """One number where all axes agree, else one for each; a dash where there is none."""
-    texts = ["-" if value is None else str(number(Fraction(value))) for value in values]
-    return texts[0] if len(set(texts)) == 1 else ",".join(texts)
 
 
 def _totals(table: LayerTable) -> str:
     parts = [
         _inputs_text(table),
+        *_outputs_text(table),
         f"{len(table.rows)} layer{'' if len(table.rows) == 1 else 's'}",
         *(f"{name} {value}" for name, value in table.totals().items()),
     ]
@@ -338,6 +299,13 @@ def _inputs_text(table: LayerTable) -> str:
     if len(table.inputs) < 2:
         return f"input {to_text(table.input)}"
     return f"inputs {', '.join(f'{one.name} {to_text(one.shape)}' for one in table.inputs)} · field on {table.of}"
+
+
+def _outputs_text(table: LayerTable) -> list[str]:
+    """Names and sizes of several outputs, the first few of many."""
+    few = [f"{one.name} {to_text(shape)}" for one, shape in table.outputs[:MOST_OUTPUTS]]
+    more = [f"and {len(table.outputs) - MOST_OUTPUTS} more"] if len(table.outputs) > MOST_OUTPUTS else []
+    return [f"outputs {', '.join([*few, *more])}"] if len(table.outputs) > 1 else []
 
 
 def _total(value: Total) -> str:
@@ -383,5 +351,6 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
         float32=cost.is_float32(net),
         notes=net.notes,
         inputs=net.inputs,
+        outputs=tuple((one, net.shape(one.node)) for one in net.outputs),
         of=picture.name,
     )

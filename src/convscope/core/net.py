@@ -155,6 +155,19 @@ class Net:
         given = {one.name for one in self.inputs}
         return next((self[one.node] for one in self.outputs if one.node not in given), self.layers[-1])
 
+    def check_single(self, purpose: str) -> None:
+        """Raise ShapeError unless the net has one input and one output, which ``purpose`` needs."""
+        for word, ends in (
+            ("inputs", [one.name for one in self.inputs]),
+            ("outputs", [one.name for one in self.outputs]),
+        ):
+            if len(ends) > 1:
+                names = ", ".join(ends[:6]) + (", …" if len(ends) > 6 else "")
+                raise ShapeError(
+                    f"the net has {len(ends)} {word}: {names}",
+                    expected=f"a net with one input and one output, for {purpose}",
+                )
+
     def live(self) -> frozenset[str]:
         """Names of the layers and inputs on which an output depends; the others are dead."""
         needed = {output.node for output in self.outputs}

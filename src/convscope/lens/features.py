@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from convscope.core.graph import INPUT
 from convscope.core.shape import to_text
 from convscope.lens.choose import any_layer
 from convscope.lens.drawing.features import draw
@@ -108,6 +107,6 @@ def features(subject: Subject, picture: Picture, layer: str | None = None) -> Fe
     """
     chosen = any_layer(subject.net, layer)
     with torch.inference_mode():
-        found = subject.model.values({INPUT: picture.taken}, [chosen.name])[chosen.name][0]
+        found = subject.model.values({subject.net.inputs[0].name: picture.taken}, [chosen.name])[chosen.name][0]
     maps = found.reshape(len(found), 1, -1) if found.dim() != 3 else found
     return Features(subject.name, subject.weights, chosen.name, chosen.why, picture, maps.contiguous().numpy())

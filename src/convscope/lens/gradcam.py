@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from convscope.analyze.field import fields
-from convscope.core.graph import INPUT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,9 +26,9 @@ def gradcam(model: TorchNet, x: Tensor, target: Target, layer: str) -> Tensor:
     which every layer has a value of its own: no hook, and a layer that is used twice or works in place is itself.
     """
     leaf = x.detach().clone().requires_grad_()
-    last = model.names[-1]
+    last = model.net.layer().node.name
     with torch.enable_grad():
-        found = model.values({INPUT: leaf}, [layer, last])
+        found = model.values({model.net.inputs[0].name: leaf}, [layer, last])
         score = target.of(found[last]).sum()
         (slopes,) = torch.autograd.grad(score, found[layer], allow_unused=True, materialize_grads=True)
     return (slopes.mean((2, 3), keepdim=True) * found[layer].detach()).sum(1)

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from convscope.analyze.effective import LEVELS
-from convscope.core.graph import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +130,7 @@ def _means(model: TorchNet, layer: str, at: Sequence[slice], pictures: Tensor, b
     for part in torch.split(pictures, batch):
         leaf = part.detach().clone().requires_grad_()
         with torch.enable_grad():
-            value = model.values({INPUT: leaf}, [layer])[layer]
+            value = model.values({model.net.inputs[0].name: leaf}, [layer])[layer]
             units = value[(slice(None), slice(None), *at)].sum()
             (slopes,) = torch.autograd.grad(units, leaf, allow_unused=True, materialize_grads=True)
         absolute += slopes.abs().double().sum((0, 1))

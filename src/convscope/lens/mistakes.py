@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from convscope.core.graph import INPUT
 from convscope.data import registry
 from convscope.errors import FieldError, RunError
 from convscope.lens.drawing.mistakes import draw
@@ -234,7 +233,7 @@ def nearest(subject: Subject, run: Run, picture: Picture) -> tuple[tuple[Seen, .
     _, reads = last_weights(subject)
 
     def channels(x: Tensor) -> Tensor:
-        return subject.model.values({INPUT: x}, [reads])[reads].flatten(1)
+        return subject.model.values({subject.net.inputs[0].name: x}, [reads])[reads].flatten(1)
 
     size = 4 * subject.batch()
     with torch.inference_mode():

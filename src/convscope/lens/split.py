@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from convscope.core.graph import INPUT
 from convscope.errors import FieldError
 from convscope.lens.span import Span, number
 from convscope.ops.conv import Conv
@@ -117,11 +116,11 @@ def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
         FieldError: no layer weighs channels.
     """
     layer, reads = last_weights(subject)
-    last = subject.model.names[-1]
-    before = subject.model.values({INPUT: x}, [reads])[reads].detach()
+    last, name = subject.net.layer().node.name, subject.net.inputs[0].name
+    before = subject.model.values({name: x}, [reads])[reads].detach()
 
     def difference(value: Tensor) -> Tensor:
-        scores = subject.model.values({INPUT: x, reads: value}, [last])[last].double().flatten(1)
+        scores = subject.model.values({name: x, reads: value}, [last])[last].double().flatten(1)
         return scores[0, first] - scores[0, second]
 
     leaf = before.clone().requires_grad_()

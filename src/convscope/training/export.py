@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -214,9 +214,12 @@ def _onnx(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
 
 def without_softmax(net: Net) -> Net:
     """The net up to its scores: a softmax at the end is left out, as the model of a run leaves it out."""
-    if not isinstance(net.layers[-1].node.op, Softmax):
+    last = net.layer()
+    if not isinstance(last.node.op, Softmax):
         return net
-    return Net.at(Graph(tuple(layer.node for layer in net.layers[:-1])), net.input)
+    nodes = tuple(layer.node for layer in net if layer is not last)
+    outputs = tuple(replace(output, node=last.node.inputs[0]) for output in net.outputs)
+    return Net.at(Graph(nodes, tuple(one.name for one in net.inputs), outputs), net.inputs)
 
 
 class TakesPictures(nn.Module):

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.core.graph import INPUT
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -31,17 +29,18 @@ def takes_pictures(model: bytes, mean: Sequence[float], std: Sequence[float], to
     graph = found.graph
     rank = len(graph.input[0].type.tensor_type.shape.dim)
     shape = (len(mean), *(1,) * (rank - 2))
-    centre, scale = f"{INPUT}/centre", f"{INPUT}/scale"
+    given = graph.input[0].name
+    centre, scale = f"{given}/centre", f"{given}/scale"
     values = {centre: 255 * np.asarray(mean), scale: 1 / (255 * np.asarray(std))}
     graph.initializer.extend(
         numpy_helper.from_array(value.astype(np.float32).reshape(shape), name) for name, value in values.items()
     )
     for node in graph.node:
         for at, name in enumerate(node.input):
-            if name == INPUT:
-                node.input[at] = f"{INPUT}/scaled"
-    graph.node.insert(0, helper.make_node("Sub", [INPUT, centre], [f"{INPUT}/centred"], name=f"{INPUT}/Sub"))
-    graph.node.insert(1, helper.make_node("Mul", [f"{INPUT}/centred", scale], [f"{INPUT}/scaled"], name=f"{INPUT}/Mul"))
+            if name == given:
+                node.input[at] = f"{given}/scaled"
+    graph.node.insert(0, helper.make_node("Sub", [given, centre], [f"{given}/centred"], name=f"{given}/Sub"))
+    graph.node.insert(1, helper.make_node("Mul", [f"{given}/centred", scale], [f"{given}/scaled"], name=f"{given}/Mul"))
     _flatten(graph)
     for key, value in told.items():
         found.metadata_props.add(key=key, value=value)

@@ -1,0 +1,71 @@
+"""How the field of a layer stands in a table: sizes with what must be known of them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from convscope.core.shape import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convscope.analyze.field import AxisField, Field
+
+
+def number(value: Fraction | None) -> int | float | str | None:
+    """A fraction as JSON can hold it exactly: a whole number, a binary fraction, else text such as ``1/3``.
+
+    >>> from fractions import Fraction
+    >>> number(Fraction(4)), number(Fraction(1, 2)), number(Fraction(1, 3)), number(None)
+    (4, 0.5, '1/3', None)
+    """
+    if value is None:
+        return None
+    if value.denominator == 1:
+        return value.numerator
+    binary = value.denominator & (value.denominator - 1) == 0
+    return float(value) if binary else str(value)
+
+
+def reach(found: Field, gated: Field | None) -> tuple[str, ...]:
+    """The cells of a row: local, field, field with gates where it is given, stride, start, centre."""
+    return (
+        _local(found),
+        _sizes(found),
+        *((_sizes(gated),) if gated is not None else ()),
+        _pair(axis.stride for axis in found),
+        _pair(axis.start for axis in found),
+        _pair(axis.centre for axis in found),
+    )
+
+
+def _local(found: Field) -> str:
+    return "-" if any(axis.local is None for axis in found) else joined(axis.local for axis in found)
+
+
+def _sizes(found: Field) -> str:
+    """Sizes with what must be known of them: a bound, boxes that repeat after some units, right away from seams only.
+
+    A dash where nothing is seen.
+    """
+    if found and not any(axis.size for axis in found):
+        return "-"
+    phases = max((axis.phases for axis in found), default=1)
+    bound = "" if all(axis.exact or axis.seams for axis in found) else "≤ "
+    inside = " inside" if any(axis.seams for axis in found) else ""
+    return bound + joined(map(_phase_sizes, found)) + (f" in {phases} phases" if phases > 1 else "") + inside
+
+
+def _phase_sizes(axis: AxisField) -> str:
+    """One size, or those of the phases where they differ: ``2/3``."""
+    sizes = [last - first + 1 for first, last in axis.boxes] or [axis.size]
+    if len(set(sizes)) == 1 or len(sizes) > 4:
+        return str(axis.size) if len(set(sizes)) == 1 else f"{min(sizes)}-{max(sizes)}"
+    return "/".join(map(str, sizes))
+
+
+def _pair(values: Iterable[Fraction | int | None]) -> str:
+    """One number where all axes agree, else one for each; a dash where there is none."""
+    texts = ["-" if value is None else str(number(Fraction(value))) for value in values]
+    return texts[0] if len(set(texts)) == 1 else ",".join(texts)
