@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BATCH = "n"
 """The letter of the batch."""
 
+SCALAR = "scalar"
+"""What stands after the colon for a tensor without axes."""
+
 
 @dataclass(frozen=True)
 class Moves:
@@ -44,10 +47,14 @@ def pattern_of(order: str) -> Pattern:
     Raises:
         FieldError: it is not an order.
 
-    >>> pattern_of("a8xb7:nxbxa").parts
-    (('n', 'a', 'b'), ('n', 'b', 'a'))
+    >>> pattern_of("a8xb7:nxbxa").parts, pattern_of("1:scalar").parts
+    ((('n', 'a', 'b'), ('n', 'b', 'a')), (('n', ''), ()))
     """
-    found = parse(f"{BATCH}1x{order}", 2)
+    if order.endswith(f":{SCALAR}"):
+        found = parse(f"{BATCH}1x{order.removesuffix(SCALAR)}1", 2)
+        found = Pattern((found.parts[0], ()), found.sizes)
+    else:
+        found = parse(f"{BATCH}1x{order}", 2)
     if found.dropped().strip(BATCH):
         raise FieldError(f'"{order}" leaves axes out', expected="every letter on both sides of the colon")
     return found

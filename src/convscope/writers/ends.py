@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
     from convscope.writers.calls import Item
 
+    Move = Callable[[str, tuple[int, ...]], str]
+
 RESULT = "result"
 """The layer of what is returned."""
 
@@ -168,17 +170,16 @@ def nested(outputs: Sequence[Output], said: Callable[[int], str], depth: int = 0
     return f"{{{', '.join(pairs)}}}"
 
 
-def moved(text: str, step: Moves, reshape: str, permute: str) -> str:
+def moved(text: str, step: Moves, reshape: Move, permute: Move) -> str:
     """An expression brought into an order.
 
     Args:
         text: of the tensor.
         step: what is to be done.
-        reshape: how the library writes a reshape, ``{x}`` for the tensor and ``{0}`` for the sizes in brackets.
-        permute: the same of a permutation.
+        reshape: how the library writes a reshape of an expression to some sizes.
+        permute: how it writes a permutation.
     """
     for how, what in ((reshape, step.split), (permute, step.permuted), (reshape, step.joined)):
         if what is not None:
-            sizes = ", ".join(map(str, what)) + ("," if len(what) == 1 else "")
-            text = how.replace("{x}", text).replace("{0}", f"({sizes})")
+            text = how(text, what)
     return text

@@ -14,7 +14,7 @@ from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Stored, Times
 from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
 from convscope.ops.view import ChannelShuffle, PixelShuffle, PixelUnshuffle, Take, Tokens
-from convscope.writers.calls import Arg, Call
+from convscope.writers.calls import Arg, Call, literal
 from convscope.writers.common import unwritten, view_pattern
 from convscope.writers.ends import GIVEN, Arrival, Given, Return, moved, nested
 from convscope.writers.keras_ops import cropped, padded, rank, spell, tensors
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convscope.core.op import Op
     from convscope.core.pattern import Axes, Pattern
     from convscope.core.shape import Shape
+    from convscope.writers.ends import Move
     from convscope.writers.keras_context import Context
 
     Calls = tuple[Call, ...]
@@ -185,7 +186,11 @@ def _given(op: Given, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 
     return (Call(f"{{{op.name}}}", word=GIVEN),)
 
 
-RESHAPE, PERMUTE = "ops.reshape({x}, {0})", "ops.transpose({x}, {0})"
+def _laid(function: str) -> Move:
+    return lambda x, sizes: f"ops.{function}({x}, {literal(sizes)})"
+
+
+RESHAPE, PERMUTE = _laid("reshape"), _laid("transpose")
 
 
 def _axes(shape: Shape) -> tuple[int, ...]:

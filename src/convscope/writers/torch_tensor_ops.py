@@ -190,13 +190,18 @@ def _given(op: Given, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
     return (Call(f"{{{op.name}}}", word=GIVEN),)
 
 
-RESHAPE, PERMUTE = "{x}.reshape{0}", "{x}.permute{0}"
+def _reshaped(x: str, sizes: tuple[int, ...]) -> str:
+    return f"{x}.reshape({', '.join(map(str, sizes)) or '()'})"
+
+
+def _permuted(x: str, axes: tuple[int, ...]) -> str:
+    return f"{x}.permute({', '.join(map(str, axes))})"
 
 
 @spell.register(Arrival)
 def _arrival(op: Arrival, inputs: Shapes) -> Calls:
     step = moves_back(op.order, range(len(inputs[0]) + 1))
-    return (Call(moved("{x0}", step, RESHAPE, PERMUTE), word="Order"),)
+    return (Call(moved("{x0}", step, _reshaped, _permuted), word="Order"),)
 
 
 @spell.register(Return)
@@ -211,7 +216,7 @@ def _laid(order: str, shape: Shape, at: int) -> str:
     step = moves(order, range(len(shape) + 1))
     if step == Moves(None, None, (-1, math.prod(shape))):
         return f"{{x{at}}}.flatten(1)"
-    return moved(f"{{x{at}}}", step, RESHAPE, PERMUTE)
+    return moved(f"{{x{at}}}", step, _reshaped, _permuted)
 
 
 @spell.register(Take)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from convscope.core.graph import Output
-from convscope.core.order import BATCH, pattern_of
+from convscope.core.order import BATCH, SCALAR, pattern_of
 from convscope.core.pattern import LETTERS
 from convscope.frontends.build.settle import fine, parts, settled, without_repeats
 from convscope.frontends.build.values import Digit, Value, joined, whole
@@ -91,4 +91,4 @@ def _after(dims: Dims, letters: dict[Digit, str], axes: Sequence[Dim]) -> list[s
     return [
         BATCH if at == batch else "".join(letters[digit] for digit in fine(dim, tuple(axes))) or "1"
         for at, dim in enumerate(dims)
-    ] or ["1"]
+    ] or [SCALAR]

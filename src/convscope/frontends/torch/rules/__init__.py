@@ -194,6 +194,8 @@ RULES: dict[str, Callable[..., Any]] = {
     "narrow": narrow,
     "split": split_rule,
     "split_with_sizes": split_rule,
+    "unsafe_split": split_rule,
+    "unsafe_split_with_sizes": split_rule,
     "chunk": chunk,
     "tensor_split": tensor_split,
     "unbind": unbind,
