@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convscope.errors import ShapeError
+from convscope.frontends.build.constant import placed
 from convscope.frontends.build.settle import (
     Spelling,
     by_axis,
@@ -215,10 +216,10 @@ def concatenated(builder: Builder, values: Sequence[Value | Const], at: int) -> 
     values = [value for value in values if not (isinstance(value, Const) and 0 in value.sizes)]
     if len(values) == 1 and isinstance(values[0], Value):
         return values[0]
-    consts = [value for value in values if isinstance(value, Const)]
-    if consts:
+    if _are_tokens(values, at):
         return _with_tokens(builder, values, at)
-    ready = [without_repeats(builder, value) for value in values if isinstance(value, Value)]
+    every = [placed(builder, value, batch=True) if isinstance(value, Const) else value for value in values]
+    ready = [without_repeats(builder, value) for value in every]
     return _along_one_axis(builder, ready, at) or _along_own_axis(builder, ready, at)
 
 
@@ -273,11 +274,19 @@ def _front(builder: Builder, value: Value, at: int) -> Value:
     return settled(builder, value, [(*dim, *rest[0]), *rest[1:]])
 
 
+def _are_tokens(values: Sequence[Value | Const], at: int) -> bool:
+    """Learned places in front of others, one sample of them, along a dimension of the places."""
+    *lead, last = values
+    if not lead or not isinstance(last, Value) or not at or last.dims[0]:
+        return False
+    alike = all((*one.sizes[:at], *one.sizes[at + 1 :]) == (*last.sizes[:at], *last.sizes[at + 1 :]) for one in lead)
+    return alike and all(isinstance(one, Const) and one.roots for one in lead)
+
+
 def _with_tokens(builder: Builder, values: Sequence[Value | Const], at: int) -> Value:
     """Learned places in front of others."""
     *lead, last = values
-    if not isinstance(last, Value) or not all(isinstance(value, Const) and value.roots for value in lead):
-        raise ShapeError("stored numbers that are joined with a tensor")
+    assert isinstance(last, Value)
     others = [one for one in range(1, len(last.dims)) if one != at]
     if not is_whole(last, 1, last.dims[at]) or len(last.shape) != len(others) + 1:
         last = settled(builder, last, [last.dims[others[-1]], last.dims[at], *(last.dims[one] for one in others[:-1])])

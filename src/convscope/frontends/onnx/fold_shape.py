@@ -45,9 +45,11 @@ def reshaped(call: Call, have: Sizes) -> Sizes:
     target = call.wholes("shape") or call.ints(1) or []
     if not call.whole("allowzero", 0):
         target = [have[at] if size == 0 and at < len(have) else size for at, size in enumerate(target)]
-    total, fixed = math.prod(have), math.prod(size for size in target if size != -1)
-    if call.batch > 1 and target[:1] == [call.batch] and -1 not in target and fixed == call.batch * total:
+    total, inner = math.prod(have), math.prod(size for size in target[1:] if size != -1)
+    whole = total % max(1, inner) == 0 if -1 in target[1:] else inner == total
+    if call.batch > 1 and target[:1] == [call.batch] and have[:1] == (1,) and whole:
         target = [1, *target[1:]]  # the file was written for a batch
+    fixed = math.prod(size for size in target if size != -1)
     found = tuple(total // max(1, fixed) if size == -1 else size for size in target)
     if math.prod(found) != total or min(found, default=0) < 0 or target.count(-1) > 1:
         raise ShapeError(f"{total} numbers cannot be viewed as {'x'.join(map(str, target[:8]))}")

@@ -12,7 +12,7 @@ from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.build.products import attention, matmul
-from convscope.frontends.build.settle import is_whole, plain, settled
+from convscope.frontends.build.settle import is_whole, settled
 from convscope.frontends.build.values import Const, Value, joined, whole
 from convscope.frontends.onnx.consts import Known
 from convscope.frontends.onnx.sliding import need, pads_of, per_axis
@@ -182,7 +182,7 @@ def lrn(call: Call) -> Value:
     if size % 2 == 0:  # then the middle lies elsewhere than in torch
         raise ShapeError("a norm of an even number of neighbours")
     op = LocalResponseNorm(size, call.real("alpha", 1e-4), call.real("beta", 0.75), call.real("bias", 1.0))
-    return unary(call.builder, op, plain(call.builder, call.value(0)))
+    return unary(call.builder, op, layers.by_channel(call.builder, call.value(0)))
 
 
 def prelu(call: Call) -> Value:

@@ -42,6 +42,9 @@ FREE = {
 }  # fmt: skip
 """Operators that multiply nothing with weights."""
 
+AS_GIVEN = {"GroupNormalization", "MeanVarianceNormalization"}
+"""Operators whose output has the sizes of their first input, and of which ONNX's inference says nothing."""
+
 SETTINGS: dict[str, set[int]] = {
     "CenterCropPad": {1},
     "Clip": {1, 2},
@@ -115,7 +118,8 @@ def sizes_of(call: Call) -> list[Sizes | None]:
             return [given.reshaped(call, call.tensor(0).sizes)]
         except (ShapeError, ValueError, TypeError, LookupError):
             return [None]
-    return [one if one is not None and min(one, default=1) > 0 else None for one in inferred(call)]
+    found = [one if one is not None and min(one, default=1) > 0 else None for one in inferred(call)]
+    return [call.tensor(0).sizes] if found == [None] and call.op in AS_GIVEN else found
 
 
 def opaque_outputs(
