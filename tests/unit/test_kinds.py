@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import convscope as cs
 from convscope.cli import run
@@ -109,3 +110,11 @@ def test_one_word_with_a_suffix_is_a_file() -> None:
     assert "No such file" in told("model.foo").what
     assert isinstance(told("mods:make"), ModelError)
     assert "there is no module mods" in told("mods:make").what
+
+
+def test_a_checkpoint_called_tar_is_a_file_of_weights(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"w": torch.zeros(2, 3)}}, tmp_path / "best.pth.tar")
+    assert "1 tensor and no layers" in told(tmp_path / "best.pth.tar").what
+    assert run(["table", str(tmp_path / "best.pth.tar")]) == 0
+    (tmp_path / "best.tar").write_bytes(b"anything")
+    assert "an archive" in told(tmp_path / "best.tar").what

@@ -169,6 +169,8 @@ def make():
     print("made")
     os.system("echo from a shell")
     os.write(1, b"written\\n")
+    import sys
+    sys.__stdout__.write("past it\\n")
     return Net(3, 8, 3)
 """
 
@@ -193,7 +195,7 @@ def test_what_other_programs_print_for_a_model_goes_there_too(tmp_path: Path) ->
     command = [sys.executable, "-m", "convscope", "table", f"{path}:make", "--input", "8x8x3", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["total"]["params"] == 224
-    assert {"made", "from a shell", "written", "run"} <= set(done.stderr.splitlines())
+    assert {"made", "from a shell", "written", "past it", "run"} <= set(done.stderr.splitlines())
 
 
 def test_streams_come_back_whoever_leaves_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,3 +218,8 @@ def test_streams_come_back_whoever_leaves_first(capsys: pytest.CaptureFixture[st
     assert sys.stdout is before
     sys.stdout.write("data\n")
     assert capsys.readouterr() == ("data\n", "one\nother\n")
+
+
+def test_empty_parentheses_do_no_harm(tmp_path: Path) -> None:
+    path = written(tmp_path, {"m.py": f"{CONV}def make():\n    return nn.Conv2d(3, 1, 3)\n"}) / "m.py"
+    assert params(f"{path}:make()") == 28

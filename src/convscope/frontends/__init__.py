@@ -12,7 +12,7 @@ from convscope.errors import ModelError, NotationError, ShapeError
 from convscope.frontends import named, text
 from convscope.frontends.aside import aside
 from convscope.frontends.given import Asked, asked, hinted
-from convscope.frontends.kinds import listed, refuse_foreign
+from convscope.frontends.kinds import listed, refuse_foreign, suffix_of
 
 if TYPE_CHECKING:
     from convscope.core.net import Net
@@ -35,6 +35,9 @@ READERS = {
     ".bin": "convscope.frontends.weights",
     ".jit": "convscope.frontends.weights",
     ".torchscript": "convscope.frontends.weights",
+    ".ptl": "convscope.frontends.weights",
+    ".pth.tar": "convscope.frontends.weights",
+    ".pt.tar": "convscope.frontends.weights",
 }
 """By the suffix of a file, the module whose ``read_file(path, given)`` reads it."""
 
@@ -120,7 +123,7 @@ def is_weights(source: str) -> bool:
 
 def _reader_of(source: str | Path) -> str | None:
     """The module that reads files of this suffix."""
-    return READERS.get(Path(source).suffix.lower()) if _may_be_path(source) else None
+    return READERS.get(suffix_of(Path(source).name, READERS)) if _may_be_path(source) else None
 
 
 def _live(model: object, shape: Asked) -> Net:

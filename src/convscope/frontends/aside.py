@@ -44,7 +44,7 @@ class _Streams:
             if self.inside:
                 return
             if self.descriptor is not None:
-                _flush_c()
+                _flush(self.stream)
                 os.dup2(self.descriptor, _STDOUT)
                 os.close(self.descriptor)
             if self.stream is not None or sys.stdout is sys.stderr:
@@ -74,10 +74,13 @@ def _turned(stream: TextIO | None) -> int | None:
     return before
 
 
-def _flush_c() -> None:
-    """What C code printed and the C library still holds belongs to standard error too."""
+def _flush(stream: TextIO | None) -> None:
+    """What was printed past ``sys.stdout``, by C code or otherwise, and is still held, goes the same way."""
     with contextlib.suppress(Exception):
         ctypes.CDLL(None).fflush(None)
+    with contextlib.suppress(OSError, ValueError):
+        if stream is not None:
+            stream.flush()
 
 
 @contextmanager

@@ -32,6 +32,7 @@ _CONVERT = "python -m tf2onnx.convert {} --output model.onnx, then: convscope ta
 _PADDLE = "paddle2onnx --model_dir FOLDER --save_file model.onnx"
 _ONNX = "convert it to ONNX, then: convscope table model.onnx"
 _ARRAYS = "a file with the layers; arrays have none"
+_GRAPH = _CONVERT.format("--saved-model FOLDER")
 _LIVE = "load it in Python and give the model itself: convscope.read(model, input=...); or FILE.py:FUNCTION"
 _SOURCE = "the model that it was made from, as an ONNX or Keras file or as FILE.py:FUNCTION"
 
@@ -77,7 +78,9 @@ KINDS = (
         "a model of ONNX Runtime in its own format", (".ort",), "the .onnx file that it was made from", ((4, b"ORTM"),)
     ),
     Foreign("a PyTorch Edge program of ExecuTorch", (".pte",), _SOURCE, ((4, b"ET12"), (4, b"ET13"))),
-    Foreign("a TensorFlow graph", (".pb", ".pbtxt", ".meta"), _CONVERT.format("--saved-model FOLDER")),
+    Foreign(
+        "a TensorFlow graph", (".pb", ".pbtxt", ".meta"), f"{_GRAPH}; of ONNX itself: give it a name that ends in .onnx"
+    ),
     Foreign("a model of Core ML", (".mlmodel", ".mlpackage", ".mlmodelc"), _SOURCE),
     Foreign("an engine of TensorRT", (".engine", ".plan", ".trt"), _SOURCE, ((0, b"ptrt"), (0, b"ftrt"))),
     Foreign(
@@ -104,6 +107,8 @@ KINDS = (
         "a MATLAB file", (".mat",), "exportONNXNetwork(net, 'model.onnx') in MATLAB", ((0, b"MATLAB 5.0 MAT-file"),)
     ),
     Foreign("weights of Flax", (".msgpack",), _ARRAYS),
+    Foreign("the weights of an ONNX model", (".onnx.data", ".onnx_data"), "the .onnx file beside it"),
+    Foreign("a checkpoint of TensorFlow", (".index", ".data-00000-of-00001"), _ARRAYS),
     Foreign(
         "a pickle, which is a program",
         (".pkl", ".pickle", ".joblib", ".dill"),
@@ -125,7 +130,7 @@ KINDS = (
     Foreign("a Python file", (".py",), "name the function or class in it: FILE.py:FUNCTION"),
     Foreign(
         "an archive",
-        (".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst"),
+        (".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst", ".zip"),
         "unpack it first",
         ((0, b"\x1f\x8b"), (0, b"BZh"), (0, b"\xfd7zXZ"), (0, b"7z\xbc\xaf\x27\x1c"), (257, b"ustar")),
     ),
@@ -160,8 +165,7 @@ def refuse_foreign(path: Path, read: Collection[str]) -> None:
         path: which need not exist: then that is said first.
         read: suffixes of the files that a net is read from.
     """
-    suffix = path.suffix.lower()
-    known = suffix in read
+    known = bool(suffix_of(path.name, read))
     by_name = None if known else _by_suffix(path.name.lower())
     if not _exists(path):
         if by_name:
@@ -184,6 +188,15 @@ def refuse_foreign(path: Path, read: Collection[str]) -> None:
             raise ModelError(f"{path} is {name}", attempt=f"give it a name that ends in {better}")
     if b"\0" in head:
         raise ModelError(f"{path} is not of a kind that is read", expected=listed(read))
+
+
+def suffix_of(name: str, read: Collection[str]) -> str:
+    """The longest of some suffixes that a name ends in; empty where it has none of them.
+
+    >>> suffix_of("model.pth.TAR", (".tar", ".pth.tar")), suffix_of("net.cnn", (".onnx",))
+    ('.pth.tar', '')
+    """
+    return max((end for end in read if name.lower().endswith(end)), key=len, default="")
 
 
 def _missing(path: Path, kind: Foreign) -> ModelError:

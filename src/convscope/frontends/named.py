@@ -36,7 +36,7 @@ def is_name(source: str) -> bool:
     >>> is_name("nets.mine:Net.small"), is_name("a:relu b")
     (True, False)
     """
-    head, _, tail = source.rpartition(":")
+    head, _, tail = source.removesuffix("()").rpartition(":")
     if not tail or any(character.isspace() for character in tail) or "," in tail:
         return False
     if head in PACKAGES or (head.endswith(".py") and "\n" not in head):
@@ -61,7 +61,7 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
         UnknownNameError: it has no such model, or the file no such function.
         ModelError: the file or module is not there or cannot be run, or the model cannot be made.
     """
-    head, _, tail = source.rpartition(":")
+    head, _, tail = source.removesuffix("()").rpartition(":")
     try:
         with aside():
             if head not in PACKAGES:
