@@ -1,13 +1,19 @@
 """Frozen parameters: counted apart, and without a share in what training keeps."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import convscope as cs
-from convscope.core.net import Net
+from convscope.core.graph import Own
+from convscope.core.net import Layer, Net
+from convscope.errors import ShapeError
+from strategies import net_texts
 
 
 class Residual(nn.Module):
@@ -115,7 +121,7 @@ def test_counts_by_hand() -> None:
     total = table.to_json()["total"]
     assert (total["params"], total["trained"], total["frozen"]) == (3130, 2898, 232)
     assert "frozen" in str(table).splitlines()[0]
-    assert "params 3,130, 2,898 trained and 232 frozen" in str(table)
+    assert "params 3,130, of which 2,898 trained and 232 frozen" in str(table)
     assert "frozen" in table.to_csv().splitlines()[0]
     found = cs.memory(net)
     assert (found.gradients, found.optimizer, found.frozen) == (4 * 2898, 8 * 2898, 4 * 232)
@@ -164,3 +170,36 @@ def test_a_constant_kernel_takes_no_gradient() -> None:
     assert net.table().params.value == 16
     # kept: the picture, which is there anyway, the blurred map for the weight's gradient, the output
     assert cs.memory(net).saved == 4 * (3 * 64 + 3 * 36 + 4 * 36)
+
+
+def with_frozen(net: Net, names: set[str]) -> Net:
+    """The net with all parameters of some layers frozen."""
+
+    def one(layer: Layer) -> Layer:
+        own = Own(frozen=layer.trains) if layer.node.name in names else layer.node.own
+        return replace(layer, node=replace(layer.node, own=own))
+
+    return replace(net, layers=tuple(map(one, net)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(net_texts(), st.data())
+def test_to_freeze_more_never_costs_more(text: str, data: st.DataObject) -> None:
+    try:
+        net = cs.read(text)
+    except ShapeError:
+        assume(False)  # noqa: FBT003 -- hypothesis's own way to say "not this one"
+        raise
+    names = [layer.node.name for layer in net]
+    few = data.draw(st.sets(st.sampled_from(names)))
+    more = few | data.draw(st.sets(st.sampled_from(names)))
+    found = [cs.memory(with_frozen(net, chosen)) for chosen in (set(), few, more, set(names))]
+    for key in ("saved", "gradients", "optimizer", "training"):
+        costs = [getattr(one, key) for one in found]
+        assert costs == sorted(costs, reverse=True), key
+    assert found[-1].gradients == 0
+    assert {one.weights for one in found} == {found[0].weights}
+    assert {one.peak.bytes for one in found} == {found[0].peak.bytes}
+    table = with_frozen(net, few).table()
+    assert table.frozen == sum(row.params or 0 for row in table.rows if row.name in few)
+    assert table.params == net.table().params

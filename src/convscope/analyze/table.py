@@ -145,7 +145,7 @@ class LayerTable:
         sizes = f"{bytes_text(self.activation_bytes)} (float32, batch 1)"
         params = _total(self.params)
         if self.frozen:
-            params += f", {self.params.value - self.frozen:,} trained and {self.frozen:,} frozen"
+            params += f", of which {self.params.value - self.frozen:,} trained and {self.frozen:,} frozen"
         bound = "" if self.stored_bytes.exact else "≥ "
         stored = {} if self.float32 else {"weights as stored": bound + bytes_text(self.stored_bytes.value)}
         return {"params": params, **stored, "MACs": _total(self.macs), "activations": sizes}
