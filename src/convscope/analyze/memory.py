@@ -9,8 +9,9 @@ keeps nothing.
 
 What is not counted: what a library takes inside of one op and keeps cached. For convolutions, poolings, norms,
 activations and merges that is little; attention and local response norm keep tensors of their own, and uneven padding a
-padded copy, so that estimates of nets with those are too low. A linear layer at every position is a 1x1 convolution here, which
-keeps its input for either gradient: with such weights frozen before trained layers the estimate is an upper bound.
+padded copy, so that estimates of nets with those are too low. A linear layer at every position is a 1x1 convolution
+here, which keeps its input for either gradient: where such weights are frozen behind trained ones, the estimate is an
+upper bound.
 """
 
 from __future__ import annotations
