@@ -2,16 +2,22 @@
 
 import json
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
-from torch import nn
+from torch import Tensor, nn
 
 import convscope as cs
 from convscope.cli import run
-from convscope.core.net import Net
+from convscope.core.net import Layer, Net
 from convscope.errors import ConvscopeError, ShapeError
+from convscope.frontends.given import asked
+from convscope.frontends.torch import read_module
+from convscope.frontends.torch.ends import Taken
+from convscope.ops.conv import Conv
 from convscope.verification import compare, verify
 from functional import Functional, excited, gate
 from strategies import geometry_texts
@@ -133,3 +139,66 @@ def test_sizes_with_the_channels_first_are_explained() -> None:
     with pytest.raises(ShapeError) as caught:
         verify(nn.Conv2d(3, 8, 3), input="3x224x224")
     assert caught.value.attempt.startswith("224x224x3")
+
+
+class Heads(nn.Module):
+    """Two inputs, and three outputs in axes of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rgb, self.depth = nn.Conv2d(3, 4, 3), nn.Conv2d(1, 4, 5, padding=1)
+        self.head = nn.Conv2d(4, 2, 1)
+
+    def forward(self, rgb: Tensor, depth: Tensor) -> dict[str, Any]:
+        both = self.rgb(rgb) + self.depth(depth)
+        return {"map": self.head(both), "rest": (both.mean((2, 3)), both.permute(0, 2, 3, 1))}
+
+
+SIZES = {"rgb": "9x9x3", "depth": "9x9x1"}
+
+
+def test_inputs_and_outputs_are_probed_each() -> None:
+    found = verify(Heads(), input=SIZES, units=1)
+    assert found.passed, str(found)
+    told = {check.what: check.claimed for check in found.checks}
+    assert told["outputs"] == "3: 1x2x7x7, 1x4, 1x7x7x4"
+    assert told["field of head at 3, 3, on rgb"] == "3…5, 3…5: 9"
+    assert told["field of head at 3, 3, on depth"] == "2…6, 2…6: 25"
+
+
+@pytest.mark.parametrize(
+    "fault", ["an output", "the order of outputs", "the axes of an output", "a weight", "an input"]
+)
+def test_a_reader_that_loses_something_is_caught(fault: str) -> None:
+    module = Heads()
+    imported = read_module(module, asked(SIZES))
+    net = imported.net
+    one, two, three = net.outputs
+    planted = {
+        "an output": replace(net, outputs=net.outputs[:2]),
+        "the order of outputs": replace(net, outputs=(two, one, three)),
+        "the axes of an output": replace(net, outputs=(one, two, replace(three, order=""))),
+        "a weight": replace(net, layers=tuple(map(without_bias, net.layers))),
+        "an input": replace(net, layers=tuple(map(from_rgb_alone, net.layers))),
+    }[fault]
+    taken = Taken.of(module, asked(SIZES))
+    assert compare(module, net, imported.outputs, units=2, taken=taken).passed
+    found = compare(module, planted, imported.outputs, units=2, taken=taken)
+    assert not found.passed
+    wrong = {check.what.split()[0] for check in found.checks if not check.agrees}
+    assert wrong == {"params" if fault == "a weight" else "field" if fault == "an input" else "outputs"}
+
+
+def without_bias(layer: Layer) -> Layer:
+    """The head has forgotten its bias."""
+    if layer.node.name != "head":
+        return layer
+    assert isinstance(layer.node.op, Conv)
+    return replace(layer, node=replace(layer.node, op=replace(layer.node.op, bias=False)))
+
+
+def from_rgb_alone(layer: Layer) -> Layer:
+    """The sum reads one path twice."""
+    if layer.node.op.keyword != "add":
+        return layer
+    return replace(layer, node=replace(layer.node, inputs=(layer.node.inputs[0],) * 2))

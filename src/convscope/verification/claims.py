@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +12,11 @@ import numpy as np
 from convscope.analyze import cost
 from convscope.analyze.support import support
 from convscope.backends.torch import TorchNet
-from convscope.core.graph import INPUT
-from convscope.core.shape import to_text
+from convscope.core.graph import KINDS
+from convscope.core.order import sizes_in
+from convscope.core.shape import joined, to_text
 from convscope.errors import FieldError
+from convscope.frontends.torch.ends import Taken
 from convscope.verification.probe import Probe
 from convscope.verification.result import Check, Verification, difference_text, pixels_text
 from convscope.verification.tabled import Tabled
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from convscope.analyze.cost import Total
+    from convscope.core.graph import Input
     from convscope.core.net import Net
 from convscope.core.shape import Shape
 
@@ -38,7 +41,15 @@ class Unit:
     at: Shape
 
 
-def compare(module: nn.Module, net: Net, outputs: Mapping[str, str], *, units: int = 8, seed: int = 0) -> Verification:
+def compare(  # noqa: PLR0913 -- what is compared, and how much of it
+    module: nn.Module,
+    net: Net,
+    outputs: Mapping[str, str],
+    *,
+    units: int = 8,
+    seed: int = 0,
+    taken: Taken | None = None,
+) -> Verification:
     """Hold what ``net`` states against what ``module`` does.
 
     Args:
@@ -47,6 +58,7 @@ def compare(module: nn.Module, net: Net, outputs: Mapping[str, str], *, units: i
         outputs: for modules by path (empty for the whole), the layer that claims to be its output.
         units: how many units are probed: the middle and the corners of the last map, others by chance.
         seed: of the chance.
+        taken: how the module is called; by default with the inputs of the net in their order.
 
     Raises:
         FieldError: ``units`` is no number from 1.
@@ -65,16 +77,49 @@ def compare(module: nn.Module, net: Net, outputs: Mapping[str, str], *, units: i
     """
     if isinstance(units, bool) or not isinstance(units, int) or units < 1:
         raise FieldError(f"units={units}", expected="a whole number from 1")
-    outputs = {path: layer for path, layer in outputs.items() if layer != INPUT}  # an Identity gives what it is given
-    probe = Probe(module, net.input)
+    given = {one.name for one in net.inputs}
+    outputs = {path: layer for path, layer in outputs.items() if layer not in given}  # an Identity gives what it gets
+    built = isinstance(module, TorchNet)
+    taken = taken or Taken(_natural(net.inputs) if built else net.inputs, {}, "", by_name=False)
+    images = [at for at, one in enumerate(net.inputs) if len(one.shape) > 1 and one.kind == KINDS[0]]
+    probes = [Probe(module, taken, of) for of in images or [0]]
+    probe = probes[0]
+    ends = _outputs(probe, net, natural=built)
     shapes = _shapes(probe, net, outputs)
     chosen = _chosen(probe, net, outputs, units, np.random.default_rng(seed))
+    fields = [check for one in probes for check in _fields(one, net, chosen)] if images else []
+    checks = (_params(module, net), _macs(probe, net), *ends, shapes, *fields)
+    doubts = dict.fromkeys(doubt for one in probes for gates in (True, False) for doubt in one.run(gates=gates).doubts)
+    return Verification(net.inputs, checks, tuple(doubts))
+
+
+def _natural(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+    return tuple(replace(one, order="") for one in inputs)
+
+
+def _outputs(probe: Probe, net: Net, *, natural: bool) -> list[Check]:
+    """How many tensors are returned, and their sizes; of one in the natural layout, the shapes of layers tell that."""
+    claimed = [sizes_in("" if natural else one.order, net.shape(one.node)) for one in net.outputs]
+    probed = list(probe.run().results)
+    if claimed == probed and len(claimed) == 1 and not net.outputs[0].order:
+        return []
+    return [Check("outputs", _sizes_text(claimed), _sizes_text(probed), agrees=claimed == probed)]
+
+
+def _sizes_text(sizes: list[tuple[int, ...]]) -> str:
+    """How many tensors, and the sizes of the first few."""
+    few = ", ".join(joined(one) or "a number" for one in sizes[:4])
+    return f"{len(sizes)}: {few}{' …' if len(sizes) > 4 else ''}"
+
+
+def _fields(probe: Probe, net: Net, chosen: list[Unit]) -> Iterator[Check]:
+    """The fields of units on one input."""
+    name = net.inputs[probe.of].name
     probe.follow(unit.path for unit in chosen)
-    tabled = [Tabled(net, gates) for gates in (True, False)]
-    fields = [check for unit in chosen for check in _field(probe, tabled, unit)]
-    checks = (_params(module, net), _macs(probe, net), shapes, *fields)
-    doubts = dict.fromkeys((*probe.run(gates=True).doubts, *probe.run(gates=False).doubts))
-    return Verification(net.input, checks, tuple(doubts))
+    tabled = [Tabled(net, gates, name) for gates in (True, False)]
+    for unit in chosen:
+        for check in _field(probe, tabled, unit):
+            yield check if len(net.inputs) == 1 else replace(check, what=f"{check.what}, on {name}")
 
 
 def _params(module: nn.Module, net: Net) -> Check:
@@ -178,8 +223,8 @@ def _named(check: Check, what: str) -> Check:
 def _one_field(probe: Probe, tabled: Tabled, unit: Unit) -> Check:
     """The exact pixels, and the boxes that the table has."""
     net, gates = tabled.net, tabled.gates
-    claimed = support(net, unit.layer, unit.at, gates=gates)
-    rank = len(net.input) - 1
+    claimed = support(net, unit.layer, unit.at, gates=gates, of=tabled.of)
+    rank = len(net[unit.layer].output) - 1
     index: list[int | slice] = [slice(None), slice(None), *unit.at[:rank]]
     probed = probe.run(gates=gates).mask(unit.path, index)
     texts = pixels_text(claimed.mask), pixels_text(probed)

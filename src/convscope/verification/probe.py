@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,12 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
+from convscope.backends.torch import arranged
+from convscope.core.graph import INPUT, KINDS, Input
+from convscope.core.order import sizes_in
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ShapeError, UnknownNameError, nearest
+from convscope.frontends.torch.ends import Taken, returned
 from convscope.verification.flow import Flow
 from convscope.verification.shadow import Shadow
 from convscope.verification.signals import Signal
@@ -82,6 +87,7 @@ class Run:
         stored_macs: those of them that do not depend on the input [MAC].
         doubts: what the probe cannot vouch for.
         picture: the input, from which slopes are taken.
+        results: sizes of every tensor that the whole module returns, in order.
     """
 
     outputs: dict[str, Output]
@@ -91,6 +97,7 @@ class Run:
     stored_macs: int
     doubts: tuple[str, ...]
     picture: Tensor
+    results: tuple[tuple[int, ...], ...] = ()
 
     def mask(self, path: str, index: Sequence[int | slice]) -> NDArray[np.bool_]:
         """The pixels on which the units ``index`` of an output depend."""
@@ -117,16 +124,18 @@ class Probe:
 
     Args:
         module: in any architecture.
-        shape: of one input, ``c h w``.
+        given: shape of its one input, ``c h w``; or how it is called, where it has several.
+        of: number of the input whose pixels are asked about; nothing flows from the others.
 
     >>> probe = Probe(torch.nn.Conv2d(1, 4, 3, dilation=2), (1, 9, 9))
     >>> int(probe.unit("", (0, 0)).sum())
     9
     """
 
-    def __init__(self, module: nn.Module, shape: Shape) -> None:
+    def __init__(self, module: nn.Module, given: Shape | Taken, of: int = 0) -> None:
         self.module = module
-        self.shape = shape
+        self.taken = given if isinstance(given, Taken) else Taken((Input(INPUT, given),), {}, "", by_name=False)
+        self.of = of
         self._modules = dict(module.named_modules(remove_duplicate=False))
         self._paths: set[str] = {""}
         self._runs: dict[bool, Run] = {}
@@ -154,7 +163,7 @@ class Probe:
         if gates not in self._runs:
             with unchanged(self.module):
                 wanted = {path: self._modules[path] for path in self._paths}
-                self._runs[gates] = _run(self.module, self.shape, wanted, gates=gates)
+                self._runs[gates] = _run(self.module, self.taken, self.of, wanted, gates=gates)
         return self._runs[gates]
 
     def unit(self, path: str, at: Sequence[int], *, gates: bool = True) -> NDArray[np.bool_]:
@@ -236,7 +245,8 @@ def _tensors(given: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
 
 
-def _run(module: nn.Module, shape: Shape, wanted: dict[str, nn.Module], *, gates: bool) -> Run:
+def _run(module: nn.Module, taken: Taken, of: int, wanted: dict[str, nn.Module], *, gates: bool) -> Run:
+    shape = taken.inputs[of].shape
     picture, start = _start(shape)
     flow = Flow(stored(module), gates=gates, width=len(start.values))
     keeper = _Keeper(module, flow, wanted)
@@ -249,12 +259,29 @@ def _run(module: nn.Module, shape: Shape, wanted: dict[str, nn.Module], *, gates
         stack.enter_context(torch.no_grad())
         stack.enter_context(flow)
         try:
-            module(Shadow(start, like.dtype, like.device))
+            args, kwargs = taken.call(_inputs(taken, of, start, like))
+            results = tuple(tuple(tensor.shape) for _, tensor in returned(module(*args, **kwargs)))
         except ConvscopeError:
             raise
         except Exception as error:
             raise _failed(error, shape) from error
-    return Run(keeper.outputs, keeper.places, keeper.last, flow.macs, flow.stored_macs, tuple(flow.doubts), picture)
+    doubts = tuple(flow.doubts)
+    macs = flow.macs, flow.stored_macs
+    return Run(keeper.outputs, keeper.places, keeper.last, *macs, doubts, picture, results)
+
+
+def _inputs(taken: Taken, of: int, start: Signal, like: Tensor) -> list[Tensor]:
+    """What the module is given: the signal that is followed, others from which nothing flows, integers as they are."""
+    found: list[Tensor] = []
+    for at, one in enumerate(taken.inputs):
+        if one.kind != KINDS[0]:
+            kind = torch.bool if one.kind == "bool" else torch.long
+            found.append(torch.zeros(sizes_in(one.order, one.shape), dtype=kind, device=like.device))
+            continue
+        signal = start if at == of else Signal(tuple(torch.zeros(1, *one.shape).double() for _ in start.values))
+        lies = signal.each(partial(arranged, order=one.order))
+        found.append(Shadow(lies, like.dtype, like.device))
+    return found
 
 
 def _start(shape: Shape) -> tuple[Tensor, Signal]:

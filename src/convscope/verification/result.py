@@ -14,7 +14,7 @@ from convscope.view.parts import Column, Grid, text_html
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convscope.core.shape import Shape
+    from convscope.core.graph import Input
 
 SCHEMA = "convscope/verify/1"
 
@@ -56,12 +56,12 @@ class Verification:
     """What :func:`convscope.verify` returns; prints itself.
 
     Attributes:
-        input: shape ``c h w``.
+        inputs: of the net.
         checks: one for each thing that was compared.
         doubts: what the probe cannot vouch for.
     """
 
-    input: Shape
+    inputs: tuple[Input, ...]
     checks: tuple[Check, ...]
     doubts: tuple[str, ...] = ()
 
@@ -75,7 +75,8 @@ class Verification:
         return {
             "schema": SCHEMA,
             "convscope": __version__,
-            "input": to_text(self.input),
+            "input": to_text(self.inputs[0].shape),
+            **({"inputs": {one.name: to_text(one.shape) for one in self.inputs}} if len(self.inputs) > 1 else {}),
             "passed": self.passed,
             "checks": [check.to_json() for check in self.checks],
             "doubts": list(self.doubts),
@@ -93,7 +94,11 @@ class Verification:
         wrong = sum(not check.agrees for check in self.checks)
         count = f"{len(self.checks)} checks"
         told = f"{wrong} of {count} do not agree" if wrong else f"{count}, all agree"
-        lines = [self.grid().to_text(), "", f"input {to_text(self.input)} · {told}"]
+        if len(self.inputs) == 1:
+            given = f"input {to_text(self.inputs[0].shape)}"
+        else:
+            given = f"inputs {', '.join(f'{one.name} {to_text(one.shape)}' for one in self.inputs)}"
+        lines = [self.grid().to_text(), "", f"{given} · {told}"]
         return "\n".join([*lines, *(f"not vouched for: {doubt}" for doubt in self.doubts)])
 
     __repr__ = __str__

@@ -74,6 +74,7 @@ def _is_keras(module: nn.Module) -> bool:
 
 def _live(module: nn.Module, shape: Asked, units: int, seed: int) -> Verification:
     from convscope.frontends.torch import read_module  # only modules need it
+    from convscope.frontends.torch.ends import Taken
 
     if not shape:
         raise FieldError("a module does not say its input", expected='input, such as "224x224x3"')
@@ -87,4 +88,5 @@ def _live(module: nn.Module, shape: Asked, units: int, seed: int) -> Verificatio
             imported = read_module(module, shape)
         except ShapeError as error:
             raise hinted(error, shape) from None
-        return compare(module, imported.net, imported.outputs, units=units, seed=seed)
+        taken = Taken.of(module, shape)
+        return compare(module, imported.net, imported.outputs, units=units, seed=seed, taken=taken)

@@ -35,20 +35,22 @@ class Tabled:
     Attributes:
         net: the net.
         gates: whether paths are followed that lost their place.
+        of: the input whose pixels are counted; None for the one that the table takes.
     """
 
     net: Net
     gates: bool
+    of: str | None = None
 
     @cached_property
     def tracks(self) -> dict[str, Tracks]:
         """By the name of the layer."""
-        return trace(self.net, gates=self.gates)
+        return trace(self.net, gates=self.gates, of=self.of)
 
     @cached_property
     def fields(self) -> dict[str, Field]:
         """As the table shows them."""
-        return fields(self.net, gates=self.gates)
+        return fields(self.net, gates=self.gates, of=self.of)
 
     @cached_property
     def folds(self) -> bool:
