@@ -1,8 +1,8 @@
 """The model zoos of torchvision and timm, without torchvision's compiled operators.
 
 torchvision comes with operators for one build of torch. Beside another build (such as the one for processors alone)
-they cannot be loaded, and importing torchvision fails where it describes them to torch. Of what our models call, only
-``nms`` has no other form; it has one here.
+they cannot be loaded, and importing torchvision fails where it describes them to torch. Of what our models call,
+``nms`` has no other form, and that of ``roi_align`` is compiled by every process anew; both have one here.
 """
 
 import sys
@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 OPERATORS = (
     "qnms",
     "rotated_nms",
-    *("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"),
+    *("roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"),
     *("_roi_align_backward", "_roi_pool_backward", "_ps_roi_align_backward", "_ps_roi_pool_backward"),
     "_deform_conv2d_backward",
 )
@@ -31,12 +31,18 @@ def make_importable() -> None:
     library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call] # torch leaves it untyped
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.impl("nms", _nms, "CPU")
+    library.define(
+        "roi_align(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width, "
+        "int sampling_ratio, bool aligned) -> Tensor"
+    )
+    library.impl("roi_align", _roi_align, "CPU")
     for name in OPERATORS:
         library.define(f"{name}(Tensor x) -> Tensor")
     _KEPT.append(library)
     from torchvision import extension
 
     extension._has_ops = lambda: True
+    sys.modules["torchvision.ops.roi_align"]._has_ops = extension._has_ops  # type: ignore[attr-defined] # its own name
 
 
 def _nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
@@ -50,6 +56,19 @@ def _nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
         common = (high - low).clamp(min=0).prod(1)
         left = left[common <= threshold * (areas[best] + areas[left] - common)]
     return torch.stack(kept) if kept else left
+
+
+def _roi_align(
+    maps: Tensor,
+    rois: Tensor,
+    spatial_scale: float,  # noqa: ARG001 -- the numbers do not matter
+    pooled_height: int,
+    pooled_width: int,
+    sampling_ratio: int,  # noqa: ARG001 -- as above
+    aligned: bool,  # noqa: ARG001 -- as above
+) -> Tensor:
+    """A map for each box, of the right size and everywhere the mean of the maps."""
+    return maps.mean((0, 2, 3)).reshape(1, -1, 1, 1).repeat(len(rois), 1, pooled_height, pooled_width)
 
 
 def _operators_load() -> bool:

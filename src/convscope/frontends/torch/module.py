@@ -247,7 +247,9 @@ class _Reading:
         ]
 
     def _stored(self, tensor: Tensor) -> Value:
-        """A tensor that does not depend on the input, as a layer."""
+        """A tensor that does not depend on the input, as a layer; how many things were found in an image may do."""
+        if not tensor.numel():
+            return self.trace.unknown([self.builder.input(0)], tuple(tensor.shape), "found")
         return placed(self.builder, self.trace.stored.const(tensor))
 
     def _input(self, at: int) -> Tensor:

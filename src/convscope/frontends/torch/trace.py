@@ -16,6 +16,7 @@ from convscope.frontends.build.unknown import opaque
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.torch.call import Call, flat, memory_of, on_cpu
 from convscope.frontends.torch.memory import PERHAPS, VIEWS, Memory
+from convscope.frontends.torch.numbers import Numbers
 from convscope.frontends.torch.rules import RULES
 from convscope.frontends.torch.stored import Stored
 
@@ -62,6 +63,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
     def __init__(self, builder: Builder, roots: dict[int, Root], *, real: bool, keep: Callable[[Tensor], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # as above
         self.builder, self.real = builder, real
+        self.numbers = Numbers()
         self.unread: set[str] = set()
         self.memory = Memory(builder, self.unknown)
         self.stored = Stored(roots, real=real, keep=keep)
@@ -152,7 +154,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         named = {key: self._ready(arg) for key, arg in call.kwargs.items() if key not in call.outs}
         if self.real and call.in_place:
             self.stored.before_change(call.args[0])
-        made = call.run() if self.real else None
+        made = self.numbers.of(call) if self.real else None
         mark = self.builder.mark()
         try:
             found = rule(self.builder, *ready, **named)
@@ -274,7 +276,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         if made is None:
             if call.in_place and self.real:
                 self.stored.before_change(call.args[0])
-            made = call.run() if self.real else call.on_meta()
+            made = self.numbers.of(call) if self.real else call.on_meta()
         if call.in_place:
             made = call.args[0]
         own = self._own(call, made)
