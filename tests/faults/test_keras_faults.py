@@ -9,6 +9,7 @@ import random
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -314,6 +315,66 @@ def test_weights_that_are_not(fill: Callable[[h5py.Group], None], tmp_path: Path
     tensors = saved(tmp_path / "model.keras", fill)
     with pytest.raises(ModelError, match=r"c\.kernel"):
         tensors()
+
+
+def with_own_layer(fill: Callable[[h5py.Group], None], method: int = zipfile.ZIP_STORED) -> bytes:
+    """A net of one layer of a user, whose tensors the file names."""
+    file = io.BytesIO()
+    with h5py.File(file, "w") as made:
+        fill(made.create_group("layers/mine"))
+    own = {**entry("Mine", "mine"), "module": "theirs", "registered_name": "theirs>Mine"}
+    config = functional((own, "in"), (entry("Activation", "a", activation="relu"), "mine"), out="a")
+    return packed(config, ("model.weights.h5", file.getvalue()), method=method)
+
+
+def nested(group: h5py.Group) -> None:
+    group["vars/0"], group["inner/vars/0"] = np.ones((3, 4), np.float32), np.zeros((5,), np.float32)
+    group["seed_generator/vars/0"] = np.zeros((2,), np.uint32)
+    for at in range(40):  # more than one node of a tree holds
+        group[f"many/vars/{at}"] = np.ones((at + 1,), np.float16)
+
+
+NESTED = 12 + 5 + sum(range(1, 41))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_params_are_those_of_the_file(method: int, tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(with_own_layer(nested, method))
+    total = read(tmp_path / "model.keras").table().params
+    assert (total.value, total.exact) == (NESTED, True)
+
+
+def circle(group: h5py.Group) -> None:
+    group["vars/0"] = np.ones((3, 4), np.float32)
+    group["again"] = group.parent
+
+
+def claimed(group: h5py.Group) -> None:
+    group.create_dataset("vars/0", (2**20, 2**20), "f4", chunks=(64, 64))
+
+
+@pytest.mark.parametrize(("fill", "expected"), [(circle, (12, True)), (claimed, (0, False))])
+def test_params_of_odd_files(fill: Callable[[h5py.Group], None], expected: tuple[int, bool], tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(with_own_layer(fill))
+    total = read(tmp_path / "model.keras").table().params
+    assert (total.value, total.exact) == expected
+
+
+def test_params_of_damaged_files(tmp_path: Path) -> None:
+    """Bytes of the weights are flipped: the net is read all the same, soon, and what is not known is not claimed."""
+    data, path = with_own_layer(nested), tmp_path / "model.keras"
+    start = data.index(b"\x89HDF")
+    random_ = random.Random(0)
+    begin = time.monotonic()
+    known = 0
+    for _ in range(300):
+        broken = bytearray(data)
+        for _ in range(random_.randint(1, 12)):
+            broken[random_.randrange(start, start + 12_000)] = random_.randrange(256)
+        path.write_bytes(broken)
+        known += read(path).table().params.exact
+    assert time.monotonic() - begin < 60
+    assert 0 < known < 300
 
 
 def test_weights_of_another_file(tmp_path: Path) -> None:

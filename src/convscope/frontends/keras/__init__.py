@@ -5,12 +5,15 @@ Keras is not imported, nothing of a file is run, and no object is made from it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ConvscopeError, ModelError
+from convscope.frontends.given import of_shape
 from convscope.frontends.keras.archive import Source, load, parsed
 from convscope.frontends.keras.live import LiveStore
 from convscope.frontends.keras.reader import net_of
+from convscope.frontends.keras.traced import traced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +47,8 @@ def read_model(model: Any, given: Asked | Shape | None = None) -> Net:
     """Read a live model by its own configuration; its weights are taken when they are asked for.
 
     Args:
-        model: Sequential or functional.
+        model: Sequential, functional, or one whose layers are only in the code of its call; that is run once on
+            symbolic tensors.
         given: shape ``c h w`` of the input; None takes that of the model.
 
     Raises:
@@ -52,6 +56,15 @@ def read_model(model: Any, given: Asked | Shape | None = None) -> Net:
         FieldError: the model leaves the size of its input open, or takes another one.
         ShapeError: a layer does not fit its input.
     """
+    asked = of_shape(given)
+    with traced(model, asked) as found:
+        store = LiveStore(found.model, model, tuple(found.variables))
+        net = net_of(_source(found.model, store), asked)
+    return replace(net, unused=(*net.unused, *store.unused()))
+
+
+def _source(model: Any, store: LiveStore) -> Source:
+    """What a Sequential or functional model says of itself."""
     try:
         text = model.to_json()
     except Exception as error:  # noqa: BLE001 -- what a layer of the user's own may raise
@@ -59,10 +72,5 @@ def read_model(model: Any, given: Asked | Shape | None = None) -> Net:
             f"the model does not say what it is made of: {error}",
             expected="a Sequential or functional model, whose own layers have a get_config",
         ) from None
-    config = parsed(text.encode())
-    if not isinstance(config.get("config"), dict) or "layers" not in config["config"]:
-        raise ModelError(
-            f"{type(model).__name__} does not say what it is made of", expected="a Sequential or functional model"
-        )
     like = getattr(model, "_outputs_struct", None)
-    return net_of(Source(config, old=False, store=LiveStore(model), weights=True, like=like), given)
+    return Source(parsed(text.encode()), old=False, store=store, weights=True, like=like)

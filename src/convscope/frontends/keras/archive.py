@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
 from convscope.frontends.keras.hdf5 import SIGNATURE, attribute
+from convscope.frontends.keras.settings import shown
 from convscope.frontends.keras.spec import is_model
 from convscope.frontends.keras.weights import FAULTS, WEIGHTS, ArchiveStore, LegacyStore, NoStore
 
@@ -151,9 +152,16 @@ def _old(version: bytes | str | None) -> bool:
 
 
 def _model(found: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(found.get("class_name"), str) or not is_model(found):
-        raise ModelError("the configuration is not one of a model", expected="a class_name, and a config with layers")
-    return found
+    kind = found.get("class_name")
+    if isinstance(kind, str) and is_model(found):
+        return found
+    home = str(found.get("module") or found.get("registered_name") or "keras")
+    if isinstance(kind, str) and home.partition(".")[0] != "keras":
+        raise ModelError(
+            f"{shown(kind)} keeps its layers in its code, which is not in the file",
+            expected="the live model: load it by keras.models.load_model(path, custom_objects=…) and read that",
+        )
+    raise ModelError("the configuration is not one of a model", expected="a class_name, and a config with layers")
 
 
 def parsed(raw: bytes) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from convscope.core.op import Weight
 from convscope.errors import ModelError
+from convscope.frontends.build.values import Const, Root
 from convscope.frontends.keras.weights import Shaped
 
 if TYPE_CHECKING:
@@ -29,8 +30,15 @@ class LiveStore:
     merged = False
     wish = "a layer that states its output_shape, or whose code runs on symbolic tensors of Keras"
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, whole: Any, variables: tuple[Any, ...] = ()) -> None:
+        """A store of a model.
+
+        Args:
+            model: that is read, Sequential or functional.
+            whole: the model of the user, whose code it may have been made from.
+            variables: of that one, which its code uses by themselves.
+        """
+        self.model, self.whole, self.variables = model, whole, variables
         self._layers: dict[int, dict[str, Any]] = {}
 
     def key(self, owner: Owner) -> Hashable:
@@ -75,6 +83,26 @@ class LiveStore:
         own = {id(one) for one in getattr(layer, "_trainable_variables", ())}
         return str(found.dtype), bool(found.trainable) or id(found) not in own
 
+    def held(self, number: int) -> Const:
+        """See :class:`Store`."""
+        if not 0 <= number < len(self.variables):
+            raise ModelError(f"there is no variable {number}")
+        found = self.variables[number]
+        sizes = tuple(found.shape)
+        stored = {id(one) for part in _inside(self.whole) for one in getattr(part, "_non_trainable_variables", ())}
+        root = Root(("variable", id(found)), _called(found), sizes, not found.trainable, str(found.dtype))
+        return Const(sizes, lambda: _numpy(found), () if id(found) in stored else (root,))
+
+    def unused(self) -> tuple[Weight, ...]:
+        """Learned tensors of the user's model that nothing of what is read has."""
+        read = {id(one) for one in (*self.model.weights, *self.variables)}
+        stored = {id(one) for part in _inside(self.whole) for one in getattr(part, "_non_trainable_variables", ())}
+        return tuple(
+            Weight(_called(one), tuple(one.shape), frozen=not one.trainable, dtype=str(one.dtype))
+            for one in self.whole.weights
+            if id(one) not in read | stored
+        )
+
     def outputs(self, owner: Owner, args: Any, named: Any) -> tuple[Sizes, ...] | None:
         """See :class:`Store`: what the layer recorded when it was called with such tensors, or says of them."""
         layer, keras = self._find(owner), sys.modules.get("keras")
@@ -117,6 +145,10 @@ def _variable(layer: Any, name: str) -> Any:
     """A variable of a layer by its name; None where it has none that is called so."""
     found = (getattr(layer, one, None) for one in (f"_{name}", name))
     return next((one for one in found if hasattr(one, "assign")), None)
+
+
+def _called(variable: Any) -> str:
+    return str(getattr(variable, "path", "weight")).replace("/", ".")
 
 
 def _inside(layer: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from convscope.core.graph import Own
 from convscope.errors import ModelError
 from convscope.frontends.build import shapes
-from convscope.frontends.build.values import Value, divided
+from convscope.frontends.build.values import Const, Value, divided
 from convscope.frontends.keras.outputs import sizes_of
 from convscope.frontends.keras.weights import Shaped
 from convscope.ops.merge import Add
@@ -50,12 +50,18 @@ def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Valu
             f"{here.spec.kind} is a layer that cannot be inspected, and the shape of its output is not stated",
             expected=here.store.wish,
         )
-    own = Own(() if here.spec.operation else _weights(here))
+    own = Own(_among([*args, *named.values()], here) if here.spec.operation else _weights(here))
     found: list[Value | None] = []
     for one in sizes:
         found.append(None if one is None else unknown(here, values, one, own))
         own = own if one is None else Own((), 0)
     return found[0] if len(found) == 1 else found
+
+
+def _among(args: list[Any], here: Here) -> tuple[Weight, ...]:
+    """Learned tensors among the arguments of a function that no layer has counted yet."""
+    roots = [root for one in args if isinstance(one, Const) for root in one.roots]
+    return tuple(root.weight() for root in here.builder.fresh(roots))
 
 
 def _weights(here: Here) -> tuple[Weight, ...] | None:
@@ -72,7 +78,7 @@ def _outputs(here: Here, args: list[Any], named: dict[str, Any], values: list[Va
     if stated and all(one is not None for one in stated):
         return stated
     lead = here.lead
-    if not any(isinstance(one, np.ndarray) for one in (*args, *named.values())):
+    if not any(isinstance(one, np.ndarray | Const) for one in (*args, *named.values())):
         told = sizes_of(here.spec, [one.sizes[lead:] for one in values])
         if told is not None:
             return _merged(stated, [(*values[0].sizes[1:lead], *one) for one in told])

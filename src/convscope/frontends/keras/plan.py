@@ -38,6 +38,13 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A variable of a live model that stands among the arguments of a function, by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Step:
     """One call of a layer.
 
@@ -271,8 +278,14 @@ def _slice(raw: dict[str, Any], config: dict[str, Any]) -> slice:  # noqa: ARG00
     return slice(*(whole(config.get(name)) for name in ("start", "stop", "step")))
 
 
+def _held(raw: dict[str, Any], config: dict[str, Any]) -> Held:  # noqa: ARG001 -- as its neighbours
+    number = whole(config.get("number"))
+    return Held(-1 if number is None else number)
+
+
 _WRAPPED: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
     "__slice__": _slice,
+    "Variable": _held,
     "__ellipsis__": lambda raw, config: Ellipsis,  # noqa: ARG005 -- as its neighbours
     "__numpy__": lambda raw, config: array(raw),  # noqa: ARG005 -- as its neighbours
     "__tensor__": lambda raw, config: array(raw),  # noqa: ARG005 -- as its neighbours

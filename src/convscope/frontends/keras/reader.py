@@ -15,7 +15,7 @@ from convscope.frontends.given import of_shape
 from convscope.frontends.keras.ends import given_to, returned, taken
 from convscope.frontends.keras.here import BeyondError, Here
 from convscope.frontends.keras.opaque import opaque
-from convscope.frontends.keras.plan import MAX_LAYERS, Plan, Ref, plan
+from convscope.frontends.keras.plan import MAX_LAYERS, Held, Plan, Ref, plan
 from convscope.frontends.keras.rules import rule_of
 from convscope.frontends.keras.spec import Owner
 
@@ -104,10 +104,10 @@ class Reading:
             (ref.layer, ref.call): value for ref, value in zip(made.inputs, inputs, strict=True)
         }
         for step in made.steps:
-            args, named = _filled([list(step.args), step.named], found)
+            args, named = _filled([list(step.args), step.named], found, self.store)
             sizes = made.sizes_of(step) if self.trusted else ()
             found[step.spec.name, step.call] = self.call(step.spec, args, named, lead=lead, sizes=sizes)
-        return [_filled(ref, found) for ref in made.outputs]
+        return [_filled(ref, found, self.store) for ref in made.outputs]
 
     def call(
         self,
@@ -175,14 +175,15 @@ class Reading:
             self.builder.scope, self.builder.whole_scope = before
 
     def _count_once(self, spec: Spec, start: int) -> None:
-        """What is stored for a layer is stored once, however often it is used, and for a function nothing."""
+        """What is stored for a layer is stored once, however often it is used, and for a function what is learned."""
         key = self.store.key(spec.owner)
         if key not in self.seen and not spec.operation:
             self.seen.add(key)
             return
         layers = self.builder.layers
         for at in range(start, len(layers)):
-            if layers[at].weights != ():
+            learned = spec.operation and any(weight.trained for weight in layers[at].weights or ())
+            if layers[at].weights != () and not learned:
                 own = replace(layers[at].node.own, weights=())
                 layers[at] = replace(layers[at], node=replace(layers[at].node, own=own))
 
@@ -228,8 +229,10 @@ def _ordered(made: Plan, args: list[Any]) -> list[Value]:
     return list(_values(args))
 
 
-def _filled(nested: Any, found: dict[tuple[str, int], Any]) -> Any:
+def _filled(nested: Any, found: dict[tuple[str, int], Any], store: Store) -> Any:
     """Arguments with tensors in place of what names them."""
+    if isinstance(nested, Held):
+        return store.held(nested.number)
     if isinstance(nested, Ref):
         value = found.get((nested.layer, nested.call))
         if isinstance(value, list | tuple):
@@ -240,7 +243,7 @@ def _filled(nested: Any, found: dict[tuple[str, int], Any]) -> Any:
             raise ModelError(f"output {nested.output} of {nested.layer} is not one that can be read")
         return value
     if isinstance(nested, list | tuple):
-        return [_filled(one, found) for one in nested]
+        return [_filled(one, found, store) for one in nested]
     if isinstance(nested, dict):
-        return {name: _filled(one, found) for name, one in nested.items()}
+        return {name: _filled(one, found, store) for name, one in nested.items()}
     return nested

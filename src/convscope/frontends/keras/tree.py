@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
 
-MAX_PARTS = 200_000
-"""Groups, tensors and nodes of trees that are looked at."""
+MAX_PARTS, MAX_BYTES = 100_000, 2**26
+"""Parts of a file that are looked at, and their bytes in all; the largest model of Keras's own has ten thousand."""
 
 _ROOT, _ENTRY, _SOFT = 64, 40, 2
 """Where the superblock names the root's header; length of an entry of a symbol table; the kind of a link."""
@@ -64,6 +64,7 @@ class Tree:
     size: int
     _seen: set[int] = field(default_factory=set)
     _parts: int = 0
+    _bytes: int = 0
 
     def __post_init__(self) -> None:
         head = self._read(0, 16)
@@ -157,8 +158,8 @@ class Tree:
                 place += 8 + count
 
     def _read(self, at: int, count: int) -> bytes:
-        self._parts += 1
-        if self._parts > MAX_PARTS or at + count > self.size:
+        self._parts, self._bytes = self._parts + 1, self._bytes + count
+        if self._parts > MAX_PARTS or self._bytes > MAX_BYTES or at + count > self.size:
             raise ModelError("the file of weights is damaged: a part lies beyond its end, or there are too many")
         self.file.seek(self.start + at)
         return self.file.read(count)

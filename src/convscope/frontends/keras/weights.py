@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convscope.frontends.build.values import Const
     from convscope.frontends.keras.spec import Owner, Sizes
     from convscope.frontends.keras.tree import Stored
 
@@ -65,6 +66,9 @@ class Store(Protocol):
     def fact(self, owner: Owner, name: str) -> tuple[str, bool] | None:
         """The dtype of a tensor, and whether training changes it; None where only the configuration says so."""
 
+    def held(self, number: int) -> Const:
+        """A variable that the code of a live model uses by itself."""
+
     def opened(self) -> Any:
         """A context in which many tensors are loaded."""
 
@@ -89,6 +93,10 @@ class _Silent:
 
     wish = "the live model, loaded by Keras itself, or a layer whose output another layer takes"
     merged = False
+
+    def held(self, number: int) -> Const:
+        """See :class:`Store`."""
+        raise ModelError(f"variable {number} is not in the file", expected="layers of Keras")
 
     def fact(self, owner: Owner, name: str) -> None:  # noqa: ARG002 -- the configuration says it
         """See :class:`Store`."""
@@ -138,7 +146,7 @@ class _FileStore(_Silent):
         """
         try:
             found = self._stored(owner)
-        except (ModelError, *FAULTS, struct.error):
+        except (ModelError, *FAULTS, struct.error, IndexError):
             return None
         return tuple(_weight(owner, one) for one in found)
 

@@ -10,6 +10,7 @@ import numpy as np
 from convscope.errors import ModelError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary, expanded, unary
+from convscope.frontends.build.constant import placed
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.rules import acts
@@ -33,7 +34,7 @@ def operand(value: Any) -> Value | Const | float:
     Raises:
         ModelError: neither.
     """
-    if isinstance(value, Value):
+    if isinstance(value, Value | Const):
         return value
     if isinstance(value, np.ndarray):
         return Const(value.shape, lambda: value)
@@ -155,20 +156,22 @@ def _moveaxis(here: Here, x: Value) -> Value:
     return shapes.permuted(x, order)
 
 
-def _tensors(values: Any) -> list[Value]:
-    """All operands are tensors of the net: stored numbers cannot be joined to them."""
-    if not all(isinstance(one, Value) for one in values):
+def _tensors(here: Here, values: Any) -> list[Value]:
+    """Operands as tensors of the net; stored ones become layers that depend on nothing."""
+    found = [operand(one) for one in values]
+    if any(isinstance(one, float) for one in found):
         raise BeyondError
-    return list(values)
+    with here.aside():
+        return [placed(here.builder, one, batch=True) if isinstance(one, Const) else one for one in found]  # type: ignore[misc] # no floats are left
 
 
 def _concatenate(here: Here, values: Any) -> Value:
-    found = _tensors(values)
+    found = _tensors(here, values)
     return shapes.concatenated(here.builder, found, here.settings.axis("axis", len(found[0].dims), 0))
 
 
 def _stack(here: Here, values: Any) -> Value:
-    found = _tensors(values)
+    found = _tensors(here, values)
     at = here.settings.axis("axis", len(found[0].dims) + 1, 0)
     return shapes.concatenated(here.builder, [shapes.unsqueezed(one, at) for one in found], at)
 

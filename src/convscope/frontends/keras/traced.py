@@ -1,0 +1,276 @@
+"""Code of the user in models of Keras: it is run once on symbolic tensors, and Keras writes down what is called.
+
+That gives a functional model with the layers and weights of the model that is read. Layers of the user's own, and the
+model itself where its layers are only in its code, are entered instead of called. The model is left as it was.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections import defaultdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from convscope.core.graph import INPUT
+from convscope.errors import FieldError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from convscope.frontends.given import Asked, Given
+
+
+@dataclass
+class Traced:
+    """A functional model of what the code of another one does.
+
+    Attributes:
+        model: the functional one.
+        variables: of the other one, that its code uses by itself.
+    """
+
+    model: Any
+    variables: list[Any] = field(default_factory=list)
+
+
+def stated(model: Any) -> bool:
+    """A model says of itself which layers it calls: it is Sequential or functional."""
+    return hasattr(model, "_outputs_struct") or hasattr(model, "_functional")
+
+
+def own(layer: Any) -> bool:
+    """A layer of the user's own: its class is not one of Keras."""
+    return type(layer).__module__.partition(".")[0] != "keras"
+
+
+@contextmanager
+def traced(model: Any, asked: Asked) -> Iterator[Traced]:
+    """What a model calls, while the context lasts. A functional model without layers of the user's own is itself.
+
+    Raises:
+        FieldError: the sizes of the inputs are not known.
+        ModelError: the code of a model whose layers are only there does not run on symbolic tensors.
+    """
+    layers = list(model._flatten_layers())  # noqa: SLF001 -- Keras has no other way to list all of them
+    with ExitStack() as stack:
+        stack.enter_context(_configured(layers[1:]))
+        found = Traced(model)
+        if not stated(model) or any(map(own, layers[1:])):
+            stack.enter_context(_unrecorded([*layers, *(getattr(model, "operations", None) or ())]))
+            found = _found(model, asked, layers[1:])
+            stack.enter_context(_numbered(found.variables))
+        yield found
+
+
+def _found(model: Any, asked: Asked, layers: list[Any]) -> Traced:
+    """The functional model that is made first: with own layers entered, else called; of any batch, else of one."""
+    given = _inputs(model, asked)
+    if given is None:
+        return Traced(model)
+    first: Exception | None = None
+    for enter in (True, False) if any(map(own, layers)) else (False,):
+        if not enter and stated(model):
+            break
+        for batch in (None, 1):
+            found = _attempt(model, given, layers if enter else [], batch)
+            if isinstance(found, Traced):
+                return found
+            first = first or found
+    if stated(model):
+        return Traced(model)
+    reason = (str(first).strip().splitlines() or [type(first).__name__])[0]
+    raise ModelError(
+        f"{type(model).__name__} keeps its layers in its code, which does not run on symbolic tensors: {reason[:200]}",
+        expected="layers of Keras, and functions of keras.ops, in its call",
+    )
+
+
+def _attempt(model: Any, given: Any, layers: list[Any], batch: int | None) -> Traced | Exception:
+    """The functional model, or what its code raised."""
+    keras = sys.modules["keras"]
+    variables: list[Any] = []
+    try:
+        with _entered(layers), _numbered(variables):
+            made = keras.tree.map_structure(lambda one: one.input(keras, batch), given)
+            known = _parameters(model)
+            by_name = isinstance(made, dict) and set(made) <= set(known)
+            named = {"training": False} if "training" in known else {}
+            result = model.call(**made, **named) if by_name else model.call(made, **named)
+            found = keras.Model(made, result, name=model.name)
+            found.to_json()
+    except Exception as error:  # noqa: BLE001 -- code of the user's own
+        return error
+    return Traced(found, variables)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """An input that is to be made, of these sizes behind the batch."""
+
+    name: str
+    sizes: tuple[int | None, ...]
+    kind: str = "float32"
+
+    def input(self, keras: Any, batch: int | None) -> Any:
+        """A symbolic tensor."""
+        return keras.Input(self.sizes, batch_size=batch, name=self.name, dtype=self.kind)
+
+
+def _inputs(model: Any, asked: Asked) -> Any:
+    """The inputs as the caller states them, else those that the model was built for; None where it has none yet."""
+    if stated(model):
+        struct = getattr(model, "_inputs_struct", None)
+        struct = getattr(model, "inputs", None) if struct is None else struct
+        if struct is None:
+            return None
+        keras = sys.modules["keras"]
+        return keras.tree.map_structure(lambda one: _Wanted(one.name, tuple(one.shape[1:]), str(one.dtype)), struct)
+    if asked.named:
+        return _checked(model, {name: _wanted(name, one) for name, one in asked.named.items()})
+    if asked.first is not None:
+        return _checked(model, _wanted(INPUT, asked.first))
+    built = getattr(model, "_build_shapes_dict", None)
+    if not built:
+        raise FieldError(
+            f"{type(model).__name__} does not say how large its input is", expected='such as input="224x224x3"'
+        )
+    shapes = {name.removesuffix("_shape"): shape for name, shape in built.items()}
+    found = {name: _built(name, shape) for name, shape in shapes.items() if shape is not None}
+    return _checked(model, next(iter(found.values())) if len(found) == 1 else found)
+
+
+def _checked(model: Any, given: Any) -> Any:
+    """The same inputs, if the model can be called with them.
+
+    Raises:
+        FieldError: it takes others.
+    """
+    try:
+        found = inspect.signature(model.call).parameters.values()
+    except (TypeError, ValueError):
+        return given
+    placed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = [one.name for one in found if one.kind in placed and one.default is inspect.Parameter.empty]
+    needed = [name for name in needed if name not in {"training", "mask"}]
+    if len(needed) > 1 and not (isinstance(given, dict) and set(needed) <= set(given)):
+        sizes = " --input ".join(f"{name}=HxWxC" for name in needed)
+        raise FieldError(
+            f"{type(model).__name__} takes {len(needed)} inputs: {', '.join(needed)}",
+            expected=f"a size for each: --input {sizes}",
+        )
+    return given
+
+
+def _wanted(name: str, given: Given) -> _Wanted:
+    if given.constant is not None or given.order:
+        raise FieldError(f"{name}: a model of Keras takes the batch first, and no constants here", expected="HxWxC")
+    kinds = {"int": "int32", "bool": "bool"}
+    return _Wanted(name, (*given.shape[1:], given.shape[0]), kinds.get(given.kind, "float32"))
+
+
+def _built(name: str, shape: Any) -> Any:
+    """Inputs of the sizes that a model was built for, nested as they were."""
+    if isinstance(shape, dict):
+        return {key: _built(key, one) for key, one in shape.items()}
+    if isinstance(shape, list | tuple) and any(isinstance(one, list | tuple) for one in shape):
+        return [_built(f"{name}_{at}", one) for at, one in enumerate(shape)]
+    return _Wanted(name, tuple(shape[1:]))
+
+
+def _parameters(layer: Any) -> list[str]:
+    try:
+        return list(inspect.signature(layer.call).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+@contextmanager
+def _unrecorded(layers: list[Any]) -> Iterator[None]:
+    """What layers remember of their calls, and numbers in names that Keras gives, are afterwards what they were."""
+    state = sys.modules["keras"].src.backend.common.global_state
+    numbers = dict(state.get_global_attribute("object_name_uids", {}))
+    once = {id(one): one for one in layers}.values()
+    kept = [(one, list(one._inbound_nodes), list(one._outbound_nodes)) for one in once]  # noqa: SLF001 -- as above
+    try:
+        yield
+    finally:
+        for one, inbound, outbound in kept:
+            one._inbound_nodes, one._outbound_nodes = inbound, outbound  # noqa: SLF001 -- as above
+        state.set_global_attribute("object_name_uids", defaultdict(int, numbers))
+
+
+@contextmanager
+def _entered(layers: list[Any]) -> Iterator[None]:
+    """Layers of the user's own are entered, not called."""
+    wide = {id(one) for one in layers if own(one)}
+    with ExitStack() as stack:
+        for kind in {type(one) for one in layers if id(one) in wide}:
+            stack.enter_context(_replaced(kind, "__call__", _calling(kind.__call__, wide)))
+        yield
+
+
+def _calling(before: Callable[..., Any], wide: set[int]) -> Callable[..., Any]:
+    def call(self: Any, *args: Any, **named: Any) -> Any:
+        if id(self) not in wide:
+            return before(self, *args, **named)
+        if not self.built:  # then Keras does that
+            before(self, *args, **named)
+        known = _parameters(self)
+        return self.call(*args, **{name: one for name, one in named.items() if name in known})
+
+    return call
+
+
+@contextmanager
+def _numbered(variables: list[Any]) -> Iterator[None]:
+    """Variables that stand among the arguments of a function say their number in a list, which takes new ones."""
+    kind = sys.modules["keras"].Variable
+
+    def config(self: Any) -> dict[str, int]:
+        at = next((at for at, one in enumerate(variables) if one is self), len(variables))
+        if at == len(variables):
+            variables.append(self)
+        return {"number": at}
+
+    with _replaced(kind, "get_config", config):
+        yield
+
+
+@contextmanager
+def _replaced(kind: type, name: str, value: Any) -> Iterator[None]:
+    """A class with another method for a while."""
+    before = kind.__dict__.get(name)
+    setattr(kind, name, value)
+    try:
+        yield
+    finally:
+        if before is None:
+            delattr(kind, name)
+        else:
+            setattr(kind, name, before)
+
+
+@contextmanager
+def _configured(layers: list[Any]) -> Iterator[None]:
+    """Layers of the user's own that cannot say what they were made with say their name alone."""
+    with ExitStack() as stack:
+        done: set[type] = set()
+        for one in layers:
+            if own(one) and type(one) not in done and not _says(one):
+                done.add(type(one))
+                stack.enter_context(_replaced(type(one), "get_config", _bare))
+        yield
+
+
+def _says(layer: Any) -> bool:
+    try:
+        layer.get_config()
+    except Exception:  # noqa: BLE001 -- code of the user's own
+        return False
+    return True
+
+
+def _bare(self: Any) -> dict[str, Any]:
+    return {"name": self.name, "trainable": self.trainable}
