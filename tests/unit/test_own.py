@@ -223,3 +223,29 @@ def test_streams_come_back_whoever_leaves_first(capsys: pytest.CaptureFixture[st
 def test_empty_parentheses_do_no_harm(tmp_path: Path) -> None:
     path = written(tmp_path, {"m.py": f"{CONV}def make():\n    return nn.Conv2d(3, 1, 3)\n"}) / "m.py"
     assert params(f"{path}:make()") == 28
+
+
+def test_what_was_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{CONV}class Net(nn.Conv2d):\n    def __init__(self, width):\n        super().__init__(3, width, 3)\n"
+    monkeypatch.chdir(
+        written(tmp_path, {"own_nets/__init__.py": "", "own_nets/mine.py": text, "a, b.cnn": "input 8x8x1, relu"})
+    )
+
+    def told(source: object) -> ConvscopeError:
+        with pytest.raises(ConvscopeError) as caught:
+            cs.read(source, input="8x8x3")
+        return caught.value
+
+    assert told("own_nets.mine.Net").attempt == "own_nets.mine:Net"
+    assert told("own_nets/mine:Net").attempt == "own_nets/mine.py:Net"
+    assert told("nowhere.mine.Net").attempt == ""
+    for source in ("own_nets/mine.py::Net", "own_nets.mine:Net"):
+        error = told(source)
+        assert "missing 1 required positional argument: 'width'" in error.what
+        assert "without arguments" in error.expected
+    assert "is an address" in told("https://example.org/model.onnx").what
+    from torch.nn import ReLU
+
+    assert told(ReLU).attempt.startswith("ReLU()")
+    assert "cannot be read from dict" in told({}).what
+    assert cs.read("a, b.cnn").output == (1, 8, 8)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convscope.errors import ModelError, NotationError, ShapeError
+from convscope.errors import ModelError, ShapeError
 from convscope.frontends import named, text
 from convscope.frontends.aside import aside
 from convscope.frontends.given import Asked, asked, hinted
-from convscope.frontends.kinds import listed, refuse_foreign, suffix_of
+from convscope.frontends.kinds import refuse_foreign, suffix_of
+from convscope.frontends.paths import file_text, is_path, may_be_path, stdin_text
 
 if TYPE_CHECKING:
     from convscope.core.net import Net
 
 STDIN = "-"
-
-_SUFFIXED = re.compile(r"[^\s,(){}|*:]+\.[A-Za-z]\w*")
-"""One word with a suffix: a file, though it may not exist."""
 
 READERS = {
     ".onnx": "convscope.frontends.onnx",
@@ -80,15 +76,15 @@ def _read(source: object, shape: Asked) -> Net:
     if not isinstance(source, str | Path):
         return _live(source, shape)
     if source == STDIN:
-        return _text(_stdin_text(), "<stdin>", shape)
-    if _may_be_path(source):
+        return _text(stdin_text(), "<stdin>", shape)
+    if may_be_path(source):
         refuse_foreign(Path(source), READERS)
     reader = _reader_of(source)
     if reader:
         found: Net = import_module(reader).read_file(Path(source), shape)
         return found
-    if isinstance(source, Path) or _is_path(source):
-        return _text(_file_text(Path(source)), str(source), shape)
+    if isinstance(source, Path) or is_path(source):
+        return _text(file_text(Path(source), READERS), str(source), shape)
     if named.is_name(source):
         return _named(source, shape)
     return _text(source, "<text>", shape)
@@ -123,7 +119,7 @@ def is_weights(source: str) -> bool:
 
 def _reader_of(source: str | Path) -> str | None:
     """The module that reads files of this suffix."""
-    return READERS.get(suffix_of(Path(source).name, READERS)) if _may_be_path(source) else None
+    return READERS.get(suffix_of(Path(source).name, READERS)) if may_be_path(source) else None
 
 
 def _live(model: object, shape: Asked) -> Net:
@@ -134,48 +130,9 @@ def _live(model: object, shape: Asked) -> Net:
             with aside():
                 found: Net = import_module(reader).read_model(model, shape)
             return found
+    name = getattr(model, "__name__", "") if callable(model) else ""
     raise ModelError(
-        f"a net cannot be read from {type(model).__name__}",
+        f"a net cannot be read from {f'the {name}' if name else type(model).__name__}",
         expected="text, a path, a module of PyTorch or a model of Keras",
+        attempt=f"{name}(): the model, not what makes it" if name else "",
     )
-
-
-def _may_be_path(source: str | Path) -> bool:
-    return isinstance(source, Path) or not ("\n" in source or "," in source or "\0" in source or len(source) > 4096)
-
-
-def _is_path(source: str) -> bool:
-    """One word that has a suffix or a slash, or names a file or folder; a net has blanks and no slash."""
-    if not source.strip() or "\n" in source or len(source) > 4096 or "\0" in source:
-        return False
-    if _SUFFIXED.fullmatch(source):
-        return True
-    if "/" in source and not set(source) & set(" (,") and not named.is_name(source):
-        return True
-    try:
-        return source.endswith(".cnn") or ("(" not in source and Path(source).exists())
-    except OSError:  # no name of a file can be that long
-        return False
-
-
-def _stdin_text() -> str:
-    if sys.stdin is None:
-        raise NotationError("standard input is closed", expected="a net in the notation")
-    try:
-        return sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise NotationError(f"standard input is not UTF-8 text: byte {error.start}") from None
-
-
-def _file_text(path: Path) -> str:
-    if (path / "net.cnn").is_file():  # the folder of a run
-        path /= "net.cnn"
-    try:
-        if path.stat().st_size > text.MAX_BYTES:
-            raise NotationError(f"{path} has {path.stat().st_size} bytes", expected="a text of at most 1 MiB")
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise NotationError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        expected = "" if path.suffix == ".cnn" else listed(READERS)
-        raise NotationError(f"{path} is not UTF-8 text: byte {error.start}", expected=expected) from None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.errors import ConvscopeError, MissingExtraError, ModelError, unknown
 from convscope.frontends.aside import aside
 from convscope.frontends.given import of_shape
-from convscope.frontends.own import own
+from convscope.frontends.own import MAKER, own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +36,18 @@ def is_name(source: str) -> bool:
     >>> is_name("nets.mine:Net.small"), is_name("a:relu b")
     (True, False)
     """
-    head, _, tail = source.removesuffix("()").rpartition(":")
+    head, tail = _parts(source)
     if not tail or any(character.isspace() for character in tail) or "," in tail:
         return False
     if head in PACKAGES or (head.endswith(".py") and "\n" not in head):
         return True
     return all(part.isidentifier() for part in f"{head}.{tail}".split("."))
+
+
+def _parts(source: str) -> tuple[str, str]:
+    """What stands before and after the colon; two are as good as one, and empty parentheses do no harm."""
+    head, _, tail = source.removesuffix("()").rpartition(":")
+    return head.removesuffix(":"), tail
 
 
 def is_own(source: str) -> bool:
@@ -50,7 +56,7 @@ def is_own(source: str) -> bool:
     >>> is_own("nets.mine:Net"), is_own("timm:convnext_tiny")
     (True, False)
     """
-    return source.rpartition(":")[0] not in PACKAGES
+    return _parts(source)[0] not in PACKAGES
 
 
 def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
@@ -61,7 +67,7 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
         UnknownNameError: it has no such model, or the file no such function.
         ModelError: the file or module is not there or cannot be run, or the model cannot be made.
     """
-    head, _, tail = source.removesuffix("()").rpartition(":")
+    head, tail = _parts(source)
     try:
         with aside():
             if head not in PACKAGES:
@@ -72,7 +78,9 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 -- somebody else's code
         lines = str(error).strip().splitlines() or [""]
-        raise ModelError(f"{source} cannot be made: {type(error).__name__}: {lines[0][:200]}") from None
+        expected = MAKER if isinstance(error, TypeError) and "required" in lines[0] else ""
+        what = f"{source} cannot be made: {type(error).__name__}: {lines[0][:200]}"
+        raise ModelError(what, expected=expected) from None
 
 
 def _package(name: str) -> ModuleType:

@@ -18,7 +18,7 @@ from convscope.frontends.given import Asked, asked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MAKER = "a function or class that gives a model when it is called without arguments"
+MAKER = "a function or class that gives a model when it is called without arguments"
 
 
 def makers(path: Path) -> list[str]:
@@ -162,12 +162,12 @@ def _made(module: ModuleType, name: str, head: str) -> Any:
         if not hasattr(found, part):
             near = nearest(part, [one for one in dir(found) if not one.startswith("_")])
             attempt = f"{head}:{near}" if near and "." not in name else ""
-            raise UnknownNameError(f'{head} has no "{name}"', expected=_MAKER, attempt=attempt)
+            raise UnknownNameError(f'{head} has no "{name}"', expected=MAKER, attempt=attempt)
         found = getattr(found, part)
     if _is_model(found) or isinstance(found, tuple):
         return found
     if not callable(found):
-        raise ModelError(f"{head}:{name} is {type(found).__name__}", expected=_MAKER)
+        raise ModelError(f"{head}:{name} is {type(found).__name__}", expected=MAKER)
     return found()
 
 

@@ -1,0 +1,104 @@
+"""Texts that are paths: which are, what stands in such a file, and what was meant where there is none."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convscope.errors import ModelError, NotationError
+from convscope.frontends import named, text
+from convscope.frontends.kinds import listed
+from convscope.frontends.own import importable
+from convscope.view.numbers import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+MAX_PATH = 4096
+
+_SUFFIXED = re.compile(r"[^\s,(){}|*:]+\.[A-Za-z]\w*")
+"""One word with a suffix: a file, though it may not exist."""
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
+
+
+def may_be_path(source: str | Path) -> bool:
+    """Could be a path: no text of several statements, unless a file is called so.
+
+    Raises:
+        ModelError: it is an address.
+    """
+    if isinstance(source, Path):
+        return True
+    if _ADDRESS.match(source):
+        attempt = "download it first, and give the name of the file"
+        raise ModelError(f"{shortened(source, 100)} is an address, not a file", attempt=attempt)
+    if "\n" in source or "\0" in source or len(source) > MAX_PATH:
+        return False
+    return "," not in source or _exists(source)
+
+
+def is_path(source: str) -> bool:
+    """One word that has a suffix or a slash, or names a file or folder; a net has blanks and no slash."""
+    if not source.strip() or "\n" in source or "\0" in source or len(source) > MAX_PATH:
+        return False
+    if _SUFFIXED.fullmatch(source):
+        return True
+    if "/" in source and not set(source) & set(" (,") and not named.is_name(source):
+        return True
+    return source.endswith(".cnn") or ("(" not in source and _exists(source))
+
+
+def _exists(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except OSError:  # no name of a file can be that long
+        return False
+
+
+def stdin_text() -> str:
+    """The text on standard input.
+
+    Raises:
+        NotationError: there is none.
+    """
+    if sys.stdin is None:
+        raise NotationError("standard input is closed", expected="a net in the notation")
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise NotationError(f"standard input is not UTF-8 text: byte {error.start}") from None
+
+
+def file_text(path: Path, read: Collection[str]) -> str:
+    """The text in a file, or in the folder of a run; ``read`` are suffixes of other files that a net is read from.
+
+    Raises:
+        NotationError: it cannot be read, or is no text.
+    """
+    if (path / "net.cnn").is_file():  # the folder of a run
+        path /= "net.cnn"
+    try:
+        if path.stat().st_size > text.MAX_BYTES:
+            raise NotationError(f"{path} has {path.stat().st_size} bytes", expected="a text of at most 1 MiB")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise NotationError(f"{path} cannot be read: {error.strerror}", attempt=_meant(str(path))) from None
+    except UnicodeDecodeError as error:
+        expected = "" if path.suffix == ".cnn" else listed(read)
+        raise NotationError(f"{path} is not UTF-8 text: byte {error.start}", expected=expected) from None
+
+
+def _meant(source: str) -> str:
+    """A model by name that was written like a path; empty where there is no such file or module."""
+    head, mark, tail = source.rpartition(":")
+    if mark and _exists(f"{head}.py"):
+        return f"{head}.py:{tail}"
+    head, _, tail = source.rpartition(".")
+    if not all(part.isidentifier() for part in source.split(".")) or not head:
+        return ""
+    with importable(Path()):
+        return f"{head}:{tail}" if importlib.util.find_spec(head.partition(".")[0]) else ""
