@@ -9,12 +9,14 @@ from __future__ import annotations
 import keyword
 import re
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from convscope.core.graph import INPUT, Node, Output
+from convscope.core.nest import fold
 from convscope.core.net import Layer
 from convscope.core.op import Free, along
-from convscope.writers.calls import Call
+from convscope.writers.calls import Call, literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,39 +137,28 @@ def is_something(item: Item) -> bool:
     return not (isinstance(item, Call) and item.target == "{x0}")
 
 
-def nested(outputs: Sequence[Output], said: Callable[[int], str], depth: int = 0, first: int = 0) -> str:
+def nested(outputs: Sequence[Output], said: Callable[[int], str]) -> str:
     """Results as Python nests them: tuples, lists, dicts.
 
     Args:
         outputs: in order.
         said: the expression for an output, by its number.
-        depth: steps of the paths that are dealt with.
-        first: number of the first output.
 
     >>> outputs = (Output("a", ("cls",)), Output("b", ("box", 0)), Output("c", ("box", 1)))
     >>> nested(outputs, "abc".__getitem__)
     '{"cls": a, "box": (b, c)}'
     """
-    path = outputs[0].path
-    if len(path) == depth:
-        return said(first)
-    groups: list[list[Output]] = []
-    for one in outputs:
-        if groups and groups[-1][0].path[depth] == one.path[depth]:
-            groups[-1].append(one)
-        else:
-            groups.append([one])
-    texts, at = [], first
-    for group in groups:
-        texts.append(nested(group, said, depth + 1, at))
-        at += len(group)
-    step = path[depth]
-    if isinstance(step, int):
-        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-    if step.startswith("["):
-        return f"[{', '.join(texts)}]"
-    pairs = (f'"{group[0].path[depth]}": {text}' for group, text in zip(groups, texts, strict=True))
-    return f"{{{', '.join(pairs)}}}"
+    numbers = count()
+
+    def join(kind: str, inside: dict[str, str]) -> str:
+        if kind == "dict":
+            return f"{{{', '.join(f'{literal(key)}: {text}' for key, text in inside.items())}}}"
+        entries = ", ".join(inside.values())
+        if kind == "list":
+            return f"[{entries}]"
+        return f"({entries}{',' if len(inside) == 1 else ''})"
+
+    return fold(outputs, lambda _: said(next(numbers)), join)
 
 
 def moved(text: str, step: Moves, reshape: Move, permute: Move) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import groupby, islice, pairwise, takewhile
+from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
+from convscope.core.nest import fold
 from convscope.core.order import sizes_in
 from convscope.writers import torch_tensor_ops  # noqa: F401 -- registers its spellings
 from convscope.writers.arguments import Roles
@@ -184,19 +185,16 @@ def _class_lines(
     return [f"class {name}(nn.Module):", *start, *forward]
 
 
-def _annotation(outputs: Sequence[Output], depth: int = 0) -> str:
+def _annotation(outputs: Sequence[Output]) -> str:
     """The type of what is returned."""
-    if len(outputs[0].path) == depth:
-        return "Tensor"
-    groups = [list(group) for _, group in groupby(outputs, lambda one: one.path[depth])]
-    inside = [_annotation(group, depth + 1) for group in groups]
-    step = outputs[0].path[depth]
-    if isinstance(step, int):
-        return (
-            f"tuple[{', '.join(inside)}]" if len(inside) <= MANY else f"tuple[{' | '.join(dict.fromkeys(inside))}, ...]"
-        )
-    either = " | ".join(dict.fromkeys(inside))
-    return f"list[{either}]" if step.startswith("[") else f"dict[str, {either}]"
+
+    def join(kind: str, inside: dict[str, str]) -> str:
+        if kind == "tuple" and len(inside) <= MANY:
+            return f"tuple[{', '.join(inside.values())}]"
+        either = " | ".join(dict.fromkeys(inside.values()))
+        return {"tuple": f"tuple[{either}, ...]", "list": f"list[{either}]", "dict": f"dict[str, {either}]"}[kind]
+
+    return fold(outputs, lambda _: "Tensor", join)
 
 
 def _attribute(part: _Part) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import count, groupby
+from itertools import count
 from typing import TYPE_CHECKING
 
 from convscope.core.graph import INPUT, KINDS, Output
+from convscope.core.nest import fold
 from convscope.core.op import spelled
 from convscope.core.shape import to_text
 from convscope.frontends.text.parse import MAX_DEPTH
@@ -153,22 +154,19 @@ class _Writer:
         return statements
 
 
-def _returned(outputs: Sequence[Output], said: Callable[[str], str], depth: int = 0) -> str:
+def _returned(outputs: Sequence[Output], said: Callable[[str], str]) -> str:
     """Results as the net nests them; ``said`` writes how to get to a layer."""
-    first = outputs[0]
-    if len(first.path) == depth:
-        title = f" named {quoted(first.title)}" if first.title else ""
-        text = f"{said(first.node)}{title}{f' as {first.order}' if first.order else ''}"
-        return text.removeprefix("id ") if not depth else text
-    step = first.path[depth]
-    groups = [list(group) for _, group in groupby(outputs, lambda one: one.path[depth])]
-    inside = [_returned(group, said, depth + 1) for group in groups]
-    if isinstance(step, int):
-        return f"tuple( {' | '.join(inside)} )"
-    if step.startswith("["):
-        return f"list( {' | '.join(inside)} )"
-    keyed = (f"{quoted(str(group[0].path[depth]))}: {text}" for group, text in zip(groups, inside, strict=True))
-    return f"dict( {' | '.join(keyed)} )"
+
+    def leaf(one: Output) -> str:
+        title = f" named {one.title}" if one.title else ""
+        return f"{said(one.node)}{title}{f' as {one.order}' if one.order else ''}"
+
+    def join(kind: str, inside: dict[str, str]) -> str:
+        entries = (f"{key}: {text}" if kind == "dict" else text for key, text in inside.items())
+        return f"{kind}( {' | '.join(entries)} )"
+
+    text = fold(outputs, leaf, join)
+    return text if outputs[0].path else text.removeprefix("id ")
 
 
 @dataclass

@@ -1,0 +1,39 @@
+"""Results within each other: from the places of outputs to a tuple, a list or a dict, whatever these are made of."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from convscope.core.graph import Output
+
+_T = TypeVar("_T")
+
+
+def fold(
+    outputs: Sequence[Output], leaf: Callable[[Output], _T], join: Callable[[str, dict[str, _T]], _T], depth: int = 0
+) -> _T:
+    """What stands for all outputs, put together from what stands for each.
+
+    Args:
+        outputs: in order; those of one tuple, list or dict stand together.
+        leaf: what stands for one output.
+        join: what stands for several, given ``tuple``, ``list`` or ``dict`` and the entries by key; the keys of a tuple
+            or a list are its places.
+        depth: steps of the paths that are dealt with.
+
+    >>> from convscope.core.graph import Output
+    >>> outputs = (Output("a", ("cls",)), Output("b", ("box", 0)), Output("c", ("box", 1)))
+    >>> fold(outputs, lambda one: one.node, lambda kind, inside: f"{kind}({', '.join(inside.values())})")
+    'dict(a, tuple(b, c))'
+    """
+    first = outputs[0]
+    if len(first.path) == depth:
+        return leaf(first)
+    step = first.path[depth]
+    kind = "tuple" if isinstance(step, int) else "list" if step.startswith("[") else "dict"
+    groups = ((str(key).strip("[]"), list(group)) for key, group in groupby(outputs, lambda one: one.path[depth]))
+    return join(kind, {key: fold(group, leaf, join, depth + 1) for key, group in groups})
