@@ -213,6 +213,13 @@ def test_what_is_said_of_inputs_and_does_not_fit(given: Any, message: str) -> No
         cs.read(CASES["siamese"].build(), input=given)
 
 
+def test_inputs_may_come_in_one_dict() -> None:
+    module = Functional(lambda self, x: self.c(x["rgb"]) + self.d(x["depth"]), c=conv(3, 4), d=conv(1, 4))
+    net = cs.read(module, input={"rgb": "8x8x3", "depth": "8x8x1"})
+    assert [one.name for one in net.inputs] == ["rgb", "depth"]
+    assert cs.verify(module, input={"rgb": "8x8x3", "depth": "8x8x1"}, units=1).passed
+
+
 def test_constants_may_be_declared() -> None:
     module = Pair(lambda self, a, b: self.c(a) * b, c=conv(1, 4))
     assert [row.op for row in cs.read(module, input={"a": "8x8x1", "b": 2.0}).table().rows] == [

@@ -80,7 +80,7 @@ def compare(  # noqa: PLR0913 -- what is compared, and how much of it
     given = {one.name for one in net.inputs}
     outputs = {path: layer for path, layer in outputs.items() if layer not in given}  # an Identity gives what it gets
     built = isinstance(module, TorchNet)
-    taken = taken or Taken(_natural(net.inputs) if built else net.inputs, {}, "", by_name=False)
+    taken = taken or Taken(_natural(net.inputs) if built else net.inputs, {}, "")
     images = [at for at, one in enumerate(net.inputs) if len(one.shape) > 1 and one.kind == KINDS[0]]
     probes = [Probe(module, taken, of) for of in images or [0]]
     probe = probes[0]

@@ -134,7 +134,7 @@ class Probe:
 
     def __init__(self, module: nn.Module, given: Shape | Taken, of: int = 0) -> None:
         self.module = module
-        self.taken = given if isinstance(given, Taken) else Taken((Input(INPUT, given),), {}, "", by_name=False)
+        self.taken = given if isinstance(given, Taken) else Taken((Input(INPUT, given),), {}, "")
         self.of = of
         self._modules = dict(module.named_modules(remove_duplicate=False))
         self._paths: set[str] = {""}

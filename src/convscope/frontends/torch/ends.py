@@ -32,13 +32,13 @@ class Taken:
         inputs: tensors that depend on the picture, in the order in which the net has them.
         constants: other arguments, by name.
         hint: what to say where the call fails; empty where the inputs cannot be the reason.
-        by_name: the arguments are given by name, not in order.
+        by: how the arguments are given: in their ``order``, by ``name``, or all in one ``dict``.
     """
 
     inputs: tuple[Input, ...]
     constants: dict[str, Any]
     hint: str
-    by_name: bool
+    by: str = "order"
 
     @classmethod
     def of(cls, module: nn.Module, asked: Asked) -> Taken:
@@ -57,25 +57,29 @@ class Taken:
                     expected=f"a size for each: --input {' --input '.join(wanted)}",
                 )
             name = names[0] if names else "input"
-            return cls((_input(name, asked.first),), {}, "", by_name=False)
-        if not open_ended:
+            return cls((_input(name, asked.first),), {}, "")
+        in_dict = len(needed) == 1 < len(asked.named) and not set(asked.named) & set(names)
+        if not open_ended and not in_dict:
             asked.check(names)
         order = [name for name in names if name in asked.named]  # as the model has them, however they are given
         said = {name: asked.named[name] for name in (*order, *asked.named)}
         inputs = tuple(_input(name, one) for name, one in said.items() if one.constant is None)
         constants = {name: one.constant for name, one in asked.named.items() if one.constant is not None}
         missing = [name for name in needed if name not in asked.named]
-        if missing and not open_ended:
+        if missing and not open_ended and not in_dict:
             raise FieldError(f"there is no size for {', '.join(missing)}", expected=f"--input {missing[0]}=HxWxC")
         if not inputs:
             raise FieldError("every input is a constant", expected="a size for one of them, such as 224x224x3")
         hint = f"inputs as the model takes them: {', '.join(names)}" if names else ""
-        return cls(inputs, constants, hint, by_name=set(asked.named) <= set(names))
+        by = "dict" if in_dict and not open_ended else "name" if set(asked.named) <= set(names) else "order"
+        return cls(inputs, constants, hint, by)
 
     def call(self, tensors: Sequence[Tensor]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of the call."""
         given = {one.name: tensor for one, tensor in zip(self.inputs, tensors, strict=True)}
-        if self.by_name:
+        if self.by == "dict":
+            return [{**given, **self.constants}], {}
+        if self.by == "name":
             return [], {**given, **self.constants}
         return list(given.values()), self.constants
 
