@@ -249,3 +249,16 @@ def test_what_was_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert told(ReLU).attempt.startswith("ReLU()")
     assert "cannot be read from dict" in told({}).what
     assert cs.read("a, b.cnn").output == (1, 8, 8)
+
+
+def test_the_current_folder_comes_last_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "random.py": "raise ImportError",
+        "own_shared.py": "W = 6\n",
+        "sub/m.py": f"{CONV}import random\nfrom own_shared import W\nnet = nn.Conv2d(3, W, 3)\n",
+    }
+    monkeypatch.chdir(written(tmp_path, files))
+    monkeypatch.setattr(sys, "path", [*sys.path[:1], str(tmp_path / "elsewhere"), *sys.path[1:]])
+    before = list(sys.path)
+    assert params("sub/m.py:net") == 168
+    assert sys.path == before

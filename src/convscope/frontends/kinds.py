@@ -204,7 +204,7 @@ def _missing(path: Path, kind: Foreign) -> ModelError:
     what = f"{path}: there is no such file"
     if path.suffix == PYTHON:
         return ModelError(what)
-    return ModelError(f"{what}; and no net is read from {kind.name}", attempt=kind.attempt)
+    return ModelError(f"{what}; and no net is read from {kind.name}", attempt=_attempt(path, kind))
 
 
 def _named_in(path: Path) -> str:
@@ -283,4 +283,9 @@ def _foreign(path: Path, kind: Foreign) -> ModelError:
     if path.suffix == PYTHON:
         return ModelError(f"{path} is {kind.name}", attempt=_named_in(path))
     told = "" if kind in POINTERS else ", from which no net is read"
-    return ModelError(f"{path} is {kind.name}{told}", attempt=kind.attempt)
+    return ModelError(f"{path} is {kind.name}{told}", attempt=_attempt(path, kind))
+
+
+def _attempt(path: Path, kind: Foreign) -> str:
+    """What to do, with the name of the file."""
+    return kind.attempt.replace("model.tflite", str(path)).replace("model.onnx", f"{path.stem}.onnx")

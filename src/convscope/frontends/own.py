@@ -56,24 +56,28 @@ def own(head: str, name: str) -> tuple[Any, Asked]:
     if head.endswith(".py"):
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file")
-        with importable(*_roots(path), path.parent, Path()):
+        with importable(*_roots(path), path.parent, last=(Path(),)):
             return _paired(_made(_executed(path), name, head))
     with importable(Path()):
         return _paired(_made(_imported(head), name, head))
 
 
 @contextmanager
-def importable(*folders: Path) -> Iterator[None]:
-    """Modules in these folders can be imported."""
+def importable(*folders: Path, last: tuple[Path, ...] = ()) -> Iterator[None]:
+    """Modules in these folders can be imported; those in the ``last`` ones where there are no others of that name."""
     added = list(dict.fromkeys(str(folder.resolve()) for folder in folders))
-    sys.path[:0] = added
+    behind = [str(folder.resolve()) for folder in last]
+    sys.path[:] = [*added, *sys.path, *behind]
     importlib.invalidate_caches()  # a file may have been written a moment ago
     try:
         yield
     finally:
-        for folder in added:
-            if folder in sys.path:  # code of others may have changed it
+        for folder in added:  # each one by itself: code of others may have changed the list
+            if folder in sys.path:
                 sys.path.remove(folder)
+        for folder in behind:
+            if folder in sys.path:
+                del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
 
 
 def _imported(head: str) -> ModuleType:
