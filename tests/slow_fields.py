@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.analyze.lines import placed, trace
+from convscope.analyze.support import support
 from convscope.core.axis import All, Read, Relation, Table, beyond_each
 from convscope.core.net import Layer, Net
 
@@ -65,6 +66,7 @@ def slow_heat(net: Net, node: str, units: Units, *, of: str) -> NDArray[np.float
     window = (slice(None), *(slice(a, b + 1) for a, b in units))
     weight[node][window] = 1 / weight[node][window].size
     tracks = trace(net, of=of)
+    gates = not support(net, node, units, gates=False, of=of).regions
     sees = {of}
     for layer in net:
         if not layer.node.op.source and not sees.isdisjoint(layer.node.inputs):
@@ -73,7 +75,7 @@ def slow_heat(net: Net, node: str, units: Units, *, of: str) -> NDArray[np.float
         if layer.node.name not in sees:
             continue
         seeing = [at for at, name in enumerate(layer.node.inputs) if name in sees]
-        kept = [at for at in placed(layer, tracks) if at in seeing] if len(seeing) > 1 else seeing
+        kept = [at for at in placed(layer, tracks) if at in seeing] if len(seeing) > 1 and not gates else seeing
         mine = weight[layer.node.name]
         found = {
             unit: [(at, *of_input(_reads(layer)[at], unit)) for at in kept or seeing]

@@ -1,6 +1,7 @@
 """What one unit sees, worked by hand."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,17 @@ def test_places_that_were_flattened() -> None:
     assert (found.support.pixels, found.support.exact) == (3, True)  # no product of rows and columns
     # the largest along the channels: rows and columns stay
     assert cs.read("input 6x6x3, reduce a3xb6xc6:1xbxc max").field(at=(2, 3)).box == ((2, 2), (3, 3))
+
+
+def test_a_class_token_sees_through_attention() -> None:
+    # its own path holds a learned token, so that all of its weight goes through attention, evenly to the 16 patches
+    text = "input 8x8x3, conv 4 2x2 s2, rearrange a4xb4xc4:axbc, cat along1( const 1x4 | id ), add( id | attention 1 )"
+    found = cs.read(f"{text}, crop 0:16").field().effective
+    np.testing.assert_allclose(found.heat, 1 / 64)
+    assert found.on_picture == pytest.approx(1)
+    assert found.std == pytest.approx((math.sqrt(63 / 12),) * 2)
+    # a patch's own path is that of the patch
+    assert cs.read(text).field(at=(1,)).effective.heat[:2, :2].sum() == pytest.approx(1)
 
 
 def test_paths_without_the_image_take_no_share() -> None:

@@ -134,7 +134,9 @@ def effective(
     *,
     of: str | None = None,
 ) -> Effective:
-    """The uniform-weight effective field of the units ``at`` of a layer, along its spatial paths.
+    """The uniform-weight effective field of the units ``at`` of a layer.
+
+    It follows the spatial paths; where these see nothing of the image (class tokens), all of them.
 
     Args:
         net: the net.
@@ -157,17 +159,18 @@ def effective(
     layer, image = net.layer(node), image_of(net, of)
     patch = check_patch(layer, at)
     question = Question(net, image)
-    way = _Way(question, _seeing(net, image.name))
+    local = support_of(layer, patch, question, gates=False)
+    seen = local if local.regions else support_of(layer, patch, question, gates=True)
+    way = _Way(question, _seeing(net, image.name), gates=not local.regions)
     way.arrive(layer.node.name, Spread.even([(0, layer.output[0] - 1), *patch]), loose=False)
     for one in reversed(net.layers):
         way.follow(one)
     found = way.known.get(image.name)
-    area = support_of(layer, patch, question, gates=False).area
     total = found.total() if found else 0.0
     if not found or not total:
-        return Effective(layer.node.name, image.shape[1:], None, area, 0.0, way.exact)
+        return Effective(layer.node.name, image.shape[1:], None, seen.area, 0.0, way.exact)
     heat = Spread(found.axes[1:], found.summed([0]) / total)
-    return Effective(layer.node.name, image.shape[1:], heat, area, total, way.exact)
+    return Effective(layer.node.name, image.shape[1:], heat, seen.area, total, way.exact)
 
 
 def _seeing(net: Net, name: str) -> set[str]:
@@ -186,6 +189,7 @@ class _Way:
     Attributes:
         question: the net and the image.
         seeing: layers that depend on the image.
+        gates: follow all paths.
         known: weights of the layers that were reached and not yet followed.
         loose: layers whose weights are right for all channels of a place together.
         exact: the weights are those of what is read.
@@ -193,6 +197,7 @@ class _Way:
 
     question: Question
     seeing: set[str]
+    gates: bool
     known: dict[str, Spread] = field(default_factory=dict)
     loose: set[str] = field(default_factory=set)
     exact: bool = True
@@ -223,7 +228,7 @@ class _Way:
     def _kept(self, layer: Layer) -> list[int]:
         """The inputs that are followed: those that have their place, of those that see the image."""
         seeing = [at for at, name in enumerate(layer.node.inputs) if name in self.seeing]
-        if len(seeing) == 1:
+        if len(seeing) == 1 or self.gates:
             return seeing
         kept = placed(layer, self.question.tracks)
         return [at for at in kept if at in seeing] or seeing

@@ -22,7 +22,7 @@ import numpy as np
 
 from convscope.analyze.boxes import Boxes, looked_up, windowed
 from convscope.analyze.seams import joined, seam_axis
-from convscope.analyze.shares import reading
+from convscope.analyze.shares import reading, told_apart
 from convscope.analyze.track import BLIND, Line, Track, merged, seen_whole, slid, turned
 from convscope.core.axis import All, Table, Window
 from convscope.errors import UnknownNameError, nearest
@@ -223,7 +223,7 @@ class _Tracer:
         if not used:
             return BLIND
         found = self.joined(layer, [(replace(track, shares=()), reads) for track, reads in used])
-        kinds, which = np.unique(rows, axis=1, return_inverse=True)
+        kinds, which = told_apart(rows)
         if kinds.shape[1] == 1 or not through:
             exact = found.exact and (through or len(every) == len(sources))
             return replace(found, exact=exact, mixed=not through)
@@ -234,7 +234,7 @@ class _Tracer:
                 continue
             part = self.joined(layer, mine)
             key = id(part.boxes), id(part.line)
-            mask = which.ravel() == number
+            mask = which == number
             shares[key] = (shares[key][0] | mask if key in shares else mask), part
         parts = tuple(shares.values()) if len(shares) > 1 or not rows.any(0).all() else ()
         return replace(found, exact=all(part.exact for _, part in shares.values()), mixed=False, shares=parts)

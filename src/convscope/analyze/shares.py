@@ -11,7 +11,7 @@ from convscope.core.axis import All, Table, Window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convscope.core.axis import Relation
+    from convscope.core.axis import Indices, Relation
 
 
 def reading(relation: Relation, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -35,3 +35,19 @@ def reading(relation: Relation, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     inside = (taps >= 0) & (taps < relation.size)
     hit: NDArray[np.bool_] = (inside & mask[np.clip(taps, 0, relation.size - 1)]).any(1)
     return hit
+
+
+def told_apart(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Indices]:
+    """The different columns of some rows, in order, and which of them each column is.
+
+    >>> columns, which = told_apart(np.array([[True, False, True], [True, True, True]]))
+    >>> columns.T.tolist(), which.tolist()
+    ([[False, True], [True, True]], [1, 0, 1])
+    """
+    number = np.zeros(rows.shape[1], np.intp)
+    for at in range(0, len(rows), 32):  # a column as the bits of one number, as many as fit
+        some = rows[at : at + 32]
+        bits = (1 << np.arange(len(some))[::-1]) @ some
+        number = np.unique((number << len(some)) + bits, return_inverse=True)[1]
+    _, first, which = np.unique(number, return_index=True, return_inverse=True)
+    return rows[:, first], which
