@@ -203,3 +203,33 @@ def test_to_freeze_more_never_costs_more(text: str, data: st.DataObject) -> None
     table = with_frozen(net, few).table()
     assert table.frozen == sum(row.params or 0 for row in table.rows if row.name in few)
     assert table.params == net.table().params
+
+
+def test_a_dead_branch_keeps_nothing() -> None:
+    class Left(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = (nn.Conv2d(3, 8, 3, padding=1) for _ in range(3))
+            self.d = nn.Conv2d(8, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.d(self.b(x).sigmoid())
+            out: Tensor = self.a(x).sigmoid()
+            return out
+
+    freed = []
+
+    class Packed:
+        def __init__(self, tensor: Tensor) -> None:
+            self.tensor = tensor.detach()  # else what it is made by keeps it, and it keeps that
+
+        def __del__(self) -> None:
+            freed.append(self.tensor.shape)
+
+    model, x = Left(), torch.randn(1, 3, 8, 8)
+    with torch.autograd.graph.saved_tensors_hooks(Packed, lambda packed: packed.tensor):
+        out = model(x)
+    assert len(freed) == 5  # picture and weight of b, what its sigmoid gives, that again and the weight of d
+    assert out.requires_grad
+    # the picture, and what the sigmoid gives, which is the output
+    assert cs.memory(cs.read(model, input="8x8x3")).saved == 4 * (3 + 8) * 64

@@ -211,9 +211,11 @@ class _Flow:
             for source in layer.node.inputs:
                 self.last[self.root[source]] = step
         self.last |= {self.root[output.node]: len(net) for output in net.outputs}
+        live = net.live()
         self.learns: set[str] = set()  # layers after which a gradient is needed: with trained weights, or after such
         for layer in net:
-            if layer.trains or self.learns & set(layer.node.inputs):
+            needed = layer.node.name in live  # what a dead layer keeps is dropped with its output
+            if needed and (layer.trains or self.learns & set(layer.node.inputs)):
                 self.learns.add(layer.node.name)
 
     def bytes(self, name: str) -> int:
