@@ -276,3 +276,18 @@ def test_a_module_that_is_trained_to_be_quantised() -> None:
     assert (table.params, table.macs) == (expected.params, expected.macs)
     found, true = run_rounded(net, x.numpy(), 8), prepared(x).detach().numpy()
     assert np.abs(found - true).max() <= 1.01 * step(clamps(net)[-1])
+
+
+@pytest.mark.parametrize("way", [static, traced])
+def test_verify_probes_the_module_that_is_built_of_a_quantised_one(way: Callable[..., Any]) -> None:
+    found = cs.verify(way(float_model(plain), ENGINES[0]), input="8x8x3", units=2)
+    assert found.passed
+    assert any("quantised" in doubt for doubt in found.doubts)
+
+
+def test_an_input_that_does_not_fit_is_refused() -> None:
+    module = dynamic(float_model(DYNAMIC["linear"][0]), torch.qint8)
+    with pytest.raises(cs.ConvscopeError):
+        cs.read(module, input=inputs(1, 1, 11))
+    with pytest.raises(cs.ConvscopeError):
+        cs.read(static(float_model(plain), ENGINES[0]), input="8x8x4")

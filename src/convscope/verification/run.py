@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,7 +32,8 @@ def verify(
     """Probe the real model and compare it with what is claimed of it: params, MACs, shapes, fields of units.
 
     A module of PyTorch, live or by name, is held against the net that is read from it; any other net against the module
-    that it is built as. Fields are probed by gradients with every path open, pixel by pixel, with gates and without.
+    that it is built as, and so is that of a quantised module, which has no gradients. Fields are probed by gradients
+    with every path open, pixel by pixel, with gates and without.
 
     Args:
         source: a net, or what :func:`convscope.read` takes.
@@ -62,9 +64,26 @@ def verify(
             return _live(model, asked(input) or usual, units, seed)
     if isinstance(source, Net) and input is not None:
         raise FieldError("a net has its input already", expected="input for a model or a text")
-    net = source if isinstance(source, Net) else read(source, input=input)
+    return _built(source if isinstance(source, Net) else read(source, input=input), units, seed)
+
+
+def _built(net: Net, units: int, seed: int) -> Verification:
+    """A net against the module that it is built as."""
     parts = {f"parts.{number}": layer.node.name for number, layer in enumerate(net)}
     return compare(TorchNet(net), net, parts, units=units, seed=seed)
+
+
+QUANTISED = "the module is quantised, so that it has no gradients: the module that is built of the net was probed"
+
+
+def _is_quantised(module: nn.Module) -> bool:
+    """Some weights are packed for kernels of integers."""
+    values = (value for part in module.modules() for value in vars(part).values())
+    return any(type(one) is torch.ScriptObject for value in values for one in _each(value))  # a script is one, too
+
+
+def _each(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _is_keras(module: nn.Module) -> bool:
@@ -88,5 +107,8 @@ def _live(module: nn.Module, shape: Asked, units: int, seed: int) -> Verificatio
             imported = read_module(module, shape)
         except ShapeError as error:
             raise hinted(error, shape) from None
+        if _is_quantised(module):
+            found = _built(imported.net, units, seed)
+            return replace(found, doubts=(*found.doubts, QUANTISED))
         taken = Taken.of(module, shape)
         return compare(module, imported.net, imported.outputs, units=units, seed=seed, taken=taken)

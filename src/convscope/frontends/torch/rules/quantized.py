@@ -154,6 +154,8 @@ def conv(rank: int, *, transposed: bool = False) -> Rule:
 
 def linear(b: Builder, x: Value, packed: Any, *_: Any) -> Value:
     weight, bias = unpacked(b, packed)
+    if x.sizes[-1] != weight.sizes[1]:  # no kernel runs here that would say so
+        raise ShapeError(f"{x.sizes[-1]} numbers for a linear map of {weight.sizes[1]}")
     return layers.linear(b, x, weight, bias)
 
 
