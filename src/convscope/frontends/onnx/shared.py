@@ -18,6 +18,7 @@ import numpy as np
 from convscope.errors import ModelError
 from convscope.frontends.build.values import Const
 from convscope.frontends.onnx.consts import AT_ONCE
+from convscope.frontends.onnx.rules_quantized import settings
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -44,7 +45,7 @@ class Shared:
     @classmethod
     def of(cls, steps: Iterable[Step]) -> Shared:
         """Those of some operations."""
-        return cls(Counter(name for step in steps for name in set(step.inputs)))
+        return cls(Counter(name for step in steps for name in _weights(step)))
 
     def seen(self, name: str, const: Const, budget: Budget) -> None:
         """Take notice of a stored tensor."""
@@ -96,6 +97,12 @@ class Shared:
                 "counted once: the file does not say whether the source has one parameter there, or equal ones"
             )
         return found
+
+
+def _weights(step: Step) -> set[str]:
+    """What an operation reads, but for scales and zero points."""
+    left_out = settings(step.domain, step.op)
+    return {name for at, name in enumerate(step.inputs) if at not in left_out}
 
 
 def _tensors(count: int) -> str:

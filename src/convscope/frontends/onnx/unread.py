@@ -104,7 +104,7 @@ def macs_of(call: Call, out: Sizes | None) -> int | None:
 
 def weights_among(call: Call) -> list[Const]:
     """The stored tensors that an operation is given, but for its settings."""
-    left_out = settings(call) or (set() if call.domain else SETTINGS.get(call.op, set()))
+    left_out = settings(call.domain, call.op) or (set() if call.domain else SETTINGS.get(call.op, set()))
     given = (one for at, one in enumerate(call.inputs) if at not in left_out)
     return [one for one in flat(given) if isinstance(one, Const)]
 
