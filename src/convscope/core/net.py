@@ -155,18 +155,12 @@ class Net:
         given = {one.name for one in self.inputs}
         return next((self[one.node] for one in self.outputs if one.node not in given), self.layers[-1])
 
-    def check_single(self, purpose: str) -> None:
-        """Raise ShapeError unless the net has one input and one output, which ``purpose`` needs."""
-        for word, ends in (
-            ("inputs", [one.name for one in self.inputs]),
-            ("outputs", [one.name for one in self.outputs]),
-        ):
-            if len(ends) > 1:
-                names = ", ".join(ends[:6]) + (", …" if len(ends) > 6 else "")
-                raise ShapeError(
-                    f"the net has {len(ends)} {word}: {names}",
-                    expected=f"a net with one input and one output, for {purpose}",
-                )
+    def check_single(self, word: str, purpose: str) -> None:
+        """Raise ShapeError unless the net has one of its ``inputs``, or of its ``outputs``, which a purpose needs."""
+        names = [one.name for one in (self.inputs if word == "inputs" else self.outputs)]
+        if len(names) > 1:
+            listed = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+            raise ShapeError(f"the net has {len(names)} {word}: {listed}", expected=f"one, for {purpose}")
 
     def live(self) -> frozenset[str]:
         """Names of the layers and inputs on which an output depends; the others are dead."""

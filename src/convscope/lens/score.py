@@ -65,7 +65,9 @@ def target(subject: Subject, picture: Picture, name: str | None = None, at: Sequ
     Raises:
         UnknownNameError: there is no such class.
         FieldError: ``at`` lies outside of the output.
+        ShapeError: the net has several outputs.
     """
+    subject.net.check_single("outputs", "explaining a score")
     place = _place(subject.net.output[1:], at)
     with torch.inference_mode():
         said = int(Target(0, "", said=True, place=place).all(subject.model(picture.taken))[0].argmax())

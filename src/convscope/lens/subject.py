@@ -126,7 +126,7 @@ def _is_run(source: object) -> bool:
 
 
 def _pictured(net: Net) -> Net:
-    net.check_single("looking into it")
+    net.check_single("inputs", "showing it an image")
     if len(net.input) != 3:
         raise ShapeError(
             f"the net takes {to_text(net.input)}, which is no picture", expected="height x width x channels"

@@ -152,7 +152,8 @@ def check_disk(folder: Path, need: int) -> None:
 
 def check_fit(net: Net, dataset: Dataset) -> None:
     """Raise ShapeError unless the net takes the pictures, gives one number for each class, and can learn."""
-    net.check_single("training")
+    net.check_single("inputs", "training")
+    net.check_single("outputs", "training")
     if net.input != dataset.shape:
         raise ShapeError(
             f"the net takes {to_text(net.input)}, the pictures of {dataset.name} are {to_text(dataset.shape)}",

@@ -323,9 +323,12 @@ def _step_by_step() -> Iterator[None]:
 
 
 def _settled(builder: Builder, value: Value) -> Value:
-    """The output as axes of a layer. Where only their order differs, nothing is rearranged."""
+    """The output as axes of a layer. Nothing is rearranged where their order differs, or places are one dimension."""
     dims = [dim for dim in value.dims if dim]
-    if sorted(dims) == sorted(dim for dim in whole(value.shape) if dim):
+    uncut = sorted(digit for dim in dims for digit in dim) == sorted(
+        digit for dim in whole(value.shape) for digit in dim
+    )
+    if uncut and all(len(dim) == 1 or all(digit.axis for digit in dim) for dim in dims):
         return value
     rest = value.dims[1:] if len(value.dims) > 1 and not value.dims[0] else value.dims
     return settled(builder, value, few((rest if len(rest) <= 4 else dims) or [()]))
