@@ -207,7 +207,6 @@ def test_places_may_be_numpy_numbers() -> None:
     "arguments",
     [
         ["field", "input 10, linear 3", "--json"],
-        ["field", "input 1048576x1048576x1, relu", "--at", "0,0"],
         ["check", "input 8x8x1, relu", "--max-params", "9" * 400],
         ["field", "input 8x8x1, relu", "--at", "9" * 5000],
         ["check", "input 8x8x1, relu", "--sarif", "--json"],
