@@ -83,6 +83,31 @@ def test_the_mean_of_a_norm_and_the_mask_of_a_dropout_are_exact(tmp_path: Path) 
     check(Case("a, m = Dropout(x) n = Cast<to=1>(m) y = Add(a, n)", PLANE), tmp_path)
 
 
+DEFINED = {
+    "layernorm, its spread": Case("a, m, s = LayerNormalization(x, w) y = Div(a, s)", PLANE, {"w": (5,)}),
+    "layernorm along other dimensions": Case("y = LayerNormalization<axis=1>(x, w, w)", (1, 6, 8), {"w": (6, 8)}),
+    "attention with a mask and a cap": Case(
+        "y = Attention<q_num_heads=2, kv_num_heads=2, softcap=2.0>(x, x, x, m)", (1, 6, 8), {"m": (6, 6)}, 23
+    ),
+    "attention of groups of queries": Case(
+        "k = MatMul(x, w) y = Attention<q_num_heads=4, kv_num_heads=2>(x, k, k)", (1, 6, 8), {"w": (8, 4)}, 23
+    ),
+    "a norm by mean and variance": Case("y = MeanVarianceNormalization(x)", PLANE),
+    "rms norm along other dimensions": Case("y = RMSNormalization<axis=1>(x, w)", (1, 6, 8), {"w": (6, 8)}, 23),
+}
+
+
+@pytest.mark.parametrize("name", DEFINED)
+def test_an_operator_is_read_as_it_is_defined(name: str, tmp_path: Path) -> None:
+    net = check(DEFINED[name], tmp_path)
+    assert all(layer.node.op.keyword != "opaque" for layer in net)
+
+
+def test_a_definition_with_an_opaque_part_is_one_opaque_layer(tmp_path: Path) -> None:
+    net = read(saved(Case("y = Shrink<lambd=0.5>(x)", PLANE).model(), tmp_path))  # a choice by the image
+    assert [layer.node.op.keyword for layer in net] == ["opaque"]
+
+
 def test_operations_in_any_order(tmp_path: Path) -> None:
     model = Case(
         "a = Conv(x, w) b = Relu(a) c = MaxPool<kernel_shape=[2,2]>(b) y = Add(c, c)", PLANE, {"w": (6, 4, 3, 3)}

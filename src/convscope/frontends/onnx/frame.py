@@ -33,6 +33,7 @@ class Frame:
         path: the part of the net.
         depth: functions and branches around it.
         caller: name of the operation of the file that calls the function; empty outside of one.
+        defined: the function is ONNX's own definition of an operator.
     """
 
     versions: Mapping[str, int]
@@ -40,6 +41,7 @@ class Frame:
     path: str
     depth: int
     caller: str = ""
+    defined: bool = False
 
     def deeper(self) -> Frame:
         """The same, one level further in.

@@ -16,7 +16,7 @@ from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Known, weight
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto, NodeProto, TypeProto
 
     from convscope.frontends.onnx.call import Call
 
@@ -74,6 +74,17 @@ def asked(call: Call, names: list[str]) -> ModelProto:
     outputs = [helper.make_empty_tensor_value_info(name) for name in names]
     graph = helper.make_graph([node(call, names)], "one", inputs, outputs, stored)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", call.opset)], ir_version=IR_VERSION)
+
+
+def types(call: Call) -> list[TypeProto]:
+    """The kind and the sizes of each input, as far as ONNX's definitions ask for them."""
+    from onnx import TypeProto, helper
+
+    found = []
+    for one in call.inputs:
+        tensor = isinstance(one, Value | Const)
+        found.append(helper.make_tensor_type_proto(_kind(one), one.sizes) if tensor else TypeProto())  # type: ignore[union-attr,arg-type] # a tensor
+    return found
 
 
 def node(call: Call, names: list[str]) -> NodeProto:

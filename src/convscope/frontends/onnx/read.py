@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.core.op import Weight
 from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.build.builder import MAX_LAYERS, Builder
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.ends import key, output_of
-from convscope.frontends.build.values import Const, Root, Value
+from convscope.frontends.build.values import Const, Value
 from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.call import Call
-from convscope.frontends.onnx.consts import Budget, Known, known, weight
-from convscope.frontends.onnx.evaluate import worked_out
+from convscope.frontends.onnx.consts import Budget, known
+from convscope.frontends.onnx.definition import definition
 from convscope.frontends.onnx.file import EXPECTED, opened
-from convscope.frontends.onnx.fold import folded
-from convscope.frontends.onnx.fold_shape import FOLDS, constant
+from convscope.frontends.onnx.fold_shape import constant
 from convscope.frontends.onnx.frame import Frame, Guarded, domain, expanded, imported, versions
-from convscope.frontends.onnx.graph import Scope, all_declared, declared, parameters, unnamed
+from convscope.frontends.onnx.graph import Scope, all_declared, declared, unnamed
 from convscope.frontends.onnx.inputs import sources
 from convscope.frontends.onnx.lost import Lost, among, decided_by_data, follows, note, ones
 from convscope.frontends.onnx.names import shown
@@ -34,18 +30,18 @@ from convscope.frontends.onnx.quantized import as_tensor, with_floats, with_inte
 from convscope.frontends.onnx.refusal import UnreadError, cut_before, failed
 from convscope.frontends.onnx.rules import find
 from convscope.frontends.onnx.rules_quantized import quantised
-from convscope.frontends.onnx.shared import Shared, made_weights
 from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
-from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
+from convscope.frontends.onnx.stored import on_stored
 from convscope.frontends.onnx.tidy import tidied
 from convscope.frontends.onnx.tidy_quantized import with_quantized
 from convscope.frontends.onnx.unread import has, opaque_outputs
+from convscope.frontends.onnx.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from onnx import FunctionProto, GraphProto, ModelProto, TensorProto
+    from onnx import FunctionProto, GraphProto, ModelProto
 
     from convscope.core.graph import Output
     from convscope.core.net import Net
@@ -86,6 +82,27 @@ def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
         raise ModelError(f"{path} is damaged", expected=EXPECTED) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """An operation, and what holds around it.
+
+    Attributes:
+        step: the operation.
+        scope: tensors by name.
+        used: names that anybody reads.
+        frame: of the function or branch that it is in.
+    """
+
+    step: Step
+    scope: Scope
+    used: set[str]
+    frame: Frame
+
+    def wanted(self) -> list[int]:
+        """Places of the outputs that anybody reads."""
+        return [at for at, name in enumerate(self.step.outputs) if name in self.used]
+
+
 class Reading:
     """One model that is read."""
 
@@ -100,10 +117,10 @@ class Reading:
         if not every:
             raise ModelError("it has no operations", expected="a model with at least one layer")
         self.steps, self.used = needed(every, [info.name for info in graph.output])
-        self.stored = {tensor.name: tensor for tensor in graph.initializer}
-        self.named = parameters(graph)
+        self.budget = Budget()
+        self.weights = Weights(graph, source, self.steps, self.budget)
         self.outputs = [info.name for info in graph.output]
-        self.sources = sources(graph, set(self.stored), self.used, asked, self.steps)
+        self.sources = sources(graph, set(self.weights.tensors), self.used, asked, self.steps)
         self.batch = next((one.batch for one in self.sources if one.batch), 0)
         as_declared = all(one.as_declared for one in self.sources)
         self.declared = all_declared(graph, self.batch) if as_declared else {}
@@ -111,13 +128,8 @@ class Reading:
         self.ends = {info.name: declared(info) for info in graph.output}
         self.told: list[str] = []
         self.builder = Builder.of([one.input for one in self.sources if one.input])
-        self.budget = Budget()
         self.taken = 0
         self.bodies: dict[tuple[str, str, str], tuple[list[Step], set[str]]] = {}
-        self.kept: list[TensorProto] = []
-        self.bare = not any(map(self._learned, graph.initializer))
-        self.shared = Shared.of(self.steps)
-        self.made: dict[str, Root] | None = {} if made_weights(self.steps) else None
 
     def net(self) -> Net:
         """The net.
@@ -126,10 +138,7 @@ class Reading:
             ModelError: an operation cannot be read, or the output does not depend on the input.
         """
         scope = Scope()
-        for name, tensor in self.stored.items():
-            if name in self.used:
-                found = scope.tensors[name] = self._stored(tensor)
-                self.shared.seen(name, found, self.budget)
+        self.weights.into(scope, self.used)
         self._inputs(scope)
         self.run(self.steps, scope, self.used, Frame(self.versions, {}, "", 0))
         self.builder.scope, self.builder.whole_scope, self.builder.sources = "", False, ()
@@ -137,19 +146,10 @@ class Reading:
         if not self.builder.layers:
             raise ModelError("its output is its input", expected="a model with at least one layer")
         names = tidied(self.builder, [one.node for one in outputs], with_quantized())
-        net = self.builder.net([replace(one, node=names.get(one.node, one.node)) for one in outputs], self._unused())
-        return replace(net, tensors=Guarded(self.source.path, net.tensors), notes=self._notes())
-
-    def _notes(self) -> tuple[str, ...]:
-        """What must be known of the file besides its layers."""
-        found = self.told + self.shared.notes(self.builder.counted)
-        made = [root for root in (self.made or {}).values() if root.key in self.builder.counted]
-        if made:
-            found.append(
-                f"{len(made)} tensors of {sum(math.prod(root.shape) for root in made):,} numbers are made by the graph "
-                "itself (ConstantOfShape), and used as weights: they are counted as parameters"
-            )
-        return tuple(found)
+        ends = [replace(one, node=names.get(one.node, one.node)) for one in outputs]
+        net = self.builder.net(ends, self.weights.unused(self.used))
+        notes = (*self.told, *self.weights.notes(self.builder.counted))
+        return replace(net, tensors=Guarded(self.source.path, net.tensors), notes=notes)
 
     def _inputs(self, scope: Scope) -> None:
         at = 0
@@ -180,21 +180,6 @@ class Reading:
             made.append(output_of(self.builder, value, () if alone else (place,), title="" if alone else key(name)))
         return made
 
-    def _learned(self, tensor: TensorProto) -> bool:
-        """A stored tensor is a weight: the exporter says so, or it has numbers as weights have."""
-        if tensor.name in self.named:
-            return self.named[tensor.name]
-        lone = self.named and set(tensor.dims) <= {1}  # the exporter names parameters, and this is a number of its own
-        return tensor.data_type in LEARNED and len(tensor.dims) > 0 and not lone
-
-    def _stored(self, tensor: TensorProto) -> Const:
-        return stored(tensor, self.source, tensor.name, learned=self._learned(tensor))
-
-    def _unused(self) -> tuple[Weight, ...]:
-        """Weights that no operation reads."""
-        left = (tensor for name, tensor in self.stored.items() if name not in self.used and self._learned(tensor))
-        return tuple(Weight(tensor.name, sizes(tensor)) for tensor in left)
-
     def run(self, all_steps: Sequence[Step], scope: Scope, used: set[str], frame: Frame) -> None:
         """Take operations in order.
 
@@ -205,22 +190,24 @@ class Reading:
             self.taken += 1
             if self.taken > MAX_LAYERS:
                 raise ModelError(f"it has more than {MAX_LAYERS} operations")
+            here = Here(step, scope, used, frame)
             try:
-                found = self._results(step, scope, used, frame)
+                found = self._results(here)
             except REFUSED as error:
-                raise self._refused(step, error, scope, frame) from None
+                raise self._refused(here, error) from None
             for name, one in zip(step.outputs, found, strict=False):
                 if name:
                     _give(scope, step, name, one)
 
-    def _results(self, step: Step, scope: Scope, used: set[str], frame: Frame) -> Sequence[Given]:
-        given = self.shared.apart(map(scope.get, step.inputs), self.taken)
+    def _results(self, here: Here) -> Sequence[Given]:
+        step, frame = here.step, here.frame
+        given = self.weights.shared.apart(map(here.scope.get, step.inputs), self.taken)
         function = self.functions.get((step.domain, step.op, step.overload))
         attrs = {name: self._attr(value, frame) for name, value in step.attrs.items()}
         attrs = {name: value for name, value in attrs.items() if value is not None}  # none: the caller gave no value
         if function is not None:
-            return self._inlined(step, function, given, attrs, frame)
-        last = max((at for at, name in enumerate(step.outputs, 1) if name in used), default=0)
+            return self._inlined(here, function, given, attrs)
+        last = max((at + 1 for at in here.wanted()), default=0)
         version = frame.versions.get(step.domain, 0)
         call = Call(
             self.builder, step.op, version, given, attrs, last, self.batch, self.budget, step.domain, len(step.outputs)
@@ -230,17 +217,17 @@ class Reading:
         self.builder.sources = tuple(filter(None, [frame.caller or step.name]))
         if step.op == "If" and not step.domain and isinstance(given[0], Const):
             taken = bool(self.budget.numbers(given[0]).reshape(-1)[0])
-            return self._branch(attrs["then_branch" if taken else "else_branch"], scope, frame)
+            return self._branch(attrs["then_branch" if taken else "else_branch"], here)
         if among(given):
-            return self._lost(step, call, ShapeError("sizes that depend on the data"), scope)
-        return self._calculated(step, call, used, scope)
+            return self._lost(here, call, ShapeError("sizes that depend on the data"))
+        return self._calculated(here, call)
 
-    def _refused(self, step: Step, error: Exception, scope: Scope, frame: Frame) -> ConvscopeError:
+    def _refused(self, here: Here, error: Exception) -> ConvscopeError:
         """The error for an operation that cannot be read, with what can be."""
-        found = failed(step, error)
-        if frame.depth or not self.builder.layers:
+        found = failed(here.step, error)
+        if here.frame.depth or not self.builder.layers:
             return found
-        before = [name for name in step.inputs if isinstance(scope.tensors.get(name), Value)]
+        before = [name for name in here.step.inputs if isinstance(here.scope.tensors.get(name), Value)]
         return cut_before(found, self.source.path.name, [one.name for one in self.sources], before)
 
     def _attr(self, value: Any, frame: Frame) -> Any:
@@ -248,39 +235,19 @@ class Reading:
         if isinstance(value, Ref):
             return frame.attrs.get(value.name)
         if hasattr(value, "data_type"):
-            self.kept.append(value)  # its identity is the key of its root
-            found = stored(value, self.source, id(value), learned=self._weight(value))
-            self.budget.spend(weight(found) if isinstance(found, Known) else 1)
-            return found
+            return self.weights.constant(value, may_learn=not frame.defined)
         return value
 
-    def _weight(self, tensor: TensorProto) -> bool:
-        """A constant is a weight where a file has weights nowhere else."""
-        return self.bare and tensor.data_type in LEARNED and len(tensor.dims) > 0
+    def _folded(self, step: Step, call: Call) -> list[Const]:
+        first, *rest = on_stored(call)
+        return [self.weights.filled(step, first, self.taken), *rest]
 
-    def _made(self, step: Step, found: list[Const]) -> list[Const]:
-        """Stored tensors; those that the graph makes in the place of weights are weights."""
-        if self.made is None or step.op != "ConstantOfShape" or not found[0].sizes:
-            return found
-        root = self.made[step.outputs[0]] = Root(("made", self.taken), step.outputs[0], found[0].sizes)
-        return [replace(found[0], roots=(root,), origin=root)]
-
-    def _calculated(self, step: Step, call: Call, used: set[str], scope: Scope) -> Sequence[Given]:
-        """What an operation gives: by a rule, as stored numbers, or as something that cannot be looked into."""
+    def _calculated(self, here: Here, call: Call) -> Sequence[Given]:
+        """What an operation gives: by a rule, as stored numbers, or as something that cannot be inspected."""
         values = list(flow.values(call.inputs))
         mark = self.builder.mark()
         try:
-            if step.op in flow.SEQUENCES and not step.domain:
-                return flow.SEQUENCES[step.op](call)
-            found = quantised(call)
-            if found is None and not values and not step.domain:
-                return [constant(call)] if step.op == "Constant" else self._made(step, _stored(call))
-            if found is None:
-                rule = find(step.domain, step.op)
-                if rule is None:
-                    raise UnreadError("an operator that is not known here")
-                made = rule(with_integers(call))
-                found = list(made) if isinstance(made, list) else [made]
+            found, stored = self._by_rule(here.step, call, values)
         except REFUSED as error:
             if (
                 isinstance(error, ModelError | FieldError)
@@ -289,36 +256,73 @@ class Reading:
             ):
                 raise
             self.builder.back_to(mark)
-            return self._opaque(step, call, used, ([], error), scope)
-        return self._opaque(step, call, used, (found, ShapeError("an output that is not known")), scope)
+            return self._completed(here, call, [], error)
+        return found if stored else self._completed(here, call, found, ShapeError("an output that is not known"))
 
-    def _opaque(
-        self, step: Step, call: Call, used: set[str], so_far: tuple[list[Given], Exception], scope: Scope
-    ) -> Sequence[Given]:
-        """The outputs that a rule gave, and for the others layers of which only the sizes are known.
+    def _by_rule(self, step: Step, call: Call, values: Sequence[Value]) -> tuple[list[Given], bool]:
+        """What a rule makes of an operation, and whether that is all that there is to know.
 
         Raises:
-            ModelError: not even these are, though the operator is one that says them.
+            UnreadError: there is no rule.
         """
-        found, error = so_far
-        missing = [at for at, name in enumerate(step.outputs) if name in used and not has(found, at)]
+        if step.op in flow.SEQUENCES and not step.domain:
+            return flow.SEQUENCES[step.op](call), True
+        found = quantised(call)
+        if found is None and not values and not step.domain:
+            return list([constant(call)] if step.op == "Constant" else self._folded(step, call)), True
+        if found is None:
+            rule = find(step.domain, step.op)
+            if rule is None:
+                raise UnreadError("an operator that is not known here")
+            made = rule(with_integers(call))
+            found = list(made) if isinstance(made, list) else [made]
+        return list(found), False
+
+    def _completed(self, here: Here, call: Call, found: list[Given], error: Exception) -> Sequence[Given]:
+        """The outputs that a rule gave, and the others by the definition of the operator, or as opaque layers."""
+        missing = [at for at in here.wanted() if not has(found, at)]
         if not missing:
             return found
-        plain = with_floats(call)
-        made = opaque_outputs(plain, missing, [self.declared.get(name) for name in step.outputs], costs=not found)
-        if made is not None:
-            every = range(len(step.outputs))
-            return [made[at] if at in made else found[at] if has(found, at) else None for at in every]
-        if not isinstance(error, UnreadError) and not decided_by_data(step, plain):
-            raise failed(step, error)
-        return self._lost(step, plain, error, scope)
+        made = self._defined(here, call, missing)
+        if made is None:
+            plain = with_floats(call)
+            stated = [self.declared.get(name) for name in here.step.outputs]
+            layers = opaque_outputs(plain, missing, stated, costs=not found)
+            made = None if layers is None else dict(layers)
+        if made is None:
+            if not isinstance(error, UnreadError) and not decided_by_data(here.step, plain):
+                raise failed(here.step, error)
+            return self._lost(here, plain, error)
+        every = range(len(here.step.outputs))
+        return [made[at] if at in made else found[at] if has(found, at) else None for at in every]
 
-    def _lost(self, step: Step, call: Call, why: Exception, scope: Scope) -> list[Given]:
+    def _defined(self, here: Here, call: Call, missing: Sequence[int]) -> dict[int, Given] | None:
+        """Outputs by what ONNX defines the operator to be; None where it does not, or something in it is opaque."""
+        function = definition(call)
+        if function is None:
+            return None
+        mark = self.builder.mark()
+        scope = Scope(None, dict(zip(function.input, [*call.inputs, *[None] * len(function.input)], strict=False)))
+        names = {at: function.output[at] for at in missing}
+        found, used = needed(steps(function.node), names.values())
+        inner = replace(self._inside(here, function, call.attrs), defined=True)
+        try:
+            self.run(found, scope, used, inner)
+            made = {at: scope.get(name) for at, name in names.items()}
+        except REFUSED:
+            made = {}
+        opaque = any(layer.node.op.keyword == "opaque" for layer in self.builder.layers[mark[0] :])
+        if opaque or not made or among(made.values()):
+            self.builder.back_to(mark)
+            return None
+        return made
+
+    def _lost(self, here: Here, call: Call, why: Exception) -> list[Given]:
         """What follows where no sizes are known; the net goes on at tensors whose sizes the file states."""
-        lost = follows(step, call, why, scope)
+        lost = follows(here.step, call, why, here.scope)
         if not lost.values:
-            raise failed(step, why)
-        stated = (None if name in self.unnamed else self.declared.get(name) for name in step.outputs)
+            raise failed(here.step, why)
+        stated = (None if name in self.unnamed else self.declared.get(name) for name in here.step.outputs)
         return [lost if sizes is None else lost.row(self.builder, sizes) for sizes in stated]
 
     def _rest(self, every: Sequence[tuple[str, Given]]) -> dict[str, Value]:
@@ -336,32 +340,37 @@ class Reading:
         self.told.append(note(ends[0][1], sizes))
         return {name: lost.row(self.builder, ones(sizes[name]), name="rest") for name, lost in ends}
 
-    def _branch(self, graph: GraphProto, scope: Scope, frame: Frame) -> Sequence[Given]:
+    def _branch(self, graph: GraphProto, here: Here) -> Sequence[Given]:
         """A graph inside of the graph."""
-        inner = Scope(scope)
+        inner = Scope(here.scope)
         outputs = [info.name for info in graph.output]
         self.taken += extent(graph)
         found, used = needed(steps(graph.node), outputs)
         for tensor in graph.initializer:
-            inner.tensors[tensor.name] = self._stored(tensor)
-        self.run(found, inner, used, frame.deeper())
+            inner.tensors[tensor.name] = self.weights.const(tensor)
+        self.run(found, inner, used, here.frame.deeper())
         return [inner.get(name) for name in outputs]
 
     def _inlined(
-        self, step: Step, function: FunctionProto, given: Sequence[Given], attrs: dict[str, Any], frame: Frame
+        self, here: Here, function: FunctionProto, given: Sequence[Given], attrs: dict[str, Any]
     ) -> Sequence[Given]:
         """The operations of a function, in the place of its call."""
         scope = Scope(None, dict(zip(function.input, [*given, *[None] * len(function.input)], strict=False)))
-        defaults = {one.name: self._attr(attribute(one), frame) for one in function.attribute_proto}
         key = function.domain, function.name, function.overload
         if key not in self.bodies:
             self.bodies[key] = needed(steps(function.node), function.output)
         found, used = self.bodies[key]
+        self.run(found, scope, used, self._inside(here, function, attrs))
+        return [scope.get(name) for name in function.output]
+
+    def _inside(self, here: Here, function: FunctionProto, attrs: dict[str, Any]) -> Frame:
+        """What holds inside of a function that an operation calls."""
+        frame, step = here.frame, here.step
+        defaults = {one.name: self._attr(attribute(one), frame) for one in function.attribute_proto}
         path = ".".join(filter(None, (frame.path, step.path)))
         named = {**frame.versions, **imported(function.opset_import)}
-        inner = Frame(named, {**defaults, **attrs}, path, frame.depth, frame.caller or step.name)
-        self.run(found, scope, used, inner.deeper())
-        return [scope.get(name) for name in function.output]
+        caller = frame.caller or step.name
+        return Frame(named, {**defaults, **attrs}, path, frame.depth, caller, frame.defined).deeper()
 
 
 def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
@@ -375,16 +384,3 @@ def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
     if isinstance(found, Value | Const) and len(found.sizes) > MOST_DIMENSIONS:
         raise ModelError(f"{step}: a tensor of {len(found.sizes)} dimensions")
     scope.tensors[name] = found
-
-
-def _stored(call: Call) -> list[Const]:
-    """An operation on stored tensors."""
-    rule = find("", call.op) if call.op in {"Shape", "Size"} else None
-    if rule:
-        return [rule(call)]
-    try:
-        return folded(call, FOLDS) if call.op in FOLDS else worked_out(call)
-    except ShapeError as error:  # a variant that is not among the folds; if it is not computed either, they know why
-        with suppress(ShapeError):
-            return worked_out(call)
-        raise error from None

@@ -1,0 +1,33 @@
+"""An operation on stored tensors alone: by a fold of our own, or computed by ONNX's reference."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from convscope.errors import ShapeError
+from convscope.frontends.onnx.evaluate import worked_out
+from convscope.frontends.onnx.fold import folded
+from convscope.frontends.onnx.fold_shape import FOLDS
+from convscope.frontends.onnx.rules import find
+
+if TYPE_CHECKING:
+    from convscope.frontends.build.values import Const
+    from convscope.frontends.onnx.call import Call
+
+
+def on_stored(call: Call) -> list[Const]:
+    """The results of an operation on stored tensors.
+
+    Raises:
+        ShapeError: nothing computes it.
+    """
+    rule = find("", call.op) if call.op in {"Shape", "Size"} else None
+    if rule:
+        return [rule(call)]
+    try:
+        return folded(call, FOLDS) if call.op in FOLDS else worked_out(call)
+    except ShapeError as error:  # a variant that is not among the folds; if it is not computed either, they know why
+        with suppress(ShapeError):
+            return worked_out(call)
+        raise error from None

@@ -1,0 +1,98 @@
+"""Which tensors of a file are weights: those that it stores, constants among its operations, those that it makes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from convscope.core.op import Weight
+from convscope.frontends.build.values import Root
+from convscope.frontends.onnx.consts import Known, weight
+from convscope.frontends.onnx.graph import parameters
+from convscope.frontends.onnx.shared import Shared, made_weights
+from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from onnx import GraphProto, TensorProto
+
+    from convscope.frontends.build.values import Const
+    from convscope.frontends.onnx.consts import Budget
+    from convscope.frontends.onnx.file import Source
+    from convscope.frontends.onnx.graph import Scope
+    from convscope.frontends.onnx.steps import Step
+
+
+class Weights:
+    """The weights of one file.
+
+    Attributes:
+        tensors: that the graph stores, by name.
+        shared: those that several operations read.
+    """
+
+    def __init__(self, graph: GraphProto, source: Source, steps: Sequence[Step], budget: Budget) -> None:
+        self.source, self.budget = source, budget
+        self.tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self.shared = Shared.of(steps)
+        self.named = parameters(graph)
+        self.bare = not any(map(self._learned, graph.initializer))
+        self.made: dict[str, Root] | None = {} if made_weights(steps) else None
+        self.kept: list[TensorProto] = []
+
+    def into(self, scope: Scope, used: set[str]) -> None:
+        """Put those that are read into a scope."""
+        for name, tensor in self.tensors.items():
+            if name in used:
+                found = scope.tensors[name] = self.const(tensor)
+                self.shared.seen(name, found, self.budget)
+
+    def const(self, tensor: TensorProto) -> Const:
+        """A stored tensor."""
+        return stored(tensor, self.source, tensor.name, learned=self._learned(tensor))
+
+    def constant(self, tensor: TensorProto, *, may_learn: bool) -> Const:
+        """A tensor among the attributes of an operation; it is a weight where a file has weights nowhere else."""
+        self.kept.append(tensor)  # its identity is the key of its root
+        learned = may_learn and self.bare and tensor.data_type in LEARNED and len(tensor.dims) > 0
+        found = stored(tensor, self.source, id(tensor), learned=learned)
+        self.budget.spend(weight(found) if isinstance(found, Known) else 1)
+        return found
+
+    def filled(self, step: Step, found: Const, run: int) -> Const:
+        """What an operation makes of stored tensors; the graph may make its weights so.
+
+        Args:
+            step: the operation.
+            found: its first output.
+            run: the number of the operation, among all that are read.
+        """
+        if self.made is None or step.op != "ConstantOfShape" or not found.sizes:
+            return found
+        root = self.made[step.outputs[0]] = Root(("made", run), step.outputs[0], found.sizes)
+        return replace(found, roots=(root,), origin=root)
+
+    def unused(self, used: set[str]) -> tuple[Weight, ...]:
+        """Weights that no operation reads."""
+        left = (tensor for name, tensor in self.tensors.items() if name not in used and self._learned(tensor))
+        return tuple(Weight(tensor.name, sizes(tensor)) for tensor in left)
+
+    def notes(self, counted: set[Hashable]) -> list[str]:
+        """What must be known of the totals, given the keys of all tensors that are counted."""
+        found = self.shared.notes(counted)
+        made = [root for root in (self.made or {}).values() if root.key in counted]
+        if made:
+            found.append(
+                f"{len(made)} tensors of {sum(math.prod(root.shape) for root in made):,} numbers are made by the graph "
+                "itself (ConstantOfShape), and used as weights: they are counted as parameters"
+            )
+        return found
+
+    def _learned(self, tensor: TensorProto) -> bool:
+        """The exporter says that it is a parameter, or it has numbers as weights have."""
+        if tensor.name in self.named:
+            return self.named[tensor.name]
+        lone = self.named and set(tensor.dims) <= {1}  # the exporter names parameters, and this is a number of its own
+        return tensor.data_type in LEARNED and len(tensor.dims) > 0 and not lone
