@@ -64,6 +64,13 @@ def states() -> Any:
     return keras.Model(given, [out, state])
 
 
+def both_ways() -> Any:
+    given = keras.Input((7, 3), name="steps")
+    steps = L.Bidirectional(L.LSTM(4, return_sequences=True), merge_mode=None, name="steps_of")(given)
+    last = L.Bidirectional(L.GRU(2), merge_mode=None, name="last_of")(given)
+    return keras.Model(given, [steps, last])
+
+
 def passed_on() -> Any:
     given = keras.Input((6, 5, 2), name="image")
     return keras.Model(given, [given, L.Conv2D(3, 2, name="conv")(given), L.Flatten(name="flat")(given)])
@@ -84,7 +91,7 @@ def first() -> Any:
 
 
 MODELS: dict[str, Callable[[], Any]] = {
-    one.__name__: one for one in (siamese, heads, mixed, states, passed_on, inner_dicts, first)
+    one.__name__: one for one in (siamese, heads, mixed, states, both_ways, passed_on, inner_dicts, first)
 }
 
 

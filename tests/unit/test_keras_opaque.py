@@ -11,6 +11,7 @@ if not all(map(find_spec, ("keras", "h5py", "torch"))):
     pytest.skip("Keras, h5py or torch is not installed", allow_module_level=True)
 
 from convscope.core.net import Net
+from convscope.core.order import sizes_in
 from convscope.errors import ModelError
 from convscope.frontends import read
 from keras_twin import filled, keras
@@ -112,6 +113,16 @@ KNOWN: dict[str, tuple[tuple[int, ...], Make]] = {
 }
 """What the settings of the layer tell: read from a file too, wherever it stands."""
 
+SEVERAL: dict[str, tuple[tuple[int, ...], Make]] = {
+    "lstm with states": ((7, 3), L.LSTM(4, return_state=True)),
+    "conv lstm with states": ((5, 9, 8, 3), L.ConvLSTM2D(4, 3, return_state=True, return_sequences=True)),
+    "both ways with states": ((7, 3), L.Bidirectional(L.GRU(4, return_state=True))),
+    "scores": ((7, 8), lambda x: L.MultiHeadAttention(2, 4)(x, x, return_attention_scores=True)),
+    "largest": ((7, 8), lambda x: ops.top_k(x, 3)),
+    "state from another": ((7, 3), lambda x: L.GRU(3, return_state=True)(x, initial_state=x[:, 0])),
+}
+"""Several outputs, whose shapes the settings tell."""
+
 STATED: dict[str, tuple[tuple[int, ...], Make]] = {
     "lambda": ((8, 8, 3), L.Lambda(lambda t: t[..., :2] * 2)),
     "a layer of the user": ((8, 8, 3), Gained()),
@@ -159,6 +170,20 @@ def test_saved(name: str, inside: bool, suffix: str, tmp_path: Path) -> None:
     model = made(*KNOWN[name], inside=inside)
     model.save(tmp_path / f"model.{suffix}")
     right(read(tmp_path / f"model.{suffix}"), model)
+
+
+@pytest.mark.parametrize("suffix", ["", "keras", "h5"])
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_outputs(name: str, suffix: str, tmp_path: Path) -> None:
+    model = made(*SEVERAL[name], inside=False)
+    if suffix:
+        model.save(tmp_path / f"model.{suffix}")
+    net = read(tmp_path / f"model.{suffix}" if suffix else model)
+    shapes = [tuple(one.shape[1:]) for one in model.outputs]
+    found = [sizes_in(one.order, net.shape(one.node)) for one in net.outputs]
+    natural = [size[1:] if one.order else (*size[2:], size[1]) for size, one in zip(found, net.outputs, strict=True)]
+    assert natural == shapes
+    assert (net.table().params.value, net.table().params.exact) == (counted(model), True)
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])

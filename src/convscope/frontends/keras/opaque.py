@@ -21,7 +21,7 @@ from convscope.ops.merge import Add
 from convscope.ops.opaque import Opaque
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from convscope.core.op import Weight
     from convscope.core.shape import Shape
@@ -50,6 +50,7 @@ def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Valu
             f"{here.spec.kind} is a layer that cannot be inspected, and the shape of its output is not stated",
             expected=here.store.wish,
         )
+    values = list({(one.node, one.dims): one for one in values}.values())
     own = Own(_among([*args, *named.values()], here) if here.spec.operation else _weights(here))
     found: list[Value | None] = []
     for one in sizes:
@@ -77,13 +78,26 @@ def _outputs(here: Here, args: list[Any], named: dict[str, Any], values: list[Va
     stated = [_known(one) for one in here.sizes]
     if stated and all(one is not None for one in stated):
         return stated
-    lead = here.lead
-    if not any(isinstance(one, np.ndarray | Const) for one in (*args, *named.values())):
-        told = sizes_of(here.spec, [one.sizes[lead:] for one in values])
-        if told is not None:
-            return _merged(stated, [(*values[0].sizes[1:lead], *one) for one in told])
+    if not values:
+        return stated
+    lead, before = here.lead, values[0].sizes[1 : here.lead]
     live = here.store.outputs(here.spec.owner, _without(args, lead), _without(named, lead)) or ()
-    return _merged(stated, [one and (*values[0].sizes[1:lead], *one) for one in map(_known, live)])
+    stated = _merged(stated, [one if one is None else (*before, *one) for one in map(_known, live)])
+    if all(one is not None for one in stated) and stated:
+        return stated
+    if any(isinstance(one, np.ndarray | Const) for one in (*args, *named.values())):
+        return stated
+    flags = {name: one for name, one in named.items() if not list(_inside(one))}
+    told = sizes_of(here.spec, [one.sizes[lead:] for one in values], flags) or []
+    return _merged(stated, [(*before, *one) for one in told])
+
+
+def _inside(nested: Any) -> Iterator[Value]:
+    if isinstance(nested, Value):
+        yield nested
+    elif isinstance(nested, list | tuple | dict):
+        for one in nested.values() if isinstance(nested, dict) else nested:
+            yield from _inside(one)
 
 
 def _known(sizes: Sizes | None) -> Shape | None:

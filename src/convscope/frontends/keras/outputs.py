@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from convscope.frontends.keras.settings import Settings, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from convscope.core.shape import Shape
     from convscope.frontends.keras.spec import Spec
@@ -96,11 +97,39 @@ def _mel(settings: Settings, given: Sequence[Shape]) -> Shape:
 
 
 def _either_way(settings: Settings, given: Sequence[Shape]) -> Shape:
+    if settings.flag("reverse"):
+        return (*given[0][:-1], settings.whole("input_dim"))
     return (*given[0], settings.whole("output_dim"))
 
 
-def _heads(settings: Settings, given: Sequence[Shape]) -> Shape:
-    return (*given[0][:-1], *settings.ints("output_shape", 1, given[0][-1]))
+def _heads(settings: Settings, given: Sequence[Shape]) -> list[Shape] | None:
+    """A vector for each query, and the scores of every head."""
+    found: list[Shape] = [(*given[0][:-1], *settings.ints("output_shape", 1, given[0][-1]))]
+    if not settings.flag("return_attention_scores"):
+        return found
+    if len(given[0]) != 2 or len(given[1]) != 2:
+        return None
+    return [*found, (settings.whole("num_heads"), given[0][0], given[1][0])]
+
+
+def _module(settings: Settings, given: Sequence[Shape]) -> Shape | None:  # noqa: ARG001 -- as its neighbours
+    """What the user said of a module of PyTorch, the batch first."""
+    stated = settings.get("output_shape")
+    known = [whole(one) for one in stated[1:]] if isinstance(stated, list | tuple) else []
+    sizes = tuple(one for one in known if one is not None and one > 0)
+    return sizes if known and len(sizes) == len(known) else None
+
+
+def _grouped(settings: Settings, given: Sequence[Shape]) -> Shape | None:
+    return None if settings.flag("return_attention_scores") else given[0]
+
+
+def _largest(settings: Settings, given: Sequence[Shape]) -> list[Shape]:
+    return [(*given[0][:-1], settings.whole("k"))] * 2
+
+
+def _one_hot(settings: Settings, given: Sequence[Shape]) -> Shape | None:
+    return (*given[0], settings.whole("num_classes")) if settings.get("axis", -1) == -1 else None
 
 
 def _weighted(settings: Settings, given: Sequence[Shape]) -> Shape:  # noqa: ARG001 -- as its neighbours
@@ -190,12 +219,13 @@ LAYERS: dict[str, Rule] = {
     "Bidirectional": _both_ways,
     **dict.fromkeys(
         ("Activation", "ReLU", "Softmax", "Masking", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization",
-         "GroupQueryAttention", "GroupedQueryAttention",
          "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization",
          "UnitNormalization"),
         _first,
     ),
     "MultiHeadAttention": _heads,
+    **dict.fromkeys(("GroupQueryAttention", "GroupedQueryAttention"), _grouped),
+    "TorchModuleWrapper": _module,
     **dict.fromkeys(("Attention", "AdditiveAttention"), _weighted),
     **dict.fromkeys(("Resizing", "RandomCrop", "CenterCrop"), _image),
     "CategoryEncoding": _categories,
@@ -233,20 +263,27 @@ OPERATIONS: dict[str, Rule] = {
          "Logsumexp", "LogSumExp", "Norm"),
         _reduced,
     ),
+    "TopK": _largest,
+    "OneHot": _one_hot,
 }  # fmt: skip
 """Functions of Keras by class."""
 
 
-def sizes_of(spec: Spec, given: Sequence[Shape]) -> list[Shape] | None:
+_FLAGS = {"reverse", "return_attention_scores", "use_causal_mask", "mask", "training"}
+"""What layers may be called with besides tensors that is known here."""
+
+
+def sizes_of(spec: Spec, given: Sequence[Shape], flags: Mapping[str, Any]) -> list[Shape] | None:
     """Sizes of one sample of each tensor that a layer of Keras returns; None where its settings do not tell them.
 
     Args:
         spec: the layer.
         given: sizes of one sample of each tensor that it is called with.
+        flags: what it is called with besides, by name.
     """
     rule = (OPERATIONS if spec.operation else LAYERS).get(spec.kind) if spec.ours else None
-    if rule is None or not given:
+    if rule is None or not given or (not spec.operation and not flags.keys() <= _FLAGS):
         return None
-    found = rule(spec.settings, given)
+    found = rule(Settings({**spec.settings.values, **flags}), given)
     told = found if isinstance(found, list) else [found] if found is not None else []
     return told if told and all(size > 0 for one in told for size in one) else None

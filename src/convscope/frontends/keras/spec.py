@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
+from convscope.frontends.keras.outputs import OPERATIONS
 from convscope.frontends.keras.settings import Settings, shown, whole
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def spec(raw: object, owner: Owner, numbers: Counter[str], *, old: bool) -> Spec
         raise ModelError(f"a {kind} is called {shown(name)}", expected="a name")
     operation, ours = _home(raw)
     if "module" not in raw and not old and "layers" not in named:
-        operation = _is_function(named)
+        operation = _is_function(kind, named)
     group = _group(kind, numbers) if not operation else ""
     mine = owner.layer(name, group)
     return Spec(name, kind, Settings(named), mine, operation, ours, _built(raw), old, raw)
@@ -137,9 +138,9 @@ def _home(raw: dict[str, Any]) -> tuple[bool, bool]:
     return words[0] == "keras" and any(word in _OPERATIONS for word in words[1:3]), words[0] in _HOMES
 
 
-def _is_function(named: dict[str, Any]) -> bool:
+def _is_function(kind: str, named: dict[str, Any]) -> bool:
     """Files ``.h5`` of Keras 3 tell functions from layers only by their settings; a cast has a name and a dtype."""
-    return "trainable" not in named and ("dtype" not in named or len(named) == 2)
+    return "trainable" not in named and ("dtype" not in named or len(named) == 2 or kind in OPERATIONS)
 
 
 _CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from convscope.frontends.keras.here import Here
     from convscope.frontends.keras.settings import Settings
+    from convscope.frontends.keras.spec import Spec
 
 _GATES = {"LSTM": 4, "GRU": 3}
 
@@ -76,44 +77,52 @@ def _sequence(here: Here, x: Value) -> Value:
 
 
 def _recurrent(kind: str) -> Callable[..., Any]:
-    def rule(here: Here, x: Value, *, initial_state: Any = None) -> Any:
-        return _layer(here, x, initial_state, (kind, here.settings))
+    def rule(here: Here, x: Value, *, initial_state: Any = None, mask: Any = None) -> Any:
+        return _layer(here, x, _further(initial_state, mask), (kind, here.settings))
 
     return rule
 
 
-def _rnn(here: Here, x: Value, *, initial_state: Any = None) -> Any:
+def _further(*given: Any) -> list[Value]:
+    """Tensors that a layer is called with besides the sequence."""
+    found: list[Value] = []
+    for one in given:
+        found += [one] if isinstance(one, Value) else list(one or ())
+    return found
+
+
+def _rnn(here: Here, x: Value, *, initial_state: Any = None, mask: Any = None) -> Any:
     """A layer that is told which cell to repeat; those of Keras are the layers of their own names."""
     held = inner(here.settings.table("cell"), here.spec, "cell")
     kind = held.kind.removesuffix("Cell")
     if not held.ours or held.kind not in {"LSTMCell", "GRUCell", "SimpleRNNCell"}:
         raise BeyondError
-    return _layer(here, x, initial_state, (kind, held.settings))
+    return _layer(here, x, _further(initial_state, mask), (kind, held.settings))
 
 
-def _layer(here: Here, x: Value, initial: Any, cell: tuple[str, Settings]) -> Any:
+def _layer(here: Here, x: Value, more: list[Value], cell: tuple[str, Settings]) -> Any:
     """A sequence through a cell: the state after the last step or after every one, and the last states if asked for."""
     if len(x.dims) != 3 or here.lead > 1:
         raise BeyondError
     kind, full = cell[0], here.settings.flag("return_sequences")
-    states = [initial] if isinstance(initial, Value) else list(initial or ())
-    if states or not _usual(cell[1], kind) or here.settings.flag("go_backwards") or here.settings.flag("stateful"):
-        found = _unknown(here, [x, *states], cell, full=full)
+    if more or not _usual(cell[1], kind) or here.settings.flag("go_backwards") or here.settings.flag("stateful"):
+        found = _unknown(here, [x, *more], cell, full=full)
     else:
         found, full = _known(here, x, cell), True
     with here.aside():
         last = shapes.picked(here.builder, found, 1, _last(found)) if full else found
-    return _returned(here, x, found if here.settings.flag("return_sequences") else last, last, kind == "LSTM")
+    out = found if here.settings.flag("return_sequences") else last
+    return _returned(here, out, last, [x, *more] if kind == "LSTM" else [])
 
 
-def _returned(here: Here, x: Value, found: Value, last: Value, carry: bool) -> Any:  # noqa: FBT001 -- of the kind
+def _returned(here: Here, found: Value, last: Value, carried: list[Value]) -> Any:
     """The output, and behind it the last states where the layer returns them; what an LSTM carries is not known."""
     if not here.settings.flag("return_state"):
         return found
-    if not carry:
+    if not carried:
         return [found, last]
     with here.aside("carry"):
-        return [found, last, unknown(here, [x], last.sizes[1:], Own((), 0))]
+        return [found, last, unknown(here, carried, last.sizes[1:], Own((), 0))]
 
 
 def _known(here: Here, x: Value, cell: tuple[str, Settings]) -> Value:
@@ -155,7 +164,7 @@ def _counted(here: Here, settings: Settings, kernels: dict[str, tuple[int, ...]]
 def _conv_lstm(rank: int) -> Callable[..., Any]:
     """An LSTM whose products are convolutions (arXiv 1506.04214), of the input and of its own state."""
 
-    def rule(here: Here, x: Value, *, initial_state: Any = None) -> Any:
+    def rule(here: Here, x: Value, *, initial_state: Any = None, mask: Any = None) -> Any:
         if len(x.dims) != rank + 3 or here.lead > 1:
             raise BeyondError
         settings, first = here.settings, here.first
@@ -169,25 +178,25 @@ def _conv_lstm(rank: int) -> Callable[..., Any]:
         own = replace(own, macs=time * math.prod(after) * sum(map(math.prod, kernels.values())))
         full = settings.flag("return_sequences")
         frame = [filters, *after] if first else [*after, filters]
-        states = [initial_state] if isinstance(initial_state, Value) else list(initial_state or ())
-        found = unknown(here, [x, *states], (*([time] if full else []), *frame), own, at=full if first else -1)
+        values = [x, *_further(initial_state, mask)]
+        found = unknown(here, values, (*([time] if full else []), *frame), own, at=full if first else -1)
         with here.aside():
             last = shapes.picked(here.builder, found, 1, time - 1) if full and settings.flag("return_state") else found
-        return _returned(here, x, found, last, carry=True)
+        return _returned(here, found, last, values)
 
     return rule
 
 
-def _bidirectional(here: Here, x: Value) -> Value:
+def _bidirectional(here: Here, x: Value) -> Any:
     """Forwards and backwards over the same sequence."""
     raw = here.settings.table("layer")
     held = inner(raw, here.spec, "forward_layer")
     kind, settings = held.kind, held.settings
     other = here.settings.get("backward_layer")
-    if other is not None and not _same_cells(inner(other, here.spec, "backward_layer").settings, settings):
+    if other is not None and not _same_cells(inner(other, here.spec, "backward_layer"), held):
         raise BeyondError
-    merge = here.settings.get("merge_mode", "concat")
-    modes = {"concat": "", "sum": "add", "ave": "add", "mul": "mul"}
+    merge = here.settings.values.get("merge_mode", "concat")
+    modes = {"concat": "", "sum": "add", "ave": "add", "mul": "mul", None: ""}
     if not _usual(settings, kind) or settings.flag("return_state") or settings.flag("stateful") or merge not in modes:
         raise BeyondError
     if len(x.dims) != 3 or here.lead > 1:
@@ -209,14 +218,16 @@ def _bidirectional(here: Here, x: Value) -> Value:
             halves = [shapes.picked(b, one, 1, at) for one, at in zip(halves, (_last(found), 0), strict=True)]
         if merge == "concat":
             return shapes.concatenated(b, halves, 1)
+        if merge is None:
+            return halves
         joined = binary(b, modes[merge], *halves)
         return binary(b, "mul", joined, 0.5) if merge == "ave" else joined
 
 
-def _same_cells(first: Settings, second: Settings) -> bool:
+def _same_cells(first: Spec, second: Spec) -> bool:
     """Two directions compute alike."""
     names = ("units", "activation", "recurrent_activation", "use_bias", "reset_after", "return_sequences")
-    return all(first.get(name) == second.get(name) for name in names)
+    return first.kind == second.kind and all(first.settings.get(one) == second.settings.get(one) for one in names)
 
 
 def _time_distributed(here: Here, *args: Value) -> Any:
