@@ -15,7 +15,9 @@ import convscope as cs
 from convscope.core.graph import Input
 from convscope.errors import FieldError, UnknownNameError
 from convscope.frontends import read
+from convscope.writers import keras_state, write
 from keras_twin import compare_all, filled, keras, stored
+from unit.test_writers import module
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -156,3 +158,50 @@ def test_a_constant() -> None:
     net = read(filled(siamese()), input={"right": ("constant", np.zeros((1, 8, 8, 1)))})
     assert [one.name for one in net.inputs] == ["input"]
     assert net.output == (1,)
+
+
+def values(model: Any, inputs: dict[str, np.ndarray[Any, Any]]) -> tuple[Any, list[np.ndarray[Any, Any]]]:
+    """What a model returns, and the tensors in it."""
+    nested = keras.tree.pack_sequence_as(model._inputs_struct, [inputs[one.name] for one in model.inputs])
+    found = model(nested, training=False)
+    return found, [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(found)]
+
+
+WRITTEN = sorted(MODELS.keys() - {"both_ways"})  # Keras has no layer of both directions in one tensor
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_written_for_keras(name: str) -> None:
+    model = filled(MODELS[name]())
+    net, inputs = read(model), numbers(model)
+    twin = module(str(write(net, to="keras")))["build"]()
+    assert net.tensors is not None
+    for layer, arrays in keras_state(net, net.tensors()).items():
+        twin.get_layer(layer).set_weights(arrays)
+    if len(model.inputs) > 1:
+        assert [one.name for one in twin.inputs] == [one.name for one in model.inputs]
+    mine = dict(zip((one.name for one in twin.inputs), (inputs[one.name] for one in model.inputs), strict=True))
+    (wanted, its), (found, ours) = values(model, inputs), values(twin, mine)
+    assert type(found) is type(wanted)
+    assert [one.shape for one in ours] == [one.shape for one in its]
+    assert all(np.allclose(one, other, rtol=1e-4, atol=1e-4) for one, other in zip(ours, its, strict=True))
+    if isinstance(wanted, dict):
+        assert found.keys() == wanted.keys()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_written_for_onnx(name: str) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    model = filled(MODELS[name]())
+    net, inputs = read(model), numbers(model)
+    session = runtime.InferenceSession(write(net, to="onnx"))
+    places = zip(session.get_inputs(), model.inputs, net.inputs, strict=True)
+    given = {
+        mine.name: inputs[its.name][:1] if one.order else np.moveaxis(inputs[its.name][:1], -1, 1)
+        for mine, its, one in places
+    }
+    found = session.run(None, given)
+    for one, other, output in zip(found, values(model, inputs)[1], net.outputs, strict=True):
+        laid = other[:1] if output.order else np.moveaxis(other[:1], -1, 1)
+        assert one.shape == laid.shape
+        assert np.allclose(one, laid, rtol=1e-4, atol=1e-4)
