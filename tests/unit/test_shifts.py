@@ -40,7 +40,6 @@ MEANT = {
 NOT_MEANT = {
     "a crop on the wrong side": "input 9x9x1, add( conv 1 3x3 | crop 0:2 )",
     "padding on one side of one path": "input 9x9x4, cat( conv 4 3x3 p2:0 | conv 4 3x3 p1 )",
-    "a strided shortcut in TensorFlow": "input 32x32x4, add( conv 4 3x3 s2 same | conv 4 1x1 s2 )",
     "a whole coarse unit after an up-sampling": "input 37x37x4, cat( crop 0:5 | conv 4 7x7 s2, up 2 )",
     "strides": "input 8x8x4, cat( crop 2 | conv 4 2x2 s2 )",
 }
@@ -54,6 +53,18 @@ def test_a_shift_that_is_meant(name: str) -> None:
 @pytest.mark.parametrize("name", NOT_MEANT)
 def test_a_shift_that_is_not(name: str) -> None:
     assert levels(cs.read(NOT_MEANT[name])) == [WARNING]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        "conv 4 3x3 s2 same | conv 4 1x1 s2",  # as TensorFlow pads
+        "conv 4 5x5 s2 p2 | avgpool 2, conv 4 1x1",  # the shortcut of ResNet-D
+        "conv 4 4x4 same | id",
+    ],
+)
+def test_less_than_a_unit_is_a_note(paths: str) -> None:
+    assert levels(cs.read(f"input 32x32x4, add( {paths} )")) == [NOTE]
 
 
 @pytest.mark.parametrize("up", ["up 2", "convt 4 2x2 s2", "resize 32 bilinear"])

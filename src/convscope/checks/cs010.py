@@ -9,8 +9,9 @@ Pad so that the middles agree: by ``(kernel - 1)/2`` on each side for an odd ker
 A shift that is meant is not reported. It is meant where all paths end at the same pixel, as with causal convolutions,
 which pad before only and see nothing that comes later; and where all paths only move one map about (slices, shifts,
 1x1 convolutions, no larger kernel), as differences and wavelets do: there the shift is all that the paths are for.
-Where a path was up-sampled and the shift is less than one unit of its coarse map, there is a note: its values are
-spread over several positions anyway.
+A shift of less than one unit is a note: unit ``o`` of one path is still nearer to unit ``o`` of the other than to its
+neighbours. It comes of even kernels beside odd ones (a pooling of 2x2 beside a strided 3x3), and of up-sampling, where
+the unit is that of the coarse map, since one value is spread over several positions anyway.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             why="unit by unit it mixes values about different positions",
             do="equal strides, and padding that puts the middles on the same pixel",
             change=f"the paths would agree to the pixel; unit 0 is {_apart(found)} pixels apart now",
-            level=NOTE if _within_coarse(found) else WARNING,
+            level=NOTE if _within_unit(found) else WARNING,
         )
 
 
@@ -66,11 +67,10 @@ def _ends_agree(found: Misaligned) -> bool:
     return len({(branch.stride, branch.end) for branch in found.branches}) == 1
 
 
-def _within_coarse(found: Misaligned) -> bool:
-    """Only the stride of an up-sampled path lies between them."""
-    coarse = max(branch.coarse for branch in found.branches if branch.coarse >= branch.stride)
+def _within_unit(found: Misaligned) -> bool:
+    """They are less than one unit apart, of the coarsest map that a path comes from."""
     same = len({branch.stride for branch in found.branches}) == 1
-    return same and coarse > found.branches[0].stride and _apart(found) < coarse
+    return same and _apart(found) < max(branch.coarse for branch in found.branches)
 
 
 def _origins(net: Net) -> dict[str, frozenset[str]]:
