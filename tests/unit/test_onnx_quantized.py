@@ -347,3 +347,25 @@ def test_a_recurrent_layer_is_the_one_with_its_weights_as_floats(tmp_path: Path)
     net, x = cs.read(saved(made.model(), tmp_path)), sample(made, 3)
     assert net.table().params.value == 120 + 100 + 40
     assert np.abs(written(net, "onnx", x).ravel() - run(floats.model(), x).ravel()).max() <= 1e-5
+
+
+@pytest.mark.parametrize("block", [16, 32])
+@pytest.mark.parametrize("shift", [False, True])
+def test_weights_of_four_bits_in_blocks(tmp_path: Path, block: int, *, shift: bool) -> None:
+    blocks = -(-40 // block)
+    random = np.random.default_rng(block)
+    stored: dict[str, Any] = {
+        "w": random.integers(0, 256, (6, blocks, block // 2)).astype(np.uint8),
+        "s": random.uniform(0.01, 0.1, 6 * blocks).astype(np.float32),
+        "b": (6,),
+    }
+    if shift:
+        stored["z"] = random.integers(0, 256, 6 * -(-blocks // 2)).astype(np.uint8)
+    text = f"y = com.microsoft.MatMulNBits<N=6, K=40, bits=4, block_size={block}>(x, w, s, {'z' if shift else ''}, , b)"
+    case = Case(text, (1, 40), stored, opset=17, domains=RUNTIME)
+    net, found, true = hand_made(case, tmp_path)
+    table = net.table()
+    assert (table.params.value, table.macs.value) == (6 * 40 + 6, 6 * 40)
+    zeros = stored["z"].nbytes if shift else 0
+    assert table.stored_bytes.value == 6 * 40 // 2 + 6 * blocks * 4 + zeros + 6 * 4
+    assert np.abs(found - true).max() <= 1e-4 * np.abs(true).max()

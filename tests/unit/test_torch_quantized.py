@@ -291,3 +291,21 @@ def test_an_input_that_does_not_fit_is_refused() -> None:
         cs.read(module, input=inputs(1, 1, 11))
     with pytest.raises(cs.ConvscopeError):
         cs.read(static(float_model(plain), ENGINES[0]), input="8x8x4")
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_module_that_is_observed_is_the_float_module(*, trained: bool, fresh: bool) -> None:
+    model = Stubs(plain()).train(trained)
+    names = ("get_default_qat_qconfig", "prepare_qat") if trained else ("get_default_qconfig", "prepare")
+    config, prepare = (getattr(quantization, name) for name in names)
+    model.qconfig = config(ENGINES[0])
+    prepared = prepare(model)
+    if not fresh:
+        prepared(inputs(0, 8, 3, 8, 8))
+    before = {key: one.clone() for key, one in prepared.state_dict().items()}
+    table, expected = cs.read(prepared, input=SHAPE).table(), cs.read(plain(), input=SHAPE).table()
+    assert (table.params, table.macs) == (expected.params, expected.macs)
+    assert [row.op for row in table.rows] == [row.op for row in expected.rows]
+    assert all(torch.equal(one, before[key]) for key, one in prepared.state_dict().items())
+    assert not any("forward" in vars(one) for one in prepared.modules())

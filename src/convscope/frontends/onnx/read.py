@@ -29,7 +29,7 @@ from convscope.frontends.onnx.outputs import settled_output
 from convscope.frontends.onnx.quantized import as_tensor, with_floats, with_integers
 from convscope.frontends.onnx.refusal import UnreadError, cut_before, failed
 from convscope.frontends.onnx.rules import find
-from convscope.frontends.onnx.rules_quantized import quantised
+from convscope.frontends.onnx.rules_held import quantised
 from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
 from convscope.frontends.onnx.stored import on_stored
 from convscope.frontends.onnx.tidy import tidied

@@ -66,6 +66,7 @@ class Stored:
             if numbers.is_meta:
                 raise ModelError("the model has no numbers: it is on the meta device")
             numbers = numbers.detach().cpu()
+            numbers = numbers.dequantize() if numbers.is_quantized else numbers
             found: NDArray[Any] = (numbers.float() if numbers.is_floating_point() else numbers).numpy()
             return found
 
