@@ -67,6 +67,8 @@ _PLACES = st.sampled_from(
         "up 2", "up 1x3", "resize 9x11", "resize 12 bilinear", "resize 7x10 bilinear align", "resize 10x8 bicubic",
         "pad 1 reflect", "pad 2:0 replicate", "pad 1 circular", "pad 1x2", "crop 1", "crop 0:2x1:0", "slice s2",
         "slice s1x2 o1", "roll 1x2", "aavgpool 5x6", "aavgpool 4", "gn 1", "instnorm", "lrn 3", "spatial_softmax",
+        "cat along2( crop 0x4:0 | id | crop 0x0:4 )", "cat along1( conv 2 3x3 same | conv 2 5x5 same )",
+        "cat along1( id | avgpool 2x1 )", "cat along2( id | const 5x2x1 fixed )",
         "attention 1 w2", "pixelunshuffle 2, conv 3 1x1", "conv 8 1x1, pixelshuffle 2", "conv 4 1x1, shuffle 2",
     ]
 )  # fmt: skip
@@ -133,3 +135,40 @@ def renumbering_texts(draw: st.DrawFn) -> str:
             continue
         text = f"{text}, {part}"
     return text if "," in text else f"{text}, id"
+
+
+@st.composite
+def many_texts(draw: st.DrawFn) -> str:
+    """A net of two or three inputs, joined maps, a branch that nobody reads, and several outputs."""
+    size, kernel = (
+        f"{draw(st.integers(5, 9))}x{draw(st.integers(5, 9))}",
+        draw(st.sampled_from(["1", "3x3 p1", "3x3 p1 s2"])),
+    )
+    merge = draw(st.sampled_from(["add", "mul", "cat", "cat along1", "cat along2", "maximum"]))
+    tail = draw(st.sampled_from(["id", "up 2", "conv 3 3x3 p1", "gap", "pixelunshuffle 1", "rearrange"]))
+    parts = [
+        f"a: input {size}x2, b: input {size}x1, c: input 3",
+        f"left: conv 2 {kernel}, from b, right: conv 2 {kernel}, both: {merge}( from left | from right )",
+        "from both, dead: conv 2 1x1",
+        "from both, gated: mul( id | from c, linear 1, sigmoid )",
+        f"from gated, last: {'gap, linear 2' if tail == 'rearrange' else tail}",
+    ]
+    outputs = draw(
+        st.sampled_from(
+            ["", "output list( from last | from both )", "output dict( x: from gated | y: list( from c ) )"]
+        )
+    )
+    return ", ".join([*parts, *filter(None, [outputs])])
+
+
+ODD = (
+    "input 12, linear 32, rearrange a2b4c4:axbxc, convt 3 4x4 s2 p1, conv 1 3x3 s2",
+    "input 90x1, conv 4 9 s2, rearrange a4xb41:1xaxb, conv 3 3x3 s2, maxpool 1x2 s3",
+    "input 4x9x8x1, conv 3 3x3x3 s2, reduce a3xb1xc4xd3:axcxd, conv 2 2x2 s2",
+    "input 8x8x3, conv 4 3x3 p1, rearrange a4xb8xc8:axbc, conv 4 5 s3, flatten, linear 3",
+    "input 8x8x3, conv 4 3x3 p1, rearrange a4xb8xc8:bcxa, tokens 2",
+    "input 6x6x2, take 0:1, opaque 3x4, conv 2 3 s2",
+    "input 9x9x1, conv 2 3x3 d2, cat along1( id | id ), conv 2 3x3 s2 d2",
+    "input 5x3, const 4x4x1, conv 2 3x3 s2",
+)
+"""Nets whose maps have another number of axes than the input."""

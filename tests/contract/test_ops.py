@@ -10,7 +10,7 @@ from convscope import ops, testing
 from convscope.core.axis import Read, Table
 from convscope.core.op import REGISTRY, Example, Op, spelled
 from convscope.core.spell import Count, Flag, Kind, Padding, Real, Sizes
-from convscope.core.words import Choice, Extent, Range, Spec
+from convscope.core.words import Choice, Extent, Range, Runs, Spec
 from convscope.errors import FieldError
 from convscope.ops.conv import Conv
 from convscope.ops.pool import MaxPool
@@ -40,7 +40,7 @@ def test_tables_declare_their_width(made: type[Op], example: Example) -> None:
 
 def test_every_op_has_examples() -> None:
     assert len(REGISTRY) >= 68
-    assert len(ops.__all__) == 15
+    assert len(ops.__all__) == 17
     assert all(made.examples for made in REGISTRY.values())
 
 
@@ -51,12 +51,14 @@ def good_value(kind: Kind) -> Any:
         return ":".join(["a2"] * kind.parts)
     values: dict[Any, Any] = {Count: 1, Sizes: (1,), Padding: ((1, 1),), Extent: (1, 2, 2), Real: 1.0}
     values[Range] = (0, 2, 1)
+    values[Runs] = (0, 1)
     return values[type(kind)]
 
 
 BAD: dict[type[Kind], tuple[Any, ...]] = {Count: (-1, 2.5, True, "3"), Sizes: ((-1,), (2.0,), 3, "3"),
        Padding: ((-1,), ((0,),), 3, ((1, 2, 3),)),
        Real: ("x", True), Spec: ("a:b:c:d", "a2xb", 3),
+       Runs: ((), (-1,), (1.5,), 3, tuple(range(0, 400, 2))),
        Range: ((0, 1), (2, 2, 1), (0, 2, 0)),
        Flag: (1, "yes"), Choice: ("other", 1), Extent: ((0, 1), (), "3")}  # fmt: skip
 

@@ -11,7 +11,7 @@ from convscope import testing
 from convscope.core.op import REGISTRY, Op, Setting, output_shape
 from convscope.core.shape import Shape
 from convscope.core.spell import Count, Flag, Padding, Real, Sizes
-from convscope.core.words import Choice, Extent
+from convscope.core.words import Choice, Extent, Runs
 from convscope.errors import ConvscopeError
 
 CASES = 130
@@ -40,6 +40,8 @@ def value(draw: st.DrawFn, entry: Setting, rank: int) -> Any:
         return draw(st.sampled_from(kind.words))
     if isinstance(kind, Extent):
         return tuple(draw(st.lists(st.integers(1, 3), min_size=1, max_size=3)))
+    if isinstance(kind, Runs):
+        return tuple(draw(st.lists(st.integers(0, 6), min_size=1, max_size=6)))
     assert isinstance(kind, Real)
     return draw(st.sampled_from([0.1, 0.5, *([0.0] if entry.name in {"p", "slope"} else [])]))
 

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 
+MANY_CHANNELS = 2**16
+"""A table over more is that of a flattened map."""
+
 _T = TypeVar("_T")
 
 
@@ -211,6 +214,7 @@ class _Tracer:
             for track, reads in sources
             for mask, part in track.shares or ((np.ones(reads[0].relation.size, dtype=np.bool_), track),)
         ]
+        whose = [number for number, (track, _) in enumerate(sources) for _ in track.shares or (track,)]
         channels = layer.output[0]
         through = not layer.node.op.hull()
         rows = np.stack([
@@ -224,8 +228,11 @@ class _Tracer:
             return BLIND
         found = self.joined(layer, [(replace(track, shares=()), reads) for track, reads in used])
         kinds, which = told_apart(rows)
+        # channels that are exact each for themselves need not be so together, unless one kind of them is read alone
+        read_of = [whose[number] for number, row in enumerate(rows) if row.any()]
+        together = all(sources[number][0].exact for number in read_of if read_of.count(number) > 1)
         if kinds.shape[1] == 1 or not through:
-            exact = found.exact and (through or len(every) == len(sources))
+            exact = found.exact and together and (through or len(every) == len(sources))
             return replace(found, exact=exact, mixed=not through)
         shares: dict[tuple[int, int], tuple[NDArray[np.bool_], Track]] = {}
         for number, kind in enumerate(kinds.T):
@@ -237,7 +244,8 @@ class _Tracer:
             mask = which == number
             shares[key] = (shares[key][0] | mask if key in shares else mask), part
         parts = tuple(shares.values()) if len(shares) > 1 or not rows.any(0).all() else ()
-        return replace(found, exact=all(part.exact for _, part in shares.values()), mixed=False, shares=parts)
+        exact = together and all(part.exact for _, part in shares.values())
+        return replace(found, exact=exact, mixed=False, shares=parts)
 
     def after(self, track: Track, reads: Sequence[Read]) -> Track:
         """The state behind one read of a layer whose state is known."""
@@ -246,10 +254,10 @@ class _Tracer:
         relation, axis = reads[track.axis].relation, reads[track.axis].follows
         if isinstance(relation, All):
             return seen_whole(track)
-        if not track.ordered or (isinstance(relation, Table) and not relation.turn):
+        if not track.ordered or (isinstance(relation, Table) and not (relation.turn or _single(reads, axis))):
             return _unordered(track, relation, axis)
         if isinstance(relation, Table):
-            line = track.line and turned(track.line, relation)
+            line = turned(track.line, relation) if track.line and relation.turn else None
             return Track(axis, looked_up(track.boxes, relation), line, exact=track.exact)
         if relation == Window(relation.size):
             return track if axis == track.axis else replace(track, axis=axis)
@@ -279,8 +287,15 @@ def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[
     return exact, mixed
 
 
+def _single(reads: Sequence[Read], axis: int) -> bool:
+    """Along an axis of the map, which no other axis of the input shares."""
+    return axis > 0 and sum(read.follows == axis and read.relation.size > 1 for read in reads) <= 1
+
+
 def _drops(relation: Relation) -> bool:
     """Some channels of the input are read by none."""
+    if isinstance(relation, Table):
+        return relation.width == 1 and relation.extent < relation.size <= MANY_CHANNELS and relation.turn is None
     return isinstance(relation, Window) and (min(relation.lo, relation.hi) < 0 or relation.stride > relation.kernel)
 
 

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from convscope.backends.lower import Function, lower
 from convscope.core.pattern import parse
 from convscope.ops.attention import Attention, ScaledDotProduct
+from convscope.ops.pick import Pick
 from convscope.ops.recurrent import GRU, LSTM, Recurrent
+from convscope.ops.running import CumSum
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Stored, Times
 from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
@@ -178,6 +180,19 @@ def _tokens(op: Tokens, inputs: Shapes) -> nn.Module:
 @lower.register(Take)
 def _take(op: Take, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
     return Function(lambda x: x[:, slice(*op.range)])
+
+
+@lower.register(Pick)
+def _pick(op: Pick, inputs: Shapes) -> nn.Module:
+    dim = 1 + op.along
+    if op.turns(inputs[0][op.along]):
+        return Function(lambda x: x.flip(dim))
+    return Function(lambda x: x.index_select(dim, torch.tensor(op.indices, device=x.device)))
+
+
+@lower.register(CumSum)
+def _cumsum(op: CumSum, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
+    return Function(lambda x: x.cumsum(1 + op.along))
 
 
 def _split(x: Tensor, pattern: Pattern, axes: Axes) -> Tensor:

@@ -175,3 +175,80 @@ class Spec(Kind):
     def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
         """See :class:`Kind`."""
         return ":".join(["AXES"] * self.parts)
+
+
+MAX_INDICES = 2**20
+"""The most indices of a list."""
+
+MAX_RUNS = 180
+"""Letters of the longest list of indices: longer ones do not fit into a word of the notation."""
+
+_RUNS = re.compile(r"[0-9]+(-[0-9]+)?(\.[0-9]+(-[0-9]+)?)*")
+
+
+@dataclass(frozen=True)
+class Runs(Kind):
+    """A list of indices: ``first-last``, up or down, for those that follow each other, with a dot between.
+
+    >>> Runs().match("0-2.7.3-1"), Runs().word((0, 1, 2, 7, 3, 2, 1))
+    ((0, 1, 2, 7, 3, 2, 1), '0-2.7.3-1')
+    """
+
+    @property
+    def marked(self) -> bool:
+        """See :class:`Kind`."""
+        return False
+
+    def match(self, word: str) -> tuple[int, ...] | None:
+        """See :class:`Kind`."""
+        if not _DIGIT.match(word):
+            return None
+        if not _RUNS.fullmatch(word):
+            raise FieldError(f'"{word}" is not a list of indices', expected="runs with dots between, such as 0-3.7.5-4")
+        found: list[int] = []
+        for part in word.split("."):
+            first, *rest = (parse_numbers(end)[0] for end in part.split("-"))
+            last = rest[0] if rest else first
+            if abs(last - first) >= MAX_INDICES - len(found):
+                raise FieldError(f"indices={word}", expected=f"at most {MAX_INDICES} indices")
+            step = 1 if last >= first else -1
+            found += range(first, last + step, step)
+        return tuple(found)
+
+    def word(self, value: tuple[int, ...]) -> str:
+        """See :class:`Kind`."""
+        return ".".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs(value))
+
+    def validate(self, name: str, value: Any) -> None:
+        """See :class:`Kind`."""
+        if not isinstance(value, tuple) or not value:
+            raise FieldError(f"{name}={value!r}", expected="at least one index")
+        for entry in value:
+            whole_number(name, entry, 0)
+        if len(value) > MAX_INDICES or len(self.word(value)) > MAX_RUNS:
+            raise FieldError(f"{name} of {len(value)} indices", expected="a list that is shorter, or more regular")
+
+    def spread(self, name: str, value: tuple[int, ...], rank: int) -> tuple[int, ...]:  # noqa: ARG002 -- of one axis
+        """See :class:`Kind`."""
+        return value
+
+    def usage(self, name: str) -> str:  # noqa: ARG002 -- the form says it
+        """See :class:`Kind`."""
+        return "A[-B][.C…]"
+
+
+def runs(indices: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """A list cut where neighbours do not follow each other in the direction in which the run began.
+
+    >>> runs((0, 1, 2, 7, 7, 6))
+    [(0, 1, 2), (7,), (7, 6)]
+    """
+    found: list[list[int]] = []
+    for index in indices:
+        run = found[-1] if found else []
+        step = run[1] - run[0] if len(run) > 1 else None
+        if run and index - run[-1] in ({step} if step else {1, -1}):
+            run.append(index)
+        else:
+            found.append([index])
+    return [tuple(run) for run in found]

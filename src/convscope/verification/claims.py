@@ -178,6 +178,8 @@ def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chan
     ]
     order = {layer.node.name: number for number, layer in enumerate(net)}
     maps = {layer: path for path, layer in fitting if len(net[layer].output) == len(net.input)}
+    if len(net.input) == 1:  # no picture, so that no unit has a field
+        return []
     if not maps:
         return [Unit(path, layer, ()) for path, layer in fitting[-1:] if len(net[layer].output) == 1]
     large = [layer for layer in maps if math.prod(net[layer].output[1:]) > 1] or list(maps)

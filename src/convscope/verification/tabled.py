@@ -60,17 +60,18 @@ class Tabled:
 
     @cached_property
     def slack(self) -> int:
-        """Pixels that a dilation may jump over at a border, where no tap falls on them."""
+        """Pixels that may be missing beside a border, because a dilation or a shift of channels jumps over them."""
         windows = [
             read.relation
             for layer in self.net
             for reads in layer.reads
             for read in reads[1:]
-            if isinstance(read.relation, Window)
+            if isinstance(read.relation, Window) and not layer.node.op.merges
         ]
-        steps = max((one.stride for one in windows), default=1)
+        steps: int = max((one.stride for one in windows), default=1) ** min(4, len(windows))
         taps = max((max(one.dilation, one.stride) * one.up for one in windows), default=1)
-        return 0 if steps == taps == 1 else taps * steps ** min(4, len(windows))
+        shifts = sum(max(one.lo, 0) + max(one.hi, 0) for one in windows if one.kernel == 1)
+        return (shifts + (taps if taps > 1 else 0)) * steps
 
     def wrong(self, layer: str, at: Sequence[int], mask: NDArray[np.bool_]) -> str:
         """What the table claims of a unit and gradients deny; empty where they agree.

@@ -9,7 +9,9 @@ from convscope.core.pattern import parse
 from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.merge import Add, Cat, Div, Elementwise, Maximum, Minimum, Mul, Sub
 from convscope.ops.pad import Crop, Pad, Roll, Slice
+from convscope.ops.pick import Pick
 from convscope.ops.recurrent import GRU, LSTM, Recurrent
+from convscope.ops.running import CumSum
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Stored, Times
 from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
@@ -123,6 +125,19 @@ def _take(op: Take, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 --
     first, end, step = op.range
     ends = f"{first or ''}:{'' if end == layer.inputs[0][0] else end}" + (f":{step}" if step > 1 else "")
     return (Call(f"{{x}}[..., {ends}]"),)
+
+
+@spell.register(Pick)
+def _pick(op: Pick, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
+    axis = op.along or -1
+    if op.turns(layer.inputs[0][op.along]):
+        return (Call(f"ops.flip({{x}}, axis={axis})"),)
+    return (Call(f"ops.take({{x}}, {list(op.indices)}, axis={axis})"),)
+
+
+@spell.register(CumSum)
+def _cumsum(op: CumSum, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
+    return (Call(f"ops.cumsum({{x}}, axis={op.along or -1})"),)
 
 
 _WORDS = {"logsigmoid": "log_sigmoid", "tanhshrink": "tanh_shrink", "neg": "negative"}

@@ -11,7 +11,9 @@ from convscope.core.pattern import parse
 from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.merge import Add, Cat, Div, Elementwise, Maximum, Minimum, Mul, Sub
 from convscope.ops.pad import Crop, Pad, Roll, Slice
+from convscope.ops.pick import Pick
 from convscope.ops.recurrent import GRU, LSTM, Recurrent
+from convscope.ops.running import CumSum
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Stored, Times
 from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
@@ -91,6 +93,16 @@ def _roll(op: Roll, layer: Layer, x: Names, b: Builder) -> str:
 @emit.register(Take)
 def _take(op: Take, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- the range has the ends
     return b.sliced(x[0], 1, *op.range)
+
+
+@emit.register(Pick)
+def _pick(op: Pick, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- the indices say all
+    return b.node("Gather", x[0], b.whole(op.indices), axis=1 + op.along)
+
+
+@emit.register(CumSum)
+def _cumsum(op: CumSum, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 -- any shape
+    return b.node("CumSum", x[0], b.whole(1 + op.along))
 
 
 _FUNCTIONS = {

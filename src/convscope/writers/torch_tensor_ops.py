@@ -10,7 +10,9 @@ from convscope.core.pattern import parse
 from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.merge import Add, Cat, Div, Maximum, Minimum, Mul, Sub
 from convscope.ops.pad import Crop, Roll, Slice
+from convscope.ops.pick import Pick
 from convscope.ops.recurrent import GRU, LSTM
+from convscope.ops.running import CumSum
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Times
 from convscope.ops.source import Const
 from convscope.ops.tensor import Einsum, Mix, Rearrange, Reduce
@@ -224,6 +226,18 @@ def _take(op: Take, inputs: Shapes) -> Calls:
     first, last, step = op.range
     ends = f"{first or ''}:{'' if last == inputs[0][0] else last}" + (f":{step}" if step > 1 else "")
     return (Call(f"{{x}}[:, {ends}]"),)
+
+
+@spell.register(Pick)
+def _pick(op: Pick, inputs: Shapes) -> Calls:
+    if op.turns(inputs[0][op.along]):
+        return (Call(f"{{x}}.flip({1 + op.along})", word="Flip"),)
+    return (Call(f"{{x}}[:{', :' * op.along}, {list(op.indices)}]", word="Pick"),)
+
+
+@spell.register(CumSum)
+def _cumsum(op: CumSum, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
+    return (Call(f"{{x}}.cumsum({1 + op.along})", word="CumSum"),)
 
 
 def _recurrent(base: str, op: Recurrent, inputs: Shapes) -> Calls:

@@ -15,7 +15,7 @@ import numpy as np
 from convscope.errors import ShapeError
 from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.build.values import Const
-from convscope.ops import act, merge, pad, pool, resize, tensor, view
+from convscope.ops import act, merge, pad, pick, pool, resize, tensor, view
 
 if TYPE_CHECKING:
     from convscope.core.op import Op
@@ -114,8 +114,9 @@ def _end(by: Affine, end: float, rank: int) -> Const:
 
 
 KEEPS: tuple[type[Op], ...] = (
-    act.Identity, act.Dropout, pool.MaxPool, pool.GlobalMaxPool, pad.Crop, pad.Slice, pad.Roll, view.Flatten, view.Take,
-    view.ChannelShuffle, view.PixelShuffle, view.PixelUnshuffle, resize.Upsample, tensor.Rearrange, merge.Cat,
+    act.Identity, act.Dropout, pool.MaxPool, pool.GlobalMaxPool, pad.Crop, pad.Slice, pad.Roll, pick.Pick, view.Flatten,
+    view.Take, view.ChannelShuffle, view.PixelShuffle, view.PixelUnshuffle, resize.Upsample, tensor.Rearrange,
+    merge.Cat,
 )  # fmt: skip
 """Ops that give only numbers that they are given."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convscope.errors import ShapeError
-from convscope.frontends.build.constant import placed
+from convscope.frontends.build.beside import as_layers
 from convscope.frontends.build.settle import (
     Spelling,
     by_axis,
@@ -26,7 +26,7 @@ from convscope.ops.pad import Crop, Roll, Slice
 from convscope.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from convscope.ops.scalar import Map, Times
 from convscope.ops.tensor import Reduce
-from convscope.ops.view import Take, Tokens
+from convscope.ops.view import Take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,10 +216,9 @@ def concatenated(builder: Builder, values: Sequence[Value | Const], at: int) -> 
     values = [value for value in values if not (isinstance(value, Const) and 0 in value.sizes)]
     if len(values) == 1 and isinstance(values[0], Value):
         return values[0]
-    if _are_tokens(values, at):
-        return _with_tokens(builder, values, at)
-    every = [placed(builder, value, batch=True) if isinstance(value, Const) else value for value in values]
-    ready = [without_repeats(builder, value) for value in every]
+    if any(isinstance(value, Const) for value in values):
+        return concatenated(builder, as_layers(builder, values, at), at)
+    ready = [without_repeats(builder, value) for value in values if isinstance(value, Value)]
     return _along_one_axis(builder, ready, at) or _along_own_axis(builder, ready, at)
 
 
@@ -272,36 +271,6 @@ def _front(builder: Builder, value: Value, at: int) -> Value:
     dim = value.dims[at]
     rest = [tuple(digit for digit in axis if digit not in dim) for axis in by_axis(value)]
     return settled(builder, value, [(*dim, *rest[0]), *rest[1:]])
-
-
-def _are_tokens(values: Sequence[Value | Const], at: int) -> bool:
-    """Learned places in front of others, one sample of them, along a dimension of the places."""
-    *lead, last = values
-    if not lead or not isinstance(last, Value) or not at or last.dims[0]:
-        return False
-    alike = all((*one.sizes[:at], *one.sizes[at + 1 :]) == (*last.sizes[:at], *last.sizes[at + 1 :]) for one in lead)
-    return alike and all(isinstance(one, Const) and one.roots for one in lead)
-
-
-def _with_tokens(builder: Builder, values: Sequence[Value | Const], at: int) -> Value:
-    """Learned places in front of others."""
-    *lead, last = values
-    assert isinstance(last, Value)
-    others = [one for one in range(1, len(last.dims)) if one != at]
-    if not is_whole(last, 1, last.dims[at]) or len(last.shape) != len(others) + 1:
-        last = settled(builder, last, [last.dims[others[-1]], last.dims[at], *(last.dims[one] for one in others[:-1])])
-    order = [digit.axis for one in range(1, len(last.dims)) for digit in last.dims[one]]
-    for const in reversed(lead):
-        assert isinstance(const, Const)
-        count = const.sizes[at]
-        turn = [order.index(axis) for axis in range(len(last.shape))]
-        shape = (last.shape[0], count, *last.shape[2:])
-        inner = const.sizes[1:]
-        weight = const.then(shape, lambda numbers, inner=inner, turn=turn: numbers.reshape(inner).transpose(turn))  # type: ignore[misc] # bound now
-        made = builder.emit(Tokens(count), [last.node], {"weight": weight})
-        dims = tuple(whole(made.shape)[dim[0].axis] if dim else dim for dim in last.dims)
-        last = Value(made.node, made.shape, dims)
-    return last
 
 
 def reduced(builder: Builder, value: Value, stat: str, at: Sequence[int], *, keep: bool) -> Value:

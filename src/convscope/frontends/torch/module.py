@@ -197,7 +197,7 @@ class _Reading:
             module, parts, taken, kept, real, watched
         )  # fmt: skip
         self.builder = Builder.of(taken.inputs)
-        self.trace = Trace(self.builder, parts.roots, real=real, keep=kept.keep)
+        self.trace = Trace(self.builder, parts.roots, real=real, keep=kept.keep, watched=watched or real)
         self.stack: list[tuple[str, bool]] = []
         self.outputs: dict[str, Value] = {}
         self.blamed: dict[int, str] = {}

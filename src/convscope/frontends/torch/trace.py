@@ -18,7 +18,7 @@ from convscope.frontends.torch.call import Call, flat, memory_of, on_cpu
 from convscope.frontends.torch.memory import PERHAPS, VIEWS, Memory
 from convscope.frontends.torch.numbers import Numbers
 from convscope.frontends.torch.rules import RULES
-from convscope.frontends.torch.stored import Stored
+from convscope.frontends.torch.stored import NumbersLostError, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -58,12 +58,21 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         roots: learned tensors, by identity.
         real: compute.
         keep: called with a stored tensor before its numbers change.
+        watched: numbers that code puts in are caught, so that a run anew would not find those that are missing.
     """
 
-    def __init__(self, builder: Builder, roots: dict[int, Root], *, real: bool, keep: Callable[[Tensor], None]) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        roots: dict[int, Root],
+        *,
+        real: bool,
+        keep: Callable[[Tensor], None],
+        watched: bool = False,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # as above
-        self.builder, self.real = builder, real
         self.numbers = Numbers()
+        self.builder, self.real, self.watched = builder, real, watched
         self.unread: set[str] = set()
         self.memory = Memory(builder, self.unknown)
         self.stored = Stored(roots, real=real, keep=keep)
@@ -160,6 +169,11 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
             found = rule(self.builder, *ready, **named)
             self._check(call, found, made)
         except (ConvscopeError, TypeError, ValueError, AssertionError, IndexError, KeyError, AttributeError):
+            self.builder.back_to(mark)
+            return self._unread(call, made)
+        except NumbersLostError:
+            if not self.watched:
+                raise
             self.builder.back_to(mark)
             return self._unread(call, made)
         if isinstance(found, Const):

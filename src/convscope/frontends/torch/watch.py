@@ -34,4 +34,14 @@ class Watch(TorchFunctionMode):
             args = args[1:]
         if func in {torch.tensor, torch.as_tensor, torch.asarray} and kwargs.get("device") is not None:
             kwargs["device"] = "cpu" if torch.device(kwargs["device"]).type == "meta" else kwargs["device"]
+        if func is Tensor.__getitem__:
+            args = (args[0], _listed(args[1]))
         return func(*args, **kwargs)
+
+
+def _listed(index: Any) -> Any:
+    """An index whose lists of numbers are tensors, which torch would make where there are no numbers."""
+    if isinstance(index, tuple):
+        return tuple(map(_listed, index))
+    numbers = isinstance(index, list) and index and all(isinstance(one, int) for one in index)
+    return torch.tensor(index, device="cpu") if numbers else index

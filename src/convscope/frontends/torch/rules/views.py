@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convscope.errors import ShapeError
-from convscope.frontends.build import layers, shapes
+from convscope.errors import ModelError, ShapeError
+from convscope.frontends.build import layers, reorder, shapes
 from convscope.frontends.build.algebra import expanded
 from convscope.frontends.build.values import Const, Value, length
+from convscope.frontends.torch.stored import NumbersLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convscope.frontends.build.builder import Builder
+
+MAX_CHOSEN = 2**20
+"""Indices of a dimension that are looked at."""
 
 Ints = int | list[int] | tuple[int, ...]
 
@@ -137,6 +141,48 @@ def roll_rule(b: Builder, x: Value, shifts: Ints, at: Ints = ()) -> Value:
     if not places:
         raise ShapeError("a roll of all numbers")
     return shapes.rolled(b, x, [shifts] if isinstance(shifts, int) else list(shifts), places)
+
+
+def flip_rule(b: Builder, x: Value, at: Ints) -> Value:
+    return reorder.flipped(b, x, [shapes.positive(one, len(x.dims)) for one in ([at] if isinstance(at, int) else at)])
+
+
+def rot90(b: Builder, x: Value, times: int = 1, at: Sequence[int] = (0, 1)) -> Value:
+    first, second = (shapes.positive(one, len(x.dims)) for one in at)
+    if times % 2 == 0:
+        return reorder.flipped(b, x, [first, second] if times % 4 else [])
+    turned = shapes.swapped(x, first, second)
+    return reorder.flipped(b, turned, [first if times % 4 == 1 else second])
+
+
+def index_select(b: Builder, x: Value, at: int, index: Const) -> Value:
+    return _chosen(b, x, shapes.positive(at, len(x.dims)), index)
+
+
+def index_rule(b: Builder, x: Value, indices: Sequence[Const | None]) -> Value:
+    """``x[:, index]`` with one stored tensor of indices, or of truths about one dimension."""
+    ((at, index),) = [(at, index) for at, index in enumerate(indices) if index is not None]
+    return _chosen(b, x, at, index)
+
+
+def _chosen(b: Builder, x: Value, at: int, index: Const) -> Value:
+    if math.prod(index.sizes) > MAX_CHOSEN:
+        raise ShapeError(f"{math.prod(index.sizes)} indices")
+    try:
+        numbers = np.asarray(index.load())
+    except ModelError:  # a list of numbers that torch put where there are none
+        raise NumbersLostError from None
+    if numbers.dtype == np.bool_:
+        if numbers.ndim != 1:
+            raise ShapeError("truths about several dimensions")
+        numbers = np.flatnonzero(numbers)
+    size = length(x.dims[at])
+    found = reorder.chosen(b, x, at, [one + size * (one < 0) for one in numbers.ravel().tolist()])
+    return shapes.viewed(b, found, (*x.sizes[:at], *numbers.shape, *x.sizes[at + 1 :]))
+
+
+def cumsum_rule(b: Builder, x: Value, at: int, **_: object) -> Value:
+    return reorder.running(b, x, shapes.positive(at, len(x.dims)))
 
 
 def pixel_shuffle(b: Builder, x: Value, factor: int) -> Value:

@@ -1,0 +1,80 @@
+"""Indices of a dimension in another order, and sums that run along one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from convscope.errors import ShapeError
+from convscope.frontends.build.settle import by_axis, few, is_whole, settled, without_repeats
+from convscope.frontends.build.values import Digit, Value, length, repetition
+from convscope.ops.pick import Pick
+from convscope.ops.running import CumSum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convscope.frontends.build.builder import Builder
+
+
+def flipped(builder: Builder, value: Value, at: Sequence[int]) -> Value:
+    """Dimensions turned around."""
+    for one in at:
+        value = chosen(builder, value, one, range(length(value.dims[one]))[::-1])
+    return value
+
+
+def chosen(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> Value:
+    """The given indices of a dimension, in that order.
+
+    Raises:
+        ShapeError: an index lies beyond the end, there is none, or the list is too long for a layer.
+    """
+    size = length(value.dims[at])
+    if not indices or not all(0 <= index < size for index in indices):
+        raise ShapeError(f"indices of a dimension of {size}", expected=f"some from 0 to {size - 1}")
+    if tuple(indices) == tuple(range(size)):
+        return value
+    if size == 1:
+        return replace(value, dims=(*value.dims[:at], (repetition(len(indices)),), *value.dims[at + 1 :]))
+    value, axis, block = _on_an_axis(builder, value, at)
+    every = tuple(index * block + inner for index in indices for inner in range(block))
+    made = builder.emit(Pick(every, axis), [value.node])
+    new = (Digit(axis, len(indices), block),) if len(indices) > 1 else ()
+    return Value(made.node, made.shape, (*value.dims[:at], new, *value.dims[at + 1 :]))
+
+
+def running(builder: Builder, value: Value, at: int) -> Value:
+    """The sum of everything up to each index of a dimension."""
+    if not value.dims[at]:
+        return value
+    value, axis, block = _on_an_axis(builder, value, at)
+    if block > 1 or not is_whole(value, axis, value.dims[at]):
+        dim = value.dims[at]
+        rest = [tuple(digit for digit in axis if digit not in dim) for axis in by_axis(value)]
+        value = settled(builder, value, few([rest[0], *filter(None, rest[1:]), dim]))
+        axis = value.dims[at][0].axis
+    if not is_whole(value, axis, value.dims[at]):
+        raise ShapeError("a sum along a part of an axis")
+    return replace(value, node=builder.emit(CumSum(axis), [value.node]).node)
+
+
+def _on_an_axis(builder: Builder, value: Value, at: int) -> tuple[Value, int, int]:
+    """The tensor with a dimension that is an axis, or the first part of the channels; the axis and the rest of it."""
+    value = without_repeats(builder, value)
+    dim = value.dims[at]
+    if len(dim) != 1 or not _leads(value, dim[0]):
+        rest = [tuple(digit for digit in axis if digit not in dim) for axis in by_axis(value)]
+        alone = all(digit.axis > 0 for digit in dim) and len(value.shape) < 4
+        groups = [rest[0], dim, *filter(None, rest[1:])] if alone else [(*dim, *rest[0]), *filter(None, rest[1:])]
+        value = settled(builder, value, few(groups))
+    digit = value.dims[at][0]
+    if len(value.dims[at]) != 1 or not _leads(value, digit):
+        raise ShapeError("indices of parts of several axes")
+    return value, digit.axis, digit.step
+
+
+def _leads(value: Value, digit: Digit) -> bool:
+    """The digit is the first part of the channels, or a whole spatial axis."""
+    full = digit.size * digit.step == value.shape[digit.axis] if digit.axis >= 0 else False
+    return full and (digit.axis == 0 or digit.step == 1)
