@@ -234,7 +234,7 @@ def _fitted(op: Op, inputs: tuple[Shape, ...]) -> tuple[Op, Shape, Reads, tuple[
     if max(shape) > MAX_CHANNELS or max(shape[1:], default=0) > MAX_SIDE:
         raise ShapeError(f"an output of {to_text(shape)} is too large to be meant")
     statistics = op.statistics(inputs)
-    pointwise = not statistics and reads == (along(inputs[0]),)
+    pointwise = not statistics and shape == inputs[0] and reads == (along(inputs[0]),)  # a repetition adds an axis
     return op, shape, reads, statistics, pointwise
 
 
