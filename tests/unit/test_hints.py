@@ -46,6 +46,19 @@ HINTS = {
     "Conv2D 8 3x3": "conv",
     "deconv 8 3x3": "convt",
     "GlobalMaxPooling2D": "gmp",
+    "conv 8 3x3 SAME": "same",
+    "conv 8 3X3": "3x3",
+    "conv 3x3 8": "conv 8 3x3",
+    "conv 8 3 3": "3x3",
+    "conv 8 3x3 no_bias": "nobias",
+    "dropout p=0.5": "0.5",
+    "attention 8 heads": "",
+    "pad same": "",
+    "gru 8 bidirectional": "both",
+    "se 8": "mul( id | gap, linear 1 relu, linear 8 sigmoid )",
+    "upsample 2 bilinear": "resize 56x48 bilinear",
+    "3x( conv 8 3x3 )": "3*( … )",
+    "unshuffle 2": "pixelunshuffle",
 }
 
 
@@ -55,15 +68,12 @@ def test_hints(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [words for words, told in HINTS.items() if told.split()[0] in {"conv", "resize", "mul", "add"}]
+    "words", [words for words in HINTS if HINTS[words].startswith(("conv ", "resize", "mul", "add"))]
 )
 def test_what_is_to_be_tried_reads(words: str) -> None:
-    whole = HINTS[words]
-    if " " in whole:
-        channels = 8 if words.startswith(("dw", "Depth", "sep", "pw", "se", "res")) else 3
-        assert cs.read(
-            f"input 28x24x{channels if 'g' not in whole else whole.rpartition('g')[2].split(',')[0]}, {whole}"
-        )
+    told = HINTS[words]
+    groups = told.rpartition(" g")[2].partition(",")[0] if " g" in told and "gap" not in told else "8"
+    assert len(cs.read(f"input 28x24x{groups}, {told}"))
 
 
 def test_without_a_size_there_is_a_letter() -> None:
@@ -102,6 +112,20 @@ def test_signs_that_papers_have() -> None:
         cs.read("input 28x28x3, conv 8 kernel = 3")
     assert "no place in the notation" in caught.value.what
     assert 'settings without "="' in caught.value.expected
+
+
+@pytest.mark.parametrize("text", ['conv 8 3x3 ""', '"": relu', '"" 3', 'from ""'])
+def test_a_name_has_letters(text: str) -> None:
+    with pytest.raises(ConvscopeError, match="a name without letters"):
+        cs.read(f"input 8x8x1, {text}")
+
+
+@pytest.mark.parametrize("word", ["3f", "3xx", "9" * 20, "3=4", "-3", ".5", "2:3", "s", "=", "x=", "=2"])
+def test_no_hint_breaks_the_error(word: str) -> None:
+    for words in (f"conv 8 3 {word}", f"maxpool 2 {word}", f"{word} 3", f"linear {word}"):
+        with pytest.raises(ConvscopeError) as caught:
+            cs.read(f"input 9x9x3, {words}")
+        assert "<text>:1:" in caught.value.written
 
 
 def test_channels_first() -> None:

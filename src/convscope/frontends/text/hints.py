@@ -16,7 +16,7 @@ from convscope.errors import ConvscopeError, nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from convscope.core.op import Op
+    from convscope.core.op import Op, Setting
     from convscope.core.shape import Shape
 
     Hint = Callable[[Shape | None], str]
@@ -33,7 +33,11 @@ OTHER_NAMES = {
     "leakyrelu": "leaky_relu", "lrelu": "leaky_relu", "swish": "silu", "multiply": "mul", "sum": "add",
     "upsample": "up", "upsampling2d": "up", "conv2dtranspose": "convt", "convtranspose2d": "convt", "deconv": "convt",
     "conv_transpose": "convt", "convtranspose": "convt", "tconv": "convt", "groupnorm": "gn", "layernorm": "ln",
-    "instancenorm": "instnorm", "mha": "attention", "zeropadding2d": "pad", "cropping2d": "crop",
+    "transposed": "convt", "globalpool": "gap", "global_pool": "gap", "unshuffle": "pixelunshuffle",
+    "space_to_depth": "pixelunshuffle", "spacetodepth": "pixelunshuffle", "depth_to_space": "pixelshuffle",
+    "depthtospace": "pixelshuffle", "subpixel": "pixelshuffle", "permute": "rearrange", "transpose": "rearrange",
+    "reshape": "rearrange", "zeropad": "pad", "zero_pad": "pad", "hswish": "hardswish", "instancenorm": "instnorm",
+    "mha": "attention", "zeropadding2d": "pad", "cropping2d": "crop",
 }  # fmt: skip
 """What other libraries call our ops."""
 
@@ -47,9 +51,11 @@ SMOOTHED = {"interpolate", "upsample_bilinear", "upsamplebilinear", "upsamplingb
 
 SPELLED = {
     "stride": "s", "strides": "s", "padding": "p", "pad": "p", "dilation": "d", "dilations": "d", "rate": "d",
-    "dilation_rate": "d", "group": "g", "groups": "g", "output_padding": "o", "kernel": "", "kernel_size": "", "k": "",
-    "ks": "", "f": "", "filters": "", "channels": "", "out": "", "out_channels": "", "features": "", "units": "",
-    "size": "", "factor": "", "scale_factor": "", "s": "s", "p": "p", "d": "d", "g": "g", "activation": "", "act": "",
+    "dilation_rate": "d", "dil": "d", "group": "g", "groups": "g", "output_padding": "o", "kernel": "",
+    "kernel_size": "", "k": "", "ks": "", "f": "", "filters"
+    : "", "channels": "", "out": "", "out_channels": "", "features": "",
+    "units": "", "size": "", "factor": "", "scale_factor": "", "s": "s", "p": "p", "d": "d", "g": "g", "activation": "",
+    "act": "",
 }  # fmt: skip
 """How settings are written, by the names that other libraries have for them."""
 
@@ -78,11 +84,14 @@ def for_op(word: str, rest: Sequence[str]) -> Hint:
     if name in POINTWISE:
         return lambda _: f"conv {numbers[0] if numbers else 'OUT'} 1x1"
     if name in SQUEEZE:
-        return _squeeze
+        return lambda shape: _squeeze(shape, int(numbers[0]) if numbers and numbers[0].isdecimal() else 4)
     if name in RESIDUAL:
         return lambda shape: f"add( conv {_channels(shape)} 3x3 same | id )"
-    if name in SMOOTHED:
-        return lambda shape: _resized(shape, numbers, "bilinear")
+    mode = next((SMOOTH[one] for one in rest if one in SMOOTH), "")
+    if name in SMOOTHED or (mode and OTHER_NAMES.get(name) == "up"):
+        return lambda shape: _resized(shape, numbers, mode or "bilinear")
+    if re.fullmatch(r"[0-9]+x", name):
+        return lambda _: f"{name[:-1]}*( … )"
     found = nearest(word, REGISTRY, OTHER_NAMES)
     return lambda _: found
 
@@ -106,21 +115,41 @@ def for_setting(made: type[Op], word: str, values: Mapping[str, object], rest: S
     return lambda _: found
 
 
+def for_value(made: type[Op], word: str, rest: Sequence[str]) -> str:
+    """What to write for a word that is a setting, but with a value that cannot be.
+
+    >>> from convscope.ops.conv import Conv
+    >>> for_value(Conv, "3X3", []), for_value(Conv, "3x3", ["16", "s2"])
+    ('3x3', 'conv 16 3x3 s2')
+    """
+    small = word.lower()
+    if small != word and _says(made, small):
+        return small
+    if "kernel" in {entry.name for entry in made.declared} and rest and rest[0].isdecimal() and "x" in small:
+        return " ".join((made.keyword, rest[0], small, *rest[1:]))
+    return ""
+
+
 def _fixed(made: type[Op], word: str, values: Mapping[str, object], rest: Sequence[str]) -> str:
     """A hint that needs no shape."""
     fields = {entry.name for entry in made.declared}
-    if word.lower() == "same" and "pad" in fields:
+    if word != word.lower() and _says(made, word.lower()):
+        return word.lower()
+    if word == "same" and "pad" in fields:
         return _as_same(values, rest)
     spelled = _spelled(word)
     if spelled.endswith("bias") and "bias" in fields:
         has = f"leave it out: {made.keyword} has a bias unless it says nobias"
         return spelled if spelled == "nobias" and not _says(made, "bias") else has
-    if word[0].isdecimal() and "stride" in fields - set(values):
-        spelled = f"s{word}"
-    if spelled and (_says(made, spelled) or spelled in REGISTRY):
-        return spelled
+    if _says(made, f"s{word}") and "stride" in fields - set(values):
+        square = "out" in fields and values.get("kernel") == parse_numbers(word)  # 16 3 3, as old Keras had it
+        return f"{word}x{word}" if square else f"s{word}"
+    for one in (spelled, word.rpartition("=")[2] if "=" in word else ""):
+        if one and (_says(made, one) or one in REGISTRY):
+            return one
     flags = [entry.kind.usage(entry.name) for entry in made.declared]
-    return nearest(word, [*REGISTRY, *(flag for flag in flags if flag.isalpha()), "same"], OTHER_NAMES)
+    known = [*REGISTRY, *(flag for flag in (*flags, "same") if flag.islower() and _says(made, flag))]
+    return nearest(word, known, {**OTHER_NAMES, "bidirectional": "both" if "both" in fields else ""})
 
 
 def _spelled(word: str) -> str:
@@ -136,7 +165,7 @@ def _spelled(word: str) -> str:
     if name in {"bias", "use_bias"}:
         return "nobias" if value in _OFF else "bias"
     if name not in SPELLED:
-        return ""
+        return value if "=" in word else ""
     if value in {"same", "valid"} or value.isalpha():
         return value
     return SPELLED[name] + (value or USUAL.get(SPELLED[name], ""))
@@ -144,8 +173,12 @@ def _spelled(word: str) -> str:
 
 def _says(made: type[Op], word: str) -> bool:
     """Whether a word sets a field of the op."""
+    return any(_matches(entry, word) for entry in made.declared)
+
+
+def _matches(entry: Setting, word: str) -> bool:
     try:
-        return any(entry.kind.match(word) is not None for entry in made.declared)
+        return entry.kind.match(word) is not None
     except ConvscopeError:
         return False
 
@@ -159,8 +192,8 @@ def _depthwise(shape: Shape | None, kernel: Sequence[str], rest: Sequence[str]) 
     return " ".join(words) + ("" if shape else ", with C channels coming in")
 
 
-def _squeeze(shape: Shape | None) -> str:
-    inner = str(max(1, shape[0] // 4)) if shape else "C/4"
+def _squeeze(shape: Shape | None, ratio: int) -> str:
+    inner = str(max(1, shape[0] // max(1, ratio))) if shape else f"C/{ratio}"
     return f"mul( id | gap, linear {inner} relu, linear {_channels(shape)} sigmoid )"
 
 

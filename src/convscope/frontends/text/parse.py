@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 from convscope.core.op import REGISTRY, Op, usage
 from convscope.core.shape import MAX_INT, parse_numbers
 from convscope.errors import ConvscopeError, FieldError, NotationError
-from convscope.frontends.text.hints import for_op, for_setting
+from convscope.frontends.text.hints import for_op, for_setting, for_value
 from convscope.view.numbers import shortened
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class Reader:
         last, start_at = token, self.at - 1
         while self.is_setting():
             last = self.take()
-            found = at(last.origin, partial(_setting, made, last, values))
+            found = at(last.origin, partial(_setting, made, last, values, self.rest()))
             if found is None:
                 raise self.unknown_word(made, last, values, start_at)
             values[found[0].name] = found[1]
@@ -298,7 +298,7 @@ class Reader:
         if token.text.lower() == "input":
             expected = "input 28x28x1, then ops; several have names: rgb: input 64x64x3, depth: input 64x64x1"
             return fail("inputs are given first, in small letters", token.origin, expected=expected)
-        if token.text[:1].isdecimal():
+        if token.text[:1].isdecimal() and self.now.kind != "(":
             expected = "an op; a size is written with x, as 28x28x1"
             return fail(f"{shown(token)} is not an op", token.origin, expected=expected)
         hint = for_op(token.text, self.rest())
@@ -308,12 +308,12 @@ class Reader:
         return fail(f"there is no op {shown(token)}", token.origin, expected=listed, attempt=attempt)
 
 
-def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[Setting, object] | None:
+def _setting(made: type[Op], token: Token, values: dict[str, object], rest: list[str]) -> tuple[Setting, object] | None:
     """The field that a word sets, and its value; None where it sets none."""
     settings = list(made.declared)
     place = next((entry for entry in settings if entry.positional and entry.name not in values), None)
     for entry in [*([place] if place else []), *(entry for entry in settings if not entry.positional)]:
-        value = _matched(made, entry, token.text)
+        value = _matched(made, entry, token.text, rest)
         if value is None:
             continue
         if entry.name in values:
@@ -322,11 +322,12 @@ def _setting(made: type[Op], token: Token, values: dict[str, object]) -> tuple[S
     return None
 
 
-def _matched(made: type[Op], entry: Setting, word: str) -> object:
+def _matched(made: type[Op], entry: Setting, word: str, rest: list[str]) -> object:
     try:
         return entry.kind.match(word)
     except FieldError as error:
-        raise FieldError(f"{made.keyword}: {error.what}", expected=f"{usage(made)}: {error.expected}") from None
+        expected, attempt = f"{usage(made)}: {error.expected}", for_value(made, word, rest)
+        raise FieldError(f"{made.keyword}: {error.what}", expected=expected, attempt=attempt) from None
 
 
 def shown(token: Token) -> str:

@@ -117,6 +117,8 @@ def _unquoted(words: str, origin: Origin) -> str:
             excerpt=origin.excerpt(),
             expected='escapes as in JSON: \\", \\\\, \\n, \\u00e9',
         ) from None
+    if not found:
+        raise NotationError("a name without letters", written=str(origin), excerpt=origin.excerpt())
     return str(found)
 
 
