@@ -332,6 +332,17 @@ SHAPES: dict[str, Case] = {
     ),
     "gather one": Case("y = Gather<axis=2>(x, i)", PLANE, {"i": np.array(-1)}),
     "gather a range": Case("y = Gather<axis=1>(x, i)", PLANE, {"i": np.array([0, 2])}),
+    "gather a list": Case(
+        "y = Gather<axis=3>(x, i)", PLANE, {"i": np.array([3, 0, -1])}, layers=("pick 3.0.4 along2",)
+    ),
+    "slice backwards": Case(
+        "y = Slice(x, s, e, a, t)",
+        PLANE,
+        {"s": np.array([-1]), "e": np.array([-99]), "a": np.array([2]), "t": np.array([-1])},
+        layers=("pick 5-0 along1",),
+    ),
+    "cumsum": Case("y = CumSum(x, i)", PLANE, {"i": np.array(-1)}, layers=("cumsum along2",)),
+    "cumsum from the end": Case("y = CumSum<reverse=1, exclusive=1>(x, i)", PLANE, {"i": np.array(2)}),
     "gather in another shape": Case("y = Gather<axis=1>(x, i)", PLANE, {"i": np.array([[0, 1], [2, 3]])}),
     "pad": Case("y = Pad(x, p)", PLANE, {"p": np.array([0, 0, 1, 2, 0, 0, 3, 0])}, layers=("pad 1:3x2:0",)),
     "pad with a number": Case(

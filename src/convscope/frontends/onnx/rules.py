@@ -117,6 +117,7 @@ RULES: dict[str, Rule] = {
     "Split": shapes.split,
     "Slice": shapes.cut,
     "Gather": shapes.gather,
+    "CumSum": shapes.cumsum,
     "Pad": shapes.pad,
     "DepthToSpace": shapes.depth_to_space,
     "SpaceToDepth": shapes.space_to_depth,

@@ -9,7 +9,7 @@ import numpy as np
 
 from convscope.core.net import MAX_SIDE
 from convscope.errors import ModelError, ShapeError
-from convscope.frontends.build import layers, shapes
+from convscope.frontends.build import layers, reorder, shapes
 from convscope.frontends.build.algebra import expanded
 from convscope.frontends.build.integers import as_written
 from convscope.frontends.onnx import fold_shape as given
@@ -107,13 +107,14 @@ def cut(call: Call) -> Value:
     x = call.value(0)
     for at, (start, stop, step) in enumerate(given.slices(call, x.sizes)):
         if step < 0:
-            raise ShapeError("a tensor that is turned around")
-        x = shapes.sliced(call.builder, x, at, start, stop, step)
+            x = reorder.chosen(call.builder, x, at, range(start, stop, step))
+        else:
+            x = shapes.sliced(call.builder, x, at, start, stop, step)
     return x
 
 
 def gather(call: Call) -> Value:
-    """See the operator Gather: one index, or indices at equal steps."""
+    """See the operator Gather: one index, indices at equal steps, or a list of them."""
     x, where = call.value(0), call.const(1)
     at = given.axis_of(call, 0, len(x.dims))
     index = call.budget.numbers(where).reshape(-1)
@@ -125,9 +126,24 @@ def gather(call: Call) -> Value:
         return shapes.picked(call.builder, x, at, first)
     step = int(index[1]) - first if index.size > 1 else 1
     if step < 1 or (np.diff(index) != step).any():
-        raise ShapeError("indices at steps that differ")
-    found = shapes.sliced(call.builder, x, at, first, int(index[-1]) + 1, step)
+        found = reorder.chosen(call.builder, x, at, index.tolist())
+    else:
+        found = shapes.sliced(call.builder, x, at, first, int(index[-1]) + 1, step)
     return shapes.viewed(call.builder, found, (*x.sizes[:at], *where.sizes, *x.sizes[at + 1 :]))
+
+
+def cumsum(call: Call) -> Value:
+    """See the operator CumSum: from either end, with the index itself or without."""
+    x = call.value(0)
+    (at,) = call.budget.numbers(call.const(1)).reshape(-1).tolist()
+    at = shapes.positive(int(at), len(x.dims))
+    backwards, without = bool(call.whole("reverse", 0)), bool(call.whole("exclusive", 0))
+    x = reorder.flipped(call.builder, x, [at]) if backwards else x
+    x = reorder.running(call.builder, x, at)
+    if without:
+        zeros = known(np.zeros((*x.sizes[:at], 1, *x.sizes[at + 1 :]), dtype=np.float32))
+        x = shapes.sliced(call.builder, shapes.concatenated(call.builder, [zeros, x], at), at, 0, x.sizes[at], 1)
+    return reorder.flipped(call.builder, x, [at]) if backwards else x
 
 
 EDGES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}

@@ -13,7 +13,7 @@ from convscope.frontends.build.algebra import binary, expanded, unary
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.keras.here import BeyondError
-from convscope.frontends.keras.rules import acts
+from convscope.frontends.keras.rules import acts, order
 from convscope.frontends.keras.rules.norms import unit
 from convscope.frontends.keras.rules.pools import pooled, resized
 from convscope.frontends.keras.rules.products import einsum, matmul
@@ -363,6 +363,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "BroadcastTo": _broadcast,
     "Pad": _pad,
     "Roll": _roll,
+    **order.FUNCTIONS,
     "Matmul": _matmul,
     "Einsum": _einsum,
     "Normalize": _normalize,

@@ -1,0 +1,48 @@
+"""Functions of ``keras.ops`` that put the indices of an axis in another order, or sum them up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.frontends.build import reorder
+from convscope.frontends.keras.here import BeyondError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from convscope.frontends.build.values import Value
+    from convscope.frontends.keras.here import Here
+
+
+def _flip(here: Here, x: Value) -> Value:
+    axes = here.settings.axes("axis", len(x.dims)) if here.settings.get("axis") is not None else (0,)
+    if 0 in axes:
+        raise BeyondError
+    return reorder.flipped(here.builder, x, axes)
+
+
+def _take(here: Here, x: Value, indices: Any) -> Value:
+    """Indices of one axis, as a list of the configuration."""
+    found = np.asarray(indices)
+    if here.settings.get("axis") is None or found.dtype.kind != "i" or found.ndim != 1:
+        raise BeyondError
+    at = here.settings.axis("axis", len(x.dims), 0)
+    if not at:
+        raise BeyondError
+    size = x.sizes[at]
+    return reorder.chosen(here.builder, x, at, [one + size * (one < 0) for one in found.tolist()])
+
+
+def _cumsum(here: Here, x: Value) -> Value:
+    if here.settings.get("axis") is None:
+        raise BeyondError
+    at = here.settings.axis("axis", len(x.dims), 0)
+    if not at:
+        raise BeyondError
+    return reorder.running(here.builder, x, at)
+
+
+FUNCTIONS: dict[str, Callable[..., Value]] = {"Flip": _flip, "Take": _take, "Cumsum": _cumsum}
+"""By class."""
