@@ -91,6 +91,11 @@ FLOAT = {
         " k = Concat<axis=1>(z, x) t = Transpose<perm=[0,1,3,2]>(k) y = Conv(t, v)",
         w=(5, 3, 3, 3), b=(5,), v=(4, 8, 3, 3), scales=np.array([1, 1, 2, 2], np.float32),
     ),
+    "shared": _case(  # exporters store equal tensors, such as fresh biases, once
+        "a = Conv<pads=[1,1,1,1]>(x, w, zeros) r = Relu(a) c = Conv<pads=[1,1,1,1]>(r, v, zeros) s = Relu(c)"
+        " y = Conv(s, last, zeros)",
+        w=(6, 3, 3, 3), v=(6, 6, 3, 3), zeros=np.zeros(6, np.float32), last=(6, 6, 1, 1),
+    ),
     "transposed": _case(
         "a = Conv<strides=[2,2]>(x, w, b) r = Relu(a) y = ConvTranspose<strides=[2,2]>(r, v, bias)",
         w=(6, 3, 3, 3), b=(6,), v=(6, 4, 2, 2), bias=(4,),

@@ -118,7 +118,7 @@ class Reading:
             raise ModelError("it has no operations", expected="a model with at least one layer")
         self.steps, self.used = needed(every, [info.name for info in graph.output])
         self.budget = Budget()
-        self.weights = Weights(graph, source, self.steps, self.budget)
+        self.weights = Weights(graph, source, every, self.steps, self.budget)
         self.outputs = [info.name for info in graph.output]
         self.sources = sources(graph, set(self.weights.tensors), self.used, asked, self.steps)
         self.batch = next((one.batch for one in self.sources if one.batch), 0)
@@ -201,7 +201,7 @@ class Reading:
 
     def _results(self, here: Here) -> Sequence[Given]:
         step, frame = here.step, here.frame
-        given = self.weights.shared.apart(map(here.scope.get, step.inputs), self.taken)
+        given = self.weights.shared.apart(step, map(here.scope.get, step.inputs), self.taken)
         function = self.functions.get((step.domain, step.op, step.overload))
         attrs = {name: self._attr(value, frame) for name, value in step.attrs.items()}
         attrs = {name: value for name, value in attrs.items() if value is not None}  # none: the caller gave no value

@@ -21,8 +21,9 @@ from convscope.frontends.onnx.consts import AT_ONCE
 from convscope.frontends.onnx.rules_quantized import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Mapping
 
+    from convscope.frontends.build.values import Root
     from convscope.frontends.onnx.call import Given
     from convscope.frontends.onnx.consts import Budget
     from convscope.frontends.onnx.steps import Step
@@ -33,52 +34,70 @@ class Shared:
     """What a file shares between operations.
 
     Attributes:
-        readers: for each tensor how many operations read it.
+        readers: for each tensor how many operations read it, as it is or dequantised.
+        quantized: names of tensors that are read as quantised weights, whatever they are stored as.
         even: keys of shared tensors that hold one number throughout, and those that stand for them, one for each layer.
         tied: names of other shared tensors that are weights, and how many operations read them.
     """
 
     readers: Counter[str]
+    quantized: set[str] = field(default_factory=set)
     even: dict[Hashable, set[Hashable]] = field(default_factory=dict)
     tied: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, steps: Iterable[Step]) -> Shared:
         """Those of some operations."""
-        return cls(Counter(name for step in steps for name in _weights(step)))
+        every = list(steps)
+        floats = {step.outputs[0]: step.inputs[0] for step in every if step.op in SAME and step.inputs}
+        readers: Counter[str] = Counter()
+        quantized: set[str] = set()
+        for step in every:
+            read = _weights(step)
+            if settings(step.domain, step.op):
+                quantized |= read
+            if step.op not in SAME:
+                readers.update({_stored(name, floats) for name in read})
+        return cls(readers, quantized)
 
     def seen(self, name: str, const: Const, budget: Budget) -> None:
         """Take notice of a stored tensor."""
-        if self.readers[name] < 2 or not const.roots:
+        roots = (const.origin,) if name in self.quantized else const.roots
+        if self.readers[name] < 2 or not roots or roots[0] is None:
             return
         if _even(const, budget):
-            self.even[const.roots[0].key] = set()
+            self.even[roots[0].key] = set()
         else:
             self.tied[name] = self.readers[name]
 
-    def apart(self, given: Iterable[Given], run: int) -> tuple[Given, ...]:
+    def apart(self, step: Step, given: Iterable[Given], run: int) -> tuple[Given, ...]:
         """The inputs of an operation, where shared tensors of one number are the operation's own.
 
         Operations that read the same other weights are the same layer, used again.
 
         Args:
-            given: the inputs.
-            run: the number of the operation, among all that are read.
+            step: the operation.
+            given: its inputs.
+            run: its number, among all that are read.
         """
         every = tuple(given)
-        if not self.even:
+        if not self.even or step.op in SAME:
             return every
-        keys = [root.key for one in every if isinstance(one, Const) for root in one.roots]
+        keys = [root.key for one in every if isinstance(one, Const) for root in one.roots if root.trained]
         own = tuple(key for key in keys if key not in self.even) or run
         return tuple(self._apart(one, own) if isinstance(one, Const) else one for one in every)
 
     def _apart(self, const: Const, own: Hashable) -> Const:
-        root = const.origin
-        if root is None or root.key not in self.even:
-            return const
+        roots = tuple(self._own(root, own) for root in const.roots)
+        origin = const.origin and self._own(const.origin, own)
+        return const if (roots, origin) == (const.roots, const.origin) else replace(const, roots=roots, origin=origin)
+
+    def _own(self, root: Root, own: Hashable) -> Root:
+        if root.key not in self.even:
+            return root
         new = replace(root, key=(root.key, own))
         self.even[root.key].add(new.key)
-        return replace(const, roots=(new,) if const.roots else (), origin=new)
+        return new
 
     def notes(self, counted: set[Hashable]) -> list[str]:
         """What must be known of the totals, given the keys of all tensors that are counted."""
@@ -97,6 +116,17 @@ class Shared:
                 "counted once: the file does not say whether the source has one parameter there, or equal ones"
             )
         return found
+
+
+SAME = {"QuantizeLinear", "DequantizeLinear"}
+"""Operators that give the tensor that they are given, in other words."""
+
+
+def _stored(name: str, floats: Mapping[str, str]) -> str:
+    """The tensor of which one is the quantised or the dequantised form."""
+    for _ in range(4):
+        name = floats.get(name, name)
+    return name
 
 
 def _weights(step: Step) -> set[str]:

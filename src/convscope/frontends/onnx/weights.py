@@ -6,12 +6,13 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convscope.core.op import Weight
+from convscope.core.op import FLOAT32, Weight
 from convscope.frontends.build.values import Root
 from convscope.frontends.onnx.consts import Known, weight
 from convscope.frontends.onnx.graph import parameters
+from convscope.frontends.onnx.rules_quantized import settings
 from convscope.frontends.onnx.shared import Shared, made_weights
-from convscope.frontends.onnx.tensors import LEARNED, sizes, stored
+from convscope.frontends.onnx.tensors import DTYPES, LEARNED, sizes, stored
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -28,16 +29,28 @@ if TYPE_CHECKING:
 class Weights:
     """The weights of one file.
 
+    Args:
+        graph: of the file.
+        source: the file.
+        every: all operations of the graph.
+        steps: those that are needed.
+        budget: for what is computed while the model is read.
+
     Attributes:
         tensors: that the graph stores, by name.
         shared: those that several operations read.
     """
 
-    def __init__(self, graph: GraphProto, source: Source, steps: Sequence[Step], budget: Budget) -> None:
+    def __init__(
+        self, graph: GraphProto, source: Source, every: Sequence[Step], steps: Sequence[Step], budget: Budget
+    ) -> None:
         self.source, self.budget = source, budget
         self.tensors = {tensor.name: tensor for tensor in graph.initializer}
         self.shared = Shared.of(steps)
         self.named = parameters(graph)
+        self.settings = {
+            step.inputs[at] for step in every for at in settings(step.domain, step.op) if at < len(step.inputs)
+        }
         self.bare = not any(map(self._learned, graph.initializer))
         self.made: dict[str, Root] | None = {} if made_weights(steps) else None
         self.kept: list[TensorProto] = []
@@ -77,7 +90,7 @@ class Weights:
     def unused(self, used: set[str]) -> tuple[Weight, ...]:
         """Weights that no operation reads."""
         left = (tensor for name, tensor in self.tensors.items() if name not in used and self._learned(tensor))
-        return tuple(Weight(tensor.name, sizes(tensor)) for tensor in left)
+        return tuple(Weight(tensor.name, sizes(tensor), dtype=DTYPES.get(tensor.data_type, FLOAT32)) for tensor in left)
 
     def notes(self, counted: set[Hashable]) -> list[str]:
         """What must be known of the totals, given the keys of all tensors that are counted."""
@@ -91,8 +104,8 @@ class Weights:
         return found
 
     def _learned(self, tensor: TensorProto) -> bool:
-        """The exporter says that it is a parameter, or it has numbers as weights have."""
-        if tensor.name in self.named:
-            return self.named[tensor.name]
+        """The exporter says that it is a parameter, or it has numbers as weights have; scales of integers are none."""
+        if tensor.name in self.named or tensor.name in self.settings:
+            return self.named.get(tensor.name, False)
         lone = self.named and set(tensor.dims) <= {1}  # the exporter names parameters, and this is a number of its own
         return tensor.data_type in LEARNED and len(tensor.dims) > 0 and not lone
