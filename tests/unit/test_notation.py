@@ -152,8 +152,12 @@ def test_an_error_in_a_file_names_file_line_and_column(tmp_path: Path) -> None:
         "input 8x8x1, 200*( 200*( relu ) )",
         "input 8x8x1, " + "9" * 10_000 + "*( relu )",
         "input 8x8x1, conv " + "9" * 10_000 + " 3x3",
+        "input 8x8x1 as",
+        "input 8x8x1, relu, output as",
+        "input 8x8x1, relu, output id named",
+        "input 8x8x1, relu, output named (",
     ],
-    ids=range(51),
+    ids=range(55),
 )
 def test_bad_text_gives_one_of_our_errors(text: str) -> None:
     with pytest.raises((NotationError, FieldError, cs.ConvscopeError)) as caught:

@@ -134,6 +134,8 @@ class Reader:
         if self.now.kind != "word" or self.now.text != word:
             return replace(self.now, text="")
         self.take()
+        if self.now.kind != "word":
+            raise fail(f'{shown(self.now)} after "{word}"', self.now.origin, expected="a word")
         return self.take()
 
     def series(self, depth: int, until: tuple[str, ...]) -> Series:

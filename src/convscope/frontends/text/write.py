@@ -158,11 +158,11 @@ def _returned(outputs: Sequence[Output], said: Callable[[str], str]) -> str:
     """Results as the net nests them; ``said`` writes how to get to a layer."""
 
     def leaf(one: Output) -> str:
-        title = f" named {one.title}" if one.title else ""
+        title = f" named {quoted(one.title)}" if one.title else ""
         return f"{said(one.node)}{title}{f' as {one.order}' if one.order else ''}"
 
     def join(kind: str, inside: dict[str, str]) -> str:
-        entries = (f"{key}: {text}" if kind == "dict" else text for key, text in inside.items())
+        entries = (f"{quoted(key)}: {text}" if kind == "dict" else text for key, text in inside.items())
         return f"{kind}( {' | '.join(entries)} )"
 
     text = fold(outputs, leaf, join)
