@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import convscope as cs
+from convscope.analyze import spread
 from convscope.core.graph import Graph, Input, Node
 from convscope.core.net import Net
 from convscope.core.op import REGISTRY, Example
@@ -127,6 +128,21 @@ def test_an_interior_unit_sees_the_same_in_an_image_of_any_size(name: str) -> No
     assert seen[0] == seen[1] == seen[2]
 
 
+def test_long_ranges_give_what_single_taps_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("input 12x2, conv 2 3 p1, gru 3", "input 40x1, gru 2, aavgpool 3"):
+        net = cs.read(text)
+        one_by_one = cs.effective(net).heat
+        with monkeypatch.context() as limit:
+            limit.setattr(spread, "MAX_PLACES", 60)
+            np.testing.assert_allclose(cs.effective(net).heat, one_by_one, rtol=1e-12)
+
+
+def test_many_outputs_of_which_few_show_all() -> None:
+    net = cs.read("input 8192x8192x3, conv 16 3x3 p1, flatten, linear 2")
+    assert net.field().support.pixels == 8192**2
+    assert net.field().support.exact
+
+
 LARGE = {
     "u-net, 8192x8192": UNET.format(8192),
     "all of the image, 8192x8192": "input 8192x8192x3, conv 8 7x7 s2 p3, "
@@ -135,6 +151,7 @@ LARGE = {
     "add( id | attention 1 ), cat along1( const 1x4 | id ), take 0:2, linear 3",
     "volume, 200x200x200": "input 200x200x200x1, 3*( conv 4 3 p1 ), maxpool 2, 2*( conv 4 3 p1 )",
     "sound, 1048576 samples": "input 1048576x1, conv 8 80 s4, 4*( conv 8 3 p1, maxpool 4 ), gap, linear 9",
+    "sound, a recurrent layer": "input 65536x1, conv 8 4 s4, gru 8, linear 1",
     "sound, one unit": "input 1048576x1, 10*( conv 8 9 p4 ), 5*( conv 8 4 s4 )",
     "flattened, 2^28 numbers": "input 8192x8192x4, flatten, linear 3",
 }

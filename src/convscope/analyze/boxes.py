@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,9 +56,9 @@ class Boxes:
 
 def windowed(boxes: Boxes, window: Window) -> Boxes:
     """The boxes of the units behind a window."""
-    starts = window.stride * np.arange(window.extent) - window.lo
     if window.up == 1 and boxes.rising and window.edge in {*EMPTY_EDGES, "clamp"}:
-        return _between(boxes, starts, starts + window.span - 1, window)
+        return _between(boxes, window)
+    starts = window.stride * np.arange(window.extent) - window.lo
     taps, step = window.hits(starts)
     first, last = np.full(len(starts), _far(boxes)), np.full(len(starts), -1)
     reach = (window.size - 1) * window.up + abs(window.lo) + abs(window.hi) + 1
@@ -75,20 +76,38 @@ def _far(boxes: Boxes) -> int:
     return max(0, int(boxes.last.max()) + 1)
 
 
-def _between(boxes: Boxes, starts: Indices, ends: Indices, window: Window) -> Boxes:
-    """Of rising boxes, a run of units sees from the first of its first to the last of its last."""
-    last, step = window.size - 1, window.dilation
+def _between(boxes: Boxes, window: Window) -> Boxes:
+    """Of rising boxes, a run of units sees from the first of its first to the last of its last.
+
+    Windows that lie on the map as a whole are most of them, and are neighbours: theirs are slices.
+    """
+    units, step = window.extent, window.stride
+    on = min(units, max(0, -(-window.lo // step)))
+    off = min(units, max(on, (window.size - window.span + window.lo) // step + 1))
+    start = step * on - window.lo
+    middle = slice(start, start + step * (off - on), step)
+    ends = boxes.first[middle], boxes.last[window.span - 1 :][middle]
+    sides = [_at_border(boxes, step * some - window.lo, window) for some in (np.arange(on), np.arange(off, units))]
+    first, last = (
+        np.concatenate([side[0], whole, side[1]]) for side, whole in zip(zip(*sides, strict=True), ends, strict=True)
+    )
+    if boxes.gaps or off == on:
+        return boxes_of(first, last)
+    borders = [boxes_of(first[part], last[part]) for part in (slice(on + 1), slice(off - 1, None))]
+    return Boxes(first, last, all(one.rising for one in borders), any(one.gaps for one in borders))
+
+
+def _at_border(boxes: Boxes, starts: Indices, window: Window) -> tuple[Indices, Indices]:
+    """First and last of windows of which a part may lie beyond the map."""
+    last, step, ends = window.size - 1, window.dilation, starts + window.span - 1
     if window.edge == "clamp":
-        return boxes_of(boxes.first[np.clip(starts, 0, last)], boxes.last[np.clip(ends, 0, last)])
+        return boxes.first[np.clip(starts, 0, last)], boxes.last[np.clip(ends, 0, last)]
     low = np.where(starts < 0, starts + -(starts // step) * step, starts)  # the first tap on the map
     high = np.where(ends > last, ends - -((last - ends) // step) * step, ends)  # the last one
-    if (low <= high).all() and low[-1] <= last and high[0] >= 0:
-        found = boxes.first[low], boxes.last[high]
-        return Boxes(*found, rising=True) if step == 1 and not boxes.gaps else boxes_of(*found)
     nothing = low > high
     firsts = np.where(nothing, _far(boxes), boxes.first[np.clip(low, 0, last)])
     lasts = np.where(nothing, -1, boxes.last[np.clip(high, 0, last)])
-    return boxes_of(firsts, lasts)
+    return firsts, lasts
 
 
 def boxes_of(first: Indices, last: Indices) -> Boxes:
@@ -106,12 +125,12 @@ def united(parts: Sequence[Boxes]) -> Boxes:
     ([5], [6])
     """
     if not any(part.gaps for part in parts):
-        first = np.minimum.reduce([part.first for part in parts])
-        last = np.maximum.reduce([part.last for part in parts])
+        first = reduce(np.minimum, [part.first for part in parts])
+        last = reduce(np.maximum, [part.last for part in parts])
         return Boxes(first, last, rising=all(part.rising for part in parts))
     far = max(map(_far, parts))
     firsts, lasts = zip(*(_neutral(part, far) for part in parts), strict=True)
-    return boxes_of(np.minimum.reduce(firsts), np.maximum.reduce(lasts))
+    return boxes_of(reduce(np.minimum, firsts), reduce(np.maximum, lasts))
 
 
 def behind(parts: Sequence[Boxes]) -> Boxes:

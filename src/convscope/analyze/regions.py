@@ -130,12 +130,12 @@ def _slid(window: Window, outputs: range) -> Index | None:
 
 
 def _shows_all(table: Table, outputs: range) -> bool:
-    """So many outputs are asked that a few of them already read the whole axis: the first ones, or some all over."""
-    if len(outputs) <= MAX_PLACES:
+    """So many outputs are asked that some of them, at equal steps, already read the whole axis."""
+    few = 4 * table.size
+    if len(outputs) <= MAX_PLACES or few > MAX_PLACES:
         return False
-    few = min(len(outputs), 4 * table.size, MAX_PLACES)
-    samples = (np.arange(few) + outputs.start, outputs.start + np.arange(few) * (len(outputs) // few))
-    return any(len(table.pull(sample)) == table.size for sample in samples)
+    steps = itertools.takewhile(lambda step: step * few <= len(outputs), (4**power for power in itertools.count()))
+    return any(len(table.pull(outputs.start + step * np.arange(few))) == table.size for step in steps)
 
 
 def pull(region: Region, reads: Sequence[Read]) -> tuple[list[Region], bool]:

@@ -230,6 +230,8 @@ def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
         return spread.along(axis, Kinds.one(0, relation.size - 1), total)
     kinds = spread.axes[axis]
     outputs = kinds.places()
+    if isinstance(relation, Table) and _is_long(relation, outputs):
+        return _over_ranges(spread, axis, relation)
     share = 1 / widths(relation, outputs)
     keys = _keys(kinds.of, share)
     reading: _Slide | _Steps = _Slide(relation) if _on_the_input(relation, outputs) else _Steps.of(relation, outputs)
@@ -241,6 +243,29 @@ def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
     weight = _gathered(np.moveaxis(spread.weight, axis, 0), (kinds.of, share), (targets, sources), len(first))
     stretch = Kinds(start, of) if len(first) > 1 else Kinds.one(start, start + len(of) - 1)
     return spread.along(axis, stretch, np.moveaxis(weight, 0, axis))
+
+
+def _is_long(table: Table, outputs: Indices) -> bool:
+    return table.edge in EMPTY_EDGES and _longest(table, outputs) * len(outputs) > MAX_PLACES
+
+
+def _over_ranges(spread: Spread, axis: int, table: Table) -> Spread | None:
+    """Weights over long ranges that begin and end anywhere: by what begins and what ends at each place."""
+    kinds = spread.axes[axis]
+    outputs = kinds.places()
+    first, last = table.ends(outputs)
+    some = (first <= last) & (first < table.size) & (last >= 0)
+    if not some.any():
+        return None
+    start, stop = max(0, int(first[some].min())), min(table.size, int(last[some].max()) + 1)
+    weight = np.moveaxis(spread.weight, axis, 0)
+    share = (1 / widths(table, outputs)).reshape(-1, *[1] * (weight.ndim - 1))
+    changes = np.zeros((stop - start + 1, *weight.shape[1:]))
+    parts = (weight[kinds.of] * share)[some]
+    np.add.at(changes, np.maximum(first[some], start) - start, parts)
+    np.subtract.at(changes, np.minimum(last[some] + 1, stop) - start, parts)
+    found = np.maximum(np.cumsum(changes[:-1], axis=0), 0)  # rounding may leave less than nothing
+    return spread.along(axis, Kinds.each(start, stop - start), np.moveaxis(found, 0, axis))
 
 
 def _keys(kinds: Indices, share: Weights) -> Keys:

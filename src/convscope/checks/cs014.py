@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
+from convscope.analyze.regions import pulled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from convscope.analyze.regions import Index
     from convscope.checks.finding import Facts, Finding
     from convscope.core.net import Layer
 
@@ -27,10 +28,13 @@ def check(facts: Facts) -> Iterator[Finding]:
     for layer in facts.net:
         if not _grouped(facts, layer):
             continue
-        channels = np.array([0])
+        channels: Index = range(1)  # what one channel depends on
         one: Layer | None = layer
         while one is not None and not one.node.op.merges:
-            channels = one.reads[0][0].relation.pull(channels)
+            read = pulled(one.reads[0][0].relation, channels)
+            if read is None:
+                break
+            channels = read
             before = facts.layers.get(one.node.inputs[0])
             if one is not layer and _grouped(facts, one):
                 if len(channels) < one.inputs[0][0]:
@@ -42,7 +46,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _grouped(facts: Facts, layer: Layer) -> bool:
     """Has multiply-adds, and sums over some input channels but not all; depthwise layers sum over none."""
     reads = layer.reads[0][0].relation
-    return bool(facts.rows[layer.node.name].macs) and 1 < len(reads.pull(np.array([0]))) < reads.size
+    return bool(facts.rows[layer.node.name].macs) and 1 < len(pulled(reads, range(1)) or ()) < reads.size
 
 
 def _finding(facts: Facts, layer: Layer, before: Layer, seen: int) -> Finding:

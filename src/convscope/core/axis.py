@@ -101,9 +101,19 @@ class Window:
         starts = self.stride * outputs - self.lo
         if self.up == self.dilation == 1 and self.edge in EMPTY_EDGES and self._joins(outputs):
             return np.arange(max(0, starts[0]), min(self.size, starts[-1] + self.kernel))
-        taps = np.unique(starts[:, None] + self.dilation * np.arange(self.kernel))
+        taps = self._tapped(starts)
         read, inside = beyond_each(taps[taps % self.up == 0] // self.up, self.size, self.edge)
-        return np.unique(read[inside])
+        return read[inside] if self.edge in EMPTY_EDGES else np.unique(read)
+
+    def _tapped(self, starts: Indices) -> Indices:
+        """Places of the stretched input on which a tap of some windows lies, sorted."""
+        first, steps = int(starts[0]), int(starts[-1] - starts[0])
+        hit = np.zeros(steps + self.span, np.bool_)
+        neighbours = steps == self.stride * (len(starts) - 1)
+        at = slice(0, steps + 1, self.stride) if neighbours else starts - first
+        for tap in range(self.kernel):
+            hit[self.dilation * tap :][at] = True
+        return np.flatnonzero(hit) + first
 
 
 def beyond_each(indices: Indices, size: int, edge: str) -> tuple[Indices, NDArray[np.bool_]]:
