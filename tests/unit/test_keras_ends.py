@@ -123,6 +123,19 @@ def test_names_and_nesting() -> None:
     assert [one.path for one in read(siamese()).outputs] == [()]
 
 
+def test_a_list_of_one_is_left_out() -> None:
+    given = keras.Input((4,), name="x")
+    made = L.Dense(2, name="d")(given)
+    for results, path in (([made], ()), ([[made]], ("[0]",)), ([{"a": made}], ("a",)), ({"a": [made]}, ("a", "[0]"))):
+        assert [one.path for one in read(keras.Model(given, results)).outputs] == [path]
+
+
+def test_a_model_that_hands_out_its_input() -> None:
+    given = keras.Input((5, 3), name="x")
+    model = keras.Model(given, [given, L.Permute((2, 1))(given)])
+    compare_all(model, read(model), numbers(model))
+
+
 def test_axes() -> None:
     found = read(mixed())
     assert [(one.node, one.order) for one in found.outputs] == [("class", ""), ("conv", ""), ("conv", "a2xb7:nxaxb")]

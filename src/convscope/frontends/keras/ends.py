@@ -16,6 +16,7 @@ from convscope.frontends.build.constant import placed
 from convscope.frontends.build.ends import LAST, key, output_of
 from convscope.frontends.build.settle import plain, settled
 from convscope.frontends.build.values import Const, Value, whole
+from convscope.ops.act import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,6 +163,9 @@ def returned(builder: Builder, made: Plan, values: Sequence[Value], like: Any) -
         like: the outputs of the live model, nested as they are; None where that is not known.
     """
     builder.scope, builder.whole_scope = "", False
+    like = like[0] if isinstance(like, list | tuple) and len(like) == 1 else like
+    if not builder.layers:  # what goes in is handed out
+        values = [replace(one, node=builder.emit(Identity(), [one.node]).node) for one in values]
     found = []
     for value, ref, path in zip(values, made.outputs, made.paths, strict=True):
         steps = _steps(path, like)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.core.op import FLOAT32
+from convscope.core.shape import MAX_INT
 from convscope.errors import ModelError
 from convscope.frontends.build.values import Const, Root
 from convscope.frontends.keras.settings import whole
@@ -158,7 +159,8 @@ class Kept:
         return self.frozen or (not known[1] if known else self.settings.get("trainable", True) is False)
 
     def _rank(self, name: str) -> int:
-        return (whole(self.settings.get("lora_rank")) or 0) if name in HELD else 0
+        rank = whole(self.settings.get("lora_rank")) if name in HELD else None
+        return rank if rank is not None and 0 < rank <= MAX_INT else 0
 
     @property
     def mode(self) -> str:

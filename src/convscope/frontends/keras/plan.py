@@ -163,18 +163,22 @@ def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
     reader = _Arguments(names, known)
     steps = [step for one in layers for step in reader.steps(one)]
     taken = tuple(reader.results(config.get("input_layers")))
-    made = tuple(reader.results(config.get("output_layers")))
+    made = tuple(reader.results(_alone(config.get("output_layers"))))
     if not taken or not made:
         raise ModelError("the model states no inputs or no outputs", expected="input_layers and output_layers")
     inputs, outputs = tuple(ref for _, ref in taken), tuple(ref for _, ref in made)
-    alone = len(made) == 1 and not any(isinstance(step, str) for step in made[0][0])
-    paths = ((),) if alone else tuple(path for path, _ in made)
+    paths = tuple(path for path, _ in made)
     keys = tuple(path[0] for path, _ in taken if len(path) == 1 and isinstance(path[0], str))
     stated = tuple(input_sizes(names[ref.layer]) for ref in inputs)
     kinds = tuple(str(names[ref.layer].settings.get("dtype")) for ref in inputs)
     keys = keys if len(keys) == len(inputs) else ()
     order = _in_order(steps, inputs)
     return Plan(order, inputs, outputs, paths, known, stated, kinds, keys, _channels_first(layers))
+
+
+def _alone(raw: Any) -> Any:
+    """Outputs without a list of one, which Keras leaves out."""
+    return raw[0] if isinstance(raw, list) and len(raw) == 1 and not _is_old_ref(raw) else raw
 
 
 class _Arguments:
