@@ -13,6 +13,7 @@ import convscope as cs
 from convscope.core.graph import Own
 from convscope.core.net import Layer, Net
 from convscope.errors import ShapeError
+from golden.golden import same_as_golden
 from strategies import net_texts
 
 
@@ -127,6 +128,8 @@ def test_counts_by_hand() -> None:
     assert (found.gradients, found.optimizer, found.frozen) == (4 * 2898, 8 * 2898, 4 * 232)
     assert found.weights == cs.memory(cs.read(freeze(model, RULES["nothing"]), input="8x8x3")).weights
     assert "frozen" in str(found)
+    freeze(model, lambda name: name in {"0.bias", "4.weight", "4.bias"})
+    same_as_golden("tables/frozen.txt", f"{table}\n\n{cs.memory(cs.read(model, input='8x8x3'))}")
 
 
 class Tied(nn.Module):
