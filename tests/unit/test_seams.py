@@ -107,3 +107,18 @@ def test_around_a_circle_nothing_is_shifted_and_the_field_stays() -> None:
     assert [(axis.size, axis.start) for axis in net.table().rows[-1].field] == [(7, -3), (7, -3)]
     assert [finding.code for finding in cs.check(net).findings if finding.code in {"CS003", "CS010"}] == []
     assert "7x7 inside" in str(net.table())
+
+
+def test_a_class_token_sees_what_attention_brings_and_nothing_besides() -> None:
+    vit = "input 8x12x3, conv 4 4x4 s4, rearrange a4xb2xc3:axbc, tokens 1, add( id | attention 2 ), crop 0:6"
+    net = cs.read(vit)
+    assert fields(net)["crop1"] == (NO_FIELD, NO_FIELD)
+    assert [(axis.size, axis.exact) for axis in fields(net, gates=True)["crop1"]] == [(8, True), (12, True)]
+    patches = trace(net)["tokens1"]
+    assert [track.boxes.first.tolist()[1:] for track in patches] == [[0, 0, 0, 4, 4, 4], [0, 4, 8, 0, 4, 8]]
+    assert cs.verify(net, units=3).passed
+
+
+def test_what_sees_no_row_sees_no_pixel() -> None:
+    rows, columns = last("input 6x6x2, cat along1( const 2x6x2 fixed | id ), crop 0:6x0")
+    assert (rows.size, columns.size) == (0, 0)

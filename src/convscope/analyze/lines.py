@@ -181,6 +181,8 @@ class _Tracer:
         if along is None and len(met) > 1 and any(map(_torn, met)):
             # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot tell
             found = [replace(track, exact=False) for track in found]
+        if any(track.blind for track in found) and not all(track.blind for track in found):
+            return (BLIND,) * len(found)  # what sees no row sees no pixel
         return tuple(found)
 
     def axis(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
@@ -254,7 +256,7 @@ class _Tracer:
         relation, axis = reads[track.axis].relation, reads[track.axis].follows
         if isinstance(relation, All):
             return seen_whole(track)
-        if not track.ordered or (isinstance(relation, Table) and not (relation.turn or _single(reads, axis))):
+        if not track.ordered or (isinstance(relation, Table) and axis == 0 and not relation.turn):
             return _unordered(track, relation, axis)
         if isinstance(relation, Table):
             line = turned(track.line, relation) if track.line and relation.turn else None
@@ -285,11 +287,6 @@ def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[
     mixed = bool(hull) or parts or (before and not all(isinstance(read, All) for read in reads))
     exact = hull not in {"places", "unknown"} and not (before and (hull or any(map(_drops, reads))))
     return exact, mixed
-
-
-def _single(reads: Sequence[Read], axis: int) -> bool:
-    """Along an axis of the map, which no other axis of the input shares."""
-    return axis > 0 and sum(read.follows == axis and read.relation.size > 1 for read in reads) <= 1
 
 
 def _drops(relation: Relation) -> bool:
@@ -334,4 +331,6 @@ def _unordered(track: Track, relation: Window | Table, axis: int) -> Track:
     """Boxes without an order stay as they are where units are passed on singly; else the hull bounds them."""
     single = (relation.width if isinstance(relation, Table) else relation.kernel) == 1
     found = track if single else replace(seen_whole(track), exact=False)
+    if isinstance(relation, Window) and _drops(relation) and len(track.boxes.first) > 1:
+        found = replace(found, exact=False)  # it is not known whose boxes are dropped
     return Track(axis, found.boxes, None, ordered=False, exact=found.exact)

@@ -110,7 +110,8 @@ Tracks = tuple[Track, ...]
 def seen_whole(track: Track) -> Track:
     """Every unit sees what any unit saw."""
     first, last = track.boxes.hull()
-    return Track(None, Boxes(np.array([first]), np.array([last]), rising=True), None, exact=track.exact)
+    boxes = Boxes(np.array([first]), np.array([last]), rising=True, gaps=last < first)
+    return Track(None, boxes, None, exact=track.exact)
 
 
 def slid(line: Line, window: Window) -> Line | None:

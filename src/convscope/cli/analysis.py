@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import INPUT, JSON, cli, dumped, show
+from convscope.cli.common import INPUT, JSON, OF, cli, dumped, show
 from convscope.core.shape import to_text
 from convscope.errors import FieldError
 from convscope.view.parts import page_html
@@ -34,6 +34,7 @@ FORMATS: dict[str, Callable[[LayerTable], str]] = {
 @cli.command()
 @click.argument("net")
 @INPUT
+@OF
 @click.option("--to", "form", type=click.Choice(list(FORMATS)), help="What to write; text by default.")
 @click.option("-o", "--output", "file", metavar="FILE", help="Write to a file, not to standard output.")
 @JSON
@@ -45,6 +46,7 @@ FORMATS: dict[str, Callable[[LayerTable], str]] = {
 def table(
     net: str,
     size: Size,
+    of: str | None,
     form: str | None,
     file: str | None,
     *,
@@ -82,14 +84,14 @@ def table(
     wanted = asked[0] if asked else "text"
     if wanted == "netron" and file and not file.lower().endswith(".json"):
         raise FieldError(f"--output {file}", expected="a name that ends in .json; Netron knows its metrics by that")
-    text = _table(net, size, wanted, trust=trust)
+    text = _table(net, size, wanted, of=of, trust=trust)
     if file is None:
         click.echo(text)
     else:
         Path(file).write_text(f"{text}\n", encoding="utf-8")
 
 
-def _table(net: str, size: Size, form: str, *, trust: bool) -> str:
+def _table(net: str, size: Size, form: str, *, of: str | None, trust: bool) -> str:
     """The table of a net, or of a file of weights."""
     from convscope.cli.weights import trusted_table, weights_text
     from convscope.frontends import is_weights, read
@@ -97,7 +99,7 @@ def _table(net: str, size: Size, form: str, *, trust: bool) -> str:
     if not is_weights(net):
         if trust:
             raise click.UsageError("--trust is for files of torch: .pt, .pth, .pt2, .ckpt")
-        return FORMATS[form](read(net, input=size).table())
+        return FORMATS[form](read(net, input=size).table(of=of))
     layers = trusted_table(net, size) if trust else None
     return weights_text(net, form) if layers is None else FORMATS[form](layers)
 
@@ -144,13 +146,22 @@ def places(text: str) -> tuple[int | tuple[int, int], ...]:
 @cli.command()
 @click.argument("net")
 @INPUT
+@OF
 @click.option("--node", metavar="N", help="Layer; the last one by default.")
 @click.option("--at", metavar="Y,X", help="Unit, or patch as Y0:Y1,X0:X1; the middle unit by default.")
 @click.option("--no-gates", is_flag=True, help="Leave gates and statistics of norms out.")
 @click.option("--mask", type=click.Path(dir_okay=False), help="Write the pixels that are read as a PNG picture.")
 @JSON
 def field(
-    net: str, size: Size, node: str | None, at: str | None, mask: str | None, *, no_gates: bool, as_json: bool
+    net: str,
+    size: Size,
+    of: str | None,
+    node: str | None,
+    at: str | None,
+    mask: str | None,
+    *,
+    no_gates: bool,
+    as_json: bool,
 ) -> None:
     r"""The exact pixels that a unit depends on: box, holes, coverage, and how the weight spreads over them.
 
@@ -163,7 +174,7 @@ def field(
     from convscope.analyze.unit import unit_field
     from convscope.frontends import read
 
-    found = unit_field(read(net, input=size), node, None if at is None else places(at), gates=not no_gates)
+    found = unit_field(read(net, input=size), node, None if at is None else places(at), gates=not no_gates, of=of)
     if mask:
         found.save_mask(mask)
     if as_json:

@@ -47,6 +47,9 @@ INPUT = click.option(
 )
 
 
+OF = click.option("--of", metavar="NAME", help="Input whose pixels are counted, of a net with several.")
+
+
 def dumped(data: dict[str, Any]) -> str:
     """Plain data as text."""
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)

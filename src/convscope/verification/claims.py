@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.analyze import cost
+from convscope.analyze.lines import picture_of
 from convscope.analyze.support import support
 from convscope.backends.torch import TorchNet
 from convscope.core.graph import KINDS
@@ -177,8 +178,9 @@ def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chan
         if path in places and places[path].shape == (1, *net[layer].output)
     ]
     order = {layer.node.name: number for number, layer in enumerate(net)}
-    maps = {layer: path for path, layer in fitting if len(net[layer].output) == len(net.input)}
-    if len(net.input) == 1:  # no picture, so that no unit has a field
+    rank = len(picture_of(net).shape)
+    maps = {layer: path for path, layer in fitting if len(net[layer].output) == rank > 1}
+    if rank == 1:  # there is no image, so that no unit has a field
         return []
     if not maps:
         return [Unit(path, layer, ()) for path, layer in fitting[-1:] if len(net[layer].output) == 1]

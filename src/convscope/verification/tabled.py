@@ -82,7 +82,7 @@ class Tabled:
             mask: the pixels on which the unit depends.
         """
         boxes = seen(mask)
-        tracks, sizes = self.tracks[layer], picture_of(self.net).shape[1:]
+        tracks, sizes = self.tracks[layer], picture_of(self.net, self.of).shape[1:]
         for axis, (track, box) in enumerate(zip(tracks, boxes, strict=True)):
             claimed = _claimed(track, at)
             if claimed is None:
