@@ -28,33 +28,29 @@ def same(net: Net, mine: Tensor, theirs: Tensor, tolerance: float) -> None:
     assert float((mine.double() - theirs).abs().max()) <= tolerance * scale, str(net)
 
 
-def torch_outputs(net: Net, tensors: Tensors, inputs: list[Tensor]) -> list[Tensor]:
+def torch_outputs(net: Net, tensors: Tensors, inputs: list[Tensor], dtype: torch.dtype = torch.float64) -> list[Tensor]:
     names = {"__name__": "written"}
     exec(cs.write(net, to="torch"), names)  # noqa: S102 -- our own code
-    model: nn.Module = names["Net"]().double().eval()  # type: ignore[operator] # a class by then
+    model: nn.Module = names["Net"]().to(dtype).eval()  # type: ignore[operator] # a class by then
     model.load_state_dict({key: torch.from_numpy(np.array(one)) for key, one in torch_state(net, tensors).items()})
     words = words_of(net.inputs)
     with torch.no_grad():
-        results = model(**dict(zip(words, map(double, inputs), strict=True)))
+        results = model(**{word: cast(x, dtype) for word, x in zip(words, inputs, strict=True)})
     return [at(results, one.path) for one in net.outputs]
 
 
 def onnx_outputs(net: Net, tensors: Tensors, inputs: list[Tensor]) -> list[Tensor]:
-    session = onnxruntime.InferenceSession(
-        cs.write(net, to="onnx", tensors=tensors), providers=["CPUExecutionProvider"]
-    )
-    given = {one.name: single(x).numpy() for x, one in zip(inputs, net.inputs, strict=True)}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    code = cs.write(net, to="onnx", tensors=tensors)
+    session = onnxruntime.InferenceSession(code, options, providers=["CPUExecutionProvider"])
+    given = {one.name: cast(x).numpy() for x, one in zip(inputs, net.inputs, strict=True)}
     return [torch.from_numpy(np.asarray(one)) for one in session.run(None, given)]
 
 
-def double(tensor: Tensor) -> Tensor:
-    """In float64, if it holds floats."""
-    return tensor.double() if tensor.is_floating_point() else tensor
-
-
-def single(tensor: Tensor) -> Tensor:
-    """In float32, if it holds floats."""
-    return tensor.float() if tensor.is_floating_point() else tensor
+def cast(tensor: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """In another precision, if it holds floats."""
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
 def keras_outputs(net: Net, tensors: Tensors, inputs: list[Tensor]) -> list[Tensor]:
@@ -64,7 +60,7 @@ def keras_outputs(net: Net, tensors: Tensors, inputs: list[Tensor]) -> list[Tens
     model = names["build"]()  # type: ignore[operator] # a function by then
     for name, arrays in keras_state(net, tensors).items():
         model.get_layer(name).set_weights(arrays)
-    literal = [in_keras(single(x), one.order) for x, one in zip(inputs, net.inputs, strict=True)]
+    literal = [in_keras(cast(x), one.order) for x, one in zip(inputs, net.inputs, strict=True)]
     results = model(literal[0] if [one.name for one in net.inputs] == [INPUT] else literal)
     return [at(results, one.path[alone(net) :]).detach() for one in net.outputs]
 

@@ -202,3 +202,10 @@ def from_rgb_alone(layer: Layer) -> Layer:
     if layer.node.op.keyword != "add":
         return layer
     return replace(layer, node=replace(layer.node, inputs=(layer.node.inputs[0],) * 2))
+
+
+def test_gradients_that_the_caller_turned_off_are_needed_all_the_same() -> None:
+    with torch.no_grad():
+        assert verify("input 9x9x1, conv 4 3x3 d2", units=2).passed
+    with torch.inference_mode():
+        assert verify("input 9x9x1, conv 4 3x3 d2", units=2).passed

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from convscope.verification.result import Verification
 
 
+@torch.inference_mode(mode=False)
+@torch.enable_grad()  # the caller may have turned gradients off
 def verify(
     source: object,
     *,
