@@ -12,6 +12,7 @@ import numpy as np
 from convscope.analyze import cost
 from convscope.analyze.field import Field, fields
 from convscope.analyze.lines import branches, picture_of, trace
+from convscope.analyze.regions import pulled
 from convscope.analyze.seams import seam_axis
 from convscope.core.axis import Table, Window
 
@@ -54,7 +55,8 @@ def unread(net: Net) -> list[Unread]:
         for axis, read in enumerate(layer.reads[0][1:]):
             relation = read.relation
             if isinstance(relation, Window) and relation.kernel > 1:
-                last = relation.pull(np.arange(relation.extent)).max(initial=-1)
+                read_at_all = pulled(relation, range(relation.extent))
+                last = int(read_at_all[-1]) if read_at_all is not None else -1
                 if last + 1 < relation.size:
                     found.append(Unread(layer.node.name, axis, np.arange(last + 1, relation.size), relation.size))
     return found
@@ -83,9 +85,9 @@ def _gathers(layer: Layer) -> bool:
 
 def _on_map(window: Window) -> float:
     """Share of the taps that lie on the input."""
-    starts = window.stride * np.arange(window.extent) - window.lo
-    first = np.maximum(0, -(starts // window.dilation))
-    last = np.minimum(window.kernel - 1, (window.size - 1 - starts) // window.dilation)
+    taps = window.lo - window.dilation * np.arange(window.kernel)
+    first = np.maximum(0, -(-taps // window.stride))  # of the outputs of which a tap lies on the input
+    last = np.minimum(window.extent - 1, (window.size - 1 + taps) // window.stride)
     return float(np.maximum(0, last - first + 1).sum() / (window.kernel * window.extent))
 
 
