@@ -64,10 +64,11 @@ def check_shape(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
 
 
 def check_weights(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
-    """Names, shapes and what is trained are the lowered module's."""
-    claimed = {weight.name: (weight.shape, weight.trained) for weight in op.weights(inputs) or ()}
-    trained = {name for name, _ in model.named_parameters()}
-    true = {name: (tuple(value.shape), name in trained) for name, value in model.state_dict().items()}
+    """Names, shapes, what is trained and what holds floats are the lowered module's."""
+    stated = op.weights(inputs) or ()
+    claimed = {one.name: (one.shape, one.trained, one.dtype.startswith("float")) for one in stated}
+    trained, state = {name for name, _ in model.named_parameters()}, model.state_dict()
+    true = {name: (tuple(one.shape), name in trained, one.is_floating_point()) for name, one in state.items()}
     assert claimed == true, f"{spelled(op)} on {inputs}: weights {claimed}, torch {true}"
 
 

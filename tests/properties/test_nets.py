@@ -47,6 +47,8 @@ def test_totals_are_sums_and_shapes_are_torchs(text: str) -> None:
     assert table.macs.value == sum(row.macs or 0 for row in table.rows)
     model = TorchNet(net).eval()
     assert sum(p.numel() for p in model.parameters()) == table.params.value
+    assert table.stored_bytes.value == sum(row.stored_bytes or 0 for row in table.rows)
+    assert table.stored_bytes.value == sum(t.numel() * t.element_size() for t in model.state_dict().values())
     with torch.no_grad():
         assert tuple(model(torch.zeros(1, *net.input)).shape[1:]) == net.output
 
