@@ -501,3 +501,31 @@ def test_damaged_files_give_errors_of_ours(content: bytes, tmp_path: Path) -> No
         net.tensors()
     except ConvscopeError as error:
         assert len(str(error)) < 2000  # noqa: PT017 -- what is raised is the subject
+
+
+NATIVE = {
+    "a norm over a dimension of 2^40": graph("a, m, y = LayerNormalization<axis=1099511627776>(x, w)", {"w": (5,)}),
+    "a matrix like nothing": graph("y = EyeLike(, x)"),
+    "indices behind dimensions of less than nothing": graph("y = GatherND<batch_dims=-3>(x, i)", {"i": whole(0, 1, 1)}),
+    "fewer parts than are named": graph("a, b, c, y = Split<axis=1, num_outputs=2>(x)"),
+    "parts of 2^40": graph("a, y = Split<axis=1, num_outputs=1099511627776>(x)"),
+    "a pool over less than nothing": graph("y = LpPool<kernel_shape=[-3, 3]>(x)"),
+    "states of less than nothing": graph("a, y = RNN<hidden_size=-5>(x, w, r)", {"w": (1, 5, 4), "r": (1, 5, 5)}),
+}
+"""What ONNX's own inference, which is native code, takes wrongly where it is asked."""
+
+
+def test_native_code_is_not_given_what_it_cannot_take(tmp_path: Path) -> None:
+    """In a process of its own, which would end with a signal."""
+    good = saved(conv(), tmp_path, "good.onnx")
+    paths = {}
+    for at, (name, content) in enumerate(NATIVE.items()):
+        paths[str(tmp_path / f"{at}.onnx")] = name
+        (tmp_path / f"{at}.onnx").write_bytes(content)
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(good)], input=json.dumps(list(paths)),
+        capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    found = {name: json.loads(done.stdout)[path] for path, name in paths.items()}
+    assert {name: words for name, (words, *_) in found.items() if words.startswith("BAD")} == {}
+    assert {name: seconds for name, (_, seconds, _) in found.items() if seconds > MOST_SECONDS} == {}

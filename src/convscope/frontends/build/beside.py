@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.errors import ShapeError
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.settle import is_whole, settled
 from convscope.frontends.build.values import Const, Value, whole
@@ -28,7 +29,14 @@ SMALL = 2**24
 
 
 def as_layers(builder: Builder, values: Sequence[Value | Const], at: int) -> list[Value]:
-    """Tensors that are joined along a dimension, the stored ones as layers or as padding of the others."""
+    """Tensors that are joined along a dimension, the stored ones as layers or as padding of the others.
+
+    Raises:
+        ShapeError: they differ in another dimension, as where a stored one has several samples.
+    """
+    sizes = {(*value.sizes[:at], *value.sizes[at + 1 :]) for value in values}
+    if len(sizes) > 1:
+        raise ShapeError(f"tensors of sizes {sorted(sizes)[:4]} beside the dimension that they are joined along")
     *lead, last = values
     if isinstance(last, Value) and _are_tokens(lead, last, at):
         return [_with_tokens(builder, [value for value in lead if isinstance(value, Const)], last, at)]

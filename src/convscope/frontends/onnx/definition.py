@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convscope.frontends.onnx.infer import node, types
+from convscope.frontends.onnx.infer import need_sane, node, types
 
 if TYPE_CHECKING:
     from onnx import FunctionProto
@@ -26,6 +26,7 @@ def definition(call: Call) -> FunctionProto | None:
     if call.domain:
         return None
     try:
+        need_sane(call)
         schema: Any = defs.get_schema(call.op, call.opset, "")
         written = [at for at in schema.context_dependent_function_opset_versions if at <= call.opset]
         plain = [at for at in schema.function_opset_versions if at <= call.opset]

@@ -35,8 +35,8 @@ LARGEST = 2**24
 MOST_MACS = 2**34
 """Multiply-adds of a result at most; a core does as many in some seconds [MAC]."""
 
-CHANCE = {"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike"}
-"""Operators that give other numbers each time."""
+LEFT_OUT = {"Bernoulli", "GatherElements", "Multinomial", "RandomNormalLike", "RandomUniformLike"}
+"""Operators that give other numbers each time, and one that takes minutes for an index beyond the end."""
 
 BY_NUMBERS = {"Compress", "NonMaxSuppression", "NonZero", "Unique"}
 """Operators whose sizes depend on numbers; at most as many come out as go in."""
@@ -48,7 +48,7 @@ def worked_out(call: Call) -> list[Const]:
     Raises:
         ShapeError: the operator is not among those that can be computed, or makes too much of too little.
     """
-    if call.op in CHANCE or call.op not in FREE | MACS.keys():
+    if call.op in LEFT_OUT or call.op not in FREE | MACS.keys():
         raise ShapeError("an operator that is not computed on stored tensors")
     parents = [one for one in call.inputs if isinstance(one, Const)]
     count = max(1, call.outputs)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import ConvscopeError
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Known, weight
 
@@ -25,8 +24,14 @@ if TYPE_CHECKING:
 SETTINGS = 64
 """Numbers of a stored tensor that sizes may depend on, at most."""
 
-MOST_PARTS = 2**16
-"""Parts of a Split; ONNX's inference takes memory for each that the attribute names."""
+LARGEST = 2**31
+"""Of a whole number among attributes and settings; ONNX's inference does not expect larger ones."""
+
+AXES = {"axis", "axes", "batch_axis", "batch_dims", "perm", "time_axis"}
+"""Attributes that name dimensions."""
+
+SIGNED = {"ends", "fmod", "k", "pads", "shape", "starts", "to", "value_int", "value_ints"}
+"""Other attributes that may be negative."""
 
 IR_VERSION = 10
 """Of the messages that are made here; every operator that is known fits into it."""
@@ -43,11 +48,38 @@ def inferred(call: Call) -> list[Sizes | None]:
 
     names = [f"y{at}" for at in range(call.total)]
     try:
+        need_sane(call)
         model = asked(call, names)
         found = shape_inference.infer_shapes(model).graph.output
-    except (ConvscopeError, ValueError, TypeError, RuntimeError, OverflowError):
+    except Exception:  # noqa: BLE001 -- whatever ONNX raises of an operation that is not as it should be
         return [None] * call.total
     return [_sizes(info.type.tensor_type) for info in found]
+
+
+def need_sane(call: Call) -> None:
+    """Raise ValueError for what ONNX's inference, which is native code, might take wrongly.
+
+    It trusts that inputs are there, that dimensions exist, and that numbers are of a size that is meant.
+    """
+    from onnx import defs
+
+    schema = defs.get_schema(call.op, call.opset, "")
+    if not schema.min_input <= len(call.inputs) <= schema.max_input or not call.total <= schema.max_output:
+        raise ValueError("more or fewer inputs or outputs than the operator has")
+    required = [
+        one
+        for at, one in enumerate(schema.inputs)
+        if at < schema.min_input and one.option == defs.OpSchema.FormalParameterOption.Single
+    ]
+    if any(call.get(at) is None for at in range(len(required))):
+        raise ValueError("an input is left out")
+    ranks = [len(one.sizes) for one in call.inputs if isinstance(one, Value | Const)] or [0]
+    for name, value in call.attrs.items():
+        whole = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, int)]
+        high = max(ranks) if name in AXES else call.total if name == "num_outputs" else LARGEST
+        low = high if name == "num_outputs" else -high if name in AXES | SIGNED and name != "batch_dims" else 0
+        if any(not low <= one <= high for one in whole):
+            raise ValueError(f"{name} is not as it is meant")
 
 
 def asked(call: Call, names: list[str]) -> ModelProto:
@@ -55,12 +87,8 @@ def asked(call: Call, names: list[str]) -> ModelProto:
 
     Raises:
         TypeError: an attribute is a graph.
-        ValueError: there are too many parts.
     """
     from onnx import helper, numpy_helper
-
-    if call.attrs.get("num_outputs", 1) > MOST_PARTS:
-        raise ValueError("more parts than are meant")
 
     inputs, stored = [], []
     for at, one in enumerate(call.inputs):

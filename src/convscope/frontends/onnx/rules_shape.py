@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.core.net import MAX_SIDE
-from convscope.errors import ModelError, ShapeError
+from convscope.errors import FieldError, ModelError, ShapeError
 from convscope.frontends.build import layers, reorder, shapes
 from convscope.frontends.build.algebra import expanded
 from convscope.frontends.build.integers import as_written
@@ -126,7 +126,10 @@ def gather(call: Call) -> Value:
         return shapes.picked(call.builder, x, at, first)
     step = int(index[1]) - first if index.size > 1 else 1
     if step < 1 or (np.diff(index) != step).any():
-        found = reorder.chosen(call.builder, x, at, index.tolist())
+        try:
+            found = reorder.chosen(call.builder, x, at, index.tolist())
+        except FieldError as error:  # more than a layer can list, though the file is as it should be
+            raise ShapeError(error.what) from None
     else:
         found = shapes.sliced(call.builder, x, at, first, int(index[-1]) + 1, step)
     return shapes.viewed(call.builder, found, (*x.sizes[:at], *where.sizes, *x.sizes[at + 1 :]))
