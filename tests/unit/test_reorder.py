@@ -19,6 +19,23 @@ SIZE = (4, 6, 8)
 ROWS = torch.linspace(-1, 1, 6)[:, None].expand(6, 8)
 COLUMNS = torch.linspace(-1, 1, 8)[None].expand(6, 8)
 
+
+def shifted(x: Tensor) -> Tensor:
+    """Temporal shift: a part of the channels moves on, a part back, written into zeros."""
+    out = torch.zeros_like(x)
+    out[:, :2, :-1] = x[:, :2, 1:]
+    out[:, 2:3, 1:] = x[:, 2:3, :-1]
+    out[:, 3:] = x[:, 3:]
+    return out
+
+
+def framed(x: Tensor) -> Tensor:
+    """Written into the middle of ones."""
+    out = torch.ones(1, 4, 8, 11)
+    out[:, :, 1:-1, 1:-2] = x
+    return out
+
+
 Case = tuple[Callable[[Tensor], Tensor], str]
 
 CASES: dict[str, Case] = {
@@ -39,6 +56,8 @@ CASES: dict[str, Case] = {
     "a border of ones": (lambda x: torch.cat([x, torch.ones(1, 4, 6, 1)], 3), "pad 0x0:1 v1.0"),
     "coordinates": (lambda x: torch.cat([x, torch.stack([ROWS, COLUMNS])[None]], 1), "cat( id | const 6x8x2 fixed )"),
     "a border of numbers": (lambda x: torch.cat([ROWS[None, None, :, :1].expand(1, 4, 6, 1), x], 3), ""),
+    "shifted": (shifted, "crop 1:0x0, take 2:3"),
+    "framed": (framed, ""),
     "channels last": (lambda x: torch.cat([x.permute(0, 2, 3, 1), ROWS[None, :, :, None]], 3).permute(0, 3, 1, 2), ""),
 }
 
@@ -81,9 +100,16 @@ def test_lists_that_are_too_long_for_a_word_are_refused_with_a_hint() -> None:
         Pick(tuple(range(0, 800, 3)))
     with pytest.raises(FieldError, match="at most"):
         cs.read("input 9x1, pick 0-99999999 along1")
-    random = np.random.default_rng(0).permutation(400).tolist()
+
+
+def test_lists_in_no_order_are_cut_into_several_layers() -> None:
+    random = np.random.default_rng(0).permutation(200).tolist()
     module = nn.Sequential(Functional(lambda _, x: x[:, :, random]))
-    assert cs.read(module, input="400x2x1").table().rows[-1].field[0].size == 400
+    net = cs.read(module, input="200x2x1")
+    assert [(axis.size, axis.exact) for axis in net.table().rows[-1].field] == [(1, True), (1, True)]
+    x = torch.rand(1, 1, 200, 2)
+    assert torch.equal(loaded(net)(x), x[:, :, random])
+    assert cs.verify(module, input="200x2x1", units=4).passed
 
 
 def test_keras_functions() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from convscope.core.words import MAX_RUNS, Runs
 from convscope.errors import ShapeError
+from convscope.frontends.build import shapes
 from convscope.frontends.build.settle import by_axis, few, is_whole, settled, without_repeats
 from convscope.frontends.build.values import Digit, Value, length, repetition
 from convscope.ops.pick import Pick
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convscope.frontends.build.builder import Builder
+
+
+MANY = 2048
+"""Indices in no order that are worth a layer for each few dozens."""
 
 
 def flipped(builder: Builder, value: Value, at: Sequence[int]) -> Value:
@@ -39,9 +45,20 @@ def chosen(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> V
         return replace(value, dims=(*value.dims[:at], (repetition(len(indices)),), *value.dims[at + 1 :]))
     value, axis, block = _on_an_axis(builder, value, at)
     every = tuple(index * block + inner for index in indices for inner in range(block))
+    if len(indices) > 1 and len(Runs().word(every)) > MAX_RUNS:
+        return _in_halves(builder, value, at, indices)
     made = builder.emit(Pick(every, axis), [value.node])
     new = (Digit(axis, len(indices), block),) if len(indices) > 1 else ()
     return Value(made.node, made.shape, (*value.dims[:at], new, *value.dims[at + 1 :]))
+
+
+def _in_halves(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> Value:
+    """A list that is too long for one layer, as two that are joined."""
+    if len(indices) > MANY:
+        raise ShapeError(f"{len(indices)} indices in no order")
+    cut = len(indices) // 2
+    halves = [chosen(builder, value, at, part) for part in (indices[:cut], indices[cut:])]
+    return shapes.concatenated(builder, halves, at)
 
 
 def running(builder: Builder, value: Value, at: int) -> Value:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ConvscopeError, ShapeError
 from convscope.frontends.build import shapes
-from convscope.frontends.build.values import Digit, Value
+from convscope.frontends.build.values import Const, Digit, Value
 from convscope.frontends.torch.call import memory_of
 from convscope.frontends.torch.rules import RULES
 
@@ -73,10 +73,11 @@ class Memory:
     Args:
         builder: takes the layers.
         unknown: makes a layer, of which only the output's shape is known, that reads some values.
+        const: a stored tensor with its numbers as they are now.
     """
 
-    def __init__(self, builder: Builder, unknown: Unknown) -> None:
-        self.builder, self.unknown = builder, unknown
+    def __init__(self, builder: Builder, unknown: Unknown, const: Callable[[Tensor], Const]) -> None:
+        self.builder, self.unknown, self.const = builder, unknown, const
         self.known: dict[int, tuple[Tensor, Value | _Later]] = {}
         self._views: dict[int, tuple[Tensor, _View]] = {}
         self._family: dict[int, list[Tensor]] = {}
@@ -117,7 +118,8 @@ class Memory:
         while (found := self._views.get(id(part))) is not None:
             view = found[1]
             before, inside = self.known.get(id(view.base)), self.known[id(part)]
-            self.delay(view.base, partial(self._put_back, view, before and before[1], inside[1]))
+            old = before[1] if before else None if view.base.is_meta else self.const(view.base)
+            self.delay(view.base, partial(self._put_back, view, old, inside[1]))
             part = view.base
             path.add(id(part))
         for other in self._family.get(id(part), ()):
@@ -155,18 +157,18 @@ class Memory:
         first = self._first.get(id(tensor), tensor)
         return [one for one in (first, *self._family.get(id(first), ())) if one is not tensor]
 
-    def _put_back(self, view: _View, before: Value | _Later | None, inside: Value | _Later) -> Value:
+    def _put_back(self, view: _View, before: Value | _Later | Const | None, inside: Value | _Later) -> Value:
         """What a tensor is of which a view was changed."""
-        old, new = None if before is None else _read(before), _read(inside)
+        old, new = before.value() if isinstance(before, _Later) else before, _read(inside)
         mark = self.builder.mark()
         try:
             if view.sure:
                 return self._patched(view, old, new)
         except ConvscopeError:
             self.builder.back_to(mark)
-        return self.unknown([old, new] if old else [new], tuple(view.base.shape))
+        return self.unknown([old, new] if isinstance(old, Value) else [new], tuple(view.base.shape))
 
-    def _patched(self, view: _View, old: Value | None, new: Value) -> Value:
+    def _patched(self, view: _View, old: Value | Const | None, new: Value) -> Value:
         sizes = tuple(view.base.shape)
         if view.name in SAME_NUMBERS:
             return shapes.viewed(self.builder, new, sizes)
@@ -177,10 +179,17 @@ class Memory:
         at, first, last = _cut(view, sizes)
         if view.name == "select":
             new = shapes.unsqueezed(new, at)
-        parts = [shapes.sliced(self.builder, old, at, 0, first, 1)] if first else []
+        parts: list[Value | Const] = [self._kept(old, at, 0, first)] if first else []
         parts.append(new)
-        parts += [shapes.sliced(self.builder, old, at, last, sizes[at], 1)] if last < sizes[at] else []
+        parts += [self._kept(old, at, last, sizes[at])] if last < sizes[at] else []
         return shapes.concatenated(self.builder, parts, at)
+
+    def _kept(self, old: Value | Const, at: int, first: int, last: int) -> Value | Const:
+        """A part of a tensor that was not changed."""
+        if isinstance(old, Value):
+            return shapes.sliced(self.builder, old, at, first, last, 1)
+        sizes = (*old.sizes[:at], last - first, *old.sizes[at + 1 :])
+        return old.then(sizes, lambda numbers: numbers.take(range(first, last), at))
 
     def _seen_again(self, tensor: Tensor, before: Value | _Later | None) -> Value:
         """What a view is of a tensor that was changed."""

@@ -74,8 +74,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         self.numbers = Numbers()
         self.builder, self.real, self.watched = builder, real, watched
         self.unread: set[str] = set()
-        self.memory = Memory(builder, self.unknown)
         self.stored = Stored(roots, real=real, keep=keep)
+        self.memory = Memory(builder, self.unknown, self.stored.const)
         self._known = self.memory.known
 
     @classmethod
