@@ -180,10 +180,7 @@ def values(model: Any, inputs: dict[str, np.ndarray[Any, Any]]) -> tuple[Any, li
     return found, [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(found)]
 
 
-WRITTEN = sorted(MODELS.keys() - {"both_ways"})  # Keras has no layer of both directions in one tensor
-
-
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", MODELS)
 def test_written_for_keras(name: str) -> None:
     model = filled(MODELS[name]())
     net, inputs = read(model), numbers(model)

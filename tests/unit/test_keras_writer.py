@@ -24,10 +24,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 REFUSED = {
     "convt 4 3 s2 g2 d2": "it has groups",
     "maxpool 2 s2 d2": "it has a dilation",
-    "lstm 2 both": "both directions",
     "lstm 2 layers2 both nobias": "several layers",
     "lstm 2 along2": "over a map",
-    "gru 2 both nobias": "both directions",
     "resize 7x2 bilinear align": "corners",
     "resize 1x5 bilinear align": "corners",
     "resize 7x4 bicubic": "not bilinear",

@@ -85,8 +85,11 @@ def _attention(op: Attention, layer: Layer, own: Own, context: Context) -> list[
 
 @arrays.register(LSTM)
 def _lstm(op: LSTM, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001 -- the same gates
-    bias = [own["bias_ih_l0"] + own["bias_hh_l0"]] if op.bias else []
-    return [own["weight_ih_l0"].T, own["weight_hh_l0"].T, *bias]
+    found: list[Array] = []
+    for back in ("", "_reverse")[: 1 + op.both]:
+        found += [own[f"weight_ih_l0{back}"].T, own[f"weight_hh_l0{back}"].T]
+        found += [own[f"bias_ih_l0{back}"] + own[f"bias_hh_l0{back}"]] if op.bias else []
+    return found
 
 
 @arrays.register(GRU)
@@ -95,8 +98,11 @@ def _gru(op: GRU, layer: Layer, own: Own, context: Context) -> list[Array]:  # n
         reset, update, new = np.split(array, 3)
         return np.concatenate([update, reset, new])
 
-    bias = [np.stack([turned(own["bias_ih_l0"]), turned(own["bias_hh_l0"])])] if op.bias else []
-    return [turned(own["weight_ih_l0"]).T, turned(own["weight_hh_l0"]).T, *bias]
+    found: list[Array] = []
+    for back in ("", "_reverse")[: 1 + op.both]:
+        found += [turned(own[f"weight_{kind}_l0{back}"]).T for kind in ("ih", "hh")]
+        found += [np.stack([turned(own[f"bias_{kind}_l0{back}"]) for kind in ("ih", "hh")])] if op.bias else []
+    return found
 
 
 @arrays.register(Mix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convscope.core.order import Moves, moves, moves_back
@@ -346,11 +347,25 @@ def _sdpa(op: ScaledDotProduct, layer: Layer, context: Context) -> Calls:  # noq
 @spell.register(LSTM)
 @spell.register(GRU)
 def _recurrent(op: Recurrent, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- any context
-    if op.layers > 1 or op.both or rank(layer) > 1:
-        raise unwritten(op, "keras", "it has several layers, runs in both directions or over a map")
+    if op.layers > 1 or rank(layer) > 1:
+        raise unwritten(op, "keras", "it has several layers or runs over a map")
     args = (
         Arg(op.hidden, "channels"),
         Arg(True, name="return_sequences"),  # noqa: FBT003 -- the value that is written
         Arg(op.bias, name="use_bias", default=True),
     )
-    return (Call(f"layers.{type(op).__name__}", args, word=type(op).__name__, tensors=tensors(layer)),)
+    kind = type(op).__name__
+    if op.both:
+        held = _Written(f"layers.{kind}({', '.join(str(arg) for arg in args if arg.needed)})")
+        return (Call("layers.Bidirectional", (Arg(held),), word="Bidirectional", tensors=tensors(layer)),)
+    return (Call(f"layers.{kind}", args, word=kind, tensors=tensors(layer)),)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """An expression that is an argument as it stands."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
