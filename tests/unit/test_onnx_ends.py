@@ -158,3 +158,23 @@ def test_a_refusal_says_how_to_cut_the_model_before_it(tmp_path: Path) -> None:
     assert caught.value.attempt == wanted
     onnx.utils.extract_model(str(path), str(tmp_path / "part of model.onnx"), ["x"], ["c"], check_model=False)
     assert ops(read(tmp_path / "part of model.onnx")) == ["conv", "relu"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("m = ReduceMean<keepdims=1>(x, first) y = Sub(x, m)", True),
+        ("y = Softmax<axis=0>(x)", True),
+        ("y = ReduceMax(x)", True),
+        ("y = Softmax<axis=1>(x)", False),
+        ("y = ReduceMean(x, last)", False),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_goes_over_a_batch_of_several_is_told(text: str, told: bool, batch: int, tmp_path: Path) -> None:
+    stored = {"first": np.array([0]), "last": np.array([-1])}
+    used = {name: one for name, one in stored.items() if name in text}
+    net = read(saved(Case(text, (batch, 4, 6, 5), used).model(), tmp_path))
+    assert any("goes over the batch of 3, of which one sample is read" in note for note in net.notes) == (
+        told and batch > 1
+    )

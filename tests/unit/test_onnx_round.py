@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.core.op import Example, Op
 
-OPAQUE = {"resize 123", "lstm 2 along2"}
+OPAQUE = {"lstm 2 along2"}
 """Written with operations of which the reader only knows the shapes, and says so."""
 
 NOTHING = {

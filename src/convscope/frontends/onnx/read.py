@@ -14,6 +14,7 @@ from convscope.frontends.build.ends import key, output_of
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
+from convscope.frontends.onnx.batch import over_batch
 from convscope.frontends.onnx.call import Call
 from convscope.frontends.onnx.consts import Budget, known
 from convscope.frontends.onnx.definition import definition
@@ -274,6 +275,8 @@ class Reading:
             rule = find(step.domain, step.op)
             if rule is None:
                 raise UnreadError("an operator that is not known here")
+            if over_batch(call):
+                self.told.append(f"{step} goes over the batch of {self.batch}, of which one sample is read")
             made = rule(with_integers(call))
             found = list(made) if isinstance(made, list) else [made]
         return list(found), False

@@ -1,0 +1,30 @@
+"""What goes over the batch: a file that was written for several samples may mix them; one of them is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.frontends.build.values import Value
+
+if TYPE_CHECKING:
+    from convscope.frontends.onnx.call import Call
+
+ALONG = {
+    "ArgMax": 0, "ArgMin": 0, "CumSum": 0, "Hardmax": -1, "LogSoftmax": -1, "LpNormalization": -1, "Softmax": -1,
+    "TopK": -1,
+}  # fmt: skip
+"""Operators that go along one dimension, and which it is unless an attribute says so."""
+
+
+def over_batch(call: Call) -> bool:
+    """An operation goes over the samples of a batch of several: a mean or a softmax over the first dimension."""
+    x = call.get(0)
+    if call.batch < 2 or call.domain or not isinstance(x, Value) or len(x.dims) < 2 or x.dims[0]:
+        return False
+    if call.op in ALONG:
+        axes = call.ints(1) if call.op == "CumSum" else [call.whole("axis", ALONG[call.op])]
+    elif call.op.startswith("Reduce"):
+        axes = call.listed("axes", 1) or ([] if call.whole("noop_with_empty_axes", 0) else [0])
+    else:
+        return False
+    return any(at in {0, -len(x.dims)} for at in axes or ())
