@@ -48,7 +48,7 @@ def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Valu
     if not values or not any(one is not None for one in sizes):
         raise ModelError(
             f"{here.spec.kind} is a layer that cannot be inspected, and the shape of its output is not stated",
-            expected=here.store.wish,
+            expected=("a Lambda with output_shape; or " if here.spec.kind == "Lambda" else "") + here.store.wish,
         )
     values = list({(one.node, one.dims): one for one in values}.values())
     own = Own(_among([*args, *named.values()], here) if here.spec.operation else _weights(here))

@@ -91,7 +91,7 @@ class Shaped:
 class _Silent:
     """A store that knows no more of a layer than its configuration."""
 
-    wish = "the live model, loaded by Keras itself, or a layer whose output another layer takes"
+    wish = "the live model, loaded by keras.models.load_model, or a layer whose output another layer takes"
     merged = False
 
     def held(self, number: int) -> Const:
