@@ -10,6 +10,7 @@ each kind of output. The generator is fixed; that two of a million kinds get one
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
@@ -370,8 +371,16 @@ def _gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[In
     targets, sources = (side[order] for side in pairs)
     turn = np.arange(len(targets)) - np.searchsorted(targets, targets)  # a place's first reader, its second, …
     found = np.zeros((count, *weight.shape[1:]))
-    for now in range(int(turn.max(initial=-1)) + 1):
-        mine = sources[turn == now]
-        part = share[mine].reshape(-1, *[1] * (weight.ndim - 1))
-        found[targets[turn == now]] += weight[kinds[mine]] * part
+    if int(turn.max(initial=-1)) >= count:  # few places with many readers: place by place
+        bounds = np.searchsorted(targets, np.arange(count + 1))
+        for place, (begin, end) in enumerate(itertools.pairwise(bounds.tolist())):
+            mine = sources[begin:end]
+            found[place] = np.tensordot(share[mine], weight[kinds[mine]], 1)
+        return found
+    order = np.argsort(turn, kind="stable")
+    bounds = np.searchsorted(turn[order], np.arange(int(turn.max(initial=-1)) + 2))
+    for begin, end in itertools.pairwise(bounds.tolist()):
+        now = order[begin:end]
+        part = share[sources[now]].reshape(-1, *[1] * (weight.ndim - 1))
+        found[targets[now]] += weight[kinds[sources[now]]] * part
     return found
