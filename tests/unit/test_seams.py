@@ -122,3 +122,11 @@ def test_a_class_token_sees_what_attention_brings_and_nothing_besides() -> None:
 def test_what_sees_no_row_sees_no_pixel() -> None:
     rows, columns = last("input 6x6x2, cat along1( const 2x6x2 fixed | id ), crop 0:6x0")
     assert (rows.size, columns.size) == (0, 0)
+
+
+def test_a_bound_does_not_say_that_layers_see_no_more() -> None:
+    behind = ", conv 2 3x3 p1, conv 2 3x3 p1, gap, linear 2"
+    seen = cs.check(cs.read(f"input 9x9x2, conv 2 9x9 p4{behind}")).findings
+    assert "CS003" in {finding.code for finding in seen}
+    perhaps = cs.check(cs.read(f"input 9x9x2, opaque 9x9x2{behind}")).findings
+    assert "CS003" not in {finding.code for finding in perhaps}

@@ -115,7 +115,8 @@ def _slides(layer: Layer) -> bool:
 
 
 def _covers(field: Field, sizes: tuple[int, ...]) -> bool:
-    return all(axis.size >= size for axis, size in zip(field, sizes, strict=True))
+    """The field is as large as the picture, and not only perhaps so."""
+    return all((axis.exact or axis.seams) and axis.size >= size for axis, size in zip(field, sizes, strict=True))
 
 
 @dataclass(frozen=True)
