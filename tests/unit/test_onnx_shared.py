@@ -60,6 +60,21 @@ def test_copies_by_an_operation_are_copies(tmp_path: Path) -> None:
     assert net.table().params.value == 2 * (16 + 4)
 
 
+def test_a_number_that_many_operations_read_is_no_parameter_of_each(tmp_path: Path) -> None:
+    """Some exporters store the 1e-5 of every norm, and the 0.5 of every activation, as one tensor of one number."""
+    text = "a = Conv(x, u) b = Mul(a, half) c = Relu(b) d = Mul(c, half) e = Tanh(d) y = Mul(e, half)"
+    half = np.array([0.5], np.float32)
+    net = read(saved(Case(text, PLANE, {"u": (4, 4, 1, 1), "half": half}).model(), tmp_path))
+    assert net.table().params.value == 16 + 1
+
+
+def test_a_bias_of_one_number_is_one_of_each_layer(tmp_path: Path) -> None:
+    text = "a = Conv(x, v, b) c = Conv(x, w, b) y = Add(a, c)"
+    stored = {"v": (1, 4, 1, 1), "w": (1, 4, 1, 1), "b": np.zeros(1, np.float32)}
+    net = read(saved(Case(text, PLANE, stored).model(), tmp_path))
+    assert net.table().params.value == 2 * 5
+
+
 def test_nothing_is_told_where_nothing_is_shared(tmp_path: Path) -> None:
     assert _two("x, w, b", "x, v", {**KERNELS, "b": ZEROS}, tmp_path).notes == ()
 

@@ -93,7 +93,8 @@ class Shared:
         return const if (roots, origin) == (const.roots, const.origin) else replace(const, roots=roots, origin=origin)
 
     def _own(self, root: Root, own: Hashable) -> Root:
-        if root.key not in self.even:
+        alone = not isinstance(own, tuple)  # the operation has no other weight: one number there is a setting
+        if root.key not in self.even or (alone and math.prod(root.shape) == 1):
             return root
         new = replace(root, key=(root.key, own))
         self.even[root.key].add(new.key)
