@@ -1,5 +1,6 @@
 """Layers of Keras that no rule reads: opaque rows with the shape and the parameters that Keras itself states."""
 
+import math
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -195,9 +196,24 @@ def test_saved_inside(name: str, suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", STATED)
-def test_a_shape_that_only_code_knows_is_asked_for(name: str, tmp_path: Path) -> None:
-    made(*STATED[name], inside=False).save(tmp_path / "model.keras")
-    with pytest.raises(ModelError, match=r"the shape of its output is not stated") as error:
+def test_a_shape_that_only_code_knows_is_told_at_the_end_of_a_file(name: str, tmp_path: Path) -> None:
+    model = made(*STATED[name], inside=False)
+    model.save(tmp_path / "model.keras")
+    if name == "each step, of the user":
+        with pytest.raises(ModelError, match=r"the shape of its output is not stated"):
+            read(tmp_path / "model.keras")
+        return
+    net = read(tmp_path / "model.keras")
+    assert math.prod(net.output) == 1
+    (note,) = net.notes
+    assert "every size of it is shown as 1" in note
+    assert "the live model, loaded by keras.models.load_model" in note
+    assert ("a Lambda with output_shape" in note) == (name == "lambda")
+    assert net.table().params.value == counted(model)
+
+
+def test_nothing_goes_on_from_a_shape_that_nobody_states(tmp_path: Path) -> None:
+    layers = [L.Lambda(lambda t: t * 2, name="twice"), L.Lambda(lambda t: t * 3, name="again"), L.ReLU()]
+    keras.Sequential([keras.Input((8, 8, 3)), *layers]).save(tmp_path / "model.keras")
+    with pytest.raises(ModelError, match=r"again \(Lambda\): Lambda is a layer that cannot be inspected"):
         read(tmp_path / "model.keras")
-    assert "the live model, loaded by keras.models.load_model" in str(error.value)
-    assert ("a Lambda with output_shape" in str(error.value)) == (name == "lambda")

@@ -32,6 +32,10 @@ MOST = 3
 """Axes of a map of a net behind its channels; what has more has its last ones joined."""
 
 
+class UnstatedError(ModelError):
+    """Nobody states the shape of what a layer returns."""
+
+
 def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Value]) -> Any:
     """What a layer returns that cannot be inspected: a tensor, or several with None for those that nobody reads.
 
@@ -42,21 +46,30 @@ def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Valu
         values: the tensors among them.
 
     Raises:
-        ModelError: the shape of its output is not known.
+        UnstatedError: the shape of its output is not known.
     """
     sizes = _outputs(here, args, named, values)
     if not values or not any(one is not None for one in sizes):
-        raise ModelError(
+        raise UnstatedError(
             f"{here.spec.kind} is a layer that cannot be inspected, and the shape of its output is not stated",
             expected=("a Lambda with output_shape; or " if here.spec.kind == "Lambda" else "") + here.store.wish,
         )
-    values = list({(one.node, one.dims): one for one in values}.values())
+    values = _apart(values)
     own = Own(_among([*args, *named.values()], here) if here.spec.operation else _weights(here))
     found: list[Value | None] = []
     for one in sizes:
         found.append(None if one is None else unknown(here, values, one, own))
         own = own if one is None else Own((), 0)
     return found[0] if len(found) == 1 else found
+
+
+def rest(here: Here, values: list[Value]) -> Value:
+    """A layer at the end of a model whose output has a shape that nobody states: every size of it is shown as 1."""
+    return unknown(here, _apart(values), (1,) * max(1, len(values[0].sizes) - 1), Own(_weights(here)))
+
+
+def _apart(values: list[Value]) -> list[Value]:
+    return list({(one.node, one.dims): one for one in values}.values())
 
 
 def _among(args: list[Any], here: Here) -> tuple[Weight, ...]:

@@ -14,7 +14,7 @@ from convscope.frontends.build.values import Value
 from convscope.frontends.given import of_shape
 from convscope.frontends.keras.ends import given_to, returned, taken
 from convscope.frontends.keras.here import BeyondError, Here
-from convscope.frontends.keras.opaque import opaque
+from convscope.frontends.keras.opaque import UnstatedError, opaque, rest
 from convscope.frontends.keras.plan import MAX_LAYERS, Held, Plan, Ref, plan
 from convscope.frontends.keras.rules import rule_of
 from convscope.frontends.keras.spec import Owner
@@ -66,7 +66,7 @@ def net_of(source: Source, given: Asked | Shape | None) -> Net:
     net = builder.net(returned(builder, made, values, source.like))
     assert net.tensors is not None
     tensors = _Tensors(net.tensors, source.store) if source.weights else None
-    return replace(net, tensors=tensors)
+    return replace(net, tensors=tensors, notes=tuple(reading.notes))
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ class Reading:
         self.builder, self.store, self.trusted, self.frozen = builder, store, trusted, frozen
         self.calls = 0
         self.seen: set[Hashable] = set()
+        self.ends: dict[str, ModelError] = {}  # layers of outputs of unknown shape, and why nothing may read them
+        self.notes: list[str] = []
 
     def run(self, made: Plan, inputs: list[Value], lead: int = 1) -> list[Value]:
         """The outputs of a model."""
@@ -129,6 +131,9 @@ class Reading:
         if spec.model and (spec.ours or "input_layers" in spec.settings.values):
             return self._model(spec, args, lead)
         values = list(_values([args, list(named.values())]))
+        for value in values:
+            if value.node in self.ends:
+                raise self.ends[value.node]
         named = {name: value for name, value in named.items() if value is not None and name != "training"}
         first = values[0] if values else None
         here = Here(self.builder, spec, self.store, self.call, lead, first, sizes, self.frozen)
@@ -156,7 +161,22 @@ class Reading:
             self.builder.back_to(mark)
         if failed and not values:
             raise failed
-        return opaque(here, args, named, values)
+        try:
+            return opaque(here, args, named, values)
+        except UnstatedError as error:
+            if not values or here.lead > 1:
+                raise
+            return self._end(here, values, error)
+
+    def _end(self, here: Here, values: list[Value], error: UnstatedError) -> Value:
+        """What a layer returns whose shape nobody states; right only where nothing reads it."""
+        found = rest(here, values)
+        name = f"{here.spec.owner.scope} ({here.spec.kind})"
+        error.add(subject=name)
+        self.ends[found.node] = error
+        what = "does not state the shape of its output, so that every size of it is shown as 1"
+        self.notes.append(f"{name} {what}; what helps is {error.expected}")
+        return found
 
     def _model(self, spec: Spec, args: list[Any], lead: int) -> Any:
         with _explained(spec):
