@@ -130,3 +130,14 @@ def test_a_bound_does_not_say_that_layers_see_no_more() -> None:
     assert "CS003" in {finding.code for finding in seen}
     perhaps = cs.check(cs.read(f"input 9x9x2, opaque 9x9x2{behind}")).findings
     assert "CS003" not in {finding.code for finding in perhaps}
+
+
+@pytest.mark.parametrize("text", ["input 8x8x4, roll 1x1", AROUND])
+def test_a_limit_on_the_field_is_held_against_units_between_the_seams(text: str) -> None:
+    """Units at a seam see as many columns, at both ends of the image."""
+
+    def codes(least: int) -> set[str]:
+        return {finding.code for finding in cs.check(cs.read(f"{text}, conv 4 3x3"), min_rf=least).findings}
+
+    assert "CS104" not in codes(3)
+    assert "CS104" in codes(4)

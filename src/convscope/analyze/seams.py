@@ -53,7 +53,7 @@ def joined(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int)
         parts: what is known of each map.
         sizes: units of each along the axis.
         axis: of the maps.
-        pixels: of the picture along the axis that is followed.
+        pixels: of the image along the axis that is followed.
     """
     seen = [part for part in parts if not part.blind]
     if not seen:

@@ -160,7 +160,7 @@ def _limits(
             yield _over("memory", f"{bound}{bytes_text(need.inference)} in inference", bytes_text(max_memory), over)
     if min_rf is not None:
         sizes = [axis.size for axis in facts.placed.field] if facts.placed else []
-        sure = facts.placed is not None and all(axis.exact for axis in facts.placed.field)
+        sure = facts.placed is not None and all(axis.exact or axis.seams for axis in facts.placed.field)
         if not sure or min(sizes) < min_rf:
             bound = "" if sure else "at most "
             seen = f"a field of {bound}{joined(sizes)}" if sizes else "no layer that keeps its place"

@@ -1,6 +1,6 @@
 """The boxes that the table of a net claims for a unit, held against the pixels on which the unit depends.
 
-The table says two things along each axis of the picture. Every unit has a box, borders and seams included; and where
+The table says two things along each axis of the image. Every unit has a box, borders and seams included; and where
 fields advance steadily, a size, a stride and a start that hold away from borders and seams. The first is asked at every
 unit that is probed, the second at units in the middle of a map.
 """
