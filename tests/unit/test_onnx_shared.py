@@ -162,3 +162,17 @@ def test_a_mask_that_the_graph_fills_is_no_weight(tmp_path: Path) -> None:
     net = read(saved(Case(text, PLANE, {"w": (4, 4, 3, 3), "s": np.array([1, 4, 1, 1])}).model(), tmp_path))
     assert net.table().params.value == 144
     assert net.notes == ()
+
+
+def test_a_constant_that_is_the_kernel_of_a_layer_is_a_weight(tmp_path: Path) -> None:
+    """Exporters that fold a transposition write a kernel as a constant; one that scales maps stays a constant."""
+    text = (
+        "k = Constant<value=float[64,2]{"
+        + ",".join(map(str, numbers((128,))))
+        + "}>() b = Constant<value=float[2]{1,2}>() "
+        "h = Constant<value=float[4,1,1]{1,2,3,4}>() a = Conv(x, w) m = Mul(a, h) r = Reshape(m, to) p = MatMul(r, k) "
+        "y = Add(p, b)"
+    )
+    case = Case(text, PLANE, {"w": (4, 4, 5, 5), "to": np.array([1, 64])})
+    check(case, tmp_path)
+    assert read(saved(case.model(), tmp_path)).table().params.value == 400 + 128 + 2

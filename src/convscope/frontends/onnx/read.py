@@ -204,7 +204,7 @@ class Reading:
         step, frame = here.step, here.frame
         given = self.weights.shared.apart(step, map(here.scope.get, step.inputs), self.taken)
         function = self.functions.get((step.domain, step.op, step.overload))
-        attrs = {name: self._attr(value, frame) for name, value in step.attrs.items()}
+        attrs = {name: self._attr(value, step.outputs, frame) for name, value in step.attrs.items()}
         attrs = {name: value for name, value in attrs.items() if value is not None}  # none: the caller gave no value
         if function is not None:
             return self._inlined(here, function, given, attrs)
@@ -231,12 +231,12 @@ class Reading:
         before = [name for name in here.step.inputs if isinstance(here.scope.tensors.get(name), Value)]
         return cut_before(found, self.source.path.name, [one.name for one in self.sources], before)
 
-    def _attr(self, value: Any, frame: Frame) -> Any:
+    def _attr(self, value: Any, names: Sequence[str], frame: Frame) -> Any:
         """An attribute with what the caller of a function gives, and tensors as stored ones."""
         if isinstance(value, Ref):
             return frame.attrs.get(value.name)
         if hasattr(value, "data_type"):
-            return self.weights.constant(value, may_learn=not frame.defined)
+            return self.weights.constant(value, names, may_learn=not frame.defined)
         return value
 
     def _folded(self, step: Step, call: Call) -> list[Const]:
@@ -369,7 +369,7 @@ class Reading:
     def _inside(self, here: Here, function: FunctionProto, attrs: dict[str, Any]) -> Frame:
         """What holds inside of a function that an operation calls."""
         frame, step = here.frame, here.step
-        defaults = {one.name: self._attr(attribute(one), frame) for one in function.attribute_proto}
+        defaults = {one.name: self._attr(attribute(one), (), frame) for one in function.attribute_proto}
         path = ".".join(filter(None, (frame.path, step.path)))
         named = {**frame.versions, **imported(function.opset_import)}
         caller = frame.caller or step.name

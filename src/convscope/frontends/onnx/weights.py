@@ -52,6 +52,7 @@ class Weights:
             step.inputs[at] for step in every for at in settings(step.domain, step.op) if at < len(step.inputs)
         }
         self.bare = not any(map(self._learned, graph.initializer))
+        self.kernels = set() if self.named else _kernels(steps)
         self.made: dict[str, Root] | None = {} if made_weights(steps) else None
         self.kept: list[TensorProto] = []
 
@@ -66,10 +67,15 @@ class Weights:
         """A stored tensor."""
         return stored(tensor, self.source, tensor.name, learned=self._learned(tensor))
 
-    def constant(self, tensor: TensorProto, *, may_learn: bool) -> Const:
-        """A tensor among the attributes of an operation; it is a weight where a file has weights nowhere else."""
+    def constant(self, tensor: TensorProto, names: Sequence[str], *, may_learn: bool) -> Const:
+        """A tensor among the attributes of an operation with these outputs.
+
+        It is a weight where a file has weights nowhere else, and where a layer takes it as its kernel or its bias:
+        exporters that fold a transposition store what comes of it as a constant.
+        """
         self.kept.append(tensor)  # its identity is the key of its root
-        learned = may_learn and self.bare and tensor.data_type in LEARNED and len(tensor.dims) > 0
+        may_learn = may_learn and (self.bare or not self.kernels.isdisjoint(names))
+        learned = may_learn and tensor.data_type in LEARNED and len(tensor.dims) > 0
         found = stored(tensor, self.source, id(tensor), learned=learned)
         self.budget.spend(weight(found) if isinstance(found, Known) else 1)
         return found
@@ -109,3 +115,24 @@ class Weights:
             return self.named.get(tensor.name, False)
         lone = self.named and set(tensor.dims) <= {1}  # the exporter names parameters, and this is a number of its own
         return tensor.data_type in LEARNED and len(tensor.dims) > 0 and not lone
+
+
+_KERNELS = {"Conv": (1,), "ConvTranspose": (1,), "Gemm": (1,), "MatMul": (0, 1)}
+"""Which inputs of an operation are its kernel."""
+
+
+def _kernels(steps: Sequence[Step]) -> set[str]:
+    """Constants that are kernels, by the names of their outputs, and the biases that are added to such products."""
+    constant = {step.outputs[0]: step for step in steps if step.op == "Constant" and not step.domain}
+    found: set[str] = set()
+    products: set[str] = set()
+    for step in steps:
+        if step.domain:
+            continue
+        read = {step.inputs[at] for at in _KERNELS.get(step.op, ()) if at < len(step.inputs)}.intersection(constant)
+        if read:
+            found |= read.union(step.inputs[2:3]).intersection(constant)
+            products.add(step.outputs[0])
+        elif step.op == "Add" and not products.isdisjoint(step.inputs):
+            found |= constant.keys() & set(step.inputs)
+    return found
