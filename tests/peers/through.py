@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-4
 """The largest difference as a share of the largest value of an output, for deep nets in float32 on both sides."""
 
+NOISE = 1e-3
+"""How far a model in float32 may be from what is written, run in float64: four times as much is then allowed."""
+
 LEAST = 1e-6
 """A difference that is none, for outputs that are close to zero throughout."""
 
@@ -188,7 +191,7 @@ def _compared(mine: list[Tensor], wanted: list[Tensor], response: float) -> dict
     return seen | {"says": "ok"}
 
 
-def _written(ask: Callable[..., list[Tensor]], *, keras: bool = False, **exactly: Any) -> Callable[..., dict[str, Any]]:
+def _written(ask: Callable[..., list[Tensor]], *, keras: bool = False) -> Callable[..., dict[str, Any]]:
     def step(case: Case) -> dict[str, Any]:
         tensors = case.net.tensors() if case.net.tensors is not None else None
         if case.wanted is None or tensors is None:
@@ -198,14 +201,16 @@ def _written(ask: Callable[..., list[Tensor]], *, keras: bool = False, **exactly
             return {"says": "wrong", "why": f"{len(case.net.outputs)} outputs, the model has {len(true)}"}
         if case.source.channels_last:  # as the net has them, channels first
             true = [_first(one, output.order) for one, output in zip(true, case.net.outputs, strict=True)]
-        if keras:
-            true = [in_keras(one, output.order) for one, output in zip(true, case.net.outputs, strict=True)]
-        found = _compared(ask(case.net, tensors, case.wanted.inputs), true, case.wanted.response)
-        if found["says"] == "wrong" and exactly:  # float32 alone may be to blame
-            found = _compared(ask(case.net, tensors, case.wanted.inputs, **exactly), true, case.wanted.response) | {
-                "in": "float64"
-            }
-        return found
+        laid = [in_keras(one, output.order) for one, output in zip(true, case.net.outputs, strict=True)]
+        mine = ask(case.net, tensors, case.wanted.inputs)
+        found = _compared(mine, laid if keras else true, case.wanted.response)
+        if found["says"] != "wrong" or "far" not in found:
+            return found
+        exact = torch_outputs(case.net, tensors, case.wanted.inputs)
+        noise = max(_far(one, other) for one, other in zip(exact, true, strict=True))
+        if max(4 * noise, TOLERANCE) < found["far"] or noise > NOISE:
+            return found
+        return {key: one for key, one in found.items() if key != "why"} | {"says": "ok", "noise": float(f"{noise:.2e}")}
 
     return step
 
@@ -232,7 +237,7 @@ _STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "check": _check,
     "field": _field,
     "memory": _memory,
-    "torch": _written(partial(torch_outputs, dtype=torch.float32), dtype=torch.float64),
+    "torch": _written(partial(torch_outputs, dtype=torch.float32)),
     "keras": _written(keras_outputs, keras=True),
     "onnx": _written(onnx_outputs),
     "verify": _verify,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import convscope as cs
 from convscope.cli import run
+from convscope.core.graph import Graph, Own
 from convscope.core.net import Layer, Net
 from convscope.errors import ConvscopeError, ShapeError
 from convscope.frontends.given import asked
@@ -209,3 +210,15 @@ def test_gradients_that_the_caller_turned_off_are_needed_all_the_same() -> None:
         assert verify("input 9x9x1, conv 4 3x3 d2", units=2).passed
     with torch.inference_mode():
         assert verify("input 9x9x1, conv 4 3x3 d2", units=2).passed
+
+
+def test_what_the_source_multiplies_on_stored_tensors_is_counted() -> None:
+    """The net has the result as a constant; MACs are those of the source."""
+    net = cs.read("input 5, linear 4 relu, shift 4")
+    nodes = tuple(layer.node for layer in net)
+    multiplied = (*nodes[:-1], replace(nodes[-1], own=Own(macs=40)))
+    found = verify(Net.at(Graph(multiplied), (5,)), units=1)
+    assert net.table().macs.value == 20
+    assert found.passed, found
+    assert (found.checks[1].claimed, found.checks[1].probed) == ("60", "60")
+    assert "40 times on stored tensors" in found.checks[1].note
