@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 
 import convscope as cs
 from convscope.cli import run
@@ -137,8 +137,13 @@ def test_the_formatter_and_the_linter_find_nothing(tmp_path: Path) -> None:
     ruff(tmp_path)
 
 
+JOINED = "input 7x7x1, conv 1 1x1, cat( conv 1 3x3 same | conv 1 3x3 same | avgpool 3x1 s1 p1x0 ), softmax"
+"""A list that does not fit in a line, with a method behind it."""
+
+
 @settings(DRAWS, max_examples=5)
 @given(repeating_texts(), net_texts(), geometry_texts())
+@example("input 4x4x1, relu", JOINED, "input 4x4x1, relu")
 def test_the_formatter_likes_random_nets(one: str, two: str, three: str) -> None:
     with TemporaryDirectory() as folder:
         for at, text in enumerate((one, two, three)):

@@ -137,6 +137,8 @@ class _Body:
         mark = f"{{x{self.operations[at].inputs.index(source)}}}"
         if self.operations[at].text.count(mark) > 1:
             return False
+        if self.operations[source].wide and f"{mark}." in self.operations[at].text:  # a list breaks before its method
+            return False
         return self.operations[at].outer or self.operations[source].outer
 
     def lines(self) -> list[str]:
