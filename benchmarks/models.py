@@ -41,10 +41,12 @@ WORDS = ("ok", "bound", "opaque", "refused", "weak", "late", "wrong", "crash")
 
 
 def named() -> Iterator[tuple[str, str]]:
-    """Package and name of every model: in the order of the lists."""
-    import torchvision
-
+    """Package and name of every model, in the order of the lists."""
     from peers.sources import LISTED
+    from peers.zoo import make_importable
+
+    make_importable()
+    import torchvision
 
     yield from ((one["package"], one["path"]) for one in LISTED["files"])
     yield from (("timm", name) for name in LISTED["families"].values())
@@ -129,38 +131,63 @@ def page() -> str:
     titles = {"torchvision": "torchvision", "timm": "timm, one of each family", "keras": "keras.applications"}
     for one in found:
         groups[titles.get(one["package"], "files")].append(one)
-    parts = [INTRODUCTION, _grid(["", "models", *STEPS], [_sums(name, group, STEPS) for name, group in groups.items()])]
+    totals = Counter(titles.get(package, "files") for package, _ in named())
+    parts = [
+        INTRODUCTION,
+        _grid(["", "measured", *STEPS], [_sums(name, group, totals[name], STEPS) for name, group in groups.items()]),
+    ]
     for name, group in groups.items():
         rows = [_row(one, STEPS) for one in sorted(group, key=lambda one: (one["package"], one["model"]))]
         parts.append(f"### {name}\n\n" + _grid(["model", "input", *STEPS], rows))
-    notes = [f"- `{_title(one)}` {step}: {one[step]['why']}" for one in found for step in STEPS if _told(one, step)]
-    parts.append("### What is not `ok`, and why\n\n" + "\n".join(dict.fromkeys(_short(note) for note in notes)))
+    parts.append("### What is not `ok`, and why\n\n" + "\n".join(_notes(found)))
     return "\n\n".join(parts) + f"\n\n{machine('torch', 'onnxruntime', 'keras', 'timm', 'torchvision')}\n"
 
 
-def _told(one: dict[str, Any], step: str) -> bool:
-    return step in one and one[step]["says"] not in {"ok", "bound"} and "why" in one[step]
+def _notes(found: list[dict[str, Any]]) -> list[str]:
+    """One line for each reason, with the models and steps that have it."""
+    from peers.through import STEPS
+
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for one in found:
+        for step in STEPS:
+            if step in one and one[step]["says"] not in {"ok", "bound"}:
+                reasons.setdefault(_reason(one[step]), {}).setdefault(_title(one), []).append(step)
+    return [
+        f"- {reason}: " + "; ".join(f"`{name}` ({', '.join(steps)})" for name, steps in models.items())
+        for reason, models in sorted(reasons.items())
+    ]
 
 
-def _short(note: str) -> str:
-    return note if len(note) < 260 else note[:259] + "…"
+def _reason(step: dict[str, Any]) -> str:
+    if step["says"] == "opaque":
+        return "some layer is opaque, so that it can be neither written nor run"
+    return f"{step['says']}, {step.get('why', '')}"[:200]
 
 
 def _title(one: dict[str, Any]) -> str:
-    return Path(one["model"]).name if "/" in one["model"] else str(one["model"])
+    return "/".join(Path(one["model"]).parts[-2:]) if "/" in one["model"] else str(one["model"])
 
 
 def _row(one: dict[str, Any], steps: tuple[str, ...]) -> list[str]:
     name = _title(one) if _title(one) == one["model"] else f"{_title(one)} ({one['package']})"
-    return [name, one.get("input", "-"), *(says(one, step) for step in steps)]
+    return [f"{name}{_alike(one)}", one.get("input", "-"), *(says(one, step) for step in steps)]
 
 
-def _sums(name: str, group: list[dict[str, Any]], steps: tuple[str, ...]) -> list[str]:
+def _alike(one: dict[str, Any]) -> str:
+    """How many files of the package have the same layers."""
+    from peers.sources import LISTED
+
+    found = (file.get("alike", 1) for file in LISTED["files"] if file["path"] == one["model"])
+    count = next(found, 1)
+    return f", the first of {count} alike" if count > 1 else ""
+
+
+def _sums(name: str, group: list[dict[str, Any]], total: int, steps: tuple[str, ...]) -> list[str]:
     cells = []
     for step in steps:
         counts = Counter(says(one, step) for one in group)
         cells.append(", ".join(f"{counts[word]} {word}" for word in (*WORDS, "-") if counts[word]))
-    return [name, str(len(group)), *cells]
+    return [name, f"{len(group)} of {total}", *cells]
 
 
 def _grid(head: list[str], rows: list[list[str]]) -> str:
@@ -209,11 +236,9 @@ def measure(asked: argparse.Namespace) -> None:
     import torch
 
     from peers.sources import WHEELS
-    from peers.zoo import make_importable
 
     os.environ.setdefault(WHEELS, asked.wheels)
     torch.set_num_threads(1)
-    make_importable()
     at, parts = map(int, asked.part.split("/"))
     todo = [one for one in named() if not asked.package or one[0] in asked.package]
     todo = [one for one in todo if any(word in one[1] for word in asked.only)] if asked.only else todo

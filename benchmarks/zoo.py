@@ -6,6 +6,7 @@
 
 For each model: parameters against its own tensors, multiply-adds against torch's counter on meta tensors, and how far
 the receptive field is exact. The record is ``benchmarks/zoo.jsonl``, the table ``docs/reference/zoo.md``.
+Its second part is what ``benchmarks/models.py`` measures.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+import models
 from machine import machine
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ def table() -> str:
     rows.append(["all", *counts(record())])
     grid: list[list[Any]] = [head, ["---", *["---:"] * 7], *rows]
     lines = ["| " + " | ".join(map(str, row)) + " |" for row in grid]
-    return PAGE.format(table="\n".join(lines), machine=machine())
+    return PAGE.format(table="\n".join(lines), machine=machine()) + "\n" + models.page()
 
 
 def counts(models: list[dict[str, Any]]) -> list[int]:
