@@ -42,9 +42,8 @@ class _Random:
     def net(self) -> Net:
         """Inputs, layers, outputs."""
         place = (int(self.random.integers(3, 8)), int(self.random.integers(3, 8)))
-        names = (
-            ["input"] if self.random.random() < 0.5 else ["rgb", "depth", "class"][: int(self.random.integers(2, 4))]
-        )
+        several = self.pick([["rgb", "depth", "class"], ["x", "h", "class"]])
+        names = ["input"] if self.random.random() < 0.5 else several[: int(self.random.integers(2, 4))]
         inputs = [self.input(name, place) for name in names]
         self.values = [(one.name, one.shape) for one in inputs]
         while len(self.nodes) < int(self.random.integers(4, 10)):

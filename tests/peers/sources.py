@@ -122,6 +122,8 @@ def stirred(made: nn.Module, shape: tuple[int, ...]) -> None:
             for norm, momentum in zip(norms, kept, strict=True):
                 norm.momentum = momentum
                 norm.eval()
+                if norm.running_var is not None:  # a channel that hardly varies would be blown up
+                    norm.running_var.clamp_(min=0.1 * float(norm.running_var.mean()))
 
 
 def keras_net(name: str, side: int | None = None) -> Source:
@@ -173,6 +175,8 @@ def _fit(keras: Any, live: Any, shape: list[int]) -> None:
             live(torch.rand(2, *shape), training=True)
     for layer, momentum in zip(layers, kept, strict=True):
         layer.momentum = momentum
+        spread = np.array(layer.moving_variance.value.detach())
+        layer.moving_variance.assign(np.maximum(spread, 0.1 * spread.mean()))
 
 
 def _nasnet(keras: Any) -> Any:

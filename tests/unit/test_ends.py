@@ -15,6 +15,7 @@ from convscope.core.order import sizes_in
 from convscope.frontends.torch.ends import returned
 from functional import Functional
 from outputs import in_keras, keras_outputs, onnx_outputs, same, torch_outputs
+from written import filled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,3 +230,19 @@ def test_constants_may_be_declared() -> None:
     fixed = cs.read(module, input={"a": "8x8x1", "b": ("constant", torch.rand(6, 6))})
     assert fixed.output == (4, 6, 6)
     assert math.prod(fixed.input) == 64
+
+
+@pytest.mark.parametrize("first", ["x", "y", "z"])
+def test_inputs_with_names_that_code_uses_for_values(first: str) -> None:
+    """What is used up makes room for what follows; an input that is read later does not."""
+    second, third = (name for name in ("x", "y", "z") if name != first)
+    given = f"{first}: input 5, {second}: input 3, {third}: input 3, from {first}, linear 3"
+    net = cs.read(
+        f"{given}, 2*( add( id | relu ) ), add( id | from {second} ) tanh, linear 3, mul( id | from {third} )"
+    )
+    model, tensors = filled(net)
+    inputs = [torch.rand(2, *one.shape, dtype=torch.float64) for one in net.inputs]
+    with torch.no_grad():
+        true = model(*inputs)
+    for write in (torch_outputs, onnx_outputs, keras_outputs):
+        same(net, write(net, tensors, inputs)[0], true, 1e-5)

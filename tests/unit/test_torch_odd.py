@@ -296,3 +296,15 @@ def test_an_argmax_over_channels_leaves_a_map(size: str) -> None:
     conv = (nn.Conv2d if rank == 2 else nn.Conv3d)(3, 5, 3, padding=1)
     row = cs.read(Segmented(conv), input=size).table().to_json()["rows"][-1]
     assert row["out"] == f"{size.rpartition('x')[0]}x1"
+
+
+def test_large_weights_that_are_made_with_small_ones_are_there_when_asked_for() -> None:
+    """Small tensors are made while the module is read, large ones when their numbers are wanted."""
+
+    class Standardised(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            flat = self.weight.reshape(1, self.out_channels, -1)
+            scaled = nn.functional.batch_norm(flat, None, None, weight=self.bias * 0.5, training=True, momentum=0.0)
+            return nn.functional.conv2d(x, scaled.reshape_as(self.weight), self.bias)
+
+    same_output(Standardised(600, 300, 3), (600, 3, 3))

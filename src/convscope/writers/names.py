@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import count
 from typing import TYPE_CHECKING
 
 from convscope.writers.calls import Call, Region, Use, calls, every
@@ -97,13 +98,16 @@ def unique(hints: Iterable[str]) -> list[str]:
 
     >>> unique(["up", "head", "", "up"])
     ['up1', 'head', '', 'up2']
+    >>> unique(["up1", "up", "up"])
+    ['up1', 'up2', 'up3']
     """
     hints = list(hints)
     often, seen = Counter(hints), Counter[str]()
     named = []
     for hint in hints:
-        seen[hint] += 1
-        named.append(f"{hint}{seen[hint]}" if hint and often[hint] > 1 else hint)
+        numbered = hint and often[hint] > 1
+        seen[hint] = next(at for at in count(seen[hint] + 1) if not numbered or f"{hint}{at}" not in often)
+        named.append(f"{hint}{seen[hint]}" if numbered else hint)
     return named
 
 

@@ -97,7 +97,8 @@ class _Body:
         for at in self.used:
             for source in () if self.operations[at].is_name else self.operations[at].inputs:
                 self.readers[source].append(at)
-        self.given = {self.operations[at].text for at in self.used if self.operations[at].is_name}
+        self.given = {one.text for one in self.operations if one.is_name}
+        self.given |= {self.entry} if self.given else set()  # one of several inputs, by which the result may be made
         self._fold()
 
     def _live(self) -> list[int]:
@@ -173,6 +174,8 @@ class _Body:
         """The expression, others written into it."""
         operation = self.operations[at]
         text = operation.text
+        if operation.is_name:
+            return text
         for place, source in enumerate(operation.inputs):
             mark = f"{{x{place}}}"
             inside = self._text(source) if source in self.folded else self.names[source]
@@ -184,12 +187,11 @@ class _Body:
     def _name(self, order: int, at: int, stated: list[int]) -> str:
         """A short name where the value is used up at once, a number where it waits."""
         until = self._until(at, stated)
-        if until > order + 1:
+        taken = {self.names[source] for source in self.names if self._until(source, stated) > order} | self.given
+        name = next((name for name in FLOW if name not in taken), "")
+        if until > order + 1 or not name:
             self.long = next(at for at in count(self.long + 1) if f"x{at}" not in self.given)
             name = f"x{self.long}"
-        else:
-            taken = {self.names[source] for source in self.names if self._until(source, stated) > order} | self.given
-            name = next(name for name in FLOW if name not in taken)
         self.names = {source: known for source, known in self.names.items() if known != name}
         self.names[at] = name
         return name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convscope.frontends.onnx.cells import stepwise
 from convscope.frontends.onnx.infer import need_sane, node, types
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ def definition(call: Call) -> FunctionProto | None:
 
     if call.domain:
         return None
+    steps = stepwise(call)
+    if steps is not None:
+        return steps
     try:
         need_sane(call)
         schema: Any = defs.get_schema(call.op, call.opset, "")

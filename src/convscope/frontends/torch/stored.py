@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -147,10 +148,11 @@ class Stored:
             return [now(one) for one in arg] if isinstance(arg, list | tuple) else arg
 
         def work() -> Any:
-            ready = [now(arg) for arg in call.args]
-            if call.in_place:
-                ready[0] = ready[0].clone()
-            return call.func(*ready, **{key: now(arg) for key, arg in call.kwargs.items()})
+            with torch.no_grad():  # tensors that were made while the model was read take no gradients
+                ready = [now(arg) for arg in call.args]
+                if call.in_place:
+                    ready[0] = ready[0].clone()
+                return call.func(*ready, **{key: now(arg) for key, arg in call.kwargs.items()})
 
         inputs = set() if call.in_place else set(map(id, tensors))  # what gives its argument back makes nothing
         for at, tensor in enumerate(flat([made])):
