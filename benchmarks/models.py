@@ -206,8 +206,9 @@ Weights are random, no two tensors alike; files have their own. Nets that take i
 ones; the table above is of their own size.
 
 `ok`: right, and exact. `bound`: an upper bound for a field, a lower one for a total, marked as such. `opaque`: refused,
-for some layer cannot be inspected, and is said to be. `refused`: for another reason, told below. `weak`: equal, but
-the outputs hardly depend on the input. `late`: not within the limit of two minutes. `wrong`: a number that is not true.
+for some layer cannot be inspected, and is said to be. `refused`: for another reason, told below. `weak`: the
+comparison says little, for the outputs hardly depend on the input, or the model itself moves as far for a millionth on
+its input. `late`: not within the limit of two minutes. `wrong`: a number that is not true.
 `benchmarks/models.py` measures this."""
 
 

@@ -33,11 +33,10 @@ class Found:
 
 
 class Case(NamedTuple):
-    """A module, what it is given, and the languages that have no words for it."""
+    """A module, and what it is given."""
 
     build: Callable[[], nn.Module]
     given: dict[str, Any]
-    but: tuple[str, ...] = ()
 
 
 class Pair(nn.Module):
@@ -81,8 +80,6 @@ def class_token(self: Any, x: Tensor) -> Tensor:
 
 IMAGE = {"x": (1, 3, 9, 8)}
 LINE = {"x": (1, 7, 6)}
-BOTH = ("keras",)
-"""Keras has no such recurrent layer in one call."""
 
 CASES = {
     "two heads": Case(lambda: Functional(heads, stem=conv(3, 8), age=nn.Linear(8, 3), kind=nn.Linear(8, 5)), IMAGE),
@@ -95,14 +92,13 @@ CASES = {
     "pyramid": Case(lambda: Functional(pyramid, a=conv(3, 4), b=conv(4, 4, padding=1)), IMAGE),
     "lstm": Case(lambda: Functional(lambda self, x: self.r(x)[0], r=nn.LSTM(6, 8, batch_first=True)), LINE),
     "lstm, time first": Case(
-        lambda: Functional(lambda self, x: self.r(x)[0], r=nn.LSTM(6, 8, bidirectional=True)), {"x": "7xnx6"}, BOTH
+        lambda: Functional(lambda self, x: self.r(x)[0], r=nn.LSTM(6, 8, bidirectional=True)), {"x": "7xnx6"}
     ),
     "gru, last state": Case(lambda: Functional(lambda self, x: self.r(x)[1], r=nn.GRU(6, 8, batch_first=True)), LINE),
     "rnn, both": Case(lambda: Functional(lambda self, x: self.r(x), r=nn.RNN(6, 8, batch_first=True)), LINE),
     "crnn": Case(
         lambda: Functional(crnn, c=conv(1, 6), r=nn.GRU(6, 8, bidirectional=True), f=nn.Linear(16, 5)),
         {"x": (1, 1, 8, 12)},
-        BOTH,
     ),
     "yolo": Case(
         lambda: Functional(
@@ -182,10 +178,6 @@ def test_written_models_take_and_give_the_same(name: str) -> None:
         same(net, mine, theirs, 1e-5)
     for mine, theirs in zip(onnx_outputs(net, tensors, inputs), true, strict=True):
         same(net, mine, theirs, 1e-5)
-    if "keras" in case.but:
-        with pytest.raises(cs.ConvscopeError, match="has no spelling in keras"):
-            cs.write(net, to="keras")
-        return
     for mine, theirs, one in zip(keras_outputs(net, tensors, inputs), true, net.outputs, strict=True):
         same(net, mine, in_keras(theirs, one.order), 1e-5)
 

@@ -304,7 +304,8 @@ def test_large_weights_that_are_made_with_small_ones_are_there_when_asked_for() 
     class Standardised(nn.Conv2d):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             flat = self.weight.reshape(1, self.out_channels, -1)
-            scaled = nn.functional.batch_norm(flat, None, None, weight=self.bias * 0.5, training=True, momentum=0.0)
+            gain = torch.mul(self.get_parameter("bias"), 0.5)
+            scaled = nn.functional.batch_norm(flat, None, None, weight=gain, training=True, momentum=0.0)
             return nn.functional.conv2d(x, scaled.reshape_as(self.weight), self.bias)
 
     same_output(Standardised(600, 300, 3), (600, 3, 3))
