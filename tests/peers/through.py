@@ -241,7 +241,8 @@ def _verify(case: Case) -> dict[str, Any]:
         found = cs.verify(case.net, units=UNITS)
     wrong = [check for check in found.checks if not check.agrees]
     if wrong:
-        return {"says": "wrong", "why": "; ".join(f"{one.what}: {one.claimed} / {one.probed}" for one in wrong)[:300]}
+        told = (f"{one.what}: {one.note or f'{one.claimed} / {one.probed}'}" for one in wrong)
+        return {"says": "wrong", "why": "; ".join(told)[:300]}
     doubts = {"doubts": list(found.doubts)[:2]} if found.doubts else {}
     return {"says": "ok", "checks": len(found.checks)} | doubts
 
