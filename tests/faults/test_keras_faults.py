@@ -227,7 +227,13 @@ print(seconds, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read
 """
 
 
-def refused(path: Path) -> None:
+ERRORS = {"ModelError", "FieldError", "ShapeError"}
+
+NAMED_ONLY = {"lambda at the end", "old lambda", "a lambda"}
+"""A Lambda at the end of a file is a row without a shape; its code is never looked at."""
+
+
+def refused(path: Path, outcome: set[str] = ERRORS) -> None:
     """In a process of its own: with our error, in less than a second of work and 300 MB."""
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(path)],
@@ -239,7 +245,7 @@ def refused(path: Path) -> None:
     )
     said, figures = done.stdout.strip().split("\n")[-2:]
     seconds, megabytes = map(float, figures.split())
-    assert said.split()[0] in {"ModelError", "FieldError", "ShapeError"}, said
+    assert said.split()[0] in outcome, said
     assert seconds < SECONDS, said
     assert megabytes < MEGABYTES, said
 
@@ -248,14 +254,16 @@ def refused(path: Path) -> None:
 def test_archives(name: str, tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(ARCHIVES[name]())
-    refused(path)
+    refused(path, {"READ"} if name in NAMED_ONLY else ERRORS)
+    assert [one.name for one in tmp_path.iterdir()] == ["model.keras"]
 
 
 @pytest.mark.parametrize("name", LEGACY)
 def test_old_files(name: str, tmp_path: Path) -> None:
     path = tmp_path / "model.h5"
     hdf5(path, **LEGACY[name])
-    refused(path)
+    refused(path, {"READ"} if name in NAMED_ONLY else ERRORS)
+    assert [one.name for one in tmp_path.iterdir()] == ["model.h5"]
 
 
 def test_no_file_and_a_folder_and_a_pipe(tmp_path: Path) -> None:

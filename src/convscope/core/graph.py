@@ -40,6 +40,15 @@ Path = tuple[str | int, ...]
 """A place in nested results: a key or a field (``"boxes"``), a place in a tuple (0) or in a list (``"[0]"``)."""
 
 
+def is_place(step: str | int) -> bool:
+    """A step of a path is a place in a list.
+
+    >>> is_place("[0]"), is_place("boxes"), is_place(0)
+    (True, False, False)
+    """
+    return isinstance(step, str) and step[:1] == "[" and step[-1:] == "]" and step[1:-1].isdecimal()
+
+
 @dataclass(frozen=True)
 class Output:
     """One tensor that a net returns.
@@ -64,7 +73,8 @@ class Output:
         >>> Output("head", ("boxes", 0)).name, Output("head", (1,), title="scores").name, Output("head").name
         ('boxes.0', 'scores', 'output')
         """
-        return self.title or ".".join(str(step).strip("[]") for step in self.path) or "output"
+        words = (step[1:-1] if is_place(step) else step for step in map(str, self.path))
+        return self.title or ".".join(words) or "output"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
+from convscope.core.graph import is_place
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -21,8 +23,7 @@ def fold(
     Args:
         outputs: in order; those of one tuple, list or dict stand together.
         leaf: what stands for one output.
-        join: what stands for several, given ``tuple``, ``list`` or ``dict`` and the entries by key; the keys of a tuple
-            or a list are its places.
+        join: what stands for several, given ``tuple``, ``list`` or ``dict`` and the entries by their steps.
         depth: steps of the paths that are dealt with.
 
     >>> from convscope.core.graph import Output
@@ -34,6 +35,6 @@ def fold(
     if len(first.path) == depth:
         return leaf(first)
     step = first.path[depth]
-    kind = "tuple" if isinstance(step, int) else "list" if step.startswith("[") else "dict"
-    groups = ((str(key).strip("[]"), list(group)) for key, group in groupby(outputs, lambda one: one.path[depth]))
+    kind = "tuple" if isinstance(step, int) else "list" if is_place(step) else "dict"
+    groups = ((str(key), list(group)) for key, group in groupby(outputs, lambda one: one.path[depth]))
     return join(kind, {key: fold(group, leaf, join, depth + 1) for key, group in groups})

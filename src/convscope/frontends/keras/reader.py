@@ -164,8 +164,8 @@ class Reading:
         try:
             return opaque(here, args, named, values)
         except UnstatedError as error:
-            if not values or here.lead > 1:
-                raise
+            if not values or here.lead > 1 or here.spec.kind != "Lambda":
+                raise ModelError(error.what, expected=error.expected) from None
             return self._end(here, values, error)
 
     def _end(self, here: Here, values: list[Value], error: UnstatedError) -> Value:

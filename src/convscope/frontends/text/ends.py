@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convscope.core.graph import INPUT, KINDS, Input
+from convscope.core.graph import INPUT, KINDS, Input, is_place
 from convscope.core.order import check_order, pattern_of
 from convscope.core.shape import from_text
 from convscope.errors import ConvscopeError, NotationError
@@ -160,6 +160,8 @@ def _together(reader: Reader, kind: Token, path: Path) -> Iterator[Result]:
             if reader.now.kind != "label":
                 raise fail(f"{shown(reader.now)} where a key should stand", reader.now.origin, expected="boxes: from a")
             step = reader.take().text
+            if is_place(step):
+                raise fail(f'the key "{step}" reads as a place in a list', reader.now.origin, expected="another key")
         yield from _result(reader, (*path, step))
         if reader.now.kind != "|":
             break
