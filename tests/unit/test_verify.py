@@ -222,3 +222,20 @@ def test_what_the_source_multiplies_on_stored_tensors_is_counted() -> None:
     assert found.passed, found
     assert (found.checks[1].claimed, found.checks[1].probed) == ("60", "60")
     assert "40 times on stored tensors" in found.checks[1].note
+
+
+WINDOWS = "rearrange a2xb2c4xd2e4:axcxexbd"
+REPEATED = "avgpool 2, rearrange a2xb4xc4:axbxcxd4"
+CROSSED = {
+    "windows first": f"w: {WINDOWS}, from input, {REPEATED}, add( from w | id )",
+    "the pooled map first": f"w: {WINDOWS}, from input, {REPEATED}, add( id | from w )",
+}
+"""Windows, and a pooled map that is repeated to each of them, as in an attention with global queries."""
+
+
+@pytest.mark.parametrize("order", CROSSED)
+def test_paths_whose_places_lie_along_different_axes_are_both_followed(order: str) -> None:
+    net = cs.read(f"input 8x8x2, {CROSSED[order]}, rearrange a2xc4xe4xb2d2:axbcxde")
+    assert not any(axis.exact for axis in net.table().rows[-2].field)
+    found = verify(net, units=8)
+    assert found.passed, str(found)

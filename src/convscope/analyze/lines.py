@@ -299,16 +299,19 @@ def _drops(relation: Relation) -> bool:
 def _on_one_axis(tracks: list[Track], *, spatial: bool) -> list[Track]:
     """Paths whose places lie along different axes of the layer: all but those of the first are seen whole.
 
-    What lies along the channels is seen whole by every place; what lies along another axis of the map is not, so that
-    this is a hull.
+    What lies along the channels is seen whole by every place, as a gate is. What lies along another axis of the map
+    keeps its place there, so that it is followed like the first one; that every unit sees all of it is a bound.
     """
-    kept = next((track.axis for track in tracks if track.axis or (track.axis == 0 and not spatial)), None)
+    first = next((track for track in tracks if track.axis or (track.axis == 0 and not spatial)), None)
 
     def one(track: Track) -> Track:
-        if track.axis in {kept, None}:
+        if first is None or track.axis in {first.axis, None}:
             return track
         found = seen_whole(track)
-        return found if track.axis == 0 else replace(found, exact=False)
+        if track.axis == 0:
+            return found
+        low, high = (np.full(len(first.boxes.first), end) for end in found.boxes.hull())
+        return Track(first.axis, Boxes(low, high, rising=True), None, exact=False)
 
     return [one(track) for track in tracks]
 
