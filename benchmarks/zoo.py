@@ -147,7 +147,7 @@ PAGE = """# The model zoos
 Every model of timm that can be made, and torchvision's classifiers, read by `convscope.read` and compared: parameters
 with the model's own tensors, multiply-adds with torch's counter on meta tensors. `field exact`: the receptive field of
 every layer, local and with gates, is exact; `hull`: that of some layer is an upper bound, marked `≤` in the table;
-`unknown`: some operation could not be looked into. `benchmarks/zoo.py` writes this page.
+`unknown`: some operation cannot be inspected. `benchmarks/zoo.py` writes this page.
 
 {table}
 
