@@ -238,3 +238,15 @@ def test_inputs_with_names_that_code_uses_for_values(first: str) -> None:
         true = model(*inputs)
     for write in (torch_outputs, onnx_outputs, keras_outputs):
         same(net, write(net, tensors, inputs)[0], true, 1e-5)
+
+
+def test_the_batch_lies_where_the_inputs_have_it() -> None:
+    module = Pair(lambda self, a, b: self.r(a, b)[1], r=nn.GRU(5, 6)).eval()
+    net = cs.read(module, input={"a": "3xnx5", "b": "1xnx6"})
+    assert [one.order for one in net.outputs] == ["a6x1:1xnxa"]
+    assert net.tensors is not None
+    inputs = [torch.rand(3, 2, 5), torch.rand(1, 2, 6)]
+    with torch.no_grad():
+        true = module(*inputs)
+    (mine,) = torch_outputs(net, net.tensors(), inputs)
+    same(net, mine, true, 1e-5)

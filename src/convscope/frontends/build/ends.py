@@ -14,7 +14,7 @@ from convscope.frontends.build.values import Digit, Value, joined, whole
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convscope.core.graph import Path
+    from convscope.core.graph import Input, Path
     from convscope.core.shape import Shape
     from convscope.frontends.build.builder import Builder
     from convscope.frontends.build.values import Dim, Dims
@@ -37,11 +37,12 @@ def output_of(builder: Builder, value: Value, path: Path = (), *, title: str = "
     """
     value = without_repeats(builder, value)
     axes = whole(value.shape)
+    batch = _place_of_batch(builder.inputs)
     natural = ((), *axes) if channels == FIRST else ((), *axes[1:], axes[0])
-    order = "" if value.dims == natural else order_of(value)
+    order = "" if value.dims == natural else order_of(value, batch)
     if order is None:
         value = settled(builder, value, [tuple(digit for dim in value.dims for digit in dim)])
-        order = order_of(value)
+        order = order_of(value, batch)
         assert order is not None, "one axis has as many parts as the tensor has dimensions"
     return Output(value.node, path, order, title)
 
@@ -74,7 +75,7 @@ def key(name: object) -> str:
     return _ODD.sub("_", str(name)).lstrip("-") or "_"
 
 
-def order_of(value: Value) -> str | None:
+def order_of(value: Value, batch: int = 0) -> str | None:
     """How a tensor lies, as :mod:`convscope.core.order` writes it; None where it has too many parts for letters."""
     axes = parts(value.shape, (digit for dim in value.dims for digit in dim))
     free = (letter for letter in LETTERS if letter != BATCH)
@@ -82,13 +83,21 @@ def order_of(value: Value) -> str | None:
     if len(letters) < sum(map(len, axes)):
         return None
     before = "x".join("".join(f"{letters[digit]}{digit.size}" for digit in axis) or "1" for axis in axes)
-    return f"{before}:{'x'.join(_after(value.dims, letters, axes))}"
+    return f"{before}:{'x'.join(_after(value.dims, letters, axes, batch))}"
 
 
-def _after(dims: Dims, letters: dict[Digit, str], axes: Sequence[Dim]) -> list[str]:
-    """The dimensions of a tensor in letters. The batch is the first of length 1."""
-    batch = next((at for at, dim in enumerate(dims) if not dim), None)
+def _place_of_batch(inputs: Sequence[Input]) -> int:
+    """Which axis of every input is the batch; 0 where they do not agree."""
+    axes = [pattern_of(one.order).output if one.order else (BATCH,) for one in inputs]
+    places = {one.index(BATCH) for one in axes if BATCH in one}
+    return places.pop() if len(places) == 1 else 0
+
+
+def _after(dims: Dims, letters: dict[Digit, str], axes: Sequence[Dim], batch: int) -> list[str]:
+    """The dimensions of a tensor in letters. Of those of length 1 the batch lies where the inputs have it, or first."""
+    ones = [at for at, dim in enumerate(dims) if not dim]
+    found = batch if batch in ones else next(iter(ones), None)
     return [
-        BATCH if at == batch else "".join(letters[digit] for digit in fine(dim, tuple(axes))) or "1"
+        BATCH if at == found else "".join(letters[digit] for digit in fine(dim, tuple(axes))) or "1"
         for at, dim in enumerate(dims)
     ] or [SCALAR]
