@@ -250,3 +250,15 @@ def test_the_batch_lies_where_the_inputs_have_it() -> None:
         true = module(*inputs)
     (mine,) = torch_outputs(net, net.tensors(), inputs)
     same(net, mine, true, 1e-5)
+
+
+def test_the_batch_of_a_state_is_its_second_axis() -> None:
+    module = Functional(lambda self, x: self.r(x), r=nn.GRU(6, 8, batch_first=True)).eval()
+    net = cs.read(module, input=(1, 7, 6))
+    assert [one.order for one in net.outputs] == ["a8xb7:nxbxa", "a8x1:1xnxa"]
+    assert net.tensors is not None
+    x = torch.rand(3, 7, 6)
+    with torch.no_grad():
+        true = module(x)
+    for mine, theirs in zip(torch_outputs(net, net.tensors(), [x]), true, strict=True):
+        same(net, mine, theirs, 1e-5)

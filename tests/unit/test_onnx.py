@@ -375,3 +375,13 @@ def test_without_onnx_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(MissingExtraError) as caught:
         read(path)
     assert caught.value.attempt == 'pip install "convscope[onnx]"'
+
+
+def test_the_open_dimension_of_an_output_is_its_batch(tmp_path: Path) -> None:
+    model = Case("r = Relu(x) u = Transpose<perm=[1, 0, 2]>(r) y = Unsqueeze(u, a)", (1, 1, 6), {}).model()
+    model.graph.initializer.append(numpy_helper.from_array(np.array([0]), "a"))
+    for axis, order in ((2, "1xa6:1x1xnxa"), (1, "1xa6:1xnx1xa")):
+        sizes = [1, 1, 1, 6]
+        sizes[axis] = "n"  # type: ignore[call-overload] # a name for one that is open
+        model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, sizes))
+        assert read(saved(model, tmp_path)).outputs[0].order == order

@@ -23,7 +23,7 @@ import numpy as np
 from convscope.analyze.boxes import Boxes, looked_up, windowed
 from convscope.analyze.seams import joined, seam_axis
 from convscope.analyze.shares import reading, told_apart
-from convscope.analyze.track import BLIND, Line, Track, merged, seen_whole, slid, turned
+from convscope.analyze.track import BLIND, Line, Track, merged, seen_whole, slid, spread, turned
 from convscope.core.axis import All, Table, Window
 from convscope.errors import UnknownNameError, nearest
 
@@ -307,11 +307,7 @@ def _on_one_axis(tracks: list[Track], *, spatial: bool) -> list[Track]:
     def one(track: Track) -> Track:
         if first is None or track.axis in {first.axis, None}:
             return track
-        found = seen_whole(track)
-        if track.axis == 0:
-            return found
-        low, high = (np.full(len(first.boxes.first), end) for end in found.boxes.hull())
-        return Track(first.axis, Boxes(low, high, rising=True), None, exact=False)
+        return seen_whole(track) if track.axis == 0 else replace(spread(track, first), exact=False)
 
     return [one(track) for track in tracks]
 

@@ -156,13 +156,22 @@ def turned(line: Line, table: Table) -> Line | None:
     return Line(line.advance * inputs * turns // phases, boxes, line.seams)
 
 
+def spread(track: Track, like: Track) -> Track:
+    """Every unit along the axis of another track sees what any unit saw; the place is that of the other one."""
+    low, high = (np.full(len(like.boxes.first), end) for end in track.boxes.hull())
+    return Track(like.axis, Boxes(low, high, rising=True), None, exact=track.exact)
+
+
 def merged(tracks: list[Track], *, gates: bool) -> Track:
-    """Join paths: those that have their place alone, or all of them."""
+    """Join paths. A path that lost its place along this axis, and has it along another, leaves it to the others here.
+
+    With gates, or behind what cannot be inspected, the place is lost where any path lost it.
+    """
     placed = [track for track in tracks if track.axis is not None]
-    followed = tracks if gates or not placed or any(track.unknown for track in tracks) else placed
-    exact = all(track.exact for track in followed)
-    if len(placed) < len(followed) or not placed:
-        return replace(seen_whole(listed(followed)), exact=exact)
+    exact = all(track.exact for track in tracks)
+    if not placed or (len(placed) < len(tracks) and (gates or any(track.unknown for track in tracks))):
+        return replace(seen_whole(listed(tracks)), exact=exact)
+    placed = [track if track.axis is not None else spread(track, placed[0]) for track in tracks]
     if not all(track.ordered for track in placed):
         return replace(listed(placed), axis=placed[0].axis, ordered=False, exact=exact)
     boxes = united([track.boxes for track in placed])

@@ -25,7 +25,15 @@ FIRST = "first"
 LAST = "last"
 
 
-def output_of(builder: Builder, value: Value, path: Path = (), *, title: str = "", channels: str = FIRST) -> Output:
+def output_of(
+    builder: Builder,
+    value: Value,
+    path: Path = (),
+    *,
+    title: str = "",
+    channels: str = FIRST,
+    batch: int | None = None,
+) -> Output:
     """An output of the net.
 
     Args:
@@ -34,10 +42,11 @@ def output_of(builder: Builder, value: Value, path: Path = (), *, title: str = "
         path: its place in what the source returns.
         title: what the source calls it, where the path does not say so.
         channels: where they are in the natural layout of the source, :data:`FIRST` or :data:`LAST`.
+        batch: which axis it is, if that has length 1; None takes that of the inputs.
     """
     value = without_repeats(builder, value)
     axes = whole(value.shape)
-    batch = _place_of_batch(builder.inputs)
+    batch = _place_of_batch(builder.inputs) if batch is None else batch
     natural = ((), *axes) if channels == FIRST else ((), *axes[1:], axes[0])
     order = "" if value.dims == natural else order_of(value, batch)
     if order is None:

@@ -8,12 +8,23 @@ from convscope.frontends.build.values import Value
 
 if TYPE_CHECKING:
     from convscope.frontends.onnx.call import Call
+    from convscope.frontends.onnx.graph import Declared
 
 ALONG = {
     "ArgMax": 0, "ArgMin": 0, "CumSum": 0, "Hardmax": -1, "LogSoftmax": -1, "LpNormalization": -1, "Softmax": -1,
     "TopK": -1,
 }  # fmt: skip
 """Operators that go along one dimension, and which it is unless an attribute says so."""
+
+
+def stated_batch(sizes: Declared | None) -> int | None:
+    """Which dimension of an output is open in the file, if just one is: the batch of a state is its second.
+
+    >>> stated_batch((1, "n", 64)), stated_batch(("n", "t", 64)), stated_batch(None)
+    (1, None, None)
+    """
+    found = [at for at, one in enumerate(sizes or ()) if isinstance(one, str)]
+    return found[0] if len(found) == 1 else None
 
 
 def over_batch(call: Call) -> bool:

@@ -14,7 +14,7 @@ from convscope.frontends.build.ends import key, output_of
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
-from convscope.frontends.onnx.batch import over_batch
+from convscope.frontends.onnx.batch import over_batch, stated_batch
 from convscope.frontends.onnx.call import Call
 from convscope.frontends.onnx.consts import Budget, known
 from convscope.frontends.onnx.definition import definition
@@ -177,8 +177,8 @@ class Reading:
             if not isinstance(one, Value | Const):
                 raise ModelError(f'its output "{shown(name)}" is not a tensor', expected="tensors as outputs")
             value = settled_output(self.builder, one) if isinstance(one, Value) else placed(self.builder, one)
-            alone = len(found) == 1
-            made.append(output_of(self.builder, value, () if alone else (place,), title="" if alone else key(name)))
+            path, title = ((), "") if len(found) == 1 else ((place,), key(name))
+            made.append(output_of(self.builder, value, path, title=title, batch=stated_batch(self.ends[name])))
         return made
 
     def run(self, all_steps: Sequence[Step], scope: Scope, used: set[str], frame: Frame) -> None:

@@ -242,7 +242,12 @@ class _Reading:
         if not any(value for _, _, value in found):
             raise ShapeError("the output of the model does not depend on its input")
         return [
-            output_of(self.builder, _settled(self.builder, value) if value else self._stored(tensor), path)
+            output_of(
+                self.builder,
+                _settled(self.builder, value) if value else self._stored(tensor),
+                path,
+                batch=self.trace.batch.get(id(tensor)),
+            )
             for path, tensor, value in found
         ]
 

@@ -43,6 +43,9 @@ DECIDES = {
 }  # fmt: skip
 """Operations after which sizes, or what code does, depend on the numbers of the picture."""
 
+STATES = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
+"""Operations whose further results are states, of ``layers x batch x hidden``."""
+
 UNCOUNTED = ("linalg_", "_linalg_", "fft_", "_fft_", "_trilinear", "lstm", "gru", "rnn_", "cholesky", "_cdist")
 """Beginnings of names of operations whose multiply-adds torch does not count."""
 
@@ -74,6 +77,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         self.numbers = Numbers()
         self.builder, self.real, self.watched = builder, real, watched
         self.unread: set[str] = set()
+        self.batch: dict[int, int] = {}  # which axis of a tensor is the batch, where that is not the first of length 1
         self.stored = Stored(roots, real=real, keep=keep)
         self.memory = Memory(builder, self.unknown, self.stored.const)
         self._known = self.memory.known
@@ -214,7 +218,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
             return tensor
         if made is None:
             made = self._rooms(call, found)
-        for one, tensor in zip(found, made, strict=True):
+        for at, (one, tensor) in enumerate(zip(found, made, strict=True)):
+            if at and call.name in STATES:
+                self.batch[id(tensor)] = 1
             if isinstance(one, Value):
                 self.memory.bind(tensor, one)
             elif one is None:  # a second result that few read
