@@ -241,9 +241,9 @@ def test_paths_whose_places_lie_along_different_axes_are_both_followed(order: st
     assert found.passed, str(found)
 
 
-def test_strips_that_keep_one_axis_each_are_both_followed() -> None:
-    net = cs.read("input 8x8x2, add( aavgpool 8x1, up 1x8 | aavgpool 1x8, up 8x1 ), add( id | from input )")
+def test_paths_that_keep_one_axis_each_are_both_followed() -> None:
+    net = cs.read("input 6x5x2, cat( lstm 2 both along1 | lstm 2 both along2 ), conv 2 1x1, add( id | from input )")
     sizes = {row.name: [axis.size for axis in row.field] for row in net.table().rows}
-    assert sizes["add1"] == sizes["add2"] == [8, 8]  # a unit sees its row and its column
+    assert sizes["cat1"] == sizes["add1"] == [6, 5]  # a unit sees its row and its column
     found = verify(net, units=8)
     assert found.passed, str(found)
