@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convscope.analyze.effective import effective
     from convscope.analyze.memory import memory
     from convscope.analyze.support import support
+    from convscope.budget import raise_limits
     from convscope.checks import check
     from convscope.core.net import Net
     from convscope.errors import ConvscopeError
@@ -49,6 +50,7 @@ _HOMES = {
     "look": ("convscope.lens.look", "look"),
     "memory": ("convscope.analyze.memory", "memory"),
     "predict": ("convscope.training.predict", "predict"),
+    "raise_limits": ("convscope.budget", "raise_limits"),
     "read": ("convscope.frontends", "read"),
     "repeat": ("convscope.training.train", "repeat"),
     "report": ("convscope.reporting.report", "report"),
@@ -77,6 +79,7 @@ __all__ = [
     "look",
     "memory",
     "predict",
+    "raise_limits",
     "read",
     "repeat",
     "report",

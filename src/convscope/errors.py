@@ -8,6 +8,7 @@
     ├── ShapeError          an op does not fit its input
     ├── FieldError          a setting of an op or recipe has a value it cannot have
     ├── UnknownNameError    no op, node, data set or recipe of that name
+    ├── LimitError          a question costs more work or memory than its file is worth
     ├── DataError           a data file is missing, damaged or not what it says
     ├── PictureError        a picture cannot be read
     ├── RunError            a run folder is missing, damaged or not one
@@ -100,6 +101,10 @@ class FieldError(ConvscopeError):
 
 class UnknownNameError(ConvscopeError):
     """No op, node, data set or recipe of that name."""
+
+
+class LimitError(ConvscopeError):
+    """A question costs more work or memory than the size of its file allows; see ``convscope.budget``."""
 
 
 class DataError(ConvscopeError):

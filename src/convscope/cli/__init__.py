@@ -12,7 +12,7 @@ import sys
 import click
 
 from convscope.cli import activations, analysis, compare, data, filter, look, report, runs, training, verify, write  # noqa: A004
-from convscope.cli.common import cli
+from convscope.cli.common import cli, raise_limits
 from convscope.errors import ConvscopeError, missing_extra
 
 __all__ = [
@@ -35,6 +35,8 @@ __all__ = [
 for _command in (cli, *cli.commands.values(), *data.data.commands.values()):
     # docstrings are raw; click wants the control character before a paragraph that must keep its lines
     _command.help = (_command.help or "").replace(r"\b", "\b")
+    if not isinstance(_command, click.Group):
+        _command.params.append(raise_limits())
 
 
 def run(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from convscope import budget
 from convscope.version import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -48,6 +49,23 @@ INPUT = click.option(
 
 
 OF = click.option("--of", metavar="NAME", help="Input whose pixels are counted, of a net with several.")
+
+
+def raise_limits() -> click.Option:
+    """The option of every command that allows a question more work and memory."""
+
+    def entered(context: click.Context, parameter: click.Parameter, times: float | None) -> None:  # noqa: ARG001 -- click's
+        if times is not None:
+            context.with_resource(budget.raise_limits(times))
+
+    return click.Option(
+        ["--raise-limits"],
+        metavar="N",
+        type=click.FloatRange(min=1),
+        expose_value=False,
+        callback=entered,
+        help="Allow N times the usual work and memory, for a file that you trust.",
+    )
 
 
 def dumped(data: dict[str, Any]) -> str:

@@ -1,0 +1,187 @@
+"""What one question may cost, counted where a claim of a file is turned into work.
+
+A file of thirty bytes can ask for a billion channels. Reading and analysing therefore count what they do, against an
+allowance that depends on the size of the file and of the answer, and never on what the file says of itself:
+
+- a *step* is about a microsecond of work: one object of a file, one place of a tensor that is followed by itself, or
+  ``ELEMENTS`` numbers of an array;
+- *bytes* are what is held until the question is answered, or needed at once.
+
+Code that does work in proportion to what it was given need not count: the size of a file bounds it. Whoever multiplies
+(a repetition, the call of a function, an array as long as a claimed axis) calls :func:`spend` or :func:`hold` before
+the work is done. A question that costs more ends in a ``LimitError``; the user can raise the limits, a file cannot.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convscope.errors import FieldError, LimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STEPS, BYTES = 1_000_000, 128 * 2**20
+"""What every question may cost: about a second, and what fits beside any other program."""
+
+PER_BYTE = (1, 8)
+"""Steps and bytes for each byte of a file that is read."""
+
+PER_LAYER = (100, 4096)
+"""Steps and bytes for each layer of the net that is asked about."""
+
+ELEMENTS = 256
+"""Numbers of an array that are handled in one step."""
+
+_times: ContextVar[float] = ContextVar("times", default=1.0)
+
+
+@dataclass
+class Budget:
+    """What is left of the allowance of one question.
+
+    Attributes:
+        steps: allowed.
+        bytes: allowed.
+        spent: steps that were spent.
+        held: bytes that are held.
+    """
+
+    steps: float
+    bytes: float
+    spent: float = 0.0
+    held: float = 0.0
+
+    def allow(self, *, size: int = 0, layers: int = 0) -> None:
+        """Extend the allowance by what a file of some bytes, or a net of some layers, may cost."""
+        times = _times.get()
+        self.steps += times * (PER_BYTE[0] * size + PER_LAYER[0] * layers)
+        self.bytes += times * (PER_BYTE[1] * size + PER_LAYER[1] * layers)
+
+
+_open: ContextVar[Budget | None] = ContextVar("open", default=None)
+
+
+def _fresh() -> Budget:
+    return Budget(STEPS * _times.get(), BYTES * _times.get())
+
+
+@contextmanager
+def question(*, size: int = 0, layers: int = 0) -> Iterator[Budget]:
+    """Count the work of one question; inside of another, its work is a part of the other's.
+
+    Args:
+        size: bytes of the file that is read.
+        layers: of the net that is asked about.
+
+    >>> with question(layers=1000):
+    ...     spend(500_000)
+    ...     spend(700_000)
+    Traceback (most recent call last):
+        ...
+    convscope.errors.LimitError: LimitError: this needs 1,200,000 steps of work or more
+      expected at most 1,100,000
+      try      --raise-limits 2 (in Python, with convscope.raise_limits(2):), for a file that you trust
+    """
+    outer = _open.get()
+    if outer is not None:
+        yield outer
+        return
+    budget = _fresh()
+    budget.allow(size=size, layers=layers)
+    token = _open.set(budget)
+    try:
+        yield budget
+    finally:
+        _open.reset(token)
+
+
+def allow(*, size: int = 0, layers: int = 0) -> None:
+    """Extend the allowance of the open question, when the size of what is read, or answered, comes to be known."""
+    budget = _open.get()
+    if budget is not None:
+        budget.allow(size=size, layers=layers)
+
+
+def spend(steps: float, *, elements: int = 0) -> None:
+    """Count work that is about to be done. Outside of a question it must fit by itself.
+
+    Args:
+        steps: microseconds, roughly.
+        elements: numbers of arrays that are handled at once.
+
+    Raises:
+        LimitError: the question would cost too much; the caller, who knows the layer, adds its name.
+
+    >>> spend(10, elements=2**31)
+    Traceback (most recent call last):
+        ...
+    convscope.errors.LimitError: LimitError: this needs 8,388,618 steps of work or more
+      expected at most 1,000,000
+      try      --raise-limits 9 (in Python, with convscope.raise_limits(9):), for a file that you trust
+    """
+    budget = _open.get() or _fresh()
+    budget.spent += steps + elements / ELEMENTS
+    if budget.spent > budget.steps:
+        needed, allowed = f"{budget.spent:,.0f}", f"{budget.steps:,.0f}"
+        raise _over(f"this needs {needed} steps of work or more", allowed, budget.spent / budget.steps)
+
+
+def hold(size: float) -> None:
+    """Count bytes that are about to be held until the question is answered.
+
+    Raises:
+        LimitError: as :func:`spend`.
+
+    >>> hold(2**30)
+    Traceback (most recent call last):
+        ...
+    convscope.errors.LimitError: LimitError: this needs 1,024 MiB of memory or more
+      expected at most 128 MiB
+      try      --raise-limits 8 (in Python, with convscope.raise_limits(8):), for a file that you trust
+    """
+    budget = _open.get() or _fresh()
+    if budget.held + size > budget.bytes:
+        needed, allowed = f"{(budget.held + size) / 2**20:,.0f} MiB", f"{budget.bytes / 2**20:,.0f} MiB"
+        raise _over(f"this needs {needed} of memory or more", allowed, (budget.held + size) / budget.bytes)
+    budget.held += size
+
+
+def release(size: float) -> None:
+    """Bytes that were held and are no longer."""
+    budget = _open.get()
+    if budget is not None:
+        budget.held = max(0.0, budget.held - size)
+
+
+def _over(what: str, allowed: str, ratio: float) -> LimitError:
+    """The error for a limit that is passed, with what would be enough."""
+    times = round(_times.get() * ratio + 0.5)
+    attempt = f"--raise-limits {times} (in Python, with convscope.raise_limits({times}):), for a file that you trust"
+    return LimitError(what, expected=f"at most {allowed}", attempt=attempt)
+
+
+@contextmanager
+def raise_limits(times: float) -> Iterator[None]:
+    """Allow every question inside of the block some times the usual work and memory.
+
+    Args:
+        times: 1 or more.
+
+    Raises:
+        FieldError: it is less than 1.
+
+    >>> import convscope as cs
+    >>> with cs.raise_limits(10):
+    ...     spend(9_000_000)
+    """
+    if not times >= 1:
+        raise FieldError(f"raise_limits({times}): must be 1 or more")
+    token = _times.set(float(times))
+    try:
+        yield
+    finally:
+        _times.reset(token)
