@@ -59,7 +59,7 @@ def test_a_file_that_is_no_log(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(RunError, match="missing cannot be opened"):
         open_log("csv", tmp_path / "missing")
     log = open_log("csv", tmp_path)
     log.note(line(1, 1.0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convscope.cli.common import JSON, cli, show
-from convscope.view.save import replace
+from convscope.files import put
 
 
 @cli.command("eval")
@@ -113,7 +113,7 @@ def export(run_folder: str, form: str | None, out: str | None, *, as_json: bool)
     made = bring_out(loaded, to=chosen.name)
     path = Path(out or f"{loaded.path.resolve().name}{chosen.suffix}")
     if made.passed:
-        replace(path, made.data)
+        put(path, made.data)
     if as_json:
         show(made.to_json() | {"path": str(path) if made.passed else None})
         return 0 if made.passed else 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.cli.common import INPUT, cli
-from convscope.view.save import replace
+from convscope.files import put
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def write(net: str, size: Size, language: str | None, out: str | None, seed: int
     """
     from convscope.frontends import read
     from convscope.writers import BINARY
-    from convscope.writers import write as put
+    from convscope.writers import write as write_in
     from convscope.writers.weights import stored
 
     chosen = language or SUFFIXES.get(Path(out or "").suffix.lower(), "notation")
@@ -56,11 +56,11 @@ def write(net: str, size: Size, language: str | None, out: str | None, seed: int
     tensors = (_weights_of_run(net) or stored(found)) if chosen in BINARY else None
     if chosen in BINARY and tensors is None:
         click.echo(f"the net has no weights: random ones, seed {seed}", err=True)
-    made = put(found, to=chosen, tensors=tensors, seed=seed)
+    made = write_in(found, to=chosen, tensors=tensors, seed=seed)
     if out is None:
         click.echo(str(made).rstrip("\n"))
     else:
-        replace(Path(out), made if isinstance(made, bytes) else f"{made.rstrip()}\n".encode())
+        put(Path(out), made if isinstance(made, bytes) else f"{made.rstrip()}\n".encode())
 
 
 def _weights_of_run(path: str) -> dict[str, NDArray[Any]] | None:

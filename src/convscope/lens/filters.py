@@ -12,11 +12,11 @@ import numpy as np
 
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ShapeError
+from convscope.files import put
 from convscope.lens.filter_engine import checked_place, correlate, respond, size_of, white
 from convscope.lens.filter_files import check_room, checked_form, encode, load
 from convscope.lens.filter_kernels import kernel_of
 from convscope.lens.filter_terms import Terms, terms_of
-from convscope.view.save import replace as put
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

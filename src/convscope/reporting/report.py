@@ -7,6 +7,7 @@ from pathlib import Path
 
 from convscope.core.shape import to_text
 from convscope.errors import WriteError
+from convscope.files import put
 from convscope.lens.subject import Subject, subject
 from convscope.reporting.of_net import net_facts, net_sections
 from convscope.reporting.of_run import course, provenance, run_facts
@@ -14,7 +15,6 @@ from convscope.reporting.page import Section, page
 from convscope.reporting.seen import seen_sections
 from convscope.training.evaluate import Evaluation
 from convscope.training.judge import answers_of
-from convscope.view.save import replace
 
 LARGEST = 5_000_000
 """A report is no larger [byte]."""
@@ -51,7 +51,7 @@ class Report:
         path, made = Path(path), self.to_html().encode()
         if len(made) > LARGEST:
             raise WriteError(f"the report would have {len(made):,} bytes", expected=f"{LARGEST:,} at most")
-        replace(path, made)
+        put(path, made)
         return path
 
     def __str__(self) -> str:

@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 from safetensors.torch import load, save
 
+from convscope import files
 from convscope.errors import RunError
-from convscope.training import files
+from convscope.training.run import CHECKPOINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
 
-FOLDER = "checkpoints"
+FOLDER = CHECKPOINTS
 KEPT = 2
+
+TOLD = 64 * 2**20
+"""Bytes of a file of numbers, at most."""
 
 _NAME = re.compile(r"step-(\d{8,})\.json")
 
@@ -53,30 +57,33 @@ def write(run: Path, state: State) -> None:
     Raises:
         RunError: it cannot be written; the earlier ones stay.
     """
-    folder = run / FOLDER
     stem = f"step-{state.step:08d}"
     content = save({name: tensor.contiguous() for name, tensor in state.tensors.items()})
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise files.cannot_write(folder, len(content), error) from None
     told = {"numbers": state.numbers, "sha256": files.sha256(content)}
-    files.write(folder / f"{stem}.safetensors", content)
-    files.crash_point("tensors")
-    files.write(folder / f"{stem}.json", json.dumps({"checksum": _checksum(told), **told}, indent=1).encode())
-    files.crash_point("checkpoint")
-    for step in sorted(steps(run))[:-KEPT]:
-        old = folder / f"step-{step:08d}.json"
-        old.unlink(missing_ok=True)
-        files.crash_point("forgotten")
-        old.with_suffix(".safetensors").unlink(missing_ok=True)
+    with files.Folder(run) as whole:
+        whole.make(FOLDER)
+        with whole.inside(FOLDER) as folder:
+            folder.write(f"{stem}.safetensors", content)
+            files.crash_point("tensors")
+            folder.write(f"{stem}.json", json.dumps({"checksum": _checksum(told), **told}, indent=1).encode())
+            files.crash_point("checkpoint")
+            for step in sorted(_steps(folder))[:-KEPT]:
+                folder.remove(f"step-{step:08d}.json")
+                files.crash_point("forgotten")
+                folder.remove(f"step-{step:08d}.safetensors")
 
 
 def steps(run: Path) -> list[int]:
     """The steps after which there are checkpoints in a run folder, in no order."""
-    folder = run / FOLDER
-    found = [_NAME.fullmatch(path.name) for path in folder.iterdir()] if folder.is_dir() else []
-    return [int(match[1]) for match in found if match]
+    with files.Folder(run) as whole:
+        if not whole.kind(FOLDER):
+            return []
+        with whole.inside(FOLDER) as folder:
+            return _steps(folder)
+
+
+def _steps(folder: files.Folder) -> list[int]:
+    return [int(match[1]) for match in map(_NAME.fullmatch, folder.names()) if match]
 
 
 def newest(run: Path, *, strict: bool) -> tuple[State | None, list[str]]:
@@ -108,12 +115,12 @@ def read(run: Path, step: int) -> State:
     Raises:
         RunError: it is damaged.
     """
-    path = run / FOLDER / f"step-{step:08d}.json"
+    name = f"{FOLDER}/step-{step:08d}"
+    path = run / f"{name}.json"
     try:
-        told = json.loads(path.read_bytes())
+        told, content = _contents(run, name)
         if told.pop("checksum") != _checksum(told):
             raise RunError(f"{path} is damaged")
-        content = path.with_suffix(".safetensors").read_bytes()
         if files.sha256(content) != told["sha256"]:
             raise RunError(f"{path.with_suffix('.safetensors')} is damaged", given=f"{len(content)} bytes")
         return State(load(content), told["numbers"])
@@ -121,6 +128,14 @@ def read(run: Path, step: int) -> State:
         raise RunError(f"{path} is damaged: {error}") from None
     except safetensors.SafetensorError as error:
         raise RunError(f"{path.with_suffix('.safetensors')} is damaged: {error}") from None
+
+
+def _contents(run: Path, name: str) -> tuple[Any, bytes]:
+    """What is told of a checkpoint, and its tensors."""
+    with files.Folder(run) as folder:
+        told = json.loads(folder.read(f"{name}.json", TOLD))
+        with folder.opened(f"{name}.safetensors") as file:
+            return told, file.read()
 
 
 def size(tensors: int) -> int:

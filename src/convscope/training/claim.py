@@ -6,18 +6,22 @@ import json
 import os
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from convscope.errors import RunError
+from convscope.files import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 LOCK, OWNER = ".lock", ".owner.json"
+
+MOST = 4096
+"""Bytes of the name of an owner."""
 
 
 @contextmanager
@@ -29,6 +33,7 @@ def claimed(folder: Path) -> Iterator[None]:
     """
     lock = FileLock(folder / LOCK)
     try:
+        _check_lock(folder)
         lock.acquire(timeout=0)
     except Timeout:
         raise RunError(f"{folder} is in use: {_owner(folder)} trains in it") from None
@@ -36,17 +41,30 @@ def claimed(folder: Path) -> Iterator[None]:
         raise RunError(f"{folder} cannot be written: {error.strerror}") from None
     try:
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-        (folder / OWNER).write_text(json.dumps(owner) + "\n", encoding="utf-8")
+        with Folder(folder) as run:
+            run.write(OWNER, f"{json.dumps(owner)}\n".encode())
         yield
     finally:
-        (folder / OWNER).unlink(missing_ok=True)
+        with suppress(RunError), Folder(folder) as run:  # somebody may have moved it away
+            run.remove(OWNER)
         lock.release()  # the file stays: who has it open, and who makes a new one, would both have a lock
+
+
+def _check_lock(folder: Path) -> None:
+    """Refuse a lock that is another file, too: whoever takes a lock empties the file.
+
+    Raises:
+        RunError: it is a link, a pipe, or a file of several names.
+    """
+    with Folder(folder) as run:
+        run.require_alone(LOCK)
 
 
 def _owner(folder: Path) -> str:
     for _ in range(20):  # the winner may not have written its name yet
         try:
-            owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+            with Folder(folder) as run:
+                owner = json.loads(run.read(OWNER, MOST))
             return f"process {owner['pid']} on {owner['host']}, since {owner['since']},"
         except (OSError, ValueError, LookupError, TypeError):
             time.sleep(0.01)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import platform
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -17,11 +16,12 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
+from convscope import files
 from convscope.analyze.cost import net_params
 from convscope.backends.machine import cores, cpu_name
 from convscope.backends.torch import TorchNet, weights_out
 from convscope.errors import TrainingError
-from convscope.training import checkpoint, files
+from convscope.training import checkpoint
 from convscope.training import run as runs
 from convscope.training.card import card
 from convscope.training.claim import LOCK
@@ -187,7 +187,8 @@ def _line(progress: Progress) -> dict[str, Any]:
 
 def finish(job: Job, model: TorchNet, last: Progress, judged: Evaluation, metrics: Metrics) -> Result:
     """Write what came out; the line with the result comes last."""
-    files.write(job.path / runs.MODEL, save(weights_out(model)))
+    with files.Folder(job.path) as folder:
+        folder.write(runs.MODEL, save(weights_out(model)))
     result = Result(
         loss=judged.loss,
         accuracy=judged.accuracy,
@@ -197,11 +198,12 @@ def finish(job: Job, model: TorchNet, last: Progress, judged: Evaluation, metric
         sha256=runs.digests(job.path),
     )
     run = Run(job.path, job.net, job.dataset, job.recipe, job.seed, result)
-    files.write(job.path / runs.CARD, card(run, judged, environment_of(job)).encode())
-    metrics.note({"result": asdict(result)})
-    metrics.sync()
-    shutil.rmtree(job.path / checkpoint.FOLDER, ignore_errors=True)
-    (job.path / LOCK).unlink(missing_ok=True)
+    with files.Folder(job.path) as folder:
+        folder.write(runs.CARD, card(run, judged, environment_of(job)).encode())
+        metrics.note({"result": asdict(result)})
+        metrics.sync()
+        folder.clear(checkpoint.FOLDER)
+        folder.remove(LOCK)
     return result
 
 
@@ -222,19 +224,22 @@ def environment(recipe: Recipe) -> dict[str, Any]:
 
 def note_environment(job: Job) -> list[str]:
     """Write down where a run takes place; what is different from where it began."""
-    path, now = job.path / runs.ENV, environment(job.recipe)
-    before = environment_of(job) if path.exists() else now
+    now = environment(job.recipe)
+    with files.Folder(job.path) as folder:
+        before = environment_of(job) if folder.kind(runs.ENV) else now
     changed = [key for key in now if before.get(key) != now[key]]
     if changed:
         before = {**before, "resumed": [*before.get("resumed", []), now]}
-    files.write(path, (json.dumps(before, indent=1) + "\n").encode())
+    with files.Folder(job.path) as folder:
+        folder.write(runs.ENV, f"{json.dumps(before, indent=1)}\n".encode())
     return [f"{key} was {before.get(key)}, is {now[key]}: the weights may differ in the last bits" for key in changed]
 
 
 def environment_of(job: Job) -> dict[str, Any]:
     """Where a run began; here, where that cannot be read."""
     try:
-        found: dict[str, Any] = json.loads((job.path / runs.ENV).read_text(encoding="utf-8"))
+        with files.Folder(job.path) as folder:
+            found: dict[str, Any] = json.loads(folder.read(runs.ENV, runs.MOST))
     except (OSError, ValueError):
         return environment(job.recipe)
     return found

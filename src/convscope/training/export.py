@@ -14,13 +14,13 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from convscope import files
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.graph import Graph
 from convscope.core.net import Net
 from convscope.data import registry
 from convscope.errors import MissingExtraError, WriteError
 from convscope.ops.act import Softmax
-from convscope.training import files
 from convscope.training.evaluate import logits
 from convscope.training.forms import form_of
 from convscope.training.loop import lay_out

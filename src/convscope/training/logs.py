@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any, Protocol
 
 from convscope.errors import MissingExtraError, RunError, unknown
-from convscope.training import files
+from convscope.files import Folder, cannot_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,9 @@ CSV, TENSORBOARD = "metrics.csv", "tensorboard"
 """A file and a folder beside the other files of the run."""
 
 STEP = "step"
+
+MOST = 2**30
+"""Bytes of a log that is read."""
 
 
 class Log(Protocol):
@@ -52,8 +55,8 @@ class CsvLog:
     """``metrics.csv``: a row for each step, a column for each name, empty where a line had no such number."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / CSV
-        self.rows = _rows(self.path)
+        self.folder, self.path = folder, folder / CSV
+        self.rows = _rows(folder)
         self.columns = list(dict.fromkeys(name for row in self.rows for name in row))
         self._rewrite()
 
@@ -78,13 +81,14 @@ class CsvLog:
 
     def _append(self, text: str) -> None:
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(text)
+            with Folder(self.folder) as folder, folder.more(CSV) as file:
+                file.write(text.encode())
         except OSError as error:
-            raise files.cannot_write(self.path, len(text), error) from None
+            raise cannot_write(RunError, self.path, len(text), error) from None
 
     def _rewrite(self) -> None:
-        files.write(self.path, self._text([{name: name for name in self.columns}, *self.rows]).encode())
+        with Folder(self.folder) as folder:
+            folder.write(CSV, self._text([{name: name for name in self.columns}, *self.rows]).encode())
 
     def _text(self, rows: list[dict[str, str]]) -> str:
         text = io.StringIO()
@@ -92,14 +96,15 @@ class CsvLog:
         return text.getvalue()
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(folder: Path) -> list[dict[str, str]]:
     """What an earlier part of the run has written; a row that was cut off is left out.
 
     Raises:
         RunError: it is no such file.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with Folder(folder) as run:
+            text = run.read(CSV, MOST).decode()
         whole = io.StringIO(text[: text.rfind("\n") + 1])
         rows = [{name: value for name, value in row.items() if name and value} for row in csv.DictReader(whole)]
         for row in rows:
@@ -107,7 +112,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, csv.Error) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
+        raise RunError(f"{folder / CSV} is damaged: {error}") from None
     return rows
 
 

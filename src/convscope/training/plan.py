@@ -11,7 +11,7 @@ from convscope.analyze.table import layer_table
 from convscope.backends.machine import free_memory
 from convscope.core.shape import to_text
 from convscope.errors import RunError, ShapeError, TrainingError
-from convscope.training.files import free_space
+from convscope.files import free_space
 from convscope.view.numbers import bytes_text, count_text
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ While a run goes on there are ``checkpoints/`` too (:mod:`convscope.training.che
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -31,10 +32,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from convscope import files
 from convscope.data.facts import Facts
 from convscope.errors import ConvscopeError, FieldError, RunError
 from convscope.frontends import read
-from convscope.training import files
 from convscope.training.plan import check_fit
 from convscope.training.recipe import Recipe, to_toml
 from convscope.view.numbers import score_text
@@ -56,6 +57,15 @@ NET, RECIPE, DATA, ENV, METRICS, MODEL, CARD = (
 
 SETTINGS = (NET, RECIPE, DATA)
 """What is there from the start, and says what is trained."""
+
+KNOWN = (NET, RECIPE, DATA, ENV, METRICS, MODEL, CARD, ".lock", ".owner.json", "report.html", "metrics.csv")
+"""Names that are files, where they are there."""
+
+CHECKPOINTS = "checkpoints"
+"""The folder of :mod:`convscope.training.checkpoint`."""
+
+MOST = 2**28
+"""Bytes that a file of a run may have, but for tensors."""
 
 SEALED = (*SETTINGS, MODEL)
 """Files whose checksums stand in the result."""
@@ -134,7 +144,7 @@ class Run(Job):
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every line of ``metrics.jsonl``."""
-        return [json.loads(line) for line in (self.path / METRICS).read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line) for line in content(self.path, METRICS).decode().splitlines()]
 
     def __str__(self) -> str:
         return f"{self.path}: {self.score()}, {self.dataset.name}, recipe {self.recipe.name}, seed {self.seed}"
@@ -186,11 +196,12 @@ def found(parent: Path, name: str, job: Job, data: Facts) -> Job:
 
 def write_settings(job: Job, data: Facts) -> None:
     """``net.cnn``, ``recipe.toml`` and ``data.json``."""
-    files.write(job.path / NET, f"{job.net}\n".encode())
     top = to_toml({"seed": job.seed})
     recipe = to_toml(msgspec.structs.asdict(job.recipe))
-    files.write(job.path / RECIPE, f"{top}\n\n[recipe]\n{recipe}\n".encode())
-    files.write(job.path / DATA, data.to_json())
+    with files.Folder(job.path) as folder:
+        folder.write(NET, f"{job.net}\n".encode())
+        folder.write(RECIPE, f"{top}\n\n[recipe]\n{recipe}\n".encode())
+        folder.write(DATA, data.to_json())
 
 
 class Metrics:
@@ -202,24 +213,32 @@ class Metrics:
     """
 
     def __init__(self, run: Path, step: int) -> None:
-        path = run / METRICS
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n") and _step(line) <= step]
-        files.write(path, "".join(lines).encode())
-        self._file = path.open("a", encoding="utf-8")
+        self._path = run / METRICS
+        with files.Folder(run) as folder:
+            text = folder.read(METRICS, MOST).decode(errors="replace") if folder.kind(METRICS) == "a file" else ""
+            lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n") and _step(line) <= step]
+            self._file = folder.begun(METRICS, "".join(lines).encode())
 
     def note(self, line: dict[str, Any]) -> None:
         """Write a line; who follows the file sees it at once."""
-        self._file.write(f"{json.dumps(line)}\n")
-        self._file.flush()
+        text = f"{json.dumps(line)}\n".encode()
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:
+            raise files.cannot_write(RunError, self._path, len(text), error) from None
 
     def sync(self) -> None:
         """Have all lines on the disk."""
-        os.fsync(self._file.fileno())
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise files.cannot_write(RunError, self._path, 0, error) from None
 
     def close(self) -> None:
         """No more lines."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written was reported when it was
+            self._file.close()
 
 
 def _step(line: str) -> float:
@@ -230,14 +249,35 @@ def _step(line: str) -> float:
         return math.inf
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return files.sha256(path.read_bytes())
+def content(folder: Path, name: str) -> bytes:
+    """What is in a file of a run.
+
+    Raises:
+        RunError: it is a link, or the folder is not there.
+        OSError: it is not there, not a regular file, or too large.
+    """
+    with files.Folder(folder) as run:
+        return run.read(name, MOST)
+
+
+def digest(folder: Path, name: str) -> str:
+    """SHA-256 of a file of a run; raises as :func:`content`."""
+    with files.Folder(folder) as run, run.opened(name) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the files that make a run what it is."""
-    return {name: digest(folder / name) for name in SEALED}
+    return {name: digest(folder, name) for name in SEALED}
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a process that was killed left half written."""
+    with files.Folder(folder) as run:
+        run.tidy()
+        if run.kind(CHECKPOINTS) == "a folder":
+            with run.inside(CHECKPOINTS) as inner:
+                inner.tidy()
 
 
 def _is_folder(path: Path) -> bool:
@@ -275,39 +315,57 @@ def load_job(path: str | Path) -> Job:
     folder = Path(path)
     if not _is_folder(folder):
         raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
-    missing = [name for name in SETTINGS if not (folder / name).is_file()]
-    if missing:
-        raise RunError(f"{folder} is not a run folder: it has no {', no '.join(missing)}")
+    _check_kinds(folder)
     try:
-        settings = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
-        net, dataset = read(folder / NET), Facts.read((folder / DATA).read_bytes()).dataset()
+        settings = tomllib.loads(content(folder, RECIPE).decode())
+        net, dataset = read(folder / NET), Facts.read(content(folder, DATA)).dataset()
         check_fit(net, dataset)
         return Job(folder, net, dataset, msgspec.convert(settings["recipe"], Recipe), int(settings["seed"]))
     except DAMAGE as error:
         raise RunError(f"{folder} is damaged: {error}") from None
 
 
+def _check_kinds(folder: Path) -> None:
+    """Refuse a folder that is not that of a run, and a run in which something is a link, a pipe, a socket or a device.
+
+    Raises:
+        RunError: it is.
+    """
+    with files.Folder(folder) as run:
+        kinds = {name: run.kind(name) for name in run.names()}
+        missing = [name for name in SETTINGS if name not in kinds]
+        if missing:
+            raise RunError(f"{folder} is not a run folder: it has no {', no '.join(missing)}")
+        run.refuse_links()
+    odd = [name for name, kind in kinds.items() if kind not in {"a file", "a folder"}]
+    odd += [name for name in KNOWN if name not in odd and kinds.get(name, "a file") != "a file"]
+    if odd:
+        raise RunError(f"{folder} is damaged: {odd[0]} is {kinds[odd[0]]}, not a file")
+
+
 def is_finished(folder: Path) -> bool:
     """The result is there."""
     try:
-        return (folder / METRICS).read_text(encoding="utf-8").rstrip().rpartition("\n")[2].startswith('{"result"')
+        return content(folder, METRICS).decode().rstrip().rpartition("\n")[2].startswith('{"result"')
     except (OSError, ValueError):
         return False
 
 
 def _load(job: Job) -> Run:
     folder = job.path
-    last = (folder / METRICS).read_text(encoding="utf-8").splitlines()[-1:] if (folder / METRICS).exists() else []
+    with files.Folder(folder) as run:
+        there = {name for name in (METRICS, MODEL) if run.kind(name)}
+    last = content(folder, METRICS).decode().splitlines()[-1:] if METRICS in there else []
     if not last or "step" in json.loads(last[0]):
         raise RunError(f"{folder} is not finished", attempt=f"convscope train --resume {folder}")
     result = msgspec.convert(json.loads(last[0])["result"], Result)
     if sorted(result.sha256) != sorted(SEALED):
         names = ", ".join(result.sha256) or "nothing"
         raise RunError(f"{folder / METRICS} is damaged: it has the checksums of {names}")
-    if not (folder / MODEL).is_file():
+    if MODEL not in there:
         raise RunError(f"{folder} is damaged: it has no {MODEL}")
     for name, expected in result.sha256.items():
-        found = digest(folder / name)
+        found = digest(folder, name)
         if found != expected:
             raise RunError(
                 f"{folder / name} is damaged", given=f"SHA-256 {found[:16]}…", expected=f"SHA-256 {expected[:16]}…"

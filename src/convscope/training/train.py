@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 from safetensors.torch import load_file
 
+from convscope import files
 from convscope.analyze.cost import net_params
 from convscope.analyze.memory import FLOAT32
 from convscope.backends.machine import keep_memory
@@ -21,7 +22,7 @@ from convscope.data import registry
 from convscope.data.facts import Facts
 from convscope.errors import RunError
 from convscope.frontends import read
-from convscope.training import checkpoint, files
+from convscope.training import checkpoint
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
 from convscope.training.claim import claimed
@@ -143,7 +144,7 @@ def _note_begun(job: Job, ranks: Ranks) -> None:
         path = Path(note.read_text(encoding="utf-8"))
         if runs.is_finished(path) or not path.is_dir():
             note.unlink(missing_ok=True)
-    files.write(_launch(job.path.parent), str(job.path).encode())
+    files.put(_launch(job.path.parent), str(job.path).encode())
 
 
 def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
@@ -183,8 +184,7 @@ def _resumed(path: Path, ranks: Ranks, habits: Habits, *, strict: bool, warn: Ca
         state = None
         if ranks.first:
             _refuse_finished(job)  # another process may have finished it in between
-            files.tidy(job.path)
-            files.tidy(job.path / checkpoint.FOLDER)
+            runs.tidy(job.path)
             state, damage = checkpoint.newest(job.path, strict=strict)
             for found in [*damage, *note_environment(job)]:
                 warn(found)
@@ -231,6 +231,8 @@ def model_of(run: Run) -> TorchNet:
     check_memory(FLOAT32 * net_params(run.net).value, "this net")
     model = TorchNet(run.net, logits=True)
     try:
+        with files.Folder(run.path) as folder:
+            folder.opened(runs.MODEL).close()  # it is a file, and lies in the folder
         weights_in(model, load_file(run.path / runs.MODEL))
     except (ValueError, OSError, safetensors.SafetensorError) as error:
         raise RunError(f"{run.path / runs.MODEL} does not hold the weights of the net: {error}") from None

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.errors import WriteError, missing_extra
+from convscope.files import put
 from convscope.view.layout import GAP, LARGE, SMALL, Down, Words, number
 from convscope.view.parts import page_html
-from convscope.view.save import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ class Figure:
             raise WriteError(
                 f"{path}: no picture is written under such a name", expected=f"one of {', '.join(FORMATS)}"
             )
-        replace(path, make(self))
+        put(path, make(self))
         return path
 
 

@@ -1,0 +1,265 @@
+"""A folder that may come from anybody: everything in it is reached from itself, and no link is followed.
+
+A run that was unpacked, copied or downloaded may have links in it that lead to any place of the reader's. The folder is
+opened once; each name on a way inside of it is then opened from the folder above it. What is a link is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from convscope.errors import RunError
+from convscope.files.place import NEW, cannot_write, permissions, place
+from convscope.files.plain import NOFOLLOW, READ, kind_of, opened
+
+if TYPE_CHECKING:
+    from io import BufferedReader, BufferedWriter
+    from pathlib import Path
+    from types import TracebackType
+
+RELATIVE = {os.open, os.stat, os.mkdir, os.unlink, os.rmdir, os.rename} <= os.supports_dir_fd
+"""Names can be looked up from an open folder; where not (Windows), each is looked at before it is used."""
+
+MORE = (NEW & ~(os.O_CREAT | os.O_EXCL)) | os.O_APPEND
+
+DEEPEST = 8
+"""Folders inside of each other that are looked through."""
+
+
+class Folder:
+    """The folder of a run. Names are relative to it, with ``/`` where they lie in a folder inside of it.
+
+    Args:
+        path: of the folder; it may be a link itself, as it is the user who names it.
+        at: the folder, where it is open already.
+
+    Raises:
+        RunError: it is not a folder.
+
+    >>> import os, pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as place, Folder(pathlib.Path(place)) as folder:
+    ...     folder.write("net.cnn", b"input 8x8x1")
+    ...     os.symlink("/etc", pathlib.Path(place, "checkpoints"))
+    ...     folder.names(), folder.kind("checkpoints"), folder.read("net.cnn", 100)
+    (['checkpoints', 'net.cnn'], 'a link', b'input 8x8x1')
+    """
+
+    def __init__(self, path: Path, at: int | None = None) -> None:
+        self.path, self._at = path, at
+        if at is not None:
+            return
+        try:
+            if RELATIVE:
+                self._at = os.open(path, READ | os.O_DIRECTORY)
+            elif not path.is_dir():
+                raise NotADirectoryError
+        except (OSError, ValueError) as error:
+            why = (error.strerror if isinstance(error, OSError) else "") or "not a folder"
+            raise RunError(f"{path} cannot be opened as a folder: {why}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The folder is no longer needed."""
+        if self._at is not None:
+            os.close(self._at)
+            self._at = None
+
+    def _name(self, name: str) -> str:
+        """As the system is asked for it."""
+        return name if RELATIVE else str(self.path / name)
+
+    def inside(self, name: str) -> Folder:
+        """A folder in this one.
+
+        Raises:
+            RunError: it is a link, or it cannot be opened.
+            OSError: it is not there, or not a folder.
+        """
+        first, _, rest = name.partition("/")
+        if first in {"", ".", ".."}:
+            raise RunError(f"{self.path / name} does not lie in {self.path}")
+        self._refuse_link(first)
+        at = os.open(first, READ | os.O_DIRECTORY | NOFOLLOW, dir_fd=self._at) if RELATIVE else None
+        inner = Folder(self.path / first, at)
+        if not rest:
+            return inner
+        with inner:
+            return inner.inside(rest)
+
+    def kind(self, name: str) -> str:
+        """``a file``, ``a folder``, ``a link``, ``a pipe`` …; empty where there is nothing of that name."""
+        try:
+            return kind_of(os.stat(self._name(name), dir_fd=self._at, follow_symlinks=False).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
+    def names(self) -> list[str]:
+        """What lies in the folder, sorted."""
+        return sorted(os.listdir(self.path if self._at is None else self._at))  # noqa: PTH208 -- of an open folder
+
+    def _refuse_link(self, name: str) -> None:
+        if self.kind(name) == "a link":
+            raise has_links(self.path, name, self._target(name))
+
+    def _target(self, name: str) -> str:
+        try:
+            return os.readlink(self._name(name), dir_fd=self._at)
+        except OSError:
+            return ""
+
+    def refuse_links(self, deepest: int = DEEPEST) -> None:
+        """Look through the folder, and those inside of it.
+
+        Raises:
+            RunError: there is a link.
+        """
+        for name in self.names():
+            self._refuse_link(name)
+            if deepest and self.kind(name) == "a folder":
+                with self.inside(name) as inner:
+                    inner.refuse_links(deepest - 1)
+
+    def opened(self, name: str, most: int | None = None) -> BufferedReader:
+        """A file, open for reading.
+
+        Raises:
+            RunError: it is a link.
+            OSError: it is not there, not a regular file, or larger than ``most`` bytes.
+        """
+        above, _, last = name.rpartition("/")
+        if above:
+            with self.inside(above) as inner:
+                return inner.opened(last, most)
+        self._refuse_link(name)
+        return opened(self._name(name), most=most, follow=False, at=self._at)
+
+    def read(self, name: str, most: int) -> bytes:
+        """The content of a file of at most some bytes; raises as :meth:`opened`."""
+        with self.opened(name, most) as file:
+            return file.read(most)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace a file, or make it; a reader finds the old one or the new one, never half of it.
+
+        Raises:
+            RunError: it is a link or not a regular file, or it cannot be written; then all is as it was.
+        """
+        try:
+            above, _, last = name.rpartition("/")
+            if above:
+                with self.inside(above) as inner:
+                    return inner.write(last, content)
+            self._refuse_link(name)
+            kind = self.kind(name)
+            if kind not in {"", "a file"}:
+                raise not_a_file(self.path / name, kind)
+            place(self._name(name), content, permissions(self._name(name), self._at), self._at)
+        except OSError as error:
+            raise cannot_write(RunError, self.path / name, len(content), error) from None
+
+    def begun(self, name: str, content: bytes = b"") -> BufferedWriter:
+        """A file that is put in place with some content and stays open for more, whatever lay there before.
+
+        Raises:
+            RunError: as :meth:`write`.
+        """
+        self.write(name, content)
+        try:
+            return self.more(name)
+        except OSError as error:
+            raise cannot_write(RunError, self.path / name, len(content), error) from None
+
+    def more(self, name: str) -> BufferedWriter:
+        """A file of this folder, open for more at its end.
+
+        Raises:
+            RunError: it is a link, not a regular file, or lies elsewhere, too.
+            OSError: it cannot be opened.
+        """
+        self.require_alone(name)
+        return os.fdopen(os.open(self._name(name), MORE, dir_fd=self._at), "ab")
+
+    def require_alone(self, name: str) -> None:
+        """Refuse what must not be changed as it is: a link, what is not a file, a file that has other names.
+
+        Raises:
+            RunError: it is one of these.
+        """
+        self._refuse_link(name)
+        if not self.kind(name):
+            return
+        found = os.stat(self._name(name), dir_fd=self._at, follow_symlinks=False)
+        if kind_of(found.st_mode) != "a file":
+            raise not_a_file(self.path / name, kind_of(found.st_mode))
+        if found.st_nlink > 1:
+            raise RunError(
+                f"{self.path / name} has another name, where it would be changed, too", attempt=copied(self.path)
+            )
+
+    def make(self, name: str) -> None:
+        """A folder in this one, unless it is there.
+
+        Raises:
+            RunError: it is a link, or cannot be made.
+        """
+        self._refuse_link(name)
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(self._name(name), dir_fd=self._at)
+            self.inside(name).close()
+        except OSError as error:
+            raise cannot_write(RunError, self.path / name, 0, error) from None
+
+    def remove(self, name: str) -> None:
+        """Remove a file or a link, if it is there; what a link leads to stays."""
+        above, _, last = name.rpartition("/")
+        with suppress(FileNotFoundError):
+            if above:
+                with self.inside(above) as inner:
+                    inner.remove(last)
+            else:
+                os.unlink(self._name(name), dir_fd=self._at)
+
+    def clear(self, name: str, deepest: int = DEEPEST) -> None:
+        """Remove a folder in this one with all that is in it; links in it are removed, not followed."""
+        if self.kind(name) != "a folder" or not deepest:
+            return
+        with suppress(OSError), self.inside(name) as inner:
+            for one in inner.names():
+                inner.clear(one, deepest - 1) if inner.kind(one) == "a folder" else inner.remove(one)
+        with suppress(OSError):
+            os.rmdir(self._name(name), dir_fd=self._at)
+
+    def tidy(self) -> None:
+        """Remove the drafts that a process left which was killed."""
+        for name in self.names():
+            if name.startswith(".") and name.endswith(".tmp") and self.kind(name) == "a file":
+                self.remove(name)
+
+
+def has_links(path: Path, name: str, target: str) -> RunError:
+    """The error for a link in a run."""
+    return RunError(
+        f"the run {path} has links, which are not followed: {name}",
+        given=f"{path / name} leads to {target}" if target else "",
+        attempt=copied(path),
+    )
+
+
+def not_a_file(path: Path, kind: str) -> RunError:
+    """The error for something else in the place of a file."""
+    return RunError(f"{path} cannot be written: it is {kind}, not a file")
+
+
+def copied(path: Path) -> str:
+    """What to do about files that are elsewhere, too."""
+    return f"cp -rL {path} COPY, if you trust where the links lead, and use COPY"
