@@ -14,6 +14,7 @@
     ├── RunError            a run folder is missing, damaged or not one
     ├── TrainingError       training cannot go on
     ├── WriteError          a net cannot be written in that language
+    ├── MachineError        the machine has too little memory, disk, threads or open files, or refuses a file
     └── MissingExtraError   an optional dependency is not installed
 
 An error states four things: what is wrong, what was given, where that was written, and what to try (only when
@@ -23,8 +24,12 @@ Low-level code raises the bare fact; the caller who knows more adds it with :met
 
 from __future__ import annotations
 
+import errno
+import os
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Self
+
+from convscope.inert import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,10 +82,10 @@ class ConvscopeError(Exception):
         lines = [f"{type(self).__name__}: {self.what}"]
         labelled = {"given": self.given, "written": self.written}
         lines += [f"  {label:<8} {text}" for label, text in labelled.items() if text]
-        lines += [f"    {line}" for line in self.excerpt.splitlines()]
+        lines += [f"    {line}" for line in self.excerpt.split("\n") if line]
         labelled = {"expected": self.expected, "try": self.attempt}
         lines += [f"  {label:<8} {text}" for label, text in labelled.items() if text]
-        return "\n".join(lines)
+        return "\n".join(map(inert, lines))  # what a file calls its parts stays in its line
 
 
 class NotationError(ConvscopeError):
@@ -127,6 +132,10 @@ class WriteError(ConvscopeError):
     """A net cannot be written in that language."""
 
 
+class MachineError(ConvscopeError):
+    """The machine has too little memory, room on the disk, threads or open files, or refuses a file."""
+
+
 class MissingExtraError(ConvscopeError):
     """An optional dependency is not installed."""
 
@@ -134,6 +143,47 @@ class MissingExtraError(ConvscopeError):
 def missing_extra(subject: str, extra: str = "train") -> MissingExtraError:
     """The error for something that needs an extra."""
     return MissingExtraError(f"{subject} is not installed", attempt=f'pip install "convscope[{extra}]"')
+
+
+_LACKING = {
+    errno.ENOSPC: ("the disk is full", "free some of it, or write elsewhere"),
+    errno.EDQUOT: ("your share of the disk is full", "free some of it, or write elsewhere"),
+    errno.EFBIG: ("a file becomes larger than this process may write", "ulimit -f unlimited"),
+    errno.EMFILE: ("this process has too many files open", "ulimit -n 4096"),
+    errno.ENFILE: ("the system has too many files open", "end other programs"),
+    errno.ENOMEM: ("there is too little memory", "a smaller input, net or batch"),
+    errno.EAGAIN: ("the system starts no more processes or threads", "ulimit -u, or OMP_NUM_THREADS=1"),
+}
+"""What the system means by some of its numbers, and what helps."""
+
+_MEMORY = ("cannot allocate memory", "failed to map segment", "std::bad_alloc", "not enough memory")
+_THREADS = "can't start new thread"
+
+
+def machine(error: BaseException) -> MachineError | None:
+    """The error for an exception by which Python says what the machine lacks; None where it says something else.
+
+    >>> print(machine(OSError(errno.EMFILE, "Too many open files", "a.png")))
+    MachineError: a.png: this process has too many files open
+      try      ulimit -n 4096
+    >>> machine(ValueError("no"))
+    """
+    words = str(error).lower()
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | ImportError) and _has(words, _MEMORY)):
+        what, attempt = _LACKING[errno.ENOMEM]
+        return MachineError(f"{what} for this question", given=str(error), attempt=attempt)
+    if isinstance(error, RuntimeError) and _THREADS in words:
+        what, attempt = _LACKING[errno.EAGAIN]
+        return MachineError(what, attempt=attempt)
+    if not isinstance(error, OSError):
+        return None
+    place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    what, attempt = _LACKING.get(error.errno or 0, (error.strerror or str(error), ""))
+    return MachineError(f"{place}{what}", attempt=attempt)
+
+
+def _has(words: str, known: Iterable[str]) -> bool:
+    return any(one in words for one in known)
 
 
 def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:

@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from convscope.streams import tell
 from convscope.view.numbers import seconds_text
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _plain() -> Report:
     def report(progress: Progress) -> None:
         if progress.seconds >= due[0] or progress.step == progress.steps:
             due[0] = progress.seconds + PLAIN_EVERY
-            print(line(progress), file=sys.stderr, flush=True)  # noqa: T201 -- this is the display
+            tell(line(progress))
 
     return report
 

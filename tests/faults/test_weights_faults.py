@@ -81,7 +81,7 @@ SAFETENSORS: dict[str, tuple[Callable[[], bytes], str]] = {
     "one offset": (lambda: packed({"a": entry() | {"data_offsets": [0]}}), "not whole numbers"),
     "metadata of numbers": (lambda: packed({"__metadata__": {"a": 1}, "b": entry()}), "metadata is not text"),
     "metadata that is a list": (lambda: packed({"__metadata__": [], "b": entry()}), "metadata is not text"),
-    "moves the cursor": (lambda: packed({"a\x1b[2J": entry()}), "hidden character: a?"),
+    "moves the cursor": (lambda: packed({"a\x1b[2J": entry()}), "hidden character: a\\x1b"),
     "right to left": (lambda: packed({"a\u202eb": entry()}), "hidden character"),
     "half of a character": (lambda: packed({"a\ud800": entry()}), "hidden character"),
     "long name": (lambda: packed({"a" * 301: entry()}), "301 characters"),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from convscope.cli import cli, run
+from convscope.cli import run
+from convscope.cli.commands import cli
 from golden.golden import same_as_golden
 
 CASES = {

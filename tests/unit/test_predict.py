@@ -92,7 +92,7 @@ def test_names_that_are_no_text_are_shown_on_one_line(
         assert command(["predict", str(short_run.path), str(folder)]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 6
-        assert any("new\\nline.png: " in line or "\\udcff\\udcfe.png: " in line for line in lines)
+        assert any("new\\x0aline.png: " in line or "\\xff\\xfe.png: " in line for line in lines)
         assert command(["predict", str(short_run.path), str(folder), "--json"]) == 0
         capsys.readouterr()
         (folder / os.fsdecode(name)).rename(folder / "b.png")

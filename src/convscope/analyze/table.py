@@ -14,6 +14,7 @@ from convscope.core.graph import INPUT
 from convscope.core.op import spelled
 from convscope.core.order import sizes_in
 from convscope.core.shape import to_text
+from convscope.inert import in_markdown, inert
 from convscope.version import __version__
 from convscope.view.numbers import bytes_text, count_text
 from convscope.view.parts import Column, Grid
@@ -160,7 +161,8 @@ class LayerTable:
 
     def to_markdown(self) -> str:
         """A table for a README."""
-        return f"{self.grid().to_markdown()}\n\n{_totals(self)}"
+        below = "\n".join(map(in_markdown, _totals(self).split("\n")))
+        return f"{self.grid().to_markdown()}\n\n{below}"
 
     def to_csv(self) -> str:
         """Comma-separated values, one line for each layer."""
@@ -292,7 +294,7 @@ def _totals(table: LayerTable) -> str:
     ]
     missing = sorted({*table.params.missing, *table.macs.missing})
     unknown = [f"unknown, so not in the totals: {', '.join(missing)}"] if missing else []
-    return "\n".join([" · ".join(parts), *unknown, *table.notes])
+    return "\n".join([" · ".join(parts), *unknown, *map(inert, table.notes)])
 
 
 def _inputs_text(table: LayerTable) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from convscope.checks.finding import ERROR, LEVELS, NOTE, Facts, Finding
 from convscope.checks.registry import CHECKS, title
 from convscope.core.shape import joined
 from convscope.errors import FieldError, unknown
+from convscope.inert import inert
 from convscope.version import __version__
 from convscope.view.numbers import bytes_text
 from convscope.view.parts import text_html
@@ -91,8 +93,8 @@ def _sarif(finding: Finding) -> dict[str, Any]:
     return {
         "ruleId": finding.code,
         "level": finding.level,
-        "message": {"text": text.strip()},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(file)}, "region": region}}],
+        "message": {"text": inert(text.strip()).replace("](", "]\\(")},  # no link
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(os.fsencode(file))}, "region": region}}],
     }
 
 

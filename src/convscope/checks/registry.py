@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from convscope.checks import (
@@ -22,6 +21,7 @@ from convscope.checks import (
     cs014,
     cs015,
 )
+from convscope.docstrings import documentation
 from convscope.errors import unknown
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ CHECKS: dict[str, ModuleType] = {
 
 def title(code: str) -> str:
     """The first line of a check's page."""
-    return (inspect.getdoc(CHECKS[code]) or "").splitlines()[0].rstrip(".")
+    return documentation(CHECKS[code]).splitlines()[0].rstrip(".")
 
 
 def page(code: str) -> str:
@@ -59,5 +59,5 @@ def page(code: str) -> str:
     """
     if code not in CHECKS:
         raise unknown("check", code, CHECKS)
-    text = (inspect.getdoc(CHECKS[code]) or "").split("\n", 1)[1].strip()
+    text = documentation(CHECKS[code]).split("\n", 1)[1].strip()
     return f"# {code}: {title(code)}\n\n{text}"

@@ -1,87 +1,82 @@
 """The command line: parses, calls the public API, prints. Data on stdout, messages on stderr.
 
-Exit status: 0 done, 1 a check failed, 2 a mistake in the input, 130 interrupted, 143 terminated.
+Exit status: 0 done, 1 a check failed, 2 a mistake in the input, 130 interrupted, 141 nobody reads the output any more,
+143 terminated.
+
+Nothing is imported here but what Python has loaded anyway: who presses Ctrl-C while the rest is loaded is answered
+like everybody else.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 import sys
 
-import click
+__all__ = ["main", "run"]
 
-from convscope.cli import activations, analysis, compare, data, filter, look, report, runs, training, verify, write  # noqa: A004
-from convscope.cli.common import cli, raise_limits
-from convscope.errors import ConvscopeError, missing_extra
-
-__all__ = [
-    "activations",
-    "analysis",
-    "cli",
-    "compare",
-    "data",
-    "filter",
-    "look",
-    "main",
-    "report",
-    "run",
-    "runs",
-    "training",
-    "verify",
-    "write",
-]
-
-for _command in (cli, *cli.commands.values(), *data.data.commands.values()):
-    # docstrings are raw; click wants the control character before a paragraph that must keep its lines
-    _command.help = (_command.help or "").replace(r"\b", "\b")
-    if not isinstance(_command, click.Group):
-        _command.params.append(raise_limits())
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; a mistake in the input prints one error."""
     try:
-        status = cli.main(arguments, prog_name="convscope", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except ConvscopeError as error:
-        click.echo(str(error), err=True)
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
+        from convscope.cli.commands import invoke
+
+        return invoke(arguments)
     except BrokenPipeError:
         raise
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("convscope"):
+    except KeyboardInterrupt:
+        return _interrupted()
+    except Exception as error:
+        from convscope.cli.faults import is_interrupt, message
+        from convscope.streams import tell
+
+        if is_interrupt(error):
+            return _interrupted()
+        told = message(error)
+        if told is None:
             raise
-        click.echo(str(missing_extra(str(error.name))), err=True)
+        tell(told)
         return 2
-    except MemoryError:
-        click.echo("MemoryError: this question needs more memory than there is", err=True)
-        return 2
-    except OSError as error:  # a full disk, a limit, a closed stream
-        click.echo(f"{error.filename or 'the system'}: {error.strerror or error}", err=True)
-        return 2
-    return status if isinstance(status, int) else 0
 
 
 def main() -> None:
     """The command ``convscope``."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half made is removed on the way out
     try:
-        status = run(sys.argv[1:])
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what is half made is removed
+        status = _finished(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = _interrupted()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python may take a second to end, and would print where it is
+    sys.exit(status)
+
+
+def _finished(arguments: list[str]) -> int:
+    """Run one command and see to it that what it printed is out."""
+    from convscope import streams
+
+    streams.prepare()
+    try:
+        status = run(arguments)
         if sys.stdout:
             sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our pipe went away; nothing is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+    except BrokenPipeError:  # nothing is left to say
+        streams.drop(sys.stdout)
+        status = streams.READER_GONE
     except OSError as error:
-        click.echo(f"the output cannot be written: {error.strerror}", err=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.tell(f"the output cannot be written: {error.strerror or error}")
+        streams.drop(sys.stdout)
         status = 2
-    sys.exit(status)
+    try:
+        if sys.stderr:
+            sys.stderr.flush()
+    except OSError:
+        streams.drop(sys.stderr)
+    return status
+
+
+def _interrupted() -> int:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # standard error may be closed
+        sys.stderr.write("interrupted\n")
+    return INTERRUPTED

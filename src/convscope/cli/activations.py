@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from convscope.cli.common import JSON, cli, show
+from convscope.inert import inert
+from convscope.streams import say, tell
 
 
 @cli.command()
@@ -40,6 +42,6 @@ def activations(names: tuple[str, ...], run_folder: str | None, out: str | None,
     if as_json:
         show(found.to_json())
     else:
-        click.echo(str(found))
+        say(str(found))
     if out:
-        click.echo(f"drawn into {out}", err=True)
+        tell(f"drawn into {inert(out)}")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.common import INPUT, JSON, OF, cli, dumped, show
+from convscope.cli.numbers import whole
 from convscope.core.shape import to_text
 from convscope.errors import FieldError
+from convscope.streams import say
 from convscope.view.parts import page_html
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from convscope.analyze.table import LayerTable
     from convscope.cli.common import Size
-
 
 FORMATS: dict[str, Callable[[LayerTable], str]] = {
     "text": lambda table: table.to_text(),
@@ -86,7 +87,7 @@ def table(
         raise FieldError(f"--output {file}", expected="a name that ends in .json; Netron knows its metrics by that")
     text = _table(net, size, wanted, of=of, trust=trust)
     if file is None:
-        click.echo(text)
+        say(text)
     else:
         Path(file).write_text(f"{text}\n", encoding="utf-8")
 
@@ -105,12 +106,14 @@ def _table(net: str, size: Size, form: str, *, of: str | None, trust: bool) -> s
 
 
 @cli.command()
-@click.argument("size", type=int)
-@click.option("--kernel", default=3, show_default=True, help="Height and width of the kernels.")
-@click.option("--channels", default=1, show_default=True, help="Channels of the picture.")
-@click.option("--filters", default=1, show_default=True, help="Channels of every convolution.")
-@click.option("--object", "target", type=int, help="Height and width of an object that must be seen whole.")
-@click.option("--pool-every", default=0, metavar="M", help="A 2x2 max-pooling after every M convolutions.")
+@click.argument("size", type=whole())
+@click.option("--kernel", default=3, type=whole(), show_default=True, help="Height and width of the kernels.")
+@click.option("--channels", default=1, type=whole(), show_default=True, help="Channels of the picture.")
+@click.option("--filters", default=1, type=whole(), show_default=True, help="Channels of every convolution.")
+@click.option("--object", "target", type=whole(), help="Height and width of an object that must be seen whole.")
+@click.option(
+    "--pool-every", default=0, type=whole(0), metavar="M", help="A 2x2 max-pooling after every M convolutions."
+)
 @JSON
 def depth(
     size: int, kernel: int, channels: int, filters: int, target: int | None, pool_every: int, *, as_json: bool
@@ -129,7 +132,7 @@ def depth(
     if as_json:
         show(result.to_json())
     else:
-        click.echo(str(result))
+        say(str(result))
 
 
 def places(text: str) -> tuple[int | tuple[int, int], ...]:
@@ -180,13 +183,13 @@ def field(
     if as_json:
         show(found.to_json())
     else:
-        click.echo(str(found))
+        say(str(found))
 
 
 @cli.command()
 @click.argument("net")
 @INPUT
-@click.option("--batch", default=1, show_default=True, help="Samples at a time.")
+@click.option("--batch", default=1, type=whole(), show_default=True, help="Samples at a time.")
 @click.option(
     "--dtype",
     default="float32",
@@ -210,7 +213,7 @@ def memory(net: str, size: Size, batch: int, dtype: str, optimizer: str, *, as_j
     if as_json:
         show(found.to_json())
     else:
-        click.echo(str(found))
+        say(str(found))
 
 
 def _amount(text: str | None) -> int | None:
@@ -231,7 +234,7 @@ def _amount(text: str | None) -> int | None:
 @click.option("--max-params", metavar="N", help="The most params, such as 20k.")
 @click.option("--max-macs", metavar="N", help="The most multiply-adds, such as 2M.")
 @click.option("--max-memory", metavar="BYTES", help="The most memory in inference, such as 64k (64,000 bytes).")
-@click.option("--min-rf", type=int, metavar="N", help="The least field of the last layer that keeps its place.")
+@click.option("--min-rf", type=whole(0), metavar="N", help="The least field of the last layer that keeps its place.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="Leave a check out; may be given again.")
 @click.option("--explain", metavar="CODE", help="Print the page of a check and stop.")
 @click.option("--sarif", is_flag=True, help="SARIF 2.1.0, for code hosts.")
@@ -269,7 +272,7 @@ def check(
     if sarif and as_json:
         raise click.UsageError("give one of --json and --sarif")
     if explain:
-        click.echo(page(explain))
+        say(page(explain))
         return 0
     if net is None:
         raise click.UsageError("Missing argument 'NET'.")
@@ -285,5 +288,5 @@ def check(
     if sarif or as_json:
         show(report.to_sarif() if sarif else report.to_json())
     else:
-        click.echo(str(report))
+        say(str(report))
     return 0 if report.passed else 1

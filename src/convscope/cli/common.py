@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 from convscope import budget
+from convscope.cli.numbers import real
+from convscope.inert import in_json
+from convscope.streams import say
 from convscope.version import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -61,7 +64,7 @@ def raise_limits() -> click.Option:
     return click.Option(
         ["--raise-limits"],
         metavar="N",
-        type=click.FloatRange(min=1),
+        type=real(1),
         expose_value=False,
         callback=entered,
         help="Allow N times the usual work and memory, for a file that you trust.",
@@ -70,12 +73,12 @@ def raise_limits() -> click.Option:
 
 def dumped(data: dict[str, Any]) -> str:
     """Plain data as text."""
-    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    return in_json(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def show(data: dict[str, Any]) -> None:
     """Print plain data."""
-    click.echo(dumped(data))
+    say(dumped(data))
 
 
 @click.group(context_settings=CONTEXT)

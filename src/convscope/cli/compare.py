@@ -9,6 +9,7 @@ import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.errors import FieldError
+from convscope.streams import say
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
@@ -37,7 +38,7 @@ def compare(a: str, b: str, data: str | None, size: Size, *, as_json: bool) -> N
         from convscope.training.paired import compare_runs
 
         told = compare_runs(a, b, data)
-        show(told.to_json()) if as_json else click.echo(str(told))
+        show(told.to_json()) if as_json else say(str(told))
         return
     if data is not None:
         raise FieldError(f"--data {data}", expected="two folders of runs; nets are compared without pictures")
@@ -45,7 +46,7 @@ def compare(a: str, b: str, data: str | None, size: Size, *, as_json: bool) -> N
     from convscope.frontends import read
 
     found = ask(read(a, input=size), read(b, input=size))
-    show(found.to_json()) if as_json else click.echo(str(found))
+    show(found.to_json()) if as_json else say(str(found))
 
 
 def is_run(path: str) -> bool:

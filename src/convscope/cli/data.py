@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.common import JSON, SIZE, cli, show
+from convscope.cli.numbers import whole
+from convscope.inert import inert
+from convscope.streams import say, tell
 
 if TYPE_CHECKING:
     from convscope.data import Dataset
@@ -36,7 +39,7 @@ def _find(name: str, size: str | None, *, skip_bad: bool) -> Dataset:
     from convscope.data import find
 
     def report(done: int, total: int) -> None:
-        click.echo(f"prepared {done:,} of {total:,} pictures", err=True)
+        tell(f"prepared {done:,} of {total:,} pictures")
 
     return find(name, from_text(size) if size else None, skip_bad=skip_bad, report=report)
 
@@ -61,7 +64,7 @@ def check(context: click.Context, name: str, size: str | None, *, as_json: bool)
     from convscope.data.audit import audit
 
     found = audit(_find(name, size, skip_bad=True))
-    show(found.to_json()) if as_json else click.echo(str(found))
+    show(found.to_json()) if as_json else say(str(found))
     context.exit(0 if found.passed else 1)
 
 
@@ -69,7 +72,7 @@ def check(context: click.Context, name: str, size: str | None, *, as_json: bool)
 @click.argument("name")
 @click.option("--out", default="sheet.png", show_default=True, type=click.Path(path_type=Path), help="The PNG.")
 @click.option("--split", default="train", show_default=True, help="train, test or val.")
-@click.option("--each", default=10, show_default=True, type=click.IntRange(1, 100), help="Pictures of a class.")
+@click.option("--each", default=10, show_default=True, type=whole(1, 100), help="Pictures of a class.")
 @SIZE
 @SKIP
 def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None, *, skip_bad: bool) -> None:
@@ -82,7 +85,7 @@ def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None,
     """
     from convscope.data.sheet import sheet
 
-    click.echo(str(sheet(_find(name, size, skip_bad=skip_bad), out, split=split, each=each)))
+    say(inert(str(sheet(_find(name, size, skip_bad=skip_bad), out, split=split, each=each))))
 
 
 @data.command()
@@ -104,4 +107,4 @@ def stats(name: str, size: str | None, *, skip_bad: bool, as_json: bool) -> None
     from convscope.data.stats import stats as measure
 
     found = measure(_find(name, size, skip_bad=skip_bad))
-    show(found.to_json()) if as_json else click.echo(str(found))
+    show(found.to_json()) if as_json else say(str(found))

@@ -10,6 +10,8 @@ import click
 
 from convscope.cli.common import JSON, cli, show
 from convscope.errors import FieldError
+from convscope.inert import inert
+from convscope.streams import say, tell
 
 if TYPE_CHECKING:
     from convscope.lens.filters import Filtered
@@ -64,7 +66,7 @@ def filter_(
     if sheet:
         from convscope.lens.filter_sheet import sheet as drawn
 
-        click.echo(str(drawn(picture, border=border, flip=flip).save(out or "")))
+        say(inert(str(drawn(picture, border=border, flip=flip).save(out or ""))))
         return
     from convscope.lens.filters import filtered
 
@@ -76,9 +78,9 @@ def filter_(
         seconds = {"decode": found.decoding, "filter": found.seconds, "encode": encoding}
         show(found.to_json() | {"out": out, "seconds": seconds} | ({"explain": terms.to_json()} if terms else {}))
     else:
-        click.echo(str(terms) if terms else f"{out}: {str(found).partition(': ')[2]}")
+        say(str(terms) if terms else f"{inert(out or '')}: {str(found).partition(': ')[2]}")
     told = f", encoded in {encoding:.2f} s" if encoding is not None else ""
-    click.echo(f"decoded in {found.decoding or 0:.2f} s, filtered in {found.seconds:.2f} s{told}", err=True)
+    tell(f"decoded in {found.decoding or 0:.2f} s, filtered in {found.seconds:.2f} s{told}")
 
 
 def _check_asked(

@@ -9,8 +9,11 @@ import click
 
 from convscope.cli.analysis import places
 from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.numbers import SEED
 from convscope.errors import WriteError
+from convscope.inert import inert
 from convscope.lens.kinds import LENSES
+from convscope.streams import say, tell
 from convscope.view.figure import FORMATS
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--classes", metavar="C", help="saliency: the class to explain. mistakes: a cell of the matrix, TRUE,SAID."
 )
-@click.option("--seed", default=0, show_default=True, help="Of random weights, and of the chance in checks.")
+@click.option("--seed", default=0, type=SEED, show_default=True, help="Of random weights, and of the chance in checks.")
 @INPUT
 @click.option("-o", "--out", metavar="FILE", help="Write the drawing: .svg, .png or .html.")
 @JSON
@@ -74,9 +77,9 @@ def look(
     if as_json:
         show(found.to_json())
     else:
-        click.echo(str(found))
+        say(str(found))
     if out is not None:
-        click.echo(f"drawn in {out}", err=True)
+        tell(f"drawn in {inert(out)}")
 
 
 def _check_place(path: Path) -> None:

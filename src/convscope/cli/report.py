@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.inert import inert
+from convscope.streams import say
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
@@ -38,4 +40,4 @@ def report(source: str, size: Size, out: str | None, *, as_json: bool) -> None:
         show({"schema": "convscope/report/1", "path": str(path), "facts": dict(found.facts),
               "sections": [part.title for part in found.sections]})  # fmt: skip
     else:
-        click.echo(str(path))
+        say(inert(str(path)))

@@ -7,14 +7,19 @@ from pathlib import Path
 import click
 
 from convscope.cli.common import JSON, cli, show
+from convscope.cli.numbers import whole
 from convscope.files import put
+from convscope.inert import inert
+from convscope.streams import say, tell
 
 
 @cli.command("eval")
 @click.argument("run_folder", metavar="RUN")
 @click.option("--data", metavar="DATA", help="Data set to judge by; by default the one of the run.")
 @click.option("--split", default="test", show_default=True, help="Of the data set: test, train, or val.")
-@click.option("--views", default=1, show_default=True, help="Of each picture: 1, 2 (mirrored), or 6 (and moved).")
+@click.option(
+    "--views", default=1, type=whole(), show_default=True, help="Of each picture: 1, 2 (mirrored), or 6 (and moved)."
+)
 @JSON
 def evaluate(run_folder: str, data: str | None, split: str, views: int, *, as_json: bool) -> None:
     r"""Judge a RUN by pictures: [loss, accuracy], accuracy of each class, confusion matrix, calibration.
@@ -45,7 +50,7 @@ def evaluate(run_folder: str, data: str | None, split: str, views: int, *, as_js
     if as_json:
         show(judged.to_json())
     else:
-        click.echo(str(judged))
+        say(str(judged))
 
 
 @cli.command()
@@ -74,9 +79,9 @@ def predict(run_folder: str, pictures: tuple[str, ...], *, skip_bad: bool, as_js
     if as_json:
         show(found.to_json())
     else:
-        click.echo(str(found))
+        say(str(found))
     if len(found.found) > 1 or found.unreadable:
-        click.echo(found.told(), err=True)
+        tell(found.told())
 
 
 @cli.command()
@@ -118,6 +123,6 @@ def export(run_folder: str, form: str | None, out: str | None, *, as_json: bool)
         show(made.to_json() | {"path": str(path) if made.passed else None})
         return 0 if made.passed else 1
     if made.passed:
-        click.echo(f"{path}  {made.facts()}")
-    click.echo(made.checked())
+        say(f"{inert(str(path))}  {made.facts()}")
+    say(made.checked())
     return 0 if made.passed else 1

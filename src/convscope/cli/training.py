@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.cli.common import JSON, cli, show
+from convscope.cli.numbers import SEED, real, whole
 from convscope.errors import ConvscopeError
+from convscope.inert import inert
+from convscope.streams import say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,13 +30,13 @@ if TYPE_CHECKING:
 @click.option("--data", help="Data set: a name, folder:PATH, npz:PATH, …; by default the recipe's, mnist for fast.")
 @click.option("--skip-bad", is_flag=True, help="Leave out files of the data set that are no pictures.")
 @click.option("--recipe", default="fast", show_default=True, help="Recipe, or a recipe.toml file.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of weights, order, shifts.")
-@click.option("--epochs", type=float, help="Passes over the data; overrides the recipe.")
-@click.option("--batch", type=int, help="Pictures in a step; overrides the recipe.")
-@click.option("--lr", type=float, help="Peak learning rate; overrides the recipe.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Of weights, order, shifts.")
+@click.option("--epochs", type=real(), help="Passes over the data; overrides the recipe.")
+@click.option("--batch", type=whole(), help="Pictures in a step; overrides the recipe.")
+@click.option("--lr", type=real(), help="Peak learning rate; overrides the recipe.")
 @click.option("--name", help="Name of the run folder; by default data-recipe-seed.")
 @click.option("--out", default="runs", show_default=True, help="Folder for the run folder.")
-@click.option("--save-every", default=60.0, show_default=True, type=click.FloatRange(0), help="Seconds between saves.")
+@click.option("--save-every", default=60.0, show_default=True, type=real(0), help="Seconds between saves.")
 @click.option(
     "--log",
     "logs",
@@ -72,7 +75,7 @@ def train(
     work = _work(context, given, dry_run=dry_run)
     if work is None:
         planned = _plan(given)
-        show(planned.to_json()) if as_json else click.echo(str(planned))
+        show(planned.to_json()) if as_json else say(str(planned))
         return 0
     from convscope.training.ranks import is_first
     from convscope.training.stop import Stopped
@@ -82,7 +85,7 @@ def train(
             done = work(report)
     except Stopped as stopped:
         if is_first():
-            click.echo(f"{stopped}\ngo on with: convscope train --resume {stopped.path}", err=True)
+            tell(f"{stopped}\ngo on with: convscope train --resume {inert(str(stopped.path))}")
         return 128 + stopped.signal
     if not is_first():
         return 0
@@ -91,15 +94,15 @@ def train(
         show({**done.to_json(), "report": str(page) if page else None})
         return 0
     result = done.result
-    click.echo(done.score())
-    click.echo(f"test loss {result.loss:.4f}, test accuracy {100 * result.accuracy:.2f} %")
-    click.echo(f"params {result.params:,}")
-    click.echo(f"seconds {result.seconds:.2f} of training, {result.images_per_second:,.0f} images/s")
-    click.echo(f"run {done.path}")
+    say(done.score())
+    say(f"test loss {result.loss:.4f}, test accuracy {100 * result.accuracy:.2f} %")
+    say(f"params {result.params:,}")
+    say(f"seconds {result.seconds:.2f} of training, {result.images_per_second:,.0f} images/s")
+    say(f"run {inert(str(done.path))}")
     if given["repeated"]:
-        click.echo(_compared(done, given["repeated"]))
+        say(_compared(done, given["repeated"]))
     if page:
-        click.echo(f"report {page}")
+        say(f"report {inert(str(page))}")
     return 0
 
 
@@ -151,11 +154,11 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _prepared(done: int, total: int) -> None:
-    click.echo(f"prepared {done:,} of {total:,} pictures", err=True)
+    tell(f"prepared {done:,} of {total:,} pictures")
 
 
 def _warn(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
+    tell(f"warning: {text}")
 
 
 def _net_and_recipe(given: dict[str, Any]) -> tuple[Net, Recipe]:
@@ -180,8 +183,8 @@ def _compared(done: Run, path: str) -> str:
     from convscope.training.run import MODEL, is_finished, load
 
     if not is_finished(Path(path)):
-        return f"{path} is not finished: there is nothing to compare with"
+        return f"{inert(path)} is not finished: there is nothing to compare with"
     before = load(path)
     if before.result.sha256[MODEL] == done.result.sha256[MODEL]:
-        return f"the same weights as {path}, bit for bit"
-    return f"other weights than {path}, which scored {before.score()}; see env.json of both"
+        return f"the same weights as {inert(path)}, bit for bit"
+    return f"other weights than {inert(path)}, which scored {before.score()}; see env.json of both"

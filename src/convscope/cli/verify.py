@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.numbers import SEED, whole
+from convscope.streams import say
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 @cli.command()
 @click.argument("net")
 @INPUT
-@click.option("--units", default=8, show_default=True, help="Units whose fields are probed.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Of the units by chance.")
+@click.option("--units", default=8, type=whole(1, 10_000), show_default=True, help="Units whose fields are probed.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Of the units by chance.")
 @JSON
 def verify(net: str, size: Size, units: int, seed: int, *, as_json: bool) -> int:
     r"""Probe the real model and compare it with what the net claims: params, MACs, shapes, fields of units.
@@ -36,5 +38,5 @@ def verify(net: str, size: Size, units: int, seed: int, *, as_json: bool) -> int
     if as_json:
         show(found.to_json())
     else:
-        click.echo(str(found))
+        say(str(found))
     return 0 if found.passed else 1

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.cli.common import INPUT, cli
+from convscope.cli.numbers import SEED
 from convscope.files import put
+from convscope.streams import say, tell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +28,9 @@ SUFFIXES = {".cnn": "notation", ".py": "torch", ".onnx": "onnx", ".dot": "dot", 
     "--to", "language", metavar="LANGUAGE", help="notation, torch, keras, onnx or dot; by the name of FILE if left out."
 )
 @click.option("-o", "--out", metavar="FILE", help="Write to FILE, replacing it; by default to standard output.")
-@click.option("--seed", default=0, show_default=True, help="Of the weights of an ONNX file, where the net has none.")
+@click.option(
+    "--seed", default=0, type=SEED, show_default=True, help="Of the weights of an ONNX file, where the net has none."
+)
 def write(net: str, size: Size, language: str | None, out: str | None, seed: int) -> None:
     r"""Write NET in another language: code as a person would have written it, a graph, an ONNX file.
 
@@ -55,10 +59,10 @@ def write(net: str, size: Size, language: str | None, out: str | None, seed: int
     found = read(net, input=size)
     tensors = (_weights_of_run(net) or stored(found)) if chosen in BINARY else None
     if chosen in BINARY and tensors is None:
-        click.echo(f"the net has no weights: random ones, seed {seed}", err=True)
+        tell(f"the net has no weights: random ones, seed {seed}")
     made = write_in(found, to=chosen, tensors=tensors, seed=seed)
     if out is None:
-        click.echo(str(made).rstrip("\n"))
+        say(str(made).rstrip("\n"))
     else:
         put(Path(out), made if isinstance(made, bytes) else f"{made.rstrip()}\n".encode())
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convscope.errors import UnknownNameError, nearest
+from convscope.inert import is_inert
 
 if TYPE_CHECKING:
     from convscope.core.op import Op, Weight
@@ -107,9 +108,14 @@ class Origin:
                ^^^^
         """
         start = max(0, self.column - 40) if len(self.context) > 100 else 0
-        line = self.context[start : start + 100]
+        line = "".join(map(_plain, self.context[start : start + 100].rstrip("\r")))
         carets = "^" * max(1, min(len(self.words), 100 - (self.column - start) + 1))
         return f"{line}\n{' ' * (self.column - 1 - start)}{carets}"
+
+
+def _plain(char: str) -> str:
+    """A character as wide as it was, so that the caret stays below the words."""
+    return char if is_inert(char) else " " if char == "\t" else "?"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from convscope.errors import DataError
+from convscope.inert import inert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,6 +82,12 @@ class Dataset:
     folder: Path = field(compare=False)
     mapped: bool = False
     notes: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the names inert: they are shown in many places, and a run from elsewhere may say anything."""
+        object.__setattr__(self, "name", inert(self.name))
+        object.__setattr__(self, "classes", tuple(map(inert, self.classes)))
+        object.__setattr__(self, "licence", inert(self.licence))
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from convscope.inert import inert
+
 VARIABLE = "CONVSCOPE_CACHE"
 """Names the folder, in place of ``~/.cache/convscope``."""
 
@@ -23,12 +25,4 @@ def printable(path: str | os.PathLike[str]) -> str:
     >>> printable("a b\nc"), printable("Größe.png")
     ('a b\\x0ac', 'Größe.png')
     """
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(
-        char
-        if char.isprintable()
-        else char.encode("unicode_escape").decode()
-        if ord(char) > 255
-        else f"\\x{ord(char):02x}"
-        for char in text
-    )
+    return inert(os.fsdecode(path))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.core.op import spelled
 from convscope.errors import RunError
+from convscope.inert import inert
 from convscope.lens.activation_curves import FLAT, curve, op_of
 from convscope.lens.activation_figure import figure_of
 from convscope.lens.activation_nets import BATCH, SEEDS, WIDTH, gradients_left, layers_of, pre_activations
@@ -123,7 +124,7 @@ class Activations:
         return self.figure().save(path)
 
     def __str__(self) -> str:
-        run = (f"\npre-activations of {self.run}:", self.layers().to_text()) if self.run else ()
+        run = (f"\npre-activations of {inert(self.run)}:", self.layers().to_text()) if self.run else ()
         return "\n".join((self.grid().to_text(), self.note, *run))
 
     __repr__ = __str__

@@ -15,6 +15,7 @@ from convscope.core.net import Net
 from convscope.core.shape import to_text
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends import read
+from convscope.inert import inert
 from convscope.training.run import NET, RECIPE, Run, load
 from convscope.training.train import model_of
 from convscope.view.numbers import bytes_text
@@ -107,13 +108,13 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
     """
     if isinstance(source, Run) or _is_run(source):
         run = source if isinstance(source, Run) else load(str(source))
-        return Subject(str(run.path), _pictured(run.net), _frozen(model_of(run)), "trained", run)
+        return Subject(inert(str(run.path)), _pictured(run.net), _frozen(model_of(run)), "trained", run)
     net = _pictured(source if isinstance(source, Net) else read(source, input=input))
     tensors = stored(net)
     words = f"random, seed {seed}" if tensors is None else "those of the model"
     name = source if isinstance(source, str) and len(source) <= 60 else f"a net of {len(net)} layers"
     model = _with(net, initial(net, seed) if tensors is None else tensors)
-    return Subject(str(name), net, model, words, random=tensors is None)
+    return Subject(inert(str(name)), net, model, words, random=tensors is None)
 
 
 def _is_run(source: object) -> bool:

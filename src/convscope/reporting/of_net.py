@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from convscope.analyze.memory import memory
 from convscope.analyze.table import layer_table
 from convscope.checks.gate import check
+from convscope.inert import in_html
 from convscope.reporting.page import Section
 from convscope.view.figure import Figure
 from convscope.view.layout import Down
@@ -38,7 +38,7 @@ def net_sections(net: Net) -> tuple[Section, ...]:
     """In their order."""
     checked = check(net)
     return (
-        Section("The net", f"<pre>{escape(str(net))}</pre>{ribbons(net).to_html()}"),
+        Section("The net", f"<pre>{in_html(str(net))}</pre>{ribbons(net).to_html()}"),
         Section(
             "Layers", layer_table(net).to_html(), "Shapes, learned numbers, multiply-adds, memory and receptive field."
         ),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from convscope.inert import in_html
 from convscope.reporting.page import Section
 from convscope.training.course import environment_of
 from convscope.view.figure import Figure
@@ -65,7 +65,7 @@ def provenance(run: Run) -> Section:
     rows += [(key, _plain(value)) for key, value in where.items()]
     rows += [(f"SHA-256 of {name}", value) for name, value in run.result.sha256.items()]
     grid = Grid((Column("what"), Column("value")), tuple(rows))
-    again = f"<pre>{escape(f'convscope train --from {run.path}')}</pre>"
+    again = f"<pre>{in_html(f'convscope train --from {run.path}')}</pre>"
     return Section(
         "Where it comes from",
         grid.to_html() + again,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
+
+from convscope.inert import in_html
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """A reader's browser loads nothing from outside of the file and runs nothing."""
@@ -61,8 +62,8 @@ class Section:
 
     def to_html(self) -> str:
         """The section as a fragment."""
-        lead = f"<p>{escape(self.lead)}</p>" if self.lead else ""
-        head = f'<section aria-labelledby="{self.anchor}"><h2 id="{self.anchor}">{escape(self.title)}</h2>'
+        lead = f"<p>{in_html(self.lead)}</p>" if self.lead else ""
+        head = f'<section aria-labelledby="{self.anchor}"><h2 id="{self.anchor}">{in_html(self.title)}</h2>'
         return f"{head}{lead}{self.html}</section>"
 
 
@@ -75,17 +76,17 @@ def page(title: str, subtitle: str, facts: tuple[tuple[str, str], ...], sections
         facts: names and numbers that come first.
         sections: in their order.
     """
-    links = "".join(f'<a href="#{part.anchor}">{escape(part.title)}</a>' for part in sections)
-    told = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    links = "".join(f'<a href="#{part.anchor}">{in_html(part.title)}</a>' for part in sections)
+    told = "".join(f"<div><dt>{in_html(name)}</dt><dd>{in_html(value)}</dd></div>" for name, value in facts)
     return "\n".join(
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            f"<title>{escape(title)}</title>",
+            f"<title>{in_html(title)}</title>",
             f"<style>\n{STYLE}\n</style></head>",
-            f'<body><header><h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p><dl>{told}</dl>',
+            f'<body><header><h1>{in_html(title)}</h1><p class="soft">{in_html(subtitle)}</p><dl>{told}</dl>',
             f'<nav aria-label="sections">{links}</nav></header><main>',
             *(part.to_html() for part in sections),
             "</main></body></html>",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.analyze.table import layer_table
+from convscope.inert import in_markdown
 from convscope.training.calibration import BINS
 
 if TYPE_CHECKING:
@@ -16,9 +17,13 @@ def card(run: Run, judged: Evaluation, env: dict[str, object]) -> str:
     """The card as Markdown."""
     recipe, result, data = run.recipe, run.result, run.dataset
     epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
-    classes = ", ".join(f"{name} {100 * share:.2f} %" for name, share in judged.per_class.items() if share is not None)
+    classes = ", ".join(
+        f"{in_markdown(name)} {100 * share:.2f} %" for name, share in judged.per_class.items() if share is not None
+    )
     low, high = (100 * end for end in judged.interval)
-    return f"""# {data.name}, recipe {recipe.name}, seed {run.seed}
+    name = in_markdown(data.name)
+    machine = in_markdown(f"{env['cpu']}, {env['threads']} threads, {env['precision']}")
+    return f"""# {name}, recipe {in_markdown(recipe.name)}, seed {run.seed}
 
 `{run.score()}` on the {judged.count:,} test pictures: cross-entropy and accuracy after the last epoch.
 
@@ -31,7 +36,7 @@ def card(run: Run, judged: Evaluation, env: dict[str, object]) -> str:
 ## Training
 
 {epochs} on {data.count("train"):,} pictures, {result.seconds:.1f} s, {result.images_per_second:,.0f}
-images/s on {env["cpu"]}, {env["threads"]} threads, {env["precision"]}. Every setting stands in `recipe.toml`,
+images/s on {machine}. Every setting stands in `recipe.toml`,
 versions in `env.json`, the course of the loss in `metrics.jsonl`. The same seed on the same machine with the same
 number of threads gives the same weights, bit for bit.
 
@@ -40,9 +45,9 @@ number of threads gives the same weights, bit for bit.
 Accuracy of each class: {classes}. {judged.count:,} test pictures leave a 95 % interval of {low:.2f} to {high:.2f} %
 (Wilson). The probabilities are off by {100 * judged.calibration:.2f} points on average (expected calibration error,
 {BINS} bins of equal width). The net answers with one of {len(data.classes)} classes whatever the picture shows; it has
-not seen anything but {data.name}.
+not seen anything but {name}.
 
-Data: {data.name}, {data.licence}.
+Data: {name}, {in_markdown(data.licence)}.
 
 ## Use
 

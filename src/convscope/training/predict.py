@@ -16,6 +16,7 @@ from convscope.backends.machine import cores
 from convscope.data.folder import SUFFIXES
 from convscope.data.picture import read_picture
 from convscope.errors import PictureError
+from convscope.inert import inert
 from convscope.training.evaluate import BATCH, logits
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
@@ -47,11 +48,12 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"picture": _shown(self.picture), "class": self.label, "probabilities": self.probabilities}
+        return {"picture": inert(self.picture), "class": self.label, "probabilities": self.probabilities}
 
     def __str__(self) -> str:
         best = list(self.probabilities.items())[:3]
-        return f"{_shown(self.picture)}: {self.label}   ({', '.join(f'{name} {100 * p:.1f} %' for name, p in best)})"
+        shares = ", ".join(f"{inert(name)} {100 * p:.1f} %" for name, p in best)
+        return f"{inert(self.picture)}: {inert(self.label)}   ({shares})"
 
     __repr__ = __str__
 
@@ -80,7 +82,7 @@ class Predictions:
         return {
             "schema": "convscope/predict/1",
             "pictures": [entry.to_json() for entry in self.found],
-            "unreadable": [{"picture": _shown(name), "why": _shown(why)} for name, why in self.unreadable.items()],
+            "unreadable": [{"picture": inert(name), "why": inert(why)} for name, why in self.unreadable.items()],
             "seconds": self.seconds,
             "images_per_second": self.images_per_second,
         }
@@ -89,7 +91,7 @@ class Predictions:
         """How many, how fast, and what could not be read."""
         bad = len(self.unreadable)
         speed = f"{len(self.found):,} pictures, {self.images_per_second:,.0f} images/s"
-        lines = [f"not read: {_shown(why)}" for why in self.unreadable.values()]
+        lines = [f"not read: {inert(why)}" for why in self.unreadable.values()]
         return "\n".join([*lines, speed + (f"; {bad:,} could not be read" if bad else "")])
 
     def __str__(self) -> str:
@@ -194,8 +196,3 @@ def _predicted(
         Prediction(str(path), dict(sorted(zip(run.dataset.classes, row, strict=True), key=lambda pair: -pair[1])))
         for (path, _), row in zip(read, shares, strict=True)
     ]
-
-
-def _shown(name: str) -> str:
-    """The name of a file as one line of text, whatever bytes it consists of."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)

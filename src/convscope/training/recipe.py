@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from convscope.errors import FieldError, unknown
+from convscope.inert import inert
 
 RECIPES: dict[str, str] = {
     "blink": "convscope.training.recipes.blink",
@@ -81,6 +82,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     flip: bool = False
     erase: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
     precision: Annotated[str, msgspec.Meta(pattern="^(auto|float32|bfloat16)$")] = "auto"
+
+    def __post_init__(self) -> None:
+        """Make the name inert: a recipe may come from elsewhere."""
+        msgspec.structs.force_setattr(self, "name", inert(self.name))
 
     def changed(self, **settings: Any) -> Recipe:
         """The recipe with other settings.

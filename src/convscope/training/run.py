@@ -36,6 +36,7 @@ from convscope import files
 from convscope.data.facts import Facts
 from convscope.errors import ConvscopeError, FieldError, RunError
 from convscope.frontends import read
+from convscope.inert import inert
 from convscope.training.plan import check_fit
 from convscope.training.recipe import Recipe, to_toml
 from convscope.view.numbers import score_text
@@ -147,7 +148,9 @@ class Run(Job):
         return [json.loads(line) for line in content(self.path, METRICS).decode().splitlines()]
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.score()}, {self.dataset.name}, recipe {self.recipe.name}, seed {self.seed}"
+        return (
+            f"{inert(str(self.path))}: {self.score()}, {self.dataset.name}, recipe {self.recipe.name}, seed {self.seed}"
+        )
 
     def _repr_html_(self) -> str:
         return text_html(str(self))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.core.shape import joined, to_text
+from convscope.inert import inert
 from convscope.version import __version__
 from convscope.view.parts import Column, Grid, text_html
 
@@ -99,7 +100,7 @@ class Verification:
         else:
             given = f"inputs {', '.join(f'{one.name} {to_text(one.shape)}' for one in self.inputs)}"
         lines = [self.grid().to_text(), "", f"{given} · {told}"]
-        return "\n".join([*lines, *(f"not vouched for: {doubt}" for doubt in self.doubts)])
+        return "\n".join([*lines, *(f"not vouched for: {inert(doubt)}" for doubt in self.doubts)])
 
     __repr__ = __str__
 

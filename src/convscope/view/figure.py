@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.errors import WriteError, missing_extra
 from convscope.files import put
+from convscope.inert import in_html
 from convscope.view.layout import GAP, LARGE, SMALL, Down, Words, number
 from convscope.view.parts import page_html
 
@@ -56,7 +56,7 @@ class Figure:
         wide, high = number(whole.width + 2 * GAP), number(whole.height + 2 * GAP)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}" '
-            f'role="img" aria-label="{escape(self.title)}"><style>{style}{STYLE}</style>'
+            f'role="img" aria-label="{in_html(self.title)}"><style>{style}{STYLE}</style>'
             f'<g class="cs">{whole.draw(GAP, GAP)}</g></svg>'
         )
 

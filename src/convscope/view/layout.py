@@ -6,10 +6,10 @@ import base64
 import io
 import math
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Protocol
 
 from convscope.errors import missing_extra
+from convscope.inert import in_html
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ def text(  # noqa: PLR0913 -- where, what, and how it looks
 ) -> str:
     """Words with their base line at ``y``."""
     at = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text x="{number(x)}" y="{number(y)}" font-size="{size}"{at}{extra}>{escape(words)}</text>'
+    return f'<text x="{number(x)}" y="{number(y)}" font-size="{size}"{at}{extra}>{in_html(words)}</text>'
 
 
 @dataclass(frozen=True)

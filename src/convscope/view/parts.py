@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
-from html import escape
 
+from convscope.inert import in_csv, in_html, in_markdown, inert
 from convscope.view.numbers import shortened
 
 _STYLE = """
@@ -39,6 +37,7 @@ class Column:
 
     def short(self, cell: str) -> str:
         """A cell as a terminal shows it."""
+        cell = inert(cell)
         return cell if self.widest is None else shortened(cell, self.widest)
 
 
@@ -65,7 +64,7 @@ class Grid:
     def to_text(self) -> str:
         """Aligned columns, two blanks between."""
         cells = (tuple(map(Column.short, self.columns, row)) for row in self.rows)
-        lines = (self._titles(), *cells)
+        lines = (tuple(map(inert, self._titles())), *cells)
         widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
@@ -78,14 +77,12 @@ class Grid:
     def to_markdown(self) -> str:
         """A pipe table."""
         rule = "|".join("---:" if column.right else "---" for column in self.columns)
-        cells = [" | ".join(cell.replace("|", "\\|") for cell in line) for line in (self._titles(), *self.rows)]
+        cells = [" | ".join(map(in_markdown, line)) for line in (self._titles(), *self.rows)]
         return "\n".join([f"| {cells[0]} |", f"|{rule}|", *(f"| {line} |" for line in cells[1:])])
 
     def to_csv(self) -> str:
-        """Comma-separated values."""
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows((self._titles(), *self.rows))
-        return out.getvalue().rstrip("\n")
+        """Comma-separated values; a text with which a spreadsheet would begin a formula has an apostrophe before it."""
+        return "\n".join(",".join(map(in_csv, line)) for line in (self._titles(), *self.rows))
 
     def to_html(self, note: str = "") -> str:
         """A table for a page, as a fragment that needs nothing else and runs no script; ``note`` stands below it.
@@ -96,12 +93,12 @@ class Grid:
         marks = [' class="number"' if column.right else "" for column in self.columns]
 
         def line(tag: str, cells: tuple[str, ...]) -> str:
-            filled = (f"<{tag}{mark}>{escape(cell)}</{tag}>" for cell, mark in zip(cells, marks, strict=True))
+            filled = (f"<{tag}{mark}>{in_html(cell)}</{tag}>" for cell, mark in zip(cells, marks, strict=True))
             return f"<tr>{''.join(filled)}</tr>"
 
         head, body = line("th", self._titles()), "\n".join(line("td", row) for row in self.rows)
         table = f"<table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-        return _fragment(f"{table}\n<p>{escape(note)}</p>" if note else table)
+        return _fragment(f"{table}\n<p>{in_html(note)}</p>" if note else table)
 
 
 def text_html(text: str) -> str:
@@ -110,7 +107,7 @@ def text_html(text: str) -> str:
     >>> "<pre>1 &lt; 2</pre>" in text_html("1 < 2")
     True
     """
-    return _fragment(f"<pre>{escape(text)}</pre>")
+    return _fragment(f"<pre>{in_html(text)}</pre>")
 
 
 def page_html(title: str, fragment: str) -> str:
@@ -119,7 +116,7 @@ def page_html(title: str, fragment: str) -> str:
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
-        f"<title>{escape(title)}</title>",
+        f"<title>{in_html(title)}</title>",
         "<style>body { margin: 1.5em; font: 15px/1.45 system-ui, sans-serif }</style>",
     )
     return "\n".join(["<!doctype html>", '<html lang="en">', *head, fragment, "</html>"])

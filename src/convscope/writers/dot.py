@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from convscope.core.op import spelled
 from convscope.core.shape import to_text
+from convscope.inert import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,5 +84,5 @@ class _Frame:
 
 def _quoted(*lines: str) -> str:
     """Lines of text in quotes."""
-    escaped = (line.replace("\\", "\\\\").replace('"', '\\"') for line in lines)
+    escaped = (inert(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines)
     return '"' + "\\n".join(escaped) + '"'

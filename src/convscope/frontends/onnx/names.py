@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from convscope.inert import inert
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -20,12 +22,12 @@ _QUOTED = re.compile(r"'([^']*)'")
 
 
 def shown(name: object) -> str:
-    """A name as a message shows it: not too long, and without signs that a terminal acts on.
+    r"""A name as a message shows it: not too long, and without signs that a terminal acts on.
 
-    >>> shown("conv" + chr(27) + "[2J1")
-    'conv?[2J1'
+    >>> shown("conv\x1b[2J1")
+    'conv\\x1b[2J1'
     """
-    return "".join(sign if sign.isprintable() else "?" for sign in str(name)[:80])
+    return inert(str(name)[:80])
 
 
 def place(node: NodeProto) -> tuple[str, bool]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from convscope.core.graph import Origin
 from convscope.errors import NotationError
+from convscope.inert import inert, is_inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,12 +99,12 @@ def _cut(text: str, source: str) -> Iterator[Token]:
 def quoted(name: str) -> str:
     r"""A name as the notation has it: in quotes, with the escapes of JSON, where it is more than one short plain word.
 
-    >>> quoted("layer1.0"), quoted("../a b"), quoted('a"\n')
-    ('layer1.0', '"../a b"', '"a\\"\\n"')
+    >>> quoted("layer1.0"), quoted("../a b"), quoted('a"')
+    ('layer1.0', '"../a b"', '"a\\""')
     """
     if _PLAIN.fullmatch(name) and len(name) < MAX_WORD:
         return name
-    plain = (c if c.isprintable() and c not in '"\\' else json.dumps(c)[1:-1] for c in name)
+    plain = (c if is_inert(c) and c not in '"\\' else json.dumps(c)[1:-1] for c in name)
     return f'"{"".join(plain)}"'
 
 
@@ -115,10 +116,15 @@ def _unquoted(words: str, origin: Origin) -> str:
             "a name in quotes that cannot be read",
             written=str(origin),
             excerpt=origin.excerpt(),
-            expected='escapes as in JSON: \\", \\\\, \\n, \\u00e9',
+            expected='escapes as in JSON: \\", \\\\, \\u00e9',
         ) from None
     if not found:
         raise NotationError("a name without letters", written=str(origin), excerpt=origin.excerpt())
+    if inert(str(found)) != found:
+        what = f"a name with a character that is not seen: {inert(str(found))}"
+        raise NotationError(
+            what, written=str(origin), excerpt=origin.excerpt(), expected="names that read as they look"
+        )
     return str(found)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from convscope.core.shape import joined
 from convscope.errors import ModelError
+from convscope.inert import inert
 from convscope.view.numbers import bytes_text, count_text
 from convscope.view.parts import Column, Grid, text_html
 
@@ -88,7 +89,7 @@ def row(name: str, shape: tuple[int, ...], dtype: str, *, stored: int | None = N
     """
     if len(name) > MAX_NAME:
         raise ModelError(f"a name of {len(name)} characters", expected=f"at most {MAX_NAME}")
-    if not name.isprintable():
+    if inert(name) != name:
         raise ModelError(f"a name with a hidden character: {shown(name)}", expected="names that read as they look")
     if len(shape) > MAX_AXES or math.prod(shape) >= 2**63:
         raise ModelError(f"{name} has {len(shape)} axes and too many numbers", expected="at most 64 axes, below 2^63")
@@ -104,10 +105,9 @@ def shown(text: str) -> str:
     r"""A text out of a file, safe to print.
 
     >>> shown("conv"), shown("a\x1b[2J")
-    ('conv', 'a?[2J')
+    ('conv', 'a\\x1b[2J')
     """
-    cut = text if len(text) <= 80 else f"{text[:79]}…"
-    return "".join(char if char.isprintable() else "?" for char in cut)
+    return inert(text if len(text) <= 80 else f"{text[:79]}…")
 
 
 @dataclass(frozen=True)

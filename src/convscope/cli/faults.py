@@ -1,0 +1,49 @@
+"""What the command line says of an exception."""
+
+from __future__ import annotations
+
+import io
+
+import click
+
+from convscope.errors import ConvscopeError, machine, missing_extra
+
+DEPTH = 20
+"""Exceptions behind an exception that are looked at."""
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether somebody pressed Ctrl-C, though a library that was being loaded made another error of it.
+
+    >>> is_interrupt(click.Abort()), is_interrupt(ValueError())
+    (True, False)
+    """
+    found: BaseException | None = error
+    for _ in range(DEPTH):
+        if found is None:
+            return False
+        if isinstance(found, KeyboardInterrupt | click.Abort):
+            return True
+        found = found.__cause__ or found.__context__
+    return False
+
+
+def message(error: Exception) -> str | None:
+    """The words for a mistake of the user, or for what the machine lacks; None where it is neither.
+
+    >>> message(ConvscopeError("no"))
+    'ConvscopeError: no'
+    """
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("convscope"):
+        return str(missing_extra(str(error.name)))
+    found = error if isinstance(error, ConvscopeError) else machine(error)
+    return None if found is None else str(found)
+
+
+def _usage(error: click.ClickException) -> str:
+    """As click prints it."""
+    out = io.StringIO()
+    error.show(out)
+    return out.getvalue().rstrip("\n")

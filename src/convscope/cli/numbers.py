@@ -1,0 +1,78 @@
+"""Numbers on the command line: within bounds that a machine can count with, and told apart from what is none."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convscope.view.numbers import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST = 2**31
+"""The largest integer, as in the notation."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
+
+
+class Bounded(click.ParamType):  # type: ignore[type-arg] -- generic since click 8.5
+    """A number from ``low`` to ``high``.
+
+    Args:
+        low: the least.
+        high: the largest.
+        whole: no fraction.
+    """
+
+    def __init__(self, low: float, high: float, *, whole: bool = True) -> None:
+        self.low, self.high, self.whole = low, high, whole
+        self.name = "integer" if whole else "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See :class:`click.ParamType`."""
+        number = self._number(value)
+        if number is None or not self.low <= number <= self.high:
+            self.fail(f'"{shortened(str(value), 40)}" is not {self._expected()}.', param, ctx)
+        return number
+
+    def _number(self, value: Any) -> float | None:
+        """What is written; None where that is not a number of this kind."""
+        if isinstance(value, str) and self.whole and not _WHOLE.fullmatch(value.strip()):
+            return None
+        kind: Callable[[Any], float] = int if self.whole else float
+        try:
+            number = kind(value)
+        except (ValueError, OverflowError):
+            return None
+        return number if math.isfinite(number) else None
+
+    def _expected(self) -> str:
+        kind = "an integer" if self.whole else "a finite number"
+        least = f" from {self.low:g}" if math.isfinite(self.low) else ""
+        return f"{kind}{least}" + (f" to {self.high:.0f}" if self.whole else "")
+
+
+def whole(low: int = 1, high: int = MOST) -> Bounded:
+    """An integer.
+
+    >>> whole().convert("12", None, None)
+    12
+    """
+    return Bounded(low, high)
+
+
+def real(low: float = -math.inf) -> Bounded:
+    """A finite number.
+
+    >>> real().convert("0.5", None, None)
+    0.5
+    """
+    return Bounded(low, math.inf, whole=False)
+
+
+SEED = whole(0)
+"""What random numbers start from."""

@@ -1,0 +1,24 @@
+"""Docstrings that are shown to users: pages of checks, help of commands. ``python -OO`` drops them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from typing import Any
+
+
+def documentation(thing: Any) -> str:
+    """The docstring of a module or a function, without its indentation; out of the source, where Python dropped it.
+
+    >>> documentation(documentation).split(",")[0]
+    'The docstring of a module or a function'
+    """
+    if thing.__doc__ is not None:
+        return inspect.cleandoc(thing.__doc__)
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    except (OSError, SyntaxError):  # there is no source
+        return ""
+    found = tree if inspect.ismodule(thing) else tree.body[0]
+    return ast.get_docstring(found) or ""  # type: ignore[arg-type]
