@@ -48,12 +48,12 @@ def test_what_is_taken_or_fails_otherwise_is_found() -> None:
 
 
 def test_characters_that_move_the_cursor_are_found() -> None:
-    class Raw(ModelError):
+    class RawError(ModelError):
         def __str__(self) -> str:  # ours are inert, whatever is in them
             return self.what
 
     def evil() -> None:
-        raise Raw("\x1b[2J")
+        raise RawError("\x1b[2J")
 
     with pytest.raises(AssertionError):
         refused(evil)

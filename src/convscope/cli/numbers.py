@@ -19,7 +19,7 @@ MOST = 2**31
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 
 
-class Bounded(click.ParamType):  # type: ignore[type-arg] -- generic since click 8.5
+class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
     """A number from ``low`` to ``high``.
 
     Args:
