@@ -27,6 +27,7 @@ from __future__ import annotations
 import errno
 import os
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from convscope.inert import inert
@@ -184,6 +185,8 @@ def machine(error: BaseException) -> MachineError | None:
 
 def _has(words: str, known: Iterable[str]) -> bool:
     return any(one in words for one in known)
+MOST_NAMES, LONGEST_NAME = 5000, 64
+"""How many names, of how many characters, are compared: no more is a slip of the keyboard worth."""
 
 
 def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
@@ -198,7 +201,9 @@ def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None =
     """
     if aliases and name.lower() in aliases:
         return aliases[name.lower()]
-    small = {one.lower(): one for one in known}
+    if len(name) > LONGEST_NAME:
+        return ""
+    small = {one.lower(): one for one in islice(known, MOST_NAMES) if len(one) <= LONGEST_NAME}
     matches = get_close_matches(name.lower(), small, n=1, cutoff=0.7)
     return small[matches[0]] if matches else ""
 

@@ -1,49 +1,104 @@
-"""What hostile input may cost: it is refused with one of our errors, within a second and 300 MB."""
+"""What hostile input may cost: it is refused with one of our errors, or answered, within a second and 300 MB."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import signal
 import time
 import tracemalloc
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from convscope.errors import ConvscopeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_T = TypeVar("_T")
+
 SECONDS, MEGABYTES, PATIENCE = 1.0, 300, 60
+
+CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def refused(attempt: Callable[[], object]) -> ConvscopeError:
-    """The error that an attempt ends in; the time of the processor is taken in one run, memory in a second."""
-    gc.freeze()  # what the other tests hold is not searched for garbage on this one's account
-    start = time.process_time()
-    error = _error(attempt)
-    seconds = time.process_time() - start
-    gc.unfreeze()
-    assert seconds < SECONDS, f"refused after {seconds:.2f} s"
-    tracemalloc.start()
-    try:
-        _error(attempt)
-        peak = tracemalloc.get_traced_memory()[1] / 1e6
-    finally:
-        tracemalloc.stop()
-    assert peak < MEGABYTES, f"refused with {peak:.0f} MB"
+    """The error that an attempt ends in, within the limits; the time is that of the processor."""
+    error = _within(lambda: _error(attempt), "refused")
     said = str(error)
     assert len(said) < 3000
     assert all(char.isprintable() or char == "\n" for char in said)
     return error
 
 
-def _error(attempt: Callable[[], object]) -> ConvscopeError:
-    with _patience():
-        try:
+def answered(attempt: Callable[[], _T]) -> _T:
+    """What an attempt gives, within the limits."""
+    return _within(attempt, "answered")
+
+
+def _within(attempt: Callable[[], _T], word: str) -> _T:
+    """Measure an attempt, a second time where it was slow: others may load the machine."""
+    found, seconds, peak = _measured(attempt)
+    if seconds >= SECONDS:
+        found, seconds, peak = _measured(attempt)
+    assert seconds < SECONDS, f"{word} after {seconds:.2f} s"
+    assert peak < MEGABYTES, f"{word} with {peak:.0f} MB"
+    return found
+
+
+def _measured(attempt: Callable[[], _T]) -> tuple[_T, float, float]:
+    """What an attempt gives, its seconds of the processor, and its peak of memory above the start in MB."""
+    gc.collect()
+    gc.freeze()  # what the other tests hold is not searched for garbage on this one's account
+    memory = _Resident() if CLEAR.exists() else _Traced()
+    start = time.process_time()
+    try:
+        with _patience():
             found = attempt()
-        except ConvscopeError as error:
-            return error
+        return found, time.process_time() - start, memory.peak() / 1e6
+    finally:
+        memory.end()
+        gc.unfreeze()
+
+
+class _Resident:
+    """The peak of what is resident, which Linux forgets on demand; memory that was freed before is given back first."""
+
+    def __init__(self) -> None:
+        ctypes.CDLL(None).malloc_trim(0)
+        CLEAR.write_text("5", encoding="ascii")
+        self.before = self.now("VmRSS")
+
+    def now(self, name: str) -> int:
+        line = next(one for one in STATUS.read_text(encoding="ascii").splitlines() if one.startswith(name))
+        return int(line.split()[1]) * 1024
+
+    def peak(self) -> int:
+        return self.now("VmHWM") - self.before
+
+    def end(self) -> None:
+        pass
+
+
+class _Traced:
+    """The peak of what Python allocates, for other systems; this takes several times as long."""
+
+    def __init__(self) -> None:
+        tracemalloc.start()
+
+    def peak(self) -> int:
+        return tracemalloc.get_traced_memory()[1]
+
+    def end(self) -> None:
+        tracemalloc.stop()
+
+
+def _error(attempt: Callable[[], object]) -> ConvscopeError:
+    try:
+        found = attempt()
+    except ConvscopeError as error:
+        return error
     raise AssertionError(f"taken as {str(found)[:200]}")
 
 

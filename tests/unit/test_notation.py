@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.errors import ConvscopeError, FieldError, NotationError
-from convscope.frontends.text.build import MAX_LAYERS
+from convscope.errors import ConvscopeError, FieldError, LimitError, NotationError
 from convscope.frontends.text.tokens import MAX_BYTES
 
 DESIGN_EXAMPLES = [
@@ -168,9 +167,12 @@ def test_bad_text_gives_one_of_our_errors(text: str) -> None:
 
 
 def test_bounds() -> None:
-    assert len(cs.read(f"input 8x8x1, {MAX_LAYERS}*( relu )")) == MAX_LAYERS
-    with pytest.raises(NotationError, match="more than 20000 layers"):
-        cs.read(f"input 8x8x1, {MAX_LAYERS}*( relu ), relu")
+    assert len(cs.read("input 8x8x1, 20000*( relu )")) == 20_000
+    with pytest.raises(LimitError, match="this needs") as caught:
+        cs.read("input 8x8x1, 50000*( relu )")
+    assert caught.value.excerpt.startswith("input 8x8x1, 50000*( relu )")
+    with cs.raise_limits(2):
+        assert len(cs.read("input 8x8x1, 50000*( relu )")) == 50_000
     with pytest.raises(NotationError, match="1 MiB"):
         cs.read("input 8x8x1, relu" + " " * MAX_BYTES)
 

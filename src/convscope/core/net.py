@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.graph import INPUT, Graph, Input, Node, Output
@@ -133,7 +133,8 @@ class Net:
         Raises:
             UnknownNameError: there is none of that name.
         """
-        return next((one.shape for one in self.inputs if one.name == name), None) or self[name].output
+        given = self._given.get(name)
+        return given.shape if given else self[name].output
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
@@ -142,11 +143,17 @@ class Net:
         return len(self.layers)
 
     def __getitem__(self, name: str) -> Layer:
-        for layer in self.layers:
-            if layer.node.name == name:
-                return layer
-        names = [layer.node.name for layer in self.layers]
-        raise UnknownNameError(f'no layer is called "{name}"', attempt=nearest(name, names))
+        if name not in self._named:
+            raise UnknownNameError(f'no layer is called "{name}"', attempt=nearest(name, self._named))
+        return self._named[name]
+
+    @cached_property
+    def _named(self) -> dict[str, Layer]:
+        return {layer.node.name: layer for layer in self.layers}
+
+    @cached_property
+    def _given(self) -> dict[str, Input]:
+        return {one.name: one for one in self.inputs}
 
     def layer(self, name: str | None = None) -> Layer:
         """The layer of a name; where none is given, that of the first output that is no input."""

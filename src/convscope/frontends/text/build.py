@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convscope import ops  # noqa: F401 -- fills the registry
+from convscope.budget import question, spend
 from convscope.core.graph import INPUT, KINDS, Graph, Input, Node, Output
 from convscope.core.net import Net
 from convscope.core.op import REGISTRY, Op
 from convscope.core.order import check_order
 from convscope.core.shape import to_text
-from convscope.errors import NotationError, ShapeError, UnknownNameError, nearest
+from convscope.errors import LimitError, NotationError, ShapeError, UnknownNameError, nearest
 from convscope.frontends.given import Asked, Given, hinted
 from convscope.frontends.text.ends import Result, parse
 from convscope.frontends.text.parse import Call, Element, Join, Jump, Repeat, Series, Statement, fail
+from convscope.frontends.text.tokens import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
     from convscope.frontends.text.ends import Text
 
-MAX_LAYERS = 20_000
+STEPS = 28
+"""What is spent on a layer or a path of a merge."""
+
+JUMP = 2
+"""What is spent on a jump."""
 
 IDENTITY = REGISTRY["id"]()
 
@@ -41,10 +47,19 @@ def read(text: str, *, source: str = "<text>", shape: Shape | Mapping[str, Shape
         NotationError: the text is not in the notation, with line, column and what was expected.
         ShapeError: a layer does not fit its input.
         FieldError: a setting has a value it cannot have.
+        LimitError: the net has more layers, paths and jumps than a text of its length should make.
 
     >>> read("input 8x8x1, conv 4 3x3 relu, maxpool 2").output
     (4, 3, 3)
     """
+    with question(size=min(len(text), MAX_BYTES) // 2):
+        try:
+            return _read(text, source, shape)
+        except LimitError as error:
+            raise error.add(subject="the net", written=source) from None
+
+
+def _read(text: str, source: str, shape: Shape | Mapping[str, Shape] | None) -> Net:
     found = parse(text, source, lambda part: _measured(part, shape))
     given = _given(found.inputs, shape)
     builder = _Builder(tuple(one.name for one in given))
@@ -130,8 +145,7 @@ class _Builder:
         return value if _passes(result.series) else self.series(result.series, value), result
 
     def emit(self, op: Op, inputs: tuple[int, ...], origin: Origin, channels: int | None = None) -> int:
-        if len(self.drafts) >= MAX_LAYERS:
-            raise fail(f"the net has more than {MAX_LAYERS} layers", origin)
+        spent(STEPS, origin)
         self.counts[op.keyword] += 1
         auto = f"{op.keyword}{self.counts[op.keyword]}"
         self.autos[auto] = len(self.drafts)
@@ -170,6 +184,7 @@ class _Builder:
         if isinstance(element, Call):
             return self.emit(element.op, (value,), element.origin, element.channels)
         if isinstance(element, Join):
+            spent(STEPS * len(element.paths), element.origin)
             ends = tuple(value if _passes(path) else self.series(path, value) for path in element.paths)
             return self.emit(element.op, ends, element.origin)
         if isinstance(element, Repeat):
@@ -185,6 +200,7 @@ class _Builder:
         return value
 
     def jump(self, jump: Jump) -> int:
+        spent(JUMP, jump.origin)
         if jump.label in self.labels:
             return self.labels[jump.label]
         if jump.label not in self.autos:
@@ -228,6 +244,14 @@ class _Builder:
                     written=str(draft.origin),
                     excerpt=draft.origin.excerpt(),
                 )
+
+
+def spent(steps: int, origin: Origin) -> None:
+    """Count work; an error says where the text asks for it."""
+    try:
+        spend(steps)
+    except LimitError as error:
+        raise error.add(written=str(origin), excerpt=origin.excerpt()) from None
 
 
 def _passes(path: Series) -> bool:

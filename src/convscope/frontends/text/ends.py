@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convscope.budget import spend
 from convscope.core.graph import INPUT, KINDS, Input, is_place
 from convscope.core.order import check_order, pattern_of
 from convscope.core.shape import from_text
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from convscope.core.graph import Path
     from convscope.core.shape import Shape
     from convscope.frontends.text.tokens import Token
+
+STEPS = 30
+"""What is spent on an input or an output."""
 
 SEVERAL = ("tuple", "list", "dict")
 """What results are returned together in."""
@@ -106,14 +110,15 @@ def inputs(reader: Reader) -> dict[str, Input]:
 
 def _input(reader: Reader, name: str, start: Token) -> Input:
     """The size behind ``input``, and how the tensor lies."""
+    spend(STEPS)
     if reader.now.kind != "word":
         raise fail("input has no size", start.origin, expected="a size, such as input 28x28x1")
     size = reader.take()
-    shape = at(size.origin, lambda: from_text(size.text))
+    shape = at(size, lambda: from_text(size.text))
     kind = reader.take().text if reader.now.kind == "word" and reader.now.text in KINDS else KINDS[0]
     word = reader.behind("as")
     if word.text:
-        at(word.origin, lambda: check_order(word.text, shape))
+        at(word, lambda: check_order(word.text, shape))
     if reader.now.kind not in {",", "end"}:
         raise fail(f"{shown(reader.now)} after the size of the input", reader.now.origin, expected='","')
     if reader.now.kind == ",":
@@ -133,6 +138,7 @@ def output(reader: Reader) -> tuple[Result, ...]:
 
 def _result(reader: Reader, path: Path) -> Iterator[Result]:
     """One tensor, or several that are returned together."""
+    spend(STEPS)
     start = reader.now
     if start.text in SEVERAL and reader.stream[reader.at + 1].kind == "(":
         yield from _together(reader, reader.take(), path)
@@ -141,7 +147,7 @@ def _result(reader: Reader, path: Path) -> Iterator[Result]:
     title = reader.behind("named").text
     word = reader.behind("as")
     if word.text:
-        at(word.origin, lambda: pattern_of(word.text))
+        at(word, lambda: pattern_of(word.text))
     if reader.now is start:
         raise fail("nothing is returned", start.origin, expected="output from head")
     yield Result(series, path, word.text, title)

@@ -19,9 +19,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, TypeVar
 
+from convscope.budget import spend
+from convscope.core.graph import Origin
 from convscope.core.op import REGISTRY, Op, usage
 from convscope.core.shape import MAX_INT, parse_numbers
 from convscope.errors import ConvscopeError, FieldError, NotationError
@@ -31,7 +33,6 @@ from convscope.view.numbers import shortened
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convscope.core.graph import Origin
     from convscope.core.op import Setting
     from convscope.frontends.text.hints import Hint
     from convscope.frontends.text.tokens import Token
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 MAX_DEPTH = 64
+
+STEPS = 8
+"""What is spent on an element, before it is built."""
+
+MOST_WORDS = 32
+"""Words behind an op that a hint looks at."""
 
 CLOSING = ("output", "named", "as")
 """Words that end a series."""
@@ -132,7 +139,7 @@ class Reader:
     def behind(self, word: str) -> Token:
         """The word behind another one, if that stands here."""
         if self.now.kind != "word" or self.now.text != word:
-            return replace(self.now, text="")
+            return self.now._replace(text="")
         self.take()
         if self.now.kind != "word":
             raise fail(f'{shown(self.now)} after "{word}"', self.now.origin, expected="a word")
@@ -174,10 +181,11 @@ class Reader:
         elements = [self.element(depth)]
         while self.now.kind in {"word", "note"} and self.now.text not in CLOSING:
             elements.append(self.element(depth))
-        return Statement(tuple(elements), label, start.origin)
+        return Statement(tuple(elements), label, start.origin if label else None)
 
     def element(self, depth: int) -> Element:
         """One op, merge, repetition or jump."""
+        spend(STEPS)
         token = self.take()
         if token.kind == "note":
             return self.note(token)
@@ -234,8 +242,9 @@ class Reader:
 
     def note(self, token: Token) -> Call:
         """``(3x3x32)x64``: a kernel over 32 channels, 64 times."""
+        spend(3 * STEPS)  # two numbers to read, and a dict to fill
         inside, out = token.text.replace(" ", "").replace("\t", "").lstrip("(").split(")x")
-        numbers = at(token.origin, lambda: parse_numbers(inside))
+        numbers = at(token, lambda: parse_numbers(inside))
         if len(numbers) < 2:
             raise fail(
                 f"{token.text} has no kernel",
@@ -243,7 +252,7 @@ class Reader:
                 expected="(3x3x32)x64: kernel, channels in, channels out",
             )
         conv = REGISTRY["conv"]
-        given = {"out": at(token.origin, lambda: parse_numbers(out))[0], "kernel": numbers[:-1]}
+        given = {"out": at(token, lambda: parse_numbers(out))[0], "kernel": numbers[:-1]}
         return replace(self.call(conv, token, given), channels=numbers[-1])
 
     def is_setting(self) -> bool:
@@ -261,14 +270,12 @@ class Reader:
         last, start_at = token, self.at - 1
         while self.is_setting():
             last = self.take()
-            found = at(last.origin, partial(_setting, made, last, values, self.rest()))
+            found = at(last, partial(_setting, made, last, values, self.rest))
             if found is None:
                 raise self.unknown_word(made, last, values, start_at)
             values[found[0].name] = found[1]
         self.check_times()
-        start = token.origin
-        words = start.context[start.column - 1 : last.origin.column - 1 + len(last.text)]
-        origin = replace(start, words=words)
+        origin = token.upto(last)
         missing = [entry.name for entry in made.declared if entry.required and entry.name not in values]
         if missing:
             plain = ", without parentheses" if self.now.kind == "(" else ""
@@ -278,6 +285,8 @@ class Reader:
 
     def check_times(self) -> None:
         """Raise NotationError for ``3*3``, which is neither a size nor a repetition."""
+        if self.now.kind != "word" or not self.now.text.isdecimal():
+            return
         first, times, second = (*self.stream[self.at : self.at + 3], self.now, self.now, self.now)[:3]
         if times.kind == "*" and second.kind == "word" and first.text.isdecimal() and second.text.isdecimal():
             what = f'"{first.text}*{second.text}" is neither a size nor a repetition'
@@ -285,8 +294,9 @@ class Reader:
 
     def rest(self) -> list[str]:
         """The words that follow in the statement."""
-        words = takewhile(lambda token: token.kind == "word" and token.text not in REGISTRY, self.stream[self.at :])
-        return [token.text for token in words]
+        following = (self.stream[at] for at in range(self.at, len(self.stream)))
+        words = takewhile(lambda token: token.kind == "word" and token.text not in REGISTRY, following)
+        return [token.text for token in islice(words, MOST_WORDS)]
 
     def unknown_word(self, made: type[Op], token: Token, values: dict[str, object], place: int) -> NotationError:
         """The error for a word behind an op that is none of its settings."""
@@ -310,7 +320,9 @@ class Reader:
         return fail(f"there is no op {shown(token)}", token.origin, expected=listed, attempt=attempt)
 
 
-def _setting(made: type[Op], token: Token, values: dict[str, object], rest: list[str]) -> tuple[Setting, object] | None:
+def _setting(
+    made: type[Op], token: Token, values: dict[str, object], rest: Callable[[], list[str]]
+) -> tuple[Setting, object] | None:
     """The field that a word sets, and its value; None where it sets none."""
     settings = list(made.declared)
     place = next((entry for entry in settings if entry.positional and entry.name not in values), None)
@@ -324,11 +336,11 @@ def _setting(made: type[Op], token: Token, values: dict[str, object], rest: list
     return None
 
 
-def _matched(made: type[Op], entry: Setting, word: str, rest: list[str]) -> object:
+def _matched(made: type[Op], entry: Setting, word: str, rest: Callable[[], list[str]]) -> object:
     try:
         return entry.kind.match(word)
     except FieldError as error:
-        expected, attempt = f"{usage(made)}: {error.expected}", for_value(made, word, rest)
+        expected, attempt = f"{usage(made)}: {error.expected}", for_value(made, word, rest())
         raise FieldError(f"{made.keyword}: {error.what}", expected=expected, attempt=attempt) from None
 
 
@@ -339,9 +351,10 @@ def shown(token: Token) -> str:
     return "a line break" if token.text == "\n" else f'"{shortened(token.text)}"'
 
 
-def at(origin: Origin, make: Callable[[], _T]) -> _T:
+def at(where: Token | Origin, make: Callable[[], _T]) -> _T:
     """Call ``make``; an error it raises learns where the text stands."""
     try:
         return make()
     except ConvscopeError as error:
+        origin = where if isinstance(where, Origin) else where.origin
         raise error.add(written=str(origin), excerpt=origin.excerpt()) from None

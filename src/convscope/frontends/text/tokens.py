@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from bisect import bisect_right
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
+from convscope.budget import spend
 from convscope.core.graph import Origin
 from convscope.errors import NotationError
 from convscope.inert import inert, is_inert
@@ -29,7 +32,7 @@ _TOKEN = re.compile(
       (?P<skip>    [ \t\r]+ | \#[^\n]* )
     | (?P<quoted>  " (?: [^"\\\n] | \\. )* " (?: [ \t]* : (?= \s | \( | $ ) )? )
     | (?P<note>    \( [ \t]* [0-9]+ (?: x[0-9]+ )* [ \t]* \) [ \t]* x [ \t]* [0-9]+ )
-    | (?P<newline> \n )
+    | (?P<newline> \n (?: [ \t\r]*+ (?: \#[^\n]*+ )?+ \n )*+ )
     | (?P<label>   [A-Za-z0-9_][\w.\-]* [ \t]* : (?= \s | \( | $ ) )
     | (?P<word>    -?[A-Za-z0-9_.][\w.\-:=]* )
     | (?P<mark>    [(),|*] )
@@ -37,20 +40,58 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
+STEPS = 6
+"""What is spent on a token."""
 
-@dataclass(frozen=True)
-class Token:
+
+class Text:
+    """A text and where its lines begin."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text = text
+        self.source = source
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Each line once: the places of all its words share it."""
+        return self.text.split("\n")
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each line begins."""
+        return list(accumulate((len(line) + 1 for line in self.lines), initial=0))
+
+    def origin(self, start: int, words: str) -> Origin:
+        """The place of some words, as errors and nodes have it."""
+        line = bisect_right(self.starts, start, hi=len(self.lines))
+        return Origin(self.source, line, start - self.starts[line - 1] + 1, words.strip(), self.lines[line - 1])
+
+
+class Token(NamedTuple):
     """One word, mark or label.
 
     Attributes:
-        kind: ``word``, ``label``, ``note``, ``end``, or the mark itself; a line break is a comma.
-        text: what stands there; of a label, its name; of a word in quotes, what they hold.
-        origin: where.
+        kind: ``word``, ``label``, ``note``, ``end``, or the mark itself; line breaks are one comma.
+        text: what stands there; of a label, its name; of a word in quotes, what they hold; of line breaks, one of them.
+        start: where in the text.
+        end: where it ends there.
+        whole: the text.
     """
 
     kind: str
     text: str
-    origin: Origin
+    start: int
+    end: int
+    whole: Text
+
+    @property
+    def origin(self) -> Origin:
+        """Where it stands; worked out when asked, since most tokens never are."""
+        return self.whole.origin(self.start, self.whole.text[self.start : self.end])
+
+    def upto(self, last: Token) -> Origin:
+        """Where the words from this one to another one stand."""
+        return self.whole.origin(self.start, self.whole.text[self.start : last.end])
 
 
 def tokens(text: str, source: str) -> list[Token]:
@@ -58,42 +99,44 @@ def tokens(text: str, source: str) -> list[Token]:
 
     Raises:
         NotationError: too long, or a character that has no place in the notation.
+        LimitError: more tokens than a net needs.
 
     >>> [t.text for t in tokens("stem: conv 16 3x3, relu # ok", "<text>")]
     ['stem', 'conv', '16', '3x3', ',', 'relu', '']
     """
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise NotationError(f"the text has {len(text)} characters", expected="at most 1 MiB")
-    return list(_cut(_TIMES.sub("x", text), source))
+    return list(_cut(Text(_TIMES.sub("x", text), source)))
 
 
-def _cut(text: str, source: str) -> Iterator[Token]:
-    lines = text.split("\n")
-    line, start, at = 1, 0, 0
+def _cut(whole: Text) -> Iterator[Token]:
+    text, at = whole.text, 0
+    hidden = {char for char in set(text) if _hidden(char)}
     while at < len(text):
         found = _TOKEN.match(text, at)
         words = found.group() if found else text[at]
-        origin = Origin(source, line, at - start + 1, words.strip(), lines[line - 1])
-        if not found or _hidden(words):
-            raise _stray(origin, next(filter(_hidden, words), words[0]))
-        kind = str(found.lastgroup)
-        if kind not in {"skip", "quoted"} and len(words) > MAX_WORD:
+        if not found or (hidden and not hidden.isdisjoint(words)):
+            raise _stray(whole.origin(at, words), next((char for char in words if char in hidden), words[0]))
+        kind, start, at = str(found.lastgroup), at, found.end()
+        if kind == "skip":
+            continue
+        spend(STEPS)
+        if kind == "newline":
+            yield Token(",", "\n", start, at, whole)
+        elif kind == "mark":
+            yield Token(words, words, start, at, whole)
+        elif kind == "quoted":
+            name = _unquoted(words.rstrip(": \t"), whole, start)
+            yield Token("word" if words.endswith('"') else "label", name, start, at, whole)
+        elif len(words) > MAX_WORD:
             raise NotationError(
                 f"a word of {len(words)} characters",
-                written=str(origin),
+                written=str(whole.origin(start, words)),
                 expected=f"at most {MAX_WORD} characters, or quotes around a name",
             )
-        at = found.end()
-        if kind == "newline":
-            line, start = line + 1, at
-            yield Token(",", "\n", origin)
-        elif kind == "label":
-            yield Token(kind, words.rstrip(": \t"), origin)
-        elif kind == "quoted":
-            yield Token("word" if words.endswith('"') else "label", _unquoted(words.rstrip(": \t"), origin), origin)
-        elif kind != "skip":
-            yield Token(words if kind == "mark" else kind, words, origin)
-    yield Token("end", "", Origin(source, line, at - start + 1, "", lines[-1]))
+        else:
+            yield Token(kind, words.rstrip(": \t") if kind == "label" else words, start, at, whole)
+    yield Token("end", "", at, at, whole)
 
 
 def quoted(name: str) -> str:
@@ -108,10 +151,11 @@ def quoted(name: str) -> str:
     return f'"{"".join(plain)}"'
 
 
-def _unquoted(words: str, origin: Origin) -> str:
+def _unquoted(words: str, whole: Text, start: int) -> str:
     try:
         found = json.loads(words)
     except ValueError:
+        origin = whole.origin(start, words)
         raise NotationError(
             "a name in quotes that cannot be read",
             written=str(origin),
@@ -119,6 +163,7 @@ def _unquoted(words: str, origin: Origin) -> str:
             expected='escapes as in JSON: \\", \\\\, \\u00e9',
         ) from None
     if not found:
+        origin = whole.origin(start, words)
         raise NotationError("a name without letters", written=str(origin), excerpt=origin.excerpt())
     if inert(str(found)) != found:
         what = f"a name with a character that is not seen: {inert(str(found))}"
@@ -128,9 +173,9 @@ def _unquoted(words: str, origin: Origin) -> str:
     return str(found)
 
 
-def _hidden(text: str) -> bool:
-    """Holds a control or formatting character: such text does not read as it looks."""
-    return any(unicodedata.category(c) in {"Cc", "Cf", "Cs"} and c not in "\t\r\n" for c in text)
+def _hidden(char: str) -> bool:
+    """A control or formatting character: such text does not read as it looks."""
+    return char not in "\t\r\n" and unicodedata.category(char) in {"Cc", "Cf", "Cs"}
 
 
 def _stray(origin: Origin, char: str) -> NotationError:
