@@ -185,6 +185,8 @@ def machine(error: BaseException) -> MachineError | None:
 
 def _has(words: str, known: Iterable[str]) -> bool:
     return any(one in words for one in known)
+
+
 MOST_NAMES, LONGEST_NAME = 5000, 64
 """How many names, of how many characters, are compared: no more is a slip of the keyboard worth."""
 

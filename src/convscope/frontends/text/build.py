@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
     from convscope.frontends.text.ends import Text
 
-STEPS = 28
+STEPS = 24
 """What is spent on a layer or a path of a merge."""
 
 JUMP = 2

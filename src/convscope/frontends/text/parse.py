@@ -112,6 +112,7 @@ class Reader:
     def __init__(self, stream: list[Token]) -> None:
         self.stream = stream
         self.at = 0
+        self.made: dict[tuple[str, ...], Op] = {}  # by its words
         self.hint: tuple[int, Hint] | None = None  # what to try, by the shape that comes in at a token
 
     @property
@@ -260,12 +261,26 @@ class Reader:
         token = self.now
         return (
             token.kind == "word"
-            and token.text not in {*REGISTRY, "from", *CLOSING}
+            and token.text not in REGISTRY
+            and token.text != "from"
+            and token.text not in CLOSING
             and self.stream[self.at + 1].kind != "*"
         )
 
     def call(self, made: type[Op], token: Token, given: dict[str, object] | None = None) -> Call:
-        """An op and the settings behind it."""
+        """An op and the settings behind it; the same words make the same op, since nets repeat them."""
+        start = self.at
+        while self.is_setting():
+            self.at += 1
+        words = tuple([one.text for one in self.stream[start - 1 : self.at]])
+        if words not in self.made or given:
+            self.at = start
+            return self.new_call(made, token, given, words)
+        self.check_times()
+        return Call(self.made[words], token.upto(self.stream[self.at - 1]))
+
+    def new_call(self, made: type[Op], token: Token, given: dict[str, object] | None, words: tuple[str, ...]) -> Call:
+        """An op and the settings behind it, which are read one by one."""
         values = dict(given or {})
         last, start_at = token, self.at - 1
         while self.is_setting():
@@ -281,7 +296,10 @@ class Reader:
             plain = ", without parentheses" if self.now.kind == "(" else ""
             such = f"{usage(made)}{plain}, such as {made.examples[0].text}"
             raise fail(f"{made.keyword} has no {missing[0]}", origin, expected=such)
-        return Call(at(origin, lambda: made(**values)), origin)
+        op = at(origin, lambda: made(**values))
+        if not given:
+            self.made[words] = op
+        return Call(op, origin)
 
     def check_times(self) -> None:
         """Raise NotationError for ``3*3``, which is neither a size nor a repetition."""

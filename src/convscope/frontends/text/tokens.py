@@ -40,7 +40,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-STEPS = 6
+STEPS = 7
 """What is spent on a token."""
 
 
@@ -152,25 +152,21 @@ def quoted(name: str) -> str:
 
 
 def _unquoted(words: str, whole: Text, start: int) -> str:
+    what, expected, found = "", "", ""
     try:
-        found = json.loads(words)
+        found = str(json.loads(words))
     except ValueError:
+        what, expected = "a name in quotes that cannot be read", 'escapes as in JSON: \\", \\\\, \\u00e9'
+    else:
+        if not found:
+            what = "a name without letters"
+        elif inert(found) != found:
+            what = f"a name with a character that is not seen: {inert(found)}"
+            expected = "names that read as they look"
+    if what:
         origin = whole.origin(start, words)
-        raise NotationError(
-            "a name in quotes that cannot be read",
-            written=str(origin),
-            excerpt=origin.excerpt(),
-            expected='escapes as in JSON: \\", \\\\, \\u00e9',
-        ) from None
-    if not found:
-        origin = whole.origin(start, words)
-        raise NotationError("a name without letters", written=str(origin), excerpt=origin.excerpt())
-    if inert(str(found)) != found:
-        what = f"a name with a character that is not seen: {inert(str(found))}"
-        raise NotationError(
-            what, written=str(origin), excerpt=origin.excerpt(), expected="names that read as they look"
-        )
-    return str(found)
+        raise NotationError(what, written=str(origin), excerpt=origin.excerpt(), expected=expected)
+    return found
 
 
 def _hidden(char: str) -> bool:
