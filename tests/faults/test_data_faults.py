@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -249,9 +248,7 @@ def test_a_bomb_is_refused_by_its_header(photos: Path) -> None:
     )
     (photos / "ant" / "bomb.png").write_bytes(bomb)
     error = refused(lambda: find(f"folder,16x16x3:{photos}"))
-    assert "ant/bomb.png has too many pixels" in str(error)
-    with warnings.catch_warnings(action="ignore"):  # without Pillow's warning as an error our own check decides
-        assert "ant/bomb.png has 12000x12000 pixels" in str(refused(lambda: find(f"folder,8x8x3:{photos}")))
+    assert "ant/bomb.png has 12000x12000 pixels" in str(error)
 
 
 def test_links_are_followed_and_loops_are_told(photos: Path, tmp_path: Path) -> None:
@@ -283,9 +280,9 @@ def test_odd_names_of_files_work(photos: Path, capsys: pytest.CaptureFixture[str
     Path(os.fsdecode(raw)).write_bytes(b"x")
     with pytest.raises(DataError, match="cannot be used") as caught:
         find(f"folder:{photos}")
-    assert "bee/\\xff\\xfe.png is no picture" in str(caught.value)
+    assert "bee/\\xff\\xfe.png is not an image" in str(caught.value)
     assert run(["data", "check", f"folder:{photos}"]) == 1
-    assert "\\xff\\xfe.png is no picture" in capsys.readouterr().out
+    assert "\\xff\\xfe.png is not an image" in capsys.readouterr().out
 
 
 def test_odd_names_of_classes_and_folders(photos: Path, tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def evaluate(run_folder: str, data: str | None, split: str, views: int, *, as_js
 def predict(run_folder: str, pictures: tuple[str, ...], *, skip_bad: bool, as_json: bool) -> None:
     r"""Say what PICTURES show, by the net of a RUN: class and probabilities.
 
-    PNG, JPEG and whatever else Pillow reads, of any size, dark on light or light on dark. Of a folder, every picture
-    in it and in the folders below; then the speed is told, from files to classes.
+    PNG, JPEG, WebP, BMP, GIF and TIFF, of any size, dark on light or light on dark. Of a folder, every picture in it
+    and in the folders below; then the speed is told, from files to classes.
 
     \b
     Examples:

@@ -14,6 +14,8 @@ from convscope.data.folder import TEST_SHARE, order
 from convscope.data.home import printable
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
 from convscope.errors import DataError
+from convscope.files import opened as opened_file
+from convscope.files import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +52,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     """
     path = wanted.folder
     try:
-        facts = path.stat()
+        facts = require(path)
     except OSError as error:
         raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
     place = place_of(f"npz:{path}", f"{facts.st_size}\0{facts.st_mtime_ns}")
@@ -99,7 +101,7 @@ def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
         DataError: the file is missing or damaged, or its arrays are no pictures and labels.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        with opened_file(path) as file, np.load(file, allow_pickle=False) as content:
             return _splits(content, path)
     except DataError:
         raise

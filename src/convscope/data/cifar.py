@@ -19,7 +19,9 @@ import numpy as np
 from convscope.data.dataset import Split
 from convscope.data.fetch import Remote, download, replacing
 from convscope.data.home import home
-from convscope.errors import DataError, missing_extra
+from convscope.data.imagefile import opened_image
+from convscope.errors import DataError, MissingExtraError
+from convscope.files import opened, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +45,9 @@ RECORDS: dict[str, str] = {
 """SHA-256 of each ``.bin`` in the archive, as Red Data Tools publishes them for its reader."""
 
 PICTURES = 10_000
+MOST = 2**24
+"""Bytes of labels beside a sprite."""
+
 PIXELS = 32 * 32
 SIZE = PICTURES * (1 + 3 * PIXELS)
 LABELS = {"train": ("train_lables.json", "train_labels.json"), "test": ("test_lables.json", "test_labels.json")}
@@ -105,7 +110,7 @@ def _found(folder: Path, name: str) -> bytes | None:
     """The content of a file of records, in the folder or in the folder of the unpacked archive."""
     for path in (folder / f"{name}.bin", folder / "cifar-10-batches-bin" / f"{name}.bin"):
         try:
-            with path.open("rb") as content:
+            with opened(path) as content:
                 return content.read(SIZE + 1)
         except FileNotFoundError:
             continue
@@ -121,7 +126,7 @@ def from_archive(path: Path, name: str) -> bytes:
         DataError: the archive is missing, damaged, or another one.
     """
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with opened(path) as file, tarfile.open(fileobj=file, mode="r:gz") as archive:
             member = archive.extractfile(f"cifar-10-batches-bin/{name}.bin")
             if member is None:
                 raise DataError(f"{path} has a folder in the place of {name}.bin")
@@ -144,15 +149,13 @@ def from_sprite(folder: Path, name: str) -> bytes:
         DataError: the sprite or its labels are missing, damaged, or of another size.
         MissingExtraError: Pillow is not installed.
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise missing_extra("Pillow, which reads pictures,") from None
     path = folder / f"{name}.png"
     try:
-        with Image.open(path) as image:
+        with opened(path, most=2 * SIZE + MOST) as file, opened_image(file, ("PNG",)) as image:
             form = (image.width, image.height, image.mode)
             pixels = np.asarray(image, dtype=np.uint8) if form == (PIXELS, PICTURES, "RGB") else None
+    except MissingExtraError:
+        raise
     except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
         raise DataError(f"{path} is damaged: {error}") from None
     if pixels is None:
@@ -169,7 +172,7 @@ def from_sprite(folder: Path, name: str) -> bytes:
 def _labels(folder: Path, split: str) -> NDArray[np.uint8]:
     path = next((folder / name for name in LABELS[split] if (folder / name).exists()), folder / LABELS[split][1])
     try:
-        found: Any = json.loads(path.read_bytes())
+        found: Any = json.loads(read(path, MOST))
         return np.array(found, dtype=np.uint8).reshape(-1)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None

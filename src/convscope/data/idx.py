@@ -15,6 +15,7 @@ from convscope.data.dataset import Split
 from convscope.data.fetch import Remote, download
 from convscope.data.home import home
 from convscope.errors import DataError
+from convscope.files import opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,8 +92,8 @@ def read_idx(path: Path, file: File) -> NDArray[np.uint8]:
         DataError: the file is missing, or its content differs from what was declared in any byte.
     """
     try:
-        with path.open("rb") as opened:
-            found = opened.read(file_size(file.shape) + SPARE)
+        with opened(path) as packed:
+            found = packed.read(file_size(file.shape) + SPARE)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     digest = hashlib.sha256(found).hexdigest()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from convscope.budget import hold, question, release
 from convscope.data.home import printable
+from convscope.data.imagefile import TOLD, decode, kind_of, opened_image
 from convscope.data.whole import cut_off
-from convscope.errors import PictureError, missing_extra
+from convscope.errors import LimitError, PictureError, missing_extra
+from convscope.files import opened, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 MAX_PIXELS = 100_000_000
 
 MAX_BYTES = 500_000_000
+
+STORED = {"1": 1, "L": 1, "P": 5, "I": 16, "F": 16, "I;16": 16, "I;16B": 16, "I;16L": 16}
+"""Bytes that a pixel takes until it is grey or RGB, by Pillow's names of modes; 4 in others."""
 
 QUARTER_TURNED = 5
 """EXIF's orientations from here on exchange height and width."""
@@ -61,7 +65,9 @@ def read_picture(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
 def fitted(image: Image, shape: Shape) -> NDArray[np.uint8]:
     """The whole picture scaled to ``c h w`` (each axis by itself, bicubic, averaging where it shrinks), grey or RGB."""
     channels, height, width = shape
-    small = np.asarray(image.convert(_mode(channels)).resize((width, height)), dtype=np.uint8)
+    mode = _mode(channels)
+    image = image if image.mode == mode else image.convert(mode)
+    small = np.asarray(image.resize((width, height)), dtype=np.uint8)
     return small.reshape(height, width, channels).transpose(2, 0, 1).copy()
 
 
@@ -100,19 +106,19 @@ def decoded(path: Path, made: Callable[[Image], _Made], ready: Callable[[Image],
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
-        raise missing_extra("Pillow, which reads pictures,") from None
+        raise missing_extra("Pillow, which reads images,") from None
+    content = b""
     try:
-        content = _content(path)
-        with Image.open(io.BytesIO(content)) as file:
+        content = read(path, MAX_BYTES)
+        with question(size=len(content)), opened_image(content) as file:
             _check_size(file, path)
             ready(file)
-            file.load()
+            decode(file)
             _check_end(content, file.format or "", path)
             return made(file)
     except UnidentifiedImageError:
-        raise PictureError(
-            f"{printable(path)} is no picture", expected="a PNG, JPEG or another format that Pillow reads"
-        ) from None
+        what = kind_of(content) or "not an image"
+        raise PictureError(f"{printable(path)} is {what}", expected=f"{TOLD}, whatever its name is") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(f"{printable(path)} has too many pixels", expected="at most 100 million") from None
     except PictureError:
@@ -151,11 +157,11 @@ def seen(path: Path) -> Seen | None:
         MissingExtraError: Pillow is not installed.
     """
     try:
-        from PIL import ExifTags, Image
+        from PIL import ExifTags
     except ImportError:
-        raise missing_extra("Pillow, which reads pictures,") from None
+        raise missing_extra("Pillow, which reads images,") from None
     try:
-        with Image.open(path) as image:
+        with opened(path, most=MAX_BYTES) as file, opened_image(file) as image:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
             height, width = (image.width, image.height) if turned else (image.height, image.width)
             return Seen(image.format or "", image.mode, height, width)
@@ -163,29 +169,30 @@ def seen(path: Path) -> Seen | None:
         return None
 
 
-def _content(path: Path) -> bytes:
-    facts = path.stat()
-    if not stat.S_ISREG(facts.st_mode):
-        raise PictureError(f"{printable(path)} is no file")
-    if facts.st_size > MAX_BYTES:
-        raise PictureError(f"{printable(path)} has {facts.st_size:,} bytes", expected=f"at most {MAX_BYTES:,}")
-    return path.read_bytes()
-
-
 def plain(image: Image) -> Image:
     """A decoded picture as grey (``L``) or ``RGB``, upright, 8 bits a channel, transparent parts on white."""
     from PIL import Image, ImageOps
 
-    image = ImageOps.exif_transpose(_eight_bits(image))
+    image = _eight_bits(image)
+    ImageOps.exif_transpose(image, in_place=True)  # a copy of a large image would take as much again
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image if image.mode == "L" else image.convert("L" if image.mode in GREY else "RGB")
+    mode = "L" if image.mode in GREY else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _check_size(image: Image, path: Path) -> None:
+    """Pixels that are worth their file; a few bytes may claim any number of them."""
+    size = f"{printable(path)} has {image.width}x{image.height} pixels"
     if image.width * image.height > MAX_PIXELS:
-        raise PictureError(f"{printable(path)} has {image.width}x{image.height} pixels", expected="at most 100 million")
+        raise PictureError(size, expected="at most 100 million")
+    need = image.width * image.height * STORED.get(image.mode, 4)
+    try:
+        hold(need)
+    except LimitError as error:
+        raise PictureError(f"{size}: {error.what}", expected=error.expected, attempt=error.attempt) from None
+    release(need)
 
 
 def _check_end(content: bytes, form: str, path: Path) -> None:

@@ -18,6 +18,7 @@ import platform
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -321,6 +322,9 @@ def _decoded(
     try:
         for start in range(0, len(items), WINDOW):
             window = items[start : start + WINDOW]
-            yield from zip(window, pool.map(attempt, window), strict=True)
+            limits = [copy_context() for _ in window]  # --raise-limits holds in the threads, too
+            yield from zip(
+                window, pool.map(lambda context, one: context.run(attempt, one), limits, window), strict=True
+            )
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # see stream.py: who closes this must not wait

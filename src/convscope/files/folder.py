@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from convscope.errors import RunError
 from convscope.files.place import NEW, cannot_write, permissions, place
-from convscope.files.plain import NOFOLLOW, READ, kind_of, opened
+from convscope.files.plain import NOFOLLOW, READ, content_of, kind_of, opened
 
 if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
@@ -145,7 +145,7 @@ class Folder:
     def read(self, name: str, most: int) -> bytes:
         """The content of a file of at most some bytes; raises as :meth:`opened`."""
         with self.opened(name, most) as file:
-            return file.read(most)
+            return content_of(file, self.path / name, most)
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file, or make it; a reader finds the old one or the new one, never half of it.

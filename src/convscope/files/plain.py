@@ -25,6 +25,8 @@ READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 CAREFUL = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 """Opening never waits, should a file have become a pipe in between."""
 
+CHUNK = 2**16
+
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -119,7 +121,18 @@ def read(path: str | Path, most: int, *, follow: bool = True, at: int | None = N
     b'input 8x8x1'
     """
     with opened(path, most=most, follow=follow, at=at) as file:
-        content = file.read(most + 1)  # a file may grow, and files of the system have a size of 0
+        return content_of(file, path, most)
+
+
+def content_of(file: BufferedReader, path: str | Path, most: int) -> bytes:
+    """What is in an open file of at most some bytes; memory is asked for as it is needed.
+
+    Raises:
+        UnfitError: it is larger.
+    """
+    content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
+    while len(content) <= most and (more := file.read(CHUNK)):  # it grows, or is of a kind whose size is told as 0
+        content += more
     if len(content) > most:
         raise UnfitError(path, f"it has more than the {most:,} bytes that are read")
     return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -136,7 +137,8 @@ def predict_files(
     with ThreadPoolExecutor(cores()) as pool:
         for at in range(0, len(paths), BATCH):
             part = paths[at : at + BATCH]
-            images = list(pool.map(lambda path: _read(path, run), part))
+            limits = [copy_context() for _ in part]  # --raise-limits holds in the threads, too
+            images = list(pool.map(lambda context, path: context.run(_read, path, run), limits, part))
             bad = {
                 str(path): image for path, image in zip(part, images, strict=True) if isinstance(image, PictureError)
             }

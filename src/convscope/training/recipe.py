@@ -10,8 +10,12 @@ from typing import Annotated, Any
 
 import msgspec
 
+from convscope import files
 from convscope.errors import FieldError, unknown
 from convscope.inert import inert
+
+MOST = 2**20
+"""Bytes of a file of settings."""
 
 RECIPES: dict[str, str] = {
     "blink": "convscope.training.recipes.blink",
@@ -133,7 +137,7 @@ def from_file(path: Path) -> Recipe:
         FieldError: the file cannot be read, or is not a recipe.
     """
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = tomllib.loads(files.read(path, MOST).decode())
         base = msgspec.structs.asdict(find("fast")) | {"name": path.stem}
         return msgspec.convert(base | content.get("recipe", content), Recipe)
     except OSError as error:
