@@ -61,6 +61,18 @@ def _check(path: str | Path, mode: int) -> None:
         raise UnfitError(path, f"it is {kind_of(mode)}, not a file{hint}")
 
 
+def kind_at(path: str | Path) -> str:
+    """What a path leads to, as :func:`kind_of` calls it, links followed; empty where there is nothing.
+
+    >>> kind_at(os.devnull), kind_at("there is no such file")
+    ('a device', '')
+    """
+    try:
+        return kind_of(os.stat(path).st_mode)  # noqa: PTH116 -- a text that may be no path at all
+    except (OSError, ValueError):
+        return ""
+
+
 def require(path: str | Path) -> os.stat_result:
     """Refuse what is not a regular file, without opening it; a link is followed.
 

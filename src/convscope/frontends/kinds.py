@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convscope import files
 from convscope.errors import ModelError
 from convscope.frontends.own import makers
 
@@ -171,9 +172,13 @@ def refuse_foreign(path: Path, read: Collection[str]) -> None:
         if by_name:
             raise _missing(path, by_name)
         return
-    if path.is_dir():
+    kind = files.kind_at(path)
+    if kind == "a folder":
         _refuse_folder(path, by_name)
         return
+    if kind != "a file":
+        attempt = "give - in its place, for standard input" if kind == "a pipe" else ""
+        raise ModelError(f"{path} is {kind}, not a file", expected=listed(read), attempt=attempt)
     head = _head(path)
     _refuse(path, head, POINTERS)
     if by_name:
@@ -237,10 +242,8 @@ def _exists(path: Path) -> bool:
 
 def _head(path: Path) -> bytes:
     """How a file begins; nothing of what is no file, or cannot be opened: its reader says that."""
-    if not path.is_file():  # a pipe would be waited for
-        return b""
     try:
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             return file.read(HEAD)
     except OSError:
         return b""
@@ -249,7 +252,7 @@ def _head(path: Path) -> bytes:
 def _members(path: Path) -> list[str]:
     """Names in an archive; none of a damaged one."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.opened(path) as file, zipfile.ZipFile(file) as archive:
             return archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError):
         return []

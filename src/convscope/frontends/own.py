@@ -13,10 +13,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError, UnknownNameError, nearest
+from convscope.files import read
 from convscope.frontends.given import Asked, asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MOST = 2**22
+"""Bytes of a Python file that is looked through for names."""
 
 MAKER = "a function or class that gives a model when it is called without arguments"
 
@@ -27,7 +31,7 @@ def makers(path: Path) -> list[str]:
     The file is not run. Functions come first that are called as such ones often are.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(read(path, MOST))
     except (OSError, ValueError, SyntaxError, RecursionError):
         return []
     found = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and _callable(node)]

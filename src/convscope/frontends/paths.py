@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convscope import files
 from convscope.errors import ModelError, NotationError
 from convscope.frontends import named, text
 from convscope.frontends.kinds import listed
@@ -65,10 +66,11 @@ def stdin_text() -> str:
     Raises:
         NotationError: there is none.
     """
-    if sys.stdin is None:
-        raise NotationError("standard input is closed", expected="a net in the notation")
     try:
-        return sys.stdin.read()
+        return files.stdin_text(text.MAX_BYTES)
+    except OSError as error:
+        what = f"standard input cannot be read: {error.strerror}"
+        raise NotationError(what, expected="a net in the notation") from None
     except UnicodeDecodeError as error:
         raise NotationError(f"standard input is not UTF-8 text: byte {error.start}") from None
 
@@ -79,12 +81,11 @@ def file_text(path: Path, read: Collection[str]) -> str:
     Raises:
         NotationError: it cannot be read, or is no text.
     """
-    if (path / "net.cnn").is_file():  # the folder of a run
-        path /= "net.cnn"
     try:
-        if path.stat().st_size > text.MAX_BYTES:
-            raise NotationError(f"{path} has {path.stat().st_size} bytes", expected="a text of at most 1 MiB")
-        return path.read_text(encoding="utf-8")
+        if os.path.lexists(path / "net.cnn"):  # the folder of a run
+            with files.Folder(path) as run:
+                return run.read("net.cnn", text.MAX_BYTES).decode()
+        return files.read(path, text.MAX_BYTES).decode()
     except OSError as error:
         raise NotationError(f"{path} cannot be read: {error.strerror}", attempt=_meant(str(path))) from None
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from convscope import files
 from convscope.errors import ModelError
 from convscope.frontends.keras.hdf5 import SIGNATURE, attribute
 from convscope.frontends.keras.settings import shown
@@ -65,10 +66,8 @@ def load(path: Path) -> Source:
     Raises:
         ModelError: it is no file of Keras, damaged, or asks for too much.
     """
-    if path.exists() and not path.is_file():
-        raise ModelError(f"{path.name} is no file", expected="an archive made by model.save, or an .h5 file")
     try:
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             start = file.read(8)
     except OSError as error:
         raise ModelError(f"{path.name} cannot be read: {error.strerror}") from None

@@ -10,6 +10,7 @@ import os
 import struct
 from typing import TYPE_CHECKING
 
+from convscope import files
 from convscope.errors import ModelError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def attribute(path: Path, name: str, most: int) -> bytes | None:
     Raises:
         ModelError: it is longer than allowed, or the file is damaged there.
     """
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         for place in _places(file, f"{name}\0".encode()):
             found = _message(file, place, name)
             if found is None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from convscope import files
 from convscope.core.op import Weight
 from convscope.errors import ModelError
 from convscope.frontends.keras.tree import Tree
@@ -196,7 +197,7 @@ class ArchiveStore(_FileStore):
         with zipfile.ZipFile(self.path) as archive, ExitStack() as stack:
             info = archive.getinfo(WEIGHTS)
             if info.compress_type == zipfile.ZIP_STORED:  # it lies in the archive as it is
-                file: BinaryIO = stack.enter_context(self.path.open("rb"))
+                file: BinaryIO = stack.enter_context(files.opened(self.path))
                 start = _start(file, info)
             else:
                 file, start = _unpacked(archive, info), 0
@@ -264,7 +265,7 @@ class LegacyStore(_FileStore):
 
     def _stored(self, owner: Owner) -> list[Stored]:
         top, *rest = owner.path
-        with self.path.open("rb") as file:
+        with files.opened(self.path) as file:
             found = Tree(file, 0, self.path.stat().st_size).tensors(("model_weights", top)) or []
         return [one for one in found if _belongs(one.path, rest)]
 

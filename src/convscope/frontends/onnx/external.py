@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import stat
+import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
+from convscope import files
 from convscope.errors import ModelError
 from convscope.frontends.onnx.names import shown
 
@@ -31,12 +32,9 @@ def read_external(model: Path, entries: Mapping[str, str], size: int) -> bytes:
     if length != size:
         raise ModelError(f'the weights in "{shown(location)}" have {length} bytes', expected=f"{size} bytes")
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise ModelError(f"{path} is no file", expected="the file with the model's weights")
-        if offset + size > found.st_size:
-            raise ModelError(f"{path} is too short", expected=f"at least {offset + size} bytes")
-        with path.open("rb") as file:
+        with files.opened(path) as file:
+            if offset + size > os.fstat(file.fileno()).st_size:
+                raise ModelError(f"{path} is too short", expected=f"at least {offset + size} bytes")
             file.seek(offset)
             return file.read(size)
     except OSError as error:

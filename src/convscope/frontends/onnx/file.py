@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convscope import files
 from convscope.errors import ModelError, missing_extra
 from convscope.frontends.onnx.wire import Cuts, without_tensors
 
@@ -42,7 +42,7 @@ class Source:
             ModelError: the file was changed since it was read, or cannot be opened any more.
         """
         try:
-            with self.path.open("rb") as file:
+            with files.opened(self.path) as file:
                 if _stamp(os.fstat(file.fileno())) != self.stamp:
                     raise ModelError(f"{self.path} was changed since it was read", attempt="read it again")
                 file.seek(start)
@@ -79,8 +79,8 @@ def opened(path: Path) -> tuple[ModelProto, Source]:
 def _checked(path: Path, cuts: Cuts) -> tuple[bytes, tuple[int, int]]:
     """The message without its large tensors, and what the file was like."""
     try:
-        _need_file(path)
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        _need_bytes(path)
+        with files.opened(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             _need_model(path, data)
             return without_tensors(data, cuts), _stamp(os.fstat(file.fileno()))
     except OSError as error:
@@ -92,12 +92,8 @@ def _checked(path: Path, cuts: Cuts) -> tuple[bytes, tuple[int, int]]:
         raise
 
 
-def _need_file(path: Path) -> None:
-    """Raise ModelError for what has no bytes to read; a pipe or a device would be waited for."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise ModelError(f"{path} is no file", expected=EXPECTED)
-    if not found.st_size:
+def _need_bytes(path: Path) -> None:
+    if not files.require(path).st_size:
         raise ModelError(f"{path} is empty", expected=EXPECTED)
 
 

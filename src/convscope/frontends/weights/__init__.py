@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from convscope import files
 from convscope.errors import ConvscopeError, ModelError
 from convscope.frontends.kinds import refuse_foreign
 from convscope.frontends.weights.archive import opened, program
@@ -52,9 +53,7 @@ def read_weights(path: str | Path) -> WeightFile:
     path = Path(path)
     refuse_foreign(path, (path.suffix.lower(),))
     try:
-        if path.exists() and not path.is_file():  # a pipe would never end
-            raise ModelError("no file")
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             form, rows = _read(file)
     except ConvscopeError as error:
         raise error.add(subject=shown(path.name)) from None
