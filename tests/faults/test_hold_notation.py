@@ -88,11 +88,11 @@ def test_a_hint_costs_no_more_than_the_error(name: str) -> None:
 
 
 def test_the_user_raises_a_limit_and_the_text_cannot() -> None:
-    text = f"{ONE}40000*( relu )"
+    text = f"{ONE}50000*( relu )"
     with pytest.raises(LimitError):
         cs.read(text)
     with cs.raise_limits(3):
-        assert len(cs.read(text)) == 40_000
+        assert len(cs.read(text)) == 50_000
     with pytest.raises(LimitError):
         cs.read(text)
     for times in (0.5, float("nan"), -1):

@@ -148,7 +148,7 @@ def test_an_error_in_a_file_names_file_line_and_column(tmp_path: Path) -> None:
         "(" * 100_000,
         "input 8x8x1, " + "add(" * 100 + "relu",
         "input 8x8x1, 1000000000*( relu )",
-        "input 8x8x1, 200*( 200*( relu ) )",
+        "input 8x8x1, 300*( 300*( relu ) )",
         "input 8x8x1, " + "9" * 10_000 + "*( relu )",
         "input 8x8x1, conv " + "9" * 10_000 + " 3x3",
         "input 8x8x1 as",

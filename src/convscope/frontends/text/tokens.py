@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from convscope.budget import spend
 from convscope.core.graph import Origin
 from convscope.errors import NotationError
-from convscope.inert import inert, is_inert
+from convscope.inert import is_inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,21 +152,16 @@ def quoted(name: str) -> str:
 
 
 def _unquoted(words: str, whole: Text, start: int) -> str:
-    what, expected, found = "", "", ""
     try:
         found = str(json.loads(words))
     except ValueError:
-        what, expected = "a name in quotes that cannot be read", 'escapes as in JSON: \\", \\\\, \\u00e9'
+        what, expected = "a name in quotes that cannot be read", 'escapes as in JSON: \\", \\\\, \\n, \\u00e9'
     else:
-        if not found:
-            what = "a name without letters"
-        elif inert(found) != found:
-            what = f"a name with a character that is not seen: {inert(found)}"
-            expected = "names that read as they look"
-    if what:
-        origin = whole.origin(start, words)
-        raise NotationError(what, written=str(origin), excerpt=origin.excerpt(), expected=expected)
-    return found
+        if found:
+            return found
+        what, expected = "a name without letters", ""
+    origin = whole.origin(start, words)
+    raise NotationError(what, written=str(origin), excerpt=origin.excerpt(), expected=expected)
 
 
 def _hidden(char: str) -> bool:
