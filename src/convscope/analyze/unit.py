@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from convscope.analyze.effective import Effective, effective
 from convscope.analyze.support import Support, drawable, support
 from convscope.core.shape import joined
 from convscope.errors import PictureError, missing_extra
+from convscope.files import put
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ class UnitField:
 
         Raises:
             MissingExtraError: Pillow is not installed.
-            PictureError: the file cannot be written.
+            PictureError: the support is not that of an image.
+            WriteError: the file cannot be written.
             ShapeError: the image is too large for a mask.
         """
         try:
@@ -70,10 +73,9 @@ class UnitField:
         if self.box:
             box = tuple(slice(first, last + 1) for first, last in self.box)
             picture[box] = np.where(self.support.window, 255, 80)
-        try:
-            Image.fromarray(np.atleast_2d(picture)).save(path, format="PNG")
-        except (OSError, TypeError) as error:
-            raise PictureError(f"{path} cannot be written: {error}") from None
+        out = io.BytesIO()
+        Image.fromarray(np.atleast_2d(picture)).save(out, format="PNG")
+        put(path, out.getvalue())
 
     def __str__(self) -> str:
         found = self.support

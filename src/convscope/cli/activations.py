@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from convscope.cli.common import JSON, cli, show
+from convscope.cli.outputs import refuse_own
 from convscope.inert import inert
 from convscope.streams import say, tell
 
@@ -36,6 +37,7 @@ def activations(names: tuple[str, ...], run_folder: str | None, out: str | None,
     """
     from convscope.lens.activations import activations as measured
 
+    refuse_own(out, run_folder)
     found = measured(names or None, run=run_folder)
     if out:
         found.save(out)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from convscope.cli.common import INPUT, JSON, OF, cli, dumped, show
 from convscope.cli.numbers import whole
+from convscope.cli.outputs import refuse_own
 from convscope.core.shape import to_text
 from convscope.errors import FieldError
+from convscope.files import put
+from convscope.inert import inert_lines
 from convscope.streams import say
 from convscope.view.parts import page_html
 
@@ -85,11 +87,12 @@ def table(
     wanted = asked[0] if asked else "text"
     if wanted == "netron" and file and not file.lower().endswith(".json"):
         raise FieldError(f"--output {file}", expected="a name that ends in .json; Netron knows its metrics by that")
+    refuse_own(file, net)
     text = _table(net, size, wanted, of=of, trust=trust)
     if file is None:
         say(text)
     else:
-        Path(file).write_text(f"{text}\n", encoding="utf-8")
+        put(file, f"{inert_lines(text)}\n".encode())
 
 
 def _table(net: str, size: Size, form: str, *, of: str | None, trust: bool) -> str:
@@ -177,6 +180,7 @@ def field(
     from convscope.analyze.unit import unit_field
     from convscope.frontends import read
 
+    refuse_own(mask, net)
     found = unit_field(read(net, input=size), node, None if at is None else places(at), gates=not no_gates, of=of)
     if mask:
         found.save_mask(mask)

@@ -9,6 +9,7 @@ import click
 
 from convscope.cli.common import JSON, SIZE, cli, show
 from convscope.cli.numbers import whole
+from convscope.cli.outputs import refuse_own
 from convscope.inert import inert
 from convscope.streams import say, tell
 
@@ -85,6 +86,7 @@ def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None,
     """
     from convscope.data.sheet import sheet
 
+    refuse_own(out, name)
     say(inert(str(sheet(_find(name, size, skip_bad=skip_bad), out, split=split, each=each))))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.common import JSON, cli, show
+from convscope.cli.outputs import refuse_own
 from convscope.errors import FieldError
 from convscope.inert import inert
 from convscope.streams import say, tell
@@ -63,6 +64,7 @@ def filter_(
       convscope filter photo.jpg --sheet -o sheet.png
     """
     _check_asked(kernel, out, explain, response, sheet=sheet, as_json=as_json)
+    refuse_own(out, picture)
     if sheet:
         from convscope.lens.filter_sheet import sheet as drawn
 

@@ -10,6 +10,7 @@ import click
 from convscope.cli.analysis import places
 from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.cli.numbers import SEED
+from convscope.cli.outputs import refuse_own
 from convscope.errors import WriteError
 from convscope.inert import inert
 from convscope.lens.kinds import LENSES
@@ -68,6 +69,7 @@ def look(
     """
     if out is not None:
         _check_place(Path(out))
+        refuse_own(out, source, image)
     from convscope.lens.look import look as ask
 
     unit = None if at is None else places(at)

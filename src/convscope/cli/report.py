@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.outputs import refuse_own
 from convscope.inert import inert
 from convscope.streams import say
 
@@ -34,6 +35,7 @@ def report(source: str, size: Size, out: str | None, *, as_json: bool) -> None:
     """
     from convscope.reporting.report import report as made
 
+    refuse_own(out, source)
     found = made(source, input=size)
     path = found.save(out or (Path(source) / NAME if found.run else NAME))
     if as_json:

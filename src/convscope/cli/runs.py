@@ -8,6 +8,7 @@ import click
 
 from convscope.cli.common import JSON, cli, show
 from convscope.cli.numbers import whole
+from convscope.cli.outputs import refuse_own
 from convscope.files import put
 from convscope.inert import inert
 from convscope.streams import say, tell
@@ -112,6 +113,7 @@ def export(run_folder: str, form: str | None, out: str | None, *, as_json: bool)
     from convscope.training.run import load
 
     chosen = form_of(form, out)
+    refuse_own(out, run_folder)
     loaded = load(run_folder)
     from convscope.training.export import export as bring_out
 

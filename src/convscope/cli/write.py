@@ -9,6 +9,7 @@ import click
 
 from convscope.cli.common import INPUT, cli
 from convscope.cli.numbers import SEED
+from convscope.cli.outputs import refuse_own
 from convscope.files import put
 from convscope.streams import say, tell
 
@@ -56,6 +57,7 @@ def write(net: str, size: Size, language: str | None, out: str | None, seed: int
     chosen = language or SUFFIXES.get(Path(out or "").suffix.lower(), "notation")
     if chosen in BINARY and out is None:
         raise click.UsageError(f"{chosen} is not text: give a file with -o FILE")
+    refuse_own(out, net)
     found = read(net, input=size)
     tensors = (_weights_of_run(net) or stored(found)) if chosen in BINARY else None
     if chosen in BINARY and tensors is None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convscope.data import registry
-from convscope.errors import DataError, missing_extra
+from convscope.errors import missing_extra
+from convscope.files import put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +37,8 @@ def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10)
         each: pictures of a class.
 
     Raises:
-        DataError: there is no such split, a file is damaged, or the sheet cannot be written.
+        DataError: there is no such split, or a file is damaged.
+        WriteError: the sheet cannot be written.
         MissingExtraError: Pillow is not installed.
     """
     try:
@@ -53,10 +56,9 @@ def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10)
         draw.text((GAP + 2, top + (high - 12) // 2), _plain(name), fill="black")
         for column, at in enumerate(spread(np.flatnonzero(found.labels == row), each)):
             canvas.paste(Image.fromarray(_enlarged(found.images[at], factor)), (MARGIN + column * wide, top))
-    try:
-        canvas.save(path, "PNG")
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
+    out = io.BytesIO()
+    canvas.save(out, "PNG")
+    put(path, out.getvalue())
     return path
 
 
