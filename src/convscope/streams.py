@@ -49,9 +49,8 @@ def prepare() -> None:
         except OSError:  # closed: else the next file that is opened would take its place
             os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="backslashreplace")
+        with contextlib.suppress(AttributeError, OSError):  # not a stream of Python's own
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.showwarning = _warned
     sys.excepthook = _failed
 

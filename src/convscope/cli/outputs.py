@@ -45,10 +45,10 @@ def _identities(source: str, out: Path) -> Iterator[tuple[int, int]]:
     for path in (source, source.rpartition(":")[0], source.partition(":")[2]):
         if not path or len(path) > 4096:
             continue
-        inside = [Path(path, name) for name in PARTS]
+        inside: list[str | Path] = [path, *(Path(path, name) for name in PARTS)]
         if path != source:  # folder:PATH, npz:PATH, FILE.py:FUNCTION
             inside += [out] if _lies_in(out, Path(path)) else []
-        yield from filter(None, map(_identity, (path, *inside)))
+        yield from filter(None, map(_identity, inside))
 
 
 def _lies_in(file: Path, folder: Path) -> bool:
