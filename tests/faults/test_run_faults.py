@@ -15,6 +15,7 @@ import convscope as cs
 from convscope.errors import RunError
 from convscope.training import checkpoint
 from convscope.training import run as runs
+from convscope.training.contents import CARD, ENV, METRICS, SEAL
 from faults.forked import Forked
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
@@ -55,7 +56,7 @@ def same(run: Path, whole: Path) -> None:
     assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     assert course(run) == course(whole)
     visible = {path.name for path in run.iterdir()}
-    assert visible == {*runs.digests(whole), runs.ENV, runs.METRICS, runs.CARD}
+    assert visible == {*runs.digests(whole), ENV, METRICS, CARD, SEAL}
     mine, its = cs.load_run(run).result, cs.load_run(whole).result
     assert (mine.loss, mine.accuracy, mine.sha256) == (its.loss, its.accuracy, its.sha256)
 

@@ -10,7 +10,8 @@ from convscope.training.evaluate import Evaluation
 from convscope.training.export import Export
 from convscope.training.paired import Disagreement, RunComparison
 from convscope.training.recipe import find
-from convscope.training.run import Result, Run
+from convscope.training.run import Run
+from convscope.training.seal import Result
 from golden.golden import same_as_golden
 
 JUDGED = Evaluation(0.25, ("cat", "dog", "eel"), ((40, 2, 0), (5, 53, 0), (0, 0, 0)), 0.0312, "pets")

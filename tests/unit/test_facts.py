@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -40,11 +41,11 @@ def own_run(folder: Path) -> cs.Run:
 
 def test_facts_come_back() -> None:
     for dataset in DATASETS.values():
-        again = Facts.read(Facts.of(dataset, {}).to_json()).dataset()
+        again = msgspec.json.decode(Facts.of(dataset, {}).to_json(), type=Facts).dataset()
         assert again == dataset
         assert again != replace(dataset, mean=0.5)
         noted = replace(dataset, notes={"skipped": {"a.png": "is no picture"}})
-        assert Facts.read(Facts.of(noted, {}).to_json()).dataset().notes == noted.notes
+        assert msgspec.json.decode(Facts.of(noted, {}).to_json(), type=Facts).dataset().notes == noted.notes
 
 
 def test_a_run_is_used_without_its_pictures(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from convscope.errors import FieldError, RunError, ShapeError, TrainingError, Un
 from convscope.training import run as runs
 from convscope.training.augment import Augment
 from convscope.training.batches import Batches, scaled
+from convscope.training.contents import CARD, ENV, METRICS, SEAL
 from convscope.training.evaluate import evaluate
 from convscope.training.loop import Progress, Trainer
 from convscope.training.plan import plan
@@ -47,7 +48,7 @@ def small_split(count: int = 64) -> Split:
 
 def test_the_run_folder_holds_plain_files(short_run: Run) -> None:
     names = {path.name for path in short_run.path.iterdir()}
-    assert names == {*runs.digests(short_run.path), runs.ENV, runs.METRICS, runs.CARD}
+    assert names == {*runs.digests(short_run.path), ENV, METRICS, CARD, SEAL}
     assert short_run.path.name == "mnist-fast-seed0"
     settings = tomllib.loads((short_run.path / "recipe.toml").read_text(encoding="utf-8"))
     assert (settings["seed"], settings["recipe"]["epochs"]) == (0, 0.05)

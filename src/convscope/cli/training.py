@@ -139,7 +139,7 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         return lambda report: training.resume(path, report=report, warn=_warn, **habits)
     if given["repeated"]:
         path, name, out = given["repeated"], given["name"], given["out"]
-        return lambda report: training.repeat(path, out=out, name=name, report=report)
+        return lambda report: training.repeat(path, out=out, name=name, report=report, warn=_warn)
     made, settings = _net_and_recipe(given)
     kept = {key: given[key] for key in ("seed", "out", "name", "save_every", "logs", "skip_bad")}
     return lambda report: training.train(made, recipe=settings, report=report, prepared=_prepared, **kept)
@@ -180,11 +180,15 @@ def _plan(given: dict[str, Any]) -> Plan:
 
 def _compared(done: Run, path: str) -> str:
     """What a repetition says of the run that it repeats."""
-    from convscope.training.run import MODEL, is_finished, load
+    from convscope.training.contents import MODEL
+    from convscope.training.run import is_finished, load
 
     if not is_finished(Path(path)):
         return f"{inert(path)} is not finished: there is nothing to compare with"
-    before = load(path)
+    try:
+        before = load(path)
+    except ConvscopeError as error:
+        return f"there is nothing to compare with: {error.what}"
     if before.result.sha256[MODEL] == done.result.sha256[MODEL]:
         return f"the same weights as {inert(path)}, bit for bit"
     return f"other weights than {inert(path)}, which scored {before.score()}; see env.json of both"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
 
+from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.data.dataset import Dataset, Split
 from convscope.errors import DataError
@@ -21,6 +22,12 @@ LOOKED_AT = 1000
 """Pictures of a split whose every pixel counts in its fingerprint: all of a large set would take minutes to read."""
 
 
+Side = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+Mean = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Deviation = Annotated[float, msgspec.Meta(ge=1e-9, le=1)]
+"""Of pixels, 0 to 1; one divides by it."""
+
+
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A data set without its pictures: the attributes of :class:`Dataset`, and what tells whether they changed.
 
@@ -28,17 +35,25 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         sha256: the fingerprints of splits (:func:`fingerprint`).
     """
 
-    name: str
-    shape: tuple[int, ...]
-    classes: tuple[str, ...]
-    counts: dict[str, int]
-    mean: float | tuple[float, ...]
-    std: float | tuple[float, ...]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    shape: Annotated[tuple[Side, ...], msgspec.Meta(min_length=1, max_length=8)]
+    classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    counts: dict[str, Annotated[int, msgspec.Meta(ge=0, le=2**53)]]
+    mean: Mean | tuple[Mean, ...]
+    std: Deviation | tuple[Deviation, ...]
     ink: bool
     licence: str
     mapped: bool
     notes: dict[str, Any]
-    sha256: dict[str, str]
+    sha256: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]
+
+    def __post_init__(self) -> None:
+        """Check what no single value says; msgspec adds the place to the ValueError."""
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes: two of them have one name")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if isinstance(values, tuple) and len(values) != self.shape[0]:
+                raise ValueError(f"{name}: {len(values)} values for {self.shape[0]} channels")
 
     @classmethod
     def of(cls, dataset: Dataset, splits: Mapping[str, Split]) -> Facts:
@@ -48,15 +63,6 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return msgspec.convert(
             kept | {"counts": dict(dataset.counts), "notes": dict(dataset.notes), "sha256": prints}, cls
         )
-
-    @classmethod
-    def read(cls, content: bytes) -> Facts:
-        """From JSON.
-
-        Raises:
-            ValueError: it is something else.
-        """
-        return msgspec.json.decode(content, type=cls)
 
     def to_json(self) -> bytes:
         """As JSON that a person can read."""
@@ -86,6 +92,10 @@ class Again:
             UnknownNameError: there is no such data set any more.
         """
         now = registry.find(dataset.name, dataset.shape)
+        if now.shape != dataset.shape:
+            raise DataError(
+                f"the images of {dataset.name} are {to_text(now.shape)}", expected=f"{to_text(dataset.shape)}, as then"
+            )
         pictures = registry.load(now, split)
         if split in self.sha256 and fingerprint(pictures, now.classes) != self.sha256[split]:
             raise DataError(

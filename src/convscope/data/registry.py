@@ -197,6 +197,11 @@ def load(dataset: Dataset, split: str) -> Split:
     """
     dataset.count(split)
     found = dataset.source.load(dataset, split)
+    if found.images.shape != (dataset.count(split), *dataset.shape):
+        raise DataError(
+            f"{dataset.name} has {split} images {found.images.shape}",
+            expected=str((dataset.count(split), *dataset.shape)),
+        )
     if len(found.labels) and int(found.labels.max()) >= len(dataset.classes):
         raise DataError(f"{dataset.name} has a label {found.labels.max()}", expected=f"below {len(dataset.classes)}")
     return found

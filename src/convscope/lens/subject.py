@@ -16,7 +16,8 @@ from convscope.core.shape import to_text
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends import read
 from convscope.inert import inert
-from convscope.training.run import NET, RECIPE, Run, load
+from convscope.training.contents import NET, RECIPE
+from convscope.training.run import Run, load
 from convscope.training.train import model_of
 from convscope.view.numbers import bytes_text
 from convscope.writers.weights import initial, stored

@@ -9,10 +9,10 @@ import msgspec
 
 from convscope.inert import in_html
 from convscope.reporting.page import Section
-from convscope.training.course import environment_of
+from convscope.training import environment, metrics
 from convscope.view.figure import Figure
 from convscope.view.layout import Across
-from convscope.view.parts import Column, Grid
+from convscope.view.parts import Column, Grid, text_html
 from convscope.view.plot import Line, Plot
 
 if TYPE_CHECKING:
@@ -36,25 +36,32 @@ def run_facts(run: Run, judged: Evaluation) -> tuple[tuple[str, str], ...]:
 
 
 def course(run: Run) -> Section:
-    """Loss, accuracy and learning rate over the epochs."""
-    lines = [line for line in run.metrics() if "step" in line]
+    """Loss, accuracy and learning rate over the epochs, as far as they can be read."""
+    reports = metrics.read(run.path)
+    lines = [line for line, _ in reports.lines]
+    told = " ".join(f"{what}." for what in reports.told(run.path))
+    if not lines:
+        return Section("Training", text_html("The course of the training is unknown."), told)
     lines = lines[:: -(-len(lines) // POINTS) or 1] if len(lines) > POINTS else lines
-    epochs = [line["epoch"] for line in lines]
+    epochs = [line.epoch for line in lines]
     plots = tuple(
-        Plot((Line("", epochs, [line[key] for line in lines], colour=at),), "epoch", name, wide=300, high=220)
+        Plot((Line("", epochs, [getattr(line, key) for line in lines], colour=at),), "epoch", name, wide=300, high=220)
         for at, (key, name) in enumerate(CURVES)
+    )
+    means = (
+        "Loss and accuracy are means over what was learned from since the epoch began, so they trail behind the net."
     )
     return Section(
         "Training",
         Figure(f"{epochs[-1]:.3g} epoch{'' if epochs[-1] == 1 else 's'}", Across(plots, gap=6)).to_html(),
-        "Loss and accuracy are means over what was learned from since the epoch began, so they trail behind the net.",
+        f"{means} {told}".rstrip(),
     )
 
 
 def provenance(run: Run) -> Section:
     """All that it takes to do it again."""
     recipe = msgspec.structs.asdict(run.recipe)
-    where: dict[str, Any] = environment_of(run)
+    began, later, told = environment.noted(run.path)
     rows = [
         ("folder", run.path.name),
         ("data", run.dataset.name),
@@ -62,14 +69,15 @@ def provenance(run: Run) -> Section:
         ("seed", str(run.seed)),
     ]
     rows += [(key, _plain(value)) for key, value in recipe.items() if key != "net"]
-    rows += [(key, _plain(value)) for key, value in where.items()]
+    rows += [(key, environment.shown(value)) for key, value in began.items()]
+    rows += [("went on with", ", ".join(f"{key} {environment.shown(one[key])}" for key in one)) for one in later]
     rows += [(f"SHA-256 of {name}", value) for name, value in run.result.sha256.items()]
     grid = Grid((Column("what"), Column("value")), tuple(rows))
     again = f"<pre>{in_html(f'convscope train --from {run.path}')}</pre>"
     return Section(
         "Where it comes from",
         grid.to_html() + again,
-        "The same machine, versions and threads give the same weights, bit for bit.",
+        f"The same machine, versions and threads give the same weights, bit for bit.{f' {told}.' if told else ''}",
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from convscope.data.stream import read_ahead
+from convscope.training.checkpoint import Place
 from convscope.training.ranks import ALONE
 
 if TYPE_CHECKING:
@@ -102,14 +103,14 @@ class Batches:
             images = torch.where(mirrored.view(-1, *(1,) * (images.dim() - 1)), images.flip(-1), images)
         return self.augment.covered(scaled(images, self.dataset), cover), self.labels[mine]
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, int]]:
+    def state(self) -> tuple[dict[str, Tensor], Place]:
         """Where the stream stands: random numbers, now and when the epoch began; the epoch and pictures given in it."""
-        return {"began": self._began, "now": self.random.get_state()}, {"epoch": self.epoch, "at": self._at}
+        return {"began": self._began, "now": self.random.get_state()}, Place(self.epoch, self._at)
 
-    def restore(self, random: dict[str, Tensor], place: dict[str, int]) -> None:
+    def restore(self, random: dict[str, Tensor], place: Place) -> None:
         """Go on from a state."""
         self.random.set_state(random["began"])
         self._shuffle()
         self.random.set_state(random["now"])
-        self.epoch = place["epoch"]
-        self._go_to(place["at"])
+        self.epoch = place.epoch
+        self._go_to(place.at)

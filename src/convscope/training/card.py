@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from convscope.analyze.table import layer_table
 from convscope.inert import in_markdown
 from convscope.training.calibration import BINS
+from convscope.training.environment import shown
 
 if TYPE_CHECKING:
+    from convscope.training.environment import Environment
     from convscope.training.evaluate import Evaluation
     from convscope.training.run import Run
 
 
-def card(run: Run, judged: Evaluation, env: dict[str, object]) -> str:
+def card(run: Run, judged: Evaluation, began: Environment) -> str:
     """The card as Markdown."""
+    env = {name: shown(value) for name, value in began.items()}
     recipe, result, data = run.recipe, run.result, run.dataset
     epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
     classes = ", ".join(

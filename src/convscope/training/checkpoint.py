@@ -1,8 +1,9 @@
 """Where a training run stands, on the disk: weights, optimizer, random numbers, place in the data; all or nothing.
 
 A checkpoint is two files: ``step-00000500.safetensors`` with the tensors, and ``step-00000500.json``, written when the
-first is on the disk, with its SHA-256, the numbers that are no tensors, and a checksum of itself. Without its ``.json``
-a file of tensors is no checkpoint. The last two are kept, so that there is one to fall back to.
+first is on the disk, with its SHA-256, that of the settings of the run, the numbers that are not tensors, and a
+checksum of itself. Without its ``.json`` a file of tensors is not a checkpoint. The last two are kept, so that there is
+one to fall back to.
 """
 
 from __future__ import annotations
@@ -12,25 +13,70 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import safetensors
 from safetensors.torch import load, save
 
 from convscope import files
 from convscope.errors import RunError
-from convscope.training.run import CHECKPOINTS
+from convscope.training import contents
+from convscope.training.contents import CHECKPOINTS, MANIFEST
+from convscope.training.decode import Count, Finite, Measure, Sha256, from_json
+from convscope.training.seal import checksum
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor
 
 FOLDER = CHECKPOINTS
 KEPT = 2
-
-TOLD = 64 * 2**20
-"""Bytes of a file of numbers, at most."""
+ANY = 2**50
+"""Bytes, where it is not known how many there may be."""
 
 _NAME = re.compile(r"step-(\d{8,})\.json")
+
+
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the stream of batches stands: the epoch, and the images given in it."""
+
+    epoch: Count
+    at: Count
+
+
+class Means(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of the epoch so far: steps, images predicted right, the sum of losses; the last rate; seconds of training."""
+
+    in_epoch: Count
+    hits: Count
+    loss: Finite
+    rate: Measure
+    seconds: Measure
+
+
+class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is not a tensor."""
+
+    step: Count
+    place: Place
+    watch: Means
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of ``step-N.json``.
+
+    Attributes:
+        checksum: of all the rest.
+        numbers: what is not a tensor.
+        sha256: of the file of tensors.
+        seals: SHA-256 of the settings of the run, by file name; None in checkpoints of earlier versions.
+    """
+
+    checksum: Sha256
+    numbers: Numbers
+    sha256: Sha256
+    seals: dict[str, Sha256] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,33 +85,41 @@ class State:
 
     Attributes:
         tensors: weights, optimizer and random numbers, by name.
-        numbers: what is no tensor; ``step`` is one of them.
+        numbers: what is not a tensor.
+        seals: SHA-256 of the settings, by file name, that a checkpoint was read with; None where it has none.
     """
 
     tensors: dict[str, Tensor]
-    numbers: dict[str, Any]
+    numbers: Numbers
+    seals: dict[str, str] | None = None
 
     @property
     def step(self) -> int:
         """Steps done."""
-        return int(self.numbers["step"])
+        return self.numbers.step
 
 
-def write(run: Path, state: State) -> None:
+def write(run: Path, state: State, seals: Mapping[str, str]) -> None:
     """Add a checkpoint to a run folder and remove the oldest ones.
+
+    Args:
+        run: the folder.
+        state: where the run stands.
+        seals: SHA-256 of the settings that it is trained by, by file name.
 
     Raises:
         RunError: it cannot be written; the earlier ones stay.
     """
     stem = f"step-{state.step:08d}"
     content = save({name: tensor.contiguous() for name, tensor in state.tensors.items()})
-    told = {"numbers": state.numbers, "sha256": files.sha256(content)}
+    numbers = msgspec.to_builtins(state.numbers)
+    told = {"numbers": numbers, "sha256": files.sha256(content), "seals": dict(seals)}
     with files.Folder(run) as whole:
         whole.make(FOLDER)
         with whole.inside(FOLDER) as folder:
             folder.write(f"{stem}.safetensors", content)
             files.crash_point("tensors")
-            folder.write(f"{stem}.json", json.dumps({"checksum": _checksum(told), **told}, indent=1).encode())
+            folder.write(f"{stem}.json", json.dumps({"checksum": checksum(told), **told}, indent=1).encode())
             files.crash_point("checkpoint")
             for step in sorted(_steps(folder))[:-KEPT]:
                 folder.remove(f"step-{step:08d}.json")
@@ -86,12 +140,13 @@ def _steps(folder: files.Folder) -> list[int]:
     return [int(match[1]) for match in map(_NAME.fullmatch, folder.names()) if match]
 
 
-def newest(run: Path, *, strict: bool) -> tuple[State | None, list[str]]:
+def newest(run: Path, *, strict: bool, most: int = ANY) -> tuple[State | None, list[str]]:
     """The newest checkpoint that is undamaged, and what was wrong with newer ones; None where there is none.
 
     Args:
         run: the folder.
         strict: refuse to fall back.
+        most: bytes that the tensors may have (:func:`largest`).
 
     Raises:
         RunError: the newest is damaged, and ``strict``; or all are.
@@ -99,7 +154,7 @@ def newest(run: Path, *, strict: bool) -> tuple[State | None, list[str]]:
     damage: list[str] = []
     for step in sorted(steps(run), reverse=True):
         try:
-            return read(run, step), damage
+            return read(run, step, most), damage
         except RunError as error:
             if strict:
                 raise
@@ -109,33 +164,55 @@ def newest(run: Path, *, strict: bool) -> tuple[State | None, list[str]]:
     return None, damage
 
 
-def read(run: Path, step: int) -> State:
+def read(run: Path, step: int, most: int = ANY) -> State:
     """One checkpoint, checked in full.
+
+    Args:
+        run: the folder.
+        step: after which it was written.
+        most: bytes that the tensors may have.
 
     Raises:
         RunError: it is damaged.
     """
     name = f"{FOLDER}/step-{step:08d}"
     path = run / f"{name}.json"
+    described = contents.read(run, f"{name}.json", contents.most(MANIFEST))
+    if described is None:
+        raise RunError(f"{path} is missing")
+    told = from_json(described, dict[str, Any], path)
+    manifest = from_json(described, Manifest, path)
+    told.pop("checksum")
+    if checksum(told) != manifest.checksum:
+        raise RunError(f"{path} is damaged: its checksum is another")
+    if manifest.numbers.step != step:
+        raise RunError(f"{path} is damaged: it is of step {manifest.numbers.step}")
+    tensors = _tensors(run, f"{name}.safetensors", manifest.sha256, most)
+    return State(tensors, manifest.numbers, manifest.seals)
+
+
+def _tensors(run: Path, name: str, sha256: str, most: int) -> dict[str, Tensor]:
+    path, content = run / name, contents.read(run, name, most)
+    if content is None:
+        raise RunError(f"{path} is missing")
+    if files.sha256(content) != sha256:
+        raise RunError(f"{path} is damaged", given=f"{len(content)} bytes")
     try:
-        told, content = _contents(run, name)
-        if told.pop("checksum") != _checksum(told):
-            raise RunError(f"{path} is damaged")
-        if files.sha256(content) != told["sha256"]:
-            raise RunError(f"{path.with_suffix('.safetensors')} is damaged", given=f"{len(content)} bytes")
-        return State(load(content), told["numbers"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        return load(content)
+    except (ValueError, LookupError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         raise RunError(f"{path} is damaged: {error}") from None
-    except safetensors.SafetensorError as error:
-        raise RunError(f"{path.with_suffix('.safetensors')} is damaged: {error}") from None
 
 
-def _contents(run: Path, name: str) -> tuple[Any, bytes]:
-    """What is told of a checkpoint, and its tensors."""
-    with files.Folder(run) as folder:
-        told = json.loads(folder.read(f"{name}.json", TOLD))
-        with folder.opened(f"{name}.safetensors") as file:
-            return told, file.read()
+def largest(weights: int) -> int:
+    """Bytes that one may have at most, for so many bytes of weights.
+
+    Twice what weights, their mean and the two means of the optimizer take, and room for the rest: random numbers of
+    each process, statistics of norms, names.
+
+    >>> largest(2**20) // 2**20
+    24
+    """
+    return 8 * weights + 16 * 2**20
 
 
 def size(tensors: int) -> int:
@@ -145,7 +222,3 @@ def size(tensors: int) -> int:
     3000
     """
     return (KEPT + 1) * tensors
-
-
-def _checksum(told: dict[str, Any]) -> str:
-    return files.sha256(json.dumps(told, sort_keys=True).encode())

@@ -9,10 +9,12 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from convscope.errors import RunError
 from convscope.files import Folder
+from convscope.training.decode import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,14 @@ LOCK, OWNER = ".lock", ".owner.json"
 
 MOST = 4096
 """Bytes of the name of an owner."""
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """The process that trains in a run folder."""
+
+    pid: int
+    host: str
+    since: str
 
 
 @contextmanager
@@ -64,8 +74,9 @@ def _owner(folder: Path) -> str:
     for _ in range(20):  # the winner may not have written its name yet
         try:
             with Folder(folder) as run:
-                owner = json.loads(run.read(OWNER, MOST))
-            return f"process {owner['pid']} on {owner['host']}, since {owner['since']},"
-        except (OSError, ValueError, LookupError, TypeError):
+                owner = from_json(run.read(OWNER, MOST), Owner, folder / OWNER)
+        except (OSError, RunError):
             time.sleep(0.01)
+        else:
+            return f"process {owner.pid} on {owner.host}, since {owner.since},"
     return "another process"

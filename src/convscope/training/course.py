@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import platform
 import signal
 import time
 from collections.abc import Callable
@@ -12,31 +10,29 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors.torch import save
 
 from convscope import files
 from convscope.analyze.cost import net_params
-from convscope.backends.machine import cores, cpu_name
 from convscope.backends.torch import TorchNet, weights_out
 from convscope.errors import TrainingError
-from convscope.training import checkpoint
-from convscope.training import run as runs
+from convscope.training import checkpoint, environment, seal
 from convscope.training.card import card
 from convscope.training.claim import LOCK
+from convscope.training.contents import CARD, MODEL
 from convscope.training.evaluate import Evaluation, evaluate
 from convscope.training.logs import Log, open_log
-from convscope.training.loop import Progress, Trainer, uses_bfloat16
-from convscope.training.run import Job, Metrics, Result, Run
+from convscope.training.loop import Progress, Trainer
+from convscope.training.metrics import Metrics
+from convscope.training.run import Job, Run
+from convscope.training.seal import Result
 from convscope.training.stop import Request, Stopped, requests
-from convscope.version import __version__
 
 if TYPE_CHECKING:
     from convscope.data.registry import Split
     from convscope.training.checkpoint import State
     from convscope.training.ranks import Ranks
-    from convscope.training.recipe import Recipe
 
 Report = Callable[[Progress], None]
 
@@ -116,7 +112,7 @@ class Course:
         keeper.stop_if_asked()
         if metrics:
             result = finish(job, model, last, judged, metrics)
-        return Run(job.path, job.net, job.dataset, job.recipe, job.seed, self.ranks.told(result))
+        return Run(job.path, job.net, job.dataset, job.recipe, job.seed, self.ranks.told(result), seals=job.seals)
 
 
 class Keeper:
@@ -167,7 +163,7 @@ class Keeper:
         state = self.trainer.state()
         if self.metrics:
             self.metrics.sync()
-            checkpoint.write(self.course.job.path, state)
+            checkpoint.write(self.course.job.path, state, self.course.job.seals)
         self.last = time.perf_counter()
         if asked:
             watch = self.trainer.watch
@@ -186,60 +182,25 @@ def _line(progress: Progress) -> dict[str, Any]:
 
 
 def finish(job: Job, model: TorchNet, last: Progress, judged: Evaluation, metrics: Metrics) -> Result:
-    """Write what came out; the line with the result comes last."""
+    """Write what came out; the seal with the result comes last."""
+    weights = save(weights_out(model))
     with files.Folder(job.path) as folder:
-        folder.write(runs.MODEL, save(weights_out(model)))
+        folder.write(MODEL, weights)
     result = Result(
         loss=judged.loss,
         accuracy=judged.accuracy,
         params=net_params(job.net).value,
         seconds=last.seconds,
         images_per_second=last.images_per_second,
-        sha256=runs.digests(job.path),
+        sha256={**job.seals, MODEL: files.sha256(weights)},
     )
-    run = Run(job.path, job.net, job.dataset, job.recipe, job.seed, result)
+    run = Run(job.path, job.net, job.dataset, job.recipe, job.seed, result, seals=job.seals)
+    began, _, _ = environment.noted(job.path)
     with files.Folder(job.path) as folder:
-        folder.write(runs.CARD, card(run, judged, environment_of(job)).encode())
+        folder.write(CARD, card(run, judged, began).encode())
         metrics.note({"result": asdict(result)})
         metrics.sync()
+        seal.write(job.path, job.seals, result)
         folder.clear(checkpoint.FOLDER)
         folder.remove(LOCK)
     return result
-
-
-def environment(recipe: Recipe) -> dict[str, Any]:
-    """Where a run took place: bit-equal weights are promised for the same of all these."""
-    return {
-        "convscope": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpu": cpu_name(),
-        "cores": cores(),
-        "threads": torch.get_num_threads(),
-        "precision": "bfloat16" if uses_bfloat16(recipe.precision) else "float32",
-    }
-
-
-def note_environment(job: Job) -> list[str]:
-    """Write down where a run takes place; what is different from where it began."""
-    now = environment(job.recipe)
-    with files.Folder(job.path) as folder:
-        before = environment_of(job) if folder.kind(runs.ENV) else now
-    changed = [key for key in now if before.get(key) != now[key]]
-    if changed:
-        before = {**before, "resumed": [*before.get("resumed", []), now]}
-    with files.Folder(job.path) as folder:
-        folder.write(runs.ENV, f"{json.dumps(before, indent=1)}\n".encode())
-    return [f"{key} was {before.get(key)}, is {now[key]}: the weights may differ in the last bits" for key in changed]
-
-
-def environment_of(job: Job) -> dict[str, Any]:
-    """Where a run began; here, where that cannot be read."""
-    try:
-        with files.Folder(job.path) as folder:
-            found: dict[str, Any] = json.loads(folder.read(runs.ENV, runs.MOST))
-    except (OSError, ValueError):
-        return environment(job.recipe)
-    return found

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from convscope.errors import MissingExtraError, RunError, unknown
 from convscope.files import Folder, cannot_write
+from convscope.training import contents
+from convscope.training.contents import CSV
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CSV, TENSORBOARD = "metrics.csv", "tensorboard"
-"""A file and a folder beside the other files of the run."""
+TENSORBOARD = "tensorboard"
+"""A folder beside the other files of the run."""
 
 STEP = "step"
-
-MOST = 2**30
-"""Bytes of a log that is read."""
 
 
 class Log(Protocol):
@@ -97,23 +98,28 @@ class CsvLog:
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
-    """What an earlier part of the run has written; a row that was cut off is left out.
+    """What an earlier part of the run has written; a row that was cut off, or that cannot be read, is left out.
 
     Raises:
-        RunError: it is no such file.
+        RunError: the file cannot be read.
     """
+    content = contents.read(folder, CSV)
+    text = (content or b"").decode(errors="replace")
+    whole = io.StringIO(text[: text.rfind("\n") + 1])
+    rows: list[dict[str, str]] = []
+    with suppress(csv.Error):  # the rest is left out
+        rows.extend(
+            {name: value for name, value in row.items() if name and isinstance(value, str) and value}
+            for row in csv.DictReader(whole)
+        )
+    return [row for row in rows if _is_step(row.get(STEP, "0"))]
+
+
+def _is_step(text: str) -> bool:
     try:
-        with Folder(folder) as run:
-            text = run.read(CSV, MOST).decode()
-        whole = io.StringIO(text[: text.rfind("\n") + 1])
-        rows = [{name: value for name, value in row.items() if name and value} for row in csv.DictReader(whole)]
-        for row in rows:
-            float(row.get(STEP, "0"))
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, csv.Error) as error:
-        raise RunError(f"{folder / CSV} is damaged: {error}") from None
-    return rows
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 class TensorBoardLog:

@@ -17,7 +17,7 @@ from convscope.backends.machine import fast_bfloat16
 from convscope.errors import RunError, TrainingError
 from convscope.training.augment import Augment
 from convscope.training.batches import Batches
-from convscope.training.checkpoint import State
+from convscope.training.checkpoint import Means, Numbers, State
 from convscope.training.diagnose import first_bad, gradient_norm
 from convscope.training.optimizers import Optimizers
 from convscope.training.plan import Steps
@@ -202,7 +202,7 @@ class Trainer:
             **{f"batches.{name}": tensor for name, tensor in random.items()},
             **{f"torch.{rank}": one for rank, one in enumerate(self.ranks.gathered(torch.get_rng_state()))},
         }
-        return State(tensors, {"step": self.watch.done, "place": place, "watch": self.watch.state()})
+        return State(tensors, Numbers(self.watch.done, place, self.watch.state()))
 
     def restore(self, state: State) -> None:
         """Go on from a state, to the bit.
@@ -214,16 +214,29 @@ class Trainer:
         for name, tensor in state.tensors.items():
             head, _, rest = name.partition(".")
             parts.get(head, {})[rest] = tensor
+        self._check_place(state)
         try:
             self.model.load_state_dict(parts["model"])
             self.optimizers.restore(parts["optimizer"])
             if self.average:
                 self.average.load_state_dict(parts["average"])
-            self.batches.restore(parts["batches"], state.numbers["place"])
-            self.watch.restore(state.step, state.numbers["watch"])
+            self.batches.restore(parts["batches"], state.numbers.place)
+            self.watch.restore(state.step, state.numbers.watch)
             torch.set_rng_state(state.tensors[f"torch.{self.ranks.rank}"])
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
             raise RunError(f"the checkpoint is not one of this net: {str(error).splitlines()[0]}") from None
+
+    def _check_place(self, state: State) -> None:
+        """Raise RunError unless so many steps lead to that place in the data."""
+        place, watch, steps, batch = state.numbers.place, state.numbers.watch, self.steps, self.batches.batch
+        given = place.epoch * steps.per_epoch * batch + place.at
+        fits = place.at <= steps.per_epoch * batch and watch.hits <= watch.in_epoch * batch
+        if state.step > steps.total or given != state.step * batch or watch.in_epoch > steps.per_epoch or not fits:
+            raise RunError(
+                f"the checkpoint is not one of this run: step {state.step:,}",
+                given=f"image {place.at:,} of epoch {place.epoch:,}",
+                expected=f"at most {steps.total:,} steps, each of {batch:,} images, {steps.per_epoch:,} in an epoch",
+            )
 
 
 def _average(model: nn.Module, decay: float) -> AveragedModel:
@@ -275,13 +288,11 @@ class Watch:
             images=self.done * self.batch,
         )
 
-    def state(self) -> dict[str, float]:
+    def state(self) -> Means:
         """What later reports depend on."""
-        return {
-            "in_epoch": self.in_epoch, "hits": self.hits, "loss": self.loss, "rate": self.rate, "seconds": self.seconds
-        }  # fmt: skip
+        return Means(self.in_epoch, self.hits, self.loss, self.rate, self.seconds)
 
-    def restore(self, done: int, state: dict[str, float]) -> None:
+    def restore(self, done: int, state: Means) -> None:
         """Go on from a state."""
-        self.done, self.in_epoch, self.hits = done, int(state["in_epoch"]), int(state["hits"])
-        self.loss, self.rate, self.before = state["loss"], state["rate"], state["seconds"]
+        self.done, self.in_epoch, self.hits = done, state.in_epoch, state.hits
+        self.loss, self.rate, self.before = state.loss, state.rate, state.seconds

@@ -26,6 +26,10 @@ ROUNDS = 3
 MOMENTUM = 0.6
 """Of the record on CIFAR-10 that Muon was made for (K. Jordan, cifar10-airbench)."""
 
+COUNTED = "step"
+MEANS, MOMENTA = frozenset({COUNTED, "exp_avg", "exp_avg_sq"}), frozenset({"momentum"})
+"""What AdamW and Muon keep of each weight; all of it as the weight is, but the steps, a number."""
+
 
 class Optimizers:
     """The optimizers of a model, as one; their rates are shares of the peak rates of the recipe."""
@@ -65,15 +69,24 @@ class Optimizers:
         }
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from a state; means lie in memory as their weights do, since a fused step goes number by number."""
+        """Go on from a state; means lie in memory as their weights do, since a fused step goes number by number.
+
+        Raises:
+            ValueError: it is that of other weights.
+        """
         kept: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.all]
         weights = [[weight for group in one.param_groups for weight in group["params"]] for one in self.all]
         for name, tensor in tensors.items():
             at, index, key = name.split(".", 2)
             like = weights[int(at)][int(index)]
-            moved = torch.empty_like(like, requires_grad=False).copy_(tensor) if tensor.shape == like.shape else tensor
+            if tensor.shape != (() if key == COUNTED else like.shape) or tensor.dtype != torch.float32:
+                raise ValueError(f"optimizer.{name} is {tensor.dtype} {tuple(tensor.shape)}")
+            moved = tensor if key == COUNTED else torch.empty_like(like, requires_grad=False).copy_(tensor)
             kept[int(at)].setdefault(int(index), {})[key] = moved
         for one, state in zip(self.all, kept, strict=True):
+            names = {frozenset(found) for found in state.values()}
+            if names - {MOMENTA if isinstance(one, Muon) else MEANS}:
+                raise ValueError(f"the optimizer has {', '.join(sorted(set().union(*names)))}")
             one.load_state_dict({"state": state, "param_groups": one.state_dict()["param_groups"]})
 
 

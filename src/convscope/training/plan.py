@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from convscope.analyze.cost import params
 from convscope.analyze.memory import activation_bytes, memory
 from convscope.analyze.table import layer_table
 from convscope.backends.machine import free_memory
 from convscope.core.shape import to_text
-from convscope.errors import RunError, ShapeError, TrainingError
+from convscope.errors import DataError, RunError, ShapeError, TrainingError
 from convscope.files import free_space
 from convscope.view.numbers import bytes_text, count_text
 
@@ -110,8 +112,10 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
     """Work out a run.
 
     Raises:
+        DataError: the data set has nothing to learn from, or nothing to be evaluated by.
         ShapeError: the net does not fit the data.
     """
+    check_data(dataset)
     check_fit(net, dataset)
     samples = dataset.count("train")
     batch = min(recipe.batch, samples)
@@ -147,6 +151,45 @@ def check_disk(folder: Path, need: int) -> None:
             f"{folder} has too little room for the checkpoints of this net",
             given=f"{bytes_text(free)} free",
             expected=f"{bytes_text(need)}",
+        )
+
+
+LEAST = {"train": 2, "test": 1}
+"""Images without which a split is of no use: a batch norm has no variance over one."""
+
+
+def check_data(dataset: Dataset) -> None:
+    """Raise DataError unless there is something to learn from, and something to evaluate by.
+
+    >>> from dataclasses import replace
+    >>> from convscope.data import DATASETS
+    >>> check_data(replace(DATASETS["mnist"], counts={"train": 2, "test": 0}))
+    Traceback (most recent call last):
+        ...
+    convscope.errors.DataError: DataError: mnist has 0 test images
+      given    2 train, 0 test
+      expected at least 1: the trained net is evaluated by them
+    """
+    for split, least in LEAST.items():
+        found = dataset.counts.get(split, 0)
+        if found < least:
+            why = "the trained net is evaluated by them" if split == "test" else "the net learns from them"
+            raise DataError(
+                f"{dataset.name} has {found} {split} image{'' if found == 1 else 's'}",
+                given=", ".join(f"{count:,} {name}" for name, count in dataset.counts.items()) or "no images",
+                expected=f"at least {least}: {why}",
+            )
+    names = dataset.classes
+    if len(names) < 2:
+        raise DataError(f"{dataset.name} has one class", expected="two classes or more to tell apart")
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise DataError(f'{dataset.name} has two classes called "{twice}"', expected="a name of its own for each")
+    if np.min(dataset.std) <= 0:
+        raise DataError(
+            f"{dataset.name} has a channel that is the same in every train image",
+            given=f"standard deviation {dataset.std}",
+            expected="images that differ",
         )
 
 

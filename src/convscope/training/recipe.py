@@ -33,6 +33,8 @@ RECIPES: dict[str, str] = {
 
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e300)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+"""Of weights, order and shifts; torch takes no more than 64 bits, and each process adds its own."""
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

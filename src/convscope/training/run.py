@@ -1,31 +1,19 @@
-"""The run folder: one training run as plain files.
+"""The run folder: one training run as plain files, listed in :mod:`convscope.training.contents`.
 
-======================  ===================================================================
-``net.cnn``             the net, in the notation
-``recipe.toml``         seed and every setting, the net included
-``data.json``           what is known of the data set: size, classes, counts, mean, fingerprints
-``env.json``            versions, processor, threads
-``metrics.jsonl``       one line for each report; the last one is the result
-``model.safetensors``   the weights, by ``layer.tensor``
-``README.md``           the model card
-======================  ===================================================================
-
-While a run goes on there are ``checkpoints/`` too (:mod:`convscope.training.checkpoint`). The last line of
-``metrics.jsonl`` is the result, written when everything else is on the disk: with it a run is finished.
+A run is finished when ``seal.json`` has its result, which is written when everything else is on the disk; in runs of
+earlier versions, when the last line of ``metrics.jsonl`` is the result.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import shutil
 import time
-import tomllib
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,64 +21,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from convscope import files
+from convscope.budget import question
 from convscope.data.facts import Facts
 from convscope.errors import ConvscopeError, FieldError, RunError
-from convscope.frontends import read
+from convscope.frontends import text
 from convscope.inert import inert
+from convscope.training import contents, metrics, seal
+from convscope.training.contents import CHECKPOINTS, DATA, ENV, MODEL, NET, RECIPE, SEALED, SETTINGS
+from convscope.training.decode import from_json, from_toml
 from convscope.training.plan import check_fit
-from convscope.training.recipe import Recipe, to_toml
+from convscope.training.recipe import Recipe, Seed, to_toml
 from convscope.view.numbers import score_text
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from convscope.core.net import Net
     from convscope.data import Dataset
-
-NET, RECIPE, DATA, ENV, METRICS, MODEL, CARD = (
-    "net.cnn",
-    "recipe.toml",
-    "data.json",
-    "env.json",
-    "metrics.jsonl",
-    "model.safetensors",
-    "README.md",
-)
-
-SETTINGS = (NET, RECIPE, DATA)
-"""What is there from the start, and says what is trained."""
-
-KNOWN = (NET, RECIPE, DATA, ENV, METRICS, MODEL, CARD, ".lock", ".owner.json", "report.html", "metrics.csv")
-"""Names that are files, where they are there."""
-
-CHECKPOINTS = "checkpoints"
-"""The folder of :mod:`convscope.training.checkpoint`."""
-
-MOST = 2**28
-"""Bytes that a file of a run may have, but for tensors."""
-
-SEALED = (*SETTINGS, MODEL)
-"""Files whose checksums stand in the result."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """The last line of ``metrics.jsonl``.
-
-    Attributes:
-        loss: on the test set, mean cross-entropy [nat].
-        accuracy: on the test set.
-        params: learned numbers.
-        seconds: of training, reading data and testing not counted.
-        images_per_second: in training.
-        sha256: of the net, the recipe, the data set's facts and the weights, by file name.
-    """
-
-    loss: float
-    accuracy: float
-    params: int
-    seconds: float
-    images_per_second: float
-    sha256: dict[str, str]
+    from convscope.training.seal import Result
 
 
 @dataclass(frozen=True)
@@ -103,6 +52,7 @@ class Job:
         dataset: on what.
         recipe: how.
         seed: of weights, order and shifts.
+        seals: SHA-256 of the files that say all this, by name; nothing before they are written.
     """
 
     path: Path
@@ -110,6 +60,7 @@ class Job:
     dataset: Dataset
     recipe: Recipe
     seed: int
+    seals: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -122,6 +73,7 @@ class Run(Job):
         dataset: on what.
         recipe: how.
         seed: of weights, order and shifts.
+        seals: SHA-256 of the files that say all this, by name.
         result: what came out.
     """
 
@@ -144,8 +96,10 @@ class Run(Job):
         }
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Every line of ``metrics.jsonl``."""
-        return [json.loads(line) for line in content(self.path, METRICS).decode().splitlines()]
+        """Every line of ``metrics.jsonl`` that can be read."""
+        reports = metrics.read(self.path)
+        result = [{"result": asdict(reports.result)}] if reports.result else []
+        return [*(json.loads(line) for _, line in reports.lines), *result]
 
     def __str__(self) -> str:
         return (
@@ -167,7 +121,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def found(parent: Path, name: str, job: Job, data: Facts) -> Job:
+def found(parent: Path, name: str, job: Job, data: Facts, environment: bytes) -> Job:
     """Make the folder of a run called ``name``, or ``name-2`` and so on where that is taken, with its settings in it.
 
     Args:
@@ -175,6 +129,7 @@ def found(parent: Path, name: str, job: Job, data: Facts) -> Job:
         name: of the run.
         job: what is trained; its path is still open.
         data: on what, with fingerprints.
+        environment: the content of ``env.json``.
 
     Raises:
         RunError: ``parent`` cannot be written.
@@ -182,7 +137,9 @@ def found(parent: Path, name: str, job: Job, data: Facts) -> Job:
     draft = parent / f".new-{os.getpid()}-{time.time_ns()}"
     try:
         draft.mkdir(parents=True)
-        write_settings(replace(job, path=draft), data)
+        job = write_settings(replace(job, path=draft), data)
+        with files.Folder(draft) as folder:
+            folder.write(ENV, environment)
         for index in count(1):
             path = parent / (name if index == 1 else f"{name}-{index}")
             if not path.exists():
@@ -197,75 +154,38 @@ def found(parent: Path, name: str, job: Job, data: Facts) -> Job:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_settings(job: Job, data: Facts) -> None:
-    """``net.cnn``, ``recipe.toml`` and ``data.json``."""
+def write_settings(job: Job, data: Facts) -> Job:
+    """``net.cnn``, ``recipe.toml`` and ``data.json``, and their seal; the job with it."""
     top = to_toml({"seed": job.seed})
     recipe = to_toml(msgspec.structs.asdict(job.recipe))
+    written = {
+        NET: f"{job.net}\n".encode(),
+        RECIPE: f"{top}\n\n[recipe]\n{recipe}\n".encode(),
+        DATA: data.to_json(),
+    }
     with files.Folder(job.path) as folder:
-        folder.write(NET, f"{job.net}\n".encode())
-        folder.write(RECIPE, f"{top}\n\n[recipe]\n{recipe}\n".encode())
-        folder.write(DATA, data.to_json())
+        for name in SETTINGS:
+            folder.write(name, written[name])
+    seals = {name: files.sha256(content) for name, content in written.items()}
+    seal.write(job.path, seals)
+    return replace(job, seals=seals)
 
 
-class Metrics:
-    """``metrics.jsonl``, line by line while a run goes on.
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of ``recipe.toml``."""
 
-    Args:
-        run: the run folder.
-        step: what is there of later steps, from a process that was killed, is left out.
-    """
-
-    def __init__(self, run: Path, step: int) -> None:
-        self._path = run / METRICS
-        with files.Folder(run) as folder:
-            text = folder.read(METRICS, MOST).decode(errors="replace") if folder.kind(METRICS) == "a file" else ""
-            lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n") and _step(line) <= step]
-            self._file = folder.begun(METRICS, "".join(lines).encode())
-
-    def note(self, line: dict[str, Any]) -> None:
-        """Write a line; who follows the file sees it at once."""
-        text = f"{json.dumps(line)}\n".encode()
-        try:
-            self._file.write(text)
-            self._file.flush()
-        except OSError as error:
-            raise files.cannot_write(RunError, self._path, len(text), error) from None
-
-    def sync(self) -> None:
-        """Have all lines on the disk."""
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise files.cannot_write(RunError, self._path, 0, error) from None
-
-    def close(self) -> None:
-        """No more lines."""
-        with suppress(OSError):  # what could not be written was reported when it was
-            self._file.close()
+    seed: Seed
+    recipe: Recipe
 
 
-def _step(line: str) -> float:
-    """The step of a line of metrics; past all steps where it is none."""
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, LookupError, TypeError):
-        return math.inf
-
-
-def content(folder: Path, name: str) -> bytes:
-    """What is in a file of a run.
+def digest(run: Path, name: str) -> str:
+    """SHA-256 of a file of a run, however long it is.
 
     Raises:
-        RunError: it is a link, or the folder is not there.
-        OSError: it is not there, not a regular file, or too large.
+        RunError: it is a link.
+        OSError: it is not there, or not a regular file.
     """
-    with files.Folder(folder) as run:
-        return run.read(name, MOST)
-
-
-def digest(folder: Path, name: str) -> str:
-    """SHA-256 of a file of a run; raises as :func:`content`."""
-    with files.Folder(folder) as run, run.opened(name) as file:
+    with files.Folder(run) as folder, folder.opened(name) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -297,35 +217,48 @@ def load(path: str | Path) -> Run:
         RunError: it is not a run folder, it is not finished, or a file in it is damaged.
     """
     job = load_job(path)
+    result = _result(job.path)
+    if result is None:
+        raise RunError(f"{job.path} is not finished", attempt=f"convscope train --resume {job.path}")
+    if sorted(result.sha256) != sorted(SEALED):
+        names = ", ".join(result.sha256) or "nothing"
+        raise RunError(f"{job.path} is damaged: its result has the checksums of {names}")
     try:
-        return _load(job)
-    except RunError:
-        raise
-    except DAMAGE as error:
-        raise RunError(f"{job.path} is damaged: {error}") from None
+        weights = digest(job.path, MODEL)
+    except FileNotFoundError:
+        raise RunError(f"{job.path} is damaged: it has no {MODEL}") from None
+    except OSError as error:
+        raise RunError(f"{job.path / MODEL} cannot be read: {error.strerror}") from None
+    seal.check(job.path, result.sha256, {**job.seals, MODEL: weights})
+    return Run(job.path, job.net, job.dataset, job.recipe, job.seed, result, seals=job.seals)
 
 
-DAMAGE = (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError, ConvscopeError)
-"""What reading a damaged folder ends in: tomllib, json and msgspec all raise subclasses of ValueError."""
-
-
-def load_job(path: str | Path) -> Job:
+def load_job(path: str | Path, *, edited: bool = False) -> Job:
     """The settings of a run, finished or not.
 
+    Args:
+        path: the run folder.
+        edited: take the settings as they are now, whatever they are sealed with.
+
     Raises:
-        RunError: it is not a run folder, or a file in it is damaged.
+        RunError: it is not a run folder, a file in it is damaged, or is not what the run began with.
     """
     folder = Path(path)
     if not _is_folder(folder):
         raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
     _check_kinds(folder)
+    there = {name: contents.read(folder, name) or b"" for name in SETTINGS}
+    seals = {name: files.sha256(content) for name, content in there.items()}
+    if not edited:
+        _check_seal(folder, seals)
+    settings = from_toml(there[RECIPE], Settings, folder / RECIPE)
+    dataset = from_json(there[DATA], Facts, folder / DATA).dataset()
+    net = _net(there[NET], folder / NET)
     try:
-        settings = tomllib.loads(content(folder, RECIPE).decode())
-        net, dataset = read(folder / NET), Facts.read(content(folder, DATA)).dataset()
         check_fit(net, dataset)
-        return Job(folder, net, dataset, msgspec.convert(settings["recipe"], Recipe), int(settings["seed"]))
-    except DAMAGE as error:
-        raise RunError(f"{folder} is damaged: {error}") from None
+    except ConvscopeError as error:
+        raise RunError(f"{folder} is damaged: {error.what}") from None
+    return Job(folder, net, dataset, settings.recipe, settings.seed, seals=seals)
 
 
 def _check_kinds(folder: Path) -> None:
@@ -341,36 +274,55 @@ def _check_kinds(folder: Path) -> None:
             raise RunError(f"{folder} is not a run folder: it has no {', no '.join(missing)}")
         run.refuse_links()
     odd = [name for name, kind in kinds.items() if kind not in {"a file", "a folder"}]
-    odd += [name for name in KNOWN if name not in odd and kinds.get(name, "a file") != "a file"]
+    odd += [name for name in contents.FILES if name not in odd and kinds.get(name, "a file") != "a file"]
     if odd:
         raise RunError(f"{folder} is damaged: {odd[0]} is {kinds[odd[0]]}, not a file")
+
+
+def edits(job: Job) -> list[str]:
+    """Settings of a run that are not what it was sealed with, in words."""
+    try:
+        own = seal.read(job.path)
+    except RunError as error:
+        return [error.what]
+    names = seal.changed(own.sha256, job.seals) if own else []
+    return [f"{job.path / name} is not what that run began with: it is taken as it is now" for name in names]
+
+
+def _check_seal(folder: Path, seals: Mapping[str, str]) -> None:
+    """Compare the settings with the seal, where that can be read; who needs it to be whole says so."""
+    try:
+        own = seal.read(folder)
+    except RunError:
+        return
+    if own:
+        seal.check(folder, own.sha256, seals)
+
+
+def _net(content: bytes, path: Path) -> Net:
+    try:
+        with question(size=len(content)):
+            return text.read(content.decode(), source=str(path))
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    except ConvscopeError as error:
+        told = {key: getattr(error, key) for key in ("given", "written", "excerpt", "expected", "attempt")}
+        raise RunError(f"{path} is damaged: {error.what}", **told) from None
 
 
 def is_finished(folder: Path) -> bool:
     """The result is there."""
     try:
-        return content(folder, METRICS).decode().rstrip().rpartition("\n")[2].startswith('{"result"')
-    except (OSError, ValueError):
-        return False
+        return _result(folder) is not None
+    except RunError:  # a seal that is damaged is not yet one of a finished run
+        return metrics.read(folder).result is not None
 
 
-def _load(job: Job) -> Run:
-    folder = job.path
-    with files.Folder(folder) as run:
-        there = {name for name in (METRICS, MODEL) if run.kind(name)}
-    last = content(folder, METRICS).decode().splitlines()[-1:] if METRICS in there else []
-    if not last or "step" in json.loads(last[0]):
-        raise RunError(f"{folder} is not finished", attempt=f"convscope train --resume {folder}")
-    result = msgspec.convert(json.loads(last[0])["result"], Result)
-    if sorted(result.sha256) != sorted(SEALED):
-        names = ", ".join(result.sha256) or "nothing"
-        raise RunError(f"{folder / METRICS} is damaged: it has the checksums of {names}")
-    if MODEL not in there:
-        raise RunError(f"{folder} is damaged: it has no {MODEL}")
-    for name, expected in result.sha256.items():
-        found = digest(folder, name)
-        if found != expected:
-            raise RunError(
-                f"{folder / name} is damaged", given=f"SHA-256 {found[:16]}…", expected=f"SHA-256 {expected[:16]}…"
-            )
-    return Run(folder, job.net, job.dataset, job.recipe, job.seed, result)
+def _result(folder: Path) -> Result | None:
+    """What came out of a run, when it is finished.
+
+    Raises:
+        RunError: the seal is damaged.
+    """
+    found = seal.read(folder)
+    return metrics.read(folder).result if found is None else found.result

@@ -22,13 +22,14 @@ from convscope.data import registry
 from convscope.data.facts import Facts
 from convscope.errors import RunError
 from convscope.frontends import read
-from convscope.training import checkpoint
+from convscope.training import checkpoint, environment, metrics, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
 from convscope.training.claim import claimed
-from convscope.training.course import Course, Habits, Report, note_environment
+from convscope.training.contents import MODEL
+from convscope.training.course import Course, Habits, Report
 from convscope.training.loop import Progress, lay_out
-from convscope.training.plan import check_disk, check_memory, plan
+from convscope.training.plan import check_data, check_disk, check_memory, plan
 from convscope.training.ranks import Ranks, joined, launch, restarts
 from convscope.training.run import Job, Run
 
@@ -97,7 +98,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     name = runs.checked_name(name or f"{dataset.slug}-{settings.name}-seed{seed}")
     settings = settings.changed(net=str(made), data=dataset.name)
     check_memory(plan(made, dataset, settings).memory, "training this net")
-    check_disk(Path(out), checkpoint.size(STATES * FLOAT32 * net_params(made).value))
+    check_disk(Path(out), checkpoint.size(STATES * _weights(made)))
     pictures, habits = _load(dataset), Habits(save_every, tuple(logs), report)
     with joined() as ranks:
         begun = ranks.told(_begun(Path(out)) if ranks.first else None)
@@ -108,13 +109,12 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         job = Job(Path(out) / name, made, dataset, settings, seed)
         if ranks.first:
             facts = Facts.of(dataset, dict(zip(("train", "test"), pictures, strict=True)))
-            job = runs.found(Path(out), name, job, facts)
+            job = runs.found(Path(out), name, job, facts, environment.content(environment.here(settings)))
             _note_begun(job, ranks)
-        job = replace(job, path=ranks.told(job.path))
+        path, seals = ranks.told((job.path, job.seals))
+        job = replace(job, path=path, seals=seals)
         try:
             with claimed(job.path) if ranks.first else nullcontext():
-                if ranks.first:
-                    note_environment(job)
                 return Course(job, pictures, habits, ranks).run(None)
         except BaseException:
             if ranks.first and not checkpoint.steps(job.path):  # nothing to go on from
@@ -180,14 +180,17 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
 def _resumed(path: Path, ranks: Ranks, habits: Habits, *, strict: bool, warn: Callable[[str], None]) -> Run:
     job = runs.load_job(path)
     _refuse_finished(job)
+    check_memory(plan(job.net, job.dataset, job.recipe).memory, "training this net")
     with claimed(job.path) if ranks.first else nullcontext():
         state = None
         if ranks.first:
             _refuse_finished(job)  # another process may have finished it in between
             runs.tidy(job.path)
-            state, damage = checkpoint.newest(job.path, strict=strict)
-            for found in [*damage, *note_environment(job)]:
+            state, damage = checkpoint.newest(job.path, strict=strict, most=checkpoint.largest(_weights(job.net)))
+            damage += seal.check_unfinished(job.path, job.seals, state.seals if state else None)
+            for found in [*damage, *metrics.read(job.path).told(job.path), *environment.go_on(job)]:
                 warn(found)
+            seal.write(job.path, job.seals)
         state = ranks.told(state)
         return Course(job, _load(job.dataset), habits, ranks).run(state)
 
@@ -197,27 +200,43 @@ def _refuse_finished(job: Job) -> None:
         raise RunError(f"{job.path} is finished: there is nothing to resume")
 
 
-def repeat(path: str | Path, *, out: str | Path = "runs", name: str | None = None, report: Report = silent) -> Run:
-    """Train what a run folder says once more: the same net, data, recipe and seed.
+def repeat(
+    path: str | Path,
+    *,
+    out: str | Path = "runs",
+    name: str | None = None,
+    report: Report = silent,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Run:
+    """Train what a run folder says once more: the same net, data, recipe and seed, as they stand there now.
 
     Args:
         path: the run folder; it need not be finished.
         out: as in :func:`train`.
         name: as in :func:`train`.
         report: as in :func:`train`.
+        warn: told of settings that are not what that run began with.
 
     Raises:
-        RunError: it is no run folder, or it is damaged.
+        RunError: it is not a run folder, or it is damaged.
         Stopped: as in :func:`train`.
     """
-    job = runs.load_job(path)
+    job = runs.load_job(path, edited=True)
+    for found in runs.edits(job):
+        warn(found)
     return train(
         job.net, data=job.dataset.name, recipe=job.recipe, seed=job.seed, out=out, name=name, report=report
     )  # fmt: skip
 
 
+def _weights(net: Net) -> int:
+    """Bytes of a net's weights."""
+    return FLOAT32 * net_params(net).value
+
+
 def _load(dataset: Dataset) -> tuple[Split, Split]:
-    """What is learned from, and what it is judged by."""
+    """What is learned from, and what it is evaluated by."""
+    check_data(dataset)
     keep_memory()
     return registry.load(dataset, "train"), registry.load(dataset, "test")
 
@@ -228,14 +247,14 @@ def model_of(run: Run) -> TorchNet:
     Raises:
         RunError: the weights are not those of the net.
     """
-    check_memory(FLOAT32 * net_params(run.net).value, "this net")
+    check_memory(_weights(run.net), "this net")
     model = TorchNet(run.net, logits=True)
     try:
         with files.Folder(run.path) as folder:
-            folder.opened(runs.MODEL).close()  # it is a file, and lies in the folder
-        weights_in(model, load_file(run.path / runs.MODEL))
+            folder.opened(MODEL).close()  # it is a file, and lies in the folder
+        weights_in(model, load_file(run.path / MODEL))
     except (ValueError, OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"{run.path / runs.MODEL} does not hold the weights of the net: {error}") from None
+        raise RunError(f"{run.path / MODEL} does not hold the weights of the net: {error}") from None
     lay_out(model)
     return model.eval()
 

@@ -1,0 +1,70 @@
+"""JSON and TOML of a run folder, taken only as what they must be; whatever else they are is one error."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import msgspec
+
+from convscope.errors import RunError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+T = TypeVar("T")
+
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""Of steps, images, …: what every reader of JSON takes exactly."""
+
+Finite = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
+Measure = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
+"""A loss or a duration."""
+
+
+def from_json(content: bytes, kind: type[T], path: Path | str) -> T:
+    """What a file of JSON says.
+
+    Args:
+        content: of the file.
+        kind: what it must be.
+        path: named in the error.
+
+    Raises:
+        RunError: it is something else; the error names the file and the key.
+
+    >>> from_json(b'{"a": 1, "b": 2}', dict[str, int], "x.json")
+    {'a': 1, 'b': 2}
+    >>> from_json(b'[1, "2"]', list[int], "x.json")
+    Traceback (most recent call last):
+        ...
+    convscope.errors.RunError: RunError: x.json is damaged: [1]: expected int, got str
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (ValueError, RecursionError) as error:  # all of msgspec's, and those of texts, are subclasses of ValueError
+        raise RunError(f"{path} is damaged: {_plainly(error)}") from None
+
+
+def from_toml(content: bytes, kind: type[T], path: Path | str) -> T:
+    """What a file of TOML says; else as :func:`from_json`.
+
+    >>> from_toml(b"seed = 3", dict[str, int], "x.toml")
+    {'seed': 3}
+    """
+    try:
+        return msgspec.convert(tomllib.loads(content.decode()), kind)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged: {_plainly(error)}") from None
+
+
+def _plainly(error: Exception) -> str:
+    """The key first, then the library's words without its marks."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    what, _, key = str(error).partition(" - at `$")
+    plain = what.replace("`", "").replace("Expected", "expected")
+    place = re.sub(r"^\.", "", key.rstrip("`"))
+    return f"{place}: {plain}" if place else plain

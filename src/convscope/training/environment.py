@@ -1,0 +1,124 @@
+"""Where a run takes place: versions, processor, threads. It describes a run and never decides.
+
+Bit-equal weights are promised for the same of all these, so a run that goes on elsewhere says what is different.
+What ``env.json`` does not say, or says in a way that cannot be read, is unknown: ``null`` there, "unknown" in print.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import numpy as np
+import torch
+
+from convscope import files
+from convscope.backends.machine import cores, cpu_name
+from convscope.errors import RunError
+from convscope.training import contents
+from convscope.training.contents import ENV
+from convscope.training.decode import Count, from_json
+from convscope.training.loop import uses_bfloat16
+from convscope.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from convscope.training.recipe import Recipe
+    from convscope.training.run import Job
+
+Word = Annotated[str, msgspec.Meta(max_length=200)]
+FACTS: dict[str, Any] = {
+    "convscope": Word,
+    "python": Word,
+    "torch": Word,
+    "numpy": Word,
+    "system": Word,
+    "cpu": Word,
+    "cores": Count,
+    "threads": Count,
+    "precision": Word,
+}
+"""What is kept, and what each must be."""
+
+RESUMED = "resumed"
+"""Where the run went on, when that was elsewhere: a list of the same facts."""
+
+Environment = dict[str, str | int | None]
+"""A value for each of the facts; None is unknown."""
+
+
+def here(recipe: Recipe) -> Environment:
+    """Of this process."""
+    return {
+        "convscope": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_name(),
+        "cores": cores(),
+        "threads": torch.get_num_threads(),
+        "precision": "bfloat16" if uses_bfloat16(recipe.precision) else "float32",
+    }
+
+
+def shown(value: object) -> str:
+    """A fact in print.
+
+    >>> shown(2), shown(None)
+    ('2', 'unknown')
+    """
+    return "unknown" if value is None else str(value)
+
+
+def noted(run: Path) -> tuple[Environment, list[Environment], str]:
+    """Where a run began, where it went on, and what is wrong with ``env.json``, else nothing."""
+    try:
+        read = contents.read(run, ENV)
+        found: dict[str, Any] = {} if read is None else from_json(read, dict[str, Any], run / ENV)
+    except RunError as error:
+        return _known({}), [], error.what
+    began, later = _known(found), found.get(RESUMED, [])
+    on = [_known(one) for one in later if isinstance(one, dict)] if isinstance(later, list) else []
+    if read is None:
+        return began, on, f"{run / ENV} is missing"
+    lacking = ", ".join(name for name, value in began.items() if value is None)
+    return began, on, f"{run / ENV} does not say {lacking}" if lacking else ""
+
+
+def _known(found: dict[str, Any]) -> Environment:
+    """Of what a file says, that which has the right type."""
+    return {name: _as(found.get(name), kind) for name, kind in FACTS.items()}
+
+
+def _as(value: object, kind: Any) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return None
+
+
+def content(began: Environment, on: Sequence[Environment] = ()) -> bytes:
+    """``env.json`` of a run that began somewhere and went on elsewhere."""
+    told: dict[str, Any] = {**began, **({RESUMED: list(on)} if on else {})}
+    return (json.dumps(told, indent=1) + "\n").encode()
+
+
+def go_on(job: Job) -> list[str]:
+    """Write down where a run goes on; what is different from where it began, or is not known of that.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    now = here(job.recipe)
+    began, on, damage = noted(job.path)
+    differ = [f"{name} was {began[name]}, is {now[name]}" for name in now if began[name] not in {None, now[name]}]
+    told = [*([damage] if damage else []), *differ]
+    if told:
+        with files.Folder(job.path) as folder:
+            folder.write(ENV, content(began, [*on, now]))
+    return [f"{what}: the weights may differ in the last bits" for what in told]

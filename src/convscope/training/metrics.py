@@ -1,0 +1,138 @@
+"""``metrics.jsonl``: the course of a run, a line for each report. It describes and never decides."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from convscope import files
+from convscope.errors import RunError
+from convscope.training import contents
+from convscope.training.contents import METRICS
+from convscope.training.decode import Count, Finite, Measure  # noqa: TC001 -- msgspec asks for them
+from convscope.training.seal import Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A report; what else it says is left alone."""
+
+    step: Count
+    epoch: Measure
+    loss: Finite
+    accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    learning_rate: Measure
+    seconds: Measure
+
+
+class Last(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The last line of a finished run."""
+
+    result: Result
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What can be read of ``metrics.jsonl``.
+
+    Attributes:
+        lines: each report, and its line as it stands in the file.
+        result: of the last line; None where the last line is a report, or cannot be read.
+        lost: lines that cannot be read.
+        cut: the file ends within a line, as that of a process that was killed.
+        damage: why the file cannot be read at all, else nothing.
+    """
+
+    lines: tuple[tuple[Line, bytes], ...] = ()
+    result: Result | None = None
+    lost: int = 0
+    cut: bool = False
+    damage: str = ""
+
+    def told(self, run: Path) -> list[str]:
+        """What is wrong with it, in words."""
+        if self.damage:
+            return [self.damage]
+        if not self.lost:
+            return []
+        lines = "1 line" if self.lost == 1 else f"{self.lost:,} lines"
+        return [f"{run / METRICS}: {lines} cannot be read and {'is' if self.lost == 1 else 'are'} left out"]
+
+
+def read(run: Path) -> Reports:
+    """All that can be read of the course of a run."""
+    try:
+        content = contents.read(run, METRICS)
+    except RunError as error:
+        return Reports(damage=error.what)
+    if content is None:
+        return Reports(damage=f"{run / METRICS} is missing")
+    kept = [line for line in content.split(b"\n") if line.strip()]
+    found = [_decoded(line) for line in kept]
+    cut = not content.endswith(b"\n") and found[-1:] == [None]
+    return Reports(
+        lines=tuple((one, line) for line, one in zip(kept, found, strict=True) if isinstance(one, Line)),
+        result=found[-1] if found and isinstance(found[-1], Result) else None,
+        lost=sum(one is None for one in found) - cut,
+        cut=cut,
+    )
+
+
+def _decoded(line: bytes) -> Line | Result | None:
+    try:
+        if line.startswith(b'{"result"'):
+            return msgspec.json.decode(line, type=Last).result
+        return msgspec.json.decode(line, type=Line)
+    except (ValueError, RecursionError):
+        return None
+
+
+class Metrics:
+    """``metrics.jsonl``, line by line while a run goes on.
+
+    Args:
+        run: the run folder.
+        step: what is there of later steps, from a process that was killed, is left out.
+    """
+
+    def __init__(self, run: Path, step: int) -> None:
+        kept = [line + b"\n" for one, line in read(run).lines if one.step <= step]
+        self._path = run / METRICS
+        with files.Folder(run) as folder:
+            self._file = folder.begun(METRICS, b"".join(kept))
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Write a line; who follows the file sees it at once.
+
+        Raises:
+            RunError: there is no room for it.
+        """
+        text = f"{json.dumps(line)}\n".encode()
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:
+            raise files.cannot_write(RunError, self._path, len(text), error) from None
+
+    def sync(self) -> None:
+        """Have all lines on the disk.
+
+        Raises:
+            RunError: there is no room for them.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise files.cannot_write(RunError, self._path, 0, error) from None
+
+    def close(self) -> None:
+        """No more lines."""
+        with suppress(OSError):  # what could not be written was reported when it was
+            self._file.close()
