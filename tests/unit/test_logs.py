@@ -51,11 +51,15 @@ def test_a_run_that_is_taken_up_again(tmp_path: Path) -> None:
     assert text_of(tmp_path) == "step,loss\n10,0.1\n20,0.5\n30,0.25\n"
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\n1\n", b"step,loss\nten,1\n"])
-def test_a_file_that_is_no_log(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe\n1\n", b"step,loss\nten,1\n", b"step,loss\nnan,1\n", b'step\n"\x00', b"," * 200_000 + b"\n1\n"],
+)
+def test_rows_that_cannot_be_read_are_left_out(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "metrics.csv").write_bytes(content)
-    with pytest.raises(RunError, match=r"metrics.csv is damaged"):
-        open_log("csv", tmp_path)
+    log = open_log("csv", tmp_path)
+    log.note(line(10, 0.5))
+    assert text_of(tmp_path) == "step,loss\n10,0.5\n"
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

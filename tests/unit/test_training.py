@@ -154,7 +154,6 @@ LACKING = {
     "net.cnn": "is not a run folder: it has no net.cnn",
     "recipe.toml": "is not a run folder: it has no recipe.toml",
     "data.json": "is not a run folder: it has no data.json",
-    "metrics.jsonl": "is not finished",
     "model.safetensors": "is damaged: .*model.safetensors",
 }
 
@@ -167,14 +166,22 @@ def test_a_run_that_lacks_a_file_is_none(short_run: Run, tmp_path: Path, name: s
         cs.load_run(folder)
 
 
-@pytest.mark.parametrize("name", ["net.cnn", "recipe.toml", "data.json", "metrics.jsonl", "model.safetensors"])
+@pytest.mark.parametrize("name", ["net.cnn", "recipe.toml", "data.json", "seal.json", "model.safetensors"])
 def test_a_damaged_run_is_found(short_run: Run, tmp_path: Path, name: str) -> None:
     folder = damaged(short_run, tmp_path)
     for content in (b"", b"\xff\xfe\x00", (folder / name).read_bytes()[:-20]):
         (folder / name).write_bytes(content)
-        without_result = name == "metrics.jsonl" and not content
-        with pytest.raises(RunError, match="not finished" if without_result else "damaged"):
+        with pytest.raises(RunError, match=f"{name} is damaged"):
             cs.load_run(folder)
+
+
+def test_a_run_needs_its_metrics_only_without_a_seal(short_run: Run, tmp_path: Path) -> None:
+    folder = damaged(short_run, tmp_path)
+    (folder / SEAL).unlink()  # as runs of earlier versions
+    assert cs.load_run(folder) == replace(short_run, path=folder)
+    (folder / METRICS).write_bytes((folder / METRICS).read_bytes()[:-20])
+    with pytest.raises(RunError, match="is not finished"):
+        cs.load_run(folder)
 
 
 def test_every_flipped_bit_of_the_weights_is_found(short_run: Run, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _rows(folder: Path) -> list[dict[str, str]]:
             {name: value for name, value in row.items() if name and isinstance(value, str) and value}
             for row in csv.DictReader(whole)
         )
-    return [row for row in rows if _is_step(row.get(STEP, "0"))]
+    return [row for row in rows if _is_step(row.get(STEP, ""))]
 
 
 def _is_step(text: str) -> bool:
