@@ -106,9 +106,7 @@ class Net:
         """
         several = tuple(one for one in given if isinstance(one, Input))
         inputs = several or (Input(graph.inputs[0], tuple(one for one in given if isinstance(one, int))),)
-        for one in inputs:
-            if max(one.shape[1:], default=0) > MAX_SIDE:
-                raise ShapeError(f"an input of {to_text(one.shape)}", expected=f"at most {MAX_SIDE} along an axis")
+        check_inputs(inputs)
         shapes = {one.name: one.shape for one in inputs}
         layers = []
         for node in graph.nodes:
@@ -211,6 +209,21 @@ class Net:
 
     def _repr_html_(self) -> str:
         return self.table().to_html()
+
+
+def check_inputs(inputs: Sequence[Input]) -> None:
+    """Raise ShapeError for an input that is larger than any that is meant.
+
+    >>> check_inputs([Input("input", (3, 8, 2**31))])
+    Traceback (most recent call last):
+        ...
+    convscope.errors.ShapeError: ShapeError: input: 8x2147483648x3 is too large to be meant
+      expected at most 1048576 along an axis, and 1099511627776 channels
+    """
+    for one in inputs:
+        if one.shape[0] > MAX_CHANNELS or max(one.shape[1:], default=0) > MAX_SIDE:
+            what = f"{one.name}: {to_text(one.shape)[:200]} is too large to be meant"
+            raise ShapeError(what, expected=f"at most {MAX_SIDE} along an axis, and {MAX_CHANNELS} channels")
 
 
 def fitted(node: Node, inputs: tuple[Shape, ...]) -> Layer:

@@ -14,10 +14,11 @@ import math
 import re
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, final
 
 from convscope.core.axis import Read, Window
-from convscope.core.spell import Sizes
+from convscope.core.spell import Real, Sizes
 from convscope.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -238,10 +239,20 @@ def op(keyword: str) -> Callable[[type[_Op]], type[_Op]]:
         made = dataclass(frozen=True)(cls)
         declared = fields(made)  # type: ignore[arg-type] # a dataclass since the line before
         made.declared = tuple(Setting(entry.name, entry.metadata["kind"], entry.default) for entry in declared)
+        if sum(isinstance(entry.kind, Real) for entry in made.declared) > 1:
+            made.__hash__ = _hash_of_text  # type: ignore[method-assign] # see there
         REGISTRY[keyword] = made
         return made
 
     return register
+
+
+def _hash_of_text(self: Op) -> int:
+    """The hash of an op of several floats: thousands of such groups can be chosen that have one hash, texts cannot."""
+    values = (getattr(self, entry.name) for entry in self.declared)
+    return hash(
+        (type(self), *(repr(float(one) + 0.0) if isinstance(one, int | float) else repr(one) for one in values))
+    )
 
 
 def spelled(op: Op) -> str:
@@ -274,6 +285,7 @@ def usage(made: type[Op]) -> str:
     return " ".join(words)
 
 
+@lru_cache(maxsize=1024)  # a join of thousands reads each of them alike
 def along(shape: Shape) -> tuple[Read, ...]:
     """Every axis read index by index: what a pointwise op does."""
     return tuple(Read(axis, Window(size)) for axis, size in enumerate(shape))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -262,7 +263,8 @@ class Real(Kind):
 
     def validate(self, name: str, value: Any) -> None:
         """See :class:`Kind`."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not self.minimum <= value < self.below:
+        known = isinstance(value, float) or (type(value) is int and abs(value) <= sys.float_info.max)
+        if not known or not self.minimum <= value < self.below:
             lowest = "any number" if self.minimum == -math.inf else f"a number from {self.minimum:g}"
             bound = "" if self.below == math.inf else f" and below {self.below:g}"
             raise FieldError(f"{name}={value}", expected=f"{lowest}{bound}")

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from convscope.budget import hold, spend
 from convscope.core.pattern import parse
 from convscope.core.shape import Shape, from_text, parse_numbers, to_text
 from convscope.core.spell import Kind, whole_number
@@ -180,6 +181,9 @@ class Spec(Kind):
 MAX_INDICES = 2**20
 """The most indices of a list."""
 
+INDEX = 40
+"""Bytes that each of them takes."""
+
 MAX_RUNS = 180
 """Letters of the longest list of indices: longer ones do not fit into a word of the notation."""
 
@@ -211,6 +215,8 @@ class Runs(Kind):
             last = rest[0] if rest else first
             if abs(last - first) >= MAX_INDICES - len(found):
                 raise FieldError(f"indices={word}", expected=f"at most {MAX_INDICES} indices")
+            spend(abs(last - first))
+            hold(INDEX * abs(last - first))
             step = 1 if last >= first else -1
             found += range(first, last + step, step)
         return tuple(found)

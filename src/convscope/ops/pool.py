@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from convscope.core.axis import All, Read, Table, Window
 from convscope.core.op import Example, Free, op, setting
 from convscope.core.spell import Flag, Padding, Sizes
@@ -150,8 +148,9 @@ def _shares(size: int, out: int) -> Relation:
     def ends(o: Indices) -> tuple[Indices, Indices]:
         return o * size // out, -(-(o + 1) * size // out) - 1
 
-    first, last = ends(np.arange(out // common))
-    return Table(size, out, int((last - first).max()) + 1, ends, (out // common, size // common))
+    period, moved = out // common, size // common
+    widest = -(-(moved + period - 1) // period)  # that of the window which begins latest within its first index
+    return Table(size, out, widest, ends, (period, moved))
 
 
 def _adaptive(size: PerAxis, shape: Shape) -> Reads:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from convscope.core.axis import Read, Table, Window
 from convscope.core.op import Example, Free, op, setting
 from convscope.core.spell import Flag, Sizes
@@ -106,5 +104,6 @@ class Resize(Free):
             return first - before * between, first + after * between
 
         common = math.gcd(a, c)
-        first, last = ends(np.arange(min(out, c // common)))
-        return Table(n, out, int((last - first).max()) + 1, ends, (c // common, a // common), edge="clamp")
+        on_pixels = b % c == 0 and (out == 1 or a % c == 0)  # as no place is: then nothing beside it is mixed in
+        width = 1 if on_pixels else before + after + 1
+        return Table(n, out, width, ends, (c // common, a // common), edge="clamp")

@@ -10,7 +10,18 @@ import numpy as np
 
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build.settle import Spelling, fine, parts, plain, settled, without_repeats
-from convscope.frontends.build.values import REPEATED, Const, Digit, Value, joined, length, refined, repetition
+from convscope.frontends.build.values import (
+    MAX_RANK,
+    REPEATED,
+    Const,
+    Digit,
+    Value,
+    bounded,
+    joined,
+    length,
+    refined,
+    repetition,
+)
 from convscope.ops.act import Clamp, ReLU
 from convscope.ops.merge import Add, Div, Maximum, Minimum, Mul, Sub
 from convscope.ops.scalar import Map, Plus, Pow, Scale, Shift, Times
@@ -60,10 +71,10 @@ def _right(sizes: Sequence[int], rank: int) -> tuple[int, ...]:
 def expanded(value: Value, sizes: Sequence[int]) -> Value:
     """The tensor repeated along dimensions of length 1, new ones in front."""
     dims: list[Dim] = [()] * (len(sizes) - len(value.dims)) + list(value.dims)
-    return replace(
-        value,
-        dims=tuple(dim if dim or size == 1 else (repetition(size),) for dim, size in zip(dims, sizes, strict=True)),
-    )
+    if len(sizes) > MAX_RANK:
+        raise ShapeError(f"a tensor of {len(sizes)} dimensions", expected=f"at most {MAX_RANK}")
+    new = tuple(dim if dim or size == 1 else (repetition(size),) for dim, size in zip(dims, sizes, strict=True))
+    return bounded(replace(value, dims=new))
 
 
 def binary(builder: Builder, name: str, first: Value | Const | float, second: Value | Const | float) -> Value:

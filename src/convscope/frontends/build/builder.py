@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convscope.budget import hold, spend
 from convscope.core.graph import INPUT, Input, Node, Output, Own
-from convscope.core.net import Layer, Net, fitted
+from convscope.core.net import Layer, Net, check_inputs, fitted
 from convscope.core.op import FLOAT32
 from convscope.errors import ShapeError
 from convscope.frontends.aside import aside
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     Loader = Callable[[], NDArray[Any]]
 
 MAX_LAYERS = 200_000
+
+LAYER, INPUT_STEPS = 10, 2
+"""Steps for a layer and for each of its inputs; whoever makes many from a few bytes counts them besides."""
 
 _ODD = re.compile(r"[^\w.\-]+", re.ASCII)
 
@@ -100,6 +104,7 @@ class Builder:
         return cls(tuple(replace(one, name=word) for one, word in zip(inputs, words, strict=True)))
 
     def __post_init__(self) -> None:
+        check_inputs(self.inputs)
         for one in self.inputs:
             self._shapes[one.name] = one.shape
             self._names[one.name] = 1
@@ -128,12 +133,13 @@ class Builder:
             between: it goes before the layer that is being read, and has no part in its name.
 
         Raises:
-            ShapeError: the op does not fit, or there are too many layers.
+            ShapeError: the op does not fit.
+            LimitError: there are more layers, or longer names, than the file is worth.
         """
-        if len(self.layers) >= MAX_LAYERS:
-            raise ShapeError(f"the net has more than {MAX_LAYERS} layers")
+        spend(LAYER + INPUT_STEPS * len(inputs))
         shapes = tuple([self._shapes[name] for name in inputs])
         name = self._name(name or op.keyword, between=between)
+        hold(len(name))
         layer = fitted(Node(name, op, tuple(inputs), sources=self.sources), shapes)
         if weights:
             own = self._own(layer, weights)
@@ -240,8 +246,11 @@ def unique_words(names: Iterable[str]) -> list[str]:
     ['rgb_in', 'rgb_in_2', 'depth']
     """
     found: dict[str, None] = {}
+    last: dict[str, int] = {}
     for name in names:
-        word = _ODD.sub("_", name).lstrip(".-") or INPUT
-        tries = (word, *(f"{word}_{number}" for number in range(2, len(found) + 3)))
-        found[next(one for one in tries if one not in found)] = None
+        word = numbered = _ODD.sub("_", name).lstrip(".-") or INPUT
+        while numbered in found:
+            last[word] = last.get(word, 1) + 1
+            numbered = f"{word}_{last[word]}"
+        found[numbered] = None
     return list(found)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convscope.core.words import MAX_RUNS, Runs
+from convscope.budget import hold, spend
+from convscope.core.words import INDEX, MAX_INDICES, MAX_RUNS, Runs
 from convscope.errors import ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.settle import by_axis, few, is_whole, settled, without_repeats
@@ -36,14 +37,21 @@ def chosen(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> V
     Raises:
         ShapeError: an index lies beyond the end, there is none, or the list is too long for a layer.
     """
-    size = length(value.dims[at])
+    size, count = length(value.dims[at]), len(indices)
+    if count > MAX_INDICES:
+        raise ShapeError(f"{count} indices of a dimension", expected=f"at most {MAX_INDICES}")
+    spend(count / 4)
     if not indices or not all(0 <= index < size for index in indices):
         raise ShapeError(f"indices of a dimension of {size}", expected=f"some from 0 to {size - 1}")
-    if tuple(indices) == tuple(range(size)):
+    if count == size and tuple(indices) == tuple(range(size)):
         return value
     if size == 1:
         return replace(value, dims=(*value.dims[:at], (repetition(len(indices)),), *value.dims[at + 1 :]))
     value, axis, block = _on_an_axis(builder, value, at)
+    if count * block > MAX_INDICES:
+        raise ShapeError(f"{count * block} indices of an axis", expected=f"at most {MAX_INDICES}")
+    spend(count * block)
+    hold(INDEX * count * block)
     every = tuple(index * block + inner for index in indices for inner in range(block))
     if len(indices) > 1 and len(Runs().word(every)) > MAX_RUNS:
         return _in_halves(builder, value, at, indices)

@@ -20,7 +20,17 @@ from convscope.frontends.build.settle import (
     settled,
     without_repeats,
 )
-from convscope.frontends.build.values import Const, Digit, Value, divided, joined, length, repetition, whole
+from convscope.frontends.build.values import (
+    Const,
+    Digit,
+    Value,
+    bounded,
+    divided,
+    joined,
+    length,
+    repetition,
+    whole,
+)
 from convscope.ops.merge import Cat
 from convscope.ops.pad import Crop, Roll, Slice
 from convscope.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
@@ -76,7 +86,7 @@ def viewed(builder: Builder, value: Value, sizes: Sequence[int]) -> Value:
 def unsqueezed(value: Value, at: int) -> Value:
     """A new dimension of length 1."""
     at = positive(at, len(value.dims) + 1)
-    return replace(value, dims=(*value.dims[:at], (), *value.dims[at:]))
+    return bounded(replace(value, dims=(*value.dims[:at], (), *value.dims[at:])))
 
 
 def squeezed(value: Value, at: Sequence[int] | None = None) -> Value:
@@ -333,7 +343,7 @@ def _reduced(builder: Builder, value: Value, stat: str, digits: set[Digit]) -> V
 def repeated(value: Value, at: int, times: int) -> Value:
     """A dimension with each index so many times in a row."""
     dim = (*value.dims[at], repetition(times))
-    return replace(value, dims=(*value.dims[:at], dim, *value.dims[at + 1 :]))
+    return bounded(replace(value, dims=(*value.dims[:at], dim, *value.dims[at + 1 :])))
 
 
 def tiled(value: Value, at: int, times: int) -> Value:
@@ -341,4 +351,4 @@ def tiled(value: Value, at: int, times: int) -> Value:
     if times == 1:
         return value
     dim = (repetition(times), *value.dims[at])
-    return replace(value, dims=(*value.dims[:at], dim, *value.dims[at + 1 :]))
+    return bounded(replace(value, dims=(*value.dims[:at], dim, *value.dims[at + 1 :])))

@@ -17,6 +17,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convscope.core.op import FLOAT32, Weight
+from convscope.errors import ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.core.shape import Shape
+
+MAX_RANK, MAX_COUNT = 64, 2**63
+"""Dimensions that a tensor of a framework has at most, and numbers that it has fewer of."""
 
 REPEATED = -1
 """The axis of a digit that only repeats what is there."""
@@ -128,6 +132,19 @@ class Const:
         """The tensor after a change of its numbers, made when they are loaded."""
         load = self.load
         return Const(tuple(sizes), lambda: change(load()), self.roots, self.work)
+
+
+def bounded(value: Value) -> Value:
+    """A tensor that was given further dimensions or repetitions.
+
+    Raises:
+        ShapeError: it has more of them, or more numbers, than any framework allows.
+    """
+    if len(value.dims) > MAX_RANK or math.prod(value.sizes) >= MAX_COUNT:
+        raise ShapeError(
+            f"a tensor of {len(value.dims)} dimensions", expected=f"{MAX_RANK}, and fewer than 2^63 numbers"
+        )
+    return value
 
 
 def length(dim: Dim) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from convscope.budget import question
 from convscope.errors import ConvscopeError, ModelError
 from convscope.frontends.given import of_shape
 from convscope.frontends.keras.archive import Source, load, parsed
@@ -36,9 +37,11 @@ def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
         ModelError: the file is damaged, no model of Keras, or holds a layer that cannot be read.
         FieldError: the model leaves the size of its input open, or takes another one.
         ShapeError: a layer does not fit its input.
+        LimitError: the model needs more work or memory than its file is worth.
     """
     try:
-        return net_of(load(path), given)
+        with question():
+            return net_of(load(path), given)
     except ConvscopeError as error:
         raise error.add(written=str(path)) from None
 

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from convscope import files
-from convscope.errors import ModelError
+from convscope.budget import allow, hold, spend
+from convscope.errors import LimitError, ModelError
 from convscope.frontends.keras.hdf5 import SIGNATURE, attribute
 from convscope.frontends.keras.settings import shown
 from convscope.frontends.keras.spec import is_model
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 MAX_CONFIG = 16 * 2**20
 """Bytes of a configuration; that of the largest model of Keras's own has one million."""
 
-MAX_PARTS = 300_000
-"""Lists and named groups in a configuration, the same model has twenty thousand; and a third of its values."""
+_LETTERS, _PART = 40, 0.4
+"""Letters of a configuration that are parsed in one step, and steps for each list, group or value."""
+
+_BYTES = {b"{": 200, b"[": 80, b",": 64}
+"""What a group, a list and a value take once they are parsed, besides their letters."""
 
 MAX_DEPTH = 200
 """Lists in lists."""
 
-MAX_MEMBERS = 10_000
 _CHUNK = 2**16
 _LONGEST_READ = 2**20
 
@@ -108,8 +111,6 @@ def _archive(path: Path) -> Source:
 
 
 def _check_names(members: list[zipfile.ZipInfo]) -> None:
-    if len(members) > MAX_MEMBERS:
-        raise ModelError(f"the archive has {len(members)} files", expected=f"at most {MAX_MEMBERS}")
     for one in members:
         parts = one.filename.replace("\\", "/").split("/")
         if ".." in parts or not parts[0] or ":" in parts[0]:
@@ -125,6 +126,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
         raise ModelError(f"{name} is packed in a way that Keras does not use")
     if info.file_size > most:
         raise ModelError(f"{name} has {info.file_size} bytes", expected=f"at most {most}")
+    allow(size=info.compress_size)
     found = bytearray()
     with archive.open(info) as file:
         while part := file.read(_CHUNK):
@@ -136,6 +138,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 def _legacy(path: Path) -> Source:
     text = attribute(path, "model_config", MAX_CONFIG)
+    allow(size=len(text or b""))
     if text is None:
         raise ModelError(
             "the file holds no model", expected="one made by model.save: one of weights alone says nothing of layers"
@@ -167,12 +170,17 @@ def parsed(raw: bytes) -> dict[str, Any]:
     """A configuration as plain data.
 
     Raises:
-        ModelError: it is no JSON, not named values, or larger than any model's.
+        ModelError: it is not JSON, not named values, or larger than any model's.
+        LimitError: it is small in the file, and large once it is parsed.
     """
     if len(raw) > MAX_CONFIG:
         raise ModelError(f"the configuration has {len(raw)} bytes", expected=f"at most {MAX_CONFIG}")
-    if raw.count(b"{") + raw.count(b"[") > MAX_PARTS or raw.count(b",") > 3 * MAX_PARTS:
-        raise ModelError("the configuration has more parts than any model's", expected=f"at most {MAX_PARTS}")
+    parts = {mark: raw.count(mark) for mark in _BYTES}
+    try:
+        spend(len(raw) / _LETTERS + _PART * sum(parts.values()))
+        hold(2 * len(raw) + sum(_BYTES[mark] * count for mark, count in parts.items()))
+    except LimitError as error:
+        raise error.add(subject=f"the configuration, {len(raw):,} bytes with {sum(parts.values()):,} parts") from None
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError) as error:

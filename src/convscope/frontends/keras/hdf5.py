@@ -11,6 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from convscope import files
+from convscope.budget import spend
 from convscope.errors import ModelError
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _TEXT, _ANY_LENGTH = 3, 9
 """Classes of types: a text of fixed length, and a sequence of any length."""
 
-_MOST_OBJECTS = 100_000
-"""Objects in one heap that are looked at."""
+_SEARCHED, _PART = 2**28, 2**20
+"""Bytes from the start that are searched, in parts of so many: texts come first."""
 
-_SEARCHED, _PART, _MOST_PLACES = 2**28, 2**20, 10_000
-"""Bytes from the start that are searched, in parts of so many, and places that are looked at: texts come first."""
+_STEPS = {"part": 300, "place": 40, "object": 10}
+"""For a part that is searched, a place that is looked at, and an object of a heap that is passed."""
 
 
 def attribute(path: Path, name: str, most: int) -> bytes | None:
@@ -57,14 +58,14 @@ def _exactly(file: BinaryIO, at: int, count: int) -> bytes:
 
 def _places(file: BinaryIO, word: bytes) -> Iterator[int]:
     """Where a word lies."""
-    count = 0
     for start in range(0, _SEARCHED, _PART):
+        spend(_STEPS["part"])
         file.seek(start)
         part = file.read(_PART + len(word) - 1)
         at = part.find(word)
-        while at >= 0 and count < _MOST_PLACES:
+        while at >= 0:
+            spend(_STEPS["place"])
             yield start + at
-            count += 1
             at = part.find(word, at + 1)
         if len(part) < _PART:
             return
@@ -88,7 +89,7 @@ def _message(file: BinaryIO, at: int, name: str) -> tuple[int, int] | None:
             return value, int.from_bytes(kind[4:], "little")
         if kind[0] & 15 == _ANY_LENGTH:
             return _in_heap(file, *struct.unpack("<IQI", _exactly(file, value, 16)))
-        raise ModelError(f"{name} is no text")
+        raise ModelError(f"{name} is not a text")
     return None
 
 
@@ -98,9 +99,8 @@ def _in_heap(file: BinaryIO, length: int, heap: int, number: int) -> tuple[int, 
         return 0, 0
     mark, size = struct.unpack("<4s4xQ", _exactly(file, heap, 16))
     at, end = heap + 16, heap + size
-    for _ in range(_MOST_OBJECTS if mark == b"GCOL" else 0):
-        if at + 16 > end:
-            break
+    while mark == b"GCOL" and at + 16 <= end:
+        spend(_STEPS["object"])
         found, _count, inside = struct.unpack("<HH4xQ", _exactly(file, at, 16))
         if found == number and length <= inside:
             return at + 16, length

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.budget import spend
 from convscope.core.graph import Own
 from convscope.errors import ModelError
 from convscope.frontends.build import shapes
-from convscope.frontends.build.values import Const, Value, divided
+from convscope.frontends.build.values import MAX_RANK, Const, Value, divided
 from convscope.frontends.keras.outputs import sizes_of
 from convscope.frontends.keras.weights import Shaped
 from convscope.ops.merge import Add
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
     from convscope.frontends.keras.here import Here
     from convscope.frontends.keras.spec import Sizes
+
+FURTHER = 100
+"""Steps for each layer that one call adds besides its first."""
 
 MOST = 3
 """Axes of a map of a net behind its channels; what has more has its last ones joined."""
@@ -148,6 +152,9 @@ def unknown(here: Here, values: Sequence[Value], inner: Shape, own: Own, *, at: 
         own: what the layer is known to have.
         at: which of the sizes are the channels; None means the first or the last one, as the layer has it.
     """
+    if len(inner) > MAX_RANK:
+        raise ModelError(f"an output of {len(inner)} dimensions", expected=f"at most {MAX_RANK}")
+    spend(FURTHER * (len(values) - 1))
     if not inner:
         return replace(unknown(here, values, (1,), own), dims=((),))
     at = shapes.positive((0 if here.first else -1) if at is None else at, len(inner))

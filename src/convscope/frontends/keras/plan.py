@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from convscope.errors import ModelError
+from convscope.budget import spend
+from convscope.errors import LimitError, ModelError
 from convscope.frontends.keras.settings import array, shown, whole
 from convscope.frontends.keras.spec import Owner, Sizes, Spec, sizes, spec
 
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
 
 INPUT = "InputLayer"
 
-MAX_LAYERS = 10_000
-"""Layers of a model, and calls of layers; the largest model of Keras's own has a thousand."""
+LAYER, REF, ARRAY = 50, 8, 50
+"""Steps for a layer as it is written, for a tensor that a call names, and for numbers that stand among them."""
 
-MAX_OUTPUTS = 4096
+MAX_OUTPUTS = 2**20
 """Outputs of one call."""
 
 
@@ -53,12 +55,14 @@ class Step:
         call: 0 for the first call of it.
         args: what it is called with; :class:`Ref` where that is a tensor.
         named: the same by name.
+        parts: how many values these are.
     """
 
     spec: Spec
     call: int
     args: tuple[Any, ...]
     named: dict[str, Any]
+    parts: int
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Plan:
         found: dict[tuple[str, int], dict[int, Sizes]] = {}
         for ref, stated in self.sizes.items():
             found.setdefault((ref.layer, ref.call), {})[ref.output] = stated
-        return {call: tuple(one.get(at) for at in range(min(max(one) + 1, MAX_OUTPUTS))) for call, one in found.items()}
+        spend(sum(max(one) for one in found.values()))
+        return {call: tuple(map(one.get, range(max(one) + 1))) for call, one in found.items()}
 
 
 def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
@@ -112,8 +117,8 @@ def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
     """
     config = raw["config"]
     entries = config if isinstance(config, list) else config["layers"]
-    if len(entries) > MAX_LAYERS:
-        raise ModelError(f"the model has {len(entries)} layers", expected=f"at most {MAX_LAYERS}")
+    with _about(f"{owner.scope or 'the model'}, {len(entries):,} layers"):
+        spend(LAYER * len(entries))
     numbers: Counter[str] = Counter()
     layers = [spec(one, owner, numbers, old=old) for one in entries]
     twice = [name for name, count in Counter(one.name for one in layers).items() if count > 1]
@@ -124,6 +129,15 @@ def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
     if isinstance(config, dict) and "input_layers" in config:
         return _functional(config, layers)
     return _sequential(raw, layers)
+
+
+@contextmanager
+def _about(subject: str) -> Iterator[None]:
+    """A limit that is passed names what passes it."""
+    try:
+        yield
+    except LimitError as error:
+        raise error.add(subject=subject) from None
 
 
 def _channels_first(layers: list[Spec]) -> bool:
@@ -152,7 +166,7 @@ def _sequential(raw: dict[str, Any], layers: list[Spec]) -> Plan:
         stated = stated or sizes(config.get("build_input_shape"))
         stated = stated or (sizes(build.get("input_shape")) if isinstance(build, dict) else None)
     refs = [Ref(first, 0), *(Ref(one.name, 0) for one in layers)]
-    steps = tuple(Step(one, 0, (before,), {}) for one, before in zip(layers, refs, strict=False))
+    steps = tuple(Step(one, 0, (before,), {}, 1) for one, before in zip(layers, refs, strict=False))
     known = {ref: one.built for ref, one in zip(refs, layers, strict=False) if one.built}
     return Plan(steps, (refs[0],), (refs[-1],), ((),), known, (stated,), (kind,), (), _channels_first(layers))
 
@@ -161,9 +175,13 @@ def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
     names = {one.name: one for one in layers}
     known: dict[Ref, Sizes] = {}
     reader = _Arguments(names, known)
-    steps = [step for one in layers for step in reader.steps(one)]
-    taken = tuple(reader.results(config.get("input_layers")))
-    made = tuple(reader.results(_alone(config.get("output_layers"))))
+    steps = []
+    for one in layers:
+        with _about(one.owner.scope):
+            steps += reader.steps(one)
+    with _about("the inputs and outputs of a model"):
+        taken = tuple(reader.results(config.get("input_layers")))
+        made = tuple(reader.results(_alone(config.get("output_layers"))))
     if not taken or not made:
         raise ModelError("the model states no inputs or no outputs", expected="input_layers and output_layers")
     inputs, outputs = tuple(ref for _, ref in taken), tuple(ref for _, ref in made)
@@ -191,18 +209,20 @@ class _Arguments:
 
     def __init__(self, names: dict[str, Spec], known: dict[Ref, Sizes]) -> None:
         self.names, self.known = names, known
+        self.parts = 0
         self.counts = {name: len(_nodes(one)) for name, one in names.items()}
 
     def steps(self, one: Spec) -> Iterator[Step]:
         """The calls of a layer."""
         for call, node in enumerate(_nodes(one)):
+            before = self.parts
             if isinstance(node, dict):
                 args, named = self.value(node.get("args", [])), self.value(node.get("kwargs", {}))
             else:
                 args, named = self._old(node)
             if not isinstance(args, list) or not isinstance(named, dict):
                 raise ModelError(f"{one.name} is called with {shown(node)}", expected="args and kwargs")
-            yield Step(one, call, tuple(args), named)
+            yield Step(one, call, tuple(args), named, self.parts - before)
 
     def _old(self, node: object) -> tuple[list[Any], dict[str, Any]]:
         """A call as Keras 2 writes it: one list for each tensor, with named arguments at its end."""
@@ -216,12 +236,14 @@ class _Arguments:
         return [found[0] if len(found) == 1 else found] if found else [], named
 
     def _old_value(self, raw: Any) -> Any:
+        self.parts += 1
         if _is_old_ref(raw) and raw[0] in self.names:
             return self.ref(raw, inner=True)
         return [self._old_value(one) for one in raw] if isinstance(raw, list) else raw
 
     def value(self, raw: Any) -> Any:
         """An argument as Keras 3 writes it."""
+        self.parts += 1
         if isinstance(raw, list):
             return [self.value(one) for one in raw]
         if not isinstance(raw, dict):
@@ -232,6 +254,7 @@ class _Arguments:
         if kind == "__keras_tensor__" and isinstance(config, dict):
             return self._tensor(config)
         if made and isinstance(config, dict):
+            spend(ARRAY)
             return made(raw, config)
         return {key: self.value(one) for key, one in raw.items()}
 
@@ -252,9 +275,11 @@ class _Arguments:
         A model that is used as a layer has a first call of its own, from the time it was made. Whether Keras counts it
         depends on where the reference stands (``inner``), and on the kind of the model.
         """
+        spend(REF)
+        self.parts += 1
         name, call, output = raw[0], whole(raw[1]), whole(raw[2])
         if name not in self.names:
-            raise ModelError(f'a layer reads "{name}", which is not in the model')
+            raise ModelError(f"a layer reads {shown(name)}, which is not in the model")
         calls = self.counts[name]
         assert call is not None
         assert output is not None
@@ -262,8 +287,11 @@ class _Arguments:
         counted = inner and (one.old or "input_layers" in one.settings.values)
         if one.model and call and (counted or call >= calls):
             call -= 1
-        if not 0 <= call < max(calls, 1) or output < 0:
-            raise ModelError(f"a layer reads output {output} of call {call} of {name}, which is called {calls} times")
+        if not 0 <= call < max(calls, 1) or not 0 <= output < MAX_OUTPUTS:
+            what = (
+                f"a layer reads output {shown(output)} of call {shown(call)} of {name}, which is called {calls} times"
+            )
+            raise ModelError(what)
         return Ref(name, call, output)
 
     def results(self, raw: Any, path: Nested = ()) -> Iterator[tuple[Nested, Ref]]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from convscope.budget import spend
 from convscope.errors import ConvscopeError, ModelError, ShapeError
 from convscope.frontends.build.builder import Builder
 from convscope.frontends.build.values import Value
@@ -15,8 +16,9 @@ from convscope.frontends.given import of_shape
 from convscope.frontends.keras.ends import given_to, returned, taken
 from convscope.frontends.keras.here import BeyondError, Here
 from convscope.frontends.keras.opaque import UnstatedError, opaque, rest
-from convscope.frontends.keras.plan import MAX_LAYERS, Held, Plan, Ref, plan
+from convscope.frontends.keras.plan import Held, Plan, Ref, plan
 from convscope.frontends.keras.rules import rule_of
+from convscope.frontends.keras.settings import parts
 from convscope.frontends.keras.spec import Owner
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from convscope.frontends.keras.archive import Source
     from convscope.frontends.keras.spec import Sizes, Spec
     from convscope.frontends.keras.weights import Store
+
+ONCE, AGAIN, PART = 50, 200, 3
+"""Steps for the first call of a layer, which the file states; for each further one, and for each part of a call."""
 
 _MISTAKES = (
     TypeError,
@@ -93,7 +98,8 @@ class Reading:
 
     def __init__(self, builder: Builder, store: Store, *, trusted: bool, frozen: bool = False) -> None:
         self.builder, self.store, self.trusted, self.frozen = builder, store, trusted, frozen
-        self.calls = 0
+        self.plans: dict[int, Plan] = {}  # of models that are layers, by their place in the configuration
+        self.called: dict[int, float] = {}  # what a further call costs of those that were called
         self.seen: set[Hashable] = set()
         self.ends: dict[str, ModelError] = {}  # layers of outputs of unknown shape, and why nothing may read them
         self.notes: list[str] = []
@@ -105,9 +111,12 @@ class Reading:
         found: dict[tuple[str, int], Any] = {
             (ref.layer, ref.call): value for ref, value in zip(made.inputs, inputs, strict=True)
         }
+        spend(PART * (len(made.inputs) + len(made.outputs)))
         for step in made.steps:
-            args, named = _filled([list(step.args), step.named], found, self.store)
             sizes = made.sizes_of(step) if self.trusted else ()
+            with _explained(step.spec):
+                spend(PART * step.parts + len(sizes))
+                args, named = _filled([list(step.args), step.named], found, self.store)
             found[step.spec.name, step.call] = self.call(step.spec, args, named, lead=lead, sizes=sizes)
         return [_filled(ref, found, self.store) for ref in made.outputs]
 
@@ -125,9 +134,8 @@ class Reading:
         Raises:
             ConvscopeError: it cannot be read; the error names the layer and its class.
         """
-        self.calls += 1
-        if self.calls > MAX_LAYERS:  # a model that is used twice in a model that is used twice ... grows fast
-            raise ModelError(f"layers are called more than {MAX_LAYERS} times")
+        with _explained(spec):
+            spend(self._price(spec))
         if spec.model and (spec.ours or "input_layers" in spec.settings.values):
             return self._model(spec, args, lead)
         values = list(_values([args, list(named.values())]))
@@ -142,6 +150,14 @@ class Reading:
             found = self._made(here, args, named, values, mark)
         self._count_once(spec, mark[0])
         return found
+
+    def _price(self, spec: Spec) -> float:
+        """Steps for a call. A model that is used twice in a model that is used twice ... grows fast."""
+        known = self.called.get(id(spec.raw))
+        if known is None:
+            self.called[id(spec.raw)] = AGAIN + (0 if spec.model else parts(spec.settings.values) / 2)
+            return ONCE
+        return known
 
     def _made(
         self, here: Here, args: list[Any], named: dict[str, Any], values: list[Value], mark: tuple[int, str, bool]
@@ -180,7 +196,8 @@ class Reading:
 
     def _model(self, spec: Spec, args: list[Any], lead: int) -> Any:
         with _explained(spec):
-            made = plan(spec.raw, spec.owner, old=spec.old)
+            made = self.plans.get(id(spec.raw)) or plan(spec.raw, spec.owner, old=spec.old)
+            self.plans[id(spec.raw)] = made
             found = self.run(made, _ordered(made, args), lead)
         return found[0] if len(found) == 1 else found
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from itertools import count, takewhile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convscope.core.shape import MAX_INT
 from convscope.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MISSING = object()
 
@@ -131,10 +135,45 @@ class Settings:
         return ModelError(f"{name}={shown(self.values[name])}", expected=expected)
 
 
+SHOWN = 60
+"""Letters of a value in a message."""
+
+
 def shown(value: object) -> str:
-    """A value for a message, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    """A value for a message, cut where it is long.
+
+    >>> shown({"a": [0.5] * 10**6})
+    "{'a': [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.…"
+    """
+    text = repr(_start(value, count(1)))
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def _start(value: object, number: Iterator[int]) -> object:
+    """As much of a value as is shown: each part of it takes a letter at least."""
+    if isinstance(value, str):
+        return value[: SHOWN + 1]
+    if not isinstance(value, list | tuple | dict):
+        return value
+    some = takewhile(lambda _: next(number) <= SHOWN, value.items() if isinstance(value, dict) else value)
+    return (
+        dict(_start(one, number) for one in some) if isinstance(value, dict) else [_start(one, number) for one in some]
+    )
+
+
+def parts(value: object) -> int:
+    """How many values one consists of, itself included.
+
+    >>> parts({"a": [1, 2], "b": 3})
+    5
+    """
+    found, left = 0, [value]
+    while left:
+        one = left.pop()
+        found += 1
+        if isinstance(one, list | tuple | dict):
+            left += one.values() if isinstance(one, dict) else one
+    return found
 
 
 def whole(value: object) -> int | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Sizes = tuple[int | None, ...]
 """Lengths of the dimensions of a tensor, batch included; None where any length is allowed."""
 
+MAX_NAME, MAX_PATH = 1000, 4000
+"""Letters in the name of a layer or a class, and in those of all models that a layer is in, together."""
+
 _HOMES = ("keras", "tf_keras", "tensorflow")
 _OPERATIONS = ("ops", "activations", "random")
 """Modules of Keras whose classes are functions that were called on tensors, and no layers."""
@@ -95,22 +98,31 @@ def spec(raw: object, owner: Owner, numbers: Counter[str], *, old: bool) -> Spec
         old: written by Keras 1 or 2.
 
     Raises:
-        ModelError: it is no layer.
+        ModelError: it is not a layer.
     """
-    if not isinstance(raw, dict) or not isinstance(raw.get("class_name"), str):
-        raise ModelError(f"{shown(raw)} is no layer", expected="a class_name and a config")
-    kind = raw["class_name"]
+    kind = _kind(raw)
+    if kind is None:
+        raise ModelError(f"{shown(raw)} is not a layer", expected="a class_name and a config")
+    assert isinstance(raw, dict)
     settings = raw.get("config")
     named = settings if isinstance(settings, dict) else {}
     name = raw.get("name", named.get("name", kind))
-    if not isinstance(name, str) or not name:
-        raise ModelError(f"a {kind} is called {shown(name)}", expected="a name")
+    if not isinstance(name, str) or not name or len(name) > MAX_NAME:
+        raise ModelError(f"a {kind} is called {shown(name)}", expected=f"a name of at most {MAX_NAME} letters")
     operation, ours = _home(raw)
     if "module" not in raw and not old and "layers" not in named:
         operation = _is_function(kind, named)
     group = _group(kind, numbers) if not operation else ""
     mine = owner.layer(name, group)
+    if len(mine.scope) > MAX_PATH:
+        raise ModelError(f"{shown(mine.scope)} has a name of {len(mine.scope)} letters", expected=f"at most {MAX_PATH}")
     return Spec(name, kind, Settings(named), mine, operation, ours, _built(raw), old, raw)
+
+
+def _kind(raw: object) -> str | None:
+    """The class of a layer; None where there is none."""
+    found = raw.get("class_name") if isinstance(raw, dict) else None
+    return found if isinstance(found, str) and len(found) <= MAX_NAME else None
 
 
 def inner(raw: object, outer: Spec, attribute: str) -> Spec:
@@ -119,13 +131,15 @@ def inner(raw: object, outer: Spec, attribute: str) -> Spec:
     Raises:
         ModelError: there is none.
     """
-    if not isinstance(raw, dict) or not isinstance(raw.get("class_name"), str):
-        raise ModelError(f"{attribute} is no layer", expected="a class_name and a config")
+    kind = _kind(raw)
+    if kind is None:
+        raise ModelError(f"{attribute} is not a layer", expected="a class_name and a config")
+    assert isinstance(raw, dict)
     config = raw.get("config")
     operation, ours = _home(raw)
     settings = Settings(config if isinstance(config, dict) else {})
     owner = outer.owner.part(attribute)
-    return Spec(outer.name, raw["class_name"], settings, owner, operation, ours, None, outer.old, raw)
+    return Spec(outer.name, kind, settings, owner, operation, ours, None, outer.old, raw)
 
 
 def _home(raw: dict[str, Any]) -> tuple[bool, bool]:

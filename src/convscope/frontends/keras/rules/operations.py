@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.budget import spend
 from convscope.errors import ModelError
 from convscope.frontends.build import layers, shapes
 from convscope.frontends.build.algebra import binary, expanded, unary
 from convscope.frontends.build.constant import placed
-from convscope.frontends.build.values import Const, Value
+from convscope.frontends.build.values import MAX_RANK, Const, Value
 from convscope.frontends.keras.here import BeyondError
+from convscope.frontends.keras.opaque import FURTHER
 from convscope.frontends.keras.rules import acts, order
 from convscope.frontends.keras.rules.norms import unit
 from convscope.frontends.keras.rules.pools import pooled, resized
@@ -161,6 +163,7 @@ def _tensors(here: Here, values: Any) -> list[Value]:
     found = [operand(one) for one in values]
     if any(isinstance(one, float) for one in found):
         raise BeyondError
+    spend(FURTHER * sum(isinstance(one, Const) for one in found))
     with here.aside():
         return [placed(here.builder, one, batch=True) if isinstance(one, Const) else one for one in found]  # type: ignore[misc] # no floats are left
 
@@ -182,6 +185,7 @@ def _split(here: Here, x: Value) -> list[Value]:
     parts = whole(given)
     if parts is not None and (parts < 1 or size % parts):
         raise ModelError(f"{parts} parts of {size}")
+    spend(FURTHER * (parts or 0))
     cuts = [size // parts * one for one in range(1, parts)] if parts else list(_sizes(here, "indices_or_sections"))
     pairs = zip([0, *cuts], [*cuts, size], strict=True)
     return [shapes.sliced(here.builder, x, at, start, stop, 1) for start, stop in pairs]
@@ -189,12 +193,15 @@ def _split(here: Here, x: Value) -> list[Value]:
 
 def _unstack(here: Here, x: Value) -> list[Value]:
     at = here.settings.axis("axis", len(x.dims), 0)
-    return [shapes.picked(here.builder, x, at, index) for index in range(min(x.sizes[at], 4096))]
+    spend(FURTHER * x.sizes[at])
+    return [shapes.picked(here.builder, x, at, index) for index in range(x.sizes[at])]
 
 
 def _get_item(here: Here, x: Value, key: Any) -> Value:
     """``x[key]`` with slices and single indices; the batch is left alone."""
     keys = list(key) if isinstance(key, list | tuple) else [key]
+    if len(keys) > 2 * MAX_RANK:
+        raise ModelError(f"{len(keys)} indices", expected=f"one for each of {len(x.dims)} dimensions")
     counted = sum(one is not None and one is not Ellipsis for one in keys)
     missing = [slice(None)] * (len(x.dims) - counted)
     at = next((at for at, one in enumerate(keys) if one is Ellipsis), len(keys))

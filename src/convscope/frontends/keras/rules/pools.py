@@ -8,7 +8,7 @@ from convscope.errors import ModelError
 from convscope.frontends.build import shapes
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.rules.acts import unchanged
-from convscope.frontends.keras.settings import whole
+from convscope.frontends.keras.settings import shown, whole
 from convscope.ops import pool
 from convscope.ops.pad import Crop, Pad, Slice
 from convscope.ops.resize import Resize, Upsample
@@ -72,7 +72,7 @@ def _sides(here: Here, name: str, rank: int, default: int) -> Pairs:
     pairs = [one] * rank if one is not None else pairs
     found = tuple(_pair(pair) for pair in pairs)
     if len(found) != rank or min(min(pair) for pair in found) < 0:
-        raise ModelError(f"{name}={given}", expected=f"numbers before and behind each of {rank} dimensions")
+        raise ModelError(f"{name}={shown(given)}", expected=f"numbers before and behind each of {rank} dimensions")
     return tuple([(0, 0)] * (here.lead - 1)) + found
 
 

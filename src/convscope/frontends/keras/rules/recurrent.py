@@ -44,8 +44,11 @@ def _usual(settings: Settings, kind: str) -> bool:
 def _turned(kind: str, units: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Gates in the order of torch; the two of a GRU that come first have changed places in Keras."""
     order = [0, 1, 2, 3] if kind == "LSTM" else [1, 0, 2]
-    places = np.concatenate([np.arange(gate * units, (gate + 1) * units) for gate in order])
-    return lambda numbers: np.ascontiguousarray(numbers[places])
+
+    def turned(numbers: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(np.concatenate([numbers[gate * units : (gate + 1) * units] for gate in order]))
+
+    return turned
 
 
 def _cell(here: Here, settings: Settings, kind: str, coming: int, direction: tuple[str, str]) -> dict[str, Const]:
