@@ -227,7 +227,7 @@ print(seconds, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read
 """
 
 
-ERRORS = {"ModelError", "FieldError", "ShapeError"}
+ERRORS = {"ModelError", "FieldError", "ShapeError", "LimitError"}
 
 NAMED_ONLY = {"lambda at the end", "old lambda", "a lambda"}
 """A Lambda at the end of a file is a row without a shape; its code is never looked at."""

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MAX_CONFIG = 16 * 2**20
 """Bytes of a configuration; that of the largest model of Keras's own has one million."""
 
+WORTH = 2 * 2**20
+"""Bytes of a configuration for which further work is allowed; one of five thousand layers has as many."""
+
 _LETTERS, _PART = 40, 0.4
 """Letters of a configuration that are parsed in one step, and steps for each list, group or value."""
 
@@ -126,7 +129,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
         raise ModelError(f"{name} is packed in a way that Keras does not use")
     if info.file_size > most:
         raise ModelError(f"{name} has {info.file_size} bytes", expected=f"at most {most}")
-    allow(size=info.compress_size)
+    allow(size=min(info.compress_size, WORTH))
     found = bytearray()
     with archive.open(info) as file:
         while part := file.read(_CHUNK):
@@ -138,7 +141,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 def _legacy(path: Path) -> Source:
     text = attribute(path, "model_config", MAX_CONFIG)
-    allow(size=len(text or b""))
+    allow(size=min(len(text or b""), WORTH))
     if text is None:
         raise ModelError(
             "the file holds no model", expected="one made by model.save: one of weights alone says nothing of layers"
