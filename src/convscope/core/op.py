@@ -240,7 +240,7 @@ def op(keyword: str) -> Callable[[type[_Op]], type[_Op]]:
         declared = fields(made)  # type: ignore[arg-type] # a dataclass since the line before
         made.declared = tuple(Setting(entry.name, entry.metadata["kind"], entry.default) for entry in declared)
         if sum(isinstance(entry.kind, Real) for entry in made.declared) > 1:
-            made.__hash__ = _hash_of_text  # type: ignore[method-assign] # see there
+            setattr(made, "__hash__", _hash_of_text)  # noqa: B010 -- no assignment, for the type checker
         REGISTRY[keyword] = made
         return made
 

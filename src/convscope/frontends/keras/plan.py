@@ -175,7 +175,7 @@ def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
     names = {one.name: one for one in layers}
     known: dict[Ref, Sizes] = {}
     reader = _Arguments(names, known)
-    steps = []
+    steps: list[Step] = []
     for one in layers:
         with _about(one.owner.scope):
             steps += reader.steps(one)

@@ -13,7 +13,7 @@ from convscope.core.shape import MAX_INT
 from convscope.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _MISSING = object()
 
@@ -155,10 +155,9 @@ def _start(value: object, number: Iterator[int]) -> object:
         return value[: SHOWN + 1]
     if not isinstance(value, list | tuple | dict):
         return value
-    some = takewhile(lambda _: next(number) <= SHOWN, value.items() if isinstance(value, dict) else value)
-    return (
-        dict(_start(one, number) for one in some) if isinstance(value, dict) else [_start(one, number) for one in some]
-    )
+    inside: Iterable[Any] = value.items() if isinstance(value, dict) else value
+    some: list[Any] = [_start(one, number) for one in takewhile(lambda _: next(number) <= SHOWN, inside)]
+    return dict(some) if isinstance(value, dict) else some
 
 
 def parts(value: object) -> int:
