@@ -10,6 +10,7 @@
     ├── UnknownNameError    no op, node, data set or recipe of that name
     ├── LimitError          a question costs more work or memory than its file is worth
     ├── DataError           a data file is missing, damaged or not what it says
+    │   └── UnnamedDataError    the data of a run from elsewhere, which the user has not named
     ├── PictureError        a picture cannot be read
     ├── RunError            a run folder is missing, damaged or not one
     ├── TrainingError       training cannot go on
@@ -28,12 +29,13 @@ import errno
 import os
 from difflib import get_close_matches
 from itertools import islice
+from shlex import join, quote
 from typing import TYPE_CHECKING, Self
 
 from convscope.inert import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class ConvscopeError(Exception):
@@ -115,6 +117,33 @@ class LimitError(ConvscopeError):
 
 class DataError(ConvscopeError):
     """A data file is missing, damaged or not what it says."""
+
+
+class UnnamedDataError(DataError):
+    """A run states the name of its data, and the user has not: nothing is opened because a run says so.
+
+    Args:
+        run: what states it.
+        data: the name.
+
+    >>> print(UnnamedDataError("runs/x", "folder:/home/me/my pets"))
+    UnnamedDataError: runs/x was not trained here: it describes its data, and what it names is not opened
+      given    folder:/home/me/my pets
+      try      --data 'folder:/home/me/my pets', if you know that data (in Python, data=…)
+    """
+
+    def __init__(self, run: str, data: str) -> None:
+        super().__init__(
+            f"{run} was not trained here: it describes its data, and what it names is not opened",
+            given=data,
+            attempt=f"--data {quote(data)}, if you know that data (in Python, data=…)",
+        )
+        self.data = data
+
+    def completed(self, command: Sequence[str]) -> Self:
+        """With the command that the user has typed, and what it lacks."""
+        self.attempt = f"{join([*command, '--data', self.data])}, if you know that data"
+        return self
 
 
 class PictureError(ConvscopeError):

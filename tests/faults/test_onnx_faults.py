@@ -412,10 +412,10 @@ def test_no_file_can_point_to_bytes_of_its_choice(tmp_path: Path) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.onnx")
-    with pytest.raises(ModelError, match="is a (pipe|folder), not a file"):
+    with pytest.raises(ModelError, match="is a pipe, not a file"):
         read(tmp_path / "pipe.onnx")
     (tmp_path / "folder.onnx").mkdir()
-    with pytest.raises(ModelError, match="is a (pipe|folder), not a file"):
+    with pytest.raises(ModelError, match="is a folder, not a file"):
         read(tmp_path / "folder.onnx")
 
 

@@ -34,7 +34,7 @@ def run(arguments: list[str]) -> int:
 
         if is_interrupt(error):
             return _interrupted()
-        told = message(error)
+        told = message(error, arguments)
         if told is None:
             raise
         tell(told)

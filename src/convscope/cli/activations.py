@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from convscope.cli.common import JSON, cli, show
+from convscope.cli.common import JSON, OWN_DATA, cli, show, with_data
 from convscope.cli.outputs import refuse_own
 from convscope.inert import inert
 from convscope.streams import say, tell
@@ -13,9 +13,12 @@ from convscope.streams import say, tell
 @cli.command()
 @click.argument("names", metavar="[FUNCTION]...", nargs=-1)
 @click.option("--run", "run_folder", metavar="RUN", help="A trained net: what comes to its own activations.")
+@OWN_DATA
 @click.option("-o", "--out", metavar="FILE", help="Draw them into FILE: .svg, .html or .png.")
 @JSON
-def activations(names: tuple[str, ...], run_folder: str | None, out: str | None, *, as_json: bool) -> None:
+def activations(
+    names: tuple[str, ...], run_folder: str | None, data: str | None, out: str | None, *, as_json: bool
+) -> None:
     r"""Activation functions side by side: curve, derivative, range, where they die or saturate.
 
     Each FUNCTION is written as in the notation, its numbers behind colons; without any, nine common ones, or those of
@@ -38,7 +41,7 @@ def activations(names: tuple[str, ...], run_folder: str | None, out: str | None,
     from convscope.lens.activations import activations as measured
 
     refuse_own(out, run_folder)
-    found = measured(names or None, run=run_folder)
+    found = measured(names or None, run=with_data(run_folder, data) if run_folder else None)
     if out:
         found.save(out)
     if as_json:

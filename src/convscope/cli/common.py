@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from convscope.cli.numbers import real
 from convscope.inert import in_json
 from convscope.streams import say
 from convscope.version import __version__
+
+if TYPE_CHECKING:
+    from convscope.training.run import Run
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -49,6 +52,20 @@ INPUT = click.option(
     callback=_sizes,
     help="Size of the input; overrides what the net says. With several inputs, given again for each by its name.",
 )
+
+
+OWN_DATA = click.option(
+    "--data", metavar="DATA", help="Of a run that was not trained here: its data set, which is not opened unasked."
+)
+
+
+def with_data(source: str, data: str | None) -> str | Run:
+    """The folder of a run; or the run with the data that the user names."""
+    if data is None:
+        return source
+    from convscope.training.run import load
+
+    return load(source, data=data)
 
 
 OF = click.option("--of", metavar="NAME", help="Input whose pixels are counted, of a net with several.")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import click
 
-from convscope.errors import ConvscopeError, machine, missing_extra
+from convscope.errors import ConvscopeError, UnnamedDataError, machine, missing_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEPTH = 20
 """Exceptions behind an exception that are looked at."""
@@ -28,8 +32,12 @@ def is_interrupt(error: BaseException) -> bool:
     return False
 
 
-def message(error: Exception) -> str | None:
+def message(error: Exception, arguments: Sequence[str] = ()) -> str | None:
     """The words for a mistake of the user, or for what the machine lacks; None where it is neither.
+
+    Args:
+        error: that was raised.
+        arguments: of the command, for an error that knows which one it lacks.
 
     >>> message(ConvscopeError("no"))
     'ConvscopeError: no'
@@ -38,6 +46,8 @@ def message(error: Exception) -> str | None:
         return _usage(error)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("convscope"):
         return str(missing_extra(str(error.name)))
+    if isinstance(error, UnnamedDataError):
+        return str(error.completed(["convscope", *arguments]))
     found = error if isinstance(error, ConvscopeError) else machine(error)
     return None if found is None else str(found)
 

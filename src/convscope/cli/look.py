@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.analysis import places
-from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.common import INPUT, JSON, OWN_DATA, cli, show, with_data
 from convscope.cli.numbers import SEED
 from convscope.cli.outputs import refuse_own
 from convscope.errors import WriteError
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     "--classes", metavar="C", help="saliency: the class to explain. mistakes: a cell of the matrix, TRUE,SAID."
 )
 @click.option("--seed", default=0, type=SEED, show_default=True, help="Of random weights, and of the chance in checks.")
+@OWN_DATA
 @INPUT
 @click.option("-o", "--out", metavar="FILE", help="Write the drawing: .svg, .png or .html.")
 @JSON
 def look(
     source: str,
+    data: str | None,
     what: str,
     image: str | None,
     layer: str | None,
@@ -73,7 +75,9 @@ def look(
     from convscope.lens.look import look as ask
 
     unit = None if at is None else places(at)
-    found = ask(source, what, image=image, layer=layer, at=unit, classes=classes, input=size, seed=seed)
+    found = ask(
+        with_data(source, data), what, image=image, layer=layer, at=unit, classes=classes, input=size, seed=seed
+    )
     if out is not None:
         found.figure().save(out)
     if as_json:

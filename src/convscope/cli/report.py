@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.common import INPUT, JSON, OWN_DATA, cli, show, with_data
 from convscope.cli.outputs import refuse_own
 from convscope.inert import inert
 from convscope.streams import say
@@ -21,10 +21,11 @@ NAME = "report.html"
 
 @cli.command()
 @click.argument("source", metavar="RUN|NET")
+@OWN_DATA
 @INPUT
 @click.option("-o", "--out", metavar="FILE", help=f"The page; by default {NAME} in the run folder, or here for a net.")
 @JSON
-def report(source: str, size: Size, out: str | None, *, as_json: bool) -> None:
+def report(source: str, data: str | None, size: Size, out: str | None, *, as_json: bool) -> None:
     r"""Write one page about a run or a net: a file that needs no network and no script, and can be mailed.
 
     \b
@@ -36,7 +37,7 @@ def report(source: str, size: Size, out: str | None, *, as_json: bool) -> None:
     from convscope.reporting.report import report as made
 
     refuse_own(out, source)
-    found = made(source, input=size)
+    found = made(with_data(source, data), input=size)
     path = found.save(out or (Path(source) / NAME if found.run else NAME))
     if as_json:
         show({"schema": "convscope/report/1", "path": str(path), "facts": dict(found.facts),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from convscope.cli.common import JSON, cli, show
+from convscope.cli.common import JSON, OWN_DATA, cli, show
 from convscope.cli.numbers import whole
 from convscope.cli.outputs import refuse_own
 from convscope.files import put
@@ -87,12 +87,13 @@ def predict(run_folder: str, pictures: tuple[str, ...], *, skip_bad: bool, as_js
 
 @cli.command()
 @click.argument("run_folder", metavar="RUN")
+@OWN_DATA
 @click.option(
     "--to", "form", metavar="FORM", help="onnx, torch-export or safetensors; by the name of FILE if left out."
 )
 @click.option("-o", "--out", metavar="FILE", help="Write to FILE, replacing it; by default named as the run is, here.")
 @JSON
-def export(run_folder: str, form: str | None, out: str | None, *, as_json: bool) -> int:
+def export(run_folder: str, data: str | None, form: str | None, out: str | None, *, as_json: bool) -> int:
     r"""Bring the net of a RUN out as one file that other programs run, checked before it is written.
 
     \b
@@ -114,7 +115,7 @@ def export(run_folder: str, form: str | None, out: str | None, *, as_json: bool)
 
     chosen = form_of(form, out)
     refuse_own(out, run_folder)
-    loaded = load(run_folder)
+    loaded = load(run_folder, data=data)
     from convscope.training.export import export as bring_out
 
     made = bring_out(loaded, to=chosen.name)

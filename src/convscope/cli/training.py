@@ -123,8 +123,11 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
     stated = {name for name in given if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     if given["strict"] and not given["resumed"]:
         raise click.UsageError("--strict goes with --resume")
-    for option, allowed in (("resumed", {"strict", "save_every", "logs"}), ("repeated", {"name", "out"})):
-        more = stated - allowed - {option}
+    for option, allowed in (
+        ("resumed", {"data", "strict", "save_every", "logs"}),
+        ("repeated", {"data", "name", "out"}),
+    ):
+        more = stated - allowed - {option, "data"}
         if given[option] and (more or dry_run):
             raise click.UsageError(
                 f"{OPTIONS[option]} takes its settings from the run; it goes without {_listed(more)}"
@@ -135,11 +138,11 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
 
     if given["resumed"]:
         path = given["resumed"]
-        habits = {key: given[key] for key in ("strict", "save_every", "logs")}
+        habits = {key: given[key] for key in ("data", "strict", "save_every", "logs")}
         return lambda report: training.resume(path, report=report, warn=_warn, **habits)
     if given["repeated"]:
-        path, name, out = given["repeated"], given["name"], given["out"]
-        return lambda report: training.repeat(path, out=out, name=name, report=report, warn=_warn)
+        path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name")}
+        return lambda report: training.repeat(path, report=report, warn=_warn, **chosen)
     made, settings = _net_and_recipe(given)
     kept = {key: given[key] for key in ("seed", "out", "name", "save_every", "logs", "skip_bad")}
     return lambda report: training.train(made, recipe=settings, report=report, prepared=_prepared, **kept)

@@ -74,6 +74,10 @@ class CifarFiles:
         table = np.concatenate([self._record(dataset.folder, name, sha256) for name, sha256 in names])
         return Split(table[:, 1:].reshape(-1, 3, 32, 32), table[:, 0].copy())
 
+    def lie_in(self, folder: Path) -> bool:
+        """Every file of records is in a folder."""
+        return all(_place(folder, name) for name, _ in self.records)
+
     def _record(self, folder: Path, name: str, sha256: str) -> NDArray[np.uint8]:
         content = _found(folder, name)
         if content is None:
@@ -108,15 +112,20 @@ class CifarFiles:
 
 def _found(folder: Path, name: str) -> bytes | None:
     """The content of a file of records, in the folder or in the folder of the unpacked archive."""
-    for path in (folder / f"{name}.bin", folder / "cifar-10-batches-bin" / f"{name}.bin"):
+    path = _place(folder, name)
+    if path:
         try:
             with opened(path) as content:
                 return content.read(SIZE + 1)
-        except FileNotFoundError:
-            continue
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}") from None
     return None
+
+
+def _place(folder: Path, name: str) -> Path | None:
+    """Where a file of records is; None where it is not."""
+    places = (folder / f"{name}.bin", folder / "cifar-10-batches-bin" / f"{name}.bin")
+    return next((path for path in places if path.exists()), None)
 
 
 def from_archive(path: Path, name: str) -> bytes:

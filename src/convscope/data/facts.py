@@ -13,7 +13,7 @@ import numpy as np
 from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.data.dataset import Dataset, Split
-from convscope.errors import DataError
+from convscope.errors import DataError, UnnamedDataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,10 +68,16 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """As JSON that a person can read."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
 
-    def dataset(self) -> Dataset:
-        """The data set; its pictures are looked for by its name when they are asked for."""
+    def dataset(self, *, run: str = "", known: bool = False, named: str | None = None) -> Dataset:
+        """The data set; its pictures are looked for when they are asked for.
+
+        Args:
+            run: whose data it is.
+            known: its name may be opened: this user has trained with it here.
+            named: how the user names the data, in place of the run.
+        """
         kept = {name: getattr(self, name) for name in self.__struct_fields__ if name != "sha256"}
-        return Dataset(**kept, source=Again(self.sha256), folder=Path())
+        return Dataset(**kept, source=Again(self.sha256, run, named or "", known=known), folder=Path())
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,30 @@ class Again:
 
     Attributes:
         sha256: the fingerprints that they must have.
+        run: that they are those of.
+        named: how the user names them; empty where only the run does.
+        known: the name that the run states may be opened.
     """
 
     sha256: Mapping[str, str]
+    run: str = ""
+    named: str = ""
+    known: bool = False
+
+    def found(self, dataset: Dataset) -> Dataset:
+        """Where the pictures are.
+
+        Raises:
+            UnnamedDataError: only the run states the name, and was not trained here; it is not a set that lies here.
+            DataError: they are not there any more.
+            UnknownNameError: there is no such data set any more.
+        """
+        if self.named or self.known:
+            return registry.find(self.named or dataset.name, dataset.shape)
+        here = registry.at_hand(dataset.name)
+        if here is None:
+            raise UnnamedDataError(self.run, dataset.name)
+        return here
 
     def load(self, dataset: Dataset, split: str) -> Split:
         """A split, the same as it was.
@@ -91,7 +118,7 @@ class Again:
             DataError: it is not there any more, or it has changed.
             UnknownNameError: there is no such data set any more.
         """
-        now = registry.find(dataset.name, dataset.shape)
+        now = self.found(dataset)
         if now.shape != dataset.shape:
             raise DataError(
                 f"the images of {dataset.name} are {to_text(now.shape)}", expected=f"{to_text(dataset.shape)}, as then"
@@ -99,11 +126,20 @@ class Again:
         pictures = registry.load(now, split)
         if split in self.sha256 and fingerprint(pictures, now.classes) != self.sha256[split]:
             raise DataError(
-                f"the {split} pictures of {dataset.name} are not those of this run any more",
+                f"the {split} pictures of {now.name} are not those of this run any more",
                 given=f"{len(pictures.labels):,} pictures of {len(now.classes)} classes",
                 expected=f"the same {dataset.count(split):,} as then",
             )
         return pictures
+
+
+def name_of(dataset: Dataset) -> str:
+    """By what name the pictures of a run may be opened.
+
+    Raises:
+        UnnamedDataError: by none that the run states.
+    """
+    return dataset.source.found(dataset).name if isinstance(dataset.source, Again) else dataset.name
 
 
 def fingerprint(split: Split, classes: tuple[str, ...]) -> str:

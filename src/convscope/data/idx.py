@@ -71,6 +71,11 @@ class IdxFiles:
         )
         return Split(images.reshape(len(images), *dataset.shape), labels)
 
+    def lie_in(self, folder: Path) -> bool:
+        """Every file is in a folder."""
+        names = [file.name for file in (*self.train, *self.test)]
+        return all((folder / name).exists() or (folder / name.removesuffix(".gz")).exists() for name in names)
+
     def _path(self, file: File, dataset: Dataset) -> Path:
         """In the folder of the data set; downloaded there when that is the user's own folder for data."""
         path, plain = dataset.folder / file.name, dataset.folder / file.name.removesuffix(".gz")

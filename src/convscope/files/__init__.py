@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from convscope.files.folder import Folder
 from convscope.files.place import cannot_write, crash_point, free_space, room, sha256
-from convscope.files.plain import UnfitError, kind_at, opened, read, require, stdin_text
+from convscope.files.plain import NOFOLLOW, UnfitError, kind_at, opened, read, require, stdin_text
 from convscope.files.put import put
 
 __all__ = [
+    "NOFOLLOW",
     "Folder",
     "UnfitError",
     "cannot_write",

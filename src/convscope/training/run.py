@@ -22,6 +22,7 @@ import msgspec
 
 from convscope import files
 from convscope.budget import question
+from convscope.data import trained
 from convscope.data.facts import Facts
 from convscope.errors import ConvscopeError, FieldError, RunError
 from convscope.frontends import text
@@ -210,13 +211,18 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def load(path: str | Path) -> Run:
+def load(path: str | Path, *, data: str | None = None) -> Run:
     """Read a run folder and check it.
+
+    Args:
+        path: the folder.
+        data: name of its data set. The data of a run that was not trained by this user here are opened by the name that
+            the user gives, never by the one that the run states (``docs/design/runs-from-elsewhere.md``).
 
     Raises:
         RunError: it is not a run folder, it is not finished, or a file in it is damaged.
     """
-    job = load_job(path)
+    job = load_job(path, data=data)
     result = _result(job.path)
     if result is None:
         raise RunError(f"{job.path} is not finished", attempt=f"convscope train --resume {job.path}")
@@ -233,11 +239,12 @@ def load(path: str | Path) -> Run:
     return Run(job.path, job.net, job.dataset, job.recipe, job.seed, result, seals=job.seals)
 
 
-def load_job(path: str | Path, *, edited: bool = False) -> Job:
+def load_job(path: str | Path, *, data: str | None = None, edited: bool = False) -> Job:
     """The settings of a run, finished or not.
 
     Args:
         path: the run folder.
+        data: as in :func:`load`.
         edited: take the settings as they are now, whatever they are sealed with.
 
     Raises:
@@ -252,7 +259,8 @@ def load_job(path: str | Path, *, edited: bool = False) -> Job:
     if not edited:
         _check_seal(folder, seals)
     settings = from_toml(there[RECIPE], Settings, folder / RECIPE)
-    dataset = from_json(there[DATA], Facts, folder / DATA).dataset()
+    facts = from_json(there[DATA], Facts, folder / DATA)
+    dataset = facts.dataset(run=str(folder), known=trained.is_known(there[DATA]), named=data)
     net = _net(there[NET], folder / NET)
     try:
         check_fit(net, dataset)

@@ -18,8 +18,8 @@ from convscope.analyze.memory import FLOAT32
 from convscope.backends.machine import keep_memory
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
-from convscope.data import registry
-from convscope.data.facts import Facts
+from convscope.data import registry, trained
+from convscope.data.facts import Facts, name_of
 from convscope.errors import RunError
 from convscope.frontends import read
 from convscope.training import checkpoint, environment, metrics, seal
@@ -105,11 +105,12 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         if begun and runs.is_finished(begun):
             return runs.load(begun)
         if begun:  # a process died, and torchrun has started all of them again
-            return _resumed(begun, ranks, habits, strict=False, warn=warnings.warn)
+            return _resumed(runs.load_job(begun), ranks, habits, strict=False, warn=warnings.warn)
         job = Job(Path(out) / name, made, dataset, settings, seed)
         if ranks.first:
             facts = Facts.of(dataset, dict(zip(("train", "test"), pictures, strict=True)))
             job = runs.found(Path(out), name, job, facts, environment.content(environment.here(settings)))
+            trained.remember(facts.to_json(), facts.name)
             _note_begun(job, ranks)
         path, seals = ranks.told((job.path, job.seals))
         job = replace(job, path=path, seals=seals)
@@ -150,6 +151,7 @@ def _note_begun(job: Job, ranks: Ranks) -> None:
 def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
     path: str | Path,
     *,
+    data: str | None = None,
     strict: bool = False,
     save_every: float = SAVE_EVERY,
     logs: Sequence[str] = (),
@@ -163,6 +165,7 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
 
     Args:
         path: the run folder.
+        data: name of its data set, for a run that was not begun by this user here; the pictures must be the same.
         strict: refuse to go on from an older checkpoint where the newest is damaged.
         save_every: as in :func:`train` [second].
         logs: as in :func:`train`.
@@ -174,11 +177,11 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
         Stopped: as in :func:`train`.
     """
     with joined() as ranks:
-        return _resumed(Path(path), ranks, Habits(save_every, tuple(logs), report), strict=strict, warn=warn)
+        job = runs.load_job(path, data=data)
+        return _resumed(job, ranks, Habits(save_every, tuple(logs), report), strict=strict, warn=warn)
 
 
-def _resumed(path: Path, ranks: Ranks, habits: Habits, *, strict: bool, warn: Callable[[str], None]) -> Run:
-    job = runs.load_job(path)
+def _resumed(job: Job, ranks: Ranks, habits: Habits, *, strict: bool, warn: Callable[[str], None]) -> Run:
     _refuse_finished(job)
     check_memory(plan(job.net, job.dataset, job.recipe).memory, "training this net")
     with claimed(job.path) if ranks.first else nullcontext():
@@ -200,9 +203,10 @@ def _refuse_finished(job: Job) -> None:
         raise RunError(f"{job.path} is finished: there is nothing to resume")
 
 
-def repeat(
+def repeat(  # noqa: PLR0913 -- by keyword
     path: str | Path,
     *,
+    data: str | None = None,
     out: str | Path = "runs",
     name: str | None = None,
     report: Report = silent,
@@ -212,6 +216,7 @@ def repeat(
 
     Args:
         path: the run folder; it need not be finished.
+        data: name of its data set, for a run that was not trained by this user here.
         out: as in :func:`train`.
         name: as in :func:`train`.
         report: as in :func:`train`.
@@ -221,11 +226,11 @@ def repeat(
         RunError: it is not a run folder, or it is damaged.
         Stopped: as in :func:`train`.
     """
-    job = runs.load_job(path, edited=True)
+    job = runs.load_job(path, data=data, edited=True)
     for found in runs.edits(job):
         warn(found)
     return train(
-        job.net, data=job.dataset.name, recipe=job.recipe, seed=job.seed, out=out, name=name, report=report
+        job.net, data=name_of(job.dataset), recipe=job.recipe, seed=job.seed, out=out, name=name, report=report
     )  # fmt: skip
 
 

@@ -1,0 +1,44 @@
+"""What this user has trained on, kept in the user's own folder: no other data are opened because a run names them.
+
+A run folder may come from anybody, and its ``data.json`` may name any folder, or a data set to be downloaded. So who
+trains leaves the checksum of that file here, and a run whose ``data.json`` is not known here only describes its data.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from convscope.data.home import home, printable
+from convscope.files import NOFOLLOW, read, sha256
+
+FILE = "trained.txt"
+
+MOST = 2**24
+"""Bytes of that file: a line for each data set at each size."""
+
+
+def remember(content: bytes, name: str) -> None:
+    """A run is trained here on the data that its ``data.json`` describes.
+
+    Args:
+        content: of ``data.json``.
+        name: of the data set, for people who look into the file.
+    """
+    if is_known(content):
+        return
+    with suppress(OSError):  # who cannot keep it names the data again
+        home().mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NOFOLLOW
+        handle = os.open(home() / FILE, flags, 0o600)
+        with os.fdopen(handle, "ab", buffering=0) as file:
+            file.write(f"{sha256(content)} {printable(name)}\n".encode())
+
+
+def is_known(content: bytes) -> bool:
+    """Whether this user has trained here with that ``data.json``."""
+    try:
+        lines = read(home() / FILE, MOST).splitlines()
+    except OSError:
+        return False
+    return sha256(content).encode() in {line[:64] for line in lines}
