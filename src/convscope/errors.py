@@ -193,8 +193,9 @@ _THREADS = "can't start new thread"
 def machine(error: BaseException) -> MachineError | None:
     """The error for an exception by which Python says what the machine lacks; None where it says something else.
 
-    >>> print(machine(OSError(errno.EMFILE, "Too many open files", "a.png")))
+    >>> print(machine(OSError(errno.EMFILE, "Too many open files", "a.png")))  # doctest: +ELLIPSIS
     MachineError: a.png: this process has too many files open
+      given    at most ... at a time
       try      ulimit -n 4096
     >>> machine(ValueError("no"))
     """
@@ -209,7 +210,39 @@ def machine(error: BaseException) -> MachineError | None:
         return None
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     what, attempt = _LACKING.get(error.errno or 0, (error.strerror or str(error), ""))
-    return MachineError(f"{place}{what}", attempt=attempt)
+    given = _open_files() if error.errno == errno.EMFILE else ""
+    return MachineError(f"{place}{what}", given=given, attempt=attempt)
+
+
+_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+
+
+def refuse_scarcity(error: BaseException) -> None:
+    """Raise the error for what the machine lacks, before an exception is taken for damage of the file it names.
+
+    Raises:
+        MachineError: the machine has too few open files, threads or too little memory.
+
+    >>> refuse_scarcity(FileNotFoundError(errno.ENOENT, "No such file or directory", "a.png"))
+    >>> refuse_scarcity(OSError(errno.EMFILE, "Too many open files", "a.png"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    convscope.errors.MachineError: MachineError: a.png: this process has too many files open
+      given    at most ... at a time
+      try      ulimit -n 4096
+    """
+    found = machine(error)
+    if found and (not isinstance(error, OSError) or error.errno in _SCARCE):
+        raise found from None
+
+
+def _open_files() -> str:
+    """How many files this process may have open, in words."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return ""
+    return f"at most {resource.getrlimit(resource.RLIMIT_NOFILE)[0]:,} at a time"
 
 
 def _has(words: str, known: Iterable[str]) -> bool:

@@ -1,22 +1,33 @@
 """A process that has everything imported and loaded, and runs commands in children of its own: a run takes a second.
 
 Reads lines of JSON ``{"args": [...], "env": {...}, "after": seconds or null, "signal": number}`` and answers each with
-``{"status": ..., "out": ..., "err": ...}``. With ``after`` the child gets the signal at that time.
+``{"status": ..., "out": ..., "err": ...}``. With ``after`` the child gets the signal at that time; with ``patience`` it
+ends when it has taken so many seconds, with the status -14; when it asks the network for anything, with the status 99.
+With ``here`` there is no child: what follows need not be loaded again.
 """
 
+import io
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 TRAINED, TESTED = 640, 100
 """Pictures."""
+
+OWN = "own"
+"""Argument with which the data sets are what they are, not a part of MNIST; everything that uses a run is loaded."""
+
+ASKED = 99
 
 
 def main() -> None:
@@ -29,19 +40,43 @@ def main() -> None:
     from convscope.training import train
 
     assert train
+    if OWN in sys.argv:
+        _load_all()
+    else:
+        _small_mnist(registry)
+    _say({"ready": True})
+    for line in sys.stdin:
+        told = json.loads(line)
+        if told.get("here"):
+            with redirect_stdout(io.StringIO()) as said:
+                status = run(told["args"])
+            _say({"status": status, "out": said.getvalue(), "err": ""})
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            status = _child(told, Path(folder), run)
+            out, err = ((Path(folder) / name).read_text("utf-8", errors="replace") for name in ("out", "err"))
+        _say({"status": status, "out": out, "err": err})
+
+
+def _load_all() -> None:
+    """Whatever the commands load while they run."""
+    import convscope.cli.commands
+    import convscope.lens.look
+    import convscope.reporting.report
+    import convscope.training.export
+    import convscope.training.paired
+    import convscope.training.predict
+
+    assert convscope
+
+
+def _small_mnist(registry: Any) -> None:
     mnist = registry.find("mnist")
     known = {}
     for name, count in (("train", TRAINED), ("test", TESTED)):
         whole = registry.load(mnist, name)
         known[name] = registry.Split(whole.images[:count], whole.labels[:count])
     setattr(registry, "load", lambda _, split: known[split])  # noqa: B010 -- no assignment, for the type checker
-    _say({"ready": True})
-    for line in sys.stdin:
-        told = json.loads(line)
-        with tempfile.TemporaryDirectory() as folder:
-            status = _child(told, Path(folder), run)
-            out, err = ((Path(folder) / name).read_text("utf-8", errors="replace") for name in ("out", "err"))
-        _say({"status": status, "out": out, "err": err})
 
 
 def _say(answer: dict[str, Any]) -> None:
@@ -61,8 +96,17 @@ def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
             import resource
 
             resource.setrlimit(getattr(resource, limit), (value, value))
-        status = run(told["args"])
+        for name in ("connect", "connect_ex", "sendto"):
+            setattr(socket.socket, name, _asked)
+        socket.getaddrinfo = _asked
+        signal.alarm(told.get("patience", 0))
+        try:
+            status = run(told["args"])
+        except BaseException:  # noqa: BLE001 -- the child ends here
+            traceback.print_exc()
+            status = 70
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
     if told.get("after") is not None:
         time.sleep(told["after"])
@@ -71,16 +115,28 @@ def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
     return os.waitstatus_to_exitcode(code)
 
 
-class Forked:
-    """Such a process."""
+def _asked(*_: Any, **__: Any) -> Any:
+    """Somebody asks the network."""
+    traceback.print_stack()
+    sys.stderr.flush()
+    os._exit(ASKED)
 
-    def __init__(self) -> None:
+
+class Forked:
+    """Such a process.
+
+    Args:
+        own: with data sets as they are.
+        env: of the process.
+    """
+
+    def __init__(self, *, own: bool = False, env: dict[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, __file__, *([OWN] if own else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
         )
         assert self._answer()["ready"]
 

@@ -13,7 +13,7 @@ from convscope.core.shape import to_text
 from convscope.data.folder import TEST_SHARE, order
 from convscope.data.home import printable
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
-from convscope.errors import DataError
+from convscope.errors import DataError, refuse_scarcity
 from convscope.files import opened as opened_file
 from convscope.files import require
 
@@ -54,6 +54,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     try:
         facts = require(path)
     except OSError as error:
+        refuse_scarcity(error)
         raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
     place = place_of(f"npz:{path}", f"{facts.st_size}\0{facts.st_mtime_ns}")
     index = opened(place) or from_arrays(place, *read(path), report=report)
@@ -115,6 +116,9 @@ def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
         TypeError,
         zlib.error,
     ) as error:
+        refuse_scarcity(error)
+        if isinstance(error, PermissionError):
+            raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
         raise DataError(f"{printable(path)} is no .npz file, or damaged: {error}") from None
 
 

@@ -20,7 +20,7 @@ from convscope.data.dataset import Split
 from convscope.data.fetch import Remote, download, replacing
 from convscope.data.home import home
 from convscope.data.imagefile import opened_image
-from convscope.errors import DataError, MissingExtraError
+from convscope.errors import DataError, MissingExtraError, refuse_scarcity
 from convscope.files import opened, read
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def _found(folder: Path, name: str) -> bytes | None:
             with opened(path) as content:
                 return content.read(SIZE + 1)
         except OSError as error:
+            refuse_scarcity(error)
             raise DataError(f"{path} cannot be read: {error.strerror}") from None
     return None
 
@@ -148,6 +149,9 @@ def from_archive(path: Path, name: str) -> bytes:
     except KeyError:
         raise DataError(f"{path} has no {name}.bin") from None
     except (OSError, tarfile.TarError, EOFError, ValueError, zlib.error) as error:
+        refuse_scarcity(error)
+        if isinstance(error, PermissionError):
+            raise DataError(f"{path} cannot be read: {error.strerror}") from None
         raise DataError(f"{path} is damaged: {error}") from None
 
 
@@ -166,6 +170,7 @@ def from_sprite(folder: Path, name: str) -> bytes:
     except MissingExtraError:
         raise
     except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
+        refuse_scarcity(error)
         raise DataError(f"{path} is damaged: {error}") from None
     if pixels is None:
         raise DataError(f"{path} is {form[0]}x{form[1]} {form[2]}", expected=f"{PIXELS}x{PICTURES} RGB")

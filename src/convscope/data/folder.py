@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from convscope.data.home import printable
 from convscope.data.imagefile import FORMATS
-from convscope.errors import DataError
+from convscope.errors import DataError, refuse_scarcity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,6 +93,7 @@ def _take(found: Listing, path: Path, parts: tuple[str, ...], split: str, *, nam
     try:
         facts = path.stat()
     except OSError as error:
+        refuse_scarcity(error)
         found.bad[name] = f"cannot be read: {error.strerror}"
         return
     if not stat.S_ISREG(facts.st_mode):
@@ -107,6 +108,7 @@ def _children(folder: Path) -> list[tuple[str, bool]]:
         with os.scandir(folder) as found:
             entries = [(entry.name, _is_folder(entry)) for entry in found if not entry.name.startswith(".")]
     except OSError as error:
+        refuse_scarcity(error)
         raise DataError(
             f"{printable(folder)} cannot be read: {error.strerror}", expected="a folder with a folder for each class"
         ) from None

@@ -14,7 +14,7 @@ import numpy as np
 from convscope.data.dataset import Split
 from convscope.data.fetch import Remote, download
 from convscope.data.home import home
-from convscope.errors import DataError
+from convscope.errors import DataError, refuse_scarcity
 from convscope.files import opened
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def read_idx(path: Path, file: File) -> NDArray[np.uint8]:
         with opened(path) as packed:
             found = packed.read(file_size(file.shape) + SPARE)
     except OSError as error:
+        refuse_scarcity(error)
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     digest = hashlib.sha256(found).hexdigest()
     if digest in {file.sha256, file.content}:

@@ -11,7 +11,7 @@ from convscope.budget import hold, question, release
 from convscope.data.home import printable
 from convscope.data.imagefile import TOLD, decode, kind_of, opened_image
 from convscope.data.whole import cut_off
-from convscope.errors import LimitError, PictureError, missing_extra
+from convscope.errors import LimitError, PictureError, missing_extra, refuse_scarcity
 from convscope.files import opened, read
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def decoded(path: Path, made: Callable[[Image], _Made], ready: Callable[[Image],
     except PictureError:
         raise
     except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
+        refuse_scarcity(error)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PictureError(f"{printable(path)} cannot be read: {reason}") from None
 
@@ -165,7 +166,8 @@ def seen(path: Path) -> Seen | None:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
             height, width = (image.width, image.height) if turned else (image.height, image.width)
             return Seen(image.format or "", image.mode, height, width)
-    except Exception:  # noqa: BLE001 -- whatever is wrong with it is said when it is decoded
+    except Exception as error:  # noqa: BLE001 -- whatever is wrong with it is said when it is decoded
+        refuse_scarcity(error)
         return None
 
 

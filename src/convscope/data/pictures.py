@@ -8,7 +8,9 @@ import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from statistics import median_low
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import msgspec
 
 from convscope.core.shape import to_text
 from convscope.data.fetch import replacing
@@ -16,7 +18,7 @@ from convscope.data.folder import divided, listing
 from convscope.data.home import printable
 from convscope.data.picture import fitted, open_picture, seen
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
-from convscope.errors import DataError, FieldError, PictureError
+from convscope.errors import DataError, FieldError, PictureError, refuse_scarcity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -114,13 +116,25 @@ def _notes(place: Path, found: Listing) -> dict[str, Any]:
     """Sizes and modes of the files, from their headers; kept beside the pictures."""
     path = place / "found.json"
     try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept: dict[str, Any] = {**msgspec.json.decode(path.read_bytes(), type=Summary)}
+        default_shape(kept)
+    except (OSError, ValueError, RecursionError) as error:
+        refuse_scarcity(error)
         headers = [header for entry in found.entries if (header := seen(entry.path))]
         kept = summary(headers)
         with replacing(path) as draft:
             draft.write_text(json.dumps(kept), encoding="utf-8")
     return kept
+
+
+class Summary(TypedDict):
+    """Of the headers of all files: least, middle and greatest sizes, formats and modes, and whether all are grey."""
+
+    height: list[int]
+    width: list[int]
+    formats: dict[str, int]
+    modes: dict[str, int]
+    grey: bool
 
 
 def summary(headers: Sequence[Seen]) -> dict[str, Any]:

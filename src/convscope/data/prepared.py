@@ -28,7 +28,7 @@ import numpy as np
 
 from convscope.data.dataset import Dataset, Split, short_word
 from convscope.data.home import VARIABLE, home
-from convscope.errors import DataError, PictureError
+from convscope.errors import DataError, PictureError, refuse_scarcity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,10 +129,11 @@ class Prepared:
         images = self._array(f"{split}.images.npy", (count, *dataset.shape), "uint8")
         labels = self._array(f"{split}.labels.npy", (count,), "int64")
         try:
-            names = json.loads((self.place / f"{split}.names.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            content = (self.place / f"{split}.names.json").read_bytes()
+            names = msgspec.json.decode(content, type=tuple[str, ...])
+        except (OSError, ValueError, RecursionError) as error:
             raise self._damaged(f"{split}.names.json", error) from None
-        return Split(images, np.array(labels), tuple(names))
+        return Split(images, np.array(labels), names)
 
     def _array(self, name: str, shape: tuple[int, ...], kind: str) -> NDArray[Any]:
         try:
@@ -144,6 +145,10 @@ class Prepared:
         return found
 
     def _damaged(self, name: str, why: object) -> DataError:
+        """The error for a file that is not what the index says; the folder is worth removing only for what it holds."""
+        if isinstance(why, OSError) and not isinstance(why, FileNotFoundError):
+            refuse_scarcity(why)
+            return DataError(f"{self.place / name} cannot be read: {why.strerror or why}")
         return DataError(f"{self.place / name} is damaged: {why}", attempt=f"remove the folder {self.place}")
 
 
@@ -169,8 +174,11 @@ def opened(place: Path) -> Index | None:
     """The index of a prepared set, or None where there is none that can be used."""
     try:
         index = msgspec.json.decode((place / INDEX).read_bytes(), type=Index)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
+    except OSError as error:  # nothing is prepared anew, and nothing removed, because it cannot be read
+        refuse_scarcity(error)
+        raise DataError(f"{place / INDEX} cannot be read: {error.strerror}") from None
     return index if index.rule == RULE else None
 
 
@@ -207,7 +215,7 @@ def prepare(
 def _index(plan: Plan[Item], sums: NDArray[np.int64], skipped: dict[str, str]) -> Index:
     """Mean and deviation of each channel from the sums of its values and of their squares; at least one grey level."""
     counts = {split: len(items) for split, items in plan.splits.items()}
-    mean, square = sums / (counts["train"] * int(np.prod(plan.shape[1:])))
+    mean, square = sums / (max(1, counts["train"]) * int(np.prod(plan.shape[1:])))
     std = np.sqrt(np.maximum(square - mean**2, 1))
     means, deviations = (tuple((values / 255).round(6).tolist()) for values in (mean, std))
     return Index(plan.shape, plan.classes, counts, means, deviations, skipped)

@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from convscope.errors import RunError
+from convscope.errors import RunError, refuse_scarcity
 from convscope.files.place import NEW, cannot_write, permissions, place
 from convscope.files.plain import NOFOLLOW, READ, content_of, kind_of, opened
 
@@ -56,6 +56,7 @@ class Folder:
             elif not path.is_dir():
                 raise NotADirectoryError
         except (OSError, ValueError) as error:
+            refuse_scarcity(error)
             why = (error.strerror if isinstance(error, OSError) else "") or "not a folder"
             raise RunError(f"{path} cannot be opened as a folder: {why}") from None
 

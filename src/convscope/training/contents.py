@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convscope.errors import RunError
+from convscope.errors import RunError, refuse_scarcity
 from convscope.files import Folder
-from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,20 +180,14 @@ def read(run: Path, name: str, limit: int | None = None) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        refuse_scarcity(error)
         raise RunError(f"{run / name} cannot be read: {error.strerror}") from None
 
 
 def to_markdown() -> str:
     """The table as the documentation shows it."""
-    columns = tuple(map(Column, ("file", "holds", "decides", "sealed by", "damaged, edited or missing")))
-    rows = tuple(
-        (
-            ", ".join(f"`{name}`" for name in content.name.split(", ")),
-            content.holds,
-            "yes" if content.decides else "no",
-            content.sealed,
-            content.damaged,
-        )
-        for content in CONTENTS
-    )
-    return Grid(columns, rows).to_markdown()
+    lines = [("file", "holds", "decides", "sealed by", "damaged, edited or missing"), ("---",) * 5]
+    for content in CONTENTS:
+        names = ", ".join(f"`{name}`" for name in content.name.split(", "))
+        lines.append((names, content.holds, "yes" if content.decides else "no", content.sealed, content.damaged))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

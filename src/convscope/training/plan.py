@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from convscope.analyze.cost import params
 from convscope.analyze.memory import activation_bytes, memory
 from convscope.analyze.table import layer_table
@@ -185,12 +183,6 @@ def check_data(dataset: Dataset) -> None:
     if len(set(names)) < len(names):
         twice = next(name for at, name in enumerate(names) if name in names[:at])
         raise DataError(f'{dataset.name} has two classes called "{twice}"', expected="a name of its own for each")
-    if np.min(dataset.std) <= 0:
-        raise DataError(
-            f"{dataset.name} has a channel that is the same in every train image",
-            given=f"standard deviation {dataset.std}",
-            expected="images that differ",
-        )
 
 
 def check_fit(net: Net, dataset: Dataset) -> None:

@@ -37,6 +37,18 @@ Seed = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 """Of weights, order and shifts; torch takes no more than 64 bits, and each process adds its own."""
 
 
+def checked_seed(seed: int) -> int:
+    """A seed that every random number generator takes.
+
+    Raises:
+        FieldError: it is not one.
+    """
+    try:
+        return msgspec.convert(seed, Seed)
+    except msgspec.ValidationError:
+        raise FieldError(f"seed {seed} cannot be used", expected="an integer from 0 to 2^62") from None
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How to train.
 

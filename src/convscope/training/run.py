@@ -24,7 +24,7 @@ from convscope import files
 from convscope.budget import question
 from convscope.data import trained
 from convscope.data.facts import Facts
-from convscope.errors import ConvscopeError, FieldError, RunError
+from convscope.errors import ConvscopeError, FieldError, RunError, refuse_scarcity
 from convscope.frontends import text
 from convscope.inert import inert
 from convscope.training import contents, metrics, seal
@@ -234,6 +234,7 @@ def load(path: str | Path, *, data: str | None = None) -> Run:
     except FileNotFoundError:
         raise RunError(f"{job.path} is damaged: it has no {MODEL}") from None
     except OSError as error:
+        refuse_scarcity(error)
         raise RunError(f"{job.path / MODEL} cannot be read: {error.strerror}") from None
     seal.check(job.path, result.sha256, {**job.seals, MODEL: weights})
     return Run(job.path, job.net, job.dataset, job.recipe, job.seed, result, seals=job.seals)

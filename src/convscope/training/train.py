@@ -85,12 +85,14 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
 
     Raises:
         ShapeError: the net does not fit the data.
+        FieldError: there is no such seed.
         UnknownNameError: there is no such data set or recipe.
         DataError: a data file is damaged.
         TrainingError: the loss is no longer a number.
         RunError: the folder cannot be written.
         Stopped: SIGINT or SIGTERM came; the run is saved.
     """
+    seed = recipes.checked_seed(seed)
     settings = recipes.find(recipe) if isinstance(recipe, str) else recipe
     settings = settings if epochs is None else settings.changed(epochs=epochs)
     made = net if isinstance(net, Net) else read(settings.net if net is None else net)
