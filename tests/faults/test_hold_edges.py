@@ -13,7 +13,7 @@ from PIL import Image
 
 import convscope as cs
 from convscope.cli import run as command
-from convscope.data import prepared, registry
+from convscope.data import registry
 from convscope.errors import ConvscopeError, DataError, FieldError, MachineError, RunError
 from convscope.files import Folder
 from convscope.training import checkpoint, course
@@ -99,7 +99,7 @@ def test_what_the_machine_lacks_is_not_damage(tmp_path: Path, monkeypatch: pytes
         (Folder, "opened", lambda: cs.load_run(run.path)),
         (Folder, "opened", lambda: checkpoint.read(run.path, 1)),
         (np, "load", lambda: registry.load(registry.find(data), "test")),
-        (prepared.Path, "read_bytes", lambda: registry.find(data)),
+        (Path, "read_bytes", lambda: registry.find(data)),
     )
     before = sorted(str(path) for path in tmp_path.rglob("*"))
     for owner, name, ask in places:

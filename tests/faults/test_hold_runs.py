@@ -230,6 +230,14 @@ def replaced(name: str, content: bytes | None) -> Callable[[Path], None]:
     return harm
 
 
+def in_order(*harms: Callable[[Path], None]) -> Callable[[Path], None]:
+    def harm(run: Path) -> None:
+        for one in harms:
+            one(run)
+
+    return harm
+
+
 def rewritten(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]:
     """Plain data changed, and everything sealed anew; of checkpoints the newest."""
 
@@ -302,7 +310,10 @@ def filled(words: str, value: float) -> Callable[[dict[str, torch.Tensor]], None
 
 
 def without(words: str) -> Callable[[dict[str, torch.Tensor]], None]:
-    return lambda found: found.pop(_first(found, words)) and None
+    def change(found: dict[str, torch.Tensor]) -> None:
+        del found[_first(found, words)]
+
+    return change
 
 
 def linked(name: str) -> Callable[[Path], None]:
@@ -378,9 +389,7 @@ def variants(finished: Path) -> list[Variant]:
     }  # fmt: skip
     found += [Variant(f"checkpoint: {name}", rewritten("checkpoint", at_key(*what))) for name, what in numbers.items()]
     found += [
-        Variant(
-            f"net.cnn: {name}", lambda run, text=text: (replaced("net.cnn", text.encode())(run), sealed_anew(run))[1]
-        )
+        Variant(f"net.cnn: {name}", in_order(replaced("net.cnn", text.encode()), sealed_anew))
         for name, text in NETS.items()
     ]
     found += [
