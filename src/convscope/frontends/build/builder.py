@@ -95,6 +95,7 @@ class Builder:
     _first: dict[str, list[Hashable]] = field(default_factory=dict)
     _names: Counter[str] = field(default_factory=Counter)
     _shapes: dict[str, Shape] = field(default_factory=dict)
+    _places: dict[str, int] = field(default_factory=dict)
     _clean: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -146,6 +147,7 @@ class Builder:
             self.loaders[name] = weights
             if own is not NOTHING_OWN:
                 layer = replace(layer, node=replace(layer.node, own=own))
+        self._places[name] = len(self.layers)
         self.layers.append(layer)
         self._shapes[name] = layer.output
         return Value(name, layer.output, whole(layer.output))
@@ -157,13 +159,19 @@ class Builder:
     def back_to(self, mark: tuple[int, str, bool]) -> None:
         """Take the layers back that were added since a mark; names stay taken."""
         for layer in self.layers[mark[0] :]:
+            del self._places[layer.node.name]
             self.loaders.pop(layer.node.name, None)
             self.counted.difference_update(self._first.pop(layer.node.name, ()))
         del self.layers[mark[0] :]
 
+    def find(self, name: str) -> Layer | None:
+        """The layer of a name; None for an input."""
+        at = self._places.get(name)
+        return None if at is None else self.layers[at]
+
     def spend(self, value: Value, own: Own) -> None:
         """State what the source has at the layer of a value, which was the last one added."""
-        at = next(at for at in range(len(self.layers) - 1, -1, -1) if self.layers[at].node.name == value.node)
+        at = self._places[value.node]
         self.layers[at] = replace(self.layers[at], node=replace(self.layers[at].node, own=own))
 
     def fresh(self, roots: Iterable[Root]) -> list[Root]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.budget import spend
 from convscope.errors import ShapeError
 from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.build.values import Const
@@ -123,14 +124,15 @@ KEEPS: tuple[type[Op], ...] = (
 
 def _within(builder: Builder, node: str, low: float, high: float) -> bool:
     """The output of a layer is known to lie between two ends: it was clamped before."""
-    left = {node}
-    for layer in reversed(builder.layers):
-        op = layer.node.op
-        if not left or layer.node.name not in left:
-            continue
-        left.discard(layer.node.name)
-        if isinstance(op, KEEPS):
-            left.update(layer.node.inputs)
+    left, seen = [node], {node}
+    while left:
+        layer = builder.find(left.pop())
+        op = layer.node.op if layer else None
+        if layer and isinstance(op, KEEPS):
+            fresh = [name for name in dict.fromkeys(layer.node.inputs) if name not in seen]
+            left += fresh
+            seen.update(fresh)
+            spend(len(layer.node.inputs))
         elif not isinstance(op, act.Clamp) or op.low < low or high < op.high:
             return False
-    return not left
+    return True

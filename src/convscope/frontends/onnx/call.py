@@ -6,17 +6,19 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from convscope.budget import spend
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build.integers import as_written
 from convscope.frontends.build.values import Const, Value
-from convscope.frontends.onnx.consts import Budget
+from convscope.frontends.onnx.consts import Ahead, at_hand
 
 if TYPE_CHECKING:
     from convscope.frontends.build.builder import Builder
     from convscope.frontends.onnx.held import Held
     from convscope.frontends.onnx.lost import Lost
+    from convscope.frontends.onnx.sequence import Sequence
 
-Given: TypeAlias = "Value | Const | Held | Lost | list[Any] | None"
+Given: TypeAlias = "Value | Const | Held | Lost | Sequence | None"
 """A tensor, one of which no sizes are known, a sequence of them, or an input that is left out."""
 
 LONGEST = 2**16
@@ -35,7 +37,7 @@ class Call:
         attrs: by name.
         outputs: how many are asked for.
         batch: samples that the file was written for; read as one.
-        budget: for what is worked out now.
+        ahead: what is computed before anybody asks for it.
         domain: of the operator; empty for ONNX's own.
         total: how many outputs the operation has in the file, asked for or not.
     """
@@ -47,7 +49,7 @@ class Call:
     attrs: dict[str, Any]
     outputs: int = 1
     batch: int = 1
-    budget: Budget = field(default_factory=Budget)
+    ahead: Ahead = field(default_factory=Ahead)
     domain: str = ""
     total: int = 1
 
@@ -131,7 +133,8 @@ class Call:
             return None
         if math.prod(found.sizes) > LONGEST:
             raise ShapeError(f"input {at} has {math.prod(found.sizes)} numbers", expected="a few settings")
-        return list(self.budget.numbers(found).reshape(-1).tolist())
+        spend(math.prod(found.sizes))
+        return list(at_hand(found).reshape(-1).tolist())
 
     def ints(self, at: int) -> list[int] | None:
         """An input that is a list of whole numbers."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import ShapeError
+from convscope.budget import hold, release, spend
 from convscope.frontends.build.values import Const
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,46 +25,71 @@ if TYPE_CHECKING:
     Work = Callable[[Sequence[Numbers]], Numbers]
 
 
-AT_ONCE = 2**21
-"""Numbers up to which a tensor is worked out while a model is read, those before it counted."""
+MOST = 2**40
+"""Numbers of a tensor; more are not meant."""
 
-IN_ALL = 2**24
-"""Numbers that are worked out while one model is read."""
+AHEAD = 2**28
+"""Numbers that are computed while one model is read, without being asked for."""
+
+FLOW = 4
+"""Numbers that numpy handles in the time that the budget counts for one: they lie in a row."""
+
+WIDTH = 8
+"""Bytes that are counted for a number."""
 
 
 @dataclass
-class Budget:
-    """Work that may still be spent while a model is read.
+class Ahead:
+    """How much more is computed before anybody asks for it; what comes after waits until it is needed.
 
     Attributes:
         left: numbers.
     """
 
-    left: int = IN_ALL
+    left: int = AHEAD
 
-    def numbers(self, const: Const) -> Numbers:
-        """The numbers of a tensor that says how the net is built.
-
-        Raises:
-            ShapeError: they take too much work.
-        """
-        if isinstance(const, Known):
-            return const.numbers
-        work = weight(const)
-        if work > AT_ONCE:
-            raise ShapeError("a setting that is worked out from too many numbers")
-        self.spend(work)
-        return const.load()
-
-    def spend(self, work: int) -> None:
-        """Take so much from what is left.
-
-        Raises:
-            ShapeError: there is not so much.
-        """
-        if work > self.left:
-            raise ShapeError("settings that are worked out from too many numbers in all")
+    def take(self, work: int) -> bool:
+        """Whether so many numbers are computed now."""
+        if work >= self.left:
+            return False
         self.left -= work
+        return True
+
+
+def count(numbers: int) -> None:
+    """Count that so many numbers of stored tensors are about to be computed, read or moved.
+
+    Raises:
+        LimitError: they are too many for the file.
+    """
+    spend(1, elements=numbers // FLOW)
+
+
+@contextmanager
+def passing(numbers: int) -> Iterator[None]:
+    """Count numbers that are computed and soon forgotten.
+
+    Raises:
+        LimitError: they take too much work or memory for the file.
+    """
+    count(numbers)
+    hold(WIDTH * numbers)
+    try:
+        yield
+    finally:
+        release(WIDTH * numbers)
+
+
+def at_hand(const: Const) -> Numbers:
+    """The numbers of a tensor that says how the net is built.
+
+    Raises:
+        LimitError: they take too much work.
+    """
+    if isinstance(const, Known):
+        return const.numbers
+    with passing(math.prod(const.sizes)):
+        return const.load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +110,12 @@ class Lazy(Const):
     Attributes:
         parents: the others.
         how: from their numbers to its own.
-        weight: numbers that are worked out for it.
+        effort: numbers that are handled for it, those of the others left out.
     """
 
     parents: tuple[Const, ...] = field(default=(), compare=False)
     how: Work | None = field(default=None, compare=False)
-    weight: int = field(default=0, compare=False)
-
-
-def weight(const: Const) -> int:
-    """How many numbers are worked out, or read, for those of a tensor."""
-    return const.weight if isinstance(const, Lazy) else math.prod(const.sizes)
+    effort: int = field(default=0, compare=False)
 
 
 Done = tuple["Hashable", int]
@@ -113,23 +135,31 @@ def known(numbers: Any, roots: tuple[Root, ...] = (), work: tuple[Done, ...] = (
 def work_of(parents: Sequence[Const], macs: int) -> tuple[Done, ...]:
     """What a source spends on a tensor that is made from others: so many multiply-adds, and those of the others."""
     mine = ((object(), macs),) if macs else ()
-    return tuple(dict.fromkeys((*mine, *(item for one in parents for item in one.work))))
-
-
-MOST_PARTS = 4096
-"""Learned tensors, or products, that one tensor is made from."""
+    return _each((mine, *(one.work for one in parents)))
 
 
 def roots_of(parents: Sequence[Const]) -> tuple[Root, ...]:
-    """The learned tensors that some are made from, each once.
+    """The learned tensors that some are made from, each once."""
+    return _each([one.roots for one in parents])
+
+
+def _each(groups: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """What is in some groups, each once; a long row of operations would copy what it has again and again.
 
     Raises:
-        ShapeError: they are too many; a long row of such tensors would take too long.
+        LimitError: they are too many for the file.
     """
-    found = tuple(dict.fromkeys(root for one in parents for root in one.roots))
-    if max(len(found), *(len(one.work) for one in parents), 0) > MOST_PARTS:
-        raise ShapeError(f"a tensor that is made from more than {MOST_PARTS} others")
-    return found
+    filled = {id(group): group for group in groups if group}
+    if len(filled) < 2:
+        return next(iter(filled.values()), ())
+    many = sum(map(len, filled.values()))
+    spend(many / PARTS)
+    hold(WIDTH * many)
+    return tuple(dict.fromkeys(item for group in filled.values() for item in group))
+
+
+PARTS = 4
+"""Learned tensors that are looked at in one step."""
 
 
 def lazy(sizes: tuple[int, ...], parents: Sequence[Const], work: Work, macs: int = 0, heavy: int = 0) -> Lazy:
@@ -138,31 +168,63 @@ def lazy(sizes: tuple[int, ...], parents: Sequence[Const], work: Work, macs: int
     >>> lazy((2,), [known([1, 2])], lambda arrays: arrays[0] * 2).load().tolist()
     [2, 4]
     """
-    total = math.prod(sizes) + heavy + sum(map(weight, parents))
-    spent = work_of(parents, macs)
-    load = partial(worked_out, parents, work)
-    return Lazy(sizes, load, roots_of(parents), spent, parents=tuple(parents), how=work, weight=total)
+    effort = math.prod(sizes) + heavy + sum([math.prod(one.sizes) for one in parents])
+    made = Lazy(sizes, _unasked, roots_of(parents), work_of(parents, macs), None, tuple(parents), work, effort)
+    return replace(made, load=partial(computed, made))
 
 
-def worked_out(parents: Sequence[Const], work: Work) -> Numbers:
-    """The numbers of a tensor. Each of those before it is worked out once, however often it is used."""
+def _unasked() -> Numbers:
+    raise AssertionError("the tensor is not whole yet")
+
+
+def computed(wanted: Lazy) -> Numbers:
+    """The numbers of a tensor. Each of those before it is computed once, and kept as long as others need it.
+
+    Raises:
+        LimitError: they take too much work or memory for the file.
+    """
+    order = _order(wanted)
+    readers = Counter(id(other) for one in order for other in _parents(one))
     found: dict[int, Numbers] = {}
-    stack: list[Const] = list(parents)
+    held = 0
+    try:
+        for one in order:
+            size = WIDTH * math.prod(one.sizes)
+            count(one.effort if isinstance(one, Lazy) else math.prod(one.sizes))
+            hold(size)
+            held += size
+            found[id(one)] = _numbers(one, found)
+            for other in _parents(one):
+                readers[id(other)] -= 1
+                if not readers[id(other)]:
+                    del found[id(other)]
+                    release(WIDTH * math.prod(other.sizes))
+                    held -= WIDTH * math.prod(other.sizes)
+        return found[id(wanted)]
+    finally:
+        release(held)
+
+
+def _parents(one: Const) -> tuple[Const, ...]:
+    return one.parents if isinstance(one, Lazy) else ()
+
+
+def _order(wanted: Const) -> list[Const]:
+    """A tensor and those before it, each after what it is made from."""
+    found: dict[int, Const] = {}
+    stack = [wanted]
     while stack:
         one = stack[-1]
-        missing = [other for other in one.parents if id(other) not in found] if isinstance(one, Lazy) else []
-        if id(one) in found or not missing:
-            stack.pop()
-        else:
+        missing = [] if id(one) in found else [other for other in _parents(one) if id(other) not in found]
+        if missing:
             stack += missing
-            continue
-        if id(one) not in found:
-            found[id(one)] = _loaded(one, found)
-    with np.errstate(all="ignore"):
-        return work([found[id(one)] for one in parents])
+        else:
+            found.setdefault(id(one), one)
+            stack.pop()
+    return list(found.values())
 
 
-def _loaded(one: Const, found: dict[int, Numbers]) -> Numbers:
+def _numbers(one: Const, found: dict[int, Numbers]) -> Numbers:
     if not isinstance(one, Lazy):
         return one.load()
     assert one.how is not None

@@ -13,7 +13,8 @@ import numpy as np
 
 from convscope.errors import ShapeError
 from convscope.frontends.build.values import Const
-from convscope.frontends.onnx.consts import Known, known, lazy, roots_of, work_of
+from convscope.frontends.onnx.consts import MOST, Known, count, lazy
+from convscope.frontends.onnx.fold import at_once
 from convscope.frontends.onnx.infer import IR_VERSION, inferred, node
 from convscope.frontends.onnx.unread import FREE, MACS, macs_of
 
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 AT_ONCE = 2**16
 """Numbers and multiply-adds up to which a result is computed at once."""
 
-LARGEST = 2**24
-"""Numbers of a result at most; some operators take microseconds for each."""
+SLOW = 64
+"""How much longer the reference takes for a number than numpy for one that is moved."""
 
-MOST_MACS = 2**34
-"""Multiply-adds of a result at most; a core does as many in some seconds [MAC]."""
+ASKED = 2**20
+"""As many numbers as are moved in the time that the reference takes to be asked at all."""
 
 LEFT_OUT = {"Bernoulli", "GatherElements", "Multinomial", "RandomNormalLike", "RandomUniformLike"}
 """Operators that give other numbers each time, and one that takes minutes for an index beyond the end."""
@@ -51,25 +52,23 @@ def worked_out(call: Call) -> list[Const]:
     if call.op in LEFT_OUT or call.op not in FREE | MACS.keys():
         raise ShapeError("an operator that is not computed on stored tensors")
     parents = [one for one in call.inputs if isinstance(one, Const)]
-    count = max(1, call.outputs)
-    sizes = inferred(call)[:count]
+    outputs = max(1, call.outputs)
+    sizes = inferred(call)[:outputs]
     stated = [one for one in sizes if one is not None]
-    if len(stated) < count and call.op not in BY_NUMBERS:
+    if len(stated) < outputs and call.op not in BY_NUMBERS:
         raise ShapeError("a stored tensor whose sizes cannot be told")
     macs = macs_of(call, sizes[0]) or 0
-    largest = max((math.prod(one) for one in stated), default=0)
-    if largest > LARGEST or macs > MOST_MACS:
-        raise ShapeError(f"a stored tensor of {largest} numbers, computed by {macs} multiply-adds")
-    work = macs + sum(max(1, math.prod(one)) for one in (*stated, *(one.sizes for one in parents)))
-    if work <= AT_ONCE < call.budget.left and all(isinstance(one, Known) for one in parents):
-        call.budget.spend(work)
-        made = computed(call, [one.numbers for one in parents if isinstance(one, Known)])
-        spent = work_of(parents, macs)
-        return [known(one, roots_of(parents), spent) for one in made]
-    if len(stated) < count:
+    if max((math.prod(one) for one in stated), default=0) > MOST:
+        raise ShapeError(f"a stored tensor of more than {MOST} numbers")
+    moved = sum(max(1, math.prod(one)) for one in (*stated, *(one.sizes for one in parents)))
+    heavy = ASKED + macs + SLOW * moved
+    if macs + moved <= AT_ONCE and all(isinstance(one, Known) for one in parents) and call.ahead.take(heavy):
+        count(heavy)
+        return at_once(computed(call, [one.numbers for one in parents if isinstance(one, Known)]), parents, macs)
+    if len(stated) < outputs:
         raise ShapeError("a stored tensor whose sizes depend on many numbers")
     return [
-        lazy(one, parents, lambda arrays, at=at: computed(call, arrays)[at], 0 if at else macs, macs)  # type: ignore[misc] # bound now
+        lazy(one, parents, lambda arrays, at=at: computed(call, arrays)[at], 0 if at else macs, heavy)  # type: ignore[misc] # bound now
         for at, one in enumerate(stated)
     ]
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convscope import files
+from convscope.budget import release
 from convscope.errors import ModelError, missing_extra
-from convscope.frontends.onnx.wire import Cuts, without_tensors
+from convscope.frontends.onnx.wire import COPIES, Cuts, without_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,7 @@ def opened(path: Path) -> tuple[ModelProto, Source]:
         model.ParseFromString(data)
     except Exception as error:
         raise ModelError(f"{path} is damaged: {_first_line(error)}", expected=EXPECTED) from error
+    release(COPIES * len(data))
     return model, Source(path, stamp, cuts)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.budget import spend
 from convscope.errors import ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import known, lazy
 from convscope.frontends.onnx.fold_shape import axis_of
 from convscope.frontends.onnx.held import Held
+from convscope.frontends.onnx.sequence import Sequence
+from convscope.frontends.onnx.steps import LAYER, PART
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,11 +23,16 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.lost import Lost
 
 
+READ = 4
+"""Tensors of a sequence that are looked at in one step."""
+
+
 def flat(inputs: Iterable[Given]) -> Iterator[Value | Const | Held | Lost | None]:
     """Tensors, those in sequences too."""
     for one in inputs:
-        if isinstance(one, list):
-            yield from flat(one)
+        if isinstance(one, Sequence):
+            spend(len(one) / READ)
+            yield from one
         else:
             yield one
 
@@ -37,11 +44,18 @@ def values(inputs: Iterable[Given]) -> Iterator[Value]:
             yield one if isinstance(one, Value) else one.value
 
 
-def _sequence(call: Call) -> list[Any]:
+def _sequence(call: Call) -> Sequence:
     found = call.get(0)
-    if not isinstance(found, list):
+    if not isinstance(found, Sequence):
         raise ShapeError("a sequence of tensors is needed")
     return found
+
+
+def _constructed(call: Call) -> list[Given]:
+    """See the operator SequenceConstruct; a sequence of sequences would double with each level."""
+    if any(isinstance(one, Sequence) for one in call.inputs):
+        raise ShapeError("a sequence of sequences")
+    return [Sequence.of(call.inputs)]
 
 
 def _at(call: Call) -> list[Given]:
@@ -53,11 +67,16 @@ def _counted(call: Call) -> list[Given]:
     return [known(np.asarray(len(_sequence(call)), dtype=np.int64))]
 
 
+def _place(call: Call, at: int, otherwise: int) -> int:
+    """The place in a sequence that an operation names, counted from the front."""
+    given = call.ints(at)
+    found = given[0] if given else otherwise
+    return max(0, found + len(_sequence(call))) if found < 0 else found
+
+
 def _inserted(call: Call) -> list[Given]:
-    found = list(_sequence(call))
-    where = call.ints(2)
-    found.insert(len(found) if where is None else where[0], call.tensor(1))
-    return [found]
+    found = _sequence(call)
+    return [found.with_one(call.tensor(1), min(_place(call, 2, len(found)), len(found)))]
 
 
 def _split(call: Call) -> list[Given]:
@@ -74,18 +93,20 @@ def _split(call: Call) -> list[Given]:
         counts = given
     if sum(counts) != full or len(counts) > 2**12:
         raise ShapeError(f"{len(counts)} parts of {full}")
+    spend(LAYER * len(counts))
     found, start = [], 0
     for count in counts:
         found.append(shapes.sliced(call.builder, x, at, start, start + count, 1))
         start += count
     if given is None and not call.whole("keepdims", 1):
         found = [shapes.squeezed(one, [at]) for one in found]
-    return [found]
+    return [Sequence.of(found)]
 
 
 def _joined(call: Call) -> list[Given]:
     """See the operator ConcatFromSequence."""
-    tensors = _sequence(call)
+    tensors = list(_sequence(call))
+    spend(PART * len(tensors))
     new = bool(call.whole("new_axis", 0))
     at = shapes.positive(call.whole("axis", 0), len(tensors[0].sizes) + new)
     if not any(isinstance(one, Value) for one in tensors):
@@ -94,8 +115,6 @@ def _joined(call: Call) -> list[Given]:
             sizes.insert(at, len(tensors))
         else:
             sizes[at] = sum(one.sizes[at] for one in tensors)
-        if math.prod(sizes) > 2**28:
-            raise ShapeError(f"a stored tensor of {sizes[:8]}")
         join = np.stack if new else np.concatenate
         return [lazy(tuple(sizes), tensors, lambda arrays: join(arrays, at))]
     if new:
@@ -106,8 +125,8 @@ def _joined(call: Call) -> list[Given]:
 
 
 SEQUENCES: dict[str, Callable[[Call], list[Given]]] = {
-    "SequenceEmpty": lambda _: [[]],
-    "SequenceConstruct": lambda call: [list(call.inputs)],
+    "SequenceEmpty": lambda _: [Sequence.of(())],
+    "SequenceConstruct": _constructed,
     "SequenceAt": _at,
     "SequenceLength": _counted,
     "SequenceInsert": _inserted,

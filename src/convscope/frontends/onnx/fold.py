@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from convscope.budget import hold
 from convscope.errors import ShapeError
 from convscope.frontends.build.values import Const
-from convscope.frontends.onnx.consts import Known, known, lazy, roots_of, work_of
+from convscope.frontends.onnx.consts import MOST, Known, count, known, lazy, roots_of, work_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 SMALL = 2**16
 """Numbers of a result that is worked out at once."""
 
-LARGEST = 2**27
-"""Numbers of a result at most."""
-
 
 class Fold(NamedTuple):
     """An operation on stored tensors.
@@ -39,11 +37,13 @@ class Fold(NamedTuple):
         sizes: of the results.
         work: the results, from the numbers of the inputs; None for one that is left out.
         macs: multiply-adds, from the sizes of the first result.
+        heavy: numbers that are handled besides those of the inputs and the results, from the sizes of the first result.
     """
 
     sizes: Callable[[Call], Sequence[Sizes]]
     work: Callable[[Call, Sequence[Any]], Any]
     macs: Callable[[Call, Sizes], int] = lambda _call, _sizes: 0
+    heavy: Callable[[Call, Sizes], int] = lambda _call, _sizes: 0
 
 
 def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
@@ -56,19 +56,34 @@ def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
     if fold is None:
         raise ShapeError("an operator that is not known on stored tensors")
     sizes = list(fold.sizes(call))
-    if any(min(one, default=1) < 0 or math.prod(one) > LARGEST for one in sizes):
-        raise ShapeError(f"a stored tensor of more than {LARGEST} numbers")
+    if any(min(one, default=1) < 0 or math.prod(one) > MOST for one in sizes):
+        raise ShapeError(f"a stored tensor of more than {MOST} numbers, or of less than nothing")
     parents = [one for one in call.inputs if isinstance(one, Const)]
     total = sum(max(1, math.prod(one)) for one in sizes)
-    if total <= SMALL and call.budget.left > total and all(isinstance(one, Known) for one in parents):
-        call.budget.spend(total)
+    macs = fold.macs(call, sizes[0])
+    heavy = macs + fold.heavy(call, sizes[0])
+    effort = total + heavy + sum([math.prod(one.sizes) for one in parents])
+    if total <= SMALL and all(isinstance(one, Known) for one in parents) and call.ahead.take(effort):
+        count(effort)
         found = _results(call, fold, [one.numbers for one in parents if isinstance(one, Known)])
-        return [known(one, roots_of(parents), work_of(parents, 0)) for one in found]
-    spent = fold.macs(call, sizes[0])
+        return at_once(found, parents)
     return [
-        lazy(one, parents, lambda arrays, at=at: _results(call, fold, arrays)[at], spent if at == 0 else 0)  # type: ignore[misc] # bound now
+        lazy(
+            one,
+            parents,
+            lambda arrays, at=at: _results(call, fold, arrays)[at],  # type: ignore[misc] # bound now
+            0 if at else macs,
+            total - math.prod(one) + heavy,
+        )
         for at, one in enumerate(sizes)
     ]
+
+
+def at_once(found: Sequence[Numbers], parents: Sequence[Const], macs: int = 0) -> list[Const]:
+    """Results that are at hand, and stay there until the model is read."""
+    hold(sum([one.nbytes for one in found]))
+    roots, work = roots_of(parents), work_of(parents, macs)
+    return [known(one, roots, work) for one in found]
 
 
 def _results(call: Call, fold: Fold, arrays: Sequence[Numbers]) -> list[Numbers]:
@@ -94,8 +109,8 @@ def together(call: Call) -> list[Sizes]:
     return [np.broadcast_shapes(*(one.sizes for one in call.inputs if isinstance(one, Const)))]
 
 
-def _unary(change: Callable[[Any], Any]) -> Fold:
-    return Fold(same, lambda _, given: change(given[0]))
+def _unary(change: Callable[[Any], Any], times: int = 0) -> Fold:
+    return Fold(same, lambda _, given: change(given[0]), heavy=lambda _, sizes: times * math.prod(sizes))
 
 
 def _joined(join: Callable[[Any, Any], Any]) -> Fold:
@@ -105,7 +120,12 @@ def _joined(join: Callable[[Any, Any], Any]) -> Fold:
             found = join(found, other)
         return found
 
-    return Fold(together, work)
+    return Fold(together, work, heavy=_again)
+
+
+def _again(call: Call, sizes: Sizes) -> int:
+    """What is read and written anew where each further input is joined to what came of those before it."""
+    return max(0, len(call.inputs) - 2) * 2 * math.prod(sizes)
 
 
 def _divided(x: Any, y: Any) -> Any:
@@ -114,6 +134,10 @@ def _divided(x: Any, y: Any) -> Any:
         return x / y
     down = x // y
     return np.asarray(down + ((x % y != 0) & ((x < 0) != (y < 0))))
+
+
+CURVE, SLOW = 16, 256
+"""How much longer a number takes than one that is only moved: by a function of numpy, and by one of Python."""
 
 
 def _erf(x: Numbers) -> Numbers:
@@ -194,17 +218,17 @@ NUMBERS: dict[str, Fold] = {
     "Abs": _unary(np.abs),
     "Sign": _unary(np.sign),
     "Sqrt": _unary(np.sqrt),
-    "Exp": _unary(np.exp),
-    "Log": _unary(np.log),
-    "Sin": _unary(np.sin),
-    "Cos": _unary(np.cos),
-    "Tanh": _unary(np.tanh),
-    "Erf": _unary(_erf),
+    "Exp": _unary(np.exp, CURVE),
+    "Log": _unary(np.log, CURVE),
+    "Sin": _unary(np.sin, CURVE),
+    "Cos": _unary(np.cos, CURVE),
+    "Tanh": _unary(np.tanh, CURVE),
+    "Erf": _unary(_erf, SLOW),
     "Floor": _unary(np.floor),
     "Ceil": _unary(np.ceil),
     "Round": _unary(np.rint),
     "Reciprocal": _unary(np.reciprocal),
-    "Sigmoid": _unary(lambda x: 1 / (1 + np.exp(-x))),
+    "Sigmoid": _unary(lambda x: 1 / (1 + np.exp(-x)), CURVE),
     "Relu": _unary(lambda x: np.maximum(x, 0)),
     "Not": _unary(np.logical_not),
     "IsNaN": _unary(np.isnan),
@@ -216,12 +240,16 @@ NUMBERS: dict[str, Fold] = {
     "Sub": _joined(np.subtract),
     "Mul": _joined(np.multiply),
     "Div": _joined(_divided),
-    "Pow": _joined(lambda x, y: np.power(x, y.astype(np.result_type(x, y))).astype(x.dtype)),
+    "Pow": Fold(
+        together,
+        lambda _, g: np.power(g[0], g[1].astype(np.result_type(*g))).astype(g[0].dtype),
+        heavy=lambda _, sizes: CURVE * math.prod(sizes),
+    ),
     "Mod": Fold(together, lambda c, g: np.fmod(*g) if c.whole("fmod", 0) else np.mod(*g)),
     "Max": _joined(np.maximum),
     "Min": _joined(np.minimum),
     "Sum": _joined(np.add),
-    "Mean": Fold(together, _mean),
+    "Mean": Fold(together, _mean, heavy=_again),
     "And": _joined(np.logical_and),
     "Or": _joined(np.logical_or),
     "Xor": _joined(np.logical_xor),

@@ -10,8 +10,8 @@ import numpy as np
 
 from convscope.errors import ShapeError
 from convscope.frontends.build.values import Const
-from convscope.frontends.onnx.consts import known
-from convscope.frontends.onnx.fold import LARGEST, NUMBERS, Fold, sizes_at
+from convscope.frontends.onnx.consts import MOST, at_hand, known
+from convscope.frontends.onnx.fold import NUMBERS, Fold, sizes_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,7 +160,7 @@ def target(call: Call, at: int) -> Sizes:
         ShapeError: they are too large or negative.
     """
     found = tuple(call.ints(at) or ())
-    if min(found, default=0) < 0 or math.prod(found) > LARGEST or len(found) > 64:
+    if min(found, default=0) < 0 or math.prod(found) > MOST or len(found) > 64:
         raise ShapeError(f"a tensor of sizes {found[:8]}")
     return found
 
@@ -175,7 +175,7 @@ def _expanded_sizes(call: Call) -> list[Sizes]:
 
 def _filled(call: Call, _: Sequence[Any]) -> Any:
     value = call.attrs.get("value")
-    number = call.budget.numbers(value).reshape(-1)[0] if isinstance(value, Const) else np.float32(0)
+    number = at_hand(value).reshape(-1)[0] if isinstance(value, Const) else np.float32(0)
     return np.full(target(call, 0), number)
 
 

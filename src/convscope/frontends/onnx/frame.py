@@ -1,20 +1,18 @@
-"""What holds around the operations of a model: versions of the operators, functions, what guards the weights."""
+"""What holds around the operations of a model: versions of the operators, attributes of the function they are in."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
-from convscope.frontends.build.builder import MAX_LAYERS
 from convscope.frontends.onnx.steps import OWN_DOMAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-    from onnx import FunctionProto, NodeProto
+    from convscope.frontends.onnx.graph import Scope
+    from convscope.frontends.onnx.steps import Step
 
 OLDEST = 7
 """The first version of the operators that is read."""
@@ -30,6 +28,7 @@ class Frame:
     Attributes:
         versions: of the operators, by domain.
         attrs: of the call.
+        defaults: of attributes that the call does not give.
         path: the part of the net.
         depth: functions and branches around it.
         caller: name of the operation of the file that calls the function; empty outside of one.
@@ -42,6 +41,11 @@ class Frame:
     depth: int
     caller: str = ""
     defined: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def attr(self, name: str) -> Any:
+        """The attribute of a function; None where nobody gives it."""
+        return self.attrs[name] if name in self.attrs else self.defaults.get(name)
 
     def deeper(self) -> Frame:
         """The same, one level further in.
@@ -54,57 +58,25 @@ class Frame:
         return replace(self, depth=self.depth + 1)
 
 
-@dataclass(frozen=True)
-class Guarded:
-    """The weights of a net; what goes wrong with them is the fault of the file."""
+@dataclass(frozen=True, slots=True)
+class Here:
+    """An operation, and what holds around it.
 
-    path: Path
-    load: Callable[[], dict[str, NDArray[Any]]] | None
-
-    def __call__(self) -> dict[str, NDArray[Any]]:
-        """Load them.
-
-        Raises:
-            ModelError: they are not what the model says.
-        """
-        assert self.load is not None
-        try:
-            return self.load()
-        except ModelError as error:
-            raise error.add(subject=str(self.path)) from None
-        except Exception as error:
-            raise ModelError(f"the weights in {self.path} cannot be worked out: {error!s:.200}") from error
-
-
-Key = tuple[str, str, str]
-"""Domain, name and overload of a function."""
-
-
-def expanded(nodes: Iterable[NodeProto], functions: Mapping[Key, FunctionProto]) -> int:
-    """How many operations some are, with functions put in the place of their calls.
-
-    Raises:
-        ModelError: they are too many, or calls are nested too deep, as those in a circle are.
+    Attributes:
+        step: the operation.
+        scope: tensors by name.
+        used: names that anybody reads.
+        frame: of the function or branch that it is in.
     """
-    known: dict[Key, int] = {}
 
-    def count(inner: Iterable[NodeProto], depth: int) -> int:
-        if depth > 2 * DEPTH:
-            raise ModelError(f"functions or branches are nested more than {DEPTH} deep", expected="no circles")
-        total = 0
-        for node in inner:
-            key = domain(node.domain), node.op_type, node.overload
-            if key in functions and key not in known:
-                known[key] = count(functions[key].node, depth + 1)
-            total += known.get(key, 1) + sum(
-                count(one.g.node, depth + 1) for one in node.attribute if one.HasField("g")
-            )
-        return total
+    step: Step
+    scope: Scope
+    used: set[str]
+    frame: Frame
 
-    total = count(nodes, 0)
-    if total > MAX_LAYERS:
-        raise ModelError(f"it has more than {MAX_LAYERS} operations")
-    return total
+    def wanted(self) -> list[int]:
+        """Places of the outputs that anybody reads."""
+        return [at for at, name in enumerate(self.step.outputs) if name in self.used]
 
 
 def domain(name: str) -> str:

@@ -25,10 +25,17 @@ KIND = "pkg.torch.export.graph_signature.InputSpec.kind"
 
 @dataclass(slots=True)
 class Scope:
-    """Tensors by name: those of a graph, and around it those of the graph that it is in."""
+    """Tensors by name: those of a graph, and around it those of the graph that it is in.
+
+    Attributes:
+        outer: around it.
+        tensors: by name.
+        left_out: inputs of a function; those that its call does not give are left out.
+    """
 
     outer: Scope | None = None
     tensors: dict[str, Given] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     def get(self, name: str) -> Given:
         """The tensor of a name; None for an input that is left out.
@@ -40,6 +47,8 @@ class Scope:
         while scope is not None and name:
             if name in scope.tensors:
                 return scope.tensors[name]
+            if name in scope.left_out:
+                return None
             scope = scope.outer
         if not name:
             return None
@@ -54,27 +63,28 @@ def declared(info: ValueInfoProto) -> Declared | None:
     return tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or UNNAMED for dim in dims)
 
 
-def all_declared(graph: GraphProto, batch: int) -> dict[str, tuple[int, ...]]:
-    """The sizes of tensors that a file states in full, for one sample.
+def stated(graph: GraphProto, batch: int) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+    """The sizes of tensors that a file states in full, for one sample; and those whose first size is open and unnamed.
 
     A first size is the batch where it is as large, or has the name of the first size of an input; one without a name
-    is taken for it too.
+    is taken for it too, but it may also be how many were found.
     """
     firsts = {sizes[0] for sizes in map(declared, graph.input) if sizes}
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
+    unnamed: set[str] = set()
     for info in (*graph.value_info, *graph.output):
         sizes = declared(info)
-        if sizes and (sizes[0] in {batch, UNNAMED} or (isinstance(sizes[0], str) and sizes[0] in firsts)):
+        if not sizes:
+            if sizes is not None:
+                found[info.name] = ()
+            continue
+        if sizes[0] == UNNAMED:
+            unnamed.add(info.name)
+        if sizes[0] in {batch, UNNAMED} or (isinstance(sizes[0], str) and sizes[0] in firsts):
             sizes = (1, *sizes[1:])
-        if sizes is not None and all(isinstance(one, int) and one > 0 for one in sizes):
+        if all(isinstance(one, int) and one > 0 for one in sizes):
             found[info.name] = tuple(one for one in sizes if isinstance(one, int))
-    return found
-
-
-def unnamed(graph: GraphProto) -> set[str]:
-    """Tensors of which the first size is open and has no name: it may be the batch, or how many were found."""
-    every = (*graph.value_info, *graph.output)
-    return {info.name for info in every if (declared(info) or ())[:1] == (UNNAMED,)}
+    return found, unnamed
 
 
 def parameters(graph: GraphProto) -> dict[str, bool]:

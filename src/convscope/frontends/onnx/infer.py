@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.frontends.build.values import Const, Value
-from convscope.frontends.onnx.consts import Known, weight
+from convscope.frontends.onnx.consts import Known, Lazy, at_hand
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TypeProto
@@ -92,7 +92,7 @@ def asked(call: Call, names: list[str]) -> ModelProto:
 
     inputs, stored = [], []
     for at, one in enumerate(call.inputs):
-        numbers = _setting(call, one)
+        numbers = _setting(one)
         if numbers is not None:
             stored.append(numpy_helper.from_array(numbers, f"x{at}"))
         elif isinstance(one, Value | Const):
@@ -122,25 +122,30 @@ def node(call: Call, names: list[str]) -> NodeProto:
     given = [f"x{at}" if one is not None else "" for at, one in enumerate(call.inputs)]
     made = NodeProto(op_type=call.op, input=given, output=names)
     for name, value in call.attrs.items():
-        made.attribute.append(helper.make_attribute(name, _attribute(call, value)))
+        made.attribute.append(helper.make_attribute(name, _attribute(value)))
     return made
 
 
-def _attribute(call: Call, value: Any) -> Any:
+def _attribute(value: Any) -> Any:
     from onnx import numpy_helper
 
     if isinstance(value, Const):
-        return numpy_helper.from_array(np.asarray(call.budget.numbers(value)))
+        return numpy_helper.from_array(np.asarray(at_hand(value)))
     if hasattr(value, "node"):
         raise TypeError("a graph inside of an operation")
     return value
 
 
-def _setting(call: Call, one: Any) -> Any:
+def _setting(one: Any) -> Any:
     """The numbers of a small stored tensor of at most one dimension."""
     if not isinstance(one, Const) or len(one.sizes) > 1 or math.prod(one.sizes) > SETTINGS:
         return None
-    return np.asarray(call.budget.numbers(one)) if weight(one) <= SETTINGS else None
+    return np.asarray(at_hand(one)) if _light(one) else None
+
+
+def _light(one: Const) -> bool:
+    """Its numbers are at hand, or made from few."""
+    return not isinstance(one, Lazy) or (one.effort <= SETTINGS and all(isinstance(up, Known) for up in one.parents))
 
 
 def _kind(one: Value | Const) -> int:

@@ -14,7 +14,7 @@ from convscope.frontends.onnx.graph import declared
 from convscope.frontends.onnx.names import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from onnx import GraphProto, ValueInfoProto
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from convscope.frontends.given import Asked, Given
     from convscope.frontends.onnx.graph import Declared
     from convscope.frontends.onnx.steps import Step
+
+    Readers = Mapping[str, Sequence[Step]]
 
 NUMBERS = {
     1: "float", 10: "float", 11: "float", 16: "float",
@@ -61,6 +63,7 @@ def sources(graph: GraphProto, stored: set[str], used: set[str], asked: Asked, s
         ShapeError: they are too large.
         UnknownNameError: an input is named that the file does not have.
     """
+    readers = _readers(graph, steps)
     found = [info for info in graph.input if info.name not in stored]
     asked.check([info.name for info in found])
     found = [info for info in found if info.name in used or info.name in asked.named] or found
@@ -74,8 +77,18 @@ def sources(graph: GraphProto, stored: set[str], used: set[str], asked: Asked, s
                 f"the model takes {len(found)} inputs: {listed}",
                 expected=f"a size for each: --input {shown(found[0].name)}=HxWxC --input {shown(found[1].name)}=…",
             )
-        return [_source(info, asked.first if info.name == names[0] else None, steps) for info in found]
-    return [_source(info, asked.of(info.name, at), steps, alone=len(found) == 1) for at, info in enumerate(found)]
+        return [_source(info, asked.first if info.name == names[0] else None, readers) for info in found]
+    return [_source(info, asked.of(info.name, at), readers, alone=len(found) == 1) for at, info in enumerate(found)]
+
+
+def _readers(graph: GraphProto, steps: Sequence[Step]) -> Readers:
+    """For each input the operations that read it."""
+    found: dict[str, list[Step]] = {info.name: [] for info in graph.input}
+    for step in steps:
+        for name in step.inputs:
+            if name in found:
+                found[name].append(step)
+    return found
 
 
 def _numbers(info: ValueInfoProto) -> str | None:
@@ -87,7 +100,7 @@ def _open(sizes: Declared | None) -> bool:
     return sizes is None or any(isinstance(one, str) or one < 1 for one in sizes[1:])
 
 
-def _source(info: ValueInfoProto, given: Given | None, steps: Sequence[Step], *, alone: bool = False) -> Source:
+def _source(info: ValueInfoProto, given: Given | None, readers: Readers, *, alone: bool = False) -> Source:
     kind = _numbers(info)
     if kind is None:
         raise ModelError(f'its input "{shown(info.name)}" is not a tensor of numbers', expected="a tensor of floats")
@@ -104,18 +117,18 @@ def _source(info: ValueInfoProto, given: Given | None, steps: Sequence[Step], *,
         return Source(info.name, None, given.shape[0], 0, as_declared=True)
     if given is not None and given.order:
         return Source(info.name, Input(info.name, _checked(given.shape), given.order, kind), None, 0, as_declared=False)
-    return _sized(info, kind, sizes, given, steps)
+    return _sized(info, kind, sizes, given, readers[info.name])
 
 
 def _sized(
-    info: ValueInfoProto, kind: str, sizes: Declared | None, given: Given | None, steps: Sequence[Step]
+    info: ValueInfoProto, kind: str, sizes: Declared | None, given: Given | None, readers: Sequence[Step]
 ) -> Source:
     """An input with its sizes: those of the file, or those that are given."""
     if sizes is None:
         if given is None:
             raise _unknown(info.name, ("all",))
         return Source(info.name, Input(info.name, _checked(given.shape), kind=kind), None, 0, as_declared=False)
-    last = _channels_last(info.name, len(sizes), steps)
+    last = _channels_last(len(sizes), readers)
     lone = len(sizes) == 1
     inner = sizes if lone else sizes[1:]
     if last:
@@ -164,9 +177,8 @@ def _checked(shape: Shape) -> Shape:
     return shape
 
 
-def _channels_last(name: str, rank: int, steps: Sequence[Step]) -> bool:
+def _channels_last(rank: int, readers: Sequence[Step]) -> bool:
     """The first thing that is done with the input is to bring its channels to the front."""
-    readers = [step for step in steps if name in step.inputs]
     order = [0, rank - 1, *range(1, rank - 1)]
     return (
         rank > 2 and bool(readers) and all(one.op == "Transpose" and one.attrs.get("perm") == order for one in readers)

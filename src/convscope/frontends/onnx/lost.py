@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convscope.budget import spend
 from convscope.core.graph import Own
 from convscope.errors import ConvscopeError
 from convscope.frontends.build.unknown import opaque
@@ -18,6 +19,8 @@ from convscope.frontends.onnx.consts import roots_of
 from convscope.frontends.onnx.flow import flat, values
 from convscope.frontends.onnx.names import shown
 from convscope.frontends.onnx.order import captured
+from convscope.frontends.onnx.sequence import Sequence
+from convscope.frontends.onnx.steps import LAYER
 from convscope.frontends.onnx.unread import FREE, SETTINGS, weights_among
 
 if TYPE_CHECKING:
@@ -41,54 +44,82 @@ BY_DATA = SETTINGS | {
 """Inputs that decide the sizes of the output, by the name of the operator."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lost:
     """A tensor of sizes that are not known.
 
     Attributes:
         first: the operation that made it, or the first of those that did.
         why: it could not be read.
-        steps: every operation between what is known and this tensor.
-        values: what it depends on.
-        consts: stored tensors that those operations read, and that may be weights.
-        free: none of the operations multiplies with weights.
+        step: name of the operation that gave it.
+        values: what that operation reads of the net.
+        consts: stored tensors that it reads, and that may be weights.
+        free: none of the operations up to here multiplies with weights.
+        before: tensors of unknown sizes that it reads.
     """
 
     first: Step
     why: Exception
-    steps: frozenset[str]
+    step: str
     values: tuple[Value, ...]
     consts: tuple[Const, ...]
     free: bool
+    before: tuple[Lost, ...]
 
-    def costs(self, builder: Builder) -> Own:
-        """What is known of the costs: the weights that nobody has counted, which are counted from now on."""
-        roots = builder.fresh(roots_of(self.consts))
-        return Own(tuple(root.weight() for root in roots), 0 if self.free else None)
+    def every(self) -> list[Lost]:
+        """The tensor and those before it, each once.
+
+        Raises:
+            LimitError: they are too many to be looked at so often.
+        """
+        found = {id(self): self}
+        stack = [self]
+        while stack:
+            for one in stack.pop().before:
+                if id(one) not in found:
+                    found[id(one)] = one
+                    stack.append(one)
+        spend(len(found))
+        return list(found.values())
+
+    def steps(self) -> set[str]:
+        """Names of every operation between what is known and this tensor."""
+        return {one.step for one in self.every()}
 
     def row(self, builder: Builder, sizes: tuple[int, ...], *, name: str = "") -> Value:
-        """A layer that cannot be inspected, of sizes that somebody states."""
-        return opaque(builder, self.values, sizes, self.costs(builder), name=name)
+        """A layer that cannot be inspected, of sizes that somebody states.
+
+        It has the weights that nobody has counted, which are counted from now on.
+        """
+        every = self.every()
+        values = tuple(dict.fromkeys(value for one in every for value in one.values))
+        consts = tuple({id(const): const for one in every for const in one.consts}.values())
+        spend(LAYER * len(values))
+        roots = builder.fresh(roots_of(consts))
+        own = Own(tuple(root.weight() for root in roots), 0 if self.free else None)
+        return opaque(builder, values, sizes, own, name=name)
 
 
 def among(given: Iterable[Given]) -> list[Lost]:
     """Those of some inputs, those in sequences too."""
-    return [one for one in flat(given) if isinstance(one, Lost)]
+    some = [one for one in given if isinstance(one, Lost) or (isinstance(one, Sequence) and one.marked)]
+    return [one for one in flat(some) if isinstance(one, Lost)] if some else []
 
 
 def follows(step: Step, call: Call, why: Exception, scope: Scope) -> Lost:
     """What an operation gives of which no sizes are known, or which reads what is lost."""
     inner = list(_captured(step, scope))
-    before = among((*call.inputs, *inner))
+    before = tuple(dict.fromkeys(among((*call.inputs, *inner))))
     known = [one for one in flat((*call.inputs, *inner)) if not isinstance(one, Lost)]
     consts = [*weights_among(call), *(one for one in inner if isinstance(one, Const))]
     return Lost(
         before[0].first if before else step,
         before[0].why if before else why,
-        frozenset({step.outputs[0], *(name for one in before for name in one.steps)}),
-        tuple(dict.fromkeys((*values(known), *(value for one in before for value in one.values)))),
-        tuple({id(one): one for one in (*consts, *(c for lost in before for c in lost.consts))}.values()),
+        step.outputs[0],
+        tuple(dict.fromkeys(values(known))),
+        tuple({id(one): one for one in consts}.values()),
         step.op in FREE and not step.domain and all(one.free for one in before),
+        before,
     )
 
 
@@ -118,7 +149,7 @@ def ones(sizes: Declared | None) -> tuple[int, ...]:
 
 def note(lost: Lost, sizes: dict[str, Declared | None]) -> str:
     """What must be known of a net whose end is not read."""
-    more = len(lost.steps) - 1
+    more = len(lost.steps()) - 1
     also = f" and the {more} operation{'' if more == 1 else 's'} after it are" if more else " is"
     stated = ", ".join(
         f'"{shown(name)}" {"x".join("?" if isinstance(one, str) or one < 1 else str(one) for one in found) or "1"}'

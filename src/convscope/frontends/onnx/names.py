@@ -39,8 +39,18 @@ def place(node: NodeProto) -> tuple[str, bool]:
     name = node.name[:LONGEST].strip("/")
     if node.name.startswith("/"):
         return module_path(name.split("/")[:-1])[:LONGEST_PATH], False
-    plain = re.fullmatch(rf"(node_|n)?({re.escape(node.op_type[:100])})?[_\d]*", name, re.IGNORECASE)
+    plain = not name or _numbered(name.lower(), node.op_type[:LONGEST].lower())
     return ("", False) if plain else (name.replace("/", ".")[:LONGEST_PATH], True)
+
+
+def _numbered(name: str, op: str) -> bool:
+    """A name that says nothing but the operator and a number.
+
+    >>> _numbered("node_conv_12", "conv"), _numbered("n3", "relu"), _numbered("conv1a", "conv")
+    (True, True, False)
+    """
+    rests = [name.removeprefix(lead) for lead in ("", "node_", "n")]
+    return any(not one.strip("_0123456789") for rest in rests for one in (rest, rest.removeprefix(op)))
 
 
 def _from_properties(known: Mapping[str, str]) -> tuple[str, bool]:

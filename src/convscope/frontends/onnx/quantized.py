@@ -72,6 +72,8 @@ def same(first: Const | Held | None, second: Const | Held | None) -> bool:
 def times(first: Const, second: Const, *, divided: bool = False) -> Const:
     """The product of two scales, or their quotient."""
     sizes = np.broadcast_shapes(first.sizes, second.sizes)
+    if sizes not in {first.sizes, second.sizes}:
+        raise ShapeError(f"scales of {first.sizes} and {second.sizes}")
 
     def work() -> Numbers:
         a, b = (one.load().astype(np.float32) for one in (first, second))
@@ -150,7 +152,11 @@ def _spread(given: Numbers, sizes: Sequence[int], by: Affine) -> Numbers:
     """A scale or a zero point so that it meets a stored tensor."""
     if given.size == 1:
         return given.reshape(())
-    if by.block:
-        return np.repeat(given, by.block, by.axis).take(range(sizes[by.axis]), by.axis)
     rank = len(sizes)
-    return given if given.ndim > 1 else given.reshape([-1 if at == by.axis % rank else 1 for at in range(rank)])
+    if by.block:
+        given = given.take(np.arange(sizes[by.axis]) // by.block, by.axis)
+    elif given.ndim < 2:
+        given = given.reshape([-1 if at == by.axis % rank else 1 for at in range(rank)])
+    if np.broadcast_shapes(given.shape, sizes) != tuple(sizes):
+        raise ShapeError(f"a scale of {given.shape} for a tensor of {tuple(sizes)}")
+    return given

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
+from convscope.budget import question, spend
+from convscope.errors import ConvscopeError, FieldError, LimitError, ModelError, ShapeError
 from convscope.frontends.build.builder import MAX_LAYERS, Builder
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.ends import key, output_of
@@ -15,23 +16,25 @@ from convscope.frontends.build.values import Const, Value
 from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.batch import over_batch, stated_batch
+from convscope.frontends.onnx.bodies import Bodies, definition_cost, of_function
 from convscope.frontends.onnx.call import Call
-from convscope.frontends.onnx.consts import Budget, known
+from convscope.frontends.onnx.consts import Ahead, at_hand, known
 from convscope.frontends.onnx.definition import definition
 from convscope.frontends.onnx.file import EXPECTED, opened
 from convscope.frontends.onnx.fold_shape import constant
-from convscope.frontends.onnx.frame import Frame, Guarded, domain, expanded, imported, versions
-from convscope.frontends.onnx.graph import Scope, all_declared, declared, unnamed
+from convscope.frontends.onnx.frame import Frame, Here, versions
+from convscope.frontends.onnx.graph import Scope, declared, stated
+from convscope.frontends.onnx.guarded import Guarded
 from convscope.frontends.onnx.inputs import sources
 from convscope.frontends.onnx.lost import Lost, among, decided_by_data, follows, note, ones
 from convscope.frontends.onnx.names import shown
-from convscope.frontends.onnx.order import extent, needed
+from convscope.frontends.onnx.order import needed
 from convscope.frontends.onnx.outputs import settled_output
 from convscope.frontends.onnx.quantized import as_tensor, with_floats, with_integers
 from convscope.frontends.onnx.refusal import UnreadError, cut_before, failed
 from convscope.frontends.onnx.rules import find
 from convscope.frontends.onnx.rules_held import quantised
-from convscope.frontends.onnx.steps import Ref, Step, attribute, steps
+from convscope.frontends.onnx.steps import LAYER, PART, Ref, Step, steps
 from convscope.frontends.onnx.stored import on_stored
 from convscope.frontends.onnx.tidy import tidied
 from convscope.frontends.onnx.tidy_quantized import with_quantized
@@ -39,20 +42,27 @@ from convscope.frontends.onnx.unread import has, opaque_outputs
 from convscope.frontends.onnx.weights import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from onnx import FunctionProto, GraphProto, ModelProto
+    from onnx import GraphProto, ModelProto
 
     from convscope.core.graph import Output
     from convscope.core.net import Net
     from convscope.core.shape import Shape
     from convscope.frontends.given import Asked
+    from convscope.frontends.onnx.bodies import Body
     from convscope.frontends.onnx.call import Given
     from convscope.frontends.onnx.file import Source
 
 MOST_DIMENSIONS = 64
 """Of a tensor."""
+
+WIDE = 16
+"""Tensors that an operation may name without more ado."""
+
+TOGETHER = {"Concat", "SequenceConstruct", "Loop", "Scan", "If"}
+"""Operators that take many tensors as they are, all in one layer."""
 
 REFUSED = (ConvscopeError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What a rule raises when an operation is not as it should be."""
@@ -72,36 +82,18 @@ def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
         ShapeError: a layer does not fit its input.
         MissingExtraError: onnx is not installed.
     """
-    model, source = opened(path)
     try:
-        return Reading(model, source, of_shape(given)).net()
-    except ModelError as error:
+        with question():
+            model, source = opened(path)
+            return Reading(model, source, of_shape(given)).net()
+    except LimitError as error:
         raise error.add(subject=str(path)) from None
+    except ModelError as error:
+        raise error if error.what.startswith(str(path)) else error.add(subject=str(path)) from None
     except ConvscopeError:
         raise
     except Exception as error:
         raise ModelError(f"{path} is damaged", expected=EXPECTED) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """An operation, and what holds around it.
-
-    Attributes:
-        step: the operation.
-        scope: tensors by name.
-        used: names that anybody reads.
-        frame: of the function or branch that it is in.
-    """
-
-    step: Step
-    scope: Scope
-    used: set[str]
-    frame: Frame
-
-    def wanted(self) -> list[int]:
-        """Places of the outputs that anybody reads."""
-        return [at for at, name in enumerate(self.step.outputs) if name in self.used]
 
 
 class Reading:
@@ -111,26 +103,27 @@ class Reading:
         graph = model.graph
         self.source = source
         self.versions = versions(model.opset_import)
-        self.functions = {(domain(f.domain), f.name, f.overload): f for f in model.functions}
-        if self.functions:
-            expanded(graph.node, self.functions)
+        if len(graph.node) > MAX_LAYERS:
+            raise ModelError(f"it has more than {MAX_LAYERS} operations")
+        self.bodies = Bodies(model.functions)
+        self.bodies.count(graph.node)
         every = steps(graph.node)
         if not every:
             raise ModelError("it has no operations", expected="a model with at least one layer")
         self.steps, self.used = needed(every, [info.name for info in graph.output])
-        self.budget = Budget()
-        self.weights = Weights(graph, source, every, self.steps, self.budget)
+        self.ahead = Ahead()
+        self.weights = Weights(graph, source, every, self.steps, self.ahead)
         self.outputs = [info.name for info in graph.output]
         self.sources = sources(graph, set(self.weights.tensors), self.used, asked, self.steps)
         self.batch = next((one.batch for one in self.sources if one.batch), 0)
         as_declared = all(one.as_declared for one in self.sources)
-        self.declared = all_declared(graph, self.batch) if as_declared else {}
-        self.unnamed = unnamed(graph)
+        self.declared, self.unnamed = stated(graph, self.batch)
+        if not as_declared:
+            self.declared = {}
         self.ends = {info.name: declared(info) for info in graph.output}
         self.told: list[str] = []
         self.builder = Builder.of([one.input for one in self.sources if one.input])
         self.taken = 0
-        self.bodies: dict[tuple[str, str, str], tuple[list[Step], set[str]]] = {}
 
     def net(self) -> Net:
         """The net.
@@ -150,7 +143,8 @@ class Reading:
         ends = [replace(one, node=names.get(one.node, one.node)) for one in outputs]
         net = self.builder.net(ends, self.weights.unused(self.used))
         notes = (*self.told, *self.weights.notes(self.builder.counted))
-        return replace(net, tensors=Guarded(self.source.path, net.tensors), notes=notes)
+        guarded = Guarded(self.source.path, self.source.stamp[0], self.builder.loaders)
+        return replace(net, tensors=guarded, notes=notes)
 
     def _inputs(self, scope: Scope) -> None:
         at = 0
@@ -185,15 +179,18 @@ class Reading:
         """Take operations in order.
 
         Raises:
-            ModelError: there are too many, or one cannot be read.
+            ModelError: one cannot be read.
+            LimitError: one takes more work or memory than the file is worth.
         """
         for step in all_steps:
             self.taken += 1
-            if self.taken > MAX_LAYERS:
-                raise ModelError(f"it has more than {MAX_LAYERS} operations")
             here = Here(step, scope, used, frame)
             try:
+                if len(step.inputs) + len(step.outputs) > WIDE:
+                    _count_wide(step)
                 found = self._results(here)
+            except LimitError as error:
+                raise error if error.what.startswith("node ") else error.add(subject=str(step)) from None
             except REFUSED as error:
                 raise self._refused(here, error) from None
             for name, one in zip(step.outputs, found, strict=False):
@@ -203,21 +200,23 @@ class Reading:
     def _results(self, here: Here) -> Sequence[Given]:
         step, frame = here.step, here.frame
         given = self.weights.shared.apart(step, map(here.scope.get, step.inputs), self.taken)
-        function = self.functions.get((step.domain, step.op, step.overload))
-        attrs = {name: self._attr(value, step.outputs, frame) for name, value in step.attrs.items()}
-        attrs = {name: value for name, value in attrs.items() if value is not None}  # none: the caller gave no value
-        if function is not None:
-            return self._inlined(here, function, given, attrs)
+        attrs = step.attrs
+        if not step.plain:
+            every = {name: self._attr(value, step.outputs, frame) for name, value in attrs.items()}
+            attrs = {name: value for name, value in every.items() if value is not None}  # the caller gave no value
+        body = self.bodies.find(step)
+        if body is not None:
+            return self._inlined(here, body, given, attrs)
         last = max((at + 1 for at in here.wanted()), default=0)
         version = frame.versions.get(step.domain, 0)
         call = Call(
-            self.builder, step.op, version, given, attrs, last, self.batch, self.budget, step.domain, len(step.outputs)
+            self.builder, step.op, version, given, attrs, last, self.batch, self.ahead, step.domain, len(step.outputs)
         )
         self.builder.scope = ".".join(filter(None, (frame.path, step.path)))
         self.builder.whole_scope = step.whole
         self.builder.sources = tuple(filter(None, [frame.caller or step.name]))
         if step.op == "If" and not step.domain and isinstance(given[0], Const):
-            taken = bool(self.budget.numbers(given[0]).reshape(-1)[0])
+            taken = bool(at_hand(given[0]).reshape(-1)[0])
             return self._branch(attrs["then_branch" if taken else "else_branch"], here)
         if among(given):
             return self._lost(here, call, ShapeError("sizes that depend on the data"))
@@ -234,7 +233,7 @@ class Reading:
     def _attr(self, value: Any, names: Sequence[str], frame: Frame) -> Any:
         """An attribute with what the caller of a function gives, and tensors as stored ones."""
         if isinstance(value, Ref):
-            return frame.attrs.get(value.name)
+            value = frame.attr(value.name)
         if hasattr(value, "data_type"):
             return self.weights.constant(value, names, may_learn=not frame.defined)
         return value
@@ -245,14 +244,15 @@ class Reading:
 
     def _calculated(self, here: Here, call: Call) -> Sequence[Given]:
         """What an operation gives: by a rule, as stored numbers, or as something that cannot be inspected."""
-        values = list(flow.values(call.inputs))
+        sequence = call.op in flow.SEQUENCES and not call.domain
+        values = [] if sequence else list(flow.values(call.inputs))
         mark = self.builder.mark()
         try:
             found, stored = self._by_rule(here.step, call, values)
         except REFUSED as error:
             if (
-                isinstance(error, ModelError | FieldError)
-                or not values
+                isinstance(error, ModelError | FieldError | LimitError)
+                or not (values or sequence)
                 or (isinstance(error, ConvscopeError) and error.given)
             ):
                 raise
@@ -304,14 +304,18 @@ class Reading:
         function = definition(call)
         if function is None:
             return None
+        spend(definition_cost(function))
         mark = self.builder.mark()
-        scope = Scope(None, dict(zip(function.input, [*call.inputs, *[None] * len(function.input)], strict=False)))
         names = {at: function.output[at] for at in missing}
-        found, used = needed(steps(function.node), names.values())
-        inner = replace(self._inside(here, function, call.attrs), defined=True)
+        body = of_function(function, list(names.values()))
+        scope = Scope(None, dict(zip(body.inputs, call.inputs, strict=False)), body.left_out)
+        versions = {**here.frame.versions, **body.versions}
+        inner = replace(self._inside(here, body, call.attrs, versions), defined=True)
         try:
-            self.run(found, scope, used, inner)
+            self.run(body.steps, scope, body.used, inner)
             made = {at: scope.get(name) for at, name in names.items()}
+        except LimitError:
+            raise
         except REFUSED:
             made = {}
         opaque = any(layer.node.op.keyword == "opaque" for layer in self.builder.layers[mark[0] :])
@@ -323,7 +327,7 @@ class Reading:
     def _lost(self, here: Here, call: Call, why: Exception) -> list[Given]:
         """What follows where no sizes are known; the net goes on at tensors whose sizes the file states."""
         lost = follows(here.step, call, why, here.scope)
-        if not lost.values:
+        if not (lost.values or lost.before):
             raise failed(here.step, why)
         stated = (None if name in self.unnamed else self.declared.get(name) for name in here.step.outputs)
         return [lost if sizes is None else lost.row(self.builder, sizes) for sizes in stated]
@@ -345,35 +349,30 @@ class Reading:
 
     def _branch(self, graph: GraphProto, here: Here) -> Sequence[Given]:
         """A graph inside of the graph."""
-        inner = Scope(here.scope)
-        outputs = [info.name for info in graph.output]
-        self.taken += extent(graph)
-        found, used = needed(steps(graph.node), outputs)
-        for tensor in graph.initializer:
-            inner.tensors[tensor.name] = self.weights.const(tensor)
-        self.run(found, inner, used, here.frame.deeper())
-        return [inner.get(name) for name in outputs]
+        body = self.bodies.branch(graph)
+        inner = Scope(here.scope, {tensor.name: self.weights.const(tensor) for tensor in body.tensors})
+        self.taken += body.extent
+        self.run(body.steps, inner, body.used, here.frame.deeper())
+        return [inner.get(name) for name in body.outputs]
 
-    def _inlined(
-        self, here: Here, function: FunctionProto, given: Sequence[Given], attrs: dict[str, Any]
-    ) -> Sequence[Given]:
+    def _inlined(self, here: Here, body: Body, given: Sequence[Given], attrs: Mapping[str, Any]) -> Sequence[Given]:
         """The operations of a function, in the place of its call."""
-        scope = Scope(None, dict(zip(function.input, [*given, *[None] * len(function.input)], strict=False)))
-        key = function.domain, function.name, function.overload
-        if key not in self.bodies:
-            self.bodies[key] = needed(steps(function.node), function.output)
-        found, used = self.bodies[key]
-        self.run(found, scope, used, self._inside(here, function, attrs))
-        return [scope.get(name) for name in function.output]
+        scope = Scope(None, dict(zip(body.inputs, given, strict=False)), body.left_out)
+        self.run(body.steps, scope, body.used, self._inside(here, body, attrs, self.bodies.versions(here.frame, body)))
+        return [scope.get(name) for name in body.outputs[: len(here.step.outputs)]]
 
-    def _inside(self, here: Here, function: FunctionProto, attrs: dict[str, Any]) -> Frame:
+    def _inside(self, here: Here, body: Body, attrs: Mapping[str, Any], versions: Mapping[str, int]) -> Frame:
         """What holds inside of a function that an operation calls."""
         frame, step = here.frame, here.step
-        defaults = {one.name: self._attr(attribute(one), (), frame) for one in function.attribute_proto}
         path = ".".join(filter(None, (frame.path, step.path)))
-        named = {**frame.versions, **imported(function.opset_import)}
         caller = frame.caller or step.name
-        return Frame(named, {**defaults, **attrs}, path, frame.depth, caller, frame.defined).deeper()
+        return Frame(versions, attrs, path, frame.depth, caller, frame.defined, body.defaults).deeper()
+
+
+def _count_wide(step: Step) -> None:
+    """Count an operation that names many tensors, before it is read."""
+    each = PART if step.op in TOGETHER else LAYER
+    spend(each * len(step.inputs) + LAYER * len(step.outputs))
 
 
 def _give(scope: Scope, step: Step, name: str, found: Given) -> None:

@@ -14,7 +14,7 @@ from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.build.products import attention, matmul
 from convscope.frontends.build.settle import is_whole, settled
 from convscope.frontends.build.values import Const, Value, joined, whole
-from convscope.frontends.onnx.consts import Known
+from convscope.frontends.onnx.consts import Known, at_hand
 from convscope.frontends.onnx.sliding import need, pads_of, per_axis
 from convscope.ops.act import PReLU
 from convscope.ops.norm import GroupNorm, LocalResponseNorm
@@ -267,7 +267,7 @@ def attend(call: Call) -> Any:
     if q.sizes[1] != k.sizes[1]:
         raise ShapeError("attention with groups of queries")
     mask = call.get(3)
-    if isinstance(mask, Const) and call.budget.numbers(mask).dtype == np.bool_:
+    if isinstance(mask, Const) and at_hand(mask).dtype == np.bool_:
         mask = mask.then(mask.sizes, lambda numbers: np.where(numbers, 0.0, -np.inf).astype(np.float32))
     assert mask is None or isinstance(mask, Value | Const)
     scale = call.real("scale", 0.0) or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.build.integers import as_written
 from convscope.frontends.build.products import einsum
 from convscope.frontends.build.values import Const, Value
-from convscope.frontends.onnx.consts import Known, known, lazy
+from convscope.frontends.onnx.consts import Known, at_hand, known, lazy
 from convscope.ops import act
 from convscope.ops.scalar import Map, Pow
 
@@ -50,7 +51,7 @@ def operand(call: Call, at: int) -> Value | Const | float:
     """An input as a tensor, or as the number that it is."""
     found = call.tensor(at)
     if isinstance(found, Const) and math.prod(found.sizes) == 1 and not found.roots:
-        numbers = call.budget.numbers(found)
+        numbers = at_hand(found)
         if len(found.sizes) <= max(len(one.sizes) for one in call.inputs if isinstance(one, Value)):
             return as_written(float(numbers.reshape(())))
         return known(numbers)
@@ -244,7 +245,8 @@ def named_product(call: Call) -> Value:
         wanted = [name for part in _split_dots(out) for name in (dots if part == "..." else [part])]
     else:
         every = [name for one in labels for name in one]
-        wanted = [*dots, *sorted(name for name in set(every) if every.count(name) == 1 and not name.isdigit())]
+        times = Counter(every)
+        wanted = [*dots, *sorted(name for name in times if times[name] == 1 and not name.isdigit())]
     return einsum(call.builder, operands, labels, wanted)
 
 

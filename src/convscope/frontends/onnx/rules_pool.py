@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.budget import hold
 from convscope.core.graph import Own
 from convscope.errors import ModelError, ShapeError
 from convscope.frontends.build import layers
 from convscope.frontends.build.algebra import binary
 from convscope.frontends.build.unknown import opaque
-from convscope.frontends.onnx.consts import known
+from convscope.frontends.onnx.consts import WIDTH, known, lazy, passing
 from convscope.frontends.onnx.sliding import pads_of, per_axis, places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -68,10 +70,11 @@ def _window(call: Call, x: Value) -> _Window:
     for n, k, s, d, (lo, hi) in zip(x.sizes[2:], kernel, stride, spread, pads, strict=True):
         out = -((d * (k - 1) + 1 - n - lo - hi) // s if ceil else -((n + lo + hi - d * (k - 1) - 1) // s)) + 1
         out -= ceil and (out - 1) * s >= n + lo
-        call.budget.spend(out * k)
-        taps = s * np.arange(out)[:, None] - lo + d * np.arange(k)
-        inside.append(((taps >= 0) & (taps < n)).sum(1))
-        counted.append((taps < n + hi).sum(1))
+        hold(2 * WIDTH * out)
+        with passing(2 * out * k):
+            taps = s * np.arange(out)[:, None] - lo + d * np.arange(k)
+            inside.append(((taps >= 0) & (taps < n)).sum(1))
+            counted.append((taps < n + hi).sum(1))
         before.append((lo, (out - 1) * s + d * (k - 1) + 1 - n - lo))
     none = ((0, 0),) * rank
     return replace(found, pads=none, ceil=False, before=tuple(before), inside=tuple(inside), counted=tuple(counted))
@@ -107,12 +110,16 @@ def average_pool(call: Call) -> Value:
 
 def _without_padding(call: Call, found: Value, how: _Window) -> Value:
     """Means that counted zeros beyond the map, made those of the places that count."""
-    share = np.ones(())
-    for k, counts in zip(how.kernel, how.counted if call.whole("count_include_pad", 0) else how.inside, strict=True):
-        share = np.multiply.outer(share, k / np.maximum(counts, 1))
-    if (share == 1).all():
+    counted = how.counted if call.whole("count_include_pad", 0) else how.inside
+    shares = [known(k / np.maximum(counts, 1)) for k, counts in zip(how.kernel, counted, strict=True)]
+    if all((one.numbers == 1).all() for one in shares):
         return found
-    return binary(call.builder, "mul", found, known(share[None, None].astype(np.float32)))
+
+    def work(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return np.asarray(reduce(np.multiply.outer, arrays)[None, None], dtype=np.float32)
+
+    sizes = (1, 1, *(one.sizes[0] for one in shares))
+    return binary(call.builder, "mul", found, lazy(sizes, shares, work))
 
 
 def global_pool(op: Op) -> Callable[[Call], Value]:

@@ -10,6 +10,7 @@ from convscope.errors import ShapeError
 from convscope.frontends.build import shapes
 from convscope.frontends.build.settle import settled
 from convscope.frontends.build.values import Const, Digit, Value
+from convscope.frontends.onnx.consts import at_hand
 from convscope.frontends.onnx.sliding import need
 from convscope.ops.recurrent import GRU, LSTM
 
@@ -58,7 +59,7 @@ def _check(call: Call, made: type[LSTM | GRU]) -> None:
     states = (5, 6) if made is LSTM else (5,)
     for at in states:
         state = call.maybe(at)
-        if state is not None and call.budget.numbers(state).any():
+        if state is not None and at_hand(state).any():
             raise ShapeError("a recurrent layer that does not begin with zeros")
     unusual = [name for name in ("activations", "clip", "input_forget") if call.attrs.get(name)]
     if made is GRU and not call.whole("linear_before_reset", 0):

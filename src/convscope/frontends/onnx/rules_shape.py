@@ -13,7 +13,7 @@ from convscope.frontends.build import layers, reorder, shapes
 from convscope.frontends.build.algebra import expanded
 from convscope.frontends.build.integers import as_written
 from convscope.frontends.onnx import fold_shape as given
-from convscope.frontends.onnx.consts import known
+from convscope.frontends.onnx.consts import at_hand, known, lazy, passing
 from convscope.ops import resize
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def gather(call: Call) -> Value:
     """See the operator Gather: one index, indices at equal steps, or a list of them."""
     x, where = call.value(0), call.const(1)
     at = given.axis_of(call, 0, len(x.dims))
-    index = call.budget.numbers(where).reshape(-1)
+    index = at_hand(where).reshape(-1)
     index = np.where(index < 0, index + x.sizes[at], index)
     if not index.size or not ((index >= 0) & (index < x.sizes[at])).all():
         raise ShapeError("indices beyond the end, or none")
@@ -138,13 +138,14 @@ def gather(call: Call) -> Value:
 def cumsum(call: Call) -> Value:
     """See the operator CumSum: from either end, with the index itself or without."""
     x = call.value(0)
-    (at,) = call.budget.numbers(call.const(1)).reshape(-1).tolist()
+    (at,) = at_hand(call.const(1)).reshape(-1).tolist()
     at = shapes.positive(int(at), len(x.dims))
     backwards, without = bool(call.whole("reverse", 0)), bool(call.whole("exclusive", 0))
     x = reorder.flipped(call.builder, x, [at]) if backwards else x
     x = reorder.running(call.builder, x, at)
     if without:
-        zeros = known(np.zeros((*x.sizes[:at], 1, *x.sizes[at + 1 :]), dtype=np.float32))
+        sizes = (*x.sizes[:at], 1, *x.sizes[at + 1 :])
+        zeros = lazy(sizes, [], lambda _: np.zeros(sizes, dtype=np.float32))
         x = shapes.sliced(call.builder, shapes.concatenated(call.builder, [zeros, x], at), at, 0, x.sizes[at], 1)
     return reorder.flipped(call.builder, x, [at]) if backwards else x
 
@@ -240,7 +241,7 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
     if mode == "nearest":
         rounding = "floor" if old else call.word("nearest_mode", "round_prefer_floor")
         for n, out, scale in zip(have, sizes, scales, strict=True):
-            if not np.array_equal(_nearest(call, n, out, scale, (frame, rounding)), np.arange(out) * n // out):
+            if not np.array_equal(_nearest(n, out, scale, (frame, rounding)), np.arange(out) * n // out):
                 raise ShapeError(f"neighbours by {frame}, {rounding}")
         if all(out % n == 0 for out, n in zip(sizes, have, strict=True)):
             return resize.Upsample(tuple(out // n for out, n in zip(sizes, have, strict=True)))
@@ -255,10 +256,18 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
     return resize.Resize(tuple(sizes), words.get(mode, mode), align)
 
 
-def _nearest(call: Call, n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
+def _nearest(n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
     """For each output the input that it takes, by the formulas of the operator."""
+    with passing(NEAREST * out):
+        return _taken(n, out, scale, how)
+
+
+NEAREST = 24
+"""Numbers that are handled, or held, for each place of an axis whose nearest neighbours are looked for."""
+
+
+def _taken(n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
     frame, rounding = how
-    call.budget.spend(out)
     o = np.arange(out)
     places = {
         "half_pixel": (o + 0.5) / scale - 0.5,

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.budget import spend
 from convscope.errors import ModelError
 from convscope.frontends.build.values import Const
-from convscope.frontends.onnx.consts import AT_ONCE
+from convscope.frontends.onnx.consts import PARTS, at_hand
 from convscope.frontends.onnx.rules_quantized import settings
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from convscope.frontends.build.values import Root
     from convscope.frontends.onnx.call import Given
-    from convscope.frontends.onnx.consts import Budget
+    from convscope.frontends.onnx.consts import Ahead
     from convscope.frontends.onnx.steps import Step
 
 
@@ -60,12 +61,12 @@ class Shared:
                 readers.update({_stored(name, floats) for name in read})
         return cls(readers, quantized)
 
-    def seen(self, name: str, const: Const, budget: Budget) -> None:
+    def seen(self, name: str, const: Const, ahead: Ahead) -> None:
         """Take notice of a stored tensor."""
         roots = (const.origin,) if name in self.quantized else const.roots
         if self.readers[name] < 2 or not roots or roots[0] is None:
             return
-        if _even(const, budget):
+        if _even(const, ahead):
             self.even[roots[0].key] = set()
         else:
             self.tied[name] = self.readers[name]
@@ -83,6 +84,7 @@ class Shared:
         every = tuple(given)
         if not self.even or step.op in SAME:
             return every
+        spend(sum([len(one.roots) for one in every if isinstance(one, Const)]) / PARTS)
         keys = [root.key for one in every if isinstance(one, Const) for root in one.roots if root.trained]
         own = tuple(key for key in keys if key not in self.even) or run
         return tuple(self._apart(one, own) if isinstance(one, Const) else one for one in every)
@@ -119,6 +121,9 @@ class Shared:
         return found
 
 
+LOOKED_AT = 2**21
+"""Numbers of a shared tensor that are compared with each other, at most."""
+
 SAME = {"QuantizeLinear", "DequantizeLinear"}
 """Operators that give the tensor that they are given, in other words."""
 
@@ -140,14 +145,13 @@ def _tensors(count: int) -> str:
     return f"{count} tensor{'' if count == 1 else 's'}"
 
 
-def _even(const: Const, budget: Budget) -> bool:
+def _even(const: Const, ahead: Ahead) -> bool:
     """All numbers are the same; a tensor that is too large, or whose file is not there, is taken for one of many."""
     count = math.prod(const.sizes)
-    if not 0 < count <= min(AT_ONCE, budget.left):
+    if not 0 < count <= LOOKED_AT or not ahead.take(count):
         return False
-    budget.spend(count)
     try:
-        numbers = np.asarray(const.load()).reshape(-1)
+        numbers = np.asarray(at_hand(const)).reshape(-1)
     except ModelError:
         return False
     return bool((numbers == numbers[0]).all())

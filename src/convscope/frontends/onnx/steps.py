@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,15 @@ from convscope.frontends.onnx.names import place, shown
 from convscope.frontends.onnx.order import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from onnx import AttributeProto, NodeProto
+
+PLAIN = {int, float, str, list}
+"""Classes of attributes that say what they say wherever the operation is."""
+
+LAYER, PART = 60, 10
+"""Steps for an operation, or a tensor, that becomes a layer, and for one that is only read by a layer."""
 
 OWN_DOMAINS = {"", "ai.onnx"}
 """Names of the domain of ONNX's own operators."""
@@ -39,6 +46,7 @@ class Step:
         attrs: by name.
         path: the part of the net, ``layer1.0.conv1``.
         whole: the part is one layer, that needs no further name.
+        plain: its attributes are numbers and words.
     """
 
     op: str
@@ -50,6 +58,7 @@ class Step:
     attrs: dict[str, Any]
     path: str = ""
     whole: bool = False
+    plain: bool = False
 
     def __str__(self) -> str:
         name = f'"{shown(self.name)}"' if self.name else "without a name"
@@ -87,13 +96,17 @@ def steps(nodes: Iterable[NodeProto]) -> list[Step]:
         ModelError: some of them read each other in a circle.
     """
     found = in_order([_step(node) for node in nodes])
-    parents = {path[:at] for path in {one.path for one in found} for at, sign in enumerate(path) if sign == "."}
-    return [one if one.whole or not _lone(one, parents) else replace(one, whole=True) for one in found]
+    paths = sorted({f"{one.path}." for one in found if one.path})
+    return [one if one.whole or not _lone(one, paths) else replace(one, whole=True) for one in found]
 
 
-def _lone(step: Step, parents: set[str]) -> bool:
-    """An operation of a part of the net that has no parts itself."""
-    return step.name.startswith("/") and bool(step.path) and step.path not in parents
+def _lone(step: Step, paths: Sequence[str]) -> bool:
+    """An operation of a part of the net that has no parts itself; of sorted paths, those of its parts come next."""
+    if not step.path or not step.name.startswith("/"):
+        return False
+    path = f"{step.path}."
+    after = bisect_right(paths, path)
+    return after == len(paths) or not paths[after].startswith(path)
 
 
 def _step(node: NodeProto) -> Step:
@@ -101,7 +114,7 @@ def _step(node: NodeProto) -> Step:
         raise ModelError(f"the name of an operator is not text: {node.op_type!r:.80}")
     domain = "" if node.domain in OWN_DOMAINS else node.domain
     attrs = {one.name: attribute(one) for one in node.attribute}
+    plain = all(type(value) in PLAIN for value in attrs.values())
     path, whole = place(node)
-    return Step(
-        node.op_type, domain, node.overload, node.name, tuple(node.input), tuple(node.output), attrs, path, whole
-    )
+    names = tuple(node.input), tuple(node.output)
+    return Step(node.op_type, domain, node.overload, node.name, *names, attrs, path, whole, plain)

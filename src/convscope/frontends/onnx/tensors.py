@@ -11,7 +11,7 @@ import numpy as np
 from convscope.core.op import FLOAT32, bits
 from convscope.errors import ModelError
 from convscope.frontends.build.values import Const, Root
-from convscope.frontends.onnx.consts import known
+from convscope.frontends.onnx.consts import MOST, known
 from convscope.frontends.onnx.external import read_external
 from convscope.frontends.onnx.names import shown
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 SMALL = 4096
 """Numbers up to which a tensor is read at once."""
-
-MOST = 2**40
-"""Numbers of a tensor; more are not meant."""
 
 STRING = 8
 DTYPES = {

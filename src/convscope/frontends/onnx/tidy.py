@@ -59,12 +59,19 @@ class Net:
         self.builder = builder
         self.layers: dict[str, Layer] = {}
         self.uses = Counter(outputs)
+        self.taken: Counter[str] = Counter()
         for layer in builder.layers:
             self.uses.update(layer.node.inputs)
         _drop_unread(builder, self.uses)
 
     def __getitem__(self, name: str) -> Layer | None:
         return self.layers.get(name)
+
+    def free(self, name: str) -> None:
+        """A name that a layer had may be given to another one; of names with numbers, those below are still taken."""
+        plain, _, number = name.rpartition("_")
+        if number.isdecimal():
+            self.taken[plain] = max(0, min(self.taken[plain], int(number[:9]) - 2))
 
     def before(self, layer: Layer | None, op: type[Op], at: int = 0) -> Layer | None:
         """The layer that another one reads, if it is of a kind."""
@@ -119,6 +126,7 @@ def _put_together(net: Net, found: Found) -> Layer:
     first, last = found.gone[0], found.gone[-1]
     for layer in found.gone:
         del net.layers[layer.node.name]
+        net.free(layer.node.name)
         net.builder.loaders.pop(layer.node.name, None)
         net.uses.subtract(layer.node.inputs)
     name = _name(net, first, found.op)
@@ -141,10 +149,12 @@ def _name(net: Net, layer: Layer, op: Op) -> str:
     if plain != layer.node.op.keyword or (number and not number.isdigit()):
         return layer.node.name
     scope = f"{lead}." if lead else ""
-    wanted, at = f"{scope}{op.keyword}", 1
+    plain = wanted = f"{scope}{op.keyword}"
+    at = net.taken[plain] + 1
     while wanted in net.layers:
         at += 1
-        wanted = f"{scope}{op.keyword}_{at}"
+        wanted = f"{plain}_{at}"
+    net.taken[plain] = at - 1
     return wanted
 
 

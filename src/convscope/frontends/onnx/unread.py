@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from convscope.budget import spend
 from convscope.core.graph import Own
 from convscope.errors import ShapeError
 from convscope.frontends.build.unknown import opaque
@@ -14,6 +15,7 @@ from convscope.frontends.onnx.consts import roots_of
 from convscope.frontends.onnx.flow import flat
 from convscope.frontends.onnx.infer import inferred
 from convscope.frontends.onnx.rules_quantized import settings
+from convscope.frontends.onnx.steps import LAYER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +43,9 @@ FREE = {
     "ThresholdedRelu", "Tile", "TopK", "Transpose", "Trilu", "Unique", "Unsqueeze", "Upsample", "Where", "Xor",
 }  # fmt: skip
 """Operators that multiply nothing with weights."""
+
+FEW = 8
+"""Layers that any operation may be."""
 
 AS_GIVEN = {"GroupNormalization", "MeanVarianceNormalization"}
 """Operators whose output has the sizes of their first input, and of which ONNX's inference says nothing."""
@@ -142,6 +147,8 @@ def opaque_outputs(
         roots = call.builder.fresh(roots_of(weights_among(call)))
         own = Own(tuple(root.weight() for root in roots), macs_of(call, stated[0]))
     values = [one for one in flat(call.inputs) if isinstance(one, Value)]
+    if len(values) * len(wanted) > FEW:
+        spend(LAYER * len(values) * len(wanted))
     found = {}
     for at in wanted:
         size = stated[at]

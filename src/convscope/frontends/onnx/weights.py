@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from convscope.core.op import FLOAT32, Weight
 from convscope.frontends.build.values import Root
-from convscope.frontends.onnx.consts import Known, weight
 from convscope.frontends.onnx.graph import parameters
 from convscope.frontends.onnx.rules_quantized import settings
 from convscope.frontends.onnx.shared import Shared, made_weights
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, TensorProto
 
     from convscope.frontends.build.values import Const
-    from convscope.frontends.onnx.consts import Budget
+    from convscope.frontends.onnx.consts import Ahead
     from convscope.frontends.onnx.file import Source
     from convscope.frontends.onnx.graph import Scope
     from convscope.frontends.onnx.steps import Step
@@ -34,7 +33,7 @@ class Weights:
         source: the file.
         every: all operations of the graph.
         steps: those that are needed.
-        budget: for what is computed while the model is read.
+        ahead: what is computed before anybody asks for it.
 
     Attributes:
         tensors: that the graph stores, by name.
@@ -42,9 +41,9 @@ class Weights:
     """
 
     def __init__(
-        self, graph: GraphProto, source: Source, every: Sequence[Step], steps: Sequence[Step], budget: Budget
+        self, graph: GraphProto, source: Source, every: Sequence[Step], steps: Sequence[Step], ahead: Ahead
     ) -> None:
-        self.source, self.budget = source, budget
+        self.source, self.ahead = source, ahead
         self.tensors = {tensor.name: tensor for tensor in graph.initializer}
         self.shared = Shared.of(steps)
         self.named = parameters(graph)
@@ -54,14 +53,14 @@ class Weights:
         self.bare = not any(map(self._learned, graph.initializer))
         self.kernels = set() if self.named else _kernels(steps)
         self.made: dict[str, Root] | None = {} if made_weights(steps) else None
-        self.kept: list[TensorProto] = []
+        self.kept: dict[tuple[int, bool], tuple[TensorProto, Const]] = {}  # kept, so that its number stays its own
 
     def into(self, scope: Scope, used: set[str]) -> None:
         """Put those that are read into a scope."""
         for name, tensor in self.tensors.items():
             if name in used:
                 found = scope.tensors[name] = self.const(tensor)
-                self.shared.seen(name, found, self.budget)
+                self.shared.seen(name, found, self.ahead)
 
     def const(self, tensor: TensorProto) -> Const:
         """A stored tensor."""
@@ -73,12 +72,12 @@ class Weights:
         It is a weight where a file has weights nowhere else, and where a layer takes it as its kernel or its bias:
         exporters that fold a transposition store what comes of it as a constant.
         """
-        self.kept.append(tensor)  # its identity is the key of its root
         may_learn = may_learn and (self.bare or not self.kernels.isdisjoint(names))
         learned = may_learn and tensor.data_type in LEARNED and len(tensor.dims) > 0
-        found = stored(tensor, self.source, id(tensor), learned=learned)
-        self.budget.spend(weight(found) if isinstance(found, Known) else 1)
-        return found
+        key = id(tensor), learned
+        if key not in self.kept:
+            self.kept[key] = tensor, stored(tensor, self.source, id(tensor), learned=learned)
+        return self.kept[key][1]
 
     def filled(self, step: Step, found: Const, run: int) -> Const:
         """What an operation makes of stored tensors; the graph may make its weights so.

@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from convscope.budget import allow, hold, spend
 from convscope.errors import ModelError
 
 if TYPE_CHECKING:
@@ -50,17 +51,23 @@ RAW = {9: "raw", 4: "float", 10: "double"}
 ENTERED = 4096
 """Messages of fewer bytes are taken as they are."""
 
-TINY, MOST_TINY, MOST_FIELDS = 4, 10_000, 1_000_000
-"""Messages of fewer bytes say nothing; so many of them, or so many fields in all, are no model."""
-
 DEPTH = 90
 """Messages in messages; a protobuf reader allows 100."""
 
-MESSAGE, MOST = 190, 200 * 2**20
-"""Memory of an empty message, and of all that is read [byte]."""
+MESSAGE, ENTRY, TEXT_TIMES = 190, 16, 2
+"""Memory of an empty message, of an entry in a list, and how often a byte of text is held [byte]."""
 
-SMALL_MODEL = 2**20
-"""Up to this size no model can take too much memory [byte]."""
+TINY, NOTHING = 4, 13_000
+"""Messages of fewer bytes say nothing, and are counted as so much memory: ten thousand of them are no model [byte]."""
+
+FIELD, OPERATION, USUAL = 0.3, 20, 100
+"""Steps of reading a field and of reading an operation; bytes of an operation that extend what may be spent."""
+
+COPIES = 2
+"""How often the message is held while it is read: in pieces, and whole."""
+
+OFTEN = 4096
+"""Fields after which what they cost is counted."""
 
 
 @dataclass
@@ -70,25 +77,10 @@ class Cuts:
     Attributes:
         token: begins every name.
         spans: for each name, the kind of its numbers, and the first byte and the length in the file.
-        left: fields that may still come.
-        tiny: messages that say nothing and may still come.
     """
 
     token: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     spans: list[tuple[str, int, int]] = field(default_factory=list)
-    left: int = MOST_FIELDS
-    tiny: int = MOST_TINY
-
-    def count(self, *, tiny: bool) -> None:
-        """Count a field.
-
-        Raises:
-            ModelError: there are too many, or too many that say nothing.
-        """
-        self.left -= 1
-        self.tiny -= tiny
-        if self.left < 0 or self.tiny < 0:
-            raise ModelError("it has too many parts", expected=f"at most {MOST_FIELDS}")
 
     def name(self, kind: str, start: int, length: int) -> bytes:
         """A name for a part of the file."""
@@ -163,56 +155,112 @@ def fields(data: Bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int,
 
 
 def without_tensors(data: Bytes, cuts: Cuts) -> bytes:
-    """A model's message with large tensors cut out.
+    """A model's message with large tensors cut out. What it takes to be read is counted before it is.
+
+    The message itself is counted too, :data:`COPIES` times; who has read it releases that.
 
     Raises:
-        ModelError: it is damaged, or too large even so.
+        ModelError: it is damaged.
+        LimitError: it is too large even so.
     """
-    found = b"".join(_pieces(data, 0, len(data), MODEL, cuts, 0))
-    if len(found) > SMALL_MODEL and memory(found, 0, len(found), MODEL, MOST, 0) < 0:
-        raise ModelError(
-            "it has too many parts, or too much text", expected="at most some 500,000 parts, 200 MB of text"
-        )
-    return found
+    pieces, size = _Outline(data, cuts).pieces(0, len(data), MODEL, 0)
+    hold(COPIES * size)
+    return b"".join(pieces)
 
 
-def _pieces(data: Bytes, at: int, end: int, kind: int, cuts: Cuts, depth: int) -> Iterator[bytes]:  # noqa: PLR0913 -- a part of a file, and where
-    """The bytes of a message of a kind that is left, neighbours joined."""
-    if depth > DEPTH:
-        raise ModelError(f"its parts are nested more than {DEPTH} deep")
-    inside, dropped = INSIDE[kind], LEFT_OUT.get(kind, ())
-    done = at
-    for number, wire, start, value, stop in fields(data, at, end):
-        cuts.count(tiny=number in inside and stop - value < TINY)
-        if number in dropped:
-            yield data[done:start]
+@dataclass
+class _Outline:
+    """The parts of one file.
+
+    Attributes:
+        data: the file.
+        cuts: where its large tensors are.
+        fields: that were seen since they were last counted.
+        memory: that they take [byte].
+    """
+
+    data: Bytes
+    cuts: Cuts
+    fields: int = 0
+    memory: int = 0
+
+    def count(self) -> None:
+        """Count what was seen.
+
+        Raises:
+            LimitError: it is too much.
+        """
+        spend(FIELD * self.fields)
+        hold(self.memory)
+        self.fields = self.memory = 0
+
+    def pieces(self, at: int, end: int, kind: int, depth: int) -> tuple[list[bytes], int]:
+        """The bytes of a message of a kind that is left, neighbours joined, and how many they are."""
+        if depth > DEPTH:
+            raise ModelError(f"its parts are nested more than {DEPTH} deep")
+        inside, dropped, packed = INSIDE[kind], LEFT_OUT.get(kind, ()), PACKED.get(kind, {})
+        found: list[bytes] = []
+        size, done = 0, at
+
+        def put(some: list[bytes], length: int, start: int, stop: int) -> None:
+            nonlocal size, done
+            found.append(self.data[done:start])
+            found.extend(some)
+            size += start - done + length
             done = stop
-        elif wire == 2 and stop - value >= ENTERED:
-            new = None
-            if kind == TENSOR and number in RAW:
-                new, number = cuts.name(RAW[number], value, stop - value), 9  # noqa: PLW2901 -- the field that it becomes
+
+        for number, wire, start, value, stop in fields(self.data, at, end):
+            length = stop - value
+            if number in dropped:
+                put([], 0, start, stop)
+            elif wire == 2 and length >= ENTERED and kind == TENSOR and number in RAW:
+                new = self.cuts.name(RAW[number], value, length)
+                put([_head(9, len(new)), new], 2 + len(new), start, stop)
+            elif wire == 2 and length >= ENTERED and number in inside:
+                some, new_length = self.pieces(value, stop, inside[number], depth + 1)
+                head = _head(number, new_length)
+                put([head, *some], len(head) + new_length, start, stop)
+            elif wire == 2 and number in inside:
+                self.weigh(self.data[value:stop], 0, length, inside[number], depth + 1)
+            else:
+                self.memory += ENTRY + length * packed.get(number, TEXT_TIMES)
+            self.look(kind, number, length)
+        self.count()
+        found.append(self.data[done:end])
+        return found, size + end - done
+
+    def look(self, kind: int, number: int, length: int) -> None:
+        """Take notice of a field of a large message.
+
+        Raises:
+            LimitError: what was seen is too much.
+        """
+        self.fields += 1
+        if number in INSIDE[kind]:
+            self.memory += MESSAGE if length >= TINY else NOTHING
+        if kind == GRAPH and number == 1:
+            allow(size=min(length, USUAL))
+            spend(OPERATION)
+        if self.fields > OFTEN:
+            self.count()
+
+    def weigh(self, data: bytes, at: int, end: int, kind: int, depth: int) -> None:
+        """Add what a message takes that is taken as it is."""
+        if depth > DEPTH or kind == OTHER:
+            self.memory += MESSAGE * (end - at)
+            return
+        inside, packed = INSIDE[kind], PACKED.get(kind, {})
+        for number, wire, _, value, stop in fields(data, at, end):
+            self.fields += 1
+            if wire != 2:
+                self.memory += ENTRY
             elif number in inside:
-                new = b"".join(_pieces(data, value, stop, inside[number], cuts, depth + 1))
-            if new is not None:
-                yield data[done:start]
-                yield to_varint(number << 3 | 2) + to_varint(len(new)) + new
-                done = stop
-    yield data[done:end]
+                self.memory += MESSAGE if stop - value >= TINY else NOTHING
+                self.weigh(data, value, stop, inside[number], depth + 1)
+            else:
+                self.memory += ENTRY + (stop - value) * packed.get(number, TEXT_TIMES)
 
 
-def memory(data: bytes, at: int, end: int, kind: int, left: int, depth: int) -> int:  # noqa: PLR0913 -- a part of a message, and where
-    """What is left of so much memory when a message of a kind has been read; negative where it was too little."""
-    if kind == OTHER or depth > DEPTH:
-        return left - MESSAGE * (end - at)
-    inside, packed = INSIDE[kind], PACKED.get(kind, {})
-    for number, wire, _, value, stop in fields(data, at, end):
-        if wire != 2:
-            left -= 8
-        elif number in inside:
-            cost = MESSAGE if stop - value >= TINY else MOST // MOST_TINY
-            left = memory(data, value, stop, inside[number], left - cost, depth + 1)
-        else:
-            left -= 16 + (stop - value) * packed.get(number, 1)
-        if left < 0:
-            return left
-    return left
+def _head(number: int, length: int) -> bytes:
+    """What a field of so many bytes begins with."""
+    return to_varint(number << 3 | 2) + to_varint(length)

@@ -1,0 +1,71 @@
+"""A sequence of tensors, as some exporters hand the parts of a tensor on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from convscope.budget import hold, spend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+COPIED, KEPT = 64, 8
+"""Tensors that are copied in one step; bytes for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """The first few tensors of a list, which may go on: a sequence that grows at its end shares it, and copies nothing.
+
+    Attributes:
+        items: the list.
+        size: how many of them are in the sequence.
+        marked: how many of these are lost; see :mod:`convscope.frontends.onnx.lost`.
+
+    >>> one = Sequence.of("a")
+    >>> two = one.with_one("b", 1)
+    >>> list(one), list(two), one.items is two.items, list(one.with_one("c", 0))
+    (['a'], ['a', 'b'], True, ['c', 'a'])
+    """
+
+    items: list[Any]
+    size: int
+    marked: int = 0
+
+    @classmethod
+    def of(cls, tensors: Iterable[Any]) -> Sequence:
+        """A new one."""
+        found = list(tensors)
+        return cls(found, len(found), sum(map(_lost, found)))
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return islice(self.items, self.size)
+
+    def __getitem__(self, at: int) -> Any:
+        if not -self.size <= at < self.size:
+            raise IndexError(at)
+        return self.items[at % self.size]
+
+    def with_one(self, tensor: Any, at: int) -> Sequence:
+        """The sequence with one more tensor, before the one at a place.
+
+        Raises:
+            LimitError: it has to be copied, and is too long for that.
+        """
+        if at == self.size == len(self.items):
+            self.items.append(tensor)
+            return Sequence(self.items, self.size + 1, self.marked + _lost(tensor))
+        spend(self.size / COPIED)
+        hold(KEPT * self.size)
+        found = list(self)
+        found.insert(at, tensor)
+        return Sequence(found, len(found), self.marked + _lost(tensor))
+
+
+def _lost(tensor: Any) -> bool:
+    return hasattr(tensor, "first")
