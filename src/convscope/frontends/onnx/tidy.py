@@ -84,14 +84,13 @@ class Net:
         return all(self.uses[layer.node.name] == own[layer.node.name] for layer in gone[:-1])
 
 
-def _times(layer: Layer | None, number: float) -> bool:
-    op = layer.node.op if layer else None
-    return isinstance(op, Times) and math.isclose(op.value, number, rel_tol=CLOSE)
+def _times(layer: Layer | None, number: float, made: type[Times | Plus] = Times) -> bool:
+    op = layer and layer.node.op
+    return isinstance(op, made) and math.isclose(op.value, number, rel_tol=CLOSE)
 
 
 def _plus(layer: Layer | None, number: float) -> bool:
-    op = layer.node.op if layer else None
-    return isinstance(op, Plus) and math.isclose(op.value, number, rel_tol=CLOSE)
+    return _times(layer, number, Plus)
 
 
 def _drop_unread(builder: Builder, uses: Counter[str]) -> None:
@@ -148,13 +147,12 @@ def _name(net: Net, layer: Layer, op: Op) -> str:
     plain, _, number = own.partition("_")
     if plain != layer.node.op.keyword or (number and not number.isdigit()):
         return layer.node.name
-    scope = f"{lead}." if lead else ""
-    plain = wanted = f"{scope}{op.keyword}"
-    at = net.taken[plain] + 1
+    plain = wanted = f"{lead}.{op.keyword}" if lead else op.keyword
+    at = net.taken[plain]
     while wanted in net.layers:
         at += 1
-        wanted = f"{plain}_{at}"
-    net.taken[plain] = at - 1
+        wanted = f"{plain}_{at + 1}"
+    net.taken[plain] = at
     return wanted
 
 
