@@ -17,12 +17,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from convscope.errors import FieldError, LimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sized
 
 STEPS, BYTES = 1_000_000, 128 * 2**20
 """What every question may cost: about a second, and what fits beside any other program."""
@@ -35,6 +36,10 @@ PER_LAYER = (100, 4096)
 
 ELEMENTS = 256
 """Numbers of an array that are handled in one step."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Net = TypeVar("_Net", bound="Sized")
 
 _times: ContextVar[float] = ContextVar("times", default=1.0)
 
@@ -99,6 +104,35 @@ def question(*, size: int = 0, layers: int = 0) -> Iterator[Budget]:
         _open.reset(token)
 
 
+def per_layer(ask: Callable[Concatenate[_Net, _P], _T]) -> Callable[Concatenate[_Net, _P], _T]:
+    """Make a function of a net a question; it may cost more the more layers there are."""
+
+    @wraps(ask)
+    def asked(net: _Net, *args: _P.args, **named: _P.kwargs) -> _T:
+        with question(layers=len(net)):
+            return ask(net, *args, **named)
+
+    return asked  # type: ignore[return-value] # mypy has the name of the first parameter from it, as it should be
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Say in the error of a limit what the work was about.
+
+    >>> with about("conv1"):
+    ...     spend(2_000_000)
+    Traceback (most recent call last):
+        ...
+    convscope.errors.LimitError: LimitError: conv1: this needs 2,000,000 steps of work or more
+      expected at most 1,000,000
+      try      --raise-limits 3 (in Python, with convscope.raise_limits(3):), for a file that you trust
+    """
+    try:
+        yield
+    except LimitError as error:
+        raise error.add(subject=name) from None
+
+
 def allow(*, size: int = 0, layers: int = 0) -> None:
     """Extend the allowance of the open question, when the size of what is read, or answered, comes to be known."""
     budget = _open.get()
@@ -155,6 +189,25 @@ def release(size: float) -> None:
     budget = _open.get()
     if budget is not None:
         budget.held = max(0.0, budget.held - size)
+
+
+@contextmanager
+def for_now(size: float) -> Iterator[None]:
+    """Count bytes that are held inside of the block.
+
+    >>> with for_now(2**31):
+    ...     pass
+    Traceback (most recent call last):
+        ...
+    convscope.errors.LimitError: LimitError: this needs 2,048 MiB of memory or more
+      expected at most 128 MiB
+      try      --raise-limits 16 (in Python, with convscope.raise_limits(16):), for a file that you trust
+    """
+    hold(size)
+    try:
+        yield
+    finally:
+        release(size)
 
 
 def _over(what: str, allowed: str, ratio: float) -> LimitError:

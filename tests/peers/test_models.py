@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from convscope.analyze.line import Line
 from convscope.analyze.lines import trace
-from convscope.analyze.track import Line
 from convscope.core.net import Net
 from convscope.frontends.torch import Imported, read_module
 from convscope.verification import Probe

@@ -1,24 +1,36 @@
-"""The first and last pixel that each unit of a layer sees along one axis of the picture."""
+"""The first and last pixel that each unit of a layer sees along one axis of the picture.
+
+Most units lie on a :class:`~convscope.analyze.line.Line`, cut at the borders of the picture. Only those beside the
+borders of a map may see something else, and are listed one by one: a map of any length takes next to no memory. Where
+there is no line, all units are listed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convscope.core.axis import EMPTY_EDGES, beyond_each
+from convscope.analyze.line import NOTHING, Line
+from convscope.budget import hold, spend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convscope.core.axis import Indices, Table, Window
+    from convscope.analyze.line import Box
+    from convscope.core.axis import Indices
 
-Box = tuple[int, int]
-"""First and last input pixel along one axis, both included; empty when first > last."""
+Ends = tuple["Indices", "Indices"]
+"""First and last pixels of units; where one sees none, last < first."""
 
-NOTHING: Box = (0, -1)
+NO_ENDS: Ends = (np.arange(0), np.arange(0))
+
+FEW = 1024
+"""Units that are listed without being counted: no more than what any layer takes."""
+
+REACH = 2**62
+"""Beyond every pixel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,144 +38,240 @@ class Boxes:
     """The first and last pixel on the picture that each unit sees; a unit that sees none has last < first.
 
     Attributes:
-        first: one for each unit.
-        last: one for each unit.
-        rising: neither ever falls from a unit to the next.
+        size: units.
+        pixels: of the picture.
+        line: of the units between head and tail, before it is cut at the borders of the picture.
+        head: boxes of the first units.
+        tail: boxes of the last units.
+        rising: neither end ever falls from a unit to the next; False where it is not known.
         gaps: some unit sees none.
     """
 
-    first: Indices
-    last: Indices
+    size: int
+    pixels: int
+    line: Line | None
+    head: Ends
+    tail: Ends
     rising: bool
-    gaps: bool = False
+    gaps: bool
+
+    @property
+    def first(self) -> Indices:
+        """First pixel of each unit, made anew each time."""
+        return self.at(np.arange(self.size))[0]
+
+    @property
+    def last(self) -> Indices:
+        """Last pixel of each unit, made anew each time."""
+        return self.at(np.arange(self.size))[1]
 
     @property
     def blind(self) -> bool:
         """No unit sees any pixel."""
-        return self.gaps and bool((self.last < self.first).all())
+        return self.gaps and self.hull() == NOTHING
+
+    @property
+    def body(self) -> range:
+        """The units on the line."""
+        return range(len(self.head[0]), self.size - len(self.tail[0]))
+
+    def box(self, unit: int) -> Box:
+        """First and last pixel of one unit."""
+        first, last = self.at(np.array([unit]))
+        return int(first[0]), int(last[0])
+
+    def at(self, units: Indices) -> Ends:
+        """First and last pixel of some units."""
+        _count(len(units))
+        body = self.body
+        if self.line is None or not len(body):
+            first, last = (np.concatenate(pair) for pair in zip(self.head, self.tail, strict=True))
+            return first[units], last[units]
+        first, last = cut(self.line.boxes(units), self.pixels)
+        for side, start in ((self.head, 0), (self.tail, body.stop)):
+            mine = (units >= start) & (units < start + len(side[0])) if len(side[0]) else None
+            if mine is not None and mine.any():
+                first[mine], last[mine] = (ends[units[mine] - start] for ends in side)
+        return first, last
 
     def hull(self) -> Box:
         """The pixels between the first and the last that any unit sees; empty where none sees any."""
-        some = self.first <= self.last if self.gaps else slice(None)
-        if self.blind:
-            return NOTHING
-        return int(self.first[some].min()), int(self.last.max())
+        first, last = self.at(self._telling())
+        some = first <= last
+        return (int(first[some].min()), int(last[some].max())) if some.any() else NOTHING
 
     def longest(self) -> int:
         """Pixels of the longest box."""
-        return max(0, int((self.last - self.first).max()) + 1)
+        first, last = self.at(self._telling())
+        return max(0, int((last - first).max()) + 1)
+
+    def _telling(self) -> Indices:
+        """Units among which are those with the first, the last, and the longest box."""
+        body, edges = self.body, [np.arange(len(self.head[0])), np.arange(self.body.stop, self.size)]
+        if not len(body) or self.line is None:
+            return np.concatenate(edges)
+        phases, advance = len(self.line.phases), abs(self.line.advance)
+        if len(body) <= 4 * phases or not advance:
+            few = np.arange(body.start, min(body.stop, body.start + 4 * phases))
+            return np.concatenate([edges[0], few, edges[1]])
+        # along each phase a box grows out of one border of the picture and shrinks into the other
+        first, last = np.array(self.line.phases).T
+        ends = -first, -last, self.pixels - 1 - first, self.pixels - 1 - last
+        turns = [end // self.line.advance for end in ends]
+        near = np.concatenate([turn + step for turn in turns for step in (-1, 0, 1)])
+        units = near * phases + np.tile(np.arange(phases), 12)
+        units = units[(units >= body.start) & (units < body.stop)]
+        whole = np.arange(body.start, body.start + phases), np.arange(body.stop - phases, body.stop)
+        return np.concatenate([edges[0], *whole, units, edges[1]])
 
 
-def windowed(boxes: Boxes, window: Window) -> Boxes:
-    """The boxes of the units behind a window."""
-    if window.up == 1 and boxes.rising and window.edge in {*EMPTY_EDGES, "clamp"}:
-        return _between(boxes, window)
-    starts = window.stride * np.arange(window.extent) - window.lo
-    taps, step = window.hits(starts)
-    first, last = np.full(len(starts), _far(boxes)), np.full(len(starts), -1)
-    reach = (window.size - 1) * window.up + abs(window.lo) + abs(window.hi) + 1
-    for more in range(0, min(window.kernel, reach // window.dilation + step + 1), step):
-        at = starts + window.dilation * (taps + more)
-        read, inside = beyond_each(at // window.up, window.size, window.edge)
-        inside &= (taps >= 0) & (taps + more < window.kernel)
-        first = np.where(inside, np.minimum(first, boxes.first[read]), first)
-        last = np.where(inside, np.maximum(last, boxes.last[read]), last)
-    return boxes_of(first, last)
-
-
-def _far(boxes: Boxes) -> int:
-    """Beyond every pixel that is seen, so that the least of this and a pixel is the pixel."""
-    return max(0, int(boxes.last.max()) + 1)
-
-
-def _between(boxes: Boxes, window: Window) -> Boxes:
-    """Of rising boxes, a run of units sees from the first of its first to the last of its last.
-
-    Windows that lie on the map as a whole are most of them, and are neighbours: theirs are slices.
-    """
-    units, step = window.extent, window.stride
-    on = min(units, max(0, -(-window.lo // step)))
-    off = min(units, max(on, (window.size - window.span + window.lo) // step + 1))
-    start = step * on - window.lo
-    middle = slice(start, start + step * (off - on), step)
-    ends = boxes.first[middle], boxes.last[window.span - 1 :][middle]
-    sides = [_at_border(boxes, step * some - window.lo, window) for some in (np.arange(on), np.arange(off, units))]
-    first, last = (
-        np.concatenate([side[0], whole, side[1]]) for side, whole in zip(zip(*sides, strict=True), ends, strict=True)
-    )
-    if boxes.gaps or off == on:
-        return boxes_of(first, last)
-    borders = [boxes_of(first[part], last[part]) for part in (slice(on + 1), slice(off - 1, None))]
-    return Boxes(first, last, all(one.rising for one in borders), any(one.gaps for one in borders))
-
-
-def _at_border(boxes: Boxes, starts: Indices, window: Window) -> tuple[Indices, Indices]:
-    """First and last of windows of which a part may lie beyond the map."""
-    last, step, ends = window.size - 1, window.dilation, starts + window.span - 1
-    if window.edge == "clamp":
-        return boxes.first[np.clip(starts, 0, last)], boxes.last[np.clip(ends, 0, last)]
-    low = np.where(starts < 0, starts + -(starts // step) * step, starts)  # the first tap on the map
-    high = np.where(ends > last, ends - -((last - ends) // step) * step, ends)  # the last one
-    nothing = low > high
-    firsts = np.where(nothing, _far(boxes), boxes.first[np.clip(low, 0, last)])
-    lasts = np.where(nothing, -1, boxes.last[np.clip(high, 0, last)])
-    return firsts, lasts
-
-
-def boxes_of(first: Indices, last: Indices) -> Boxes:
-    """Boxes of these ends, with what holds for them."""
-    rising = bool((np.diff(first) >= 0).all() and (np.diff(last) >= 0).all())
-    return Boxes(first, last, rising, bool((last < first).any()))
-
-
-def united(parts: Sequence[Boxes]) -> Boxes:
-    """Boxes around what each unit sees on several paths.
-
-    >>> never = Boxes(np.array([1]), np.array([-1]), rising=True, gaps=True)
-    >>> both = united([never, Boxes(np.array([5]), np.array([6]), rising=True)])
-    >>> both.first.tolist(), both.last.tolist()
-    ([5], [6])
-    """
-    if not any(part.gaps for part in parts):
-        first = reduce(np.minimum, [part.first for part in parts])
-        last = reduce(np.maximum, [part.last for part in parts])
-        return Boxes(first, last, rising=all(part.rising for part in parts))
-    far = max(map(_far, parts))
-    firsts, lasts = zip(*(_neutral(part, far) for part in parts), strict=True)
-    return boxes_of(reduce(np.minimum, firsts), reduce(np.maximum, lasts))
-
-
-def behind(parts: Sequence[Boxes]) -> Boxes:
-    """The boxes of units that lie one part behind the other.
-
-    >>> one = Boxes(np.array([0, 1]), np.array([0, 1]), rising=True)
-    >>> behind([one, Boxes(np.array([0]), np.array([-1]), rising=True, gaps=True), one]).first.tolist()
-    [0, 1, 2, 0, 1]
-    """
-    far = max(map(_far, parts))
-    firsts, lasts = zip(*(_neutral(part, far) for part in parts), strict=True)
-    return boxes_of(np.concatenate(firsts), np.concatenate(lasts))
-
-
-def _neutral(boxes: Boxes, far: int) -> tuple[Indices, Indices]:
-    """First and last, such that a unit that sees none changes no least and no greatest number."""
-    if not boxes.gaps:
-        return boxes.first, boxes.last
-    none = boxes.last < boxes.first
-    return np.where(none, far, boxes.first), np.where(none, -1, boxes.last)
-
-
-def looked_up(boxes: Boxes, table: Table) -> Boxes:
-    """The boxes of the units behind a table, each of which reads a run of units; nothing where the run is empty."""
-    starts, ends = table.ends(np.arange(table.extent))
-    none = starts > ends
-    starts, ends = (np.clip(side, 0, table.size - 1) for side in (starts, ends))
-    if boxes.rising or np.array_equal(starts, ends):
-        first, last = boxes.first[starts], boxes.last[ends]
-    else:
-        runs = [slice(a, max(a, b) + 1) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-        first = np.array([boxes.first[run].min() for run in runs])
-        last = np.array([boxes.last[run].max() for run in runs])
+def cut(ends: Ends, pixels: int) -> Ends:
+    """Boxes cut at the borders of the picture."""
+    first, last = np.maximum(ends[0], 0), np.minimum(ends[1], pixels - 1)
+    none = last < first
     if none.any():
-        first, last = np.where(none, _far(boxes), first), np.where(none, -1, last)
-    return boxes_of(first, last)
+        first[none], last[none] = pixels, -1
+    return first, last
+
+
+def _count(units: int) -> None:
+    if units > FEW:
+        spend(0, elements=4 * units)
+
+
+def even(size: int, pixels: int, line: Line) -> Boxes:
+    """Boxes that all lie on a line."""
+    return _made(size, pixels, line, NO_ENDS, NO_ENDS)
+
+
+def every_pixel(size: int) -> Boxes:
+    """Those of the picture itself: each unit sees one pixel."""
+    return even(size, size, Line(1, ((0, 0),)))
+
+
+def alike(size: int, box: Box, pixels: int) -> Boxes:
+    """The same box for so many units."""
+    return even(size, pixels, Line(0, (box,)))
+
+
+def boxes_of(first: Indices, last: Indices, pixels: int, line: Line | None = None) -> Boxes:
+    """Boxes of these ends; those in the middle that are as a line says are not kept.
+
+    >>> found = boxes_of(np.array([5, 0, 1, 2, 3]), np.array([6, 1, 2, 3, 4]), 9, Line(1, ((-1, 0),)))
+    >>> len(found.head[0]), found.line, found.last.tolist()
+    (1, Line(advance=1, phases=((-1, 0),), seams=False), [6, 1, 2, 3, 4])
+    """
+    half = len(first) // 2
+    # without a line all units may still see the same
+    line = line or Line(0, ((int(first[half]), int(last[half])) if first[half] <= last[half] else NOTHING,))
+    return trimmed(len(first), pixels, line, (first[:half], last[:half]), (first[half:], last[half:]))
+
+
+def trimmed(size: int, pixels: int, line: Line, head: Ends, tail: Ends) -> Boxes:
+    """Boxes of which the first and the last are given, and the others lie on a line; those are dropped that do, too."""
+    on, off = len(head[0]), size - len(tail[0])
+    wrong, late = (_off(line, start, side, pixels) for start, side in ((0, head), (off, tail)))
+    start, stop = int(wrong.max(initial=-1)) + 1, int(late.min(initial=len(tail[0])))
+    if start == on == off and stop == 0:
+        return _made(size, pixels, None, tuple(map(np.concatenate, zip(head, tail, strict=True))), NO_ENDS)  # type: ignore[arg-type] # two
+    kept = slice(start), slice(stop, None)
+    return _made(
+        size,
+        pixels,
+        line,
+        *((side[0][part].copy(), side[1][part].copy()) for side, part in zip((head, tail), kept, strict=True)),
+    )
+
+
+def _off(line: Line, start: int, ends: Ends, pixels: int) -> Indices:
+    """Which of some units do not see what a line says, cut at the borders of the picture."""
+    count = len(ends[0])
+    if not count:
+        return ends[0]
+    _count(count)
+    given = cut(line.boxes(np.arange(start, start + count)), pixels)
+    none = ends[1] < ends[0]
+    same = (ends[0] == given[0]) & (ends[1] == given[1])
+    return np.flatnonzero(~np.where(none, given[1] < given[0], same))
+
+
+def _made(size: int, pixels: int, line: Line | None, head: Ends, tail: Ends) -> Boxes:
+    listed = len(head[0]) + len(tail[0])
+    if listed > FEW:
+        hold(16 * listed)
+    start, stop = len(head[0]), size - len(tail[0])
+    facts = [_facts_on(line, start, stop, pixels)] if line else []
+    if listed:
+        facts += [_facts(side) for side in (head, tail) if len(side[0])]
+        bare = Boxes(size, pixels, line, head, tail, rising=False, gaps=False)
+        joints = {at for at in (start, stop) if 0 < at < size}
+        facts += [_facts(bare.at(np.array([at - 1, at]))) for at in joints if line]
+    rising, gaps = all(one[0] for one in facts), any(one[1] for one in facts)
+    return Boxes(size, pixels, line, head, tail, rising, gaps)
+
+
+def _facts(ends: Ends) -> tuple[bool, bool]:
+    """Rising, and with gaps."""
+    first, last = ends
+    return bool((first[1:] >= first[:-1]).all() and (last[1:] >= last[:-1]).all()), bool((last < first).any())
+
+
+def _facts_on(line: Line, start: int, stop: int, pixels: int) -> tuple[bool, bool]:
+    """The same of units on a line; a gap spoils what is rising."""
+    phases = len(line.phases)
+    if stop <= start:
+        return True, False
+    if stop - start <= 2 * phases and phases > 1:
+        return _facts(cut(line.boxes(np.arange(start, stop)), pixels))
+    if phases == 1:
+        ends = (line.box(start), line.box(stop - 1))
+        gaps = any(min(last, pixels - 1) < max(first, 0) for first, last in ends)
+        return line.advance >= 0 and not gaps, gaps
+    edges = [np.arange(start, start + phases + 1), np.arange(stop - phases - 1, stop)]
+    found = [_facts(cut(line.boxes(units), pixels)) for units in edges] + [_facts(line.boxes(np.arange(phases + 1)))]
+    gaps = any(one[1] for one in found)
+    return line.advance >= 0 and all(one[0] for one in found) and not gaps, gaps
+
+
+def seeing(boxes: Boxes) -> tuple[int, int]:
+    """The units on the line whose boxes lie on the picture, as far as their phase sees anything at all."""
+    assert boxes.line
+    start, stop = boxes.body.start, boxes.body.stop
+    phases, advance = len(boxes.line.phases), boxes.line.advance
+    for at, (first, last) in enumerate(boxes.line.phases):
+        if first > last:
+            continue
+        if advance == 0:
+            if last < 0 or first >= boxes.pixels:
+                return stop, stop
+            continue
+        # turns from which on the last pixel is on the picture, and up to which the first one is
+        low, high = (-(last // advance), (boxes.pixels - 1 - first) // advance) if advance > 0 else (
+            -(-(boxes.pixels - 1 - first) // advance), (-last) // advance)  # fmt: skip
+        start, stop = max(start, (low - 1) * phases + at + 1), min(stop, (high + 1) * phases + at)
+    return start, max(start, stop)
+
+
+def equal(one: Boxes, other: Boxes) -> bool:
+    """The same boxes, unit by unit."""
+    if one is other or one.size != other.size:
+        return one is other
+    ends = zip(one.at(np.arange(one.size)), other.at(np.arange(other.size)), strict=True)
+    return all(np.array_equal(*pair) for pair in ends)
+
+
+def each_once(parts: Sequence[Boxes]) -> Boxes:
+    """The different boxes of all units of some parts, in rising order.
+
+    >>> each_once([every_pixel(2), every_pixel(2), alike(3, (0, 1), 2)]).last.tolist()
+    [0, 1, 1]
+    """
+    spend(0, elements=64 * sum(part.size for part in parts))
+    pixels = max(part.pixels for part in parts)
+    ends = (part.at(np.arange(part.size)) for part in parts)
+    keys = [
+        np.unique(np.where(last < first, pixels, first) * (pixels + 1) + np.maximum(last, -1) + 1)
+        for first, last in ends
+    ]
+    first, last = np.divmod(np.unique(np.concatenate(keys)), pixels + 1)
+    return boxes_of(first, last - 1, pixels)

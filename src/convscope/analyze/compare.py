@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.analyze.cost import Total
 from convscope.analyze.memory import memory
 from convscope.analyze.table import LayerTable, Row, layer_table
+from convscope.budget import question
 from convscope.core.shape import joined, to_text
 from convscope.view.numbers import bytes_text
 from convscope.view.parts import Column, Grid
@@ -96,9 +97,10 @@ def compare(first: Net, second: Net) -> Comparison:
     >>> [total.value for total in found.totals()["params"]]
     [104, 188]
     """
-    a, b = layer_table(first), layer_table(second)
-    peaks = memory(first).peak.bytes, memory(second).peak.bytes
-    return Comparison(a, b, tuple(_aligned(a.rows, b.rows)), peaks)
+    with question(layers=len(first) + len(second)):
+        a, b = layer_table(first), layer_table(second)
+        peaks = memory(first).peak.bytes, memory(second).peak.bytes
+        return Comparison(a, b, tuple(_aligned(a.rows, b.rows)), peaks)
 
 
 def _aligned(first: tuple[Row, ...], second: tuple[Row, ...]) -> list[Pair]:

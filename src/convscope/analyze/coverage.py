@@ -14,12 +14,13 @@ from convscope.analyze.field import Field, fields
 from convscope.analyze.lines import branches, picture_of, trace
 from convscope.analyze.regions import pulled
 from convscope.analyze.seams import seam_axis
+from convscope.budget import per_layer
 from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convscope.analyze.track import Line
+    from convscope.analyze.line import Line
     from convscope.core.axis import Relation
     from convscope.core.net import Layer, Net
 
@@ -41,6 +42,7 @@ class Unread:
     size: int
 
 
+@per_layer
 def unread(net: Net) -> list[Unread]:
     """Rows and columns at the end of a layer's input that its windows never reach.
 
@@ -91,6 +93,7 @@ def _on_map(window: Window) -> float:
     return float(np.maximum(0, last - first + 1).sum() / (window.kernel * window.extent))
 
 
+@per_layer
 def unproductive(net: Net) -> list[str]:
     """Layers with a kernel before which the field is already as large as the picture along every axis.
 
@@ -158,6 +161,7 @@ class Misaligned:
     branches: tuple[Branch, ...]
 
 
+@per_layer
 def misaligned(net: Net) -> list[Misaligned]:
     """Merges of paths whose strides or centres differ, so that unit ``o`` means different places on each.
 

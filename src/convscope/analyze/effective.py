@@ -21,6 +21,7 @@ from convscope.analyze.joint import pulled_back
 from convscope.analyze.lines import placed
 from convscope.analyze.spread import Spread, added, reads_some, split
 from convscope.analyze.support import Question, check_patch, drawable, image_of, support_of
+from convscope.budget import about, per_layer
 from convscope.core.axis import All, Window
 from convscope.view.parts import text_html
 
@@ -127,6 +128,7 @@ def _fewest(weight: Weights, count: Weights, level: float) -> int:
     return int(count[:at].sum()) + max(1, min(more, int(count[at])))
 
 
+@per_layer
 def effective(
     net: Net,
     node: str | None = None,
@@ -164,7 +166,8 @@ def effective(
     way = _Way(question, _seeing(net, image.name), gates=not local.regions)
     way.arrive(layer.node.name, Spread.even([(0, layer.output[0] - 1), *patch]), loose=False)
     for one in reversed(net.layers):
-        way.follow(one)
+        with about(one.node.name):
+            way.follow(one)
     found = way.known.get(image.name)
     total = found.total() if found else 0.0
     if not found or not total:

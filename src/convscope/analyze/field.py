@@ -14,7 +14,7 @@ from convscope.analyze.lines import has_gates, trace
 from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
-    from convscope.analyze.boxes import Box
+    from convscope.analyze.line import Box
     from convscope.analyze.track import Track, Tracks
     from convscope.core.axis import Relation
     from convscope.core.net import Layer, Net
@@ -139,7 +139,7 @@ def _summary(track: Track, local: int | None) -> AxisField:
         seams, exact = track.exact and track.line.seams, track.exact and not track.line.seams
         return AxisField(size, local, track.line.stride, first, middle, track.line.phases, exact, seams)
     size = track.boxes.longest()
-    if not track.ordered or track.boxes.last[0] < track.boxes.first[0]:
+    start, end = track.boxes.box(0)
+    if not track.ordered or end < start:
         return AxisField(size, local, None, None, None, exact=track.exact)
-    start, end = int(track.boxes.first[0]), int(track.boxes.last[0])
     return AxisField(size, local, None, start, Fraction(start + end, 2), exact=track.exact)

@@ -20,18 +20,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from convscope.analyze.boxes import Boxes, looked_up, windowed
+from convscope.analyze.boxes import every_pixel
+from convscope.analyze.followed import looked_up, windowed
+from convscope.analyze.line import Line, inside, slid, turned
 from convscope.analyze.seams import joined, seam_axis
 from convscope.analyze.shares import reading, told_apart
-from convscope.analyze.track import BLIND, Line, Track, merged, seen_whole, slid, spread, turned
+from convscope.analyze.track import BLIND, Track, merged, seen_whole, spread
+from convscope.budget import about, spend
 from convscope.core.axis import All, Table, Window
+from convscope.core.runs import NO_RUNS, Runs, runs_of
 from convscope.errors import UnknownNameError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from numpy.typing import NDArray
-
+    from convscope.analyze.boxes import Boxes
     from convscope.analyze.track import Tracks
     from convscope.core.axis import Read, Relation
     from convscope.core.graph import Input
@@ -77,7 +80,7 @@ def trace(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, 
         UnknownNameError: there is no such input.
     """
     picture = picture_of(net, of)
-    known = {size: Boxes(np.arange(size), np.arange(size), rising=True) for size in picture.shape[1:]}
+    known = {size: every_pixel(size) for size in picture.shape[1:]}
     start = Line(1, ((0, 0),))
     blind = (BLIND,) * len(picture.shape[1:])
     tracks = {one.name: blind for one in net.inputs}
@@ -90,8 +93,9 @@ def trace(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, 
         elif layer.pointwise:
             tracks[layer.node.name] = before[0]
         else:
-            kept = placed(layer, tracks) if layer.node.op.merges and not gates else range(len(before))
-            tracks[layer.node.name] = tracer.layer(layer, before, kept, picture.shape[1:])
+            with about(layer.node.name):
+                kept = placed(layer, tracks) if layer.node.op.merges and not gates else range(len(before))
+                tracks[layer.node.name] = tracer.layer(layer, before, kept, picture.shape[1:])
     return tracks
 
 
@@ -214,40 +218,46 @@ class _Tracer:
         every = [
             (part, reads, mask)
             for track, reads in sources
-            for mask, part in track.shares or ((np.ones(reads[0].relation.size, dtype=np.bool_), track),)
+            for mask, part in track.shares or ((Runs.whole(reads[0].relation.size), track),)
         ]
         whose = [number for number, (track, _) in enumerate(sources) for _ in track.shares or (track,)]
         channels = layer.output[0]
         through = not layer.node.op.hull()
-        rows = np.stack([
-            reading(reads[0].relation, mask)
-            if through and reads[0].follows == 0
-            else np.ones(channels, dtype=np.bool_)
+        rows = [
+            reading(reads[0].relation, mask) if through and reads[0].follows == 0 else Runs.whole(channels)
             for _, reads, mask in every
-        ])  # fmt: skip
-        used = [(track, reads) for (track, reads, _), row in zip(every, rows, strict=True) if row.any()]
+        ]
+        used = [(track, reads) for (track, reads, _), row in zip(every, rows, strict=True) if row]
         if not used:
             return BLIND
         found = self.joined(layer, [(replace(track, shares=()), reads) for track, reads in used])
-        kinds, which = told_apart(rows)
+        kinds = told_apart(rows, channels)
         # channels that are exact each for themselves need not be so together, unless one kind of them is read alone
-        read_of = [whose[number] for number, row in enumerate(rows) if row.any()]
+        read_of = [whose[number] for number, row in enumerate(rows) if row]
         together = all(sources[number][0].exact for number in read_of if read_of.count(number) > 1)
-        if kinds.shape[1] == 1 or not through:
+        if len(kinds) == 1 or not through:
             exact = found.exact and together and (through or len(every) == len(sources))
             return replace(found, exact=exact, mixed=not through)
-        shares: dict[tuple[int, int], tuple[NDArray[np.bool_], Track]] = {}
-        for number, kind in enumerate(kinds.T):
-            mine = [(track, reads) for (track, reads, _), on in zip(every, kind, strict=True) if on]
+        parts = self.parted(layer, [(track, reads) for track, reads, _ in every], kinds)
+        exact = together and all(part.exact for _, part in parts)
+        alone = len(parts) == 1 and all(any(kind) for kind, _ in kinds)
+        return replace(found, exact=exact, mixed=False, shares=() if alone else parts)
+
+    def parted(
+        self, layer: Layer, every: list[_Source], kinds: list[tuple[tuple[bool, ...], Runs]]
+    ) -> tuple[tuple[Runs, Track], ...]:
+        """What each kind of channels sees; kinds that see alike are one."""
+        spend(20 * len(kinds) * len(every))
+        found: dict[tuple[int, int], tuple[Runs, Track]] = {}
+        for kind, mask in kinds:
+            mine = [source for source, on in zip(every, kind, strict=True) if on]
             if not mine:
                 continue
             part = self.joined(layer, mine)
             key = id(part.boxes), id(part.line)
-            mask = which == number
-            shares[key] = (shares[key][0] | mask if key in shares else mask), part
-        parts = tuple(shares.values()) if len(shares) > 1 or not rows.any(0).all() else ()
-        exact = together and all(part.exact for _, part in shares.values())
-        return replace(found, exact=exact, mixed=False, shares=parts)
+            before = found[key][0] if key in found else NO_RUNS
+            found[key] = runs_of(np.append(before.starts, mask.starts), np.append(before.stops, mask.stops)), part
+        return tuple(found.values())
 
     def after(self, track: Track, reads: Sequence[Read]) -> Track:
         """The state behind one read of a layer whose state is known."""
@@ -265,8 +275,17 @@ class _Tracer:
             return track if axis == track.axis else replace(track, axis=axis)
         before = track.line
         line = before and self.once(before, relation, lambda: slid(before, relation))
-        boxes = self.once(track.boxes, relation, lambda: windowed(track.boxes, relation))
+        boxes = self.once(track.boxes, relation, lambda: self.windowed(track.boxes, relation))
         return Track(axis, boxes, line, exact=track.exact)
+
+    def windowed(self, boxes: Boxes, window: Window) -> Boxes:
+        """Boxes behind a window; their line is that of the track where borders change nothing about that."""
+        before = boxes.line
+        if before is None:
+            return windowed(boxes, window, None)
+        known = self.known.get((id(before), window))
+        line = known[1] if known and known[1] and not known[1].seams else None
+        return windowed(boxes, window, line or inside(before, window))
 
     def merge(self, tracks: list[Track]) -> Track:
         """Join paths, once for all axes on which they are the same."""
@@ -319,17 +338,19 @@ def _blind(tracks: Tracks) -> bool:
 
 def _torn(tracks: Tracks) -> bool:
     """Some unit sees nothing along one axis of the picture and something along another."""
-    gaps = [track.boxes.last < track.boxes.first for track in tracks if track.boxes.gaps]
-    if not gaps:
+    torn = {id(track.boxes): track.boxes for track in tracks if track.boxes.gaps}
+    if not torn:
         return False
-    along = {track.axis for track in tracks}
-    return len(gaps) < len(tracks) or len(along) > 1 or any(not np.array_equal(gap, gaps[0]) for gap in gaps)
+    if not all(track.boxes.gaps for track in tracks) or len({track.axis for track in tracks}) > 1:
+        return True
+    gaps = [boxes.last < boxes.first for boxes in torn.values()] if len(torn) > 1 else []
+    return any(not np.array_equal(gap, gaps[0]) for gap in gaps)
 
 
 def _unordered(track: Track, relation: Window | Table, axis: int) -> Track:
     """Boxes without an order stay as they are where units are passed on singly; else the hull bounds them."""
     single = (relation.width if isinstance(relation, Table) else relation.kernel) == 1
     found = track if single else replace(seen_whole(track), exact=False)
-    if isinstance(relation, Window) and _drops(relation) and len(track.boxes.first) > 1:
+    if isinstance(relation, Window) and _drops(relation) and track.boxes.size > 1:
         found = replace(found, exact=False)  # it is not known whose boxes are dropped
     return Track(axis, found.boxes, None, ordered=False, exact=found.exact)

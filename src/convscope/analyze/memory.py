@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convscope.analyze.cost import frozen, net_frozen, net_params, params
+from convscope.budget import per_layer
 from convscope.errors import FieldError
 from convscope.view.numbers import bytes_text
 from convscope.view.parts import text_html
@@ -148,6 +149,7 @@ class Memory:
         return text_html(str(self))
 
 
+@per_layer
 def memory(
     net: Net, *, batch: int = 1, dtype: str = "float32", optimizer: str = "adam", in_place: bool = True
 ) -> Memory:

@@ -11,15 +11,16 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from convscope.analyze.boxes import Boxes, behind, united
-from convscope.analyze.track import BLIND, Line, Track, listed, seen_whole
+from convscope.analyze.boxes import alike, equal
+from convscope.analyze.followed import behind, united
+from convscope.analyze.track import BLIND, Track, listed, seen_whole
 from convscope.core.axis import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convscope.analyze.boxes import Boxes
+    from convscope.analyze.line import Line
     from convscope.core.net import Layer
 
 
@@ -81,7 +82,7 @@ def _in_no_order(parts: Sequence[Track], axis: int) -> Track:
 def _one_behind_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int) -> Track:
     """Units of each part lie along the axis, or all see the same, which may be nothing."""
     first = parts[0].boxes
-    if all(part.axis is None and _equal(part.boxes, first) for part in parts):
+    if all(part.axis is None and equal(part.boxes, first) for part in parts):
         return parts[0]
     boxes = behind([_spread(part, size) for part, size in zip(parts, sizes, strict=True)])
     starts = list(accumulate(sizes, initial=0))
@@ -95,10 +96,10 @@ def _one_behind_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: in
 def _side_by_side(seen: Sequence[Track], sizes: Sequence[int]) -> Track:
     """Units lie along another axis than that of the seams: each sees what the one of its part sees."""
     placed = next(part for part in seen if part.axis is not None)
-    spread = [_spread(part, len(placed.boxes.first)) for part in seen]
+    spread = [_spread(part, placed.boxes.size) for part in seen]
     boxes = united(spread)
     line = _main([part.line for part in seen], sizes)
-    return Track(placed.axis, boxes, line, exact=all(_equal(part, boxes) for part in spread))
+    return Track(placed.axis, boxes, line, exact=all(equal(part, boxes) for part in spread))
 
 
 def _main(lines: Sequence[Line | None], sizes: Sequence[int]) -> Line | None:
@@ -117,10 +118,10 @@ def _main(lines: Sequence[Line | None], sizes: Sequence[int]) -> Line | None:
 def _goes_on(boxes: Boxes, line: Line, seam: int, pixels: int) -> bool:
     """On both sides of a seam units see what the line says of them."""
     around = len(line.phases)
-    for unit in range(max(0, seam - around), min(len(boxes.first), seam + around)):
+    for unit in range(max(0, seam - around), min(boxes.size, seam + around)):
         first, last = line.box(unit)
         first, last = max(0, first), min(pixels - 1, last)
-        seen = int(boxes.first[unit]), int(boxes.last[unit])
+        seen = boxes.box(unit)
         if seen != (first, last) and (first <= last or seen[0] <= seen[1]):
             return False
     return True
@@ -130,8 +131,4 @@ def _spread(part: Track, size: int) -> Boxes:
     """The box of every unit, also where all see the same."""
     if part.axis is not None:
         return part.boxes
-    return replace(part.boxes, first=np.repeat(part.boxes.first, size), last=np.repeat(part.boxes.last, size))
-
-
-def _equal(one: Boxes, other: Boxes) -> bool:
-    return one is other or (np.array_equal(one.first, other.first) and np.array_equal(one.last, other.last))
+    return alike(size, part.boxes.box(0), part.boxes.pixels)

@@ -6,42 +6,110 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.budget import for_now, spend
 from convscope.core.axis import All, Table, Window
+from convscope.core.runs import NO_RUNS, Runs, runs_in, runs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from convscope.core.axis import Indices, Relation
 
 
-def reading(relation: Relation, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The outputs that read any of the inputs in a mask.
+def reading(relation: Relation, mask: Runs) -> Runs:
+    """The outputs that read any of some inputs.
 
-    >>> reading(Window(4, kernel=2, stride=2), np.array([True, False, False, False])).tolist()
-    [True, False]
+    >>> reading(Window(4, kernel=2, stride=2), Runs.whole(1))
+    Runs(0)
     """
-    if isinstance(relation, All):
-        return np.full(relation.extent, mask.any())
-    outputs = np.arange(relation.extent)
+    if not mask or isinstance(relation, All):
+        return Runs.whole(relation.extent) if mask else NO_RUNS
     if isinstance(relation, Table):
-        first, last = relation.ends(outputs)
-        before = np.concatenate([[0], np.cumsum(mask)])
-        found: NDArray[np.bool_] = (first <= last) & (before[np.maximum(last, first - 1) + 1] > before[first])
-        return found
+        return _by_blocks(relation, mask) if relation.blocks else _by_ends(relation, mask)
     if relation == Window(relation.size):
         return mask
-    starts = relation.stride * outputs - relation.lo
-    taps = starts[:, None] + relation.dilation * np.arange(relation.kernel)
-    inside = (taps >= 0) & (taps < relation.size)
-    hit: NDArray[np.bool_] = (inside & mask[np.clip(taps, 0, relation.size - 1)]).any(1)
+    joined = relation.kernel >= relation.up and (relation.dilation == 1 or relation.kernel == 1)
+    if joined and relation.edge == "zero":
+        return _by_windows(relation, mask)
+    return _by_taps(relation, mask)
+
+
+def _by_blocks(table: Table, mask: Runs) -> Runs:
+    """Outputs in blocks of equal reads: those of the first block that reaches a run up to the last one."""
+    assert table.blocks
+    outputs, inputs, shift = table.blocks
+    first = -(-(mask.starts - table.width + 1 - shift) // inputs)
+    last = (mask.stops - 1 - shift) // inputs
+    return runs_of(first * outputs, (last + 1) * outputs).within(table.extent)
+
+
+def _by_ends(table: Table, mask: Runs) -> Runs:
+    """One by one."""
+    spend(0, elements=16 * table.extent)
+    with for_now(64 * table.extent):
+        first, last = table.ends(np.arange(table.extent))
+        at = np.searchsorted(mask.stops, first, side="right")  # the first run that ends behind the first index
+        starts = np.append(mask.starts, np.iinfo(np.intp).max)
+        return runs_in(np.flatnonzero((first <= last) & (starts[at] <= last)))
+
+
+def _by_windows(window: Window, mask: Runs) -> Runs:
+    """Outputs whose windows meet a run: all taps from the first to the last are read, or there is one only."""
+    low, high = mask.starts * window.up, (mask.stops - 1) * window.up
+    first = -(-(low - window.kernel + 1 + window.lo) // window.stride)
+    last = (high + window.lo) // window.stride
+    return runs_of(first, last + 1).within(window.extent)
+
+
+def _by_taps(window: Window, mask: Runs) -> Runs:
+    """Output by output, tap by tap."""
+    spend(4 * window.kernel, elements=16 * window.kernel * window.extent)
+    with for_now(40 * window.extent):
+        return runs_in(np.flatnonzero(_hit(window, mask)))
+
+
+def _hit(window: Window, mask: Runs) -> NDArray[np.bool_]:
+    outputs = np.arange(window.extent)
+    hit = np.zeros(window.extent, np.bool_)
+    starts = np.append(mask.starts, np.iinfo(np.intp).max)
+    for tap in range(window.kernel):
+        at = window.stride * outputs - window.lo + window.dilation * tap
+        read = at // window.up
+        hit |= (at % window.up == 0) & (starts[np.searchsorted(mask.stops, read, side="right")] <= read)
     return hit
 
 
-def told_apart(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Indices]:
+def told_apart(rows: Sequence[Runs], size: int) -> list[tuple[tuple[bool, ...], Runs]]:
+    """The different columns of some rows, in order, and the indices that have each.
+
+    >>> told_apart([runs_in(np.array([0, 2])), Runs.whole(3)], 3)
+    [((False, True), Runs(1)), ((True, True), Runs(0.2))]
+    """
+    bounds = np.unique(np.concatenate([[0, size], *(one.starts for one in rows), *(one.stops for one in rows)]))
+    spend(0, elements=8 * len(bounds) * len(rows))
+    on = np.stack([_covers(one, bounds[:-1]) for one in rows])
+    kinds, which = columns(on)
+    starts, stops = bounds[:-1], bounds[1:]
+    return [
+        (tuple(kind), runs_of(starts[which == number], stops[which == number]))
+        for number, kind in enumerate(kinds.T.tolist())
+    ]
+
+
+def _covers(runs: Runs, places: Indices) -> NDArray[np.bool_]:
+    """Whether places lie in some run."""
+    starts = np.append(runs.starts, np.iinfo(np.intp).max)
+    found: NDArray[np.bool_] = starts[np.searchsorted(runs.stops, places, side="right")] <= places
+    return found
+
+
+def columns(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Indices]:
     """The different columns of some rows, in order, and which of them each column is.
 
-    >>> columns, which = told_apart(np.array([[True, False, True], [True, True, True]]))
-    >>> columns.T.tolist(), which.tolist()
+    >>> found, which = columns(np.array([[True, False, True], [True, True, True]]))
+    >>> found.T.tolist(), which.tolist()
     ([[False, True], [True, True]], [1, 0, 1])
     """
     number = np.zeros(rows.shape[1], np.intp)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
-from convscope.analyze.shares import told_apart
+from convscope.analyze.shares import columns
 from convscope.core.axis import EMPTY_EDGES, All, Table, Window, beyond_each
 from convscope.errors import FieldError
 
@@ -175,7 +175,7 @@ def _picked(weight: Weights, axis: int, pick: Indices) -> Weights:
 def split(spread: Spread, axis: int, marks: NDArray[np.bool_]) -> tuple[Spread, NDArray[np.bool_]]:
     """The same weights in kinds that tell marked places apart: one row of marks for each place. And those of a kind."""
     kinds = spread.axes[axis]
-    apart, which = told_apart(marks.T)
+    apart, which = columns(marks.T)
     of, first = _numbered(kinds.of * apart.shape[1] + which)
     return spread.along(axis, Kinds(kinds.start, of), np.take(spread.weight, kinds.of[first], axis)), marks[first]
 

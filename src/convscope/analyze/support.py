@@ -20,6 +20,7 @@ import numpy as np
 from convscope.analyze.coupled import parts_channels, tells
 from convscope.analyze.lines import picture_of, placed, trace
 from convscope.analyze.regions import counted, joined, pull, simplified
+from convscope.budget import about, per_layer
 from convscope.core.axis import All
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ShapeError
@@ -143,6 +144,7 @@ class Support:
         return text_html(str(self))
 
 
+@per_layer
 def support(
     net: Net,
     node: str | None = None,
@@ -206,11 +208,12 @@ def support_of(layer: Layer, patch: Patch, question: Question, *, gates: bool) -
                 exact &= not (more and parts_channels(one, reads))
                 if _asks_more(one, regions) or (more and not isinstance(reads[0].relation, All)):
                     loose.add(name)
-                for region in regions:
-                    found, precise = pull(region, reads)
-                    exact &= precise
-                    needed.setdefault(name, []).extend(found)
-                needed[name] = simplified(needed.get(name, []))
+                with about(one.node.name):
+                    for region in regions:
+                        found, precise = pull(region, reads)
+                        exact &= precise
+                        needed.setdefault(name, []).extend(found)
+                    needed[name] = simplified(needed.get(name, []))
     seen = simplified([region[1:] for region in needed.get(image.name, [])])
     return Support(layer.node.name, patch, image.shape[1:], tuple(seen), exact)
 

@@ -10,6 +10,7 @@ from convscope.analyze import cost, field
 from convscope.analyze.lines import picture_of
 from convscope.analyze.memory import activation_bytes
 from convscope.analyze.reach import number, reach
+from convscope.budget import per_layer
 from convscope.core.graph import INPUT
 from convscope.core.op import spelled
 from convscope.core.order import sizes_in
@@ -247,7 +248,10 @@ def _grid(table: LayerTable) -> Grid:
         *(Column(title, right=True) for title in (("stride", "start", "centre") if spatial else ())),
     )
     shown = ((row, row.gated if gated else None) for row in table.rows)
-    rows = tuple((*_costs(row, table), *(reach(row.field, more) if spatial else ())) for row, more in shown)
+    frozen = _shows_frozen(table)
+    costs = (_costs(row, frozen=frozen, stored=not table.float32) for row in table.rows)
+    fields = ((reach(row.field, more) if spatial else ()) for row, more in shown)
+    rows = tuple((*cost, *found) for cost, found in zip(costs, fields, strict=True))
     return Grid(columns, rows)
 
 
@@ -274,10 +278,11 @@ def _shows_frozen(table: LayerTable) -> bool:
     return any(row.frozen for row in table.rows)
 
 
-def _costs(row: Row, table: LayerTable) -> tuple[str, ...]:
-    frozen = (_count(row.frozen),) if _shows_frozen(table) else ()
-    stored = () if table.float32 else ("unknown" if row.stored_bytes is None else bytes_text(row.stored_bytes),)
-    sizes = (_count(row.params), *frozen, *stored, _count(row.macs), bytes_text(row.activation_bytes))
+def _costs(row: Row, *, frozen: bool, stored: bool) -> tuple[str, ...]:
+    parts = [_count(row.frozen)] if frozen else []
+    if stored:
+        parts.append("unknown" if row.stored_bytes is None else bytes_text(row.stored_bytes))
+    sizes = (_count(row.params), *parts, _count(row.macs), bytes_text(row.activation_bytes))
     return (row.name, row.op, to_text(row.out), *sizes)
 
 
@@ -317,6 +322,7 @@ def _total(value: Total) -> str:
     return f"{'' if value.exact else '≥ '}{exact}{rounded}"
 
 
+@per_layer
 def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
     """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``.
 

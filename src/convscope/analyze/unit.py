@@ -10,6 +10,7 @@ import numpy as np
 
 from convscope.analyze.effective import Effective, effective
 from convscope.analyze.support import Support, drawable, support
+from convscope.budget import per_layer
 from convscope.core.shape import joined
 from convscope.errors import PictureError, missing_extra
 from convscope.files import put
@@ -114,6 +115,7 @@ def _shares(weights: Effective, local: str) -> str:
     return f"{', '.join(parts)} of the box{local}"
 
 
+@per_layer
 def unit_field(
     net: Net,
     node: str | None = None,

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from convscope.analyze.lines import picture_of
 from convscope.analyze.memory import memory
+from convscope.budget import per_layer
 from convscope.checks.finding import ERROR, LEVELS, NOTE, Facts, Finding
 from convscope.checks.registry import CHECKS, title
 from convscope.core.shape import joined
@@ -98,6 +99,7 @@ def _sarif(finding: Finding) -> dict[str, Any]:
     }
 
 
+@per_layer
 def check(  # noqa: PLR0913 -- one argument for each limit
     net: Net,
     *,

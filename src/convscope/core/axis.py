@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.budget import spend
+from convscope.core.runs import Runs, progressions, runs_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -100,20 +103,15 @@ class Window:
             return outputs
         starts = self.stride * outputs - self.lo
         if self.up == self.dilation == 1 and self.edge in EMPTY_EDGES and self._joins(outputs):
-            return np.arange(max(0, starts[0]), min(self.size, starts[-1] + self.kernel))
-        taps = self._tapped(starts)
-        read, inside = beyond_each(taps[taps % self.up == 0] // self.up, self.size, self.edge)
-        return read[inside] if self.edge in EMPTY_EDGES else np.unique(read)
-
-    def _tapped(self, starts: Indices) -> Indices:
-        """Places of the stretched input on which a tap of some windows lies, sorted."""
-        first, steps = int(starts[0]), int(starts[-1] - starts[0])
-        hit = np.zeros(steps + self.span, np.bool_)
-        neighbours = steps == self.stride * (len(starts) - 1)
-        at = slice(0, steps + 1, self.stride) if neighbours else starts - first
-        for tap in range(self.kernel):
-            hit[self.dilation * tap :][at] = True
-        return np.flatnonzero(hit) + first
+            return Runs(starts[:1], starts[-1:] + self.kernel).within(self.size).listed()
+        first, step = self.hits(starts)
+        some = first >= 0
+        begins = (starts[some] + self.dilation * first[some]) // self.up
+        counts = (self.kernel - 1 - first[some]) // step + 1
+        between = self.dilation * step // self.up
+        if self.edge in EMPTY_EDGES:
+            return progressions(begins, counts, between, self.size)
+        return np.unique(beyond_each(progressions(begins, counts, between), self.size, self.edge)[0])
 
 
 def beyond_each(indices: Indices, size: int, edge: str) -> tuple[Indices, NDArray[np.bool_]]:
@@ -149,6 +147,9 @@ class Table:
         ends: outputs -> (first, last); with ``turn``, also beyond the input.
         turn: ``(outputs, inputs)`` after which the ranges repeat, moved on; None where they do not.
         edge: what lies beyond the input, as for a window.
+        blocks: ``(outputs, inputs, shift)`` where ``first`` is ``o // outputs * inputs + shift`` and ``last`` is
+            ``width - 1`` more, beyond the input nothing is read; None where the ends are something else.
+        flows: neighbours read ranges that rise and leave no gap between them.
 
     Two groups over four channels, one output each:
 
@@ -163,18 +164,20 @@ class Table:
     ends: Callable[[Indices], tuple[Indices, Indices]]
     turn: tuple[int, int] | None = None
     edge: str = "zero"
+    blocks: tuple[int, int, int] | None = None
+    flows: bool = False
 
     def pull(self, outputs: Indices) -> Indices:
         """Input indices that any of ``outputs`` reads."""
+        return self.pulled(outputs).listed()
+
+    def pulled(self, outputs: Indices) -> Runs:
+        """The same as runs of neighbours."""
+        spend(0, elements=16 * len(outputs))
         first, last = self.ends(outputs)
         if self.edge == "clamp":
             first, last = np.clip(first, 0, self.size - 1), np.clip(last, 0, self.size - 1)
-        some = first <= last
-        # +1 where a range opens, -1 after it closes; a positive running sum is inside one.
-        edges = np.zeros(self.size + 1, dtype=np.intp)
-        np.add.at(edges, first[some], 1)
-        np.add.at(edges, last[some] + 1, -1)
-        return np.flatnonzero(np.cumsum(edges[:-1]) > 0)
+        return runs_of(first, last + 1).within(self.size)
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,8 @@ class Pattern:
 
         lead = self.sizes[axis[0]]
         turn = (extent // lead, size // lead) if axis[0] == follow[0] else None
-        return Table(size, extent, reach + 1, ends, turn)
+        whole = len(digits) == 1 and digits[0][0] * digits[0][1] == extent
+        return Table(size, extent, reach + 1, ends, turn, blocks=(digits[0][0], digits[0][2], 0) if whole else None)
 
     def hull(self, inputs: int = 1) -> str:
         """How far the reads of the first inputs are more than what is read; see :meth:`convscope.core.op.Op.hull`."""

@@ -124,4 +124,4 @@ def _tiles(size: int, window: int) -> Relation:
         first = o // window * window
         return first, first + window - 1
 
-    return Table(size, size, window, ends, (window, window))
+    return Table(size, size, window, ends, (window, window), blocks=(window, window, 0))

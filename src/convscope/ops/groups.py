@@ -20,4 +20,4 @@ def group_reads(channels: int, out: int, groups: int) -> Relation:
         first = o // outputs * width
         return first, first + width - 1
 
-    return Table(channels, out, width, ends)
+    return Table(channels, out, width, ends, blocks=(outputs, width, 0))

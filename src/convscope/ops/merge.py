@@ -167,4 +167,4 @@ def _part(start: int, size: int, total: int) -> Table:
         mine = (o >= start) & (o < start + size)
         return np.where(mine, o - start, 1), np.where(mine, o - start, 0)
 
-    return Table(size, total, 1, ends)
+    return Table(size, total, 1, ends, blocks=(1, 1, -start))

@@ -73,4 +73,5 @@ class Pick(Free):
             index = listed[o] if step is None else first + step * o  # in equal steps also beyond the ends
             return index, index
 
-        return Table(size, count, 1, ends, (1, step) if step else None)
+        turn, blocks = ((1, step) if step else None), ((1, step, first) if step and step > 0 else None)
+        return Table(size, count, 1, ends, turn, blocks=blocks)

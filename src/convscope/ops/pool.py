@@ -150,7 +150,7 @@ def _shares(size: int, out: int) -> Relation:
 
     period, moved = out // common, size // common
     widest = -(-(moved + period - 1) // period)  # that of the window which begins latest within its first index
-    return Table(size, out, widest, ends, (period, moved))
+    return Table(size, out, widest, ends, (period, moved), flows=True)
 
 
 def _adaptive(size: PerAxis, shape: Shape) -> Reads:

@@ -46,7 +46,7 @@ class Recurrent(Op):
         def ends(o: Indices) -> tuple[Indices, Indices]:
             return o * 0, o
 
-        past = All(places, places) if self.both else Table(places, places, places, ends)
+        past = All(places, places) if self.both else Table(places, places, places, ends, flows=True)
         reads = list(along(inputs[0]))
         reads[0] = Read(0, All(channels, self.hidden * (1 + self.both)))
         reads[self.along] = Read(self.along, past)

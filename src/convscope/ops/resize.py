@@ -105,5 +105,5 @@ class Resize(Free):
 
         common = math.gcd(a, c)
         on_pixels = b % c == 0 and (out == 1 or a % c == 0)  # as no place is: then nothing beside it is mixed in
-        width = 1 if on_pixels else before + after + 1
-        return Table(n, out, width, ends, (c // common, a // common), edge="clamp")
+        width, turn = 1 if on_pixels else before + after + 1, (c // common, a // common)
+        return Table(n, out, width, ends, turn, edge="clamp", flows=n <= out)

@@ -44,5 +44,5 @@ class CumSum(Free):
             return np.zeros_like(o), o
 
         mine = list(along(inputs[0]))
-        mine[self.along] = Read(self.along, Table(size, size, size, ends))
+        mine[self.along] = Read(self.along, Table(size, size, size, ends, flows=True))
         return (tuple(mine),)

@@ -45,7 +45,7 @@ def _digit(size: int, step: int, total: int) -> Table:
         index = o // step % size
         return index, index
 
-    return Table(size, total, 1, ends)
+    return Table(size, total, 1, ends, blocks=(step, 1, 0) if step * size == total else None)
 
 
 @op("shuffle")
@@ -100,7 +100,7 @@ class PixelShuffle(Free):
             return o * block, o * block + block - 1
 
         repeated = (Window(n, kernel=f, lo=f - 1, hi=f - 1, up=f) for n in spatial)
-        table = Table(channels, channels // block, block, ends)
+        table = Table(channels, channels // block, block, ends, blocks=(1, block, 0))
         return ((Read(0, table), *(Read(axis, window) for axis, window in enumerate(repeated, 1))),)
 
     def hull(self) -> str:
@@ -135,7 +135,7 @@ class PixelUnshuffle(Free):
             return o // block, o // block
 
         blocks = (Window(n, kernel=self.factor, stride=self.factor) for n in spatial)
-        table = Table(channels, channels * block, 1, ends)
+        table = Table(channels, channels * block, 1, ends, blocks=(block, 1, 0))
         return ((Read(0, table), *(Read(axis, window) for axis, window in enumerate(blocks, 1))),)
 
     def hull(self) -> str:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.analyze.boxes import Box
     from convscope.analyze.field import AxisField, Field
+    from convscope.analyze.line import Box
     from convscope.analyze.track import Track, Tracks
     from convscope.core.net import Net
 
@@ -100,13 +100,13 @@ class Tabled:
     def _denied(self, field: AxisField, track: Track, at: Sequence[int], pixels: int) -> bool:
         """The closed form says something else than the box, at a unit in the middle of the map."""
         assert track.axis is not None
-        unit, units = at[track.axis - 1], len(track.boxes.first)
+        unit, units = at[track.axis - 1], track.boxes.size
         if field.stride is None or not field.exact or unit != units // 2:
             return False
         turn, phase = divmod(unit, field.phases)
         moved = turn * int(field.stride * field.phases)
         first, last = (end + moved for end in field.boxes[phase])
-        box = int(track.boxes.first[unit]), int(track.boxes.last[unit])
+        box = track.boxes.box(unit)
         if 0 <= first <= last < pixels:
             return (first, last) != box and not self._cut(track, (first, last), box)
         return not self.folds and not self._cut(track, (max(first, 0), min(last, pixels - 1)), box)
@@ -125,8 +125,7 @@ def _claimed(track: Track, at: Sequence[int]) -> Box | None:
         return track.boxes.hull()
     if track.axis > len(at):
         return None
-    unit = at[track.axis - 1]
-    return int(track.boxes.first[unit]), int(track.boxes.last[unit])
+    return track.boxes.box(at[track.axis - 1])
 
 
 def seen(mask: NDArray[np.bool_]) -> list[Box]:

@@ -1,0 +1,172 @@
+"""Boxes in closed form: unit after unit they advance steadily, after up-sampling in phases."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.budget import hold, spend
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from convscope.core.axis import Indices, Table, Window
+
+Box = tuple[int, int]
+"""First and last input pixel along one axis, both included; empty when first > last."""
+
+NOTHING: Box = (0, -1)
+
+MAX_PHASES = 4096
+"""Boxes of one line; a layer with more has no line."""
+
+PHASE = 128
+"""Bytes of the box of one phase, and steps of sixteen of them."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Unit ``q*period + p`` sees ``phases[p]``, moved by ``q*advance`` pixels.
+
+    Attributes:
+        advance: input pixels for one period of units.
+        phases: the boxes of one period.
+        seams: units at a seam, where maps were joined end to end or a map goes on at its other end, see other pixels.
+    """
+
+    advance: int
+    phases: tuple[Box, ...]
+    seams: bool = False
+
+    @property
+    def stride(self) -> Fraction:
+        """Input pixels for one unit."""
+        return Fraction(self.advance, len(self.phases))
+
+    @property
+    def centre(self) -> Fraction:
+        """Middle of the field of unit 0, with the phases averaged out [input pixel]."""
+        return self._averaged(Fraction(first + last, 2) for first, last in self.phases)
+
+    @property
+    def end(self) -> Fraction:
+        """Last pixel of the field of unit 0, with the phases averaged out [input pixel]."""
+        return self._averaged(Fraction(last) for _, last in self.phases)
+
+    def _averaged(self, places: Iterable[Fraction]) -> Fraction:
+        """The mean of a position in each phase, moved back to unit 0."""
+        moved = (place - self.stride * at for at, place in enumerate(places))
+        return sum(moved, Fraction(0)) / len(self.phases)
+
+    def box(self, unit: int) -> Box:
+        """What ``unit`` sees; units outside of the map are allowed (they lie on padding)."""
+        turn, phase = divmod(unit, len(self.phases))
+        first, last = self.phases[phase]
+        return first + turn * self.advance, last + turn * self.advance
+
+    def moved(self, units: int) -> Line:
+        """The same with so many units put in front."""
+        return replace(self, phases=tuple(self.box(unit - units) for unit in range(len(self.phases))))
+
+    def boxes(self, units: Indices) -> tuple[Indices, Indices]:
+        """First and last pixels of many units.
+
+        >>> [side.tolist() for side in Line(3, ((0, 1), (1, 2))).boxes(np.arange(4))]
+        [[0, 1, 3, 4], [1, 2, 4, 5]]
+        """
+        turn, phase = np.divmod(units, len(self.phases))
+        first, last = np.array(self.phases).T
+        return first[phase] + turn * self.advance, last[phase] + turn * self.advance
+
+
+def slid(line: Line, window: Window) -> Line | None:
+    """A line behind a window: again a line."""
+    if window.edge == "apart" and (window.lo > 0 or window.hi > 0):
+        return None
+    found = inside(line, window)
+    seams = line.seams or (window.edge == "wrap" and bool(window.lo or window.hi))
+    return found if found is None or found.seams == seams else replace(found, seams=seams)
+
+
+def inside(line: Line, window: Window) -> Line | None:
+    """A line behind a window, away from the borders: whatever lies beyond them."""
+    if len(line.phases) == 1 and window.up == 1:
+        (first, last), step = line.phases[0], line.advance
+        lo, reach = step * window.lo, step * (window.span - 1)
+        box = (first - lo + min(0, reach), last - lo + max(0, reach)) if first <= last else NOTHING
+        return Line(step * window.stride, (box,))
+    around = len(line.phases) * window.up
+    period = around // math.gcd(window.stride, around)
+    if period > MAX_PHASES:
+        return None
+    advance = line.advance * window.stride * period // around
+    starts = window.stride * np.arange(period) - window.lo
+    taps, step = window.hits(starts)
+    between = window.dilation * step // window.up
+    read = min(2 * len(line.phases), -(-window.kernel // step))
+    spend(period * (4 + read))
+    _keep(period)
+    boxes = []
+    for start, tap in zip(starts.tolist(), taps.tolist(), strict=True):
+        if tap < 0:
+            boxes.append(NOTHING)
+            continue
+        first = start + window.dilation * tap
+        stop = start + window.span
+        boxes.append(around_boxes(_seen(line, range(first // window.up, -(-stop // window.up), between))))
+    return Line(advance, tuple(boxes))
+
+
+def turned(line: Line, table: Table) -> Line | None:
+    """A line behind a table that repeats."""
+    assert table.turn
+    phases = len(line.phases)
+    outputs, inputs = table.turn
+    turns = phases // math.gcd(inputs, phases)
+    if outputs * turns > MAX_PHASES:
+        return None
+    spend(outputs * turns * (4 + min(2 * phases, table.width)))
+    _keep(outputs * turns)
+    first, last = (side.tolist() for side in table.ends(np.arange(outputs * turns)))
+    boxes = tuple(around_boxes(_seen(line, range(a, b + 1))) for a, b in zip(first, last, strict=True))
+    return Line(line.advance * inputs * turns // phases, boxes, line.seams)
+
+
+def met(lines: Collection[Line | None]) -> Line | None:
+    """Boxes around the boxes of lines with one stride; no line where one is missing or strides differ."""
+    steady = list(dict.fromkeys(line for line in lines if line))
+    if None in lines or len({line.stride for line in steady}) > 1:
+        return None
+    if len(steady) == 1:
+        return steady[0]
+    period = math.lcm(*(len(line.phases) for line in steady))
+    if period > MAX_PHASES:
+        return None
+    spend(period * len(steady))
+    _keep(period)
+    boxes = tuple(around_boxes(line.box(unit) for line in steady) for unit in range(period))
+    return Line(int(steady[0].stride * period), boxes, any(line.seams for line in steady))
+
+
+def _keep(phases: int) -> None:
+    """Count what the boxes of many phases take; few are a part of what every layer takes."""
+    if phases > 16:
+        hold(PHASE * phases)
+
+
+def _seen(line: Line, units: range) -> Iterable[Box]:
+    """Boxes of the units that are read. Those a whole period from both ends cannot reach farther than the ends."""
+    around = len(line.phases)
+    ends = units if len(units) <= 2 * around else chain(units[:around], units[-around:])
+    return map(line.box, ends)
+
+
+def around_boxes(boxes: Iterable[Box]) -> Box:
+    """The least box around boxes."""
+    some = [box for box in boxes if box[0] <= box[1]]
+    return (min(first for first, _ in some), max(last for _, last in some)) if some else NOTHING
