@@ -125,7 +125,7 @@ def about(name: str) -> Iterator[None]:
         ...
     convscope.errors.LimitError: LimitError: conv1: this needs 2,000,000 steps of work or more
       expected at most 1,000,000
-      try      --raise-limits 3 (in Python, with convscope.raise_limits(3):), for a file that you trust
+      try      --raise-limits 2 (in Python, with convscope.raise_limits(2):), for a file that you trust
     """
     try:
         yield

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.analyze.line import NOTHING, Line
-from convscope.budget import hold, spend
+from convscope.budget import for_now, hold, spend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -266,12 +266,13 @@ def each_once(parts: Sequence[Boxes]) -> Boxes:
     >>> each_once([every_pixel(2), every_pixel(2), alike(3, (0, 1), 2)]).last.tolist()
     [0, 1, 1]
     """
-    spend(0, elements=64 * sum(part.size for part in parts))
+    count = sum(part.size for part in parts)
+    spend(0, elements=32 * count)
     pixels = max(part.pixels for part in parts)
     ends = (part.at(np.arange(part.size)) for part in parts)
-    keys = [
-        np.unique(np.where(last < first, pixels, first) * (pixels + 1) + np.maximum(last, -1) + 1)
-        for first, last in ends
-    ]
-    first, last = np.divmod(np.unique(np.concatenate(keys)), pixels + 1)
+    with for_now(64 * count):
+        keys = (np.where(last < first, pixels, first) * (pixels + 1) + np.maximum(last, -1) + 1 for first, last in ends)
+        every = np.sort(np.concatenate(list(keys)))  # numpy's own unique is slow here
+        every = every[np.append(True, every[1:] > every[:-1])]
+    first, last = np.divmod(every, pixels + 1)
     return boxes_of(first, last - 1, pixels)

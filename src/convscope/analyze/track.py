@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convscope.analyze.boxes import alike, each_once
 from convscope.analyze.followed import united
-from convscope.analyze.line import NOTHING, met
+from convscope.analyze.line import NOTHING, around_boxes, met
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,8 @@ def merged(tracks: list[Track], *, gates: bool) -> Track:
     placed = [track for track in tracks if track.axis is not None]
     exact = all(track.exact for track in tracks)
     if not placed or (len(placed) < len(tracks) and (gates or any(track.unknown for track in tracks))):
-        return replace(seen_whole(listed(tracks)), exact=exact)
+        pixels = max(track.boxes.pixels for track in tracks)
+        return Track(None, alike(1, around_boxes(track.boxes.hull() for track in tracks), pixels), None, exact=exact)
     placed = [track if track.axis is not None else spread(track, placed[0]) for track in tracks]
     if not all(track.ordered for track in placed):
         return replace(listed(placed), axis=placed[0].axis, ordered=False, exact=exact)
