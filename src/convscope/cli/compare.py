@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.errors import FieldError
+from convscope.files import is_run
 from convscope.streams import say
 
 if TYPE_CHECKING:
@@ -47,11 +47,3 @@ def compare(a: str, b: str, data: str | None, size: Size, *, as_json: bool) -> N
 
     found = ask(read(a, input=size), read(b, input=size))
     show(found.to_json()) if as_json else say(str(found))
-
-
-def is_run(path: str) -> bool:
-    """Whether a word is the folder of a run."""
-    try:
-        return (Path(path) / "recipe.toml").is_file()
-    except (OSError, ValueError):  # the text of a net may be too long for the name of a folder
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from convscope.cli.common import INPUT, cli
 from convscope.cli.numbers import SEED
 from convscope.cli.outputs import refuse_own
-from convscope.files import put
+from convscope.files import is_run, put
 from convscope.streams import say, tell
 
 if TYPE_CHECKING:
@@ -73,16 +74,9 @@ def _weights_of_run(path: str) -> dict[str, NDArray[Any]] | None:
     """The trained weights, where the net is the folder of a run."""
     from convscope.frontends import STDIN
 
-    if path == STDIN or "\n" in path or len(path) > 4096 or not _is_run(Path(path)):
+    if path == STDIN or not is_run(path) or not os.path.lexists(Path(path, "model.safetensors")):
         return None
     from convscope.training.run import load
     from convscope.training.train import tensors_of
 
     return tensors_of(load(path))
-
-
-def _is_run(path: Path) -> bool:
-    try:
-        return (path / "model.safetensors").is_file()
-    except OSError:  # no name of a file can be that long
-        return False

@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 
 from convscope.data.home import home, printable
-from convscope.files import NOFOLLOW, read, sha256
+from convscope.files import NOFOLLOW, read
 
 FILE = "trained.txt"
 
@@ -18,27 +18,27 @@ MOST = 2**24
 """Bytes of that file: a line for each data set at each size."""
 
 
-def remember(content: bytes, name: str) -> None:
+def remember(seal: str, name: str) -> None:
     """A run is trained here on the data that its ``data.json`` describes.
 
     Args:
-        content: of ``data.json``.
+        seal: SHA-256 of ``data.json``.
         name: of the data set, for people who look into the file.
     """
-    if is_known(content):
+    if is_known(seal):
         return
     with suppress(OSError):  # who cannot keep it names the data again
         home().mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NOFOLLOW
         handle = os.open(home() / FILE, flags, 0o600)
         with os.fdopen(handle, "ab", buffering=0) as file:
-            file.write(f"{sha256(content)} {printable(name)}\n".encode())
+            file.write(f"{seal} {printable(name)}\n".encode())
 
 
-def is_known(content: bytes) -> bool:
-    """Whether this user has trained here with that ``data.json``."""
+def is_known(seal: str) -> bool:
+    """Whether this user has trained here with a ``data.json`` of that SHA-256."""
     try:
         lines = read(home() / FILE, MOST).splitlines()
     except OSError:
         return False
-    return sha256(content).encode() in {line[:64] for line in lines}
+    return seal.encode() in {line[:64] for line in lines}

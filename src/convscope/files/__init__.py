@@ -5,6 +5,7 @@
 :func:`read`         the content of one, up to a bound
 :func:`require`      refuse whatever is not a regular file, for libraries that open files themselves
 :func:`stdin_text`   the text on standard input, up to a bound
+:func:`is_run`       whether a folder is that of a run
 :func:`put`          a file that a user names is replaced at once, or stays what it was
 :class:`Folder`      a run: everything in it is reached from the folder itself, and no link is followed
 ===================  ==================================================================================
@@ -18,7 +19,7 @@ from __future__ import annotations
 from convscope.files.folder import Folder
 from convscope.files.place import cannot_write, crash_point, free_space, room, sha256
 from convscope.files.plain import NOFOLLOW, UnfitError, kind_at, opened, read, require, stdin_text
-from convscope.files.put import put
+from convscope.files.put import is_run, put
 
 __all__ = [
     "NOFOLLOW",
@@ -27,6 +28,7 @@ __all__ = [
     "cannot_write",
     "crash_point",
     "free_space",
+    "is_run",
     "kind_at",
     "opened",
     "put",

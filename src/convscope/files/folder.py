@@ -202,9 +202,8 @@ class Folder:
         if kind_of(found.st_mode) != "a file":
             raise not_a_file(self.path / name, kind_of(found.st_mode))
         if found.st_nlink > 1:
-            raise RunError(
-                f"{self.path / name} has another name, where it would be changed, too", attempt=copied(self.path)
-            )
+            what = f"{self.path / name} has hard links: it is a file elsewhere, too, which would be changed"
+            raise RunError(what, attempt=copied(self.path))
 
     def make(self, name: str) -> None:
         """A folder in this one, unless it is there.

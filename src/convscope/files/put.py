@@ -53,8 +53,20 @@ def put(path: str | Path, content: bytes) -> None:
 
 def run_above(path: Path) -> Path | None:
     """The run that a path leads into, by the names on its way; None where there is none."""
-    above = [folder for folder in _absolute(path).parents if all(os.path.lexists(folder / name) for name in MARKS)]
+    above = [folder for folder in _absolute(path).parents if is_run(folder)]
     return above[-1] if above else None
+
+
+def is_run(path: str | Path) -> bool:
+    r"""Whether a path, or any other text, is the folder of a run, whatever is the matter with what lies in it.
+
+    >>> is_run("input 8x8x1, relu"), is_run("\0"), is_run("x" * 10_000)
+    (False, False, False)
+    """
+    try:
+        return all(os.path.lexists(Path(path, name)) for name in MARKS)
+    except (OSError, ValueError):
+        return False
 
 
 def _absolute(path: Path) -> Path:

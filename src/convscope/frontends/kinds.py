@@ -5,6 +5,7 @@ Nothing of such a file is read but its first bytes and, of an archive, the names
 
 from __future__ import annotations
 
+import os
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -274,7 +275,7 @@ def _refuse(path: Path, head: bytes, kinds: Collection[Foreign], names: list[str
 
 def _refuse_folder(path: Path, by_name: Foreign | None) -> None:
     for name, what, attempt in FOLDERS:
-        if (path / name).exists() and not (path / "net.cnn").exists():
+        if (path / name).exists() and not os.path.lexists(path / "net.cnn"):
             raise ModelError(
                 f"{path} is {what}, from which no net is read", attempt=attempt.replace("FOLDER", str(path))
             )

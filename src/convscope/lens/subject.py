@@ -14,9 +14,9 @@ from convscope.backends.torch import TorchNet, weights_in
 from convscope.core.net import Net
 from convscope.core.shape import to_text
 from convscope.errors import ModelError, ShapeError
+from convscope.files import is_run
 from convscope.frontends import read
 from convscope.inert import inert
-from convscope.training.contents import NET, RECIPE
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
 from convscope.view.numbers import bytes_text
@@ -107,7 +107,7 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
         ShapeError: the net does not take pictures of two axes.
         ConvscopeError: as :func:`convscope.read`.
     """
-    if isinstance(source, Run) or _is_run(source):
+    if isinstance(source, Run) or (isinstance(source, str | Path) and is_run(source)):
         run = source if isinstance(source, Run) else load(str(source))
         return Subject(inert(str(run.path)), _pictured(run.net), _frozen(model_of(run)), "trained", run)
     net = _pictured(source if isinstance(source, Net) else read(source, input=input))
@@ -116,15 +116,6 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
     name = source if isinstance(source, str) and len(source) <= 60 else f"a net of {len(net)} layers"
     model = _with(net, initial(net, seed) if tensors is None else tensors)
     return Subject(inert(str(name)), net, model, words, random=tensors is None)
-
-
-def _is_run(source: object) -> bool:
-    if not isinstance(source, str | Path) or len(str(source)) > 4096:
-        return False
-    try:
-        return all((Path(source) / name).is_file() for name in (NET, RECIPE))
-    except (OSError, ValueError):  # no name of a folder can be that long, or hold such signs
-        return False
 
 
 def _pictured(net: Net) -> Net:

@@ -261,7 +261,7 @@ def load_job(path: str | Path, *, data: str | None = None, edited: bool = False)
         _check_seal(folder, seals)
     settings = from_toml(there[RECIPE], Settings, folder / RECIPE)
     facts = from_json(there[DATA], Facts, folder / DATA)
-    dataset = facts.dataset(run=str(folder), known=trained.is_known(there[DATA]), named=data)
+    dataset = facts.dataset(run=str(folder), known=trained.is_known(seals[DATA]), named=data)
     net = _net(there[NET], folder / NET)
     try:
         check_fit(net, dataset)

@@ -26,7 +26,7 @@ from convscope.training import checkpoint, environment, metrics, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
 from convscope.training.claim import claimed
-from convscope.training.contents import MODEL
+from convscope.training.contents import DATA, MODEL
 from convscope.training.course import Course, Habits, Report
 from convscope.training.loop import Progress, lay_out
 from convscope.training.plan import check_data, check_disk, check_memory, plan
@@ -112,10 +112,10 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         if ranks.first:
             facts = Facts.of(dataset, dict(zip(("train", "test"), pictures, strict=True)))
             job = runs.found(Path(out), name, job, facts, environment.content(environment.here(settings)))
-            trained.remember(facts.to_json(), facts.name)
             _note_begun(job, ranks)
         path, seals = ranks.told((job.path, job.seals))
         job = replace(job, path=path, seals=seals)
+        trained.remember(seals[DATA], dataset.name)
         try:
             with claimed(job.path) if ranks.first else nullcontext():
                 return Course(job, pictures, habits, ranks).run(None)
