@@ -286,7 +286,8 @@ def test_a_run_names_no_data(
         assert said.startswith("UnnamedDataError"), said
         assert f"--data {named}" in said
         assert said.count("convscope ") == 1
-        (tmp_path / "out").exists() and (tmp_path / "out").rmdir()
+        if (tmp_path / "out").exists():
+            (tmp_path / "out").rmdir()
         assert seen(tmp_path) == before, verb
 
 
