@@ -34,7 +34,7 @@ def display(*, quiet: bool = False) -> Iterator[Report]:
     """A function that shows each report it is given."""
     if quiet:
         yield lambda _: None
-    elif sys.stderr.isatty():
+    elif sys.stderr and sys.stderr.isatty():
         with _live() as report:
             yield report
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import hashlib
 import io
@@ -17,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+import convscope as cs
 from convscope.cli.commands import cli
 
 if TYPE_CHECKING:
@@ -164,6 +166,52 @@ def test_text_of_a_net(terminal: Terminal, tmp_path: Path) -> None:
         (tmp_path / "net.cnn").write_text(text, encoding="utf-8", newline="")
         for command in ON_NETS:
             terminal.run(command, tmp_path / "net.cnn").check()
+
+
+def test_names_of_a_net_in_every_command(terminal: Terminal, tmp_path: Path) -> None:
+    """The notation takes any name in quotes; here a layer, an input, a key and a title are called so."""
+    name, net = json.dumps(EVIL), tmp_path / "net.cnn"
+    layers = f"{name}: conv 4 3x3 relu, {json.dumps(f'2{EVIL}')}: conv 4 3x3 s2"
+    ends = f"output dict( {name}: from {name} named {name} | b: id )"
+    net.write_text(f"input 8x8x3, {layers}, gap, linear 3", encoding="utf-8")
+    commands = [
+        *((word, *more) for word in ON_NETS for more in ((), ("--json",)) if word != "write" or not more),
+        *(("table", "--to", form) for form in ("markdown", "csv", "html", "netron")),
+        *(("write", "--to", language) for language in ("torch", "keras", "dot")),
+        *(("look", "--what", what) for what in ("kernels", "features", "field", "saliency")),
+        ("check", "--sarif"),
+        ("compare", str(net)),
+        ("verify",),
+        ("report", "-o", str(tmp_path / "r.html")),
+    ]
+    image = tmp_path / "i.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(image)
+    for word, *rest in commands:
+        shown = terminal.run(
+            word, net, *rest, *(("--image", image) if word == "look" and "kernels" not in rest else ())
+        )
+        shown.check()
+        assert shown.status == 0 or word in {"check", "verify"}, shown.text
+    net.write_text(f"{name}: input 8x8x3, {layers}, {ends}", encoding="utf-8")
+    for word, *rest in commands:
+        if word != "look":
+            terminal.run(word, net, *rest).check()
+
+
+KEYS = ('k"', "k\n'x", 'a": __import__("os"), "b', "{x}", "a{x0}b", "{i}5", "\\", '"""', EVIL)
+
+
+@pytest.mark.parametrize("language", ["torch", "keras"])
+@pytest.mark.parametrize("key", KEYS)
+def test_keys_are_texts_in_code(language: str, key: str) -> None:
+    word = json.dumps(key)
+    text = (
+        f"input 8x8x4, {word}: conv 4 3x3 p1, output dict( {word}: from {word} named {word} | z: tuple( relu | gap ) )"
+    )
+    code = ast.parse(cs.write(cs.read(text), to=language))
+    dicts = [node for node in ast.walk(code) if isinstance(node, ast.Dict)]
+    assert [[ast.literal_eval(name) for name in one.keys if name] for one in dicts] == [[key, "z"]]
+    assert not any(isinstance(node, ast.Name) and node.id == "__import__" for node in ast.walk(code))
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.analyze.cost import frozen, net_frozen, net_params, params
 from convscope.budget import per_layer
 from convscope.errors import FieldError
+from convscope.inert import inert
 from convscope.view.numbers import bytes_text
 from convscope.view.parts import text_html
 
@@ -138,7 +139,7 @@ class Memory:
             f"at its peak ({self.training_peak.node}), {bound}{bytes_text(self.training)} with weights and optimizer",
         }
         head = f"{self.dtype}, batch {self.batch}"
-        return "\n".join([head, *(f"{key:<10} {value}" for key, value in rows.items())])
+        return "\n".join([head, *(inert(f"{key:<10} {value}") for key, value in rows.items())])
 
     def _told_frozen(self) -> str:
         return f", {bytes_text(self.frozen)} of them frozen: without gradients" if self.frozen else ""

@@ -299,7 +299,7 @@ def _totals(table: LayerTable) -> str:
     ]
     missing = sorted({*table.params.missing, *table.macs.missing})
     unknown = [f"unknown, so not in the totals: {', '.join(missing)}"] if missing else []
-    return "\n".join([" · ".join(parts), *unknown, *map(inert, table.notes)])
+    return "\n".join(map(inert, [" · ".join(parts), *unknown, *table.notes]))
 
 
 def _inputs_text(table: LayerTable) -> str:

@@ -14,6 +14,7 @@ from convscope.budget import per_layer
 from convscope.core.shape import joined
 from convscope.errors import PictureError, missing_extra
 from convscope.files import put
+from convscope.inert import inert
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class UnitField:
     def __str__(self) -> str:
         found = self.support
         places = ", ".join(str(a) if a == b else f"{a}:{b}" for a, b in found.patch)
-        lines = [f"{found.node} at {places}, picture {joined(found.shape)}" if places else found.node]
+        node = inert(found.node)
+        lines = [f"{node} at {places}, picture {joined(found.shape)}" if places else node]
         if not found.box:
             return f"{lines[0]}\nno pixel is read"
         box = ", ".join(f"{first} … {last}" for first, last in found.box)

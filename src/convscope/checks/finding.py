@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from convscope.analyze.table import LayerTable, Row, layer_table
+from convscope.inert import inert
 
 if TYPE_CHECKING:
     from convscope.core.graph import Origin
@@ -46,7 +47,8 @@ class Finding:
     def __str__(self) -> str:
         where = f"{self.node}: " if self.node else ""
         lines = [f"{self.code} {self.level}: {where}{self.what}", f"  why      {self.why}", f"  do       {self.do}"]
-        return "\n".join([*lines, *([f"  change   {self.change}"] if self.change else [])])
+        lines += [f"  change   {self.change}"] if self.change else []
+        return "\n".join(map(inert, lines))
 
 
 @dataclass(frozen=True)

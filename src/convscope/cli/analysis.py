@@ -15,6 +15,7 @@ from convscope.errors import FieldError
 from convscope.files import put
 from convscope.inert import inert_lines
 from convscope.streams import say
+from convscope.view.numbers import shortened
 from convscope.view.parts import page_html
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def places(text: str) -> tuple[int | tuple[int, int], ...]:
     for part in text.split(","):
         ends = part.split(":")
         if not 1 <= len(ends) <= 2 or not all(end.strip().isdecimal() and len(end) < 12 for end in ends):
-            raise FieldError(f'"{text}" is no place', expected="y,x or y0:y1,x0:x1")
+            raise FieldError(f'"{shortened(text)}" is not a place', expected="y,x or y0:y1,x0:x1")
         found.append(int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1])))
     return tuple(found)
 
@@ -156,7 +157,7 @@ def places(text: str) -> tuple[int | tuple[int, int], ...]:
 @click.option("--node", metavar="N", help="Layer; the last one by default.")
 @click.option("--at", metavar="Y,X", help="Unit, or patch as Y0:Y1,X0:X1; the middle unit by default.")
 @click.option("--no-gates", is_flag=True, help="Leave gates and statistics of norms out.")
-@click.option("--mask", type=click.Path(dir_okay=False), help="Write the pixels that are read as a PNG picture.")
+@click.option("--mask", metavar="FILE", help="Write the pixels that are read as a PNG picture.")
 @JSON
 def field(
     net: str,
@@ -226,7 +227,9 @@ def _amount(text: str | None) -> int | None:
         return None
     found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)([kmg]?)(i?b)?", text.lower())
     if not found:
-        raise FieldError(f'"{text}" is not an amount', expected="a number such as 20000, 20k, 2M, 1.5G or 64KiB")
+        raise FieldError(
+            f'"{shortened(text)}" is not an amount', expected="a number such as 20000, 20k, 2M, 1.5G or 64KiB"
+        )
     unit = 1024 if found[3] == "ib" else 1000
     return round(float(found[1]) * float(unit ** " kmg".index(found[2] or " ")))
 

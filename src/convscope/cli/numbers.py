@@ -17,6 +17,7 @@ MOST = 2**31
 """The largest integer, as in the notation."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
+_REAL = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,5})?")
 
 
 class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
@@ -41,7 +42,7 @@ class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click
 
     def _number(self, value: Any) -> float | None:
         """What is written; None where that is not a number of this kind."""
-        if isinstance(value, str) and self.whole and not _WHOLE.fullmatch(value.strip()):
+        if isinstance(value, str) and not (_WHOLE if self.whole else _REAL).fullmatch(value):
             return None
         kind: Callable[[Any], float] = int if self.whole else float
         try:

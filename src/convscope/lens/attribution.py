@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from convscope.inert import inert
 from convscope.lens.span import Span, number
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Attribution:
         }
 
     def __str__(self) -> str:
-        layer = f" of {self.layer} ({self.why})" if self.layer else ""
+        layer = inert(f" of {self.layer} ({self.why})") if self.layer else ""
         note = f"; {self.note}" if self.note else ""
         return f"{self.method}{layer}: {self.span}, sum {number(self.heat.sum(dtype='float64'))}{note}"
 

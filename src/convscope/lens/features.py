@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from convscope.core.shape import to_text
+from convscope.inert import inert
 from convscope.lens.choose import any_layer
 from convscope.lens.drawing.features import draw
 from convscope.lens.span import Span, number
@@ -87,7 +88,7 @@ class Features:
             f"positive   {share:.1f} % of the numbers",
             f"strongest  channel {strong.argmax()}, mean {number(strong.max())}",
         ]
-        return "\n".join([*lines, *self._silent_line()])
+        return "\n".join(map(inert, [*lines, *self._silent_line()]))
 
     def _silent_line(self) -> list[str]:
         if not self.silent:

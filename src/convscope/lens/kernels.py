@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.core.shape import joined
+from convscope.inert import inert
 from convscope.lens.choose import with_kernels
 from convscope.lens.drawing.kernels import draw
 from convscope.lens.span import Span, number
@@ -90,7 +91,7 @@ class Kernels:
             f"lengths    {number(norms.min())} … {number(norms.max())}, the longest is channel {norms.argmax()}",
         ]
         empty = [f"all zero   channels {', '.join(map(str, self.empty))}"] if self.empty else []
-        return "\n".join([*lines, *empty])
+        return "\n".join(map(inert, [*lines, *empty]))
 
     __repr__ = __str__
 

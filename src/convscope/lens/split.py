@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from convscope.errors import FieldError
+from convscope.inert import inert
 from convscope.lens.span import Span, number
 from convscope.ops.conv import Conv
 from convscope.ops.linear import Linear
@@ -83,7 +84,7 @@ class Split:
         word = "exactly" if self.exact else f"but for {number(self.missed)}, because what follows is not linear"
         return (
             f"score of {self.first} less score of {self.second}: {self.difference:+.4g}, {word}\n"
-            f"  by channel of {self.reads}: {', '.join(some)}, bias {self.bias:+.3g}"
+            f"  by channel of {inert(self.reads)}: {', '.join(some)}, bias {self.bias:+.3g}"
         )
 
 

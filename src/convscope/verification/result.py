@@ -99,7 +99,7 @@ class Verification:
             given = f"input {to_text(self.inputs[0].shape)}"
         else:
             given = f"inputs {', '.join(f'{one.name} {to_text(one.shape)}' for one in self.inputs)}"
-        lines = [self.grid().to_text(), "", f"{given} · {told}"]
+        lines = [self.grid().to_text(), "", inert(f"{given} · {told}")]
         return "\n".join([*lines, *(f"not vouched for: {inert(doubt)}" for doubt in self.doubts)])
 
     __repr__ = __str__

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from convscope.inert import is_inert
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
@@ -50,7 +52,7 @@ def literal(value: Any) -> str:
     ('"zeros"', '(2, 3)', '1e-5', 'float("-inf")')
     """
     if isinstance(value, str):
-        return f'"{value}"'
+        return f'"{"".join(map(_letter, value))}"'
     if isinstance(value, float) and abs(value) == float("inf"):
         return f'float("{value}")'
     if isinstance(value, float):
@@ -59,6 +61,13 @@ def literal(value: Any) -> str:
         inner = ", ".join(map(literal, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     return repr(value)
+
+
+def _letter(char: str) -> str:
+    """A letter of a text between quotes; what a file calls its parts stays between them."""
+    if char in '"\\':
+        return f"\\{char}"
+    return char if is_inert(char) else char.encode("unicode_escape").decode()
 
 
 @dataclass(frozen=True)

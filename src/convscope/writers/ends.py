@@ -152,7 +152,8 @@ def nested(outputs: Sequence[Output], said: Callable[[int], str]) -> str:
 
     def join(kind: str, inside: dict[str, str]) -> str:
         if kind == "dict":
-            return f"{{{', '.join(f'{literal(key)}: {text}' for key, text in inside.items())}}}"
+            keys = {key: literal(key).replace("{", "\\x7b") for key in inside}  # no place for an expression
+            return f"{{{', '.join(f'{keys[key]}: {text}' for key, text in inside.items())}}}"
         entries = ", ".join(inside.values())
         if kind == "list":
             return f"[{entries}]"

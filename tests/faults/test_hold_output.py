@@ -1,0 +1,237 @@
+"""What a command writes is there whole, or what was there before is; and it is never what the command reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+import pytest
+from PIL import Image
+
+from convscope.cli import run
+from convscope.cli.commands import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.training.run import Run
+
+pytestmark = [pytest.mark.faults, pytest.mark.skipif(os.name != "posix", reason="links, limits and devices")]
+
+NET = "input 64x64x3, 40*( conv 4 3x3 p1 ), gap, linear 3\n"
+OUTPUTS = {"-o", "--output", "--out", "--mask"}
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a net, an image and a small set of images in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+    Path("net.cnn").write_text(NET, encoding="utf-8")
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("image.png")
+    for name in ("a", "b"):
+        Path("set", name).mkdir(parents=True)
+        for number in range(4):
+            Image.fromarray(pixels[number:] + number).resize((8, 8)).save(f"set/{name}/{number}.png")
+    return tmp_path
+
+
+def words(run_folder: Path) -> dict[str, tuple[list[str], str]]:
+    """Commands with an output: their words, and an ending that the output may have."""
+    folder = str(run_folder)
+    return {
+        "table": (["table", "net.cnn", "-o"], ".txt"),
+        "table html": (["table", "net.cnn", "--to", "html", "-o"], ".html"),
+        "field": (["field", "net.cnn", "--mask"], ".png"),
+        "write": (["write", "net.cnn", "-o"], ".py"),
+        "write onnx": (["write", "net.cnn", "-o"], ".onnx"),
+        "look": (["look", "net.cnn", "--what", "kernels", "-o"], ".svg"),
+        "look png": (["look", "net.cnn", "--what", "kernels", "-o"], ".png"),
+        "report": (["report", "net.cnn", "-o"], ".html"),
+        "filter": (["filter", "image.png", "-k", "blur", "-o"], ".png"),
+        "filter sheet": (["filter", "image.png", "--sheet", "-o"], ".html"),
+        "activations": (["activations", "relu", "-o"], ".svg"),
+        "data show": (["data", "show", "folder:set", "--out"], ".png"),
+        "export": (["export", folder, "-o"], ".safetensors"),
+    }
+
+
+NAMES = list(words(Path()))
+
+
+def test_every_command_with_an_output_is_tried() -> None:
+    found = set()
+    for name, command in cli.commands.items():
+        group = command.commands if isinstance(command, click.Group) else {"": command}
+        for inner, one in group.items():
+            if any(OUTPUTS & set(option.opts) for option in one.params):
+                found.add(f"{name} {inner}".strip())
+    assert found - {"train"} == {name.removesuffix(" html").removesuffix(" onnx").removesuffix(" png")
+                                 .removesuffix(" sheet") for name in NAMES}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_keeps_its_mode(work: Path, short_run: Run, name: str) -> None:
+    command, suffix = words(short_run.path)[name]
+    out = work / f"out{suffix}"
+    assert run([*command, str(out)]) == 0
+    assert stat.S_IMODE(out.stat().st_mode) == 0o666 & ~_mask()
+    content = out.read_bytes()
+    out.write_bytes(b"older")
+    out.chmod(0o640)
+    link = work / f"link{suffix}"
+    link.symlink_to(out)
+    assert run([*command, str(link)]) == 0
+    assert stat.S_IMODE(out.stat().st_mode) == 0o640
+    assert link.is_symlink()
+    assert name == "report" or abs(len(out.read_bytes()) - len(content)) < 64
+    assert not list(work.glob(".*"))
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_room(work: Path, short_run: Run, name: str) -> None:
+    """A file may have 100 bytes: what was there is there, whole, and nothing else."""
+    command, suffix = words(short_run.path)[name]
+    if command[0] == "data":
+        assert run([*command, "first.png"]) == 0  # the images are prepared
+    out = work / f"out{suffix}"
+    out.write_bytes(b"older")
+    before = set(work.iterdir())
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from convscope.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-B", "-c", code, *command, str(out)], capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert f"{out} cannot be written: File too large" in done.stderr
+    assert "bytes needed, " in done.stderr
+    assert "bytes free" in done.stderr
+    assert out.read_bytes() == b"older"
+    assert set(work.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_a_full_device_and_a_loop(work: Path, short_run: Run, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command, suffix = words(short_run.path)[name]
+    full, loop = work / f"full{suffix}", work / f"loop{suffix}"
+    full.symlink_to("/dev/full")
+    loop.symlink_to(loop)
+    (work / f"folder{suffix}").mkdir()
+    for out, said in (
+        (full, "No space left on device"),
+        (loop, "a link that leads back to itself"),
+        (work / f"folder{suffix}", "is a folder"),
+        (work / "nowhere" / f"o{suffix}", ""),
+    ):
+        assert run([*command, str(out)]) == 2
+        err = capsys.readouterr().err
+        assert str(out) in err
+        assert said in err
+        assert "WriteError: " in err
+
+
+READERS = {
+    "table": ["table", "net.cnn", "-o"],
+    "table -": ["table", "-", "-o"],
+    "field": ["field", "net.cnn", "--mask"],
+    "write": ["write", "net.cnn", "-o"],
+    "look": ["look", "net.svg", "--what", "kernels", "-o"],
+    "report": ["report", "net.cnn", "-o"],
+    "filter": ["filter", "image.png", "-k", "blur", "-o"],
+    "image": ["look", "net.cnn", "--image", "image.png", "-o"],
+    "set": ["data", "show", "folder:set", "--out"],
+}
+
+
+def own(name: str) -> Path:
+    """What such a command reads."""
+    return Path(
+        {"look": "net.svg", "filter": "image.png", "image": "image.png", "set": "set/a/0.png"}.get(name, "net.cnn")
+    )
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("how", ["itself", "another way", "a link", "another name"])
+def test_no_command_writes_onto_what_it_reads(work: Path, name: str, how: str) -> None:
+    Path("net.svg").write_text(NET, encoding="utf-8")
+    file = own(name)
+    out = Path(f"other{file.suffix}")
+    if how == "itself":
+        out = file
+    elif how == "another way":
+        out = work / file.parent / ".." / file.parent.resolve().name / file.name
+    elif how == "a link":
+        out.symlink_to(file)
+    else:
+        out.hardlink_to(file)
+    before = file.read_bytes()
+    if (name, how) == ("set", "another name"):
+        pytest.skip("it is replaced by a new file; the image in the set stays")
+    with file.open("rb") as given:
+        code = "from convscope.cli import main; main()"
+        done = subprocess.run([sys.executable, "-c", code, *READERS[name], str(out)], stdin=given, capture_output=True,
+                              text=True, check=False)  # fmt: skip
+    assert done.returncode == 2, done.stdout
+    assert "is what this command reads" in done.stderr
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("file", ["net.cnn", "recipe.toml", "data.json", "metrics.jsonl", "model.safetensors"])
+def test_no_output_onto_a_part_of_a_run(work: Path, short_run: Run, file: str) -> None:
+    shutil.copytree(short_run.path, work / "r")
+    before = (work / "r" / file).read_bytes()
+    for command in (["table", "r", "-o"], ["write", "r", "--to", "notation", "-o"], ["report", "r", "-o"]):
+        assert run([*command, f"r/{file}"]) == 2
+    assert run(["report", "r"]) == 0
+    assert (work / "r" / file).read_bytes() == before
+
+
+@pytest.mark.usefixtures("work")
+def test_a_new_file_beside_the_input_is_written() -> None:
+    assert run(["write", "net.cnn", "-o", "other.cnn"]) == 0
+    assert run(["table", NET, "-o", "net.cnn"]) == 0  # the text is not the file
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", place], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("nothing can be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = small_disk / "t.html"
+    out.write_text("keep", encoding="utf-8")
+    fill = os.open(small_disk / "fill", os.O_CREAT | os.O_WRONLY)
+    with suppress(OSError):
+        while os.write(fill, bytes(4096)):
+            pass
+    os.close(fill)
+    assert run(["table", NET, "--to", "html", "-o", str(out)]) == 2
+    err = capsys.readouterr().err
+    assert f"{out} cannot be written: No space left on device" in err
+    assert "0 bytes free" in err
+    assert out.read_text(encoding="utf-8") == "keep"
+    assert {path.name for path in small_disk.iterdir()} == {"t.html", "fill"}
