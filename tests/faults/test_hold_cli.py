@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -87,12 +87,18 @@ def test_silly_places(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
     assert "Error" in capsys.readouterr().err
 
 
-def command(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+def command(
+    *words: str, env: dict[str, str] | None = None, flags: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own."""
-    env = {**os.environ, **more.pop("env", {})}
-    told = {"capture_output": True} if "stdout" not in more and "stderr" not in more else {}
-    return subprocess.run([sys.executable, *more.pop("flags", []), "-c", CODE, *words], env=env, text=True, check=False,
-                          encoding="latin-1", **told, **more)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, *flags, "-c", CODE, *words],
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="latin-1",
+    )
 
 
 ENCODINGS = ("ascii", "latin-1", "cp1252", "utf-8")
@@ -125,13 +131,13 @@ def test_any_encoding(encoding: str, words: tuple[str, ...]) -> None:
 
 
 def test_without_docstrings() -> None:
-    plain, stripped = (command("check", "--explain", "CS011", flags=flags) for flags in ([], ["-OO"]))
+    plain, stripped = (command("check", "--explain", "CS011", flags=flags) for flags in ((), ("-OO",)))
     assert plain.stdout == stripped.stdout
     assert stripped.stdout.startswith("# CS011: ")
     for words in ("--help",), ("table", "--help"), ("data", "--help"), ("data", "check", "--help"):
-        plain, stripped = (command(*words, flags=flags) for flags in ([], ["-OO"]))
+        plain, stripped = (command(*words, flags=flags) for flags in ((), ("-OO",)))
         assert plain.stdout == stripped.stdout
-    assert "sarif" in command("check", NET, "--sarif", flags=["-OO"]).stdout
+    assert "sarif" in command("check", NET, "--sarif", flags=("-OO",)).stdout
 
 
 SHELL = pytest.mark.skipif(os.name != "posix", reason="a shell")
