@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import convscope as cs
-from convscope.errors import ModelError
+from convscope.errors import LimitError, ModelError
 from convscope.frontends.weights import read_weights
 from faults.limits import refused
 from faults.torch_files import GOOD, MAKER, STORAGE, TENSOR, archive, crowded, on_each_other, patched, program, text
@@ -42,10 +42,10 @@ SAFETENSORS: dict[str, tuple[Callable[[], bytes], str]] = {
     "header longer than the file": (lambda: packed({"a": entry()}, length=10**6), "should have 1000000 bytes"),
     "header of 2^64 bytes": (lambda: packed({"a": entry()}, length=2**64 - 1), "should have 18446744073709551615"),
     "header shorter than it is": (lambda: packed({"a": entry()}, length=9), "not JSON"),
-    "100 MB of brackets": (lambda: packed(b'{"a":' + b"[" * 10**8), "should have 100000005 bytes"),
-    "15 MB of brackets": (lambda: packed(b'{"a":' + b"[" * (15 * 10**6)), "15000002 brackets"),
+    "100 MB of brackets": (lambda: packed(b'{"a":' + b"[" * 10**8), "a header of 100,000,005 bytes: this needs"),
+    "15 MB of brackets": (lambda: packed(b'{"a":' + b"[" * (15 * 10**6)), "15,000,002 brackets"),
     "deep": (lambda: packed(b'{"a":' + b"[" * 900_000), "not JSON"),
-    "many lists": (lambda: packed(b'{"a":[' + b"[]," * 10**6), "2000003 brackets"),
+    "many lists": (lambda: packed(b'{"a":[' + b"[]," * 10**6), "2,000,003 brackets"),
     "as many marks as allowed": (lambda: packed(b'{"a":[' + b"[]," * 499_000 + b"1]}"), "is not described"),
     "a text of 15 MB": (lambda: packed(b'{"' + b"a" * (15 * 10**6) + b'":1}'), "is not described"),
     "digits": (lambda: packed(b'{"a":' + b"9" * 10_000 + b"}"), "not JSON"),
@@ -85,7 +85,7 @@ SAFETENSORS: dict[str, tuple[Callable[[], bytes], str]] = {
     "right to left": (lambda: packed({"a\u202eb": entry()}), "hidden character"),
     "half of a character": (lambda: packed({"a\ud800": entry()}), "hidden character"),
     "long name": (lambda: packed({"a" * 301: entry()}), "301 characters"),
-    "50,001 tensors": (lambda: packed({str(n): entry(0, 0, [0]) for n in range(50_001)}, 0), "50001 tensors"),
+    "a million tensors": (lambda: packed({str(n): entry(0, 0, [0]) for n in range(10**6)}, 0), "bytes: this needs"),
     "none": (lambda: packed({}, 0), "holds no tensors"),
     "metadata alone": (lambda: packed({"__metadata__": {}}, 0), "holds no tensors"),
 }
@@ -97,7 +97,7 @@ def test_hostile_safetensors(name: str, tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     path.write_bytes(make())
     error = refused(lambda: read_weights(path))
-    assert isinstance(error, ModelError)
+    assert isinstance(error, ModelError | LimitError)
     assert error.what.startswith("net.safetensors")
     assert words in error.what
 
@@ -154,8 +154,8 @@ TORCH: dict[str, tuple[Callable[[], bytes], str]] = {
     "sizes that differ": (lambda: patched(archive(), b"PK\x01\x02", 24, "<I", 2**31), "data.pkl is packed"),
     "locked": (lambda: patched(archive(), b"PK\x01\x02", 8, "<H", 1), "is packed or locked"),
     "on each other": (on_each_other, "overlap"),
-    "300,000 files": (crowded, "too long"),
-    "description of 20 MB": (lambda: archive(bytes(20 * 2**20)), "data.pkl has 20971520 bytes"),
+    "300,000 files": (crowded, "list of files: this needs"),
+    "description of 30 MB": (lambda: archive(bytes(30 * 2**20)), "data.pkl has 31,457,280 bytes: this needs"),
     "damaged description": (lambda: archive().replace(b"FloatStorage", b"FloatStorbge"), "Bad CRC"),
     "no end": (lambda: archive(GOOD[:-1]), "is damaged"),
     "nothing": (lambda: archive(b""), "is damaged"),
@@ -164,21 +164,21 @@ TORCH: dict[str, tuple[Callable[[], bytes], str]] = {
     "bytes of 4 GB": (lambda: archive(b"B\xff\xff\xff\xffa."), "ends too soon"),
     "far memory": (lambda: archive(b"}r\xff\xff\xff\xff."), "holds no tensors"),
     "memory that is not there": (lambda: archive(b"j\xff\xff\xff\xff."), "is damaged"),
-    "no steps end": (lambda: archive(b"N" * 10**6), "too long"),
-    "a million texts": (lambda: archive(b"X\x01\0\0\0a" * 10**6), "too long"),
-    "a million dictionaries": (lambda: archive(b"}" * 10**6), "too long"),
-    "a million kept marks": (lambda: archive(b"(" * 10**6), "too long"),
+    "no steps end": (lambda: archive(b"N" * 10**6), "the description of the tensors, "),
+    "a million texts": (lambda: archive(b"X\x01\0\0\0a" * 10**6), "the description of the tensors, "),
+    "a million dictionaries": (lambda: archive(b"}" * 10**6), "the description of the tensors, "),
+    "a million kept marks": (lambda: archive(b"(" * 10**6), "the description of the tensors, "),
     "one text of 16 MB": (lambda: archive(b"\x80\x02}(" + text("é" * (8 * 10**6)) + b"Nu."), "holds no tensors"),
     "wide text": (lambda: archive(b"}(" + text("a" * (15 * 2**20) + "😀") + b"Nu."), "holds no tensors"),
     "deep lists": (lambda: archive(b"]" * 10**5 + b"a" * (10**5 - 1) + b"."), "32 deep"),
-    "a deep tuple as a key": (lambda: archive(b"}N" + b"\x85" * 10**5 + b"Ns."), "a key that is no name"),
+    "a deep tuple as a key": (lambda: archive(b"}N" + b"\x85" * 10**5 + b"Ns."), "a key that is neither"),
     "a deep tuple as a storage": (lambda: archive(b"N" + b"\x85" * 10**5 + b"Q."), "is damaged"),
     "a deep tuple as a storage's key": (
         lambda: archive(b"(" + text("storage") + b"ctorch\nFloatStorage\nN" + b"\x85" * 10**5 + b"NK\x06tQ."),
         "not described as one",
     ),
-    "each level twice": (lambda: archive(nested(30, b"N")), "more than 200000 values"),
-    "each tensor twice": (lambda: archive(nested(30, TENSOR)), "more than 50000 tensors"),
+    "each level twice": (lambda: archive(nested(30, b"N")), "2 values: this needs"),
+    "each tensor twice": (lambda: archive(nested(30, TENSOR)), ": this needs"),
     "within itself": (lambda: archive(b"}q\0(" + text("a") + b"h\0u."), "32 deep"),
     "long names again and again": (
         lambda: archive(b"\x80\x02}q\0(" + text("a" * 299) + b"h\0u."),
@@ -232,7 +232,7 @@ def test_hostile_archives(name: str, tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     path.write_bytes(make())
     error = refused(lambda: read_weights(path))
-    assert isinstance(error, ModelError)
+    assert isinstance(error, ModelError | LimitError)
     assert error.what.startswith("net.pt")
     assert words in error.what
 

@@ -5,13 +5,15 @@ Nothing of such a file is read but its first bytes and, of an archive, the names
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convscope import files
-from convscope.errors import ModelError
+from convscope.errors import LimitError, ModelError
+from convscope.frontends.careful import Careful
 from convscope.frontends.own import makers
 
 if TYPE_CHECKING:
@@ -251,11 +253,15 @@ def _head(path: Path) -> bytes:
 
 
 def _members(path: Path) -> list[str]:
-    """Names in an archive; none of a damaged one."""
+    """Names in an archive; none of a damaged one, or one of very many."""
     try:
-        with files.opened(path) as file, zipfile.ZipFile(file) as archive:
+        with (
+            files.opened(path) as file,
+            Careful(io.FileIO(file.fileno(), closefd=False)) as careful,
+            zipfile.ZipFile(careful) as archive,
+        ):
             return archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError):
+    except (zipfile.BadZipFile, LimitError, OSError, ValueError, EOFError, NotImplementedError):
         return []
 
 

@@ -14,8 +14,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from convscope import files
-from convscope.budget import allow, hold, spend
-from convscope.errors import LimitError, ModelError
+from convscope.budget import about, allow, hold, spend
+from convscope.errors import ModelError
+from convscope.frontends.careful import Careful
 from convscope.frontends.keras.hdf5 import SIGNATURE, attribute
 from convscope.frontends.keras.settings import shown
 from convscope.frontends.keras.spec import is_model
@@ -42,7 +43,6 @@ MAX_DEPTH = 200
 """Lists in lists."""
 
 _CHUNK = 2**16
-_LONGEST_READ = 2**20
 
 _ZIP = b"PK"
 
@@ -84,23 +84,9 @@ def load(path: Path) -> Source:
     raise ModelError(f"{path.name} is no file of Keras", expected="an archive made by model.save, or an .h5 file")
 
 
-class _Careful(io.FileIO):
-    """A file of which no large part is read at once: a directory of a million names is not one of a model."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        """See :class:`io.FileIO`."""
-        if size is None or size < 0:
-            place = self.tell()
-            size = self.seek(0, io.SEEK_END) - place
-            self.seek(place)
-        if size > _LONGEST_READ:
-            raise ModelError("the archive has a directory that is too long")
-        return super().read(size)
-
-
 def _archive(path: Path) -> Source:
     try:
-        with _Careful(path) as file, zipfile.ZipFile(file) as archive:
+        with Careful(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             _check_names(members)
             names = {one.filename for one in members}
@@ -179,11 +165,9 @@ def parsed(raw: bytes) -> dict[str, Any]:
     if len(raw) > MAX_CONFIG:
         raise ModelError(f"the configuration has {len(raw)} bytes", expected=f"at most {MAX_CONFIG}")
     parts = {mark: raw.count(mark) for mark in _BYTES}
-    try:
+    with about(f"the configuration, {len(raw):,} bytes with {sum(parts.values()):,} parts"):
         spend(len(raw) / _LETTERS + _PART * sum(parts.values()))
         hold(2 * len(raw) + sum(_BYTES[mark] * count for mark, count in parts.items()))
-    except LimitError as error:
-        raise error.add(subject=f"the configuration, {len(raw):,} bytes with {sum(parts.values()):,} parts") from None
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError) as error:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from convscope.budget import spend
-from convscope.errors import LimitError, ModelError
+from convscope.budget import about, spend
+from convscope.errors import ModelError
 from convscope.frontends.keras.settings import array, shown, whole
 from convscope.frontends.keras.spec import Owner, Sizes, Spec, sizes, spec
 
@@ -117,7 +116,7 @@ def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
     """
     config = raw["config"]
     entries = config if isinstance(config, list) else config["layers"]
-    with _about(f"{owner.scope or 'the model'}, {len(entries):,} layers"):
+    with about(f"{owner.scope or 'the model'}, {len(entries):,} layers"):
         spend(LAYER * len(entries))
     numbers: Counter[str] = Counter()
     layers = [spec(one, owner, numbers, old=old) for one in entries]
@@ -129,15 +128,6 @@ def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
     if isinstance(config, dict) and "input_layers" in config:
         return _functional(config, layers)
     return _sequential(raw, layers)
-
-
-@contextmanager
-def _about(subject: str) -> Iterator[None]:
-    """A limit that is passed names what passes it."""
-    try:
-        yield
-    except LimitError as error:
-        raise error.add(subject=subject) from None
 
 
 def _channels_first(layers: list[Spec]) -> bool:
@@ -177,9 +167,9 @@ def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
     reader = _Arguments(names, known)
     steps: list[Step] = []
     for one in layers:
-        with _about(one.owner.scope):
+        with about(one.owner.scope):
             steps += reader.steps(one)
-    with _about("the inputs and outputs of a model"):
+    with about("the inputs and outputs of a model"):
         taken = tuple(reader.results(config.get("input_layers")))
         made = tuple(reader.results(_alone(config.get("output_layers"))))
     if not taken or not made:

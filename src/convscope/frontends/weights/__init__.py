@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from convscope import files
+from convscope.budget import question
 from convscope.errors import ConvscopeError, ModelError
 from convscope.frontends.kinds import refuse_foreign
 from convscope.frontends.weights.archive import opened, program
@@ -29,7 +30,7 @@ _OLD_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
 def read_weights(path: str | Path) -> WeightFile:
     """Names, shapes and kinds of the tensors in a file of weights. Neither torch nor safetensors is loaded for it.
 
-    The numbers are not read, nothing in the file is run, and a file cannot ask for more than a second or 300 MB.
+    The numbers are not read, nothing in the file is run, and what a file may cost is counted.
 
     Args:
         path: of a ``.safetensors`` file, or of what ``torch.save`` made of a state_dict or a dictionary of them.
@@ -39,6 +40,7 @@ def read_weights(path: str | Path) -> WeightFile:
 
     Raises:
         ModelError: the file is damaged, holds no tensors, or holds code beside of them: a whole model, TorchScript.
+        LimitError: it describes more than any model has.
 
     >>> import json, tempfile
     >>> header = {"fc.weight": {"dtype": "F32", "shape": [10, 4], "data_offsets": [0, 160]}}
@@ -53,7 +55,7 @@ def read_weights(path: str | Path) -> WeightFile:
     path = Path(path)
     refuse_foreign(path, (path.suffix.lower(),))
     try:
-        with files.opened(path) as file:
+        with files.opened(path) as file, question():
             form, rows = _read(file)
     except ConvscopeError as error:
         raise error.add(subject=shown(path.name)) from None

@@ -12,18 +12,17 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convscope.budget import about, allow, hold
 from convscope.errors import ModelError
+from convscope.frontends.careful import USUAL, Careful
 from convscope.frontends.weights.result import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import BinaryIO
 
-MAX_PICKLE = 16 * 2**20
-"""Bytes of the description of the tensors; 200 for each are usual."""
-
-_MAX_DIRECTORY = 2 * 2**20
-"""Bytes of the list of files; 80 for each are usual."""
+_TIMES = 5
+"""Bytes of memory for each byte of the description of the tensors: a text of wide letters takes four."""
 
 _HEADER = 30
 """Bytes before the name of each file, at least."""
@@ -42,39 +41,29 @@ class Archive:
     storages: dict[str, int]
 
 
-class _Careful(io.BufferedReader):
-    """A file of which no large part is read at once: a directory of a million names is not one of a model."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """See :class:`io.BufferedReader`."""
-        if size is None or size < 0:
-            size = os.fstat(self.fileno()).st_size - self.tell()
-        if size > _MAX_DIRECTORY:
-            raise ModelError("the archive has a list of files that is too long")
-        return super().read(size)
-
-
 def opened(file: BinaryIO) -> Archive:
     """The archive in an open file.
 
     Raises:
         ModelError: it is damaged, not one of tensors, or a whole program.
+        LimitError: its list of files, or the description of the tensors, is longer than that of any model.
     """
     size = os.fstat(file.fileno()).st_size
     try:
-        with _Careful(io.FileIO(file.fileno(), closefd=False)) as careful, zipfile.ZipFile(careful) as archive:
+        with Careful(io.FileIO(file.fileno(), closefd=False)) as careful, zipfile.ZipFile(careful) as archive:
             members = archive.infolist()
             top = _top(members)
             _check(members, size)
             info = archive.getinfo(f"{top}/data.pkl")
-            if info.file_size > MAX_PICKLE:
-                raise ModelError(f"data.pkl has {info.file_size} bytes", expected=f"at most {MAX_PICKLE}")
+            with about(f"data.pkl has {info.file_size:,} bytes"):
+                hold(_TIMES * info.file_size)
             with archive.open(info) as part:
-                pickle = b"".join(iter(lambda: part.read(2**20), b""))
+                pickle = b"".join(iter(lambda: part.read(USUAL), b""))
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise ModelError(f"the archive is damaged: {shown(str(error))}") from None
     numbers = f"{top}/data/"
     found = {one.filename: one.file_size for one in members if one.filename.startswith(numbers)}
+    allow(layers=len(found))
     return Archive(pickle, {name.removeprefix(numbers): size for name, size in found.items()})
 
 

@@ -11,19 +11,20 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
+from convscope.budget import about, hold, spend
 from convscope.errors import ModelError
-from convscope.frontends.weights.result import BITS, MAX_TENSORS, row, shown
+from convscope.frontends.weights.result import BITS, ROW, row, shown
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from convscope.frontends.weights.result import WeightRow
 
-MAX_HEADER = 16 * 2**20
-"""Bytes; 300 for each tensor. The format allows 100 MB, which would take gigabytes once it is parsed."""
+_TIMES = 5
+"""Bytes of memory for each byte of the header. The format allows 100 MB, which take gigabytes once they are parsed."""
 
-MAX_MARKS = 20 * MAX_TENSORS
-"""Brackets, commas and colons; a tensor of 8 axes has 20."""
+_MARK, _ENTRY = 0.7, 8
+"""Steps for each bracket, comma and colon, and for each tensor."""
 
 _OTHER = {
     "BOOL": "bool", "BF16": "bfloat16", "F4": "float4", "F6_E2M3": "float6_e2m3", "F6_E3M2": "float6_e3m2",
@@ -43,19 +44,21 @@ def header_rows(file: BinaryIO) -> tuple[WeightRow, ...]:
 
     Raises:
         ModelError: the header is damaged, or is not true of the file.
+        LimitError: it is longer than that of any model.
     """
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
-    if length > min(MAX_HEADER, size - 8):
-        raise ModelError(
-            f"the header should have {length} bytes", given=f"a file of {size} bytes", expected=f"at most {MAX_HEADER}"
-        )
+    if length > size - 8:
+        raise ModelError(f"the header should have {length} bytes", given=f"a file of {size} bytes")
+    with about(f"a header of {length:,} bytes"):
+        hold(_TIMES * length)
     found = _parsed(file.read(length))
     metadata = found.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ModelError("the metadata is not text by name")
-    if len(found) > MAX_TENSORS:
-        raise ModelError(f"{len(found)} tensors", expected=f"at most {MAX_TENSORS}")
+    with about(f"{len(found):,} tensors"):
+        spend(_ENTRY * len(found))
+        hold(ROW * len(found))
     placed = [_placed(name, entry) for name, entry in found.items()]
     _check_places(placed, size - 8 - length)
     return tuple(made for made, _, _ in placed)
@@ -63,8 +66,8 @@ def header_rows(file: BinaryIO) -> tuple[WeightRow, ...]:
 
 def _parsed(text: bytes) -> dict[str, Any]:
     marks = sum(map(text.count, (b"[", b"{", b",", b":")))
-    if marks > MAX_MARKS:
-        raise ModelError(f"the header has {marks} brackets, commas and colons", expected=f"at most {MAX_MARKS}")
+    with about(f"a header with {marks:,} brackets, commas and colons"):
+        spend(_MARK * marks)
     try:
         found = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

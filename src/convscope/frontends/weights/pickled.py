@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from convscope.budget import about, spend
 from convscope.errors import ModelError
 from convscope.frontends.weights.archive import program
 from convscope.frontends.weights.result import BITS, MAX_AXES, MAX_NAME, shown
@@ -20,8 +21,8 @@ from convscope.frontends.weights.result import BITS, MAX_AXES, MAX_NAME, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MAX_STEPS = 600_000
-"""Codes that are followed, in half a second; a tensor takes 45."""
+CODES_AT_ONCE, CODE = 1000, 1.6
+"""Codes between two looks at what the file may cost, and the steps for each; a tensor takes 45 codes."""
 
 _STORAGES = {
     "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
@@ -47,7 +48,8 @@ INERT = frozenset({
 PACKED = "torch.ScriptObject"
 """What holds weights that are packed for a kernel of quantised layers."""
 
-_PLAIN_KEYS = (str, int)
+MAX_KEY = 2**60
+"""What an integer that is a key lies below, on either side: of larger ones, thousands can have one hash."""
 
 _MAX_GIVEN = 16
 """Values that a function is given; a tensor takes 7. A long tuple could be given a thousand times."""
@@ -101,6 +103,7 @@ def loaded(data: bytes, storages: Mapping[str, int]) -> Any:
 
     Raises:
         ModelError: the pickle is damaged, asks for anything but data, or is not true of the storages.
+        LimitError: it is longer than that of any model.
     """
     try:
         return _Machine(data, storages).run()
@@ -121,18 +124,21 @@ class _Machine:
     def run(self) -> Any:
         """Follow the program to its end."""
         data, codes = self.data, CODES
-        for _ in range(MAX_STEPS):
-            code = data[self.at]
-            self.at += 1
-            if code == _STOP:
-                self.check_names()
-                return self.stack.pop()
-            step = codes.get(code)
-            if step is None:
-                self.check_names()
-                raise ModelError(f"the description of the tensors has the code {code:#x}, which weights do not need")
-            step(self)
-        raise ModelError("the description of the tensors is too long", expected=f"at most {MAX_STEPS} steps")
+        while True:
+            with about(f"the description of the tensors, {len(data):,} bytes"):
+                spend(CODE * CODES_AT_ONCE)
+            for _ in range(CODES_AT_ONCE):
+                code = data[self.at]
+                self.at += 1
+                if code == _STOP:
+                    self.check_names()
+                    return self.stack.pop()
+                step = codes.get(code)
+                if step is None:
+                    self.check_names()
+                    what = f"the description of the tensors has the code {code:#x}"
+                    raise ModelError(f"{what}, which weights do not need")
+                step(self)
 
     def check_names(self) -> None:
         """Refuse a name that tensors do not need; to look it up could already run code."""
@@ -198,10 +204,10 @@ class _Machine:
     def items(self, values: list[Any]) -> None:
         """Keys and values into the dictionary below them.
 
-        A key is a name or a number: that of a tuple of tuples could be a trap for whoever takes its hash.
+        A key is a name or a small integer: others could be a trap for whoever takes their hash.
         """
-        if not all(type(key) in _PLAIN_KEYS for key in values[::2]):
-            raise TypeError("a key that is no name and no number")
+        if not all(type(key) is str or (type(key) is int and -MAX_KEY < key < MAX_KEY) for key in values[::2]):
+            raise TypeError("a key that is neither a name nor a small integer")
         target = self.stack[-1]
         if isinstance(target, dict):
             target.update(zip(values[::2], values[1::2], strict=True))
@@ -275,9 +281,11 @@ def _quantized(machine: _Machine, storage: Storage, offset: int, shape: Any, str
 
 def _sparse(machine: _Machine, layout: Any, parts: Any) -> Tensor:  # noqa: ARG001 -- as torch's own
     """A tensor of which only some numbers are there: where they stand, they themselves, its shape."""
+    if not isinstance(parts, tuple) or len(parts) > _MAX_GIVEN:
+        raise TypeError("a sparse tensor that is not a few parts")
     tensors = [one for one in parts if isinstance(one, Tensor)]
     (shape,) = (one for one in parts if isinstance(one, tuple))
-    if not all(type(one) is int and 0 <= one < 2**63 for one in shape) or len(shape) > MAX_AXES:
+    if len(shape) > MAX_AXES or not all(type(one) is int and 0 <= one < 2**63 for one in shape):
         raise TypeError("a shape that is no numbers from 0 to 2^63")
     values = tensors[-1]
     key, *place = values.place

@@ -14,8 +14,8 @@ from convscope.view.parts import Column, Grid, text_html
 
 SCHEMA = "convscope/weights/1"
 
-MAX_TENSORS = 50_000
-"""Tensors in one file; the largest models have fewer, and are kept in several files."""
+ROW = 500
+"""Bytes of memory for each tensor of a file."""
 
 MAX_NAME, MAX_AXES = 300, 64
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from convscope.budget import about, hold, spend
 from convscope.errors import ModelError
 from convscope.frontends.weights.pickled import Tensor
-from convscope.frontends.weights.result import MAX_NAME, MAX_TENSORS, row, shown
+from convscope.frontends.weights.result import MAX_NAME, ROW, row, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,37 +18,38 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 """Dictionaries in dictionaries; that of an optimizer has 4."""
 
-MAX_VISITS = 4 * MAX_TENSORS
-"""Values that are looked at. A dictionary that holds another twice, which holds another twice, is short as a pickle."""
+_INSIDE, _VISIT, _TENSOR = 8, 3, 12
+"""Steps for a dictionary or list, for each value in it, and for a tensor among them. A dictionary that holds another
+twice, which holds another twice, is short as a pickle."""
 
 
 def rows_of(found: Any) -> tuple[WeightRow, ...]:
     """The tensors in nested dictionaries and lists; other values are passed over.
 
     Raises:
-        ModelError: nested too deeply, or too many.
+        ModelError: nested too deeply.
+        LimitError: too many for the file.
 
     >>> kernel = Tensor((8, 1, 3, 3), "float32", 288, ("0", 0, (9, 9, 3, 1)))
     >>> [(row.name, row.same_as) for row in rows_of({"epoch": 3, "net": {"a.weight": kernel, "b.weight": kernel}})]
     [('net.a.weight', ''), ('net.b.weight', 'net.a.weight')]
     """
-    first: dict[Any, str] = {}
+    first: dict[str, str] = {}  # by text: a file could choose numbers that have one hash, and not texts
     made = []
     for name, tensor in _tensors(found):
-        same = first.setdefault((tensor, 0 in tensor.shape and name), name)  # what is empty shares nothing
+        with about(f"tensor {len(made) + 1:,}, {shown(name)}"):
+            spend(_TENSOR)
+            hold(ROW)
+        same = name if 0 in tensor.shape else first.setdefault(repr(tensor), name)  # what is empty shares nothing
         one = row(name, tensor.shape, tensor.dtype, stored=tensor.stored, same_as=same if same != name else "")
         made.append(replace(one, bytes=tensor.stored) if tensor.sparse else one)
-        if len(made) > MAX_TENSORS:
-            raise ModelError(f"more than {MAX_TENSORS} tensors")
     return tuple(made)
 
 
 def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
     """Tensors by name, in order."""
     left: list[tuple[str, str | int, int, Any]] = [("", "", 0, found)]
-    for _ in range(MAX_VISITS):
-        if not left:
-            return
+    while left:
         above, key, depth, value = left.pop()
         if not isinstance(value, Tensor | dict | list | tuple):
             continue
@@ -56,12 +58,11 @@ def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
             yield name, value
         elif depth > MAX_DEPTH:
             raise ModelError(f"dictionaries in dictionaries, more than {MAX_DEPTH} deep")
-        elif len(left) + len(value) > MAX_VISITS:
-            break
         else:
+            with about(f"{shown(name)}, {len(value):,} values"):
+                spend(_INSIDE + _VISIT * len(value))
             pairs = value.items() if isinstance(value, dict) else enumerate(value)
             left += [(name, inner, depth + 1, one) for inner, one in reversed(list(pairs))]
-    raise ModelError(f"more than {MAX_VISITS} values")
 
 
 def _joined(above: str, key: str | int) -> str:
