@@ -210,24 +210,6 @@ def for_now(size: float) -> Iterator[None]:
         release(size)
 
 
-@contextmanager
-def about(subject: str) -> Iterator[None]:
-    """A limit that is passed inside of the block names what passes it.
-
-    >>> with about("layer conv1"):
-    ...     hold(2**30)
-    Traceback (most recent call last):
-        ...
-    convscope.errors.LimitError: LimitError: layer conv1: this needs 1,024 MiB of memory or more
-      expected at most 128 MiB
-      try      --raise-limits 8 (in Python, with convscope.raise_limits(8):), for a file that you trust
-    """
-    try:
-        yield
-    except LimitError as error:
-        raise error.add(subject=subject) from None
-
-
 def _over(what: str, allowed: str, ratio: float) -> LimitError:
     """The error for a limit that is passed, with what would be enough."""
     times = round(_times.get() * ratio + 0.5)

@@ -35,7 +35,7 @@ def rows_of(found: Any) -> tuple[WeightRow, ...]:
     [('net.a.weight', ''), ('net.b.weight', 'net.a.weight')]
     """
     first: dict[str, str] = {}  # by text: a file could choose numbers that have one hash, and not texts
-    made = []
+    made: list[WeightRow] = []
     for name, tensor in _tensors(found):
         with about(f"tensor {len(made) + 1:,}, {shown(name)}"):
             spend(_TENSOR)
