@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CODES_AT_ONCE, CODE = 1000, 1.6
-"""Codes between two looks at what the file may cost, and the steps for each; a tensor takes 45 codes."""
+"""Codes between two looks at what the file may cost, and steps for each; a tensor takes 45."""
 
 _STORAGES = {
     "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
@@ -136,8 +136,7 @@ class _Machine:
                 step = codes.get(code)
                 if step is None:
                     self.check_names()
-                    what = f"the description of the tensors has the code {code:#x}"
-                    raise ModelError(f"{what}, which weights do not need")
+                    raise ModelError(f"the description of the tensors has a code that weights do not need, {code:#x}")
                 step(self)
 
     def check_names(self) -> None:
@@ -208,11 +207,9 @@ class _Machine:
         """
         if not all(type(key) is str or (type(key) is int and -MAX_KEY < key < MAX_KEY) for key in values[::2]):
             raise TypeError("a key that is neither a name nor a small integer")
-        target = self.stack[-1]
-        if isinstance(target, dict):
-            target.update(zip(values[::2], values[1::2], strict=True))
-        else:
-            raise TypeError("no dictionary")
+        if not isinstance(self.stack[-1], dict):
+            raise TypeError("not a dictionary")
+        self.stack[-1].update(zip(values[::2], values[1::2], strict=True))
 
     def extend(self, values: list[Any]) -> None:
         """Values into the list below them."""
