@@ -60,11 +60,11 @@ class Budget:
     spent: float = 0.0
     held: float = 0.0
 
-    def allow(self, *, size: int = 0, layers: int = 0) -> None:
-        """Extend the allowance by what a file of some bytes, or a net of some layers, may cost."""
+    def allow(self, *, size: int = 0, layers: int = 0, memory: int = 0) -> None:
+        """Extend the allowance by what a file of some bytes, or a net of some layers, may cost, and by more bytes."""
         times = _times.get()
         self.steps += times * (PER_BYTE[0] * size + PER_LAYER[0] * layers)
-        self.bytes += times * (PER_BYTE[1] * size + PER_LAYER[1] * layers)
+        self.bytes += times * (PER_BYTE[1] * size + PER_LAYER[1] * layers + memory)
 
 
 _open: ContextVar[Budget | None] = ContextVar("open", default=None)
@@ -75,12 +75,14 @@ def _fresh() -> Budget:
 
 
 @contextmanager
-def question(*, size: int = 0, layers: int = 0) -> Iterator[Budget]:
+def question(*, size: int = 0, layers: int = 0, memory: int = 0, apart: bool = False) -> Iterator[Budget]:
     """Count the work of one question; inside of another, its work is a part of the other's.
 
     Args:
         size: bytes of the file that is read.
         layers: of the net that is asked about.
+        memory: bytes that questions of this kind may take beside the usual.
+        apart: whether it counts by itself even inside of another, as each of many images does.
 
     >>> with question(layers=1000):
     ...     spend(500_000)
@@ -92,11 +94,11 @@ def question(*, size: int = 0, layers: int = 0) -> Iterator[Budget]:
       try      --raise-limits 2 (in Python, with convscope.raise_limits(2):), for a file that you trust
     """
     outer = _open.get()
-    if outer is not None:
+    if outer is not None and not apart:
         yield outer
         return
     budget = _fresh()
-    budget.allow(size=size, layers=layers)
+    budget.allow(size=size, layers=layers, memory=memory)
     token = _open.set(budget)
     try:
         yield budget
@@ -215,6 +217,15 @@ def _over(what: str, allowed: str, ratio: float) -> LimitError:
     times = round(_times.get() * ratio + 0.5)
     attempt = f"--raise-limits {times} (in Python, with convscope.raise_limits({times}):), for a file that you trust"
     return LimitError(what, expected=f"at most {allowed}", attempt=attempt)
+
+
+def raised() -> float:
+    """How many times the usual work and memory the user allows.
+
+    >>> raised()
+    1.0
+    """
+    return _times.get()
 
 
 @contextmanager

@@ -37,6 +37,13 @@ def answered(attempt: Callable[[], _T]) -> _T:
     return _within(attempt, "answered")
 
 
+def in_memory(attempt: Callable[[], _T]) -> _T:
+    """What an attempt gives, within the limit of memory alone: for what is honestly large."""
+    found, _, peak = _measured(attempt)
+    assert peak < MEGABYTES, f"answered with {peak:.0f} MB"
+    return found
+
+
 def _within(attempt: Callable[[], _T], word: str) -> _T:
     """Measure an attempt, a second time where it was slow: others may load the machine."""
     found, seconds, peak = _measured(attempt)

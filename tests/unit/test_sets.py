@@ -154,7 +154,7 @@ def test_arrays(tmp_path: Path) -> None:
         ({"z": np.zeros(3)}, "has the arrays z"),
         ({"images": np.zeros((4, 3, 3)), "labels": np.arange(4)}, "is float64"),
         ({"images": np.zeros((4, 5, 3, 2), np.uint8), "labels": np.arange(4)}, "has the shape"),
-        ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(3)}, "4 pictures, its labels are"),
+        ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(3)}, "4 images, its labels are"),
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.zeros(4, int)}, "one class"),
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(4) - 1}, "labels below 0"),
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(4), "classes": np.array(["a"])}, "1 names"),

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.budget import hold, question, spend
 from convscope.core.shape import to_text
 from convscope.data.folder import TEST_SHARE, order
 from convscope.data.home import printable
+from convscope.data.npz import Npz
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
-from convscope.errors import DataError, refuse_scarcity
+from convscope.errors import DataError, LimitError, refuse_scarcity
 from convscope.files import opened as opened_file
 from convscope.files import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -35,13 +38,40 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Names of pictures and labels of each split; the last row is a set that is not divided yet."""
 
+DAMAGES = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    SyntaxError,
+    RecursionError,
+    OverflowError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What readers of damaged archives raise."""
+
+
+PER_IMAGE = (5, 200)
+"""Steps and bytes that preparing one image takes, however small it is."""
+
 
 @dataclass(frozen=True)
 class Arrays:
-    """Pictures ``n c h w`` uint8 and labels ``n`` of a split."""
+    """Images ``n c h w`` uint8 and labels ``n``, of which a split has some.
+
+    Attributes:
+        images: of the file.
+        labels: of the file.
+        places: of those that belong to the split.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    places: NDArray[np.int64]
 
 
 def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> Dataset:
@@ -57,7 +87,10 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
         refuse_scarcity(error)
         raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
     place = place_of(f"npz:{path}", f"{facts.st_size}\0{facts.st_mtime_ns}")
-    index = opened(place) or from_arrays(place, *read(path), report=report)
+    index = opened(place)
+    if index is None:
+        with question(size=facts.st_size):
+            index = from_arrays(place, *read(path), report=report)
     forget_older(place)
     if wanted.shape and wanted.shape != index.shape:
         raise DataError(
@@ -80,16 +113,22 @@ def from_arrays(
     Raises:
         DataError: the cache cannot be written.
     """
-    items = {split: [(split, at) for at in range(len(part.labels))] for split, part in splits.items()}
+    items = {split: [(split, at) for at in range(len(part.places))] for split, part in splits.items()}
+
+    def block(items: Sequence[tuple[str, int]]) -> NDArray[np.uint8]:
+        split, first = items[0]
+        part = splits[split]
+        return part.images[part.places[first : first + len(items)]]
 
     def planned(_: Mapping[str, str]) -> Plan[tuple[str, int]]:
         return Plan(
             shape=splits["train"].images.shape[1:],
             classes=classes,
             splits=items,
-            picture=lambda item: splits[item[0]].images[item[1]],
-            label=lambda item: int(splits[item[0]].labels[item[1]]),
+            picture=lambda item: splits[item[0]].images[splits[item[0]].places[item[1]]],
+            label=lambda item: int(splits[item[0]].labels[splits[item[0]].places[item[1]]]),
             name=lambda item: f"{item[0]} {item[1]}",
+            block=block,
         )
 
     return prepare(place, planned, report)
@@ -99,41 +138,35 @@ def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
     """The splits and the classes in an ``.npz`` file; nothing in it is run.
 
     Raises:
-        DataError: the file is missing or damaged, or its arrays are no pictures and labels.
+        DataError: the file is missing or damaged, or its arrays are not images and labels.
+        LimitError: its arrays are larger than the file is worth.
     """
     try:
-        with opened_file(path) as file, np.load(file, allow_pickle=False) as content:
-            return _splits(content, path)
+        with opened_file(path) as file, zipfile.ZipFile(file) as archive:
+            return _splits(Npz(archive), path)
+    except LimitError as error:
+        raise error.add(subject=printable(path)) from None
     except DataError:
         raise
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        KeyError,
-        AttributeError,
-        TypeError,
-        zlib.error,
-    ) as error:
+    except DAMAGES as error:
         refuse_scarcity(error)
         if isinstance(error, PermissionError):
             raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
-        raise DataError(f"{printable(path)} is no .npz file, or damaged: {error}") from None
+        raise DataError(f"{printable(path)} is not an .npz file, or is damaged: {error}") from None
 
 
-def _splits(content: Any, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
+def _splits(content: Npz, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
     pairs = {
-        split: next(pair for pair in known if set(pair) <= set(content.files))
+        split: next(pair for pair in known if set(pair) <= set(content.members.keys()))
         for split, known in NAMES.items()
-        if any(set(pair) <= set(content.files) for pair in known)
+        if any(set(pair) <= set(content.members.keys()) for pair in known)
     }
     if not pairs.keys() & {"train", ""}:
         raise DataError(
-            f"{printable(path)} has the arrays {', '.join(map(printable, content.files[:8]))}",
+            f"{printable(path)} has the arrays {', '.join(map(printable, list(content.members)[:8]))}",
             expected="x_train, y_train, x_test, y_test; or train_images, train_labels …; or images, labels",
         )
-    found = {split: _arrays(content[x], content[y], f"{printable(path)}: {x}") for split, (x, y) in pairs.items()}
+    found = {split: _arrays(content, x, y, printable(path)) for split, (x, y) in pairs.items()}
     if "train" not in found:
         found = _divided(found[""])
     found.pop("", None)
@@ -146,11 +179,11 @@ def _splits(content: Any, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...
     return found, _classes(content, found, path)
 
 
-def _classes(content: Any, found: dict[str, Arrays], path: Path) -> tuple[str, ...]:
+def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, ...]:
     count = 1 + max(int(part.labels.max()) for part in found.values())
     if count > 1_000_000 or min(int(part.labels.min()) for part in found.values()) < 0:
         raise DataError(f"{printable(path)} has labels below 0 or above a million")
-    names = tuple(str(name) for name in content["classes"].reshape(-1)) if "classes" in content.files else ()
+    names = _names(content) if "classes" in content.members else ()
     if names and len(names) < count:
         raise DataError(f"{printable(path)} has {len(names)} names of classes and a label {count - 1}")
     if max(count, len(names)) < 2:
@@ -158,26 +191,38 @@ def _classes(content: Any, found: dict[str, Arrays], path: Path) -> tuple[str, .
     return tuple(map(printable, names)) or tuple(map(str, range(count)))
 
 
-def _arrays(images: NDArray[Any], labels: NDArray[Any], subject: str) -> Arrays:
-    """Checked arrays, channels first."""
-    if images.dtype != np.uint8 or images.ndim not in {3, 4} or not images.size:
-        raise DataError(f"{subject} is {images.dtype} {images.shape}", expected="uint8: n h w, n h w c or n c h w")
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.shape[3] in {1, 3}:
-        images = images.transpose(0, 3, 1, 2)
-    elif images.shape[1] not in {1, 3}:
-        raise DataError(f"{subject} has the shape {images.shape}", expected="1 or 3 channels, last or second")
-    if labels.size != len(images) or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"{subject} has {len(images):,} pictures, its labels are {labels.dtype} {labels.shape}")
-    return Arrays(images, labels.reshape(-1).astype(np.int64))
+def _names(content: Npz) -> tuple[str, ...]:
+    header = content.header("classes")
+    spend(10 * math.prod(header.shape))
+    hold(4 * header.size + 200 * math.prod(header.shape))
+    return tuple(str(name) for name in content.array("classes").reshape(-1))
+
+
+def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
+    """Checked arrays, channels first; what they are is asked of their headers, before they are unpacked."""
+    images, labels = content.header(x), content.header(y)
+    if images.dtype != np.uint8 or len(images.shape) not in {3, 4} or not images.size:
+        raise DataError(f"{file}: {x} is {images.dtype} {images.shape}", expected="uint8: n h w, n h w c or n c h w")
+    if len(images.shape) == 4 and not {images.shape[1], images.shape[3]} & {1, 3}:
+        raise DataError(f"{file}: {x} has the shape {images.shape}", expected="1 or 3 channels, last or second")
+    count = images.shape[0]
+    if math.prod(labels.shape) != count or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"{file}: {x} has {count:,} images, its labels are {labels.dtype} {labels.shape}")
+    spend(PER_IMAGE[0] * count)
+    hold(PER_IMAGE[1] * count)
+    pixels = content.array(x)
+    if pixels.ndim == 3:
+        pixels = pixels[:, None]
+    elif pixels.shape[3] in {1, 3}:
+        pixels = pixels.transpose(0, 3, 1, 2)
+    return Arrays(pixels, content.array(y).reshape(-1).astype(np.int64), np.arange(count))
 
 
 def _divided(whole: Arrays) -> dict[str, Arrays]:
-    """A fifth for testing: the first of the pictures in the order of the SHA-256 of their places."""
+    """A fifth for testing: the first of the images in the order of the SHA-256 of their places."""
     places = sorted(range(len(whole.labels)), key=lambda at: order(str(at)))
     testing = np.zeros(len(places), dtype=bool)
     testing[places[: max(1, round(TEST_SHARE * len(places)))]] = True
     return {
-        name: Arrays(whole.images[part], whole.labels[part]) for name, part in (("train", ~testing), ("test", testing))
+        name: replace(whole, places=np.flatnonzero(part)) for name, part in (("train", ~testing), ("test", testing))
     }

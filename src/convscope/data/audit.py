@@ -14,10 +14,12 @@ from convscope.data import registry
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convscope.data.dataset import Dataset, Split
 
 SHOWN = 10
-"""Findings of a kind that are printed; ``--json`` has them all."""
+"""Findings of a kind that are printed, and pictures of a group; ``--json`` has them all."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,17 @@ class Audit:
     @property
     def leaks(self) -> tuple[tuple[Picture, ...], ...]:
         """Groups of equal pictures in two splits: what the net is judged by, it has seen."""
-        return tuple(group for group in self.copies if len({one.split for one in group}) > 1)
+        return tuple(filter(_leaks, self.copies))
 
     @property
     def conflicts(self) -> tuple[tuple[Picture, ...], ...]:
         """Groups of equal pictures of two classes: no net can be right on all of them."""
-        return tuple(group for group in self.copies if len({one.label for one in group}) > 1)
+        return tuple(filter(_conflicts, self.copies))
+
+    @property
+    def _plain(self) -> list[tuple[Picture, ...]]:
+        """Groups of equal pictures that do no harm: in one split, of one class."""
+        return [group for group in self.copies if not _leaks(group) and not _conflicts(group)]
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -93,7 +100,7 @@ class Audit:
             "bad files": [f"{name} {why}" for name, why in self.bad.items()],
             "leaks: equal pictures in two splits": _lines(self.leaks),
             "conflicts: equal pictures of two classes": _lines(self.conflicts),
-            "other copies": _lines([g for g in self.copies if g not in {*self.leaks, *self.conflicts}]),
+            "other copies": _lines(self._plain),
             "pictures of one colour": list(map(str, self.blank)),
             "splits without pictures of a class": list(self.absent),
         }
@@ -107,8 +114,22 @@ class Audit:
     __repr__ = __str__
 
 
-def _lines(groups: Any) -> list[str]:
-    return [" = ".join(map(str, group)) for group in groups]
+def _leaks(group: tuple[Picture, ...]) -> bool:
+    return len({one.split for one in group}) > 1
+
+
+def _conflicts(group: tuple[Picture, ...]) -> bool:
+    return len({one.label for one in group}) > 1
+
+
+def _lines(groups: Sequence[tuple[Picture, ...]]) -> list[str]:
+    """A line for each group; those that are printed name ten of their pictures at most."""
+    return [_line(group) if at < SHOWN else "" for at, group in enumerate(groups)]
+
+
+def _line(group: tuple[Picture, ...]) -> str:
+    named = " = ".join(map(str, group[:SHOWN]))
+    return f"{named} = {len(group) - SHOWN:,} more" if len(group) > SHOWN else named
 
 
 def counts_table(counts: dict[str, dict[str, int]]) -> Grid:

@@ -26,6 +26,10 @@ TEST_SHARE = 0.2
 """Of the pictures of each class, where the folder says nothing of splits."""
 
 
+SHORT = 200
+"""Characters of a folder's path that a message shows: a deep one fills screens."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A picture file.
@@ -66,27 +70,29 @@ def listing(root: Path) -> Listing:
     """Walk through a folder; links are followed, and nothing in it is opened or changed.
 
     The first folder below the root, or below ``train``, ``val`` and ``test`` where there is a ``train``, is the class;
-    deeper folders do not matter, nor do names that begin with a dot.
+    deeper folders do not matter, nor do names that begin with a dot. A folder is read once, however many links lead to
+    it: what a link repeats is told among the bad, so that a walk costs no more than the folders that there are.
 
     Raises:
         DataError: the folder cannot be read.
     """
     found = Listing()
-    splits = {name for name, _ in _children(root) if name.lower() in SPLITS and (root / name).is_dir()}
+    children = _children(root)
+    splits = {name for name, is_folder in children if is_folder and name.lower() in SPLITS}
     named = "train" in {name.lower() for name in splits}
-    for path, parts in _files(root, (), (_identity(root),), found):
+    for path, name in _files(root, children, found):
         if path.suffix.lower() not in SUFFIXES:
             found.others += 1
             continue
-        split = SPLITS[parts[0].lower()] if named and parts[0] in splits else ""
-        _take(found, path, parts, split, named=named)
+        first = name.partition("/")[0]
+        split = SPLITS[first.lower()] if named and first in splits else ""
+        _take(found, path, name, split, named=named)
     return found
 
 
-def _take(found: Listing, path: Path, parts: tuple[str, ...], split: str, *, named: bool) -> None:
+def _take(found: Listing, path: Path, name: str, split: str, *, named: bool) -> None:
     """Put a picture into the listing, among the good or the bad."""
-    name = "/".join(parts)
-    inner = parts[1:] if split else parts
+    inner = name.split("/", 2)[1 if split else 0 :]
     if len(inner) < 2 or (named and not split):
         found.bad[name] = "lies in no folder of a class"
         return
@@ -108,11 +114,15 @@ def _children(folder: Path) -> list[tuple[str, bool]]:
         with os.scandir(folder) as found:
             entries = [(entry.name, _is_folder(entry)) for entry in found if not entry.name.startswith(".")]
     except OSError as error:
-        refuse_scarcity(error)
-        raise DataError(
-            f"{printable(folder)} cannot be read: {error.strerror}", expected="a folder with a folder for each class"
-        ) from None
+        raise _unreadable(folder, error) from None
     return sorted(entries, key=lambda entry: os.fsencode(entry[0]))
+
+
+def _unreadable(folder: Path, error: OSError) -> DataError:
+    refuse_scarcity(error)
+    text = printable(folder)
+    short = text if len(text) <= SHORT else f"{text[: SHORT // 2]}…{text[-SHORT // 2 :]}"
+    return DataError(f"{short} cannot be read: {error.strerror}", expected="a folder with a folder for each class")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -126,24 +136,31 @@ def _identity(folder: Path) -> tuple[int, int]:
     try:
         facts = folder.stat()
     except OSError as error:
-        raise DataError(f"{printable(folder)} cannot be read: {error.strerror}") from None
+        raise _unreadable(folder, error) from None
     return facts.st_dev, facts.st_ino
 
 
-def _files(
-    folder: Path, parts: tuple[str, ...], above: tuple[tuple[int, int], ...], found: Listing
-) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Every file below a folder with the names on its way; a link that leads back to a folder above it is bad."""
-    for name, is_folder in _children(folder):
-        path, inner = folder / name, (*parts, name)
+def _files(root: Path, children: list[tuple[str, bool]], found: Listing) -> Iterator[tuple[Path, str]]:
+    """Every file below a folder, with the path from there; what leads to a folder for the second time is bad."""
+    known = {_identity(root): ""}
+    ways = [(root, "", iter(children))]
+    while ways:
+        folder, above, rest = ways[-1]
+        name, is_folder = next(rest, ("", False))
+        if not name:
+            ways.pop()
+            continue
+        path, inner = folder / name, above + name
         if not is_folder:
             yield path, inner
             continue
-        here = _identity(path)
-        if here in above:
-            found.bad["/".join(inner)] = "is a link that leads back to a folder above it"
-            continue
-        yield from _files(path, inner, (*above, here), found)
+        first = known.setdefault(_identity(path), inner)
+        if first is inner:
+            ways.append((path, f"{inner}/", iter(_children(path))))
+        elif f"{inner}/".startswith(f"{first}/" if first else ""):
+            found.bad[inner] = "is a link that leads back to a folder above it"
+        else:
+            found.bad[inner] = f"leads to the same folder as {printable(first)}"
 
 
 def order(name: str) -> bytes:
@@ -177,8 +194,11 @@ def divided(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
             split: [e for e in entries if e.split == source] for split, source in (("train", "train"), ("test", "val"))
         }
     testing: set[str] = set()
-    for label in {entry.label for entry in entries}:
-        names = sorted((entry.name for entry in entries if entry.label == label), key=order)
+    classes: dict[str, list[str]] = {}
+    for entry in entries:
+        classes.setdefault(entry.label, []).append(entry.name)
+    for unordered in classes.values():
+        names = sorted(unordered, key=order)
         count = max(1, round(TEST_SHARE * len(names))) if len(names) > 1 else 0
         testing.update(names[:count])
     return {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from convscope.budget import hold, question, release
+from convscope.data.decoding import afforded
 from convscope.data.home import printable
 from convscope.data.imagefile import TOLD, decode, kind_of, opened_image
 from convscope.data.whole import cut_off
@@ -15,7 +16,7 @@ from convscope.errors import LimitError, PictureError, missing_extra, refuse_sca
 from convscope.files import opened, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -28,17 +29,23 @@ MAX_PIXELS = 100_000_000
 
 MAX_BYTES = 500_000_000
 
-STORED = {"1": 1, "L": 1, "P": 5, "I": 16, "F": 16, "I;16": 16, "I;16B": 16, "I;16L": 16}
-"""Bytes that a pixel takes until it is grey or RGB, by Pillow's names of modes; 4 in others."""
-
 QUARTER_TURNED = 5
 """EXIF's orientations from here on exchange height and width."""
 
 GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L")
 """Pillow's names for pictures without colours."""
 
+DEEP = ("I", "I;16", "I;16B", "I;16L", "F")
+"""Pillow's names for grey of more than 8 bits."""
+
+TILE = 1024
+"""Side of the parts that a picture is converted in [pixel]."""
+
 INK = 20
 """Longer side of the box that a digit of 28x28 fills (LeCun et al. 1998: 20x20 inside of 28x28)."""
+
+LARGE = 8_000_000
+"""Pixels in which a digit is looked for, at most."""
 
 RINGING = 0.04
 """Share of the strongest stroke below which JPEG leaves traces around it."""
@@ -55,19 +62,28 @@ def read_picture(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
         PictureError: the file is missing, is no picture, is damaged, or is too large.
         MissingExtraError: Pillow is not installed.
     """
-    image = open_picture(path)
-    if dataset.ink:
-        _, height, width = dataset.shape
-        return _digit(np.asarray(image.convert("L"), dtype=np.float32), height, width, path)[None]
-    return fitted(image, dataset.shape)
+    _, height, width = dataset.shape
+
+    def made(image: Image) -> NDArray[np.uint8]:
+        if not dataset.ink:
+            return fitted(plain(image), dataset.shape)
+        return _digit(_grey(plain(image)), height, width, path)[None]
+
+    return decoded(path, made, least=(height, width))
+
+
+def _grey(image: Image) -> NDArray[np.float32]:
+    """Grey as numbers; of a large picture, each by the mean of a block."""
+    blocks = math.ceil(math.sqrt(image.width * image.height / LARGE))
+    return np.asarray(_as(image.reduce(blocks) if blocks > 1 else image, "L"), dtype=np.float32)
 
 
 def fitted(image: Image, shape: Shape) -> NDArray[np.uint8]:
     """The whole picture scaled to ``c h w`` (each axis by itself, bicubic, averaging where it shrinks), grey or RGB."""
     channels, height, width = shape
-    mode = _mode(channels)
-    image = image if image.mode == mode else image.convert(mode)
-    small = np.asarray(image.resize((width, height)), dtype=np.uint8)
+    if channels == 1 and image.mode != "L":
+        image = image.convert("L")
+    small = np.asarray(_as(image.resize((width, height)), _mode(channels)), dtype=np.uint8)
     return small.reshape(height, width, channels).transpose(2, 0, 1).copy()
 
 
@@ -75,29 +91,41 @@ def _mode(channels: int) -> str:
     return "L" if channels == 1 else "RGB"
 
 
-def open_picture(path: Path) -> Image:
+def _as(image: Image, mode: str) -> Image:
+    """Converted; Pillow's own ``convert`` copies also what is of that mode."""
+    return image if image.mode == mode else image.convert(mode)
+
+
+def open_picture(path: Path, least: Sequence[int] = ()) -> Image:
     """The decoded picture, grey (``L``) or ``RGB``, upright, 8 bits a channel, on white where it is transparent.
 
     EXIF's orientation is applied. 16 bits a channel are scaled to 8. CMYK and other colours become RGB; of an
-    animation the first picture counts.
+    animation the first picture counts. A JPEG too large for its file is read at a half, a quarter or an eighth of its
+    size, where it will be scaled to ``least``, height and width, anyway.
 
     Raises:
         PictureError: the file is missing, is no picture, is damaged or cut off, or is too large.
         MissingExtraError: Pillow is not installed.
     """
-    return decoded(path, plain)
+    return decoded(path, plain, least=least)
 
 
 _Made = TypeVar("_Made")
 
 
-def decoded(path: Path, made: Callable[[Image], _Made], ready: Callable[[Image], object] = lambda _: None) -> _Made:
+def decoded(
+    path: Path,
+    made: Callable[[Image], _Made],
+    ready: Callable[[Image], object] = lambda _: None,
+    least: Sequence[int] = (),
+) -> _Made:
     """What is made of a picture's file, once it is whole and decoded.
 
     Args:
         path: the file.
         made: of the decoded picture.
         ready: called before the pixels are decoded.
+        least: height and width that it will be scaled to, if it will be.
 
     Raises:
         PictureError: the file is missing, is no picture, is damaged or cut off, or is too large.
@@ -110,17 +138,27 @@ def decoded(path: Path, made: Callable[[Image], _Made], ready: Callable[[Image],
     content = b""
     try:
         content = read(path, MAX_BYTES)
-        with question(size=len(content)), opened_image(content) as file:
+        with opened_image(content) as file:
             _check_size(file, path)
-            ready(file)
-            decode(file)
-            _check_end(content, file.format or "", path)
-            return made(file)
+            with afforded(file, content, (least[0], least[1]) if least else None):
+                ready(file)
+                decode(file)
+                _check_end(content, file.format or "", path)
+                found = made(file)
+                if found is not file:
+                    file.close()  # its pixels are gone before the next large image is let in
+                return found
     except UnidentifiedImageError:
         what = kind_of(content) or "not an image"
         raise PictureError(f"{printable(path)} is {what}", expected=f"{TOLD}, whatever its name is") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(f"{printable(path)} has too many pixels", expected="at most 100 million") from None
+    except LimitError as error:
+        raise PictureError(
+            f"{printable(path)} has more pixels than a file of its size is worth: {error.what}",
+            expected=error.expected,
+            attempt=error.attempt,
+        ) from None
     except PictureError:
         raise
     except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
@@ -162,8 +200,11 @@ def seen(path: Path) -> Seen | None:
     except ImportError:
         raise missing_extra("Pillow, which reads images,") from None
     try:
+        from PIL import Image
+
         with opened(path, most=MAX_BYTES) as file, opened_image(file) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
+            # the EXIF of a PNG may come after its pixels, for which Pillow's own method would decode them
+            turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
             height, width = (image.width, image.height) if turned else (image.height, image.width)
             return Seen(image.format or "", image.mode, height, width)
     except Exception as error:  # noqa: BLE001 -- whatever is wrong with it is said when it is decoded
@@ -173,28 +214,45 @@ def seen(path: Path) -> Seen | None:
 
 def plain(image: Image) -> Image:
     """A decoded picture as grey (``L``) or ``RGB``, upright, 8 bits a channel, transparent parts on white."""
-    from PIL import Image, ImageOps
+    from PIL import ExifTags, ImageOps
 
-    image = _eight_bits(image)
-    ImageOps.exif_transpose(image, in_place=True)  # a copy of a large image would take as much again
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode in DEEP:
+        return _by_tiles(image, "L", _eight_bits(image))
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        return _by_tiles(image, "RGB", _on_white)
     mode = "L" if image.mode in GREY else "RGB"
-    return image if image.mode == mode else image.convert(mode)
+    return image if image.mode == mode else _by_tiles(image, mode, lambda part: part.convert(mode))
+
+
+def _by_tiles(image: Image, mode: str, made: Callable[[Image], Image]) -> Image:
+    """A picture of the same size, made tile by tile, so that nothing in between is as large."""
+    from PIL import Image as Pillow
+
+    found = Pillow.new(mode, image.size)
+    for box in _tiles(image):
+        found.paste(made(image.crop(box)), box)
+    return found
+
+
+def _tiles(image: Image) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes that cover a picture."""
+    for top in range(0, image.height, TILE):
+        for left in range(0, image.width, TILE):
+            yield left, top, min(left + TILE, image.width), min(top + TILE, image.height)
+
+
+def _on_white(part: Image) -> Image:
+    from PIL import Image
+
+    part = part.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB")
 
 
 def _check_size(image: Image, path: Path) -> None:
-    """Pixels that are worth their file; a few bytes may claim any number of them."""
-    size = f"{printable(path)} has {image.width}x{image.height} pixels"
     if image.width * image.height > MAX_PIXELS:
-        raise PictureError(size, expected="at most 100 million")
-    need = image.width * image.height * STORED.get(image.mode, 4)
-    try:
-        hold(need)
-    except LimitError as error:
-        raise PictureError(f"{size}: {error.what}", expected=error.expected, attempt=error.attempt) from None
-    release(need)
+        raise PictureError(f"{printable(path)} has {image.width}x{image.height} pixels", expected="at most 100 million")
 
 
 def _check_end(content: bytes, form: str, path: Path) -> None:
@@ -202,15 +260,15 @@ def _check_end(content: bytes, form: str, path: Path) -> None:
         raise PictureError(f"{printable(path)} is cut off", given=f"{len(content):,} bytes")
 
 
-def _eight_bits(image: Image) -> Image:
-    """16-bit grey by its high byte; Pillow's own conversion would cut off at 255."""
-    from PIL import Image
+def _eight_bits(image: Image) -> Callable[[Image], Image]:
+    """Makes grey of 16 bits to 8 by its high byte; Pillow's own conversion would cut off at 255."""
+    from PIL import Image as Pillow
 
-    if image.mode not in {"I", "I;16", "I;16B", "I;16L", "F"}:
-        return image
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-    top = 65535.0 if values.max() > 255 else 255.0
-    return Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+    def values(part: Image) -> NDArray[np.float64]:
+        return np.nan_to_num(np.asarray(part, dtype=np.float64), posinf=0.0, neginf=0.0)
+
+    top = 65535.0 if any(values(image.crop(box)).max() > 255 for box in _tiles(image)) else 255.0
+    return lambda part: Pillow.fromarray(np.clip(values(part) / top * 255, 0, 255).astype(np.uint8))
 
 
 def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> NDArray[np.uint8]:

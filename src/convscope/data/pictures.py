@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 
+from convscope.budget import raised
 from convscope.core.shape import to_text
 from convscope.data.fetch import replacing
 from convscope.data.folder import divided, listing
 from convscope.data.home import printable
-from convscope.data.picture import fitted, open_picture, seen
+from convscope.data.picture import decoded, fitted, plain, seen
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
 from convscope.errors import DataError, FieldError, PictureError, refuse_scarcity
 
@@ -51,7 +52,8 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     root = wanted.folder
     found = listing(root)
     classes = _classes(found, root)
-    place = place_of(f"folder:{root}", _digest(found))
+    allowed = "" if raised() == 1 else f"\0{raised()}"  # what is left out as too large depends on it
+    place = place_of(f"folder:{root}", _digest(found) + allowed)
     notes = _notes(place, found)
     shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
     index = opened(place / to_text(shape)) or _prepare(place / to_text(shape), found, classes, shape, report)
@@ -179,7 +181,7 @@ class _Reader:
 
     def __call__(self, entry: Entry) -> NDArray[np.uint8]:
         try:
-            return fitted(open_picture(entry.path), self.shape)
+            return decoded(entry.path, lambda image: fitted(plain(image), self.shape), least=self.shape[1:])
         except PictureError as error:
             raise PictureError(error.what.removeprefix(printable(entry.path)).strip()) from None
 

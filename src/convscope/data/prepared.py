@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,6 +47,12 @@ INDEX = "index.json"
 WINDOW = 512
 """Pictures that are decoded at a time, by all cores."""
 
+WAITING = 64 * 2**20
+"""Bytes of decoded pictures that may wait to be written."""
+
+COUNTED = 1 << 20
+"""Values that are counted at a time, which takes eight bytes for each."""
+
 Item = TypeVar("Item")
 
 
@@ -59,6 +67,7 @@ class Plan(Generic[Item]):
         picture: uint8 ``c h w`` of an item; a PictureError leaves it out.
         label: of an item.
         name: of an item.
+        block: uint8 ``n c h w`` of many items, where nothing needs to be decoded; in place of ``picture``.
     """
 
     shape: Shape
@@ -67,6 +76,7 @@ class Plan(Generic[Item]):
     picture: Callable[[Item], NDArray[np.uint8]]
     label: Callable[[Item], int]
     name: Callable[[Item], str]
+    block: Callable[[Sequence[Item]], NDArray[np.uint8]] | None = None
 
 
 @dataclass(frozen=True)
@@ -285,25 +295,41 @@ def _write_split(draft: Path, split: str, plan: Plan[Item], report: Callable[[in
     names: list[str] = []
     labels: list[int] = []
     sums = np.zeros((2, plan.shape[0]), dtype=np.int64)
-    rows = draft / f"{split}.rows"
-    with rows.open("wb") as out:
-        for at, (item, picture) in enumerate(_decoded(items, plan.picture)):
-            if isinstance(picture, PictureError):
-                bad[plan.name(item)] = picture.what
-                continue
-            out.write(np.ascontiguousarray(picture).data)
-            wide = picture.reshape(plan.shape[0], -1).astype(np.int64)
-            sums += np.stack([wide.sum(1), (wide * wide).sum(1)])
-            names.append(plan.name(item))
-            labels.append(plan.label(item))
-            if report and (at + 1) % WINDOW == 0:
-                report(at + 1, len(items))
-    if report:
-        report(len(items), len(items))
+    rows, step = draft / f"{split}.rows", max(1, min(WINDOW, WAITING // math.prod(plan.shape)))
+    with rows.open("wb") as out, _decoder() as decode:
+        for start in range(0, len(items), step):
+            window = items[start : start + step]
+            if plan.block:
+                blocks, good = iter([plan.block(window)]), list(window)
+            else:
+                found = decode(window, plan.picture)
+                bad |= {plan.name(item): one.what for item, one in found if isinstance(one, PictureError)}
+                good = [item for item, one in found if not isinstance(one, PictureError)]
+                blocks = (one[None] for _, one in found if not isinstance(one, PictureError))
+            for block in blocks:
+                out.write(np.ascontiguousarray(block).data)
+                _add(sums, block)
+            names += map(plan.name, good)
+            labels += map(plan.label, good)
+            if report:
+                report(start + len(window), len(items))
+    if report and not items:
+        report(0, 0)
     _settle_rows(rows, draft / f"{split}.images.npy", (len(names), *plan.shape))
     np.save(draft / f"{split}.labels.npy", np.array(labels, dtype=np.int64))
     (draft / f"{split}.names.json").write_text(json.dumps(names, ensure_ascii=True), encoding="utf-8")
     return _Written(sums, bad)
+
+
+def _add(sums: NDArray[np.int64], block: NDArray[np.uint8]) -> None:
+    """Add the values and their squares of each channel of ``n c h w``: from how often each of 256 values is there."""
+    levels = np.arange(256)
+    for channel in range(block.shape[1]):
+        values = block[:, channel].reshape(-1)
+        for at in range(0, values.size, COUNTED):
+            often = np.bincount(values[at : at + COUNTED], minlength=256)
+            sums[0, channel] += (often * levels).sum()
+            sums[1, channel] += (often * levels**2).sum()
 
 
 def _settle_rows(rows: Path, path: Path, shape: tuple[int, ...]) -> None:
@@ -315,24 +341,24 @@ def _settle_rows(rows: Path, path: Path, shape: tuple[int, ...]) -> None:
     rows.unlink()
 
 
-def _decoded(
-    items: Sequence[Item], picture: Callable[[Item], NDArray[np.uint8]]
-) -> Iterator[tuple[Item, NDArray[np.uint8] | PictureError]]:
-    """Each item with its picture or the reason why it has none, decoded by all cores, in order."""
-
-    def attempt(item: Item) -> NDArray[np.uint8] | PictureError:
-        try:
-            return picture(item)
-        except PictureError as error:
-            return error
-
+@contextmanager
+def _decoder() -> Iterator[Callable[..., list[tuple[Any, NDArray[np.uint8] | PictureError]]]]:
+    """Decodes items by all cores: each with its picture or the reason why it has none, in order."""
+    here = copy_context()  # what the user allows holds in every thread
     pool = ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
+
+    def decode(
+        items: Sequence[Item], picture: Callable[[Item], NDArray[np.uint8]]
+    ) -> list[tuple[Item, NDArray[np.uint8] | PictureError]]:
+        def attempt(item: Item) -> NDArray[np.uint8] | PictureError:
+            try:
+                return here.copy().run(picture, item)
+            except PictureError as error:
+                return error
+
+        return list(zip(items, pool.map(attempt, items), strict=True))
+
     try:
-        for start in range(0, len(items), WINDOW):
-            window = items[start : start + WINDOW]
-            limits = [copy_context() for _ in window]  # --raise-limits holds in the threads, too
-            yield from zip(
-                window, pool.map(lambda context, one: context.run(attempt, one), limits, window), strict=True
-            )
+        yield decode
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # see stream.py: who closes this must not wait

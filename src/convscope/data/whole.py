@@ -44,17 +44,40 @@ def _png(content: bytes) -> bool:
 
 def _jpeg(content: bytes) -> bool:
     """Segments up to the first scan, then the mark of the end; a thumbnail before has its own (T.81, section B.1)."""
+    return content.find(b"\xff\xd9", _scan(content)) >= 0
+
+
+def _scan(content: bytes) -> int:
+    """Where the head of the first scan of a JPEG begins.
+
+    Raises:
+        IndexError: there is none.
+        struct.error: the same.
+    """
     at = 2
     while True:
         while content[at + 1] == 0xFF:
             at += 1
         if content[at] != 0xFF:
-            return False
-        mark = content[at + 1]
+            raise IndexError
+        if content[at + 1] == 0xDA:
+            return at
         (size,) = struct.unpack_from(">H", content, at + 2)
         at += 2 + size
-        if mark == 0xDA:
-            return content.find(b"\xff\xd9", at) >= 0
+
+
+def scans(content: bytes, components: int) -> int:
+    r"""How many passes the decoder of a JPEG makes over its pixels, or more.
+
+    >>> scans(b"\xff\xd8" + b"\xff\xda\0\x0c\1" + b"\xff\xda\0\x0c\2", 3)
+    2
+    """
+    try:
+        first = _scan(content)
+        more = content[first + 4] < components  # the others are to follow
+        return max(2 if more else 1, content.count(b"\xff\xda", first))
+    except (IndexError, struct.error):
+        return 1
 
 
 def _gif(content: bytes) -> bool:

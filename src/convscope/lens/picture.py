@@ -12,7 +12,7 @@ import torch
 from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.data.home import printable
-from convscope.data.picture import fitted, open_picture, read_picture
+from convscope.data.picture import decoded, fitted, plain, read_picture
 from convscope.errors import PictureError
 from convscope.training.batches import scaled
 
@@ -88,7 +88,8 @@ def _file(subject: Subject, path: Path) -> Picture:
             f"the net takes {subject.net.input[0]} channels, {printable(path)} has 1 or 3",
             expected=f"an array of {to_text(subject.net.input)}, from Python",
         )
-    return pixels(subject, fitted(open_picture(path), subject.net.input), printable(path))
+    shape = subject.net.input
+    return pixels(subject, decoded(path, lambda image: fitted(plain(image), shape), least=shape[1:]), printable(path))
 
 
 def _array(subject: Subject, array: NDArray[Any]) -> Picture:

@@ -1,0 +1,162 @@
+"""What decoding an image may cost: its memory and its work are counted from its header, before a pixel is made.
+
+An image file of 10 kB can claim 100 million pixels. Small images are decoded by all cores at once; large ones wait for
+each other, so that a folder of large images takes the memory of one.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Condition
+from typing import TYPE_CHECKING
+
+from convscope.budget import hold, question, spend
+from convscope.data.whole import scans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from PIL.Image import Image
+
+BASE = 96 * 2**20
+"""More than other questions, one image may take these bytes: WebP of 13 million pixels, JPEG and PNG of 56."""
+
+AT_ONCE = 64 * 2**20
+"""What all images that are decoded at the same time may take, but for one that takes more by itself [byte]."""
+
+BLOCK = 64 * 2**20
+"""Beyond 32 MiB the C library gives memory back when it is freed [byte]."""
+
+BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+"""Memory of a pixel in Pillow, by mode; all others take 4 [byte]."""
+
+AS_THEY_ARE = ("L", "RGB")
+"""Modes that are not converted."""
+
+TO_GREY = ("1", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+"""Modes that become ``L``."""
+
+WEBP = 12
+"""Memory that Pillow's decoder of WebP needs beside the image: two canvases and a copy [byte for each pixel]."""
+
+PASSES = 10
+"""Passes over a JPEG that take as long as making its pixels."""
+
+JPEG = ("JPEG", "MPO")
+
+TURN, TILE_WIDTH, TILE_HEIGHT = 0x0112, 322, 323
+"""Tags of EXIF and TIFF."""
+
+
+class Room:
+    """Bytes that several threads share: whoever wants more than is left waits, and is let in alone if need be.
+
+    >>> room = Room(10)
+    >>> with room.taken(100):
+    ...     room.used
+    100
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.used = size, 0
+        self._changed = Condition()
+
+    @contextmanager
+    def taken(self, size: int) -> Iterator[None]:
+        """Wait for that many bytes, and give them back at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.used + size <= max(self.size, size))
+            self.used += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.used -= size
+                self._changed.notify_all()
+
+
+_room = Room(AT_ONCE)
+
+
+@contextmanager
+def afforded(image: Image, content: bytes, least: tuple[int, int] | None) -> Iterator[None]:
+    """Decode an image within the block, if its file is worth the cost.
+
+    Args:
+        image: opened, not yet decoded.
+        content: of its file.
+        least: height and width that the image will be scaled to. A JPEG that costs too much is then decoded at a half,
+            a quarter or an eighth of its size, as long as that is twice as large.
+
+    Raises:
+        LimitError: it costs too much.
+    """
+    whole, bands = image.width * image.height, len(image.getbands())
+    passes = scans(content, bands) if image.format in JPEG else 1
+    if "progressive" in image.info:
+        passes = max(2, passes)
+    with question(size=len(content), memory=BASE, apart=True) as budget:
+        if least and image.format in JPEG and memory(image, passes) > budget.bytes:
+            _shrink(image, least, budget.bytes)
+        need = memory(image, passes, turned=_turned(image, content))
+        if need > AT_ONCE:
+            _in_large_blocks()
+        with _room.taken(need):
+            hold(need)
+            spend(0, elements=bands * (image.width * image.height + whole * passes // PASSES))
+            yield
+
+
+def _in_large_blocks() -> None:
+    """Have Pillow keep pixels in blocks that go back to the system; those of 16 MiB stay with each thread."""
+    from PIL import Image
+
+    getattr(Image, "core").set_block_size(BLOCK)  # noqa: B009 -- documented, but not exported
+
+
+def memory(image: Image, passes: int = 1, *, turned: bool = False) -> int:
+    """What an image takes until it is plain, by its header [byte].
+
+    Args:
+        image: opened, not yet decoded.
+        passes: over a JPEG; where there is more than one, all its coefficients are kept.
+        turned: whether it may have to be turned upright.
+    """
+    stored = BYTES.get(image.mode, 4)
+    plain = image.mode in AS_THEY_ARE and "transparency" not in image.info
+    made = 0 if plain else 1 if image.mode in TO_GREY else 4
+    own = WEBP if image.format == "WEBP" else 2 * len(image.getbands()) * _scale(image) ** 2 if passes > 1 else 0
+    pixels = image.width * image.height
+    return pixels * (own + stored + (stored if turned else 0) + made) + _tile(image)
+
+
+def _scale(image: Image) -> int:
+    """By what a JPEG is made smaller while it is decoded."""
+    config: tuple[int, ...] = getattr(image, "decoderconfig", ()) or (1,)
+    return config[0]
+
+
+def _tile(image: Image) -> int:
+    """What one tile of a TIFF takes, which its header can say to be larger than the image [byte]."""
+    tags: Mapping[int, int] = getattr(image, "tag_v2", {})
+    sides = (tags.get(TILE_WIDTH, 0), tags.get(TILE_HEIGHT, 0))
+    return 8 * sides[0] * sides[1] if all(isinstance(side, int) for side in sides) else 0
+
+
+def _shrink(image: Image, least: tuple[int, int], most: float) -> None:
+    """Have a JPEG decoded at a half, a quarter or an eighth of its size: the largest that does not take too much."""
+    sizes = [(image.width // scale, image.height // scale) for scale in (2, 4, 8)]
+    enough = [size for size in sizes if size[0] >= 2 * least[1] and size[1] >= 2 * least[0]]
+    for size in enough:
+        if size[0] * size[1] * 8 <= most or size is enough[-1]:
+            image.draft(None, size)
+            return
+
+
+def _turned(image: Image, content: bytes) -> bool:
+    """Whether the image may have to be turned; the EXIF of a PNG can come after its pixels, and is not read yet."""
+    from PIL import Image as Pillow
+
+    if image.format == "PNG" and "exif" not in image.info:
+        return any(mark in content for mark in (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp"))
+    return bool(Pillow.Image.getexif(image).get(TURN, 1) != 1)

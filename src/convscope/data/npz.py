@@ -1,0 +1,117 @@
+"""The arrays of an ``.npz`` file: what each claims is read from its header, and counted, before it is unpacked."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.budget import hold, spend
+from convscope.errors import DataError, LimitError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HEADER = 1 << 14
+"""Bytes in which the header of an array ends; numpy itself reads up to 10,000."""
+
+CHUNK = 1 << 20
+"""Bytes that are unpacked at a time."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array says of itself.
+
+    Attributes:
+        dtype: of its values.
+        shape: of it.
+        fortran: whether its first axis runs fastest.
+        start: bytes before its values.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fortran: bool
+    start: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of its values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class Npz:
+    """Arrays by name; nothing of the file is run, and nothing is unpacked before its size is known and counted.
+
+    >>> file = io.BytesIO()
+    >>> np.savez_compressed(file, x=np.zeros((60, 8, 8), np.uint8))
+    >>> with zipfile.ZipFile(file) as archive:
+    ...     found = Npz(archive)
+    ...     found.header("x").shape, found.array("x").max().item()
+    ((60, 8, 8), 0)
+    """
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self.members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+
+    def header(self, name: str) -> Header:
+        """What an array says of itself.
+
+        Raises:
+            DataError: it is none, or packed in a way that numpy does not use.
+            ValueError: it is damaged.
+        """
+        info = self.members[name]
+        if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise DataError(f"{info.filename} is packed in a way that numpy does not use")
+        with self._archive.open(info) as file:
+            head = io.BytesIO(file.read(HEADER))
+        version = np.lib.format.read_magic(head)
+        if version not in {(1, 0), (2, 0)}:
+            raise ValueError(f"version {version} of numpy's format")
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        try:
+            shape, fortran, dtype = read(head)
+        except Exception as error:  # noqa: BLE001 -- it is read as a text of Python, which can fail in any way
+            raise ValueError(f"its header cannot be read: {str(error)[:200]}") from None
+        found = Header(dtype, shape, fortran, head.tell())
+        if min(shape, default=0) < 0 or found.start + found.size != info.file_size:
+            raise ValueError(f"{info.filename} is {dtype} {shape} and has {info.file_size:,} bytes")
+        return found
+
+    def array(self, name: str) -> NDArray[Any]:
+        """An array, its last axis running fastest.
+
+        Raises:
+            DataError: it holds objects, or is packed in a way that numpy does not use.
+            LimitError: it is larger than the file is worth.
+            ValueError: it is damaged.
+        """
+        header = self.header(name)
+        if header.dtype.hasobject:
+            raise DataError(f"{name} holds objects of Python, which are not read")
+        try:
+            hold(2 * header.size if header.fortran else header.size)
+            spend(0, elements=header.size)
+        except LimitError as error:
+            raise error.add(subject=f"{name}, {header.dtype} {header.shape},") from None
+        found = np.empty(header.size, np.uint8)
+        with self._archive.open(self.members[name]) as file:
+            file.read(header.start)
+            for at in range(0, header.size, CHUNK):
+                part = file.read(min(CHUNK, header.size - at))
+                found[at : at + len(part)] = np.frombuffer(part, np.uint8)
+                if len(part) < min(CHUNK, header.size - at):
+                    raise ValueError(f"{name} ends before its {header.size:,} bytes")
+        values = found.view(header.dtype)
+        return (
+            np.ascontiguousarray(values.reshape(header.shape[::-1]).T)
+            if header.fortran
+            else values.reshape(header.shape)
+        )
