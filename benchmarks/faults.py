@@ -25,13 +25,13 @@ from machine import machine
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "faults"))
 
+from crashing import POINTS  # type: ignore[import-not-found]  # noqa: E402 -- from the tests
 from forked import Forked  # type: ignore[import-not-found]  # noqa: E402 -- from the tests
 
 NET = "input 28x28x1, maxpool 4, conv 4 3x3 bn relu, dropout 0.1, linear 10"
 BARE = ("train", NET, "--quiet", "--no-report", "--batch", "16", "--name", "run")
 TRAIN = (*BARE, "--epochs", "0.6", "--save-every", "0")
 LONG = (*BARE, "--epochs", "500")
-POINTS = ("step", "half written", "written", "replaced", "tensors", "checkpoint", "forgotten")
 
 Row = dict[str, Any]
 

@@ -16,6 +16,7 @@ from convscope.errors import RunError
 from convscope.training import checkpoint
 from convscope.training import run as runs
 from convscope.training.contents import CARD, ENV, METRICS, SEAL
+from faults.crashing import POINTS
 from faults.forked import Forked
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
@@ -23,7 +24,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.skipif(not hasattr(os, "fork"), re
 NET = "input 28x28x1, maxpool 4, conv 4 3x3 bn relu, dropout 0.1, linear 10"
 TRAIN = ("train", NET, "--quiet", "--batch", "16", "--epochs", "0.6", "--name", "run")
 STEPS = 24
-POINTS = ("step", "half written", "written", "replaced", "tensors", "checkpoint", "forgotten")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ ours. Writing raises ``WriteError``, in a run ``RunError``: it names the path, t
 from __future__ import annotations
 
 from convscope.files.folder import Folder
-from convscope.files.place import cannot_write, crash_point, free_space, room, sha256
+from convscope.files.place import cannot_write, free_space, room, sha256
 from convscope.files.plain import NOFOLLOW, UnfitError, kind_at, opened, read, require, stdin_text
 from convscope.files.put import is_run, put
 
@@ -26,7 +26,6 @@ __all__ = [
     "Folder",
     "UnfitError",
     "cannot_write",
-    "crash_point",
     "free_space",
     "is_run",
     "kind_at",

@@ -16,24 +16,9 @@ from convscope.files.plain import NOFOLLOW
 if TYPE_CHECKING:
     from pathlib import Path
 
-CRASH_AT = "CONVSCOPE_CRASH_AT"
-"""Environment variable ``POINT:N``: the process ends at the N-th passing of that point, as if it were killed."""
-
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 PERMISSIONS = 0o777
-
-_passed: dict[str, int] = {}
-
-
-def crash_point(name: str) -> None:
-    """Where tests end the process, to see what is left."""
-    wanted = os.environ.get(CRASH_AT)
-    if wanted is None:
-        return
-    _passed[name] = _passed.get(name, 0) + 1
-    if wanted == f"{name}:{_passed[name]}":
-        os._exit(137)
 
 
 def place(name: str, content: bytes, mode: int | None, at: int | None) -> None:
@@ -53,16 +38,12 @@ def place(name: str, content: bytes, mode: int | None, at: int | None) -> None:
     try:
         handle = os.open(draft, NEW, 0o666 if mode is None else mode & PERMISSIONS, dir_fd=at)
         with os.fdopen(handle, "wb") as file:
-            file.write(content[: len(content) // 2])
-            crash_point("half written")
-            file.write(content[len(content) // 2 :])
+            file.write(content)
             file.flush()
             if mode is not None and hasattr(os, "fchmod"):
                 os.fchmod(handle, mode & PERMISSIONS)
             os.fsync(handle)
-        crash_point("written")
         os.replace(draft, name, src_dir_fd=at, dst_dir_fd=at)
-        crash_point("replaced")
         settle(folder, at)
     finally:
         with suppress(OSError):  # it has taken its place

@@ -118,12 +118,9 @@ def write(run: Path, state: State, seals: Mapping[str, str]) -> None:
         whole.make(FOLDER)
         with whole.inside(FOLDER) as folder:
             folder.write(f"{stem}.safetensors", content)
-            files.crash_point("tensors")
             folder.write(f"{stem}.json", json.dumps({"checksum": checksum(told), **told}, indent=1).encode())
-            files.crash_point("checkpoint")
             for step in sorted(_steps(folder))[:-KEPT]:
                 folder.remove(f"step-{step:08d}.json")
-                files.crash_point("forgotten")
                 folder.remove(f"step-{step:08d}.safetensors")
 
 

@@ -138,8 +138,6 @@ class Keeper:
             Stopped: somebody asked.
             RunError: the checkpoint cannot be written.
         """
-        rank = self.course.ranks.rank
-        files.crash_point(f"step of rank {rank}" if rank else "step")
         due = self.metrics is not None and time.perf_counter() - self.last >= self.course.habits.save_every
         self._act(due=due)
 
