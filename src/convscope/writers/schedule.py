@@ -86,12 +86,14 @@ class _Body:
     used: list[int] = field(init=False)
     readers: dict[int, list[int]] = field(init=False)
     folded: set[int] = field(default_factory=set)
+    until: dict[int, int] = field(init=False)
     names: dict[int, str] = field(init=False)
+    holders: dict[str, int] = field(init=False)
     given: set[str] = field(init=False)
     long: int = 0
 
     def __post_init__(self) -> None:
-        self.names = {ENTRY: self.entry}
+        self.names, self.holders = {ENTRY: self.entry}, {self.entry: ENTRY}
         self.used = self._live()
         self.readers = {at: [] for at in (ENTRY, *self.used)}
         for at in self.used:
@@ -145,16 +147,18 @@ class _Body:
     def lines(self) -> list[str]:
         """Every statement."""
         stated = [at for at in self.used if at not in self.folded]
-        return [line for order, at in enumerate(stated) for line in self._statement(order, at, stated)]
+        self.until = self._last_uses(stated)
+        last = len(stated) - 1
+        return [line for order, at in enumerate(stated) for line in self._statement(order, at, last=order == last)]
 
-    def _statement(self, order: int, at: int, stated: list[int]) -> Iterator[str]:
+    def _statement(self, order: int, at: int, *, last: bool) -> Iterator[str]:
         operation, given = self.operations[at], self.names.get(self.operations[at].inputs[0], "")
-        text, last = self._text(at), order == len(stated) - 1
+        text = self._text(at)
         if operation.times == 1:
-            before = self.end if last else f"{self._name(order, at, stated)} = "
+            before = self.end if last else f"{self._name(order, at)} = "
             yield from self._line(text, before, operation.first)
             return
-        name = self._name(order, at, stated)
+        name = self._name(order, at)
         first = int(operation.first) + (given != name)
         if given != name:
             yield from self._line(text, f"{name} = ", operation.first)
@@ -184,24 +188,26 @@ class _Body:
             text = text.replace(mark, f"({inside})" if bracket else inside)
         return text
 
-    def _name(self, order: int, at: int, stated: list[int]) -> str:
+    def _name(self, order: int, at: int) -> str:
         """A short name where the value is used up at once, a number where it waits."""
-        until = self._until(at, stated)
-        taken = {self.names[source] for source in self.names if self._until(source, stated) > order} | self.given
-        name = next((name for name in FLOW if name not in taken), "")
-        if until > order + 1 or not name:
+        name = next((name for name in FLOW if name not in self.given and not self._waits(name, order)), "")
+        if self.until.get(at, -1) > order + 1 or not name:
             self.long = next(at for at in count(self.long + 1) if f"x{at}" not in self.given)
             name = f"x{self.long}"
-        self.names = {source: known for source, known in self.names.items() if known != name}
+        if name in self.holders:
+            del self.names[self.holders[name]]
         self.names[at] = name
+        self.holders[name] = at
         return name
 
-    def _until(self, at: int, stated: list[int]) -> int:
-        """The number of the last statement that uses a value."""
-        return max((stated.index(self._stated(reader)) for reader in self.readers[at]), default=-1)
+    def _waits(self, name: str, order: int) -> bool:
+        """The value of a name is used behind this statement."""
+        return name in self.holders and self.until.get(self.holders[name], -1) > order
 
-    def _stated(self, at: int) -> int:
-        """The statement that an operation is written into."""
-        while at in self.folded:
-            (at,) = self.readers[at]
-        return at
+    def _last_uses(self, stated: list[int]) -> dict[int, int]:
+        """For each value, the number of the last statement that uses it."""
+        orders = {at: order for order, at in enumerate(stated)}
+        for at in reversed(self.used):  # what is written into a reader belongs to the statement of that
+            if at in self.folded:
+                orders[at] = orders[self.readers[at][0]]
+        return {at: max(orders[reader] for reader in readers) for at, readers in self.readers.items() if readers}
