@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ENTRY = -1
 """The position of what a net or a region is given."""
 
+DEEPEST = 32
+"""Regions inside of regions; what is deeper is written step by step."""
+
 
 @dataclass(frozen=True)
 class _Graph:
@@ -125,29 +128,29 @@ class _Builder:
         found = {at: self.graph.region(at) for at in merges}
         self.regions = {at: nodes for at, nodes in found.items() if nodes is not None}
 
-    def body(self, nodes: list[int], entry: int, last: int) -> Steps:
+    def body(self, nodes: list[int], entry: int, last: int, depth: int = 0) -> Steps:
         """Steps for some nodes; ``last`` is the merge that closes a region and stays one step in it."""
+        regions = self.regions if depth < DEEPEST else {}
         covered: set[int] = set()
         parts: list[tuple[int, tuple[int, ...]]] = []
         for at in reversed(nodes):
             if at in covered:
                 continue
-            inside = self.regions.get(at) if at != last else None
+            inside = regions.get(at) if at != last else None
             covered |= inside or set()
             parts.append((at, (self.graph.above[at],) if inside is not None else self.graph.inputs[at]))
         chain = _Chains(entry, Counter(source for _, sources in parts for source in sources))
         for at, sources in reversed(parts):
             ends = isinstance(self.net.layers[at].node.op, Return)  # it is the last step, whatever it reads
-            chain.add(at, self.items(at, last), sources, joins=not ends)
+            items = self.region(at, depth) if at != last and at in regions else self.spell(self.net.layers[at])
+            chain.add(at, items, sources, joins=not ends)
         return tuple(chain.steps)
 
-    def items(self, at: int, last: int) -> tuple[Item, ...]:
-        """What a node is written as; a merge inside of its region."""
-        if at == last or at not in self.regions:
-            return self.spell(self.net.layers[at])
+    def region(self, at: int, depth: int) -> tuple[Item, ...]:
+        """What a merge is written as: all that lies in its region."""
         entry, inside = self.graph.above[at], sorted(self.regions[at])
         given = self.net.input if entry == ENTRY else self.net.layers[entry].output
-        return (Region(ordered(self.body([*inside, at], entry, last=at)), given),)
+        return (Region(ordered(self.body([*inside, at], entry, at, depth + 1)), given),)
 
 
 @dataclass
