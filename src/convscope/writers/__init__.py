@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from convscope.budget import question
 from convscope.errors import MissingExtraError, WriteError, unknown
 from convscope.writers.keras_code import keras_state
 from convscope.writers.torch_code import torch_state
@@ -51,6 +52,7 @@ def write(
         UnknownNameError: there is no such language.
         WriteError: the language has no words for an op; the error names the layer.
         MissingExtraError: ``onnx`` is not installed.
+        LimitError: writing costs more than a net of so many layers should.
 
     >>> import convscope as cs
     >>> write(cs.read("input 8x8x1, conv 4 3x3 relu"))
@@ -58,6 +60,11 @@ def write(
     """
     if to not in WRITERS:
         raise unknown("language", to, WRITERS)
+    with question(layers=len(net)):
+        return _written(net, to, tensors, seed)
+
+
+def _written(net: Net, to: str, tensors: Mapping[str, NDArray[Any]] | None, seed: int) -> str | bytes:
     module, name = WRITERS[to]
     writer = getattr(import_module(module), name)
     if to not in BINARY:

@@ -48,15 +48,14 @@ def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
+    _check_size(sum(weight.count * 4 for layer in net for weight in layer.node.op.weights(layer.inputs) or ()))
     found = tensors if tensors is not None else stored(net)
     builder = Builder(checked(net, initial(net, seed) if found is None else found))
     names = {one.name: _arrived(one, builder) for one in net.inputs}
     for layer in net:
         names[layer.node.name] = _emitted(layer, tuple(names[source] for source in layer.node.inputs), builder)
     made = _returned(net, names, builder)
-    size = sum(array.nbytes for array in builder.stored.values())
-    if size > MAX_BYTES:
-        raise WriteError(f"the weights take {size:,} bytes", expected="at most 2 GiB in one file")
+    _check_size(sum(array.nbytes for array in builder.stored.values()))
     kinds = {"float": TensorProto.FLOAT, "int": TensorProto.INT64, "bool": TensorProto.BOOL}
     given = [
         helper.make_tensor_value_info(one.name, kinds[one.kind], _sizes(one.order, one.shape)) for one in net.inputs
@@ -76,6 +75,11 @@ def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise WriteError(f"the weights take {size:,} bytes", expected="at most 2 GiB in one file")
 
 
 def _sizes(order: str, shape: Shape) -> list[int | str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.budget import hold
 from convscope.core.axis import Window
 from convscope.ops.act import (
     ELU,
@@ -152,6 +153,7 @@ def _aavgpool(op: AdaptiveAvgPool, layer: Layer, x: tuple[str, ...], b: Builder)
     found = x[0]
     letters = "ncdhw"[: len(layer.inputs[0]) + 1]
     for axis, (n, out) in enumerate(zip(layer.inputs[0][1:], op.size, strict=True), 2):
+        hold(8 * n * out)
         share = np.zeros((n, out))
         for at, window in enumerate(_shares(n, out)):
             share[list(window), at] = 1 / len(window)
@@ -164,6 +166,8 @@ def _aavgpool(op: AdaptiveAvgPool, layer: Layer, x: tuple[str, ...], b: Builder)
 def _amaxpool(op: AdaptiveMaxPool, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     found = x[0]
     for axis, (n, out) in enumerate(zip(layer.inputs[0][1:], op.size, strict=True), 2):
+        width = -(-n // out) + 1  # of the widest window, or one more
+        hold(64 * out * width)
         windows = _shares(n, out)
         width = max(map(len, windows))
         places = [[window[min(at, len(window) - 1)] for at in range(width)] for window in windows]
@@ -176,6 +180,7 @@ def _scale_and_shift(op: Any, channels: int, b: Builder) -> tuple[str, str]:
     """The learned vectors of a norm, or ones and zeros."""
     if op.affine:
         return b.weight("weight"), b.weight("bias")
+    hold(16 * channels)
     return b.constant(np.ones(channels)), b.constant(np.zeros(channels))
 
 
@@ -327,6 +332,7 @@ def _picked(x: str, layer: Layer, out: tuple[int, ...], b: Builder) -> str:
     """Places by their number along each axis."""
     for axis, (n, size) in enumerate(zip(layer.inputs[0][1:], out, strict=True), 2):
         if n != size:
+            hold(8 * size)
             x = b.node("Gather", x, b.whole(np.arange(size) * n // size), axis=axis)
     return x
 

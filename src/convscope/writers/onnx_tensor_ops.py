@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.budget import hold
 from convscope.core.pattern import parse
 from convscope.ops.attention import Attention, ScaledDotProduct
 from convscope.ops.merge import Add, Cat, Div, Elementwise, Maximum, Minimum, Mul, Sub
@@ -144,6 +145,7 @@ def _tiled(op: Stored, layer: Layer, b: Builder) -> str:
     """The stored tensor, repeated where it is shorter than the input and longer than 1."""
     pairs = zip(op.shape, layer.inputs[0], strict=True)
     times = [1 if mine == 1 else size // mine for mine, size in pairs]
+    hold(4 * math.prod(layer.inputs[0]) * (max(times) > 1))
     return b.weight("weight") if max(times) == 1 else b.constant(np.tile(b.array("weight"), times))
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from convscope.budget import spend
 from convscope.ops.merge import Cat
 from convscope.writers.calls import Region, Step
 from convscope.writers.ends import Given, Return
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 ENTRY = -1
 """The position of what a net or a region is given."""
+
+VISITS = 4
+"""Nodes that are looked at in one step of the budget."""
 
 DEEPEST = 32
 """Regions inside of regions; what is deeper is written step by step."""
@@ -59,6 +63,7 @@ class _Graph:
             if at != entry and at not in found:
                 found.add(at)
                 todo += self.inputs[at]
+        spend(len(found) / VISITS)
         closed = all(reader in found or reader == exit_ for at in found for reader in self.readers[at])
         return found if closed and not found & self.given else None
 
@@ -69,9 +74,11 @@ def _dominators(inputs: list[tuple[int, ...]]) -> list[int]:
     for sources in inputs:
         common = sources[0]
         for other in sources[1:]:
-            a, b = common, other
+            a, b, steps = common, other, 0
             while a != b:  # the later of two nodes cannot be above the other
                 a, b = (above[a], b) if a > b else (a, above[b])
+                steps += 1
+            spend(steps / VISITS)
             common = a
         above.append(common)
     return above
@@ -93,6 +100,7 @@ def grown(net: Net) -> Net:
         if isinstance(node.op, Cat):
             known.setdefault((node.op, node.inputs), layer)
             lengths = range(len(node.inputs) - 1, 1, -1)
+            spend(len(lengths) / VISITS, elements=len(lengths) ** 2)
             longest = next((n for n in lengths if (node.op, node.inputs[:n]) in known), 0)
             if longest:
                 before = known[node.op, node.inputs[:longest]]

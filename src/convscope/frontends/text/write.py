@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
+from convscope.budget import question, spend
 from convscope.core.graph import INPUT, KINDS, Output
 from convscope.core.nest import fold
 from convscope.core.op import spelled
@@ -31,8 +32,9 @@ def write(net: Net) -> str:
     >>> write(cs.read("input 8x8x4\nadd( conv 4 3x3 p1x1 bn | id ) relu"))
     'input 8x8x4, add( conv 4 3x3 p1 bn | id ) relu'
     """
-    writer = _Writer(net)
-    body = writer.nested() or writer.flat()
+    with question(layers=len(net)):
+        writer = _Writer(net)
+        body = writer.nested() or writer.flat()
     lone = [one.name for one in net.inputs] == [INPUT]
     return ", ".join([*(_input(one, named=not lone) for one in net.inputs), *body])
 
@@ -197,11 +199,13 @@ def _dominators(inputs: dict[str, tuple[str, ...]], given: set[str], root: str) 
     for name, before in inputs.items():
         nearest = before[0]
         for other in before[1:]:
-            a, b = nearest, other
+            a, b, steps = nearest, other, 0
             while a != b:
                 if depth[a] < depth[b]:
                     a, b = b, a
                 a = above[a]
+                steps += 1
+            spend(steps / 4)
             nearest = a
         above[name] = nearest
         depth[name] = depth[nearest] + 1
