@@ -30,7 +30,7 @@ TOO_LARGE = {
 }
 
 
-@pytest.mark.parametrize(("name", "language"), zip(TOO_MUCH, ("torch", "keras"), strict=True))
+@pytest.mark.parametrize(("name", "language"), list(zip(TOO_MUCH, ("torch", "keras"), strict=True)))
 def test_what_multiplies_is_counted(name: str, language: str) -> None:
     net = cs.read(TOO_MUCH[name])
     with pytest.raises(LimitError, match="steps of work") as caught:
