@@ -188,7 +188,7 @@ def with_key(told: Any, keys: tuple[str | int, ...], value: Any) -> Any:
         return value
     if isinstance(told, list):
         return [with_key(one, keys[1:], value) if at == keys[0] else one for at, one in enumerate(told)]
-    return {key: with_key(one, keys[1:], value) if key == keys[0] else one for key, one in told.items()}
+    return {**told, keys[0]: with_key(told.get(keys[0]), keys[1:], value)} if isinstance(told, dict) else value
 
 
 def every_key(told: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -245,7 +245,9 @@ def rewritten(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]
         path = max(run.glob("checkpoints/*.json"), default=None) if name == "checkpoint" else run / name
         if path is None:
             return
-        if name == "recipe.toml":
+        if name in {"checkpoint", "seal.json"}:
+            put(path, change(json.loads(path.read_bytes())))
+        elif name == "recipe.toml":
             told = change(tomllib.loads(path.read_text("utf-8")))
             path.write_text(toml(told), encoding="utf-8")
         elif name == "metrics.jsonl":
@@ -253,10 +255,8 @@ def rewritten(name: str, change: Callable[[Any], Any]) -> Callable[[Path], None]
             path.write_bytes(b"\n".join([json.dumps(change(json.loads(first))).encode(), *rest, b""]))
         else:
             path.write_text(json.dumps(change(json.loads(path.read_bytes()))), encoding="utf-8")
-        if name not in DESCRIBING:
+        if name in SETTINGS:
             sealed_anew(run)
-        if name in {"checkpoint", "seal.json"}:
-            put(path, change(json.loads(path.read_bytes())))
 
     return harm
 
