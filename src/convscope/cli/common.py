@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +90,23 @@ def raise_limits() -> click.Option:
 
 
 def dumped(data: dict[str, Any]) -> str:
-    """Plain data as text."""
-    return in_json(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
+    r"""Plain data as text; a number that is not finite, for which JSON has no word, is null: unknown.
+
+    >>> dumped({"loss": float("nan"), "count": 3})
+    '{\n "loss": null,\n "count": 3\n}'
+    """
+    try:
+        return in_json(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
+    except ValueError:
+        return in_json(json.dumps(_finite(data), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def show(data: dict[str, Any]) -> None:
