@@ -48,6 +48,8 @@ def main() -> None:
         status = _finished(sys.argv[1:])
     except KeyboardInterrupt:
         status = _interrupted()
+    if others := sys.modules.get("convscope.frontends.aside"):
+        others.from_now_on()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python may take a second to end, and would print where it is
     sys.exit(status)
 

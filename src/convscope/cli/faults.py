@@ -26,7 +26,7 @@ def is_interrupt(error: BaseException) -> bool:
     for _ in range(DEPTH):
         if found is None:
             return False
-        if isinstance(found, KeyboardInterrupt | click.Abort):
+        if issubclass(type(found), KeyboardInterrupt | click.Abort):  # code of others may lie about its class
             return True
         found = found.__cause__ or found.__context__
     return False

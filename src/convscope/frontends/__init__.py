@@ -11,6 +11,7 @@ from convscope.frontends import named, text
 from convscope.frontends.aside import aside
 from convscope.frontends.given import Asked, asked, hinted
 from convscope.frontends.kinds import refuse_foreign, suffix_of
+from convscope.frontends.others import theirs
 from convscope.frontends.paths import file_text, is_path, may_be_path, stdin_text
 
 if TYPE_CHECKING:
@@ -99,11 +100,12 @@ def _text(words: str, source: str, given: Asked) -> Net:
 def _named(source: str, shape: Asked) -> Net:
     """A model by name. Made without numbers, unless its code looks at them."""
     model, usual = named.model(source)
+    if named.is_own(source):  # made as its code makes it
+        with theirs(f"{source} cannot be read", all_errors=True):
+            return _live(model, shape or usual)
     try:
         return _live(model, shape or usual)
     except ShapeError:
-        if named.is_own(source):  # made as its code makes it
-            raise
         model, usual = named.model(source, numbers=True)
         return _live(model, shape or usual)
 
@@ -127,7 +129,7 @@ def _live(model: object, shape: Asked) -> Net:
     for kind in type(model).__mro__:
         reader = LIVE.get(f"{kind.__module__}.{kind.__qualname__}")
         if reader:
-            with aside():
+            with aside(), theirs("the model cannot be read"):
                 found: Net = import_module(reader).read_model(model, shape)
             return found
     name = getattr(model, "__name__", "") if callable(model) else ""

@@ -83,6 +83,11 @@ def _flush(stream: TextIO | None) -> None:
             stream.flush()
 
 
+def from_now_on() -> None:
+    """What is printed until the program ends goes to standard error: by threads, and by what was kept for the end."""
+    _STREAMS.enter()
+
+
 @contextmanager
 def aside() -> Iterator[None]:
     r"""What is printed inside goes to standard error.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.errors import ConvscopeError, MissingExtraError, ModelError, unknown
 from convscope.frontends.aside import aside
 from convscope.frontends.given import of_shape
+from convscope.frontends.others import line, said, stops
 from convscope.frontends.own import MAKER, own
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
             return made, of_shape(size)
     except ConvscopeError:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 -- somebody else's code
-        lines = str(error).strip().splitlines() or [""]
-        expected = MAKER if isinstance(error, TypeError) and "required" in lines[0] else ""
-        what = f"{source} cannot be made: {type(error).__name__}: {lines[0][:200]}"
-        raise ModelError(what, expected=expected) from None
+    except BaseException as error:
+        if stops(error):
+            raise
+        expected = MAKER if type(error) is TypeError and "required" in line(error) else ""
+        raise ModelError(f"{source} cannot be made: {said(error)}", expected=expected) from None
 
 
 def _package(name: str) -> ModuleType:

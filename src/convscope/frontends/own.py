@@ -176,7 +176,11 @@ def _made(module: ModuleType, name: str, head: str) -> Any:
         return found
     if not callable(found):
         raise ModelError(f"{head}:{name} is {type(found).__name__}", expected=MAKER)
-    return found()
+    made = found()
+    if inspect.iscoroutine(made):
+        made.close()  # else Python warns that nobody waits for it
+        raise ModelError(f"{head}:{name} is a coroutine", expected=MAKER)
+    return made
 
 
 def _is_model(found: object) -> bool:

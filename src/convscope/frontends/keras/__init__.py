@@ -15,6 +15,7 @@ from convscope.frontends.keras.archive import Source, load, parsed
 from convscope.frontends.keras.live import LiveStore
 from convscope.frontends.keras.reader import net_of
 from convscope.frontends.keras.traced import traced
+from convscope.frontends.others import line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,7 @@ def _source(model: Any, store: LiveStore) -> Source:
         text = model.to_json()
     except Exception as error:  # noqa: BLE001 -- what a layer of the user's own may raise
         raise ModelError(
-            f"the model does not say what it is made of: {error}",
+            f"the model does not say what it is made of: {line(error)}",
             expected="a Sequential or functional model, whose own layers have a get_config",
         ) from None
     like = getattr(model, "_outputs_struct", None)

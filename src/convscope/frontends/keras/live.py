@@ -15,6 +15,7 @@ from convscope.core.op import Weight
 from convscope.errors import ModelError
 from convscope.frontends.build.values import Const, Root
 from convscope.frontends.keras.weights import Shaped
+from convscope.frontends.others import line
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -57,7 +58,7 @@ class LiveStore:
             layer.save_own_variables(found)
             return _numpy(found[str(at)])
         except Exception as error:  # noqa: BLE001 -- whatever the library that keeps them raises
-            raise ModelError(f"{owner.scope}: {name} has no numbers: {error}") from None
+            raise ModelError(f"{owner.scope}: {name} has no numbers: {line(error)}") from None
 
     def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
         """See :class:`Store`."""

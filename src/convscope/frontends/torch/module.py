@@ -16,13 +16,14 @@ from torch.nn.modules import module as torch_module
 from torch.nn.parameter import UninitializedParameter
 
 from convscope.core.shape import to_text
-from convscope.errors import ConvscopeError, FieldError, ShapeError
+from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.build.builder import Builder
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.ends import output_of
 from convscope.frontends.build.settle import few, settled
 from convscope.frontends.build.values import Root, whole
 from convscope.frontends.given import Asked, of_shape
+from convscope.frontends.others import line, said, stops
 from convscope.frontends.torch.ends import Taken, returned
 from convscope.frontends.torch.stored import NumbersLostError
 from convscope.frontends.torch.trace import Trace
@@ -122,7 +123,7 @@ class _GivenUpError(Exception):
         error: as it is told to the user.
     """
 
-    def __init__(self, why: Exception, error: ShapeError) -> None:
+    def __init__(self, why: BaseException, error: ShapeError | ModelError) -> None:
         super().__init__()
         self.why, self.error = why, error
 
@@ -222,7 +223,9 @@ class _Reading:
                 result = self.module(*args, **kwargs)
         except ConvscopeError:
             raise
-        except Exception as error:  # noqa: BLE001 -- whatever the model does
+        except BaseException as error:
+            if stops(error):
+                raise
             raise _GivenUpError(error, self._failed(error)) from None
         for tensor in self.kept.changed():
             self.trace.stored.before_change(tensor)
@@ -272,12 +275,14 @@ class _Reading:
         """Learned tensors that no layer reads."""
         return tuple(root.weight() for key, root in self.parts.roots.items() if key not in self.builder.counted)
 
-    def _failed(self, error: Exception) -> ShapeError:
+    def _failed(self, error: BaseException) -> ShapeError | ModelError:
         path = self.blamed.get(id(error), self.builder.scope)
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        usual = issubclass(type(error), Exception)
         sizes = " and ".join(to_text(one.shape) for one in self.taken.inputs)
-        found = ShapeError(f"the model does not run on {sizes}: {lines[0][:200]}", expected=self.taken.hint)
-        return found.add(subject=path)
+        if not usual:  # which no other input would help
+            return ModelError(f"the model does not run: {said(error)}").add(subject=path)
+        told = line(error) or said(error)
+        return ShapeError(f"the model does not run on {sizes}: {told}", expected=self.taken.hint).add(subject=path)
 
     @contextmanager
     def _names(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from torch import nn
 
 from convscope.errors import ModelError
 from convscope.frontends.aside import aside
+from convscope.frontends.others import said, stops
 from convscope.frontends.own import importable
 
 
@@ -31,9 +32,10 @@ def load_trusted(path: str | Path) -> nn.Module:
         with warnings.catch_warnings(), importable(path.parent, Path()), aside():
             warnings.simplefilter("ignore")  # of torch to who calls it: which of its loaders is old
             found = _loaded(path)
-    except Exception as error:  # noqa: BLE001 -- somebody else's code
-        lines = str(error).strip().splitlines() or [""]
-        raise ModelError(f"{path.name} cannot be loaded: {type(error).__name__}: {lines[0][:200]}") from None
+    except BaseException as error:
+        if stops(error):
+            raise
+        raise ModelError(f"{path.name} cannot be loaded: {said(error)}") from None
     modules = [one for one in (found.values() if isinstance(found, dict) else [found]) if isinstance(one, nn.Module)]
     if len(modules) != 1:
         kind = f"a dictionary with {len(modules)} modules" if isinstance(found, dict) else type(found).__name__
