@@ -26,6 +26,11 @@ def captured(attrs: Iterable[Any]) -> Iterable[str]:
             yield from (name for name in read if name not in own)
 
 
+def reads(step: Step) -> tuple[str, ...]:
+    """Names that an operation reads, and the graphs inside of it."""
+    return step.inputs if step.plain else (*step.inputs, *captured(step.attrs.values()))
+
+
 def extent(graph: GraphProto) -> int:
     """Operations of a graph and of those inside of it."""
     inner = (one.g for node in graph.node for one in node.attribute if one.HasField("g"))
@@ -45,10 +50,10 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
         for name in step.outputs:
             makers.setdefault(name, at)
     makers.pop("", None)
-    waiting = [
-        iter(makers[name] for name in (*step.inputs, *captured(step.attrs.values())) if name in makers)
-        for step in steps
-    ]
+    before = [[makers[name] for name in reads(step) if name in makers] for step in steps]
+    if all(one < at for at, row in enumerate(before) for one in row):
+        return list(steps)
+    waiting = list(map(iter, before))
     found: list[Step] = []
     begun, done = set[int](), set[int]()
     for first in range(len(steps)):
@@ -56,14 +61,14 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
         while stack:
             at = stack[-1]
             begun.add(at)
-            before = next((one for one in waiting[at] if one not in done), None)
-            if before is None:
+            first_open = next((one for one in waiting[at] if one not in done), None)
+            if first_open is None:
                 done.add(at)
                 found.append(steps[stack.pop()])
-            elif before in begun:
-                raise ModelError(f"{steps[before]} reads what depends on its own result", expected="no circles")
+            elif first_open in begun:
+                raise ModelError(f"{steps[first_open]} reads what depends on its own result", expected="no circles")
             else:
-                stack.append(before)
+                stack.append(first_open)
     return found
 
 
@@ -72,8 +77,7 @@ def needed(steps: Sequence[Step], outputs: Iterable[str]) -> tuple[list[Step], s
     used = set(outputs)
     found = []
     for step in reversed(steps):
-        if used.intersection(step.outputs):
+        if not used.isdisjoint(step.outputs):
             found.append(step)
-            used.update(step.inputs)
-            used.update(captured(step.attrs.values()))
+            used.update(reads(step))
     return found[::-1], used

@@ -107,6 +107,8 @@ def as_tensor(builder: Builder, given: Given) -> Given:
 
 def with_integers(call: Call) -> Call:
     """An operation on the integers themselves."""
+    if not any(isinstance(one, Held) for one in call.inputs):
+        return call
     return replace(call, inputs=tuple(as_tensor(call.builder, one) for one in call.inputs))
 
 

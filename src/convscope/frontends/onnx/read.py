@@ -207,14 +207,16 @@ class Reading:
         body = self.bodies.find(step)
         if body is not None:
             return self._inlined(here, body, given, attrs)
-        last = max((at + 1 for at in here.wanted()), default=0)
+        wanted = here.wanted()
+        last = wanted[-1] + 1 if wanted else 0
         version = frame.versions.get(step.domain, 0)
         call = Call(
             self.builder, step.op, version, given, attrs, last, self.batch, self.ahead, step.domain, len(step.outputs)
         )
-        self.builder.scope = ".".join(filter(None, (frame.path, step.path)))
+        self.builder.scope = ".".join(filter(None, (frame.path, step.path))) if frame.path else step.path
         self.builder.whole_scope = step.whole
-        self.builder.sources = tuple(filter(None, [frame.caller or step.name]))
+        source = frame.caller or step.name
+        self.builder.sources = (source,) if source else ()
         if step.op == "If" and not step.domain and isinstance(given[0], Const):
             taken = bool(at_hand(given[0]).reshape(-1)[0])
             return self._branch(attrs["then_branch" if taken else "else_branch"], here)

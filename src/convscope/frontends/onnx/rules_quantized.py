@@ -6,6 +6,7 @@ Most are a row: which float operator it is, and which inputs are tensors, scales
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -316,11 +317,12 @@ ROWS = {("", op): row for op, row in OWN.items()} | {(MICROSOFT, op): row for op
 """By the domain and the name of the operator."""
 
 
-def settings(domain: str, op: str) -> set[int]:
+@lru_cache(maxsize=1024)
+def settings(domain: str, op: str) -> frozenset[int]:
     """Which inputs of an operator are scales and zero points.
 
     >>> settings("", "QLinearConv") == {1, 2, 4, 5, 6, 7}
     True
     """
     row = ROWS.get((domain, op))
-    return {at for at, name in enumerate(row.inputs.split()) if "_" in name} if row else set()
+    return frozenset(at for at, name in enumerate(row.inputs.split()) if "_" in name) if row else frozenset()

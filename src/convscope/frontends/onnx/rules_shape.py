@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.budget import spend
 from convscope.core.net import MAX_SIDE
 from convscope.errors import FieldError, ModelError, ShapeError
 from convscope.frontends.build import layers, reorder, shapes
@@ -126,6 +127,7 @@ def gather(call: Call) -> Value:
         return shapes.picked(call.builder, x, at, first)
     step = int(index[1]) - first if index.size > 1 else 1
     if step < 1 or (np.diff(index) != step).any():
+        spend(PICKED * index.size)
         try:
             found = reorder.chosen(call.builder, x, at, index.tolist())
         except FieldError as error:  # more than a layer can list, though the file is as it should be
@@ -149,6 +151,9 @@ def cumsum(call: Call) -> Value:
         x = shapes.sliced(call.builder, shapes.concatenated(call.builder, [zeros, x], at), at, 0, x.sizes[at], 1)
     return reorder.flipped(call.builder, x, [at]) if backwards else x
 
+
+PICKED = 2
+"""Steps for an index of a list in no order, which is written down with the layer."""
 
 EDGES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 

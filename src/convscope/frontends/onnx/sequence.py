@@ -11,7 +11,7 @@ from convscope.budget import hold, spend
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-COPIED, KEPT = 64, 8
+COPIED, KEPT = 64, 16
 """Tensors that are copied in one step; bytes for each."""
 
 

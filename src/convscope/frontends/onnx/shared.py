@@ -22,7 +22,7 @@ from convscope.frontends.onnx.consts import PARTS, at_hand
 from convscope.frontends.onnx.rules_quantized import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from convscope.frontends.build.values import Root
     from convscope.frontends.onnx.call import Given
@@ -56,9 +56,9 @@ class Shared:
         for step in every:
             read = _weights(step)
             if settings(step.domain, step.op):
-                quantized |= read
+                quantized.update(read)
             if step.op not in SAME:
-                readers.update({_stored(name, floats) for name in read})
+                readers.update({_stored(name, floats) for name in read} if floats else set(read))
         return cls(readers, quantized)
 
     def seen(self, name: str, const: Const, ahead: Ahead) -> None:
@@ -135,10 +135,10 @@ def _stored(name: str, floats: Mapping[str, str]) -> str:
     return name
 
 
-def _weights(step: Step) -> set[str]:
+def _weights(step: Step) -> Sequence[str]:
     """What an operation reads, but for scales and zero points."""
     left_out = settings(step.domain, step.op)
-    return {name for at, name in enumerate(step.inputs) if at not in left_out}
+    return [name for at, name in enumerate(step.inputs) if at not in left_out] if left_out else step.inputs
 
 
 def _tensors(count: int) -> str:

@@ -46,7 +46,7 @@ class Step:
         attrs: by name.
         path: the part of the net, ``layer1.0.conv1``.
         whole: the part is one layer, that needs no further name.
-        plain: its attributes are numbers and words.
+        plain: its attributes are numbers and words: no graphs, tensors, or attributes of a function around it.
     """
 
     op: str
@@ -114,7 +114,7 @@ def _step(node: NodeProto) -> Step:
         raise ModelError(f"the name of an operator is not text: {node.op_type!r:.80}")
     domain = "" if node.domain in OWN_DOMAINS else node.domain
     attrs = {one.name: attribute(one) for one in node.attribute}
-    plain = all(type(value) in PLAIN for value in attrs.values())
+    plain = not attrs or all(type(value) in PLAIN for value in attrs.values())
     path, whole = place(node)
     names = tuple(node.input), tuple(node.output)
     return Step(node.op_type, domain, node.overload, node.name, *names, attrs, path, whole, plain)

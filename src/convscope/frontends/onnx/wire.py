@@ -60,14 +60,17 @@ MESSAGE, ENTRY, TEXT_TIMES = 190, 16, 2
 TINY, NOTHING = 4, 13_000
 """Messages of fewer bytes say nothing, and are counted as so much memory: ten thousand of them are no model [byte]."""
 
-FIELD, OPERATION, USUAL = 0.3, 20, 100
-"""Steps of reading a field and of reading an operation; bytes of an operation that extend what may be spent."""
+SHORT, FIELD = 8, 1.5
+"""Fields of fewer bytes are counted, as so many steps."""
+
+SMALLEST, OPERATION, USUAL = 12, 20, 100
+"""An operation of fewer bytes is counted, as so many steps; any other is worth as many, and one for each usual byte."""
 
 COPIES = 2
 """How often the message is held while it is read: in pieces, and whole."""
 
-OFTEN = 4096
-"""Fields after which what they cost is counted."""
+OFTEN, MUCH = 4096, 2**20
+"""Fields, and bytes of memory, after which they are counted."""
 
 
 @dataclass
@@ -175,7 +178,7 @@ class _Outline:
     Attributes:
         data: the file.
         cuts: where its large tensors are.
-        fields: that were seen since they were last counted.
+        fields: short ones that were seen since they were last counted.
         memory: that they take [byte].
     """
 
@@ -235,13 +238,15 @@ class _Outline:
         Raises:
             LimitError: what was seen is too much.
         """
-        self.fields += 1
+        self.fields += length < SHORT
         if number in INSIDE[kind]:
             self.memory += MESSAGE if length >= TINY else NOTHING
         if kind == GRAPH and number == 1:
-            allow(size=min(length, USUAL))
-            spend(OPERATION)
-        if self.fields > OFTEN:
+            if length < SMALLEST:
+                spend(OPERATION)
+            else:
+                allow(size=OPERATION + min(length, USUAL))
+        if self.fields > OFTEN or self.memory > MUCH:
             self.count()
 
     def weigh(self, data: bytes, at: int, end: int, kind: int, depth: int) -> None:
@@ -251,14 +256,15 @@ class _Outline:
             return
         inside, packed = INSIDE[kind], PACKED.get(kind, {})
         for number, wire, _, value, stop in fields(data, at, end):
-            self.fields += 1
+            length = stop - value
+            self.fields += length < SHORT
             if wire != 2:
                 self.memory += ENTRY
             elif number in inside:
-                self.memory += MESSAGE if stop - value >= TINY else NOTHING
+                self.memory += MESSAGE if length >= TINY else NOTHING
                 self.weigh(data, value, stop, inside[number], depth + 1)
             else:
-                self.memory += ENTRY + (stop - value) * packed.get(number, TEXT_TIMES)
+                self.memory += ENTRY + length * packed.get(number, TEXT_TIMES)
 
 
 def _head(number: int, length: int) -> bytes:
