@@ -25,7 +25,7 @@ from convscope import files
 from convscope.cli import run as command
 from convscope.data import trained
 from convscope.data.imagefile import FORMATS, decode, opened_image
-from convscope.errors import ConvscopeError, PictureError, RunError, UnnamedDataError, WriteError
+from convscope.errors import ConvscopeError, RunError, UnnamedDataError, WriteError
 from convscope.frontends.weights import read_weights
 from convscope.training import checkpoint, contents, seal
 from convscope.training.recipe import find
@@ -413,18 +413,6 @@ def test_the_formats_that_are_promised_are_read(tmp_path: Path, finished: Path) 
         path = tmp_path / f"x{suffix}"
         path.write_bytes(encoded(form))
         assert cs.predict(finished, path)[0].picture == str(path)
-
-
-def test_an_image_that_is_not_worth_its_pixels(finished: Path, tmp_path: Path) -> None:
-    path = tmp_path / "x.png"
-    Image.new("RGB", (7000, 7000)).save(path)
-    with pytest.raises(PictureError, match=r"has 7000x7000 pixels: this needs .* of memory") as caught:
-        cs.predict(finished, path)
-    assert "--raise-limits 2" in caught.value.attempt
-    with cs.raise_limits(2):
-        assert cs.predict(finished, path)
-    Image.new("L", (7000, 7000)).save(path)
-    assert cs.predict(finished, path)
 
 
 def test_decoders_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:

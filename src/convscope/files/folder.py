@@ -98,7 +98,11 @@ class Folder:
 
     def kind(self, name: str) -> str:
         """``a file``, ``a folder``, ``a link``, ``a pipe`` …; empty where there is nothing of that name."""
+        above, _, last = name.rpartition("/")
         try:
+            if above:
+                with self.inside(above) as inner:
+                    return inner.kind(last)
             return kind_of(os.stat(self._name(name), dir_fd=self._at, follow_symlinks=False).st_mode)
         except (FileNotFoundError, NotADirectoryError):
             return ""

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from convscope.data.registry import Dataset, Split
     from convscope.training.recipe import Recipe
 
+MOST = 2**16
+"""Bytes of the name of a run."""
+
 STATES = 3
 """Numbers that a checkpoint holds for each weight: itself, and the optimizer's two means."""
 
@@ -135,8 +138,20 @@ def _begun(out: Path) -> Path | None:
     note = _launch(out)
     if not restarts() or not note.is_file():
         return None
-    path = Path(note.read_text(encoding="utf-8"))
+    path = _noted(note)
     return path if path.is_dir() else None
+
+
+def _noted(note: Path) -> Path:
+    """The run that a note names.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        return Path(files.read(note, MOST).decode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{note} cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
 def _note_begun(job: Job, ranks: Ranks) -> None:
@@ -144,7 +159,7 @@ def _note_begun(job: Job, ranks: Ranks) -> None:
     if ranks.world == 1:
         return
     for note in job.path.parent.glob(".launch-*"):
-        path = Path(note.read_text(encoding="utf-8"))
+        path = _noted(note)
         if runs.is_finished(path) or not path.is_dir():
             note.unlink(missing_ok=True)
     files.put(_launch(job.path.parent), str(job.path).encode())
