@@ -1,7 +1,8 @@
 """A process that has everything imported and loaded, and runs commands in children of its own: a run takes a second.
 
 Reads lines of JSON ``{"args": [...], "env": {...}, "after": seconds or null, "signal": number}`` and answers each with
-``{"status": ..., "out": ..., "err": ...}``. With ``after`` the child gets the signal at that time; with ``patience`` it
+``{"status": ..., "out": ..., "err": ...}``. With ``after`` the child gets the signal at that time, counted from the
+moment when there is something in the file ``when``, if one is named; with ``patience`` it
 ends when it has taken so many seconds, with the status -14; when it asks the network for anything, with the status 99.
 With ``here`` there is no child: what follows need not be loaded again.
 """
@@ -113,10 +114,18 @@ def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
         sys.stderr.flush()
         os._exit(status)
     if told.get("after") is not None:
+        _wait_for(told.get("when"))
         time.sleep(told["after"])
         os.kill(number, told.get("signal", signal.SIGKILL))
     _, code = os.waitpid(number, 0)
     return os.waitstatus_to_exitcode(code)
+
+
+def _wait_for(path: str | None) -> None:
+    """Until there is something in a file."""
+    until = time.monotonic() + 60
+    while path and time.monotonic() < until and not (Path(path).exists() and Path(path).stat().st_size):
+        time.sleep(0.005)
 
 
 def _asked(*_: Any, **__: Any) -> Any:

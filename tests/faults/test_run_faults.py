@@ -109,14 +109,19 @@ def test_a_run_dies_again_and_again_and_still_ends_the_same(forked: Forked, whol
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signals_finish_the_step_and_save(forked: Forked, tmp_path: Path, number: int, status: int) -> None:
     long = ("train", NET, "--quiet", "--batch", "16", "--epochs", "500", "--name", "run", "--out", str(tmp_path))
-    stopped = forked.run(*long, after=0.7, signal=number)
+    begun = str(tmp_path / "run" / "metrics.jsonl")
+    stopped = forked.run(*long, after=0.1, signal=number, when=begun)
     assert stopped["status"] == status
     assert "and saved" in stopped["err"]
     assert f"--resume {tmp_path / 'run'}" in stopped["err"]
     (step,) = checkpoint.steps(tmp_path / "run")
     with pytest.raises(RunError, match="is not finished"):
         cs.load_run(tmp_path / "run")
-    again = forked.run("train", "--resume", tmp_path / "run", "--quiet", after=0.7, signal=number)
+    logged = ("--log", "csv")  # its file is there when the run has gone on
+    resumed = str(tmp_path / "run" / "metrics.csv")
+    again = forked.run(
+        "train", "--resume", tmp_path / "run", "--quiet", *logged, after=0.1, signal=number, when=resumed
+    )
     assert again["status"] == status
     assert max(checkpoint.steps(tmp_path / "run")) > step
 
