@@ -242,9 +242,9 @@ def turned(first: BaseException, then: Exception, *, caused: bool) -> Exception:
 @pytest.mark.parametrize("caused", [True, False])
 def test_an_interrupt_that_a_library_turned_into_an_error(caused: bool) -> None:
     once = turned(KeyboardInterrupt(), ImportError("numpy cannot be loaded"), caused=caused)
-    assert faults.is_interrupt(once)
-    assert faults.is_interrupt(turned(once, SystemError("error return without exception set"), caused=not caused))
-    assert not faults.is_interrupt(turned(ValueError("second"), RuntimeError("first"), caused=caused))
+    assert faults.interrupt_in(once)
+    assert faults.interrupt_in(turned(once, SystemError("error return without exception set"), caused=not caused))
+    assert not faults.interrupt_in(turned(ValueError("second"), RuntimeError("first"), caused=caused))
 
 
 class LoudError(Exception):
@@ -281,3 +281,40 @@ def test_warnings_and_tracebacks_are_inert() -> None:
         assert "\x1b" not in done.stderr
         assert "\\x1b[2J" in done.stderr
         assert "\nModelError" not in done.stderr
+
+
+CLASS = "import sys, torch\nclass M(torch.nn.Module):\n    def forward(self, x):\n        "
+MUTE = "class E(Exception):\n    def __str__(self):\n        raise ValueError\n"
+CODES = {
+    "an error that cannot say what it is": f"{MUTE}def f():\n    raise E",
+    "an error of no kind": "class B(BaseException):\n    pass\ndef f():\n    raise B('x')",
+    "an exit": "import sys\ndef f():\n    sys.exit(0)",
+    "an exit in forward": f"{CLASS}sys.exit(7)\ndef f():\n    return M()",
+    "an error in forward": f"{MUTE}{CLASS}raise E\ndef f():\n    return M()",
+}
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
+@pytest.mark.parametrize("word", ["table", "verify"])
+def test_code_of_a_model_that_ends_oddly(
+    code: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    assert run([word, f"{tmp_path / 'mine.py'}:f", "--input", "8x8x3"]) == 2
+    assert "Error: " in capsys.readouterr().err
+
+
+@SHELL
+def test_a_signal_that_ends_the_process_while_a_model_is_made(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import time\ndef f(): print('made', flush=True); time.sleep(60)", encoding="utf-8"
+    )
+    words = [sys.executable, "-c", CODE, "table", f"{tmp_path / 'slow.py'}:f", "--input", "8x8x3"]
+    for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            while process.stderr.readline().strip() != "made":
+                pass
+            process.send_signal(number)
+            assert process.wait() == status
+            assert process.stderr.read() in {"terminated\n", "interrupted\n"}

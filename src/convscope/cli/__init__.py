@@ -18,6 +18,14 @@ __all__ = ["main", "run"]
 INTERRUPTED, TERMINATED = 130, 143
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: what is half made is removed on the way out, and nobody takes it for an exit of their own."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; a mistake in the input prints one error."""
     try:
@@ -26,14 +34,15 @@ def run(arguments: list[str]) -> int:
         return invoke(arguments)
     except BrokenPipeError:
         raise
-    except KeyboardInterrupt:
-        return _interrupted()
+    except KeyboardInterrupt as error:
+        return _interrupted(error)
     except Exception as error:
-        from convscope.cli.faults import is_interrupt, message
+        from convscope.cli.faults import interrupt_in, message
         from convscope.streams import tell
 
-        if is_interrupt(error):
-            return _interrupted()
+        interrupt = interrupt_in(error)
+        if interrupt is not None:
+            return _interrupted(interrupt)
         told = message(error, arguments)
         if told is None:
             raise
@@ -44,10 +53,10 @@ def run(arguments: list[str]) -> int:
 def main() -> None:
     """The command ``convscope``."""
     try:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what is half made is removed
+        signal.signal(signal.SIGTERM, _terminate)
         status = _finished(sys.argv[1:])
-    except KeyboardInterrupt:
-        status = _interrupted()
+    except KeyboardInterrupt as error:
+        status = _interrupted(error)
     if others := sys.modules.get("convscope.frontends.aside"):
         others.from_now_on()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python may take a second to end, and would print where it is
@@ -78,7 +87,8 @@ def _finished(arguments: list[str]) -> int:
     return status
 
 
-def _interrupted() -> int:
+def _interrupted(error: BaseException) -> int:
+    terminated = isinstance(error, _Terminated)
     with contextlib.suppress(AttributeError, OSError, ValueError):  # standard error may be closed
-        sys.stderr.write("interrupted\n")
-    return INTERRUPTED
+        sys.stderr.write("terminated\n" if terminated else "interrupted\n")
+    return TERMINATED if terminated else INTERRUPTED

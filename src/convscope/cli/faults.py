@@ -16,20 +16,18 @@ DEPTH = 20
 """Exceptions behind an exception that are looked at."""
 
 
-def is_interrupt(error: BaseException) -> bool:
-    """Whether somebody pressed Ctrl-C, though a library that was being loaded made another error of it.
+def interrupt_in(error: BaseException) -> BaseException | None:
+    """The interrupt that an error came of, as a library makes another error of it that was being loaded.
 
-    >>> is_interrupt(click.Abort()), is_interrupt(ValueError())
-    (True, False)
+    >>> interrupt_in(click.Abort()), interrupt_in(ValueError())
+    (Abort(), None)
     """
     found: BaseException | None = error
     for _ in range(DEPTH):
-        if found is None:
-            return False
-        if issubclass(type(found), KeyboardInterrupt | click.Abort):  # code of others may lie about its class
-            return True
+        if found is None or issubclass(type(found), KeyboardInterrupt | click.Abort):  # code of others may lie
+            return found
         found = found.__cause__ or found.__context__
-    return False
+    return None
 
 
 def message(error: Exception, arguments: Sequence[str] = ()) -> str | None:
