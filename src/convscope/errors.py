@@ -209,8 +209,9 @@ def machine(error: BaseException) -> MachineError | None:
     if not isinstance(error, OSError):
         return None
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    what, attempt = _LACKING.get(error.errno or 0, (error.strerror or str(error), ""))
-    given = _open_files() if error.errno == errno.EMFILE else ""
+    own = error.strerror or str(error)
+    what, attempt = _LACKING.get(error.errno or 0, (own, ""))
+    given = _open_files() if error.errno == errno.EMFILE else own if attempt else ""
     return MachineError(f"{place}{what}", given=given, attempt=attempt)
 
 
