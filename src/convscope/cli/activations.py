@@ -40,6 +40,8 @@ def activations(
     """
     from convscope.lens.activations import activations as measured
 
+    if data is not None and run_folder is None:
+        raise click.UsageError("--data goes with --run: it says where the images of that run are")
     refuse_own(out, run_folder)
     found = measured(names or None, run=with_data(run_folder, data) if run_folder else None)
     if out:
