@@ -133,7 +133,7 @@ def test_long_ranges_give_what_single_taps_give(monkeypatch: pytest.MonkeyPatch)
         net = cs.read(text)
         one_by_one = cs.effective(net).heat
         with monkeypatch.context() as limit:
-            limit.setattr(spread, "MAX_PLACES", 60)
+            limit.setattr(spread, "MANY_PLACES", 60)
             np.testing.assert_allclose(cs.effective(net).heat, one_by_one, rtol=1e-12)
 
 

@@ -136,7 +136,7 @@ def cut(ends: Ends, pixels: int) -> Ends:
 
 def _count(units: int) -> None:
     if units > FEW:
-        spend(0, elements=4 * units)
+        spend(0, elements=16 * units)
 
 
 def even(size: int, pixels: int, line: Line) -> Boxes:

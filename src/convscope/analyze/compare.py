@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from convscope.analyze.align import aligned
 from convscope.analyze.cost import Total
 from convscope.analyze.memory import memory
 from convscope.analyze.table import LayerTable, Row, layer_table
@@ -105,9 +105,8 @@ def compare(first: Net, second: Net) -> Comparison:
 
 def _aligned(first: tuple[Row, ...], second: tuple[Row, ...]) -> list[Pair]:
     """Equal ops meet; what is left between them is paired in order where it is of one kind."""
-    matcher = SequenceMatcher(None, [row.op for row in first], [row.op for row in second], autojunk=False)
     pairs: list[Pair] = []
-    for _, a0, a1, b0, b1 in matcher.get_opcodes():
+    for a0, a1, b0, b1 in aligned([row.op for row in first], [row.op for row in second]):
         for a, b in zip_longest(first[a0:a1], second[b0:b1]):
             alike = a and b and a.op.split()[0] == b.op.split()[0]
             pairs += [(a, b)] if alike or not (a and b) else [(a, None), (None, b)]

@@ -14,8 +14,8 @@ from convscope.analyze.field import Field, fields
 from convscope.analyze.lines import branches, picture_of, trace
 from convscope.analyze.regions import pulled
 from convscope.analyze.seams import seam_axis
-from convscope.budget import per_layer
-from convscope.core.axis import Table, Window
+from convscope.budget import about, hold, per_layer, spend
+from convscope.core.axis import EMPTY_EDGES, Table, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,11 +57,21 @@ def unread(net: Net) -> list[Unread]:
         for axis, read in enumerate(layer.reads[0][1:]):
             relation = read.relation
             if isinstance(relation, Window) and relation.kernel > 1:
-                read_at_all = pulled(relation, range(relation.extent))
-                last = int(read_at_all[-1]) if read_at_all is not None else -1
-                if last + 1 < relation.size:
-                    found.append(Unread(layer.node.name, axis, np.arange(last + 1, relation.size), relation.size))
+                with about(layer.node.name):
+                    last = _last(relation)
+                    if last + 1 < relation.size:
+                        hold(8 * (relation.size - last))
+                        found.append(Unread(layer.node.name, axis, np.arange(last + 1, relation.size), relation.size))
     return found
+
+
+def _last(window: Window) -> int:
+    """The last place that a window reads; -1 where it reads none."""
+    end = (window.extent - 1) * window.stride - window.lo + window.span - 1
+    if window.edge in EMPTY_EDGES and window.up == window.dilation == 1 and window.kernel >= window.stride:
+        return min(end, window.size - 1)
+    read = pulled(window, range(window.extent))
+    return -1 if read is None else int(read[-1])
 
 
 def padding_share(layer: Layer) -> float:
@@ -87,9 +97,21 @@ def _gathers(layer: Layer) -> bool:
 
 def _on_map(window: Window) -> float:
     """Share of the taps that lie on the input."""
+    if window.kernel > window.extent:  # the same places, counted for each output
+        return _on_map_of_outputs(window)
+    spend(0, elements=8 * window.kernel)
     taps = window.lo - window.dilation * np.arange(window.kernel)
     first = np.maximum(0, -(-taps // window.stride))  # of the outputs of which a tap lies on the input
     last = np.minimum(window.extent - 1, (window.size - 1 + taps) // window.stride)
+    return float(np.maximum(0, last - first + 1).sum() / (window.kernel * window.extent))
+
+
+def _on_map_of_outputs(window: Window) -> float:
+    """Share of the taps that lie on the input, from the taps of each output."""
+    spend(0, elements=8 * window.extent)
+    start = window.lo - window.stride * np.arange(window.extent)
+    first = np.maximum(0, -(-start // window.dilation))
+    last = np.minimum(window.kernel - 1, (window.size - 1 + start) // window.dilation)
     return float(np.maximum(0, last - first + 1).sum() / (window.kernel * window.extent))
 
 

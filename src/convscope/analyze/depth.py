@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from convscope.analyze.table import layer_table
+from convscope.budget import question, spend
 from convscope.core.axis import Window
 from convscope.core.graph import INPUT, Graph, Node
 from convscope.core.net import Net
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "convscope/depth/1"
 
-MAX_STEPS = 10_000
+CONV = 200
+"""Microseconds for a convolution: it becomes a layer, and a row of a table."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ def _step_json(step: Step | None) -> dict[str, int] | None:
     }
 
 
+@question()
 def depth(  # noqa: PLR0913 -- the numbers of the question
     size: int,
     *,
@@ -180,8 +183,7 @@ def _stack(size: int, conv: Conv, pool_every: int) -> list[Op]:
         size = Window(size, conv.kernel[0]).extent
         if size < 1:
             return ops
-        if convs > MAX_STEPS:
-            raise FieldError(f"more than {MAX_STEPS} convolutions", expected="a smaller picture or a larger kernel")
+        spend(CONV)
         ops.append(conv)
         if pool_every and convs % pool_every == 0 and size >= 2:
             size = Window(size, 2, stride=2).extent

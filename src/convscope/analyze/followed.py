@@ -116,6 +116,8 @@ def united(parts: Sequence[Boxes]) -> Boxes:
     start, stop = max(body[0] for body in bodies), min(body[1] for body in bodies)
     if line is None or start >= stop:
         return boxes_of(*_around(parts, np.arange(size)), pixels, line)
+    if (start, stop) == (0, size):
+        return even(size, pixels, line)
     sides = (_around(parts, units) if len(units) else NO_ENDS for units in (np.arange(start), np.arange(stop, size)))
     return trimmed(size, pixels, line, *sides)
 

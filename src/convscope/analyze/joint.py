@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convscope.analyze.spread import MAX_PLACES, Kinds, Spread, handed_back, taps, widths
+from convscope.analyze.spread import Kinds, Spread, handed_back, taps, widths
+from convscope.budget import hold, spend
 from convscope.core.axis import All, Table, Window
-from convscope.errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def pulled_back(spread: Spread, reads: Sequence[Read]) -> Spread | None:
     reads along all of them.
 
     Raises:
-        FieldError: too many places would have to be looked at one by one.
+        LimitError: too many places would have to be looked at one by one.
     """
     followers = [[at for at, read in enumerate(reads) if read.follows == axis] for axis in range(len(spread.axes))]
     kept = tuple(kinds for kinds, members in zip(spread.axes, followers, strict=True) if members)
@@ -106,8 +106,9 @@ def _scattered(spread: Spread, axis: int, relations: Sequence[Window | Table]) -
         return None
     sizes = [last - first + 1 for first, last in ends]
     weight = np.moveaxis(spread.weight, axis, 0)
-    if math.prod(sizes) * weight[0].size > MAX_PLACES:
-        raise FieldError(f"{math.prod(sizes):,} places of a layer would have to be looked at one by one")
+    count, taps_of = math.prod(sizes) * weight[0].size, math.prod(map(len, read))
+    spend(8 * taps_of, elements=4 * count + 32 * taps_of * len(outputs))
+    hold(8 * count)
     share = math.prod((1 / widths(relation, outputs) for relation in relations), start=np.ones(len(outputs)))
     found = np.zeros((math.prod(sizes), *weight.shape[1:]))
     for combination in itertools.product(*read):

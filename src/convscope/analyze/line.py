@@ -109,7 +109,7 @@ def inside(line: Line, window: Window) -> Line | None:
     taps, step = window.hits(starts)
     between = window.dilation * step // window.up
     read = min(2 * len(line.phases), -(-window.kernel // step))
-    spend(period * (4 + read))
+    spend(period * (8 + 2 * read))
     _keep(period)
     boxes = []
     for start, tap in zip(starts.tolist(), taps.tolist(), strict=True):
@@ -139,11 +139,13 @@ def turned(line: Line, table: Table) -> Line | None:
 
 def met(lines: Collection[Line | None]) -> Line | None:
     """Boxes around the boxes of lines with one stride; no line where one is missing or strides differ."""
-    steady = list(dict.fromkeys(line for line in lines if line))
-    if None in lines or len({line.stride for line in steady}) > 1:
+    if None in lines:
         return None
+    steady = list(dict.fromkeys(line for line in lines if line))
     if len(steady) == 1:
         return steady[0]
+    if len({line.stride for line in steady}) > 1:
+        return None
     period = math.lcm(*(len(line.phases) for line in steady))
     if period > MAX_PHASES:
         return None

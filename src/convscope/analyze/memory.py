@@ -20,6 +20,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from convscope.analyze.alive import Ends, There
 from convscope.analyze.cost import frozen, net_frozen, net_params, params
 from convscope.budget import per_layer
 from convscope.errors import FieldError
@@ -230,6 +231,7 @@ class _Flow:
         owner = dict(self.root)
         last = dict(self.last)
         moments, alive = [], {name: self.bytes(name) for name in self.given}
+        live, ends = sum(alive.values()), Ends(last)
         for step, layer in enumerate(self.net):
             name = layer.node.name
             before = owner[layer.node.inputs[0]]
@@ -237,16 +239,18 @@ class _Flow:
             takes_over = in_place and spent and layer.node.op.memory == "in place"
             if takes_over or layer.node.op.memory == "view":
                 owner[name] = before
-                last[before] = max(last.get(self.root[name], step), last.get(before, step))
+                ends.move(before, max(last.get(self.root[name], step), last.get(before, step)))
             else:
                 owner[name] = name
-                last[name] = self.last.get(self.root[name], step)
+                ends.move(name, self.last.get(self.root[name], step))
                 alive[name] = self.bytes(name)
+                live += alive[name]
             # torch works out the indices of a max-pooling in inference too, and drops them
             extra = math.prod(layer.output) * self.batch * INDEX if "indices" in layer.node.op.saves else 0
-            moments.append(Moment(name, sum(alive.values()) + extra))
-            for other in [other for other in alive if last.get(other, step) <= step and other not in self.given]:
-                del alive[other]
+            moments.append(Moment(name, live + extra))
+            for other in ends.at(step):
+                if other in alive and other not in self.given:
+                    live -= alive.pop(other)
         return moments
 
     def saves(self, layer: Layer) -> dict[str, int]:
@@ -271,27 +275,30 @@ class _Flow:
         if stated and stated[0].name in layer.trains:
             return list(layer.node.inputs)
         taking = [name in self.learns for name in layer.node.inputs]
-        others = [any(taking[:at] + taking[at + 1 :]) for at in range(len(taking))]
+        others = [sum(taking) > takes for takes in taking]
         return [name for name, needed in zip(layer.node.inputs, others, strict=True) if needed]
 
     def training(self) -> tuple[int, Moment]:
         """Bytes saved at the end of the forward pass, and the peak of the whole step."""
-        kept: dict[str, int] = {}
         users: dict[str, int] = {}
         peak = Moment(self.net.layers[0].node.name, 0)
-        alive = {name: self.bytes(name) for name in self.given}
+        there = There({name: self.bytes(name) for name in self.given})
+        ends = Ends(self.last)
         for step, layer in enumerate(self.net):
             for name, size in self.saves(layer).items():
-                kept[name] = size
+                there.keep(name, size)
                 users[name] = users.get(name, 0) + 1
             root = self.root[layer.node.name]
-            alive.setdefault(root, self.bytes(root))
-            peak = max(peak, Moment(layer.node.name, sum((alive | kept).values())), key=lambda moment: moment.bytes)
-            for other in [other for other in alive if self.last.get(other, step) <= step and other not in self.given]:
-                del alive[other]
-        return sum((alive | kept).values()), self._backward(kept, users, alive, peak)
+            if root not in there.alive:
+                there.live(root, self.bytes(root))
+                ends.move(root, self.last.get(root, step))
+            peak = max(peak, Moment(layer.node.name, there.bytes), key=lambda moment: moment.bytes)
+            for other in ends.at(step):
+                if other not in self.given:
+                    there.drop(other)
+        return there.bytes, self._backward(there, users, peak)
 
-    def _backward(self, kept: dict[str, int], users: dict[str, int], alive: dict[str, int], peak: Moment) -> Moment:
+    def _backward(self, there: There, users: dict[str, int], peak: Moment) -> Moment:
         """Walk back: gradients come in, saved tensors go."""
         gradients = _Gradients(self)
         weights = 0
@@ -300,13 +307,13 @@ class _Flow:
                 continue
             weights += ((params(layer) or 0) - (frozen(layer) or 0)) * self.scale // self.batch
             extra = gradients.step(layer)
-            live = sum((alive | kept).values()) + gradients.bytes() + weights + extra
+            live = there.bytes + gradients.bytes + weights + extra
             peak = max(peak, Moment(f"{layer.node.name}, backward", live), key=lambda moment: moment.bytes)
-            del gradients.held[layer.node.name]
+            gradients.drop(layer.node.name)
             for saved in self.saves(layer):
                 users[saved] -= 1
                 if not users[saved]:
-                    del kept[saved]
+                    there.release(saved)
         return peak
 
 
@@ -316,12 +323,29 @@ class _Gradients:
     def __init__(self, flow: _Flow) -> None:
         self.flow = flow
         ends = [output.node for output in flow.net.outputs]
-        self.held = {name: name for name in ends if name in flow.learns}
+        self.held: dict[str, str] = {}
         self.sizes = {name: flow.bytes(name) for name in ends}
+        self.holders: dict[str, int] = {}
+        self.bytes = 0  # of the tensors that hold a gradient
+        for name in ends:
+            if name in flow.learns and name not in self.held:
+                self.put(name, name)
 
-    def bytes(self) -> int:
-        """Bytes of the tensors that hold a gradient."""
-        return sum(self.sizes[root] for root in set(self.held.values()))
+    def put(self, name: str, root: str) -> None:
+        """The gradient of a layer lies in a tensor."""
+        if name in self.held:
+            self.drop(name)
+        self.held[name] = root
+        self.holders[root] = self.holders.get(root, 0) + 1
+        if self.holders[root] == 1:
+            self.bytes += self.sizes[root]
+
+    def drop(self, name: str) -> None:
+        """The gradient of a layer is needed no longer."""
+        root = self.held.pop(name)
+        self.holders[root] -= 1
+        if not self.holders[root]:
+            self.bytes -= self.sizes[root]
 
     def step(self, layer: Layer) -> int:
         """The gradients of a layer's inputs come in; returns bytes that are taken for a moment."""
@@ -338,5 +362,5 @@ class _Gradients:
             self.sizes.setdefault(root, self.flow.bytes(source))
             if source in self.held:
                 extra += self.sizes[self.held[source]]  # the sum is a new tensor beside its two parts
-            self.held[source] = root
+            self.put(source, root)
         return extra

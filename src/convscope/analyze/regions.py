@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 
 from convscope.analyze.spread import taps
+from convscope.budget import for_now, spend
 from convscope.core.axis import EMPTY_EDGES, All, Table, Window, beyond_each
-from convscope.errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,11 +32,14 @@ Region = tuple[Index, ...]
 MANY = 48
 """Regions from which a union is written anew, as the fewest products of equal slices."""
 
-MAX_PLACES = 2**24
-"""That are looked at one by one."""
+MANY_PLACES = 2**16
+"""From so many on it is asked first whether a part of them reads all."""
 
 MAX_CUT = 2**16
-"""Outputs whose reads are cut into products."""
+"""Outputs whose reads are cut into products; what more of them read is bounded by one."""
+
+MAX_MASK = 2**24
+"""Places of a mask that is cut into products; what is read of a larger one is bounded by one."""
 
 
 def index_set(places: Indices) -> Index | None:
@@ -61,13 +64,13 @@ def listed(places: Index) -> Indices:
     """The places, one by one.
 
     Raises:
-        FieldError: there are too many.
+        LimitError: there are too many.
     """
     if not isinstance(places, range):
         return places
-    if len(places) > MAX_PLACES:
-        raise FieldError(f"{len(places):,} places of a layer would have to be looked at one by one")
-    return np.arange(places.start, places.stop)
+    spend(0, elements=16 * len(places))
+    with for_now(32 * len(places)):
+        return np.arange(places.start, places.stop)
 
 
 def same(a: Index, b: Index) -> bool:
@@ -103,9 +106,25 @@ def pulled(relation: Relation, outputs: Index) -> Index | None:
         return range(relation.size)
     if isinstance(relation, Window) and isinstance(outputs, range) and _leaves_no_gaps(relation, len(outputs)):
         return _slid(relation, outputs)
-    if isinstance(relation, Table) and isinstance(outputs, range) and _shows_all(relation, outputs):
-        return range(relation.size)
+    if isinstance(relation, Table):
+        if isinstance(outputs, range) and (found := _between(relation, outputs)) is not None:
+            return found or None
+        runs = relation.pulled(listed(outputs))
+        return index_set(runs.listed()) if len(runs.starts) != 1 else range(int(runs.starts[0]), int(runs.stops[0]))
     return index_set(relation.pull(listed(outputs)))
+
+
+def _between(table: Table, outputs: range) -> range | None:
+    """What neighbours read, from the first index of the first to the last of the last; None where there may be gaps."""
+    if table.blocks and table.edge in EMPTY_EDGES:
+        step, inputs, shift = table.blocks
+        if table.width >= inputs or outputs[0] // step == outputs[-1] // step:
+            first, last = outputs[0] // step * inputs + shift, outputs[-1] // step * inputs + shift + table.width
+            return range(max(0, first), min(table.size, last))
+    if table.flows:
+        ends = table.ends(np.array([outputs[0], outputs[-1]]))
+        return range(max(0, int(ends[0][0])), min(table.size, int(ends[1][-1]) + 1))
+    return range(table.size) if _shows_all(table, outputs) else None
 
 
 def _leaves_no_gaps(window: Window, outputs: int) -> bool:
@@ -132,7 +151,7 @@ def _slid(window: Window, outputs: range) -> Index | None:
 def _shows_all(table: Table, outputs: range) -> bool:
     """So many outputs are asked that some of them, at equal steps, already read the whole axis."""
     few = 4 * table.size
-    if len(outputs) <= MAX_PLACES or few > MAX_PLACES:
+    if len(outputs) <= MANY_PLACES or few > MANY_PLACES:
         return False
     steps = itertools.takewhile(lambda step: step * few <= len(outputs), (4**power for power in itertools.count()))
     return any(len(table.pull(outputs.start + step * np.arange(few))) == table.size for step in steps)
@@ -173,9 +192,10 @@ def _cut(relations: list[Relation], outputs: Index) -> list[Region] | None:
         (min(int(at[on].min()) for at, on in steps if on.any()), max(int(at[on].max()) for at, on in steps if on.any()))
         for steps in each
     ]
-    if math.prod(last - first + 1 for first, last in ends) * math.prod(map(len, each)) > MAX_PLACES:
+    if math.prod(last - first + 1 for first, last in ends) * math.prod(map(len, each)) > MAX_MASK:
         return None
     mask = np.zeros([last - first + 1 for first, last in ends], np.bool_)
+    spend(0, elements=8 * mask.size + 8 * len(outputs) * math.prod(map(len, each)))
     for combination in itertools.product(*each):
         on = np.logical_and.reduce([inside for _, inside in combination])
         mask[tuple(at[on] - first for (at, _), (first, _) in zip(combination, ends, strict=True))] = True
@@ -189,6 +209,7 @@ def simplified(regions: list[Region]) -> list[Region]:
     """The same union in fewer regions: contained ones are dropped, such that differ along one axis are joined."""
     if len(regions) < 2:
         return regions
+    spend(2 * len(regions) * min(len(regions), MANY))
     kept: list[Region] = []
     for region in regions if len(regions) <= MANY else ():
         _absorb(kept, region)
@@ -239,9 +260,12 @@ def drawn_small(regions: Sequence[Region]) -> tuple[NDArray[np.bool_], list[tupl
         places, of, member = _kinds(sets)
         axes.append((places, of))
         members.append(member)
-    mask = np.zeros(tuple(member.shape[1] for member in members), np.bool_)
-    for number in range(len(regions)):
-        mask[np.ix_(*(np.flatnonzero(member[number]) for member in members))] = True
+    count = math.prod(member.shape[1] for member in members)
+    spend(0, elements=count)
+    with for_now(8 * count):
+        mask = np.zeros(tuple(member.shape[1] for member in members), np.bool_)
+        for number in range(len(regions)):
+            mask[np.ix_(*(np.flatnonzero(member[number]) for member in members))] = True
     return mask, axes
 
 
@@ -249,7 +273,14 @@ def _kinds(sets: Sequence[Index]) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     """All places of some sets, the kind of each, and which set has which kind."""
     different = list({id(one): one for one in sets}.values())
     start, stop = min(int(one[0]) for one in different), max(int(one[-1]) for one in different) + 1
-    listed(range(start, stop))
+    spend(0, elements=64 * (stop - start) * len(different))
+    with for_now(40 * (stop - start)):
+        return _numbered(sets, different, start, stop)
+
+
+def _numbered(
+    sets: Sequence[Index], different: list[Index], start: int, stop: int
+) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     number = np.zeros(stop - start, np.intp)  # of a place: the sets that have it, told from those of other places
     for one in different:
         row = np.zeros(stop - start, np.intp)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 
 from convscope.analyze.shares import columns
+from convscope.budget import for_now, spend
 from convscope.core.axis import EMPTY_EDGES, All, Table, Window, beyond_each
-from convscope.errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     Keys = NDArray[np.uint64]
     Tap = tuple[Indices, NDArray[np.bool_]]
 
-MAX_PLACES = 2**24
-"""Of a layer whose places are looked at one by one; more need more memory than a question about one unit is worth."""
+MANY_OUTPUTS = 2**16
+"""From so many on an axis that is passed on is not looked at."""
+
+MANY_PLACES = 2**24
+"""That are read of a layer; more are followed by their ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +70,11 @@ class Kinds:
         """The places themselves.
 
         Raises:
-            FieldError: too many for the memory.
+            LimitError: there are too many.
         """
-        if len(self.of) > MAX_PLACES:
-            raise FieldError(f"{len(self.of):,} places of a layer would have to be looked at one by one")
-        return np.arange(self.start, self.stop)
+        spend(0, elements=16 * len(self.of))
+        with for_now(64 * len(self.of)):
+            return np.arange(self.start, self.stop)
 
     def counts(self, kinds: int) -> Weights:
         """Places of each kind."""
@@ -143,15 +146,15 @@ def _joint(a: Kinds, b: Kinds, counts: tuple[int, ...]) -> tuple[Kinds, tuple[In
     if counts == (1, 1) and (a.start, a.stop) == (b.start, b.stop):
         return a, (np.zeros(1, np.intp), np.zeros(1, np.intp))
     start, stop = min(a.start, b.start), max(a.stop, b.stop)
-    if stop - start > MAX_PLACES:
-        raise FieldError(f"{stop - start:,} places of a layer would have to be looked at one by one")
-    sides = []
-    for side, count in zip((a, b), counts, strict=True):
-        whole = np.full(stop - start, count)
-        whole[side.start - start : side.stop - start] = side.of
-        sides.append(whole)
-    of, first = _numbered(sides[0] * (counts[1] + 1) + sides[1])
-    return Kinds(start, of), (sides[0][first], sides[1][first])
+    spend(0, elements=64 * (stop - start))
+    with for_now(64 * (stop - start)):
+        sides = []
+        for side, count in zip((a, b), counts, strict=True):
+            whole = np.full(stop - start, count)
+            whole[side.start - start : side.stop - start] = side.of
+            sides.append(whole)
+        of, first = _numbered(sides[0] * (counts[1] + 1) + sides[1])
+        return Kinds(start, of), (sides[0][first], sides[1][first])
 
 
 def _numbered(keys: NDArray[np.integer]) -> tuple[Indices, Indices]:
@@ -224,7 +227,7 @@ def reads_some(relation: Relation, kinds: Kinds) -> NDArray[np.bool_] | None:
 
 def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
     """The weights along one axis of a layer on the places of the input that it reads; None where all is lost."""
-    if relation == Window(relation.size):
+    if relation == Window(relation.size) or _renumbers(spread.axes[axis], relation):
         return spread
     if isinstance(relation, All):
         total = np.expand_dims(spread.summed([axis]), axis) / relation.size
@@ -246,8 +249,13 @@ def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
     return spread.along(axis, stretch, np.moveaxis(weight, 0, axis))
 
 
+def _renumbers(kinds: Kinds, relation: Relation) -> bool:
+    """Many outputs each read the input of their own number: sums of one weight need not be made."""
+    return isinstance(relation, Table) and relation.one_to_one and len(kinds.of) > MANY_OUTPUTS
+
+
 def _is_long(table: Table, outputs: Indices) -> bool:
-    return table.edge in EMPTY_EDGES and _longest(table, outputs) * len(outputs) > MAX_PLACES
+    return table.edge in EMPTY_EDGES and _longest(table, outputs) * len(outputs) > MANY_PLACES
 
 
 def _over_ranges(spread: Spread, axis: int, table: Table) -> Spread | None:
@@ -295,10 +303,17 @@ class _Slide:
     def sums(self, outputs: Indices, keys: Keys) -> tuple[int, Keys]:
         """First input place that is read, and for each from there on the sum over the outputs that read it."""
         window, steps = self.window, self.window.stride * (len(outputs) - 1) + 1
-        found = np.zeros(steps + window.span - 1, np.uint64)
-        for tap in range(window.kernel):
-            at = window.dilation * tap
-            found[at : at + steps : window.stride] += keys
+        length = steps + window.span - 1
+        spend(2 * min(window.kernel, len(outputs)), elements=4 * window.kernel * len(outputs) + 4 * length)
+        with for_now(8 * length):
+            found = np.zeros(length, np.uint64)
+        if window.kernel > len(outputs):
+            for at, key in enumerate(keys):
+                found[window.stride * at :][: window.span : window.dilation] += key
+        else:
+            for tap in range(window.kernel):
+                at = window.dilation * tap
+                found[at : at + steps : window.stride] += keys
         begin = window.stride * int(outputs[0]) - window.lo
         start, stop = max(0, -(-begin // window.up)), min(window.size, -(-(begin + len(found)) // window.up))
         offset = start * window.up - begin
@@ -307,10 +322,22 @@ class _Slide:
     def readers(self, outputs: Indices, places: Indices) -> tuple[Indices, Indices]:
         """Which of some input places is read by which output, both by their number."""
         window = self.window
-        found = places[:, None] * window.up + window.lo - window.dilation * np.arange(window.kernel)
-        at = found // window.stride - outputs[0]
-        targets, taps = np.nonzero((found % window.stride == 0) & (at >= 0) & (at < len(outputs)))
-        return targets, at[targets, taps]
+        # tap t of output o is at place p where dilation*t = p*up + lo - stride*o: every ``step``-th tap from ``tap`` on
+        common = math.gcd(window.dilation, window.stride)
+        step, start = window.stride // common, places * window.up + window.lo
+        some = start % common == 0
+        tap = np.where(some, start // common * pow(window.dilation // common, -1, step) % step, 0)
+        low = np.maximum(0, -(-(start - window.stride * outputs[-1]) // window.dilation))
+        high = np.minimum(window.kernel - 1, (start - window.stride * outputs[0]) // window.dilation)
+        tap = tap + np.maximum(0, -((tap - low) // step)) * step  # the first of them that is not too late an output
+        counts = np.where(some, np.maximum(0, (high - tap) // step + 1), 0)
+        total = int(counts.sum())
+        spend(0, elements=16 * total)
+        with for_now(32 * total):
+            targets = np.repeat(np.arange(len(places)), counts)
+            turn = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+            at = (start[targets] - window.dilation * (tap[targets] + step * turn)) // window.stride
+        return targets, at - outputs[0]
 
 
 @dataclass(frozen=True)
@@ -324,12 +351,12 @@ class _Steps:
         """The taps, where their number can be borne.
 
         Raises:
-            FieldError: it cannot.
+            LimitError: it cannot.
         """
         width = relation.kernel if isinstance(relation, Window) else _longest(relation, outputs)
-        if width * len(outputs) > MAX_PLACES:
-            raise FieldError(f"{len(outputs):,} units of a layer that read up to {width:,} places", expected="fewer")
-        return cls(tuple(taps(relation, outputs)))
+        spend(4 * width, elements=16 * width * len(outputs))
+        with for_now(18 * width * len(outputs)):
+            return cls(tuple(taps(relation, outputs)))
 
     def sums(self, outputs: Indices, keys: Keys) -> tuple[int, Keys]:  # noqa: ARG002 -- the steps are those of the outputs
         """As for a slide."""
@@ -367,6 +394,7 @@ def _gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[In
     Outputs are the kind of each and its share.
     """
     kinds, share = outputs
+    spend(0, elements=len(pairs[0]) * weight[0].size // 2 + 8 * len(pairs[0]))
     order = np.argsort(pairs[0], kind="stable")
     targets, sources = (side[order] for side in pairs)
     turn = np.arange(len(targets)) - np.searchsorted(targets, targets)  # a place's first reader, its second, …

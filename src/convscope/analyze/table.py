@@ -10,7 +10,7 @@ from convscope.analyze import cost, field
 from convscope.analyze.lines import picture_of
 from convscope.analyze.memory import activation_bytes
 from convscope.analyze.reach import number, reach
-from convscope.budget import per_layer
+from convscope.budget import per_layer, spend
 from convscope.core.graph import INPUT
 from convscope.core.op import spelled
 from convscope.core.order import sizes_in
@@ -43,6 +43,9 @@ UNITS = {
     "rf": "input pixel",
     "stored_bytes": "weights as the source stores them, with buffers and scales",
 }
+
+FIELD = 40
+"""Microseconds for the field of one layer on one more input."""
 
 NAME = 50
 """Letters of a name in a terminal; other forms of the table have it whole."""
@@ -335,6 +338,7 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
     """
     picture = picture_of(net, of)
     fields, gated = field.both_fields(net, of=picture.name)
+    spend(FIELD * len(net) * (len(net.inputs) - 1))
     several = {one.name: field.fields(net, of=one.name) for one in net.inputs} if len(net.inputs) > 1 else {}
     known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int | None, int | None, int]] = {}
 
@@ -348,6 +352,7 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
         return Row(name, shown[0], layer.output, *shown[1:], fields[name], gated[name], layer.node.sources, by_input)
 
     rows = tuple(map(row, net))
+    shapes = {one.name: one.shape for one in net.inputs} | {layer.node.name: layer.output for layer in net}
     return LayerTable(
         input=picture.shape,
         rows=rows,
@@ -359,6 +364,6 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
         float32=cost.is_float32(net),
         notes=net.notes,
         inputs=net.inputs,
-        outputs=tuple((one, net.shape(one.node)) for one in net.outputs),
+        outputs=tuple((one, shapes[one.node]) for one in net.outputs),
         of=picture.name,
     )

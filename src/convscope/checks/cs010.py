@@ -22,7 +22,7 @@ from convscope.analyze.coverage import Misaligned, misaligned, only_moves
 from convscope.checks.finding import NOTE, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     from convscope.checks.finding import Facts, Finding
@@ -36,7 +36,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     origins = _origins(facts.net)
     worst: dict[str, Misaligned] = {}
     for found in misaligned(facts.net):
-        if _ends_agree(found) or len(frozenset().union(*(origins[branch.source] for branch in found.branches))) == 1:
+        if _ends_agree(found) or _one(origins[branch.source] for branch in found.branches):
             continue
         if found.node not in worst or _apart(found) > _apart(worst[found.node]):
             worst[found.node] = found
@@ -73,13 +73,18 @@ def _within_unit(found: Misaligned) -> bool:
     return same and _apart(found) < max(branch.coarse for branch in found.branches)
 
 
-def _origins(net: Net) -> dict[str, frozenset[str]]:
-    """For each layer and input the maps that it moves about, itself where it does more than that."""
-    found: dict[str, frozenset[str]] = {}
+def _origins(net: Net) -> dict[str, str | None]:
+    """For each layer and input the map that it moves about, itself where it does more than that; None for several."""
+    found: dict[str, str | None] = {}
     for layer in net:
         for name in layer.node.inputs:
-            found.setdefault(name, frozenset({name}))
-        name = layer.node.name
-        parts = frozenset().union(*(found[source] for source in layer.node.inputs))
-        found[name] = parts if only_moves(layer) else frozenset({name})
+            found.setdefault(name, name)
+        parts = [found[source] for source in layer.node.inputs]
+        found[layer.node.name] = (_one(parts) and parts[0]) or None if only_moves(layer) else layer.node.name
     return found
+
+
+def _one(origins: Iterable[str | None]) -> bool:
+    """They are one and the same map."""
+    known = set(origins)
+    return len(known) == 1 and None not in known

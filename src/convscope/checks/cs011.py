@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.budget import spend
 from convscope.core.axis import Window
 
 if TYPE_CHECKING:
@@ -47,7 +48,15 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _taps(window: Window) -> list[int]:
-    """Taps that meet an input, for each of the outputs after which the pattern repeats."""
-    starts = np.arange(window.up) * window.stride - window.lo
-    first, step = window.hits(starts)
-    return [0 if tap < 0 else (window.kernel - 1 - tap) // step + 1 for tap in first.tolist()]
+    """Numbers of taps that meet an input, over the outputs after which the pattern repeats; the least and the most.
+
+    These outputs begin at every place between two inputs, or at equal steps between them. Where a tap can meet an
+    input, every ``step``-th of the taps does, from the first, the second, ... of them on.
+    """
+    step = window.up // math.gcd(window.dilation, window.up)
+    if window.stride > 1 and math.gcd(window.stride, window.up) > 1:
+        spend(0, elements=16 * window.up)
+        first, step = window.hits(np.arange(window.up) * window.stride - window.lo)
+        return [0 if tap < 0 else (window.kernel - 1 - tap) // step + 1 for tap in first.tolist()]
+    never = [0] if math.gcd(window.dilation, window.up) > 1 else []
+    return [*never, window.kernel // step, -(-window.kernel // step)]

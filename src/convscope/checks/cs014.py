@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.analyze.regions import pulled
+from convscope.budget import about, spend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,31 +23,41 @@ if TYPE_CHECKING:
 
 CODE = "CS014"
 
+STEP = 10
+"""Microseconds from one layer to the one before it."""
+
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Pairs of layers with multiply-adds between which channels stay in their groups."""
     for layer in facts.net:
         if not _grouped(facts, layer):
             continue
-        channels: Index = range(1)  # what one channel depends on
-        one: Layer | None = layer
-        while one is not None and not one.node.op.merges:
-            read = pulled(one.reads[0][0].relation, channels)
-            if read is None:
-                break
-            channels = read
-            before = facts.layers.get(one.node.inputs[0])
-            if one is not layer and _grouped(facts, one):
-                if len(channels) < one.inputs[0][0]:
-                    yield _finding(facts, layer, one, len(channels))
-                break
-            one = before
+        with about(layer.node.name):
+            yield from _apart(facts, layer)
+
+
+def _apart(facts: Facts, layer: Layer) -> Iterator[Finding]:
+    """The grouped layer before a grouped layer, where channels stay apart between the two."""
+    channels: Index = range(1)  # what one channel depends on
+    one: Layer | None = layer
+    while one is not None and not one.node.op.merges:
+        read = pulled(one.reads[0][0].relation, channels)
+        if read is None:
+            break
+        channels = read
+        before = facts.layers.get(one.node.inputs[0])
+        spend(STEP)
+        if one is not layer and _grouped(facts, one):
+            if len(channels) < one.inputs[0][0]:
+                yield _finding(facts, layer, one, len(channels))
+            break
+        one = before
 
 
 def _grouped(facts: Facts, layer: Layer) -> bool:
     """Has multiply-adds, and sums over some input channels but not all; depthwise layers sum over none."""
     reads = layer.reads[0][0].relation
-    return bool(facts.rows[layer.node.name].macs) and 1 < len(pulled(reads, range(1)) or ()) < reads.size
+    return bool(facts.rows[layer.node.name].macs) and 1 < _count(pulled(reads, range(1))) < reads.size
 
 
 def _finding(facts: Facts, layer: Layer, before: Layer, seen: int) -> Finding:
@@ -58,3 +69,7 @@ def _finding(facts: Facts, layer: Layer, before: Layer, seen: int) -> Finding:
         do="a shuffle between the two, or a 1x1 without groups",
         change="no parameter more with a shuffle; channels of all groups would be heard",
     )
+
+
+def _count(places: Index | None) -> int:
+    return 0 if places is None else len(places)

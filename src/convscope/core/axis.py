@@ -167,6 +167,11 @@ class Table:
     blocks: tuple[int, int, int] | None = None
     flows: bool = False
 
+    @property
+    def one_to_one(self) -> bool:
+        """Every output reads the input of its own number."""
+        return self.blocks == (1, 1, 0) and self.width == 1 and self.size == self.extent and self.edge == "zero"
+
     def pull(self, outputs: Indices) -> Indices:
         """Input indices that any of ``outputs`` reads."""
         return self.pulled(outputs).listed()
