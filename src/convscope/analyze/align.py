@@ -30,7 +30,7 @@ def aligned(first: Sequence[str], second: Sequence[str]) -> list[Stretch]:
     if first == second:
         return [(0, len(first), 0, len(second))] if first else []
     number = {word: at for at, word in enumerate(dict.fromkeys([*first, *second]))}
-    a, b = (np.array([number[word] for word in words], np.int32) for words in (first, second))
+    a, b = (np.array([number[word] for word in words]) for words in (first, second))
     found: list[Stretch] = []
     at = (0, 0)
     for start, stop, begin, end in [*_joined(_blocks(a, b)), (len(a), len(a), len(b), len(b))]:
