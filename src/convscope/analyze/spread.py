@@ -10,13 +10,13 @@ each kind of output. The generator is fixed; that two of a million kinds get one
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
+from convscope.analyze.gathered import gathered, keys_of
 from convscope.analyze.shares import columns
 from convscope.budget import for_now, spend
 from convscope.core.axis import EMPTY_EDGES, All, Table, Window, beyond_each
@@ -237,14 +237,14 @@ def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
     if isinstance(relation, Table) and _is_long(relation, outputs):
         return _over_ranges(spread, axis, relation)
     share = 1 / widths(relation, outputs)
-    keys = _keys(kinds.of, share)
+    keys = keys_of(kinds.of, share)
     reading: _Slide | _Steps = _Slide(relation) if _on_the_input(relation, outputs) else _Steps.of(relation, outputs)
     start, sums = reading.sums(outputs, keys)
     if not len(sums):
         return None
     of, first = _numbered(sums)
     targets, sources = reading.readers(outputs, start + first)
-    weight = _gathered(np.moveaxis(spread.weight, axis, 0), (kinds.of, share), (targets, sources), len(first))
+    weight = gathered(np.moveaxis(spread.weight, axis, 0), (kinds.of, share), (targets, sources), len(first))
     stretch = Kinds(start, of) if len(first) > 1 else Kinds.one(start, start + len(of) - 1)
     return spread.along(axis, stretch, np.moveaxis(weight, 0, axis))
 
@@ -275,14 +275,6 @@ def _over_ranges(spread: Spread, axis: int, table: Table) -> Spread | None:
     np.subtract.at(changes, np.minimum(last[some] + 1, stop) - start, parts)
     found = np.maximum(np.cumsum(changes[:-1], axis=0), 0)  # rounding may leave less than nothing
     return spread.along(axis, Kinds.each(start, stop - start), np.moveaxis(found, 0, axis))
-
-
-def _keys(kinds: Indices, share: Weights) -> Keys:
-    """A random number for each place: the same for places of one kind that share between as many."""
-    found = kinds.astype(np.uint64) + share.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):  # the mixer of splitmix64
-        found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
-    return found
 
 
 def _on_the_input(relation: Window | Table, outputs: Indices) -> TypeGuard[Window]:
@@ -386,29 +378,3 @@ class _Steps:
 def _longest(table: Table, outputs: Indices) -> int:
     first, last = table.ends(outputs)
     return int((last - first).max(initial=-1)) + 1
-
-
-def _gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[Indices, Indices], count: int) -> Weights:
-    """For each of ``count`` input places the sum over the outputs that read it; pairs are places and outputs.
-
-    Outputs are the kind of each and its share.
-    """
-    kinds, share = outputs
-    spend(0, elements=len(pairs[0]) * weight[0].size // 2 + 8 * len(pairs[0]))
-    order = np.argsort(pairs[0], kind="stable")
-    targets, sources = (side[order] for side in pairs)
-    turn = np.arange(len(targets)) - np.searchsorted(targets, targets)  # a place's first reader, its second, …
-    found = np.zeros((count, *weight.shape[1:]))
-    if int(turn.max(initial=-1)) >= count:  # few places with many readers: place by place
-        bounds = np.searchsorted(targets, np.arange(count + 1))
-        for place, (begin, end) in enumerate(itertools.pairwise(bounds.tolist())):
-            mine = sources[begin:end]
-            found[place] = np.tensordot(share[mine], weight[kinds[mine]], 1)
-        return found
-    order = np.argsort(turn, kind="stable")
-    bounds = np.searchsorted(turn[order], np.arange(int(turn.max(initial=-1)) + 2))
-    for begin, end in itertools.pairwise(bounds.tolist()):
-        now = order[begin:end]
-        part = share[sources[now]].reshape(-1, *[1] * (weight.ndim - 1))
-        found[targets[now]] += weight[kinds[sources[now]]] * part
-    return found

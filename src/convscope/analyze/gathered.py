@@ -1,0 +1,52 @@
+"""Sums over outputs for the input places that they read: of random keys, which tell kinds apart, and of weights."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.budget import spend
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from convscope.core.axis import Indices
+
+    Weights = NDArray[np.float64]
+    Keys = NDArray[np.uint64]
+
+
+def keys_of(kinds: Indices, share: Weights) -> Keys:
+    """A random number for each place: the same for places of one kind that share between as many."""
+    found = kinds.astype(np.uint64) + share.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):  # the mixer of splitmix64
+        found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
+    return found
+
+
+def gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[Indices, Indices], count: int) -> Weights:
+    """For each of ``count`` input places the sum over the outputs that read it; pairs are places and outputs.
+
+    Outputs are the kind of each and its share.
+    """
+    kinds, share = outputs
+    spend(0, elements=len(pairs[0]) * weight[0].size // 2 + 8 * len(pairs[0]))
+    order = np.argsort(pairs[0], kind="stable")
+    targets, sources = (side[order] for side in pairs)
+    turn = np.arange(len(targets)) - np.searchsorted(targets, targets)  # a place's first reader, its second, …
+    found = np.zeros((count, *weight.shape[1:]))
+    if int(turn.max(initial=-1)) >= count:  # few places with many readers: place by place
+        bounds = np.searchsorted(targets, np.arange(count + 1))
+        for place, (begin, end) in enumerate(itertools.pairwise(bounds.tolist())):
+            mine = sources[begin:end]
+            found[place] = np.tensordot(share[mine], weight[kinds[mine]], 1)
+        return found
+    order = np.argsort(turn, kind="stable")
+    bounds = np.searchsorted(turn[order], np.arange(int(turn.max(initial=-1)) + 2))
+    for begin, end in itertools.pairwise(bounds.tolist()):
+        now = order[begin:end]
+        part = share[sources[now]].reshape(-1, *[1] * (weight.ndim - 1))
+        found[targets[now]] += weight[kinds[sources[now]]] * part
+    return found
