@@ -109,9 +109,9 @@ def _as_const(number: Any) -> Const:
 
 
 def _join(builder: Builder, made: type[Op], first: Value, second: Value) -> Value:
-    sizes = broadcast(first.sizes, second.sizes)
     if first.dims == second.dims and first.shape == second.shape:
         return Value(builder.emit(made(), (first.node, second.node)).node, first.shape, first.dims)
+    sizes = broadcast(first.sizes, second.sizes)
     host, other, swapped = _host(first, second, sizes)
     host = without_repeats(builder, expanded(host, sizes))
     for attempt in range(3):

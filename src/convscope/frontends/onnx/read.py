@@ -385,6 +385,7 @@ def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
     """
     if name in scope.tensors:
         raise ModelError(f'{step}: "{shown(name)}" is given twice')
-    if isinstance(found, Value | Const) and len(found.sizes) > MOST_DIMENSIONS:
-        raise ModelError(f"{step}: a tensor of {len(found.sizes)} dimensions")
+    rank = len(found.dims) if isinstance(found, Value) else len(found.sizes) if isinstance(found, Const) else 0
+    if rank > MOST_DIMENSIONS:
+        raise ModelError(f"{step}: a tensor of {rank} dimensions")
     scope.tensors[name] = found
