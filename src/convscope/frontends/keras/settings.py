@@ -156,8 +156,10 @@ def _start(value: object, number: Iterator[int]) -> object:
     if not isinstance(value, list | tuple | dict):
         return value
     inside: Iterable[Any] = value.items() if isinstance(value, dict) else value
-    some: list[Any] = [_start(one, number) for one in takewhile(lambda _: next(number) <= SHOWN, inside)]
-    return dict(some) if isinstance(value, dict) else some
+    some = takewhile(lambda _: next(number) <= SHOWN, inside)
+    if isinstance(value, dict):
+        return {key[: SHOWN + 1] if isinstance(key, str) else key: _start(one, number) for key, one in some}
+    return [_start(one, number) for one in some]
 
 
 def parts(value: object) -> int:
