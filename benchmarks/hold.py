@@ -97,21 +97,26 @@ def measured(case: Case, source: Path, bare: dict[Sequence[str], Cost], most: in
         files = "answered" if status in {0, 1} and verdict != "traceback" else verdict.partition(":")[0]
     start = bare[case.bare]
     over = status < 0 or status > 128
-    sys.stderr.write(f"{case.name}\n")
-    return {
+    found = {
         "case": case.name,
         "seconds": round(max(0.0, seconds - start[0]), 2),
         "megabytes": round(max(0.0, megabytes - start[1])),
         "status": status,
         "verdict": "ended by us" if over else files,
     }
+    sys.stderr.write(f"{line(found)}\n")  # while the others are measured
+    return found
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of Markdown."""
+    return f"| {row['case']} | {row['seconds']} | {row['megabytes']:,} | {row['verdict']} |"
 
 
 def shown(rows: list[dict[str, Any]]) -> str:
     """A table of Markdown."""
     lines = ["| case | time [s] | memory [MB] | outcome |", "|---|---:|---:|---|"]
-    lines += [f"| {row['case']} | {row['seconds']} | {row['megabytes']:,} | {row['verdict']} |" for row in rows]
-    return "\n".join(lines)
+    return "\n".join([*lines, *map(line, rows)])
 
 
 def main() -> None:

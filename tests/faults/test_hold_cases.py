@@ -6,9 +6,12 @@ import pytest
 
 from convscope.cli import run
 from faults.hold_cases import CASES, Case
-from faults.limits import answered
+from faults.limits import answered, in_memory
 
 pytestmark = pytest.mark.faults
+
+LONG = ("notation: 20,000 convs on 2^20 x 2^20", "onnx: 20,000 inserts into a sequence")
+"""Their answers have 20,000 rows, which are worth more than a second."""
 
 
 @pytest.mark.parametrize(
@@ -17,7 +20,8 @@ pytestmark = pytest.mark.faults
 def test_what_claims_much_costs_little(tmp_path: Path, capfd: pytest.CaptureFixture[str], case: Case) -> None:
     assert run(["table", "input 8x8x1, relu"]) == 0
     args = case.build(tmp_path)
-    assert answered(lambda: run(list(args))) in {0, 1, 2}
+    within = in_memory if case.name in LONG else answered
+    assert within(lambda: run(list(args))) in {0, 1, 2}
     said = capfd.readouterr().err
     assert "Traceback" not in said
     assert all(char.isprintable() or char == "\n" for char in said)
