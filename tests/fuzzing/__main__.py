@@ -77,7 +77,14 @@ def main() -> None:
         except (ValueError, OverflowError, TypeError, RecursionError):  # a value that the structure cannot hold
             return bytes(atheris.Mutate(content, most))
 
-    options = [f"-max_len={LONGEST}", "-verbosity=0", "-timeout=600", "-rss_limit_mb=0", "-print_final_stats=0"]
+    options = [
+        f"-max_len={LONGEST}",
+        f"-artifact_prefix={folder}/",
+        "-verbosity=0",
+        "-timeout=600",
+        "-rss_limit_mb=0",
+        "-print_final_stats=0",
+    ]
     atheris.Setup([sys.argv[0], str(corpus), *options], one, custom_mutator=mutated)
     atheris.Fuzz()
 
