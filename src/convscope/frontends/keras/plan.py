@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INPUT = "InputLayer"
 
-LAYER, REF, ARRAY = 50, 8, 50
+LAYER, REF, ARRAY = 50, 14, 50
 """Steps for a layer as it is written, for a tensor that a call names, and for numbers that stand among them."""
 
 MAX_OUTPUTS = 2**20

@@ -100,6 +100,7 @@ class Reading:
         self.builder, self.store, self.trusted, self.frozen = builder, store, trusted, frozen
         self.plans: dict[int, Plan] = {}  # of models that are layers, by their place in the configuration
         self.called: dict[int, float] = {}  # what a further call costs of those that were called
+        self.ran: set[int] = set()  # plans
         self.seen: set[Hashable] = set()
         self.ends: dict[str, ModelError] = {}  # layers of outputs of unknown shape, and why nothing may read them
         self.notes: list[str] = []
@@ -111,11 +112,13 @@ class Reading:
         found: dict[tuple[str, int], Any] = {
             (ref.layer, ref.call): value for ref, value in zip(made.inputs, inputs, strict=True)
         }
-        spend(PART * (len(made.inputs) + len(made.outputs)))
+        price = PART if id(made) in self.ran else 0  # the first time is in what the file states
+        self.ran.add(id(made))
+        spend(price * (len(made.inputs) + len(made.outputs)))
         for step in made.steps:
             sizes = made.sizes_of(step) if self.trusted else ()
             with _explained(step.spec):
-                spend(PART * step.parts + len(sizes))
+                spend(price * step.parts + len(sizes))
                 args, named = _filled([list(step.args), step.named], found, self.store)
             found[step.spec.name, step.call] = self.call(step.spec, args, named, lead=lead, sizes=sizes)
         return [_filled(ref, found, self.store) for ref in made.outputs]
@@ -244,7 +247,9 @@ def _explained(spec: Spec) -> Iterator[None]:
     try:
         yield
     except ConvscopeError as error:
-        if not error.what.startswith(scope):  # else a layer inside of it is named, or one of the net that is called so
+        if not error.what.startswith(
+            tuple(f"{scope}{mark}" for mark in (":", ".", " (", "_"))
+        ):  # else a layer inside of it is named, or one of the net that is called so
             error.add(subject=f"{scope} ({spec.kind})")
         raise
     except _MISTAKES as error:

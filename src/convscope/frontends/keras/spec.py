@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Sizes = tuple[int | None, ...]
 """Lengths of the dimensions of a tensor, batch included; None where any length is allowed."""
 
-MAX_NAME, MAX_PATH = 1000, 4000
+MAX_NAME, MAX_PATH = 500, 2000
 """Letters in the name of a layer or a class, and in those of all models that a layer is in, together."""
 
 _HOMES = ("keras", "tf_keras", "tensorflow")

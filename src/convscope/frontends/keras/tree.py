@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from convscope.budget import about, hold, spend
 from convscope.errors import ModelError
 from convscope.frontends.keras.hdf5 import SIGNATURE
 
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
 
-MAX_PARTS, MAX_BYTES = 100_000, 2**26
-"""Parts of a file that are looked at, and their bytes in all; the largest model of Keras's own has ten thousand."""
+PART, BYTES = 20, 1000
+"""Steps for a part of a file that is looked at, and bytes that are read in one step."""
+
+LONGEST = 1024
+"""Bytes of the name of a tensor or a group."""
 
 _ROOT, _ENTRY, _SOFT = 64, 40, 2
 """Where the superblock names the root's header; length of an entry of a symbol table; the kind of a link."""
@@ -51,7 +55,7 @@ class Stored:
 
 @dataclass
 class Tree:
-    """A file of HDF5 that is looked through, a bounded number of parts of it.
+    """A file of HDF5 that is looked through; what that may cost is counted.
 
     Attributes:
         file: that is open.
@@ -63,13 +67,15 @@ class Tree:
     start: int
     size: int
     _seen: set[int] = field(default_factory=set)
-    _parts: int = 0
-    _bytes: int = 0
 
     def __post_init__(self) -> None:
         head = self._read(0, 16)
         if head[:9] != SIGNATURE + b"\0" or head[13:15] != b"\x08\x08":
             raise ModelError("the file of weights has a layout that is not known")
+
+    def has(self, name: str) -> bool:
+        """There is something of that name at the top."""
+        return name in dict(self._members(struct.unpack("<Q", self._read(_ROOT, 8))[0]))
 
     def tensors(self, names: Sequence[str]) -> list[Stored] | None:
         """All tensors in a group, each once; None where there is no such group.
@@ -123,7 +129,7 @@ class Tree:
             for place in range(8, len(leaf), _ENTRY):
                 name, child, kind = struct.unpack_from("<2QI", leaf, place)
                 if kind != _SOFT:
-                    yield texts[name : texts.index(b"\0", name)].decode(errors="replace"), child
+                    yield texts[name : texts.index(b"\0", name, name + LONGEST)].decode(errors="replace"), child
 
     def _leaves(self, at: int) -> Iterator[bytes]:
         """Symbol tables under a node of a tree, the names in order."""
@@ -158,8 +164,10 @@ class Tree:
                 place += 8 + count
 
     def _read(self, at: int, count: int) -> bytes:
-        self._parts, self._bytes = self._parts + 1, self._bytes + count
-        if self._parts > MAX_PARTS or self._bytes > MAX_BYTES or at + count > self.size:
-            raise ModelError("the file of weights is damaged: a part lies beyond its end, or there are too many")
+        if at + count > self.size:
+            raise ModelError("the file of weights is damaged: a part lies beyond its end")
+        with about("the names in the file of weights"):
+            spend(PART + count / BYTES)
+            hold(count)
         self.file.seek(self.start + at)
         return self.file.read(count)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from convscope import files
+from convscope.budget import PER_BYTE, hold
 from convscope.core.op import Weight
 from convscope.errors import ModelError
 from convscope.frontends.keras.tree import Tree
@@ -188,26 +189,56 @@ def _weight(owner: Owner, one: Stored) -> Weight:
     return Weight(".".join([owner.scope, *names]), one.shape, trained=learned)
 
 
+class _Kept(io.BytesIO):
+    """A file in memory, which is looked into more than once."""
+
+    def close(self) -> None:
+        """It stays."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a file lies within another.
+
+    Attributes:
+        start: its first byte.
+        size: of it [byte].
+        data: it, unpacked; None where it is not packed.
+    """
+
+    start: int
+    size: int
+    data: _Kept | None = None
+
+
 class ArchiveStore(_FileStore):
     """The weights in a ``.keras`` archive."""
 
     merged = True
+    _found: _Place | None = None
 
     def _stored(self, owner: Owner) -> list[Stored]:
-        with zipfile.ZipFile(self.path) as archive, ExitStack() as stack:
-            info = archive.getinfo(WEIGHTS)
-            if info.compress_type == zipfile.ZIP_STORED:  # it lies in the archive as it is
-                file: BinaryIO = stack.enter_context(files.opened(self.path))
-                start = _start(file, info)
-            else:
-                file, start = _unpacked(archive, info), 0
+        place = self._place()
+        with place.data or files.opened(self.path) as file:
             for first in _FIRST:
                 names = [first if one == "layers" else one for one in owner.groups]
-                if Tree(file, start, info.file_size).tensors((first,)) is not None:
-                    found = Tree(file, start, info.file_size).tensors(names)
+                if Tree(file, place.start, place.size).has(first):
+                    found = Tree(file, place.start, place.size).tensors(names)
                     if found is not None:
                         return found
         raise ModelError(f"the file of weights has no {owner.scope}")
+
+    def _place(self) -> _Place:
+        """Where the file of weights lies, looked for once: many layers may be asked for."""
+        if self._found is None:
+            with zipfile.ZipFile(self.path) as archive, files.opened(self.path) as file:
+                info = archive.getinfo(WEIGHTS)
+                if info.compress_type == zipfile.ZIP_STORED:  # it lies in the archive as it is
+                    self._found = _Place(_start(file, info), info.file_size)
+                else:
+                    hold(max(0, info.file_size - PER_BYTE[1] * info.compress_size))
+                    self._found = _Place(0, info.file_size, _Kept(_unpacked(archive, info)))
+        return self._found
 
     def _open(self, stack: ExitStack) -> Any:
         import h5py
@@ -217,7 +248,7 @@ class ArchiveStore(_FileStore):
         if info.compress_type == zipfile.ZIP_STORED:
             member: Any = stack.enter_context(archive.open(info))
         else:
-            member = _unpacked(archive, info)
+            member = io.BytesIO(_unpacked(archive, info))
         return stack.enter_context(h5py.File(member, "r"))
 
     def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:
@@ -252,12 +283,12 @@ def _start(file: BinaryIO, info: zipfile.ZipInfo) -> int:
     return info.header_offset + 30 + int(name) + int(extra)
 
 
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """A packed member as a whole: it cannot be read here and there."""
     if info.file_size > 100 * info.compress_size + 2**24:
         raise ModelError(f"{WEIGHTS} claims to be {info.file_size} bytes, packed to {info.compress_size}")
     with archive.open(info) as member:
-        return io.BytesIO(member.read())
+        return member.read()
 
 
 class LegacyStore(_FileStore):
