@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -108,25 +109,24 @@ def test_a_name_that_is_no_folder_is_refused_before_training(tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("line", ["null", "[1]", "[" * 100_000, '{"result": 3}', '{"result": {"sha256": {}}}'])
-def test_damaged_metrics_are_a_damaged_run(short_run: Run, tmp_path: Path, line: str) -> None:
-    import shutil
-
+def test_a_result_lies_in_the_seal_and_an_earlier_one_in_the_metrics(short_run: Run, tmp_path: Path, line: str) -> None:
     folder = Path(shutil.copytree(short_run.path, tmp_path / "run"))
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
+    assert cs.load_run(folder).result == short_run.result
+    (folder / "seal.json").unlink()  # as before runs were sealed
     with pytest.raises(RunError):
         cs.load_run(folder)
 
 
 def test_a_run_without_checksums_is_damaged(short_run: Run, tmp_path: Path) -> None:
-    import shutil
-
     folder = Path(shutil.copytree(short_run.path, tmp_path / "run"))
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     last = json.loads(lines[-1])
     last["result"]["sha256"] = {}
     (folder / "metrics.jsonl").write_text("\n".join([*lines[:-1], json.dumps(last)]), encoding="utf-8")
-    with pytest.raises(RunError, match="checksums"):
+    (folder / "seal.json").unlink()
+    with pytest.raises(RunError, match=r"is damaged|checksums|SHA-256"):
         cs.load_run(folder)
 
 
