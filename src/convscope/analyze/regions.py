@@ -140,6 +140,9 @@ def _slid(window: Window, outputs: range) -> Index | None:
     stop = (window.stride * outputs[-1] - window.lo + window.span - 1) // window.up + 1
     if window.edge in EMPTY_EDGES or (start >= 0 and stop <= window.size):
         return range(max(0, start), min(window.size, stop)) or None
+    if (start <= 0 and stop >= window.size) or (window.edge == "wrap" and stop - start >= window.size):
+        return range(window.size)
+    spend(0, elements=64 * min(stop - start, 4 * window.size))
     # beyond the border no place is read that is not also read from a stretch as long as twice the input
     few = (
         np.arange(start, min(stop, start + 4 * window.size)) if window.edge != "clamp" else np.array([start, stop - 1])
