@@ -60,7 +60,7 @@ MESSAGE, ENTRY, TEXT_TIMES = 190, 16, 2
 TINY, NOTHING = 4, 13_000
 """Messages of fewer bytes say nothing, and are counted as so much memory: ten thousand of them are no model [byte]."""
 
-SHORT, FIELD = 8, 1.5
+SHORT, FIELD = 8, 2.5
 """Fields of fewer bytes are counted, as so many steps."""
 
 SMALLEST, OPERATION, USUAL = 12, 20, 100
