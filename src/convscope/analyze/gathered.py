@@ -32,7 +32,7 @@ def gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[Ind
     Outputs are the kind of each and its share.
     """
     kinds, share = outputs
-    spend(0, elements=len(pairs[0]) * weight[0].size // 2 + 8 * len(pairs[0]))
+    spend(0, elements=len(pairs[0]) * weight[0].size // 8 + 8 * len(pairs[0]))
     order = np.argsort(pairs[0], kind="stable")
     targets, sources = (side[order] for side in pairs)
     turn = np.arange(len(targets)) - np.searchsorted(targets, targets)  # a place's first reader, its second, …
