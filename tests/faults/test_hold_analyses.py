@@ -93,7 +93,10 @@ VERBS: dict[str, Callable[[cs.Net], object]] = {
 
 def asked(text: str, verb: str) -> dict[str, Any]:
     """What a question costs in a process of its own: seconds, megabytes, and the error that it ended in."""
-    net = cs.read(text)
+    try:
+        net = cs.read(text)
+    except LimitError as over:  # the text itself asks for too much
+        return {"error": f"LimitError: the text: {over.what}", "seconds": 0.0, "megabytes": 0.0}
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
@@ -125,7 +128,7 @@ def test_what_a_net_claims_costs_little(name: str, verb: str) -> None:
     assert not found["error"].startswith("raw"), found
     assert found["seconds"] < SECONDS, found
     assert found["megabytes"] < MEGABYTES, found
-    if found["error"].startswith("LimitError"):
+    if found["error"].startswith("LimitError") and "the text" not in found["error"]:
         layers = [layer.node.name for layer in cs.read(ATTACKS[name])]
         assert any(f"LimitError: {layer}: " in found["error"] for layer in layers), found
 
@@ -138,7 +141,7 @@ def test_channels_that_are_split_and_joined_are_told_apart() -> None:
 
 
 def test_the_user_raises_the_limit() -> None:
-    net = cs.read("input 64x1, up 4096, 40*( conv 1 3 p1 )")
+    net = cs.read("input 64x1, up 4096, 400*( conv 1 3 p1 )")
     with pytest.raises(LimitError, match=r"conv\d+: this needs"):
         net.table()
     with cs.raise_limits(10):

@@ -9,11 +9,12 @@ import numpy as np
 
 from convscope.analyze.boxes import NO_ENDS, REACH, Boxes, boxes_of, even, seeing, trimmed
 from convscope.analyze.line import met, turned
-from convscope.budget import spend
+from convscope.budget import for_now, spend
 from convscope.core.axis import EMPTY_EDGES, beyond_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from convscope.analyze.boxes import Ends
     from convscope.analyze.line import Line
@@ -23,15 +24,22 @@ if TYPE_CHECKING:
 def windowed(boxes: Boxes, window: Window, line: Line | None) -> Boxes:
     """The boxes of the units behind a window; ``line`` is that of the boxes behind it, away from the borders."""
     if line is None:
-        return boxes_of(*_read(boxes, window, np.arange(window.extent)), boxes.pixels)
+        with _listed(window.extent):
+            return boxes_of(*_read(boxes, window, np.arange(window.extent)), boxes.pixels)
     if _plain(boxes, window):
         return even(window.extent, boxes.pixels, line)
     on, off = _within(boxes, window)
-    sides = (
-        _read(boxes, window, units) if len(units) else NO_ENDS
-        for units in (np.arange(on), np.arange(off, window.extent))
-    )
-    return trimmed(window.extent, boxes.pixels, line, *sides)
+    with _listed(on + window.extent - off):
+        sides = (
+            _read(boxes, window, units) if len(units) else NO_ENDS
+            for units in (np.arange(on), np.arange(off, window.extent))
+        )
+        return trimmed(window.extent, boxes.pixels, line, *sides)
+
+
+def _listed(units: int) -> AbstractContextManager[None]:
+    """Count units that are looked at one by one, before they are."""
+    return for_now(40 * units)
 
 
 def _plain(boxes: Boxes, window: Window) -> bool:

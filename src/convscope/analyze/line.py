@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,9 @@ Box = tuple[int, int]
 """First and last input pixel along one axis, both included; empty when first > last."""
 
 NOTHING: Box = (0, -1)
+
+FAR = 2**61
+"""Beyond this, pixels are counted in Python's own whole numbers."""
 
 MAX_PHASES = 4096
 """Boxes of one line; a layer with more has no line."""
@@ -108,18 +110,10 @@ def inside(line: Line, window: Window) -> Line | None:
     starts = window.stride * np.arange(period) - window.lo
     taps, step = window.hits(starts)
     between = window.dilation * step // window.up
-    read = min(2 * len(line.phases), -(-window.kernel // step))
-    spend(period * (8 + 2 * read))
-    _keep(period)
-    boxes = []
-    for start, tap in zip(starts.tolist(), taps.tolist(), strict=True):
-        if tap < 0:
-            boxes.append(NOTHING)
-            continue
-        first = start + window.dilation * tap
-        stop = start + window.span
-        boxes.append(around_boxes(_seen(line, range(first // window.up, -(-stop // window.up), between))))
-    return Line(advance, tuple(boxes))
+    begins = (starts + window.dilation * taps) // window.up
+    stops = -(-(starts + window.span) // window.up)
+    counts = np.where(taps < 0, 0, -(-(stops - begins) // between))
+    return Line(advance, _around(line, begins, counts, between))
 
 
 def turned(line: Line, table: Table) -> Line | None:
@@ -130,10 +124,8 @@ def turned(line: Line, table: Table) -> Line | None:
     turns = phases // math.gcd(inputs, phases)
     if outputs * turns > MAX_PHASES:
         return None
-    spend(outputs * turns * (4 + min(2 * phases, table.width)))
-    _keep(outputs * turns)
-    first, last = (side.tolist() for side in table.ends(np.arange(outputs * turns)))
-    boxes = tuple(around_boxes(_seen(line, range(a, b + 1))) for a, b in zip(first, last, strict=True))
+    first, last = table.ends(np.arange(outputs * turns))
+    boxes = _around(line, first, np.maximum(last - first + 1, 0), 1)
     return Line(line.advance * inputs * turns // phases, boxes, line.seams)
 
 
@@ -161,11 +153,34 @@ def _keep(phases: int) -> None:
         hold(PHASE * phases)
 
 
-def _seen(line: Line, units: range) -> Iterable[Box]:
-    """Boxes of the units that are read. Those a whole period from both ends cannot reach farther than the ends."""
+def _around(line: Line, begins: Indices, counts: Indices, step: int) -> tuple[Box, ...]:
+    """For each of several runs of units, the least box around what they see.
+
+    Args:
+        line: of the units.
+        begins: first unit of each run.
+        counts: units of each run.
+        step: from one unit of a run to the next.
+    """
     around = len(line.phases)
-    ends = units if len(units) <= 2 * around else chain(units[:around], units[-around:])
-    return map(line.box, ends)
+    # the units a whole period from both ends of a run cannot reach farther than those at the ends
+    most = min(2 * around, int(counts.max(initial=0)))
+    spend(8 * most, elements=8 * most * len(begins))
+    _keep(len(begins))
+    farthest = int(np.abs(begins).max(initial=0)) + step * int(counts.max(initial=0))
+    reach = max(abs(end) for box in line.phases for end in box) + (farthest // around + 1) * abs(line.advance)
+    kind = np.int64 if reach < FAR else object
+    first, last = np.array(line.phases, kind).T
+    empty = first > last
+    low, high = np.full(len(begins), FAR, kind), np.full(len(begins), -FAR, kind)
+    for at in range(most):
+        units = begins + step * (at if at < around else np.maximum(counts - 2 * around, 0) + at)
+        turn, phase = units // around, units % around
+        some = (at < counts) & ~empty[phase]
+        moved = turn.astype(kind) * line.advance
+        low = np.where(some, np.minimum(low, first[phase] + moved), low)
+        high = np.where(some, np.maximum(high, last[phase] + moved), high)
+    return tuple((a, b) if a <= b else NOTHING for a, b in zip(low.tolist(), high.tolist(), strict=True))
 
 
 def around_boxes(boxes: Iterable[Box]) -> Box:

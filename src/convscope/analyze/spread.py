@@ -346,7 +346,7 @@ class _Steps:
             LimitError: it cannot.
         """
         width = relation.kernel if isinstance(relation, Window) else _longest(relation, outputs)
-        spend(4 * width, elements=16 * width * len(outputs))
+        spend(24 * width, elements=16 * width * len(outputs))
         with for_now(18 * width * len(outputs)):
             return cls(tuple(taps(relation, outputs)))
 
