@@ -21,6 +21,9 @@ import atheris
 SLOWER = 4.0
 """How much longer than by itself the code takes while its branches are counted."""
 
+GRANT = os.environ.get("FUZZ_GRANT", "1")
+"""How much longer an input may take that is judged again: on a machine of unknown speed, several times as long."""
+
 MOST = 100
 """Inputs that are kept."""
 
@@ -34,7 +37,7 @@ from fuzzing.judged import judged
 from fuzzing.readers import READERS
 reader, path, folder = READERS[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3])
 judged(reader, reader.seeds()[0], folder)  # everything is imported
-print(*judged(reader, path.read_bytes(), folder))
+print(*judged(reader, path.read_bytes(), folder, slower=float(sys.argv[4])))
 """
 
 
@@ -94,7 +97,10 @@ def finish(name: str, out: Path, folder: Path, count: int) -> None:
     faults = 0
     for path in sorted(out.glob(f"{name}-*")):
         done = subprocess.run(
-            [sys.executable, "-c", AGAIN, name, str(path), str(folder)], capture_output=True, text=True, check=False
+            [sys.executable, "-c", AGAIN, name, str(path), str(folder), GRANT],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if verdict := done.stdout.strip() or done.stderr.strip()[-200:]:
             sys.stdout.write(f"{path}: {verdict}\n")
