@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from convscope.backends.machine import free_memory
 from convscope.backends.torch import TorchNet
 from convscope.core.net import Net
-from convscope.errors import FieldError, ShapeError
+from convscope.errors import FieldError, MachineError, ShapeError
 from convscope.frontends import named, read
 from convscope.frontends.aside import aside
 from convscope.frontends.given import asked, hinted
 from convscope.verification.claims import compare
+from convscope.view.numbers import bytes_text
 
 if TYPE_CHECKING:
     from convscope.frontends.given import Asked
@@ -70,10 +73,23 @@ def verify(
 
 
 def _built(net: Net, units: int, seed: int) -> Verification:
-    """A net against the module that it is built as."""
+    """A net against the module that it is built as.
+
+    Raises:
+        MachineError: the module and what it computes do not fit into memory.
+    """
+    weights = sum(weight.count for layer in net for weight in layer.weights or ())
+    values = sum(math.prod(layer.output) for layer in net)
+    need, free = FLOAT * (weights + COPIES * values), free_memory()
+    if free is not None and need > free:
+        what = f"verifying this net needs about {bytes_text(need)} of memory"
+        raise MachineError(what, given=f"{bytes_text(free)} are free", attempt="a smaller --input")
     parts = {f"parts.{number}": layer.node.name for number, layer in enumerate(net)}
     return compare(TorchNet(net), net, parts, units=units, seed=seed)
 
+
+FLOAT, COPIES = 4, 2
+"""Bytes of a number; an output is kept as a signal and as its gradient."""
 
 QUANTISED = "the module is quantised, so that it has no gradients: the module that is built of the net was probed"
 
