@@ -124,7 +124,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     )
     assert {"what", "claimed", "probed", "agrees", "note"} == data["checks"][0].keys()
     assert run(["verify", NET, "--units", "0"]) == 2
-    assert "units=0" in capsys.readouterr().err
+    assert '"0" is not an integer from 1' in capsys.readouterr().err
     monkeypatch.setattr("convscope.analyze.cost.macs", lambda _: 1)
     assert run(["verify", NET]) == 1
     assert "1 of " in capsys.readouterr().out
