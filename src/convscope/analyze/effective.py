@@ -234,7 +234,7 @@ class _Way:
         if len(seeing) == 1 or self.gates:
             return seeing
         kept = placed(layer, self.question.tracks)
-        return [at for at in kept if at in seeing] or seeing
+        return [at for at in kept if layer.node.inputs[at] in self.seeing] or seeing
 
 
 def _parts(layer: Layer) -> bool:

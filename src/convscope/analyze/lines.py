@@ -178,10 +178,11 @@ class _Tracer:
             if along is None:
                 found.append(self.axis(layer, parts, kept))
             else:
-                followed = [part if number in kept else BLIND for number, part in enumerate(parts)]
+                among = set(kept)
+                followed = [part if number in among else BLIND for number, part in enumerate(parts)]
                 units = [shape[along] for shape in layer.inputs]
                 found.append(joined(followed, units, along, pixels))
-        met = [tracks for number, tracks in enumerate(before) if number in kept and not _blind(tracks)]
+        met = [before[number] for number in kept if not _blind(before[number])]
         if along is None and len(met) > 1 and any(map(_torn, met)):
             # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot tell
             found = [replace(track, exact=False) for track in found]
