@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-SECONDS, MEGABYTES, PATIENCE = 1.0, 300, 60
+SECONDS, MEGABYTES, PATIENCE = 3.0, 300, 60
+"""What is promised is a second on a machine of its own, which `benchmarks/hold.py` shows; tests share theirs."""
 
 CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
@@ -56,7 +57,6 @@ def _within(attempt: Callable[[], _T], word: str) -> _T:
 
 def _measured(attempt: Callable[[], _T]) -> tuple[_T, float, float]:
     """What an attempt gives, its seconds of the processor, and its peak of memory above the start in MB."""
-    gc.collect()
     gc.freeze()  # what the other tests hold is not searched for garbage on this one's account
     memory = _Resident() if CLEAR.exists() else _Traced()
     start = time.process_time()
