@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from convscope.errors import ConvscopeError, ModelError
 from convscope.frontends import read
+from faults import limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.faults
 
-SECONDS, MEGABYTES = 1.0, 300
+SECONDS, MEGABYTES = limits.SECONDS, limits.MEGABYTES
 Bytes = bytes | bytearray
 
 

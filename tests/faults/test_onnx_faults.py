@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convscope.errors import ConvscopeError, ModelError
 from convscope.frontends import read
+from faults import limits
 from onnx_cases import CASES
 from onnx_models import Case, run_net, saved
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.faults
 PLANE = (1, 4, 6, 5)
 CONV = {"w": (6, 4, 3, 3), "b": (6,)}
 HUGE = 2**62
-MOST_SECONDS, MOST_BYTES = 1.0, 300 * 2**20
+MOST_SECONDS, MOST_BYTES = limits.SECONDS, 300 * 2**20
 
 
 def conv() -> Any:

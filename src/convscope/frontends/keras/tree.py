@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
 
-PART, BYTES = 20, 1000
+PART, BYTES = 16, 1000
 """Steps for a part of a file that is looked at, and bytes that are read in one step."""
 
 LONGEST = 1024
@@ -61,11 +61,13 @@ class Tree:
         file: that is open.
         start: where the HDF5 file begins in it [byte].
         size: of the HDF5 file [byte].
+        groups: what lies in the groups on the way to those that were asked for, by their place; each is listed once.
     """
 
     file: BinaryIO
     start: int
     size: int
+    groups: dict[int, dict[str, int]] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -75,7 +77,12 @@ class Tree:
 
     def has(self, name: str) -> bool:
         """There is something of that name at the top."""
-        return name in dict(self._members(struct.unpack("<Q", self._read(_ROOT, 8))[0]))
+        return name in self._group(struct.unpack("<Q", self._read(_ROOT, 8))[0])
+
+    def _group(self, at: int) -> dict[str, int]:
+        if at not in self.groups:
+            self.groups[at] = dict(self._members(at))
+        return self.groups[at]
 
     def tensors(self, names: Sequence[str]) -> list[Stored] | None:
         """All tensors in a group, each once; None where there is no such group.
@@ -86,7 +93,7 @@ class Tree:
         at: int | None = struct.unpack("<Q", self._read(_ROOT, 8))[0]
         for name in names:
             assert at is not None
-            at = dict(self._members(at)).get(name)
+            at = self._group(at).get(name)
             if at is None:
                 return None
         assert at is not None

@@ -12,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -204,11 +204,13 @@ class _Place:
         start: its first byte.
         size: of it [byte].
         data: it, unpacked; None where it is not packed.
+        groups: what is known of its groups; see :class:`Tree`.
     """
 
     start: int
     size: int
     data: _Kept | None = None
+    groups: dict[int, dict[str, int]] = field(default_factory=dict)
 
 
 class ArchiveStore(_FileStore):
@@ -222,8 +224,8 @@ class ArchiveStore(_FileStore):
         with place.data or files.opened(self.path) as file:
             for first in _FIRST:
                 names = [first if one == "layers" else one for one in owner.groups]
-                if Tree(file, place.start, place.size).has(first):
-                    found = Tree(file, place.start, place.size).tensors(names)
+                if Tree(file, place.start, place.size, place.groups).has(first):
+                    found = Tree(file, place.start, place.size, place.groups).tensors(names)
                     if found is not None:
                         return found
         raise ModelError(f"the file of weights has no {owner.scope}")
