@@ -85,6 +85,8 @@ def file_text(path: Path, read: Collection[str]) -> str:
         if os.path.lexists(path / "net.cnn"):  # the folder of a run
             with files.Folder(path) as run:
                 return run.read("net.cnn", text.MAX_BYTES).decode()
+        if files.kind_at(path) == "a folder":
+            raise NotationError(f"{path} is a folder, but is not a run folder", expected="one with a file net.cnn")
         return files.read(path, text.MAX_BYTES).decode()
     except OSError as error:
         raise NotationError(f"{path} cannot be read: {error.strerror}", attempt=_meant(str(path))) from None
