@@ -332,6 +332,7 @@ def test_filtering_loads_no_torch(tmp_path: Path) -> None:
     path = put(tmp_path, np.zeros((4, 4), np.uint8))
     code = (
         "import sys; from convscope.cli import run; "
-        "assert run(['filter', sys.argv[1], '-k', 'blur', '-o', sys.argv[1]]) == 0; assert 'torch' not in sys.modules"
+        "assert run(['filter', sys.argv[1], '-k', 'blur', '-o', sys.argv[1] + '.png']) == 0; "
+        "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True)

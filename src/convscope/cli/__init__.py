@@ -22,8 +22,18 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM: what is half made is removed on the way out, and nobody takes it for an exit of their own."""
 
 
+_signalled: list[KeyboardInterrupt] = []
+"""What a signal raised: a library that is being loaded may swallow it, and fail in another way later."""
+
+
+def _interrupt(*_: object) -> None:
+    _signalled.append(KeyboardInterrupt())
+    raise _signalled[-1]
+
+
 def _terminate(*_: object) -> None:
-    raise _Terminated
+    _signalled.append(_Terminated())
+    raise _signalled[-1]
 
 
 def run(arguments: list[str]) -> int:
@@ -40,7 +50,7 @@ def run(arguments: list[str]) -> int:
         from convscope.cli.faults import interrupt_in, message
         from convscope.streams import tell
 
-        interrupt = interrupt_in(error)
+        interrupt = interrupt_in(error) or next(iter(_signalled), None)
         if interrupt is not None:
             return _interrupted(interrupt)
         told = message(error, arguments)
@@ -54,6 +64,8 @@ def main() -> None:
     """The command ``convscope``."""
     try:
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+            signal.signal(signal.SIGINT, _interrupt)
         status = _finished(sys.argv[1:])
     except KeyboardInterrupt as error:
         status = _interrupted(error)
