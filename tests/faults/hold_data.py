@@ -199,7 +199,7 @@ def jpeg_passes(folder: Path) -> str:
 
 def webp_bomb(folder: Path) -> str:
     """WebP, whose decoder keeps two canvases."""
-    return _photos(folder, "x.webp", encoded((5600, 5600), "WEBP", quality=1, method=0))
+    return _photos(folder, "x.webp", encoded((9000, 9000), "WEBP", quality=1, method=0))
 
 
 def gif_bomb(folder: Path) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-SECONDS, MEGABYTES, PATIENCE = 3.0, 300, 60
-"""What is promised is a second on a machine of its own, which `benchmarks/hold.py` shows; tests share theirs."""
+SECONDS, MEGABYTES, PATIENCE, TRIES = 1.0, 300, 60, 3
+"""What is promised; and how often an attempt that is slow is measured, since tests share the machine with others."""
 
 CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
@@ -46,10 +46,13 @@ def in_memory(attempt: Callable[[], _T]) -> _T:
 
 
 def _within(attempt: Callable[[], _T], word: str) -> _T:
-    """Measure an attempt, a second time where it was slow: others may load the machine."""
+    """Measure an attempt, again where it was slow; memory is that of the worst run."""
     found, seconds, peak = _measured(attempt)
-    if seconds >= SECONDS:
-        found, seconds, peak = _measured(attempt)
+    for _ in range(TRIES - 1):
+        if seconds < SECONDS:
+            break
+        found, again, more = _measured(attempt)
+        seconds, peak = min(seconds, again), max(peak, more)
     assert seconds < SECONDS, f"{word} after {seconds:.2f} s"
     assert peak < MEGABYTES, f"{word} with {peak:.0f} MB"
     return found

@@ -16,6 +16,7 @@ from convscope.budget import raise_limits
 from convscope.errors import LimitError
 from convscope.frontends import read
 from faults.limits import MEGABYTES, SECONDS
+from faults.wire import field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -258,18 +259,6 @@ def packed(kind: str) -> Callable[[Any], None]:
 def strings(found: Any) -> None:
     tensor = found.graph.initializer.add(name="t", data_type=8, dims=[2_000_000])
     tensor.string_data.extend([b""] * 2_000_000)
-
-
-def varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*found, number])
-
-
-def field(number: int, content: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 DEEP = b""

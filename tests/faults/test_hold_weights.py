@@ -126,18 +126,10 @@ HEADERS: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_archives(name: str, tmp_path: Path) -> None:
-    make, words = REFUSED[name]
-    path = tmp_path / "net.pt"
-    path.write_bytes(make())
-    assert words in refused(lambda: read_weights(path)).what
-
-
-@pytest.mark.parametrize("name", HEADERS)
-def test_refused_headers(name: str, tmp_path: Path) -> None:
-    make, words = HEADERS[name]
-    path = tmp_path / "net.safetensors"
+@pytest.mark.parametrize("name", [*REFUSED, *HEADERS])
+def test_refused(name: str, tmp_path: Path) -> None:
+    make, words = (REFUSED | HEADERS)[name]
+    path = tmp_path / ("net.pt" if name in REFUSED else "net.safetensors")
     path.write_bytes(make())
     assert words in refused(lambda: read_weights(path)).what
 

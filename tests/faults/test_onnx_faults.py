@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from convscope.errors import ConvscopeError, ModelError
 from convscope.frontends import read
 from faults import limits
+from faults.wire import field, varint
 from onnx_cases import CASES
 from onnx_models import Case, run_net, saved
 
@@ -34,18 +35,6 @@ MOST_SECONDS, MOST_BYTES = limits.SECONDS, 300 * 2**20
 
 def conv() -> Any:
     return Case("a = Conv(x, w, b) y = Relu(a)", PLANE, CONV).model()
-
-
-def varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*found, number])
-
-
-def field(number: int, content: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def changed(change: Callable[[Any], object]) -> bytes:

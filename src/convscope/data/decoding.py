@@ -11,7 +11,7 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from convscope.budget import hold, question, spend
-from convscope.data.whole import scans
+from convscope.data.whole import canvas, scans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,6 +105,21 @@ def afforded(image: Image, content: bytes, least: tuple[int, int] | None) -> Ite
             hold(need)
             spend(0, elements=bands * (image.width * image.height + whole * passes // PASSES))
             yield
+
+
+def check_canvas(head: bytes, size: int) -> None:
+    """Count what opening a WebP takes, whose decoder makes its canvases before anybody asks for a pixel.
+
+    Args:
+        head: the first 30 bytes of a file of any format.
+        size: of the file [byte].
+
+    Raises:
+        LimitError: it costs too much.
+    """
+    width, height = canvas(head)
+    with question(size=size, memory=BASE, apart=True):
+        hold(WEBP * width * height)
 
 
 def _in_large_blocks() -> None:

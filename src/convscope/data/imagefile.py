@@ -16,6 +16,7 @@ import warnings
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from convscope.data.decoding import check_canvas
 from convscope.errors import missing_extra
 
 if TYPE_CHECKING:
@@ -90,9 +91,7 @@ _UNHEARD = logging.NullHandler()
 
 
 @contextmanager
-def opened_image(
-    file: IO[bytes] | bytes, formats: tuple[str, ...] = tuple(dict.fromkeys(FORMATS.values()))
-) -> Iterator[Image]:
+def opened_image(file: IO[bytes] | bytes, formats: tuple[str, ...] = NAMES) -> Iterator[Image]:
     """An image by its header; nothing is decoded yet.
 
     Args:
@@ -102,6 +101,7 @@ def opened_image(
     Raises:
         MissingExtraError: Pillow is not installed.
         PIL.UnidentifiedImageError: it is of another format.
+        LimitError: opening it costs more than the file is worth.
     """
     try:
         from PIL import Image
@@ -110,7 +110,11 @@ def opened_image(
     # for good, and not in a block: filters are shared by all threads, and images are decoded in several
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").addHandler(_UNHEARD)
-    with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=formats) as image:
+    source = io.BytesIO(file) if isinstance(file, bytes) else file
+    head, size = source.read(30), source.seek(0, os.SEEK_END)
+    source.seek(0)
+    check_canvas(head, size)
+    with Image.open(source, formats=formats) as image:
         yield image
 
 

@@ -113,3 +113,26 @@ WALKS: dict[str, Callable[[bytes], bool]] = {
     "WEBP": _riff,
     "BMP": _bmp,
 }
+
+
+def canvas(head: bytes) -> tuple[int, int]:
+    r"""Width and height that the first 30 bytes of a WebP state; 0 for another format.
+
+    Source: the specification of the WebP container; RFC 6386, section 9.1; the specification of lossless WebP.
+
+    >>> canvas(b"RIFF\0\0\0\0WEBPVP8X" + bytes(8) + bytes([9, 0, 0, 4, 0, 0]))
+    (10, 5)
+    >>> canvas(b"no WebP")
+    (0, 0)
+    """
+    if len(head) < 30 or head[:4] != b"RIFF" or head[8:12] != b"WEBP":
+        return 0, 0
+    kind = head[12:16]
+    if kind == b"VP8X":
+        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+    if kind == b"VP8L":
+        sides = int.from_bytes(head[21:25], "little")
+        return (sides & 0x3FFF) + 1, (sides >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+    return 0, 0
