@@ -236,6 +236,16 @@ NAMED_ONLY = {"lambda at the end", "old lambda", "a lambda"}
 
 def refused(path: Path, outcome: set[str] = ERRORS) -> None:
     """In a process of its own: with our error, in less than a second of work and 300 MB."""
+    for _ in range(limits.TRIES):  # others may load the machine
+        said, seconds, megabytes = _child(path)
+        assert said.split()[0] in outcome, said
+        assert megabytes < MEGABYTES, said
+        if seconds < SECONDS:
+            return
+    pytest.fail(f"{seconds:.2f} s: {said}")
+
+
+def _child(path: Path) -> tuple[str, float, float]:
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(path)],
         capture_output=True,
@@ -246,9 +256,7 @@ def refused(path: Path, outcome: set[str] = ERRORS) -> None:
     )
     said, figures = done.stdout.strip().split("\n")[-2:]
     seconds, megabytes = map(float, figures.split())
-    assert said.split()[0] in outcome, said
-    assert seconds < SECONDS, said
-    assert megabytes < MEGABYTES, said
+    return said, seconds, megabytes
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

@@ -1,6 +1,6 @@
-"""The first and last pixel that each unit of a layer sees along one axis of the picture.
+"""The first and last pixel that each unit of a layer sees along one axis of the image.
 
-Most units lie on a :class:`~convscope.analyze.line.Line`, cut at the borders of the picture. Only those beside the
+Most units lie on a :class:`~convscope.analyze.line.Line`, cut at the borders of the image. Only those beside the
 borders of a map may see something else, and are listed one by one: a map of any length takes next to no memory. Where
 there is no line, all units are listed.
 """
@@ -35,12 +35,12 @@ REACH = 2**62
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """The first and last pixel on the picture that each unit sees; a unit that sees none has last < first.
+    """The first and last pixel on the image that each unit sees; a unit that sees none has last < first.
 
     Attributes:
         size: units.
-        pixels: of the picture.
-        line: of the units between head and tail, before it is cut at the borders of the picture.
+        pixels: of the image.
+        line: of the units between head and tail, before it is cut at the borders of the image.
         head: boxes of the first units.
         tail: boxes of the last units.
         rising: neither end ever falls from a unit to the next; False where it is not known.
@@ -114,7 +114,7 @@ class Boxes:
         if len(body) <= 4 * phases or not advance:
             few = np.arange(body.start, min(body.stop, body.start + 4 * phases))
             return np.concatenate([edges[0], few, edges[1]])
-        # along each phase a box grows out of one border of the picture and shrinks into the other
+        # along each phase a box grows out of one border of the image and shrinks into the other
         first, last = np.array(self.line.phases).T
         ends = -first, -last, self.pixels - 1 - first, self.pixels - 1 - last
         turns = [end // self.line.advance for end in ends]
@@ -126,7 +126,7 @@ class Boxes:
 
 
 def cut(ends: Ends, pixels: int) -> Ends:
-    """Boxes cut at the borders of the picture."""
+    """Boxes cut at the borders of the image."""
     first, last = np.maximum(ends[0], 0), np.minimum(ends[1], pixels - 1)
     none = last < first
     if none.any():
@@ -145,7 +145,7 @@ def even(size: int, pixels: int, line: Line) -> Boxes:
 
 
 def every_pixel(size: int) -> Boxes:
-    """Those of the picture itself: each unit sees one pixel."""
+    """Those of the image itself: each unit sees one pixel."""
     return even(size, size, Line(1, ((0, 0),)))
 
 
@@ -184,7 +184,7 @@ def trimmed(size: int, pixels: int, line: Line, head: Ends, tail: Ends) -> Boxes
 
 
 def _off(line: Line, start: int, ends: Ends, pixels: int) -> Indices:
-    """Which of some units do not see what a line says, cut at the borders of the picture."""
+    """Which of some units do not see what a line says, cut at the borders of the image."""
     count = len(ends[0])
     if not count:
         return ends[0]
@@ -234,7 +234,7 @@ def _facts_on(line: Line, start: int, stop: int, pixels: int) -> tuple[bool, boo
 
 
 def seeing(boxes: Boxes) -> tuple[int, int]:
-    """The units on the line whose boxes lie on the picture, as far as their phase sees anything at all."""
+    """The units on the line whose boxes lie on the image, as far as their phase sees anything at all."""
     assert boxes.line
     start, stop = boxes.body.start, boxes.body.stop
     phases, advance = len(boxes.line.phases), boxes.line.advance
@@ -245,7 +245,7 @@ def seeing(boxes: Boxes) -> tuple[int, int]:
             if last < 0 or first >= boxes.pixels:
                 return stop, stop
             continue
-        # turns from which on the last pixel is on the picture, and up to which the first one is
+        # turns from which on the last pixel is on the image, and up to which the first one is
         low, high = (-(last // advance), (boxes.pixels - 1 - first) // advance) if advance > 0 else (
             -(-(boxes.pixels - 1 - first) // advance), (-last) // advance)  # fmt: skip
         start, stop = max(start, (low - 1) * phases + at + 1), min(stop, (high + 1) * phases + at)

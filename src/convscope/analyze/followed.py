@@ -43,7 +43,7 @@ def _listed(units: int) -> AbstractContextManager[None]:
 
 
 def _plain(boxes: Boxes, window: Window) -> bool:
-    """All units are on the line, and those beside the borders see what it says, cut at the borders of the picture.
+    """All units are on the line, and those beside the borders see what it says, cut at the borders of the image.
 
     Windows that reach beyond the map read on at a unit that already sees the border.
     """
@@ -131,7 +131,7 @@ def united(parts: Sequence[Boxes]) -> Boxes:
 
 
 def _covers(part: Boxes) -> bool:
-    """Every unit sees the whole picture."""
+    """Every unit sees the whole image."""
     return len(part.body) == part.size and part.box(0) == (0, part.pixels - 1) and len(part.line.phases) == 1  # type: ignore[union-attr] # asked for
 
 

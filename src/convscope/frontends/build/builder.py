@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     Loader = Callable[[], NDArray[Any]]
 
-MAX_LAYERS = 200_000
-
 LAYER, INPUT_STEPS = 10, 2
 """Steps for a layer and for each of its inputs; whoever makes many from a few bytes counts them besides."""
 

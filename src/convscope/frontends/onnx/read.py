@@ -9,7 +9,7 @@ import numpy as np
 
 from convscope.budget import question, spend
 from convscope.errors import ConvscopeError, FieldError, LimitError, ModelError, ShapeError
-from convscope.frontends.build.builder import MAX_LAYERS, Builder
+from convscope.frontends.build.builder import Builder
 from convscope.frontends.build.constant import placed
 from convscope.frontends.build.ends import key, output_of
 from convscope.frontends.build.values import Const, Value
@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 MOST_DIMENSIONS = 64
 """Of a tensor."""
 
+MOST_OPERATIONS = 200_000
+"""Of a model: the time is linear in them, and this many take fifteen seconds."""
+
 WIDE = 16
 """Tensors that an operation may name without more ado."""
 
@@ -103,8 +106,8 @@ class Reading:
         graph = model.graph
         self.source = source
         self.versions = versions(model.opset_import)
-        if len(graph.node) > MAX_LAYERS:
-            raise ModelError(f"it has more than {MAX_LAYERS} operations")
+        if len(graph.node) > MOST_OPERATIONS:
+            raise ModelError(f"it has more than {MOST_OPERATIONS} operations")
         self.bodies = Bodies(model.functions)
         self.bodies.count(graph.node)
         every = steps(graph.node)

@@ -58,7 +58,7 @@ MESSAGE, ENTRY, TEXT_TIMES = 190, 16, 2
 """Memory of an empty message, of an entry in a list, and how often a byte of text is held [byte]."""
 
 TINY, NOTHING = 4, 13_000
-"""Messages of fewer bytes say nothing, and are counted as so much memory: ten thousand of them are no model [byte]."""
+"""Messages of fewer bytes say nothing, and count as so much memory: ten thousand of them are not a model [byte]."""
 
 SHORT, FIELD = 8, 2.5
 """Fields of fewer bytes are counted, as so many steps."""
