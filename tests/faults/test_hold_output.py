@@ -192,7 +192,9 @@ def test_no_command_writes_onto_what_it_reads(work: Path, name: str, how: str) -
     assert file.read_bytes() == before
 
 
-@pytest.mark.parametrize("file", ["net.cnn", "recipe.toml", "data.json", "metrics.jsonl", "model.safetensors"])
+@pytest.mark.parametrize(
+    "file", ["net.cnn", "recipe.toml", "data.json", "seal.json", "metrics.jsonl", "model.safetensors", "README.md"]
+)
 def test_no_output_onto_a_part_of_a_run(work: Path, short_run: Run, file: str) -> None:
     shutil.copytree(short_run.path, work / "r")
     before = (work / "r" / file).read_bytes()

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.errors import WriteError
+from convscope.training.contents import FILES, REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-PARTS = ("net.cnn", "recipe.toml", "data.json", "env.json", "metrics.jsonl", "model.safetensors", "README.md")
-"""Files of a run, by which its folder is read."""
 
 
 def refuse_own(out: str | Path | None, *sources: str | None) -> None:
@@ -45,7 +43,7 @@ def _identities(source: str, out: Path) -> Iterator[tuple[int, int]]:
     for path in (source, source.rpartition(":")[0], source.partition(":")[2]):
         if not path or len(path) > 4096:
             continue
-        inside: list[str | Path] = [path, *(Path(path, name) for name in PARTS)]
+        inside: list[str | Path] = [path, *(Path(path, name) for name in FILES if name != REPORT)]
         if path != source:  # folder:PATH, npz:PATH, FILE.py:FUNCTION
             inside += [out] if _lies_in(out, Path(path)) else []
         yield from filter(None, map(_identity, inside))

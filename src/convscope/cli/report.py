@@ -11,19 +11,19 @@ from convscope.cli.common import INPUT, JSON, OWN_DATA, cli, show, with_data
 from convscope.cli.outputs import refuse_own
 from convscope.inert import inert
 from convscope.streams import say
+from convscope.training.contents import REPORT
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
-
-NAME = "report.html"
-"""Of the page in a run folder."""
 
 
 @cli.command()
 @click.argument("source", metavar="RUN|NET")
 @OWN_DATA
 @INPUT
-@click.option("-o", "--out", metavar="FILE", help=f"The page; by default {NAME} in the run folder, or here for a net.")
+@click.option(
+    "-o", "--out", metavar="FILE", help=f"The page; by default {REPORT} in the run folder, or here for a net."
+)
 @JSON
 def report(source: str, data: str | None, size: Size, out: str | None, *, as_json: bool) -> None:
     r"""Write one page about a run or a net: a file that needs no network and no script, and can be mailed.
@@ -38,7 +38,7 @@ def report(source: str, data: str | None, size: Size, out: str | None, *, as_jso
 
     refuse_own(out, source)
     found = made(with_data(source, data), input=size)
-    path = found.save(out or (Path(source) / NAME if found.run else NAME))
+    path = found.save(out or (Path(source) / REPORT if found.run else REPORT))
     if as_json:
         show({"schema": "convscope/report/1", "path": str(path), "facts": dict(found.facts),
               "sections": [part.title for part in found.sections]})  # fmt: skip

@@ -108,11 +108,11 @@ def train(
 
 def _reported(done: Run) -> Path | None:
     """The page about a run; a run is not lost because its page cannot be made."""
-    from convscope.cli.report import NAME
     from convscope.reporting.report import report
+    from convscope.training.contents import REPORT
 
     try:
-        return report(done).save(done.path / NAME)
+        return report(done).save(done.path / REPORT)
     except ConvscopeError as error:
         _warn(f"no report: {error}")
         return None
@@ -127,7 +127,7 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         ("resumed", {"data", "strict", "save_every", "logs"}),
         ("repeated", {"data", "name", "out"}),
     ):
-        more = stated - allowed - {option, "data"}
+        more = stated - allowed - {option}
         if given[option] and (more or dry_run):
             raise click.UsageError(
                 f"{OPTIONS[option]} takes its settings from the run; it goes without {_listed(more)}"

@@ -16,7 +16,7 @@ from convscope.files import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-NET, RECIPE, DATA, SEAL, MODEL, METRICS, CSV, ENV, CARD = (
+NET, RECIPE, DATA, SEAL, MODEL, METRICS, CSV, ENV, CARD, REPORT = (
     "net.cnn",
     "recipe.toml",
     "data.json",
@@ -26,6 +26,7 @@ NET, RECIPE, DATA, SEAL, MODEL, METRICS, CSV, ENV, CARD = (
     "metrics.csv",
     "env.json",
     "README.md",
+    "report.html",
 )
 CHECKPOINTS = "checkpoints"
 MANIFEST, TENSORS = f"{CHECKPOINTS}/step-N.json", f"{CHECKPOINTS}/step-N.safetensors"
@@ -124,7 +125,7 @@ CONTENTS: tuple[Content, ...] = (
         most=4 * LARGE,
     ),
     Content(
-        f"{CARD}, report.html",
+        f"{CARD}, {REPORT}",
         "the model card and the page about the run",
         decides=False,
         sealed="nothing",
