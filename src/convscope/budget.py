@@ -91,7 +91,7 @@ def question(*, size: int = 0, layers: int = 0, memory: int = 0, apart: bool = F
         ...
     convscope.errors.LimitError: LimitError: this needs 1,200,000 steps of work or more
       expected at most 1,100,000
-      try      --raise-limits 2 (in Python, with convscope.raise_limits(2):), for a file that you trust
+      try      --raise-limits 2, for a file that you trust; in Python, "with convscope.raise_limits(2):"
     """
     outer = _open.get()
     if outer is not None and not apart:
@@ -127,7 +127,7 @@ def about(name: str) -> Iterator[None]:
         ...
     convscope.errors.LimitError: LimitError: conv1: this needs 2,000,000 steps of work or more
       expected at most 1,000,000
-      try      --raise-limits 2 (in Python, with convscope.raise_limits(2):), for a file that you trust
+      try      --raise-limits 2, for a file that you trust; in Python, "with convscope.raise_limits(2):"
     """
     try:
         yield
@@ -157,7 +157,7 @@ def spend(steps: float, *, elements: int = 0) -> None:
         ...
     convscope.errors.LimitError: LimitError: this needs 8,388,618 steps of work or more
       expected at most 1,000,000
-      try      --raise-limits 9 (in Python, with convscope.raise_limits(9):), for a file that you trust
+      try      --raise-limits 9, for a file that you trust; in Python, "with convscope.raise_limits(9):"
     """
     budget = _open.get() or _fresh()
     budget.spent += steps + elements / ELEMENTS
@@ -177,7 +177,7 @@ def hold(size: float) -> None:
         ...
     convscope.errors.LimitError: LimitError: this needs 1,024 MiB of memory or more
       expected at most 128 MiB
-      try      --raise-limits 8 (in Python, with convscope.raise_limits(8):), for a file that you trust
+      try      --raise-limits 8, for a file that you trust; in Python, "with convscope.raise_limits(8):"
     """
     budget = _open.get() or _fresh()
     if budget.held + size > budget.bytes:
@@ -203,7 +203,7 @@ def for_now(size: float) -> Iterator[None]:
         ...
     convscope.errors.LimitError: LimitError: this needs 2,048 MiB of memory or more
       expected at most 128 MiB
-      try      --raise-limits 16 (in Python, with convscope.raise_limits(16):), for a file that you trust
+      try      --raise-limits 16, for a file that you trust; in Python, "with convscope.raise_limits(16):"
     """
     hold(size)
     try:
@@ -215,7 +215,7 @@ def for_now(size: float) -> Iterator[None]:
 def _over(what: str, allowed: str, ratio: float) -> LimitError:
     """The error for a limit that is passed, with what would be enough."""
     times = round(_times.get() * ratio + 0.5)
-    attempt = f"--raise-limits {times} (in Python, with convscope.raise_limits({times}):), for a file that you trust"
+    attempt = f'--raise-limits {times}, for a file that you trust; in Python, "with convscope.raise_limits({times}):"'
     return LimitError(what, expected=f"at most {allowed}", attempt=attempt)
 
 

@@ -25,7 +25,7 @@ class Careful(io.BufferedReader):
         ...
     convscope.errors.LimitError: LimitError: the archive's list of files: this needs 2,000,000 steps of work or more
       expected at most 1,000,000
-      try      --raise-limits 2 (in Python, with convscope.raise_limits(2):), for a file that you trust
+      try      --raise-limits 2, for a file that you trust; in Python, "with convscope.raise_limits(2):"
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
