@@ -120,8 +120,8 @@ def macs_cell(answer: dict[str, Any], true: dict[str, Any]) -> str:
 def field_cell(answer: dict[str, Any], true: dict[str, Any]) -> str:
     """Right, or what was said instead, a bound with ``≤``.
 
-    Where the truth is the whole picture, an analyser that gives two fields is right with the one that follows gates and
-    attention. Where there are gates, the truth is the field without them; the whole picture, with them, is right too.
+    Where the truth is the whole image, an analyser that gives two fields is right with the one that follows gates and
+    attention. Where there are gates, the truth is the field without them; the whole image, with them, is right too.
     """
     said, size = answer["size"], true["size"]
     if said is None:

@@ -119,7 +119,7 @@ def damage(forked: Forked, folder: Path, trials: int) -> Iterator[Row]:
 
 
 def doubles(folder: Path, trials: int) -> Row:
-    """Two processes that resume one run at the same moment; these are no children, so the run is of all pictures."""
+    """Two processes that resume one run at the same moment; these are not children, so the run is of all images."""
     found = []
     program = [sys.executable, "-m", "convscope"]
     first = subprocess.Popen([*program, *LONG, "--save-every", "0", "--out", str(folder)], stderr=subprocess.DEVNULL)

@@ -45,25 +45,25 @@ def median_s(call: Callable[[], object], times: int = TIMES) -> float:
     return statistics.median(found)
 
 
-def peers(picture: np.ndarray[Any, Any], name: str) -> dict[str, Callable[[], object]]:
+def peers(image: np.ndarray[Any, Any], name: str) -> dict[str, Callable[[], object]]:
     """The same filter, uint8 to uint8; separable kernels as SciPy and OpenCV have them for themselves."""
     kernel, sigma = kernel_of(name), float(name.partition(":")[2] or 0)
     found: dict[str, Callable[[], object]] = {}
     if find_spec("scipy"):
         nd = import_module("scipy.ndimage")
         if sigma:
-            found["scipy"] = lambda: nd.gaussian_filter(picture, (sigma, sigma, 0), output=np.float32, mode="mirror")
+            found["scipy"] = lambda: nd.gaussian_filter(image, (sigma, sigma, 0), output=np.float32, mode="mirror")
         else:
             taps = kernel.array[..., None]
-            found["scipy"] = lambda: nd.correlate(picture, taps, output=np.float32, mode="mirror")
+            found["scipy"] = lambda: nd.correlate(image, taps, output=np.float32, mode="mirror")
     if find_spec("cv2"):
         cv2 = import_module("cv2")
         cv2.setNumThreads(1)
         if sigma:
             size = kernel.shape
-            found["opencv"] = lambda: cv2.GaussianBlur(picture, size, sigma)
+            found["opencv"] = lambda: cv2.GaussianBlur(image, size, sigma)
         else:
-            found["opencv"] = lambda: cv2.filter2D(picture, -1, kernel.array)
+            found["opencv"] = lambda: cv2.filter2D(image, -1, kernel.array)
     return found
 
 
@@ -71,18 +71,18 @@ def main() -> None:
     """Measure and print."""
     random = np.random.default_rng(0)
     waves = np.sin(np.arange(HEIGHT)[:, None, None] / 50) + np.cos(np.arange(WIDTH)[None, :, None] / (20, 30, 40))
-    picture = (128 + 50 * waves + random.normal(0, 4, (HEIGHT, WIDTH, 3))).clip(0, 255).astype(np.uint8)
+    image = (128 + 50 * waves + random.normal(0, 4, (HEIGHT, WIDTH, 3))).clip(0, 255).astype(np.uint8)
     print(machine("numpy", "scipy", "opencv-python-headless", "pillow"))
     print(f"\n{HEIGHT}x{WIDTH} RGB, 8 bits, one thread, median of {TIMES} [s]\n\n| kernel | ours | SciPy | OpenCV |")
     print("|---|---:|---:|---:|")
     for title, name in KERNELS.items():
-        ours = median_s(lambda name=name: cs.filter(picture, name, response="clip"))  # type: ignore[misc]
-        others = {peer: median_s(call, 1 if peer == "scipy" else TIMES) for peer, call in peers(picture, name).items()}
+        ours = median_s(lambda name=name: cs.filter(image, name, response="clip"))  # type: ignore[misc]
+        others = {peer: median_s(call, 1 if peer == "scipy" else TIMES) for peer, call in peers(image, name).items()}
         cells = (f"{others[peer]:.3f}" if peer in others else "-" for peer in ("scipy", "opencv"))
         print(f"| {title} | {ours:.3f} | {' | '.join(cells)} |")
-    stored = encode(picture, "a.png")
+    stored = encode(image, "a.png")
     read = median_s(lambda: np.asarray(Image.open(io.BytesIO(stored))), 1)
-    wrote = median_s(lambda: encode(picture, "a.png"), 1)
+    wrote = median_s(lambda: encode(image, "a.png"), 1)
     print(f"\nPNG of {len(stored) / 1e6:.0f} MB: read in {read:.2f} s, written in {wrote:.2f} s")
 
 

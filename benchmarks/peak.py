@@ -23,14 +23,14 @@ from convscope.training.recipe import find
 from machine import machine
 
 SHAPES = ((64, 64, 32), (64, 128, 16), (128, 256, 8), (256, 32, 14))
-"""Pictures, channels in and out, side of the map."""
+"""Images, channels in and out, side of the map."""
 
 ROUNDS = 15
 
 
-def rate(pictures: int, channels: int, side: int, dtype: torch.dtype) -> float:
+def rate(images: int, channels: int, side: int, dtype: torch.dtype) -> float:
     """Operations a second of a 3x3 convolution, forward and backward, the median of some rounds."""
-    x = torch.randn(pictures, channels, side, side, dtype=dtype).to(memory_format=torch.channels_last)
+    x = torch.randn(images, channels, side, side, dtype=dtype).to(memory_format=torch.channels_last)
     weight = torch.randn(channels, channels, 3, 3, dtype=dtype).to(memory_format=torch.channels_last)
     x.requires_grad_()
     weight.requires_grad_()
@@ -39,7 +39,7 @@ def rate(pictures: int, channels: int, side: int, dtype: torch.dtype) -> float:
         started = time.perf_counter()
         F.conv2d(x, weight, padding=1).backward(gradient)  # type: ignore[no-untyped-call] # torch leaves it untyped
         seconds.append(time.perf_counter() - started)
-    return 6 * pictures * channels * channels * 9 * side * side / statistics.median(seconds)
+    return 6 * images * channels * channels * 9 * side * side / statistics.median(seconds)
 
 
 def main() -> None:
@@ -52,9 +52,7 @@ def main() -> None:
     keep_memory()
     before = {(shape, dtype): rate(*shape, dtype) for shape, dtype in product(SHAPES, (torch.float32, torch.bfloat16))}
     (shape, dtype), peak = max(before.items(), key=lambda item: item[1])
-    print(
-        f"\npeak {peak / 1e9:.0f} GFLOP/s: {shape[0]} pictures, {shape[1]} channels, {shape[2]}x{shape[2]}, {dtype}\n"
-    )
+    print(f"\npeak {peak / 1e9:.0f} GFLOP/s: {shape[0]} images, {shape[1]} channels, {shape[2]}x{shape[2]}, {dtype}\n")
     print("| recipe | images/s, median | GFLOP/s | share of the peak |\n|---|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as work:
         for name in asked.recipes:

@@ -1,11 +1,11 @@
-"""How a recipe's net does on pictures that are moved, turned or noisy, which nothing was chosen by.
+"""How a recipe's net does on images that are moved, turned or noisy, which nothing was chosen by.
 
     python benchmarks/robustness.py                          trains seed 0 of every recipe for MNIST, then judges it
     python benchmarks/robustness.py --runs runs/a runs/b     judges runs that are there
     python benchmarks/robustness.py --first-layer --runs a   says what the first convolution makes of noise instead
 
-Each change is made to all test pictures: moves in the eight directions, turns to both sides, noise on each number of a
-picture of a standard deviation given as a share of white, cut off at black and white. The numbers are reported, nothing
+Each change is made to all test images: moves in the eight directions, turns to both sides, noise on each number of a
+image of a standard deviation given as a share of white, cut off at black and white. The numbers are reported, nothing
 is tuned by them.
 """
 
@@ -33,7 +33,7 @@ AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
 
 
 def moved(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
-    """The pictures so many pixels on; what comes in is ground."""
+    """The images so many pixels on; what comes in is ground."""
     wide = max(abs(down), abs(right))
     padded = np.pad(images, ((0, 0), (0, 0), (wide, wide), (wide, wide)))
     high, long = images.shape[2:]
@@ -41,7 +41,7 @@ def moved(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]
 
 
 def turned(images: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
-    """The pictures turned about their middle."""
+    """The images turned about their middle."""
     rows = torch.zeros(len(images), 6)
     rows[:, 0] = math.copysign(1, degrees)
     found = Augment(rotate=abs(degrees)).warped(torch.from_numpy(images.copy()), rows)
@@ -49,13 +49,13 @@ def turned(images: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
 
 
 def noisy(images: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
-    """The pictures with noise on each of their numbers, the same for every recipe."""
+    """The images with noise on each of their numbers, the same for every recipe."""
     draw = np.random.default_rng(0).normal(0, 255 * share, images.shape)
     return np.clip(np.rint(images + draw), 0, 255).astype(np.uint8)
 
 
 def judged(run: Run, data: Dataset) -> list[float]:
-    """Accuracy on the test pictures as they are, then for each change the mean over its directions."""
+    """Accuracy on the test images as they are, then for each change the mean over its directions."""
     split, model = load(data, "test"), model_of(run)
 
     def accuracy(*versions: NDArray[np.uint8]) -> float:
@@ -71,7 +71,7 @@ def judged(run: Run, data: Dataset) -> list[float]:
 
 
 def amplified(run: Run, data: Dataset) -> list[float]:
-    """Variance of the least noise over that of a thousand test pictures, at first and behind the first convolution."""
+    """Variance of the least noise over that of a thousand test images, at first and after the first convolution."""
     images = load(data, "test").images[:1000]
     first = next(layer for layer in model_of(run).modules() if isinstance(layer, torch.nn.Conv2d))
     plain, noise = (scaled(torch.from_numpy(one.copy()), data) for one in (images, noisy(images, NOISES[0])))
@@ -98,7 +98,7 @@ def main() -> None:
         *map("noise {}".format, NOISES),
     ]
     if asked.first_layer:
-        heads = ["noise / pictures", "behind the first layer"]
+        heads = ["noise / images", "after the first layer"]
     print(f"\n| recipe | {' | '.join(heads)} |\n|---|{'---:|' * len(heads)}")
     with tempfile.TemporaryDirectory() as work:
         runs = (cs.load_run(path) for path in asked.runs) if asked.runs else (

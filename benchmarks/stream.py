@@ -1,10 +1,10 @@
 """Does training from a mapped file keep up with training from memory?
 
-Random pictures of 64x64x3 in a prepared set; one epoch of batches alone, and one epoch of training a small net, from
+Random images of 64x64x3 in a prepared set; one epoch of batches alone, and one epoch of training a small net, from
 memory, from a file that the system has in memory already, and from a file that it must read from the disk. The order of
 the three changes from round to round.
 
-python benchmarks/stream.py [PICTURES]
+python benchmarks/stream.py [IMAGES]
 """
 
 import os
@@ -33,13 +33,13 @@ NET = "input 64x64x3, conv 16 3x3 s2 bn relu, conv 32 3x3 s2 bn relu, conv 64 3x
 
 
 def made(place: Path, count: int) -> Dataset:
-    """A prepared set of random pictures."""
+    """A prepared set of random images."""
     draw = np.random.default_rng(0)
     plan = Plan(
         shape=SHAPE,
         classes=tuple(map(str, range(CLASSES))),
         splits={"train": range(count), "test": range(10)},
-        picture=lambda _: draw.integers(0, 256, SHAPE, dtype=np.uint8),
+        image=lambda _: draw.integers(0, 256, SHAPE, dtype=np.uint8),
         label=lambda item: item % CLASSES,
         name=str,
     )
@@ -54,7 +54,7 @@ def forgotten(place: Path) -> None:
 
 
 def epoch(split: Split, data: Dataset, step: Callable[[torch.Tensor, torch.Tensor], object]) -> float:
-    """Pictures a second over one epoch."""
+    """Images a second over one epoch."""
     batches = Batches(split, data, batch=BATCH, augment=Augment(shift=4), seed=0)
     start, count = time.perf_counter(), len(split.labels) // BATCH
     for _ in range(count):
@@ -90,7 +90,7 @@ def main() -> None:
             "mapped, warm": lambda: load(data, "train"),
             "mapped, cold": lambda: cold(data),
         }
-        print(machine("torch", "numpy"), f"· {torch.get_num_threads()} threads · {count:,} pictures")
+        print(machine("torch", "numpy"), f"· {torch.get_num_threads()} threads · {count:,} images")
         print("\n| what | from | images/s, median | least | most | against memory |\n|---|---|---:|---:|---:|---:|")
         for title, step in (("batches alone", lambda *_: None), ("training", trainer())):
             speeds = rounds(ways, data, cast("Callable[[torch.Tensor, torch.Tensor], object]", step))
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def cold(data: Dataset) -> Split:
-    """The training pictures, none of them in the system's memory."""
+    """The training images, none of them in the system's memory."""
     forgotten(data.folder)
     return load(data, "train")
 

@@ -3,7 +3,7 @@
     python benchmarks/time_to_accuracy.py                     20 seeds, then the peer
     python benchmarks/time_to_accuracy.py --seeds 5 --no-peer
 
-Half of our seeds run before the peer and half behind it, so that a machine that slows down slows both. The peer runs
+Half of our seeds run before the peer and half after it, so that a machine that slows down slows both. The peer runs
 in a virtual environment of its own, made below the folder given with --peer-env and used again the next time.
 Seconds are seconds of training: reading data, testing and starting Python are not counted for either.
 """

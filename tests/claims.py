@@ -58,7 +58,7 @@ def tied() -> nn.Module:
 
 
 def in_place(self: Any, x: Any) -> Any:
-    """Every kind of change in place: through slices, rows, views, views of views, and before and behind a view."""
+    """Every kind of change in place: through slices, rows, views, views of views, and before and after a view."""
     x = self.conv(x)
     x[:, :2] += 1
     x.view(-1)[3:70].mul_(2)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Reused(nn.Module):
-    """One ReLU behind three layers, one convolution twice."""
+    """One ReLU after three layers, one convolution twice."""
 
     def __init__(self) -> None:
         super().__init__()

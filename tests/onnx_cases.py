@@ -431,7 +431,7 @@ CONSTANTS: dict[str, str] = {
     **{name: f"c = {name}(w, v)" for name in ("Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "Mean")},
     **{name: f"c = {name}(w, v)" for name in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")},
     "And, Or, Xor": "a = Less(w, v) b = Less(v, w) p = And(a, b) q = Or(a, b) o = Xor(p, q) c = Where(o, w, v)",
-    "Div of whole numbers": "c = Div(n, d)",
+    "Div of integers": "c = Div(n, d)",
     "Mod": "c = Mod(n, d)",
     "Mod of numbers": "c = Mod<fmod=1>(w, v)",
     "Pow": "a = Abs(w) c = Pow(a, v)",
@@ -474,4 +474,4 @@ CONSTANTS: dict[str, str] = {
     "Constant": "c = Constant<value_floats=[1.5,-2.0]>()",
     "a sequence": "q = SequenceConstruct(w, w) n1 = SequenceLength(q) c = ConcatFromSequence<axis=1, new_axis=1>(q)",
 }
-"""By the operator: how ``c`` is worked out from stored tensors."""
+"""By the operator: how ``c`` is worked out from constants."""

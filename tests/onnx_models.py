@@ -47,7 +47,7 @@ class Case:
     domains: Mapping[str, int] = field(default_factory=dict)
 
     def model(self, *, tail: int = 0) -> ModelProto:
-        """The model; with a linear map of so many numbers behind it, so that their order counts."""
+        """The model; with a linear map of so many numbers after it, so that their order counts."""
         text, stored = self.text, dict(self.stored)
         if tail:
             text += " last_flat = Flatten<axis=0>(y) last_row = Reshape(last_flat, last_one)"

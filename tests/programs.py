@@ -30,7 +30,7 @@ class Step:
 
     Attributes:
         name: of a function below, or of a method of tensors.
-        args: behind the tensor.
+        args: after the tensor.
         weight: shape of a learned tensor that it takes too.
     """
 
@@ -46,7 +46,7 @@ class Step:
 
 
 class Program(nn.Module):
-    """The steps one behind the other, each with a learned tensor of its own where it takes one."""
+    """The steps one after the other, each with a learned tensor of its own where it takes one."""
 
     def __init__(self, steps: list[Step]) -> None:
         super().__init__()

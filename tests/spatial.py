@@ -56,7 +56,7 @@ def _halves(convolve: Any, x: Tensor, dim: int, _: int) -> Tensor:
 
 
 def _coarse(_: Any, x: Tensor, dim: int, __: int) -> Tensor:
-    """A coarser map behind the fine one."""
+    """A coarser map after the fine one."""
     return torch.cat([x, F.avg_pool2d(x, (2, 1) if dim == 2 else (1, 2))], dim)
 
 
@@ -93,7 +93,7 @@ STEPS: dict[str, Callable[[Any, Tensor, int, int], Tensor]] = {
 
 
 class Spatial(nn.Module):
-    """The steps one behind the other, each with a 3x3 convolution of its own."""
+    """The steps one after the other, each with a 3x3 convolution of its own."""
 
     def __init__(self, steps: list[Step]) -> None:
         super().__init__()

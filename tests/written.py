@@ -200,7 +200,7 @@ EXAMPLES = [(made, example) for made in REGISTRY.values() for example in made.ex
 
 
 def net_of(made: type[Op], example: Example) -> Net:
-    """The op alone; a merge behind linear layers that make what it reads."""
+    """The op alone; a merge after linear layers that make what it reads."""
     op = testing.op_from_text(example.text, example.inputs)
     assert isinstance(op, made)
     if not op.merges:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from peers.nets import Case
 
 WHOLE, NOT_SAID = "whole", "not said"
-"""A field that is the whole picture, and one that the analyser declines to give."""
+"""A field that is the whole image, and one that the analyser declines to give."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Answer:
     """What an analyser says; None where it does not speak of it.
 
     Attributes:
-        params: learned numbers.
+        params: parameters.
         macs: multiply-adds [MAC].
         size: of the field of the last map with places, one number for each axis, :data:`WHOLE` or :data:`NOT_SAID`.
         stride: of that field.
-        whole: the field with gates and attention followed is the whole picture, where that is a number of its own.
+        whole: the field with gates and attention followed is the whole image, where that is a number of its own.
         bound: the analyser calls the field a bound.
         note: what it says besides.
     """

@@ -1,6 +1,6 @@
 """The course's usual net in Keras, as its students train it. Run by time_to_accuracy.py in an environment of its own.
 
-Reads an npz file of uint8 pictures and labels, prints one JSON line after each epoch: seconds of training so far (the
+Reads an npz file of uint8 images and labels, prints one JSON line after each epoch: seconds of training so far (the
 tests between epochs are not counted) and loss and accuracy on the test set.
 """
 

@@ -1,7 +1,7 @@
 """Ask one analyser about one net, in a process of its own: python -m peers.measure ANALYSER NET RUNS.
 
 Prints one line of JSON: the answer, and the seconds of each run. Imports and one run are done before the clock starts;
-each run gets a fresh copy of the module, since some analysers leave things behind in it. One thread.
+each run gets a fresh copy of the module, since some analysers leave things after in it. One thread.
 
 python -m peers.measure --memory NET prints how much the resident memory grows above that of the imports and the module
 while we analyse NET, a name or ``billion-meta`` or ``billion-cpu`` [byte]; --published NET prints what torchvision's

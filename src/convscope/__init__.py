@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from convscope.lens.filters import filtered as filter  # noqa: A004 -- the verb of this package
     from convscope.lens.look import look
     from convscope.reporting.report import report
+    from convscope.training.evaluate_run import evaluate_run as evaluate
     from convscope.training.export import export
-    from convscope.training.judge import judge as evaluate
     from convscope.training.predict import predict
     from convscope.training.run import Run
     from convscope.training.run import load as load_run
@@ -43,7 +43,7 @@ _HOMES = {
     "compare": ("convscope.analyze.compare", "compare"),
     "depth": ("convscope.analyze.depth", "depth"),
     "effective": ("convscope.analyze.effective", "effective"),
-    "evaluate": ("convscope.training.judge", "judge"),
+    "evaluate": ("convscope.training.evaluate_run", "evaluate_run"),
     "export": ("convscope.training.export", "export"),
     "filter": ("convscope.lens.filters", "filtered"),
     "load_run": ("convscope.training.run", "load"),

@@ -187,7 +187,7 @@ def hold(size: float) -> None:
 
 
 def release(size: float) -> None:
-    """Bytes that were held and are no longer."""
+    """Bytes that were held and are not longer."""
     budget = _open.get()
     if budget is not None:
         budget.held = max(0.0, budget.held - size)

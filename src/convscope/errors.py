@@ -11,7 +11,7 @@
     ├── LimitError          a question costs more work or memory than its file is worth
     ├── DataError           a data file is missing, damaged or not what it says
     │   └── UnnamedDataError    the data of a run from elsewhere, which the user has not named
-    ├── PictureError        a picture cannot be read
+    ├── ImageError        an image cannot be read
     ├── RunError            a run folder is missing, damaged or not one
     ├── TrainingError       training cannot go on
     ├── WriteError          a net cannot be written in that language
@@ -146,8 +146,8 @@ class UnnamedDataError(DataError):
         return self
 
 
-class PictureError(ConvscopeError):
-    """A picture cannot be read."""
+class ImageError(ConvscopeError):
+    """An image cannot be read."""
 
 
 class RunError(ConvscopeError):

@@ -1,7 +1,7 @@
 r"""Text from files, made harmless for where it is shown: a terminal, a page, a table for other programs.
 
 A name in a model, a class in a run folder, the path of a file may hold anything: colours, the title of the window, a
-bell, marks that turn the direction of writing, a line break behind which an error of ours seems to stand. Such a
+bell, marks that turn the direction of writing, a line break after which an error of ours seems to stand. Such a
 character is shown as the escape that Python has for it, ``\x1b``; nothing else is changed.
 
 Whoever builds a line puts a name into it through :func:`inert`, which leaves no line break. Whoever hands text out (the

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 NOISE = 1e-12
-"""Slopes below are rounding: an interpolation at a whole place gives the neighbour 1e-17."""
+"""Slopes below are rounding: an interpolation at a whole position gives the neighbour 1e-17."""
 
 BUMP = 10.0
 """Added to one number of the input at a time, so that each becomes the largest of its window once."""
@@ -81,21 +81,21 @@ def check_reads(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
     shape = output_shape(op, op.axes(inputs))
     for number, reads in enumerate(op.axes(inputs)):
         further = op.statistics(inputs) if number == 0 else ()
-        for unit, place in enumerate(np.ndindex(shape)):
-            claimed = declared_support(reads, place, inputs[number])
+        for unit, position in enumerate(np.ndindex(shape)):
+            claimed = declared_support(reads, position, inputs[number])
             if further:
-                claimed |= declared_support(further, place, inputs[number])
+                claimed |= declared_support(further, position, inputs[number])
             found = true[number][unit].reshape(inputs[number])
             assert np.array_equal(claimed, found) if not op.hull() else not (found & ~claimed).any(), (
-                f"{spelled(op)} on {inputs}: unit {place} reads {np.argwhere(claimed).tolist()} of input {number}, "
+                f"{spelled(op)} on {inputs}: unit {position} reads {np.argwhere(claimed).tolist()} of input {number}, "
                 f"autograd {np.argwhere(found).tolist()}"
             )
 
 
-def declared_support(reads: tuple[Read, ...], place: tuple[int, ...], shape: Shape) -> NDArray[np.bool_]:
+def declared_support(reads: tuple[Read, ...], position: tuple[int, ...], shape: Shape) -> NDArray[np.bool_]:
     """The inputs that one output unit reads, as a mask."""
     mask = np.zeros(shape, dtype=np.bool_)
-    mask[np.ix_(*(read.relation.pull(np.array([place[read.follows]])) for read in reads))] = True
+    mask[np.ix_(*(read.relation.pull(np.array([position[read.follows]])) for read in reads))] = True
     return mask
 
 

@@ -80,10 +80,10 @@ class System:
 def install() -> None:
     """Put the points into this process."""
     from convscope.files import Folder
-    from convscope.training import course
+    from convscope.training import session
 
     setattr(sys.modules["convscope.files.place"], "os", System())  # noqa: B010 -- no assignment, for the type checker
-    write, remove, between = Folder.write, Folder.remove, course.Keeper.between
+    write, remove, between = Folder.write, Folder.remove, session.Keeper.between
 
     def written(self: Any, name: str, *args: Any, **settings: Any) -> Any:
         found = write(self, name, *args, **settings)
@@ -98,14 +98,14 @@ def install() -> None:
         return found
 
     def stepped(self: Any) -> None:
-        rank = self.course.ranks.rank
+        rank = self.session.ranks.rank
         end_if(f"step of rank {rank}" if rank else "step")
         between(self)
 
     for owner, name, made in (
         (Folder, "write", written),
         (Folder, "remove", removed),
-        (course.Keeper, "between", stepped),
+        (session.Keeper, "between", stepped),
     ):
         setattr(owner, name, made)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 TRAINED, TESTED = 640, 100
-"""Pictures."""
+"""Images."""
 
 OWN = "own"
 """Argument with which the data sets are what they are, not a part of MNIST; everything that uses a run is loaded."""

@@ -21,8 +21,8 @@ from PIL import Image
 from convscope.cli import run
 from convscope.data import DATASETS, find, load
 from convscope.data.idx import File, IdxFiles, read_idx
-from convscope.data.picture import fitted, open_picture
-from convscope.errors import DataError, PictureError
+from convscope.data.image import fitted, open_image
+from convscope.errors import DataError, ImageError
 from faults.limits import refused
 
 pytestmark = pytest.mark.faults
@@ -99,21 +99,21 @@ def test_300_cuts_and_300_flips_of_a_packed_file_are_found(tmp_path: Path, file:
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_60_cuts_of_a_picture_are_found(tmp_path: Path, form: str, mode: str) -> None:
+def test_60_cuts_of_a_image_are_found(tmp_path: Path, form: str, mode: str) -> None:
     whole, path = tmp_path / f"whole.{FORMATS[form]}", tmp_path / f"cut.{FORMATS[form]}"
     Image.fromarray(pixels()).convert(mode).save(whole, form)
     content = whole.read_bytes()
-    assert open_picture(whole).size == (30, 21)
+    assert open_image(whole).size == (30, 21)
     draw = random.Random(3)
     ends = {len(content) - 1, len(content) - 2, *(draw.randrange(len(content)) for _ in range(60))}
     for end in ends:
         path.write_bytes(content[:end])
-        with pytest.raises(PictureError, match=f"cut.{FORMATS[form]}"):
-            open_picture(path)
+        with pytest.raises(ImageError, match=f"cut.{FORMATS[form]}"):
+            open_image(path)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_flips_of_a_picture_end_in_a_picture_or_in_our_error(tmp_path: Path, form: str) -> None:
+def test_flips_of_a_image_end_in_a_image_or_in_our_error(tmp_path: Path, form: str) -> None:
     whole, path = tmp_path / f"whole.{FORMATS[form]}", tmp_path / f"flipped.{FORMATS[form]}"
     Image.fromarray(pixels()).save(whole, form)
     found = 0
@@ -121,8 +121,8 @@ def test_flips_of_a_picture_end_in_a_picture_or_in_our_error(tmp_path: Path, for
     for damaged in flips:
         path.write_bytes(damaged)
         try:
-            fitted(open_picture(path), (3, 8, 8))
-        except PictureError:
+            fitted(open_image(path), (3, 8, 8))
+        except ImageError:
             found += 1
     assert found or form == "BMP"  # almost all of which is pixels
     if form == "PNG":
@@ -135,12 +135,12 @@ def test_a_progressive_jpeg_with_a_thumbnail_and_a_tail_is_whole(tmp_path: Path)
     exif[0x010E] = "\xff\xd9 ends nothing here"
     Image.fromarray(pixels()).save(path, progressive=True, exif=exif)
     path.write_bytes(path.read_bytes() + b"what a camera adds")
-    assert open_picture(path).size == (30, 21)
+    assert open_image(path).size == (30, 21)
 
 
 def test_every_bad_file_is_told_before_training(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "ant" / "empty.png").touch()
-    (photos / "ant" / "text.jpg").write_text("no picture")
+    (photos / "ant" / "text.jpg").write_text("no image")
     (photos / "bee" / "gone.png").symlink_to("nowhere")
     (photos / "bee" / "0.png").write_bytes((photos / "bee" / "0.png").read_bytes()[:-3])
     (photos / "lost.png").write_bytes((photos / "bee" / "1.png").read_bytes())
@@ -161,7 +161,7 @@ def test_every_bad_file_is_told_before_training(photos: Path, capsys: pytest.Cap
 
 
 def test_what_is_left_out_is_left_out_before_the_split(photos: Path) -> None:
-    (photos / "ant" / "bad.png").write_text("no picture")
+    (photos / "ant" / "bad.png").write_text("no image")
     data = find(f"folder:{photos}", skip_bad=True)
     names = [load(data, split).names for split in data.splits]
     (photos / "ant" / "bad.png").unlink()
@@ -171,7 +171,7 @@ def test_what_is_left_out_is_left_out_before_the_split(photos: Path) -> None:
 
 def test_more_bad_files_than_a_message_holds(photos: Path) -> None:
     for at in range(300):
-        (photos / "ant" / f"bad{at}.png").write_text("no picture")
+        (photos / "ant" / f"bad{at}.png").write_text("no image")
     error = refused(lambda: find(f"folder:{photos}"))
     assert "has 300 files" in str(error)
     assert "280 more" in str(error)
@@ -180,9 +180,9 @@ def test_more_bad_files_than_a_message_holds(photos: Path) -> None:
 def test_sets_that_are_none(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty" / "ant").mkdir(parents=True)
     for name, message in (
-        ("empty", "has no pictures in folders of classes"),
+        ("empty", "has no images in folders of classes"),
         ("missing", "missing cannot be read: No such file"),
-        ("photos/ant", "has no pictures in folders of classes"),
+        ("photos/ant", "has no images in folders of classes"),
         ("photos/ant/0.png", "cannot be read: Not a directory"),
     ):
         error = refused(partial(find, f"folder:{tmp_path / name}"))
@@ -194,7 +194,7 @@ def test_sets_that_are_none(photos: Path, tmp_path: Path) -> None:
 
 def test_a_class_of_bad_files_only(photos: Path) -> None:
     for path in (photos / "bee").iterdir():
-        path.write_text("no picture")
+        path.write_text("no image")
     assert "class bee is left" in str(refused(lambda: find(f"folder:{photos}", skip_bad=True)))
 
 
@@ -203,14 +203,14 @@ def test_a_class_that_is_only_tested(photos: Path, tmp_path: Path) -> None:
     photos.rename(tmp_path / "stated" / "train")
     (tmp_path / "stated" / "test" / "elk").mkdir(parents=True)
     Image.fromarray(pixels()).save(tmp_path / "stated" / "test" / "elk" / "0.png")
-    assert "no pictures for training of the class elk" in str(refused(lambda: find(f"folder:{tmp_path / 'stated'}")))
+    assert "no images for training of the class elk" in str(refused(lambda: find(f"folder:{tmp_path / 'stated'}")))
 
 
 def one_rule(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    return fitted(open_picture(path), shape)
+    return fitted(open_image(path), shape)
 
 
-def test_one_rule_for_grey_alpha_sixteen_bits_cmyk_and_turned_pictures(tmp_path: Path) -> None:
+def test_one_rule_for_grey_alpha_sixteen_bits_cmyk_and_turned_images(tmp_path: Path) -> None:
     colours = pixels()
     grey = np.asarray(Image.fromarray(colours).convert("L"))
     path = tmp_path / "x.png"

@@ -1,4 +1,4 @@
-"""An export that cannot be made leaves nothing behind and says why."""
+"""An export that cannot be made leaves nothing after and says why."""
 
 import shutil
 from pathlib import Path

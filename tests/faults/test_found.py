@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from faults.limits import answered
-from fuzzing.judged import judged
 from fuzzing.readers import READERS, Reader
+from fuzzing.verdict import judged
 
 pytestmark = pytest.mark.faults
 

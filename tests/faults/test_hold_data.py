@@ -13,11 +13,11 @@ from PIL import Image
 import convscope as cs
 from convscope.budget import question
 from convscope.data import DATASETS, find
-from convscope.data.audit import Audit, Picture
+from convscope.data.audit import Audit, Listed
 from convscope.data.decoding import Room
 from convscope.data.folder import Entry, divided
-from convscope.data.picture import fitted, open_picture, read_picture, seen
-from convscope.errors import DataError, LimitError, PictureError
+from convscope.data.image import fitted, open_image, read_image, seen
+from convscope.errors import DataError, ImageError, LimitError
 from faults.hold_data import (
     COLOURS,
     REFUSED,
@@ -63,7 +63,7 @@ def test_a_set_of_large_images_is_read_one_at_a_time(place: Path, made: Callable
 def test_an_image_for_a_net_of_digits_is_no_dearer(place: Path, made: Callable[[Path], str]) -> None:
     made(place)
     (path,) = (place / "ant").glob("x.*")
-    assert "more pixels than a file of its size is worth" in str(refused(lambda: read_picture(path, DATASETS["mnist"])))
+    assert "more pixels than a file of its size is worth" in str(refused(lambda: read_image(path, DATASETS["mnist"])))
 
 
 def test_a_limit_that_is_raised_holds_in_every_thread(place: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_folder_is_read_once_however_it_is_reached(place: Path) -> None:
 
 def test_an_audit_of_many_copies_is_linear() -> None:
     def took(groups: int) -> float:
-        copies = tuple((Picture("train", f"{at}a", "x"), Picture("train", f"{at}b", "x")) for at in range(groups))
+        copies = tuple((Listed("train", f"{at}a", "x"), Listed("train", f"{at}b", "x")) for at in range(groups))
         found = Audit("d", (1, 8, 8), {"train": {"x": 2 * groups}}, {}, copies, ())
         start = time.process_time()
         assert f"{groups:,}  other copies" in str(found)
@@ -137,7 +137,7 @@ def test_an_audit_of_many_copies_is_linear() -> None:
 
 
 def test_a_group_of_many_copies_is_one_line_that_can_be_read() -> None:
-    group = tuple(Picture("train", str(at), "x") for at in range(34_000))
+    group = tuple(Listed("train", str(at), "x") for at in range(34_000))
     said = str(Audit("d", (1, 8, 8), {"train": {"x": 34_000}}, {}, (group,), ()))
     assert "train 9 (x) = 33,990 more" in said
     assert len(said) < 1000
@@ -164,15 +164,15 @@ def test_a_large_jpeg_that_is_worth_it_is_read_smaller(tmp_path: Path) -> None:
     ramp = Image.linear_gradient("L").resize((8400, 7600))
     whole = Image.merge("RGB", [ramp, ramp.transpose(Image.Transpose.FLIP_TOP_BOTTOM), ramp])
     whole.save(path, quality=85)
-    with pytest.raises(PictureError, match="more pixels than a file of its size"):
-        open_picture(path)
-    found = open_picture(path, (64, 64))
+    with pytest.raises(ImageError, match="more pixels than a file of its size"):
+        open_image(path)
+    found = open_image(path, (64, 64))
     assert found.size == (4200, 3800)
     small = fitted(found, (3, 64, 64)).astype(int)
     true = fitted(whole, (3, 64, 64)).astype(int)
     assert np.abs(small - true).max() <= 3
-    with pytest.raises(PictureError, match="more pixels"):
-        open_picture(path, (4096, 4096))
+    with pytest.raises(ImageError, match="more pixels"):
+        open_image(path, (4096, 4096))
 
 
 def test_large_images_wait_for_each_other() -> None:
@@ -196,9 +196,9 @@ def test_16_bits_transparency_and_turns_are_the_same_in_tiles(tmp_path: Path, mo
     for at, image in enumerate(images):
         path = tmp_path / (f"{at}.tif" if image.mode == "CMYK" else f"{at}.png")
         image.save(path, exif=exif)
-        at_once = open_picture(path)
-        monkeypatch.setattr("convscope.data.picture.TILE", 16)
-        assert open_picture(path).tobytes() == at_once.tobytes()
+        at_once = open_image(path)
+        monkeypatch.setattr("convscope.data.image.TILE", 16)
+        assert open_image(path).tobytes() == at_once.tobytes()
         assert at_once.size == (50, 70)
         monkeypatch.undo()
 
@@ -208,6 +208,6 @@ def test_what_a_question_counts_apart_is_not_a_part_of_another(tmp_path: Path) -
     path.write_bytes(encoded((5000, 5000), "PNG"))
     with question() as budget:
         for _ in range(3):
-            read_picture(path, replace(DATASETS["mnist"], ink=False))
+            read_image(path, replace(DATASETS["mnist"], ink=False))
         assert budget.held == 0
         assert budget.spent == 0

@@ -16,7 +16,7 @@ from convscope.cli import run as command
 from convscope.data import registry
 from convscope.errors import ConvscopeError, DataError, FieldError, MachineError, RunError
 from convscope.files import Folder
-from convscope.training import checkpoint, course
+from convscope.training import checkpoint, session
 from convscope.training.recipe import find
 
 pytestmark = pytest.mark.faults
@@ -62,7 +62,7 @@ def test_what_cannot_be_trained_is_said_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     made, words = UNFIT[name]
-    monkeypatch.setattr(course.Course, "run", lambda *_: pytest.fail("work was done"))
+    monkeypatch.setattr(session.Session, "run", lambda *_: pytest.fail("work was done"))
     with pytest.raises(DataError, match=words) as found:
         cs.train(NET, data=made(tmp_path), epochs=1, out=tmp_path / "runs")
     assert found.value.expected
@@ -121,7 +121,7 @@ def test_an_image_is_not_left_out_because_the_machine_lacks_something(
     place = photos(tmp_path / "f", {"a": list(range(0, 90, 10)), "b": list(range(100, 190, 10))})
     for failure in (failing(errno.EMFILE), failing(errno.ENOMEM)):
         with monkeypatch.context() as patch:
-            patch.setattr("convscope.data.picture.read", failure)
+            patch.setattr("convscope.data.image.read", failure)
             with pytest.raises(MachineError):
                 registry.find(f"folder,8x8x1,skip_bad:{place}")
 

@@ -412,7 +412,7 @@ def test_the_formats_that_are_promised_are_read(tmp_path: Path, finished: Path) 
     for suffix, form in FORMATS.items():
         path = tmp_path / f"x{suffix}"
         path.write_bytes(encoded(form))
-        assert cs.predict(finished, path)[0].picture == str(path)
+        assert cs.predict(finished, path)[0].image == str(path)
 
 
 def test_decoders_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 import convscope as cs
 from convscope.errors import FieldError, LimitError, ModelError, ShapeError
 from convscope.frontends import read
-from convscope.frontends.build.builder import unique_words
+from convscope.frontends.tensors.builder import unique_words
 from convscope.ops.act import Clamp
 from faults.limits import answered, refused
 

@@ -143,7 +143,7 @@ def inserts(count: int, place: Sequence[str] = ()) -> list[Any]:
 
 
 def folded(nodes: Sequence[Any], last: str, stored: dict[str, Any] | None = None) -> Any:
-    """Operations on stored tensors, of whose result the sum counts."""
+    """Operations on constants, of whose result the sum counts."""
     ends = [node("Cast", [last], ["as_floats"], to=1), node("ReduceSum", ["as_floats"], ["sum"], keepdims=0)]
     return model([*nodes, *ends, node("Mul", ["x", "sum"], ["y"])], stored)
 

@@ -152,7 +152,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "no model": lambda: packed({"a": 1}),
     "a list": lambda: packed([1, 2]),
     "no layers": lambda: packed({"class_name": "Sequential", "config": {"layers": []}}),
-    "layers are no list": lambda: packed({"class_name": "Sequential", "config": {"layers": 3}}),
+    "layers are not list": lambda: packed({"class_name": "Sequential", "config": {"layers": 3}}),
     "a layer is a number": lambda: packed({"class_name": "Sequential", "config": {"layers": [1]}}),
     "models in models": lambda: packed(doubled(40)),
     "circle": lambda: packed(functional((conv("a"), "b"), (conv("b"), "a"), out="b")),

@@ -111,7 +111,7 @@ def doubled(times: int) -> str:
 
 
 def operand(text: str) -> str:
-    """A stored tensor ``c`` that a layer takes."""
+    """A constant ``c`` that a layer takes."""
     return f"{text} y = Add(x, c)"
 
 
@@ -129,7 +129,7 @@ ATTACKS: dict[str, bytes] = {
     "text": b"input 28x28x1, conv 16 3x3\n" * 40,
     "one byte": b"\x0a",
     "noise": np.random.default_rng(0).bytes(100_000),
-    "a picture": b"\x89PNG\r\n\x1a\n" + bytes(1000),
+    "an image": b"\x89PNG\r\n\x1a\n" + bytes(1000),
     "a pointer to large file storage": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
     "cut off": conv().SerializeToString()[:-40],
     "cut off in the first field": conv().SerializeToString()[:5],
@@ -165,8 +165,8 @@ ATTACKS: dict[str, bytes] = {
     "a function that calls itself": functions({"f": ["f"]}),
     "functions in a circle": functions({"f": ["g"], "g": ["h"], "h": ["f"]}),
     "functions that double": functions({**{f"f{at}": [f"f{at + 1}"] * 40 for at in range(14)}, "f14": ["Relu"] * 40}),
-    "a stored tensor of 2^62": changed(stored("w", [HUGE, HUGE], raw_data=b"")),
-    "a stored tensor of less than nothing": changed(stored("w", [-6, 4, 3, 3], raw_data=bytes(4))),
+    "a constant of 2^62": changed(stored("w", [HUGE, HUGE], raw_data=b"")),
+    "a constant of less than nothing": changed(stored("w", [-6, 4, 3, 3], raw_data=bytes(4))),
     "fewer bytes than the sizes say": changed(stored("w", [6, 4, 3, 3], raw_data=bytes(4 * 6 * 4 * 9 - 4))),
     "more bytes than the sizes say": changed(stored("w", [6, 4, 3, 3], raw_data=bytes(100_000))),
     "fewer numbers than the sizes say": changed(stored("w", [6, 4, 3, 3], float_data=[1.0] * 20)),
@@ -219,7 +219,7 @@ ATTACKS: dict[str, bytes] = {
         operand("c = Range(a, b, s)"), {"a": np.array(0), "b": np.array(9), "s": np.array(0)}
     ),
     "a tensor spread to 2^62": graph(operand("c = Expand(a, s)"), {"a": (1,), "s": whole(2**31, 2**31)}),
-    "the picture spread to 2^62": graph("p = GlobalAveragePool(x) y = Expand(p, s)", {"s": whole(1, 4, 2**31, 2**31)}),
+    "the image spread to 2^62": graph("p = GlobalAveragePool(x) y = Expand(p, s)", {"s": whole(1, 4, 2**31, 2**31)}),
     "a tensor laid side by side 2^62 times": graph(operand("c = Tile(a, s)"), {"a": (1,), "s": whole(HUGE)}),
     "a tensor doubled 60 times": graph(operand(doubled(60) + " c = Identity(c60)"), {"c0": (8,)}),
     "one of 2^40 ones": graph(
@@ -235,7 +235,7 @@ ATTACKS: dict[str, bytes] = {
     "a recurrent layer of other sizes": graph(
         "t = Squeeze(x, z) y = LSTM(t, w, w)", {"z": whole(0), "w": (1, 8, 3)}, shape=(1, 5, 1, 4)
     ),
-    "names that are no text": conv().SerializeToString().replace(b"Relu", b"\xff\xfe\xfd\xfc"),
+    "names that are not text": conv().SerializeToString().replace(b"Relu", b"\xff\xfe\xfd\xfc"),
     "a name of a megabyte": changed(lambda model: setattr(model.graph.node[0], "op_type", "Conv" * 2**18)),
     "a name of dots": changed(lambda model: setattr(model.graph.node[0], "name", "/" + "a." * 2**19 + "/Conv")),
     "a name with a new line": changed(lambda model: setattr(model.graph.node[0], "op_type", "Co\nnv")),
@@ -373,7 +373,7 @@ def test_weights_beside_the_model_are_opened_when_they_are_asked_for(tmp_path: P
         ({"length": SIZE - 4}, "have 860 bytes"),
         ({"offset": 4}, "is too short"),
         ({"offset": 2**50}, "is too short"),
-        ({"offset": -4}, "whole number"),
+        ({"offset": -4}, "integer"),
     ],
 )
 def test_lies_about_weights_beside_the_model(entries: dict[str, int], said: str, tmp_path: Path) -> None:
@@ -496,7 +496,7 @@ def test_damaged_files_give_errors_of_ours(content: bytes, tmp_path: Path) -> No
 NATIVE = {
     "a norm over a dimension of 2^40": graph("a, m, y = LayerNormalization<axis=1099511627776>(x, w)", {"w": (5,)}),
     "a matrix like nothing": graph("y = EyeLike(, x)"),
-    "indices behind dimensions of less than nothing": graph("y = GatherND<batch_dims=-3>(x, i)", {"i": whole(0, 1, 1)}),
+    "indices after dimensions of less than nothing": graph("y = GatherND<batch_dims=-3>(x, i)", {"i": whole(0, 1, 1)}),
     "fewer parts than are named": graph("a, b, c, y = Split<axis=1, num_outputs=2>(x)"),
     "parts of 2^40": graph("a, y = Split<axis=1, num_outputs=1099511627776>(x)"),
     "a pool over less than nothing": graph("y = LpPool<kernel_shape=[-3, 3]>(x)"),

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from convscope.training.ranks import Ranks
-from convscope.training.together import BatchNorm
+from convscope.training.distributed import Ranks
+from convscope.training.sync_batchnorm import BatchNorm
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

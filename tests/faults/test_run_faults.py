@@ -217,7 +217,7 @@ def test_too_little_room_is_told_before_anything_begins(tmp_path: Path, monkeypa
 
 def test_a_run_is_trained_by_one_process_at_a_time(forked: Forked, tmp_path: Path) -> None:
     run = stopped_run(forked, tmp_path)
-    from convscope.training.claim import claimed
+    from convscope.training.lock import claimed
 
     with claimed(run):
         refused = forked.run("train", "--resume", run, "--quiet")

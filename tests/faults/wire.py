@@ -2,7 +2,7 @@
 
 
 def varint(number: int) -> bytes:
-    """A whole number in groups of seven bits, the lowest first."""
+    """An integer in groups of seven bits, the lowest first."""
     found = bytearray()
     while number > 127:
         found.append(number & 127 | 128)

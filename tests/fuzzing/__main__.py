@@ -33,7 +33,7 @@ LONGEST = 200_000
 AGAIN = """
 import sys
 from pathlib import Path
-from fuzzing.judged import judged
+from fuzzing.verdict import judged
 from fuzzing.readers import READERS
 reader, path, folder = READERS[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3])
 judged(reader, reader.seeds()[0], folder)  # everything is imported
@@ -49,8 +49,8 @@ def main() -> None:
     corpus = folder / "corpus"
     corpus.mkdir()
     with atheris.instrument_imports(include=["convscope"]):
-        from fuzzing.judged import judged
         from fuzzing.readers import READERS
+        from fuzzing.verdict import judged
 
         reader = READERS[name]
         for at, seed in enumerate(reader.seeds()):

@@ -19,11 +19,11 @@ from convscope.lens.drawing.mistakes import parts
 from convscope.lens.explain import Saliency
 from convscope.lens.features import Features
 from convscope.lens.field import Reach
+from convscope.lens.image import InputImage
 from convscope.lens.kernels import Kernels
 from convscope.lens.look import Looked
 from convscope.lens.measured import Measured
 from convscope.lens.mistakes import Mistakes, Seen
-from convscope.lens.picture import Picture
 from convscope.lens.score import Target
 from convscope.lens.split import Split
 from convscope.lens.trust import Deletion, Randomised, Trust
@@ -34,11 +34,11 @@ DATA = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 BLUE, WHITE, RED, DARK, BRIGHT = (33, 102, 172), (247, 247, 247), (178, 24, 43), (0, 0, 4), (252, 255, 164)
 
 RAMP = np.arange(16, dtype=np.uint8).reshape(1, 4, 4) * 16
-PICTURE = Picture("five.png", RAMP, torch.zeros(1, 1, 4, 4), "scaled as in training", 5)
+IMAGE = InputImage("five.png", RAMP, torch.zeros(1, 1, 4, 4), "scaled as in training", 5)
 
 
 def rasters(svg: str) -> list[NDArray[np.uint8]]:
-    """Every picture in a drawing, as pixels."""
+    """Every image in a drawing, as pixels."""
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in DATA.findall(svg)]
 
 
@@ -90,9 +90,9 @@ def test_kernels() -> None:
 def test_features_with_nothing_positive() -> None:
     maps = np.zeros((3, 2, 2), np.float32)
     maps[0, 0, 1], maps[2, 1, 0] = 2.0, 1.0
-    svg = golden("features", Features("runs/a", "trained", "relu1", "as asked", PICTURE, maps))
-    picture, *found, _ = rasters(svg)
-    assert picture[..., 0].ravel().tolist() == list(range(0, 256, 16))  # the bytes as they are
+    svg = golden("features", Features("runs/a", "trained", "relu1", "as asked", IMAGE, maps))
+    image, *found, _ = rasters(svg)
+    assert image[..., 0].ravel().tolist() == list(range(0, 256, 16))  # the bytes as they are
     assert colour(found[0], 0, 1) == BRIGHT
     assert colour(found[2], 1, 0) == (188, 55, 84)  # half of the largest: one scale for all channels
     assert (found[1] == DARK).all()
@@ -106,7 +106,7 @@ def reach() -> Reach:
     slopes[:, 0, 1], slopes[0, 2, 3], slopes[1, 2, 3] = 2.0, 1.0, 3.0
     untrained = Measured("random, seed 0", 2, slopes, slopes**2, unit.support.area)
     trained = Measured("trained", 2, slopes[:1], slopes[:1] ** 2, unit.support.area)
-    return Reach("runs/a", "conv1", "as asked", unit, untrained, trained, "2 test pictures of digits", PICTURE)
+    return Reach("runs/a", "conv1", "as asked", unit, untrained, trained, "2 test images of digits", IMAGE)
 
 
 def test_field() -> None:
@@ -119,7 +119,7 @@ def test_field() -> None:
     assert (read[..., 0][~mask] < np.maximum(RAMP[0][~mask], 1)).all()
     drawn = shares(found)
     assert [heat.sum() for heat in drawn.values()] == [1.0, 1.0, 1.0]
-    # mean slopes 2 and 2: one half each; 2 and 1 of one picture: two thirds, the largest share of all, is brightest
+    # mean slopes 2 and 2: one half each; 2 and 1 of one image: two thirds, the largest share of all, is brightest
     np.testing.assert_allclose(drawn["measured, untrained"][[0, 2], [1, 3]], [0.5, 0.5])
     assert colour(trained, 0, 1) == BRIGHT
     assert colour(untrained, 0, 1) == colour(untrained, 2, 3) != BRIGHT
@@ -138,8 +138,8 @@ def test_saliency() -> None:
     found = Saliency(
         "runs/a",
         "trained",
-        PICTURE,
-        Target(5, "5", said=True),
+        IMAGE,
+        Target(5, "5", predicted=True),
         3.5,
         0.9,
         "the empty ground",
@@ -159,10 +159,10 @@ def test_saliency() -> None:
     assert (nothing == DARK).all()
     assert {"both signs", "nothing positive here, all zero", "five.png", "5: 90.0 %"} <= set(words(svg))
     assert falls.area == (0.9 + 0.2) / 4 + (0.2 + 0.1) / 4  # by the rule of trapezoids
-    said = str(found)
-    assert "area 0.350, by chance 0.625 ± 0.035: its pixels matter" in said  # chance: 0.65 and 0.6
-    assert "alike 0.50, -0.25: it depends on the weights" in said
-    assert "alike flat, flat: no answer" in said
+    predicted = str(found)
+    assert "area 0.350, by chance 0.625 ± 0.035: its pixels matter" in predicted  # chance: 0.65 and 0.6
+    assert "alike 0.50, -0.25: it depends on the weights" in predicted
+    assert "alike flat, flat: no answer" in predicted
     # the lines of the plots: 1, 0.5, -0.25 between -1 and 1
     (path,) = re.findall(r'<path d="(M[0-9.L ]+)" fill="none" stroke="#0072b2"', svg.split("by chance")[0])[:1]
     ys = [float(point.split()[1]) for point in re.split("[ML]", path)[1:]]
@@ -170,13 +170,13 @@ def test_saliency() -> None:
 
 
 def mistakes() -> Mistakes:
-    judged = Evaluation(0.25, ("cat", "dog"), ((40, 2), (5, 53)), 0.0312, "pets")
+    evaluation = Evaluation(0.25, ("cat", "dog"), ((40, 2), (5, 53)), 0.0312, "pets")
     split = Split("linear1", "relu4", "cat", "dog", 1.5, 0.25, np.array([1.0, -0.5, 0.75]))
-    pictures = tuple(Seen(7 * at, RAMP + np.uint8(at), "dog", 0.9 - 0.1 * at) for at in range(5))
+    images = tuple(Seen(7 * at, RAMP + np.uint8(at), "dog", 0.9 - 0.1 * at) for at in range(5))
     near = tuple(Seen(100 + at, RAMP, "cat", 1.0 + at) for at in range(2))
     return Mistakes(
-        "runs/a", judged, ("dog", "cat"), "the most mistakes", 5, pictures, PICTURE, split, near,
-        "distance in relu4, among 90 of 90 training pictures",
+        "runs/a", evaluation, ("dog", "cat"), "the most mistakes", 5, images, IMAGE, split, near,
+        "distance in relu4, among 90 of 90 training images",
     )  # fmt: skip
 
 
@@ -185,13 +185,13 @@ def test_mistakes() -> None:
     svg = golden("mistakes", found)
     assert [value for _, value in parts(found)] == [1.0, 0.75, -0.5, 0.25]
     assert sum(value for _, value in parts(found)) == found.split.difference  # nothing is left out
-    said = words(svg)
-    assert {"40", "2", "5", "53", "channel 0", "+1.000", "bias", "+0.250"} <= set(said)
-    assert "score of cat less score of dog: +1.500, exactly, by channel of relu4" in said
-    assert "7 of 100 test pictures of pets misread" in said
+    predicted = words(svg)
+    assert {"40", "2", "5", "53", "channel 0", "+1.000", "bias", "+0.250"} <= set(predicted)
+    assert "score of cat less score of dog: +1.500, exactly, by channel of relu4" in predicted
+    assert "7 of 100 test images of pets misclassified" in predicted
     gallery = rasters(svg)[:5]
-    assert [int(one[0, 0, 0]) for one in gallery] == [0, 1, 2, 3, 4]  # the pictures themselves, in their order
-    assert {"0", "7", "14", "21", "28", "90 %", "50 %"} <= set(said)
+    assert [int(one[0, 0, 0]) for one in gallery] == [0, 1, 2, 3, 4]  # the images themselves, in their order
+    assert {"0", "7", "14", "21", "28", "90 %", "50 %"} <= set(predicted)
 
 
 def test_a_split_that_does_not_add_up_says_so() -> None:

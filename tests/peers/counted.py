@@ -86,7 +86,7 @@ def _constants(graph: Any) -> set[str]:
 
 
 def _bias(node: Any, constant: set[str], graph: Any) -> set[str]:
-    """The stored tensor that is added to a product with weights."""
+    """The constant that is added to a product with weights."""
     makers = {name: one.op_type for one in graph.node for name in one.output}
     products = {"MatMul", "Conv", "ConvTranspose"}
     added = any(makers.get(name) in products for name in node.input if name not in constant)
@@ -94,7 +94,7 @@ def _bias(node: Any, constant: set[str], graph: Any) -> set[str]:
 
 
 def _affine(node: Any, stored: set[str]) -> set[str]:
-    """A stored tensor by which maps are scaled or shifted; what a Constant node holds is a constant."""
+    """A constant by which maps are scaled or shifted; what a Constant node holds is a constant."""
     found = stored.intersection(node.input)
     return found if node.op_type in {"Add", "Mul", "Sub", "Div"} and len(found) < len(node.input) else set()
 

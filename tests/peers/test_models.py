@@ -106,7 +106,7 @@ def last_map(net: Net, outputs: dict[str, str]) -> tuple[str, str]:
 
 
 def strip(line: Line, axis: int, short: int) -> tuple[int, int, int]:
-    """A picture that is longer than the field along one axis, so that units in the middle see all that they could."""
+    """An image that is longer than the field along one axis, so that units in the middle see all that they could."""
     size = max(last - first + 1 for first, last in line.phases)
     long = -(-math.ceil(size + 4 * line.stride) // 64) * 64
     return (3, long, short) if axis == 0 else (3, short, long)
@@ -130,7 +130,7 @@ def test_fields_are_where_gradients_come_from(net: list[str | int], axis: int) -
     middle = units[axis] // 2
     for gates in (False, True):
         run, tracks = probe.run(gates=gates), trace(found.net, gates=gates)[layer]
-        assert run.places[path].shape[2:] == units
+        assert run.positions[path].shape[2:] == units
         seen = {}
         for at in (0, middle, middle + 1, units[axis] - 1):
             place = [at if one == axis else n // 2 for one, n in enumerate(units)]

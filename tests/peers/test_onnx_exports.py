@@ -53,7 +53,7 @@ NETS = {
     "timm:skresnet18": 64,
     "timm:xcit_nano_12_p16_224": 64,
 }
-"""Nets with few params, by the size of the picture."""
+"""Nets with few params, by the size of the image."""
 
 BOTH = ("torchvision:squeezenet1_1", "timm:convnext_atto", "timm:mobilevit_xxs")
 """Those that the newer exporter, which takes much longer, writes too."""

@@ -28,7 +28,7 @@ MODELS = {
     "squeezenet1_1": (64, ["ConvReLU", "InceptionBlock"]),
     "vgg11_bn": (64, []),
 }
-"""The side of the picture, and blocks that are found, inner ones first."""
+"""The side of the image, and blocks that are found, inner ones first."""
 
 
 @pytest.mark.skipif(find_spec("torchvision") is None, reason="torchvision is not installed")

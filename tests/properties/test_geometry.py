@@ -119,7 +119,7 @@ def test_the_effective_field_lies_on_the_support_and_loses_only_to_padding(text:
     unit = tuple(data.draw(st.integers(0, size - 1)) for size in net.output[1:])
     weights = effective(net, at=unit)
     assert weights.heat.min() >= 0
-    assert weights.on_picture <= 1 + 1e-9
+    assert weights.on_image <= 1 + 1e-9
     assert all(share <= 1 for share in weights.shares().values())
     assert not (weights.heat[~support(net, at=unit, gates=False).mask] > 1e-12).any()
 

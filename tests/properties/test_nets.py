@@ -54,9 +54,9 @@ def test_totals_are_sums_and_shapes_are_torchs(text: str) -> None:
 
 
 def probed_box(net: Net, unit: tuple[int, ...]) -> list[tuple[int, int]] | None:
-    """Rows and columns of the input that reach one place of the last map, by gradients on an unbounded picture.
+    """Rows and columns of the input that reach one place of the last map, by gradients on an unbounded image.
 
-    The picture is grown so that the unit's field lies inside; a linear stand-in with positive weights replaces every
+    The image is grown so that the unit's field lies inside; a linear stand-in with positive weights replaces every
     op that could hide a path.
     """
     model = TorchNet(net).double().eval()
@@ -77,7 +77,7 @@ def probed_box(net: Net, unit: tuple[int, ...]) -> list[tuple[int, int]] | None:
 @DRAWS
 @given(net_texts(longest=5))
 def test_the_box_of_a_unit_is_where_gradients_come_from(text: str) -> None:
-    # averages look everywhere in a window, as maxima do over all pictures; gates are told apart by the two fields
+    # averages look everywhere in a window, as maxima do over all images; gates are told apart by the two fields
     net = fitting(text.replace("maxpool", "avgpool"))
     assume(len(net.output) == 3)
     found = fields(net, gates=True)[net.layers[-1].node.name]
@@ -89,7 +89,7 @@ def test_the_box_of_a_unit_is_where_gradients_come_from(text: str) -> None:
     for axis, at, size, (first, last) in zip(found, unit, net.input[1:], box, strict=True):
         start = (axis.start or 0) + at * (axis.stride or Fraction(0))
         end = start + axis.size - 1
-        # gradients show the part of the box that lies on the picture; holes at its ends only where padding is
+        # gradients show the part of the box that lies on the image; holes at its ends only where padding is
         assert max(Fraction(0), start) <= first
         assert last <= min(Fraction(size - 1), end)
         if start >= 0 and end < size:

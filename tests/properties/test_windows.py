@@ -46,8 +46,8 @@ def compare(net: Net, node: str, units: Units, of: str) -> None:
     assert (weights.spread is not None) == (heat.sum() > 0)
     if heat.sum() > 0:
         np.testing.assert_allclose(weights.heat, heat / heat.sum(), rtol=1e-9, atol=1e-15)
-        assert weights.on_picture == pytest.approx(heat.sum())
-        assert weights.on_picture <= 1 + 1e-9
+        assert weights.on_image == pytest.approx(heat.sum())
+        assert weights.on_image <= 1 + 1e-9
         assert weights.shares() == pytest.approx(slow_shares(weights.heat, weights.area))
 
 
@@ -120,11 +120,11 @@ def test_an_interior_unit_sees_the_same_in_an_image_of_any_size(name: str) -> No
         seen.append((box, found.support.pixels, found.support.grid, found.support.window.tolist()))
         assert profile.sum() == pytest.approx(1)
         if size == 96:
-            first, shares = profile, (weights.shares(), weights.std, weights.on_picture)
+            first, shares = profile, (weights.shares(), weights.std, weights.on_image)
         np.testing.assert_allclose(profile, first, rtol=1e-9)
         assert weights.shares() == pytest.approx(shares[0])
         assert weights.std == pytest.approx(shares[1])
-        assert weights.on_picture == pytest.approx(shares[2])
+        assert weights.on_image == pytest.approx(shares[2])
     assert seen[0] == seen[1] == seen[2]
 
 

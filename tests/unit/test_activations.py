@@ -194,7 +194,7 @@ def test_channels_that_are_always_flat_are_counted() -> None:
     tally = _Tally(cs.read("input 4x4x3, sigmoid").layers[0])
     x = torch.zeros(2, 3, 4, 4)
     x[:, 0], x[:, 2] = -9.0, 9.0
-    x[1, 2, 3, 3] = 1.0  # one place of one picture keeps a channel alive
+    x[1, 2, 3, 3] = 1.0  # one place of one image keeps a channel alive
     tally(torch.nn.Identity(), (x,))
     seen = tally.seen()
     assert (seen.silent, seen.channels, seen.dead) == (1, 3, 0.0)
@@ -233,9 +233,9 @@ def test_wrong_functions(
     with pytest.raises(kind):
         cs.activations(name or [""])
     assert command(["activations", "relu", name, "-o", str(tmp_path / "a.svg")]) == 2
-    said = capsys.readouterr()
-    assert words in said.err
-    assert said.out == ""
+    predicted = capsys.readouterr()
+    assert words in predicted.err
+    assert predicted.out == ""
     assert not list(tmp_path.iterdir())
 
 
@@ -247,10 +247,10 @@ def test_figures_and_plain_data(found: Activations, tmp_path: Path, capsys: pyte
     with pytest.raises(WriteError, match=r"\.svg, \.html, \.png"):
         found.save(tmp_path / "a.txt")
     assert command(["activations", "relu", "tanh", "relu", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["schema"] == "convscope/activations/1"
-    assert [entry["name"] for entry in said["functions"]] == ["relu", "tanh"]
-    assert said["functions"][0]["range"] == [0, None]
-    assert len(said["functions"][1]["gradient_left"]) == 4
+    predicted = json.loads(capsys.readouterr().out)
+    assert predicted["schema"] == "convscope/activations/2"
+    assert [entry["name"] for entry in predicted["functions"]] == ["relu", "tanh"]
+    assert predicted["functions"][0]["range"] == [0, None]
+    assert len(predicted["functions"][1]["gradient_left"]) == 4
     assert "relu4" in str(found)
     assert found._repr_html_().startswith("<figure")

@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     captum = pytest.importorskip("captum.attr")
 
 CLASS = 2
-TARGET = Target(CLASS, "", said=False)
+TARGET = Target(CLASS, "", predicted=False)
 LAYERS = {
     # where torch's own hook can find the layer: the module, its place in the net, and the layer before a ReLU in place
     "reused": ("twice", "twice_2"),
@@ -149,7 +149,7 @@ def test_values_are_worked_out_from_where_they_are_given() -> None:
     torch.testing.assert_close(found["tanh1"], x.relu().tanh())
     torch.testing.assert_close(found["c"], (x.relu().tanh() + x.relu()).sigmoid())
     assert found[INPUT] is x
-    again = model.values({"b": torch.zeros(1, 1, 4, 4)}, ["c"])  # no picture is needed
+    again = model.values({"b": torch.zeros(1, 1, 4, 4)}, ["c"])  # no image is needed
     torch.testing.assert_close(again["c"], torch.full((1, 1, 4, 4), 0.5))
     with pytest.raises(KeyError):
         model.values({"b": x}, ["tanh1"])
@@ -158,7 +158,7 @@ def test_values_are_worked_out_from_where_they_are_given() -> None:
 def test_occlusion_by_hand() -> None:
     """The score is the sum of the pixels: a patch takes away what it covers, a pixel gets the mean of its patches."""
     x = torch.tensor([[[[4.0, 0, 0, 2]]]])
-    found = occlusion(lambda pictures: pictures.sum((1, 2, 3)), x, torch.zeros(1, 1, 1, 1), (1, 2), (1, 1))
+    found = occlusion(lambda images: images.sum((1, 2, 3)), x, torch.zeros(1, 1, 1, 1), (1, 2), (1, 1))
     assert found.tolist() == [[4.0, 2.0, 1.0, 2.0]]  # patches 01, 12, 23 take 4, 0, 2
 
 
@@ -168,11 +168,11 @@ def test_gradcam_by_hand() -> None:
     with torch.no_grad():
         next(seen.model.parameters()).fill_(2.0)
     x = torch.tensor([[[[1.0, 2], [3, -4]]]])
-    found = gradcam(seen.model, x, Target(0, "0", said=True), "conv1")
+    found = gradcam(seen.model, x, Target(0, "0", predicted=True), "conv1")
     assert found[0].tolist() == [[0.5, 1.0], [1.5, -2.0]]
 
 
-def test_random_pictures_give_what_single_ones_give() -> None:
+def test_random_images_give_what_single_ones_give() -> None:
     _, _, _, score = case("functional")
     x = torch.randn(3, 1, 12, 10)
     together = gradient(score, x).numpy()

@@ -1,4 +1,4 @@
-"""Pictures are moved, turned, bent, mirrored and covered as a recipe says."""
+"""Images are moved, turned, bent, mirrored and covered as a recipe says."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,24 +13,24 @@ from convscope.training.augment import Augment
 from convscope.training.batches import Batches
 
 PLAIN = replace(DATASETS["mnist"], mean=0.0, std=1 / 255)
-"""Pictures keep their numbers."""
+"""Images keep their numbers."""
 
 
-def turned(picture: torch.Tensor, augment: Augment, *numbers: float) -> torch.Tensor:
-    """One picture ``h w`` by a row of numbers: turn, slant, height, width, move right, move down."""
+def turned(image: torch.Tensor, augment: Augment, *numbers: float) -> torch.Tensor:
+    """One image ``h w`` by a row of numbers: turn, slant, height, width, move right, move down."""
     row = torch.tensor([numbers + (0.0,) * (6 - len(numbers))])
-    return augment.warped(picture[None, None], row)[0, 0]
+    return augment.warped(image[None, None], row)[0, 0]
 
 
-def picture(height: int = 7, width: int = 7) -> torch.Tensor:
+def image(height: int = 7, width: int = 7) -> torch.Tensor:
     return torch.arange(height * width, dtype=torch.float32).reshape(height, width)
 
 
 def test_a_quarter_turn_is_numpys() -> None:
-    found = turned(picture(), Augment(rotate=90), 1.0)
-    assert torch.allclose(found, torch.from_numpy(np.rot90(picture().numpy(), 1).copy()), atol=1e-3)
+    found = turned(image(), Augment(rotate=90), 1.0)
+    assert torch.allclose(found, torch.from_numpy(np.rot90(image().numpy(), 1).copy()), atol=1e-3)
     back = turned(found, Augment(rotate=90), -1.0)
-    assert torch.allclose(back, picture(), atol=1e-3)
+    assert torch.allclose(back, image(), atol=1e-3)
 
 
 def test_a_turn_keeps_lengths_where_sides_differ() -> None:
@@ -42,12 +42,12 @@ def test_a_turn_keeps_lengths_where_sides_differ() -> None:
 
 
 def test_moves_are_in_pixels_and_bring_in_ground() -> None:
-    found = turned(picture(5, 9), Augment(rotate=1e-9, shift=2), 0, 0, 0, 0, 1.0, -1.0)
+    found = turned(image(5, 9), Augment(rotate=1e-9, shift=2), 0, 0, 0, 0, 1.0, -1.0)
     expected = torch.zeros(5, 9)
-    expected[2:, :7] = picture(5, 9)[:3, 2:]
+    expected[2:, :7] = image(5, 9)[:3, 2:]
     assert torch.allclose(found, expected, atol=1e-3)
-    mirrored = turned(picture(5, 9), Augment(rotate=1e-9, shift=2, ground=False), 0, 0, 0, 0, 1.0, 0)
-    assert torch.allclose(mirrored[:, 7:], picture(5, 9)[:, [8, 7]], atol=1e-3)
+    mirrored = turned(image(5, 9), Augment(rotate=1e-9, shift=2, ground=False), 0, 0, 0, 0, 1.0, 0)
+    assert torch.allclose(mirrored[:, 7:], image(5, 9)[:, [8, 7]], atol=1e-3)
 
 
 def test_a_zoom_of_a_half_halves_sides() -> None:
@@ -84,7 +84,7 @@ def stream(augment: Augment, count: int = 40, **other: Any) -> Batches:
     return Batches(split, PLAIN, augment=augment, **{"batch": count, "seed": 4, **other})
 
 
-def test_each_picture_is_mirrored_in_every_second_epoch() -> None:
+def test_each_image_is_mirrored_in_every_second_epoch() -> None:
     images = stream(Augment()).images.float()
     batches, mirrored = stream(Augment(flip=True)), []
     for _ in range(4):
@@ -116,7 +116,7 @@ def test_turning_needs_height_and_width() -> None:
 
 def test_what_is_drawn_is_the_same_alone_and_in_parts() -> None:
     """Two processes, each with its half of every batch, see what one process sees."""
-    from convscope.training.ranks import Ranks
+    from convscope.training.distributed import Ranks
 
     augment = Augment(shift=1, rotate=10, bend=1, flip=True, erase=2)
     whole, _ = next(stream(augment))

@@ -30,7 +30,7 @@ FAULTS = {
     "CS003": (
         "input 9x9x1, 4*( conv 2 3x3 p1 ), conv 3 3x3 p1, conv 2 3x3 p1",
         "conv5",
-        "from here on the field is as large as the 9x9 picture before the layer adds to it (2 layers: conv5, conv6)",
+        "from here on the field is as large as the 9x9 image before the layer adds to it (2 layers: conv5, conv6)",
         "input 32x32x1, 4*( conv 2 3x3 p1 ), conv 3 3x3 p1, conv 2 3x3 p1",
     ),
     "CS004": (
@@ -98,7 +98,7 @@ FAULTS = {
     "CS014": (
         "input 8x8x8, conv 8 3x3 g2, relu, conv 8 3x3 g2",
         "conv2",
-        "behind conv1 each of its channels still depends on 4 of 8 channels",
+        "after conv1 each of its channels still depends on 4 of 8 channels",
         "input 8x8x8, conv 8 3x3 g2, relu, shuffle 2, conv 8 3x3 g2",
     ),
     "CS015": (
@@ -246,7 +246,7 @@ def test_numbers_where_axes_differ() -> None:
         (found,) = [f for f in cs.check(cs.read(text), object_size=object_size).findings if f.code == code]
         return f"{found.what}. {found.change}"
 
-    # 9 columns padded behind only: the middle of the path lies 4 columns off
+    # 9 columns padded after only: the middle of the path lies 4 columns off
     text = "input 32x32x3, conv 8 3x3 p1, add( conv 8 4x9 p2:1x0:8 | id )"
     assert "along axis 1" in only(text, "CS010")
     assert "4 pixels apart" in only(text, "CS010")

@@ -74,7 +74,7 @@ def test_train_as_data_is_quiet_on_stdout(capsys: pytest.CaptureFixture[str], tm
 def test_eval_and_predict(capsys: pytest.CaptureFixture[str], short_run: Run, tmp_path: Path) -> None:
     text = asked(capsys, "eval", str(short_run.path))
     assert text.startswith(short_run.score())
-    assert "pictures misread" in text
+    assert "images misclassified" in text
     data = json.loads(asked(capsys, "eval", str(short_run.path), "--json"))
     assert [data["loss"], data["accuracy"]] == [short_run.result.loss, short_run.result.accuracy]
     assert sum(map(sum, data["confusion"])) == 10_000
@@ -85,17 +85,17 @@ def test_eval_and_predict(capsys: pytest.CaptureFixture[str], short_run: Run, tm
     Image.fromarray(test.images[2, 0]).save(path)  # a clear 1
     assert asked(capsys, "predict", str(short_run.path), str(path)).startswith(f"{path}: 1 ")
     data = json.loads(asked(capsys, "predict", str(short_run.path), str(path), str(path), "--json"))
-    assert [entry["class"] for entry in data["pictures"]] == ["1", "1"]
+    assert [entry["class"] for entry in data["images"]] == ["1", "1"]
 
 
-@pytest.mark.parametrize("content", [b"no picture", b""])
-def test_predict_on_what_is_no_picture(
+@pytest.mark.parametrize("content", [b"no image", b""])
+def test_predict_on_what_is_no_image(
     capsys: pytest.CaptureFixture[str], short_run: Run, tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(content)
     assert run(["predict", str(short_run.path), str(path)]) == 2
-    assert capsys.readouterr().err.startswith("PictureError: ")
+    assert capsys.readouterr().err.startswith("ImageError: ")
 
 
 def convscope(*arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":

@@ -23,7 +23,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two classes in two splits, eight files each; every picture has an object of 6x3 at another place."""
+    """Two classes in two splits, eight files each; every image has an object of 6x3 at another place."""
     draw = np.random.default_rng(1)
     for split in ("train", "test"):
         for label in ("ant", "bee"):
@@ -59,7 +59,7 @@ def test_every_planted_fault_is_found(photos: Path, capsys: pytest.CaptureFixtur
     status, text = asked(capsys, "check", f"folder:{photos}", "--json")
     found = json.loads(text)
     assert status == 1
-    assert found["schema"] == "convscope/data-check/1"
+    assert found["schema"] == "convscope/data-check/2"
     assert found["bad"] == {"train/bee/torn.png": "is cut off"}
     assert found["leaks"] == [["train train/ant/2.png (ant)", "test test/ant/seen.png (ant)"]]
     assert found["conflicts"] == [["train train/ant/3.png (ant)", "train train/bee/other.png (bee)"]]
@@ -68,7 +68,7 @@ def test_every_planted_fault_is_found(photos: Path, capsys: pytest.CaptureFixtur
     assert found["counts"]["train"] == {"ant": 9, "bee": 9}
     status, text = asked(capsys, "check", f"folder:{photos}")
     assert status == 1
-    assert "     1  leaks: equal pictures in two splits\n        train train/ant/2.png (ant) = test" in text
+    assert "     1  leaks: equal images in two splits\n        train train/ant/2.png (ant) = test" in text
     assert text.endswith("not passed\n")
 
 
@@ -94,18 +94,18 @@ def test_stats(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "class  train  test\nant        8     8" in text
     status, text = asked(capsys, "stats", "mnist", "--json")
     found_json = json.loads(text)
-    assert found_json["schema"] == "convscope/data-stats/1"
+    assert found_json["schema"] == "convscope/data-stats/2"
     assert found_json["object_height"][1] == 20  # the longer side of a digit of MNIST is 20
 
 
 def test_objects_need_a_plain_ground() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (5, 3, 9, 9), dtype=np.uint8)
     assert objects(noise).measured == 0
-    assert "none of 5 pictures" in str(objects(noise))
+    assert "none of 5 images" in str(objects(noise))
     assert objects(np.zeros((5, 3, 9, 9), np.uint8)).measured == 0
 
 
-def test_a_sheet_shows_the_pictures(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sheet_shows_the_images(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "sheet.png"
     assert asked(capsys, "show", f"folder:{photos}", "--out", str(out), "--each", "4") == (0, f"{out}\n")
     drawn = np.asarray(Image.open(out))

@@ -23,7 +23,7 @@ from convscope.data.registry import Dataset
 from convscope.errors import FieldError, MissingExtraError, UnknownNameError, WriteError
 from convscope.training import export as exports
 from convscope.training.batches import scaled
-from convscope.training.forms import FORMS, form_of
+from convscope.training.formats import FORMATS, format_of
 from convscope.training.run import Run
 from convscope.training.train import model_of
 
@@ -38,7 +38,7 @@ NETS = {
 
 
 def run_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch, short_run: Run) -> Run:
-    """A run of another net on other pictures, with random weights and statistics."""
+    """A run of another net on other images, with random weights and statistics."""
     net = cs.read(text)
     torch.manual_seed(3)
     model = TorchNet(net)
@@ -55,13 +55,13 @@ def raw(dataset: Dataset, count: int = 5) -> NDArray[np.uint8]:
     return np.random.default_rng(2).integers(0, 256, (count, *dataset.shape), dtype=np.uint8)
 
 
-def scores(run: Run, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def scores(run: Run, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     with torch.inference_mode():
-        found: NDArray[np.float32] = model_of(run)(scaled(torch.from_numpy(pictures), run.dataset)).flatten(1).numpy()
+        found: NDArray[np.float32] = model_of(run)(scaled(torch.from_numpy(images), run.dataset)).flatten(1).numpy()
         return found
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", NETS)
 def test_every_form_gives_the_scores_of_the_run(
     name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_run: Run
@@ -71,15 +71,15 @@ def test_every_form_gives_the_scores_of_the_run(
     assert made.passed
     assert (made.random, made.test) == (100, 7)
     assert made.relative <= 1e-6
-    pictures = raw(run.dataset)
-    path = tmp_path / f"file{FORMS[form].suffix}"
+    images = raw(run.dataset)
+    path = tmp_path / f"file{FORMATS[form].suffix}"
     path.write_bytes(made.data)
-    assert answers(path, run, pictures) == pytest.approx(scores(run, pictures), abs=1e-5)
+    assert answers(path, run, images) == pytest.approx(scores(run, images), abs=1e-5)
 
 
-def answers(path: Path, run: Run, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def answers(path: Path, run: Run, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What a file gives, by the program that it is for."""
-    numbers = pictures.astype(np.float32)
+    numbers = images.astype(np.float32)
     if path.suffix == ".onnx":
         return np.asarray(onnxruntime.InferenceSession(path).run(None, {"input": numbers})[0])
     if path.suffix == ".pt2":
@@ -87,7 +87,7 @@ def answers(path: Path, run: Run, pictures: NDArray[np.uint8]) -> NDArray[np.flo
             return np.asarray(torch.export.load(path).module()(torch.from_numpy(numbers)))
     (path.parent / "again").mkdir()
     (path.parent / "again" / "model.safetensors").write_bytes(path.read_bytes())
-    return scores(replace(run, path=path.parent / "again"), pictures)
+    return scores(replace(run, path=path.parent / "again"), images)
 
 
 def test_files_tell_what_they_are(short_run: Run, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_files_tell_what_they_are(short_run: Run, tmp_path: Path) -> None:
         "classes": list("0123456789"),
         "mean": [0.1307],
         "std": [0.3081],
-        "input": "pictures n 1 28 28, float32, 0 to 255, scaled inside",
+        "input": "images n 1 28 28, float32, 0 to 255, scaled inside",
         "output": "logits n 10",
     }
     path = tmp_path / "file"
@@ -113,7 +113,7 @@ def test_files_tell_what_they_are(short_run: Run, tmp_path: Path) -> None:
         told = json.loads(file.metadata()["convscope"])
         assert set(file.keys()) == set(weights_out(model_of(short_run)))
     assert (
-        expected | {"input": "pictures n 1 28 28, float32, (0 to 255 - 255 mean) / (255 std)"}
+        expected | {"input": "images n 1 28 28, float32, (0 to 255 - 255 mean) / (255 std)"}
     ).items() <= told.items()
 
 
@@ -126,13 +126,13 @@ def test_a_program_runs_without_us(short_run: Run, tmp_path: Path) -> None:
     path = tmp_path / "digits.pt2"
     path.write_bytes(cs.export(short_run.path, to="torch-export").data)
     test = load(MNIST, "test")
-    np.save(tmp_path / "pictures.npy", test.images[:50])
+    np.save(tmp_path / "images.npy", test.images[:50])
     code = (
         "import sys; sys.modules['convscope'] = None\n"
         "import numpy, torch\n"
         f"net = torch.export.load({str(path)!r}).module()\n"
-        f"pictures = torch.from_numpy(numpy.load({str(tmp_path / 'pictures.npy')!r}))\n"
-        "print(*net(pictures.float()).argmax(1).tolist())"
+        f"images = torch.from_numpy(numpy.load({str(tmp_path / 'images.npy')!r}))\n"
+        "print(*net(images.float()).argmax(1).tolist())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert list(map(int, done.stdout.split())) == scores(short_run, test.images[:50].copy()).argmax(1).tolist()
@@ -146,20 +146,20 @@ def test_an_exported_file_reads_back_as_a_net(short_run: Run, tmp_path: Path) ->
     assert net.output == (10,)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_the_command_writes_what_it_checked(
     short_run: Run, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert command(["export", str(short_run.path), "--to", form]) == 0
-    path = tmp_path / f"mnist-fast-seed0{FORMS[form].suffix}"
+    path = tmp_path / f"mnist-fast-seed0{FORMATS[form].suffix}"
     assert list(tmp_path.iterdir()) == [path]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{path.name}  ")
-    assert " on 100 random and 100 test pictures: largest difference " in lines[-1]
+    assert " on 100 random and 100 test images: largest difference " in lines[-1]
     assert command(["export", str(short_run.path), "-o", str(path), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert (data["schema"], data["form"], data["path"]) == ("convscope/export/1", form, str(path))
+    assert (data["schema"], data["form"], data["path"]) == ("convscope/export/2", form, str(path))
     assert data["bytes"] == path.stat().st_size
     assert data["largest_difference"] <= 1e-4 * data["largest_score"]
 
@@ -191,13 +191,13 @@ def test_scores_that_are_no_numbers_do_not_pass(short_run: Run) -> None:
 
 
 def test_the_form_is_known_by_name_or_by_file() -> None:
-    assert [form_of(None, f"a/b{form.suffix.upper()}").name for form in FORMS.values()] == list(FORMS)
-    assert form_of("onnx", "x.pt2").name == "onnx"
+    assert [format_of(None, f"a/b{form.suffix.upper()}").name for form in FORMATS.values()] == list(FORMATS)
+    assert format_of("onnx", "x.pt2").name == "onnx"
     with pytest.raises(UnknownNameError, match="there is no form"):
-        form_of("onxx", None)
+        format_of("onxx", None)
     for file in (None, "digits", "digits.bin"):
         with pytest.raises(FieldError):
-            form_of(None, file)
+            format_of(None, file)
 
 
 @pytest.mark.parametrize("missing", ["onnxruntime", "onnx"])

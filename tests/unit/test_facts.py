@@ -18,7 +18,7 @@ from convscope.training.recipe import find
 MNIST = DATASETS["mnist"]
 
 
-def write_pictures(path: Path, seed: int) -> None:
+def write_images(path: Path, seed: int) -> None:
     draw = np.random.default_rng(seed)
     with path.open("wb") as file:
         np.savez(
@@ -31,8 +31,8 @@ def write_pictures(path: Path, seed: int) -> None:
 
 
 def own_run(folder: Path) -> cs.Run:
-    """A run on pictures of the user's own, in ``own.npz``."""
-    write_pictures(folder / "own.npz", 0)
+    """A run on images of the user's own, in ``own.npz``."""
+    write_images(folder / "own.npz", 0)
     net = "input 8x8x1, conv 2 3x3 bn relu, linear 2"
     return cs.train(
         net, data=f"npz:{folder / 'own.npz'}", recipe=find("fast").changed(batch=16), epochs=2, out=folder
@@ -44,13 +44,13 @@ def test_facts_come_back() -> None:
         again = msgspec.json.decode(Facts.of(dataset, {}).to_json(), type=Facts).dataset()
         assert again == dataset
         assert again != replace(dataset, mean=0.5)
-        noted = replace(dataset, notes={"skipped": {"a.png": "is no picture"}})
+        noted = replace(dataset, notes={"skipped": {"a.png": "is no image"}})
         assert msgspec.json.decode(Facts.of(noted, {}).to_json(), type=Facts).dataset().notes == noted.notes
 
 
-def test_a_run_is_used_without_its_pictures(tmp_path: Path) -> None:
+def test_a_run_is_used_without_its_images(tmp_path: Path) -> None:
     run = own_run(tmp_path)
-    judged = cs.evaluate(cs.load_run(run.path))
+    evaluation = cs.evaluate(cs.load_run(run.path))
     (tmp_path / "own.npz").unlink()
     loaded = cs.load_run(run.path)
     assert loaded == run
@@ -58,8 +58,8 @@ def test_a_run_is_used_without_its_pictures(tmp_path: Path) -> None:
     assert sorted(cs.predict(loaded, tmp_path / "a.png")[0].probabilities) == ["0", "1"]
     with pytest.raises(DataError, match=r"own\.npz"):
         cs.evaluate(loaded)
-    write_pictures(tmp_path / "own.npz", 0)
-    assert cs.evaluate(loaded).to_json() == judged.to_json()
+    write_images(tmp_path / "own.npz", 0)
+    assert cs.evaluate(loaded).to_json() == evaluation.to_json()
 
 
 def test_a_recipe_names_its_data(tmp_path: Path) -> None:
@@ -73,10 +73,10 @@ def test_a_recipe_names_its_data(tmp_path: Path) -> None:
         cs.train(recipe=str(tmp_path / "mine.toml"), data="mnist", out=tmp_path)
 
 
-def test_changed_pictures_are_found(tmp_path: Path) -> None:
+def test_changed_images_are_found(tmp_path: Path) -> None:
     run = own_run(tmp_path)
-    write_pictures(tmp_path / "own.npz", 1)
-    with pytest.raises(DataError, match=r"the test pictures of .* are not those of this run any more"):
+    write_images(tmp_path / "own.npz", 1)
+    with pytest.raises(DataError, match=r"the test images of .* are not those of this run any more"):
         cs.evaluate(cs.load_run(run.path))
     assert cs.evaluate(run, f"npz:{tmp_path / 'own.npz'}").count == 40
 

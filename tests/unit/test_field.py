@@ -95,8 +95,8 @@ def test_branches_of_different_strides_have_boxes_but_no_stride() -> None:
     assert found.stride is None
     assert (found.size, found.start, found.centre, found.exact) == (5, 0, 2, True)
     # the neighbours of unit 1 see 0..6
-    behind = last("input 8x8x1, add( maxpool 2 | conv 1 5x5 ), avgpool 3 s1 p1")
-    assert (behind.size, behind.stride, behind.exact) == (7, None, True)
+    after = last("input 8x8x1, add( maxpool 2 | conv 1 5x5 ), avgpool 3 s1 p1")
+    assert (after.size, after.stride, after.exact) == (7, None, True)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_points_stand_where_their_numbers_are() -> None:
     origin = GAP, GAP + 24 + GAP  # below the title
     wide, high = 500 - LEFT - RIGHT, 300 - TOP - BOTTOM
     points = [tuple(map(float, part.split())) for part in re.split("[ML]", line)[1:]]
-    assert line.count("M") == 2  # a gap at what is no number
+    assert line.count("M") == 2  # a gap at what is not a number
     expected = [(origin[0] + LEFT + wide * x / 10, origin[1] + TOP + high * (1 - y / 4)) for x, y in ((0, 1), (10, 3))]
     assert np.allclose(points, expected, atol=0.02)
     (band,) = elements(svg, "rect")
@@ -81,7 +81,7 @@ def test_bars_are_as_long_as_their_numbers() -> None:
     assert float(r["x"]) == pytest.approx(float(p["x"]))
 
 
-def test_boxes_beyond_a_picture_get_room() -> None:
+def test_boxes_beyond_a_image_get_room() -> None:
     marked = Marked(Raster(PIXELS, 10), (Box(-1, -2, 2, 3), Box(1, 3, 4, 2)))
     assert (marked.width, marked.height) == (10 * (4 + 2 + 1), 10 * (2 + 1 + 3))
     svg = Figure("a", marked).to_svg()
@@ -111,7 +111,7 @@ def test_a_ribbon_names_its_widest_places() -> None:
     assert words(Figure("t", Down((ribbon, Names(tuple("vwxyz"))))).to_svg()) == ["t", "cost", "9", "8", "5", *"vwxyz"]
 
 
-def test_grey_pictures_and_others() -> None:
+def test_grey_images_and_others() -> None:
     assert grey(PIXELS.transpose(2, 0, 1)).tolist() == PIXELS.tolist()
     assert grey(PIXELS[None, :, :, 0]).tolist() == np.stack([PIXELS[..., 0]] * 3, 2).tolist()
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import convscope as cs
 from convscope.cli import run
-from convscope.errors import ConvscopeError, FieldError, PictureError, ShapeError, UnknownNameError, WriteError
+from convscope.errors import ConvscopeError, FieldError, ImageError, ShapeError, UnknownNameError, WriteError
 from convscope.lens.filter_files import deep_png, load
 from convscope.lens.filter_kernels import PRESETS, kernel_of
 
@@ -32,11 +32,11 @@ def put(folder: Path, pixels: NDArray[Any], name: str = "in.png") -> Path:
 
 
 def test_a_sum_by_hand() -> None:
-    picture = np.array([[10, 20, 30], [40, 50, 60], [70, 80, 90]], np.uint8)
-    found = cs.filter(picture, "1 2 3; 0 0 0; -1 0 1", border="zero", response="signed")
+    image = np.array([[10, 20, 30], [40, 50, 60], [70, 80, 90]], np.uint8)
+    found = cs.filter(image, "1 2 3; 0 0 0; -1 0 1", border="zero", response="signed")
     assert found.array[1, 1] == 10 + 40 + 90 - 70 + 90
     assert found.array[0, 0] == 50  # the tap 1 at the lower right lies on 50, all others on 0 or beyond
-    turned = cs.filter(picture, "1 2 3; 0 0 0; -1 0 1", border="zero", flip=True, response="signed")
+    turned = cs.filter(image, "1 2 3; 0 0 0; -1 0 1", border="zero", flip=True, response="signed")
     assert turned.array[1, 1] == 10 - 30 + 3 * 70 + 2 * 80 + 90
 
 
@@ -44,116 +44,114 @@ def test_a_sum_by_hand() -> None:
 @pytest.mark.parametrize("border", SCIPY)
 def test_equals_scipy(kernel: NDArray[np.float64], border: str) -> None:
     ndimage = pytest.importorskip("scipy.ndimage")
-    picture = DRAW.normal(size=(9, 7))
+    image = DRAW.normal(size=(9, 7))
     for ours, theirs in ((False, ndimage.correlate), (True, ndimage.convolve)):
-        found = cs.filter(picture, kernel, border=border, flip=ours)
-        assert found.array == pytest.approx(theirs(picture, kernel, mode=SCIPY[border]), abs=1e-12)
+        found = cs.filter(image, kernel, border=border, flip=ours)
+        assert found.array == pytest.approx(theirs(image, kernel, mode=SCIPY[border]), abs=1e-12)
 
 
 @pytest.mark.parametrize("sigma", [0.5, 2, 7])
-def test_gaussian_is_that_of_scipy_and_goes_on_beyond_small_pictures(sigma: float) -> None:
+def test_gaussian_is_that_of_scipy_and_goes_on_beyond_small_images(sigma: float) -> None:
     ndimage = pytest.importorskip("scipy.ndimage")
-    picture = DRAW.normal(size=(9, 7))  # the largest kernel has 57 taps along an axis
+    image = DRAW.normal(size=(9, 7))  # the largest kernel has 57 taps along an axis
     for border, mode in SCIPY.items():
-        found = cs.filter(picture, f"gaussian:{sigma}", border=border).array
-        assert found == pytest.approx(ndimage.gaussian_filter(picture, sigma, mode=mode), abs=1e-12)
+        found = cs.filter(image, f"gaussian:{sigma}", border=border).array
+        assert found == pytest.approx(ndimage.gaussian_filter(image, sigma, mode=mode), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_equals_opencv_byte_by_byte(name: str) -> None:
     cv2 = pytest.importorskip("cv2")
-    picture = DRAW.integers(0, 256, (61, 47, 3), dtype=np.uint8)
+    image = DRAW.integers(0, 256, (61, 47, 3), dtype=np.uint8)
     kernel = kernel_of(name)
     borders = {"reflect": cv2.BORDER_REFLECT_101, "symmetric": cv2.BORDER_REFLECT, "replicate": cv2.BORDER_REPLICATE}
     for border, theirs in borders.items():
-        found = cs.filter(picture, name, border=border, response="clip").array
-        wide = cv2.filter2D(picture, cv2.CV_64F, kernel.array, borderType=theirs)
+        found = cs.filter(image, name, border=border, response="clip").array
+        wide = cv2.filter2D(image, cv2.CV_64F, kernel.array, borderType=theirs)
         near = np.abs(wide - np.floor(wide) - 0.5) < 1e-4  # a half may go either way
-        assert (found == cv2.filter2D(picture, -1, kernel.array, borderType=theirs))[~near].all()
+        assert (found == cv2.filter2D(image, -1, kernel.array, borderType=theirs))[~near].all()
         assert np.abs(found.astype(int) - wide.clip(0, 255)).max() <= 0.5001
         assert near.mean() < 0.05 or name in {"gaussian", "blur"}
 
 
 def test_is_what_a_conv_layer_computes_and_flipped_is_not() -> None:
-    picture, kernel = DRAW.normal(size=(8, 6)), DRAW.normal(size=(3, 3))
-    image, weight = (torch.from_numpy(part)[None, None] for part in (picture, kernel))
-    theirs = torch.conv2d(image, weight, padding=1)[0, 0].numpy()
-    assert cs.filter(picture, kernel, border="zero").array == pytest.approx(theirs)
-    assert cs.filter(picture, kernel, border="zero", flip=True).array != pytest.approx(theirs)
-    inner = torch.conv2d(image, weight)[0, 0].numpy()
-    assert cs.filter(picture, kernel, border="none").array == pytest.approx(inner)
-    assert "cross-correlation" in str(cs.filter(picture, kernel))
-    assert "true convolution" in str(cs.filter(picture, kernel, flip=True))
+    image, kernel = DRAW.normal(size=(8, 6)), DRAW.normal(size=(3, 3))
+    tensor, weight = (torch.from_numpy(part)[None, None] for part in (image, kernel))
+    theirs = torch.conv2d(tensor, weight, padding=1)[0, 0].numpy()
+    assert cs.filter(image, kernel, border="zero").array == pytest.approx(theirs)
+    assert cs.filter(image, kernel, border="zero", flip=True).array != pytest.approx(theirs)
+    inner = torch.conv2d(tensor, weight)[0, 0].numpy()
+    assert cs.filter(image, kernel, border="none").array == pytest.approx(inner)
+    assert "cross-correlation" in str(cs.filter(image, kernel))
+    assert "true convolution" in str(cs.filter(image, kernel, flip=True))
 
 
 def test_two_passes_are_one() -> None:
-    picture = DRAW.normal(size=(70, 90))
+    image = DRAW.normal(size=(70, 90))
     for kernel in (np.outer(DRAW.normal(size=5), DRAW.normal(size=3)), np.outer(DRAW.normal(size=33), np.ones(20))):
         assert kernel_of(kernel).factors()
         whole = kernel.copy()
         whole[0, 0] += 1e-9  # no longer a product
         assert kernel_of(whole).factors() is None
-        assert cs.filter(picture, kernel).array == pytest.approx(cs.filter(picture, whole).array, abs=1e-7)
+        assert cs.filter(image, kernel).array == pytest.approx(cs.filter(image, whole).array, abs=1e-7)
 
 
 def test_what_is_not_finite_stays_where_it_is_seen() -> None:
-    picture = np.zeros((90, 90))
-    picture[40, 40] = np.nan
-    lost = np.isnan(cs.filter(picture, "gaussian:2").array)
+    image = np.zeros((90, 90))
+    image[40, 40] = np.nan
+    lost = np.isnan(cs.filter(image, "gaussian:2").array)
     assert lost[32:49, 32:49].all()
     assert lost.sum() == 17**2
 
 
 def test_responses() -> None:
-    picture = np.array([[0, 100, 0]], np.uint8)
-    found = {
-        name: cs.filter(picture, "-3 0 1", border="zero", response=name) for name in ("clip", "absolute", "signed")
-    }
+    image = np.array([[0, 100, 0]], np.uint8)
+    found = {name: cs.filter(image, "-3 0 1", border="zero", response=name) for name in ("clip", "absolute", "signed")}
     assert found["clip"].array.tolist() == [[100, 0, 0]]
     assert found["absolute"].array.tolist() == [[100, 0, 255]]
     assert found["signed"].array.tolist() == [[100, 0, -300]]
     assert found["signed"].pixels()[0, :, 0].tolist() == [170, 128, 1]  # 128 + 127 * 1/3, 128, 128 - 127
     halves = cs.filter(np.array([[1, 3, 5, 254]], np.uint8), "1/2").array
     assert halves.tolist() == [[0, 2, 2, 127]]  # to the even neighbour
-    assert cs.filter(picture, "-1 0 1").response == "absolute"
-    assert cs.filter(picture, "-1 0 2").response == "clip"
-    assert cs.filter(picture.astype(float), "-1 0 1").response == "signed"
+    assert cs.filter(image, "-1 0 1").response == "absolute"
+    assert cs.filter(image, "-1 0 2").response == "clip"
+    assert cs.filter(image.astype(float), "-1 0 1").response == "signed"
 
 
 def test_alpha_is_kept_and_each_colour_is_filtered() -> None:
-    picture = DRAW.integers(0, 256, (12, 10, 4), dtype=np.uint8)
-    found = cs.filter(picture, "blur:5")
-    assert (found.array[..., 3] == picture[..., 3]).all()
+    image = DRAW.integers(0, 256, (12, 10, 4), dtype=np.uint8)
+    found = cs.filter(image, "blur:5")
+    assert (found.array[..., 3] == image[..., 3]).all()
     for colour in range(3):
-        assert (found.array[..., colour] == cs.filter(picture[..., colour], "blur:5").array).all()
-    inner = cs.filter(picture, "blur:5", border="none").array
+        assert (found.array[..., colour] == cs.filter(image[..., colour], "blur:5").array).all()
+    inner = cs.filter(image, "blur:5", border="none").array
     assert inner.shape == (8, 6, 4)
-    assert (inner[..., 3] == picture[2:-2, 2:-2, 3]).all()
+    assert (inner[..., 3] == image[2:-2, 2:-2, 3]).all()
 
 
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3), (9, 7, 4)])
 def test_sixteen_bits_stay(shape: tuple[int, ...], tmp_path: Path) -> None:
-    picture = DRAW.integers(0, 65536, shape, dtype=np.uint16)
-    planes = picture.reshape(*shape[:2], -1)
+    image = DRAW.integers(0, 65536, shape, dtype=np.uint16)
+    planes = image.reshape(*shape[:2], -1)
     (tmp_path / "deep.png").write_bytes(deep_png(planes))
     assert (load(tmp_path / "deep.png") == planes).all()
     assert run(["filter", str(tmp_path / "deep.png"), "-k", "identity", "-o", str(tmp_path / "out.png")]) == 0
     back = load(tmp_path / "out.png")
     assert back.dtype == np.uint16
     assert (back == planes).all()
-    with pytest.raises(WriteError, match="8 bits, the picture has 16"):
+    with pytest.raises(WriteError, match="8 bits, the image has 16"):
         cs.filter(tmp_path / "deep.png", "blur", out="a.jpg")
 
 
 def test_sixteen_bits_are_read_by_another_library(tmp_path: Path) -> None:
     cv2 = pytest.importorskip("cv2")
-    picture = DRAW.integers(0, 65536, (9, 7, 3), dtype=np.uint16)
-    (tmp_path / "deep.png").write_bytes(deep_png(picture))
-    assert (cv2.imread(str(tmp_path / "deep.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] == picture).all()
+    image = DRAW.integers(0, 65536, (9, 7, 3), dtype=np.uint16)
+    (tmp_path / "deep.png").write_bytes(deep_png(image))
+    assert (cv2.imread(str(tmp_path / "deep.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] == image).all()
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("1", 1), ("L", 1), ("LA", 2), ("P", 3), ("RGB", 3), ("RGBA", 4)])
-def test_every_kind_of_picture(mode: str, channels: int, tmp_path: Path) -> None:
+def test_every_kind_of_image(mode: str, channels: int, tmp_path: Path) -> None:
     Image.fromarray(DRAW.integers(0, 256, (6, 5, 3), dtype=np.uint8)).convert(mode).save(tmp_path / "in.png")
     found = cs.filter(tmp_path / "in.png", "identity")
     assert found.array.shape == (6, 5, channels)
@@ -173,9 +171,9 @@ def test_a_turned_photo_is_upright(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("border", [*SCIPY, "none"])
 @pytest.mark.parametrize("kernel", ["1 2; 3 4; 5 6", "gaussian:1", "edge"])
-def test_explain_says_what_the_picture_has(border: str, kernel: str) -> None:
-    picture = DRAW.integers(0, 256, (10, 11, 3), dtype=np.uint8)
-    found = cs.filter(picture, kernel, border=border)
+def test_explain_says_what_the_image_has(border: str, kernel: str) -> None:
+    image = DRAW.integers(0, 256, (10, 11, 3), dtype=np.uint8)
+    found = cs.filter(image, kernel, border=border)
     for y, x in ((0, 0), (1, 1), (1, 2)):
         terms = found.explain(y, x)
         assert terms.result == tuple(found.array[y, x])
@@ -202,15 +200,15 @@ def test_explain_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 WRONG: dict[str, tuple[type[ConvscopeError], str]] = {
     "1 2; 3": (FieldError, "not rectangular"),
-    "1 two": (FieldError, '"two" is no number'),
-    "1 1/0": (FieldError, '"1/0" is no number'),
+    "1 two": (FieldError, '"two" is not a number'),
+    "1 1/0": (FieldError, '"1/0" is not a number'),
     "1e999": (FieldError, "is no number"),
     ";": (FieldError, "the kernel is empty"),
     "shapren": (UnknownNameError, "try      sharpen"),
     "sharpen:2": (FieldError, "takes no number"),
     "gaussian:0": (FieldError, "0.1 to 100"),
-    "gaussian:wide": (FieldError, '"wide" is no number'),
-    "blur:2.5": (FieldError, "a whole number from 1"),
+    "gaussian:wide": (FieldError, '"wide" is not a number'),
+    "blur:2.5": (FieldError, "an integer from 1"),
     " ".join(["1"] * 1002): (FieldError, "at most 1001"),
 }
 
@@ -230,33 +228,33 @@ def test_wrong_kernels(kernel: str, tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_wrong_words(tmp_path: Path) -> None:
-    picture = np.zeros((4, 4), np.uint8)
+    image = np.zeros((4, 4), np.uint8)
     with pytest.raises(UnknownNameError, match="there is no border"):
-        cs.filter(picture, "blur", border="mirored")
+        cs.filter(image, "blur", border="mirored")
     with pytest.raises(UnknownNameError, match="there is no response"):
-        cs.filter(picture, "blur", response="abs")
+        cs.filter(image, "blur", response="abs")
     with pytest.raises(ShapeError, match="5x5 does not fit"):
-        cs.filter(picture, "blur:5", border="none")
+        cs.filter(image, "blur:5", border="none")
     for wrong in (np.zeros(4), np.zeros((4, 4, 5)), np.zeros((0, 4))):
-        with pytest.raises(ShapeError, match="is no picture"):
+        with pytest.raises(ShapeError, match="is no image"):
             cs.filter(wrong, "blur")
-    with pytest.raises(FieldError, match="is no picture"):
+    with pytest.raises(FieldError, match="is no image"):
         cs.filter(np.zeros((4, 4), bool), "blur")
     with pytest.raises(WriteError, match="no transparency"):
         cs.filter(put(tmp_path, np.zeros((4, 4, 4), np.uint8)), "blur", out="a.jpg")
     with pytest.raises(WriteError, match="names no format"):
-        cs.filter(picture, "blur").save(tmp_path / "a.txt")
+        cs.filter(image, "blur").save(tmp_path / "a.txt")
 
 
 @pytest.mark.faults
-def test_damaged_pictures_and_places_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_images_and_places_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = put(tmp_path, DRAW.integers(0, 256, (40, 40, 3), dtype=np.uint8)).read_bytes()
     out = tmp_path / "out.png"
     out.write_bytes(b"what was there")
     for cut in (0, 7, 50, len(whole) // 2, len(whole) - 1):
         (tmp_path / "cut.png").write_bytes(whole[:cut])
         assert run(["filter", str(tmp_path / "cut.png"), "-k", "blur", "-o", str(out)]) == 2
-        assert capsys.readouterr().err.startswith("PictureError: ")
+        assert capsys.readouterr().err.startswith("ImageError: ")
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 4
     (tmp_path / "cut.png").write_bytes(flipped)
@@ -282,7 +280,7 @@ def test_plain_data_and_notebooks(tmp_path: Path, capsys: pytest.CaptureFixture[
     path = put(tmp_path, DRAW.integers(0, 256, (30, 1700, 3), dtype=np.uint8))
     assert run(["filter", str(path), "-k", "sobel-x", "--json", "--explain", "2,3"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["schema"] == "convscope/filter/1"
+    assert said["schema"] == "convscope/filter/2"
     assert said["size"] == "30x1700x3"
     assert said["kernel"]["taps"] == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
     assert said["seconds"]["decode"] > 0
@@ -304,9 +302,9 @@ def test_the_sheet_has_every_preset(tmp_path: Path) -> None:
 def test_no_memory_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path, np.zeros((100, 100), np.uint8))
     monkeypatch.setattr("convscope.lens.filter_files.free_memory", lambda: 100_000)
-    with pytest.raises(PictureError, match="100x100 pixels, needs about 156 KiB"):
+    with pytest.raises(ImageError, match="100x100 pixels, needs about 156 KiB"):
         cs.filter(path, "blur")
-    with pytest.raises(PictureError, match="the response, 200x100 pixels, needs about 156 KiB"):
+    with pytest.raises(ImageError, match="the response, 200x100 pixels, needs about 156 KiB"):
         cs.filter(np.zeros((200, 100)), "blur")
 
 

@@ -23,7 +23,7 @@ class Rows(list[dict[str, object]]):
 
 
 def stand_in(splits: tuple[str, ...]) -> SimpleNamespace:
-    picture, label = type("Image", (), {})(), type("ClassLabel", (), {})()
+    image, label = type("Image", (), {})(), type("ClassLabel", (), {})()
     label.names = ["cat", "dog"]
     draw = np.random.default_rng(0)
 
@@ -36,7 +36,7 @@ def stand_in(splits: tuple[str, ...]) -> SimpleNamespace:
                 {"image": Image.fromarray(draw.integers(0, 256, (12, 10, 3), dtype=np.uint8)), "label": at % 2}
                 for at in range(6)
             )
-            rows.features = {"image": picture, "label": label}
+            rows.features = {"image": image, "label": label}
             found[split] = rows
         return found
 

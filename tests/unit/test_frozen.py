@@ -85,7 +85,7 @@ def kept(model: nn.Module, x: Tensor) -> int:
 
 
 def claimed(net: Net, batch: int) -> int:
-    """Our bytes, without the picture and the output that are there anyway."""
+    """Our bytes, without the image and the output that are there anyway."""
     found = cs.memory(net, batch=batch)
     return found.saved
 
@@ -95,7 +95,7 @@ def test_what_torch_keeps(rule: str) -> None:
     model, x = freeze(network(), RULES[rule]), torch.randn(4, 3, 16, 16)
     net = cs.read(model, input="16x16x3")
     real = kept(model, x)
-    there = 4 * (x.numel() + 4 * 10)  # the caller's picture and the output are alive, whether kept or not
+    there = 4 * (x.numel() + 4 * 10)  # the caller's image and the output are alive, whether kept or not
     low, high = real, real + there
     assert low <= claimed(net, 4) <= high, (rule, real)
 
@@ -171,7 +171,7 @@ def test_a_constant_kernel_takes_no_gradient() -> None:
     net = cs.read(nn.Sequential(Blur(), nn.Conv2d(3, 4, 1)), input="8x8x3")
     assert [layer.trains for layer in net] == [(), ("weight", "bias")]
     assert net.table().params.value == 16
-    # kept: the picture, which is there anyway, the blurred map for the weight's gradient, the output
+    # kept: the image, which is there anyway, the blurred map for the weight's gradient, the output
     assert cs.memory(net).saved == 4 * (3 * 64 + 3 * 36 + 4 * 36)
 
 
@@ -232,7 +232,7 @@ def test_a_dead_branch_keeps_nothing() -> None:
     model, x = Left(), torch.randn(1, 3, 8, 8)
     with torch.autograd.graph.saved_tensors_hooks(Packed, lambda packed: packed.tensor):
         out = model(x)
-    assert len(freed) == 5  # picture and weight of b, what its sigmoid gives, that again and the weight of d
+    assert len(freed) == 5  # image and weight of b, what its sigmoid gives, that again and the weight of d
     assert out.requires_grad
-    # the picture, and what the sigmoid gives, which is the output
+    # the image, and what the sigmoid gives, which is the output
     assert cs.memory(cs.read(model, input="8x8x3")).saved == 4 * (3 + 8) * 64

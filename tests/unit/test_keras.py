@@ -134,7 +134,7 @@ CASES: dict[str, tuple[tuple[int, ...], Make]] = {
     "normalization one": ((5, 4, 3), L.Normalization(axis=None, mean=0.3, variance=2.0)),
     "normalization inverted": ((5, 4, 3), L.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0], invert=True)),
     "reshape": ((6, 4), lambda x: L.Conv2D(3, 2)(L.Reshape((3, -1, 2))(x))),
-    "reshape picture": ((28, 28), lambda x: L.Conv2D(3, 5, strides=5)(L.Reshape((28, 28, 1))(x))),
+    "reshape image": ((28, 28), lambda x: L.Conv2D(3, 5, strides=5)(L.Reshape((28, 28, 1))(x))),
     "permute": ((6, 4), lambda x: L.Conv1D(3, 2)(L.Permute((2, 1))(x))),
     "repeat": ((6,), lambda x: L.Conv1D(3, 2)(L.RepeatVector(4)(x))),
     "dropout": ((5, 4, 3), lambda x: L.SpatialDropout2D(0.2)(L.GaussianNoise(0.3)(L.Dropout(0.5)(x)))),
@@ -206,7 +206,7 @@ UNREAD = {
 """These become opaque layers."""
 
 PARTS = {"GRUCell", "InputLayer", "InputSpec", "LSTMCell", "Layer", "SimpleRNNCell", "StackedRNNCells", "Wrapper"}
-"""What is no layer by itself."""
+"""What is not a layer by itself."""
 
 
 def test_every_layer_of_keras_is_one_of_these() -> None:

@@ -65,7 +65,7 @@ def shared() -> Any:
 
 
 def transformer() -> Any:
-    """Patches, attention, a recurrent layer behind: layers that hold layers."""
+    """Patches, attention, a recurrent layer after: layers that hold layers."""
     given = keras.Input((8, 8, 3))
     x = L.Reshape((16, 6))(L.Conv2D(6, 2, strides=2, name="patches")(given))
     x = L.Add()([x, L.MultiHeadAttention(2, 3, name="heads")(x, x)])

@@ -83,7 +83,7 @@ def test_slopes_reach_just_the_field_of_200_random_units() -> None:
         at = [int(random.integers(size)) for size in layer.output[1:]]
         noise = torch.randn(3, *one.net.input, generator=torch.Generator().manual_seed(1))
         found = measured(one.model, layer.node.name, [slice(a, a + 1) for a in at], noise, weights="random", area=1)
-        lens = reach(one, layer=layer.node.name, at=at, pictures=1)
+        lens = reach(one, layer=layer.node.name, at=at, images=1)
         rows, columns = np.flatnonzero(found.heat.any(1)), np.flatnonzero(found.heat.any(0))
         assert lens.unit.box == ((rows[0], rows[-1]), (columns[0], columns[-1])), (str(one.net), layer.node.name, at)
         np.testing.assert_array_equal(found.heat > 0, lens.unit.mask)  # holes included
@@ -94,28 +94,28 @@ def test_a_run_is_measured_before_and_after(short_run: Run) -> None:
     assert found.layer == "relu3"
     assert found.why == "the last layer before the scores whose map is larger than 1x1"
     assert [one.weights for one in found.both] == ["random, seed 0", "trained"]
-    assert found.over == "64 test pictures of mnist"
-    assert found.picture is not None
-    assert found.picture.label == 7
+    assert found.over == "64 test images of mnist"
+    assert found.image is not None
+    assert found.image.label == 7
     said = str(found)
-    assert said.startswith("field of relu3 at 1, 1, picture 28x28; layer: the last layer before")
+    assert said.startswith("field of relu3 at 1, 1, image 28x28; layer: the last layer before")
     assert "box        2 … 24, 2 … 24  (23x23)" in said
     data = found.to_json()
-    assert data["schema"] == "convscope/lens-field/1"
+    assert data["schema"] == "convscope/lens-field/2"
     assert data["trained"]["std"] == pytest.approx(found.trained.std if found.trained else None)
 
 
 def test_a_net_without_weights_has_no_trained_side() -> None:
     found = reach(subject("input 9x9x1, conv 2 3x3, gap"))
     assert found.trained is None
-    assert found.over == "64 pictures of noise"
-    assert found.picture is None
+    assert found.over == "64 images of noise"
+    assert found.image is None
 
 
 def test_one_group_has_no_error_and_nothing_is_said_of_no_slope() -> None:
     assert np.isnan(jackknife(np.ones((1, 3, 3)))).all()
     flat = Measured("random", 1, np.zeros((1, 3, 3)), np.zeros((1, 3, 3)), 9)
-    assert str(flat) == "weights random: no slope reaches the picture, nothing positive here"
+    assert str(flat) == "weights random: no slope reaches the image, nothing positive here"
     assert flat.shares() == {}
 
 

@@ -1,4 +1,4 @@
-"""One call for every picture of a net: what it shows, and what it says of bad input."""
+"""One call for every image of a net: what it shows, and what it says of bad input."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from convscope.data import DATASETS, load
 from convscope.errors import (
     ConvscopeError,
     FieldError,
+    ImageError,
     ModelError,
-    PictureError,
     RunError,
     ShapeError,
     UnknownNameError,
@@ -31,22 +31,22 @@ from convscope.lens import subject as subjects
 from convscope.lens.explain import Saliency
 from convscope.lens.features import Features
 from convscope.lens.field import Reach
+from convscope.lens.image import input_image, nothing
 from convscope.lens.kernels import Kernels
 from convscope.lens.kinds import LENSES
 from convscope.lens.mistakes import Mistakes
-from convscope.lens.picture import nothing, picture
 from convscope.lens.split import split
 from convscope.lens.subject import subject
 from convscope.lens.trust import deletion, randomised, rank_correlation, stages
 from convscope.training.run import Run
 from modules import MODULES, made
 
-FIVE = Path(__file__).parents[2] / "docs" / "pictures" / "five.png"
+FIVE = Path(__file__).parents[2] / "docs" / "images" / "five.png"
 NET = "input 8x8x1, conv 4 3x3 relu, maxpool 2, linear 3"
 
 
 @pytest.fixture(autouse=True)
-def _few_training_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def _few_training_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "AMONG", 600)
 
 
@@ -76,9 +76,9 @@ def test_kernels_that_go_backwards_have_outputs_first() -> None:
     seen.model.load_state_dict(state)
     from convscope.lens.kernels import kernels
 
-    picture = torch.zeros(1, 2, 4, 4)
-    picture[0, 1, 1, 1] = 1.0  # what comes out behind one dot is the kernel itself
-    out = model(picture)[0, 3:, 1:3, 1:3].detach()
+    image = torch.zeros(1, 2, 4, 4)
+    image[0, 1, 1, 1] = 1.0  # what comes out after one dot is the kernel itself
+    out = model(image)[0, 3:, 1:3, 1:3].detach()
     np.testing.assert_allclose(kernels(seen).values[3:, 0], out.numpy(), atol=1e-7)
 
 
@@ -103,10 +103,10 @@ def test_features_of_live_modules_are_those_that_a_hook_sees(name: str) -> None:
 def test_features_of_a_file_are_those_of_predict(short_run: Run) -> None:
     found = cs.look(short_run, image=FIVE, layer="linear2")
     assert isinstance(found, Features)
-    said = cs.predict(short_run, FIVE)[0]
+    predicted = cs.predict(short_run, FIVE)[0]
     shares = np.exp(found.maps[:, 0, 0] - np.log(np.exp(found.maps).sum()))
     for name, share in zip(short_run.dataset.classes, shares, strict=True):
-        assert said.probabilities[name] == pytest.approx(float(share), abs=1e-5)
+        assert predicted.probabilities[name] == pytest.approx(float(share), abs=1e-5)
 
 
 def test_layers_without_places_and_nets_of_one_pixel() -> None:
@@ -122,11 +122,11 @@ def test_layers_without_places_and_nets_of_one_pixel() -> None:
             assert "image" in asked
 
 
-def test_a_field_is_shown_beside_the_picture(short_run: Run) -> None:
+def test_a_field_is_shown_beside_the_image(short_run: Run) -> None:
     found = cs.look(short_run, "field", image="test:3", layer="relu2", at=(0, 5))
     assert isinstance(found, Reach)
-    assert found.picture is not None
-    np.testing.assert_array_equal(found.picture.shown, load(DATASETS["mnist"], "test").images[3])
+    assert found.image is not None
+    np.testing.assert_array_equal(found.image.shown, load(DATASETS["mnist"], "test").images[3])
     assert found.unit.box == short_run.net.field("relu2", (0, 5)).box
 
 
@@ -134,7 +134,7 @@ def test_reasons_for_a_digit(short_run: Run) -> None:
     found = cs.look(short_run, "saliency", image=FIVE)
     assert isinstance(found, Saliency)
     assert [one.method for one in found.found] == ["gradient", "integrated gradients", "Grad-CAM", "occlusion"]
-    assert found.target.said
+    assert found.target.predicted
     assert found.target.name == cs.predict(short_run, FIVE)[0].label
     assert found.probability == pytest.approx(
         next(iter(cs.predict(short_run, FIVE)[0].probabilities.values())), abs=1e-4
@@ -142,7 +142,7 @@ def test_reasons_for_a_digit(short_run: Run) -> None:
     assert all(one.heat.shape == (28, 28) for one in found.found)
     assert found.nothing == "the empty ground"
     integral = found.found[1]
-    background = found.picture.shown[0] == 0
+    background = found.image.shown[0] == 0
     assert not integral.heat[background].any()  # the way from the empty ground to itself has no length
     by_name = dict(zip((one.method for one in found.found), found.trust, strict=True))
     checked = by_name["integrated gradients"].deletion
@@ -150,13 +150,13 @@ def test_reasons_for_a_digit(short_run: Run) -> None:
     assert checked.passed  # the strokes matter more than pixels by chance
     other = cs.look(short_run, "saliency", image=FIVE, classes="3")
     assert isinstance(other, Saliency)
-    assert (other.target.name, other.target.said) == ("3", found.target.name == "3")
+    assert (other.target.name, other.target.predicted) == ("3", found.target.name == "3")
     assert json.dumps(found.to_json(), allow_nan=False)
 
 
 def test_a_map_that_does_not_see_the_weights_is_found_out(short_run: Run) -> None:
     seen = subject(short_run)
-    shown = picture(seen, "test:0")
+    shown = input_image(seen, "test:0")
     edges = np.abs(np.diff(shown.taken[0, 0].numpy(), axis=1, append=0)).astype(np.float32)
     fake = randomised(seen.copy(), lambda _: edges)
     assert fake.alike == (1.0,) * 5
@@ -190,25 +190,25 @@ def test_rank_correlation_by_hand() -> None:
     assert rank_correlation(np.array([1.0, 2, 3]), np.zeros(3)) == 0.0
 
 
-def test_mistakes_are_those_that_the_judge_counts(short_run: Run) -> None:
+def test_mistakes_are_those_that_the_evaluate_counts(short_run: Run) -> None:
     found = cs.look(short_run, "mistakes")
     assert isinstance(found, Mistakes)
-    judged = cs.evaluate(short_run)
-    assert found.judged == judged
-    names = judged.classes
-    true, said = (names.index(name) for name in found.cell)
-    wrong = [judged.confusion[r][c] for r in range(10) for c in range(10) if r != c]
-    assert found.count == judged.confusion[true][said] == max(wrong)
+    evaluation = cs.evaluate(short_run)
+    assert found.evaluation == evaluation
+    names = evaluation.classes
+    true, predicted = (names.index(name) for name in found.cell)
+    wrong = [evaluation.confusion[r][c] for r in range(10) for c in range(10) if r != c]
+    assert found.count == evaluation.confusion[true][predicted] == max(wrong)
     assert len(found.gallery) == min(24, found.count)
     assert [one.value for one in found.gallery] == sorted((one.value for one in found.gallery), reverse=True)
     test = load(DATASETS["mnist"], "test")
     assert all(test.labels[one.number] == true for one in found.gallery)
-    assert found.picture.name == f"test picture {found.gallery[0].number} of mnist"
+    assert found.image.name == f"test image {found.gallery[0].number} of mnist"
     assert found.split.exact
     assert (found.split.first, found.split.second) == (found.cell[1], found.cell[0])
     distances = [one.value for one in found.nearest]
     assert distances == sorted(distances)
-    assert "among 600 of 60,000 training pictures" in str(found)
+    assert "among 600 of 60,000 training images" in str(found)
 
 
 def test_the_split_by_hand() -> None:
@@ -227,7 +227,7 @@ def test_the_split_by_hand() -> None:
 @pytest.mark.parametrize(
     ("text", "exact"),
     [
-        ("input 6x6x2, conv 4 3x3 relu, conv 3 1x1, gap", True),  # a mean behind the last weights is linear
+        ("input 6x6x2, conv 4 3x3 relu, conv 3 1x1, gap", True),  # a mean after the last weights is linear
         ("input 6x6x2, conv 4 3x3 relu, linear 3, softmax", True),  # scores are those before a softmax
         ("input 6x6x2, conv 4 3x3, conv 3 1x1 relu, gap", False),
         ("input 6x6x2, conv 4 3x3, conv 3 1x1 bn, gmp", True),  # the largest of each map, so it adds up too
@@ -244,12 +244,12 @@ def test_a_split_is_exact_where_what_follows_is_linear(text: str, *, exact: bool
     assert found.exact is exact
 
 
-def test_a_picture_of_ones_own_among_the_mistakes(short_run: Run) -> None:
+def test_a_image_of_ones_own_among_the_mistakes(short_run: Run) -> None:
     found = cs.look(short_run, "mistakes", image=FIVE)
     assert isinstance(found, Mistakes)
-    said = list(cs.predict(short_run, FIVE)[0].probabilities)[:2]
-    assert found.why == "that of the picture"
-    assert found.cell == (said[1], said[0])
+    predicted = list(cs.predict(short_run, FIVE)[0].probabilities)[:2]
+    assert found.why == "that of the image"
+    assert found.cell == (predicted[1], predicted[0])
     assert found.split.difference > 0
     cell = cs.look(short_run, "mistakes", classes="4, 4")
     assert isinstance(cell, Mistakes)
@@ -261,19 +261,19 @@ BAD: list[tuple[dict[str, Any], type[ConvscopeError], str]] = [
     ({"what": "kernals"}, UnknownNameError, 'no lens "kernals"'),
     ({"layer": "conv11"}, UnknownNameError, 'no layer is called "conv11"'),
     ({"what": "kernels", "layer": "relu1"}, FieldError, "relu1 has no kernels"),
-    ({"what": "saliency", "layer": "linear1"}, FieldError, "the output of linear1 is no map"),
+    ({"what": "saliency", "layer": "linear1"}, FieldError, "the output of linear1 is not a map"),
     ({"what": "saliency", "classes": "eleven"}, UnknownNameError, 'no class "eleven"'),
     ({"what": "saliency", "at": (0, 0)}, FieldError, "one score for each class"),
     ({"what": "field", "at": (9, 9)}, FieldError, "at"),
     ({"what": "kernels", "image": FIVE}, FieldError, "kernels does not depend on image"),
-    ({"what": "mistakes", "classes": "4"}, FieldError, '"4" is no cell'),
+    ({"what": "mistakes", "classes": "4"}, FieldError, '"4" is not a cell'),
     ({"what": "mistakes", "layer": "conv1"}, FieldError, "mistakes does not depend on layer"),
-    ({"image": "nowhere.png"}, PictureError, "nowhere.png cannot be read: No such file"),
-    ({"image": "test:10000"}, PictureError, "no test picture 10000"),
-    ({"image": "test:-1"}, PictureError, "no test picture -1"),
-    ({"image": np.zeros((3, 28, 28), np.uint8)}, PictureError, "has the shape 3x28x28, the net takes 28x28x1"),
-    ({"image": np.full((28, 28), np.nan)}, PictureError, "no finite numbers"),
-    ({"image": np.zeros((28, 28), np.int64)}, PictureError, "holds int64"),
+    ({"image": "nowhere.png"}, ImageError, "nowhere.png cannot be read: No such file"),
+    ({"image": "test:10000"}, ImageError, "no test image 10000"),
+    ({"image": "test:-1"}, ImageError, "no test image -1"),
+    ({"image": np.zeros((3, 28, 28), np.uint8)}, ImageError, "has the shape 3x28x28, the net takes 28x28x1"),
+    ({"image": np.full((28, 28), np.nan)}, ImageError, "no finite numbers"),
+    ({"image": np.zeros((28, 28), np.int64)}, ImageError, "holds int64"),
 ]
 
 
@@ -290,27 +290,27 @@ def test_the_nearest_layer_is_named(short_run: Run) -> None:
     assert caught.value.attempt == "relu3"
 
 
-def test_a_net_has_no_pictures_and_no_mistakes() -> None:
-    with pytest.raises(PictureError, match="there is no picture: the net has no data set"):
+def test_a_net_has_no_images_and_no_mistakes() -> None:
+    with pytest.raises(ImageError, match="there is no image: the net has no data set"):
         cs.look(NET)
-    with pytest.raises(PictureError, match="no picture test:0"):
+    with pytest.raises(ImageError, match="no image test:0"):
         cs.look(NET, image="test:0")
     with pytest.raises(RunError, match="those of a run"):
         cs.look(NET, "mistakes")
-    with pytest.raises(ShapeError, match="no picture"):
+    with pytest.raises(ShapeError, match="no image"):
         cs.look("input 100x3, conv 4 5", "kernels")
     with pytest.raises(FieldError, match="no layer of this net has kernels"):
         cs.look("input 8x8x1, relu, gap", "kernels")
     with pytest.raises(FieldError, match="no layer before the scores has a map"):
         cs.look("input 8x8x1, linear 2", image=np.ones((8, 8)))
-    with pytest.raises(PictureError, match="takes 5 channels"):
+    with pytest.raises(ImageError, match="takes 5 channels"):
         cs.look("input 8x8x5, conv 4 3x3, gap", image=FIVE)
 
 
-def test_a_damaged_picture_and_a_damaged_run(short_run: Run, tmp_path: Path) -> None:
+def test_a_damaged_image_and_a_damaged_run(short_run: Run, tmp_path: Path) -> None:
     cut = tmp_path / "cut.png"
     cut.write_bytes(FIVE.read_bytes()[:200])
-    with pytest.raises(PictureError, match=r"cut\.png"):
+    with pytest.raises(ImageError, match=r"cut\.png"):
         cs.look(short_run, image=cut)
     for name in ("net.cnn", "recipe.toml", "data.json"):
         (tmp_path / name).write_bytes((short_run.path / name).read_bytes())
@@ -324,9 +324,9 @@ def test_weights_that_are_not_those_of_the_net() -> None:
         subjects._with(net, {"conv1.weight": np.zeros((4, 1, 3, 3))})
 
 
-def test_a_picture_that_takes_more_memory_than_there_is_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_image_that_takes_more_memory_than_there_is_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subjects, "free_memory", lambda: 2**20)
-    with pytest.raises(ShapeError, match=r"a picture of 400x400x1 needs about .* MiB in this net, 1.00 MiB are free"):
+    with pytest.raises(ShapeError, match=r"an image of 400x400x1 needs about .* MiB in this net, 1.00 MiB are free"):
         cs.look("input 400x400x1, conv 8 3x3 relu, gap", image=np.ones((400, 400)))
 
 
@@ -334,9 +334,9 @@ def test_every_lens_on_the_command_line(short_run: Run, tmp_path: Path, capsys: 
     for what in LENSES:
         out = tmp_path / f"{what}.svg"
         status = command(["look", str(short_run.path), "--what", what, "-o", str(out), "--json"])
-        said, told = capsys.readouterr()
+        predicted, told = capsys.readouterr()
         assert (status, told) == (0, f"drawn in {out}\n")
-        assert json.loads(said)["schema"] == f"convscope/lens-{what}/1"
+        assert json.loads(predicted)["schema"] == f"convscope/lens-{what}/1"
         assert out.read_text(encoding="utf-8").startswith("<svg ")
 
 
@@ -350,14 +350,14 @@ def test_every_form_of_a_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "<figure" in cs.look(NET, "kernels")._repr_html_()
 
 
-def test_what_cannot_be_written_is_said_before_anything_is_done(
+def test_what_cannot_be_written_is_predicted_before_anything_is_done(
     short_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("convscope.lens.look.look", lambda *_, **__: pytest.fail("it began"))
     for out in (tmp_path / "five.gif", tmp_path / "not there" / "five.svg"):
         assert command(["look", str(short_run.path), "-o", str(out)]) == 2
-        said, told = capsys.readouterr()
-        assert said == ""
+        predicted, told = capsys.readouterr()
+        assert predicted == ""
         assert told.startswith(f"WriteError: {out}")
     assert list(tmp_path.iterdir()) == []
 
@@ -378,14 +378,14 @@ def test_a_figure_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_places_and_seeds_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["look", NET, "--what", "field", "--layer", "conv1", "--at", "0:1,2"]) == 0
-    assert "field of conv1 at 0:1, 2, picture 8x8" in capsys.readouterr().out
+    assert "field of conv1 at 0:1, 2, image 8x8" in capsys.readouterr().out
     assert command(["look", NET, "--what", "field", "--at", "a"]) == 2
     assert command(["look", NET, "--what", "kernels", "--seed", "1"]) == 0
     assert "weights random, seed 1" in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_a_picture_of_100_megapixels_takes_less_than_3_gib(short_run: Run, tmp_path: Path) -> None:
+def test_a_image_of_100_megapixels_takes_less_than_3_gib(short_run: Run, tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     Image.new("L", (10_000, 10_000), 255).save(path)
     with Image.open(FIVE) as five, Image.new("L", (10_000, 10_000), 255) as large:

@@ -14,7 +14,7 @@ def peak(text: str, **settings: int) -> int:
 
 
 def test_inference_by_hand() -> None:
-    # picture 64, conv 4 channels 256 numbers; relu takes over; conv 2 channels 128 numbers
+    # image 64, conv 4 channels 256 numbers; relu takes over; conv 2 channels 128 numbers
     text = "input 8x8x1, conv 4 1x1 relu, conv 2 1x1"
     found = cs.memory(cs.read(text))
     assert [moment.bytes // 4 for moment in found.timeline] == [64 + 256, 64 + 256, 64 + 256 + 128]
@@ -49,7 +49,7 @@ def test_batch_dtype_and_optimizer_scale() -> None:
 
 
 def test_saved_for_the_backward_pass_by_hand() -> None:
-    # conv saves the picture (64), relu its output (256), the second conv the same tensor; its output lives too
+    # conv saves the image (64), relu its output (256), the second conv the same tensor; its output lives too
     found = cs.memory(cs.read("input 8x8x1, conv 4 1x1 relu, conv 2 1x1"))
     assert found.saved // 4 == 64 + 256 + 128
 

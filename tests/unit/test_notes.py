@@ -45,7 +45,7 @@ def test_the_stack_of_the_notes() -> None:
 
 
 def test_pooling_adds_one_pixel_to_the_field_and_does_not_double_it() -> None:
-    # the notes say 22 after pooling (twice 11), then 24, 26, 28, 30: a 2x2 pool adds (2-1)*stride = 1, and behind
+    # the notes say 22 after pooling (twice 11), then 24, 26, 28, 30: a 2x2 pool adds (2-1)*stride = 1, and after
     # it every 3x3 adds 2*2 = 4
     text = f"{STACK}, maxpool 2, (1x1x512)x32, (3x3x32)x64, (3x3x64)x128, (3x3x128)x256, (3x3x256)x512"
     assert sizes(text)[5:7] == ["195x195x512", "195x195x32"]

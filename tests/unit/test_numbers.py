@@ -58,5 +58,5 @@ def test_a_detector_on_large_maps_is_read_at_once_and_finds_nothing() -> None:
     table = net.table()
     assert table.macs.value is not None
     assert table.macs.value > 400e9
-    # what was found is of unknown size, so that it is a layer that cannot be looked into
+    # what was found is of unknown size, so that it is a layer that cannot be inspected
     assert [net[one.node].node.op.keyword for one in net.outputs][1] == "opaque"

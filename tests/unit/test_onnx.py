@@ -273,7 +273,7 @@ def test_the_branch_that_is_taken_is_read(tmp_path: Path) -> None:
     assert ops(read(saved(_branching(np.array([False])), tmp_path))) == ("tanh",)
 
 
-def test_a_branch_that_the_picture_decides_is_not(tmp_path: Path) -> None:
+def test_a_branch_that_the_image_decides_is_not(tmp_path: Path) -> None:
     model = _branching(np.array([True]))
     model.graph.node[0].input[0] = "x"
     with pytest.raises(ModelError, match=r"\(If\): an operator that is not known here"):

@@ -1,4 +1,4 @@
-"""ONNX as it is met: further outputs of operators, operators on stored tensors, operations in any order."""
+"""ONNX as it is met: further outputs of operators, operators on constants, operations in any order."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ FURTHER: dict[str, tuple[str, tuple[int, ...], Mapping[str, Any]]] = {
         "a, z, u = BatchNormalization<training_mode=1>(x, w, w, w, w)", PLANE, {"w": (4,)}
     ),
 }  # fmt: skip
-"""Operations whose output ``z`` is not the first: text, input and stored tensors."""
+"""Operations whose output ``z`` is not the first: text, input and constants."""
 
 
 @pytest.mark.parametrize("name", FURTHER)
@@ -75,7 +75,7 @@ def test_a_recurrent_layer_of_another_kind_has_its_cost(op: str, gates: int, tmp
     table = net.table()
     assert (table.params.value, table.params.exact) == (gates * (6 + 5 + 2) * 5, True)
     assert (table.macs.value, table.macs.exact) == (7 * gates * (6 + 5) * 5, True)
-    assert len(net) == 1  # what nobody reads is no layer
+    assert len(net) == 1  # what nobody reads is not a layer
 
 
 def test_the_mean_of_a_norm_and_the_mask_of_a_dropout_are_exact(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ STORED = {
     "TopK": ("a, i = TopK(q, two) c = Cast<to=1>(i)", 0, 24),
     "ReduceLogSumExp": ("c = ReduceLogSumExp(q, two)", 0, 24),
 }  # fmt: skip
-"""Operations on stored tensors: text, multiply-adds and params."""
+"""Operations on constants: text, multiply-adds and params."""
 
 TENSORS = {
     "q": (3, 8), "m": (5, 8), "v": (5,), "s": (8,), "p": (1, 4, 6, 5), "k": (4, 2, 3, 3), "v4": (4,), "t": (4, 2, 2, 2),

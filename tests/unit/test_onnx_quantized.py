@@ -216,7 +216,7 @@ HAND = {
 def test_graphs_that_no_tool_makes(tmp_path: Path, name: str) -> None:
     net, found, true = hand_made(HAND[name], tmp_path)
     assert net.table().params.exact
-    assert not net.notes  # a scale that two operations read is no shared weight
+    assert not net.notes  # a scale that two operations read is not a shared weight
     assert np.abs(found - true).max() <= 1e-4 * max(1.0, np.abs(true).max()), str(net)
 
 

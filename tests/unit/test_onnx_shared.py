@@ -1,4 +1,4 @@
-"""Which stored tensors of an ONNX file are parameters, and how often: shared ones, and those that the graph makes."""
+"""Which constants of an ONNX file are parameters, and how often: shared ones, and those that the graph makes."""
 
 from __future__ import annotations
 

@@ -10,16 +10,16 @@ import convscope as cs
 from convscope.backends.torch import TorchNet
 from convscope.data import DATASETS, Split
 from convscope.errors import FieldError
+from convscope.training.init import dirac, whiten
 from convscope.training.loop import Trainer
 from convscope.training.optimizers import Optimizers, orthogonal, scale_free
 from convscope.training.recipe import find
-from convscope.training.start import pass_through, whiten
 
 NET = "input 8x8x1, conv 8 3x3 p1 nobias bn relu, conv 8 3x3 p1 nobias, maxpool 2 bn relu, conv 4 1x1 relu, linear 10"
 MNIST = DATASETS["mnist"]
 
 
-def pictures(count: int = 64) -> Split:
+def images(count: int = 64) -> Split:
     draw = np.random.default_rng(3)
     return Split(draw.integers(0, 255, (count, 1, 8, 8), dtype=np.uint8), draw.integers(0, 10, count, dtype=np.uint8))
 
@@ -27,7 +27,7 @@ def pictures(count: int = 64) -> Split:
 def trainer(**settings: Any) -> Trainer:
     torch.manual_seed(7)
     recipe = find("fast").changed(**{"batch": 8, "epochs": 2, "precision": "float32", **settings})
-    return Trainer(TorchNet(cs.read(NET), logits=True), pictures(), MNIST, recipe, seed=7)
+    return Trainer(TorchNet(cs.read(NET), logits=True), images(), MNIST, recipe, seed=7)
 
 
 def steps(one: Trainer, count: int) -> None:
@@ -69,7 +69,7 @@ def test_muon_keeps_lengths_and_turns_by_its_rate() -> None:
 
 def test_dirac_kernels_pass_the_input_on() -> None:
     conv = torch.nn.Conv2d(3, 5, 3, padding=1, bias=False)
-    pass_through(conv)
+    dirac(conv)
     x = torch.randn(2, 3, 6, 6)
     assert torch.equal(conv(x)[:, :3], x)
 
@@ -94,15 +94,15 @@ def test_whitened_patches_are_uncorrelated_and_of_variance_one() -> None:
 def test_what_cannot_be_whitened_says_so() -> None:
     for conv in (torch.nn.Conv2d(1, 7, 3), torch.nn.Conv1d(1, 2, 3), torch.nn.Conv2d(1, 20, 3)):
         with pytest.raises(FieldError, match="whiten"):
-            whiten(conv, pictures(), MNIST)
+            whiten(conv, images(), MNIST)
     with pytest.raises(FieldError, match="no convolution"):
         torch.manual_seed(0)
         recipe = find("fast").changed(whiten=True)
-        Trainer(TorchNet(cs.read("input 8x8x1, linear 10")), pictures(), MNIST, recipe, seed=0)
+        Trainer(TorchNet(cs.read("input 8x8x1, linear 10")), images(), MNIST, recipe, seed=0)
 
 
 def test_the_mean_of_the_weights_is_kept_at_the_end() -> None:
-    one = trainer(average=2 / 3, epochs=0.4)  # 3 steps of 8 pictures, 2 of them: half of the mean is new
+    one = trainer(average=2 / 3, epochs=0.4)  # 3 steps of 8 images, 2 of them: half of the mean is new
     seen: list[torch.Tensor] = []
     weight = one.model.get_parameter("parts.7.weight")
     one.run(lambda _: None, lambda: seen.append(weight.detach().clone()))

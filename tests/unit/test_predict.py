@@ -1,4 +1,4 @@
-"""Predictions for folders of pictures."""
+"""Predictions for folders of images."""
 
 import json
 import os
@@ -9,15 +9,15 @@ from PIL import Image
 
 from convscope.cli import run as command
 from convscope.data import DATASETS, load
-from convscope.errors import PictureError
+from convscope.errors import ImageError
 from convscope.training import predict as predicting
-from convscope.training.predict import picture_files, predict, predict_files
+from convscope.training.predict import image_files, predict, predict_files
 from convscope.training.run import Run
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Six pictures in three folders, among other things."""
+    """Six images in three folders, among other things."""
     test = load(DATASETS["mnist"], "test")
     for at, name in enumerate(("b.png", "a.PNG", "10/x.bmp", "10/deep/y.jpg", "2/z.webp", "c.gif")):
         path = tmp_path / "scans" / name
@@ -26,29 +26,29 @@ def folder(tmp_path: Path) -> Path:
     for name in (".hidden.png", "notes.txt", "10/.cache/n.png"):
         path = tmp_path / "scans" / name
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     (tmp_path / "scans" / "loop").symlink_to(tmp_path / "scans")
     return tmp_path / "scans"
 
 
 def test_a_folder_is_walked_in_order(folder: Path) -> None:
-    names = [str(path.relative_to(folder)) for path in picture_files(folder)]
+    names = [str(path.relative_to(folder)) for path in image_files(folder)]
     assert names == ["a.PNG", "b.png", "c.gif", "10/x.bmp", "10/deep/y.jpg", "2/z.webp"]
 
 
 def test_batches_change_nothing(folder: Path, short_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = predict(short_run, folder)
-    assert [Path(entry.picture) for entry in whole] == list(picture_files(folder))
+    assert [Path(entry.image) for entry in whole] == list(image_files(folder))
     monkeypatch.setattr(predicting, "BATCH", 4)
     parts = predict(short_run, folder)
-    assert [entry.picture for entry in parts] == [entry.picture for entry in whole]
+    assert [entry.image for entry in parts] == [entry.image for entry in whole]
     for one, other in zip(parts, whole, strict=True):
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
 
 
 def test_a_file_that_is_given_twice_is_answered_twice(folder: Path, short_run: Run) -> None:
     found = predict(short_run, [folder / "b.png", folder / "a.PNG", folder / "b.png"])
-    assert [Path(entry.picture).name for entry in found] == ["b.png", "a.PNG", "b.png"]
+    assert [Path(entry.image).name for entry in found] == ["b.png", "a.PNG", "b.png"]
     assert found[0].probabilities == pytest.approx(found[2].probabilities)
 
 
@@ -59,28 +59,28 @@ def test_bad_files_are_named_and_left_out_on_request(
     assert command(["predict", str(short_run.path), str(folder)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"PictureError: {folder / 'bb.png'} ")
+    assert err.startswith(f"ImageError: {folder / 'bb.png'} ")
     assert command(["predict", str(short_run.path), str(folder), "--skip-bad"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 6
     assert err.startswith(f"not read: {folder / 'bb.png'} ")
-    assert err.splitlines()[-1].startswith("6 pictures, ")
+    assert err.splitlines()[-1].startswith("6 images, ")
     assert err.endswith(" images/s; 1 could not be read\n")
     assert command(["predict", str(short_run.path), str(folder), "--skip-bad", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["schema"] == "convscope/predict/1"
-    assert [Path(entry["picture"]).name for entry in data["unreadable"]] == ["bb.png"]
-    assert len(data["pictures"]) == 6
+    assert data["schema"] == "convscope/predict/2"
+    assert [Path(entry["image"]).name for entry in data["unreadable"]] == ["bb.png"]
+    assert len(data["images"]) == 6
     assert data["images_per_second"] == pytest.approx(6 / data["seconds"])
 
 
 def test_nothing_to_predict(tmp_path: Path, short_run: Run) -> None:
-    with pytest.raises(PictureError, match="has no pictures in it"):
+    with pytest.raises(ImageError, match="has no images in it"):
         predict(short_run, tmp_path)
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(PictureError, match="none of 1 pictures can be read"):
+    with pytest.raises(ImageError, match="none of 1 images can be read"):
         predict_files(short_run, tmp_path, skip_bad=True)
-    with pytest.raises(PictureError, match="cannot be read"):
+    with pytest.raises(ImageError, match="cannot be read"):
         predict(short_run, tmp_path / ("x" * 300))
 
 

@@ -30,7 +30,7 @@ def test_a_border_from_the_other_end_is_right_between_the_seams() -> None:
     rows, columns = last(f"{AROUND}, conv 4 3x3, conv 4 3x3")
     assert (rows.size, rows.start, rows.exact) == (5, 0, True)
     assert (columns.size, columns.start, columns.exact, columns.seams) == (5, -1, False, True)
-    # every unit's own pixels are exact: the first column reads the last one of the picture
+    # every unit's own pixels are exact: the first column reads the last one of the image
     boxes = trace(cs.read(AROUND))["cat1"][1].boxes
     assert (boxes.first.tolist()[:3], boxes.last.tolist()[-2:]) == ([14, 0, 1], [14, 0])
 
@@ -125,10 +125,10 @@ def test_what_sees_no_row_sees_no_pixel() -> None:
 
 
 def test_a_bound_does_not_say_that_layers_see_no_more() -> None:
-    behind = ", conv 2 3x3 p1, conv 2 3x3 p1, gap, linear 2"
-    seen = cs.check(cs.read(f"input 9x9x2, conv 2 9x9 p4{behind}")).findings
+    after = ", conv 2 3x3 p1, conv 2 3x3 p1, gap, linear 2"
+    seen = cs.check(cs.read(f"input 9x9x2, conv 2 9x9 p4{after}")).findings
     assert "CS003" in {finding.code for finding in seen}
-    perhaps = cs.check(cs.read(f"input 9x9x2, opaque 9x9x2{behind}")).findings
+    perhaps = cs.check(cs.read(f"input 9x9x2, opaque 9x9x2{after}")).findings
     assert "CS003" not in {finding.code for finding in perhaps}
 
 

@@ -35,7 +35,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def picture(path: Path, size: tuple[int, int] = (40, 48), mode: str = "RGB") -> None:
+def image(path: Path, size: tuple[int, int] = (40, 48), mode: str = "RGB") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = size if mode == "L" else (*size, len(mode))
     Image.fromarray(DRAW.integers(0, 256, shape, dtype=np.uint8)).save(path)
@@ -45,7 +45,7 @@ def picture(path: Path, size: tuple[int, int] = (40, 48), mode: str = "RGB") -> 
 def pets(tmp_path: Path) -> Path:
     for label in ("cat", "dog", "elk"):
         for at in range(10):
-            picture(tmp_path / "pets" / label / f"{at}.png")
+            image(tmp_path / "pets" / label / f"{at}.png")
     return tmp_path / "pets"
 
 
@@ -59,7 +59,7 @@ def test_a_folder_is_divided_by_the_names_of_its_files(pets: Path) -> None:
             (f"{label}/{at}.png" for at in range(10)), key=lambda name: hashlib.sha256(name.encode()).digest()
         )
         assert set(names[:2]) == {name for name in test.names if name.startswith(label)}
-    (pets / "dog" / "note.txt").write_text("no picture")
+    (pets / "dog" / "note.txt").write_text("no image")
     shutil.copytree(pets, pets.parent / "elsewhere")
     assert load(find(f"folder:{pets.parent / 'elsewhere'}"), "test").names == test.names
 
@@ -68,7 +68,7 @@ def test_folders_of_splits_decide(pets: Path) -> None:
     for split, count in (("train", 5), ("valid", 3), ("test", 2)):
         for label in ("cat", "dog"):
             for at in range(count):
-                picture(pets.parent / "stated" / split / label / "deeper" / f"{at}.png", (9, 9), "L")
+                image(pets.parent / "stated" / split / label / "deeper" / f"{at}.png", (9, 9), "L")
     data = find(f"folder:{pets.parent / 'stated'}")
     assert data.counts == {"train": 10, "val": 6, "test": 4}
     assert data.splits == ("train", "val", "test")
@@ -114,7 +114,7 @@ def test_a_set_is_prepared_once_and_again_when_a_file_changes(pets: Path) -> Non
     assert seen[-1] == (6, 6)
     find_again()
     assert not seen
-    picture(pets / "cat" / "0.png", (41, 48))
+    image(pets / "cat" / "0.png", (41, 48))
     assert seen or find_again()
     assert seen
 
@@ -126,7 +126,7 @@ def test_what_was_prepared_of_a_set_that_has_changed_is_removed(pets: Path, tmp_
     pixels = kept.images.copy()
     places = [one.source.place for one in before if isinstance(one.source, Prepared)]
     assert [place.exists() for place in places] == [True, True, True]
-    picture(pets / "cat" / "0.png", (41, 48))
+    image(pets / "cat" / "0.png", (41, 48))
     after = find(f"folder:{pets}", (1, 8, 8))
     assert [place.exists() for place in places] == [False, False, True]
     assert isinstance(after.source, Prepared)
@@ -161,7 +161,7 @@ def test_arrays(tmp_path: Path) -> None:
         ({"images": np.array([{}] * 4), "labels": np.arange(4)}, "damaged"),
     ],
 )
-def test_arrays_that_are_no_pictures_say_so(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
+def test_arrays_that_are_no_images_say_so(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(DataError, match=message):
         find(f"npz:{tmp_path / 'a.npz'}")
@@ -209,7 +209,7 @@ def small_cifar(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset,
     """Six files of four records each, and their checksums in the place of the real ones."""
     from convscope.data import cifar
 
-    monkeypatch.setattr(cifar, "PICTURES", 4)
+    monkeypatch.setattr(cifar, "IMAGES", 4)
     monkeypatch.setattr(cifar, "SIZE", 4 * 3073)
     table = DRAW.integers(0, 10, (6, 4, 3073), dtype=np.uint8)
     records = {name: part.tobytes() for name, part in zip(cifar.RECORDS, table, strict=True)}

@@ -152,7 +152,7 @@ def test_the_first_tensor_of_a_result_is_the_output() -> None:
 
 
 def unknown(function: Callable[[Tensor], Any]) -> tuple[Any, Any]:
-    """The table of a module that does something unknown between two convolutions, and the whole support behind it."""
+    """The table of a module that does something unknown between two convolutions, and the whole support after it."""
     module = Functional(lambda self, x: self.b(function(self.a(x)) * 1), a=conv(), b=conv())
     imported = read_module(module, MAP)
     assert imported.unread

@@ -68,7 +68,7 @@ def test_the_run_folder_holds_plain_files(short_run: Run) -> None:
 
 
 def test_a_short_run_learns(short_run: Run) -> None:
-    # 23 steps of 128 pictures; chance is 0.1
+    # 23 steps of 128 images; chance is 0.1
     assert short_run.result.accuracy > 0.85
     assert short_run.result.params == cs.read(FAST.net).table().params.value
 
@@ -104,38 +104,38 @@ def test_a_second_run_of_one_name_goes_beside_the_first(tmp_path: Path) -> None:
 def test_a_loaded_run_is_the_run_and_judges_the_same(short_run: Run) -> None:
     loaded = cs.load_run(short_run.path)
     assert loaded == short_run
-    judged = cs.evaluate(loaded)
-    assert judged.score() == short_run.score()
-    assert judged.count == 10_000
-    assert judged.accuracy == sum(judged.confusion[i][i] for i in range(10)) / 10_000
+    evaluation = cs.evaluate(loaded)
+    assert evaluation.score() == short_run.score()
+    assert evaluation.count == 10_000
+    assert evaluation.accuracy == sum(evaluation.confusion[i][i] for i in range(10)) / 10_000
 
 
 def test_the_confusion_matrix_counts_what_torch_counts(short_run: Run) -> None:
     split = small_split(200)
-    judged = evaluate(model_of(short_run), split, MNIST)
+    evaluation = evaluate(model_of(short_run), split, MNIST)
     with torch.no_grad():
         scores = model_of(short_run)(scaled(torch.from_numpy(split.images.copy()), MNIST))
-    said = scores.argmax(1).numpy()
+    predicted = scores.argmax(1).numpy()
     for true in range(10):
         for answer in range(10):
-            assert judged.confusion[true][answer] == int(((split.labels == true) & (said == answer)).sum())
+            assert evaluation.confusion[true][answer] == int(((split.labels == true) & (predicted == answer)).sum())
     loss = torch.nn.functional.cross_entropy(scores.double(), torch.from_numpy(split.labels.astype("int64")))
-    assert judged.loss == pytest.approx(float(loss), rel=1e-5)
+    assert evaluation.loss == pytest.approx(float(loss), rel=1e-5)
 
 
-def test_a_class_without_pictures_has_no_accuracy(short_run: Run) -> None:
+def test_a_class_without_images_has_no_accuracy(short_run: Run) -> None:
     split = small_split(3)  # 7, 2, 1
-    judged = evaluate(model_of(short_run), split, MNIST)
-    assert {name for name, share in judged.per_class.items() if share is None} == set("0345689")
-    assert " - " in str(judged) or str(judged).count("-") >= 7
+    evaluation = evaluate(model_of(short_run), split, MNIST)
+    assert {name for name, share in evaluation.per_class.items() if share is None} == set("0345689")
+    assert " - " in str(evaluation) or str(evaluation).count("-") >= 7
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_predict_reads_digits_from_files(short_run: Run, tmp_path: Path, dark: bool) -> None:
     split = small_split(100)
     paths = []
-    for index, picture in enumerate(split.images):
-        image = Image.fromarray(255 - picture[0] if dark else picture[0]).resize((150, 150), Image.Resampling.BICUBIC)
+    for index, array in enumerate(split.images):
+        image = Image.fromarray(255 - array[0] if dark else array[0]).resize((150, 150), Image.Resampling.BICUBIC)
         paths.append(tmp_path / f"{index}.png")
         image.save(paths[-1])
     found = cs.predict(short_run, paths)
@@ -272,8 +272,8 @@ def test_batches_shuffle_shift_and_scale() -> None:
     for _ in range(2):
         x, labels = next(batches)
         assert x.shape == (8, 1, 5, 5)
-        assert x.sum((1, 2, 3)).tolist() == (labels + 1).tolist()  # nothing is lost: the dot stays on the picture
-        places |= {tuple(np.argwhere(picture[0].numpy())[0].tolist()) for picture in x}
+        assert x.sum((1, 2, 3)).tolist() == (labels + 1).tolist()  # nothing is lost: the dot stays on the image
+        places |= {tuple(np.argwhere(image[0].numpy())[0].tolist()) for image in x}
         seen += labels.tolist()
     assert len(set(seen)) == 16  # an epoch is 2 batches of 8; the other 4 wait for the next shuffle
     assert places <= {(y, x) for y in (1, 2, 3) for x in (1, 2, 3)}
@@ -294,10 +294,10 @@ def test_the_plan_by_hand() -> None:
     found = plan(cs.read("input 28x28x1, linear 10"), MNIST, FAST.changed(epochs=2, batch=100))
     assert (found.steps.per_epoch, found.steps.total) == (600, 1200)
     assert found.params == 7850
-    # forward and twice for backward: 3 * 7840 MACs for each of 120,000 pictures
+    # forward and twice for backward: 3 * 7840 MACs for each of 120,000 images
     assert found.macs == 3 * 7840 * 120_000
-    # 60,000 pictures of 784 bytes; weights, two numbers of the optimizer and a gradient for each of 7850; a batch of
-    # pictures, of outputs and of their gradients
+    # 60,000 images of 784 bytes; weights, two numbers of the optimizer and a gradient for each of 7850; a batch of
+    # images, of outputs and of their gradients
     assert found.memory == 60_000 * 784 + 4 * 4 * 7850 + 4 * 100 * (784 + 10 + 10)
 
 

@@ -60,7 +60,7 @@ def test_the_phases_of_the_unet_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", ["func", "sdpa"])
-def test_hand_nets_with_attention_see_the_whole_picture(name: str) -> None:
+def test_hand_nets_with_attention_see_the_whole_image(name: str) -> None:
     net, true = cs.read(NETS[name]), HAND[name]
     table = net.table()
     assert (table.params.value, table.macs.value, true["rf"]) == (true["params"], true["macs"], "whole input")

@@ -87,7 +87,7 @@ def test_weights_of_a_pooling_and_a_merge_by_hand() -> None:
     assert found.heat[4, 4] == pytest.approx(1 / 4 + 3 / 4 / 9)
     # at a corner of a padded 3x3, 5 of 9 shares fall on padding
     found = cs.effective(cs.read("input 9x9x1, conv 1 3x3 p1"), at=(0, 0))
-    assert found.on_picture == pytest.approx(4 / 9)
+    assert found.on_image == pytest.approx(4 / 9)
     assert found.heat.sum() == pytest.approx(1)
 
 
@@ -117,7 +117,7 @@ def test_a_class_token_sees_through_attention() -> None:
     text = "input 8x8x3, conv 4 2x2 s2, rearrange a4xb4xc4:axbc, cat along1( const 1x4 | id ), add( id | attention 1 )"
     found = cs.read(f"{text}, crop 0:16").field().effective
     np.testing.assert_allclose(found.heat, 1 / 64)
-    assert found.on_picture == pytest.approx(1)
+    assert found.on_image == pytest.approx(1)
     assert found.std == pytest.approx((math.sqrt(63 / 12),) * 2)
     # a patch's own path is that of the patch
     assert cs.read(text).field(at=(1,)).effective.heat[:2, :2].sum() == pytest.approx(1)
@@ -128,9 +128,9 @@ def test_paths_without_the_image_take_no_share() -> None:
     net = cs.read("input 8x8x3, cat( const 8x8x2 fixed | id ), conv 4 3x3 p1")
     found = net.field(at=(4, 4)).effective
     assert found.heat[3:6, 3:6].ravel().tolist() == pytest.approx([1 / 9] * 9)
-    assert found.on_picture == pytest.approx(1)
+    assert found.on_image == pytest.approx(1)
     corner = net.field(at=(0, 0)).effective
-    assert corner.on_picture == pytest.approx(4 / 9)
+    assert corner.on_image == pytest.approx(4 / 9)
 
 
 def test_one_of_several_inputs() -> None:
@@ -138,7 +138,7 @@ def test_one_of_several_inputs() -> None:
     assert net.field(at=(4, 4)).box == ((3, 5), (3, 5))
     assert net.field(at=(4, 4), of="depth").box == ((8, 9), (8, 9))
     assert cs.effective(net, at=(4, 4), of="depth").heat.shape == (16, 16)
-    assert cs.effective(net, "conv1", at=(4, 4), of="depth").on_picture == 0
+    assert cs.effective(net, "conv1", at=(4, 4), of="depth").on_image == 0
     assert cs.support(net, "conv1", at=(4, 4), of="depth").box is None
     with pytest.raises(ConvscopeError, match="no input is called"):
         net.field(of="deep")
@@ -174,12 +174,12 @@ def test_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert data["box"] == [[12, 20], [12, 20]]
     assert (data["pixels"], data["holes"], data["exact"]) == (25, 56, True)
     assert data["coverage"] == pytest.approx(25 / 81)
-    picture = np.asarray(Image.open(path))
-    assert picture.shape == (32, 32)
-    assert (int((picture == 255).sum()), int((picture == 80).sum())) == (25, 56)
+    image = np.asarray(Image.open(path))
+    assert image.shape == (32, 32)
+    assert (int((image == 255).sum()), int((image == 80).sum())) == (25, 56)
     assert run(["field", GRID, "--node", "conv1", "--at", "0:1,0:1"]) == 0
     text = capsys.readouterr().out
-    assert "conv1 at 0:1, 0:1, picture 32x32" in text
+    assert "conv1 at 0:1, 0:1, image 32x32" in text
     assert run(["field", GRID]) == 0
     assert "one of every 2x2 is read" in capsys.readouterr().out
 

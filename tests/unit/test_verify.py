@@ -221,7 +221,7 @@ def test_what_the_source_multiplies_on_stored_tensors_is_counted() -> None:
     assert net.table().macs.value == 20
     assert found.passed, found
     assert (found.checks[1].claimed, found.checks[1].probed) == ("60", "60")
-    assert "40 times on stored tensors" in found.checks[1].note
+    assert "40 times on constants" in found.checks[1].note
 
 
 WINDOWS = "rearrange a2xb2c4xd2e4:axcxexbd"

@@ -146,7 +146,7 @@ def test_text_and_json_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert run(["table", str(tmp_path / "net.pt"), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data == read.to_json()
-    assert data["schema"] == "convscope/weights/1"
+    assert data["schema"] == "convscope/weights/2"
     assert sum(row["numbers"] for row in data["rows"]) == data["numbers"] == 293
     for form, words in (
         ("markdown", "| 0.weight | 8x3x3x3 |"),

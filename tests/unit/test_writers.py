@@ -138,7 +138,7 @@ def test_the_formatter_and_the_linter_find_nothing(tmp_path: Path) -> None:
 
 
 JOINED = "input 7x7x1, conv 1 1x1, cat( conv 1 3x3 same | conv 1 3x3 same | avgpool 3x1 s1 p1x0 ), softmax"
-"""A list that does not fit in a line, with a method behind it."""
+"""A list that does not fit in a line, with a method after it."""
 
 
 @settings(DRAWS, max_examples=5)

@@ -1,4 +1,4 @@
-"""Two sequences held against each other: the longest stretch that they share, then the same before and behind it.
+"""Two sequences held against each other: the longest stretch that they share, then the same before and after it.
 
 This is what ``difflib.SequenceMatcher`` does (Ratcliff and Metzener 1988), with the same result, but as arrays: words
 that come again and again do not slow it down.
@@ -61,7 +61,7 @@ def _longest(a: Indices, b: Indices) -> tuple[int, int, int]:
     if not len(b):
         return best
     spend(4 * len(a), elements=4 * len(a) * len(b))
-    lengths = np.zeros(len(b) + 1, np.int32)  # of the stretch that ends at each place
+    lengths = np.zeros(len(b) + 1, np.int32)  # of the stretch that ends at each position
     for at, word in enumerate(a.tolist()):
         lengths[1:] = (lengths[:-1] + 1) * (b == word)
         longest = int(lengths.max())

@@ -83,7 +83,7 @@ def net_params(net: Net) -> Total:
 
 
 def with_unused(net: Net, params: Total) -> Total:
-    """The learned numbers of all layers with those that no layer reads."""
+    """The parameters of all layers with those that no layer reads."""
     return Total(params.value + sum(weight.count for weight in net.unused), params.missing)
 
 

@@ -20,7 +20,7 @@ def tells(layer: Layer, *, all_channels: bool) -> bool:
 
 
 def parts_channels(layer: Layer, reads: Sequence[Read]) -> bool:
-    """Channels of the layer see different pixels: they are places of its input, or come from different inputs."""
+    """Channels of the layer see different pixels: they are positions of its input, or come from different inputs."""
     joins = layer.node.op.merges and isinstance(reads[0].relation, Table)
     return (
         joins

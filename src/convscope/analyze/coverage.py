@@ -11,7 +11,7 @@ import numpy as np
 
 from convscope.analyze import cost
 from convscope.analyze.field import Field, fields
-from convscope.analyze.lines import branches, picture_of, trace
+from convscope.analyze.lines import branches, image_of, trace
 from convscope.analyze.regions import pulled
 from convscope.analyze.seams import seam_axis
 from convscope.budget import about, hold, per_layer, spend
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Unread:
-    """Places of a layer's input that no unit of the layer reads, along one axis.
+    """Positions of a layer's input that no unit of the layer reads, along one axis.
 
     Attributes:
         node: the layer.
         axis: spatial axis, from 0.
-        places: indices.
+        positions: indices.
         size: length of the axis.
     """
 
     node: str
     axis: int
-    places: NDArray[np.intp]
+    positions: NDArray[np.intp]
     size: int
 
 
@@ -49,7 +49,7 @@ def unread(net: Net) -> list[Unread]:
     A 3x3 with stride 2 and no padding on 224 starts at 0, 2, … 220; its last window ends at 222:
 
     >>> import convscope as cs
-    >>> [(u.node, u.axis, u.places.tolist()) for u in unread(cs.read("input 224x224x3, conv 8 3x3 s2"))]
+    >>> [(u.node, u.axis, u.positions.tolist()) for u in unread(cs.read("input 224x224x3, conv 8 3x3 s2"))]
     [('conv1', 0, [223]), ('conv1', 1, [223])]
     """
     found = []
@@ -66,7 +66,7 @@ def unread(net: Net) -> list[Unread]:
 
 
 def _last(window: Window) -> int:
-    """The last place that a window reads; -1 where it reads none."""
+    """The last position that a window reads; -1 where it reads none."""
     end = (window.extent - 1) * window.stride - window.lo + window.span - 1
     if window.edge in EMPTY_EDGES and window.up == window.dilation == 1 and window.kernel >= window.stride:
         return min(end, window.size - 1)
@@ -117,12 +117,12 @@ def _on_map_of_outputs(window: Window) -> float:
 
 @per_layer
 def unproductive(net: Net) -> list[str]:
-    """Layers with a kernel before which the field is already as large as the picture along every axis.
+    """Layers with a kernel before which the field is already as large as the image along every axis.
 
     Such layers add no new context (Richter et al., arXiv 2106.12307).
     """
     local = fields(net)
-    sizes = picture_of(net).shape[1:]
+    sizes = image_of(net).shape[1:]
 
     def sees_all(name: str) -> bool:
         return name in local and bool(sizes) and _covers(local[name], sizes)
@@ -135,12 +135,12 @@ def unproductive(net: Net) -> list[str]:
 
 
 def _slides(layer: Layer) -> bool:
-    """Has a kernel of more than one place."""
+    """Has a kernel of more than one position."""
     return any(isinstance(read.relation, Window) and read.relation.kernel > 1 for read in layer.reads[0][1:])
 
 
 def _covers(field: Field, sizes: tuple[int, ...]) -> bool:
-    """The field is as large as the picture, and not only perhaps so."""
+    """The field is as large as the image, and not only perhaps so."""
     return all((axis.exact or axis.seams) and axis.size >= size for axis, size in zip(field, sizes, strict=True))
 
 
@@ -170,11 +170,11 @@ class Branch:
 
 @dataclass(frozen=True)
 class Misaligned:
-    """A merge whose paths look at different places.
+    """A merge whose paths look at different positions.
 
     Attributes:
         node: the merge.
-        axis: spatial axis of the picture, from 0.
+        axis: spatial axis of the image, from 0.
         branches: the paths that still have their place.
     """
 
@@ -185,7 +185,7 @@ class Misaligned:
 
 @per_layer
 def misaligned(net: Net) -> list[Misaligned]:
-    """Merges of paths whose strides or centres differ, so that unit ``o`` means different places on each.
+    """Merges of paths whose strides or centres differ, so that unit ``o`` means different positions on each.
 
     Only paths are compared that meet at some unit: queries and keys of an attention lie along different axes of the
     merge, and maps that are joined end to end have no unit in common.
@@ -200,7 +200,7 @@ def misaligned(net: Net) -> list[Misaligned]:
         if not layer.node.op.merges or seam_axis(layer):
             continue
         paths = branches(layer, tracks)
-        for axis in range(len(picture_of(net).shape) - 1):
+        for axis in range(len(image_of(net).shape) - 1):
             meeting: dict[tuple[int | None, range], list[Branch]] = {}
             for at, (name, path) in enumerate(zip(layer.node.inputs, paths, strict=True)):
                 line = path[axis].line
@@ -221,7 +221,7 @@ def _units(layer: Layer, at: int, axis: int | None) -> range:
 
 
 def only_moves(layer: Layer) -> bool:
-    """Each place of the output reads at most one place of each input: a slice, a shift, a 1x1 convolution."""
+    """Each position of the output reads at most one position of each input: a slice, a shift, a 1x1 convolution."""
     return not layer.statistics and all(_single(read.relation) for reads in layer.reads for read in reads[1:])
 
 

@@ -1,4 +1,4 @@
-"""How many convolutions until the picture is one pixel, and until a unit sees a whole object."""
+"""How many convolutions until the image is one pixel, and until a unit sees a whole object."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ CONV = 200
 
 @dataclass(frozen=True)
 class Step:
-    """The net after some convolutions, and the pooling behind the last of them where there is one.
+    """The net after some convolutions, and the pooling after the last of them where there is one.
 
     Attributes:
         convs: how many.
         size: height (= width) of the map.
         field: receptive field along one axis [input pixel].
-        params: learned numbers so far.
+        params: parameters so far.
         macs: multiply-adds so far [MAC].
     """
 
@@ -147,9 +147,9 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
     """How many ``kernel x kernel`` convolutions (no padding, no bias) bring ``size x size`` to 1x1.
 
     Args:
-        size: height and width of the picture.
+        size: height and width of the image.
         kernel: height and width of the kernels, from 2.
-        channels: of the picture.
+        channels: of the image.
         filters: of every convolution.
         object_size: height and width of an object; then also: how many until a unit sees it whole.
         pool_every: a 2x2 max-pooling after so many convolutions; 0 for none.
@@ -166,7 +166,7 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
     least |= {"object": (1 if object_size is None else object_size, 1), "pool-every": (pool_every, 0)}
     for name, (value, minimum) in least.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise FieldError(f"{name}={value}", expected=f"a whole number from {minimum}")
+            raise FieldError(f"{name}={value}", expected=f"an integer from {minimum}")
     ops = _stack(size, Conv(filters, (kernel,), bias=False), pool_every)
     shape = (channels, size, size)
     if not ops:
@@ -192,7 +192,7 @@ def _stack(size: int, conv: Conv, pool_every: int) -> list[Op]:
 
 
 def _steps(net: Net) -> tuple[Step, ...]:
-    """One step for each convolution and the pooling behind it."""
+    """One step for each convolution and the pooling after it."""
     steps = []
     convs = params = macs = 0
     for row in layer_table(net).rows:

@@ -1,6 +1,6 @@
 """The effective receptive field from the graph alone: how much each pixel weighs when all weights are equal.
 
-A unit hands its weight back in equal shares to the places that it reads, and a merge in equal shares to its paths.
+A unit hands its weight back in equal shares to the positions that it reads, and a merge in equal shares to its paths.
 What falls on padding is lost. For a stack of ``n`` convolutions of ``k`` taps this is the ``n``-fold convolution of a
 box, of variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128).
 
@@ -20,7 +20,7 @@ from convscope.analyze.coupled import parts_channels, tells
 from convscope.analyze.joint import pulled_back
 from convscope.analyze.lines import placed
 from convscope.analyze.spread import Spread, added, reads_some, split
-from convscope.analyze.support import Question, check_patch, drawable, image_of, support_of
+from convscope.analyze.support import Question, check_patch, drawable, spatial_input, support_of
 from convscope.budget import about, per_layer
 from convscope.core.axis import All, Window
 from convscope.view.parts import text_html
@@ -48,7 +48,7 @@ class Effective:
         shape: height and width (or one, or three axes) of the image.
         spread: weight of each pixel, where there is some; sums to 1.
         area: pixels of the box of the exact support.
-        on_picture: share of the weight that does not fall on padding.
+        on_image: share of the weight that does not fall on padding.
         exact: False where axes of a layer on the way depend on each other, so that the weights are those of its reads,
             which are more than what it reads.
     """
@@ -57,7 +57,7 @@ class Effective:
     shape: tuple[int, ...]
     spread: Spread | None = field(repr=False)
     area: int
-    on_picture: float
+    on_image: float
     exact: bool = True
 
     @property
@@ -105,7 +105,7 @@ class Effective:
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         shares = {str(level): share for level, share in self.shares().items()}
-        found = {"std": list(self.std), "box_share_for_percent": shares, "on_picture": self.on_picture}
+        found = {"std": list(self.std), "box_share_for_percent": shares, "on_image": self.on_image}
         return found | {"exact": self.exact}
 
     def _repr_html_(self) -> str:
@@ -113,9 +113,9 @@ class Effective:
 
 
 def _std(profile: Weights) -> float:
-    places = np.arange(len(profile))
-    mean = float(profile @ places)
-    return math.sqrt(float(profile @ (places - mean) ** 2))
+    positions = np.arange(len(profile))
+    mean = float(profile @ positions)
+    return math.sqrt(float(profile @ (positions - mean) ** 2))
 
 
 def _fewest(weight: Weights, count: Weights, level: float) -> int:
@@ -149,7 +149,7 @@ def effective(
     Raises:
         UnknownNameError: there is no such layer or input.
         FieldError: ``at`` lies outside of the layer, or the weights of so many units take too much memory.
-        ShapeError: the input is no image.
+        ShapeError: the input is not an image.
 
     One 3x3 has variance (9 - 1)/12 along each axis:
 
@@ -158,7 +158,7 @@ def effective(
     >>> [round(std**2, 6) for std in found.std]
     [0.666667, 0.666667]
     """
-    layer, image = net.layer(node), image_of(net, of)
+    layer, image = net.layer(node), spatial_input(net, of)
     patch = check_patch(layer, at)
     question = Question(net, image)
     local = support_of(layer, patch, question, gates=False)
@@ -194,7 +194,7 @@ class _Way:
         seeing: layers that depend on the image.
         gates: follow all paths.
         known: weights of the layers that were reached and not yet followed.
-        loose: layers whose weights are right for all channels of a place together.
+        loose: layers whose weights are right for all channels of a position together.
         exact: the weights are those of what is read.
     """
 
@@ -238,7 +238,7 @@ class _Way:
 
 
 def _parts(layer: Layer) -> bool:
-    """Some units may read no path that is followed: parts are joined, or places without the image are put beside it."""
+    """Whether some units may read no followed path: parts are joined, or positions without the image are added."""
     return len(layer.reads) > 1 or any(
         isinstance(read.relation, Window) and read.relation.edge == "apart" for read in layer.reads[0]
     )
@@ -265,7 +265,7 @@ def shared(spread: Spread, inputs: Sequence[Sequence[Read]]) -> list[Spread]:
 
 
 def _reading(reads: Sequence[Read], axis: int, spread: Spread) -> NDArray[np.bool_] | None:
-    """Which places along an output axis read some of an input; None for all."""
+    """Which positions along an output axis read some of an input; None for all."""
     found = None
     for read in reads:
         mark = reads_some(read.relation, spread.axes[axis]) if read.follows == axis else None

@@ -112,7 +112,7 @@ def _fields(net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
 
 
 def _local(layer: Layer, before: list[Track]) -> int | None:
-    """Units of the layer before that one unit reads along one axis of the picture; None where units lie along none."""
+    """Units of the layer before that one unit reads along one axis of the image; None where units lie along none."""
     pairs = zip(before, layer.reads, strict=True)
     placed = [_width(reads[track.axis].relation) for track, reads in pairs if track.axis is not None and track.ordered]
     return max(placed, default=None)

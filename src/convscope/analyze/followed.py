@@ -1,4 +1,4 @@
-"""Boxes followed through a layer: behind a window or a table, where paths merge, where maps are joined end to end."""
+"""Boxes followed through a layer: after a window or a table, where paths merge, where maps are joined end to end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def windowed(boxes: Boxes, window: Window, line: Line | None) -> Boxes:
-    """The boxes of the units behind a window; ``line`` is that of the boxes behind it, away from the borders."""
+    """The boxes of the units after a window; ``line`` is that of the boxes after it, away from the borders."""
     if line is None:
         with _listed(window.extent):
             return boxes_of(*_read(boxes, window, np.arange(window.extent)), boxes.pixels)
@@ -71,7 +71,7 @@ def _within(boxes: Boxes, window: Window) -> tuple[int, int]:
 
 
 def _read(boxes: Boxes, window: Window, units: Indices) -> Ends:
-    """First and last pixel that some units behind a window see."""
+    """First and last pixel that some units after a window see."""
     starts = window.stride * units - window.lo
     if window.up == 1 and boxes.rising and window.edge in {*EMPTY_EDGES, "clamp"}:
         return _outermost(boxes, starts, window)
@@ -144,12 +144,12 @@ def _around(parts: Sequence[Boxes], units: Indices) -> Ends:
     return np.where(last < 0, parts[0].pixels, reduce(np.minimum, firsts)), last
 
 
-def behind(parts: Sequence[Boxes]) -> Boxes:
-    """The boxes of units that lie one part behind the other.
+def end_to_end(parts: Sequence[Boxes]) -> Boxes:
+    """The boxes of units that lie one part after the other.
 
     >>> from convscope.analyze.boxes import every_pixel
     >>> one = every_pixel(2)
-    >>> behind([one, boxes_of(np.array([0]), np.array([-1]), 2), one]).first.tolist()
+    >>> end_to_end([one, boxes_of(np.array([0]), np.array([-1]), 2), one]).first.tolist()
     [0, 1, 2, 0, 1]
     """
     main = max(range(len(parts)), key=lambda at: len(parts[at].body) if parts[at].line else 0)
@@ -168,7 +168,7 @@ def behind(parts: Sequence[Boxes]) -> Boxes:
 
 
 def looked_up(boxes: Boxes, table: Table) -> Boxes:
-    """The boxes of the units behind a table, each of which reads a run of units; nothing where the run is empty."""
+    """The boxes of the units after a table, each of which reads a run of units; nothing where the run is empty."""
     spend(0, elements=12 * table.extent)
     starts, ends = table.ends(np.arange(table.extent))
     none = starts > ends

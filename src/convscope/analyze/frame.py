@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from convscope.analyze.table import LayerTable
 
 COUNTS = ("params", "frozen", "macs", "activation_bytes", "stored_bytes")
-"""Columns of whole numbers, which may be unknown."""
+"""Columns of integers, which may be unknown."""
 
 LARGEST = 2**63 - 1
-"""The largest whole number of a pandas column; a column with a larger one holds Python's."""
+"""The largest integer of a pandas column; a column with a larger one holds Python's."""
 
 
 def frame(table: LayerTable) -> pd.DataFrame:
     """One row for each layer, with the keys of ``table.to_json()["rows"]`` as columns.
 
     What is a number for each axis there is a tuple here, so that a cell can be compared and hashed. Params, MACs and
-    bytes are whole numbers (``Int64``), missing (``<NA>``) where unknown.
+    bytes are integers (``Int64``), missing (``<NA>``) where unknown.
 
     Raises:
         MissingExtraError: pandas is not installed.

@@ -1,4 +1,4 @@
-"""Sums over outputs for the input places that they read: of random keys, which tell kinds apart, and of weights."""
+"""Sums over outputs for the input positions that they read: of random keys, which tell kinds apart, and of weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def keys_of(kinds: Indices, share: Weights) -> Keys:
-    """A random number for each place: the same for places of one kind that share between as many."""
+    """A random number for each position: the same for places of one kind that share between as many."""
     found = kinds.astype(np.uint64) + share.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):  # the mixer of splitmix64
         found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
@@ -27,7 +27,7 @@ def keys_of(kinds: Indices, share: Weights) -> Keys:
 
 
 def gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[Indices, Indices], count: int) -> Weights:
-    """For each of ``count`` input places the sum over the outputs that read it; pairs are places and outputs.
+    """For each of ``count`` input positions the sum over the outputs that read it; pairs are positions and outputs.
 
     Outputs are the kind of each and its share.
     """
@@ -35,13 +35,13 @@ def gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[Ind
     spend(0, elements=len(pairs[0]) * weight[0].size // 8 + 8 * len(pairs[0]))
     order = np.argsort(pairs[0], kind="stable")
     targets, sources = (side[order] for side in pairs)
-    turn = np.arange(len(targets)) - np.searchsorted(targets, targets)  # a place's first reader, its second, …
+    turn = np.arange(len(targets)) - np.searchsorted(targets, targets)  # a position's first reader, its second, …
     found = np.zeros((count, *weight.shape[1:]))
-    if int(turn.max(initial=-1)) >= count:  # few places with many readers: place by place
+    if int(turn.max(initial=-1)) >= count:  # few positions with many readers: position by position
         bounds = np.searchsorted(targets, np.arange(count + 1))
-        for place, (begin, end) in enumerate(itertools.pairwise(bounds.tolist())):
+        for position, (begin, end) in enumerate(itertools.pairwise(bounds.tolist())):
             mine = sources[begin:end]
-            found[place] = np.tensordot(share[mine], weight[kinds[mine]], 1)
+            found[position] = np.tensordot(share[mine], weight[kinds[mine]], 1)
         return found
     order = np.argsort(turn, kind="stable")
     bounds = np.searchsorted(turn[order], np.arange(int(turn.max(initial=-1)) + 2))

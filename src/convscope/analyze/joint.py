@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def pulled_back(spread: Spread, reads: Sequence[Read]) -> Spread | None:
     """The weights of a layer on the places of one input; None where all is lost.
 
-    Every unit shares its weight equally between the places that it reads. What lies along an output axis that no input
-    axis follows is added up; where several input axes follow one (flattening), each output reads the places that it
-    reads along all of them.
+    Every unit shares its weight equally between the positions that it reads. What lies along an output axis that no
+    input axis follows is added up; where several input axes follow one (flattening), each output reads the positions
+    that it reads along all of them.
 
     Raises:
-        LimitError: too many places would have to be looked at one by one.
+        LimitError: too many positions would have to be looked at one by one.
     """
     followers = [[at for at, read in enumerate(reads) if read.follows == axis] for axis in range(len(spread.axes))]
     kept = tuple(kinds for kinds, members in zip(spread.axes, followers, strict=True) if members)
@@ -76,7 +76,7 @@ def _with(spread: Spread, axis: int, kinds: list[Kinds], weight: NDArray[np.floa
 
 
 def _is_even(spread: Spread, axis: int, relations: list[Relation]) -> bool:
-    """All of an axis weighs the same, and is spread evenly: each output is one place of the input, or all of them."""
+    """All of an axis weighs the same, spread evenly: each output is one position of the input, or all of them."""
     if all(isinstance(relation, All) for relation in relations):
         return True
     even = spread.weight.shape[axis] == 1 and len(spread.axes[axis].of) == relations[0].extent
@@ -84,22 +84,22 @@ def _is_even(spread: Spread, axis: int, relations: list[Relation]) -> bool:
 
 
 def _renames(relations: list[Relation]) -> bool:
-    """As many outputs as places, each of which reads one: such reads number the places anew, each once."""
+    """As many outputs as positions, each of which reads one: such reads number the positions anew, each once."""
     single = all(_width(relation) == 1 for relation in relations)
     return single and math.prod(relation.size for relation in relations) == relations[0].extent
 
 
 def _width(relation: Relation) -> int:
-    """The most places that one output reads."""
+    """The most positions that one output reads."""
     if isinstance(relation, Window):
         return relation.kernel
     return relation.width if isinstance(relation, Table) else relation.size
 
 
 def _scattered(spread: Spread, axis: int, relations: Sequence[Window | Table]) -> Spread | None:
-    """Each place for itself, on every combination of what it reads along each of several axes."""
+    """Each position for itself, on every combination of what it reads along each of several axes."""
     kinds = spread.axes[axis]
-    outputs = kinds.places()
+    outputs = kinds.positions()
     read: list[list[Tap]] = [list(taps(relation, outputs)) for relation in relations]
     ends = [_ends(steps) for steps in read]
     if not all(first <= last for first, last in ends):
@@ -114,7 +114,7 @@ def _scattered(spread: Spread, axis: int, relations: Sequence[Window | Table]) -
     for combination in itertools.product(*read):
         on = np.logical_and.reduce([inside for _, inside in combination])
         at = np.ravel_multi_index(
-            tuple(places[on] - first for (places, _), (first, _) in zip(combination, ends, strict=True)), sizes
+            tuple(positions[on] - first for (positions, _), (first, _) in zip(combination, ends, strict=True)), sizes
         )
         np.add.at(found, at, weight[kinds.of[on]] * share[on].reshape(-1, *[1] * (weight.ndim - 1)))
     laid = found.reshape(*sizes, *weight.shape[1:])
@@ -124,6 +124,6 @@ def _scattered(spread: Spread, axis: int, relations: Sequence[Window | Table]) -
 
 
 def _ends(steps: list[Tap]) -> tuple[int, int]:
-    """First and last place that is read at all."""
-    some = [places[inside] for places, inside in steps if inside.any()]
+    """First and last position that is read at all."""
+    some = [positions[inside] for positions, inside in steps if inside.any()]
     return (min(int(one.min()) for one in some), max(int(one.max()) for one in some)) if some else (0, -1)

@@ -22,7 +22,7 @@ Box = tuple[int, int]
 NOTHING: Box = (0, -1)
 
 FAR = 2**61
-"""Beyond this, pixels are counted in Python's own whole numbers."""
+"""Beyond this, pixels are counted in Python's own integers."""
 
 MAX_PHASES = 4096
 """Boxes of one line; a layer with more has no line."""
@@ -60,9 +60,9 @@ class Line:
         """Last pixel of the field of unit 0, with the phases averaged out [input pixel]."""
         return self._averaged(Fraction(last) for _, last in self.phases)
 
-    def _averaged(self, places: Iterable[Fraction]) -> Fraction:
+    def _averaged(self, positions: Iterable[Fraction]) -> Fraction:
         """The mean of a position in each phase, moved back to unit 0."""
-        moved = (place - self.stride * at for at, place in enumerate(places))
+        moved = (position - self.stride * at for at, position in enumerate(positions))
         return sum(moved, Fraction(0)) / len(self.phases)
 
     def box(self, unit: int) -> Box:
@@ -87,7 +87,7 @@ class Line:
 
 
 def slid(line: Line, window: Window) -> Line | None:
-    """A line behind a window: again a line."""
+    """A line after a window: again a line."""
     if window.edge == "apart" and (window.lo > 0 or window.hi > 0):
         return None
     found = inside(line, window)
@@ -96,7 +96,7 @@ def slid(line: Line, window: Window) -> Line | None:
 
 
 def inside(line: Line, window: Window) -> Line | None:
-    """A line behind a window, away from the borders: whatever lies beyond them."""
+    """A line after a window, away from the borders: whatever lies beyond them."""
     if len(line.phases) == 1 and window.up == 1:
         (first, last), step = line.phases[0], line.advance
         lo, reach = step * window.lo, step * (window.span - 1)
@@ -117,7 +117,7 @@ def inside(line: Line, window: Window) -> Line | None:
 
 
 def turned(line: Line, table: Table) -> Line | None:
-    """A line behind a table that repeats."""
+    """A line after a table that repeats."""
     assert table.turn
     phases = len(line.phases)
     outputs, inputs = table.turn

@@ -1,12 +1,12 @@
-"""What each unit sees along one axis of the picture, layer by layer.
+"""What each unit sees along one axis of the image, layer by layer.
 
 Two descriptions go side by side. ``boxes`` hold, for every unit that a layer really has, the first and last pixel that
-it sees on the picture: exact, borders included. A ``line`` is the same in closed form, for units anywhere, those on
+it sees on the image: exact, borders included. A ``line`` is the same in closed form, for units anywhere, those on
 padding included: the boxes advance steadily with the unit, after up-sampling in phases. Convolution and pooling keep
-both. A linear layer or a global pooling ends the place: every unit sees the same pixels. Flattening keeps the boxes and
-loses their order.
+both. A linear layer or a global pooling ends the position: every unit sees the same pixels. Flattening keeps the boxes
+and loses their order.
 
-The picture is one of the inputs of the net. What does not depend on it, a constant or another input, sees nothing of it
+The image is one of the inputs of the net. What does not depend on it, a constant or another input, sees nothing of it
 and is no part of what a merge sees.
 
 Where paths merge, the *local* field follows the paths that still have their place; *with gates* it follows every path,
@@ -48,7 +48,7 @@ MANY_CHANNELS = 2**16
 _T = TypeVar("_T")
 
 
-def picture_of(net: Net, of: str | None = None) -> Input:
+def image_of(net: Net, of: str | None = None) -> Input:
     """The input that a question is about: that of a name, or of those with the most spatial axes the first.
 
     Raises:
@@ -56,7 +56,7 @@ def picture_of(net: Net, of: str | None = None) -> Input:
 
     >>> import convscope as cs
     >>> two = cs.read("age: input 3, photo: input 8x8x1, mul( from photo, conv 3 3x3 | from age )")
-    >>> picture_of(two).name, picture_of(two, "age").name
+    >>> image_of(two).name, image_of(two, "age").name
     ('photo', 'age')
     """
     if of is None:
@@ -74,17 +74,17 @@ def trace(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, 
     Args:
         net: the net.
         gates: follow also the paths that lost their place.
-        of: name of the input on which pixels are counted; see :func:`picture_of`.
+        of: name of the input on which pixels are counted; see :func:`image_of`.
 
     Raises:
         UnknownNameError: there is no such input.
     """
-    picture = picture_of(net, of)
-    known = {size: every_pixel(size) for size in picture.shape[1:]}
+    image = image_of(net, of)
+    known = {size: every_pixel(size) for size in image.shape[1:]}
     start = Line(1, ((0, 0),))
-    blind = (BLIND,) * len(picture.shape[1:])
+    blind = (BLIND,) * len(image.shape[1:])
     tracks = {one.name: blind for one in net.inputs}
-    tracks[picture.name] = tuple(Track(axis, known[size], start) for axis, size in enumerate(picture.shape[1:], 1))
+    tracks[image.name] = tuple(Track(axis, known[size], start) for axis, size in enumerate(image.shape[1:], 1))
     tracer = _Tracer(gates, {}, apart=any(_drops(reads[0].relation) for layer in net for reads in layer.reads))
     for layer in net:
         before = [tracks[name] for name in layer.node.inputs]
@@ -95,42 +95,42 @@ def trace(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, 
         else:
             with about(layer.node.name):
                 kept = placed(layer, tracks) if layer.node.op.merges and not gates else range(len(before))
-                tracks[layer.node.name] = tracer.layer(layer, before, kept, picture.shape[1:])
+                tracks[layer.node.name] = tracer.layer(layer, before, kept, image.shape[1:])
     return tracks
 
 
 def has_gates(net: Net, local: dict[str, Tracks]) -> bool:
     """Whether following gates can change a field: a norm over a map, or a merge with a path that lost its place."""
     return any(
-        layer.statistics or (layer.node.op.merges and len(set(_places(layer, local)) - {None}) > 1)
+        layer.statistics or (layer.node.op.merges and len(set(_positions(layer, local)) - {None}) > 1)
         for layer in net
         if layer.statistics or layer.node.op.merges
     )
 
 
 def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
-    """What a layer joins: one state for each of its inputs, as it is behind its reads."""
+    """What a layer joins: one state for each of its inputs, as it is after its reads."""
     tracer = _Tracer(gates=False, known={})
     pairs = zip(layer.node.inputs, layer.reads, strict=True)
     return [tuple(tracer.after(track, reads) for track in tracks[name]) for name, reads in pairs]
 
 
 def placed(layer: Layer, tracks: dict[str, Tracks]) -> list[int]:
-    """Which inputs of a layer have their place along every axis behind its reads; all where none has.
+    """Which inputs of a layer have their place along every axis after its reads; all where none has.
 
     The others are gates: what they bring is shared by whole rows, columns or maps. What sees nothing is neither.
     """
-    places = _places(layer, tracks)
-    return [at for at, place in enumerate(places) if place or not any(places)]
+    positions = _positions(layer, tracks)
+    return [at for at, position in enumerate(positions) if position or not any(positions)]
 
 
-def _places(layer: Layer, tracks: dict[str, Tracks]) -> list[bool | None]:
-    """For each input of a layer: whether it has its place along every axis behind the layer's reads.
+def _positions(layer: Layer, tracks: dict[str, Tracks]) -> list[bool | None]:
+    """For each input of a layer: whether it has its place along every axis after the layer's reads.
 
-    None for an input that sees nothing: it has no place, and gates nothing.
+    None for an input that sees nothing: it has no position, and gates nothing.
 
-    What becomes channels (the keys of an attention) has no place where another input has one. A path through a layer
-    that cannot be looked into may have it, so that it is followed too.
+    What becomes channels (the keys of an attention) has no position where another input has one. A path through a layer
+    that cannot be inspected may have it, so that it is followed too.
     """
     spatial = len(layer.output) > 1
     return [
@@ -170,7 +170,7 @@ class _Tracer:
         return found
 
     def layer(self, layer: Layer, before: list[Tracks], kept: Collection[int], sizes: Shape) -> Tracks:
-        """The state of a layer along all axes of a picture, from the inputs that are followed."""
+        """The state of a layer along all axes of an image, from the inputs that are followed."""
         along = seam_axis(layer)
         found = []
         for at, pixels in enumerate(sizes):
@@ -191,7 +191,7 @@ class _Tracer:
         return tuple(found)
 
     def axis(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
-        """The state of a layer along one axis of the picture."""
+        """The state of a layer along one axis of the image."""
         sources: list[_Source] = [(before[at], layer.reads[at]) for at in kept]
         if self.gates and layer.statistics:
             sources.append((before[0], layer.statistics))
@@ -204,7 +204,7 @@ class _Tracer:
         return self.joined(layer, sources)
 
     def joined(self, layer: Layer, sources: list[_Source]) -> Track:
-        """The state behind several reads of all channels."""
+        """The state after several reads of all channels."""
         after = [self.after(track, reads) for track, reads in sources]
         if len(after) > 1 and len({track.axis for track in after}) > 1:
             after = _on_one_axis(after, spatial=len(layer.output) > 1)
@@ -261,7 +261,7 @@ class _Tracer:
         return tuple(found.values())
 
     def after(self, track: Track, reads: Sequence[Read]) -> Track:
-        """The state behind one read of a layer whose state is known."""
+        """The state after one read of a layer whose state is known."""
         if track.axis is None:
             return track
         relation, axis = reads[track.axis].relation, reads[track.axis].follows
@@ -280,7 +280,7 @@ class _Tracer:
         return Track(axis, boxes, line, exact=track.exact)
 
     def windowed(self, boxes: Boxes, window: Window) -> Boxes:
-        """Boxes behind a window; their line is that of the track where borders change nothing about that."""
+        """Boxes after a window; their line is that of the track where borders change nothing about that."""
         before = boxes.line
         if before is None:
             return windowed(boxes, window, None)
@@ -305,7 +305,7 @@ def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[
         return True, False
     parts = any(isinstance(read, Table) for read in reads) and len({id(path.boxes) for path in paths}) > 1
     mixed = bool(hull) or parts or (before and not all(isinstance(read, All) for read in reads))
-    exact = hull not in {"places", "unknown"} and not (before and (hull or any(map(_drops, reads))))
+    exact = hull not in {"positions", "unknown"} and not (before and (hull or any(map(_drops, reads))))
     return exact, mixed
 
 
@@ -317,9 +317,9 @@ def _drops(relation: Relation) -> bool:
 
 
 def _on_one_axis(tracks: list[Track], *, spatial: bool) -> list[Track]:
-    """Paths whose places lie along different axes of the layer: all but those of the first are seen whole.
+    """Paths whose positions lie along different axes of the layer: all but those of the first are seen whole.
 
-    What lies along the channels is seen whole by every place, as a gate is. What lies along another axis of the map
+    What lies along the channels is seen whole by every position, as a gate is. What lies along another axis of the map
     keeps its place there, so that it is followed like the first one; that every unit sees all of it is a bound.
     """
     first = next((track for track in tracks if track.axis or (track.axis == 0 and not spatial)), None)
@@ -333,12 +333,12 @@ def _on_one_axis(tracks: list[Track], *, spatial: bool) -> list[Track]:
 
 
 def _blind(tracks: Tracks) -> bool:
-    """Nothing of the picture is seen."""
+    """Nothing of the image is seen."""
     return all(track.blind for track in tracks)
 
 
 def _torn(tracks: Tracks) -> bool:
-    """Some unit sees nothing along one axis of the picture and something along another."""
+    """Some unit sees nothing along one axis of the image and something along another."""
     torn = {id(track.boxes): track.boxes for track in tracks if track.boxes.gaps}
     if not torn:
         return False

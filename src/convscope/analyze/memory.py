@@ -1,6 +1,6 @@
 """Bytes: live activations over time in inference, tensors saved for the backward pass, weights and optimizer state.
 
-Inference runs the layers in order and drops each tensor after its last reader (the picture stays: the caller has it).
+Inference runs the layers in order and drops each tensor after its last reader (the image stays: the caller has it).
 An op that works in place takes over the memory of its input where nobody else reads that. Training keeps, until the
 backward pass, what each op's gradient needs (``saves`` of the op); a tensor that several ops save is there once. The
 backward pass walks the layers in reverse, drops what it has used, and holds the gradients on their way. Frozen
@@ -10,7 +10,7 @@ keeps nothing.
 What is not counted: what a library takes inside of one op and keeps cached. For convolutions, poolings, norms,
 activations and merges that is little; attention and local response norm keep tensors of their own, and uneven padding a
 padded copy, so that estimates of nets with those are too low. A linear layer at every position is a 1x1 convolution
-here, which keeps its input for either gradient: where such weights are frozen behind trained ones, the estimate is an
+here, which keeps its input for either gradient: where such weights are frozen after trained ones, the estimate is an
 upper bound.
 """
 
@@ -42,7 +42,7 @@ OTHER_NAMES = {
     "fp32": "float32", "float": "float32", "single": "float32", "f32": "float32", "fp16": "float16", "half": "float16",
     "f16": "float16", "bf16": "bfloat16", "fp64": "float64", "double": "float64", "f64": "float64", "i8": "int8",
 }  # fmt: skip
-"""What kinds of numbers are called, too."""
+"""What dtypes are called, too."""
 
 OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2, "nadam": 2, "rmsprop": 1, "adagrad": 1}
 """Numbers that an optimizer keeps for each weight; gradients come on top."""
@@ -75,7 +75,7 @@ class Memory:
     Attributes:
         dtype: of activations and weights.
         batch: samples at a time.
-        weights: learned numbers and stored statistics.
+        weights: parameters and stored statistics.
         frozen: of the weights, the parameters that training leaves as they are.
         timeline: live activations while each layer runs, in inference.
         saved: activations kept for the backward pass at the end of the forward pass.
@@ -178,7 +178,7 @@ def memory(
         if value not in known:
             raise FieldError(f'{name}="{value}"', expected=f"one of {', '.join(known)}")
     if batch < 1:
-        raise FieldError(f"batch={batch}", expected="a whole number from 1")
+        raise FieldError(f"batch={batch}", expected="an integer from 1")
     size = ITEMSIZE[dtype]
     owned = {layer.node.name: layer.weights for layer in net}
     stored = sum(weight.count for weights in owned.values() for weight in weights or ())

@@ -75,7 +75,7 @@ def _by_operation(rows: Iterable[Row], names: Mapping[str, str]) -> tuple[Row, .
 
 
 def _together(first: Row, second: Row) -> Row:
-    """Two layers of one operation: costs added, the place of the second."""
+    """Two layers of one operation: costs added, the position of the second."""
     return replace(
         second,
         name=first.name,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def number(value: Fraction | None) -> int | float | str | None:
-    """A fraction as JSON can hold it exactly: a whole number, a binary fraction, else text such as ``1/3``.
+    """A fraction as JSON can hold it exactly: an integer, a binary fraction, else text such as ``1/3``.
 
     >>> from fractions import Fraction
     >>> number(Fraction(4)), number(Fraction(1, 2)), number(Fraction(1, 3)), number(None)

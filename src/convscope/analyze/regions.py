@@ -1,4 +1,4 @@
-"""Sets of places of a layer as unions of *regions*: products of one index set for each axis.
+"""Sets of positions of a layer as unions of *regions*: products of one index set for each axis.
 
 An index set is a ``range`` where it has no gaps, however long, and a sorted array without repeats where it has; so sets
 are equal where they are written alike, and a whole axis takes no memory.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convscope.core.axis import Indices, Read, Relation
 
 Index = Union[range, "Indices"]
-"""Places along one axis; never empty."""
+"""Positions along one axis; never empty."""
 
 Region = tuple[Index, ...]
 """One index set for each axis."""
@@ -32,45 +32,45 @@ Region = tuple[Index, ...]
 MANY = 48
 """Regions from which a union is written anew, as the fewest products of equal slices."""
 
-MANY_PLACES = 2**16
+MANY_POSITIONS = 2**16
 """From so many on it is asked first whether a part of them reads all."""
 
 MAX_CUT = 2**16
 """Outputs whose reads are cut into products; what more of them read is bounded by one."""
 
 MAX_MASK = 2**24
-"""Places of a mask that is cut into products; what is read of a larger one is bounded by one."""
+"""Positions of a mask that is cut into products; what is read of a larger one is bounded by one."""
 
 
-def index_set(places: Indices) -> Index | None:
-    """Sorted places without repeats as a set; None where there are none.
+def index_set(positions: Indices) -> Index | None:
+    """Sorted positions without repeats as a set; None where there are none.
 
     >>> index_set(np.array([3, 4, 5])), index_set(np.array([3, 5]))
     (range(3, 6), array([3, 5]))
     """
-    if not len(places):
+    if not len(positions):
         return None
-    first, last = int(places[0]), int(places[-1])
-    return range(first, last + 1) if last - first == len(places) - 1 else places
+    first, last = int(positions[0]), int(positions[-1])
+    return range(first, last + 1) if last - first == len(positions) - 1 else positions
 
 
-def _set(places: Indices) -> Index:
-    found = index_set(places)
+def _set(positions: Indices) -> Index:
+    found = index_set(positions)
     assert found is not None, "an empty set"
     return found
 
 
-def listed(places: Index) -> Indices:
-    """The places, one by one.
+def listed(positions: Index) -> Indices:
+    """The positions, one by one.
 
     Raises:
         LimitError: there are too many.
     """
-    if not isinstance(places, range):
-        return places
-    spend(0, elements=16 * len(places))
-    with for_now(32 * len(places)):
-        return np.arange(places.start, places.stop)
+    if not isinstance(positions, range):
+        return positions
+    spend(0, elements=16 * len(positions))
+    with for_now(32 * len(positions)):
+        return np.arange(positions.start, positions.stop)
 
 
 def same(a: Index, b: Index) -> bool:
@@ -99,7 +99,7 @@ def joined(a: Index, b: Index) -> Index:
 
 
 def pulled(relation: Relation, outputs: Index) -> Index | None:
-    """Input places that any of the outputs reads; None for none."""
+    """Input positions that any of the outputs reads; None for none."""
     if relation == Window(relation.size):
         return outputs
     if isinstance(relation, All):
@@ -128,7 +128,7 @@ def _between(table: Table, outputs: range) -> range | None:
 
 
 def _leaves_no_gaps(window: Window, outputs: int) -> bool:
-    """So many neighbours together reach all places of the stretched input from the first to the last."""
+    """So many neighbours together reach all positions of the stretched input from the first to the last."""
     if window.dilation == 1:
         return outputs == 1 or window.kernel >= window.stride
     return window.stride == 1 and outputs >= window.dilation
@@ -143,7 +143,7 @@ def _slid(window: Window, outputs: range) -> Index | None:
     if (start <= 0 and stop >= window.size) or (window.edge == "wrap" and stop - start >= window.size):
         return range(window.size)
     spend(0, elements=64 * min(stop - start, 4 * window.size))
-    # beyond the border no place is read that is not also read from a stretch as long as twice the input
+    # beyond the border no position is read that is not also read from a stretch as long as twice the input
     few = (
         np.arange(start, min(stop, start + 4 * window.size)) if window.edge != "clamp" else np.array([start, stop - 1])
     )
@@ -154,7 +154,7 @@ def _slid(window: Window, outputs: range) -> Index | None:
 def _shows_all(table: Table, outputs: range) -> bool:
     """So many outputs are asked that some of them, at equal steps, already read the whole axis."""
     few = 4 * table.size
-    if len(outputs) <= MANY_PLACES or few > MANY_PLACES:
+    if len(outputs) <= MANY_POSITIONS or few > MANY_POSITIONS:
         return False
     steps = itertools.takewhile(lambda step: step * few <= len(outputs), (4**power for power in itertools.count()))
     return any(len(table.pull(outputs.start + step * np.arange(few))) == table.size for step in steps)
@@ -163,7 +163,7 @@ def _shows_all(table: Table, outputs: range) -> bool:
 def pull(region: Region, reads: Sequence[Read]) -> tuple[list[Region], bool]:
     """What a region reads of one input, and whether that is no more than it reads.
 
-    Where several axes of the input follow one output axis (flattening), what some outputs read is no product of what
+    Where several axes of the input follow one output axis (flattening), what some outputs read is not a product of what
     they read along each axis. It is cut into products then, or bounded by one where that would be too many.
     """
     sets = [pulled(read.relation, region[read.follows]) for read in reads]
@@ -180,9 +180,9 @@ def pull(region: Region, reads: Sequence[Read]) -> tuple[list[Region], bool]:
             continue  # all outputs together read all that is read along any axis
         parts = _cut([reads[at].relation for at in members], region[axis])
         exact &= parts is not None
-        places = [dict(zip(members, part, strict=True)) for part in parts or ()]
-        if places:
-            cut = [tuple(part.get(at, one) for at, one in enumerate(old)) for old in cut for part in places]
+        positions = [dict(zip(members, part, strict=True)) for part in parts or ()]
+        if positions:
+            cut = [tuple(part.get(at, one) for at, one in enumerate(old)) for old in cut for part in positions]
     return cut, exact
 
 
@@ -221,9 +221,9 @@ def simplified(regions: list[Region]) -> list[Region]:
 
 def _absorb(kept: list[Region], region: Region) -> None:
     """Add a region to a union: nothing where it is contained, joined where it differs along one axis only."""
-    place = 0
-    while place < len(kept):
-        other = kept[place]
+    position = 0
+    while position < len(kept):
+        other = kept[position]
         differing = [axis for axis, pair in enumerate(zip(region, other, strict=True)) if not same(*pair)]
         if len(differing) <= 1:
             pairs = zip(region, other, strict=True)
@@ -231,10 +231,10 @@ def _absorb(kept: list[Region], region: Region) -> None:
         elif all(map(contains, other, region)):
             return
         elif not all(map(contains, region, other)):
-            place += 1
+            position += 1
             continue
-        kept.pop(place)
-        place = 0
+        kept.pop(position)
+        position = 0
     kept.append(region)
 
 
@@ -242,17 +242,17 @@ def _rewritten(regions: list[Region]) -> list[Region]:
     """The same union, drawn as a mask and cut into products."""
     drawn, axes = drawn_small(regions)
     return [
-        tuple(_places(places, of, chosen) for (places, of), chosen in zip(axes, product, strict=True))
+        tuple(_positions(positions, of, chosen) for (positions, of), chosen in zip(axes, product, strict=True))
         for product in products(drawn)
     ]
 
 
-def _places(places: Indices, of: Indices, chosen: Indices) -> Index:
-    return _set(places[np.isin(of, chosen)])
+def _positions(positions: Indices, of: Indices, chosen: Indices) -> Index:
+    return _set(positions[np.isin(of, chosen)])
 
 
 def drawn_small(regions: Sequence[Region]) -> tuple[NDArray[np.bool_], list[tuple[Indices, Indices]]]:
-    """A union as a mask over kinds of places: those of one kind lie in the same regions. And places and their kinds.
+    """A union as a mask over kinds of positions (those of one kind lie in the same regions), and positions and kinds.
 
     >>> mask, axes = drawn_small([(range(0, 4), range(0, 2)), (range(2, 9), range(1, 2))])
     >>> mask.astype(int).tolist(), [np.bincount(of).tolist() for _, of in axes]
@@ -260,8 +260,8 @@ def drawn_small(regions: Sequence[Region]) -> tuple[NDArray[np.bool_], list[tupl
     """
     axes, members = [], []
     for sets in zip(*regions, strict=True):
-        places, of, member = _kinds(sets)
-        axes.append((places, of))
+        positions, of, member = _kinds(sets)
+        axes.append((positions, of))
         members.append(member)
     count = math.prod(member.shape[1] for member in members)
     spend(0, elements=count)
@@ -273,7 +273,7 @@ def drawn_small(regions: Sequence[Region]) -> tuple[NDArray[np.bool_], list[tupl
 
 
 def _kinds(sets: Sequence[Index]) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    """All places of some sets, the kind of each, and which set has which kind."""
+    """All positions of some sets, the kind of each, and which set has which kind."""
     different = list({id(one): one for one in sets}.values())
     start, stop = min(int(one[0]) for one in different), max(int(one[-1]) for one in different) + 1
     spend(0, elements=64 * (stop - start) * len(different))
@@ -284,7 +284,7 @@ def _kinds(sets: Sequence[Index]) -> tuple[Indices, Indices, NDArray[np.bool_]]:
 def _numbered(
     sets: Sequence[Index], different: list[Index], start: int, stop: int
 ) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    number = np.zeros(stop - start, np.intp)  # of a place: the sets that have it, told from those of other places
+    number = np.zeros(stop - start, np.intp)  # of a position: the sets that have it, told from those of other positions
     for one in different:
         row = np.zeros(stop - start, np.intp)
         row[slice(one.start - start, one.stop - start) if isinstance(one, range) else one - start] = 1
@@ -313,7 +313,7 @@ def products(mask: NDArray[np.bool_]) -> Iterable[tuple[Indices, ...]]:
 
 
 def counted(regions: Sequence[Region]) -> int:
-    """Places of a union."""
+    """Positions of a union."""
     if len(regions) < 2:
         return sum(math.prod(map(len, region)) for region in regions)
     mask, axes = drawn_small(regions)

@@ -1,6 +1,6 @@
 """Maps that are joined end to end along an axis of theirs: a unit lies in one of them, and sees what it saw there.
 
-Their boxes lie one behind the other, exactly. A line is there where the parts advance alike: that of the part with the
+Their boxes lie one after the other, exactly. A line is there where the parts advance alike: that of the part with the
 largest field, or the longest of these. Where the parts do not go on where the one before ends (a border that was taken
 from the other end, a mirrored half), units at the seams see other pixels than the line says, and the line tells so.
 """
@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from convscope.analyze.boxes import alike, equal
-from convscope.analyze.followed import behind, united
+from convscope.analyze.followed import end_to_end, united
 from convscope.analyze.track import BLIND, Track, listed, seen_whole
 from convscope.core.axis import Window
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def seam_axis(layer: Layer) -> int | None:
-    """The axis of the map along which a layer puts its inputs one behind the other; None where it does not.
+    """The axis of the map along which a layer puts its inputs one after the other; None where it does not.
 
     >>> import convscope as cs
     >>> [seam_axis(layer) for layer in cs.read("input 4x4x1, cat along2( id | id ), cat( id | id )")][-2:]
@@ -63,7 +63,7 @@ def joined(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int)
     if not all(part.ordered for part in seen) or len(axes - {None}) > 1 or 0 in axes:
         found = _in_no_order(parts, axis)
     elif axes <= {axis, None}:
-        found = _one_behind_the_other(parts, sizes, axis, pixels)
+        found = _one_after_the_other(parts, sizes, axis, pixels)
     else:
         found = _side_by_side(seen, sizes)
     exact = found.exact and all(part.exact for part in seen)
@@ -79,12 +79,12 @@ def _in_no_order(parts: Sequence[Track], axis: int) -> Track:
     return replace(seen_whole(found), exact=False)
 
 
-def _one_behind_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int) -> Track:
+def _one_after_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int) -> Track:
     """Units of each part lie along the axis, or all see the same, which may be nothing."""
     first = parts[0].boxes
     if all(part.axis is None and equal(part.boxes, first) for part in parts):
         return parts[0]
-    boxes = behind([_spread(part, size) for part, size in zip(parts, sizes, strict=True)])
+    boxes = end_to_end([_spread(part, size) for part, size in zip(parts, sizes, strict=True)])
     starts = list(accumulate(sizes, initial=0))
     lines = [part.line and part.line.moved(start) for part, start in zip(parts, starts, strict=False)]
     line = _main(lines, sizes)

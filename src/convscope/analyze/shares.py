@@ -50,7 +50,7 @@ def _by_ends(table: Table, mask: Runs) -> Runs:
     spend(0, elements=16 * table.extent)
     with for_now(64 * table.extent):
         first, last = table.ends(np.arange(table.extent))
-        at = np.searchsorted(mask.stops, first, side="right")  # the first run that ends behind the first index
+        at = np.searchsorted(mask.stops, first, side="right")  # the first run that ends after the first index
         starts = np.append(mask.starts, np.iinfo(np.intp).max)
         return runs_in(np.flatnonzero((first <= last) & (starts[at] <= last)))
 
@@ -98,10 +98,10 @@ def told_apart(rows: Sequence[Runs], size: int) -> list[tuple[tuple[bool, ...], 
     ]
 
 
-def _covers(runs: Runs, places: Indices) -> NDArray[np.bool_]:
-    """Whether places lie in some run."""
+def _covers(runs: Runs, positions: Indices) -> NDArray[np.bool_]:
+    """Whether positions lie in some run."""
     starts = np.append(runs.starts, np.iinfo(np.intp).max)
-    found: NDArray[np.bool_] = starts[np.searchsorted(runs.stops, places, side="right")] <= places
+    found: NDArray[np.bool_] = starts[np.searchsorted(runs.stops, positions, side="right")] <= positions
     return found
 
 

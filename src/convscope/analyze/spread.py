@@ -1,11 +1,12 @@
-"""How much each place of a layer weighs, kept only where there is some weight, and once for places of equal weight.
+"""The weight of each position of a layer, kept only where it is not zero, and once for positions of equal weight.
 
-Along each axis, channels included, the places of the window are sorted into *kinds*: places of one kind weigh the same,
-whatever the place along the other axes. The weights are an array over the kinds. So a unit in an image of any size
-costs what its field costs, and a global pooling, behind which all places are of one kind, costs next to nothing.
+Along each axis, channels included, the positions of the window are sorted into *kinds*: places of one kind weigh the
+same, whatever the position along the other axes. The weights are an array over the kinds. So a unit in an image of any
+size costs what its field costs, and a global pooling, after which all positions are of one kind, costs next to nothing.
 
-Which input places are of one kind is told by a sum of random 64-bit keys over the outputs that read them, one key for
-each kind of output. The generator is fixed; that two of a million kinds get one sum by accident has a chance of 3e-8.
+Which input positions are of one kind is told by a sum of random 64-bit keys over the outputs that read them, one key
+for each kind of output. The generator is fixed; that two of a million kinds get one sum by accident has a chance of
+3e-8.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ if TYPE_CHECKING:
 MANY_OUTPUTS = 2**16
 """From so many on an axis that is passed on is not looked at."""
 
-MANY_PLACES = 2**24
+MANY_POSITIONS = 2**24
 """That are read of a layer; more are followed by their ends."""
 
 
 @dataclass(frozen=True, eq=False)
 class Kinds:
-    """The places ``start, start + 1, …`` of an axis that have a weight, and the kind of each.
+    """The positions ``start, start + 1, …`` of an axis that have a weight, and the kind of each.
 
     Attributes:
         start: first place.
-        of: kind of each place, from 0; places outside of the window have no weight.
+        of: kind of each position, from 0; positions outside of the window have no weight.
     """
 
     start: int
@@ -53,21 +54,21 @@ class Kinds:
 
     @classmethod
     def one(cls, first: int, last: int) -> Kinds:
-        """All places from the first to the last, both included, are of one kind; takes no memory."""
+        """All positions from the first to the last, both included, are of one kind; takes no memory."""
         return cls(first, np.broadcast_to(np.intp(0), last - first + 1))
 
     @classmethod
     def each(cls, start: int, count: int) -> Kinds:
-        """Every place is a kind of its own."""
+        """Every position is a kind of its own."""
         return cls(start, np.arange(count))
 
     @property
     def stop(self) -> int:
-        """One behind the last place."""
+        """One after the last position."""
         return self.start + len(self.of)
 
-    def places(self) -> Indices:
-        """The places themselves.
+    def positions(self) -> Indices:
+        """The positions themselves.
 
         Raises:
             LimitError: there are too many.
@@ -77,7 +78,7 @@ class Kinds:
             return np.arange(self.start, self.stop)
 
     def counts(self, kinds: int) -> Weights:
-        """Places of each kind."""
+        """Positions of each kind."""
         if kinds == 1:
             return np.array([float(len(self.of))])
         return np.bincount(self.of, minlength=kinds).astype(np.float64)
@@ -85,11 +86,11 @@ class Kinds:
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """The weights of the places of a layer.
+    """The weights of the positions of a layer.
 
     Attributes:
         axes: channels first.
-        weight: of one place, by its kind along each axis.
+        weight: of one position, by its kind along each axis.
     """
 
     axes: tuple[Kinds, ...]
@@ -97,29 +98,29 @@ class Spread:
 
     @classmethod
     def even(cls, ends: Sequence[tuple[int, int]]) -> Spread:
-        """A weight of 1, shared equally by the places from first to last along each axis."""
+        """A weight of 1, shared equally by the positions from first to last along each axis."""
         count = math.prod(last - first + 1 for first, last in ends)
         return cls(tuple(Kinds.one(*pair) for pair in ends), np.full((1,) * len(ends), 1 / count))
 
     def counts(self, axis: int) -> Weights:
-        """Places of each kind along an axis."""
+        """Positions of each kind along an axis."""
         return self.axes[axis].counts(self.weight.shape[axis])
 
     def total(self) -> float:
-        """The sum over all places."""
+        """The sum over all positions."""
         return float(self.summed(range(len(self.axes))))
 
     def summed(self, axes: Iterable[int]) -> Weights:
-        """The sums over places along some axes, by the kinds along the others."""
+        """The sums over positions along some axes, by the kinds along the others."""
         found = self.weight
         for axis in sorted(axes, reverse=True):
             found = np.tensordot(found, self.counts(axis), (axis, 0))
         return found
 
     def dense(self, axis: int) -> Spread:
-        """The same with every place along one axis as a kind of its own."""
+        """The same with every position along one axis as a kind of its own."""
         kinds = self.axes[axis]
-        kinds.places()
+        kinds.positions()
         return self.along(axis, Kinds.each(kinds.start, len(kinds.of)), np.take(self.weight, kinds.of, axis))
 
     def along(self, axis: int, kinds: Kinds, weight: Weights) -> Spread:
@@ -158,7 +159,7 @@ def _joint(a: Kinds, b: Kinds, counts: tuple[int, ...]) -> tuple[Kinds, tuple[In
 
 
 def _numbered(keys: NDArray[np.integer]) -> tuple[Indices, Indices]:
-    """The kind of each place, equal keys in one kind; and a place of each kind. In order where all are different."""
+    """The kind of each position, equal keys in one kind, and a position of each kind. In order if all are different."""
     values, first, of = np.unique(keys, return_index=True, return_inverse=True)
     if len(values) == len(keys):
         every = np.arange(len(keys))
@@ -176,7 +177,7 @@ def _picked(weight: Weights, axis: int, pick: Indices) -> Weights:
 
 
 def split(spread: Spread, axis: int, marks: NDArray[np.bool_]) -> tuple[Spread, NDArray[np.bool_]]:
-    """The same weights in kinds that tell marked places apart: one row of marks for each place. And those of a kind."""
+    """The same weights in kinds that tell marked positions apart: a row of marks per position. And those of a kind."""
     kinds = spread.axes[axis]
     apart, which = columns(marks.T)
     of, first = _numbered(kinds.of * apart.shape[1] + which)
@@ -200,7 +201,7 @@ def taps(relation: Window | Table, outputs: Indices) -> Iterator[Tap]:
 
 
 def widths(relation: Window | Table, outputs: Indices) -> Weights:
-    """Places that each output reads, those beyond the borders included: between them it shares its weight."""
+    """Positions that each output reads, those beyond the borders included: between them it shares its weight."""
     if isinstance(relation, Table):
         first, last = relation.ends(outputs)
         return np.asarray(np.maximum(1, last - first + 1), dtype=np.float64)
@@ -211,10 +212,10 @@ def widths(relation: Window | Table, outputs: Indices) -> Weights:
 
 
 def reads_some(relation: Relation, kinds: Kinds) -> NDArray[np.bool_] | None:
-    """Which places of a window read anything; None for all."""
+    """Which positions of a window read anything; None for all."""
     if isinstance(relation, All) or relation == Window(relation.size):
         return None
-    outputs = kinds.places()
+    outputs = kinds.positions()
     if isinstance(relation, Table) and relation.edge in EMPTY_EDGES:
         first, last = relation.ends(outputs)
         found = (first <= last) & (first < relation.size) & (last >= 0)
@@ -226,14 +227,14 @@ def reads_some(relation: Relation, kinds: Kinds) -> NDArray[np.bool_] | None:
 
 
 def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
-    """The weights along one axis of a layer on the places of the input that it reads; None where all is lost."""
+    """The weights along one axis of a layer on the positions of the input that it reads; None where all is lost."""
     if relation == Window(relation.size) or _renumbers(spread.axes[axis], relation):
         return spread
     if isinstance(relation, All):
         total = np.expand_dims(spread.summed([axis]), axis) / relation.size
         return spread.along(axis, Kinds.one(0, relation.size - 1), total)
     kinds = spread.axes[axis]
-    outputs = kinds.places()
+    outputs = kinds.positions()
     if isinstance(relation, Table) and _is_long(relation, outputs):
         return _over_ranges(spread, axis, relation)
     share = 1 / widths(relation, outputs)
@@ -255,13 +256,13 @@ def _renumbers(kinds: Kinds, relation: Relation) -> bool:
 
 
 def _is_long(table: Table, outputs: Indices) -> bool:
-    return table.edge in EMPTY_EDGES and _longest(table, outputs) * len(outputs) > MANY_PLACES
+    return table.edge in EMPTY_EDGES and _longest(table, outputs) * len(outputs) > MANY_POSITIONS
 
 
 def _over_ranges(spread: Spread, axis: int, table: Table) -> Spread | None:
-    """Weights over long ranges that begin and end anywhere: by what begins and what ends at each place."""
+    """Weights over long ranges that begin and end anywhere: by what begins and what ends at each position."""
     kinds = spread.axes[axis]
-    outputs = kinds.places()
+    outputs = kinds.positions()
     first, last = table.ends(outputs)
     some = (first <= last) & (first < table.size) & (last >= 0)
     if not some.any():
@@ -293,7 +294,7 @@ class _Slide:
     window: Window
 
     def sums(self, outputs: Indices, keys: Keys) -> tuple[int, Keys]:
-        """First input place that is read, and for each from there on the sum over the outputs that read it."""
+        """First input position that is read, and for each from there on the sum over the outputs that read it."""
         window, steps = self.window, self.window.stride * (len(outputs) - 1) + 1
         length = steps + window.span - 1
         spend(2 * min(window.kernel, len(outputs)), elements=4 * window.kernel * len(outputs) + 4 * length)
@@ -311,12 +312,13 @@ class _Slide:
         offset = start * window.up - begin
         return start, found[offset : offset + max(0, stop - start) * window.up : window.up]
 
-    def readers(self, outputs: Indices, places: Indices) -> tuple[Indices, Indices]:
-        """Which of some input places is read by which output, both by their number."""
+    def readers(self, outputs: Indices, positions: Indices) -> tuple[Indices, Indices]:
+        """Which of some input positions is read by which output, both by their number."""
         window = self.window
-        # tap t of output o is at place p where dilation*t = p*up + lo - stride*o: every ``step``-th tap from ``tap`` on
+        # tap t of output o is at position p where dilation*t = p*up + lo - stride*o: every ``step``-th tap from ``tap``
+        # on
         common = math.gcd(window.dilation, window.stride)
-        step, start = window.stride // common, places * window.up + window.lo
+        step, start = window.stride // common, positions * window.up + window.lo
         some = start % common == 0
         tap = np.where(some, start // common * pow(window.dilation // common, -1, step) % step, 0)
         low = np.maximum(0, -(-(start - window.stride * outputs[-1]) // window.dilation))
@@ -326,7 +328,7 @@ class _Slide:
         total = int(counts.sum())
         spend(0, elements=16 * total)
         with for_now(32 * total):
-            targets = np.repeat(np.arange(len(places)), counts)
+            targets = np.repeat(np.arange(len(positions)), counts)
             turn = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
             at = (start[targets] - window.dilation * (tap[targets] + step * turn)) // window.stride
         return targets, at - outputs[0]
@@ -362,14 +364,14 @@ class _Steps:
             np.add.at(found, read[on] - start, keys[on])
         return start, found
 
-    def readers(self, outputs: Indices, places: Indices) -> tuple[Indices, Indices]:  # noqa: ARG002 -- as above
+    def readers(self, outputs: Indices, positions: Indices) -> tuple[Indices, Indices]:  # noqa: ARG002 -- as above
         """As for a slide."""
-        order = np.argsort(places)
+        order = np.argsort(positions)
         targets, sources = [], []
         for read, on in self.steps:
             mine = np.flatnonzero(on)
-            at = np.minimum(np.searchsorted(places, read[mine], sorter=order), len(places) - 1)
-            hit = places[order[at]] == read[mine]
+            at = np.minimum(np.searchsorted(positions, read[mine], sorter=order), len(positions) - 1)
+            hit = positions[order[at]] == read[mine]
             targets.append(order[at[hit]])
             sources.append(mine[hit])
         return np.concatenate(targets), np.concatenate(sources)

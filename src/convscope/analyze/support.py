@@ -1,6 +1,6 @@
 """The exact set of pixels that a unit, a patch or a layer depends on: holes, borders and padding included.
 
-The set of places that are read is followed back from a layer to the image as a union of *regions*. A region is a
+The set of positions that are read is followed back from a layer to the image as a union of *regions*. A region is a
 product of index sets, one for each axis, channels included; every read maps a region to a region exactly. Where paths
 part, regions add up; contained ones are dropped and such that differ along one axis are joined. Nothing here has the
 size of the image, unless a mask is asked for.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.analyze.coupled import parts_channels, tells
-from convscope.analyze.lines import picture_of, placed, trace
+from convscope.analyze.lines import image_of, placed, trace
 from convscope.analyze.regions import counted, joined, pull, simplified
 from convscope.budget import about, per_layer
 from convscope.core.axis import All
@@ -87,7 +87,9 @@ class Support:
         drawable(tuple(last - first + 1 for first, last in box))
         found = np.zeros(tuple(last - first + 1 for first, last in box), dtype=np.bool_)
         for region in self.regions:
-            found[np.ix_(*(np.asarray(places) - first for places, (first, _) in zip(region, box, strict=True)))] = True
+            found[
+                np.ix_(*(np.asarray(positions) - first for positions, (first, _) in zip(region, box, strict=True)))
+            ] = True
         return found
 
     @property
@@ -165,7 +167,7 @@ def support(
     Raises:
         UnknownNameError: there is no such layer or input.
         FieldError: ``at`` lies outside of the layer.
-        ShapeError: the input is no image.
+        ShapeError: the input is not an image.
 
     Two 3x3 with dilation 2 look at every other pixel of 9x9:
 
@@ -174,7 +176,7 @@ def support(
     >>> found.box, found.pixels, found.holes
     (((0, 8), (0, 8)), 25, 56)
     """
-    layer, image = net.layer(node), image_of(net, of)
+    layer, image = net.layer(node), spatial_input(net, of)
     patch = check_patch(layer, at)
     return support_of(layer, patch, Question(net, image), gates=gates)
 
@@ -218,16 +220,16 @@ def support_of(layer: Layer, patch: Patch, question: Question, *, gates: bool) -
     return Support(layer.node.name, patch, image.shape[1:], tuple(seen), exact)
 
 
-def image_of(net: Net, name: str | None) -> Input:
+def spatial_input(net: Net, name: str | None) -> Input:
     """The input that is asked about; by default, of those with the most spatial axes, the first.
 
     Raises:
         UnknownNameError: there is none of that name.
         ShapeError: it has no spatial axis.
     """
-    found = picture_of(net, name)
+    found = image_of(net, name)
     if len(found.shape) < 2:
-        raise ShapeError(f"the input {to_text(found.shape)} is no image: it has no spatial axis")
+        raise ShapeError(f"the input {to_text(found.shape)} is not an image: it has no spatial axis")
     return found
 
 
@@ -237,11 +239,11 @@ def drawable(sizes: tuple[int, ...]) -> None:
         raise ShapeError(f"an image of {to_text((1, *sizes))} is too large for a mask", expected="at most 2^28 pixels")
 
 
-def _ends(place: int | tuple[int, int]) -> tuple[int, int]:
-    if isinstance(place, Sequence):
-        first, last = map(index, place)
+def _ends(position: int | tuple[int, int]) -> tuple[int, int]:
+    if isinstance(position, Sequence):
+        first, last = map(index, position)
         return first, last
-    return index(place), index(place)
+    return index(position), index(position)
 
 
 def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Patch:
@@ -254,7 +256,7 @@ def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Pat
     if at is None:
         return tuple((0, size - 1) for size in sizes)
     try:
-        ends = tuple(_ends(place) for place in at)
+        ends = tuple(_ends(position) for position in at)
     except (TypeError, ValueError):
         raise FieldError(f"at={at}", expected="a unit, or first and last, for each axis") from None
     if len(ends) != len(sizes):
@@ -276,7 +278,7 @@ def _followed(layer: Layer, local: Question | None) -> Iterable[tuple[str, Seque
 
 
 def _asks_more(layer: Layer, regions: list[Region]) -> bool:
-    """Some channels of the input are asked that the layer does not read: which it reads depends on the place."""
+    """Some channels of the input are asked that the layer does not read: which it reads depends on the position."""
     return bool(layer.node.op.hull()) and not any(map(_everything, regions, [layer.output] * len(regions)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import field as data
 from typing import TYPE_CHECKING, Any
 
 from convscope.analyze import cost, field
-from convscope.analyze.lines import picture_of
+from convscope.analyze.lines import image_of
 from convscope.analyze.memory import activation_bytes
 from convscope.analyze.reach import number, reach
 from convscope.budget import per_layer, spend
@@ -59,7 +59,7 @@ class Row:
         name: of the node.
         op: as written in the notation.
         out: output shape ``c h w``.
-        params: learned numbers; None where unknown.
+        params: parameters; None where unknown.
         frozen: of the params those that training leaves as they are; None where unknown.
         stored_bytes: size of the weights as the source stores them, buffers and scales included [byte]; None where
             unknown.
@@ -92,7 +92,7 @@ class LayerTable:
     Attributes:
         input: shape ``c h w`` of the input on which the fields are.
         rows: one for each layer, in order.
-        params: total of learned numbers.
+        params: total of parameters.
         frozen: of the params those that training leaves as they are, as far as they are known.
         stored_bytes: total size of the weights as the source stores them [byte].
         macs: total of multiply-adds for one sample [MAC].
@@ -336,8 +336,8 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
     Raises:
         UnknownNameError: there is no such input.
     """
-    picture = picture_of(net, of)
-    fields, gated = field.both_fields(net, of=picture.name)
+    image = image_of(net, of)
+    fields, gated = field.both_fields(net, of=image.name)
     spend(FIELD * len(net) * (len(net.inputs) - 1))
     several = {one.name: field.fields(net, of=one.name) for one in net.inputs} if len(net.inputs) > 1 else {}
     known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int | None, int | None, int]] = {}
@@ -354,7 +354,7 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
     rows = tuple(map(row, net))
     shapes = {one.name: one.shape for one in net.inputs} | {layer.node.name: layer.output for layer in net}
     return LayerTable(
-        input=picture.shape,
+        input=image.shape,
         rows=rows,
         params=cost.with_unused(net, cost.total((row.name, row.params) for row in rows)),
         frozen=cost.net_frozen(net),
@@ -365,5 +365,5 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
         notes=net.notes,
         inputs=net.inputs,
         outputs=tuple((one, shapes[one.node]) for one in net.outputs),
-        of=picture.name,
+        of=image.name,
     )

@@ -1,4 +1,4 @@
-"""What is known of the units of a layer along one axis of the picture: boxes, and a closed form of them."""
+"""What is known of the units of a layer along one axis of the image: boxes, and a closed form of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """The state of a layer along one axis of the picture.
+    """The state of a layer along one axis of the image.
 
     Attributes:
         axis: the axis of the layer along which the units lie; None where all units see the same, or nothing.
@@ -27,8 +27,8 @@ class Track:
         line: the closed form, where there is one.
         ordered: the boxes are in the order of the units.
         exact: False where boxes are hulls because axes depend on each other.
-        mixed: the channels of a place may see different pixels; the boxes are those of all channels together.
-        unknown: behind a layer that cannot be looked into, which may have kept the place or not.
+        mixed: the channels of a position may see different pixels; the boxes are those of all channels together.
+        unknown: after a layer that cannot be inspected, which may have kept the position or not.
         shares: where it is known which channels see what, and some channels are dropped later: channels that see alike,
             with what they see.
     """
@@ -49,10 +49,10 @@ class Track:
 
 
 BLIND = Track(None, alike(1, NOTHING, 1), None)
-"""Of a layer that sees nothing of the picture."""
+"""Of a layer that sees nothing of the image."""
 
 Tracks = tuple[Track, ...]
-"""One for each spatial axis of the picture."""
+"""One for each spatial axis of the image."""
 
 
 def seen_whole(track: Track) -> Track:
@@ -61,7 +61,7 @@ def seen_whole(track: Track) -> Track:
 
 
 def spread(track: Track, like: Track) -> Track:
-    """Every unit along the axis of another track sees what any unit saw; the place is that of the other one."""
+    """Every unit along the axis of another track sees what any unit saw; the position is that of the other one."""
     boxes = alike(like.boxes.size, track.boxes.hull(), like.boxes.pixels)
     return Track(like.axis, boxes, None, exact=track.exact)
 
@@ -69,7 +69,7 @@ def spread(track: Track, like: Track) -> Track:
 def merged(tracks: list[Track], *, gates: bool) -> Track:
     """Join paths. A path that lost its place along this axis, and has it along another, leaves it to the others here.
 
-    With gates, or behind what cannot be inspected, the place is lost where any path lost it.
+    With gates, or after what cannot be inspected, the position is lost where any path lost it.
     """
     placed = [track for track in tracks if track.axis is not None]
     exact = all(track.exact for track in tracks)

@@ -12,7 +12,7 @@ from convscope.analyze.effective import Effective, effective
 from convscope.analyze.support import Support, drawable, support
 from convscope.budget import per_layer
 from convscope.core.shape import joined
-from convscope.errors import PictureError, missing_extra
+from convscope.errors import ImageError, missing_extra
 from convscope.files import put
 from convscope.inert import inert
 from convscope.view.parts import text_html
@@ -56,34 +56,34 @@ class UnitField:
         return self.support.to_json() | {"schema": "convscope/field/1", "effective": self.effective.to_json()}
 
     def save_mask(self, path: str | Path) -> None:
-        """Write the pixels that are read as a picture: white, on a box of grey, on black.
+        """Write the pixels that are read as an image: white, on a box of grey, on black.
 
         Raises:
             MissingExtraError: Pillow is not installed.
-            PictureError: the support is not that of an image.
+            ImageError: the support is not that of an image.
             WriteError: the file cannot be written.
             ShapeError: the image is too large for a mask.
         """
         try:
             from PIL import Image
         except ImportError:
-            raise missing_extra("Pillow, which writes pictures,") from None
+            raise missing_extra("Pillow, which writes images,") from None
         if len(self.support.shape) > 2:
-            raise PictureError("the support of a volume cannot be drawn as one picture", expected="a net on pictures")
+            raise ImageError("the support of a volume cannot be drawn as one image", expected="a net on images")
         drawable(self.support.shape)
-        picture = np.zeros(self.support.shape, dtype=np.uint8)
+        image = np.zeros(self.support.shape, dtype=np.uint8)
         if self.box:
             box = tuple(slice(first, last + 1) for first, last in self.box)
-            picture[box] = np.where(self.support.window, 255, 80)
+            image[box] = np.where(self.support.window, 255, 80)
         out = io.BytesIO()
-        Image.fromarray(np.atleast_2d(picture)).save(out, format="PNG")
+        Image.fromarray(np.atleast_2d(image)).save(out, format="PNG")
         put(path, out.getvalue())
 
     def __str__(self) -> str:
         found = self.support
-        places = ", ".join(str(a) if a == b else f"{a}:{b}" for a, b in found.patch)
+        positions = ", ".join(str(a) if a == b else f"{a}:{b}" for a, b in found.patch)
         node = inert(found.node)
-        lines = [f"{node} at {places}, picture {joined(found.shape)}" if places else node]
+        lines = [f"{node} at {positions}, image {joined(found.shape)}" if positions else node]
         if not found.box:
             return f"{lines[0]}\nno pixel is read"
         box = ", ".join(f"{first} … {last}" for first, last in found.box)
@@ -131,12 +131,12 @@ def unit_field(
     Raises:
         UnknownNameError: there is no such layer or input.
         FieldError: ``at`` lies outside of the layer.
-        ShapeError: the input is no image.
+        ShapeError: the input is not an image.
 
     >>> import convscope as cs
     >>> cs.read("input 9x9x1, conv 1 3x3").field(at=(0, 0)).box
     ((0, 2), (0, 2))
     """
     layer = net.layer(node)
-    places = tuple(size // 2 for size in layer.output[1:]) if at is None else at
-    return UnitField(support(net, node, places, gates=gates, of=of), effective(net, node, places, of=of))
+    positions = tuple(size // 2 for size in layer.output[1:]) if at is None else at
+    return UnitField(support(net, node, positions, gates=gates, of=of), effective(net, node, positions, of=of))

@@ -136,7 +136,7 @@ def _avgpool(op: AvgPool, inputs: Shapes) -> nn.Module:
         return Function(partial(pool, padding=padding, ceil_mode=op.ceil, count_include_pad=op.count_pad))
     windows = [read.relation for read in op.axes(inputs)[0][1:]]
     sides = tuple((w.lo, w.hi) for w in windows if isinstance(w, Window))
-    # what counts is the input, or the input and its padding; what hangs over behind counts never
+    # what counts is the input, or the input and its padding; what hangs over after counts never
     counted = torch.ones(1, 1, *inputs[0][1:])
     if op.count_pad:
         counted = F.pad(counted, _torch_pads(pairs), value=1.0)

@@ -201,7 +201,7 @@ def _split(x: Tensor, pattern: Pattern, axes: Axes) -> Tensor:
 
 
 def _arranged(x: Tensor, have: list[str], pattern: Pattern) -> Tensor:
-    """Letters, behind the batch, as the output of the pattern wants them; missing ones are repeated."""
+    """Letters, after the batch, as the output of the pattern wants them; missing ones are repeated."""
     wanted = pattern.letters(pattern.output)
     order = [have.index(letter) + 1 for letter in wanted if letter in have]
     x = x.permute(0, *order)

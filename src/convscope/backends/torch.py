@@ -62,7 +62,7 @@ class TorchNet(nn.Module):
         Only what is needed runs: from ``given`` on, up to the last wanted layer. Gradients flow as usual.
 
         Args:
-            given: values to begin with: ``{INPUT: x}``, or the value of a layer inside, to run what comes behind it.
+            given: values to begin with: ``{INPUT: x}``, or the value of a layer inside, to run what comes after it.
             wanted: names of layers; what is given may be asked for too.
 
         Raises:

@@ -26,18 +26,18 @@ NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 def check(facts: Facts) -> Iterator[Finding]:
     """Strided windows that leave something out."""
     for found in unread(facts.net):
-        places = _places(found)
+        positions = _positions(found)
         layer = facts.layers[found.node]
         axis = _name(found, len(layer.inputs[0]) - 1)
-        many = len(found.places) > 1
+        many = len(found.positions) > 1
         verb = "are" if many else "is"
         yield facts.finding(
             CODE,
             layer,
-            f"{axis}{'s' if many else ''} {places} of its input (0 to {found.size - 1}) {verb} never read",
+            f"{axis}{'s' if many else ''} {positions} of its input (0 to {found.size - 1}) {verb} never read",
             why="what lies there cannot change the answer, and the map is off-centre",
-            do=f"pad the end of that axis, or use an input of {found.size - len(found.places)} there",
-            change=f"{100 * len(found.places) / found.size:.1f} % of the axis would be seen that is not",
+            do=f"pad the end of that axis, or use an input of {found.size - len(found.positions)} there",
+            change=f"{100 * len(found.positions) / found.size:.1f} % of the axis would be seen that is not",
         )
 
 
@@ -46,7 +46,11 @@ def _name(found: Unread, rank: int) -> str:
     return NAMES[rank][found.axis] if rank in NAMES else f"index along axis {found.axis + 1}"
 
 
-def _places(found: Unread) -> str:
+def _positions(found: Unread) -> str:
     """First and last, where there are many."""
-    places = found.places.tolist()
-    return ", ".join(map(str, places)) if len(places) <= 4 else f"{places[0]} … {places[-1]} ({len(places)} of them)"
+    positions = found.positions.tolist()
+    return (
+        ", ".join(map(str, positions))
+        if len(positions) <= 4
+        else f"{positions[0]} … {positions[-1]} ({len(positions)} of them)"
+    )

@@ -1,10 +1,10 @@
 """Layers that cannot see more than the layers before them.
 
-Where the field of a convolution's input is already as large as the picture, the convolution adds depth but no context.
+Where the field of a convolution's input is already as large as the image, the convolution adds depth but no context.
 Such layers were measured to add little (Richter et al., arXiv 2106.12307): the net is too deep, or strides too early,
-for this picture size.
+for this image size.
 
-Remove them, remove a stride before them, or feed larger pictures.
+Remove them, remove a stride before them, or feed larger images.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CODE = "CS003"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Convolutions behind full sight; one finding for all of them."""
+    """Convolutions after full sight; one finding for all of them."""
     names = unproductive(facts.net)
     if not names:
         return
@@ -35,10 +35,10 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield facts.finding(
         CODE,
         first,
-        f"from here on the field is as large as the {size} picture before the layer adds to it ({len(names)} layers: "
+        f"from here on the field is as large as the {size} image before the layer adds to it ({len(names)} layers: "
         f"{_named(names)})",
         why="more layers of this kind add depth but no context",
-        do="remove some of them, stride later, or feed larger pictures",
+        do="remove some of them, stride later, or feed larger images",
         change=f"they hold {params:,} of {facts.table.params.value:,} params and {macs:,} of "
         f"{facts.table.macs.value:,} MACs",
         level=NOTE,

@@ -1,7 +1,7 @@
-"""A surge of parameters behind a pooling.
+"""A surge of parameters after a pooling.
 
 Channels double where maps halve, and a 3x3 over many channels is where the parameters go: 3x3x512x512 are 2.4 million.
-A 1x1 convolution behind the pooling brings the channels down first and costs a ninth of a 3x3.
+A 1x1 convolution after the pooling brings the channels down first and costs a ninth of a 3x3.
 
 Put a 1x1 with fewer channels before it.
 """
@@ -25,7 +25,7 @@ SHARE, CHANNELS, LEAST = 0.25, 32, 50_000
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Convolutions right behind a pooling that hold much of the net."""
+    """Convolutions right after a pooling that hold much of the net."""
     total = facts.table.params.value
     for layer in facts.net:
         if not isinstance(layer.node.op, Conv):

@@ -1,7 +1,7 @@
 """A dense layer that holds most of the parameters.
 
-A linear layer on flattened maps has a weight for every place: on 12x12x64 to 128 it has 1.18 million, more than all
-convolutions before it. It overfits, and it fixes the picture size.
+A linear layer on flattened maps has a weight for every position: on 12x12x64 to 128 it has 1.18 million, more than all
+convolutions before it. It overfits, and it fixes the image size.
 
 Pool the maps first (``gap``), or bring the channels down with a 1x1.
 """
@@ -25,7 +25,7 @@ SHARE, LEAST = 0.5, 10_000
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Linear layers on maps of more than one place."""
+    """Linear layers on maps of more than one position."""
     total = facts.table.params.value
     for layer in facts.net:
         op = layer.node.op
@@ -36,13 +36,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         source = facts.source(layer)
         if len(maps) == 1 and source is not None and source.node.op.keyword == "flatten":
             maps = source.inputs[0]
-        places = math.prod(maps[1:])
-        if places > 1:
+        positions = math.prod(maps[1:])
+        if positions > 1:
             yield facts.finding(
                 CODE,
                 layer,
-                f"{params:,} params, {100 * params / total:.0f} % of the net: {places} places of {maps[0]} channels",
-                why="it learns every place for itself, overfits, and fixes the picture size",
+                f"{params:,} params, {100 * params / total:.0f} % of the net, for {positions} positions of {maps[0]}",
+                why="it learns every position for itself, overfits, and fixes the image size",
                 do="gap before it, or a 1x1 with fewer channels",
-                change=f"behind gap it has {op.out * (maps[0] + op.bias):,} params",
+                change=f"after gap it has {op.out * (maps[0] + op.bias):,} params",
             )

@@ -1,7 +1,7 @@
 """Checkerboards from a transposed convolution.
 
-Where the kernel of a transposed convolution is no multiple of its stride, its outputs are sums of different numbers of
-taps, in a pattern like a checkerboard (Odena, Dumoulin and Olah, Distill 2016). Training can hide it, not remove it.
+Where the kernel of a transposed convolution is not a multiple of its stride, its outputs are sums of different numbers
+of taps, in a pattern like a checkerboard (Odena, Dumoulin and Olah, Distill 2016). Training can hide it, not remove it.
 
 Take a kernel that the stride divides (4 for 2), or ``up`` and a convolution.
 """
@@ -50,7 +50,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _taps(window: Window) -> list[int]:
     """Numbers of taps that meet an input, over the outputs after which the pattern repeats; the least and the most.
 
-    These outputs begin at every place between two inputs, or at equal steps between them. Where a tap can meet an
+    These outputs begin at every position between two inputs, or at equal steps between them. Where a tap can meet an
     input, every ``step``-th of the taps does, from the first, the second, ... of them on.
     """
     step = window.up // math.gcd(window.dilation, window.up)

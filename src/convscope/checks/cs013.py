@@ -42,7 +42,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _last(facts: Facts, dead: list[Layer]) -> list[Layer]:
-    """Of some layers those behind which none of the others comes."""
+    """Of some layers those after which none of the others comes."""
     names = {layer.node.name for layer in dead}
     before: set[str] = set()  # layers that lead to one of them
     found = []

@@ -64,12 +64,12 @@ def _finding(facts: Facts, layer: Layer, before: Layer, seen: int) -> Finding:
     return facts.finding(
         CODE,
         layer,
-        f"behind {before.node.name} each of its channels still depends on {seen} of {before.inputs[0][0]} channels",
+        f"after {before.node.name} each of its channels still depends on {seen} of {before.inputs[0][0]} channels",
         why="groups that never mix are separate nets",
         do="a shuffle between the two, or a 1x1 without groups",
         change="no parameter more with a shuffle; channels of all groups would be heard",
     )
 
 
-def _count(places: Index | None) -> int:
-    return 0 if places is None else len(places)
+def _count(positions: Index | None) -> int:
+    return 0 if positions is None else len(positions)

@@ -91,12 +91,12 @@ class Facts:
 
     @property
     def placed(self) -> Row | None:
-        """The last layer whose units keep their place along every axis of the picture."""
+        """The last layer whose units keep their place along every axis of the image."""
         rows = (row for row in reversed(self.table.rows) if row.field)
         return next((row for row in rows if all(axis.stride is not None for axis in row.field)), None)
 
     def source(self, layer: Layer) -> Layer | None:
-        """The layer that an input comes from, past layers that work index by index; None where that is the picture."""
+        """The layer that an input comes from, past layers that work index by index; None where that is the image."""
         found = self.layers.get(layer.node.inputs[0])
         while found and found.pointwise:
             found = self.layers.get(found.node.inputs[0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from convscope.analyze.lines import picture_of
+from convscope.analyze.lines import image_of
 from convscope.analyze.memory import memory
 from convscope.budget import per_layer
 from convscope.checks.finding import ERROR, LEVELS, NOTE, Facts, Finding
@@ -115,7 +115,7 @@ def check(  # noqa: PLR0913 -- one argument for each limit
     Args:
         net: the net.
         object_size: height and width of the objects that must be seen whole [pixel].
-        max_params: the most learned numbers.
+        max_params: the most parameters.
         max_macs: the most multiply-adds for one sample [MAC].
         max_memory: the most bytes of weights and activations in inference, float32, one sample [byte].
         min_rf: the least field of the last layer that keeps its place [pixel].
@@ -123,7 +123,7 @@ def check(  # noqa: PLR0913 -- one argument for each limit
 
     Raises:
         UnknownNameError: a code to ignore is none.
-        FieldError: the object has another number of axes than the picture.
+        FieldError: the object has another number of axes than the image.
 
     >>> import convscope as cs
     >>> [f.code for f in check(cs.read("input 9x9x1, conv 4 3x3 bn relu, gap, linear 3, relu")).findings]
@@ -132,12 +132,12 @@ def check(  # noqa: PLR0913 -- one argument for each limit
     for code in ignore:
         if code not in CHECKS:
             raise unknown("check", code, CHECKS)
-    rank = len(picture_of(net).shape) - 1
+    rank = len(image_of(net).shape) - 1
     wanted = (object_size,) if isinstance(object_size, int) else object_size
     if wanted is not None and min(wanted) < 1:
         raise FieldError(f"an object of {joined(wanted)}", expected="at least 1 along every axis")
     if wanted is not None and len(wanted) not in {1, rank}:
-        raise FieldError(f"an object of {joined(wanted)} in a picture with {rank} axes")
+        raise FieldError(f"an object of {joined(wanted)} in an image with {rank} axes")
     wanted = wanted * rank if wanted is not None and len(wanted) == 1 else wanted
     facts = Facts.of(net, wanted)
     ran = tuple(code for code in CHECKS if code not in ignore)

@@ -35,7 +35,7 @@ CHECKS: dict[str, ModuleType] = {
     "CS005": cs005,  # relu on the logits
     "CS006": cs006,  # stride as large as the kernel
     "CS007": cs007,  # bias before a norm
-    "CS008": cs008,  # parameter surge behind a pooling
+    "CS008": cs008,  # parameter surge after a pooling
     "CS009": cs009,  # dense layer with most parameters
     "CS010": cs010,  # misaligned paths
     "CS011": cs011,  # checkerboard

@@ -21,16 +21,16 @@ def activations(
 ) -> None:
     r"""Activation functions side by side: curve, derivative, range, where they die or saturate.
 
-    Each FUNCTION is written as in the notation, its numbers behind colons; without any, nine common ones, or those of
+    Each FUNCTION is written as in the notation, its numbers after colons; without any, nine common ones, or those of
     the RUN: relu, leaky_relu[:SLOPE], prelu, relu6, threshold:LIMIT, clamp:LOW:HIGH, elu[:ALPHA], selu, sigmoid,
     hardsigmoid, tanh, softplus, gelu[:approx], silu, hardswish, mish, id.
 
     \b
     slope    the steepest
     flat     where the slope is 0 for good (dead), or goes to 0 and is below 0.05 (saturated)
-    default  what is left of a gradient behind 10 and 50 layers, measured on nets of 64 units, median of 9 seeds,
+    default  what is left of a gradient after 10 and 50 layers, measured on nets of 64 units, median of 9 seeds,
              with torch's default weights;  init: with those of He (Xavier where both ends are flat)
-    silent   channels that lie in a flat zone for each of 500 pictures of the test set, everywhere
+    silent   channels that lie in a flat zone for each of 500 images of the test set, everywhere
 
     \b
     Examples:

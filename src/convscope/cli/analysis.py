@@ -112,7 +112,7 @@ def _table(net: str, size: Size, form: str, *, of: str | None, trust: bool) -> s
 @cli.command()
 @click.argument("size", type=whole())
 @click.option("--kernel", default=3, type=whole(), show_default=True, help="Height and width of the kernels.")
-@click.option("--channels", default=1, type=whole(), show_default=True, help="Channels of the picture.")
+@click.option("--channels", default=1, type=whole(), show_default=True, help="Channels of the image.")
 @click.option("--filters", default=1, type=whole(), show_default=True, help="Channels of every convolution.")
 @click.option("--object", "target", type=whole(), help="Height and width of an object that must be seen whole.")
 @click.option(
@@ -122,7 +122,7 @@ def _table(net: str, size: Size, form: str, *, of: str | None, trust: bool) -> s
 def depth(
     size: int, kernel: int, channels: int, filters: int, target: int | None, pool_every: int, *, as_json: bool
 ) -> None:
-    r"""How many KxK convolutions bring a SIZExSIZE picture to 1x1, and how many see an object whole.
+    r"""How many KxK convolutions bring a SIZExSIZE image to 1x1, and how many see an object whole.
 
     \b
     Examples:
@@ -157,7 +157,7 @@ def places(text: str) -> tuple[int | tuple[int, int], ...]:
 @click.option("--node", metavar="N", help="Layer; the last one by default.")
 @click.option("--at", metavar="Y,X", help="Unit, or patch as Y0:Y1,X0:X1; the middle unit by default.")
 @click.option("--no-gates", is_flag=True, help="Leave gates and statistics of norms out.")
-@click.option("--mask", metavar="FILE", help="Write the pixels that are read as a PNG picture.")
+@click.option("--mask", metavar="FILE", help="Write the pixels that are read as a PNG image.")
 @JSON
 def field(
     net: str,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Plain data, for other programs.")
-SIZE = click.option("--input", "size", metavar="HxWxC", help="Size of the pictures; overrides what the set says.")
+SIZE = click.option("--input", "size", metavar="HxWxC", help="Size of the images; overrides what the set says.")
 
 _VALUE = re.compile(r"-?[0-9]*\.[0-9]+|true|false")
 """A constant in the place of a size: it has a point, or is a word."""

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @INPUT
 @JSON
 def compare(a: str, b: str, data: str | None, size: Size, *, as_json: bool) -> None:
-    r"""Two nets side by side, layers aligned, with what changed; or two runs on the same test pictures.
+    r"""Two nets side by side, layers aligned, with what changed; or two runs on the same test images.
 
-    Two folders of runs are judged by the same pictures: the difference of their accuracies with its 95 % interval
-    (Bonett and Price 2012), the p value of McNemar's exact test, and the pictures that only one of them reads rightly.
+    Two folders of runs are judged by the same images: the difference of their accuracies with its 95 % interval
+    (Bonett and Price 2012), the p value of McNemar's exact test, and the images that only one of them reads rightly.
 
     \b
     Examples:
@@ -41,7 +41,7 @@ def compare(a: str, b: str, data: str | None, size: Size, *, as_json: bool) -> N
         show(told.to_json()) if as_json else say(str(told))
         return
     if data is not None:
-        raise FieldError(f"--data {data}", expected="two folders of runs; nets are compared without pictures")
+        raise FieldError(f"--data {data}", expected="two folders of runs; nets are compared without images")
     from convscope.analyze.compare import compare as ask
     from convscope.frontends import read
 

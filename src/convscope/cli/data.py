@@ -23,7 +23,7 @@ SKIP = click.option("--skip-bad", is_flag=True, help="Leave out files that canno
 def data() -> None:
     r"""Look at data sets: what is wrong, what they show, their numbers.
 
-    NAME is mnist, fashion-mnist, cifar10, or one of these with :FOLDER behind it, where its files lie; or a set of your
+    NAME is mnist, fashion-mnist, cifar10, or one of these with :FOLDER after it, where its files lie; or a set of your
     own: folder:PATH (a folder for each class), npz:PATH, hf:NAME, torchvision:NAME.
 
     \b
@@ -40,7 +40,7 @@ def _find(name: str, size: str | None, *, skip_bad: bool) -> Dataset:
     from convscope.data import find
 
     def report(done: int, total: int) -> None:
-        tell(f"prepared {done:,} of {total:,} pictures")
+        tell(f"prepared {done:,} of {total:,} images")
 
     return find(name, from_text(size) if size else None, skip_bad=skip_bad, report=report)
 
@@ -51,10 +51,10 @@ def _find(name: str, size: str | None, *, skip_bad: bool) -> Dataset:
 @JSON
 @click.pass_context
 def check(context: click.Context, name: str, size: str | None, *, as_json: bool) -> None:
-    r"""Look for what is wrong in a data set: every picture is decoded.
+    r"""Look for what is wrong in a data set: every image is decoded.
 
-    Bad files, equal pictures in two splits (leaks) and equal pictures of two classes (conflicts) give exit status 1.
-    Other copies, pictures of one colour and classes without pictures are told.
+    Bad files, equal images in two splits (leaks) and equal images of two classes (conflicts) give exit status 1.
+    Other copies, images of one colour and classes without images are told.
 
     \b
     Examples:
@@ -73,11 +73,11 @@ def check(context: click.Context, name: str, size: str | None, *, as_json: bool)
 @click.argument("name")
 @click.option("--out", default="sheet.png", show_default=True, type=click.Path(path_type=Path), help="The PNG.")
 @click.option("--split", default="train", show_default=True, help="train, test or val.")
-@click.option("--each", default=10, show_default=True, type=whole(1, 100), help="Pictures of a class.")
+@click.option("--each", default=10, show_default=True, type=whole(1, 100), help="Images of a class.")
 @SIZE
 @SKIP
 def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None, *, skip_bad: bool) -> None:
-    r"""Write a contact sheet: a row of pictures for each class, as a net sees them.
+    r"""Write a contact sheet: a row of images for each class, as a net sees them.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None,
 @SKIP
 @JSON
 def stats(name: str, size: str | None, *, skip_bad: bool, as_json: bool) -> None:
-    r"""Numbers of a data set: pictures of each class, sizes of files and of objects, mean and deviation.
+    r"""Numbers of a data set: images of each class, sizes of files and of objects, mean and deviation.
 
     An object's size is that of the box around everything that differs from a plain ground; use it for
     convscope check --object.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEPTH = 20
-"""Exceptions behind an exception that are looked at."""
+"""Exceptions after an exception that are looked at."""
 
 
 def interrupt_in(error: BaseException) -> BaseException | None:

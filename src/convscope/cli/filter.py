@@ -1,4 +1,4 @@
-"""The command that puts a picture through a kernel; it loads no torch."""
+"""The command that puts an image through a kernel; it loads no torch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 @cli.command("filter")
-@click.argument("picture", metavar="PICTURE")
+@click.argument("image", metavar="IMAGE")
 @click.option("-k", "--kernel", metavar="KERNEL", help="A preset, or rows of numbers with semicolons between.")
 @click.option("-o", "--out", metavar="FILE", help="Write the result to FILE, replacing it; its name tells the format.")
-@click.option("--border", default="reflect", show_default=True, metavar="BORDER", help="What lies beyond the picture.")
+@click.option("--border", default="reflect", show_default=True, metavar="BORDER", help="What lies beyond the image.")
 @click.option(
     "--response", metavar="RESPONSE", help="clip, absolute or signed; absolute by default where the taps sum to zero."
 )
 @click.option("--flip", is_flag=True, help="Turn the kernel by half a circle first: the true convolution.")
-@click.option("--explain", metavar="Y,X", help="Print the sum behind that pixel, term by term.")
+@click.option("--explain", metavar="Y,X", help="Print the sum after that pixel, term by term.")
 @click.option("--sheet", is_flag=True, help="All presets on one contact sheet: .png, .svg or .html.")
 @JSON
 def filter_(
-    picture: str,
+    image: str,
     kernel: str | None,
     out: str | None,
     border: str,
@@ -42,7 +42,7 @@ def filter_(
     sheet: bool,
     as_json: bool,
 ) -> None:
-    r"""Put PICTURE through a kernel, each colour for itself: what a conv layer with one filter does.
+    r"""Put IMAGE through a kernel, each colour for itself: what a conv layer with one filter does.
 
     \b
     KERNEL    identity, blur[:SIDE], gaussian[:SIGMA], sharpen, edge, sobel-x, sobel-y, laplacian, emboss,
@@ -53,7 +53,7 @@ def filter_(
               signed: zero is middle grey, the largest size black or white
 
     It is a cross-correlation, as in torch, in our conv layers and in OpenCV; --flip gives the true convolution. A
-    kernel with an even side has its second middle on the pixel. A kernel may be larger than the picture: the border
+    kernel with an even side has its second middle on the pixel. A kernel may be larger than the image: the border
     goes on. Values are taken as they are stored. Alpha is kept, not filtered. 16 bits stay 16 bits.
 
     \b
@@ -64,16 +64,16 @@ def filter_(
       convscope filter photo.jpg --sheet -o sheet.png
     """
     _check_asked(kernel, out, explain, response, sheet=sheet, as_json=as_json)
-    refuse_own(out, picture)
+    refuse_own(out, image)
     if sheet:
         from convscope.lens.filter_sheet import sheet as drawn
 
-        say(inert(str(drawn(picture, border=border, flip=flip).save(out or ""))))
+        say(inert(str(drawn(image, border=border, flip=flip).save(out or ""))))
         return
     from convscope.lens.filters import filtered
 
     at = _place(explain) if explain else None
-    found = filtered(picture, kernel or "", border=border, response=response, flip=flip, out=out)
+    found = filtered(image, kernel or "", border=border, response=response, flip=flip, out=out)
     terms = found.explain(*at) if at else None
     encoding = _written(found, out) if out else None
     if as_json:
@@ -105,12 +105,14 @@ def _place(text: str) -> tuple[int, int]:
     """
     words = text.split(",")
     if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
-        raise FieldError(f'"{text[:40]}" is no pixel', expected="its row and its column, counted from 0, such as 10,20")
+        raise FieldError(
+            f'"{text[:40]}" is not a pixel', expected="its row and its column, counted from 0, such as 10,20"
+        )
     return int(words[0]), int(words[1])
 
 
 def _written(found: Filtered, out: str) -> float:
-    """Write the picture; how long that took [second]."""
+    """Write the image; how long that took [second]."""
     started = perf_counter()
     found.save(Path(out))
     return perf_counter() - started

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @cli.command()
 @click.argument("source", metavar="RUN|NET")
 @click.option("--what", type=click.Choice(list(LENSES)), default="features", show_default=True, help="What to look at.")
-@click.option("--image", metavar="FILE", help="A picture, or test:N for a test picture of the run; test:0 by default.")
+@click.option("--image", metavar="FILE", help="An image, or test:N for a test image of the run; test:0 by default.")
 @click.option("--layer", metavar="L", help="Layer; without it one is chosen by a rule, which is named.")
 @click.option("--at", metavar="Y,X", help="field: the unit, or Y0:Y1,X0:X1. saliency: the place in a map of scores.")
 @click.option(
@@ -53,10 +53,10 @@ def look(
 
     \b
     kernels   what each output channel of a layer looks for
-    features  what a layer makes of a picture
+    features  what a layer makes of an image
     field     where a unit looks: box, holes, weight in theory and as measured, untrained and trained
     saliency  which pixels a score rests on: gradient, integrated gradients, Grad-CAM, occlusion; whether to trust them
-    mistakes  confusion matrix, the pictures of a cell, one of them: its scores split by channels, nearest pictures
+    mistakes  confusion matrix, the images of a cell, one of them: its scores split by channels, nearest images
 
     Numbers are never rescaled without saying so; every drawing names its range and its sign. A net without weights is
     looked at with random ones.
@@ -91,6 +91,6 @@ def look(
 def _check_place(path: Path) -> None:
     """Say what cannot be written before anything is worked out."""
     if path.suffix.lower() not in FORMATS:
-        raise WriteError(f"{path}: no picture is written under such a name", expected=f"one of {', '.join(FORMATS)}")
+        raise WriteError(f"{path}: no image is written under such a name", expected=f"one of {', '.join(FORMATS)}")
     if not path.absolute().parent.is_dir():
-        raise WriteError(f"{path} cannot be written: {path.absolute().parent} is no folder")
+        raise WriteError(f"{path} cannot be written: {path.absolute().parent} is not a folder")

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 @cli.command()
 @click.argument("net", required=False)
 @click.option("--data", help="Data set: a name, folder:PATH, npz:PATH, …; by default the recipe's, mnist for fast.")
-@click.option("--skip-bad", is_flag=True, help="Leave out files of the data set that are no pictures.")
+@click.option("--skip-bad", is_flag=True, help="Leave out files of the data set that are not images.")
 @click.option("--recipe", default="fast", show_default=True, help="Recipe, or a recipe.toml file.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Of weights, order, shifts.")
 @click.option("--epochs", type=real(), help="Passes over the data; overrides the recipe.")
-@click.option("--batch", type=whole(), help="Pictures in a step; overrides the recipe.")
+@click.option("--batch", type=whole(), help="Images in a step; overrides the recipe.")
 @click.option("--lr", type=real(), help="Peak learning rate; overrides the recipe.")
 @click.option("--name", help="Name of the run folder; by default data-recipe-seed.")
 @click.option("--out", default="runs", show_default=True, help="Folder for the run folder.")
@@ -77,8 +77,8 @@ def train(
         planned = _plan(given)
         show(planned.to_json()) if as_json else say(str(planned))
         return 0
-    from convscope.training.ranks import is_first
-    from convscope.training.stop import Stopped
+    from convscope.training.distributed import is_first
+    from convscope.training.signals import Stopped
 
     try:
         with display(quiet=quiet or not is_first()) as report:
@@ -157,7 +157,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _prepared(done: int, total: int) -> None:
-    tell(f"prepared {done:,} of {total:,} pictures")
+    tell(f"prepared {done:,} of {total:,} images")
 
 
 def _warn(text: str) -> None:

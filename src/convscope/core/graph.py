@@ -38,11 +38,11 @@ class Input:
 
 
 Path = tuple[str | int, ...]
-"""A place in nested results: a key or a field (``"boxes"``), a place in a tuple (0) or in a list (``"[0]"``)."""
+"""A position in nested results: a key or a field (``"boxes"``), a position in a tuple (0) or in a list (``"[0]"``)."""
 
 
-def is_place(step: str | int) -> bool:
-    """A step of a path is a place in a list.
+def is_position(step: str | int) -> bool:
+    """A step of a path is a position in a list.
 
     >>> is_place("[0]"), is_place("boxes"), is_place(0)
     (True, False, False)
@@ -74,7 +74,7 @@ class Output:
         >>> Output("head", ("boxes", 0)).name, Output("head", (1,), title="scores").name, Output("head").name
         ('boxes.0', 'scores', 'output')
         """
-        words = (step[1:-1] if is_place(step) else step for step in map(str, self.path))
+        words = (step[1:-1] if is_position(step) else step for step in map(str, self.path))
         return self.title or ".".join(words) or "output"
 
 
@@ -123,7 +123,7 @@ class Own:
     """What the source of an imported net has at a node, where that differs from what the op states.
 
     A layer that is used a second time has no weights there, because they are counted where it is used first; a table
-    of position biases is smaller than the bias that is gathered from it; a layer that cannot be looked into may still
+    of position biases is smaller than the bias that is gathered from it; a layer that cannot be inspected may still
     be known to have so many weights.
 
     Attributes:

@@ -1,11 +1,11 @@
-"""Results within each other: from the places of outputs to a tuple, a list or a dict, whatever these are made of."""
+"""Results within each other: from the positions of outputs to a tuple, a list or a dict, whatever these are made of."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
-from convscope.core.graph import is_place
+from convscope.core.graph import is_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +35,6 @@ def fold(
     if len(first.path) == depth:
         return leaf(first)
     step = first.path[depth]
-    kind = "tuple" if isinstance(step, int) else "list" if is_place(step) else "dict"
+    kind = "tuple" if isinstance(step, int) else "list" if is_position(step) else "dict"
     groups = ((str(key), list(group)) for key, group in groupby(outputs, lambda one: one.path[depth]))
     return join(kind, {key: fold(group, leaf, join, depth + 1) for key, group in groups})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MAX_SIDE = 2**20
-"""The longest spatial axis, of a picture or of a map."""
+"""The longest spatial axis, of an image or of a map."""
 
 MAX_CHANNELS = 2**40
 """The most channels, or numbers of a flattened map."""
@@ -154,7 +154,7 @@ class Net:
         return {one.name: one for one in self.inputs}
 
     def layer(self, name: str | None = None) -> Layer:
-        """The layer of a name; where none is given, that of the first output that is no input."""
+        """The layer of a name; where none is given, that of the first output that is not an input."""
         if name is not None:
             return self[name]
         given = {one.name for one in self.inputs}

@@ -173,8 +173,8 @@ class Op(ABC):
     def hull(self) -> str:
         """How far the reads are more than what is read, because axes depend on each other.
 
-        Empty: not at all. ``channels``: for a single unit, but all channels of a place together read just that.
-        ``places``: what is read cannot be told along the map. ``unknown``: nor which paths keep their place.
+        Empty: not at all. ``channels``: for a single unit, but all channels of a position together read just that.
+        ``positions``: what is read cannot be told along the map. ``unknown``: nor which paths keep their place.
         """
         return ""
 

@@ -1,8 +1,8 @@
 """Axes as products of letters: how a tensor is rearranged, reduced or contracted, as einops writes it.
 
 ``a3b2xc7xd7:baxcxd`` reads: an input of three axes, channels first, whose channels are 3 times 2 and whose map is 7 by
-7; in the output the two parts of the channels have changed places. Letters have a size where they first stand; an axis
-of length 1 is written ``1``. A letter that the output drops is reduced, one that it adds is repeated.
+7; in the output the two parts of the channels have changed positions. Letters have a size where they first stand; an
+axis of length 1 is written ``1``. A letter that the output drops is reduced, one that it adds is repeated.
 
 From the letters follow the shapes and, for each input axis, the read.
 """
@@ -92,10 +92,10 @@ class Pattern:
     def _read(self, axis: str, at: int) -> Read:
         """The most major letter that stays says which axis is followed; those that go to other axes are free.
 
-        Channels go on as channels, places as places, where there is a choice.
+        Channels go on as channels, positions as positions, where there is a choice.
         """
-        hosts = [place for letter in axis for place, out in enumerate(self.output) if letter in out]
-        alike = [place for place in hosts if (place == 0) == (at == 0)]
+        hosts = [position for letter in axis for position, out in enumerate(self.output) if letter in out]
+        alike = [position for position in hosts if (position == 0) == (at == 0)]
         follows = (alike or hosts or [0])[0]
         return Read(follows, self._relation(axis, self.output[follows]))
 
@@ -118,7 +118,7 @@ class Pattern:
         return self._table(axis, follow, size, extent)
 
     def _table(self, axis: str, follow: str, size: int, extent: int) -> Table:
-        digits = [
+        factors = [
             (self.size(follow[follow.index(letter) + 1 :]), self.sizes[letter], self.size(axis[at + 1 :]))
             for at, letter in enumerate(axis)
             if letter in follow
@@ -131,28 +131,28 @@ class Pattern:
 
         def ends(o: Indices) -> tuple[Indices, Indices]:
             first = np.zeros_like(o)
-            for step, count, inner in digits:
+            for step, count, inner in factors:
                 first = first + o // step % count * inner
             return first, first + reach
 
         lead = self.sizes[axis[0]]
         turn = (extent // lead, size // lead) if axis[0] == follow[0] else None
-        whole = len(digits) == 1 and digits[0][0] * digits[0][1] == extent
-        return Table(size, extent, reach + 1, ends, turn, blocks=(digits[0][0], digits[0][2], 0) if whole else None)
+        whole = len(factors) == 1 and factors[0][0] * factors[0][1] == extent
+        return Table(size, extent, reach + 1, ends, turn, blocks=(factors[0][0], factors[0][2], 0) if whole else None)
 
     def hull(self, inputs: int = 1) -> str:
         """How far the reads of the first inputs are more than what is read; see :meth:`convscope.core.op.Op.hull`."""
         found = {self._axis_hull(axis, at) for axes in self.parts[:inputs] for at, axis in enumerate(axes)}
-        return next((hull for hull in ("places", "channels") if hull in found), "")
+        return next((hull for hull in ("positions", "channels") if hull in found), "")
 
     def _axis_hull(self, axis: str, at: int) -> str:
         read = self._read(axis, at)
-        hosts = {place for letter in axis for place, out in enumerate(self.output) if letter in out}
+        hosts = {position for letter in axis for position, out in enumerate(self.output) if letter in out}
         if isinstance(read.relation, Table) and not self._dense(axis, self.output[read.follows]):
-            return "places" if at else "channels"
+            return "positions" if at else "channels"
         if len(hosts - {read.follows}) == 0:
             return ""
-        return "channels" if at == 0 or hosts - {read.follows} == {0} else "places"
+        return "channels" if at == 0 or hosts - {read.follows} == {0} else "positions"
 
     def _dense(self, axis: str, follow: str) -> bool:
         """What an output reads has no gaps: the free letters are the last ones of the axis."""
@@ -188,8 +188,8 @@ def _axis(word: str, sizes: dict[str, int], text: str) -> str:
     if word == "1":
         return ""
     letters = _LETTER.findall(word)
-    for letter, digits in letters:
-        size = int(digits[:12]) if digits else sizes.get(letter, 0)
+    for letter, factors in letters:
+        size = int(factors[:12]) if factors else sizes.get(letter, 0)
         if not 1 <= size <= MAX_INT or sizes.setdefault(letter, size) != size:
             raise FieldError(f'"{text}": {letter} has no size, or two', expected="a size where a letter first stands")
     return "".join(letter for letter, _ in letters)

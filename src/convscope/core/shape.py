@@ -45,7 +45,7 @@ def parse_numbers(text: str) -> tuple[int, ...]:
     (1, 5, 5)
     """
     if not _SIZE.fullmatch(text) or len(text) > 200:
-        raise FieldError(f'"{text[:40]}" is not a size', expected="whole numbers with an x between, such as 3x3")
+        raise FieldError(f'"{text[:40]}" is not a size', expected="integers with an x between, such as 3x3")
     numbers = tuple(map(int, text.split("x")))
     if max(numbers) > MAX_INT:
         raise FieldError(f"{max(numbers)} is too large", expected="at most 2147483648")
@@ -58,9 +58,9 @@ def turned(shape: Shape) -> str:
     >>> turned(from_text("3x224x224")), turned(from_text("28x28x1"))
     ('224x224x3', '')
     """
-    channels, *places = shape
-    first_few = len(places) > 1 and places[0] in {1, 3, 4} and min(channels, *places[1:]) > 4
-    return joined((*places[1:], channels, places[0])) if first_few else ""
+    channels, *positions = shape
+    first_few = len(positions) > 1 and positions[0] in {1, 3, 4} and min(channels, *positions[1:]) > 4
+    return joined((*positions[1:], channels, positions[0])) if first_few else ""
 
 
 def from_text(text: str) -> Shape:

@@ -61,14 +61,14 @@ def _own(prefix: str, word: str) -> str:
 
 
 def whole_number(name: str, value: Any, minimum: int) -> None:
-    """Raise FieldError unless the field ``name`` may have this whole number."""
+    """Raise FieldError unless the field ``name`` may have this integer."""
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_INT:
-        raise FieldError(f"{name}={value}", expected=f"a whole number from {minimum} to 2147483648")
+        raise FieldError(f"{name}={value}", expected=f"an integer from {minimum} to 2147483648")
 
 
 @dataclass(frozen=True)
 class Count(Kind):
-    """One whole number: channels, groups.
+    """One integer: channels, groups.
 
     >>> Count("g").match("g4"), Count("g").match("s2"), Count("g").word(4)
     (4, None, 'g4')
@@ -89,7 +89,7 @@ class Count(Kind):
             return None
         numbers = parse_numbers(rest)
         if len(numbers) > 1:
-            raise FieldError(f'"{word}" has {len(numbers)} numbers', expected="one whole number")
+            raise FieldError(f'"{word}" has {len(numbers)} numbers', expected="one integer")
         return numbers[0]
 
     def word(self, value: int) -> str:
@@ -128,7 +128,7 @@ def _spread(name: str, value: tuple[_T, ...], rank: int) -> tuple[_T, ...]:
 
 @dataclass(frozen=True)
 class Sizes(Kind):
-    """One whole number for each spatial axis; a single one stands for all. Kernel, stride, dilation.
+    """One integer for each spatial axis; a single one stands for all. Kernel, stride, dilation.
 
     Args:
         prefix: the letter before the numbers.
@@ -160,7 +160,7 @@ class Sizes(Kind):
     def validate(self, name: str, value: Any) -> None:
         """See :class:`Kind`."""
         if not isinstance(value, tuple) or not (value or self.like):
-            raise FieldError(f"{name}={value!r}", expected="a tuple with one whole number for each axis")
+            raise FieldError(f"{name}={value!r}", expected="a tuple with one integer for each axis")
         for entry in value:
             whole_number(name, entry, self.minimum)
 

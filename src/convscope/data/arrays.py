@@ -36,7 +36,7 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
     "": (("images", "labels"), ("x", "y"), ("X", "y")),
 }
-"""Names of pictures and labels of each split; the last row is a set that is not divided yet."""
+"""Names of images and labels of each split; the last row is a set that is not divided yet."""
 
 DAMAGES = (
     OSError,
@@ -78,7 +78,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     """An ``.npz`` file as a data set.
 
     Raises:
-        DataError: the file is missing or damaged, or its arrays are no pictures and labels.
+        DataError: the file is missing or damaged, or its arrays are not images and labels.
     """
     path = wanted.folder
     try:
@@ -94,8 +94,8 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     forget_older(place)
     if wanted.shape and wanted.shape != index.shape:
         raise DataError(
-            f"{printable(path)} has pictures of {to_text(index.shape)}, not {to_text(wanted.shape)}",
-            expected="arrays are taken as they are; only a folder of pictures has them at any size",
+            f"{printable(path)} has images of {to_text(index.shape)}, not {to_text(wanted.shape)}",
+            expected="arrays are taken as they are; only a folder of images has them at any size",
         )
     name = str(replace(wanted, path=str(path), shape=None))
     return index.dataset(name, path.parent, place, "the user's own", {})
@@ -125,7 +125,7 @@ def from_arrays(
             shape=splits["train"].images.shape[1:],
             classes=classes,
             splits=items,
-            picture=lambda item: splits[item[0]].images[splits[item[0]].places[item[1]]],
+            image=lambda item: splits[item[0]].images[splits[item[0]].places[item[1]]],
             label=lambda item: int(splits[item[0]].labels[splits[item[0]].places[item[1]]]),
             name=lambda item: f"{item[0]} {item[1]}",
             block=block,
@@ -175,7 +175,7 @@ def _splits(content: Npz, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...
     shapes = {split: part.images.shape[1:] for split, part in found.items()}
     if len(set(shapes.values())) > 1:
         sizes = ", ".join(f"{split} {to_text(shape)}" for split, shape in shapes.items())
-        raise DataError(f"{printable(path)} has pictures of several sizes: {sizes}")
+        raise DataError(f"{printable(path)} has images of several sizes: {sizes}")
     return found, _classes(content, found, path)
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: bad files, copies, test pictures that were learned from, copies with two labels."""
+"""What is wrong with a data set: bad files, copies, test images that were learned from, copies with two labels."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset, Split
 
 SHOWN = 10
-"""Findings of a kind that are printed, and pictures of a group; ``--json`` has them all."""
+"""Findings of a kind that are printed, and images of a group; ``--json`` has them all."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture of a set: its split, its name and its class."""
+class Listed:
+    """One image of a set: its split, its name and its class."""
 
     split: str
     name: str
@@ -41,37 +41,37 @@ class Audit:
     Attributes:
         data: name of the set.
         shape: ``c h w``.
-        counts: pictures of each class, by split.
+        counts: images of each class, by split.
         bad: files that cannot be used, and why, by name.
-        copies: groups of equal pictures; equal at the size of the set, bit for bit.
-        blank: pictures of one colour.
+        copies: groups of equal images; equal at the size of the set, bit for bit.
+        blank: images of one colour.
     """
 
     data: str
     shape: tuple[int, ...]
     counts: dict[str, dict[str, int]]
     bad: dict[str, str]
-    copies: tuple[tuple[Picture, ...], ...]
-    blank: tuple[Picture, ...]
+    copies: tuple[tuple[Listed, ...], ...]
+    blank: tuple[Listed, ...]
 
     @property
-    def leaks(self) -> tuple[tuple[Picture, ...], ...]:
-        """Groups of equal pictures in two splits: what the net is judged by, it has seen."""
+    def leaks(self) -> tuple[tuple[Listed, ...], ...]:
+        """Groups of equal images in two splits: what the net is judged by, it has seen."""
         return tuple(filter(_leaks, self.copies))
 
     @property
-    def conflicts(self) -> tuple[tuple[Picture, ...], ...]:
-        """Groups of equal pictures of two classes: no net can be right on all of them."""
+    def conflicts(self) -> tuple[tuple[Listed, ...], ...]:
+        """Groups of equal images of two classes: no net can be right on all of them."""
         return tuple(filter(_conflicts, self.copies))
 
     @property
-    def _plain(self) -> list[tuple[Picture, ...]]:
-        """Groups of equal pictures that do no harm: in one split, of one class."""
+    def _plain(self) -> list[tuple[Listed, ...]]:
+        """Groups of equal images that do no harm: in one split, of one class."""
         return [group for group in self.copies if not _leaks(group) and not _conflicts(group)]
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Classes that a split has no picture of."""
+        """Classes that a split has no image of."""
         return tuple(f"{split}: {name}" for split, row in self.counts.items() for name, n in row.items() if not n)
 
     @property
@@ -80,9 +80,9 @@ class Audit:
         return not (self.bad or self.leaks or self.conflicts)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/data-check/1``."""
+        """Plain data of schema ``convscope/data-check/2``."""
         return {
-            "schema": "convscope/data-check/1",
+            "schema": "convscope/data-check/2",
             "data": self.data,
             "shape": to_text(self.shape),
             "passed": self.passed,
@@ -98,11 +98,11 @@ class Audit:
     def __str__(self) -> str:
         parts = {
             "bad files": [f"{name} {why}" for name, why in self.bad.items()],
-            "leaks: equal pictures in two splits": _lines(self.leaks),
-            "conflicts: equal pictures of two classes": _lines(self.conflicts),
+            "leaks: equal images in two splits": _lines(self.leaks),
+            "conflicts: equal images of two classes": _lines(self.conflicts),
             "other copies": _lines(self._plain),
-            "pictures of one colour": list(map(str, self.blank)),
-            "splits without pictures of a class": list(self.absent),
+            "images of one colour": list(map(str, self.blank)),
+            "splits without images of a class": list(self.absent),
         }
         totals = ", ".join(f"{sum(row.values()):,} {split}" for split, row in self.counts.items())
         lines = [f"{self.data}: {to_text(self.shape)}, {len(next(iter(self.counts.values()))):,} classes, {totals}"]
@@ -114,26 +114,26 @@ class Audit:
     __repr__ = __str__
 
 
-def _leaks(group: tuple[Picture, ...]) -> bool:
+def _leaks(group: tuple[Listed, ...]) -> bool:
     return len({one.split for one in group}) > 1
 
 
-def _conflicts(group: tuple[Picture, ...]) -> bool:
+def _conflicts(group: tuple[Listed, ...]) -> bool:
     return len({one.label for one in group}) > 1
 
 
-def _lines(groups: Sequence[tuple[Picture, ...]]) -> list[str]:
-    """A line for each group; those that are printed name ten of their pictures at most."""
+def _lines(groups: Sequence[tuple[Listed, ...]]) -> list[str]:
+    """A line for each group; those that are printed name ten of their images at most."""
     return [_line(group) if at < SHOWN else "" for at, group in enumerate(groups)]
 
 
-def _line(group: tuple[Picture, ...]) -> str:
+def _line(group: tuple[Listed, ...]) -> str:
     named = " = ".join(map(str, group[:SHOWN]))
     return f"{named} = {len(group) - SHOWN:,} more" if len(group) > SHOWN else named
 
 
 def counts_table(counts: dict[str, dict[str, int]]) -> Grid:
-    """Pictures of each class in each split, as a table.
+    """Images of each class in each split, as a table.
 
     >>> print(counts_table({"train": {"a": 2}, "test": {"a": 1}}).to_text())
     class  train  test
@@ -145,29 +145,29 @@ def counts_table(counts: dict[str, dict[str, int]]) -> Grid:
 
 
 def audit(dataset: Dataset) -> Audit:
-    """Look at every picture of a data set.
+    """Look at every image of a data set.
 
     ``notes["skipped"]`` of a set that was found with ``skip_bad`` has the files that cannot be used.
 
     Raises:
         DataError: a file is missing or damaged.
     """
-    groups: dict[bytes, list[Picture]] = defaultdict(list)
+    groups: dict[bytes, list[Listed]] = defaultdict(list)
     counts, blank = {}, []
     for name in dataset.splits:
         split = registry.load(dataset, name)
         counts[name] = count(dataset, split)
         for at, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
-            picture = Picture(name, split.name(at), dataset.classes[label])
-            groups[hashlib.blake2b(image.tobytes(), digest_size=16).digest()].append(picture)
+            listed = Listed(name, split.name(at), dataset.classes[label])
+            groups[hashlib.blake2b(image.tobytes(), digest_size=16).digest()].append(listed)
             flat = image.reshape(len(image), -1)
             if (flat == flat[:, :1]).all():
-                blank.append(picture)
+                blank.append(listed)
     copies = tuple(tuple(group) for group in groups.values() if len(group) > 1)
     return Audit(dataset.name, dataset.shape, counts, dict(dataset.notes.get("skipped", {})), copies, tuple(blank))
 
 
 def count(dataset: Dataset, split: Split) -> dict[str, int]:
-    """Pictures of each class."""
+    """Images of each class."""
     found = np.bincount(split.labels, minlength=len(dataset.classes)).tolist()
     return dict(zip(dataset.classes, found, strict=True))

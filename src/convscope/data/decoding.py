@@ -11,7 +11,7 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from convscope.budget import hold, question, spend
-from convscope.data.whole import canvas, scans
+from convscope.data.truncated import canvas, scans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What a run keeps of its data set, so that it can be used where the pictures are not, and tells when they changed."""
+"""What a run keeps of its data set, so that it can be used where the images are not, and tells when they changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOOKED_AT = 1000
-"""Pictures of a split whose every pixel counts in its fingerprint: all of a large set would take minutes to read."""
+"""Images of a split whose every pixel counts in its fingerprint: all of a large set would take minutes to read."""
 
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
@@ -29,7 +29,7 @@ Deviation = Annotated[float, msgspec.Meta(ge=1e-9, le=1)]
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A data set without its pictures: the attributes of :class:`Dataset`, and what tells whether they changed.
+    """A data set without its images: the attributes of :class:`Dataset`, and what tells whether they changed.
 
     Attributes:
         sha256: the fingerprints of splits (:func:`fingerprint`).
@@ -69,7 +69,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
 
     def dataset(self, *, run: str = "", known: bool = False, named: str | None = None) -> Dataset:
-        """The data set; its pictures are looked for when they are asked for.
+        """The data set; its images are looked for when they are asked for.
 
         Args:
             run: whose data it is.
@@ -82,7 +82,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 @dataclass(frozen=True)
 class Again:
-    """The pictures that a run was trained on, found anew.
+    """The images that a run was trained on, found anew.
 
     Attributes:
         sha256: the fingerprints that they must have.
@@ -97,7 +97,7 @@ class Again:
     known: bool = False
 
     def found(self, dataset: Dataset) -> Dataset:
-        """Where the pictures are.
+        """Where the images are.
 
         Raises:
             UnnamedDataError: only the run states the name, and was not trained here; it is not a set that lies here.
@@ -123,18 +123,18 @@ class Again:
             raise DataError(
                 f"the images of {dataset.name} are {to_text(now.shape)}", expected=f"{to_text(dataset.shape)}, as then"
             )
-        pictures = registry.load(now, split)
-        if split in self.sha256 and fingerprint(pictures, now.classes) != self.sha256[split]:
+        images = registry.load(now, split)
+        if split in self.sha256 and fingerprint(images, now.classes) != self.sha256[split]:
             raise DataError(
-                f"the {split} pictures of {now.name} are not those of this run any more",
-                given=f"{len(pictures.labels):,} pictures of {len(now.classes)} classes",
+                f"the {split} images of {now.name} are not those of this run any more",
+                given=f"{len(images.labels):,} images of {len(now.classes)} classes",
                 expected=f"the same {dataset.count(split):,} as then",
             )
-        return pictures
+        return images
 
 
 def name_of(dataset: Dataset) -> str:
-    """By what name the pictures of a run may be opened.
+    """By what name the images of a run may be opened.
 
     Raises:
         UnnamedDataError: by none that the run states.
@@ -143,10 +143,10 @@ def name_of(dataset: Dataset) -> str:
 
 
 def fingerprint(split: Split, classes: tuple[str, ...]) -> str:
-    """SHA-256 of the size, the classes, all labels, and the pixels of up to 1,000 pictures spread evenly.
+    """SHA-256 of the size, the classes, all labels, and the pixels of up to 1,000 images spread evenly.
 
     Args:
-        split: pictures ``n c h w`` with labels.
+        split: images ``n c h w`` with labels.
         classes: names of the classes.
 
     >>> dark = Split(np.zeros((2, 1, 3, 3), np.uint8), np.array([0, 1]))

@@ -1,4 +1,4 @@
-"""Folders of pictures, one sub-folder for each class: what is in them, and which picture is for what."""
+"""Folders of images, one sub-folder for each class: what is in them, and which image is for what."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIXES = tuple(FORMATS)
-"""Files with these endings, in small or capital letters, are pictures; others are left alone."""
+"""Files with these endings, in small or capital letters, are images; others are left alone."""
 
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Names of folders that hold a split, and the split."""
 
 TEST_SHARE = 0.2
-"""Of the pictures of each class, where the folder says nothing of splits."""
+"""Of the images of each class, where the folder says nothing of splits."""
 
 
 SHORT = 200
@@ -32,7 +32,7 @@ SHORT = 200
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture file.
+    """An image file.
 
     Attributes:
         path: where it lies.
@@ -56,9 +56,9 @@ class Listing:
     """What a walk through a folder found.
 
     Attributes:
-        entries: pictures, in the order of their names.
+        entries: images, in the order of their names.
         bad: what cannot be used, and why, by name.
-        others: files that are no pictures by their names.
+        others: files that are not images by their names.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -91,7 +91,7 @@ def listing(root: Path) -> Listing:
 
 
 def _take(found: Listing, path: Path, name: str, split: str, *, named: bool) -> None:
-    """Put a picture into the listing, among the good or the bad."""
+    """Put an image into the listing, among the good or the bad."""
     inner = name.split("/", 2)[1 if split else 0 :]
     if len(inner) < 2 or (named and not split):
         found.bad[name] = "lies in no folder of a class"
@@ -173,11 +173,11 @@ def order(name: str) -> bytes:
 
 
 def divided(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """Which pictures are for what, in the order of splits and names.
+    """Which images are for what, in the order of splits and names.
 
-    Folders decide where they are named after splits; without a ``test``, ``val`` takes its place. Else the pictures of
+    Folders decide where they are named after splits; without a ``test``, ``val`` takes its place. Else the images of
     each class are put in the order of the SHA-256 of their names, and the first fifth, rounded, at least one of two
-    pictures, is for testing.
+    images, is for testing.
 
     >>> from pathlib import Path
     >>> made = [Entry(Path(str(i)), f"a/{i}.png", "", "a", 0, 0) for i in range(10)]

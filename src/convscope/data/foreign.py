@@ -1,4 +1,4 @@
-"""Data sets of other libraries: their pictures and labels, prepared as those of a folder are."""
+"""Data sets of other libraries: their images and labels, prepared as those of a folder are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.core.shape import to_text
 from convscope.data.home import home, printable
-from convscope.data.picture import Seen, fitted, plain
-from convscope.data.pictures import bad_files, checked, default_shape, summary
+from convscope.data.image import Seen, fitted, plain
+from convscope.data.imagefolder import bad_files, checked, default_shape, summary
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
-from convscope.errors import DataError, PictureError
+from convscope.errors import DataError, ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convscope.data.spelled import Spelled
 
 PROBE = 100
-"""Pictures whose size is looked at where nobody says one."""
+"""Images whose size is looked at where nobody says one."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Foreign:
     """A split of another library.
 
     Attributes:
-        count: of pictures.
-        item: picture and label at a place.
+        count: of images.
+        item: image and label at a place.
     """
 
     count: int
@@ -51,12 +51,12 @@ def prepared(
 
     Args:
         wanted: its name, and the size.
-        version: of the library, and whatever else changes the pictures.
+        version: of the library, and whatever else changes the images.
         splits: opens it.
-        report: called with pictures prepared and all pictures.
+        report: called with images prepared and all images.
 
     Raises:
-        DataError: it has no training or test pictures, or some cannot be used.
+        DataError: it has no training or test images, or some cannot be used.
     """
     place = place_of(f"{wanted.kind}:{wanted.path}", version)
     shape = checked(wanted.shape) if wanted.shape else _known(place)
@@ -101,11 +101,11 @@ def _shape(part: Foreign) -> Shape:
 def _plan(
     parts: dict[str, Foreign], classes: tuple[str, ...], shape: Shape, skipped: Mapping[str, str]
 ) -> Plan[tuple[str, int]]:
-    def picture(item: tuple[str, int]) -> NDArray[np.uint8]:
+    def image(item: tuple[str, int]) -> NDArray[np.uint8]:
         try:
             return fitted(plain(parts[item[0]].item(item[1])[0]), shape)
         except Exception as error:  # noqa: BLE001 -- what another library raises
-            raise PictureError(f"cannot be read: {error}") from None
+            raise ImageError(f"cannot be read: {error}") from None
 
     def name(item: tuple[str, int]) -> str:
         return f"{item[0]} {item[1]}"
@@ -113,4 +113,4 @@ def _plan(
     items = {split: [(split, at) for at in range(part.count)] for split, part in parts.items()}
     kept = {split: [item for item in row if name(item) not in skipped] for split, row in items.items()}
     names = tuple(map(printable, classes))
-    return Plan(shape, names, kept, picture, lambda item: int(parts[item[0]].item(item[1])[1]), name)
+    return Plan(shape, names, kept, image, lambda item: int(parts[item[0]].item(item[1])[1]), name)

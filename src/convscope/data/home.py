@@ -20,7 +20,7 @@ def home() -> Path:
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    r"""A path as one line of text: what cannot be printed or is no UTF-8 is written as an escape.
+    r"""A path as one line of text: what cannot be printed or is not a UTF-8 is written as an escape.
 
     >>> printable("a b\nc"), printable("Größe.png")
     ('a b\\x0ac', 'Größe.png')

@@ -21,7 +21,7 @@ SPLITS = {"train": ("train",), "val": ("validation", "valid", "val"), "test": ("
 def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> Dataset:
     """A data set of the hub, or of a folder that ``datasets`` reads, such as ``hf:ylecun/mnist``.
 
-    It must have one column of pictures and one of classes.
+    It must have one column of images and one of classes.
 
     Raises:
         MissingExtraError: ``datasets`` is not installed.
@@ -40,24 +40,24 @@ def _opened(library: Any, name: str) -> Opened:
     except Exception as error:  # noqa: BLE001 -- what another library raises
         raise DataError(f"datasets cannot open {name}: {error}") from None
     features = found["train"].features if "train" in found else {}
-    pictures = [key for key, feature in features.items() if type(feature).__name__ == "Image"]
+    images = [key for key, feature in features.items() if type(feature).__name__ == "Image"]
     labels = [key for key, feature in features.items() if type(feature).__name__ == "ClassLabel"]
-    if not pictures or not labels:
+    if not images or not labels:
         raise DataError(
             f"{name} has the columns {', '.join(features) or 'of no training split'}",
-            expected="one of pictures (Image) and one of classes (ClassLabel)",
+            expected="one of images (Image) and one of classes (ClassLabel)",
         )
-    picture, label = pictures[0], labels[0]
+    image, label = images[0], labels[0]
     named = {ours: found[theirs] for ours, names in SPLITS.items() for theirs in names if theirs in found}
     if "test" not in named and "val" in named:
         named["test"] = named.pop("val")
-    parts = {split: Foreign(len(rows), _item(rows, picture, label)) for split, rows in named.items()}
+    parts = {split: Foreign(len(rows), _item(rows, image, label)) for split, rows in named.items()}
     return parts, tuple(features[label].names)
 
 
-def _item(rows: Any, picture: str, label: str) -> Callable[[int], tuple[Any, int]]:
+def _item(rows: Any, image: str, label: str) -> Callable[[int], tuple[Any, int]]:
     def item(at: int) -> tuple[Any, int]:
         row = rows[at]
-        return row[picture], int(row[label])
+        return row[image], int(row[label])
 
     return item

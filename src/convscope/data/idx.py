@@ -48,11 +48,11 @@ class File:
 
 @dataclass(frozen=True)
 class IdxFiles:
-    """Pictures and labels in idx files.
+    """Images and labels in idx files.
 
     Attributes:
-        train: pictures and labels to learn from.
-        test: pictures and labels to be judged by.
+        train: images and labels to learn from.
+        test: images and labels to be judged by.
         site: where missing files are downloaded from; empty for files that come with the package.
     """
 
@@ -134,7 +134,7 @@ def _unpack(packed: bytes, path: Path, size: int) -> bytes:
         stream = zlib.decompressobj(wbits=31)
         unpacked = stream.decompress(packed, size + 1)
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is no gzip file: {error}") from None
+        raise DataError(f"{path} is not a gzip file: {error}") from None
     if len(unpacked) != size:
         more = "more than " if len(unpacked) > size else ""
         raise DataError(f"{path} unpacks to {more}{min(len(unpacked), size)} bytes", expected=f"{size} bytes")

@@ -1,4 +1,4 @@
-"""Sets prepared once: pictures at one size as uint8 in files that are mapped into memory.
+"""Sets prepared once: images at one size as uint8 in files that are mapped into memory.
 
 A prepared set is a folder of the user's cache::
 
@@ -30,7 +30,7 @@ import numpy as np
 
 from convscope.data.dataset import Dataset, Split, short_word
 from convscope.data.home import VARIABLE, home
-from convscope.errors import DataError, PictureError, refuse_scarcity
+from convscope.errors import DataError, ImageError, refuse_scarcity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 RULE = 1
-"""Grows when pictures would be prepared in another way."""
+"""Grows when images would be prepared in another way."""
 
 INDEX = "index.json"
 
 WINDOW = 512
-"""Pictures that are decoded at a time, by all cores."""
+"""Images that are decoded at a time, by all cores."""
 
 WAITING = 64 * 2**20
-"""Bytes of decoded pictures that may wait to be written."""
+"""Bytes of decoded images that may wait to be written."""
 
 COUNTED = 1 << 20
 """Values that are counted at a time, which takes eight bytes for each."""
@@ -64,16 +64,16 @@ class Plan(Generic[Item]):
         shape: ``c h w``.
         classes: names by label.
         splits: the items of each split.
-        picture: uint8 ``c h w`` of an item; a PictureError leaves it out.
+        image: uint8 ``c h w`` of an item; a ImageError leaves it out.
         label: of an item.
         name: of an item.
-        block: uint8 ``n c h w`` of many items, where nothing needs to be decoded; in place of ``picture``.
+        block: uint8 ``n c h w`` of many items, where nothing needs to be decoded; in place of ``image``.
     """
 
     shape: Shape
     classes: tuple[str, ...]
     splits: Mapping[str, Sequence[Item]]
-    picture: Callable[[Item], NDArray[np.uint8]]
+    image: Callable[[Item], NDArray[np.uint8]]
     label: Callable[[Item], int]
     name: Callable[[Item], str]
     block: Callable[[Sequence[Item]], NDArray[np.uint8]] | None = None
@@ -86,7 +86,7 @@ class Index:
     Attributes:
         shape: ``c h w``.
         classes: names by label.
-        counts: pictures in each split.
+        counts: images in each split.
         mean: of the training pixels of each channel, 0 to 1; ``std`` their standard deviation.
         skipped: what was left out, and why, by name.
         rule: the way of preparing.
@@ -121,7 +121,7 @@ class Index:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The pictures of a prepared set.
+    """The images of a prepared set.
 
     Attributes:
         place: its folder.
@@ -167,7 +167,7 @@ def place_of(name: str, content: str) -> Path:
 
     Args:
         name: tells the set from all others, ``kind:PATH``.
-        content: changes when its pictures do.
+        content: changes when its images do.
     """
     marks = (hashlib.sha256(os.fsencode(text)).hexdigest()[:12] for text in (name, f"{RULE}\0{content}"))
     return home() / "prepared" / "-".join([short_word(name), *marks])
@@ -197,12 +197,12 @@ def prepare(
     planned: Callable[[Mapping[str, str]], Plan[Item]],
     report: Callable[[int, int], None] | None = None,
 ) -> Index:
-    """Write a prepared set; items without a picture are left out and recorded.
+    """Write a prepared set; items without an image are left out and recorded.
 
     Args:
         place: the folder to be made.
         planned: what to prepare without some items, given by name with the reason; called again when more turn out
-            to have no picture, so that they are left out before the rest is divided.
+            to have no image, so that they are left out before the rest is divided.
         report: called with items done and all items of a split.
 
     Raises:
@@ -237,7 +237,7 @@ def _mark() -> str:
 
 
 def _clear(folder: Path) -> None:
-    """Remove the drafts of processes of this machine that are no more."""
+    """Remove the drafts of processes of this machine that are not more."""
     for path in folder.glob(f"{_mark()}*-*"):
         try:
             os.kill(int(path.name.removeprefix(_mark()).partition("-")[0]), 0)
@@ -249,7 +249,7 @@ def _clear(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Written:
-    """Sum and sum of squares of each channel; what had no picture, and why, by name."""
+    """Sum and sum of squares of each channel; what had no image, and why, by name."""
 
     sums: NDArray[np.int64]
     bad: dict[str, str]
@@ -289,7 +289,7 @@ class _draft:  # noqa: N801 -- used as a statement
 
 
 def _write_split(draft: Path, split: str, plan: Plan[Item], report: Callable[[int, int], None] | None) -> _Written:
-    """Pictures, labels and names of a split."""
+    """Images, labels and names of a split."""
     items = plan.splits[split]
     bad: dict[str, str] = {}
     names: list[str] = []
@@ -302,10 +302,10 @@ def _write_split(draft: Path, split: str, plan: Plan[Item], report: Callable[[in
             if plan.block:
                 blocks, good = iter([plan.block(window)]), list(window)
             else:
-                found = decode(window, plan.picture)
-                bad |= {plan.name(item): one.what for item, one in found if isinstance(one, PictureError)}
-                good = [item for item, one in found if not isinstance(one, PictureError)]
-                blocks = (one[None] for _, one in found if not isinstance(one, PictureError))
+                found = decode(window, plan.image)
+                bad |= {plan.name(item): one.what for item, one in found if isinstance(one, ImageError)}
+                good = [item for item, one in found if not isinstance(one, ImageError)]
+                blocks = (one[None] for _, one in found if not isinstance(one, ImageError))
             for block in blocks:
                 out.write(np.ascontiguousarray(block).data)
                 _add(sums, block)
@@ -342,18 +342,18 @@ def _settle_rows(rows: Path, path: Path, shape: tuple[int, ...]) -> None:
 
 
 @contextmanager
-def _decoder() -> Iterator[Callable[..., list[tuple[Any, NDArray[np.uint8] | PictureError]]]]:
-    """Decodes items by all cores: each with its picture or the reason why it has none, in order."""
+def _decoder() -> Iterator[Callable[..., list[tuple[Any, NDArray[np.uint8] | ImageError]]]]:
+    """Decodes items by all cores: each with its image or the reason why it has none, in order."""
     here = copy_context()  # what the user allows holds in every thread
     pool = ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
 
     def decode(
-        items: Sequence[Item], picture: Callable[[Item], NDArray[np.uint8]]
-    ) -> list[tuple[Item, NDArray[np.uint8] | PictureError]]:
-        def attempt(item: Item) -> NDArray[np.uint8] | PictureError:
+        items: Sequence[Item], image: Callable[[Item], NDArray[np.uint8]]
+    ) -> list[tuple[Item, NDArray[np.uint8] | ImageError]]:
+        def attempt(item: Item) -> NDArray[np.uint8] | ImageError:
             try:
-                return here.copy().run(picture, item)
-            except PictureError as error:
+                return here.copy().run(image, item)
+            except ImageError as error:
                 return error
 
         return list(zip(items, pool.map(attempt, items), strict=True))

@@ -139,12 +139,12 @@ DATASETS: dict[str, Dataset] = {
 """Every data set of a fixed content by name; the name may be followed by ``:FOLDER``."""
 
 KINDS: dict[str, tuple[str, str]] = {
-    "folder": ("PATH", "convscope.data.pictures"),
+    "folder": ("PATH", "convscope.data.imagefolder"),
     "npz": ("PATH", "convscope.data.arrays"),
     "hf": ("NAME", "convscope.data.huggingface"),
     "torchvision": ("NAME", "convscope.data.vision"),
 }
-"""Data sets of the user's own: what stands behind the colon, and the module that finds them."""
+"""Data sets of the user's own: what stands after the colon, and the module that finds them."""
 
 
 def find(
@@ -156,13 +156,13 @@ def find(
 ) -> Dataset:
     """The data set of that name: a declared one, ``name:FOLDER`` for one in a folder, or ``kind:PATH``.
 
-    Pictures of the user's own are prepared when they are asked for the first time at a size.
+    Images of the user's own are prepared when they are asked for the first time at a size.
 
     Args:
         name: as in a recipe or on the command line.
-        shape: ``c h w`` that a net takes; for sets that have their pictures at any size, unless the name says one.
+        shape: ``c h w`` that a net takes; for sets that have their images at any size, unless the name says one.
         skip_bad: leave out files that cannot be used; else they are an error.
-        report: called with pictures prepared and all pictures, now and then.
+        report: called with images prepared and all images, now and then.
 
     Raises:
         UnknownNameError: there is none.

@@ -1,4 +1,4 @@
-"""A contact sheet: some pictures of each class, in one file."""
+"""A contact sheet: some images of each class, in one file."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset
 
 LEAST = 32
-"""Pictures are enlarged, each pixel to a square, until they are so high [pixel]."""
+"""Images are enlarged, each pixel to a square, until they are so high [pixel]."""
 
 GAP, MARGIN = 2, 110
-"""Between pictures, and for the names of the classes [pixel]."""
+"""Between images, and for the names of the classes [pixel]."""
 
 MOST_CLASSES = 200
 
 
 def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10) -> Path:
-    """Write a PNG with a row for each class, its pictures evenly spread over the split.
+    """Write a PNG with a row for each class, its images evenly spread over the split.
 
     Args:
         dataset: what to show; the first 200 classes.
         path: of the file; a file that is there is replaced.
         split: ``train``, ``test`` or ``val``.
-        each: pictures of a class.
+        each: images of a class.
 
     Raises:
         DataError: there is no such split, or a file is damaged.
@@ -44,7 +44,7 @@ def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10)
     try:
         from PIL import Image, ImageDraw
     except ImportError:
-        raise missing_extra("Pillow, which writes pictures,") from None
+        raise missing_extra("Pillow, which writes images,") from None
     found = registry.load(dataset, split)
     names = dataset.classes[:MOST_CLASSES]
     factor = -(-LEAST // dataset.shape[1])

@@ -42,7 +42,7 @@ class Spelled:
         """The path from the root of the system, so that the name means the same everywhere.
 
         Raises:
-            DataError: it is no text that can be written down.
+            DataError: it is not a text that can be written down.
         """
         path = Path(os.path.abspath(Path(self.path).expanduser()))  # noqa: PTH100 -- links stay as they are named
         if not str(path).isprintable():

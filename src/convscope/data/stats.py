@@ -1,4 +1,4 @@
-"""Numbers of a data set: pictures of each class, sizes of the files, mean and deviation, sizes of what is shown."""
+"""Numbers of a data set: images of each class, sizes of the files, mean and deviation, sizes of what is shown."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LEVELS = 25
 """A pixel that differs by more from the ground belongs to the object [grey levels of 255]."""
 
 PLAIN = 0.9
-"""Share of the rim that must be near its median for a picture to have a plain ground."""
+"""Share of the rim that must be near its median for an image to have a plain ground."""
 
 SAMPLE = 2000
-"""Training pictures that objects are measured on, evenly spread over the set."""
+"""Training images that objects are measured on, evenly spread over the set."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Objects:
     """Sizes of what stands before a plain ground.
 
     Attributes:
-        measured: pictures with a plain ground and something on it.
-        looked: pictures that were looked at.
+        measured: images with a plain ground and something on it.
+        looked: images that were looked at.
         height: of the box around everything that differs from the ground: a tenth of the objects is smaller, half is
             smaller, a tenth is larger [pixel].
         width: the same.
@@ -45,7 +45,7 @@ class Objects:
 
     def __str__(self) -> str:
         if not self.measured:
-            return f"not measured: none of {self.looked:,} pictures has a plain ground"
+            return f"not measured: none of {self.looked:,} images has a plain ground"
         low, middle, high = (f"{h}x{w}" for h, w in zip(self.height, self.width, strict=True))
         return f"{middle}, most between {low} and {high} ({self.measured:,} of {self.looked:,} have a plain ground)"
 
@@ -57,7 +57,7 @@ class Stats:
     Attributes:
         data: name of the set.
         shape: ``c h w``.
-        counts: pictures of each class, by split.
+        counts: images of each class, by split.
         mean: of the training pixels of each channel, 0 to 1; ``std`` their standard deviation.
         objects: sizes of what is shown.
         files: sizes, formats and modes of the files; empty for sets without files of their own.
@@ -74,9 +74,9 @@ class Stats:
     licence: str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/data-stats/1``."""
+        """Plain data of schema ``convscope/data-stats/2``."""
         return {
-            "schema": "convscope/data-stats/1",
+            "schema": "convscope/data-stats/2",
             "data": self.data,
             "shape": to_text(self.shape),
             "counts": self.counts,
@@ -133,7 +133,7 @@ def stats(dataset: Dataset) -> Stats:
 
 
 def objects(images: NDArray[np.uint8]) -> Objects:
-    """Boxes around what differs from a plain ground, in pictures ``n c h w``.
+    """Boxes around what differs from a plain ground, in images ``n c h w``.
 
     >>> image = np.zeros((1, 1, 8, 8), np.uint8)
     >>> image[0, 0, 2:5, 3:4] = 255

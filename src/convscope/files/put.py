@@ -27,7 +27,7 @@ def put(path: str | Path, content: bytes) -> None:
 
     Raises:
         WriteError: the place cannot be written; it names the bytes needed and free.
-        RunError: it lies in a run, behind a link.
+        RunError: it lies in a run, after a link.
     """
     path = Path(path)
     run = run_above(path)

@@ -55,7 +55,7 @@ _STREAMS = _Streams()
 
 
 def _turned(stream: TextIO | None) -> int | None:
-    """Turn the file behind standard output too, for what C code and other programs print; gives the old one back.
+    """Turn the file after standard output too, for what C code and other programs print; gives the old one back.
 
     Only where ``sys.stdout`` is that file: a notebook or a test has a stream of its own.
     """

@@ -81,7 +81,7 @@ def asked(said: object) -> Asked:
             number or a bool is a constant, and so is a tuple ``("constant", value)``.
 
     Raises:
-        FieldError: it is no size.
+        FieldError: it is not a size.
 
     >>> asked("28x20x1").first
     Given(shape=(1, 28, 20), order='', kind='', constant=None)
@@ -150,7 +150,7 @@ def _torch_style(name: str, shape: tuple[int, ...], said: object) -> Given:
 
 
 def _text(text: str) -> Given:
-    """``224x224x3``, ``50xnx40`` with the batch where it lies, and the words behind."""
+    """``224x224x3``, ``50xnx40`` with the batch where it lies, and the words after."""
     size, *words = text.split() or [""]
     kinds = [word for word in words if word in KINDS]
     unknown = [word for word in words if word not in {*KINDS, UNBATCHED}]
@@ -169,9 +169,9 @@ def _text(text: str) -> Given:
 def _literal(axes: list[str]) -> tuple[Shape, str]:
     """The shape ``c h w`` and the order of a tensor with these axes: channels come after a leading batch, else last."""
     sizes = from_text("x".join(axis for axis in axes if axis != "n"))  # moves the last one to the front
-    *places, last = [axis for axis in axes if axis != "n"]
+    *positions, last = [axis for axis in axes if axis != "n"]
     first = axes[0] == "n"
-    shape = sizes if not first else (int(places[0]), *map(int, places[1:]), int(last)) if places else sizes
+    shape = sizes if not first else (int(positions[0]), *map(int, positions[1:]), int(last)) if positions else sizes
     letters = LETTERS[: len(shape)]
     before = "x".join(f"{letter}{size}" for letter, size in zip(letters, shape, strict=True))
     inner = iter(letters if first else (*letters[1:], letters[0]))

@@ -244,7 +244,7 @@ def _exists(path: Path) -> bool:
 
 
 def _head(path: Path) -> bytes:
-    """How a file begins; nothing of what is no file, or cannot be opened: its reader says that."""
+    """How a file begins; nothing of what is not a file, or cannot be opened: its reader says that."""
     try:
         with files.opened(path) as file:
             return file.read(HEAD)

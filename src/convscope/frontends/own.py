@@ -70,8 +70,8 @@ def own(head: str, name: str) -> tuple[Any, Asked]:
 def importable(*folders: Path, last: tuple[Path, ...] = ()) -> Iterator[None]:
     """Modules in these folders can be imported; those in the ``last`` ones where there are no others of that name."""
     added = list(dict.fromkeys(str(folder.resolve()) for folder in folders))
-    behind = [str(folder.resolve()) for folder in last]
-    sys.path[:] = [*added, *sys.path, *behind]
+    after = [str(folder.resolve()) for folder in last]
+    sys.path[:] = [*added, *sys.path, *after]
     importlib.invalidate_caches()  # a file may have been written a moment ago
     try:
         yield
@@ -79,7 +79,7 @@ def importable(*folders: Path, last: tuple[Path, ...] = ()) -> Iterator[None]:
         for folder in added:  # each one by itself: code of others may have changed the list
             if folder in sys.path:
                 sys.path.remove(folder)
-        for folder in behind:
+        for folder in after:
             if folder in sys.path:
                 del sys.path[len(sys.path) - 1 - sys.path[::-1].index(folder)]
 

@@ -79,7 +79,7 @@ def file_text(path: Path, read: Collection[str]) -> str:
     """The text in a file, or in the folder of a run; ``read`` are suffixes of other files that a net is read from.
 
     Raises:
-        NotationError: it cannot be read, or is no text.
+        NotationError: it cannot be read, or is not a text.
     """
     try:
         if os.path.lexists(path / "net.cnn"):  # the folder of a run

@@ -1,4 +1,4 @@
-"""Activation functions as they are: curve, derivative, range, and where the slope ends."""
+"""Activation functions as they are: curve, derivative, range, and where it vanishes."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ SHOWN, FAR = 6.0, 1e4
 
 @dataclass(frozen=True)
 class End:
-    """What the slope does towards one end of the axis.
+    """What the derivative does towards one end of the axis.
 
     Attributes:
-        kind: ``dead`` (the slope is zero from the edge on), ``saturated`` (it goes to zero, and is below 0.05 from the
-            edge on) or ``passes`` (it does not go to zero).
-        edge: where that begins; None where the slope passes.
-        slope: at the end.
+        kind: ``dead`` (the derivative is zero from the edge on), ``saturated`` (it goes to zero, and is below 0.05 from
+            the edge on) or ``passes`` (it does not go to zero).
+        edge: where that begins; None where the derivative passes.
+        derivative: at the end.
     """
 
     kind: str
     edge: float | None
-    slope: float
+    derivative: float
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,18 @@ class Curve:
         name: as the notation writes it.
         xs: -6 to 6.
         ys: values there.
-        slopes: derivatives there, by autograd.
+        derivatives: derivatives there, by autograd.
         low: end of the range; ``-inf`` where there is none.
         high: end of the range; ``inf`` where there is none.
         below: towards minus infinity.
         above: towards infinity.
-        steepest: the largest absolute slope.
+        steepest: the largest absolute derivative.
     """
 
     name: str
     xs: tuple[float, ...]
     ys: tuple[float, ...]
-    slopes: tuple[float, ...]
+    derivatives: tuple[float, ...]
     low: float
     high: float
     below: End
@@ -95,9 +95,9 @@ class Curve:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; an end that is infinite is None."""
-        ends = {name: {"kind": end.kind, "edge": end.edge, "slope": end.slope} for name, end in self._ends()}
+        ends = {name: {"kind": end.kind, "edge": end.edge, "derivative": end.derivative} for name, end in self._ends()}
         span = [value if math.isfinite(value) else None for value in (self.low, self.high)]
-        points = {"x": list(self.xs), "y": list(self.ys), "slope": list(self.slopes)}
+        points = {"x": list(self.xs), "y": list(self.ys), "derivative": list(self.derivatives)}
         return {"name": self.name, "range": span, **ends, "steepest": self.steepest, "curve": points}
 
     def _ends(self) -> tuple[tuple[str, End], ...]:
@@ -128,7 +128,7 @@ class Curve:
 
 
 def op_of(text: str) -> Op:
-    """The op of a function, its numbers behind colons or blanks.
+    """The op of a function, its numbers after colons or blanks.
 
     Raises:
         UnknownNameError: there is no such function.
@@ -139,7 +139,7 @@ def op_of(text: str) -> Op:
     """
     name, *words = re.split(r"[:\s]+", text.strip())
     if name in REGISTRY and name not in FUNCTIONS:
-        raise UnknownNameError(f"{name} is no function of one number", expected=f"one of {', '.join(FUNCTIONS)}")
+        raise UnknownNameError(f"{name} is not a function of one number", expected=f"one of {', '.join(FUNCTIONS)}")
     if name not in FUNCTIONS:
         raise unknown("activation", name, FUNCTIONS, ALIASES)
     try:
@@ -152,7 +152,7 @@ def op_of(text: str) -> Op:
 
 
 def values_of(op: Op, xs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and derivatives, in float64; a learned slope is that of the start.
+    """Values and derivatives, in float64; a learned slope is that at initialisation.
 
     >>> values_of(op_of("leaky_relu:0.1"), np.array([-2.0, 3.0]))
     (array([-0.2,  3. ]), array([0.1, 1. ]))
@@ -160,8 +160,8 @@ def values_of(op: Op, xs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
     module = lower(PReLU() if isinstance(op, PReLU) else op, ((1,),)).double()
     x = torch.from_numpy(xs.copy()).reshape(-1, 1).requires_grad_()
     y = module(x)
-    (slope,) = torch.autograd.grad(y.sum(), x)
-    return y.detach().numpy().ravel(), slope.numpy().ravel()
+    (derivative,) = torch.autograd.grad(y.sum(), x)
+    return y.detach().numpy().ravel(), derivative.numpy().ravel()
 
 
 def curve(op: Op) -> Curve:
@@ -174,7 +174,7 @@ def curve(op: Op) -> Curve:
     ('dead below 0', 'nowhere flat')
     """
     xs = np.linspace(-SHOWN, SHOWN, 193)
-    ys, slopes = values_of(op, xs)
+    ys, derivatives = values_of(op, xs)
     grid = np.concatenate(
         [-np.arange(32, FAR + 1)[::-1], np.arange(-32 * 64, 32 * 64 + 1) / 64, np.arange(32, FAR + 1)]
     )
@@ -182,21 +182,21 @@ def curve(op: Op) -> Curve:
     below, above = _end(op, grid, steep, -1), _end(op, grid, steep, 1)
     ends = [float(wide.min()), float(wide.max())]
     for side, end in ((-1, below), (1, above)):
-        if end.kind == "passes" and end.slope:
-            upwards = side * end.slope > 0
+        if end.kind == "passes" and end.derivative:
+            upwards = side * end.derivative > 0
             ends[upwards] = math.inf if upwards else -math.inf
     steepest = float(grid[np.abs(steep).argmax()])
     near = values_of(op, np.linspace(steepest - 1 / 64, steepest + 1 / 64, 1001))[1]
-    x, y, slope = (tuple(values.tolist()) for values in (xs, ys, slopes))
-    return Curve(spelled(op), x, y, slope, ends[0], ends[1], below, above, float(np.abs(near).max()))
+    x, y, derivative = (tuple(values.tolist()) for values in (xs, ys, derivatives))
+    return Curve(spelled(op), x, y, derivative, ends[0], ends[1], below, above, float(np.abs(near).max()))
 
 
-def _end(op: Op, grid: NDArray[np.float64], slopes: NDArray[np.float64], side: int) -> End:
+def _end(op: Op, grid: NDArray[np.float64], derivatives: NDArray[np.float64], side: int) -> End:
     """Towards minus (-1) or plus infinity (1)."""
-    last = float(slopes[0 if side < 0 else -1])
+    last = float(derivatives[0 if side < 0 else -1])
     if abs(last) > 1e-6:
         return End("passes", None, last)
-    steep = np.flatnonzero(np.abs(slopes) >= FLAT)
+    steep = np.flatnonzero(np.abs(derivatives) >= FLAT)
     outer = float(grid[steep[0 if side < 0 else -1]]) if len(steep) else 0.0
     edge = _bisected(op, outer, outer + side)
     beyond = values_of(op, np.array([edge + side * 1e-4]))[1][0]
@@ -204,7 +204,7 @@ def _end(op: Op, grid: NDArray[np.float64], slopes: NDArray[np.float64], side: i
 
 
 def _bisected(op: Op, steep: float, flat: float) -> float:
-    """Where the slope falls below 0.05, between a place where it is not and one where it is."""
+    """Where the derivative falls below 0.05, between a position where it is not and one where it is."""
     for _ in range(40):
         middle = (steep + flat) / 2
         if abs(values_of(op, np.array([middle]))[1][0]) >= FLAT:

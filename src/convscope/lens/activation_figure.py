@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convscope.view.layout import Part
 
 LOW, HIGH = -2.0, 4.0
-"""Of the vertical axes, the same for all, so that slopes can be compared."""
+"""Of the vertical axes, the same for all, so that derivatives can be compared."""
 
 WIDE, COLUMNS = 330.0, 3
 
@@ -45,7 +45,7 @@ def _drawn(function: Activation) -> Part:
     found = function.curve
     lines = (
         Line("f(x)", found.xs, _inside(found.ys)),
-        Line("slope", found.xs, _torn(_inside(found.slopes)), colour=1, dashed=True),
+        Line("derivative", found.xs, _torn(_inside(found.derivatives)), colour=1, dashed=True),
     )
     plot = Plot(lines, "x", "", WIDE, 220, _bands(found, SHOWN), (-SHOWN, SHOWN), (LOW, HIGH))
     drawn = Titled(plot, found.name, _words(function))
@@ -72,10 +72,10 @@ def _inside(values: tuple[float, ...]) -> list[float]:
     return [value if LOW <= value <= HIGH else math.nan for value in values]
 
 
-def _torn(slopes: list[float]) -> list[float]:
-    """A gap where the slope jumps."""
-    jumps = [abs(after - before) > JUMP for before, after in pairwise(slopes)]
-    return [math.nan if jump else slope for slope, jump in zip(slopes, [*jumps, False], strict=True)]
+def _torn(derivatives: list[float]) -> list[float]:
+    """A gap where the derivative jumps."""
+    jumps = [abs(after - before) > JUMP for before, after in pairwise(derivatives)]
+    return [math.nan if jump else derivative for derivative, jump in zip(derivatives, [*jumps, False], strict=True)]
 
 
 def _bands(found: Curve, ends: float) -> tuple[Band, ...]:

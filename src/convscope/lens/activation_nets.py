@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DEPTHS, WIDTH, BATCH, SEEDS = (10, 50), 64, 64, 9
 """Of the nets through which gradients are sent: layers, units of a layer, inputs, nets of each kind."""
 
-PICTURES, PART = 500, 50
+IMAGES, PART = 500, 50
 """Of the test set that a trained net is shown, at most, and how many at a time."""
 
 BINS, REACH = 120, 5.0
@@ -41,7 +41,7 @@ BINS, REACH = 120, 5.0
 
 @dataclass(frozen=True)
 class Left:
-    """What is left of a gradient behind some layers, ``|dL/dx_0| / |dL/dx_n|``.
+    """What is left of a gradient after some layers, ``|dL/dx_0| / |dL/dx_n|``.
 
     Attributes:
         depth: layers.
@@ -105,7 +105,7 @@ def _draw(model: TorchNet, gain: float) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What one layer of a trained net is fed with: its pre-activations, all places of all pictures.
+    """What one layer of a trained net is fed with: its pre-activations, all positions of all images.
 
     Attributes:
         layer: name of the activation.
@@ -114,7 +114,7 @@ class Seen:
         counts: numbers in each bin.
         dead: share in the dead zone.
         saturated: share in the saturated zone.
-        silent: channels (of maps) or units that lie in a flat zone for every picture, everywhere.
+        silent: channels (of maps) or units that lie in a flat zone for every image, everywhere.
         channels: how many there are.
     """
 
@@ -189,17 +189,17 @@ def layers_of(run: Run) -> tuple[Layer, ...]:
 
 
 def pre_activations(run: Run, layers: Iterable[Layer]) -> tuple[Seen, ...]:
-    """Show a trained net pictures of its test set, evenly spread, and count what comes to those layers.
+    """Show a trained net images of its test set, evenly spread, and count what comes to those layers.
 
     Raises:
         RunError: the weights are not those of the net.
         DataError: the data set is missing or damaged.
     """
     model, split = model_of(run), registry.load(run.dataset, "test")
-    places = np.linspace(0, len(split.images) - 1, min(PICTURES, len(split.images))).astype(int)
+    positions = np.linspace(0, len(split.images) - 1, min(IMAGES, len(split.images))).astype(int)
     tallies = [_Tally(layer) for layer in layers]
     for tally in tallies:
         model.parts[model.names.index(tally.layer.node.name)].register_forward_pre_hook(tally)
-    for at in range(0, len(places), PART):
-        logits(model, torch.from_numpy(split.images[places[at : at + PART]].copy()), run.dataset)
+    for at in range(0, len(positions), PART):
+        logits(model, torch.from_numpy(split.images[positions[at : at + PART]].copy()), run.dataset)
     return tuple(tally.seen() for tally in tallies)

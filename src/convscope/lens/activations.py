@@ -64,8 +64,8 @@ class Activations:
     def grid(self) -> Grid:
         """A row for each function."""
         right = ("default 10", "default 50", "init 10", "init 50")
-        titles = ("function", "range", "slope", "flat", *right[:2], "init", *right[2:])
-        columns = tuple(Column(title, title in {"slope", *right}) for title in titles)
+        titles = ("function", "range", "derivative", "flat", *right[:2], "init", *right[2:])
+        columns = tuple(Column(title, title in {"derivative", *right}) for title in titles)
         return Grid(columns, tuple(map(_row, self.functions)))
 
     def layers(self) -> Grid:
@@ -89,7 +89,7 @@ class Activations:
     def note(self) -> str:
         """What the numbers are."""
         return (
-            f"dead: the slope is 0; saturated: it goes to 0 and is below {FLAT}\n"
+            f"dead: the derivative is 0; saturated: it goes to 0 and is below {FLAT}\n"
             "default, init: |dL/dx_0| / |dL/dx_n|, the gradient left by n = 10 and 50 layers of a net\n"
             f"n*( linear {WIDTH} FUNCTION ), weights as torch has them and as init says; median of {SEEDS} seeds"
         )
@@ -99,9 +99,9 @@ class Activations:
         return figure_of(self)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/activations/1``."""
+        """Plain data of schema ``convscope/activations/2``."""
         return {
-            "schema": "convscope/activations/1",
+            "schema": "convscope/activations/2",
             "flat_below": FLAT,
             "nets": {"width": WIDTH, "inputs": BATCH, "seeds": SEEDS},
             "run": self.run,
@@ -118,7 +118,7 @@ class Activations:
         """Write the figure as ``.svg``, ``.html`` or ``.png``.
 
         Raises:
-            WriteError: the name says none of these, or the place cannot be written.
+            WriteError: the name says none of these, or the position cannot be written.
             MissingExtraError: what draws PNGs is not installed.
         """
         return self.figure().save(path)
@@ -139,9 +139,9 @@ def activations(names: str | Sequence[str] | None = None, *, run: Run | str | Pa
     """What activation functions are and do: curve, derivative, range, flat zones, gradient left by deep nets.
 
     Args:
-        names: as the notation writes them, numbers behind colons: ``leaky_relu:0.1``. By default nine common ones, or
+        names: as the notation writes them, numbers after colons: ``leaky_relu:0.1``. By default nine common ones, or
             those of the run.
-        run: a trained net, or its folder: what comes to its activations is counted on 500 pictures of its test set.
+        run: a trained net, or its folder: what comes to its activations is counted on 500 images of its test set.
 
     Raises:
         UnknownNameError: there is no such function.

@@ -1,4 +1,4 @@
-"""What one method says about the pixels of a picture."""
+"""What one method says about the pixels of an image."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """One number for each pixel of the picture; prints itself.
+    """One number for each pixel of the image; prints itself.
 
     Attributes:
         method: by which it was found.
-        heat: ``h w``, as large as the picture.
+        heat: ``h w``, as large as the image.
         values: what the method gives: ``c h w``, or for Grad-CAM ``h' w'`` on the layer's map, signs included.
         meaning: of one number.
-        layer: that the method looks at; empty for the picture itself.
+        layer: that the method looks at; empty for the image itself.
         why: this layer.
         note: a fact about how exact it is.
     """
@@ -41,7 +41,7 @@ class Attribution:
         return Span.of(self.heat)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; of the heat its range, its sum and the place of its peak."""
+        """Plain data; of the heat its range, its sum and the position of its peak."""
         row, column = divmod(int(self.heat.argmax()), self.heat.shape[1])
         layer = {"layer": self.layer, "why": self.why} if self.layer else {}
         return {

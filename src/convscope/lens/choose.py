@@ -1,4 +1,4 @@
-"""Which layer is looked at where nobody says: one stated rule for each picture."""
+"""Which layer is looked at where nobody says: one stated rule for each image."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def with_map(net: Net, name: str | None = None) -> Choice:
     found = [layer for layer in net.layers[:-1] if has_map(layer)]
     if name is not None or not found:
         raise FieldError(
-            f"the output of {name} is no map" if name else "no layer before the scores has a map larger than 1x1",
+            f"the output of {name} is not a map" if name else "no layer before the scores has a map larger than 1x1",
             expected=_listed(found),
         )
     return Choice(found[-1], LAST_MAP)

@@ -11,10 +11,10 @@ from convscope.errors import FieldError
 from convscope.lens.attribution import Attribution
 from convscope.lens.choose import with_map
 from convscope.lens.drawing.saliency import draw
-from convscope.lens.gradcam import gradcam, on_picture
+from convscope.lens.gradcam import gradcam, on_image
+from convscope.lens.image import nothing
 from convscope.lens.integrated import STEPS, integrated
 from convscope.lens.occlusion import occlusion, window
-from convscope.lens.picture import nothing
 from convscope.lens.saliency import gradient, strongest
 from convscope.lens.score import score_of, target
 from convscope.lens.span import number
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from convscope.backends.torch import TorchNet
     from convscope.lens.choose import Choice
-    from convscope.lens.picture import Picture
+    from convscope.lens.image import InputImage
     from convscope.lens.score import Score, Target
     from convscope.lens.subject import Subject
     from convscope.view.figure import Figure
@@ -40,7 +40,7 @@ class Saliency:
     Attributes:
         source: what is looked at.
         weights: whose they are, in words.
-        picture: what it looks at.
+        image: what it looks at.
         target: the class whose score is explained.
         score: before any softmax.
         probability: of the class.
@@ -51,7 +51,7 @@ class Saliency:
 
     source: str
     weights: str
-    picture: Picture
+    image: InputImage
     target: Target
     score: float
     probability: float
@@ -60,15 +60,15 @@ class Saliency:
     trust: tuple[Trust, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-saliency/1``."""
+        """Plain data of schema ``convscope/lens-saliency/2``."""
         return {
-            "schema": "convscope/lens-saliency/1",
+            "schema": "convscope/lens-saliency/2",
             "source": self.source,
             "weights": self.weights,
-            "picture": self.picture.name,
+            "image": self.image.name,
             "class": self.target.name,
-            "said": self.target.said,
-            "at": list(self.target.place),
+            "predicted": self.target.predicted,
+            "at": list(self.target.position),
             "score": self.score,
             "probability": self.probability,
             "nothing": self.nothing,
@@ -87,7 +87,7 @@ class Saliency:
     def __str__(self) -> str:
         lines = [
             f"reasons for {self.target}, weights {self.weights}",
-            f"picture    {self.picture.name}, {self.picture.scale}",
+            f"image    {self.image.name}, {self.image.scale}",
             f"score      {number(self.score)}, probability {100 * self.probability:.1f} %",
             f"taken away pixels become {self.nothing}",
         ]
@@ -100,7 +100,7 @@ class Saliency:
 
 @dataclass(frozen=True)
 class _Case:
-    """A question: why this score, for this picture?"""
+    """A question: why this score, for this image?"""
 
     subject: Subject
     x: Tensor
@@ -112,7 +112,7 @@ class _Case:
     def score(self, model: TorchNet) -> Score:
         return score_of(self.subject, self.target, model)
 
-    def slopes(self, model: TorchNet) -> Attribution:
+    def gradient(self, model: TorchNet) -> Attribution:
         values = gradient(self.score(model), self.x)
         heat = strongest(values)[0].numpy()
         return Attribution("gradient", heat, values[0].numpy(), "change of the score with a pixel, without its sign")
@@ -134,9 +134,9 @@ class _Case:
     def cam(self, model: TorchNet) -> Attribution:
         assert self.layer
         units = gradcam(model, self.x, self.target, self.layer.name)[0].numpy()
-        heat = on_picture(self.subject.net, self.layer.name, units.clip(0))
+        heat = on_image(self.subject.net, self.layer.name, units.clip(0))
         return Attribution(
-            "Grad-CAM", heat, units, "maps weighed by their slopes, what is negative cut off",
+            "Grad-CAM", heat, units, "maps weighted by their gradients, negative values set to 0",
             layer=self.layer.name, why=self.layer.why,
         )  # fmt: skip
 
@@ -155,7 +155,7 @@ class _Case:
 
 def explain(  # noqa: PLR0913 -- what the question consists of
     subject: Subject,
-    picture: Picture,
+    image: InputImage,
     layer: str | None = None,
     *,
     at: Sequence[int] | None = None,
@@ -166,10 +166,10 @@ def explain(  # noqa: PLR0913 -- what the question consists of
 
     Args:
         subject: the net.
-        picture: that it sees.
+        image: that it sees.
         layer: for Grad-CAM; by default the last one before the scores that has a map larger than 1x1. Without such
             a layer there is no Grad-CAM.
-        at: place in the output, where that is a map.
+        at: position in the output, where that is a map.
         name: of the class; by default what the net says.
         seed: of the chance in the checks.
 
@@ -177,15 +177,15 @@ def explain(  # noqa: PLR0913 -- what the question consists of
         UnknownNameError: there is no such layer or class.
         FieldError: the layer has no map, or ``at`` lies outside of the output.
     """
-    wanted, (empty, words) = target(subject, picture, name, at), nothing(subject)
+    wanted, (empty, words) = target(subject, image, name, at), nothing(subject)
     chosen = _layer(subject, layer)
-    case = _Case(subject, picture.taken, wanted, empty, chosen, subject.batch())
-    methods = [case.slopes, case.integral, *([case.cam] if chosen else []), case.covered]
+    case = _Case(subject, image.taken, wanted, empty, chosen, subject.batch())
+    methods = [case.gradient, case.integral, *([case.cam] if chosen else []), case.covered]
     found = tuple(method(subject.model) for method in methods)
     trust = tuple(_trust(case, method, one, seed) for method, one in zip(methods, found, strict=True))
     with torch.inference_mode():
-        score, share = case.score(subject.model)(picture.taken).item(), case.probability(picture.taken).item()
-    return Saliency(subject.name, subject.weights, picture, wanted, score, share, words, found, trust)
+        score, share = case.score(subject.model)(image.taken).item(), case.probability(image.taken).item()
+    return Saliency(subject.name, subject.weights, image, wanted, score, share, words, found, trust)
 
 
 def _layer(subject: Subject, name: str | None) -> Choice | None:

@@ -1,4 +1,4 @@
-"""The feature maps of a layer for one picture."""
+"""The feature maps of a layer for one image."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from convscope.lens.span import Span, number
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convscope.lens.picture import Picture
+    from convscope.lens.image import InputImage
     from convscope.lens.subject import Subject
     from convscope.view.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a layer makes of a picture; prints itself.
+    """What a layer makes of an image; prints itself.
 
     Attributes:
         source: what is looked at.
         weights: whose they are, in words.
         layer: its name.
         why: this layer.
-        picture: what it looks at.
-        maps: ``c h w``; of a layer without places, ``c 1 1``.
+        image: what it looks at.
+        maps: ``c h w``; of a layer without positions, ``c 1 1``.
     """
 
     source: str
     weights: str
     layer: str
     why: str
-    picture: Picture
+    image: InputImage
     maps: NDArray[np.float32] = field(repr=False)
 
     @property
@@ -49,16 +49,16 @@ class Features:
 
     @property
     def silent(self) -> tuple[int, ...]:
-        """Channels with nothing positive for this picture."""
+        """Channels with nothing positive for this image."""
         return tuple(np.flatnonzero(~(self.maps > 0).any((1, 2))).tolist())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-features/1``."""
+        """Plain data of schema ``convscope/lens-features/2``."""
         return {
-            "schema": "convscope/lens-features/1",
+            "schema": "convscope/lens-features/2",
             "source": self.source,
             "weights": self.weights,
-            "picture": self.picture.name,
+            "image": self.image.name,
             "layer": self.layer,
             "why": self.why,
             "shape": list(self.maps.shape),
@@ -82,7 +82,7 @@ class Features:
         strong = self.maps.mean((1, 2))
         lines = [
             f"features of {self.layer} ({self.why}), weights {self.weights}",
-            f"picture    {self.picture.name}, {self.picture.scale}",
+            f"image    {self.image.name}, {self.image.scale}",
             f"maps       {to_text(self.maps.shape)}",
             f"range      {self.span}",
             f"positive   {share:.1f} % of the numbers",
@@ -99,7 +99,7 @@ class Features:
     __repr__ = __str__
 
 
-def features(subject: Subject, picture: Picture, layer: str | None = None) -> Features:
+def features(subject: Subject, image: InputImage, layer: str | None = None) -> Features:
     """The feature maps of a layer; by default of the last one before the scores that has a map larger than 1x1.
 
     Raises:
@@ -108,6 +108,6 @@ def features(subject: Subject, picture: Picture, layer: str | None = None) -> Fe
     """
     chosen = any_layer(subject.net, layer)
     with torch.inference_mode():
-        found = subject.model.values({subject.net.inputs[0].name: picture.taken}, [chosen.name])[chosen.name][0]
+        found = subject.model.values({subject.net.inputs[0].name: image.taken}, [chosen.name])[chosen.name][0]
     maps = found.reshape(len(found), 1, -1) if found.dim() != 3 else found
-    return Features(subject.name, subject.weights, chosen.name, chosen.why, picture, maps.contiguous().numpy())
+    return Features(subject.name, subject.weights, chosen.name, chosen.why, image, maps.contiguous().numpy())

@@ -12,9 +12,9 @@ from convscope.analyze.unit import unit_field
 from convscope.data import registry
 from convscope.lens.choose import any_layer
 from convscope.lens.drawing.field import draw
+from convscope.lens.image import input_image as named
+from convscope.lens.image import taken
 from convscope.lens.measured import measured
-from convscope.lens.picture import picture as named
-from convscope.lens.picture import taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from convscope.analyze.unit import UnitField
+    from convscope.lens.image import InputImage
     from convscope.lens.measured import Measured
-    from convscope.lens.picture import Picture
     from convscope.lens.subject import Subject
     from convscope.view.figure import Figure
 
-PICTURES = 64
-"""Over which slopes are measured."""
+IMAGES = 64
+"""Over which gradients are measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,8 @@ class Reach:
         unit: box, holes and the field of equal weights.
         untrained: measured with random weights.
         trained: measured with the weights that the net has; None where it has none.
-        over: the pictures that were measured over, in words.
-        picture: over which it is drawn; None where there is none.
+        over: the images that were measured over, in words.
+        image: over which it is drawn; None where there is none.
     """
 
     source: str
@@ -55,7 +55,7 @@ class Reach:
     untrained: Measured
     trained: Measured | None
     over: str
-    picture: Picture | None = field(repr=False)
+    image: InputImage | None = field(repr=False)
 
     @property
     def both(self) -> tuple[Measured, ...]:
@@ -63,9 +63,9 @@ class Reach:
         return (self.untrained, self.trained) if self.trained else (self.untrained,)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-field/1``."""
+        """Plain data of schema ``convscope/lens-field/2``."""
         return {
-            "schema": "convscope/lens-field/1",
+            "schema": "convscope/lens-field/2",
             "source": self.source,
             "layer": self.layer,
             "why": self.why,
@@ -84,7 +84,7 @@ class Reach:
 
     def __str__(self) -> str:
         name, _, rest = str(self.unit).partition("\n")
-        lines = [f"field of {name}; layer: {self.why}", rest, f"measured   mean absolute slope over {self.over}"]
+        lines = [f"field of {name}; layer: {self.why}", rest, f"measured   mean absolute gradient over {self.over}"]
         return "\n".join([*lines, *(f"  {one}" for one in self.both)])
 
     __repr__ = __str__
@@ -96,28 +96,28 @@ def reach(  # noqa: PLR0913 -- what the question consists of
     layer: str | None = None,
     at: Sequence[int | tuple[int, int]] | None = None,
     *,
-    pictures: int = PICTURES,
+    images: int = IMAGES,
     seed: int = 0,
 ) -> Reach:
     """Where units of a layer look; by default the middle unit of the last layer with a map before the scores.
 
     Args:
         subject: the net.
-        image: over which it is drawn, and measured where the net has no pictures of its own.
+        image: over which it is drawn, and measured where the net has no images of its own.
         layer: name.
         at: the unit, or first and last along each axis.
-        pictures: to measure over: test pictures of the run; else noise of mean 0 and standard deviation 1.
+        images: to measure over: test images of the run; else noise of mean 0 and standard deviation 1.
         seed: of untrained weights and of noise.
 
     Raises:
         UnknownNameError: there is no such layer.
         FieldError: ``at`` lies outside of the layer.
-        PictureError: the picture cannot be read or does not fit.
+        ImageError: the image cannot be read or does not fit.
     """
     chosen = any_layer(subject.net, layer)
     unit = unit_field(subject.net, chosen.name, at)
     seen = None if image is None and subject.run is None else named(subject, image)
-    batch, words = _pictures(subject, seen, pictures, seed)
+    batch, words = _images(subject, seen, images, seed)
     slices = [slice(first, last + 1) for first, last in unit.support.patch]
     models = [(subject.untrained(seed), f"random, seed {seed}")]
     models += [(subject.model, subject.weights)] if not subject.random else []
@@ -130,13 +130,13 @@ def reach(  # noqa: PLR0913 -- what the question consists of
     return Reach(subject.name, chosen.name, chosen.why, unit, found[0], trained, words, seen)
 
 
-def _pictures(subject: Subject, seen: Picture | None, count: int, seed: int) -> tuple[Tensor, str]:
+def _images(subject: Subject, seen: InputImage | None, count: int, seed: int) -> tuple[Tensor, str]:
     """What to measure over, and what that is."""
     if subject.dataset:
         images = registry.load(subject.dataset, "test").images
         images = images[np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
-        return taken(subject, images), f"{len(images)} test pictures of {subject.dataset.slug}"
+        return taken(subject, images), f"{len(images)} test images of {subject.dataset.slug}"
     if seen:
-        return seen.taken, "the picture"
+        return seen.taken, "the image"
     random = torch.Generator().manual_seed(seed)
-    return torch.randn(count, *subject.net.input, generator=random), f"{count} pictures of noise"
+    return torch.randn(count, *subject.net.input, generator=random), f"{count} images of noise"

@@ -1,4 +1,4 @@
-"""Cross-correlation of pictures with small kernels, a strip of rows at a time.
+"""Cross-correlation of images with small kernels, a strip of rows at a time.
 
 ``y[i, j] = sum over u, v of k[u, v] * x[i + u - a, j + v - b]`` with the anchor ``(a, b)``: what deep learning calls
 a convolution, what torch's and our conv layers compute, and OpenCV's ``filter2D`` and SciPy's ``correlate``. The kernel
@@ -27,8 +27,8 @@ LONG, BLOCK = 8, 64
 """Taps from which on a separable kernel is a product of matrices, and outputs of one of them."""
 
 BORDERS = ("zero", "reflect", "symmetric", "replicate", "circular", "none")
-"""What lies beyond the picture: nothing; the picture mirrored at the outermost pixels, or behind them so that they
-come twice; the outermost pixels; the picture from the other side. ``none``: the kernel stays inside, the result is
+"""What lies beyond the image: nothing; the image mirrored at the outermost pixels, or after them so that they
+come twice; the outermost pixels; the image from the other side. ``none``: the kernel stays inside, the result is
 smaller."""
 
 STRIP = 64 * 1024
@@ -66,7 +66,7 @@ def size_of(shape: tuple[int, int], kernel: Kernel, border: str) -> tuple[int, i
 
     Raises:
         UnknownNameError: there is no such border.
-        ShapeError: the kernel must stay inside of a picture that is smaller.
+        ShapeError: the kernel must stay inside of an image that is smaller.
     """
     if border not in BORDERS:
         raise unknown("border", border, BORDERS, {"valid": "none", "wrap": "circular", "mirror": "reflect"})
@@ -75,18 +75,18 @@ def size_of(shape: tuple[int, int], kernel: Kernel, border: str) -> tuple[int, i
     height, width = (size - taps + 1 for size, taps in zip(shape, kernel.shape, strict=True))
     if min(height, width) < 1:
         taps, sides = ("x".join(map(str, pair)) for pair in (kernel.shape, shape))
-        raise ShapeError(f"a kernel of {taps} does not fit into a picture of {sides}", expected="another --border")
+        raise ShapeError(f"a kernel of {taps} does not fit into an image of {sides}", expected="another --border")
     return height, width
 
 
 def correlate(pixels: NDArray[np.generic], kernel: Kernel, border: str) -> Iterator[tuple[slice, Floats]]:
-    """The response of a picture ``h w c``, from the top: rows of the result, and the values there ``rows w' c``.
+    """The response of an image ``h w c``, from the top: rows of the result, and the values there ``rows w' c``.
 
-    8-bit pictures are computed in float32, everything else in float64.
+    8-bit images are computed in float32, everything else in float64.
 
     Raises:
         UnknownNameError: there is no such border.
-        ShapeError: the kernel must stay inside of a picture that is smaller.
+        ShapeError: the kernel must stay inside of an image that is smaller.
     """
     height, width = size_of((pixels.shape[0], pixels.shape[1]), kernel, border)
     rows = max(
@@ -178,17 +178,17 @@ def _sum(terms: Iterable[tuple[float, Floats]], like: Floats) -> Floats:
 
 
 RESPONSES = ("clip", "absolute", "signed")
-"""What becomes of sums that are no grey levels: cut off at black and white; their size without the sign, cut off at
+"""What becomes of sums that are not grey levels: cut off at black and white; their size without the sign, cut off at
 white; kept as signed numbers, drawn with zero as middle grey."""
 
 
 def white(dtype: np.dtype[np.generic]) -> float:
-    """The largest value of a picture: 255, 65535, or 1 for floating point."""
+    """The largest value of an image: 255, 65535, or 1 for floating point."""
     return float(np.iinfo(dtype.name).max) if dtype.kind == "u" else 1.0
 
 
 def respond(values: Floats, response: str, dtype: np.dtype[np.generic]) -> Floats:
-    """Sums as a picture of that type has them, computed in place; whole numbers are rounded, halves to even.
+    """Sums as an image of that type has them, computed in place; integers are rounded, halves to even.
 
     Raises:
         UnknownNameError: there is no such response.
@@ -204,13 +204,13 @@ def respond(values: Floats, response: str, dtype: np.dtype[np.generic]) -> Float
     return np.clip(values, 0, white(dtype), out=values)
 
 
-def checked_place(at: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """A place in a picture ``y, x``.
+def checked_position(at: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """A position in an image ``y, x``.
 
     Raises:
         FieldError: it lies outside.
     """
-    if not all(0 <= place < side for place, side in zip(at, size, strict=True)):
+    if not all(0 <= position < side for position, side in zip(at, size, strict=True)):
         raise FieldError(
             f"there is no pixel {at[0]},{at[1]}", expected=f"y below {size[0]} and x below {size[1]}, counted from 0"
         )

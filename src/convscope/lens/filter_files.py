@@ -1,4 +1,4 @@
-"""Picture files to arrays and back, with the depth and the transparency that they have."""
+"""Image files to arrays and back, with the depth and the transparency that they have."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from convscope.backends.machine import free_memory
 from convscope.data.home import printable
-from convscope.data.picture import decoded
-from convscope.errors import PictureError, WriteError, missing_extra, nearest
+from convscope.data.image import decoded
+from convscope.errors import ImageError, WriteError, missing_extra, nearest
 from convscope.view.numbers import bytes_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 PER_PIXEL, DEEP = 16, 32
-"""Memory that a picture takes, at most: decoded, as an array, its result, and that as a file; with colours of 16 bits
+"""Memory that an image takes, at most: decoded, as an array, its result, and that as a file; with colours of 16 bits
 [byte for each pixel]. Where the response is signed, its array comes to that."""
 
 WIDE = {"I", "I;16", "I;16B", "I;16L"}
@@ -46,19 +46,19 @@ FORMATS = {
 
 
 def load(path: Path) -> Pixels:
-    """A picture as ``h w c``, upright: grey, grey and alpha, RGB or RGBA, uint8 or (where it has 16 bits) uint16.
+    """An image as ``h w c``, upright: grey, grey and alpha, RGB or RGBA, uint8 or (where it has 16 bits) uint16.
 
     Palettes, CMYK and other colours become RGB, black and white become grey. Colours of
     16 bits are read in full from PNG; of other formats, and of grey with alpha, Pillow gives 8 bits.
 
     Raises:
-        PictureError: the file is missing, no picture, damaged, of floating point, or needs more memory than there is.
+        ImageError: the file is missing, no image, damaged, of floating point, or needs more memory than there is.
         MissingExtraError: Pillow is not installed.
     """
     try:
         from PIL import Image
     except ImportError:
-        raise missing_extra("Pillow, which reads pictures,") from None
+        raise missing_extra("Pillow, which reads images,") from None
     deep: list[str] = []
 
     with warnings.catch_warnings():  # it warns at 89 million pixels; ours is the limit, and the memory is looked at
@@ -77,10 +77,10 @@ def _looked(image: Image, path: Path) -> list[str]:
     """The raw modes whose numbers have 16 bits, of which Pillow would give the first 8.
 
     Raises:
-        PictureError: it is of floating point, or needs more memory than there is.
+        ImageError: it is of floating point, or needs more memory than there is.
     """
     if image.mode == "F":
-        raise PictureError(f"{printable(path)} is a picture of floating point", expected="8 or 16 bits a channel")
+        raise ImageError(f"{printable(path)} is an image of floating point", expected="8 or 16 bits a channel")
     deep = [tile.args for tile in _tiles(image) if tile.args in LOW]
     need = (DEEP if deep else PER_PIXEL) * image.width * image.height
     check_room(need, f"{printable(path)}, {image.height}x{image.width} pixels,")
@@ -88,10 +88,10 @@ def _looked(image: Image, path: Path) -> list[str]:
 
 
 def check_room(need: int, subject: str) -> None:
-    """Raise PictureError when more memory is needed than there is [byte]."""
+    """Raise ImageError when more memory is needed than there is [byte]."""
     free = free_memory()
     if free is not None and need > free:
-        raise PictureError(f"{subject} needs about {bytes_text(need)} of memory", given=f"{bytes_text(free)} free")
+        raise ImageError(f"{subject} needs about {bytes_text(need)} of memory", given=f"{bytes_text(free)} free")
 
 
 def _tiles(image: Image) -> list[Any]:
@@ -105,7 +105,7 @@ def _read_low(image: Image) -> None:
 
 
 def _pixels(image: Image) -> Pixels:
-    """The decoded picture as an array; copied a strip at a time, so that no third copy stands beside."""
+    """The decoded image as an array; copied a strip at a time, so that no third copy stands beside."""
     from PIL import ImageOps
 
     turned = ImageOps.exif_transpose(image)
@@ -116,7 +116,7 @@ def _pixels(image: Image) -> Pixels:
         part = turned.crop((0, top, turned.width, min(top + 256, turned.height)))
         values = np.asarray(part if wide else part.convert(mode))
         if wide and (values.min() < 0 or values.max() > 65535):
-            raise PictureError("the picture has more than 16 bits a channel", expected="8 or 16 bits")
+            raise ImageError("the image has more than 16 bits a channel", expected="8 or 16 bits")
         made[top : top + 256] = values.reshape(-1, turned.width, channels)
     found: Pixels = made
     return found
@@ -130,16 +130,16 @@ def _mode(image: Image) -> str:
 
 
 def encode(pixels: Pixels, name: str) -> bytes:
-    """A picture ``h w c`` as a file of the format that its name says.
+    """An image ``h w c`` as a file of the format that its name says.
 
     Raises:
-        WriteError: the format is unknown, or cannot hold such a picture.
+        WriteError: the format is unknown, or cannot hold such an image.
         MissingExtraError: Pillow is not installed.
     """
     try:
         from PIL import Image
     except ImportError:
-        raise missing_extra("Pillow, which writes pictures,") from None
+        raise missing_extra("Pillow, which writes images,") from None
     form = checked_form(pixels, name)
     if pixels.dtype == np.uint16:
         return deep_png(pixels.astype(np.uint16, copy=False))
@@ -153,7 +153,7 @@ def encode(pixels: Pixels, name: str) -> bytes:
 
 
 def checked_form(pixels: Pixels, name: str) -> str:
-    """The format that a name says, when it can hold such a picture.
+    """The format that a name says, when it can hold such an image.
 
     Raises:
         WriteError: it cannot, or is unknown.
@@ -161,15 +161,15 @@ def checked_form(pixels: Pixels, name: str) -> str:
     suffix = Path(name).suffix.lower()
     if suffix not in FORMATS:
         raise WriteError(
-            f'"{suffix or printable(name)}" names no format of pictures',
+            f'"{suffix or printable(name)}" names no format of images',
             expected=f"a name that ends in {', '.join(FORMATS)}",
             attempt=nearest(suffix, FORMATS),
         )
     form = FORMATS[suffix]
     if pixels.dtype == np.uint16 and form != "PNG":
-        raise WriteError(f"{form} is written with 8 bits, the picture has 16", attempt="a name that ends in .png")
+        raise WriteError(f"{form} is written with 8 bits, the image has 16", attempt="a name that ends in .png")
     if pixels.shape[2] in {2, 4} and form in {"JPEG", "BMP"}:
-        raise WriteError(f"{form} has no transparency, the picture has", attempt="a name that ends in .png")
+        raise WriteError(f"{form} has no transparency, the image has", attempt="a name that ends in .png")
     return form
 
 

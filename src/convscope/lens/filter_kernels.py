@@ -24,7 +24,7 @@ Rows = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class Kernel:
-    """Numbers that a picture's pixels are weighed with.
+    """Numbers that an image's pixels are weighed with.
 
     Attributes:
         name: as the user wrote it.
@@ -92,7 +92,7 @@ class Kernel:
         return tuple(column.tolist()), tuple(row.tolist())
 
     def cost(self) -> str:
-        """Multiply-adds for each sample of the picture, taps of zero left out.
+        """Multiply-adds for each sample of the image, taps of zero left out.
 
         >>> kernel_of("gaussian:2").cost()
         'separable: two 1-d passes of 17 + 17 multiply-adds a sample in place of 289'
@@ -126,8 +126,8 @@ def kernel_of(given: str | Kernel | NDArray[np.generic]) -> Kernel:
 
     Raises:
         UnknownNameError: there is no such preset.
-        FieldError: a word is no number, the rows differ in length, a preset cannot have that number, or the kernel is
-            empty, not of two dimensions, or larger than 1001.
+        FieldError: a word is not a number, the rows differ in length, a preset cannot have that number, or the kernel
+            is empty, not of two dimensions, or larger than 1001.
 
     >>> kernel_of("1/4 1/2 1/4").rows
     ((0.25, 0.5, 0.25),)
@@ -137,7 +137,7 @@ def kernel_of(given: str | Kernel | NDArray[np.generic]) -> Kernel:
     if isinstance(given, str):
         return _preset(given) if given.strip()[:1].isalpha() else _made(given.strip(), _parsed(given))
     if not isinstance(given, np.ndarray) or given.ndim != 2 or given.dtype.kind not in "biuf":
-        raise FieldError("the kernel is no table of numbers", expected="a text, or an array of two dimensions")
+        raise FieldError("the kernel is not a table of numbers", expected="a text, or an array of two dimensions")
     return _made("x".join(map(str, given.shape)), tuple(map(tuple, given.astype(float).tolist())))
 
 
@@ -176,7 +176,7 @@ def _number(word: str, row: int, at: int) -> float:
         value = float(Fraction(word))
     except (ValueError, OverflowError, ZeroDivisionError):
         raise FieldError(
-            f'"{word[:40]}" is no number',
+            f'"{word[:40]}" is not a number',
             given=f"row {row}, number {at} of the kernel",
             expected="such as -1, 0.5 or 1/9",
         ) from None
@@ -199,7 +199,7 @@ def _box(side: float | None) -> Rows:
     """Every pixel of a square counts alike."""
     size = 3 if side is None else int(side)
     if size != (side or 3) or not 1 <= size <= LARGEST:
-        raise FieldError(f"blur:{side:g} has no kernel", expected=f"a whole number from 1 to {LARGEST}, such as blur:5")
+        raise FieldError(f"blur:{side:g} has no kernel", expected=f"an integer from 1 to {LARGEST}, such as blur:5")
     return ((1 / size**2,) * size,) * size
 
 
@@ -225,7 +225,7 @@ PRESETS: dict[str, Callable[[float | None], Rows] | tuple[tuple[int, ...], ...]]
     "laplacian": ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
     "emboss": ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
 }
-"""The presets, in the order of the contact sheet; ``blur`` and ``gaussian`` take a number behind a colon."""
+"""The presets, in the order of the contact sheet; ``blur`` and ``gaussian`` take a number after a colon."""
 
 ALIASES = {
     "box": "blur",

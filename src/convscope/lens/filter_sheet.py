@@ -1,4 +1,4 @@
-"""A contact sheet: one picture through every preset."""
+"""A contact sheet: one image through every preset."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE, COLUMNS = 300, 3
-"""Longer side of a picture on the sheet, at most [pixel], and pictures in a row."""
+"""Longer side of an image on the sheet, at most [pixel], and images in a row."""
 
 
-def sheet(picture: str | Path | NDArray[np.generic], *, border: str = "reflect", flip: bool = False) -> Figure:
-    """The picture, shrunk to the sheet, through each preset, with its kernel and its response.
+def sheet(image: str | Path | NDArray[np.generic], *, border: str = "reflect", flip: bool = False) -> Figure:
+    """The image, shrunk to the sheet, through each preset, with its kernel and its response.
 
     Args:
-        picture: as in :func:`convscope.filter`.
+        image: as in :func:`convscope.filter`.
         border: as there.
         flip: as there.
 
     Raises:
         ConvscopeError: as there.
     """
-    shown = _shrunk(filtered(picture, "identity", response="clip"))
+    shown = _shrunk(filtered(image, "identity", response="clip"))
     found = [filtered(shown, name, border=border, response=_response(name), flip=flip) for name in PRESETS]
     kind = "true convolution, kernels flipped" if flip else "cross-correlation, as conv layers compute it"
     size = "x".join(map(str, shown.shape[:2]))
-    name = picture if not isinstance(picture, np.ndarray) else "array"
+    name = image if not isinstance(image, np.ndarray) else "array"
     return Figure(
         f"{name} through the classic filters",
         tiles(tuple(map(_tile, found)), COLUMNS, gap=18),
@@ -51,8 +51,8 @@ def _response(name: str) -> str:
 def _tile(found: Filtered) -> Titled:
     kernel = found.kernel
     taps = "; ".join(" ".join(f"{tap:.3g}" for tap in row) for row in kernel.rows)
-    said = taps if len(taps) < 40 and kernel.name != "identity" else "x".join(map(str, kernel.shape))
-    note = "as it is" if kernel.name == "identity" else f"{said} · {found.response}"
+    noted = taps if len(taps) < 40 and kernel.name != "identity" else "x".join(map(str, kernel.shape))
+    note = "as it is" if kernel.name == "identity" else f"{noted} · {found.response}"
     return Titled(Raster(_rgb(found)), kernel.name, note)
 
 

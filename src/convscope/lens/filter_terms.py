@@ -1,4 +1,4 @@
-"""The sum behind one pixel of a filtered picture, term by term."""
+"""The sum after one pixel of a filtered image, term by term."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Term:
     Attributes:
         tap: its row and column in the kernel.
         weight: the tap.
-        at: row and column that it lies on, which may be beyond the picture.
+        at: row and column that it lies on, which may be beyond the image.
         read: row and column that is read there; None where that is zero.
         values: of the pixel, one for each colour.
     """
@@ -52,7 +52,7 @@ class Terms:
         terms: one for each tap that is not zero.
         zeros: taps that are zero.
         response: what becomes of sums.
-        result: for each colour, as the filtered picture has it.
+        result: for each colour, as the filtered image has it.
     """
 
     at: tuple[int, int]
@@ -97,19 +97,25 @@ class Terms:
 
     def __str__(self) -> str:
         zeros = f", {self.zeros} taps are zero" if self.zeros else ""
-        told = (f"pixel {_place(self.at)}: {len(self.terms)} terms{zeros}", self.grid().to_text())
+        told = (f"pixel {_position(self.at)}: {len(self.terms)} terms{zeros}", self.grid().to_text())
         return "\n".join([*told, f"sum     {_row(self.sums)}", f"result  {_row(self.result)}  ({self.response})"])
 
     __repr__ = __str__
 
 
 def _line(term: Term) -> tuple[str, ...]:
-    beside = "" if term.read == term.at else "is zero" if term.read is None else f"is {_place(term.read)}"
+    beside = "" if term.read == term.at else "is zero" if term.read is None else f"is {_position(term.read)}"
     numbers = [number for pair in zip(term.values, term.products, strict=True) for number in pair]
-    return (_place(term.tap), f"{term.weight:.6g}", _place(term.at), beside, *(f"{number:.6g}" for number in numbers))
+    return (
+        _position(term.tap),
+        f"{term.weight:.6g}",
+        _position(term.at),
+        beside,
+        *(f"{number:.6g}" for number in numbers),
+    )
 
 
-def _place(at: tuple[int, int]) -> str:
+def _position(at: tuple[int, int]) -> str:
     return f"{at[0]},{at[1]}"
 
 
@@ -118,13 +124,14 @@ def _row(values: tuple[float, ...]) -> str:
 
 
 def terms_of(colours: NDArray[Any], kernel: Kernel, border: str, response: str, at: tuple[int, int]) -> Terms:
-    """The sum at a place ``y, x`` of the result of a picture ``h w c``, without the engine that filters pictures."""
+    """The sum at a position ``y, x`` of the result of an image ``h w c``, without the engine that filters images."""
     anchor = (0, 0) if border == "none" else kernel.anchor
     terms = []
     for y, x, weight in kernel.taps:
         lies = (at[0] - anchor[0] + y, at[1] - anchor[1] + x)
         row, column = (
-            int(beyond(border, np.array([place]), size)[0]) for place, size in zip(lies, colours.shape[:2], strict=True)
+            int(beyond(border, np.array([position]), size)[0])
+            for position, size in zip(lies, colours.shape[:2], strict=True)
         )
         read = None if min(row, column) < 0 else (row, column)
         values = tuple(float(value) for value in colours[row, column]) if read else (0.0,) * colours.shape[2]

@@ -1,4 +1,4 @@
-"""A picture through one kernel: ``cs.filter``."""
+"""An image through one kernel: ``cs.filter``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ShapeError
 from convscope.files import put
-from convscope.lens.filter_engine import checked_place, correlate, respond, size_of, white
+from convscope.lens.filter_engine import checked_position, correlate, respond, size_of, white
 from convscope.lens.filter_files import check_room, checked_form, encode, load
 from convscope.lens.filter_kernels import kernel_of
 from convscope.lens.filter_terms import Terms, terms_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from convscope.lens.filter_kernels import Kernel
 
 TYPES = {np.uint8, np.uint16, np.float32, np.float64}
-"""Of the numbers of a picture."""
+"""Of the numbers of an image."""
 
 PREVIEW = 800
 """Longer side of what a notebook shows, at most [pixel]."""
@@ -36,16 +36,16 @@ class Filtered:
     """What :func:`filtered` returns; prints itself, and shows itself in a notebook.
 
     Attributes:
-        array: the response, ``h w`` or ``h w c`` as the picture. Of the picture's own type; where the response is
+        array: the response, ``h w`` or ``h w c`` as the image. Of the image's own type; where the response is
             signed, floating point.
         kernel: as it was applied, flipped where that was asked for.
-        border: what lies beyond the picture.
+        border: what lies beyond the image.
         response: ``clip``, ``absolute`` or ``signed``.
         flip: whether it is a true convolution.
         seconds: of filtering, from array to array [second].
         decoding: of reading the file; None where an array was given [second].
-        picture: the file, or ``array``.
-        source: the picture.
+        image: the file, or ``array``.
+        source: the image.
     """
 
     array: NDArray[Any]
@@ -55,7 +55,7 @@ class Filtered:
     flip: bool
     seconds: float
     decoding: float | None
-    picture: str
+    image: str
     source: NDArray[Any] = field(repr=False)
 
     @property
@@ -79,11 +79,11 @@ class Filtered:
         Raises:
             FieldError: there is no such pixel in the result.
         """
-        at = checked_place((y, x), (self.array.shape[0], self.array.shape[1]))
+        at = checked_position((y, x), (self.array.shape[0], self.array.shape[1]))
         return terms_of(_colours(_planes(self.source)), self.kernel, self.border, self.response, at)
 
     def pixels(self) -> Pixels:
-        """The response as a picture ``h w c`` of whole numbers; arrays of floating point get 8 bits."""
+        """The response as an image ``h w c`` of integers; arrays of floating point get 8 bits."""
         planes, kind = _planes(self.array), self.source.dtype
         if planes.dtype.kind == "u":
             return planes.view()
@@ -94,7 +94,7 @@ class Filtered:
         if self.response == "signed":
             factor, zero = (top - 1) / 2 / (self.peak() or 1.0), (top + 1) / 2
         made: Pixels = np.empty(planes.shape, depth)
-        for at in range(0, len(planes), 256):  # so that no further copy of a large picture is made
+        for at in range(0, len(planes), 256):  # so that no further copy of a large image is made
             part = planes[at : at + 256]
             _colours(made)[at : at + 256] = np.rint(_colours(part) * factor + zero)
             if _alpha(planes):
@@ -105,24 +105,24 @@ class Filtered:
         """The response as a file, of the format that its name says.
 
         Raises:
-            WriteError: the format is unknown, or cannot hold such a picture.
+            WriteError: the format is unknown, or cannot hold such an image.
         """
         return encode(self.pixels(), name)
 
     def save(self, path: str | Path) -> Path:
-        """Write the response as a picture, replacing a file that is there.
+        """Write the response as an image, replacing a file that is there.
 
         Raises:
-            WriteError: the format is unknown or cannot hold such a picture, or the place cannot be written.
+            WriteError: the format is unknown or cannot hold such an image, or the position cannot be written.
         """
         put(Path(path), self.encoded(str(path)))
         return Path(path)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/filter/1``; the pixels are not in it."""
+        """Plain data of schema ``convscope/filter/2``; the pixels are not in it."""
         return {
-            "schema": "convscope/filter/1",
-            "picture": self.picture,
+            "schema": "convscope/filter/2",
+            "image": self.image,
             "size": _size(self.array),
             "type": str(self.array.dtype),
             "kernel": {
@@ -138,7 +138,7 @@ class Filtered:
         }
 
     def __str__(self) -> str:
-        return f"{self.picture}: {_size(self.array)}, {self.array.dtype}\n{self.note}"
+        return f"{self.image}: {_size(self.array)}, {self.array.dtype}\n{self.note}"
 
     __repr__ = __str__
 
@@ -149,7 +149,7 @@ class Filtered:
 
 
 def filtered(  # noqa: PLR0913 -- what a filter is made of
-    picture: str | Path | NDArray[Any],
+    image: str | Path | NDArray[Any],
     kernel: str | Kernel | NDArray[Any],
     *,
     border: str = "reflect",
@@ -157,17 +157,17 @@ def filtered(  # noqa: PLR0913 -- what a filter is made of
     flip: bool = False,
     out: str | None = None,
 ) -> Filtered:
-    """Filter a picture with a kernel: the cross-correlation that conv layers compute, the same for each colour.
+    """Filter an image with a kernel: the cross-correlation that conv layers compute, the same for each colour.
 
     Values are taken as they are stored (no gamma is undone). Alpha is kept, not filtered. 16 bits stay 16 bits.
 
     Args:
-        picture: a file, or an array ``h w`` or ``h w c`` with 1 to 4 channels, of which the second of two and the
-            fourth of four are alpha: uint8, uint16, or floating point with 1 as white. Other whole numbers become
+        image: a file, or an array ``h w`` or ``h w c`` with 1 to 4 channels, of which the second of two and the
+            fourth of four are alpha: uint8, uint16, or floating point with 1 as white. Other integers become
             float64.
         kernel: a preset (``gaussian:2``), numbers (``"0 -1 0; -1 5 -1; 0 -1 0"``) or an array.
         border: ``zero``, ``reflect``, ``symmetric``, ``replicate``, ``circular``, or ``none``, where the kernel stays
-            inside and the result is smaller. A kernel may be larger than the picture: the border goes on.
+            inside and the result is smaller. A kernel may be larger than the image: the border goes on.
         response: ``clip`` (cut off at black and white), ``absolute`` (without its sign, cut off at white) or
             ``signed``. By default ``absolute`` where the taps sum to zero and something else than zero can come out,
             else ``clip``; ``signed`` for arrays of floating point.
@@ -175,10 +175,10 @@ def filtered(  # noqa: PLR0913 -- what a filter is made of
         out: name of the file that the response is for, to find out first whether its format can hold it.
 
     Raises:
-        FieldError: the kernel is not rectangular or not of numbers, or the array is no picture.
+        FieldError: the kernel is not rectangular or not of numbers, or the array is not an image.
         UnknownNameError: there is no such preset, border or response.
         ShapeError: the array has the wrong dimensions, or the kernel does not fit and ``border`` is ``none``.
-        PictureError: the file is no picture, damaged, or needs more memory than there is.
+        ImageError: the file is not an image, damaged, or needs more memory than there is.
         WriteError: the format of ``out`` cannot hold it.
 
     >>> filtered(np.array([[1.0, 2.0, 4.0, 8.0]]), "1 2 3", border="zero").array  # 2*1+3*2, 1*1+2*2+3*4, ...
@@ -188,16 +188,16 @@ def filtered(  # noqa: PLR0913 -- what a filter is made of
     """
     applied = kernel_of(kernel).flipped() if flip else kernel_of(kernel)
     started = perf_counter()
-    source = _array(picture) if isinstance(picture, np.ndarray) else load(Path(picture))
+    source = _array(image) if isinstance(image, np.ndarray) else load(Path(image))
     if out is not None:
         checked_form(_as_written(source), out)
-    decoding = None if isinstance(picture, np.ndarray) else perf_counter() - started
+    decoding = None if isinstance(image, np.ndarray) else perf_counter() - started
     chosen = response or default_response(applied, source.dtype)
     started = perf_counter()
     array = _filtered(_planes(source), applied, border, chosen)
     seconds = perf_counter() - started
     shown = array.reshape(array.shape[:2]) if source.ndim == 2 else array
-    name = "array" if isinstance(picture, np.ndarray) else str(picture)
+    name = "array" if isinstance(image, np.ndarray) else str(image)
     return Filtered(shown, applied, border, chosen, flip, seconds, decoding, name, source)
 
 
@@ -213,7 +213,7 @@ def default_response(kernel: Kernel, dtype: np.dtype[Any]) -> str:
 
 
 def _filtered(planes: NDArray[Any], kernel: Kernel, border: str, response: str) -> NDArray[Any]:
-    """All colours through the kernel, ``h w c``; alpha is what it was, at the places that are left."""
+    """All colours through the kernel, ``h w c``; alpha is what it was, at the positions that are left."""
     height, width = size_of((planes.shape[0], planes.shape[1]), kernel, border)
     colours = _colours(planes)
     kind = np.result_type(planes.dtype, np.float32) if response == "signed" else planes.dtype
@@ -228,17 +228,17 @@ def _filtered(planes: NDArray[Any], kernel: Kernel, border: str, response: str) 
 
 
 def _array(given: NDArray[Any]) -> NDArray[Any]:
-    """An array as a picture.
+    """An array as an image.
 
     Raises:
         FieldError: it holds no numbers.
         ShapeError: it has the wrong dimensions.
     """
     if given.dtype.kind not in "iuf":
-        raise FieldError(f"an array of {given.dtype} is no picture", expected="uint8, uint16 or floating point")
+        raise FieldError(f"an array of {given.dtype} is not an image", expected="uint8, uint16 or floating point")
     if given.ndim not in {2, 3} or 0 in given.shape or (given.ndim == 3 and given.shape[2] > 4):
         size = "x".join(map(str, given.shape)) or "no dimension"
-        raise ShapeError(f"an array of {size} is no picture", expected="h w, or h w c with 1 to 4 channels")
+        raise ShapeError(f"an array of {size} is not an image", expected="h w, or h w c with 1 to 4 channels")
     return given if given.dtype.type in TYPES else given.astype(np.float64)
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def gradcam(model: TorchNet, x: Tensor, target: Target, layer: str) -> Tensor:
     """``x: n c h w -> n h' w'``: on the map of a layer, before what is negative is cut off.
 
-    Each channel weighs what the slope of the score is by its mean over places. The maps come from one pass of a net in
-    which every layer has a value of its own: no hook, and a layer that is used twice or works in place is itself.
+    Each channel weighs what the slope of the score is by its mean over positions. The maps come from one pass of a net
+    in which every layer has a value of its own: no hook, and a layer that is used twice or works in place is itself.
     """
     leaf = x.detach().clone().requires_grad_()
     last = model.net.layer().node.name
@@ -34,11 +34,11 @@ def gradcam(model: TorchNet, x: Tensor, target: Target, layer: str) -> Tensor:
     return (slopes.mean((2, 3), keepdim=True) * found[layer].detach()).sum(1)
 
 
-def on_picture(net: Net, layer: str, units: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``h' w' -> h w``: each pixel of the picture gets the value of the unit whose field is centred nearest to it.
+def on_image(net: Net, layer: str, units: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``h' w' -> h w``: each pixel of the image gets the value of the unit whose field is centred nearest to it.
 
     >>> import convscope as cs
-    >>> on_picture(cs.read("input 1x6x1, maxpool 1x3"), "maxpool1", np.array([[1, 2]], np.float32)).tolist()
+    >>> on_image(cs.read("input 1x6x1, maxpool 1x3"), "maxpool1", np.array([[1, 2]], np.float32)).tolist()
     [[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]]
     """
     axes = fields(net)[layer]
@@ -51,8 +51,8 @@ def on_picture(net: Net, layer: str, units: NDArray[np.float32]) -> NDArray[np.f
 
 def _nearest(axis: AxisField, pixels: int, units: int) -> NDArray[np.intp]:
     """For each pixel, the unit whose field is centred nearest; where fields do not move steadily, equal parts."""
-    places = np.arange(pixels)
+    positions = np.arange(pixels)
     if axis.stride is None or axis.centre is None or axis.stride <= 0:
-        return places * units // pixels
-    found: NDArray[np.intp] = np.clip(np.round((places - float(axis.centre)) / float(axis.stride)), 0, units - 1)
+        return positions * units // pixels
+    found: NDArray[np.intp] = np.clip(np.round((positions - float(axis.centre)) / float(axis.stride)), 0, units - 1)
     return found.astype(np.intp)

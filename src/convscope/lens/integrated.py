@@ -1,4 +1,4 @@
-"""Integrated gradients: slopes summed along the way from nothing to the picture (Sundararajan et al., 1703.01365)."""
+"""Integrated gradients: gradients summed along the way from nothing to the image (Sundararajan et al., 1703.01365)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from convscope.lens.score import Score
 
 STEPS = 50
-"""Places on the way at which slopes are taken."""
+"""Positions on the way at which gradients are taken."""
 
 
 def integrated(score: Score, x: Tensor, nothing: Tensor, *, steps: int = STEPS, batch: int = 16) -> Tensor:
@@ -25,9 +25,9 @@ def integrated(score: Score, x: Tensor, nothing: Tensor, *, steps: int = STEPS, 
 
     Args:
         score: of a class.
-        x: the picture.
+        x: the image.
         nothing: what the way begins with; ``1 c h w``, or ``1 c 1 1``.
-        steps: places on the way.
+        steps: positions on the way.
         batch: of them at a time.
 
     Of the square it gives the square itself, 9, where nothing is 0:
@@ -35,12 +35,12 @@ def integrated(score: Score, x: Tensor, nothing: Tensor, *, steps: int = STEPS, 
     >>> integrated(lambda x: (x**2).sum((1, 2, 3)), torch.full((1, 1, 1, 1), 3.0), torch.zeros(1, 1, 1, 1)).item()
     9.0
     """
-    places, weights = np.polynomial.legendre.leggauss(steps)
+    positions, weights = np.polynomial.legendre.leggauss(steps)
     way = x - nothing
     total = torch.zeros_like(x, dtype=torch.float64)
     for at in range(0, steps, batch):
-        some = torch.tensor((1 + places[at : at + batch]) / 2, dtype=x.dtype).view(-1, 1, 1, 1)
-        slopes = gradient(score, nothing + some * way)
+        some = torch.tensor((1 + positions[at : at + batch]) / 2, dtype=x.dtype).view(-1, 1, 1, 1)
+        gradients = gradient(score, nothing + some * way)
         shares = torch.tensor(weights[at : at + batch] / 2).view(-1, 1, 1, 1)
-        total += (shares * slopes).sum(0, keepdim=True)
+        total += (shares * gradients).sum(0, keepdim=True)
     return (total * way).to(x.dtype)

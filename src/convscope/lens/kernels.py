@@ -58,9 +58,9 @@ class Kernels:
         return tuple(np.flatnonzero(self.norms == 0).tolist())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-kernels/1``."""
+        """Plain data of schema ``convscope/lens-kernels/2``."""
         return {
-            "schema": "convscope/lens-kernels/1",
+            "schema": "convscope/lens-kernels/2",
             "source": self.source,
             "weights": self.weights,
             "layer": self.layer,

@@ -1,4 +1,4 @@
-"""``convscope.look``: one call for every picture of a net."""
+"""``convscope.look``: one call for every image of a net."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from convscope.errors import FieldError, unknown
 from convscope.lens.explain import Saliency, explain
 from convscope.lens.features import Features, features
 from convscope.lens.field import Reach, reach
+from convscope.lens.image import input_image
 from convscope.lens.kernels import Kernels, kernels
 from convscope.lens.kinds import LENSES
 from convscope.lens.mistakes import Mistakes, mistakes
-from convscope.lens.picture import picture
 from convscope.lens.subject import subject
 
 if TYPE_CHECKING:
@@ -36,25 +36,25 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
     input: object = None,  # noqa: A002 -- the word of the notation
     seed: int = 0,
 ) -> Looked:
-    """Look into a net: at its kernels, the maps it makes of a picture, where a unit looks, why it says what it says.
+    """Look into a net: at its kernels, the maps it makes of an image, where a unit looks, why it says what it says.
 
     Args:
         source: a run, the folder of one, a net, or what :func:`convscope.read` takes.
         what: ``kernels``, ``features``, ``field``, ``saliency`` or ``mistakes``.
-        image: a picture's file, ``test:N`` for the N-th test picture of the run, or an array ``c h w``: uint8, or
-            numbers as the net takes them. Of a run, its first test picture by default.
+        image: an image's file, ``test:N`` for the N-th test image of the run, or an array ``c h w``: uint8, or
+            numbers as the net takes them. Of a run, its first test image by default.
         layer: name; without it one is chosen by a rule that the result names.
-        at: the unit of ``field``, as for :func:`convscope.support`; the place in a map of scores for ``saliency``.
-        classes: for ``saliency`` the class to explain; for ``mistakes`` a cell, ``true,said``.
+        at: the unit of ``field``, as for :func:`convscope.support`; the position in a map of scores for ``saliency``.
+        classes: for ``saliency`` the class to explain; for ``mistakes`` a cell, ``true,predicted``.
         input: size of the input, for models that do not say it.
         seed: of random weights, where the net has none, and of the chance in checks.
 
     Raises:
         UnknownNameError: there is no such lens, layer or class.
         FieldError: something is asked that this lens does not take, or the layer has not what it needs.
-        PictureError: the picture cannot be read, does not fit the net, or there is none.
+        ImageError: the image cannot be read, does not fit the net, or there is none.
         RunError: the run is damaged or not finished.
-        ShapeError: the net takes no pictures, or one that is too large for the memory.
+        ShapeError: the net takes no images, or one that is too large for the memory.
 
     >>> look("input 9x9x1, conv 1 3x3, relu, gap", "field", at=(0, 6)).layer
     'relu1'
@@ -74,17 +74,17 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
         return reach(seen, image, layer, at, seed=seed)
     if what == "features":
         return _features(seen, image, layer)
-    return explain(seen, picture(seen, image), layer, at=_unit(at), name=classes, seed=seed)
+    return explain(seen, input_image(seen, image), layer, at=_unit(at), name=classes, seed=seed)
 
 
 def _features(seen: Subject, image: str | Path | NDArray[Any] | None, layer: str | None) -> Features:
     seen.batch()  # refuses what does not fit into memory
-    return features(seen, picture(seen, image), layer)
+    return features(seen, input_image(seen, image), layer)
 
 
 def _unit(at: Sequence[int | tuple[int, int]] | None) -> tuple[int, ...] | None:
     if at is None:
         return None
     if not all(isinstance(one, int) for one in at):
-        raise FieldError("saliency explains one place of a map of scores", expected="at y,x")
+        raise FieldError("saliency explains one position of a map of scores", expected="at y,x")
     return tuple(one for one in at if isinstance(one, int))

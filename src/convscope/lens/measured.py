@@ -1,6 +1,6 @@
-"""The effective receptive field as it is measured: slopes of a unit, the mean over many pictures.
+"""The effective receptive field as it is measured: slopes of a unit, the mean over many images.
 
-Of absolute slopes the picture is made, of their squares the width that theory speaks of. With random weights of mean
+Of absolute slopes the image is made, of their squares the width that theory speaks of. With random weights of mean
 zero the expected square spreads by each convolution as by a box, so that a stack of ``n`` convolutions of ``k`` taps
 has the variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128); absolute slopes are
 wider, near a Gaussian by the square root of two.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Heat = NDArray[np.float64]
 
 PARTS = 8
-"""Groups of pictures, from whose differences the error of a width is told."""
+"""Groups of images, from whose differences the error of a width is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +37,14 @@ class Measured:
 
     Attributes:
         weights: of the net, in words.
-        pictures: how many.
-        parts: mean absolute slopes of each group of pictures, ``groups h w``, summed over the picture's channels.
+        images: how many.
+        parts: mean absolute slopes of each group of images, ``groups h w``, summed over the image's channels.
         squares: mean squared slopes, the same.
         area: pixels of the box of the exact support.
     """
 
     weights: str
-    pictures: int
+    images: int
     parts: Heat = field(repr=False)
     squares: Heat = field(repr=False)
     area: int
@@ -62,7 +62,7 @@ class Measured:
 
     @property
     def error(self) -> tuple[float, float]:
-        """Standard error of :attr:`std`, from the groups of pictures (jackknife) [input pixel]."""
+        """Standard error of :attr:`std`, from the groups of images (jackknife) [input pixel]."""
         return jackknife(self.parts)
 
     @property
@@ -83,7 +83,7 @@ class Measured:
         """Plain data."""
         return {
             "weights": self.weights,
-            "pictures": self.pictures,
+            "images": self.images,
             "std": list(self.std),
             "error": None if math.isnan(self.error[0]) else list(self.error),
             "power_std": list(self.power_std),
@@ -94,7 +94,7 @@ class Measured:
 
     def __str__(self) -> str:
         if not self.heat.any():
-            return f"weights {self.weights}: no slope reaches the picture, nothing positive here"
+            return f"weights {self.weights}: no slope reaches the image, nothing positive here"
         pairs = zip(self.std, self.error, strict=True)
         std = ", ".join(f"{value:.2f}" + ("" if math.isnan(error) else f" ± {error:.2f}") for value, error in pairs)
         power = ", ".join(f"{value:.2f}" for value in self.power_std)
@@ -105,7 +105,7 @@ class Measured:
 
 
 def measured(  # noqa: PLR0913 -- what is measured, of what, on what
-    model: TorchNet, layer: str, at: Sequence[slice], pictures: Tensor, *, weights: str, area: int, batch: int = 16
+    model: TorchNet, layer: str, at: Sequence[slice], images: Tensor, *, weights: str, area: int, batch: int = 16
 ) -> Measured:
     """Measure the field of units of a layer, all channels summed up.
 
@@ -113,21 +113,21 @@ def measured(  # noqa: PLR0913 -- what is measured, of what, on what
         model: the net.
         layer: its name.
         at: along each axis of its map, which units.
-        pictures: as the net takes them, ``n c h w``.
+        images: as the net takes them, ``n c h w``.
         weights: whose they are, in words.
         area: pixels of the box of the exact support.
-        batch: pictures at a time.
+        batch: images at a time.
     """
-    groups = np.array_split(np.arange(len(pictures)), min(PARTS, len(pictures)))
-    sums = [_means(model, layer, at, pictures[torch.from_numpy(group)], batch) for group in groups]
+    groups = np.array_split(np.arange(len(images)), min(PARTS, len(images)))
+    sums = [_means(model, layer, at, images[torch.from_numpy(group)], batch) for group in groups]
     parts, squares = (np.stack(column) for column in zip(*sums, strict=True))
-    return Measured(weights, len(pictures), parts, squares, area)
+    return Measured(weights, len(images), parts, squares, area)
 
 
-def _means(model: TorchNet, layer: str, at: Sequence[slice], pictures: Tensor, batch: int) -> tuple[Heat, Heat]:
+def _means(model: TorchNet, layer: str, at: Sequence[slice], images: Tensor, batch: int) -> tuple[Heat, Heat]:
     """Mean absolute and mean squared slopes, ``h w``."""
-    absolute, squared = torch.zeros(pictures.shape[2:]).double(), torch.zeros(pictures.shape[2:]).double()
-    for part in torch.split(pictures, batch):
+    absolute, squared = torch.zeros(images.shape[2:]).double(), torch.zeros(images.shape[2:]).double()
+    for part in torch.split(images, batch):
         leaf = part.detach().clone().requires_grad_()
         with torch.enable_grad():
             value = model.values({model.net.inputs[0].name: leaf}, [layer])[layer]
@@ -135,7 +135,7 @@ def _means(model: TorchNet, layer: str, at: Sequence[slice], pictures: Tensor, b
             (slopes,) = torch.autograd.grad(units, leaf, allow_unused=True, materialize_grads=True)
         absolute += slopes.abs().double().sum((0, 1))
         squared += slopes.double().square().sum((0, 1))
-    return (absolute / len(pictures)).numpy(), (squared / len(pictures)).numpy()
+    return (absolute / len(images)).numpy(), (squared / len(images)).numpy()
 
 
 def widths(heat: Heat) -> tuple[float, float]:
@@ -150,8 +150,8 @@ def widths(heat: Heat) -> tuple[float, float]:
     found = []
     for axis in range(2):
         share = heat.sum(1 - axis) / (total or 1)
-        places = np.arange(len(share))
-        found.append(math.sqrt(max(0.0, float(share @ (places - share @ places) ** 2))))
+        positions = np.arange(len(share))
+        found.append(math.sqrt(max(0.0, float(share @ (positions - share @ positions) ** 2))))
     return found[0], found[1]
 
 

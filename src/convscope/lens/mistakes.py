@@ -1,4 +1,4 @@
-"""Where a net fails: the table of its answers, the pictures of one cell, and why one of them."""
+"""Where a net fails: the table of its answers, the images of one cell, and why one of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from convscope.data import registry
 from convscope.errors import FieldError, RunError
 from convscope.lens.drawing.mistakes import draw
-from convscope.lens.picture import picture as named
-from convscope.lens.picture import pixels, taken
+from convscope.lens.image import input_image as named
+from convscope.lens.image import pixels, taken
 from convscope.lens.score import class_number
 from convscope.lens.split import last_weights, split
 from convscope.training.evaluate import Evaluation, answers
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from convscope.data import Split as Pictures
-    from convscope.lens.picture import Picture
+    from convscope.data import Split as Images
+    from convscope.lens.image import InputImage
     from convscope.lens.split import Split
     from convscope.lens.subject import Subject
-    from convscope.training.evaluate import Answers
+    from convscope.training.evaluate import Predicted
     from convscope.training.run import Run
     from convscope.view.figure import Figure
 
 GALLERY = 24
-"""Pictures of a cell, at most."""
+"""Images of a cell, at most."""
 
 NEAREST = 6
-"""Training pictures that are nearest."""
+"""Training images that are nearest."""
 
 AMONG = 10_000
-"""Training pictures that are searched, at most: evenly spread over the set."""
+"""Training images that are searched, at most: evenly spread over the set."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A picture of a set and what is known of it.
+    """An image of a set and what is known of it.
 
     Attributes:
         number: in its split.
         image: uint8 ``c h w``.
         label: its class.
-        value: the probability of what was said, or the distance.
+        value: the probability of the predicted class, or the distance.
     """
 
     number: int
@@ -68,40 +68,40 @@ class Mistakes:
 
     Attributes:
         source: the run.
-        judged: by the test pictures: the confusion matrix.
-        cell: true class and what was said.
+        evaluation: by the test images: the confusion matrix.
+        cell: true class and the predicted class.
         why: this cell.
-        count: pictures in it.
-        gallery: its pictures, the surest first.
-        picture: the one that is explained.
-        split: the score of what was said less that of the true class (or of the runner-up, where it was right).
-        nearest: training pictures whose channels before the last layer are nearest, nearest first.
-        searched: training pictures that were looked at, in words.
+        count: images in it.
+        gallery: its images, the surest first.
+        image: the one that is explained.
+        split: the score of the predicted class less that of the true class (or of the runner-up, where it was right).
+        nearest: training images whose channels before the last layer are nearest, nearest first.
+        searched: training images that were looked at, in words.
     """
 
     source: str
-    judged: Evaluation
+    evaluation: Evaluation
     cell: tuple[str, str]
     why: str
     count: int
     gallery: tuple[Seen, ...]
-    picture: Picture
+    image: InputImage
     split: Split
     nearest: tuple[Seen, ...]
     searched: str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-mistakes/1``."""
+        """Plain data of schema ``convscope/lens-mistakes/2``."""
         return {
-            "schema": "convscope/lens-mistakes/1",
+            "schema": "convscope/lens-mistakes/2",
             "source": self.source,
-            "classes": list(self.judged.classes),
-            "confusion": [list(row) for row in self.judged.confusion],
+            "classes": list(self.evaluation.classes),
+            "confusion": [list(row) for row in self.evaluation.confusion],
             "cell": list(self.cell),
             "why": self.why,
             "count": self.count,
             "gallery": [one.to_json("confidence") for one in self.gallery],
-            "picture": self.picture.name,
+            "image": self.image.name,
             "split": self.split.to_json(),
             "nearest": [one.to_json("distance") for one in self.nearest],
             "searched": self.searched,
@@ -115,14 +115,14 @@ class Mistakes:
         return self.figure().to_html()
 
     def __str__(self) -> str:
-        wrong = self.judged.count - self.judged.hits
+        wrong = self.evaluation.count - self.evaluation.hits
         sure = ", ".join(f"{one.number} ({100 * one.value:.0f} %)" for one in self.gallery[:8])
         near = ", ".join(f"{one.number} is {one.label} ({one.value:.2f})" for one in self.nearest)
         lines = [
-            f"mistakes of {self.source} on {self.judged.data}: {wrong:,} of {self.judged.count:,} pictures misread",
-            f"cell       true {self.cell[0]}, said {self.cell[1]} ({self.why}): {self.count:,} pictures",
+            f"mistakes of {self.source} on {self.evaluation.data}: {wrong:,} of {self.evaluation.count:,} misclassified",
+            f"cell       true {self.cell[0]}, predicted {self.cell[1]} ({self.why}): {self.count:,} images",
             f"surest     {sure or 'there is none'}",
-            f"picture    {self.picture.name}",
+            f"image      {self.image.name}",
             str(self.split),
             f"nearest    {near}; {self.searched}",
         ]
@@ -136,94 +136,98 @@ def mistakes(
     image: str | Path | NDArray[Any] | None = None,
     cell: str | None = None,
     *,
-    said: Answers | None = None,
+    predicted: Predicted | None = None,
 ) -> Mistakes:
-    """Where a run fails, and why one picture was read so.
+    """Where a run fails, and why one image was read so.
 
     Args:
         subject: of a run.
-        image: the picture that is explained; by default the surest of the cell.
-        cell: ``true,said``; by default that of the picture, or the one with the most mistakes.
-        said: what the net says of the test pictures, where that is known already.
+        image: the image that is explained; by default the surest of the cell.
+        cell: ``true,predicted``; by default that of the image, or the one with the most mistakes.
+        predicted: what the net predicts for the test images, if that is known already.
 
     Raises:
-        RunError: it is no run, so there are no answers to look at.
+        RunError: it is not a run, so there are no answers to look at.
         UnknownNameError: there is no such class.
-        FieldError: the cell is not two classes, or has no pictures and none is given.
-        DataError, PictureError: pictures cannot be read.
+        FieldError: the cell is not two classes, or has no images and none is given.
+        DataError, ImageError: images cannot be read.
     """
     if subject.run is None:
         raise RunError("mistakes are those of a run: this net has none", expected="the folder of a run")
     run = subject.run
     test = registry.load(run.dataset, "test")
-    said = said or answers(subject.model, test.images, test.labels, run.dataset)
-    judged = Evaluation.of(said, run.dataset.classes, run.dataset.name)
+    predicted = predicted or answers(subject.model, test.images, test.labels, run.dataset)
+    evaluation = Evaluation.of(predicted, run.dataset.classes, run.dataset.name)
     asked = None if image is None else named(subject, image)
-    (true, answer), why = _cell(subject, judged, asked, cell)
-    inside = np.flatnonzero((said.labels == true) & (said.said == answer))
-    inside = inside[np.argsort(-said.confidence[inside], kind="stable")]
-    chosen = asked or _surest(subject, test, inside, judged.classes[true], judged.classes[answer])
+    (true, answer), why = _cell(subject, evaluation, asked, cell)
+    inside = np.flatnonzero((predicted.labels == true) & (predicted.predicted == answer))
+    inside = inside[np.argsort(-predicted.confidence[inside], kind="stable")]
+    chosen = asked or _surest(subject, test, inside, evaluation.classes[true], evaluation.classes[answer])
     first, second = _pair(subject, chosen, true, answer)
     near, searched = nearest(subject, run, chosen)
     return Mistakes(
         source=subject.name,
-        judged=judged,
-        cell=(judged.classes[true], judged.classes[answer]),
+        evaluation=evaluation,
+        cell=(evaluation.classes[true], evaluation.classes[answer]),
         why=why,
         count=len(inside),
-        gallery=tuple(_seen(test, int(at), said, judged.classes) for at in inside[:GALLERY]),
-        picture=chosen,
+        gallery=tuple(_seen(test, int(at), predicted, evaluation.classes) for at in inside[:GALLERY]),
+        image=chosen,
         split=split(subject, chosen.taken, first, second),
         nearest=near,
         searched=searched,
     )
 
 
-def _cell(subject: Subject, judged: Evaluation, asked: Picture | None, cell: str | None) -> tuple[tuple[int, int], str]:
-    """True class and what was said, and why these."""
+def _cell(
+    subject: Subject, evaluation: Evaluation, asked: InputImage | None, cell: str | None
+) -> tuple[tuple[int, int], str]:
+    """True class and the predicted class, and why these."""
     if cell is not None:
         names = [name.strip() for name in cell.split(",")]
         if len(names) != 2:
-            raise FieldError(f'"{cell[:80]}" is no cell', expected="two classes with a comma between: true, said")
+            raise FieldError(
+                f'"{cell[:80]}" is not a cell', expected="two classes with a comma between: true, predicted"
+            )
         return (class_number(subject, names[0]), class_number(subject, names[1])), "as asked"
     if asked:
         best = _two_best(subject, asked)
-        return (best[1] if asked.label is None else asked.label, best[0]), "that of the picture"
-    table = np.array(judged.confusion)
+        return (best[1] if asked.label is None else asked.label, best[0]), "that of the image"
+    table = np.array(evaluation.confusion)
     wrong = table - np.diag(np.diag(table))
     true, answer = np.unravel_index(int((wrong if wrong.any() else table).argmax()), table.shape)
-    return (int(true), int(answer)), "the most mistakes" if wrong.any() else "there are no mistakes, the most pictures"
+    return (int(true), int(answer)), "the most mistakes" if wrong.any() else "there are no mistakes, the most images"
 
 
-def _two_best(subject: Subject, picture: Picture) -> tuple[int, int]:
+def _two_best(subject: Subject, image: InputImage) -> tuple[int, int]:
     """What the net says, and what it would say next."""
     with torch.inference_mode():
-        scores = subject.model(picture.taken).flatten(1)[0]
+        scores = subject.model(image.taken).flatten(1)[0]
     order = scores.argsort(descending=True, stable=True).tolist()
     return order[0], order[min(1, len(order) - 1)]
 
 
-def _pair(subject: Subject, picture: Picture, true: int, answer: int) -> tuple[int, int]:
-    """The classes whose scores are compared: what was said, and the true class or the next best."""
-    best = _two_best(subject, picture)
+def _pair(subject: Subject, image: InputImage, true: int, answer: int) -> tuple[int, int]:
+    """The classes whose scores are compared: the predicted class, and the true class or the next best."""
+    best = _two_best(subject, image)
     other = true if true != best[0] else answer if answer != best[0] else best[1]
     return best[0], other
 
 
-def _surest(subject: Subject, test: Pictures, inside: NDArray[np.intp], true: str, answer: str) -> Picture:
+def _surest(subject: Subject, test: Images, inside: NDArray[np.intp], true: str, answer: str) -> InputImage:
     if not len(inside):
-        raise FieldError(f"no test picture of {true} was read as {answer}", expected="a cell that has pictures")
+        raise FieldError(f"no test image of {true} was read as {answer}", expected="a cell that has images")
     at = int(inside[0])
     assert subject.dataset
-    return pixels(subject, test.images[at], f"test picture {at} of {subject.dataset.slug}", int(test.labels[at]))
+    return pixels(subject, test.images[at], f"test image {at} of {subject.dataset.slug}", int(test.labels[at]))
 
 
-def _seen(test: Pictures, at: int, said: Answers, classes: tuple[str, ...]) -> Seen:
-    return Seen(at, np.array(test.images[at]), classes[int(test.labels[at])], float(said.confidence[at]))
+def _seen(test: Images, at: int, predicted: Predicted, classes: tuple[str, ...]) -> Seen:
+    return Seen(at, np.array(test.images[at]), classes[int(test.labels[at])], float(predicted.confidence[at]))
 
 
-def nearest(subject: Subject, run: Run, picture: Picture) -> tuple[tuple[Seen, ...], str]:
-    """The training pictures that are nearest in the channels that the last layer reads (Euclidean).
+def nearest(subject: Subject, run: Run, image: InputImage) -> tuple[tuple[Seen, ...], str]:
+    """The training images that are nearest in the channels that the last layer reads (Euclidean).
 
     Raises:
         DataError: they cannot be read.
@@ -237,7 +241,7 @@ def nearest(subject: Subject, run: Run, picture: Picture) -> tuple[tuple[Seen, .
 
     size = 4 * subject.batch()
     with torch.inference_mode():
-        mine = channels(picture.taken)
+        mine = channels(image.taken)
         parts = [rows[at : at + size] for at in range(0, len(rows), size)]
         far = torch.cat([(channels(taken(subject, train.images[part])) - mine).norm(dim=1) for part in parts]).numpy()
     best = np.argsort(far, kind="stable")[:NEAREST]
@@ -246,4 +250,4 @@ def nearest(subject: Subject, run: Run, picture: Picture) -> tuple[tuple[Seen, .
         Seen(int(rows[at]), np.array(train.images[rows[at]]), names[int(train.labels[rows[at]])], float(far[at]))
         for at in best
     )
-    return found, f"distance in {reads}, among {len(rows):,} of {len(train.images):,} training pictures"
+    return found, f"distance in {reads}, among {len(rows):,} of {len(train.images):,} training images"

@@ -34,22 +34,22 @@ def occlusion(  # noqa: PLR0913 -- what the question consists of
 
     Args:
         score: of a class.
-        x: the picture.
+        x: the image.
         nothing: what covers it, ``1 c 1 1``.
         size: height and width of a patch.
         step: from patch to patch; the last one is cut off at the border.
         batch: patches at a time.
 
-    >>> picture = torch.tensor([[[[1.0, 2.0, 3.0]]]])
-    >>> occlusion(lambda x: x.sum((1, 2, 3)), picture, torch.zeros(1, 1, 1, 1), (1, 1), (1, 1)).tolist()
+    >>> image = torch.tensor([[[[1.0, 2.0, 3.0]]]])
+    >>> occlusion(lambda x: x.sum((1, 2, 3)), image, torch.zeros(1, 1, 1, 1), (1, 1), (1, 1)).tolist()
     [[1.0, 2.0, 3.0]]
     """
-    places = list(product(*(_starts(*axis) for axis in zip(x.shape[2:], size, step, strict=True))))
+    positions = list(product(*(_starts(*axis) for axis in zip(x.shape[2:], size, step, strict=True))))
     falls, counts = torch.zeros(x.shape[2:], dtype=torch.float64), torch.zeros(x.shape[2:])
     with torch.inference_mode():
         whole = score(x)
-        for at in range(0, len(places), batch):
-            some = places[at : at + batch]
+        for at in range(0, len(positions), batch):
+            some = positions[at : at + batch]
             covered = x.repeat(len(some), 1, 1, 1)
             for one, (top, left) in zip(covered, some, strict=True):
                 one[:, top : top + size[0], left : left + size[1]] = nothing[0]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def gradient(score: Score, x: Tensor) -> Tensor:
-    """``x: n c h w -> n c h w``: the slope of the score of each picture.
+    """``x: n c h w -> n c h w``: the gradient of the score of each image.
 
     >>> gradient(lambda x: (3 * x).sum((1, 2, 3)), torch.zeros(1, 1, 1, 2)).tolist()
     [[[[3.0, 3.0]]]]
@@ -21,12 +21,12 @@ def gradient(score: Score, x: Tensor) -> Tensor:
     leaf = x.detach().clone().requires_grad_()
     with torch.enable_grad():
         total = score(leaf).sum()
-        if not total.requires_grad:  # no path leads from the picture to the score
+        if not total.requires_grad:  # no path leads from the image to the score
             return torch.zeros_like(leaf)
         (found,) = torch.autograd.grad(total, leaf, allow_unused=True, materialize_grads=True)
     return found
 
 
 def strongest(values: Tensor) -> Tensor:
-    """``n c h w -> n h w``: the largest slope of each pixel's channels, whatever its sign."""
+    """``n c h w -> n h w``: the largest gradient of each pixel's channels, whatever its sign."""
     return values.abs().amax(1)

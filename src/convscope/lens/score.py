@@ -1,4 +1,4 @@
-"""The one number that a picture of reasons explains: the score of a class, before any softmax."""
+"""The one number that an image of reasons explains: the score of a class, before any softmax."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from convscope.errors import FieldError, unknown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convscope.lens.picture import Picture
+    from convscope.lens.image import InputImage
     from convscope.lens.subject import Subject
 
 Score = Callable[[Tensor], Tensor]
-"""Pictures ``n c h w`` as the net takes them to one number for each, ``n``."""
+"""Images ``n c h w`` as the net takes them to one number for each, ``n``."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A class, and where the output is a map, a place in it.
+    """A class, and where the output is a map, a position in it.
 
     Attributes:
         number: of the class.
         name: of the class.
-        said: what the net answers with here is this class.
-        place: in the map of scores; empty where there is one score for each class.
+        predicted: whether the net predicts this class here.
+        position: in the map of scores; empty where there is one score for each class.
     """
 
     number: int
     name: str
-    said: bool
-    place: tuple[int, ...] = ()
+    predicted: bool
+    position: tuple[int, ...] = ()
 
     def of(self, output: Tensor) -> Tensor:
         """The scores of this class, ``n``, in an output of the net."""
         return self.all(output)[:, self.number]
 
     def all(self, output: Tensor) -> Tensor:
-        """The scores of all classes at this place, ``n k``."""
-        for at in self.place[::-1] or (0,) * (output.dim() - 2):
+        """The scores of all classes at this position, ``n k``."""
+        for at in self.position[::-1] or (0,) * (output.dim() - 2):
             output = output[..., at]
         return output
 
     def __str__(self) -> str:
-        at = f" at {', '.join(map(str, self.place))}" if self.place else ""
-        return f"{self.name}{at} ({'what the net says' if self.said else 'as asked'})"
+        at = f" at {', '.join(map(str, self.position))}" if self.position else ""
+        return f"{self.name}{at} ({'what the net says' if self.predicted else 'as asked'})"
 
 
-def target(subject: Subject, picture: Picture, name: str | None = None, at: Sequence[int] | None = None) -> Target:
+def target(subject: Subject, image: InputImage, name: str | None = None, at: Sequence[int] | None = None) -> Target:
     """The class that is explained; what the net says, where none is named.
 
     Args:
         subject: the net.
-        picture: that it sees.
+        image: that it sees.
         name: of the class.
-        at: place in the output, where that is a map; its middle by default.
+        at: position in the output, where that is a map; its middle by default.
 
     Raises:
         UnknownNameError: there is no such class.
@@ -68,11 +68,11 @@ def target(subject: Subject, picture: Picture, name: str | None = None, at: Sequ
         ShapeError: the net has several outputs.
     """
     subject.net.check_single("outputs", "explaining a score")
-    place = _place(subject.net.output[1:], at)
+    position = _position(subject.net.output[1:], at)
     with torch.inference_mode():
-        said = int(Target(0, "", said=True, place=place).all(subject.model(picture.taken))[0].argmax())
-    number = said if name is None else class_number(subject, name)
-    return Target(number, subject.classes[number], said=number == said, place=place)
+        predicted = int(Target(0, "", predicted=True, position=position).all(subject.model(image.taken))[0].argmax())
+    number = predicted if name is None else class_number(subject, name)
+    return Target(number, subject.classes[number], predicted=number == predicted, position=position)
 
 
 def class_number(subject: Subject, name: str) -> int:
@@ -86,18 +86,20 @@ def class_number(subject: Subject, name: str) -> int:
     return subject.classes.index(name)
 
 
-def _place(sizes: tuple[int, ...], at: Sequence[int] | None) -> tuple[int, ...]:
+def _position(sizes: tuple[int, ...], at: Sequence[int] | None) -> tuple[int, ...]:
     if max(sizes, default=1) == 1:
         if at is not None:
-            raise FieldError("the net gives one score for each class, so there is no place to ask for")
+            raise FieldError("the net gives one score for each class, so there is no position to ask for")
         return ()
-    place = tuple(size // 2 for size in sizes) if at is None else tuple(at)
-    if len(place) != len(sizes) or not all(0 <= one < size for one, size in zip(place, sizes, strict=True)):
-        raise FieldError(f"at {', '.join(map(str, place))}", expected=f"a place in the scores, {to_text((1, *sizes))}")
-    return place
+    position = tuple(size // 2 for size in sizes) if at is None else tuple(at)
+    if len(position) != len(sizes) or not all(0 <= one < size for one, size in zip(position, sizes, strict=True)):
+        raise FieldError(
+            f"at {', '.join(map(str, position))}", expected=f"a position in the scores, {to_text((1, *sizes))}"
+        )
+    return position
 
 
 def score_of(subject: Subject, wanted: Target, model: torch.nn.Module | None = None) -> Score:
-    """The score of a class as a function of pictures."""
+    """The score of a class as a function of images."""
     run = model or subject.model
     return lambda x: wanted.of(run(x))

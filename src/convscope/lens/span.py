@@ -1,4 +1,4 @@
-"""Range and sign of an array, in words: no picture of numbers goes without."""
+"""Range and sign of an array, in words: no image of numbers goes without."""
 
 from __future__ import annotations
 

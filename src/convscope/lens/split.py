@@ -101,15 +101,15 @@ def last_weights(subject: Subject) -> tuple[str, str]:
 
 
 def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
-    """Split the difference of two scores of one picture.
+    """Split the difference of two scores of one image.
 
-    Behind the value ``v`` that the last layer with weights reads, the difference is ``bias + sum(slope * v)`` where all
-    that follows is linear. The parts are slopes times values, summed over the places of a channel; the bias is the
-    difference for ``v = 0``. Whether that is exact is worked out, not assumed.
+    After the value ``v`` that the last layer with weights reads, the difference is ``bias + sum(gradient * v)`` where
+    all that follows is linear. The parts are gradients times values, summed over the positions of a channel; the bias
+    is the difference for ``v = 0``. Whether that is exact is worked out, not assumed.
 
     Args:
         subject: the net.
-        x: the picture, ``1 c h w``.
+        x: the image, ``1 c h w``.
         first: number of a class.
         second: number of another.
 
@@ -127,9 +127,11 @@ def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
     leaf = before.clone().requires_grad_()
     with torch.enable_grad():
         found = difference(leaf)
-        (slope,) = torch.autograd.grad(found, leaf, allow_unused=True, materialize_grads=True)
+        (gradient,) = torch.autograd.grad(found, leaf, allow_unused=True, materialize_grads=True)
     parts = (
-        (slope.double() * before.double()).flatten(2).sum(2)[0] if before.dim() > 2 else slope[0].double() * before[0]
+        (gradient.double() * before.double()).flatten(2).sum(2)[0]
+        if before.dim() > 2
+        else gradient[0].double() * before[0]
     )
     names = subject.classes
     bias = float(difference(torch.zeros_like(before)))

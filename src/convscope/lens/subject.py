@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from convscope.data import Dataset
 
 MOST = 64
-"""Pictures at a time."""
+"""Images at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class Subject:
         return _with(self.net, initial(self.net, seed))
 
     def batch(self) -> int:
-        """Pictures at a time, so that a pass with gradients takes no more than half of the free memory.
+        """Images at a time, so that a pass with gradients takes no more than half of the free memory.
 
         Raises:
             ShapeError: even one takes more than there is.
@@ -83,7 +83,7 @@ class Subject:
         one = memory(self.net, batch=1).saved + 4 * FLOAT32 * max(map(_count, self.net))
         if one > free:
             raise ShapeError(
-                f"a picture of {to_text(self.net.input)} needs about {bytes_text(one)} in this net, "
+                f"an image of {to_text(self.net.input)} needs about {bytes_text(one)} in this net, "
                 f"{bytes_text(free)} are free"
             )
         return max(1, min(MOST, free // 2 // max(1, one)))
@@ -104,13 +104,13 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
     Raises:
         RunError: a run folder is damaged or not finished.
         ModelError: the weights of a model are not those that its layers take.
-        ShapeError: the net does not take pictures of two axes.
+        ShapeError: the net does not take images of two axes.
         ConvscopeError: as :func:`convscope.read`.
     """
     if isinstance(source, Run) or (isinstance(source, str | Path) and is_run(source)):
         run = source if isinstance(source, Run) else load(str(source))
-        return Subject(inert(str(run.path)), _pictured(run.net), _frozen(model_of(run)), "trained", run)
-    net = _pictured(source if isinstance(source, Net) else read(source, input=input))
+        return Subject(inert(str(run.path)), _with_ends(run.net), _frozen(model_of(run)), "trained", run)
+    net = _with_ends(source if isinstance(source, Net) else read(source, input=input))
     tensors = stored(net)
     words = f"random, seed {seed}" if tensors is None else "those of the model"
     name = source if isinstance(source, str) and len(source) <= 60 else f"a net of {len(net)} layers"
@@ -118,11 +118,11 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
     return Subject(inert(str(name)), net, model, words, random=tensors is None)
 
 
-def _pictured(net: Net) -> Net:
+def _with_ends(net: Net) -> Net:
     net.check_single("inputs", "showing it an image")
     if len(net.input) != 3:
         raise ShapeError(
-            f"the net takes {to_text(net.input)}, which is no picture", expected="height x width x channels"
+            f"the net takes {to_text(net.input)}, which is not an image", expected="height x width x channels"
         )
     return net
 

@@ -1,7 +1,7 @@
-"""May a picture of reasons be trusted? Two checks that it can fail.
+"""May an image of reasons be trusted? Two checks that it can fail.
 
 Weight randomisation (Adebayo et al., arXiv 1810.03292): from the last layer down, the numbers in each weight tensor are
-shuffled. A picture that stays as it was shows the photograph, not what the net has learned.
+shuffled. An image that stays as it was shows the photograph, not what the net has learned.
 
 Deletion (Samek et al., arXiv 1509.06321; Petsiuk et al., arXiv 1806.07421): pixels are wiped out, those that matter
 most first. The probability of the class should fall faster than where pixels are wiped out by chance.
@@ -29,7 +29,7 @@ STAGES = 5
 """Steps in which weights are shuffled, at most."""
 
 SIMILAR = 0.5
-"""Rank correlation above which a picture is said not to depend on the weights."""
+"""Rank correlation above which an image is said not to depend on the weights."""
 
 PARTS = 20
 """Steps in which pixels are wiped out."""
@@ -40,11 +40,11 @@ ORDERS = 10
 
 @dataclass(frozen=True)
 class Randomised:
-    """How alike a picture of reasons stays while weights are shuffled.
+    """How alike an image of reasons stays while weights are shuffled.
 
     Attributes:
-        layers: for each step, the deepest layer whose weights are shuffled, with all behind it.
-        alike: rank correlation with the picture of the trained net, for each step; None where that is flat.
+        layers: for each step, the deepest layer whose weights are shuffled, with all after it.
+        alike: rank correlation with the image of the trained net, for each step; None where that is flat.
     """
 
     layers: tuple[str, ...]
@@ -52,7 +52,7 @@ class Randomised:
 
     @property
     def passed(self) -> bool | None:
-        """With all weights shuffled it is another picture; None where that cannot be told."""
+        """With all weights shuffled it is another image; None where that cannot be told."""
         last = self.alike[-1] if self.alike else None
         return None if last is None else abs(last) < SIMILAR
 
@@ -106,7 +106,7 @@ class Deletion:
 
 @dataclass(frozen=True, eq=False)
 class Trust:
-    """Both checks of one picture of reasons; no deletion where its heat is flat, so that no pixel comes first."""
+    """Both checks of one image of reasons; no deletion where its heat is flat, so that no pixel comes first."""
 
     randomised: Randomised
     deletion: Deletion | None
@@ -127,11 +127,11 @@ class Trust:
 
 
 def randomised(model: TorchNet, heat: Callable[[TorchNet], Heat], *, seed: int = 0) -> Randomised:
-    """Compare a picture of reasons with those of the same net while its weights are shuffled.
+    """Compare an image of reasons with those of the same net while its weights are shuffled.
 
     Args:
         model: a copy, which is changed.
-        heat: makes the picture, ``h w``.
+        heat: makes the image, ``h w``.
         seed: of the chance.
     """
     first = heat(model)
@@ -184,11 +184,11 @@ def deletion(  # noqa: PLR0913 -- what the question consists of
     """Wipe out pixels, those that matter most first (of equal ones any), and by chance; None where all are equal.
 
     Args:
-        probability: of the class, for pictures ``n c h w``.
-        x: the picture, ``1 c h w``.
+        probability: of the class, for images ``n c h w``.
+        x: the image, ``1 c h w``.
         nothing: what is put in place of a pixel, ``1 c 1 1``.
         heat: ``h w``.
-        batch: pictures at a time.
+        batch: images at a time.
         seed: of the chance.
     """
     if heat.min() == heat.max():
@@ -197,9 +197,9 @@ def deletion(  # noqa: PLR0913 -- what the question consists of
     shares = np.linspace(0, 1, PARTS + 1)
 
     def curve(order: NDArray[np.intp]) -> NDArray[np.float64]:
-        place = np.empty(len(order), dtype=np.intp)
-        place[order] = np.arange(len(order))
-        gone = place[None] < np.round(shares * len(order))[:, None]
+        position = np.empty(len(order), dtype=np.intp)
+        position[order] = np.arange(len(order))
+        gone = position[None] < np.round(shares * len(order))[:, None]
         masks = torch.from_numpy(gone).view(-1, 1, *x.shape[2:])
         with torch.inference_mode():
             parts = [probability(torch.where(some, nothing, x)) for some in torch.split(masks, batch)]

@@ -206,7 +206,7 @@ class PReLU(Op):
 
 @op("softmax")
 class Softmax(Free):
-    """``exp(x) / sum exp(x)`` over the channels, or over each of some groups, at each place for itself."""
+    """``exp(x) / sum exp(x)`` over the channels, or over each of some groups, at each position for itself."""
 
     groups: int = setting(Count("g"), default=1)
 
@@ -237,7 +237,7 @@ class Dropout(Pointwise):
 
 @op("spatial_softmax")
 class SpatialSoftmax(Free):
-    """``exp(x) / sum exp(x)`` over the places of each channel: the sum is a statistic of the whole map."""
+    """``exp(x) / sum exp(x)`` over the positions of each channel: the sum is a statistic of the whole map."""
 
     saves = ("output",)
     examples = (Example("spatial_softmax", ((2, 3, 2),)), Example("spatial_softmax", ((2, 4),)))

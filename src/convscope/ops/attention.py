@@ -1,4 +1,4 @@
-"""Self-attention between the places of a map."""
+"""Self-attention between the positions of a map."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def _products(shape: Shape, windows: PerAxis) -> int:
 
 @op("attention")
 class Attention(Op):
-    """``x: c h w -> y: c h w``: every place asks all places, or those of its window, in ``heads`` heads.
+    """``x: c h w -> y: c h w``: every position asks all positions, or those of its window, in ``heads`` heads.
 
     With projections to queries, keys, values and back, as ``nn.MultiheadAttention`` (arXiv 1706.03762); ``plain`` has
     none and takes the input for all three. Windows tile the map (Swin, arXiv 2103.14030); what they shift is a ``roll``
-    before and behind.
+    before and after.
     """
 
     heads: int = setting(Count())
@@ -75,7 +75,7 @@ class Attention(Op):
         return tuple(map(Weight, names, ((3 * c, c), (3 * c,), (c, c), (c,))))
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        """Two products of every place with every place that it asks, and four projections of every place."""
+        """Two products of every position with every position that it asks, and four projections of every position."""
         projections = 0 if self.plain else 4 * math.prod(output) * output[0]
         return projections + _products(inputs[0], self.window)
 
@@ -84,7 +84,7 @@ class Attention(Op):
 class ScaledDotProduct(Op):
     """``x: 3*c h w -> y: c h w``: attention alone, with queries, keys and values in the thirds of the channels.
 
-    A query is read at its own place only, a key and a value everywhere, so the reads are a hull.
+    A query is read at its own position only, a key and a value everywhere, so the reads are a hull.
     """
 
     heads: int = setting(Count())
@@ -111,12 +111,12 @@ class ScaledDotProduct(Op):
         return ()
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- counted from the output
-        """Two products of every place with every place that it asks."""
+        """Two products of every position with every position that it asks."""
         return _products(output, self.window)
 
 
 def _tiles(size: int, window: int) -> Relation:
-    """Every place reads its own tile, or all."""
+    """Every position reads its own tile, or all."""
     if window in {0, size}:
         return All(size, size)
 

@@ -112,7 +112,7 @@ class Minimum(Elementwise):
 
 @op("cat")
 class Cat(Free):
-    """Channels one behind the other: ``a: c1 h w, b: c2 h w -> y: c1+c2 h w``; or places, along a spatial axis."""
+    """Channels one after the other: ``a: c1 h w, b: c2 h w -> y: c1+c2 h w``; or positions, along a spatial axis."""
 
     along: int = setting(Count("along", minimum=0), default=0)
 

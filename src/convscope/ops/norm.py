@@ -28,7 +28,7 @@ def _check_groups(groups: int, shape: Shape) -> None:
 class BatchNorm(Op):
     """``x: c h w -> y: c h w``, each channel by its running mean and variance, then scaled and shifted.
 
-    Two learned numbers a channel; the running statistics are stored, not learned, and not counted as parameters.
+    Two parameters a channel; the running statistics are stored, not learned, and not counted as parameters.
 
     >>> sum(w.count for w in BatchNorm().weights(((16, 26, 26),)) if w.trained)
     32
@@ -110,7 +110,7 @@ class InstanceNorm(Op):
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
         if math.prod(inputs[0][1:]) < 2:
-            raise ShapeError("a map of one place has no variance", expected="a larger map")
+            raise ShapeError("a map of one position has no variance", expected="a larger map")
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
@@ -131,7 +131,7 @@ class InstanceNorm(Op):
 
 @op("ln")
 class LayerNorm(Op):
-    """``x: c h w -> y: c h w``, each place by the mean and variance over its channels (as ConvNeXt has it).
+    """``x: c h w -> y: c h w``, each position by the mean and variance over its channels (as ConvNeXt has it).
 
     With groups, over each group of channels; all groups share their weights (the heads of an attention). A layer norm
     over channels and map at once is ``gn 1``.
@@ -168,7 +168,7 @@ class LayerNorm(Op):
 
 @op("rmsnorm")
 class RMSNorm(Op):
-    """``x: c h w -> y: c h w``, each place by the root of the mean square over its channels (arXiv 1910.07467)."""
+    """``x: c h w -> y: c h w``, each position by the root of the mean square over its channels (arXiv 1910.07467)."""
 
     affine: bool = setting(Flag("noaffine", means=False), default=True)
     groups: int = setting(Count("g"), default=1)

@@ -1,4 +1,4 @@
-"""What cannot be looked into."""
+"""What cannot be inspected."""
 
 from __future__ import annotations
 

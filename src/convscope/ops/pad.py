@@ -85,7 +85,7 @@ class Crop(Free):
 
 @op("slice")
 class Slice(Free):
-    """``x: c h w -> y: c h' w'``, every ``stride``-th place from ``offset`` on."""
+    """``x: c h w -> y: c h' w'``, every ``stride``-th position from ``offset`` on."""
 
     stride: PerAxis = setting(Sizes("s"), default=(2,))
     offset: PerAxis = setting(Sizes("o", minimum=0), default=(0,))
@@ -110,7 +110,7 @@ class Slice(Free):
 
 @op("roll")
 class Roll(Free):
-    """``x: c h w -> y: c h w``, each axis moved on by ``shift`` places; what leaves behind comes in in front."""
+    """``x: c h w -> y: c h w``, each axis moved on by ``shift`` positions; what leaves after comes in in front."""
 
     shift: PerAxis = setting(Sizes(minimum=0))
 

@@ -1,4 +1,4 @@
-"""Recurrent layers over a sequence of places."""
+"""Recurrent layers over a sequence of positions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Recurrent(Op):
     """``x: c n -> y: hidden n``, twice the channels where it runs in both directions.
 
-    On maps it runs along one spatial axis, for every place of the others by itself (Sequencer, arXiv 2205.01972).
+    On maps it runs along one spatial axis, for every position of the others by itself (Sequencer, arXiv 2205.01972).
     """
 
     hidden: int = setting(Count())
@@ -40,13 +40,13 @@ class Recurrent(Op):
 
     @final
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """A place reads itself and all before it; in both directions, all."""
-        channels, places = inputs[0][0], inputs[0][self.along]
+        """A position reads itself and all before it; in both directions, all."""
+        channels, positions = inputs[0][0], inputs[0][self.along]
 
         def ends(o: Indices) -> tuple[Indices, Indices]:
             return o * 0, o
 
-        past = All(places, places) if self.both else Table(places, places, places, ends, flows=True)
+        past = All(positions, positions) if self.both else Table(positions, positions, positions, ends, flows=True)
         reads = list(along(inputs[0]))
         reads[0] = Read(0, All(channels, self.hidden * (1 + self.both)))
         reads[self.along] = Read(self.along, past)
@@ -54,7 +54,7 @@ class Recurrent(Op):
 
     @final
     def hull(self) -> str:
-        """In both directions, half of the channels know what came before, and half what comes behind."""
+        """In both directions, half of the channels know what came before, and half what comes after."""
         return "channels" if self.both else ""
 
     @final
@@ -74,7 +74,7 @@ class Recurrent(Op):
 
     @final
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- counted from the weights
-        """Every place is multiplied with all matrices."""
+        """Every position is multiplied with all matrices."""
         matrices = (weight for weight in self.weights(inputs) if weight.name.startswith("weight"))
         return math.prod(inputs[0][1:]) * sum(weight.count for weight in matrices)
 

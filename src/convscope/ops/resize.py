@@ -38,14 +38,14 @@ class Upsample(Free):
         need_spatial(inputs[0])
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """On the stretched input, a window of ``f`` taps holds exactly one number that is no filling zero."""
+        """On the stretched input, a window of ``f`` taps holds exactly one number that is not a filling zero."""
         channels, *spatial = inputs[0]
         reads = (Window(n, kernel=f, lo=f - 1, hi=f - 1, up=f) for n, f in zip(spatial, self.factor, strict=True))
         return ((Read(0, Window(channels)), *(Read(axis, window) for axis, window in enumerate(reads, 1))),)
 
 
 REACH = {"nearest": (0, 0), "bilinear": (0, 1), "bicubic": (1, 2)}
-"""Neighbours before and after the source place that an interpolation mixes, where the place lies between pixels."""
+"""Neighbours of the source position that an interpolation mixes, where the position lies between pixels."""
 
 
 @op("resize")
@@ -89,7 +89,7 @@ class Resize(Free):
         return ((Read(0, Window(channels)), *(Read(axis, side) for axis, side in enumerate(sides, 1))),)
 
     def _relation(self, n: int, out: int) -> Relation:
-        """The source place of output ``o`` as a fraction ``(a*o + b) / c``, and what is read around it."""
+        """The source position of output ``o`` as a fraction ``(a*o + b) / c``, and what is read around it."""
         if self.mode == "nearest":
             a, b, c = n, 0, out
         elif self.align:
@@ -99,11 +99,11 @@ class Resize(Free):
         before, after = REACH[self.mode]
 
         def ends(o: Indices) -> tuple[Indices, Indices]:
-            place = a * o + b
-            first, between = place // c, place % c != 0
+            position = a * o + b
+            first, between = position // c, position % c != 0
             return first - before * between, first + after * between
 
         common = math.gcd(a, c)
-        on_pixels = b % c == 0 and (out == 1 or a % c == 0)  # as no place is: then nothing beside it is mixed in
+        on_pixels = b % c == 0 and (out == 1 or a % c == 0)  # as no position is: then nothing beside it is mixed in
         width, turn = 1 if on_pixels else before + after + 1, (c // common, a // common)
         return Table(n, out, width, ends, turn, edge="clamp", flows=n <= out)

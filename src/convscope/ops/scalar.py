@@ -1,4 +1,4 @@
-"""Functions of single numbers, and a number or a stored tensor that is multiplied or added."""
+"""Functions of single numbers, and a number or a constant that is multiplied or added."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def need_spatial(shape: Shape) -> None:
 def pads(op: Sliding, shape: Shape) -> tuple[tuple[int, int], ...]:
     """Padding before and after each spatial axis, with ``same`` worked out.
 
-    ``same`` makes the output ``ceil(input / stride)`` long; an odd pixel of padding goes behind (TensorFlow's rule, and
+    ``same`` makes the output ``ceil(input / stride)`` long; an odd pixel of padding goes after (TensorFlow's rule, and
     torch's where torch has one).
     """
     if not isinstance(op.pad, str):
@@ -55,7 +55,7 @@ def pads(op: Sliding, shape: Shape) -> tuple[tuple[int, int], ...]:
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
     """Padding before and after one axis.
 
-    A 3-tap window with stride 2 on 28: 14 outputs span 2*13 + 3 = 29, one more than there is, so it goes behind.
+    A 3-tap window with stride 2 on 28: 14 outputs span 2*13 + 3 = 29, one more than there is, so it goes after.
 
     >>> _same(28, 3, 2, 1)
     (0, 1)
@@ -81,7 +81,7 @@ def _window(  # noqa: PLR0913 -- the numbers of one axis
     if ceil:
         span = dilation * (kernel - 1) + 1
         outputs = -(-(size + lo + hi - span) // stride) + 1
-        if (outputs - 1) * stride >= size + lo:  # a window that starts in the padding behind is dropped, as torch does
+        if (outputs - 1) * stride >= size + lo:  # a window that starts in the padding after is dropped, as torch does
             outputs -= 1
         hi = max(hi, (outputs - 1) * stride + span - size - lo)
     return Window(size, kernel, stride, dilation, lo, hi)

@@ -1,4 +1,4 @@
-"""What is there before any picture comes: constants and learned tensors in the graph."""
+"""What is there before any image comes: constants and learned tensors in the graph."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class PixelShuffle(Free):
 class PixelUnshuffle(Free):
     """``x: c h w -> y: c*f*f h/f w/f``, pixels of each ``f x f`` block as channels (space to depth, patches).
 
-    Which pixel of its block an output reads depends on its channel, so the places are a hull.
+    Which pixel of its block an output reads depends on its channel, so the positions are a hull.
     """
 
     factor: int = setting(Count())
@@ -172,7 +172,7 @@ class Take(Free):
 
 @op("tokens")
 class Tokens(Op):
-    """``x: c n ... -> y: c count+n ...``: learned places put in front along the first spatial axis (class tokens)."""
+    """``x: c n ... -> y: c count+n ...``: learned positions prepended along the first spatial axis (class tokens)."""
 
     count: int = setting(Count())
 

@@ -39,9 +39,7 @@ def net_sections(net: Net) -> tuple[Section, ...]:
     checked = check(net)
     return (
         Section("The net", f"<pre>{in_html(str(net))}</pre>{ribbons(net).to_html()}"),
-        Section(
-            "Layers", layer_table(net).to_html(), "Shapes, learned numbers, multiply-adds, memory and receptive field."
-        ),
+        Section("Layers", layer_table(net).to_html(), "Shapes, parameters, multiply-adds, memory and receptive field."),
         Section("Checks", text_html(str(checked))),
     )
 

@@ -24,13 +24,13 @@ POINTS = 400
 """Of a curve; of longer courses every second, third … report is drawn."""
 
 
-def run_facts(run: Run, judged: Evaluation) -> tuple[tuple[str, str], ...]:
+def run_facts(run: Run, evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
     """Name and number."""
-    low, high = (100 * end for end in judged.interval)
+    low, high = (100 * end for end in evaluation.interval)
     return (
-        ("accuracy on the test pictures", f"{100 * judged.accuracy:.2f} %"),
+        ("accuracy on the test images", f"{100 * evaluation.accuracy:.2f} %"),
         ("95 % interval", f"{low:.2f} to {high:.2f} %"),
-        ("loss", f"{judged.loss:.4f}"),
+        ("loss", f"{evaluation.loss:.4f}"),
         ("training", f"{run.result.seconds:.1f} s"),
     )
 
@@ -48,9 +48,7 @@ def course(run: Run) -> Section:
         Plot((Line("", epochs, [getattr(line, key) for line in lines], colour=at),), "epoch", name, wide=300, high=220)
         for at, (key, name) in enumerate(CURVES)
     )
-    means = (
-        "Loss and accuracy are means over what was learned from since the epoch began, so they trail behind the net."
-    )
+    means = "Loss and accuracy are means over what was learned from since the epoch began, so they trail after the net."
     return Section(
         "Training",
         Figure(f"{epochs[-1]:.3g} epoch{'' if epochs[-1] == 1 else 's'}", Across(plots, gap=6)).to_html(),

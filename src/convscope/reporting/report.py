@@ -14,7 +14,7 @@ from convscope.reporting.of_run import course, provenance, run_facts
 from convscope.reporting.page import Section, page
 from convscope.reporting.seen import seen_sections
 from convscope.training.evaluate import Evaluation
-from convscope.training.judge import answers_of
+from convscope.training.evaluate_run import predictions_of
 
 LARGEST = 5_000_000
 """A report is no larger [byte]."""
@@ -88,16 +88,16 @@ def _of_net(seen: Subject) -> Report:
 def _of_run(seen: Subject) -> Report:
     run = seen.run
     assert run
-    said = answers_of(run, run.dataset)
-    judged = Evaluation.of(said, run.dataset.classes, run.dataset.name)
+    predicted = predictions_of(run, run.dataset)
+    evaluation = Evaluation.of(predicted, run.dataset.classes, run.dataset.name)
     return Report(
         f"{run.dataset.slug}, recipe {run.recipe.name}, seed {run.seed}",
-        f"run {run.path.name}: trained on {run.dataset.count('train'):,} pictures, judged by {judged.count:,} others",
-        (*run_facts(run, judged), *net_facts(run.net)),
+        f"run {run.path.name}: trained on {run.dataset.count('train'):,} images, evaluated on {evaluation.count:,}",
+        (*run_facts(run, evaluation), *net_facts(run.net)),
         (
             *net_sections(run.net)[:1],
             course(run),
-            *seen_sections(seen, said),
+            *seen_sections(seen, predicted),
             *net_sections(run.net)[1:],
             provenance(run),
         ),

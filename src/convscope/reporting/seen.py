@@ -1,4 +1,4 @@
-"""What a report shows of a trained net: its mistakes, kernels, maps of a right and a wrong picture, its reach."""
+"""What a report shows of a trained net: its mistakes, kernels, maps of a right and a wrong image, its reach."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from convscope.errors import ConvscopeError
 from convscope.lens.features import features
 from convscope.lens.field import reach
+from convscope.lens.image import input_image
 from convscope.lens.kernels import kernels
 from convscope.lens.mistakes import mistakes
-from convscope.lens.picture import picture
 from convscope.reporting.page import Section
 from convscope.view.parts import text_html
 
@@ -17,28 +17,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.lens.subject import Subject
-    from convscope.training.evaluate import Answers
+    from convscope.training.evaluate import Predicted
     from convscope.view.figure import Figure
 
 
-def seen_sections(seen: Subject, said: Answers) -> tuple[Section, ...]:
+def seen_sections(seen: Subject, predicted: Predicted) -> tuple[Section, ...]:
     """In their order; what cannot be shown of this net says why."""
     return (
-        _section("Right and wrong", lambda: [mistakes(seen, said=said).figure()]),
+        _section("Right and wrong", lambda: [mistakes(seen, predicted=predicted).figure()]),
         _section("Kernels", lambda: [kernels(seen, None).figure()]),
         _section(
-            "Feature maps", lambda: [features(seen, picture(seen, f"test:{at}"), None).figure() for at in chosen(said)]
+            "Feature maps",
+            lambda: [features(seen, input_image(seen, f"test:{at}"), None).figure() for at in chosen(predicted)],
         ),
-        _section("Reach", lambda: [reach(seen, f"test:{chosen(said)[0]}", None, None, seed=0).figure()]),
+        _section("Reach", lambda: [reach(seen, f"test:{chosen(predicted)[0]}", None, None, seed=0).figure()]),
     )
 
 
-def chosen(said: Answers) -> tuple[int, ...]:
-    """The first test picture that was read rightly, and the misread one that the net was surest of."""
-    right, wrong = said.right.nonzero()[0], (~said.right).nonzero()[0]
+def chosen(predicted: Predicted) -> tuple[int, ...]:
+    """The first test image that was read rightly, and the misclassified one that the net was surest of."""
+    right, wrong = predicted.right.nonzero()[0], (~predicted.right).nonzero()[0]
     found = [int(right[0])] if len(right) else []
     if len(wrong):
-        found.append(int(wrong[said.confidence[wrong].argmax()]))
+        found.append(int(wrong[predicted.confidence[wrong].argmax()]))
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""What happens to a picture before it is learned from: it is moved, turned, bent, mirrored or partly covered."""
+"""What happens to an image before it is learned from: it is moved, turned, bent, mirrored or partly covered."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from convscope.training.recipe import Recipe
 
 GROUPS = 8
-"""Pictures of a batch are shifted in so many groups: cutting a group out costs as much as cutting one picture out."""
+"""Images of a batch are shifted in so many groups: cutting a group out costs as much as cutting one image out."""
 
 KNOTS = 5
 """A bend is drawn at so many points along each axis, and smooth in between."""
 
 PLANE = 4
-"""Axes of a batch of pictures of height and width."""
+"""Axes of a batch of images of height and width."""
 
 
 @dataclass(frozen=True)
 class Augment:
-    """The changes of a recipe; each is drawn anew for every picture and epoch.
+    """The changes of a recipe; each is drawn anew for every image and epoch.
 
     Attributes:
         shift: farthest move along each axis [pixel]; whole pixels, and the same for an eighth of the batch, unless
-            pictures are warped as well.
+            images are warped as well.
         rotate: widest turn to either side [degree].
         zoom: largest change of height and of width, each on its own, as a share.
         shear: largest slant, columns a row.
         bend: farthest move of a point in a smooth random field (Simard, Steinkraus and Platt, ICDAR 2003) [pixel].
-        flip: left and right are exchanged in every second epoch, beginning with a random half of the pictures
+        flip: left and right are exchanged in every second epoch, beginning with a random half of the images
             (Jordan, arXiv 2404.00498).
         erase: side of a square that is covered with the mean (DeVries and Taylor, arXiv 1708.04552) [pixel].
-        ground: what comes in from beyond the border is empty (0), not the mirrored picture.
+        ground: what comes in from beyond the border is empty (0), not the mirrored image.
     """
 
     shift: int = 0
@@ -61,11 +61,11 @@ class Augment:
 
     @property
     def warps(self) -> bool:
-        """Pictures are drawn anew between their pixels."""
+        """Images are drawn anew between their pixels."""
         return any((self.rotate, self.zoom, self.shear, self.bend))
 
     def check(self, axes: int) -> None:
-        """Pictures can be changed so.
+        """Images can be changed so.
 
         Args:
             axes: of a batch of them.
@@ -74,7 +74,7 @@ class Augment:
             FieldError: they have no height and width.
         """
         if (self.warps or self.erase) and axes != PLANE:
-            raise FieldError("rotate, zoom, shear, bend and erase are for pictures of height and width")
+            raise FieldError("rotate, zoom, shear, bend and erase are for images of height and width")
 
     def padded(self, images: Tensor) -> Tensor:
         """``n c h w`` with room for shifts on all sides."""
@@ -84,7 +84,7 @@ class Augment:
         return F.pad(images, room) if self.ground else F.pad(images, room, mode="reflect")
 
     def shifted(self, images: Tensor, random: Generator) -> Tensor:
-        """Cut each group of pictures out of the padded ones at a place of its own."""
+        """Cut each group of images out of the padded ones at a place of its own."""
         if not self.shift or self.warps:
             return images
         spatial = [size - 2 * self.shift for size in images.shape[2:]]
@@ -99,14 +99,14 @@ class Augment:
         return torch.cat(parts)
 
     def drawn(self, count: int, random: Generator) -> tuple[Tensor, Tensor]:
-        """Random numbers for a batch: from -1 to 1 for each picture's warp, 0 to 1 for its covered square."""
+        """Random numbers for a batch: from -1 to 1 for each image's warp, 0 to 1 for its covered square."""
         warp = torch.rand(count, 6 + 2 * KNOTS**2 * bool(self.bend), generator=random) if self.warps else None
         cover = torch.rand(count, 2, generator=random) if self.erase else None
         empty = torch.empty(count, 0)
         return (empty if warp is None else 2 * warp - 1), (empty if cover is None else cover)
 
     def warped(self, images: Tensor, warp: Tensor) -> Tensor:
-        """``n c h w`` drawn anew, each picture by its row of numbers; float32 if anything is warped."""
+        """``n c h w`` drawn anew, each image by its row of numbers; float32 if anything is warped."""
         if not self.warps:
             return images
         grid = self._grid(images, warp)
@@ -114,7 +114,7 @@ class Augment:
         return F.grid_sample(images.float(), grid, padding_mode=edge, align_corners=False)
 
     def _grid(self, images: Tensor, warp: Tensor) -> Tensor:
-        """Where each pixel comes from, ``n h w 2``, with the picture from -1 to 1."""
+        """Where each pixel comes from, ``n h w 2``, with the image from -1 to 1."""
         height, width = images.shape[2:]
         angle, slant = warp[:, 0] * math.radians(self.rotate), warp[:, 1] * self.shear
         tall, wide = 1 + warp[:, 2] * self.zoom, 1 + warp[:, 3] * self.zoom
@@ -134,7 +134,7 @@ class Augment:
         return grid
 
     def covered(self, images: Tensor, cover: Tensor) -> Tensor:
-        """``n c h w``, scaled to mean 0, with a square of zeros in each; at the border less of it is in the picture."""
+        """``n c h w``, scaled to mean 0, with a square of zeros in each; at the border less of it is in the image."""
         if not self.erase:
             return images
         inside = []

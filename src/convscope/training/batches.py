@@ -1,4 +1,4 @@
-"""Batches: uint8 pictures, shuffled, changed and scaled one batch at a time, from memory or from a mapped file."""
+"""Batches: uint8 images, shuffled, changed and scaled one batch at a time, from memory or from a mapped file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from convscope.data.stream import read_ahead
 from convscope.training.checkpoint import Place
-from convscope.training.ranks import ALONE
+from convscope.training.distributed import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from convscope.data import Dataset, Split
     from convscope.training.augment import Augment
-    from convscope.training.ranks import Ranks
+    from convscope.training.distributed import Ranks
 
 
 def scaled(images: Tensor, dataset: Dataset) -> Tensor:
-    """uint8 pictures ``n c h w`` as float32 with mean 0 and standard deviation 1 over the training set."""
+    """uint8 images ``n c h w`` as float32 with mean 0 and standard deviation 1 over the training set."""
     mean, std = dataset.mean, dataset.std
     if isinstance(mean, float) and isinstance(std, float):
         return (images.float() - 255 * mean).mul_(1 / (255 * std))
@@ -34,19 +34,19 @@ def scaled(images: Tensor, dataset: Dataset) -> Tensor:
 class Batches:
     """An endless stream of training batches; each epoch in a new order.
 
-    What is left of an epoch, fewer pictures than a batch, waits for the next shuffle. Pictures in a mapped file are
-    read ahead, a batch at a time; order, changes and numbers are those that the same pictures have in memory.
+    What is left of an epoch, fewer images than a batch, waits for the next shuffle. Images in a mapped file are
+    read ahead, a batch at a time; order, changes and numbers are those that the same images have in memory.
 
     Args:
-        split: pictures and labels.
+        split: images and labels.
         dataset: for the scale.
-        batch: pictures in a batch; at most the whole set.
-        augment: how pictures are changed.
+        batch: images in a batch; at most the whole set.
+        augment: how images are changed.
         seed: of the order and of the changes.
         ranks: processes that share each batch; order and changes are the same in all of them.
 
     Raises:
-        FieldError: pictures of this form cannot be changed so.
+        FieldError: images of this form cannot be changed so.
     """
 
     def __init__(  # noqa: PLR0913 -- what a stream consists of
@@ -77,10 +77,10 @@ class Batches:
         """Read on from a place in the epoch."""
         self._at = at
         rows = torch.split(self._order[at:], self.batch)
-        self._pictures = map(self._rows, rows) if self.mapped is None else read_ahead(self._rows, rows)
+        self._images = map(self._rows, rows) if self.mapped is None else read_ahead(self._rows, rows)
 
     def _rows(self, rows: Tensor) -> Tensor:
-        """Pictures by their numbers, padded."""
+        """Images by their numbers, padded."""
         if self.mapped is None:
             return self.images[rows]
         return self.augment.padded(torch.from_numpy(np.take(self.mapped, rows.numpy(), axis=0)))
@@ -94,7 +94,7 @@ class Batches:
             self._shuffle()
         rows = self._order[self._at : self._at + self.batch]
         self._at += self.batch
-        images = self.augment.shifted(next(self._pictures), self.random)
+        images = self.augment.shifted(next(self._images), self.random)
         drawn = self.augment.drawn(len(rows), self.random)
         mine, (warp, cover) = rows[self.part], (numbers[self.part] for numbers in drawn)
         images = self.augment.warped(images[self.part], warp)
@@ -104,7 +104,7 @@ class Batches:
         return self.augment.covered(scaled(images, self.dataset), cover), self.labels[mine]
 
     def state(self) -> tuple[dict[str, Tensor], Place]:
-        """Where the stream stands: random numbers, now and when the epoch began; the epoch and pictures given in it."""
+        """Where the stream stands: random numbers, now and when the epoch began; the epoch and images given in it."""
         return {"began": self._began, "now": self.random.get_state()}, Place(self.epoch, self._at)
 
     def restore(self, random: dict[str, Tensor], place: Place) -> None:

@@ -16,14 +16,14 @@ BINS = 15
 def calibration_error(confidence: ArrayLike, right: ArrayLike) -> float:
     """The expected calibration error, 0 to 1.
 
-    Pictures are put into :data:`BINS` bins by the probability of the class that the net said. Each bin gives the
-    distance between its mean probability and its share of right answers; the error is their mean over all pictures.
+    Images are put into :data:`BINS` bins by the probability of the predicted class. Each bin gives the
+    distance between its mean probability and its share of right answers; the error is their mean over all images.
 
     Args:
         confidence: ``n``, the probability of the answer, above 0 and at most 1.
         right: ``n``, whether the answer was right.
 
-    Two pictures at 0.7 and 0.9, of which the second is misread: half of 0.3 and half of 0.9.
+    Two images at 0.7 and 0.9, of which the second is misclassified: half of 0.3 and half of 0.9.
 
     >>> round(calibration_error([0.7, 0.9], [True, False]), 6)
     0.6

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from convscope.training.run import Run
 
 
-def card(run: Run, judged: Evaluation, began: Environment) -> str:
+def card(run: Run, evaluation: Evaluation, began: Environment) -> str:
     """The card as Markdown."""
     env = {name: shown(value) for name, value in began.items()}
     recipe, result, data = run.recipe, run.result, run.dataset
     epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
     classes = ", ".join(
-        f"{in_markdown(name)} {100 * share:.2f} %" for name, share in judged.per_class.items() if share is not None
+        f"{in_markdown(name)} {100 * share:.2f} %" for name, share in evaluation.per_class.items() if share is not None
     )
-    low, high = (100 * end for end in judged.interval)
+    low, high = (100 * end for end in evaluation.interval)
     name = in_markdown(data.name)
     machine = in_markdown(f"{env['cpu']}, {env['threads']} threads, {env['precision']}")
     return f"""# {name}, recipe {in_markdown(recipe.name)}, seed {run.seed}
 
-`{run.score()}` on the {judged.count:,} test pictures: cross-entropy and accuracy after the last epoch.
+`{run.score()}` on the {evaluation.count:,} test images: cross-entropy and accuracy after the last epoch.
 
 ```
 {run.net}
@@ -38,16 +38,16 @@ def card(run: Run, judged: Evaluation, began: Environment) -> str:
 
 ## Training
 
-{epochs} on {data.count("train"):,} pictures, {result.seconds:.1f} s, {result.images_per_second:,.0f}
+{epochs} on {data.count("train"):,} images, {result.seconds:.1f} s, {result.images_per_second:,.0f}
 images/s on {machine}. Every setting stands in `recipe.toml`,
 versions in `env.json`, the course of the loss in `metrics.jsonl`. The same seed on the same machine with the same
 number of threads gives the same weights, bit for bit.
 
 ## Limits
 
-Accuracy of each class: {classes}. {judged.count:,} test pictures leave a 95 % interval of {low:.2f} to {high:.2f} %
-(Wilson). The probabilities are off by {100 * judged.calibration:.2f} points on average (expected calibration error,
-{BINS} bins of equal width). The net answers with one of {len(data.classes)} classes whatever the picture shows; it has
+Accuracy of each class: {classes}. {evaluation.count:,} test images leave a 95 % interval of {low:.2f} to {high:.2f} %
+(Wilson). The probabilities are off by {100 * evaluation.calibration:.2f} points on average (expected calibration error,
+{BINS} bins of equal width). The net answers with one of {len(data.classes)} classes whatever the image shows; it has
 not seen anything but {name}.
 
 Data: {name}, {in_markdown(data.licence)}.
@@ -58,7 +58,7 @@ In the folder of this file:
 
 ```
 convscope eval .
-convscope predict . picture.png
+convscope predict . image.png
 convscope export . --to onnx
 ```
 """

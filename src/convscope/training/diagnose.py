@@ -20,7 +20,7 @@ def gradient_norm(model: nn.Module) -> float | None:
 
 
 def first_bad(model: TorchNet, images: Tensor) -> str:
-    """The first layer with a weight, or else with an output, that is no finite number.
+    """The first layer with a weight, or else with an output, that is not a finite number.
 
     >>> import convscope as cs
     >>> from convscope.backends.torch import TorchNet

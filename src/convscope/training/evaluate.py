@@ -26,25 +26,25 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a net said of each picture of a set.
+class Predicted:
+    """What a net predicted for each image of a set.
 
     Attributes:
         labels: the true classes, ``n``.
-        said: the classes that the net said, ``n``.
-        confidence: the probability that it gave to what it said, ``n``.
-        losses: cross-entropy of each picture, ``n`` [nat].
+        predicted: the predicted classes, ``n``.
+        confidence: the probability of the predicted class, ``n``.
+        losses: cross-entropy of each image, ``n`` [nat].
     """
 
     labels: NDArray[np.int64]
-    said: NDArray[np.int64]
+    predicted: NDArray[np.int64]
     confidence: NDArray[np.float64]
     losses: NDArray[np.float64]
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which pictures were read rightly, ``n``."""
-        found: NDArray[np.bool_] = self.labels == self.said
+        """Which images were read rightly, ``n``."""
+        found: NDArray[np.bool_] = self.labels == self.predicted
         return found
 
 
@@ -55,11 +55,11 @@ class Evaluation:
     Attributes:
         loss: mean cross-entropy [nat].
         classes: names.
-        confusion: ``confusion[true][predicted]`` pictures.
+        confusion: ``confusion[true][predicted]`` images.
         calibration: the expected calibration error (:func:`calibration_error`), 0 to 1.
         data: the set.
         split: of the set.
-        views: of each picture, whose scores were averaged.
+        tta: of each image, whose scores were averaged.
     """
 
     loss: float
@@ -68,32 +68,32 @@ class Evaluation:
     calibration: float
     data: str
     split: str = "test"
-    views: int = 1
+    tta: int = 1
 
     @classmethod
     def of(
-        cls, answers: Answers, classes: tuple[str, ...], data: str, split: str = "test", views: int = 1
+        cls, answers: Predicted, classes: tuple[str, ...], data: str, split: str = "test", tta: int = 1
     ) -> Evaluation:
-        """Count what a net said."""
+        """Count predictions."""
         count = len(classes)
-        pairs = np.bincount(answers.labels * count + answers.said, minlength=count**2).reshape(count, count)
+        pairs = np.bincount(answers.labels * count + answers.predicted, minlength=count**2).reshape(count, count)
         calibration = calibration_error(answers.confidence, answers.right)
         loss = float(answers.losses.mean())
-        return cls(loss, classes, tuple(map(tuple, pairs.tolist())), calibration, data, split, views)
+        return cls(loss, classes, tuple(map(tuple, pairs.tolist())), calibration, data, split, tta)
 
     @property
     def count(self) -> int:
-        """Pictures."""
+        """Images."""
         return sum(map(sum, self.confusion))
 
     @property
     def hits(self) -> int:
-        """Pictures that were read rightly."""
+        """Images that were read rightly."""
         return sum(row[at] for at, row in enumerate(self.confusion))
 
     @property
     def accuracy(self) -> float:
-        """Share of the pictures that were read rightly."""
+        """Share of the images that were read rightly."""
         return self.hits / self.count
 
     @property
@@ -103,7 +103,7 @@ class Evaluation:
 
     @property
     def per_class(self) -> dict[str, float | None]:
-        """Accuracy over the pictures of each class; None for a class without pictures."""
+        """Accuracy over the images of each class; None for a class without images."""
         return {
             name: row[at] / sum(row) if sum(row) else None
             for at, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
@@ -118,12 +118,12 @@ class Evaluation:
         return score_text(self.loss, self.accuracy)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/eval/1``."""
+        """Plain data of schema ``convscope/eval/2``."""
         return {
-            "schema": "convscope/eval/1",
+            "schema": "convscope/eval/2",
             "data": self.data,
             "split": self.split,
-            "views": self.views,
+            "tta": self.tta,
             "loss": self.loss,
             "accuracy": self.accuracy,
             "interval": list(self.interval),
@@ -146,11 +146,11 @@ class Evaluation:
             for (name, share), row in zip(self.per_class.items(), self.confusion, strict=True)
         )
         low, high = (100 * end for end in self.interval)
-        seen = f", each seen in {self.views} views (test-time augmentation)" if self.views > 1 else ""
+        seen = f", each seen in {self.tta} views (test-time augmentation)" if self.tta > 1 else ""
         return (
-            f"{self.score()}\n\npictures of each class (rows) and what the net said (columns):\n\n"
+            f"{self.score()}\n\nimages of each class (rows), predicted as (columns):\n\n"
             f"{Grid(columns, rows).to_text()}\n\n"
-            f"{self.count - self.hits:,} of {self.count:,} {self.split} pictures misread{seen}\n"
+            f"{self.count - self.hits:,} of {self.count:,} {self.split} images misclassified{seen}\n"
             f"accuracy {100 * self.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} % (Wilson)\n"
             f"expected calibration error {100 * self.calibration:.2f} points ({BINS} bins of equal width)"
         )
@@ -162,13 +162,15 @@ class Evaluation:
 
 
 def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
-    """Scores ``n classes`` for uint8 pictures ``n c h w``, in float32."""
+    """Scores ``n classes`` for uint8 images ``n c h w``, in float32."""
     with torch.inference_mode():
         return torch.cat([model(layout(scaled(part, dataset))).flatten(1) for part in torch.split(images, BATCH)])
 
 
-def answers(model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], dataset: Dataset) -> Answers:
-    """What a net says of each picture; no more than a batch of them is copied at a time.
+def answers(
+    model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], dataset: Dataset
+) -> Predicted:
+    """What a net says of each image; no more than a batch of them is copied at a time.
 
     Args:
         model: gives logits.
@@ -178,15 +180,15 @@ def answers(model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.inte
     """
     pairs = ((images[at : at + BATCH], labels[at : at + BATCH]) for at in range(0, len(images), BATCH))
     parts = [_answers(logits(model, torch.from_numpy(part.copy()), dataset), true) for part, true in pairs]
-    return Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return Predicted(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _answers(scores: Tensor, labels: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], ...]:
-    """Columns of :class:`Answers` for some pictures."""
+    """Columns of :class:`Predicted` for some images."""
     true, exact = torch.from_numpy(labels.astype("int64")), scores.double()
-    confidence, said = torch.softmax(exact, 1).max(1)
+    confidence, predicted = torch.softmax(exact, 1).max(1)
     losses = F.cross_entropy(exact, true, reduction="none")
-    return true.numpy(), said.numpy(), confidence.numpy(), losses.numpy()
+    return true.numpy(), predicted.numpy(), confidence.numpy(), losses.numpy()
 
 
 def evaluate(model: nn.Module, split: Split, dataset: Dataset) -> Evaluation:

@@ -22,14 +22,14 @@ from convscope.data import registry
 from convscope.errors import MissingExtraError, WriteError
 from convscope.ops.act import Softmax
 from convscope.training.evaluate import logits
-from convscope.training.forms import form_of
+from convscope.training.formats import format_of
 from convscope.training.loop import lay_out
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
 from convscope.version import __version__
 from convscope.view.numbers import bytes_text
 from convscope.writers import write
-from convscope.writers.onnx_pictures import takes_pictures
+from convscope.writers.onnx_preprocess import takes_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from convscope.data.registry import Dataset
 
-PICTURES = 100
-"""So many random pictures and so many test pictures a file is checked by."""
+IMAGES = 100
+"""So many random images and so many test images a file is checked by."""
 
 TOLERANCE = 1e-4
 """The largest difference of a score that is still rounding, as a share of the largest score."""
@@ -58,9 +58,9 @@ class Export:
         data: the bytes of the file.
         metadata: what the file tells of itself.
         runner: what the file was run by.
-        random: pictures of random pixels.
-        test: test pictures.
-        difference: the largest, of any score of any picture, to what the run gives.
+        random: images of random pixels.
+        test: test images.
+        difference: the largest, of any score of any image, to what the run gives.
         largest: score of the run, by its size.
     """
 
@@ -80,7 +80,7 @@ class Export:
 
     @property
     def passed(self) -> bool:
-        """Whether the file gives what the run gives; not where a score is no number."""
+        """Whether the file gives what the run gives; not where a score is not a number."""
         return self.relative <= TOLERANCE
 
     def facts(self) -> str:
@@ -89,23 +89,23 @@ class Export:
 
     def checked(self) -> str:
         """What it was checked by, and what came out."""
-        said = (
-            f"{self.runner} on {self.random} random and {self.test} test pictures: "
+        text = (
+            f"{self.runner} on {self.random} random and {self.test} test images: "
             f"largest difference {self.difference:.1e} ({self.relative:.1e} of the largest score)"
         )
-        return said if self.passed else f"{said}, more than {TOLERANCE:g}: no file was written"
+        return text if self.passed else f"{text}, more than {TOLERANCE:g}: no file was written"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/export/1``."""
+        """Plain data of schema ``convscope/export/2``."""
         return {
-            "schema": "convscope/export/1",
+            "schema": "convscope/export/2",
             "form": self.form,
             "bytes": len(self.data),
             "sha256": files.sha256(self.data),
             "metadata": self.metadata,
             "runner": self.runner,
-            "random_pictures": self.random,
-            "test_pictures": self.test,
+            "random_images": self.random,
+            "test_images": self.test,
             "largest_difference": self.difference if isfinite(self.difference) else None,
             "largest_score": self.largest if isfinite(self.largest) else None,
             "passed": self.passed,
@@ -117,39 +117,39 @@ def export(run: Run | str | Path, *, to: str) -> Export:
 
     Args:
         run: what was trained, or its folder.
-        to: ``onnx`` (pictures ``n c h w`` of 0 to 255 in float32 -> logits ``n classes``), ``torch-export`` (the
+        to: ``onnx`` (images ``n c h w`` of 0 to 255 in float32 -> logits ``n classes``), ``torch-export`` (the
             same), or ``safetensors`` (the weights; the net, classes, mean and std as metadata).
 
     Raises:
         UnknownNameError: there is no such form.
-        RunError: the folder is no run, or the weights are not those of the net.
+        RunError: the folder is not a run, or the weights are not those of the net.
         WriteError: the form has no words for an op of the net.
         MissingExtraError: a library that the form needs is not installed.
     """
-    form = form_of(to, None)
+    form = format_of(to, None)
     run = run if isinstance(run, Run) else load(run)
     model = model_of(run)
-    pictures = check_pictures(run.dataset)
+    images = check_images(run.dataset)
     metadata = _metadata(run, form.name)
     made = _WAYS[form.name](run, model, metadata)
-    true = logits(model, torch.from_numpy(pictures), run.dataset).numpy()
-    difference = float(np.abs(made.scores(pictures) - true).max())
+    true = logits(model, torch.from_numpy(images), run.dataset).numpy()
+    difference = float(np.abs(made.scores(images) - true).max())
     return Export(
         form=form.name,
         data=made.data,
         metadata=metadata,
         runner=made.runner,
-        random=PICTURES,
-        test=len(pictures) - PICTURES,
+        random=IMAGES,
+        test=len(images) - IMAGES,
         difference=difference,
         largest=float(np.abs(true).max()),
     )
 
 
-def check_pictures(dataset: Dataset) -> NDArray[np.uint8]:
-    """Random pictures, the same each time, then the first of the test set: uint8 ``n c h w``."""
-    random = np.random.default_rng(0).integers(0, 256, (PICTURES, *dataset.shape), dtype=np.uint8)
-    return np.concatenate([random, registry.load(dataset, "test").images[:PICTURES]])
+def check_images(dataset: Dataset) -> NDArray[np.uint8]:
+    """Random images, the same each time, then the first of the test set: uint8 ``n c h w``."""
+    random = np.random.default_rng(0).integers(0, 256, (IMAGES, *dataset.shape), dtype=np.uint8)
+    return np.concatenate([random, registry.load(dataset, "test").images[:IMAGES]])
 
 
 def channel_scale(dataset: Dataset) -> tuple[list[float], list[float]]:
@@ -176,7 +176,7 @@ def _metadata(run: Run, form: str) -> dict[str, Any]:
         "classes": list(run.dataset.classes),
         "mean": mean,
         "std": std,
-        "input": f"pictures n {size}, float32, {pixels}",
+        "input": f"images n {size}, float32, {pixels}",
         "output": f"logits n {len(run.dataset.classes)}",
         "test_accuracy": run.result.accuracy,
         "producer": f"convscope {__version__}",
@@ -185,7 +185,7 @@ def _metadata(run: Run, form: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Made:
-    """The bytes of a file, and what running them gives: uint8 pictures ``n c h w`` -> scores ``n classes``."""
+    """The bytes of a file, and what running them gives: uint8 images ``n c h w`` -> scores ``n classes``."""
 
     runner: str
     data: bytes
@@ -204,12 +204,10 @@ def _onnx(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
     assert isinstance(plain, bytes)
     mean, std = channel_scale(run.dataset)
     told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
-    data = takes_pictures(plain, mean, std, told)
+    data = takes_images(plain, mean, std, told)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     (name,) = (entry.name for entry in session.get_inputs())
-    return Made(
-        "onnxruntime", data, lambda pictures: np.asarray(session.run(None, {name: pictures.astype(np.float32)})[0])
-    )
+    return Made("onnxruntime", data, lambda images: np.asarray(session.run(None, {name: images.astype(np.float32)})[0]))
 
 
 def without_softmax(net: Net) -> Net:
@@ -222,8 +220,8 @@ def without_softmax(net: Net) -> Net:
     return Net.at(Graph(nodes, tuple(one.name for one in net.inputs), outputs), net.inputs)
 
 
-class TakesPictures(nn.Module):
-    """A model with the scaling before it: float32 pictures ``n c h w`` of 0 to 255 -> logits ``n classes``."""
+class TakesImages(nn.Module):
+    """A model with the scaling before it: float32 images ``n c h w`` of 0 to 255 -> logits ``n classes``."""
 
     def __init__(self, model: nn.Module, dataset: Dataset) -> None:
         super().__init__()
@@ -235,16 +233,16 @@ class TakesPictures(nn.Module):
         self.register_buffer("centre", (255 * mean).float().view(shape))
         self.register_buffer("scale", (1 / (255 * std)).float().view(shape))
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Scale, then run the net."""
-        scores: Tensor = self.model((pictures - self.centre) * self.scale)
+        scores: Tensor = self.model((images - self.centre) * self.scale)
         return scores.flatten(1)
 
 
 def _torch_export(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
     example = torch.zeros(2, *run.dataset.shape)
-    sizes = {"pictures": {0: torch.export.Dim("n")}}
-    plain = TakesPictures(_with(weights_out(model), run), run.dataset).eval().requires_grad_(requires_grad=False)
+    sizes = {"images": {0: torch.export.Dim("n")}}
+    plain = TakesImages(_with(weights_out(model), run), run.dataset).eval().requires_grad_(requires_grad=False)
     try:
         program = torch.export.export(plain, (example,), dynamic_shapes=sizes)
     except Exception as error:  # noqa: BLE001 -- the tracer has no one error for what it cannot follow
@@ -252,14 +250,14 @@ def _torch_export(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
     file = io.BytesIO()
     torch.export.save(program, file, extra_files={f"{KEY}.json": json.dumps(metadata)})
     again = torch.export.load(io.BytesIO(file.getvalue())).module()
-    return Made("torch.export", file.getvalue(), lambda pictures: np.asarray(again(torch.from_numpy(pictures).float())))
+    return Made("torch.export", file.getvalue(), lambda images: np.asarray(again(torch.from_numpy(images).float())))
 
 
 def _safetensors(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
     data = save_tensors(weights_out(model), metadata={KEY: json.dumps(metadata)})
     fresh = _with(load_tensors(data), run)
     lay_out(fresh)
-    return Made("safetensors", data, lambda pictures: logits(fresh, torch.from_numpy(pictures), run.dataset).numpy())
+    return Made("safetensors", data, lambda images: logits(fresh, torch.from_numpy(images), run.dataset).numpy())
 
 
 def _with(tensors: dict[str, Tensor], run: Run) -> TorchNet:

@@ -1,4 +1,4 @@
-"""Intervals of 95 % for shares of pictures and for the difference of two shares."""
+"""Intervals of 95 % for shares of images and for the difference of two shares."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 
 def paired_difference(gained: int, lost: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of the difference of two shares of the same pictures, second minus first.
+    """The 95 % interval of the difference of two shares of the same images, second minus first.
 
-    The adjusted Wald interval of Bonett and Price (J. Educ. Behav. Stat. 37, 2012): one picture is added to those
+    The adjusted Wald interval of Bonett and Price (J. Educ. Behav. Stat. 37, 2012): one image is added to those
     that changed in each direction, then ``d ± Z · sqrt((p + q - d²) / (count + 2))`` with ``d = p - q``.
 
     Args:
-        gained: pictures that only the second read rightly.
-        lost: pictures that only the first read rightly.
-        count: all pictures.
+        gained: images that only the second read rightly.
+        lost: images that only the first read rightly.
+        count: all images.
 
-    Two nets that agree on all of 98 pictures: ``p = q = 0.01``, and ``Z · sqrt(0.02 / 100)`` is 0.0277.
+    Two nets that agree on all of 98 images: ``p = q = 0.01``, and ``Z · sqrt(0.02 / 100)`` is 0.0277.
 
     >>> [round(end, 4) for end in paired_difference(0, 0, 98)]
     [-0.0277, 0.0277]

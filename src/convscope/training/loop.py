@@ -19,12 +19,12 @@ from convscope.training.augment import Augment
 from convscope.training.batches import Batches
 from convscope.training.checkpoint import Means, Numbers, State
 from convscope.training.diagnose import first_bad, gradient_norm
+from convscope.training.distributed import ALONE
+from convscope.training.init import begin
 from convscope.training.optimizers import Optimizers
 from convscope.training.plan import Steps
-from convscope.training.ranks import ALONE
 from convscope.training.schedule import triangle
-from convscope.training.start import begin
-from convscope.training.together import norm_together
+from convscope.training.sync_batchnorm import sync_batch_norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
     from convscope.backends.torch import TorchNet
     from convscope.data.registry import Dataset, Split
-    from convscope.training.ranks import Ranks
+    from convscope.training.distributed import Ranks
     from convscope.training.recipe import Recipe
 
 REPORT_EVERY = 10
 """Steps between two reports of progress."""
 
 LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""Channels last is several times faster on a CPU, most of all for pictures of one channel."""
+"""Channels last is several times faster on a CPU, most of all for images of one channel."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ def layout(batch: Tensor) -> Tensor:
     return batch.contiguous(memory_format=form) if form else batch
 
 
-def said_last(batch: Tensor) -> Tensor:
+def strided_last(batch: Tensor) -> Tensor:
     """A batch of one channel whose strides say channels last.
 
     Both orders are the same bytes then, and torch, which goes by the strides, would take the slow one. For bfloat16
     only: in float32, processes that share a batch come out further from one process on all of it.
 
-    >>> said_last(torch.zeros(5, 1, 8, 8)).stride(), said_last(torch.zeros(5, 3, 8, 8)).stride()
+    >>> strided_last(torch.zeros(5, 1, 8, 8)).stride(), strided_last(torch.zeros(5, 3, 8, 8)).stride()
     ((64, 1, 8, 1), (192, 64, 8, 1))
     """
     if batch.dim() not in LAYOUTS or batch.shape[1] != 1:
@@ -89,7 +89,7 @@ def said_last(batch: Tensor) -> Tensor:
 
 
 def lay_out(model: nn.Module) -> None:
-    """Put the weights in the order of the pictures; another order gives another last digit."""
+    """Put the weights in the order of the images; another order gives another last digit."""
     for parameter in model.parameters():
         parameter.data = layout(parameter.data)
 
@@ -104,7 +104,7 @@ class Trainer:
 
     Args:
         model: trained in place.
-        split: pictures and labels.
+        split: images and labels.
         dataset: for the scale.
         recipe: how.
         seed: of order and shifts.
@@ -129,7 +129,7 @@ class Trainer:
         self.watch = Watch(self.steps, self.batches.batch)
         together = ranks.world > 1
         if together:
-            norm_together(model)  # before the optimizer: the norms are new ones
+            sync_batch_norm(model)  # before the optimizer: the norms are new ones
         begin(model, split, dataset, recipe)
         lay_out(model)
         self.optimizers = Optimizers(model, recipe)
@@ -166,7 +166,7 @@ class Trainer:
         rate = self.recipe.learning_rate * share_of_rate
         with torch.autocast("cpu", dtype=torch.bfloat16) if self.low else nullcontext():
             placed = layout(images)
-            logits = self.forward(said_last(placed) if self.low else placed).flatten(1)
+            logits = self.forward(strided_last(placed) if self.low else placed).flatten(1)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
         share = len(labels) / self.batches.batch
         right = int((logits.detach().argmax(1) == labels).sum())
@@ -182,13 +182,13 @@ class Trainer:
         self.watch.step(value, int(hits), rate)
 
     def _not_finite(self, loss: float, rate: float, images: Tensor) -> TrainingError:
-        """The error for a loss that is no number: where, at which rate, and which layer it came from."""
+        """The error for a loss that is not a number: where, at which rate, and which layer it came from."""
         norm = gradient_norm(self.model)
         before = f"gradient of the step before {norm:.3g}, " if norm is not None else ""
         return TrainingError(
             f"the loss is {loss} at step {self.watch.done + 1} of {self.steps.total}, learning rate {rate:.3g}",
             given=f"{before}{first_bad(self.model, layout(images))}",
-            attempt="a lower learning rate, or a batch norm behind each convolution",
+            attempt="a lower learning rate, or a batch norm after each convolution",
         )
 
     def state(self) -> State:

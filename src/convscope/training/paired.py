@@ -1,4 +1,4 @@
-"""Two runs on the same pictures: is one better, or was it luck?"""
+"""Two runs on the same images: is one better, or was it luck?"""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from convscope.analyze.cost import net_params
 from convscope.data import registry
 from convscope.errors import DataError
 from convscope.training.evaluate import Evaluation
+from convscope.training.evaluate_run import predictions_of
 from convscope.training.intervals import paired_difference
-from convscope.training.judge import answers_of
 from convscope.training.run import Run, load
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from convscope.training.evaluate import Answers
+    from convscope.training.evaluate import Predicted
 
 SHOWN = 10
-"""Pictures in the text; the data has all."""
+"""Images in the text; the data has all."""
 
 
 def mcnemar(first: int, second: int) -> float:
-    """The exact two-sided p value of McNemar's test (1947), from the pictures that only one of two reads rightly.
+    """The exact two-sided p value of McNemar's test (1947), from the images that only one of two reads rightly.
 
-    If neither were better, each such picture would fall to either side like a coin: twice the probability of a split
+    If neither were better, each such image would fall to either side like a coin: twice the probability of a split
     at least as uneven, at most 1.
 
     Args:
-        first: pictures that only the first reads rightly.
-        second: pictures that only the second reads rightly.
+        first: images that only the first reads rightly.
+        second: images that only the second reads rightly.
 
     One of six: ``2 · (1 + 6) / 2⁶``.
 
@@ -50,16 +50,16 @@ def mcnemar(first: int, second: int) -> float:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A picture that only one of two runs reads rightly.
+    """An image that only one of two runs reads rightly.
 
     Attributes:
-        picture: its place in the test set, from 0.
+        image: its place in the test set, from 0.
         true: class.
-        a: what the first said.
-        b: what the second said.
+        a: predictions of the first.
+        b: predictions of the second.
     """
 
-    picture: int
+    image: int
     true: str
     a: str
     b: str
@@ -71,17 +71,17 @@ class RunComparison:
 
     Attributes:
         runs: both.
-        judged: both on the same pictures.
-        disagreements: the pictures that only one reads rightly.
+        evaluation: both on the same images.
+        disagreements: the images that only one reads rightly.
     """
 
     runs: tuple[Run, Run]
-    judged: tuple[Evaluation, Evaluation]
+    evaluation: tuple[Evaluation, Evaluation]
     disagreements: tuple[Disagreement, ...]
 
     @property
     def only(self) -> tuple[int, int]:
-        """Pictures that only the first reads rightly, and only the second."""
+        """Images that only the first reads rightly, and only the second."""
         first = sum(entry.a == entry.true for entry in self.disagreements)
         return first, len(self.disagreements) - first
 
@@ -89,13 +89,13 @@ class RunComparison:
     def difference(self) -> float:
         """Accuracy of the second minus that of the first."""
         first, second = self.only
-        return (second - first) / self.judged[0].count
+        return (second - first) / self.evaluation[0].count
 
     @property
     def interval(self) -> tuple[float, float]:
         """Of the difference, 95 % (:func:`paired_difference`)."""
         first, second = self.only
-        return paired_difference(second, first, self.judged[0].count)
+        return paired_difference(second, first, self.evaluation[0].count)
 
     @property
     def p(self) -> float:
@@ -103,12 +103,12 @@ class RunComparison:
         return mcnemar(*self.only)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/compare-runs/1``."""
+        """Plain data of schema ``convscope/compare-runs/2``."""
         return {
-            "schema": "convscope/compare-runs/1",
-            "data": self.judged[0].data,
-            "count": self.judged[0].count,
-            "runs": [_facts(run, judged) for run, judged in zip(self.runs, self.judged, strict=True)],
+            "schema": "convscope/compare-runs/2",
+            "data": self.evaluation[0].data,
+            "count": self.evaluation[0].count,
+            "runs": [_facts(run, evaluation) for run, evaluation in zip(self.runs, self.evaluation, strict=True)],
             "only_a": self.only[0],
             "only_b": self.only[1],
             "difference": self.difference,
@@ -120,11 +120,11 @@ class RunComparison:
 
     def __str__(self) -> str:
         columns = (Column(""), *(Column(title, right=True) for title in "AB"))
-        facts = [_cells(run, judged) for run, judged in zip(self.runs, self.judged, strict=True)]
+        facts = [_cells(run, evaluation) for run, evaluation in zip(self.runs, self.evaluation, strict=True)]
         rows = tuple((name, facts[0][name], facts[1][name]) for name in facts[0])
         first, second = self.only
         low, high = (100 * end for end in self.interval)
-        count, hits = self.judged[0].count, self.judged[0].hits
+        count, hits = self.evaluation[0].count, self.evaluation[0].hits
         shares = (
             f"by A alone {first:,}, by B alone {second:,}, by both {hits - first:,}, by none {count - hits - second:,}"
         )
@@ -132,7 +132,7 @@ class RunComparison:
             [
                 Grid(columns, rows).to_text(),
                 "",
-                f"read rightly of {count:,} pictures: {shares}",
+                f"read rightly of {count:,} images: {shares}",
                 f"B - A  {100 * self.difference:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}",
                 f"p      {self.p:.3g} (McNemar's exact test, two-sided)",
                 *self._listed(),
@@ -140,11 +140,11 @@ class RunComparison:
         )
 
     def _listed(self) -> list[str]:
-        """The first pictures on which they differ."""
+        """The first images on which they differ."""
         if not self.disagreements:
             return []
-        shown = tuple((str(e.picture), e.true, e.a, e.b) for e in self.disagreements[:SHOWN])
-        grid = Grid((Column("picture", right=True), Column("true"), Column("A"), Column("B")), shown)
+        shown = tuple((str(e.image), e.true, e.a, e.b) for e in self.disagreements[:SHOWN])
+        grid = Grid((Column("image", right=True), Column("true"), Column("A"), Column("B")), shown)
         more = len(self.disagreements) - SHOWN
         return ["", grid.to_text(), *([f"and {more:,} more: --json has them all"] if more > 0 else [])]
 
@@ -152,7 +152,7 @@ class RunComparison:
 
 
 def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | None = None) -> RunComparison:
-    """Judge two runs by the same test pictures.
+    """Judge two runs by the same test images.
 
     Args:
         first: a run or its folder.
@@ -160,50 +160,50 @@ def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | 
         data: name of the data set; by default the one that both were trained on.
 
     Raises:
-        RunError: a folder is no run.
+        RunError: a folder is not a run.
         DataError: the runs were trained on different data and ``data`` says nothing, or their classes differ.
     """
     a, b = (run if isinstance(run, Run) else load(run) for run in (first, second))
     if data is None and a.dataset.name != b.dataset.name:
         raise DataError(
-            "the runs have no test pictures in common",
+            "the runs have no test images in common",
             given=f"{a.path} was trained on {a.dataset.name}, {b.path} on {b.dataset.name}",
-            expected="--data with pictures to judge both by",
+            expected="--data with images to judge both by",
         )
     if a.dataset.classes != b.dataset.classes:
         raise DataError("the classes of the runs differ", expected="the same classes in the same order")
     dataset = a.dataset if data is None else registry.find(data, a.dataset.shape)
-    said = answers_of(a, dataset), answers_of(b, dataset)
-    judged = tuple(Evaluation.of(found, a.dataset.classes, dataset.name) for found in said)
-    return RunComparison((a, b), (judged[0], judged[1]), _disagreements(*said, a.dataset.classes))
+    predicted = predictions_of(a, dataset), predictions_of(b, dataset)
+    evaluation = tuple(Evaluation.of(found, a.dataset.classes, dataset.name) for found in predicted)
+    return RunComparison((a, b), (evaluation[0], evaluation[1]), _disagreements(*predicted, a.dataset.classes))
 
 
-def _disagreements(first: Answers, second: Answers, classes: tuple[str, ...]) -> tuple[Disagreement, ...]:
+def _disagreements(first: Predicted, second: Predicted, classes: tuple[str, ...]) -> tuple[Disagreement, ...]:
     return tuple(
-        Disagreement(int(at), *(classes[found[at]] for found in (first.labels, first.said, second.said)))
+        Disagreement(int(at), *(classes[found[at]] for found in (first.labels, first.predicted, second.predicted)))
         for at in np.flatnonzero(first.right != second.right)
     )
 
 
-def _facts(run: Run, judged: Evaluation) -> dict[str, Any]:
+def _facts(run: Run, evaluation: Evaluation) -> dict[str, Any]:
     return {
         "path": str(run.path),
         "net": str(run.net),
-        "accuracy": judged.accuracy,
-        "interval": list(judged.interval),
-        "loss": judged.loss,
-        "calibration_error": judged.calibration,
+        "accuracy": evaluation.accuracy,
+        "interval": list(evaluation.interval),
+        "loss": evaluation.loss,
+        "calibration_error": evaluation.calibration,
         "params": net_params(run.net).value,
     }
 
 
-def _cells(run: Run, judged: Evaluation) -> dict[str, str]:
-    low, high = (100 * end for end in judged.interval)
+def _cells(run: Run, evaluation: Evaluation) -> dict[str, str]:
+    low, high = (100 * end for end in evaluation.interval)
     return {
         "run": str(run.path),
         "params": f"{net_params(run.net).value:,}",
-        "accuracy": f"{100 * judged.accuracy:.2f} %",
+        "accuracy": f"{100 * evaluation.accuracy:.2f} %",
         "95 % interval": f"{low:.2f} to {high:.2f} %",
-        "loss": f"{judged.loss:.4f}",
-        "calibration error": f"{100 * judged.calibration:.2f} points",
+        "loss": f"{evaluation.loss:.4f}",
+        "calibration error": f"{100 * evaluation.calibration:.2f} points",
     }

@@ -54,13 +54,13 @@ class Plan:
         net: in the notation.
         data: name of the data set.
         recipe: name of the recipe.
-        samples: pictures to learn from.
-        batch: pictures in a step.
+        samples: images to learn from.
+        batch: images in a step.
         epochs: passes over the set.
         steps: iterations.
-        params: learned numbers.
+        params: parameters.
         macs: multiply-adds of training, about [MAC].
-        memory: of the pictures, and of training in float32: weights, optimizer, activations, gradients [byte].
+        memory: of the images, and of training in float32: weights, optimizer, activations, gradients [byte].
     """
 
     net: str
@@ -101,7 +101,7 @@ class Plan:
             "epochs": f"{self.epochs:g}",
             "iterations": f"{self.steps.per_epoch:,} per epoch, {self.steps.total:,} in all",
             "MACs": f"about {count_text(self.macs)} (forward and backward)",
-            "memory": f"about {bytes_text(self.memory)} (pictures, weights, optimizer, a batch with its gradients)",
+            "memory": f"about {bytes_text(self.memory)} (images, weights, optimizer, a batch with its gradients)",
         }
         return "\n".join(f"{key:<11}{value}" for key, value in rows.items())
 
@@ -119,7 +119,7 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
     batch = min(recipe.batch, samples)
     steps = Steps.of(samples=samples, batch=batch, epochs=recipe.epochs)
     table = layer_table(net)
-    pictures = 0 if dataset.mapped else samples * activation_bytes(dataset.shape, itemsize=1)
+    images = 0 if dataset.mapped else samples * activation_bytes(dataset.shape, itemsize=1)
     return Plan(
         net=str(net),
         data=dataset.name,
@@ -130,7 +130,7 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
         steps=steps,
         params=table.params.value,
         macs=table.macs.value * (1 + BACKWARD) * batch * steps.total,
-        memory=pictures + memory(net, batch=batch).training,
+        memory=images + memory(net, batch=batch).training,
     )
 
 
@@ -186,12 +186,12 @@ def check_data(dataset: Dataset) -> None:
 
 
 def check_fit(net: Net, dataset: Dataset) -> None:
-    """Raise ShapeError unless the net takes the pictures, gives one number for each class, and can learn."""
+    """Raise ShapeError unless the net takes the images, gives one number for each class, and can learn."""
     net.check_single("inputs", "training")
     net.check_single("outputs", "training")
     if net.input != dataset.shape:
         raise ShapeError(
-            f"the net takes {to_text(net.input)}, the pictures of {dataset.name} are {to_text(dataset.shape)}",
+            f"the net takes {to_text(net.input)}, the images of {dataset.name} are {to_text(dataset.shape)}",
             attempt=f"input {to_text(dataset.shape)}",
         )
     classes = len(dataset.classes)

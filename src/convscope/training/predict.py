@@ -1,4 +1,4 @@
-"""Classes and probabilities for pictures from files."""
+"""Classes and probabilities for images from files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import torch
 
 from convscope.backends.machine import cores
 from convscope.data.folder import SUFFIXES
-from convscope.data.picture import read_picture
-from convscope.errors import PictureError
+from convscope.data.image import read_image
+from convscope.errors import ImageError
 from convscope.inert import inert
 from convscope.training.evaluate import BATCH, logits
 from convscope.training.run import Run, load
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a net says of one picture; prints itself.
+    """What a net says of one image; prints itself.
 
     Attributes:
-        picture: the file.
+        image: the file.
         probabilities: for each class, the likeliest first.
     """
 
-    picture: str
+    image: str
     probabilities: dict[str, float]
 
     @property
@@ -49,22 +49,22 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {"picture": inert(self.picture), "class": self.label, "probabilities": self.probabilities}
+        return {"image": inert(self.image), "class": self.label, "probabilities": self.probabilities}
 
     def __str__(self) -> str:
         best = list(self.probabilities.items())[:3]
         shares = ", ".join(f"{inert(name)} {100 * p:.1f} %" for name, p in best)
-        return f"{inert(self.picture)}: {inert(self.label)}   ({shares})"
+        return f"{inert(self.image)}: {inert(self.label)}   ({shares})"
 
     __repr__ = __str__
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a net says of many pictures; prints itself.
+    """What a net says of many images; prints itself.
 
     Attributes:
-        found: in the order of the pictures.
+        found: in the order of the images.
         unreadable: what is wrong with each file that was left out, by its name.
         seconds: of reading and predicting.
     """
@@ -79,11 +79,11 @@ class Predictions:
         return len(self.found) / self.seconds
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/predict/1``."""
+        """Plain data of schema ``convscope/predict/2``."""
         return {
-            "schema": "convscope/predict/1",
-            "pictures": [entry.to_json() for entry in self.found],
-            "unreadable": [{"picture": inert(name), "why": inert(why)} for name, why in self.unreadable.items()],
+            "schema": "convscope/predict/2",
+            "images": [entry.to_json() for entry in self.found],
+            "unreadable": [{"image": inert(name), "why": inert(why)} for name, why in self.unreadable.items()],
             "seconds": self.seconds,
             "images_per_second": self.images_per_second,
         }
@@ -91,7 +91,7 @@ class Predictions:
     def told(self) -> str:
         """How many, how fast, and what could not be read."""
         bad = len(self.unreadable)
-        speed = f"{len(self.found):,} pictures, {self.images_per_second:,.0f} images/s"
+        speed = f"{len(self.found):,} images, {self.images_per_second:,.0f} images/s"
         lines = [f"not read: {inert(why)}" for why in self.unreadable.values()]
         return "\n".join([*lines, speed + (f"; {bad:,} could not be read" if bad else "")])
 
@@ -99,37 +99,37 @@ class Predictions:
         return "\n".join(map(str, self.found))
 
 
-def predict(run: Run | str | Path, pictures: str | Path | Sequence[str | Path]) -> list[Prediction]:
-    """Read picture files and say what they show, by a run or the run in a folder.
+def predict(run: Run | str | Path, images: str | Path | Sequence[str | Path]) -> list[Prediction]:
+    """Read image files and say what they show, by a run or the run in a folder.
 
     Args:
         run: what was trained.
-        pictures: a file or a folder, or several.
+        images: a file or a folder, or several.
 
     Raises:
-        PictureError: a file is no picture, or a folder has none; then nothing is predicted.
+        ImageError: a file is not an image, or a folder has none; then nothing is predicted.
         RunError: the weights are not those of the net.
     """
-    return predict_files(run, pictures).found
+    return predict_files(run, images).found
 
 
 def predict_files(
-    run: Run | str | Path, pictures: str | Path | Sequence[str | Path], *, skip_bad: bool = False
+    run: Run | str | Path, images: str | Path | Sequence[str | Path], *, skip_bad: bool = False
 ) -> Predictions:
     """As :func:`predict`, with the speed.
 
     Args:
         run: what was trained.
-        pictures: a file or a folder, or several.
+        images: a file or a folder, or several.
         skip_bad: leave out files that cannot be read, and name them.
 
     Raises:
-        PictureError: a file is no picture (without ``skip_bad``), a folder has none, or none could be read.
+        ImageError: a file is not an image (without ``skip_bad``), a folder has none, or none could be read.
         RunError: the weights are not those of the net.
     """
     run = run if isinstance(run, Run) else load(run)
-    given = [pictures] if isinstance(pictures, str | Path) else pictures
-    paths = [path for entry in given for path in picture_files(Path(entry))]
+    given = [images] if isinstance(images, str | Path) else images
+    paths = [path for entry in given for path in image_files(Path(entry))]
     model = model_of(run)
     start = perf_counter()
     found: list[Prediction] = []
@@ -138,26 +138,24 @@ def predict_files(
         for at in range(0, len(paths), BATCH):
             part = paths[at : at + BATCH]
             limits = [copy_context() for _ in part]  # --raise-limits holds in the threads, too
-            images = list(pool.map(lambda context, path: context.run(_read, path, run), limits, part))
-            bad = {
-                str(path): image for path, image in zip(part, images, strict=True) if isinstance(image, PictureError)
-            }
+            arrays = list(pool.map(lambda context, path: context.run(_read, path, run), limits, part))
+            bad = {str(path): array for path, array in zip(part, arrays, strict=True) if isinstance(array, ImageError)}
             if bad and not skip_bad:
                 raise next(iter(bad.values()))
             unreadable |= {name: error.what for name, error in bad.items()}
-            found += _predicted(model, run, part, images)
+            found += _predicted(model, run, part, arrays)
     if not found:
-        raise PictureError(f"none of {len(paths):,} pictures can be read", given=next(iter(unreadable.values())))
+        raise ImageError(f"none of {len(paths):,} images can be read", given=next(iter(unreadable.values())))
     return Predictions(found, unreadable, perf_counter() - start)
 
 
-def picture_files(path: Path) -> Iterator[Path]:
-    """A file itself, or every picture in a folder and in the folders below, in the order of their names.
+def image_files(path: Path) -> Iterator[Path]:
+    """A file itself, or every image in a folder and in the folders below, in the order of their names.
 
     What is hidden is left out, and links to folders are not followed.
 
     Raises:
-        PictureError: a folder cannot be read, or has no picture in it.
+        ImageError: a folder cannot be read, or has no image in it.
     """
     if not os.path.isdir(path):  # noqa: PTH112 -- Path.is_dir raises where a name is too long
         yield path
@@ -170,26 +168,26 @@ def picture_files(path: Path) -> Iterator[Path]:
                 empty = False
                 yield Path(folder, name)
     if empty:
-        raise PictureError(f"{path} has no pictures in it", expected=f"files such as {', '.join(SUFFIXES)}")
+        raise ImageError(f"{path} has no images in it", expected=f"files such as {', '.join(SUFFIXES)}")
 
 
 def _unreadable_folder(error: OSError) -> None:
-    raise PictureError(f"{error.filename} cannot be read: {error.strerror}")
+    raise ImageError(f"{error.filename} cannot be read: {error.strerror}")
 
 
-def _read(path: Path, run: Run) -> NDArray[np.uint8] | PictureError:
-    """A picture, or what is wrong with it."""
+def _read(path: Path, run: Run) -> NDArray[np.uint8] | ImageError:
+    """An image, or what is wrong with it."""
     try:
-        return read_picture(path, run.dataset)
-    except PictureError as error:
+        return read_image(path, run.dataset)
+    except ImageError as error:
         return error
 
 
 def _predicted(
-    model: TorchNet, run: Run, paths: list[Path], images: list[NDArray[np.uint8] | PictureError]
+    model: TorchNet, run: Run, paths: list[Path], arrays: list[NDArray[np.uint8] | ImageError]
 ) -> list[Prediction]:
     """What a net says of a batch, of those that could be read."""
-    read = [(path, image) for path, image in zip(paths, images, strict=True) if not isinstance(image, PictureError)]
+    read = [(path, image) for path, image in zip(paths, arrays, strict=True) if not isinstance(image, ImageError)]
     if not read:
         return []
     scores = logits(model, torch.from_numpy(np.stack([image for _, image in read])), run.dataset)

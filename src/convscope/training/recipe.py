@@ -57,7 +57,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         net: in the notation; trained when the user gives none.
         data: name of the data set that it was made for; trained on when the user gives none.
         epochs: passes over the training set; parts of one are allowed.
-        batch: pictures in a step.
+        batch: images in a step.
         learning_rate: at its peak.
         warmup: share of the steps in which the rate climbs to its peak; then it falls in a straight line to 2 % of it.
         betas: decay of AdamW's running mean and square (Loshchilov and Hutter, arXiv 1711.05101).
@@ -68,13 +68,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             all steps (its decay is 1 minus 1 by so many steps); 0 for the last weights themselves.
         dirac: convolutions begin by passing their input on.
         whiten: the first convolution makes the patches of the set uncorrelated, and stays as it is.
-        shift: each picture is moved by up to so many pixels along each axis.
-        rotate: each picture is turned by up to so many degrees.
+        shift: each image is moved by up to so many pixels along each axis.
+        rotate: each image is turned by up to so many degrees.
         zoom: height and width change by up to so large a share.
         shear: rows are moved against each other by up to so many columns a row.
         bend: points are moved by up to so many pixels in a smooth random field.
         flip: left and right are exchanged in every second epoch.
-        erase: side of a square in each picture that is covered.
+        erase: side of a square in each image that is covered.
         precision: ``auto`` takes bfloat16 where the processor has it, else float32.
     """
 
@@ -157,9 +157,9 @@ def from_file(path: Path) -> Recipe:
     except OSError as error:
         raise FieldError(f"{path} cannot be read: {error.strerror}") from None
     except msgspec.ValidationError as error:
-        raise FieldError(f"{path} is no recipe", expected=_plainly(error)) from None
+        raise FieldError(f"{path} is not a recipe", expected=_plainly(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, RecursionError) as error:
-        raise FieldError(f"{path} is no recipe: {error}") from None
+        raise FieldError(f"{path} is not a recipe: {error}") from None
 
 
 def to_toml(values: dict[str, Any]) -> str:

@@ -118,7 +118,7 @@ def checked_name(name: str) -> str:
         FieldError: it is something else.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.\-]{0,63}", name, re.ASCII):
-        raise FieldError(f'"{name[:80]}" is no name for a run', expected="up to 64 letters, digits, dots and dashes")
+        raise FieldError(f'"{name[:80]}" is not a name for a run', expected="up to 64 letters, digits, dots and dashes")
     return name
 
 

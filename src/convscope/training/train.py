@@ -25,13 +25,13 @@ from convscope.frontends import read
 from convscope.training import checkpoint, environment, metrics, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
-from convscope.training.claim import claimed
 from convscope.training.contents import DATA, MODEL
-from convscope.training.course import Course, Habits, Report
+from convscope.training.distributed import Ranks, joined, launch, restarts
+from convscope.training.lock import claimed
 from convscope.training.loop import Progress, lay_out
 from convscope.training.plan import check_data, check_disk, check_memory, plan
-from convscope.training.ranks import Ranks, joined, launch, restarts
 from convscope.training.run import Job, Run
+from convscope.training.session import Habits, Report, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,9 +82,9 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         name: of the run folder; by default data set, recipe and seed.
         save_every: time between two checkpoints, from which :func:`resume` goes on [second].
         logs: further places for the course of the run: ``csv``, ``tensorboard``.
-        skip_bad: leave out files of the data set that are no pictures.
+        skip_bad: leave out files of the data set that are not images.
         report: called every few steps.
-        prepared: called with pictures prepared and all pictures, while those of a folder are read the first time.
+        prepared: called with images prepared and all images, while those of a folder are read the first time.
 
     Raises:
         ShapeError: the net does not fit the data.
@@ -104,7 +104,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     settings = settings.changed(net=str(made), data=dataset.name)
     check_memory(plan(made, dataset, settings).memory, "training this net")
     check_disk(Path(out), checkpoint.size(STATES * _weights(made)))
-    pictures, habits = _load(dataset), Habits(save_every, tuple(logs), report)
+    images, habits = _load(dataset), Habits(save_every, tuple(logs), report)
     with joined() as ranks:
         begun = ranks.told(_begun(Path(out)) if ranks.first else None)
         if begun and runs.is_finished(begun):
@@ -113,7 +113,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             return _resumed(runs.load_job(begun), ranks, habits, strict=False, warn=warnings.warn)
         job = Job(Path(out) / name, made, dataset, settings, seed)
         if ranks.first:
-            facts = Facts.of(dataset, dict(zip(("train", "test"), pictures, strict=True)))
+            facts = Facts.of(dataset, dict(zip(("train", "test"), images, strict=True)))
             job = runs.found(Path(out), name, job, facts, environment.content(environment.here(settings)))
             _note_begun(job, ranks)
         path, seals = ranks.told((job.path, job.seals))
@@ -121,7 +121,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         trained.remember(seals[DATA], dataset.name)
         try:
             with claimed(job.path) if ranks.first else nullcontext():
-                return Course(job, pictures, habits, ranks).run(None)
+                return Session(job, images, habits, ranks).run(None)
         except BaseException:
             if ranks.first and not checkpoint.steps(job.path):  # nothing to go on from
                 shutil.rmtree(job.path, ignore_errors=True)
@@ -182,7 +182,7 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
 
     Args:
         path: the run folder.
-        data: name of its data set, for a run that was not begun by this user here; the pictures must be the same.
+        data: name of its data set, for a run that was not begun by this user here; the images must be the same.
         strict: refuse to go on from an older checkpoint where the newest is damaged.
         save_every: as in :func:`train` [second].
         logs: as in :func:`train`.
@@ -190,7 +190,7 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
         warn: told of damaged checkpoints, and of what is different here from where the run began.
 
     Raises:
-        RunError: it is no run folder, it is finished, another process trains in it, or its checkpoints are damaged.
+        RunError: it is not a run folder, it is finished, another process trains in it, or its checkpoints are damaged.
         Stopped: as in :func:`train`.
     """
     with joined() as ranks:
@@ -212,7 +212,7 @@ def _resumed(job: Job, ranks: Ranks, habits: Habits, *, strict: bool, warn: Call
                 warn(found)
             seal.write(job.path, job.seals)
         state = ranks.told(state)
-        return Course(job, _load(job.dataset), habits, ranks).run(state)
+        return Session(job, _load(job.dataset), habits, ranks).run(state)
 
 
 def _refuse_finished(job: Job) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from convscope.verification.signals import Signal, merge, own_places
+from convscope.verification.signals import Signal, merge, own_positions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,10 +59,10 @@ class Call:
 
     def get(self, *names: str) -> Any:
         """The first of these arguments that the operator has; None where it has none of them."""
-        for place, argument in enumerate(self.schema.arguments):
+        for position, argument in enumerate(self.schema.arguments):
             if argument.name in names:
                 default = argument.default_value if argument.has_default_value() else None
-                return self.args[place] if place < len(self.args) else self.kwargs.get(argument.name, default)
+                return self.args[position] if position < len(self.args) else self.kwargs.get(argument.name, default)
         return None
 
     @property
@@ -81,17 +81,17 @@ class Call:
         return merge([path for path in paths if isinstance(path, Signal)], shape, gates=self.gates)
 
     def average(self, signal: Signal, dims: Sequence[int], *, keepdim: bool = True) -> Signal:
-        """The average over some axes; one that takes in all places along an axis of the picture loses the place."""
+        """The average over some axes; one that takes in all positions along an axis of the image loses the position."""
         found = signal.mean(dims, keepdim=keepdim)
         return found if self.gates or signal.lost or not signal.ends(dims) else replace(found, lost=True)
 
     def blend(self, paths: Sequence[Any], shape: Sequence[int]) -> Signal:
-        """Join paths place by place; without gates, one that is repeated along the places of another ends here."""
+        """Join paths position by position; without gates, one that repeats along those of another ends here."""
         signals = [path for path in paths if isinstance(path, Signal)]
-        return self.merge(signals if self.gates else own_places(signals), shape)
+        return self.merge(signals if self.gates else own_positions(signals), shape)
 
     def everything(self, shape: Sequence[int]) -> Signal:
-        """Every place of a result reads every place of every argument."""
+        """Every position of a result reads every position of every argument."""
         return self.merge([shared(signal, len(shape)) for signal in self.signals], shape)
 
     def through(self, func: Any = None) -> Any:
@@ -111,7 +111,7 @@ class Call:
         return func(*args, **kwargs)
 
     def on_numbers(self) -> Any:
-        """What the operator gives on the numbers at hand: for shapes, and for results that are places or flags."""
+        """What the operator gives on the numbers at hand: for shapes, and for results that are positions or flags."""
         args, kwargs = tree_map(_number, (self.args, self.kwargs))
         with torch.no_grad():
             return self.func(*args, **kwargs)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.analyze import cost
-from convscope.analyze.lines import picture_of
+from convscope.analyze.lines import image_of
 from convscope.analyze.support import support
 from convscope.backends.torch import TorchNet
 from convscope.core.graph import KINDS
@@ -62,7 +62,7 @@ def compare(  # noqa: PLR0913 -- what is compared, and how much of it
         taken: how the module is called; by default with the inputs of the net in their order.
 
     Raises:
-        FieldError: ``units`` is no number from 1.
+        FieldError: ``units`` is not a number from 1.
         ShapeError: the module fails on an input of the net's size.
         UnknownNameError: there is no such module, or no such layer.
 
@@ -77,7 +77,7 @@ def compare(  # noqa: PLR0913 -- what is compared, and how much of it
     False
     """
     if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-        raise FieldError(f"units={units}", expected="a whole number from 1")
+        raise FieldError(f"units={units}", expected="an integer from 1")
     given = {one.name for one in net.inputs}
     outputs = {path: layer for path, layer in outputs.items() if layer not in given}  # an Identity gives what it gets
     built = isinstance(module, TorchNet)
@@ -148,12 +148,12 @@ def _macs(probe: Probe, net: Net) -> Check:
     more = _worked_out(net) if isinstance(probe.module, TorchNet) else 0
     notes = [f"{run.stored_macs:,} do not depend on the input"] if run.stored_macs else []
     if more:
-        notes.append(f"the source multiplies {more:,} times on stored tensors, of which the module has the results")
+        notes.append(f"the source multiplies {more:,} times on constants, of which the module has the results")
     return _counted("MACs", claimed, run.macs + more, "; ".join(notes))
 
 
 def _worked_out(net: Net) -> int:
-    """Multiply-adds of the source on stored tensors: a module that is built of its layers has only the results."""
+    """Multiply-adds of the source on constants: a module that is built of its layers has only the results."""
     own = (layer for layer in net if layer.node.own.macs is not None)
     pairs = ((layer, layer.node.op.macs(layer.inputs, layer.output)) for layer in own)
     return sum((cost.macs(layer) or 0) - stated for layer, stated in pairs if stated is not None)
@@ -168,8 +168,8 @@ def _counted(what: str, claimed: Total, probed: int, note: str = "") -> Check:
 
 def _shapes(probe: Probe, net: Net, outputs: Mapping[str, str]) -> Check:
     """The outputs of all modules; the first that differs is named."""
-    places = probe.run().places
-    pairs = [(path, net[layer].output, places[path].shape) for path, layer in outputs.items() if path in places]
+    positions = probe.run().positions
+    pairs = [(path, net[layer].output, positions[path].shape) for path, layer in outputs.items() if path in positions]
     wrong = [(path, claimed, shape) for path, claimed, shape in pairs if shape != (1, *claimed)]
     if not wrong:
         return Check("shapes", f"{len(pairs)} outputs", "the same", agrees=True)
@@ -181,14 +181,14 @@ def _shapes(probe: Probe, net: Net, outputs: Mapping[str, str]) -> Check:
 
 def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chance: Any) -> list[Unit]:
     """Units of the last map, then of any."""
-    places = probe.run().places
+    positions = probe.run().positions
     fitting = [
         (path, layer)
         for path, layer in outputs.items()
-        if path in places and places[path].shape == (1, *net[layer].output)
+        if path in positions and positions[path].shape == (1, *net[layer].output)
     ]
     order = {layer.node.name: number for number, layer in enumerate(net)}
-    rank = len(picture_of(net).shape)
+    rank = len(image_of(net).shape)
     maps = {layer: path for path, layer in fitting if len(net[layer].output) == rank > 1}
     if rank == 1:  # there is no image, so that no unit has a field
         return []

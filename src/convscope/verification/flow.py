@@ -73,7 +73,7 @@ class Flow(TorchDispatchMode):
         self._numbers: dict[int, Tensor] = {}
 
     def restore(self) -> None:
-        """Give stored tensors back the numbers that the module changed."""
+        """Give constants back the numbers that the module changed."""
         for tensor, before in self._before.values():
             tensor.data.copy_(before)
 
@@ -84,8 +84,8 @@ class Flow(TorchDispatchMode):
         written = self._written.get(_memory(tensor)) if self._written else None
         if written is None:
             return None
-        place = tensor.size(), tensor.stride(), tensor.storage_offset()
-        return written[1].each(lambda value: value.as_strided(*place))
+        position = tensor.size(), tensor.stride(), tensor.storage_offset()
+        return written[1].each(lambda value: value.as_strided(*position))
 
     def _flows(self, tensor: Tensor) -> bool:
         return isinstance(tensor, Shadow) or (bool(self._written) and _memory(tensor) in self._written)
@@ -109,7 +109,7 @@ class Flow(TorchDispatchMode):
         return found
 
     def _plainly(self, func: Any, args: Any, kwargs: Any, *, in_place: bool) -> Any:
-        """An operator on stored tensors alone."""
+        """An operator on constants alone."""
         if in_place and isinstance(args[0], Tensor):
             stored = self._stored.get(_memory(args[0]))
             if stored is not None and _memory(stored) not in self._before:
@@ -122,7 +122,7 @@ class Flow(TorchDispatchMode):
         return found
 
     def _remember(self, found: Any) -> None:
-        """Places and flags that were worked out from numbers that flow; the module should not decide by them."""
+        """Positions and flags that were worked out from numbers that flow; the module should not decide by them."""
         self._numbers |= {_memory(tensor): tensor for tensor in _tensors(found)}
 
     def _compute(self, func: Any, args: Any, kwargs: Any, tensors: Sequence[Tensor]) -> Any:
@@ -171,7 +171,7 @@ class Flow(TorchDispatchMode):
                 value.copy_(new)
 
     def _follow(self, tensor: Tensor) -> None:
-        """From now on something flows into a stored tensor, or into one that the module made."""
+        """From now on something flows into a constant, or into one that the module made."""
         size = tensor.untyped_storage().nbytes() // tensor.element_size()
         values = tuple(torch.zeros(size, dtype=torch.float64) for _ in range(self.width))
         self._written[_memory(tensor)] = tensor, Signal(values)
@@ -192,7 +192,7 @@ class _Maker:
         self.base = base if isinstance(base, Shadow) and base.signal.repeats else None
 
     def make(self, result: Any, again: Make) -> Any:
-        """A shadow of a signal; places and flags as they are, on the device of the module."""
+        """A shadow of a signal; positions and flags as they are, on the device of the module."""
         if isinstance(result, Signal):
             shadow = Shadow(result, self.dtype, self.device)
             if self.base is not None:
@@ -207,7 +207,7 @@ def _entry(made: rules.Rule, call: Call, at: int) -> Make:
 
 
 def _turn(target: Tensor, call: Call) -> None:
-    """A view that takes the place of what it looks at, as ``unsqueeze_`` makes it."""
+    """A view that takes the position of what it looks at, as ``unsqueeze_`` makes it."""
     if not isinstance(target, Shadow):
         raise NotImplementedError(f"{call.func} on a tensor that was written to cannot be followed")
     target.signal = call.through(getattr(torch.ops.aten, call.name))

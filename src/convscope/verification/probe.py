@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 BRIGHT = 1e150
-"""The slope that a unit starts with, so that the faintest pixel is far from the smallest number there is (1e-308)."""
+"""The gradient that a unit starts with, so that the faintest pixel is far above the smallest float (1e-308)."""
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """What one module gave: where its units lie.
 
     Attributes:
         path: of the module; empty for the whole.
         shape: with the batch axis.
-        axes: for each axis of the picture that is longer than 1, the axes of the output along which its units lie.
+        axes: for each axis of the image that is longer than 1, the axes of the output along which its units lie.
     """
 
     path: str
@@ -53,7 +53,7 @@ class Place:
 
     @property
     def is_map(self) -> bool:
-        """One axis for each axis of the picture, and one for samples and channels."""
+        """One axis for each axis of the image, and one for samples and channels."""
         along = [axis for some in self.axes for axis in some]
         return (
             len(self.shape) == len(self.axes) + 2
@@ -67,11 +67,11 @@ class Output:
     """What one module gave, to ask about.
 
     Attributes:
-        place: path, shape and axes.
+        position: path, shape and axes.
         signal: what flows out of it; of a module that runs more than once, the last time.
     """
 
-    place: Place
+    position: Position
     signal: Signal
 
 
@@ -81,33 +81,33 @@ class Run:
 
     Attributes:
         outputs: by path.
-        places: of every module that gave something, by path.
+        positions: of every module that gave something, by path.
         last: the last output that is a map.
         macs: multiply-adds that torch's own counter finds [MAC].
         stored_macs: those of them that do not depend on the input [MAC].
         doubts: what the probe cannot vouch for.
-        picture: the input, from which slopes are taken.
+        image: the input, from which gradients are taken.
         results: sizes of every tensor that the whole module returns, in order.
     """
 
     outputs: dict[str, Output]
-    places: dict[str, Place]
-    last: Place | None
+    positions: dict[str, Position]
+    last: Position | None
     macs: int
     stored_macs: int
     doubts: tuple[str, ...]
-    picture: Tensor
+    image: Tensor
     results: tuple[tuple[int, ...], ...] = ()
 
     def mask(self, path: str, index: Sequence[int | slice]) -> NDArray[np.bool_]:
         """The pixels on which the units ``index`` of an output depend."""
         value = self.outputs[path].signal.values[0][tuple(index)]
         if not value.requires_grad:
-            return np.zeros(self.picture.shape[2:], dtype=np.bool_)
-        (slope,) = torch.autograd.grad(
-            BRIGHT * value.sum(), self.picture, retain_graph=True, allow_unused=True, materialize_grads=True
+            return np.zeros(self.image.shape[2:], dtype=np.bool_)
+        (gradient,) = torch.autograd.grad(
+            BRIGHT * value.sum(), self.image, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        found: NDArray[np.bool_] = (slope[0] > 0).any(0).numpy()
+        found: NDArray[np.bool_] = (gradient[0] > 0).any(0).numpy()
         return found
 
 
@@ -171,7 +171,7 @@ class Probe:
 
         Args:
             path: of the module; empty for the whole.
-            at: place along each axis of the output along which units differ; empty where they do not.
+            at: position along each axis of the output along which units differ; empty where they do not.
             gates: follow also paths that lost their place: squeeze-excite, global attention, statistics of maps.
 
         Raises:
@@ -181,17 +181,17 @@ class Probe:
         self.follow([path])
         run = self.run(gates=gates)
         output = _output(run, path)
-        axes = sorted({axis for some in output.place.axes for axis in some})
+        axes = sorted({axis for some in output.position.axes for axis in some})
         if len(at) != len(axes):
             raise FieldError(f"the units of {path or 'the module'} lie along {len(axes)} axes, at has {len(at)}")
-        index: list[int | slice] = [slice(None)] * len(output.place.shape)
-        for axis, place in zip(axes, at, strict=True):
-            if not 0 <= place < output.place.shape[axis]:
-                raise FieldError(f"at={place}", expected=f"a unit from 0 to {output.place.shape[axis] - 1}")
-            index[axis] = place
+        index: list[int | slice] = [slice(None)] * len(output.position.shape)
+        for axis, position in zip(axes, at, strict=True):
+            if not 0 <= position < output.position.shape[axis]:
+                raise FieldError(f"at={position}", expected=f"a unit from 0 to {output.position.shape[axis] - 1}")
+            index[axis] = position
         return run.mask(path, index)
 
-    def last_map(self) -> Place:
+    def last_map(self) -> Position:
         """The last output that is a map.
 
         Raises:
@@ -218,11 +218,11 @@ class _Keeper:
         self.wanted = wanted
         self.paths = {part: path for path, part in module.named_modules()}
         self.outputs: dict[str, Output] = {}
-        self.places: dict[str, Place] = {}
-        self.last: Place | None = None
+        self.positions: dict[str, Position] = {}
+        self.last: Position | None = None
 
     def keep(self, module: nn.Module, _: Any, given: Any) -> None:
-        """Called behind every module."""
+        """Called after every module."""
         if module in self.paths:
             with _disable_current_modes(), torch.enable_grad():
                 self._keep(module, given)
@@ -231,13 +231,13 @@ class _Keeper:
         signal = next(filter(None, map(self.flow.signal, _tensors(given))), None)
         if signal is None:
             return
-        place = Place(self.paths[module], signal.shape, tuple(signal.varying()))
-        self.places[place.path] = place
-        if place.is_map:
-            self.last = place
+        position = Position(self.paths[module], signal.shape, tuple(signal.varying()))
+        self.positions[position.path] = position
+        if position.is_map:
+            self.last = position
         paths = [path for path, part in self.wanted.items() if part is module]
         if paths:  # what comes later may write into it
-            output = Output(place, signal.copy())
+            output = Output(position, signal.copy())
             self.outputs.update(dict.fromkeys(paths, output))
 
 
@@ -247,7 +247,7 @@ def _tensors(given: Any) -> list[Tensor]:
 
 def _run(module: nn.Module, taken: Taken, of: int, wanted: dict[str, nn.Module], *, gates: bool) -> Run:
     shape = taken.inputs[of].shape
-    picture, start = _start(shape)
+    image, start = _start(shape)
     flow = Flow(stored(module), gates=gates, width=len(start.values))
     keeper = _Keeper(module, flow, wanted)
     like = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), torch.empty(0))
@@ -267,7 +267,7 @@ def _run(module: nn.Module, taken: Taken, of: int, wanted: dict[str, nn.Module],
             raise _failed(error, shape) from error
     doubts = tuple(flow.doubts)
     macs = flow.macs, flow.stored_macs
-    return Run(keeper.outputs, keeper.places, keeper.last, *macs, doubts, picture, results)
+    return Run(keeper.outputs, keeper.positions, keeper.last, *macs, doubts, image, results)
 
 
 def _inputs(taken: Taken, of: int, start: Signal, like: Tensor) -> list[Tensor]:
@@ -285,14 +285,14 @@ def _inputs(taken: Taken, of: int, start: Signal, like: Tensor) -> list[Tensor]:
 
 
 def _start(shape: Shape) -> tuple[Tensor, Signal]:
-    """Ones, from which slopes are taken, and a ramp along each axis that is longer than 1."""
-    picture = torch.ones(1, *shape, dtype=torch.float64, requires_grad=True)
-    values = [picture * 1]  # what the module writes to must not be the picture itself
+    """Ones, from which gradients are taken, and a ramp along each axis that is longer than 1."""
+    image = torch.ones(1, *shape, dtype=torch.float64, requires_grad=True)
+    values = [image * 1]  # what the module writes to must not be the image itself
     for axis, size in enumerate(shape[1:], 2):
         if size > 1:
             ramp = torch.linspace(0, 1, size, dtype=torch.float64)
-            values.append(ramp.reshape(size, *[1] * (len(shape) - axis)).expand(picture.shape).clone())
-    return picture, Signal(tuple(values))
+            values.append(ramp.reshape(size, *[1] * (len(shape) - axis)).expand(image.shape).clone())
+    return image, Signal(tuple(values))
 
 
 def _failed(error: Exception, shape: Shape) -> ShapeError:

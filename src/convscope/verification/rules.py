@@ -53,7 +53,7 @@ def find(call: Call) -> Rule:
     "bernoulli", "hardshrink",
 )  # fmt: skip
 def pointwise(call: Call) -> Signal:
-    """Each place reads the same place of every argument."""
+    """Each position reads the same place of every argument."""
     return call.blend(call.signals, torch.broadcast_shapes(*call.shapes))  # type: ignore[no-untyped-call] # torch's own
 
 
@@ -113,7 +113,7 @@ def _filled(call: Call) -> Signal:
 
 
 def unknown(call: Call) -> Any:
-    """No rule: every place of the result reads everything, where the result is made of numbers that flow."""
+    """No rule: every position of the result reads everything, where the result is made of numbers that flow."""
     results = call.on_numbers()
     single = isinstance(results, Tensor)
     found = [_flowing(call, result) for result in ((results,) if single else results)]
@@ -138,7 +138,7 @@ def _number(call: Call) -> Any:
     "logical_and", "logical_or", "logical_not", "logical_xor", "argmax", "argmin", "argsort", "nonzero", "isin",
     "bucketize", "searchsorted",
 )  # fmt: skip
-def _places_and_flags(call: Call) -> Any:
+def _positions_and_flags(call: Call) -> Any:
     return call.on_numbers()
 
 

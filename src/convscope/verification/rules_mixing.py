@@ -42,9 +42,9 @@ def _average(call: Call) -> Signal:
 
 @rule("topk", "sort", "cummax", "cummin")
 def _ordered(call: Call) -> list[Any]:
-    """Any place along the axis may come first."""
-    values, places = call.on_numbers()
-    return [call.average(call.get("self"), (call.get("dim"),)).to(values.shape), places]
+    """Any position along the axis may come first."""
+    values, positions = call.on_numbers()
+    return [call.average(call.get("self"), (call.get("dim"),)).to(values.shape), positions]
 
 
 @rule("cumprod", "logcumsumexp")
@@ -124,14 +124,14 @@ _FACTORS = {
 
 @rule(*_FACTORS)
 def _product(call: Call) -> Signal:
-    """``i k, k j -> i j``: a place reads its row of the one factor and its column of the other."""
+    """``i k, k j -> i j``: a position reads its row of the one factor and its column of the other."""
     first, second, added = (call.get(name) for name in _FACTORS[call.name])
     if first.shape[-1] != second.shape[-2]:
         raise ValueError(f"shapes {tuple(first.shape)} and {tuple(second.shape)} cannot be multiplied")
     rows = call.average(first, (-1,)) if isinstance(first, Signal) else None
     columns = call.average(second, (-2,)) if isinstance(second, Signal) else None
     if rows and columns and not call.gates and not rows.lost and columns.ends((-1,)):
-        columns = None  # keys of whole rows, columns or pictures: global attention
+        columns = None  # keys of whole rows, columns or images: global attention
     return call.merge([rows, columns, added], (*first.shape[:-1], second.shape[-1]))
 
 
@@ -153,7 +153,7 @@ def _applied(call: Call) -> Signal:
 
 @rule("_fft_r2c", "_fft_c2r", "_fft_c2c")
 def _transformed(call: Call) -> Signal:
-    """Every frequency reads every place."""
+    """Every frequency reads every position."""
     signal, dims = call.get("self"), call.get("dim")
     shape = list(signal.shape)
     if call.name == "_fft_r2c" and call.get("onesided"):

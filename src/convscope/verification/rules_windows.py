@@ -1,4 +1,4 @@
-"""Rules of what reads windows of places: convolution, pooling, resizing, sampling."""
+"""Rules of what reads windows of positions: convolution, pooling, resizing, sampling."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROUNDING = 1e-12
-"""Weights of a resizing below are rounding: at a whole place its neighbour weighs 1e-17."""
+"""Weights of a resizing below are rounding: at a whole position its neighbour weighs 1e-17."""
 
 
 @rule("convolution", "_convolution", "convolution_overrideable", "mkldnn_convolution", "cudnn_convolution")
 def _convolution(call: Call) -> Signal:
-    """Every tap reads; a kernel that is itself computed is one more path, shared by all places."""
+    """Every tap reads; a kernel that is itself computed is one more path, shared by all positions."""
     signal, weight = call.get("input", "self"), call.get("weight")
     transposed, groups = bool(call.get("transposed")), call.get("groups")
     rank = len(weight.shape) - 2
@@ -44,8 +44,8 @@ def _convolution(call: Call) -> Signal:
 
 @rule("max_pool2d_with_indices", "max_pool3d_with_indices")
 def _max_pool(call: Call) -> list[Any]:
-    values, places = call.on_numbers()
-    return [_pool(call, values.shape), places]
+    values, positions = call.on_numbers()
+    return [_pool(call, values.shape), positions]
 
 
 @rule("avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "mkldnn_max_pool2d")
@@ -120,11 +120,11 @@ def _matrix(call: Call, size: int, out: int, factor: float | None) -> Tensor:
 
 @rule("grid_sampler_2d", "grid_sampler_3d")
 def _sampled(call: Call) -> Signal:
-    """At stored places as torch does it; at computed ones every place may read everything."""
+    """At stored positions as torch does it; at computed ones every position may read everything."""
     signal, grid = call.get("input"), call.get("grid")
     if isinstance(grid, Signal):
-        call.doubts["places that are computed (grid_sample) may lie anywhere"] = None
+        call.doubts["positions that are computed (grid_sample) may lie anywhere"] = None
         return call.everything(call.on_numbers().shape)
-    places = grid.detach().double().cpu()
-    found: Signal = signal.each(lambda value: call.func(value, places, *call.args[2:]))
+    positions = grid.detach().double().cpu()
+    found: Signal = signal.each(lambda value: call.func(value, positions, *call.args[2:]))
     return found

@@ -48,7 +48,7 @@ def verify(
         seed: of the chance.
 
     Raises:
-        FieldError: ``input`` is missing or no size, or ``units`` is no number from 1.
+        FieldError: ``input`` is missing or no size, or ``units`` is not a number from 1.
         ShapeError: the model cannot be run on such an input.
         ConvscopeError: whatever else keeps ``source`` from being read.
 
@@ -105,7 +105,7 @@ def _each(value: object) -> tuple[object, ...]:
 
 
 def _is_keras(module: nn.Module) -> bool:
-    """A model of Keras is a module where Keras runs on PyTorch, but reads pictures with channels last."""
+    """A model of Keras is a module where Keras runs on PyTorch, but reads images with channels last."""
     return any(kind.__module__.partition(".")[0] == "keras" for kind in type(module).__mro__)
 
 

@@ -1,10 +1,10 @@
 """What flows through a module under a probe: numbers that only ever add up, so that no dependence can cancel.
 
-A :class:`Signal` stands for one tensor of the module. Its first value is the *mass*: ones at the input, and behind
+A :class:`Signal` stands for one tensor of the module. Its first value is the *mass*: ones at the input, and after
 every layer positive averages of what the layer reads. Where a pixel has a gradient, the unit depends on it, and it
-has none only where it does not. The other values are ramps along the axes of the picture, carried through the same
-averages. A ramp divided by the mass is the middle of what a unit sees, so it tells along which axes of a tensor places
-lie, whatever the module folded and permuted on the way; an average over all of these loses the place.
+has none only where it does not. The other values are ramps along the axes of the image, carried through the same
+averages. A ramp divided by the mass is the middle of what a unit sees, so it tells along which axes of a tensor
+positions lie, whatever the module folded and permuted on the way; an average over all of these loses the position.
 
 All values are float64. Axes along which a value repeats have stride 0 and are worked on once.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SAME = 1e-9
-"""Middles that differ by less, as a share of the picture, are the same; rounding gives 1e-13."""
+"""Middles that differ by less, as a share of the image, are the same; rounding gives 1e-13."""
 
 FADING = 0.6180339887498949
 """Paths count less and less, so that a path and its mirror image do not have their middle in common."""
@@ -33,8 +33,8 @@ class Signal:
     """One tensor under the probe.
 
     Attributes:
-        values: the mass, then one ramp for each axis of the picture; all of one shape.
-        lost: its places share whole rows, columns or pictures, because something averaged over these.
+        values: the mass, then one ramp for each axis of the image; all of one shape.
+        lost: its places share whole rows, columns or images, because something averaged over these.
     """
 
     values: tuple[Tensor, ...]
@@ -47,7 +47,7 @@ class Signal:
 
     @property
     def repeats(self) -> bool:
-        """Several places share memory, so that nothing may be written into it."""
+        """Several positions share memory, so that nothing may be written into it."""
         return any(repeating(value) for value in self.values)
 
     def each(self, work: Callable[[Tensor], Tensor]) -> Signal:
@@ -75,7 +75,7 @@ class Signal:
         return self.each(lambda value: mean(value, dims, keepdim=keepdim))
 
     def ends(self, dims: Sequence[int]) -> bool:
-        """An average over these axes takes in all places along an axis of the picture."""
+        """An average over these axes takes in all positions along an axis of the image."""
         axes = {dim % len(self.shape) for dim in dims or range(len(self.shape))}
         return any(along and axes.issuperset(along) for along in self.varying())
 
@@ -84,12 +84,12 @@ class Signal:
         return Signal(tuple(map(torch.zeros_like, self.values)))
 
     def middles(self) -> list[Tensor]:
-        """For each axis of the picture the middle of what each place sees, between 0 and 1; nan where it sees none."""
+        """For each axis of the image the middle of what each position sees, between 0 and 1; nan where it sees none."""
         mass, *ramps = (value.detach() for value in self.slim().values)
         return [torch.where(mass > 0, ramp / mass, torch.nan) for ramp in ramps]
 
     def varying(self) -> list[tuple[int, ...]]:
-        """For each axis of the picture the axes of this tensor along which what places see moves along it."""
+        """For each axis of the image the axes of this tensor along which what positions see moves along it."""
         return [_moving(middle) for middle in self.middles()]
 
     @property
@@ -173,8 +173,8 @@ def followed(paths: Sequence[Signal]) -> list[Signal]:
     return [path for path in placed if not path.silent] or list(paths)
 
 
-def own_places(paths: Sequence[Signal]) -> list[Signal]:
-    """The paths that are not repeated along the places of another, as a gate is; all where each one is."""
+def own_positions(paths: Sequence[Signal]) -> list[Signal]:
+    """The paths that are not repeated along the positions of another, as a gate is; all where each one is."""
     rank = max(len(path.shape) for path in paths)
     kinds = [[_repeated(path, axis) for axis in range(-rank, 0)] for path in paths]
     if kinds.count(kinds[0]) == len(kinds):

@@ -28,9 +28,9 @@ class Window:
         kernel: taps.
         stride: steps of the window.
         lo: zeros before the first index.
-        hi: zeros behind the last.
+        hi: zeros after the last.
         dilation: steps between taps.
-        transposed: spread and do not gather; then ``lo`` is cropped, and ``extra`` is added behind.
+        transposed: spread and do not gather; then ``lo`` is cropped, and ``extra`` is added after.
         extra: output padding of a transposed convolution.
     """
 
@@ -84,7 +84,7 @@ def convolved(value: Tensor, window: Window, out: int, groups: int) -> Tensor:
 
 
 def pooled(value: Tensor, window: Window, sizes: Sequence[int]) -> Tensor:
-    """A pooling of every channel (and sample) for itself, to ``sizes`` places."""
+    """A pooling of every channel (and sample) for itself, to ``sizes`` positions."""
     rank = len(sizes)
 
     def work(part: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def pooled(value: Tensor, window: Window, sizes: Sequence[int]) -> Tensor:
 
 
 def pool_window(sizes: Sequence[int], out: Sequence[int], settings: tuple[Sequence[int], ...]) -> Window:
-    """The window of a pooling that has ``out`` places, so that what hangs over behind (``ceil``) is covered.
+    """The window of a pooling that has ``out`` positions, so that what hangs over after (``ceil``) is covered.
 
     Args:
         sizes: of the input, without channels.
@@ -109,8 +109,8 @@ def pool_window(sizes: Sequence[int], out: Sequence[int], settings: tuple[Sequen
     kernels, pads, dilations = (each_axis(each, rank) for each in (kernel, pad, dilation))
     strides = each_axis(stride, rank) if stride else kernels
     needed = (
-        (places - 1) * step + far * (taps - 1) + 1 - size - lo
-        for size, places, taps, step, lo, far in zip(sizes, out, kernels, strides, pads, dilations, strict=True)
+        (positions - 1) * step + far * (taps - 1) + 1 - size - lo
+        for size, positions, taps, step, lo, far in zip(sizes, out, kernels, strides, pads, dilations, strict=True)
     )
     hi = tuple(max(lo, more) for lo, more in zip(pads, needed, strict=True))
     return Window(kernels, strides, pads, hi, dilations)

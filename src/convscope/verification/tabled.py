@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.analyze.field import fields
-from convscope.analyze.lines import picture_of, trace
+from convscope.analyze.lines import image_of, trace
 from convscope.core.axis import EMPTY_EDGES, Table, Window
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Tabled:
             mask: the pixels on which the unit depends.
         """
         boxes = seen(mask)
-        tracks, sizes = self.tracks[layer], picture_of(self.net, self.of).shape[1:]
+        tracks, sizes = self.tracks[layer], image_of(self.net, self.of).shape[1:]
         for axis, (track, box) in enumerate(zip(tracks, boxes, strict=True)):
             claimed = _claimed(track, at)
             if claimed is None:

@@ -95,9 +95,7 @@ class Figure:
         path = Path(path)
         make = FORMATS.get(path.suffix.lower())
         if make is None:
-            raise WriteError(
-                f"{path}: no picture is written under such a name", expected=f"one of {', '.join(FORMATS)}"
-            )
+            raise WriteError(f"{path}: no image is written under such a name", expected=f"one of {', '.join(FORMATS)}")
         put(path, make(self))
         return path
 

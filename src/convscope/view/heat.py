@@ -91,9 +91,9 @@ class Bar:
         return bar + frame + "".join(words)
 
 
-def grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture ``c h w`` of bytes as pixels ``h w 3``: one channel is grey, of more than three the first is shown."""
-    shown = picture if len(picture) == 3 else picture[:1].repeat(3, axis=0)
+def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image ``c h w`` of bytes as pixels ``h w 3``: one channel is grey, of more than three the first is shown."""
+    shown = image if len(image) == 3 else image[:1].repeat(3, axis=0)
     return np.ascontiguousarray(shown.transpose(1, 2, 0))
 
 

@@ -299,7 +299,7 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     try:
         from PIL import Image
     except ImportError:
-        raise missing_extra("Pillow, which writes pictures,") from None
+        raise missing_extra("Pillow, which writes images,") from None
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG", optimize=True)
     return out.getvalue()

@@ -24,7 +24,7 @@ class Matrix:
     names: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
     row: str = "true"
-    column: str = "said"
+    column: str = "predicted"
     side: float = 34.0
 
     def _left(self) -> float:

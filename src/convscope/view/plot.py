@@ -195,7 +195,7 @@ class Bars:
     Attributes:
         names: one a bar.
         values: one a bar.
-        words: written behind each bar; the numbers themselves if left out.
+        words: written after each bar; the numbers themselves if left out.
         wide: of the longest bars [pixel].
     """
 

@@ -108,8 +108,8 @@ def _count(chain: list[Unit], times: Counter[Hashable], first: dict[Hashable, Ru
 def run_key(run: Run) -> Hashable:
     """What two runs share if one block can be written for both.
 
-    A single op, or its paths, may differ in its kernel, which becomes a parameter; in a longer run each place has its
-    own. What only follows does not count.
+    A single op, or its paths, may differ in its kernel, which becomes a parameter; in a longer run each position has
+    its own. What only follows does not count.
     """
     if _cores(run) == 1:
         return tuple(tuple(item.key for item in unit) for unit in run)
@@ -132,7 +132,7 @@ def _is_loop(run: Run, times: Counter[Hashable]) -> bool:
 
 
 def _same(run: Run, at: int, length: int, times: int) -> bool:
-    """The same units again and again, from a place on."""
+    """The same units again and again, from a position on."""
     parts = [run[start : start + length] for start in range(at, at + times * length, length)]
     return len(parts[-1]) == length and len({tuple(map(_fine, part)) for part in parts}) == 1
 
@@ -162,12 +162,12 @@ def _find(key: Hashable, run: Run, times: Counter[Hashable]) -> _Find:
 
 
 def _cores(run: Run) -> int:
-    """Units that are more than activations behind others."""
+    """Units that are more than activations after others."""
     return sum(not all(isinstance(item, Call) and item.follows and not item.tensors for item in unit) for unit in run)
 
 
 def _covers(other: _Find, find: _Find) -> bool:
-    """A longer run that holds nearly all places of a shorter one."""
+    """A longer run that holds nearly all positions of a shorter one."""
     longer = len(other.run) > len(find.run)
     return longer and other.times * _held(find, other.run) >= 0.9 * find.times
 

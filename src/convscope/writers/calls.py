@@ -205,11 +205,11 @@ class Region:
 
 @dataclass(eq=False)
 class Block:
-    """What is written once and used in several places.
+    """What is written once and used in several positions.
 
     Attributes:
         name: of the class or function.
-        uses: every place, with its own numbers.
+        uses: every position, with its own numbers.
         params: what differs between them.
         terms: names of terms of the parameters that come back, with their code.
         sample: the steps of one of them, with the parameters in place of the numbers.
@@ -228,14 +228,14 @@ class Block:
 
 @dataclass(eq=False)
 class Use:
-    """A block at one place.
+    """A block at one position.
 
     Attributes:
         block: which one.
         steps: what it does here.
         given: shape of the input.
         made: shape of the output.
-        args: the numbers of this place, known once the block's parameters are.
+        args: the numbers of this position, known once the block's parameters are.
     """
 
     block: Block

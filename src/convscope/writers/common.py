@@ -27,7 +27,7 @@ def one(values: tuple[Any, ...]) -> Any:
 
 
 def evenly(pairs: tuple[tuple[int, int], ...]) -> bool:
-    """As much before as behind, along every axis."""
+    """As much before as after, along every axis."""
     return all(lo == hi for lo, hi in pairs)
 
 
@@ -81,15 +81,15 @@ def view_pattern(op: Op, shape: Shape) -> str:
 
 @singledispatch
 def _view(op: Op, shape: Shape) -> str:
-    raise TypeError(f"{op.keyword} is no view of {shape}")
+    raise TypeError(f"{op.keyword} is not a view of {shape}")
 
 
 @_view.register(ChannelShuffle)
 def _shuffle(op: ChannelShuffle, shape: Shape) -> str:
     channels, *spatial = shape
-    places = "".join(f"x{letter}{size}" for letter, size in zip("cde", spatial, strict=False))
+    positions = "".join(f"x{letter}{size}" for letter, size in zip("cde", spatial, strict=False))
     names = "".join(f"x{letter}" for letter, _ in zip("cde", spatial, strict=False))
-    return f"a{op.groups}b{channels // op.groups}{places}:ba{names}"
+    return f"a{op.groups}b{channels // op.groups}{positions}:ba{names}"
 
 
 @_view.register(PixelShuffle)

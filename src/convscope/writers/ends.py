@@ -152,7 +152,7 @@ def nested(outputs: Sequence[Output], said: Callable[[int], str]) -> str:
 
     def join(kind: str, inside: dict[str, str]) -> str:
         if kind == "dict":
-            keys = {key: literal(key).replace("{", "\\x7b") for key in inside}  # no place for an expression
+            keys = {key: literal(key).replace("{", "\\x7b") for key in inside}  # no position for an expression
             return f"{{{', '.join(f'{keys[key]}: {text}' for key, text in inside.items())}}}"
         entries = ", ".join(inside.values())
         if kind == "list":

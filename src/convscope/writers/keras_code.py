@@ -273,7 +273,7 @@ def _sequence(made: Program, shape: str) -> Doc:
 
 
 def _looped(operations: list[Operation], result: int) -> tuple[list[Operation], int]:
-    """Uses of a block with the same numbers, one behind the other, as one operation that is done several times."""
+    """Uses of a block with the same numbers, one after the other, as one operation that is done several times."""
     readers = Counter(source for operation in operations for source in operation.inputs)
 
     def again(at: int) -> bool:

@@ -56,7 +56,7 @@ class Context:
     Attributes:
         activation: the activation that a convolution or linear layer takes in.
         absorbed: activations that a layer before them takes in.
-        lines: layers of one place whose value Keras has as a line of channels.
+        lines: layers of one position whose value Keras has as a line of channels.
         orders: what a linear layer reads as a map ``c h w``, flattened in Keras's order.
         kept: flattened maps that need no other order, because linear layers alone read them.
         positive: layers whose output is never negative.
@@ -99,9 +99,9 @@ def context_of(net: Net) -> Context:
 
 
 def _takes_in(layer: Layer, readers: dict[str, list[Layer]]) -> bool:
-    behind = readers[layer.node.name]
+    after = readers[layer.node.name]
     kind = isinstance(layer.node.op, Conv | ConvTranspose | Linear)
-    return kind and len(behind) == 1 and behind[0].node.op in ACTIVATIONS
+    return kind and len(after) == 1 and after[0].node.op in ACTIVATIONS
 
 
 def _is_same(op: Conv, layer: Layer) -> bool:

@@ -40,7 +40,7 @@ class {name}(layers.Layer):
 
 TOKENS = '''
 class Tokens(layers.Layer):
-    """Learned places in front of the others."""
+    """Learned positions in front of the others."""
 
     def __init__(self, count, **options):
         super().__init__(**options)
@@ -76,7 +76,7 @@ class Const(layers.Layer):
 
 TILES = '''
 def to_tiles(x, window):
-    """Cut a map into tiles: one row of places for each tile."""
+    """Cut a map into tiles: one row of positions for each tile."""
     *sizes, channels = x.shape[1:]
     rank = len(window)
     split = [part for size, tile in zip(sizes, window) for part in (size // tile, tile)]
@@ -96,7 +96,7 @@ def from_tiles(tiles, window, sizes):
 
 SELF_ATTENTION = '''
 def self_attention(x, heads, name):
-    """Self-attention between all places of a map."""
+    """Self-attention between all positions of a map."""
     *sizes, channels = x.shape[1:]
     tokens = layers.Reshape((math.prod(sizes), channels))(x)
     tokens = layers.MultiHeadAttention(heads, channels // heads, name=name)(tokens, tokens)
@@ -105,7 +105,7 @@ def self_attention(x, heads, name):
 
 WINDOW_ATTENTION = '''
 def window_attention(x, heads, window, name):
-    """Self-attention between the places of each window of a map."""
+    """Self-attention between the positions of each window of a map."""
     tiles = to_tiles(x, window)
     tiles = layers.MultiHeadAttention(heads, x.shape[-1] // heads, name=name)(tiles, tiles)
     return from_tiles(tiles, window, x.shape[1:-1])
@@ -113,7 +113,7 @@ def window_attention(x, heads, window, name):
 
 ATTEND = '''
 def attend(q, k, v, heads):
-    """Scaled dot-product attention of ``n places c`` in several heads."""
+    """Scaled dot-product attention of ``n positions c`` in several heads."""
     q, k, v = (ops.reshape(part, (-1, part.shape[1], heads, part.shape[2] // heads)) for part in (q, k, v))
     scores = ops.softmax(ops.einsum("nqhd,nkhd->nhqk", q, k) / math.sqrt(q.shape[-1]))
     mixed = ops.einsum("nhqk,nkhd->nqhd", scores, v)

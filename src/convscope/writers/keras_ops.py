@@ -71,7 +71,7 @@ def rank(layer: Layer) -> int:
 
 
 def _sides(pairs: Pairs) -> Any:
-    """Padding as Keras wants it: one number, or before and behind for each axis."""
+    """Padding as Keras wants it: one number, or before and after for each axis."""
     if len({side for pair in pairs for side in pair}) == 1:
         return pairs[0][0]
     return pairs[0] if len(pairs) == 1 else pairs
@@ -97,7 +97,7 @@ def _with(args: tuple[Arg, ...]) -> tuple[Arg, ...]:
 @spell.register(Conv)
 def _conv(op: Conv, layer: Layer, context: Context) -> Calls:
     pairs = pads(op, layer.inputs[0])
-    both = max(op.stride) > 1 and max(op.dilation) > 1  # Keras refuses this: take every n-th place of all of them
+    both = max(op.stride) > 1 and max(op.dilation) > 1  # Keras refuses this: take every n-th position of all of them
     same = any(map(any, pairs)) and not both and (op.pad == "same" or _keeps(op, pairs, layer, context))
     args = (
         Arg(op.out, "channels"),
@@ -175,7 +175,7 @@ def _flatten(op: Flatten, layer: Layer, context: Context) -> Calls:  # noqa: ARG
 
 
 def _over(op: MaxPool | AvgPool, layer: Layer) -> Pairs:
-    """Padding before and behind, with what a last window that hangs over adds."""
+    """Padding before and after, with what a last window that hangs over adds."""
     found = (read.relation for read in op.axes(layer.inputs)[0][1:])
     return tuple((window.lo, window.hi) for window in found if isinstance(window, Window))
 
@@ -288,8 +288,8 @@ def _by_group(groups: int, layer: Layer, norm: Calls) -> Calls:
     if groups == 1:
         return norm
     split, whole = (-1, *spatial, groups, channels // groups), (-1, *spatial, channels)
-    before, behind = (Call("ops.reshape({x}, {0})", (Arg(shape),)) for shape in (split, whole))
-    return (before, *norm, behind)
+    before, after = (Call("ops.reshape({x}, {0})", (Arg(shape),)) for shape in (split, whole))
+    return (before, *norm, after)
 
 
 @spell.register(LocalResponseNorm)

@@ -111,8 +111,8 @@ def _mix(op: Mix, layer: Layer, own: Own, context: Context) -> list[Array]:  # n
     matrix = own["weight"].reshape([pattern.sizes[letter] for letter in pattern.letters(pattern.parts[1])])
     if not op.bias:
         return [matrix]
-    channels, *places = pattern.output
-    letters, added = "".join([*places, channels]), op.added()
+    channels, *positions = pattern.output
+    letters, added = "".join([*positions, channels]), op.added()
     order = sorted(range(len(added)), key=lambda at: letters.index(added[at]))
     bias = own["bias"].reshape([pattern.sizes[letter] for letter in added]).transpose(order)
     first = min(letters.index(letter) for letter in added)

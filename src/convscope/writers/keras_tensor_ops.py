@@ -87,20 +87,20 @@ def _pad(op: Pad, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- a
         return (Call('ops.pad({x}, {0}, mode="reflect")', (Arg(((0, 0), *op.sides, (0, 0)), "sides"),)),)
     pairs = enumerate(zip(layer.inputs[0][1:], op.sides, strict=True), 1)
     return tuple(
-        Call(f"ops.take({{x}}, {_beyond(op.mode, size, before, behind)}, axis={axis})")
-        for axis, (size, (before, behind)) in pairs
-        if before or behind
+        Call(f"ops.take({{x}}, {_beyond(op.mode, size, before, after)}, axis={axis})")
+        for axis, (size, (before, after)) in pairs
+        if before or after
     )
 
 
-def _beyond(mode: str, size: int, before: int, behind: int) -> str:
-    """Places from before an axis to behind it, brought back."""
-    places = f"np.arange({-before}, {size + behind})"
+def _beyond(mode: str, size: int, before: int, after: int) -> str:
+    """Positions from before an axis to after it, brought back."""
+    positions = f"np.arange({-before}, {size + after})"
     if mode == "circular":
-        return f"{places} % {size}"
+        return f"{positions} % {size}"
     if mode == "replicate":
-        return f"np.clip({places}, 0, {size - 1})"
-    return f"{size - 1} - np.abs({size - 1} - np.abs({places}))"
+        return f"np.clip({positions}, 0, {size - 1})"
+    return f"{size - 1} - np.abs({size - 1} - np.abs({positions}))"
 
 
 @spell.register(Crop)
@@ -325,7 +325,7 @@ def _mix(op: Mix, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- t
 
 
 def _window(op: Attention | ScaledDotProduct, layer: Layer) -> tuple[int, ...]:
-    """The places that ask each other; those of the whole map where there is no window."""
+    """The positions that ask each other; those of the whole map where there is no window."""
     return tuple(window or size for window, size in zip(op.window, layer.inputs[0][1:], strict=True))
 
 

@@ -86,7 +86,7 @@ def parse(text: str) -> Doc:
 
 
 def _opening(text: str, end: int) -> int:
-    """Where the bracket opens that closes at a place; -1 where none does."""
+    """Where the bracket opens that closes at a position; -1 where none does."""
     if text[end : end + 1] not in PAIRS:
         return -1
     depth = 0

@@ -140,7 +140,7 @@ def part_name(steps: Steps, at: int) -> str:
 
 
 def _is_mlp(inside: list[Call]) -> bool:
-    """Works on each place for itself: linear layers, and convolutions of one tap."""
+    """Works on each position for itself: linear layers, and convolutions of one tap."""
     kernels = [arg.value for call in inside for arg in call.args if arg.kind == "kernel"]
     return all(kernel == 1 for kernel in kernels) and any(call.word in {"Conv", "Linear"} for call in inside)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Builder:
-    """Nodes and stored tensors of a graph.
+    """Nodes and constants of a graph.
 
     Attributes:
         tensors: weights of the net by ``layer.tensor``.
@@ -57,14 +57,14 @@ class Builder:
         return names
 
     def constant(self, values: ArrayLike, kind: Any = np.float32) -> str:
-        """A stored tensor of the layer."""
+        """A constant of the layer."""
         self.count += 1
         name = f"{self.layer}/constant{self.count}"
         self.stored[name] = np.asarray(values, dtype=kind)
         return name
 
     def whole(self, values: ArrayLike) -> str:
-        """Stored whole numbers."""
+        """Stored integers."""
         return self.constant(values, np.int64)
 
     def array(self, name: str) -> NDArray[Any]:
@@ -78,11 +78,11 @@ class Builder:
         return full
 
     def reshape(self, x: str, sizes: Sequence[int]) -> str:
-        """Other axes behind the batch."""
+        """Other axes after the batch."""
         return self.node("Reshape", x, self.whole([-1, *sizes]))
 
     def transpose(self, x: str, order: Sequence[int]) -> str:
-        """Axes behind the batch in another order, counted from 1."""
+        """Axes after the batch in another order, counted from 1."""
         if list(order) == sorted(order):
             return x
         return self.node("Transpose", x, perm=[0, *order])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convscope.core.graph import KINDS, is_place
+from convscope.core.graph import KINDS, is_position
 from convscope.core.order import BATCH, moves, moves_back, pattern_of
 from convscope.errors import ConvscopeError, WriteError
 from convscope.version import __version__
@@ -105,7 +105,7 @@ def _returned(net: Net, names: Mapping[str, str], builder: Builder) -> list[str]
     taken = inputs | set(names.values())
     found: list[str] = []
     for number, one in enumerate(net.outputs):
-        keys = [step for step in one.path if isinstance(step, str) and not is_place(step)]
+        keys = [step for step in one.path if isinstance(step, str) and not is_position(step)]
         wanted = one.title or (one.name if keys or one.order else one.node)
         builder.end(f"{wanted}/out{number}")
         made = names[one.node]

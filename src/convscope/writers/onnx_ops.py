@@ -66,7 +66,7 @@ def emit(op: Op, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: 
 
 
 def _sides(pairs: Pairs) -> list[int]:
-    """All before, then all behind."""
+    """All before, then all after."""
     return [side for part in zip(*pairs, strict=True) for side in part]
 
 
@@ -99,7 +99,7 @@ def _flatten(op: Flatten, layer: Layer, x: tuple[str, ...], b: Builder) -> str: 
 
 
 def _over(op: MaxPool | AvgPool, layer: Layer) -> Pairs:
-    """Padding before and behind, with what a last window that hangs over adds."""
+    """Padding before and after, with what a last window that hangs over adds."""
     found = (read.relation for read in op.axes(layer.inputs)[0][1:])
     return tuple((window.lo, window.hi) for window in found if isinstance(window, Window))
 
@@ -170,8 +170,8 @@ def _amaxpool(op: AdaptiveMaxPool, layer: Layer, x: tuple[str, ...], b: Builder)
         hold(64 * out * width)
         windows = _shares(n, out)
         width = max(map(len, windows))
-        places = [[window[min(at, len(window) - 1)] for at in range(width)] for window in windows]
-        found = b.node("Gather", found, b.whole(places), axis=axis)
+        positions = [[window[min(at, len(window) - 1)] for at in range(width)] for window in windows]
+        found = b.node("Gather", found, b.whole(positions), axis=axis)
         found = b.node("ReduceMax", found, b.whole([axis + 1]), keepdims=0)
     return found
 
@@ -234,7 +234,7 @@ def _rmsnorm(op: RMSNorm, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
 
 @emit.register(LocalResponseNorm)
 def _lrn(op: LocalResponseNorm, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
-    """ONNX's own looks one channel further behind where the size is even, so the mean is written out."""
+    """ONNX's own looks one channel further after where the size is even, so the mean is written out."""
     channels, *spatial = layer.inputs[0]
     lines = b.reshape(b.node("Mul", x[0], x[0]), (1, channels, math.prod(spatial)))
     before = op.size // 2
@@ -329,7 +329,7 @@ def _spatial_softmax(op: SpatialSoftmax, layer: Layer, x: tuple[str, ...], b: Bu
 
 
 def _picked(x: str, layer: Layer, out: tuple[int, ...], b: Builder) -> str:
-    """Places by their number along each axis."""
+    """Positions by their number along each axis."""
     for axis, (n, size) in enumerate(zip(layer.inputs[0][1:], out, strict=True), 2):
         if n != size:
             hold(8 * size)
@@ -348,10 +348,10 @@ def _up(op: Upsample, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # n
 def _resize(op: Resize, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     if op.mode == "nearest":
         return _picked(x[0], layer, op.size, b)
-    place = "align_corners" if op.align else "half_pixel"
+    position = "align_corners" if op.align else "half_pixel"
     ways: dict[str, Any] = {
         "mode": "cubic" if op.mode == "bicubic" else "linear",
-        "coordinate_transformation_mode": place,
+        "coordinate_transformation_mode": position,
     }
     axes = list(range(2, len(op.size) + 2))
     return b.node("Resize", x[0], "", "", b.whole(op.size), axes=axes, cubic_coeff_a=-0.75, **ways)

@@ -65,9 +65,9 @@ def _pad(op: Pad, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 --
 @emit.register(Crop)
 def _crop(op: Crop, layer: Layer, x: Names, b: Builder) -> str:
     found = x[0]
-    for axis, (size, (before, behind)) in enumerate(zip(layer.inputs[0][1:], op.sides, strict=True), 2):
-        if before or behind:
-            found = b.sliced(found, axis, before, size - behind)
+    for axis, (size, (before, after)) in enumerate(zip(layer.inputs[0][1:], op.sides, strict=True), 2):
+        if before or after:
+            found = b.sliced(found, axis, before, size - after)
     return found
 
 
@@ -142,7 +142,7 @@ def _pow(op: Pow, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 --
 
 
 def _tiled(op: Stored, layer: Layer, b: Builder) -> str:
-    """The stored tensor, repeated where it is shorter than the input and longer than 1."""
+    """The constant, repeated where it is shorter than the input and longer than 1."""
     pairs = zip(op.shape, layer.inputs[0], strict=True)
     times = [1 if mine == 1 else size // mine for mine, size in pairs]
     hold(4 * math.prod(layer.inputs[0]) * (max(times) > 1))
@@ -242,13 +242,13 @@ def _mix(op: Mix, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 --
 
 
 def _tiling(op: Attention | ScaledDotProduct, layer: Layer) -> list[tuple[int, int]]:
-    """Tiles along each axis, and places in each."""
+    """Tiles along each axis, and positions in each."""
     sides = zip(layer.inputs[0][1:], op.window, strict=True)
     return [(size // (window or size), window or size) for size, window in sides]
 
 
 def _to_tiles(x: str, channels: int, tiles: list[tuple[int, int]], b: Builder) -> str:
-    """``n c h w`` as ``n' places c``."""
+    """``n c h w`` as ``n' positions c``."""
     split = b.reshape(x, (channels, *(part for pair in tiles for part in pair)))
     rank = len(tiles)
     order = [*range(2, 2 * rank + 1, 2), *range(3, 2 * rank + 2, 2), 1]
@@ -262,28 +262,28 @@ def _from_tiles(x: str, channels: int, tiles: list[tuple[int, int]], b: Builder)
     return b.reshape(b.transpose(split, order), (channels, *(count * tile for count, tile in tiles)))
 
 
-def _attend(parts: Sequence[str], channels: int, heads: int, places: int, b: Builder) -> str:
-    """Queries, keys and values ``n places c`` in several heads."""
+def _attend(parts: Sequence[str], channels: int, heads: int, positions: int, b: Builder) -> str:
+    """Queries, keys and values ``n positions c`` in several heads."""
     width = channels // heads
-    q, k, v = (b.reshape(part, (places, heads, width)) for part in parts)
+    q, k, v = (b.reshape(part, (positions, heads, width)) for part in parts)
     scores = b.node("MatMul", b.transpose(q, (2, 1, 3)), b.transpose(k, (2, 3, 1)))
     shares = b.node("Softmax", b.node("Mul", scores, b.constant(width**-0.5)), axis=-1)
     mixed = b.node("MatMul", shares, b.transpose(v, (2, 1, 3)))
-    return b.reshape(b.transpose(mixed, (2, 1, 3)), (places, channels))
+    return b.reshape(b.transpose(mixed, (2, 1, 3)), (positions, channels))
 
 
 @emit.register(Attention)
 def _attention(op: Attention, layer: Layer, x: Names, b: Builder) -> str:
     channels, tiles = layer.inputs[0][0], _tiling(op, layer)
-    places = math.prod(tile for _, tile in tiles)
+    positions = math.prod(tile for _, tile in tiles)
     given = _to_tiles(x[0], channels, tiles, b)
     if op.plain:
-        return _from_tiles(_attend([given] * 3, channels, op.heads, places, b), channels, tiles, b)
+        return _from_tiles(_attend([given] * 3, channels, op.heads, positions, b), channels, tiles, b)
     projected = b.node(
         "Add", b.node("MatMul", given, b.constant(b.array("in_proj_weight").T)), b.weight("in_proj_bias")
     )
     parts = b.several("Split", 3, projected, axis=2, num_outputs=3)
-    mixed = _attend(parts, channels, op.heads, places, b)
+    mixed = _attend(parts, channels, op.heads, positions, b)
     out = b.node("MatMul", mixed, b.constant(b.array("out_proj.weight").T))
     return _from_tiles(b.node("Add", out, b.weight("out_proj.bias")), channels, tiles, b)
 
@@ -292,8 +292,8 @@ def _attention(op: Attention, layer: Layer, x: Names, b: Builder) -> str:
 def _sdpa(op: ScaledDotProduct, layer: Layer, x: Names, b: Builder) -> str:
     channels, tiles = layer.inputs[0][0], _tiling(op, layer)
     parts = b.several("Split", 3, _to_tiles(x[0], channels, tiles, b), axis=2, num_outputs=3)
-    places = math.prod(tile for _, tile in tiles)
-    return _from_tiles(_attend(parts, channels // 3, op.heads, places, b), channels // 3, tiles, b)
+    positions = math.prod(tile for _, tile in tiles)
+    return _from_tiles(_attend(parts, channels // 3, op.heads, positions, b), channels // 3, tiles, b)
 
 
 def _gates(array: NDArray[Any], order: tuple[int, ...]) -> NDArray[Any]:
@@ -321,7 +321,7 @@ def _recurrent(  # noqa: PLR0913 -- what two kinds of layers differ in
 def _recurrent_layer(  # noqa: PLR0913 -- the parts of one node
     kind: str, order: tuple[int, ...], op: Recurrent, x: str, at: int, b: Builder, more: dict[str, int]
 ) -> str:
-    """One layer: ``places n c`` to ``places n c'``."""
+    """One layer: ``positions n c`` to ``positions n c'``."""
     ways = ("", "_reverse")[: 1 + op.both]
 
     def stacked(name: str) -> NDArray[Any]:

@@ -180,11 +180,11 @@ class _Body:
         text = operation.text
         if operation.is_name:
             return text
-        for place, source in enumerate(operation.inputs):
-            mark = f"{{x{place}}}"
+        for position, source in enumerate(operation.inputs):
+            mark = f"{{x{position}}}"
             inside = self._text(source) if source in self.folded else self.names[source]
             level = self.operations[source].level if source in self.folded else 0
-            bracket = level > _allowed(text, mark, operation.level, first=not place)
+            bracket = level > _allowed(text, mark, operation.level, first=not position)
             text = text.replace(mark, f"({inside})" if bracket else inside)
         return text
 
@@ -201,7 +201,7 @@ class _Body:
         return name
 
     def _waits(self, name: str, order: int) -> bool:
-        """The value of a name is used behind this statement."""
+        """The value of a name is used after this statement."""
         return name in self.holders and self.until.get(self.holders[name], -1) > order
 
     def _last_uses(self, stated: list[int]) -> dict[int, int]:

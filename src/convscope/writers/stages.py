@@ -90,7 +90,7 @@ def _by_size(items: tuple[Item, ...], layers: Layers) -> Iterator[tuple[Item, ..
 
 
 def _halves(items: tuple[Item, ...], layers: Layers) -> list[Named]:
-    """What works on maps, and what comes behind."""
+    """What works on maps, and what comes after."""
     ends = (at for at, item in enumerate(items) if isinstance(item, Call) and _ends_maps(item, layers))
     cut = next(ends, 0)
     if cut < 1 or len(items) - cut < 2:

@@ -42,8 +42,8 @@ class _Graph:
 
     @classmethod
     def of(cls, net: Net) -> _Graph:
-        place = {net.inputs[0].name: ENTRY, **{layer.node.name: at for at, layer in enumerate(net)}}
-        inputs = [tuple(place[name] for name in layer.node.inputs) for layer in net]
+        position = {net.inputs[0].name: ENTRY, **{layer.node.name: at for at, layer in enumerate(net)}}
+        inputs = [tuple(position[name] for name in layer.node.inputs) for layer in net]
         readers: list[list[int]] = [[] for _ in inputs]
         for at, sources in enumerate(inputs):
             for source in sources:
@@ -171,12 +171,12 @@ class _Chains:
     where: dict[int, int] = field(default_factory=dict)
 
     def add(self, at: int, items: tuple[Item, ...], sources: tuple[int, ...], *, joins: bool) -> None:
-        places = tuple(ENTRY if source == self.entry else self.where[source] for source in sources)
-        before = places[0]
+        positions = tuple(ENTRY if source == self.entry else self.where[source] for source in sources)
+        before = positions[0]
         alone = joins and len(sources) == 1 and before != ENTRY and self.readers[sources[0]] == 1
         if alone and not self.steps[before].merges:
             self.steps[before] = replace(self.steps[before], items=self.steps[before].items + items)
             self.where[at] = before
             return
-        self.steps.append(Step(items, places))
+        self.steps.append(Step(items, positions))
         self.where[at] = len(self.steps) - 1

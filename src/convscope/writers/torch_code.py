@@ -72,8 +72,8 @@ def torch_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDAr
     """
     made = program(net, _spell, ROLES)
     whole = _whole(made)
-    places = _places((part.name for part in whole), tuple(part.step for part in whole))
-    return {place: tensors[key] for key, place in places}
+    positions = _positions((part.name for part in whole), tuple(part.step for part in whole))
+    return {position: tensors[key] for key, position in positions}
 
 
 def _spell(layer: Layer) -> tuple[Call, ...]:
@@ -297,7 +297,7 @@ def _commutes(step: Step) -> bool:
 
 
 def _inline(item: Item, inputs: tuple[int, ...]) -> Operation:
-    assert isinstance(item, Call), "what is no call has a name"
+    assert isinstance(item, Call), "what is not a call has a name"
     if item.word == GIVEN:
         return Operation((-1,), item.target.strip("{}"), is_name=True)
     args = [str(arg) for arg in item.args if arg.needed]
@@ -319,20 +319,20 @@ def _whole(made: Program) -> list[_Part]:
     return [_Part(name, step) for name, (_, step) in zip(names, found, strict=True)]
 
 
-def _places(names: Iterable[str], steps: Steps, before: str = "") -> Iterator[tuple[str, str]]:
+def _positions(names: Iterable[str], steps: Steps, before: str = "") -> Iterator[tuple[str, str]]:
     """Each tensor by ``layer.tensor``, and its name in the module."""
     for name, step in zip(names, steps, strict=True):
         for at, item in enumerate(step.items if name else ()):
-            place = f"{before}{name}" if len(step.items) == 1 else f"{before}{name}.{at}"
-            yield from _item_places(item, place)
+            position = f"{before}{name}" if len(step.items) == 1 else f"{before}{name}.{at}"
+            yield from _item_positions(item, position)
 
 
-def _item_places(item: Item, place: str) -> Iterator[tuple[str, str]]:
+def _item_positions(item: Item, position: str) -> Iterator[tuple[str, str]]:
     if isinstance(item, Call):
-        yield from ((f"{item.layer}.{own}", f"{place}.{there}") for own, there in item.tensors)
+        yield from ((f"{item.layer}.{own}", f"{position}.{there}") for own, there in item.tensors)
     elif isinstance(item, Use) and _is_chain(item.block.sample):
         for at, inner in enumerate(item.steps[0].items):
-            yield from _item_places(inner, f"{place}.{at}")
+            yield from _item_positions(inner, f"{position}.{at}")
     elif isinstance(item, Use):
         names = (part.name for part in _parts(item.block.sample))
-        yield from _places(names, flat(item.steps), f"{place}.")
+        yield from _positions(names, flat(item.steps), f"{position}.")

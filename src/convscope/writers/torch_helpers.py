@@ -23,7 +23,7 @@ class UnevenAvgPool(nn.Module):
 
 CHANNEL_NORM = '''
 class ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels at each place of a map."""
+    """Layer norm over the channels at each position of a map."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
@@ -31,7 +31,7 @@ class ChannelNorm(nn.LayerNorm):
 
 CHANNEL_RMS_NORM = '''
 class ChannelRMSNorm(nn.RMSNorm):
-    """RMS norm over the channels at each place of a map."""
+    """RMS norm over the channels at each position of a map."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
@@ -39,7 +39,7 @@ class ChannelRMSNorm(nn.RMSNorm):
 
 GROUPED = '''
 class {name}(nn.{base}):
-    """{what} over each group of channels at each place; all groups share their weights."""
+    """{what} over each group of channels at each position; all groups share their weights."""
 
     def __init__(self, channels: int, groups: int, **options: object) -> None:
         super().__init__(channels // groups, **options)
@@ -90,7 +90,7 @@ def _stored(verb: str, start: str, sign: str) -> dict[str, tuple[str, ...]]:
 
 TOKENS = '''
 class Tokens(nn.Module):
-    """Learned places in front of the others."""
+    """Learned positions in front of the others."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Const(nn.Module):
 
 SEQUENCE = '''
 class Sequence{base}(nn.{base}):
-    """A recurrent layer over the places of ``n c places``."""
+    """A recurrent layer over the positions of ``n c positions``."""
 
     def __init__(self, channels: int, hidden: int, num_layers: int = 1, **options: bool) -> None:
         super().__init__(channels, hidden, num_layers, batch_first=True, **options)
@@ -126,7 +126,7 @@ class Sequence{base}(nn.{base}):
 
 MAP_SEQUENCE = '''
 class Map{base}(nn.{base}):
-    """A recurrent layer along one axis of a map, for every place of the others by itself."""
+    """A recurrent layer along one axis of a map, for every position of the others by itself."""
 
     def __init__(self, channels: int, hidden: int, along: int, num_layers: int = 1, **options: bool) -> None:
         super().__init__(channels, hidden, num_layers, batch_first=True, **options)
@@ -157,7 +157,7 @@ class Contraction(nn.Module):
 
 SELF_ATTENTION = '''
 class SelfAttention(nn.MultiheadAttention):
-    """Self-attention between all places of a map."""
+    """Self-attention between all positions of a map."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__(channels, heads, batch_first=True)
@@ -170,7 +170,7 @@ class SelfAttention(nn.MultiheadAttention):
 
 TILES = '''
 def to_tiles(x: Tensor, window: tuple[int, ...]) -> Tensor:
-    """Cut a map ``n c h w`` into tiles: one row of places ``n' places c`` for each tile."""
+    """Cut a map ``n c h w`` into tiles: one row of positions ``n' positions c`` for each tile."""
     for axis, size in enumerate(window):
         x = x.unflatten(2 + 2 * axis, (-1, size))
     rank = len(window)
@@ -189,7 +189,7 @@ def from_tiles(tiles: Tensor, window: tuple[int, ...], like: Tensor) -> Tensor:
 
 WINDOW_ATTENTION = '''
 class WindowAttention(nn.MultiheadAttention):
-    """Self-attention between the places of each window of a map."""
+    """Self-attention between the positions of each window of a map."""
 
     def __init__(self, channels: int, heads: int, window: tuple[int, ...]) -> None:
         super().__init__(channels, heads, batch_first=True)
@@ -203,14 +203,14 @@ class WindowAttention(nn.MultiheadAttention):
 
 ATTEND = '''
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """Scaled dot-product attention of ``n places c`` in several heads."""
+    """Scaled dot-product attention of ``n positions c`` in several heads."""
     q, k, v = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (q, k, v))
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 '''
 
 PLAIN_ATTENTION = '''
 class PlainAttention(nn.Module):
-    """Self-attention without projections, between all places of a map or of each window."""
+    """Self-attention without projections, between all positions of a map or of each window."""
 
     def __init__(self, heads: int, window: tuple[int, ...] | None = None) -> None:
         super().__init__()

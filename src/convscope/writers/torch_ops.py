@@ -122,7 +122,7 @@ def _linear(op: Linear, inputs: Shapes) -> Calls:
 
 
 def _windows(op: MaxPool | AvgPool, inputs: Shapes) -> Pairs:
-    """Padding before and behind, with what a last window that hangs over adds."""
+    """Padding before and after, with what a last window that hangs over adds."""
     found = (read.relation for read in op.axes(inputs)[0][1:])
     return tuple((window.lo, window.hi) for window in found if isinstance(window, Window))
 
@@ -339,17 +339,17 @@ def _dropout(op: Dropout, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
 
 
 def _repeats(n: int, out: int) -> bool:
-    """Torch's own nearest mode, which multiplies by a rounded fraction, finds the same places as whole numbers do."""
+    """Torch's own nearest mode, which multiplies by a rounded fraction, finds the same places as integers do."""
     spend(0, elements=8 * out)
-    places = np.arange(out)
+    positions = np.arange(out)
     return all(
-        np.array_equal(np.floor(np.multiply(places, n / out, dtype=kind)), places * n // out)
+        np.array_equal(np.floor(np.multiply(positions, n / out, dtype=kind)), positions * n // out)
         for kind in (np.float32, np.float64)
     )
 
 
 def _picked(inputs: Shapes, out: tuple[int, ...]) -> Call:
-    """Places by their number along each axis."""
+    """Positions by their number along each axis."""
     text = "{x}"
     for axis, (n, size) in enumerate(zip(inputs[0][1:], out, strict=True)):
         if n != size:

@@ -241,7 +241,7 @@ def _cumsum(op: CumSum, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
 
 
 def _recurrent(base: str, op: Recurrent, inputs: Shapes) -> Calls:
-    """Over a line of places, or along one axis of a map."""
+    """Over a line of positions, or along one axis of a map."""
     line = len(inputs[0]) == 2
     args = (
         Arg(inputs[0][0], "channels"),
@@ -283,14 +283,14 @@ def _split_axis(pattern: Pattern, axis: str, at: int) -> str:
 
 
 def _joined(pattern: Pattern, have: Sequence[str]) -> str:
-    """Methods that bring letters, behind the batch, into the order of the output and join them to its axes."""
+    """Methods that bring letters, after the batch, into the order of the output and join them to its axes."""
     wanted = pattern.letters(pattern.output)
     order = [have.index(letter) + 1 for letter in wanted if letter in have]
     return _ordered(order) + "".join(_repeated(pattern, wanted, have)) + _closed(pattern)
 
 
 def _ordered(order: list[int]) -> str:
-    """The axes behind the batch in another order."""
+    """The axes after the batch in another order."""
     moved = [at for at, source in enumerate(order, 1) if at != source]
     if len(moved) == 2:
         return f".transpose({moved[0]}, {moved[1]})"
@@ -371,9 +371,9 @@ def _mix(op: Mix, inputs: Shapes) -> Calls:
         Arg(pattern.shape(pattern.letters(matrix)), "letters"),
         Arg(tuple(sizes) if op.bias else (), "bias", "bias", ()),
     )
-    before, behind = _split(pattern, whole), _closed(pattern)
+    before, after = _split(pattern, whole), _closed(pattern)
     call = Call("Contraction", args, word="Mix", tensors=tensors(op, inputs), helper="Contraction")
-    return (*_methods(before), call, *_methods(behind))
+    return (*_methods(before), call, *_methods(after))
 
 
 def _methods(text: str) -> Calls:
@@ -389,10 +389,10 @@ def _linear(op: Mix, pattern: Pattern, inputs: Shapes) -> Calls:
     closed = f".flatten({len(left) + 1})" if len(inner) > 1 else ""
     before = _split(pattern, pattern.inputs[0]) + _ordered(order) + closed
     opened = f".unflatten({len(left) + 1}, {pattern.shape(tuple(out))})" if len(out) > 1 else ""
-    behind = opened + _joined(pattern, [*left, *out])
+    after = opened + _joined(pattern, [*left, *out])
     args = (
         Arg(pattern.size(inner), "channels"),
         Arg(pattern.size(out), "channels"),
         Arg(op.bias, name="bias", default=True),
     )
-    return (*_methods(before), Call("nn.Linear", args, word="Linear", tensors=tensors(op, inputs)), *_methods(behind))
+    return (*_methods(before), Call("nn.Linear", args, word="Linear", tensors=tensors(op, inputs)), *_methods(after))

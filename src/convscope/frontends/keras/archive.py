@@ -70,7 +70,7 @@ def load(path: Path) -> Source:
     """Read the configuration of a file.
 
     Raises:
-        ModelError: it is no file of Keras, damaged, or asks for too much.
+        ModelError: it is not a file of Keras, damaged, or asks for too much.
     """
     try:
         with files.opened(path) as file:
@@ -81,7 +81,7 @@ def load(path: Path) -> Source:
         return _legacy(path)
     if start[:2] == _ZIP:
         return _archive(path)
-    raise ModelError(f"{path.name} is no file of Keras", expected="an archive made by model.save, or an .h5 file")
+    raise ModelError(f"{path.name} is not a file of Keras", expected="an archive made by model.save, or an .h5 file")
 
 
 def _archive(path: Path) -> Source:

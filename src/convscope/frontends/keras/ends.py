@@ -12,10 +12,10 @@ from convscope.core.graph import Input
 from convscope.core.pattern import LETTERS
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, ModelError
-from convscope.frontends.build.constant import placed
-from convscope.frontends.build.ends import LAST, key, output_of
-from convscope.frontends.build.settle import plain, settled
-from convscope.frontends.build.values import Const, Value, whole
+from convscope.frontends.tensors.constant import placed
+from convscope.frontends.tensors.ends import LAST, key, output_of
+from convscope.frontends.tensors.settle import plain, settled
+from convscope.frontends.tensors.values import Const, Value, whole
 from convscope.ops.act import Identity
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from convscope.core.graph import Output, Path
     from convscope.core.shape import Shape
-    from convscope.frontends.build.builder import Builder
     from convscope.frontends.given import Asked, Given
     from convscope.frontends.keras.plan import Plan
     from convscope.frontends.keras.spec import Sizes
+    from convscope.frontends.tensors.builder import Builder
 
 _KINDS = {**dict.fromkeys(("int8", "int16", "int32", "int64", "uint16", "uint32"), "int"), "bool": "bool"}
 """Kinds of numbers by their dtype; an image of bytes counts as floats."""
@@ -107,11 +107,11 @@ def _shape(name: str, stated: Sizes | None, shape: Shape | None, *, channels_fir
     inner = stated[1:]
     if not 1 <= len(inner) <= 4:
         raise ModelError(f"the {name} has {len(stated)} dimensions", expected="a batch and 1 to 4 more")
-    channels, *places = inner if channels_first else (inner[-1], *inner[:-1])
-    wanted = (channels, *places)
-    text = "x".join("?" if size is None else str(size) for size in (*places, channels))
+    channels, *positions = inner if channels_first else (inner[-1], *inner[:-1])
+    wanted = (channels, *positions)
+    text = "x".join("?" if size is None else str(size) for size in (*positions, channels))
     if shape is None:
-        names = ("channels", *_NAMES.get(len(places), ()))
+        names = ("channels", *_NAMES.get(len(positions), ()))
         missing = [name for name, size in zip(names, wanted, strict=True) if size is None]
         if missing:
             raise FieldError(f"{name}: {text} states no {' and no '.join(missing)}", expected=_wish(name))
@@ -128,7 +128,7 @@ def _wish(name: str) -> str:
 
 
 def sizes_of(shape: Shape, *, channels_first: bool) -> Shape:
-    """Lengths of the dimensions behind the batch.
+    """Lengths of the dimensions after the batch.
 
     >>> sizes_of((3, 8, 6), channels_first=False)
     (8, 6, 3)
@@ -147,8 +147,8 @@ def given_to(builder: Builder, inputs: Sequence[Taken]) -> list[Value]:
         value = builder.input(at)
         at += 1
         if not one.input.order:
-            batch, channels, *places = value.dims
-            value = replace(value, dims=(batch, *places, channels))
+            batch, channels, *positions = value.dims
+            value = replace(value, dims=(batch, *positions, channels))
         found.append(value)
     return found
 
@@ -176,7 +176,7 @@ def returned(builder: Builder, made: Plan, values: Sequence[Value], like: Any) -
 
 
 def _steps(path: tuple[str | int, ...], like: Any) -> Path:
-    """A path as a net has it: places in lists and in tuples are told apart."""
+    """A path as a net has it: positions in lists and in tuples are told apart."""
     steps: list[str | int] = []
     for step in path:
         steps.append(key(step) if isinstance(step, str) else step if isinstance(like, tuple) else f"[{step}]")

@@ -72,9 +72,9 @@ def _places(file: BinaryIO, word: bytes) -> Iterator[int]:
 
 
 def _message(file: BinaryIO, at: int, name: str) -> tuple[int, int] | None:
-    """Where the value of an attribute lies whose name lies here, and its length; None where this is no attribute.
+    """Where the value of an attribute lies whose name lies here, and its length; None where this is not an attribute.
 
-    Before the name: version, flags and the sizes of name, type and space, from version 3 on one byte more. Behind it:
+    Before the name: version, flags and the sizes of name, type and space, from version 3 on one byte more. After it:
     type, space and value; in version 1 each is padded to a multiple of 8.
     """
     for head in (8, 9):

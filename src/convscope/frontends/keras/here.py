@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ModelError, ShapeError
-from convscope.frontends.build.settle import is_whole, settled, without_repeats
-from convscope.frontends.build.values import Digit, Value
 from convscope.frontends.keras.kept import AS_MATRIX, Kept
+from convscope.frontends.tensors.settle import is_whole, settled, without_repeats
+from convscope.frontends.tensors.values import Factor, Value
 from convscope.ops.view import Flatten
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.core.op import Op
-    from convscope.frontends.build.builder import Builder
-    from convscope.frontends.build.values import Const, Dim
     from convscope.frontends.keras.kept import Layout
     from convscope.frontends.keras.settings import Settings
     from convscope.frontends.keras.spec import Sizes, Spec
     from convscope.frontends.keras.weights import Store
+    from convscope.frontends.tensors.builder import Builder
+    from convscope.frontends.tensors.values import Const, Dim
 
 LAST, FIRST = "channels_last", "channels_first"
 
 
 class BeyondError(Exception):
-    """A layer does what no layer of a net does; it is then written down as one that cannot be looked into."""
+    """A layer does what no layer of a net does; it is then written down as one that cannot be inspected."""
 
 
 @dataclass
@@ -135,9 +135,9 @@ class Here:
             raise ModelError(f"a tensor of {len(x.dims)} dimensions comes in", expected=f"{self.lead + rank + 1}")
         if x.dims[0]:
             raise BeyondError
-        channels, places = self._split(x.dims)
+        channels, positions = self._split(x.dims)
         with self.aside():
-            return settled(self.builder, replace(x, dims=((), channels, *places)), (channels, *places))
+            return settled(self.builder, replace(x, dims=((), channels, *positions)), (channels, *positions))
 
     def _split(self, dims: tuple[Dim, ...]) -> tuple[Dim, tuple[Dim, ...]]:
         if self.first:
@@ -146,11 +146,11 @@ class Here:
 
     def back(self, made: Value) -> Value:
         """The opposite of :meth:`maps`."""
-        _, channels, *places = made.dims
+        _, channels, *positions = made.dims
         if self.first:
             times = self.lead - 1
-            return replace(made, dims=((), *places[:times], channels, *places[times:]))
-        return replace(made, dims=((), *places, channels))
+            return replace(made, dims=((), *positions[:times], channels, *positions[times:]))
+        return replace(made, dims=((), *positions, channels))
 
     def spread(self, numbers: Sequence[int], fill: int = 1) -> tuple[int, ...]:
         """Numbers for the spatial dimensions with those for times in front."""
@@ -166,7 +166,7 @@ class Here:
         dim = x.dims[at]
         if is_whole(x, 0, dim):
             return x, lambda const: const
-        others = [one for place, one in enumerate(x.dims) if place != at and place]
+        others = [one for position, one in enumerate(x.dims) if position != at and position]
         with self.aside():
             if not any(others) and not x.dims[0]:
                 return self._flattened(x, at)
@@ -176,7 +176,7 @@ class Here:
         if len(x.shape) > 1:
             made = self.builder.emit(Flatten(), [x.node])
             steps = [math.prod(x.shape[axis + 1 :]) for axis in range(len(x.shape))]
-            dim = tuple(Digit(0, digit.size, digit.step * steps[digit.axis]) for digit in x.dims[at])
+            dim = tuple(Factor(0, factor.size, factor.step * steps[factor.axis]) for factor in x.dims[at])
             x = Value(made.node, made.shape, (*x.dims[:at], dim, *x.dims[at + 1 :]))
         order = ordered(x.dims[at])
         return x, lambda const: const.then(const.sizes, lambda numbers: numbers[order()])
@@ -194,12 +194,12 @@ def several(rule: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def ordered(dim: Dim) -> Callable[[], NDArray[np.intp]]:
-    """For each index of an axis, the place along a dimension that has all of its digits, in any order."""
+    """For each index of an axis, the position along a dimension that has all of its factors, in any order."""
 
     def work() -> NDArray[np.intp]:
         grid = np.zeros((), dtype=np.intp)
-        for digit in dim:
-            grid = np.add.outer(grid, np.arange(digit.size) * digit.step)
+        for factor in dim:
+            grid = np.add.outer(grid, np.arange(factor.size) * factor.step)
         return np.argsort(grid.ravel())
 
     return work

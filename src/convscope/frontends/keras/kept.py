@@ -16,8 +16,8 @@ import numpy as np
 from convscope.core.op import FLOAT32
 from convscope.core.shape import MAX_INT
 from convscope.errors import ModelError
-from convscope.frontends.build.values import Const, Root
 from convscope.frontends.keras.settings import whole
+from convscope.frontends.tensors.values import Const, Root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ _BESIDE = {
     "float8": ("inputs_scale", "inputs_amax_history", "scale", "kernel_amax_history", "outputs_grad_scale",
                "outputs_grad_amax_history"),
 }  # fmt: skip
-"""What is kept behind the tensors of a layer, in the order in which Keras keeps it; ``scale`` is that of the kernel."""
+"""What is kept after the tensors of a layer, in the order in which Keras keeps it; ``scale`` is that of the kernel."""
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,8 @@ class Kept:
         return np.asarray(found + factor * (a @ b), dtype=np.float32)
 
     def _load(self, mode: str, name: str, what: str) -> Numbers:
-        place = _BESIDE[mode].index(what)
-        return self.store.load(self.owner, self.count + place, _named(mode, name)[place])
+        position = _BESIDE[mode].index(what)
+        return self.store.load(self.owner, self.count + position, _named(mode, name)[position])
 
     def _dequantised(self, found: Numbers, name: str, shape: tuple[int, ...]) -> Numbers:
         if found.dtype != np.int8:
@@ -213,8 +213,8 @@ class Kept:
             return np.asarray((flat / wide).reshape(shape), dtype=np.float32)
         zero, group = (self._load("int4", name, what) for what in ("zero", "g_idx"))
         axis = 1 if name == "embeddings" else 0
-        places = group.astype(np.intp)
-        zero, scale = (np.take(one.astype(np.float32), places, axis) for one in (zero, scale))
+        positions = group.astype(np.intp)
+        zero, scale = (np.take(one.astype(np.float32), positions, axis) for one in (zero, scale))
         return np.asarray(((flat - zero) * scale).reshape(shape), dtype=np.float32)
 
 
@@ -223,7 +223,7 @@ def _named(mode: str, name: str) -> list[str]:
 
 
 def _trailing(scale: Numbers, shape: tuple[int, ...]) -> Numbers:
-    """A scale for each place along the last dimensions of a kernel, as many as it has numbers for."""
+    """A scale for each position along the last dimensions of a kernel, as many as it has numbers for."""
     for at in range(len(shape) + 1):
         if math.prod(shape[at:]) == scale.size:
             return scale.reshape(shape[at:])

@@ -13,9 +13,9 @@ import numpy as np
 
 from convscope.core.op import Weight
 from convscope.errors import ModelError
-from convscope.frontends.build.values import Const, Root
 from convscope.frontends.keras.weights import Shaped
 from convscope.frontends.others import line
+from convscope.frontends.tensors.values import Const, Root
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator

@@ -14,10 +14,10 @@ import numpy as np
 from convscope.budget import spend
 from convscope.core.graph import Own
 from convscope.errors import ModelError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.values import MAX_RANK, Const, Value, divided
 from convscope.frontends.keras.outputs import sizes_of
 from convscope.frontends.keras.weights import Shaped
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.values import MAX_RANK, Const, Value, divided
 from convscope.ops.merge import Add
 from convscope.ops.opaque import Opaque
 
@@ -33,7 +33,7 @@ FURTHER = 100
 """Steps for each layer that one call adds besides its first."""
 
 MOST = 3
-"""Axes of a map of a net behind its channels; what has more has its last ones joined."""
+"""Axes of a map of a net after its channels; what has more has its last ones joined."""
 
 
 class UnstatedError(ModelError):
@@ -118,7 +118,7 @@ def _inside(nested: Any) -> Iterator[Value]:
 
 
 def _known(sizes: Sizes | None) -> Shape | None:
-    """Sizes behind the batch, if all are known."""
+    """Sizes after the batch, if all are known."""
     inner = (sizes or ())[1:]
     known = tuple(size for size in inner if size)
     return known if sizes and len(known) == len(inner) else None
@@ -148,7 +148,7 @@ def unknown(here: Here, values: Sequence[Value], inner: Shape, own: Own, *, at: 
     Args:
         here: the call.
         values: what it depends on, at least one.
-        inner: its sizes behind the batch.
+        inner: its sizes after the batch.
         own: what the layer is known to have.
         at: which of the sizes are the channels; None means the first or the last one, as the layer has it.
     """
@@ -158,16 +158,16 @@ def unknown(here: Here, values: Sequence[Value], inner: Shape, own: Own, *, at: 
     if not inner:
         return replace(unknown(here, values, (1,), own), dims=((),))
     at = shapes.positive((0 if here.first else -1) if at is None else at, len(inner))
-    channels, *places = inner[at], *inner[:at], *inner[at + 1 :]
-    more = places[MOST - 1 :]
-    shape = (channels, *places[: MOST - 1], *([math.prod(more)] if more else []))
+    channels, *positions = inner[at], *inner[:at], *inner[at + 1 :]
+    more = positions[MOST - 1 :]
+    shape = (channels, *positions[: MOST - 1], *([math.prod(more)] if more else []))
     made = [here.builder.emit(Opaque(shape), [value.node]) for value in values]
     for first, one in zip([True, *[False] * len(made)], made, strict=False):
         here.builder.spend(one, own if first else Own((), 0))
     with here.aside():
         found = made[0] if len(made) == 1 else here.builder.emit(Add(), [one.node for one in made])
     dims = found.dims
-    if len(places) > MOST:
+    if len(positions) > MOST:
         tail = divided(dims[MOST], more)
         assert tail is not None
         dims = (*dims[:MOST], *tail)

@@ -156,17 +156,17 @@ def _reduced(settings: Settings, given: Sequence[Shape]) -> Shape | None:
     return None if 0 in gone else tuple(sizes)
 
 
-def slid(settings: Settings, places: Sequence[int]) -> Shape:
+def slid(settings: Settings, positions: Sequence[int]) -> Shape:
     """Sizes of a map after a window has slid over it.
 
     >>> slid(Settings({"kernel_size": 3, "strides": 2}), (8, 9)), slid(Settings({"padding": "same"}), (8,))
     ((3, 4), (8,))
     """
-    rank = len(places)
+    rank = len(positions)
     taps, strides, steps = (settings.ints(name, rank, 1) for name in ("kernel_size", "strides", "dilation_rate"))
     if settings.get("padding", "valid") == "same":
-        return tuple(-(-n // s) for n, s in zip(places, strides, strict=True))
-    return tuple((n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(places, taps, strides, steps, strict=True))
+        return tuple(-(-n // s) for n, s in zip(positions, strides, strict=True))
+    return tuple((n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(positions, taps, strides, steps, strict=True))
 
 
 _CARRIED = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1}

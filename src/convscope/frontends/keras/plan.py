@@ -1,4 +1,4 @@
-"""A Keras configuration of a model as calls of layers, each behind what it reads."""
+"""A Keras configuration of a model as calls of layers, each after what it reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_OUTPUTS = 2**20
 
 
 Nested = tuple[str | int, ...]
-"""A place in nested lists and dicts."""
+"""A position in nested lists and dicts."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Plan:
         steps: in an order in which each reads only what came before.
         inputs: what the model is called with.
         outputs: what it returns, the keys of dicts in the order of the alphabet, as Keras has them.
-        paths: places of the outputs in what it returns; empty for a single one.
+        paths: positions of the outputs in what it returns; empty for a single one.
         sizes: of tensors, where the configuration states them.
         input_sizes: of the inputs.
         kinds: dtypes of the inputs.
@@ -112,7 +112,7 @@ def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
         old: written by Keras 1 or 2.
 
     Raises:
-        ModelError: it is no model of Keras, names a layer that is not there, or goes in circles.
+        ModelError: it is not a model of Keras, names a layer that is not there, or goes in circles.
     """
     config = raw["config"]
     entries = config if isinstance(config, list) else config["layers"]
@@ -339,7 +339,7 @@ def refs(value: Any) -> Iterator[Ref]:
 
 
 def _in_order(steps: list[Step], inputs: tuple[Ref, ...]) -> tuple[Step, ...]:
-    """The calls, each behind what it reads; otherwise as they are written.
+    """The calls, each after what it reads; otherwise as they are written.
 
     Raises:
         ModelError: some wait for each other.

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.budget import spend
 from convscope.errors import ConvscopeError, ModelError, ShapeError
-from convscope.frontends.build.builder import Builder
-from convscope.frontends.build.values import Value
 from convscope.frontends.given import of_shape
 from convscope.frontends.keras.ends import given_to, returned, taken
 from convscope.frontends.keras.here import BeyondError, Here
@@ -20,6 +18,8 @@ from convscope.frontends.keras.plan import Held, Plan, Ref, plan
 from convscope.frontends.keras.rules import rule_of
 from convscope.frontends.keras.settings import parts
 from convscope.frontends.keras.spec import Owner
+from convscope.frontends.tensors.builder import Builder
+from convscope.frontends.tensors.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -165,7 +165,7 @@ class Reading:
     def _made(
         self, here: Here, args: list[Any], named: dict[str, Any], values: list[Value], mark: tuple[int, str, bool]
     ) -> Any:
-        """What the rule of the layer makes; a layer that cannot be looked into where there is none."""
+        """What the rule of the layer makes; a layer that cannot be inspected where there is none."""
         rule = rule_of(here.spec)
         failed = None
         if rule and _takes(rule, args, named):

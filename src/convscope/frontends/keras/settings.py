@@ -34,18 +34,18 @@ class Settings:
         return default if found is None else found
 
     def whole(self, name: str, default: Any = _MISSING, *, least: int = 1) -> int:
-        """A whole number.
+        """An integer.
 
         Raises:
             ModelError: it is missing or no such number.
         """
         found = whole(self.get(name, default))
         if found is None or not least <= found <= MAX_INT:
-            raise self._wrong(name, f"a whole number from {least} to {MAX_INT}")
+            raise self._wrong(name, f"an integer from {least} to {MAX_INT}")
         return found
 
     def ints(self, name: str, count: int, default: Any = _MISSING, *, least: int = 1) -> tuple[int, ...]:
-        """So many whole numbers; a single one stands for all.
+        """So many integers; a single one stands for all.
 
         Raises:
             ModelError: they are missing or no such numbers.
@@ -57,7 +57,7 @@ class Settings:
         if len(known) == 1 and len(numbers) == 1:
             known *= count
         if len(known) != count:
-            raise self._wrong(name, f"{count} whole numbers from {least}")
+            raise self._wrong(name, f"{count} integers from {least}")
         return known
 
     def axes(self, name: str, rank: int, default: Any = _MISSING) -> tuple[int, ...]:
@@ -178,7 +178,7 @@ def parts(value: object) -> int:
 
 
 def whole(value: object) -> int | None:
-    """A whole number, also one that is written ``3.0``; None for anything else.
+    """An integer, also one that is written ``3.0``; None for anything else.
 
     >>> whole(3), whole(3.0), whole(True), whole("3")
     (3, 3, None, None)

@@ -107,7 +107,7 @@ def _attempt(model: Any, given: Any, layers: list[Any], batch: int | None) -> Tr
 
 @dataclass(frozen=True)
 class _Wanted:
-    """An input that is to be made, of these sizes behind the batch."""
+    """An input that is to be made, of these sizes after the batch."""
 
     name: str
     sizes: tuple[int | None, ...]

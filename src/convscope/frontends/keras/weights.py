@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.frontends.build.values import Const
     from convscope.frontends.keras.spec import Owner, Sizes
     from convscope.frontends.keras.tree import Stored
+    from convscope.frontends.tensors.values import Const
 
 WEIGHTS = "model.weights.h5"
 """The file inside of an archive."""
@@ -190,7 +190,7 @@ def _weight(owner: Owner, one: Stored) -> Weight:
 
 
 class _Kept(io.BytesIO):
-    """A file in memory, which is looked into more than once."""
+    """A file in memory, which is inspected more than once."""
 
     def close(self) -> None:
         """It stays."""
@@ -261,12 +261,12 @@ class ArchiveStore(_FileStore):
         with self.opened() as file:
             return _numbers(_child(self._group(file, owner, "vars"), str(at)), file)
 
-    def _group(self, file: Any, owner: Owner, *behind: str) -> Any:
+    def _group(self, file: Any, owner: Owner, *after: str) -> Any:
         for first in _FIRST:
             names = [first if one == "layers" else one for one in owner.groups]
             if first in file:
                 found = file
-                for name in (*names, *behind):
+                for name in (*names, *after):
                     found = _child(found, name)
                 return found
         raise KeyError("layers")
@@ -349,7 +349,7 @@ def _guarded(owner: Owner, name: str, load: Callable[[], NDArray[Any]]) -> NDArr
 
 
 def _child(group: Any, name: str) -> Any:
-    """What a group holds under a name, if that is no link."""
+    """What a group holds under a name, if that is not a link."""
     import h5py
 
     if not isinstance(group, h5py.Group) or name not in group:

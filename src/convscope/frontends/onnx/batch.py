@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convscope.frontends.build.values import Value
+from convscope.frontends.tensors.values import Value
 
 if TYPE_CHECKING:
     from convscope.frontends.onnx.call import Call

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from convscope.budget import spend
 from convscope.errors import ModelError, ShapeError
-from convscope.frontends.build.integers import as_written
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Ahead, at_hand
+from convscope.frontends.tensors.integers import as_written
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
-    from convscope.frontends.build.builder import Builder
     from convscope.frontends.onnx.held import Held
     from convscope.frontends.onnx.lost import Lost
     from convscope.frontends.onnx.sequence import Sequence
+    from convscope.frontends.tensors.builder import Builder
 
 Given: TypeAlias = "Value | Const | Held | Lost | Sequence | None"
 """A tensor, one of which no sizes are known, a sequence of them, or an input that is left out."""
@@ -65,7 +65,7 @@ class Call:
         """
         found = self.get(at)
         if not isinstance(found, Value | Const):
-            raise ShapeError(f"input {at} is no tensor")
+            raise ShapeError(f"input {at} is not a tensor")
         return found
 
     def value(self, at: int) -> Value:
@@ -76,7 +76,7 @@ class Call:
         """
         found = self.get(at)
         if not isinstance(found, Value):
-            raise ShapeError(f"input {at} does not depend on the picture")
+            raise ShapeError(f"input {at} does not depend on the image")
         return found
 
     def const(self, at: int) -> Const:
@@ -87,7 +87,7 @@ class Call:
         """
         found = self.get(at)
         if not isinstance(found, Const):
-            raise ShapeError(f"input {at} depends on the picture, or is missing")
+            raise ShapeError(f"input {at} depends on the image, or is missing")
         return found
 
     def maybe(self, at: int) -> Const | None:
@@ -95,31 +95,31 @@ class Call:
         return None if self.get(at) is None else self.const(at)
 
     def whole(self, name: str, default: int) -> int:
-        """An attribute that is a whole number."""
+        """An attribute that is an integer."""
         found = self.attrs.get(name, default)
         if not isinstance(found, int):
-            raise ModelError(f"{name} is no whole number")
+            raise ModelError(f"{name} is not an integer")
         return found
 
     def real(self, name: str, default: float) -> float:
         """An attribute that is a number."""
         found = self.attrs.get(name, default)
         if not isinstance(found, int | float) or not math.isfinite(found):
-            raise ModelError(f"{name} is no number")
+            raise ModelError(f"{name} is not a number")
         return as_written(found)
 
     def word(self, name: str, default: str) -> str:
         """An attribute that is a word."""
         found = self.attrs.get(name, default)
         if not isinstance(found, str):
-            raise ModelError(f"{name} is no word")
+            raise ModelError(f"{name} is not a word")
         return found
 
     def wholes(self, name: str) -> list[int] | None:
-        """An attribute that is a list of whole numbers."""
+        """An attribute that is a list of integers."""
         found = self.attrs.get(name)
         if found is not None and not (isinstance(found, list) and all(isinstance(one, int) for one in found)):
-            raise ModelError(f"{name} is no list of whole numbers")
+            raise ModelError(f"{name} is not a list of integers")
         return found
 
     def numbers(self, at: int) -> list[Any] | None:
@@ -137,11 +137,11 @@ class Call:
         return list(at_hand(found).reshape(-1).tolist())
 
     def ints(self, at: int) -> list[int] | None:
-        """An input that is a list of whole numbers."""
+        """An input that is a list of integers."""
         found = self.numbers(at)
         return None if found is None else [int(one) for one in found]
 
     def listed(self, name: str, at: int) -> list[int] | None:
-        """Whole numbers that older operators have as an attribute and newer ones as an input."""
+        """Integers that older operators have as an attribute and newer ones as an input."""
         found = self.wholes(name)
         return self.ints(at) if found is None else found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convscope.frontends.build.values import Const, Value
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from onnx import FunctionProto

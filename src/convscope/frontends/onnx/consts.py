@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.budget import hold, release, spend
-from convscope.frontends.build.values import Const
+from convscope.frontends.tensors.values import Const
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from convscope.frontends.build.values import Root
+    from convscope.frontends.tensors.values import Root
 
     Numbers = NDArray[Any]
     Work = Callable[[Sequence[Numbers]], Numbers]
@@ -57,7 +57,7 @@ class Ahead:
 
 
 def count(numbers: int) -> None:
-    """Count that so many numbers of stored tensors are about to be computed, read or moved.
+    """Count that so many numbers of constants are about to be computed, read or moved.
 
     Raises:
         LimitError: they are too many for the file.

@@ -1,4 +1,4 @@
-"""Any other operation on stored tensors, computed by ONNX's own reference: learned queries, recurrent cells from zeros.
+"""Any other operation on constants, computed by ONNX's own reference: learned queries, recurrent cells from zeros.
 
 Only ONNX's own operators are computed, one at a time, on numbers that are at hand. What is computed is counted before:
 its sizes are known from :mod:`convscope.frontends.onnx.infer`, its multiply-adds from the operator.
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build.values import Const
 from convscope.frontends.onnx.consts import MOST, Known, count, lazy
 from convscope.frontends.onnx.fold import at_once
 from convscope.frontends.onnx.infer import IR_VERSION, inferred, node
 from convscope.frontends.onnx.unread import FREE, MACS, macs_of
+from convscope.frontends.tensors.values import Const
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,29 +44,29 @@ BY_NUMBERS = {"Compress", "NonMaxSuppression", "NonZero", "Unique"}
 
 
 def worked_out(call: Call) -> list[Const]:
-    """The results of an operation on stored tensors.
+    """The results of an operation on constants.
 
     Raises:
         ShapeError: the operator is not among those that can be computed, or makes too much of too little.
     """
     if call.op in LEFT_OUT or call.op not in FREE | MACS.keys():
-        raise ShapeError("an operator that is not computed on stored tensors")
+        raise ShapeError("an operator that is not computed on constants")
     parents = [one for one in call.inputs if isinstance(one, Const)]
     outputs = max(1, call.outputs)
     sizes = inferred(call)[:outputs]
     stated = [one for one in sizes if one is not None]
     if len(stated) < outputs and call.op not in BY_NUMBERS:
-        raise ShapeError("a stored tensor whose sizes cannot be told")
+        raise ShapeError("a constant whose sizes cannot be told")
     macs = macs_of(call, sizes[0]) or 0
     if max((math.prod(one) for one in stated), default=0) > MOST:
-        raise ShapeError(f"a stored tensor of more than {MOST} numbers")
+        raise ShapeError(f"a constant of more than {MOST} numbers")
     moved = sum(max(1, math.prod(one)) for one in (*stated, *(one.sizes for one in parents)))
     heavy = ASKED + macs + SLOW * moved
     if macs + moved <= AT_ONCE and all(isinstance(one, Known) for one in parents) and call.ahead.take(heavy):
         count(heavy)
         return at_once(computed(call, [one.numbers for one in parents if isinstance(one, Known)]), parents, macs)
     if len(stated) < outputs:
-        raise ShapeError("a stored tensor whose sizes depend on many numbers")
+        raise ShapeError("a constant whose sizes depend on many numbers")
     return [
         lazy(one, parents, lambda arrays, at=at: computed(call, arrays)[at], 0 if at else macs, heavy)  # type: ignore[misc] # bound now
         for at, one in enumerate(stated)
@@ -92,7 +92,7 @@ def computed(call: Call, arrays: Sequence[Numbers]) -> list[Numbers]:
         with np.errstate(all="ignore"):
             found = ReferenceEvaluator(model).run(None, given)
     except Exception as error:  # whatever the reference raises
-        raise ShapeError("an operation on stored tensors that ONNX's reference cannot compute") from error
+        raise ShapeError("an operation on constants that ONNX's reference cannot compute") from error
     return [_plain(np.asarray(one)) for one in found]
 
 

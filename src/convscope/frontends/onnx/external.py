@@ -55,5 +55,5 @@ def _inside(folder: Path, location: str) -> Path:
 def _number(entries: Mapping[str, str], key: str, default: int) -> int:
     text = entries.get(key, str(default))
     if not text.isdecimal() or len(text) > 18:
-        raise ModelError(f'the {key} of weights in another file is "{shown(text)}"', expected="a whole number")
+        raise ModelError(f'the {key} of weights in another file is "{shown(text)}"', expected="an integer")
     return int(text)

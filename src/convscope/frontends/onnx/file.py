@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXPECTED = "a model saved in the format ONNX"
 POINTER = b"version https://git-lfs"
-"""How the file begins that Git LFS leaves in the place of a large one."""
+"""How the file begins that Git LFS leaves in the position of a large one."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import numpy as np
 
 from convscope.budget import spend
 from convscope.errors import ShapeError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import known, lazy
 from convscope.frontends.onnx.fold_shape import axis_of
 from convscope.frontends.onnx.held import Held
 from convscope.frontends.onnx.sequence import Sequence
 from convscope.frontends.onnx.steps import LAYER, PART
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -67,8 +67,8 @@ def _counted(call: Call) -> list[Given]:
     return [known(np.asarray(len(_sequence(call)), dtype=np.int64))]
 
 
-def _place(call: Call, at: int, otherwise: int) -> int:
-    """The place in a sequence that an operation names, counted from the front."""
+def _position(call: Call, at: int, otherwise: int) -> int:
+    """The position in a sequence that an operation names, counted from the front."""
     given = call.ints(at)
     found = given[0] if given else otherwise
     return max(0, found + len(_sequence(call))) if found < 0 else found
@@ -76,7 +76,7 @@ def _place(call: Call, at: int, otherwise: int) -> int:
 
 def _inserted(call: Call) -> list[Given]:
     found = _sequence(call)
-    return [found.with_one(call.tensor(1), min(_place(call, 2, len(found)), len(found)))]
+    return [found.with_one(call.tensor(1), min(_position(call, 2, len(found)), len(found)))]
 
 
 def _split(call: Call) -> list[Given]:

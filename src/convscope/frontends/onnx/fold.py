@@ -13,8 +13,8 @@ import numpy as np
 
 from convscope.budget import hold
 from convscope.errors import ShapeError
-from convscope.frontends.build.values import Const
 from convscope.frontends.onnx.consts import MOST, Known, count, known, lazy, roots_of, work_of
+from convscope.frontends.tensors.values import Const
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ SMALL = 2**16
 
 
 class Fold(NamedTuple):
-    """An operation on stored tensors.
+    """An operation on constants.
 
     Attributes:
         sizes: of the results.
@@ -47,17 +47,17 @@ class Fold(NamedTuple):
 
 
 def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
-    """The results of an operation on stored tensors.
+    """The results of an operation on constants.
 
     Raises:
         ShapeError: the operation is not in the list, does not fit, or makes too much of too little.
     """
     fold = folds.get(call.op)
     if fold is None:
-        raise ShapeError("an operator that is not known on stored tensors")
+        raise ShapeError("an operator that is not known on constants")
     sizes = list(fold.sizes(call))
     if any(min(one, default=1) < 0 or math.prod(one) > MOST for one in sizes):
-        raise ShapeError(f"a stored tensor of more than {MOST} numbers, or of less than nothing")
+        raise ShapeError(f"a constant of more than {MOST} numbers, or of less than nothing")
     parents = [one for one in call.inputs if isinstance(one, Const)]
     total = sum(max(1, math.prod(one)) for one in sizes)
     macs = fold.macs(call, sizes[0])
@@ -129,7 +129,7 @@ def _again(call: Call, sizes: Sizes) -> int:
 
 
 def _divided(x: Any, y: Any) -> Any:
-    """Whole numbers are divided towards zero."""
+    """Integers are divided towards zero."""
     if not np.issubdtype(x.dtype, np.integer):
         return x / y
     down = x // y
@@ -152,7 +152,7 @@ def _clip(call: Call, given: Sequence[Any]) -> Any:
 
 
 KINDS = {2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 12: "u4", 13: "u8"}
-"""Whole numbers and truth values, by their number in onnx.proto; all others are real numbers."""
+"""Integers and truth values, by their number in onnx.proto; all others are real numbers."""
 
 
 def _cast(call: Call, given: Sequence[Any]) -> Any:

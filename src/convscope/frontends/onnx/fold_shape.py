@@ -1,4 +1,4 @@
-"""Operations on stored tensors that move numbers about, or make tensors of given sizes."""
+"""Operations on constants that move numbers about, or make tensors of given sizes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build.values import Const
 from convscope.frontends.onnx.consts import MOST, at_hand, known
 from convscope.frontends.onnx.fold import NUMBERS, Fold, sizes_at
+from convscope.frontends.tensors.values import Const
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ def squeezed(call: Call, have: Sizes) -> list[int]:
 
 
 def unsqueezed(call: Call, have: Sizes) -> list[int]:
-    """The places of the dimensions that an Unsqueeze adds, in order."""
+    """The positions of the dimensions that an Unsqueeze adds, in order."""
     axes = call.listed("axes", 1) or []
     rank = len(have) + len(axes)
     if rank > 64 or any(not -rank <= at < rank for at in axes):
@@ -76,14 +76,14 @@ def unsqueezed(call: Call, have: Sizes) -> list[int]:
     return sorted(at % rank for at in axes)
 
 
-def with_ones(have: Sizes, places: Sequence[int]) -> Sizes:
-    """Sizes with 1 put in at places.
+def with_ones(have: Sizes, positions: Sequence[int]) -> Sizes:
+    """Sizes with 1 put in at positions.
 
     >>> with_ones((3, 4), [0, 3])
     (1, 3, 4, 1)
     """
     found = list(have)
-    for at in places:
+    for at in positions:
         found.insert(at, 1)
     return tuple(found)
 
@@ -129,12 +129,12 @@ def padding(call: Call, rank: int) -> list[tuple[int, int]]:
     """Before and after each dimension."""
     flat = call.listed("pads", 1) or call.wholes("paddings") or []
     axes = call.ints(3)
-    places = list(range(rank)) if axes is None else [at % max(1, rank) for at in axes]
-    if len(flat) != 2 * len(places):
-        raise ShapeError(f"{len(flat)} paddings for {len(places)} dimensions")
+    positions = list(range(rank)) if axes is None else [at % max(1, rank) for at in axes]
+    if len(flat) != 2 * len(positions):
+        raise ShapeError(f"{len(flat)} paddings for {len(positions)} dimensions")
     found = [(0, 0)] * rank
-    for number, at in enumerate(places):
-        found[at] = flat[number], flat[number + len(places)]
+    for number, at in enumerate(positions):
+        found[at] = flat[number], flat[number + len(positions)]
     return found
 
 
@@ -148,7 +148,7 @@ def _padded(call: Call, given: Sequence[Any]) -> Any:
 
 def _padded_sizes(call: Call) -> list[Sizes]:
     if call.word("mode", "constant") != "constant":
-        raise ShapeError("a stored tensor that is padded with itself")
+        raise ShapeError("a constant that is padded with itself")
     have = sizes_at(call)
     return [tuple(n + lo + hi for n, (lo, hi) in zip(have, padding(call, len(have)), strict=True))]
 
@@ -202,7 +202,7 @@ def _gather_sizes(call: Call) -> list[Sizes]:
     return [(*have[:at], *index, *have[at + 1 :])]
 
 
-def _places(index: Numbers, at: int) -> tuple[Numbers, ...]:
+def _positions(index: Numbers, at: int) -> tuple[Numbers, ...]:
     """For each dimension of a tensor, where the numbers are that are picked along one of them."""
     found: list[Numbers] = list(np.indices(index.shape, sparse=True))
     found[at] = index
@@ -210,7 +210,7 @@ def _places(index: Numbers, at: int) -> tuple[Numbers, ...]:
 
 
 def _gather_elements(call: Call, given: Sequence[Any]) -> Any:
-    return given[0][_places(given[1], axis_of(call, 0, given[0].ndim))]
+    return given[0][_positions(given[1], axis_of(call, 0, given[0].ndim))]
 
 
 def _scattered_sizes(call: Call) -> list[Sizes]:
@@ -221,7 +221,7 @@ def _scattered_sizes(call: Call) -> list[Sizes]:
 
 def _scatter_elements(call: Call, given: Sequence[Any]) -> Any:
     found = given[0].copy()
-    found[_places(given[1], axis_of(call, 0, found.ndim))] = given[2]
+    found[_positions(given[1], axis_of(call, 0, found.ndim))] = given[2]
     return found
 
 
@@ -229,7 +229,7 @@ def _concat_sizes(call: Call) -> list[Sizes]:
     all_sizes = [one.sizes for one in call.inputs if isinstance(one, Const)]
     at = axis_of(call, 0, len(all_sizes[0]))
     if len({(*one[:at], *one[at + 1 :]) for one in all_sizes}) > 1:
-        raise ShapeError(f"tensors of sizes {all_sizes[:4]} one behind the other")
+        raise ShapeError(f"tensors of sizes {all_sizes[:4]} one after the other")
     return [(*all_sizes[0][:at], sum(one[at] for one in all_sizes), *all_sizes[0][at + 1 :])]
 
 

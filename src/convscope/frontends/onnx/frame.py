@@ -75,7 +75,7 @@ class Here:
     frame: Frame
 
     def wanted(self) -> list[int]:
-        """Places of the outputs that anybody reads."""
+        """Positions of the outputs that anybody reads."""
         return [at for at, name in enumerate(self.step.outputs) if name in self.used]
 
 

@@ -20,7 +20,7 @@ UNNAMED = "?"
 """An open size that has no name."""
 
 KIND = "pkg.torch.export.graph_signature.InputSpec.kind"
-"""Where torch writes down whether a stored tensor is a parameter."""
+"""Where torch writes down whether a constant is a parameter."""
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ def stated(graph: GraphProto, batch: int) -> tuple[dict[str, tuple[int, ...]], s
 
 
 def parameters(graph: GraphProto) -> dict[str, bool]:
-    """For stored tensors of which the exporter says it, whether they are parameters."""
+    """For constants of which the exporter says it, whether they are parameters."""
     return {
         info.name: entry.value == "PARAMETER"
         for info in (*graph.value_info, *graph.input)

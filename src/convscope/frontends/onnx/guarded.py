@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.frontends.build.values import Const
+    from convscope.frontends.tensors.values import Const
 
 WIDTH = 4
 """Bytes of a weight."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convscope.frontends.build.integers import ONE
+from convscope.frontends.tensors.integers import ONE
 
 if TYPE_CHECKING:
-    from convscope.frontends.build.values import Const, Value
+    from convscope.frontends.tensors.values import Const, Value
 
 
 @dataclass(frozen=True, slots=True)

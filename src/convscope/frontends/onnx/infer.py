@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Known, Lazy, at_hand
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TypeProto
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     Sizes = tuple[int, ...]
 
 SETTINGS = 64
-"""Numbers of a stored tensor that sizes may depend on, at most."""
+"""Numbers of a constant that sizes may depend on, at most."""
 
 LARGEST = 2**31
-"""Of a whole number among attributes and settings; ONNX's inference does not expect larger ones."""
+"""Of an integer among attributes and settings; ONNX's inference does not expect larger ones."""
 
 AXES = {"axis", "axes", "batch_axis", "batch_dims", "perm", "time_axis"}
 """Attributes that name dimensions."""
@@ -137,7 +137,7 @@ def _attribute(value: Any) -> Any:
 
 
 def _setting(one: Any) -> Any:
-    """The numbers of a small stored tensor of at most one dimension."""
+    """The numbers of a small constant of at most one dimension."""
     if not isinstance(one, Const) or len(one.sizes) > 1 or math.prod(one.sizes) > SETTINGS:
         return None
     return np.asarray(at_hand(one)) if _light(one) else None

@@ -58,7 +58,7 @@ def sources(graph: GraphProto, stored: set[str], used: set[str], asked: Asked, s
     """The inputs of a net, in the order of the file; those that nothing reads are left out, unless all are.
 
     Raises:
-        ModelError: there is none, or one is no tensor of numbers.
+        ModelError: there is none, or one is not a tensor of numbers.
         FieldError: sizes are open and none are given, or those given have other axes.
         ShapeError: they are too large.
         UnknownNameError: an input is named that the file does not have.

@@ -1,7 +1,7 @@
 """What follows an operation whose output has sizes that nobody states: NonMaxSuppression, a branch that data decides.
 
 Such tensors, and all that are made from them, are followed without being read. Where the file states the sizes of one,
-the net goes on there behind a layer that cannot be inspected. Where none are stated up to the end, everything that
+the net goes on there after a layer that cannot be inspected. Where none are stated up to the end, everything that
 follows is one such layer, and a note says so.
 """
 
@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 from convscope.budget import spend
 from convscope.core.graph import Own
 from convscope.errors import ConvscopeError
-from convscope.frontends.build.unknown import opaque
-from convscope.frontends.build.values import Const
 from convscope.frontends.onnx.consts import roots_of
 from convscope.frontends.onnx.flow import flat, values
 from convscope.frontends.onnx.names import shown
@@ -22,15 +20,17 @@ from convscope.frontends.onnx.order import captured
 from convscope.frontends.onnx.sequence import Sequence
 from convscope.frontends.onnx.steps import LAYER
 from convscope.frontends.onnx.unread import FREE, SETTINGS, weights_among
+from convscope.frontends.tensors.unknown import opaque
+from convscope.frontends.tensors.values import Const
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from convscope.frontends.build.builder import Builder
-    from convscope.frontends.build.values import Value
     from convscope.frontends.onnx.call import Call, Given
     from convscope.frontends.onnx.graph import Declared, Scope
     from convscope.frontends.onnx.steps import Step
+    from convscope.frontends.tensors.builder import Builder
+    from convscope.frontends.tensors.values import Value
 
 BY_DATA = SETTINGS | {
     "ConstantOfShape": {0},
@@ -53,7 +53,7 @@ class Lost:
         why: it could not be read.
         step: name of the operation that gave it.
         values: what that operation reads of the net.
-        consts: stored tensors that it reads, and that may be weights.
+        consts: constants that it reads, and that may be weights.
         free: none of the operations up to here multiplies with weights.
         before: tensors of unknown sizes that it reads.
     """
@@ -139,7 +139,7 @@ def decided_by_data(step: Step, call: Call) -> bool:
 
 
 def ones(sizes: Declared | None) -> tuple[int, ...]:
-    """Sizes with 1 in the place of those that are not known.
+    """Sizes with 1 in the position of those that are not known.
 
     >>> ones(("n", 3)), ones(None)
     ((1, 3), (1,))

@@ -30,7 +30,7 @@ def shown(name: object) -> str:
     return inert(str(name)[:80])
 
 
-def place(node: NodeProto) -> tuple[str, bool]:
+def position(node: NodeProto) -> tuple[str, bool]:
     """The part of the net, and whether it is one layer: as torch's exporters write it, or the name as it is."""
     known = {entry.key: entry.value[:LONGEST] for entry in node.metadata_props} if len(node.metadata_props) else {}
     if SCOPES in known:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import layers
 from convscope.frontends.onnx.consts import lazy
+from convscope.frontends.tensors import layers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from convscope.frontends.build.values import Const, Root
     from convscope.frontends.onnx.call import Call
+    from convscope.frontends.tensors.values import Const, Root
 
     Numbers = NDArray[Any]
 
@@ -28,8 +28,8 @@ def unpacked(packed: Numbers, bits: int) -> Numbers:
     >>> unpacked(np.array([[0x21, 0x43]], np.uint8), 4).tolist()
     [[1, 2, 3, 4]]
     """
-    places = np.arange(0, 8, bits, dtype=np.uint8)
-    found = (packed[..., None] >> places) & np.uint8(2**bits - 1)
+    positions = np.arange(0, 8, bits, dtype=np.uint8)
+    found = (packed[..., None] >> positions) & np.uint8(2**bits - 1)
     return found.reshape(*packed.shape[:-1], -1)
 
 

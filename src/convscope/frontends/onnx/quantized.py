@@ -17,21 +17,21 @@ import numpy as np
 
 from convscope.core.graph import Own
 from convscope.errors import ShapeError
-from convscope.frontends.build.algebra import binary
-from convscope.frontends.build.integers import FLOATS, Affine, along, limits
-from convscope.frontends.build.unknown import opaque
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Known, lazy
 from convscope.frontends.onnx.held import Held, Quantized, Scale, Zero
+from convscope.frontends.tensors.algebra import binary
+from convscope.frontends.tensors.integers import FLOATS, Affine, along, limits
+from convscope.frontends.tensors.unknown import opaque
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from convscope.frontends.build.builder import Builder
-    from convscope.frontends.build.values import Root
     from convscope.frontends.onnx.call import Call, Given
+    from convscope.frontends.tensors.builder import Builder
+    from convscope.frontends.tensors.values import Root
 
     Numbers = NDArray[Any]
 
@@ -119,7 +119,7 @@ def with_floats(call: Call) -> Call:
 
 
 def dequantized(x: Const, by: Affine) -> Const:
-    """A stored tensor of integers as floats. It is learned, and its scale and zero point are stored beside it."""
+    """A constant of integers as floats. It is learned, and its scale and zero point are stored beside it."""
 
     def work(arrays: Sequence[Numbers]) -> Numbers:
         steps, *offset = (_spread(one.astype(np.float32), x.sizes, by) for one in arrays[1:])
@@ -131,7 +131,7 @@ def dequantized(x: Const, by: Affine) -> Const:
 
 
 def quantized(x: Const, by: Affine, dtype: str) -> Const:
-    """A stored tensor of floats as integers, as a model has them that was trained so."""
+    """A constant of floats as integers, as a model has them that was trained so."""
     low, high = limits(dtype)
 
     def work(arrays: Sequence[Numbers]) -> Numbers:
@@ -151,7 +151,7 @@ def _learned(x: Const, by: Affine) -> tuple[Root, ...]:
 
 
 def _spread(given: Numbers, sizes: Sequence[int], by: Affine) -> Numbers:
-    """A scale or a zero point so that it meets a stored tensor."""
+    """A scale or a zero point so that it meets a constant."""
     if given.size == 1:
         return given.reshape(())
     rank = len(sizes)

@@ -1,4 +1,4 @@
-"""The pass over a model: every operation in order, each tensor a value of the net or a stored tensor."""
+"""The pass over a model: every operation in order, each tensor a value of the net or a constant."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ import numpy as np
 
 from convscope.budget import question, spend
 from convscope.errors import ConvscopeError, FieldError, LimitError, ModelError, ShapeError
-from convscope.frontends.build.builder import Builder
-from convscope.frontends.build.constant import placed
-from convscope.frontends.build.ends import key, output_of
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.given import of_shape
 from convscope.frontends.onnx import flow
 from convscope.frontends.onnx.batch import over_batch, stated_batch
@@ -40,6 +36,10 @@ from convscope.frontends.onnx.tidy import tidied
 from convscope.frontends.onnx.tidy_quantized import with_quantized
 from convscope.frontends.onnx.unread import has, opaque_outputs
 from convscope.frontends.onnx.weights import Weights
+from convscope.frontends.tensors.builder import Builder
+from convscope.frontends.tensors.constant import placed
+from convscope.frontends.tensors.ends import key, output_of
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,7 +162,7 @@ class Reading:
         """Every output of the file, in its order; of one there is no name to tell it by.
 
         Raises:
-            ModelError: none depends on the input, or one is no tensor.
+            ModelError: none depends on the input, or one is not a tensor.
         """
         given = [(name, as_tensor(self.builder, scope.get(name))) for name in self.outputs]
         rest = self._rest(given)
@@ -170,11 +170,11 @@ class Reading:
         if not any(isinstance(one, Value) for _, one in found):
             raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
         made = []
-        for place, (name, one) in enumerate(found):
+        for position, (name, one) in enumerate(found):
             if not isinstance(one, Value | Const):
                 raise ModelError(f'its output "{shown(name)}" is not a tensor', expected="tensors as outputs")
             value = settled_output(self.builder, one) if isinstance(one, Value) else placed(self.builder, one)
-            path, title = ((), "") if len(found) == 1 else ((place,), key(name))
+            path, title = ((), "") if len(found) == 1 else ((position,), key(name))
             made.append(output_of(self.builder, value, path, title=title, batch=stated_batch(self.ends[name])))
         return made
 
@@ -361,7 +361,7 @@ class Reading:
         return [inner.get(name) for name in body.outputs]
 
     def _inlined(self, here: Here, body: Body, given: Sequence[Given], attrs: Mapping[str, Any]) -> Sequence[Given]:
-        """The operations of a function, in the place of its call."""
+        """The operations of a function, in the position of its call."""
         scope = Scope(None, dict(zip(body.inputs, given, strict=False)), body.left_out)
         self.run(body.steps, scope, body.used, self._inside(here, body, attrs, self.bodies.versions(here.frame, body)))
         return [scope.get(name) for name in body.outputs[: len(here.step.outputs)]]

@@ -1,7 +1,7 @@
 """What each operator of ONNX is, in layers; one row for each, by the operator's own name.
 
 A rule takes a call and returns a value, or a list with one for each output. It raises ShapeError where the operation is
-no layer as it stands; then it is written down as one that cannot be looked into.
+no layer as it stands; then it is written down as one that cannot be inspected.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ RULES: dict[str, Rule] = {
     "ReduceL1": numbers.reduced("sum", before="abs"),
     "ReduceL2": numbers.reduced("l2"),
     "ReduceSumSquare": numbers.reduced("sum", before="square"),
-    "ReduceLogSum": numbers.reduced("sum", behind="log"),
-    "ReduceLogSumExp": numbers.reduced("sum", before="exp", behind="log"),
+    "ReduceLogSum": numbers.reduced("sum", after="log"),
+    "ReduceLogSumExp": numbers.reduced("sum", before="exp", after="log"),
     "Shape": shapes.shape,
     "Size": shapes.size,
     "Reshape": shapes.reshape,

@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.algebra import binary, unary
-from convscope.frontends.build.integers import as_written
-from convscope.frontends.build.values import Value
 from convscope.frontends.onnx import rules_layers as layers
 from convscope.frontends.onnx import rules_math as numbers
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.algebra import binary, unary
+from convscope.frontends.tensors.integers import as_written
+from convscope.frontends.tensors.values import Value
 from convscope.ops import act
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convscope.frontends.build.values import Const
     from convscope.frontends.onnx.call import Call
+    from convscope.frontends.tensors.values import Const
 
     Rule = Callable[[Call], Any]
 
@@ -58,7 +58,7 @@ def fused_gemm(call: Call) -> Value:
 
 
 def _turned(tensor: Value | Const) -> Value | Const:
-    """A matrix, or many, with rows and columns in each other's place."""
+    """A matrix, or many, with rows and columns in each other's position."""
     last = len(tensor.sizes) - 1
     if isinstance(tensor, Value):
         return shapes.swapped(tensor, last - 1, last)
@@ -69,7 +69,7 @@ def _turned(tensor: Value | Const) -> Value | Const:
 def fused_matmul(call: Call) -> Value:
     """``alpha x y``, either of them turned."""
     if call.whole("transBatchA", 0) or call.whole("transBatchB", 0):
-        raise ShapeError("a product with the batch behind the rows")
+        raise ShapeError("a product with the batch after the rows")
     given = [call.tensor(at) for at in range(2)]
     pairs = zip(given, ("transA", "transB"), strict=True)
     ready = tuple(_turned(one) if call.whole(name, 0) else one for one, name in pairs)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build.algebra import binary
-from convscope.frontends.build.integers import along
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import known
 from convscope.frontends.onnx.held import Held, Quantized, Scale
 from convscope.frontends.onnx.quantized import same, times
 from convscope.frontends.onnx.rules import RULES
 from convscope.frontends.onnx.rules_quantized import ROWS, as_floats, product_of
+from convscope.frontends.tensors.algebra import binary
+from convscope.frontends.tensors.integers import along
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from convscope.frontends.onnx.call import Call

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ModelError, ShapeError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, unary
-from convscope.frontends.build.products import attention, matmul
-from convscope.frontends.build.settle import is_whole, settled
-from convscope.frontends.build.values import Const, Value, joined, whole
 from convscope.frontends.onnx.consts import Known, at_hand
 from convscope.frontends.onnx.sliding import need, pads_of, per_axis
+from convscope.frontends.tensors import layers, shapes
+from convscope.frontends.tensors.algebra import binary, unary
+from convscope.frontends.tensors.products import attention, matmul
+from convscope.frontends.tensors.settle import is_whole, settled
+from convscope.frontends.tensors.values import Const, Value, joined, whole
 from convscope.ops.act import PReLU
 from convscope.ops.norm import GroupNorm, LocalResponseNorm
 from convscope.ops.pad import Crop
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _bias(const: Const | None) -> Const | None:
-    """A bias; none for zeros that are no learned tensor, which some exporters write where there is none."""
+    """A bias; none for zeros that are not learned tensor, which some exporters write where there is none."""
     no_bias = isinstance(const, Known) and not const.roots and not const.numbers.any()
     return None if no_bias else const
 
@@ -54,7 +54,7 @@ def conv(call: Call) -> Value:
 
 
 def conv_transpose(call: Call) -> Value:
-    """See the operator ConvTranspose. What cannot be cut off evenly is cut off behind it."""
+    """See the operator ConvTranspose. What cannot be cut off evenly is cut off after it."""
     x, weight = call.value(0), call.const(1)
     rank, kernel = len(weight.sizes) - 2, weight.sizes[2:]
     need(weight.sizes[:1], x.sizes[1:2], "input channels of the weight")
@@ -102,7 +102,7 @@ def _transposed_cuts(  # noqa: PLR0913 -- the parameters of a transposed convolu
 
 
 def _fixed(const: Const) -> Const:
-    """A stored tensor that is not learned."""
+    """A constant that is not learned."""
     return replace(const, roots=())
 
 
@@ -117,13 +117,13 @@ def batch_norm(call: Call) -> Any:
             call.builder, call.value(0), found["weight"], found["bias"], call.real("epsilon", 1e-5)
         )
     if not call.whole("spatial", 1):
-        raise ShapeError("a norm of each place for itself")
+        raise ShapeError("a norm of each position for itself")
     found |= {name: _fixed(found[name]) for name in names[2:]}
     return [layers.batch_norm(call.builder, call.value(0), found, call.real("epsilon", 1e-5)), None, None]
 
 
 def _ones_and_zeros(weight: Const | None, bias: Const | None) -> bool:
-    """A scale of ones and a shift of zeros that are no learned tensors."""
+    """A scale of ones and a shift of zeros that are not learned tensors."""
     ones = weight is None or (isinstance(weight, Known) and not weight.roots and bool((weight.numbers == 1).all()))
     zeros = bias is None or (isinstance(bias, Known) and not bias.roots and not bias.numbers.any())
     return ones and zeros
@@ -134,8 +134,8 @@ def instance_norm(call: Call) -> Value:
     x, weight, bias, eps = call.value(0), call.const(1), call.const(2), call.real("epsilon", 1e-5)
     need(weight.sizes, x.sizes[1:2], "the scale")
     without = _ones_and_zeros(weight, bias)
-    everything = joined(digit for axis in whole(x.shape) for digit in axis)
-    flat = joined(digit for dim in x.dims for digit in dim)
+    everything = joined(factor for axis in whole(x.shape) for factor in axis)
+    flat = joined(factor for dim in x.dims for factor in dim)
     groups = x.sizes[1] if len(x.dims) > 2 else 0
     if without and flat == everything and groups > 0 and (groups, *x.sizes[2:]) != x.shape and not x.dims[0]:
         return unary(call.builder, GroupNorm(groups, affine=False, eps=eps), x)
@@ -248,14 +248,14 @@ def dot(call: Call) -> Value:
 
 
 def _heads(call: Call, value: Value | Const, name: str) -> Value:
-    """Queries, keys or values as ``n heads places channels``."""
+    """Queries, keys or values as ``n heads positions channels``."""
     if not isinstance(value, Value):
         raise ShapeError("attention to stored numbers")
     if len(value.dims) == 4:
         return value
-    n, places, channels = value.sizes
+    n, positions, channels = value.sizes
     heads = call.whole(name, 1)
-    return shapes.swapped(shapes.viewed(call.builder, value, (n, places, heads, channels // heads)), 1, 2)
+    return shapes.swapped(shapes.viewed(call.builder, value, (n, positions, heads, channels // heads)), 1, 2)
 
 
 def attend(call: Call) -> Any:
@@ -274,5 +274,5 @@ def attend(call: Call) -> Any:
     found = attention(call.builder, q, k, v, mask=mask, causal=bool(call.whole("is_causal", 0)), scale=scale)
     if len(call.tensor(0).sizes) == 4:
         return [found, None, None, None]
-    n, heads, places, each = found.sizes
-    return [shapes.viewed(call.builder, shapes.swapped(found, 1, 2), (n, places, heads * each)), None, None, None]
+    n, heads, positions, each = found.sizes
+    return [shapes.viewed(call.builder, shapes.swapped(found, 1, 2), (n, positions, heads * each)), None, None, None]

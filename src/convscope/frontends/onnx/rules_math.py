@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.algebra import binary, unary
-from convscope.frontends.build.integers import as_written
-from convscope.frontends.build.products import einsum
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx.consts import Known, at_hand, known, lazy
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.algebra import binary, unary
+from convscope.frontends.tensors.integers import as_written
+from convscope.frontends.tensors.products import einsum
+from convscope.frontends.tensors.values import Const, Value
 from convscope.ops import act
 from convscope.ops.scalar import Map, Pow
 
@@ -38,7 +38,7 @@ def same(call: Call) -> Value:
 
 
 def cast_like(call: Call) -> Value | Const:
-    """See the operator CastLike; what depends on the picture holds real numbers."""
+    """See the operator CastLike; what depends on the image holds real numbers."""
     found = call.tensor(0)
     if isinstance(found, Value):
         return found
@@ -88,7 +88,7 @@ def power(call: Call) -> Value:
     """See the operator Pow."""
     exponent = operand(call, 1)
     if not isinstance(exponent, float):
-        raise ShapeError("a power that is no number")
+        raise ShapeError("a power that is not a number")
     return unary(call.builder, Map("square") if exponent == 2 else Pow(exponent), call.value(0))
 
 
@@ -192,7 +192,7 @@ def dropout(call: Call) -> Any:
 
 
 def where(call: Call) -> Value:
-    """See the operator Where, with a condition that does not depend on the picture."""
+    """See the operator Where, with a condition that does not depend on the image."""
     mask = call.const(0)
     x, y = operand(call, 1), operand(call, 2)
     if isinstance(y, Value) and not isinstance(x, Value):
@@ -215,8 +215,8 @@ def _axes(call: Call, rank: int) -> list[int] | None:
     return None if call.whole("noop_with_empty_axes", 0) else list(range(rank))
 
 
-def reduced(stat: str, before: str = "", behind: str = "") -> Callable[[Call], Value]:
-    """A statistic over dimensions, with functions of the single numbers before and behind it."""
+def reduced(stat: str, before: str = "", after: str = "") -> Callable[[Call], Value]:
+    """A statistic over dimensions, with functions of the single numbers before and after it."""
 
     def rule(call: Call) -> Value:
         x = call.value(0)
@@ -225,7 +225,7 @@ def reduced(stat: str, before: str = "", behind: str = "") -> Callable[[Call], V
             return x
         ready = unary(call.builder, Map(before), x) if before else x
         found = shapes.reduced(call.builder, ready, stat, axes, keep=bool(call.whole("keepdims", 1)))
-        return unary(call.builder, Map(behind), found) if behind else found
+        return unary(call.builder, Map(after), found) if after else found
 
     return rule
 
@@ -251,8 +251,8 @@ def named_product(call: Call) -> Value:
 
 
 def _split_dots(term: str) -> list[str]:
-    before, dots, behind = term.partition("...")
-    return [*before, *([dots] if dots else []), *behind]
+    before, dots, after = term.partition("...")
+    return [*before, *([dots] if dots else []), *after]
 
 
 def _labels(term: str, rank: int) -> list[str]:

@@ -12,11 +12,11 @@ import numpy as np
 from convscope.budget import hold
 from convscope.core.graph import Own
 from convscope.errors import ModelError, ShapeError
-from convscope.frontends.build import layers
-from convscope.frontends.build.algebra import binary
-from convscope.frontends.build.unknown import opaque
 from convscope.frontends.onnx.consts import WIDTH, known, lazy, passing
-from convscope.frontends.onnx.sliding import pads_of, per_axis, places
+from convscope.frontends.onnx.sliding import pads_of, per_axis, positions
+from convscope.frontends.tensors import layers
+from convscope.frontends.tensors.algebra import binary
+from convscope.frontends.tensors.unknown import opaque
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from convscope.core.op import Op
     from convscope.core.spell import Pads, PerAxis
-    from convscope.frontends.build.values import Value
     from convscope.frontends.onnx.call import Call
+    from convscope.frontends.tensors.values import Value
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Window:
         pads: of the layer.
         ceil: a last window may hang over the end.
         before: padding of the layer before it; none where there is no such layer.
-        inside: for each axis and place how many of its window lie inside of the map.
+        inside: for each axis and position how many of its window lie inside of the map.
         counted: as above, of the map with the padding that the operator states.
     """
 
@@ -55,7 +55,7 @@ class _Window:
 
 
 def _window(call: Call, x: Value) -> _Window:
-    rank = places(x)
+    rank = positions(x)
     kernel, stride = per_axis(call, "kernel_shape", rank, 0), per_axis(call, "strides", rank)
     spread, ceil = per_axis(call, "dilations", rank), bool(call.whole("ceil_mode", 0))
     pads = pads_of(call, rank, x.sizes[2:], kernel)
@@ -97,7 +97,7 @@ def average_pool(call: Call) -> Value:
     x = call.value(0)
     how = _window(call, x)
     if set(how.dilation) != {1}:
-        raise ShapeError("a mean of places that are not neighbours")
+        raise ShapeError("a mean of positions that are not neighbours")
     nothing = not how.ceil and not isinstance(how.pads, str) and not any(side for pair in how.pads for side in pair)
     counted = nothing or bool(call.whole("count_include_pad", 0))
     if how.before:
@@ -109,7 +109,7 @@ def average_pool(call: Call) -> Value:
 
 
 def _without_padding(call: Call, found: Value, how: _Window) -> Value:
-    """Means that counted zeros beyond the map, made those of the places that count."""
+    """Means that counted zeros beyond the map, made those of the positions that count."""
     counted = how.counted if call.whole("count_include_pad", 0) else how.inside
     shares = [known(k / np.maximum(counts, 1)) for k, counts in zip(how.kernel, counted, strict=True)]
     if all((one.numbers == 1).all() for one in shares):
@@ -126,7 +126,7 @@ def global_pool(op: Op) -> Callable[[Call], Value]:
     """A pooling of whole maps."""
 
     def rule(call: Call) -> Value:
-        ready = layers.maps(call.builder, call.value(0), places(call.value(0)))
+        ready = layers.maps(call.builder, call.value(0), positions(call.value(0)))
         return layers.as_maps(call.value(0), call.builder.emit(op, [ready.node]))
 
     return rule

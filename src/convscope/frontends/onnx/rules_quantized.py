@@ -12,11 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.algebra import binary
-from convscope.frontends.build.integers import ONE, Affine, clamped, limits
-from convscope.frontends.build.products import attention
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx import packed
 from convscope.frontends.onnx.held import Held, Quantized, Scale, Zero
 from convscope.frontends.onnx.quantized import (
@@ -30,6 +25,11 @@ from convscope.frontends.onnx.quantized import (
 )
 from convscope.frontends.onnx.rules import MICROSOFT, RULES
 from convscope.frontends.onnx.tensors import DTYPES
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.algebra import binary
+from convscope.frontends.tensors.integers import ONE, Affine, clamped, limits
+from convscope.frontends.tensors.products import attention
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +82,7 @@ def as_floats(call: Call, given: Sequence[Given], axis: int) -> Value | Const:
 def _quantized(call: Call, value: Value, scale: Given, zero: Given, axis: int = 1) -> Quantized:
     """A float tensor as integers: clamped to what they can express."""
     by = Affine(_const(scale), _maybe(zero), axis)
-    if call.whole("saturate", 1):  # else what is too large for a small float is no number at all
+    if call.whole("saturate", 1):  # else what is too large for a small float is not a number at all
         value = clamped(call.builder, value, by, limits(dtype_of(by.zero, _wanted(call))))
     return Quantized(value, by.scale, by.zero, axis)
 
@@ -182,14 +182,14 @@ def _applied(call: Call, op: str, operands: Sequence[Given]) -> Value:
     made = RULES[op](replace(call, op=op, opset=call.whole("opset", OPSET), inputs=inputs))
     value = made[0] if isinstance(made, list) else made
     if not isinstance(value, Value):
-        raise ShapeError(f"{call.op} of stored tensors")
+        raise ShapeError(f"{call.op} of constants")
     return _moved_channels(value, 1, -1) if last else value
 
 
 def _moved_channels(given: Given, source: int, target: int) -> Value:
-    """The channels in another place among the dimensions."""
+    """The channels in another position among the dimensions."""
     if not isinstance(given, Value) or len(given.dims) < 3:
-        raise ShapeError("channels that come last, of a tensor without places")
+        raise ShapeError("channels that come last, of a tensor without positions")
     order = list(range(len(given.dims)))
     channels = order.pop(source)
     order.insert(target % (len(order) + 1), channels)
@@ -253,15 +253,15 @@ def attend(call: Call) -> list[Any]:
     x = as_floats(call, (call.get(0), call.get(3), call.get(6)), 1)
     weight = as_floats(call, (call.get(1), call.get(4), call.get(7)), -1)
     found = binary(call.builder, "add", _applied(call, "MatMul", [x, weight]), call.const(2))
-    n, places, channels = found.sizes
+    n, positions, channels = found.sizes
     heads, width = call.whole("num_heads", 1), channels // 3
     each = []
     for at in range(3):
         part = shapes.sliced(call.builder, found, 2, at * width, (at + 1) * width, 1)
-        each.append(shapes.swapped(shapes.viewed(call.builder, part, (n, places, heads, width // heads)), 1, 2))
+        each.append(shapes.swapped(shapes.viewed(call.builder, part, (n, positions, heads, width // heads)), 1, 2))
     causal, scale = bool(call.whole("unidirectional", 0)), call.real("scale", 0.0) or None
     made = shapes.swapped(attention(call.builder, *each, causal=causal, scale=scale), 1, 2)
-    return [shapes.viewed(call.builder, made, (n, places, width)), None]
+    return [shapes.viewed(call.builder, made, (n, positions, width)), None]
 
 
 def _last(_: Call) -> int:

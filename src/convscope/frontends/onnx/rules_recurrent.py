@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.settle import settled
-from convscope.frontends.build.values import Const, Digit, Value
 from convscope.frontends.onnx.consts import at_hand
 from convscope.frontends.onnx.sliding import need
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.settle import settled
+from convscope.frontends.tensors.values import Const, Factor, Value
 from convscope.ops.recurrent import GRU, LSTM
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ def _ordered(const: Const, direction: int, gates: Sequence[int]) -> Const:
 
 
 def _outputs(call: Call, found: Value, hidden: int, *, both: bool, batch_first: bool) -> list[Value | None]:
-    """All places ``n directions 1 hidden``, and what each direction gives last."""
-    places = found.shape[1]
-    time = (Digit(1, places, 1),) if places > 1 else ()
-    way = (Digit(0, 2, hidden),) if both else ()
-    inner = (Digit(0, hidden, 1),) if hidden > 1 else ()
+    """All positions ``n directions 1 hidden``, and what each direction gives last."""
+    positions = found.shape[1]
+    time = (Factor(1, positions, 1),) if positions > 1 else ()
+    way = (Factor(0, 2, hidden),) if both else ()
+    inner = (Factor(0, hidden, 1),) if hidden > 1 else ()
     order = ((), time, way, inner) if batch_first else (time, way, (), inner)
     every = Value(found.node, found.shape, order)
     if call.outputs < 2:
@@ -93,6 +93,6 @@ def _outputs(call: Call, found: Value, hidden: int, *, both: bool, batch_first: 
     ends = []
     for direction in range(1 + both):
         one = shapes.sliced(call.builder, every, ways, direction, direction + 1, 1)
-        ends.append(shapes.picked(call.builder, one, at, 0 if direction else places - 1))
+        ends.append(shapes.picked(call.builder, one, at, 0 if direction else positions - 1))
     last = ends[0] if len(ends) == 1 else shapes.concatenated(call.builder, ends, ways - 1 if not batch_first else 1)
     return [every, last, None]

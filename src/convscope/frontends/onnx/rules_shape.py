@@ -10,23 +10,23 @@ import numpy as np
 from convscope.budget import spend
 from convscope.core.net import MAX_SIDE
 from convscope.errors import FieldError, ModelError, ShapeError
-from convscope.frontends.build import layers, reorder, shapes
-from convscope.frontends.build.algebra import expanded
-from convscope.frontends.build.integers import as_written
 from convscope.frontends.onnx import fold_shape as given
 from convscope.frontends.onnx.consts import at_hand, known, lazy, passing
+from convscope.frontends.tensors import layers, reorder, shapes
+from convscope.frontends.tensors.algebra import expanded
+from convscope.frontends.tensors.integers import as_written
 from convscope.ops import resize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.op import Op
-    from convscope.frontends.build.values import Const, Value
     from convscope.frontends.onnx.call import Call
+    from convscope.frontends.tensors.values import Const, Value
 
 
 def shape(call: Call) -> Const:
-    """See the operator Shape: it is known, whatever the picture."""
+    """See the operator Shape: it is known, whatever the image."""
     return known(np.asarray(call.tensor(0).sizes[call.whole("start", 0) : call.attrs.get("end")], dtype=np.int64))
 
 
@@ -268,13 +268,13 @@ def _nearest(n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
 
 
 NEAREST = 24
-"""Numbers that are handled, or held, for each place of an axis whose nearest neighbours are looked for."""
+"""Numbers that are handled, or held, for each position of an axis whose nearest neighbours are looked for."""
 
 
 def _taken(n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
     frame, rounding = how
     o = np.arange(out)
-    places = {
+    positions = {
         "half_pixel": (o + 0.5) / scale - 0.5,
         "half_pixel_symmetric": n / 2 * (1 - out / (n * scale)) + (o + 0.5) / scale - 0.5,
         "pytorch_half_pixel": (o + 0.5) / scale - 0.5 if out > 1 else o * 0.0,
@@ -287,7 +287,7 @@ def _taken(n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
         "floor": np.floor,
         "ceil": np.ceil,
     }
-    if frame not in places or rounding not in rounds:
+    if frame not in positions or rounding not in rounds:
         raise ShapeError(f"an interpolation by {frame}, {rounding}")
-    found = rounds[rounding](np.round(places[frame], 9))
+    found = rounds[rounding](np.round(positions[frame], 9))
     return np.clip(found, 0, n - 1).astype(np.int64)

@@ -52,7 +52,7 @@ class Sequence:
         return self.items[at % self.size]
 
     def with_one(self, tensor: Any, at: int) -> Sequence:
-        """The sequence with one more tensor, before the one at a place.
+        """The sequence with one more tensor, before the one at a position.
 
         Raises:
             LimitError: it has to be copied, and is too long for that.

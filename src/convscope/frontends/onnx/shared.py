@@ -17,17 +17,17 @@ import numpy as np
 
 from convscope.budget import spend
 from convscope.errors import ModelError
-from convscope.frontends.build.values import Const
 from convscope.frontends.onnx.consts import PARTS, at_hand
 from convscope.frontends.onnx.rules_quantized import settings
+from convscope.frontends.tensors.values import Const
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-    from convscope.frontends.build.values import Root
     from convscope.frontends.onnx.call import Given
     from convscope.frontends.onnx.consts import Ahead
     from convscope.frontends.onnx.steps import Step
+    from convscope.frontends.tensors.values import Root
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Shared:
         return cls(readers, quantized)
 
     def seen(self, name: str, const: Const, ahead: Ahead) -> None:
-        """Take notice of a stored tensor."""
+        """Take notice of a constant."""
         roots = (const.origin,) if name in self.quantized else const.roots
         if self.readers[name] < 2 or not roots or roots[0] is None:
             return

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from convscope.core.spell import Pads, PerAxis
-    from convscope.frontends.build.values import Value
     from convscope.frontends.onnx.call import Call
+    from convscope.frontends.tensors.values import Value
 
 
 def per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
@@ -49,13 +49,13 @@ def _lower(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int
 
 
 def need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
-    """Raise ModelError unless a stored tensor has the sizes that the operator asks for."""
+    """Raise ModelError unless a constant has the sizes that the operator asks for."""
     if tuple(have) != tuple(wanted):
         raise ModelError(f"{name} has sizes {tuple(have)}", expected=f"{tuple(wanted)}")
 
 
-def places(value: Value) -> int:
+def positions(value: Value) -> int:
     """How many spatial dimensions a tensor ``n c ...`` has."""
     if len(value.dims) < 3:
-        raise ShapeError(f"a tensor of {len(value.dims)} dimensions has no places")
+        raise ShapeError(f"a tensor of {len(value.dims)} dimensions has no positions")
     return len(value.dims) - 2

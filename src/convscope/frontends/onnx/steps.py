@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
-from convscope.frontends.onnx.names import place, shown
+from convscope.frontends.onnx.names import position, shown
 from convscope.frontends.onnx.order import in_order
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ OWN_DOMAINS = {"", "ai.onnx"}
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """The attribute of a function that the place where it is called gives."""
+    """The attribute of a function that the position where it is called gives."""
 
     name: str
 
@@ -115,6 +115,6 @@ def _step(node: NodeProto) -> Step:
     domain = "" if node.domain in OWN_DOMAINS else node.domain
     attrs = {one.name: attribute(one) for one in node.attribute}
     plain = not attrs or all(type(value) in PLAIN for value in attrs.values())
-    path, whole = place(node)
+    path, whole = position(node)
     names = tuple(node.input), tuple(node.output)
     return Step(node.op_type, domain, node.overload, node.name, *names, attrs, path, whole, plain)

@@ -1,4 +1,4 @@
-"""An operation on stored tensors alone: by a fold of our own, or computed by ONNX's reference."""
+"""An operation on constants alone: by a fold of our own, or computed by ONNX's reference."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from convscope.frontends.onnx.fold_shape import FOLDS
 from convscope.frontends.onnx.rules import find
 
 if TYPE_CHECKING:
-    from convscope.frontends.build.values import Const
     from convscope.frontends.onnx.call import Call
+    from convscope.frontends.tensors.values import Const
 
 
 def on_stored(call: Call) -> list[Const]:
-    """The results of an operation on stored tensors.
+    """The results of an operation on constants.
 
     Raises:
         ShapeError: nothing computes it.

@@ -10,10 +10,10 @@ import numpy as np
 
 from convscope.core.op import FLOAT32, bits
 from convscope.errors import ModelError
-from convscope.frontends.build.values import Const, Root
 from convscope.frontends.onnx.consts import MOST, known
 from convscope.frontends.onnx.external import read_external
 from convscope.frontends.onnx.names import shown
+from convscope.frontends.tensors.values import Const, Root
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -72,7 +72,7 @@ def _short(found: tuple[int, ...]) -> str:
 
 
 def stored(tensor: TensorProto, source: Source, key: Hashable, *, learned: bool) -> Const:
-    """A stored tensor. What the file says of its size is checked; its numbers are read at once only if they are few.
+    """A constant. What the file says of its size is checked; its numbers are read at once only if they are few.
 
     Args:
         tensor: as in the file.

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from convscope.core.op import Op
-    from convscope.frontends.build.builder import Builder
-    from convscope.frontends.build.values import Const
+    from convscope.frontends.tensors.builder import Builder
+    from convscope.frontends.tensors.values import Const
 
 CLOSE = 1e-4
 """How near a number has to be to that of a formula."""
@@ -231,7 +231,7 @@ def _cubed(net: Net, layer: Layer | None, x: str) -> tuple[Layer, ...]:
 
 
 def _gelu(net: Net, layer: Layer) -> Found | None:
-    """``x/2 * (1 + erf(x/sqrt 2))``, the half at any place, or the formula with tanh."""
+    """``x/2 * (1 + erf(x/sqrt 2))``, the half at any position, or the formula with tanh."""
     if isinstance(layer.node.op, Mul):
         return _gelu_of(net, layer, None)
     product = net.before(layer, Mul)
@@ -262,7 +262,7 @@ def _halves(net: Net, left: str, right: str) -> list[tuple[str, str, Layer | Non
 
 
 def per_channel(layer: Layer | None, *, fixed: bool = False) -> bool:
-    """A stored tensor with one number for each channel, learned or also fixed."""
+    """A constant with one number for each channel, learned or also fixed."""
     op = layer.node.op if layer else None
     if not layer or not isinstance(op, Scale | Shift) or (op.fixed and not fixed):
         return False
@@ -278,7 +278,7 @@ def owned(*layers: Layer) -> Own:
 
 
 def _biased(net: Net, layer: Layer) -> Found | None:
-    """A linear map, and a number for each of its outputs behind it."""
+    """A linear map, and a number for each of its outputs after it."""
     before = net.before(layer, Linear) or net.before(layer, Conv)
     if not before or not per_channel(layer) or not net.lone((before, layer)):
         return None
@@ -308,13 +308,13 @@ def _affine(net: Net, layer: Layer) -> Found | None:
 
 
 def _over_channels(layer: Layer | None) -> bool:
-    """A mean over all channels, places kept."""
+    """A mean over all channels, positions kept."""
     op = layer.node.op if layer else None
     if not isinstance(op, Reduce) or op.stat != "mean":
         return False
     pattern = parse(op.spec, 2)
-    before, behind = pattern.parts
-    return behind == ("", *before[1:])
+    before, after = pattern.parts
+    return after == ("", *before[1:])
 
 
 def _layer_norm(net: Net, layer: Layer) -> Found | None:
@@ -355,7 +355,7 @@ def _one_factor(net: Net, layer: Layer) -> Found | None:
 
 
 def _rolled(net: Net, layer: Layer) -> Found | None:
-    """The two parts of a map in each other's place, along one axis."""
+    """The two parts of a map in each other's position, along one axis."""
     first, second = net.before(layer, Crop, 0), net.before(layer, Crop, 1)
     if not first or not second or len(layer.node.inputs) != 2 or first.node.inputs != second.node.inputs:
         return None

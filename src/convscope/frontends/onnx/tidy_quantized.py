@@ -1,4 +1,4 @@
-"""What quantising took apart, put together again: the scale of a product, and the bias behind it."""
+"""What quantising took apart, put together again: the scale of a product, and the bias after it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _along(product: Op, scale: Op, output: Shape) -> int | None:
 
 
 def _scaled(net: Net, layer: Layer) -> Found | None:
-    """A product of integers, and the scale of its weights behind it: a product of floats."""
+    """A product of integers, and the scale of its weights after it: a product of floats."""
     before, op = _product(net, layer), layer.node.op
     axis = _along(before.node.op, op, layer.output) if before else None
     if not before or not (isinstance(op, Times) or axis is not None):
@@ -71,7 +71,7 @@ def _scaled(net: Net, layer: Layer) -> Found | None:
 
 
 def _biased(net: Net, layer: Layer) -> Found | None:
-    """A product with quantised weights, and a bias behind it."""
+    """A product with quantised weights, and a bias after it."""
     before = _product(net, layer)
     if not before or not per_channel(layer, fixed=True):
         return None

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from convscope.budget import spend
 from convscope.core.graph import Own
 from convscope.errors import ShapeError
-from convscope.frontends.build.unknown import opaque
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.onnx import fold_shape as given
 from convscope.frontends.onnx.consts import roots_of
 from convscope.frontends.onnx.flow import flat
 from convscope.frontends.onnx.infer import inferred
 from convscope.frontends.onnx.rules_quantized import settings
 from convscope.frontends.onnx.steps import LAYER
+from convscope.frontends.tensors.unknown import opaque
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,8 +78,8 @@ def _spread(given: Sequence[Sizes], _: Sizes) -> int:
 
 
 def _states(given: Sequence[Sizes], _: Sizes) -> int:
-    places = math.prod(given[0][:2])
-    return places * sum(math.prod(one) for one in given[1:3])
+    positions = math.prod(given[0][:2])
+    return positions * sum(math.prod(one) for one in given[1:3])
 
 
 MACS: dict[str, Callable[[Sequence[Sizes], Sizes], int]] = {
@@ -108,7 +108,7 @@ def macs_of(call: Call, out: Sizes | None) -> int | None:
 
 
 def weights_among(call: Call) -> list[Const]:
-    """The stored tensors that an operation is given, but for its settings."""
+    """The constants that an operation is given, but for its settings."""
     left_out = settings(call.domain, call.op) or (set() if call.domain else SETTINGS.get(call.op, set()))
     given = (one for at, one in enumerate(call.inputs) if at not in left_out)
     return [one for one in flat(given) if isinstance(one, Const)]
@@ -130,11 +130,11 @@ def sizes_of(call: Call) -> list[Sizes | None]:
 def opaque_outputs(
     call: Call, wanted: Sequence[int], declared: Sequence[Sizes | None], *, costs: bool
 ) -> dict[int, Value] | None:
-    """Layers that cannot be looked into for some outputs of an operation; None where their sizes are not known.
+    """Layers that cannot be inspected for some outputs of an operation; None where their sizes are not known.
 
     Args:
         call: the operation.
-        wanted: places of the outputs.
+        wanted: positions of the outputs.
         declared: for each output of the operation the sizes that the file states.
         costs: the first layer has the weights and the multiply-adds of the operation; nobody has counted them.
     """
@@ -159,5 +159,5 @@ def opaque_outputs(
 
 
 def has(found: Sequence[Given], at: int) -> bool:
-    """A rule gave the output of a place."""
+    """A rule gave the output of a position."""
     return at < len(found) and found[at] is not None

@@ -7,22 +7,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from convscope.core.op import FLOAT32, Weight
-from convscope.frontends.build.values import Root
 from convscope.frontends.onnx.graph import parameters
 from convscope.frontends.onnx.rules_quantized import settings
 from convscope.frontends.onnx.shared import Shared, made_weights
 from convscope.frontends.onnx.tensors import DTYPES, LEARNED, sizes, stored
+from convscope.frontends.tensors.values import Root
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from onnx import GraphProto, TensorProto
 
-    from convscope.frontends.build.values import Const
     from convscope.frontends.onnx.consts import Ahead
     from convscope.frontends.onnx.file import Source
     from convscope.frontends.onnx.graph import Scope
     from convscope.frontends.onnx.steps import Step
+    from convscope.frontends.tensors.values import Const
 
 
 class Weights:
@@ -63,7 +63,7 @@ class Weights:
                 self.shared.seen(name, found, self.ahead)
 
     def const(self, tensor: TensorProto) -> Const:
-        """A stored tensor."""
+        """A constant."""
         return stored(tensor, self.source, tensor.name, learned=self._learned(tensor))
 
     def constant(self, tensor: TensorProto, names: Sequence[str], *, may_learn: bool) -> Const:
@@ -80,7 +80,7 @@ class Weights:
         return self.kept[key][1]
 
     def filled(self, step: Step, found: Const, run: int) -> Const:
-        """What an operation makes of stored tensors; the graph may make its weights so.
+        """What an operation makes of constants; the graph may make its weights so.
 
         Args:
             step: the operation.

@@ -131,7 +131,7 @@ def fields(data: Bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int,
     """For each field of a message: number, wire type, where it starts, where its value starts and ends.
 
     Raises:
-        ModelError: the message is cut off, or this is no message.
+        ModelError: the message is cut off, or this is not a message.
 
     >>> [(number, start) for number, _, start, _, _ in fields(bytes([8, 1, 18, 1, 65]), 0, 5)]
     [(1, 0), (2, 2)]
@@ -151,7 +151,7 @@ def fields(data: Bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int,
         elif wire in {1, 5}:
             at += 8 if wire == 1 else 4
         else:
-            raise ModelError("it is no protobuf message")
+            raise ModelError("it is not a protobuf message")
         if at > end or not key >> 3:
             raise ModelError("it is cut off, or no protobuf message")
         yield key >> 3, wire, start, value, at

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convscope.budget import spend
-from convscope.core.graph import INPUT, KINDS, Input, is_place
+from convscope.core.graph import INPUT, KINDS, Input, is_position
 from convscope.core.order import check_order, pattern_of
 from convscope.core.shape import from_text
 from convscope.errors import ConvscopeError, NotationError
@@ -70,14 +70,14 @@ def parse(text: str, source: str, measure: Callable[[Text], Shape] | None = None
         return _tree(reader)
     except NotationError as error:
         if reader.hint and measure:
-            place, hint = reader.hint
-            error.attempt = hint(_shape_at(reader.stream, place, measure))
+            position, hint = reader.hint
+            error.attempt = hint(_shape_at(reader.stream, position, measure))
         raise
 
 
-def _shape_at(stream: list[Token], place: int, measure: Callable[[Text], Shape]) -> Shape | None:
+def _shape_at(stream: list[Token], position: int, measure: Callable[[Text], Shape]) -> Shape | None:
     """The shape that comes in at a token; None where that cannot be told."""
-    kept = before([token.kind for token in stream], [token.text for token in stream], place)
+    kept = before([token.kind for token in stream], [token.text for token in stream], position)
     try:
         return measure(_tree(Reader([*(stream[at] for at in kept), stream[-1]]), empty=True))
     except ConvscopeError:
@@ -109,14 +109,14 @@ def inputs(reader: Reader) -> dict[str, Input]:
 
 
 def _input(reader: Reader, name: str, start: Token) -> Input:
-    """The size behind ``input``, and how the tensor lies."""
+    """The size after ``input``, and how the tensor lies."""
     spend(STEPS)
     if reader.now.kind != "word":
         raise fail("input has no size", start.origin, expected="a size, such as input 28x28x1")
     size = reader.take()
     shape = at(size, lambda: from_text(size.text))
     kind = reader.take().text if reader.now.kind == "word" and reader.now.text in KINDS else KINDS[0]
-    word = reader.behind("as")
+    word = reader.after("as")
     if word.text:
         at(word, lambda: check_order(word.text, shape))
     if reader.now.kind not in {",", "end"}:
@@ -144,8 +144,8 @@ def _result(reader: Reader, path: Path) -> Iterator[Result]:
         yield from _together(reader, reader.take(), path)
         return
     series = reader.series(1, until=("|", ")", "end", "named", "as"))
-    title = reader.behind("named").text
-    word = reader.behind("as")
+    title = reader.after("named").text
+    word = reader.after("as")
     if word.text:
         at(word, lambda: pattern_of(word.text))
     if reader.now is start:
@@ -158,19 +158,19 @@ def _together(reader: Reader, kind: Token, path: Path) -> Iterator[Result]:
     if len(path) > MAX_DEPTH:
         raise fail("parentheses too deep", kind.origin, expected=f"at most {MAX_DEPTH} levels")
     reader.take()
-    place = 0
+    position = 0
     while True:
         reader.skip_breaks()
-        step: str | int = place if kind.text == "tuple" else f"[{place}]"
+        step: str | int = position if kind.text == "tuple" else f"[{position}]"
         if kind.text == "dict":
             if reader.now.kind != "label":
                 raise fail(f"{shown(reader.now)} where a key should stand", reader.now.origin, expected="boxes: from a")
             step = reader.take().text
-            if is_place(step):
-                raise fail(f'the key "{step}" reads as a place in a list', reader.now.origin, expected="another key")
+            if is_position(step):
+                raise fail(f'the key "{step}" reads as a position in a list', reader.now.origin, expected="another key")
         yield from _result(reader, (*path, step))
         if reader.now.kind != "|":
             break
         reader.take()
-        place += 1
+        position += 1
     reader.expect(")", f"what {kind.text} holds")

@@ -67,7 +67,7 @@ _OFF = {"false", "0", "no", "none", "off"}
 
 
 def for_op(word: str, rest: Sequence[str]) -> Hint:
-    """What to write for a word that is no op; ``rest`` is what follows it in its statement.
+    """What to write for a word that is not an op; ``rest`` is what follows it in its statement.
 
     >>> for_op("dwconv", ["3x3", "s2"])((8, 28, 28)), for_op("Dense", ["10"])(None)
     ('conv 8 3x3 s2 g8', 'linear')
@@ -97,7 +97,7 @@ def for_op(word: str, rest: Sequence[str]) -> Hint:
 
 
 def for_setting(made: type[Op], word: str, values: Mapping[str, object], rest: Sequence[str]) -> Hint:
-    """What to write for a word that is no setting of an op; ``values`` are those before it, ``rest`` what follows.
+    """What to write for a word that is not a setting of an op; ``values`` are those before it, ``rest`` what follows.
 
     >>> from convscope.ops.conv import Conv, ConvTranspose
     >>> for_setting(Conv, "stride=2", {}, [])(None)

@@ -45,7 +45,7 @@ STEPS = 8
 """What is spent on an element, before it is built."""
 
 MOST_WORDS = 32
-"""Words behind an op that a hint looks at."""
+"""Words after an op that a hint looks at."""
 
 CLOSING = ("output", "named", "as")
 """Words that end a series."""
@@ -91,7 +91,7 @@ Element = Call | Join | Repeat | Jump
 
 @dataclass(frozen=True)
 class Statement:
-    """Elements one behind the other; the label names the last."""
+    """Elements one after the other; the label names the last."""
 
     elements: tuple[Element, ...]
     label: str = ""
@@ -102,7 +102,7 @@ Series = tuple[Statement, ...]
 
 
 def fail(what: str, origin: Origin, *, expected: str = "", attempt: str = "") -> NotationError:
-    """An error at a place."""
+    """An error at a position."""
     return NotationError(what, written=str(origin), excerpt=origin.excerpt(), expected=expected, attempt=attempt)
 
 
@@ -137,8 +137,8 @@ class Reader:
         while self.now.kind == "," and self.now.text == "\n":
             self.take()
 
-    def behind(self, word: str) -> Token:
-        """The word behind another one, if that stands here."""
+    def after(self, word: str) -> Token:
+        """The word after another one, if that stands here."""
         if self.now.kind != "word" or self.now.text != word:
             return self.now._replace(text="")
         self.take()
@@ -215,7 +215,7 @@ class Reader:
     def repeat(self, token: Token, depth: int) -> Repeat:
         """``n*( series )``."""
         if not token.text.isdecimal() or not 1 <= int(token.text[:12]) <= MAX_INT:
-            raise fail(f'"{token.text}" is not a count', token.origin, expected="a whole number from 1")
+            raise fail(f'"{token.text}" is not a count', token.origin, expected="an integer from 1")
         self.take()
         self.expect("(", f"{token.text}*")
         body = self.series(depth + 1, until=(")", "end"))
@@ -268,7 +268,7 @@ class Reader:
         )
 
     def call(self, made: type[Op], token: Token, given: dict[str, object] | None = None) -> Call:
-        """An op and the settings behind it; the same words make the same op, since nets repeat them."""
+        """An op and the settings after it; the same words make the same op, since nets repeat them."""
         start = self.at
         while self.is_setting():
             self.at += 1
@@ -280,7 +280,7 @@ class Reader:
         return Call(self.made[words], token.upto(self.stream[self.at - 1]))
 
     def new_call(self, made: type[Op], token: Token, given: dict[str, object] | None, words: tuple[str, ...]) -> Call:
-        """An op and the settings behind it, which are read one by one."""
+        """An op and the settings after it, which are read one by one."""
         values = dict(given or {})
         last, start_at = token, self.at - 1
         while self.is_setting():
@@ -316,10 +316,10 @@ class Reader:
         words = takewhile(lambda token: token.kind == "word" and token.text not in REGISTRY, following)
         return [token.text for token in islice(words, MOST_WORDS)]
 
-    def unknown_word(self, made: type[Op], token: Token, values: dict[str, object], place: int) -> NotationError:
-        """The error for a word behind an op that is none of its settings."""
+    def unknown_word(self, made: type[Op], token: Token, values: dict[str, object], position: int) -> NotationError:
+        """The error for a word after an op that is none of its settings."""
         hint = for_setting(made, token.text, values, self.rest())
-        self.hint = place, hint
+        self.hint = position, hint
         what = f"{shown(token)} is neither a setting of {made.keyword} nor an op"
         return fail(what, token.origin, expected=usage(made), attempt=hint(None))
 
@@ -343,8 +343,8 @@ def _setting(
 ) -> tuple[Setting, object] | None:
     """The field that a word sets, and its value; None where it sets none."""
     settings = list(made.declared)
-    place = next((entry for entry in settings if entry.positional and entry.name not in values), None)
-    for entry in [*([place] if place else []), *(entry for entry in settings if not entry.positional)]:
+    position = next((entry for entry in settings if entry.positional and entry.name not in values), None)
+    for entry in [*([position] if position else []), *(entry for entry in settings if not entry.positional)]:
         value = _matched(made, entry, token.text, rest)
         if value is None:
             continue

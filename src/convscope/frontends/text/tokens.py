@@ -22,7 +22,7 @@ MAX_BYTES = 2**20
 MAX_WORD = 200
 
 _TIMES = re.compile("(?<=[0-9)])\N{MULTIPLICATION SIGN}(?=[0-9])")
-"""The sign for which papers have a place and keyboards have not: read as the letter x."""
+"""The sign for which papers have a position and keyboards have not: read as the letter x."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][\w.\-]*", re.ASCII)
 """A name that needs no quotes."""
@@ -53,7 +53,7 @@ class Text:
 
     @cached_property
     def lines(self) -> list[str]:
-        """Each line once: the places of all its words share it."""
+        """Each line once: the positions of all its words share it."""
         return self.text.split("\n")
 
     @cached_property
@@ -62,7 +62,7 @@ class Text:
         return list(accumulate((len(line) + 1 for line in self.lines), initial=0))
 
     def origin(self, start: int, words: str) -> Origin:
-        """The place of some words, as errors and nodes have it."""
+        """The position of some words, as errors and nodes have it."""
         line = bisect_right(self.starts, start, hi=len(self.lines))
         return Origin(self.source, line, start - self.starts[line - 1] + 1, words.strip(), self.lines[line - 1])
 
@@ -98,7 +98,7 @@ def tokens(text: str, source: str) -> list[Token]:
     """Cut a text into tokens, an ``end`` last.
 
     Raises:
-        NotationError: too long, or a character that has no place in the notation.
+        NotationError: too long, or a character that has no position in the notation.
         LimitError: more tokens than a net needs.
 
     >>> [t.text for t in tokens("stem: conv 16 3x3, relu # ok", "<text>")]
@@ -175,7 +175,7 @@ def _stray(origin: Origin, char: str) -> NotationError:
     hint = 'settings without "=": conv 16 3x3 s2 p1 nobias' if char == "=" else ""
     where = Origin(origin.source, origin.line, origin.column, "?", context)
     return NotationError(
-        f"the character {shown} has no place in the notation",
+        f"the character {shown} has no position in the notation",
         written=f"{where.source}:{where.line}:{where.column}",
         excerpt=where.excerpt(),
         expected=hint or "ops and settings in letters and digits, with a comma or a line break between statements",

@@ -105,7 +105,7 @@ class _Writer:
         return body if list(self.written) == list(self.inputs) else []
 
     def path(self, end: str, start: str, above: dict[str, str], depth: int = 0) -> list[str]:
-        """Statements from behind ``start`` up to ``end``."""
+        """Statements from after ``start`` up to ``end``."""
         if depth > MAX_DEPTH:
             raise _TooDeepError
         chain = []

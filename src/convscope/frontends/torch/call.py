@@ -18,7 +18,7 @@ class Call(NamedTuple):
         func: torch's own object.
         name: without the underscore of those that work in place.
         in_place: changes its first argument.
-        args: by place.
+        args: by position.
         kwargs: by name.
         outs: names of arguments that are written into.
     """

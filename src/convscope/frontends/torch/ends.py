@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from convscope.core.graph import KINDS, Input
 from convscope.errors import FieldError
-from convscope.frontends.build.ends import key
+from convscope.frontends.tensors.ends import key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ class Taken:
     """How a module is called.
 
     Attributes:
-        inputs: tensors that depend on the picture, in the order in which the net has them.
+        inputs: tensors that depend on the image, in the order in which the net has them.
         constants: other arguments, by name.
         hint: what to say where the call fails; empty where the inputs cannot be the reason.
         by: how the arguments are given: in their ``order``, by ``name``, or all in one ``dict``.
@@ -101,15 +101,15 @@ def _parameters(module: nn.Module) -> tuple[list[str], list[str], bool]:
 
 
 def returned(result: Any, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
-    """Tensors of a result with their places, in order. What is no tensor is left out, and counts for no place."""
+    """Tensors of a result with their places, in order. What is not a tensor is left out, and counts for no position."""
     if isinstance(result, Tensor):
         yield path, result
     elif isinstance(result, Mapping):
         yield from _keyed(result.items(), path)
     elif isinstance(result, list | tuple):
         inside = [one for one in result if any(True for _ in returned(one))]
-        for place, one in enumerate(inside):
-            yield from returned(one, (*path, f"[{place}]" if isinstance(result, list) else place))
+        for position, one in enumerate(inside):
+            yield from returned(one, (*path, f"[{position}]" if isinstance(result, list) else position))
     elif is_dataclass(result):
         yield from _keyed(((one.name, getattr(result, one.name)) for one in fields(result)), path)
     elif hasattr(result, "__dict__") and not isinstance(result, nn.Module):

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ConvscopeError, ShapeError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.values import Const, Digit, Value
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.values import Const, Factor, Value
 from convscope.frontends.torch.call import memory_of
 from convscope.frontends.torch.rules import RULES
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.tensors.builder import Builder
 
     Unknown = Callable[[Sequence[Value], tuple[int, ...]], Value]
 
@@ -73,7 +73,7 @@ class Memory:
     Args:
         builder: takes the layers.
         unknown: makes a layer, of which only the output's shape is known, that reads some values.
-        const: a stored tensor with its numbers as they are now.
+        const: a constant with its numbers as they are now.
     """
 
     def __init__(self, builder: Builder, unknown: Unknown, const: Callable[[Tensor], Const]) -> None:
@@ -82,7 +82,7 @@ class Memory:
         self._views: dict[int, tuple[Tensor, _View]] = {}
         self._family: dict[int, list[Tensor]] = {}
         self._first: dict[int, Tensor] = {}
-        self._places: dict[int, list[Tensor]] = {}
+        self._positions: dict[int, list[Tensor]] = {}
         self._placed = 0
 
     def bind(self, tensor: Tensor, value: Value) -> Tensor:
@@ -130,9 +130,9 @@ class Memory:
     def recognise(self, tensor: Tensor) -> bool:
         """Whether a tensor has the memory of one that is known; then it is known, too."""
         for one, _ in islice(self.known.values(), self._placed, None):
-            self._places.setdefault(memory_of(one), []).append(one)
+            self._positions.setdefault(memory_of(one), []).append(one)
         self._placed = len(self.known)
-        others = self._places.get(memory_of(tensor), [])
+        others = self._positions.get(memory_of(tensor), [])
         for one in others:
             value = self.value(one)
             if value and (one.shape, one.stride(), one.storage_offset()) == (
@@ -226,7 +226,7 @@ def _part(found: Any, at: int | None) -> Value:
 
 
 def _cut(view: _View, sizes: tuple[int, ...]) -> tuple[int, int, int]:
-    """The dimension of which a view takes a part, the first index, and the one behind the last."""
+    """The dimension of which a view takes a part, the first index, and the one after the last."""
     args = (*view.args, *(0, None, None, 1)[len(view.args) :])
     at = shapes.positive(args[0], len(sizes))
     if view.name == "select":
@@ -242,6 +242,6 @@ def _cut(view: _View, sizes: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _back(view: _View, rank: int) -> list[int]:
     """The order that turns a turned view back."""
-    probe = Value("", (2,) * rank, tuple((Digit(axis, 2, 1),) for axis in range(rank)))
+    probe = Value("", (2,) * rank, tuple((Factor(axis, 2, 1),) for axis in range(rank)))
     order = [dim[0].axis for dim in RULES[view.name](None, probe, *view.args).dims]
     return [order.index(axis) for axis in range(rank)]

@@ -17,13 +17,13 @@ from torch.nn.parameter import UninitializedParameter
 
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
-from convscope.frontends.build.builder import Builder
-from convscope.frontends.build.constant import placed
-from convscope.frontends.build.ends import output_of
-from convscope.frontends.build.settle import few, settled
-from convscope.frontends.build.values import Root, whole
 from convscope.frontends.given import Asked, of_shape
 from convscope.frontends.others import line, said, stops
+from convscope.frontends.tensors.builder import Builder
+from convscope.frontends.tensors.constant import placed
+from convscope.frontends.tensors.ends import output_of
+from convscope.frontends.tensors.settle import few, settled
+from convscope.frontends.tensors.values import Root, whole
 from convscope.frontends.torch.ends import Taken, returned
 from convscope.frontends.torch.stored import NumbersLostError
 from convscope.frontends.torch.trace import Trace
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.core.op import Weight
     from convscope.core.shape import Shape
-    from convscope.frontends.build.values import Value
+    from convscope.frontends.tensors.values import Value
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Imported:
     Attributes:
         net: the net.
         outputs: for modules whose output is just that of a layer, by the path of the module, the name of the layer.
-        unread: operations that could not be looked into.
+        unread: operations that could not be inspected.
     """
 
     net: Net
@@ -288,14 +288,14 @@ class _Reading:
     def _names(self) -> Iterator[None]:
         """Tell the builder which module is running. The hooks are global, so that the module keeps its own."""
         before = torch_module.register_module_forward_pre_hook(self._enter)
-        behind = torch_module.register_module_forward_hook(self._leave, always_call=True)
+        after = torch_module.register_module_forward_hook(self._leave, always_call=True)
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Using `torch.compile")  # that it is called while there are hooks
                 yield
         finally:
             before.remove()
-            behind.remove()
+            after.remove()
 
     def _enter(self, module: nn.Module, args: Any) -> None:  # noqa: ARG002 -- torch's own
         if threading.get_ident() != self.thread:
@@ -333,16 +333,16 @@ def _step_by_step() -> Iterator[None]:
 
 
 def _settled(builder: Builder, value: Value) -> Value:
-    """The output as axes of a layer. Nothing is rearranged where their order differs, or places are one dimension."""
+    """The output as axes of a layer. Nothing is rearranged if their order differs, or positions are one dimension."""
     dims = [dim for dim in value.dims if dim]
-    uncut = sorted(digit for dim in dims for digit in dim) == sorted(
-        digit for dim in whole(value.shape) for digit in dim
+    uncut = sorted(factor for dim in dims for factor in dim) == sorted(
+        factor for dim in whole(value.shape) for factor in dim
     )
-    if uncut and all(len(dim) == 1 or all(digit.axis for digit in dim) for dim in dims):
+    if uncut and all(len(dim) == 1 or all(factor.axis for factor in dim) for dim in dims):
         return value
     rest = value.dims[1:] if len(value.dims) > 1 and not value.dims[0] else value.dims
     return settled(builder, value, few((rest if len(rest) <= 4 else dims) or [()]))
 
 
 _KINDS = {"int": torch.int64, "bool": torch.bool}
-"""What torch calls the kinds of numbers that are not real."""
+"""What torch calls the dtypes that are not real."""

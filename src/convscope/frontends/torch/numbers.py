@@ -1,6 +1,6 @@
 """The numbers of a run whose code looks at numbers: computed, as long as that does not take long.
 
-The image of such a run is noise. What code decides by the numbers behind a hundred convolutions of noise means nothing,
+The image of such a run is noise. What code decides by the numbers after a hundred convolutions of noise means nothing,
 but it has to be able to decide; so convolutions beyond a budget give their bias and a little noise, as those of an
 image on which there is next to nothing would. A detector then finds nothing, instead of hundreds of things.
 """

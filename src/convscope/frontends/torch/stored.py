@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from convscope.errors import ModelError
-from convscope.frontends.build.values import Const
+from convscope.frontends.tensors.values import Const
 from convscope.frontends.torch.call import Call, flat, memory_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.frontends.build.values import Root
+    from convscope.frontends.tensors.values import Root
 
 SMALL = 2**20
 """Numbers up to which such a tensor is worked out at once; larger ones when asked for."""
@@ -27,7 +27,7 @@ PRODUCTS = {
     "linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "conv1d", "conv2d", "conv3d", "convolution",
     "scaled_dot_product_attention",
 }  # fmt: skip
-"""Operations that multiply and add, of which the work is counted where they are done on stored tensors too."""
+"""Operations that multiply and add, of which the work is counted where they are done on constants too."""
 
 
 class NumbersLostError(Exception):
@@ -74,7 +74,7 @@ class Stored:
         return Const(tuple(tensor.shape), load, self._roots.get(key, ()), self._work.get(key, ()))
 
     def _lend(self, tensor: Tensor) -> list[Tensor]:
-        """A place from which the numbers of a tensor can be had that it has now."""
+        """A position from which the numbers of a tensor can be had that it has now."""
         box = [tensor]
         self._alive.append(tensor)
         self._just_lent.append(box)

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import flop_registry
 
 from convscope.core.graph import Own
 from convscope.errors import ConvscopeError, ShapeError
-from convscope.frontends.build.unknown import opaque
-from convscope.frontends.build.values import Const, Value
+from convscope.frontends.tensors.unknown import opaque
+from convscope.frontends.tensors.values import Const, Value
 from convscope.frontends.torch.call import Call, flat, memory_of, on_cpu
 from convscope.frontends.torch.memory import PERHAPS, VIEWS, Memory
 from convscope.frontends.torch.numbers import Numbers
@@ -23,8 +23,8 @@ from convscope.frontends.torch.stored import NumbersLostError, Stored
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from convscope.frontends.build.builder import Builder
-    from convscope.frontends.build.values import Root
+    from convscope.frontends.tensors.builder import Builder
+    from convscope.frontends.tensors.values import Root
 
 SEVERAL = (list, tuple)
 
@@ -41,7 +41,7 @@ DECIDES = {
     "_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "nonzero_numpy", "argwhere", "masked_select",
     "_unique", "_unique2", "unique_dim", "unique_consecutive", "bincount",
 }  # fmt: skip
-"""Operations after which sizes, or what code does, depend on the numbers of the picture."""
+"""Operations after which sizes, or what code does, depend on the numbers of the image."""
 
 STATES = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
 """Operations whose further results are states, of ``layers x batch x hidden``."""
@@ -60,7 +60,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         builder: takes the layers.
         roots: learned tensors, by identity.
         real: compute.
-        keep: called with a stored tensor before its numbers change.
+        keep: called with a constant before its numbers change.
         watched: numbers that code puts in are caught, so that a run anew would not find those that are missing.
     """
 
@@ -287,7 +287,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return target
 
     def _unread(self, call: Call, made: Any = None) -> Any:
-        """An operation that no rule takes: its parts, or one layer that cannot be looked into."""
+        """An operation that no rule takes: its parts, or one layer that cannot be inspected."""
         if not call.in_place and not call.outs and _composite(call.func):
             with self:
                 return call.func.decompose(*call.args, **call.kwargs)
@@ -319,7 +319,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return made
 
     def _own(self, call: Call, made: Any) -> Own:
-        """Weights and multiply-adds of a layer that cannot be looked into."""
+        """Weights and multiply-adds of a layer that cannot be inspected."""
         if any(isinstance(one, torch.ScriptObject) for one in flat([list(call.args), list(call.kwargs.values())])):
             return Own()  # it packs weights of which nothing is known
         consts = [one for one in call.tensors() if id(one) not in self._known]

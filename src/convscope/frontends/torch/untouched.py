@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Kept:
-    """The numbers of stored tensors from before they were changed.
+    """The numbers of constants from before they were changed.
 
     Args:
         tensors: of the module; others may change.
@@ -95,7 +95,7 @@ def _same(now: Any, before: Any) -> bool:
 
 @contextmanager
 def untouched(modules: list[nn.Module], kept: Kept) -> Iterator[None]:
-    """Evaluation mode, no gradients; behind, every module is what it was, and so are torch's random numbers."""
+    """Evaluation mode, no gradients; after, every module is what it was, and so are torch's random numbers."""
     fast = torch.backends.mha.get_fastpath_enabled()
     attributes = [_Attributes(one) for one in modules]
     modes = [one for one in modules if one.training]

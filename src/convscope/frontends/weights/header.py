@@ -1,6 +1,6 @@
 """The header of a safetensors file (https://github.com/huggingface/safetensors#format): 8 bytes of length, then JSON.
 
-The numbers behind it are not read. Each tensor says which bytes are its own; together they must be all bytes of the
+The numbers after it are not read. Each tensor says which bytes are its own; together they must be all bytes of the
 file, each once, so that no two tensors can share numbers and nothing can hide between.
 """
 
@@ -36,7 +36,7 @@ _LETTERS = {"float": "F", "int": "I", "uint": "U", "complex": "C"}
 
 DTYPES = {f"{_LETTERS[kind]}{bits}": f"{kind}{bits}" for kind in _LETTERS for bits in (8, 16, 32, 64)
           if f"{kind}{bits}" in BITS and f"{kind}{bits}" != "complex32"} | _OTHER  # fmt: skip
-"""The format's names of kinds of numbers, and ours."""
+"""The format's names of dtypes, and ours."""
 
 
 def header_rows(file: BinaryIO) -> tuple[WeightRow, ...]:
@@ -90,12 +90,12 @@ def _no_number(text: str) -> None:
 
 
 def _placed(name: str, entry: Any) -> tuple[WeightRow, int, int]:
-    """A tensor, its first byte and the one behind its last."""
+    """A tensor, its first byte and the one after its last."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ModelError(f"{shown(name)} is not described", expected="dtype, shape and data_offsets")
     shape, ends, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
     if not _whole(shape) or not _whole(ends) or len(ends) != 2:
-        raise ModelError(f"{shown(name)} has a shape or offsets that are not whole numbers from 0 to 2^63")
+        raise ModelError(f"{shown(name)} has a shape or offsets that are not integers from 0 to 2^63")
     if not isinstance(dtype, str) or dtype not in DTYPES:
         kind = shown(dtype) if isinstance(dtype, str) else type(dtype).__name__
         raise ModelError(
@@ -114,14 +114,12 @@ def _whole(numbers: Any) -> bool:
 
 
 def _check_places(placed: list[tuple[WeightRow, int, int]], size: int) -> None:
-    """Every byte behind the header belongs to one tensor."""
+    """Every byte after the header belongs to one tensor."""
     at = 0
     for made, first, end in sorted(placed, key=lambda one: one[1:]):
         if first != at:
-            fault = (
-                "overlaps the one before it" if first < at else f"begins {first - at} bytes behind the one before it"
-            )
-            raise ModelError(f"{made.name} {fault}", expected="tensors that lie one behind the other")
+            fault = "overlaps the one before it" if first < at else f"begins {first - at} bytes after the one before it"
+            raise ModelError(f"{made.name} {fault}", expected="tensors that lie one after the other")
         at = end
     if at != size:
-        raise ModelError(f"the tensors take {at} bytes, but the file has {size} behind its header")
+        raise ModelError(f"the tensors take {at} bytes, but the file has {size} after its header")

@@ -197,7 +197,7 @@ class _Machine:
             raise TypeError("something is set on no object")
         if isinstance(target, Packed):
             if not isinstance(state, tuple) or len(state) > _MAX_GIVEN:
-                raise TypeError("packed weights that are no tuple")
+                raise TypeError("packed weights that are not tuple")
             target.update(enumerate(state))
 
     def items(self, values: list[Any]) -> None:
@@ -265,7 +265,7 @@ def _view(storage: Storage, dtype: str, offset: Any, shape: Any, strides: Any) -
     if type(shape) is not tuple or type(strides) is not tuple or not len(shape) == len(strides) <= MAX_AXES:
         raise TypeError("a shape and strides that do not fit")
     if not all(type(one) is int and 0 <= one < 2**63 for one in (offset, *shape, *strides)):
-        raise TypeError("a shape, strides or an offset that are no numbers from 0 to 2^63")
+        raise TypeError("a shape, strides or an offset that are not numbers from 0 to 2^63")
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     if 0 not in shape and (last + 1) * BITS[dtype] > 8 * storage.bytes:
         raise ModelError(f"a tensor reads number {last} of a storage of {storage.bytes} bytes")
@@ -283,7 +283,7 @@ def _sparse(machine: _Machine, layout: Any, parts: Any) -> Tensor:  # noqa: ARG0
     tensors = [one for one in parts if isinstance(one, Tensor)]
     (shape,) = (one for one in parts if isinstance(one, tuple))
     if len(shape) > MAX_AXES or not all(type(one) is int and 0 <= one < 2**63 for one in shape):
-        raise TypeError("a shape that is no numbers from 0 to 2^63")
+        raise TypeError("a shape that is not numbers from 0 to 2^63")
     values = tensors[-1]
     key, *place = values.place
     stored = sum(math.prod(one.shape) * BITS[one.dtype] // 8 for one in tensors)
@@ -292,7 +292,7 @@ def _sparse(machine: _Machine, layout: Any, parts: Any) -> Tensor:  # noqa: ARG0
 
 def _size(machine: _Machine, shape: Any) -> tuple[int, ...]:  # noqa: ARG001 -- as torch's own
     if not isinstance(shape, tuple):
-        raise TypeError("a shape that is no tuple")
+        raise TypeError("a shape that is not a tuple")
     return shape
 
 
@@ -343,7 +343,7 @@ def _keep_next(machine: _Machine) -> None:
 def _named_above(machine: _Machine) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if type(name) is not str or type(module) is not str:
-        raise TypeError("a name that is no text")
+        raise TypeError("a name that is not a text")
     machine.name(module, name)
 
 

@@ -1,4 +1,4 @@
-"""What a file of weights holds: names, shapes, kinds of numbers. The numbers themselves are not read."""
+"""What a file of weights holds: names, shapes, dtypes. The numbers themselves are not read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convscope.inert import inert
 from convscope.view.numbers import bytes_text, count_text
 from convscope.view.parts import Column, Grid, text_html
 
-SCHEMA = "convscope/weights/1"
+SCHEMA = "convscope/weights/2"
 
 ROW = 500
 """Bytes of memory for each tensor of a file."""
@@ -29,7 +29,7 @@ BITS = {
 """Bits of one number, by the name of its kind; 8 make a byte."""
 
 COLUMNS = (
-    Column("name", widest=80), Column("shape", right=True), Column("dtype"), Column("numbers", right=True),
+    Column("name", widest=80), Column("shape", right=True), Column("dtype"), Column("values", right=True),
     Column("bytes", right=True), Column("same as"),
 )  # fmt: skip
 
@@ -67,7 +67,7 @@ class WeightRow:
         same = {"same_as": self.same_as} if self.same_as else {}
         shape = list(self.shape)
         return {
-            "name": self.name, "shape": shape, "dtype": self.dtype, "numbers": self.count, "bytes": self.bytes, **same
+            "name": self.name, "shape": shape, "dtype": self.dtype, "values": self.count, "bytes": self.bytes, **same
         }  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def row(name: str, shape: tuple[int, ...], dtype: str, *, stored: int | None = N
         same_as: an earlier name of it.
 
     Raises:
-        ModelError: a name, a shape or a kind of number that no tensor has.
+        ModelError: a name, a shape or a dtype that no tensor has.
 
     >>> row("conv.weight", (16, 3, 3, 3), "float16").bytes
     864
@@ -152,12 +152,12 @@ class WeightFile:
         return f"{self.grid().to_text()}\n\n{self.note()}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/weights/1``."""
+        """Plain data of schema ``convscope/weights/2``."""
         return {
             "schema": SCHEMA,
             "file": self.path,
             "form": self.form,
-            "numbers": self.total,
+            "values": self.total,
             "bytes": self.bytes,
             "rows": [row.to_json() for row in self.rows],
         }

@@ -1,4 +1,4 @@
-"""What the drawings share: pictures at a good size, heat beside its scale."""
+"""What the drawings share: images at a good size, heat beside its scale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convscope.view.layout import Across, Raster, Titled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from convscope.lens.picture import Picture
+    from convscope.lens.image import InputImage
     from convscope.view.layout import Part
 
 MOST = 448
@@ -22,7 +22,7 @@ MOST = 448
 
 
 def zoom(shape: tuple[int, ...], side: int) -> float:
-    """How often a pixel is enlarged, a whole number, so that the longer side is about ``side``; never below 1.
+    """How often a pixel is enlarged, an integer, so that the longer side is about ``side``; never below 1.
 
     >>> zoom((28, 28), 200), zoom((96, 128), 210), zoom((300, 10), 200)
     (7, 2, 1)
@@ -55,9 +55,9 @@ def shrunk(values: NDArray[Any], most: int = MOST) -> NDArray[np.float64]:
     return found
 
 
-def shown(picture: Picture, side: int) -> tuple[Raster, str]:
-    """A picture, and what to say of how it is drawn."""
-    values, words = picture.shown, []
+def shown(image: InputImage, side: int) -> tuple[Raster, str]:
+    """An image, and what to say of how it is drawn."""
+    values, words = image.shown, []
     if values.dtype != np.uint8:
         low, high = float(values.min()), float(values.max())
         values = (values - low) * (255 / ((high - low) or 1.0))
@@ -70,7 +70,7 @@ def shown(picture: Picture, side: int) -> tuple[Raster, str]:
 
 
 def notes(text: str) -> list[str]:
-    """Lines of a result for a drawing, where blanks do not align: a colon behind the first word.
+    """Lines of a result for a drawing, where blanks do not align: a colon after the first word.
 
     >>> notes("range      0 … 1")
     ['range: 0 … 1']
@@ -95,7 +95,7 @@ def blocks(shape: tuple[int, ...], most: int = MOST) -> list[str]:
 
 
 def bytes_raster(image: NDArray[np.uint8], side: int) -> Raster:
-    """A picture ``c h w`` of a set."""
+    """An image ``c h w`` of a set."""
     pixels = grey(np.rint(shrunk(image, side)).astype(np.uint8))
     return Raster(pixels, zoom(pixels.shape[:2], side))
 

@@ -22,8 +22,8 @@ MAPS = 900
 
 
 def draw(found: Features) -> Figure:
-    """The picture, the maps of all channels on one scale, that scale."""
-    raster, how = shown(found.picture, 200)
+    """The image, the maps of all channels on one scale, that scale."""
+    raster, how = shown(found.image, 200)
     scale, count = Scale.of(found.maps), min(CHANNELS, len(found.maps))
     side, most = _sizes(count)
     silent = set(found.silent)
@@ -32,12 +32,12 @@ def draw(found: Features) -> Figure:
         for channel, one in enumerate(found.maps[:count])
     )
     columns = even(count, int(MAPS // (max(one.width for one in maps) + 6)))
-    seen = Titled(raster, "the picture", "\n".join(filter(None, (Path(found.picture.name).name, how))))
+    seen = Titled(raster, "the image", "\n".join(filter(None, (Path(found.image.name).name, how))))
     body = Across((seen, tiles(maps, columns), Bar(scale)), 22)
-    said = [line for line in notes(str(found))[1:] if not line.startswith("picture")]
-    said += ["none: nothing positive in this channel"] if silent else []
-    said += [f"drawn are the first {count} of {len(found.maps)} channels"] if count < len(found.maps) else []
-    note = "\n".join([*said, *(f"maps {word}" for word in blocks(found.maps.shape, most))])
+    noted = [line for line in notes(str(found))[1:] if not line.startswith("image")]
+    noted += ["none: nothing positive in this channel"] if silent else []
+    noted += [f"drawn are the first {count} of {len(found.maps)} channels"] if count < len(found.maps) else []
+    note = "\n".join([*noted, *(f"maps {word}" for word in blocks(found.maps.shape, most))])
     return Figure(f"Features of {found.layer}, {found.why}; weights {found.weights}", body, note, _table(found))
 
 

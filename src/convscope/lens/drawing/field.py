@@ -29,7 +29,7 @@ DIM = 0.35
 
 
 def draw(found: Reach) -> Figure:
-    """Box and holes over the picture; the weights of pixels in theory and as measured, on one scale; their profiles."""
+    """Box and holes over the image; the weights of pixels in theory and as measured, on one scale; their profiles."""
     heats = shares(found)
     scale = Scale.of(np.stack(list(heats.values())))
     panels: list[Part] = [_holes(found)]
@@ -38,9 +38,11 @@ def draw(found: Reach) -> Figure:
         for name, heat in heats.items()
     ]
     row = Across((*panels, Bar(scale, max(80, panels[1].height - 40))), 20)
-    plots = Across((_profile(heats, 0, "row of the picture"), _profile(heats, 1, "column of the picture")), 20)
-    note = "\n".join([*_said(found), *blocks(found.unit.mask.shape)])
-    return Figure(f"Field of {found.layer} at {_places(found)}; {found.why}", Down((row, plots)), note, _table(found))
+    plots = Across((_profile(heats, 0, "row of the image"), _profile(heats, 1, "column of the image")), 20)
+    note = "\n".join([*_predicted(found), *blocks(found.unit.mask.shape)])
+    return Figure(
+        f"Field of {found.layer} at {_positions(found)}; {found.why}", Down((row, plots)), note, _table(found)
+    )
 
 
 def shares(found: Reach) -> dict[str, NDArray[np.float64]]:
@@ -52,17 +54,17 @@ def shares(found: Reach) -> dict[str, NDArray[np.float64]]:
 
 
 def _holes(found: Reach) -> Part:
-    """The picture, dark where it is not read; without a picture, grey where it is."""
+    """The image, dark where it is not read; without an image, grey where it is."""
     unit = found.unit
-    if found.picture:
-        raster, how = shown(found.picture, SIDE)
-        name = Path(found.picture.name).name
+    if found.image:
+        raster, how = shown(found.image, SIDE)
+        name = Path(found.image.name).name
     else:
         small = shrunk(unit.mask)
-        raster, how, name = Raster(np.full((*small.shape, 3), 255, np.uint8), zoom(small.shape, SIDE)), "", "no picture"
+        raster, how, name = Raster(np.full((*small.shape, 3), 255, np.uint8), zoom(small.shape, SIDE)), "", "no image"
     read = shrunk(unit.mask)[..., None]
-    pixels = np.rint(raster.pixels * (DIM + (1 - DIM) * read) * (1 if found.picture else 0.8)).astype(np.uint8)
-    pixels = np.where(found.picture is None, np.where(read > 0, pixels, 40), pixels).astype(np.uint8)
+    pixels = np.rint(raster.pixels * (DIM + (1 - DIM) * read) * (1 if found.image else 0.8)).astype(np.uint8)
+    pixels = np.where(found.image is None, np.where(read > 0, pixels, 40), pixels).astype(np.uint8)
     words = f"{unit.support.pixels:,} of {unit.support.area:,} pixels read"
     return Titled(
         _boxed(found, Raster(pixels, raster.zoom)), "the pixels that it reads", f"{name}{how and ', '}{how}\n{words}"
@@ -78,7 +80,7 @@ def _boxed(found: Reach, raster: Raster) -> Part:
     return Marked(raster, (box,))
 
 
-def _places(found: Reach) -> str:
+def _positions(found: Reach) -> str:
     return ", ".join(str(a) if a == b else f"{a}:{b}" for a, b in found.unit.support.patch)
 
 
@@ -100,10 +102,10 @@ def _profile(heats: dict[str, NDArray[Any]], axis: int, name: str) -> Part:
     return Plot(lines, name, "share of the weight", wide=470)
 
 
-def _said(found: Reach) -> list[str]:
+def _predicted(found: Reach) -> list[str]:
     lines = notes(str(found))
     colour = "colours: share of the whole weight that a pixel has, one scale for all; std: down, across [pixel]"
-    return [*lines[1:3], f"measured: mean absolute slope over {found.over}", colour]
+    return [*lines[1:3], f"measured: mean absolute gradient over {found.over}", colour]
 
 
 def _table(found: Reach) -> Grid:

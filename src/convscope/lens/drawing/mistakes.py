@@ -1,4 +1,4 @@
-"""A drawing of where a net fails: matrix, gallery, one picture."""
+"""A drawing of where a net fails: matrix, gallery, one image."""
 
 from __future__ import annotations
 
@@ -29,48 +29,48 @@ THUMB = 64
 
 
 def draw(found: Mistakes) -> Figure:
-    """From the matrix to a cell, from the cell to a picture."""
+    """From the matrix to a cell, from the cell to an image."""
     matrix, left_out = _matrix(found)
     above = Across((matrix, _gallery(found)), 36)
     note = "\n".join([*left_out, f"nearest: {found.searched}"])
-    wrong = found.judged.count - found.judged.hits
-    title = f"{wrong:,} of {found.judged.count:,} test pictures of {short_word(found.judged.data)} misread"
+    wrong = found.evaluation.count - found.evaluation.hits
+    title = f"{wrong:,} of {found.evaluation.count:,} test images of {short_word(found.evaluation.data)} misclassified"
     return Figure(title, Down((above, _one(found)), 26), note, _table(found))
 
 
 def _matrix(found: Mistakes) -> tuple[Part, list[str]]:
-    counts = np.array(found.judged.confusion)
+    counts = np.array(found.evaluation.confusion)
     if len(counts) <= CLASSES:
-        return Matrix(found.judged.classes, found.judged.confusion), []
+        return Matrix(found.evaluation.classes, found.evaluation.confusion), []
     wrong = counts - np.diag(np.diag(counts))
     kept = np.sort(np.argsort(-(wrong.sum(0) + wrong.sum(1)), kind="stable")[:CLASSES])
-    names = tuple(found.judged.classes[at] for at in kept)
+    names = tuple(found.evaluation.classes[at] for at in kept)
     cells = tuple(tuple(row) for row in counts[np.ix_(kept, kept)].tolist())
     return Matrix(names, cells), [f"drawn are the {CLASSES} of {len(counts)} classes with the most mistakes"]
 
 
 def _gallery(found: Mistakes) -> Part:
-    true, said = found.cell
+    true, predicted = found.cell
     some = f", the surest {len(found.gallery)}" if len(found.gallery) < found.count else ""
-    heading = Words((f"true {true}, said {said}: {found.count:,} pictures{some}",), bold=True)
-    pictures = tuple(
+    heading = Words((f"true {true}, predicted {predicted}: {found.count:,} images{some}",), bold=True)
+    images = tuple(
         Titled(bytes_raster(one.image, THUMB), str(one.number), f"{100 * one.value:.0f} %") for one in found.gallery
     )
-    below = tiles(pictures, 6, 10) if pictures else Words(("there is none",), soft=True)
+    below = tiles(images, 6, 10) if images else Words(("there is none",), soft=True)
     return Down(
-        (heading, Words((f"{found.why}; number of the picture, probability of {said}",), 11, soft=True), below), 8
+        (heading, Words((f"{found.why}; number of the image, probability of {predicted}",), 11, soft=True), below), 8
     )
 
 
 def _one(found: Mistakes) -> Part:
-    raster, how = shown(found.picture, 200)
+    raster, how = shown(found.image, 200)
     split = found.split
-    picture = Titled(raster, Path(found.picture.name).name, how)
+    image = Titled(raster, Path(found.image.name).name, how)
     exact = "exactly" if split.exact else f"but for {split.missed:+.3g}: what follows is not linear"
     scores = f"score of {split.first} less score of {split.second}"
     title = f"{scores}: {split.difference:+.3f}, {exact}, by channel of {split.reads}"
     near = tuple(_near(one) for one in found.nearest)
-    return Across((picture, Titled(_bars(found), title), Titled(tiles(near, 3, 10), "nearest training pictures")), 30)
+    return Across((image, Titled(_bars(found), title), Titled(tiles(near, 3, 10), "nearest training images")), 30)
 
 
 def _near(one: Seen) -> Part:

@@ -21,10 +21,10 @@ SIDE = 190
 
 
 def draw(found: Saliency) -> Figure:
-    """The picture, one map for each method with its own scale, and both checks."""
-    raster, how = shown(found.picture, SIDE)
-    words = f"{Path(found.picture.name).name}\n{found.target.name}: {100 * found.probability:.1f} %"
-    seen = Titled(raster, "the picture", "\n".join(filter(None, (words, how))))
+    """The image, one map for each method with its own scale, and both checks."""
+    raster, how = shown(found.image, SIDE)
+    words = f"{Path(found.image.name).name}\n{found.target.name}: {100 * found.probability:.1f} %"
+    seen = Titled(raster, "the image", "\n".join(filter(None, (words, how))))
     maps = [
         heat(one.heat, f"{one.method}{one.layer and ' of '}{one.layer}", one.span.sign, SIDE) for one in found.found
     ]

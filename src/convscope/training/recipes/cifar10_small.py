@@ -1,12 +1,12 @@
 """cifar10-small: CIFAR-10 with less than 100,000 params (95,962).
 
 Measured, last epoch, mean ± sd of 3 seeds: 90.110 ± 0.130 % (least 89.96 %) without test-time augmentation; 91.227 ±
-0.091 % (least 91.13 %) with two views of each picture (convscope eval --views 2), 91.583 ± 0.067 % (least 91.54 %) with
-six (--views 6). 2,883 s of training on one core of an Intel Xeon without bfloat16, in float32 (another run on the other
+0.091 % (least 91.13 %) with two views of each image (convscope eval --tta 2), 91.583 ± 0.067 % (least 91.54 %) with
+six (--tta 6). 2,883 s of training on one core of an Intel Xeon without bfloat16, in float32 (another run on the other
 core), Python 3.11.7, torch 2.13.0+cpu; 2026-11-21.
 
 The net of cifar10-strong with 24 and 52 channels, with its settings: a whitened first layer, then three groups of two
-dense convolutions. Chosen on pictures of the training set that were held out, 8 epochs, one seed; how many epochs it
+dense convolutions. Chosen on images of the training set that were held out, 8 epochs, one seed; how many epochs it
 gets was not. See LOG.md.
 """
 

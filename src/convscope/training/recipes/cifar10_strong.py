@@ -1,14 +1,14 @@
 """cifar10-strong: CIFAR-10 as well as half an hour on two cores makes it.
 
 Measured, last epoch, mean ± sd of 3 seeds: 94.300 ± 0.035 % (least 94.26 %) with test-time augmentation, six views of
-each picture (convscope eval --views 6); 94.120 ± 0.090 % with two views (--views 2), 93.447 ± 0.032 % (least 93.41 %)
+each image (convscope eval --tta 6); 94.120 ± 0.090 % with two views (--tta 2), 93.447 ± 0.032 % (least 93.41 %)
 with none. 1,579 s of training on 2 cores of an Intel Xeon without bfloat16, in float32, Python 3.11.7, torch
 2.13.0+cpu; 2026-11-21. An epoch takes 131 s there and, measured before the warm-up was shortened, 102 s on an AMD EPYC
 (Zen4 class, avx512_bf16).
 
 The net is that of the record on one GPU (K. Jordan, arXiv 2404.00498, cifar10-airbench, with Muon): a first layer
 that makes the patches of the set uncorrelated and stays as it is, then three groups of two convolutions. It was tried
-at half of its widths on pictures of the training set that were held out, the warm-up for 4 epochs and one seed; how
+at half of its widths on images of the training set that were held out, the warm-up for 4 epochs and one seed; how
 many epochs it gets was not held out. See LOG.md. ReLU takes the place of GELU in the first layer: its channels come in
 pairs of opposite sign, and the way back through GELU on so large maps costs time.
 """

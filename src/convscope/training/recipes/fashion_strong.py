@@ -2,11 +2,11 @@
 
 Measured: 94.600 ± 0.072 % (mean ± sd of 3 seeds, last epoch, no test-time augmentation; least 94.54 %), 836 s of
 training on one core of an Intel Xeon without bfloat16, in float32 (another run on the other core), Python 3.11.7, torch
-2.13.0+cpu; 2026-11-21. With test-time augmentation: 94.860 ± 0.166 % with two views of each picture (convscope eval
---views 2), 94.880 ± 0.053 % with six (--views 6).
+2.13.0+cpu; 2026-11-21. With test-time augmentation: 94.860 ± 0.166 % with two views of each image (convscope eval
+--tta 2), 94.880 ± 0.053 % with six (--tta 6).
 
 The net of cifar10-strong at half of its widths, with its settings but for the shift: a whitened first layer, then three
-groups of two dense convolutions. Tried on pictures of the training set that were held out, 8 epochs, one seed; how many
+groups of two dense convolutions. Tried on images of the training set that were held out, 8 epochs, one seed; how many
 epochs it gets was not. See LOG.md.
 """
 

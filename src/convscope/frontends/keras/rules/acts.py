@@ -9,12 +9,12 @@ import numpy as np
 
 from convscope.core.graph import Own
 from convscope.errors import ModelError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, unary
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.opaque import unknown
 from convscope.frontends.keras.settings import shown
 from convscope.frontends.keras.spec import inner
+from convscope.frontends.tensors import layers, shapes
+from convscope.frontends.tensors.algebra import binary, unary
 from convscope.ops import act
 from convscope.ops.scalar import Map, Times
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.op import Op
-    from convscope.frontends.build.builder import Builder
-    from convscope.frontends.build.values import Value
     from convscope.frontends.keras.here import Here
+    from convscope.frontends.tensors.builder import Builder
+    from convscope.frontends.tensors.values import Value
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -154,13 +154,13 @@ NAMES: dict[str, Callable[..., Value]] = {
 
 
 def activated(here: Here, x: Value) -> Value:
-    """The output of a layer behind the activation that the layer has."""
+    """The output of a layer after the activation that the layer has."""
     with here.aside():
         return activation(here, here.settings.get("activation"), x)
 
 
 def activation(here: Here, given: Any, x: Value) -> Value:
-    """A tensor behind an activation as a configuration names it; one that is not known is a row of its own."""
+    """A tensor after an activation as a configuration names it; one that is not known is a row of its own."""
     if isinstance(given, dict) and given.get("class_name") != "function":  # a layer such as LeakyReLU
         held = inner(given, here.spec, "activation")
         found: Value = here.run(held, [x], {}, lead=here.lead, sizes=((None, *x.sizes[1:]),))

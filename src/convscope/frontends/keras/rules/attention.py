@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ModelError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, contract, mixed, unary
-from convscope.frontends.build.settle import is_whole, settled, without_repeats
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.keras.here import BeyondError, several
 from convscope.frontends.keras.kept import Layout, by_letters
 from convscope.frontends.keras.rules.acts import activated
 from convscope.frontends.keras.rules.convs import dense
 from convscope.frontends.keras.rules.norms import shifted
 from convscope.frontends.keras.settings import shown, whole
+from convscope.frontends.tensors import layers, shapes
+from convscope.frontends.tensors.algebra import binary, contract, mixed, unary
+from convscope.frontends.tensors.settle import is_whole, settled, without_repeats
+from convscope.frontends.tensors.values import Const, Value
 from convscope.ops.act import Tanh
 from convscope.ops.attention import Attention
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _causal(rows: int, columns: int) -> Const:
-    """What is added to scores so that no place asks a later one."""
+    """What is added to scores so that no position asks a later one."""
     return Const((rows, columns), lambda: np.triu(np.full((rows, columns), -np.inf, np.float32), 1))
 
 
@@ -41,7 +41,7 @@ def _matrix(here: Here, name: str, coming: int, going: tuple[int, ...], *, bias:
 
 
 def _back_matrix(here: Here, heads: tuple[int, int], out: int, *, bias: bool) -> tuple[Const, Const | None]:
-    """The kernel of the projection behind the heads as ``out in``, and its bias."""
+    """The kernel of the projection after the heads as ``out in``, and its bias."""
     found = here.weights(
         {"kernel": (*heads, out)} | ({"bias": (out,)} if bias else {}), "output_dense", layout=Layout(math.prod(heads))
     )
@@ -81,7 +81,7 @@ def _multi_head(  # noqa: PLR0913 -- what Keras takes
 
 
 def _self_attention(here: Here, x: Value, heads: int) -> Value:
-    """Every place asks all places, with as many channels in all heads together as come in: one layer of a net."""
+    """Every position asks all positions, with as many channels in all heads together as come in: one layer of a net."""
     channels = x.sizes[-1]
     parts = [_matrix(here, name, channels, (heads, channels // heads), bias=True) for name in ("query", "key", "value")]
     kernel, bias = _back_matrix(here, (heads, channels // heads), channels, bias=True)
@@ -93,7 +93,7 @@ def _self_attention(here: Here, x: Value, heads: int) -> Value:
         "out_proj.bias": bias,
     }
     x = without_repeats(here.builder, x)
-    if not is_whole(x, 0, x.dims[-1]) or len(x.shape) == 1:  # the places may lie in any order
+    if not is_whole(x, 0, x.dims[-1]) or len(x.shape) == 1:  # the positions may lie in any order
         with here.aside():
             x = settled(here.builder, x, [x.dims[-1], *x.dims[1:-1]])
     return unary(here.builder, Attention(heads), x, weights)
@@ -108,7 +108,7 @@ def _stacked(parts: Sequence[Const]) -> Const:
 def _heads(
     here: Here, values: tuple[Value, Value, Value], sizes: tuple[int, int, int], *, causal: bool, bias: bool
 ) -> Value:
-    """Projections, scores, shares: ``1 places heads*inner``."""
+    """Projections, scores, shares: ``1 positions heads*inner``."""
     b = here.builder
     count, size, inner = sizes
     made = []
@@ -207,8 +207,8 @@ def _equation(here: Here, rank: int) -> tuple[list[str], list[str], list[str], l
     dots = [f"dot{at}" for at in range(hidden)] if "..." in first else []
 
     def names(part: str) -> list[str]:
-        before, three, behind = part.partition("...")
-        return [*before, *(dots if three else []), *behind]
+        before, three, after = part.partition("...")
+        return [*before, *(dots if three else []), *after]
 
     found = names(first), names(second), names(out)
     if not comma or not arrow or len(found[0]) != rank or any(len(set(one)) < len(one) for one in found):

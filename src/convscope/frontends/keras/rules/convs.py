@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import FieldError
-from convscope.frontends.build import layers
-from convscope.frontends.build.settle import without_repeats
-from convscope.frontends.build.values import Const, Digit, Value
 from convscope.frontends.keras.here import ordered
 from convscope.frontends.keras.rules.acts import activated
+from convscope.frontends.tensors import layers
+from convscope.frontends.tensors.settle import without_repeats
+from convscope.frontends.tensors.values import Const, Factor, Value
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
 from convscope.ops.pad import Crop
@@ -110,10 +110,10 @@ def _separable_conv(rank: int) -> Callable[..., Value]:
 
 
 def transposed_cut(taps: int, stride: int, dilation: int, extra: int | None, *, same: bool) -> Pair:
-    """What is cut off, before and behind, from a transposed convolution without padding; negative numbers add zeros.
+    """What is cut off, before and after, from a transposed convolution without padding; negative numbers add zeros.
 
     Keras's rule: ``valid`` gives ``(n - 1)*stride + max(kernel, stride)``, ``same`` gives ``n*stride``, with output
-    padding ``(n - 1)*stride + kernel % 2 + padding``; an odd one goes behind.
+    padding ``(n - 1)*stride + kernel % 2 + padding``; an odd one goes after.
 
     >>> transposed_cut(3, 2, 1, None, same=True), transposed_cut(2, 3, 1, None, same=False)
     ((0, 1), (0, -1))
@@ -127,14 +127,14 @@ def transposed_cut(taps: int, stride: int, dilation: int, extra: int | None, *, 
 
 
 def _settled_cut(cut: Pair, stride: int, dilation: int) -> tuple[int, int, Pair]:
-    """A cut as padding on both sides, output padding behind, and what is left to cut."""
-    before, behind = cut
-    if 0 <= before - behind < max(stride, dilation):
-        return before, before - behind, (0, 0)
-    if behind < 0:
-        return 0, -behind, (before, 0)
+    """A cut as padding on both sides, output padding after, and what is left to cut."""
+    before, after = cut
+    if 0 <= before - after < max(stride, dilation):
+        return before, before - after, (0, 0)
+    if after < 0:
+        return 0, -after, (before, 0)
     both = min(cut)
-    return both, 0, (before - both, behind - both)
+    return both, 0, (before - both, after - both)
 
 
 def _conv_transpose(rank: int) -> Callable[..., Value]:
@@ -169,7 +169,7 @@ def dense(here: Here, x: Value, weight: Const, bias: Const | None) -> Value:
     if any(x.dims[:-1]) or x.sizes[-1] != math.prod(x.shape):
         return layers.linear(here.builder, x, weight, bias)
     steps = [math.prod(x.shape[axis + 1 :]) for axis in range(len(x.shape))]
-    order = ordered(tuple(Digit(0, digit.size, digit.step * steps[digit.axis]) for digit in x.dims[-1]))
+    order = ordered(tuple(Factor(0, factor.size, factor.step * steps[factor.axis]) for factor in x.dims[-1]))
     turned = weight.then(weight.sizes, lambda matrix: np.ascontiguousarray(matrix[:, order()]))
     made = here.builder.emit(Linear(weight.sizes[0], bias is not None), [x.node], _tensors(turned, bias))
     return Value(made.node, made.shape, (*x.dims[:-1], *made.dims))

@@ -6,25 +6,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.algebra import binary, contract
 from convscope.frontends.keras.rules.norms import unit
 from convscope.frontends.keras.settings import whole
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.algebra import binary, contract
 from convscope.ops.merge import Add, Maximum, Minimum, Mul
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from convscope.core.op import Op
-    from convscope.frontends.build.values import Value
     from convscope.frontends.keras.here import Here
+    from convscope.frontends.tensors.values import Value
 
 JOINS: dict[str, type[Op]] = {"add": Add, "mul": Mul, "maximum": Maximum, "minimum": Minimum}
 """What joins more than two tensors."""
 
 
 def joined(here: Here, name: str, values: Sequence[Value]) -> Value:
-    """Tensors number by number; those with fewer dimensions get some behind the batch."""
+    """Tensors number by number; those with fewer dimensions get some after the batch."""
     rank = max(len(one.dims) for one in values)
     ready = [replace(one, dims=(one.dims[0], *[()] * (rank - len(one.dims)), *one.dims[1:])) for one in values]
     first, *rest = ready
@@ -62,8 +62,8 @@ def _dot(here: Here, values: list[Value]) -> Value:
         raise ModelError(f"{len(values)} tensors come in", expected="2")
     given = here.settings.get("axes")
     pair = given if isinstance(given, list | tuple) else [given] * 2
-    places = [whole(one) for one in pair]
-    axes = [at % len(one.dims) for at, one in zip(places, values, strict=True) if at is not None]
+    positions = [whole(one) for one in pair]
+    axes = [at % len(one.dims) for at, one in zip(positions, values, strict=True) if at is not None]
     if len(axes) != 2 or 0 in axes:
         raise ModelError(f"axes={given}", expected="one dimension of each tensor")
     if here.settings.flag("normalize"):

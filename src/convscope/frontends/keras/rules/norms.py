@@ -9,13 +9,13 @@ import numpy as np
 from convscope.core.graph import Own
 from convscope.core.op import Weight
 from convscope.errors import ModelError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, unary
-from convscope.frontends.build.settle import is_whole, without_repeats
-from convscope.frontends.build.values import Const, Value
 from convscope.frontends.keras.here import BeyondError, several
 from convscope.frontends.keras.rules.acts import LARGEST
 from convscope.frontends.keras.settings import array, shown
+from convscope.frontends.tensors import layers, shapes
+from convscope.frontends.tensors.algebra import binary, unary
+from convscope.frontends.tensors.settle import is_whole, without_repeats
+from convscope.frontends.tensors.values import Const, Value
 from convscope.ops.act import Clamp
 from convscope.ops.norm import BatchNorm, GroupNorm
 from convscope.ops.scalar import Scale, Shift
@@ -127,7 +127,7 @@ def _constant(value: Any, name: str) -> Const | float:
 
 
 def _unstored(here: Here, value: Value, before: Value) -> Value:
-    """Numbers of the settings are no weights: nothing is stored for them."""
+    """Numbers of the settings are not weights: nothing is stored for them."""
     if value.node != before.node:
         here.builder.spend(value, Own(()))
     return value
@@ -160,8 +160,8 @@ def _normalization(here: Here, x: Value) -> Value:
         raise ModelError(f"variance={shown(variance)}", expected="no negative numbers")
     deviation = np.maximum(np.sqrt(spread), np.float32(1e-7))
     inverse = here.settings.flag("invert")
-    factor, before, behind = (deviation, 0, center) if inverse else (1 / deviation, -center, 0)
-    for name, numbers in (("add", before), ("mul", factor), ("add", behind)):
+    factor, before, after = (deviation, 0, center) if inverse else (1 / deviation, -center, 0)
+    for name, numbers in (("add", before), ("mul", factor), ("add", after)):
         x = shifted(here, x, name, _constant(numbers, name))
     return x
 
@@ -169,7 +169,7 @@ def _normalization(here: Here, x: Value) -> Value:
 def _array(value: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
     found = array(value)
     if found is None:
-        raise ModelError(f"{shown(value)} is no tensor")
+        raise ModelError(f"{shown(value)} is not a tensor")
     return found
 
 
@@ -186,12 +186,12 @@ def _measured(here: Here, x: Value, axes: tuple[int, ...]) -> Value:
     """Mean and variance are stored: they are laid out along the axes of the layer without being loaded."""
     x = without_repeats(here.builder, x)
     sizes = tuple(x.sizes[at] for at in axes)
-    places = [x.dims[at][0].axis for at in axes if x.dims[at]]
+    positions = [x.dims[at][0].axis for at in axes if x.dims[at]]
     if not all(is_whole(x, x.dims[at][0].axis, x.dims[at]) for at in axes if x.dims[at]):
         raise BeyondError
     found = here.weights({"mean": sizes, "variance": sizes}, stored=("mean", "variance"))
-    shape = tuple(size if axis in places else 1 for axis, size in enumerate(x.shape))
-    turn = sorted(range(len(places)), key=places.__getitem__)
+    shape = tuple(size if axis in positions else 1 for axis, size in enumerate(x.shape))
+    turn = sorted(range(len(positions)), key=positions.__getitem__)
 
     def laid(const: Const, change: Callable[..., Any]) -> Const:
         kept = [size for size in sizes if size > 1]

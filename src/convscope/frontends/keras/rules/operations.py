@@ -9,10 +9,6 @@ import numpy as np
 
 from convscope.budget import spend
 from convscope.errors import ModelError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, expanded, unary
-from convscope.frontends.build.constant import placed
-from convscope.frontends.build.values import MAX_RANK, Const, Value
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.opaque import FURTHER
 from convscope.frontends.keras.rules import acts, order
@@ -20,6 +16,10 @@ from convscope.frontends.keras.rules.norms import unit
 from convscope.frontends.keras.rules.pools import pooled, resized
 from convscope.frontends.keras.rules.products import einsum, matmul
 from convscope.frontends.keras.settings import number, shown, whole
+from convscope.frontends.tensors import layers, shapes
+from convscope.frontends.tensors.algebra import binary, expanded, unary
+from convscope.frontends.tensors.constant import placed
+from convscope.frontends.tensors.values import MAX_RANK, Const, Value
 from convscope.ops import act
 from convscope.ops.scalar import Map, Pow
 
@@ -42,7 +42,7 @@ def operand(value: Any) -> Value | Const | float:
         return Const(value.shape, lambda: value)
     found = number(value)
     if found is None:
-        raise ModelError(f"{shown(value)} is no tensor")
+        raise ModelError(f"{shown(value)} is not a tensor")
     return found
 
 
@@ -110,7 +110,7 @@ def _sizes(here: Here, name: str) -> tuple[int, ...]:
     found = [-1 if one is None else whole(one) for one in (given if isinstance(given, list | tuple) else [given])]
     known = tuple(one for one in found if one is not None)
     if len(known) != len(found) or len(known) > 32:
-        raise ModelError(f"{name}={shown(given)}", expected="whole numbers")
+        raise ModelError(f"{name}={shown(given)}", expected="integers")
     return known
 
 
@@ -153,8 +153,8 @@ def _moveaxis(here: Here, x: Value) -> Value:
     rank = len(x.dims)
     come, go = ([shapes.positive(at, rank) for at in _sizes(here, name)] for name in ("source", "destination"))
     order = [at for at in range(rank) if at not in come]
-    for place, at in sorted(zip(go, come, strict=True)):
-        order.insert(place, at)
+    for position, at in sorted(zip(go, come, strict=True)):
+        order.insert(position, at)
     return shapes.permuted(x, order)
 
 
@@ -206,25 +206,25 @@ def _get_item(here: Here, x: Value, key: Any) -> Value:
     missing = [slice(None)] * (len(x.dims) - counted)
     at = next((at for at, one in enumerate(keys) if one is Ellipsis), len(keys))
     keys = [*keys[:at], *missing, *keys[at + 1 :]]
-    place = 0
+    position = 0
     for one in keys:
-        x, moved = _one_key(here, x, place, one)
-        place += moved
+        x, moved = _one_key(here, x, position, one)
+        position += moved
     return x
 
 
-def _one_key(here: Here, x: Value, place: int, key: Any) -> tuple[Value, bool]:
+def _one_key(here: Here, x: Value, position: int, key: Any) -> tuple[Value, bool]:
     if key is None:
-        return shapes.unsqueezed(x, place), True
+        return shapes.unsqueezed(x, position), True
     if isinstance(key, slice):
-        start, stop, step = key.indices(x.sizes[place])
-        if step < 1 or (not place and (start, stop, step) != (0, 1, 1)):
+        start, stop, step = key.indices(x.sizes[position])
+        if step < 1 or (not position and (start, stop, step) != (0, 1, 1)):
             raise BeyondError
-        return shapes.sliced(here.builder, x, place, start, stop, step), True
+        return shapes.sliced(here.builder, x, position, start, stop, step), True
     index = whole(key)
-    if index is None or not place or not -x.sizes[place] <= index < x.sizes[place]:
+    if index is None or not position or not -x.sizes[position] <= index < x.sizes[position]:
         raise BeyondError
-    return shapes.picked(here.builder, x, place, index % x.sizes[place]), False
+    return shapes.picked(here.builder, x, position, index % x.sizes[position]), False
 
 
 def _repeat(here: Here, x: Value) -> Value:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.frontends.build import reorder
 from convscope.frontends.keras.here import BeyondError
+from convscope.frontends.tensors import reorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convscope.frontends.build.values import Value
     from convscope.frontends.keras.here import Here
+    from convscope.frontends.tensors.values import Value
 
 
 def _flip(here: Here, x: Value) -> Value:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
-from convscope.frontends.build import shapes
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.rules.acts import unchanged
 from convscope.frontends.keras.settings import shown, whole
+from convscope.frontends.tensors import shapes
 from convscope.ops import pool
 from convscope.ops.pad import Crop, Pad, Slice
 from convscope.ops.resize import Resize, Upsample
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from convscope.core.op import Op
     from convscope.core.spell import Pads
-    from convscope.frontends.build.values import Value
     from convscope.frontends.keras.here import Here
+    from convscope.frontends.tensors.values import Value
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -65,14 +65,14 @@ def _adaptive(rank: int, kind: str) -> Callable[..., Value]:
 
 
 def _sides(here: Here, name: str, rank: int, default: int) -> Pairs:
-    """Numbers before and behind each spatial dimension, however they are shortened."""
+    """Numbers before and after each spatial dimension, however they are shortened."""
     given = here.settings.get(name, default)
     one = whole(given)
     pairs = [given] if rank == 1 and one is None and len(given) == 2 and whole(given[0]) is not None else given
     pairs = [one] * rank if one is not None else pairs
     found = tuple(_pair(pair) for pair in pairs)
     if len(found) != rank or min(min(pair) for pair in found) < 0:
-        raise ModelError(f"{name}={shown(given)}", expected=f"numbers before and behind each of {rank} dimensions")
+        raise ModelError(f"{name}={shown(given)}", expected=f"numbers before and after each of {rank} dimensions")
     return tuple([(0, 0)] * (here.lead - 1)) + found
 
 
@@ -80,10 +80,10 @@ def _pair(given: Any) -> tuple[int, int]:
     one = whole(given)
     if one is not None:
         return one, one
-    before, behind = (whole(side) for side in given)
+    before, after = (whole(side) for side in given)
     assert before is not None
-    assert behind is not None
-    return before, behind
+    assert after is not None
+    return before, after
 
 
 def _zero_padding(rank: int) -> Callable[..., Value]:
@@ -117,17 +117,17 @@ def resized(here: Here, x: Value, size: tuple[int, ...], mode: str) -> Value:
 
 
 def _nearest(here: Here, ready: Value, size: tuple[int, ...]) -> Value:
-    """The place that is nearest to ``(o + 1/2) * n/size``: each one repeated, or the middle one of some.
+    """The position that is nearest to ``(o + 1/2) * n/size``: each one repeated, or the middle one of some.
 
-    Other sizes are made twice as large and every second place is taken: ``floor((2*o + 1) * n/(2*size))``.
+    Other sizes are made twice as large and every second position is taken: ``floor((2*o + 1) * n/(2*size))``.
     """
-    places = ready.shape[1:]
-    if any(out % n and n % out for n, out in zip(places, size, strict=True)):
+    positions = ready.shape[1:]
+    if any(out % n and n % out for n, out in zip(positions, size, strict=True)):
         with here.aside():
             twice = here.emit(Resize(tuple(2 * out for out in size)), ready)
         return here.emit(Slice((2,) * len(size), (1,) * len(size)), twice)
-    times = tuple(max(1, out // n) for n, out in zip(places, size, strict=True))
-    steps = tuple(max(1, n // out) for n, out in zip(places, size, strict=True))
+    times = tuple(max(1, out // n) for n, out in zip(positions, size, strict=True))
+    steps = tuple(max(1, n // out) for n, out in zip(positions, size, strict=True))
     if max(steps) > 1:
         ready = here.emit(Slice(steps, tuple(step // 2 for step in steps)), ready)
     return here.emit(Upsample(times), ready) if max(times) > 1 else ready
@@ -161,10 +161,12 @@ def _in_shape(here: Here, x: Value, size: tuple[int, int]) -> Value:
     if not cut and not add:
         return x
     ready = here.maps(x, 2)
-    places = ready.shape[1:]
-    wanted = [max(1, places[1 - at] * size[at] // size[1 - at]) for at in (0, 1)]
-    spare = [(n - min(n, w)) // 2 if cut else (max(n, w) - n) // 2 for n, w in zip(places, wanted, strict=True)]
-    sides = tuple((one, n - min(n, w) - one if cut else one) for one, n, w in zip(spare, places, wanted, strict=True))
+    positions = ready.shape[1:]
+    wanted = [max(1, positions[1 - at] * size[at] // size[1 - at]) for at in (0, 1)]
+    spare = [(n - min(n, w)) // 2 if cut else (max(n, w) - n) // 2 for n, w in zip(positions, wanted, strict=True)]
+    sides = tuple(
+        (one, n - min(n, w) - one if cut else one) for one, n, w in zip(spare, positions, wanted, strict=True)
+    )
     if not any(map(any, sides)):
         return x
     with here.aside():
@@ -176,7 +178,7 @@ def _in_shape(here: Here, x: Value, size: tuple[int, int]) -> Value:
 
 
 def _center_crop(here: Here, x: Value) -> Value:
-    """The middle of the picture; a picture that is smaller is made larger, which no layer does."""
+    """The middle of the image; an image that is smaller is made larger, which no layer does."""
     ready = here.maps(x, 2)
     size = here.settings.whole("height"), here.settings.whole("width")
     spare = [n - out for n, out in zip(ready.shape[-2:], size, strict=True)]
@@ -187,7 +189,7 @@ def _center_crop(here: Here, x: Value) -> Value:
 
 
 def _random_crop(here: Here, x: Value) -> Value:
-    """Where nothing is random, the picture is scaled; one of the right size stays."""
+    """Where nothing is random, the image is scaled; one of the right size stays."""
     ready = here.maps(x, 2)
     if (here.settings.whole("height"), here.settings.whole("width")) != ready.shape[-2:]:
         raise BeyondError
@@ -222,4 +224,4 @@ LAYERS: dict[str, Callable[..., Any]] = {
         unchanged,
     ),
 }  # fmt: skip
-"""Layers by class. Those that change pictures at random leave them as they are when the net is used."""
+"""Layers by class. Those that change images at random leave them as they are when the net is used."""

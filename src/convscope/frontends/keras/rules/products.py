@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.errors import ModelError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, contract, mixed
-from convscope.frontends.build.values import Const, Value
+from convscope.frontends.tensors import layers, shapes
+from convscope.frontends.tensors.algebra import binary, contract, mixed
+from convscope.frontends.tensors.values import Const, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.tensors.builder import Builder
 
 Operand = Value | Const | float
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from convscope.core.graph import Own
 from convscope.core.op import Weight
-from convscope.frontends.build import shapes
-from convscope.frontends.build.algebra import binary
-from convscope.frontends.build.settle import settled
-from convscope.frontends.build.values import Const, Value, length
 from convscope.frontends.keras.here import BeyondError
 from convscope.frontends.keras.kept import Layout, by_rows
 from convscope.frontends.keras.opaque import unknown
 from convscope.frontends.keras.outputs import slid
 from convscope.frontends.keras.spec import inner
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.algebra import binary
+from convscope.frontends.tensors.settle import settled
+from convscope.frontends.tensors.values import Const, Value, length
 from convscope.ops.opaque import Opaque
 from convscope.ops.recurrent import GRU, LSTM
 
@@ -42,7 +42,7 @@ def _usual(settings: Settings, kind: str) -> bool:
 
 
 def _turned(kind: str, units: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Gates in the order of torch; the two of a GRU that come first have changed places in Keras."""
+    """Gates in the order of torch; the two of a GRU that come first have changed positions in Keras."""
     order = [0, 1, 2, 3] if kind == "LSTM" else [1, 0, 2]
 
     def turned(numbers: NDArray[Any]) -> NDArray[Any]:
@@ -119,7 +119,7 @@ def _layer(here: Here, x: Value, more: list[Value], cell: tuple[str, Settings]) 
 
 
 def _returned(here: Here, found: Value, last: Value, carried: list[Value]) -> Any:
-    """The output, and behind it the last states where the layer returns them; what an LSTM carries is not known."""
+    """The output, and after it the last states where the layer returns them; what an LSTM carries is not known."""
     if not here.settings.flag("return_state"):
         return found
     if not carried:
@@ -146,15 +146,15 @@ def _last(x: Value) -> int:
 def _unknown(here: Here, values: list[Value], cell: tuple[str, Settings], *, full: bool) -> Value:
     """A recurrent layer that no layer of a net computes; its weights and products are known all the same."""
     kind, settings = cell
-    _, places, coming = values[0].sizes
+    _, positions, coming = values[0].sizes
     units = settings.whole("units")
     rows = _GATES.get(kind, 1) * units
     matrices: dict[str, tuple[int, ...]] = {"kernel": (coming, rows), "recurrent_kernel": (units, rows)}
     double = kind == "GRU" and settings.flag("reset_after", default=True)
     bias: tuple[int, ...] = (2, rows) if double else (rows,)
     own = _counted(here, settings, matrices, bias if settings.flag("use_bias", default=True) else None)
-    own = replace(own, macs=places * sum(map(math.prod, matrices.values())))
-    return unknown(here, values, (places, units) if full else (units,), own)
+    own = replace(own, macs=positions * sum(map(math.prod, matrices.values())))
+    return unknown(here, values, (positions, units) if full else (units,), own)
 
 
 def _counted(here: Here, settings: Settings, kernels: dict[str, tuple[int, ...]], bias: tuple[int, ...] | None) -> Own:
@@ -172,12 +172,12 @@ def _conv_lstm(rank: int) -> Callable[..., Any]:
             raise BeyondError
         settings, first = here.settings, here.first
         time, *frame = x.sizes[1:]
-        coming, *places = frame if first else (frame[-1], *frame[:-1])
+        coming, *positions = frame if first else (frame[-1], *frame[:-1])
         filters, taps = settings.whole("filters"), settings.ints("kernel_size", rank)
         kernels = {"kernel": (*taps, coming, 4 * filters), "recurrent_kernel": (*taps, filters, 4 * filters)}
         bias = settings.flag("use_bias", default=True)
         own = _counted(here, settings, kernels, (4 * filters,) if bias else None)
-        after = slid(settings, places)
+        after = slid(settings, positions)
         own = replace(own, macs=time * math.prod(after) * sum(map(math.prod, kernels.values())))
         full = settings.flag("return_sequences")
         frame = [filters, *after] if first else [*after, filters]
@@ -256,7 +256,7 @@ def _spectral(here: Here, x: Value) -> Any:
 
 
 def _embedding(here: Here, x: Value) -> Value:
-    """A learned vector for each whole number that comes in: what is read depends on the numbers."""
+    """A learned vector for each integer that comes in: what is read depends on the numbers."""
     if len(x.dims) > 4 or here.lead > 1:
         raise BeyondError
     rows, width = here.settings.whole("input_dim"), here.settings.whole("output_dim")
@@ -264,8 +264,8 @@ def _embedding(here: Here, x: Value) -> Value:
     roots = here.builder.fresh(found["embeddings"].roots)
     made = here.builder.emit(Opaque((width, *x.sizes[1:])), [x.node])
     here.builder.spend(made, Own(tuple(root.weight() for root in roots), 0))
-    channels, *places = made.dims
-    return replace(made, dims=((), *places, channels))
+    channels, *positions = made.dims
+    return replace(made, dims=((), *positions, channels))
 
 
 LAYERS: dict[str, Callable[..., Any]] = {

@@ -6,15 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import ModelError
-from convscope.frontends.build import shapes
-from convscope.frontends.build.algebra import expanded
 from convscope.frontends.keras.settings import shown, whole
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.algebra import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convscope.frontends.build.values import Value
     from convscope.frontends.keras.here import Here
+    from convscope.frontends.tensors.values import Value
 
 
 def _flatten(here: Here, x: Value) -> Value:
@@ -37,7 +37,7 @@ def _reshape(here: Here, x: Value) -> Value:
 def _permute(here: Here, x: Value) -> Value:
     dims = here.settings.ints("dims", len(x.dims) - here.lead)
     if sorted(dims) != list(range(1, len(dims) + 1)):
-        raise ModelError(f"dims={dims}", expected="each dimension behind the batch once")
+        raise ModelError(f"dims={dims}", expected="each dimension after the batch once")
     return shapes.permuted(x, [*range(here.lead), *(here.lead - 1 + at for at in dims)])
 
 

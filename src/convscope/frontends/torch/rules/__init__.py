@@ -1,17 +1,17 @@
 """What each operation of torch is, in layers; one row for each, by torch's own name.
 
 A rule takes the builder and the operation's arguments, tensors as values or constants, and returns a value, or several.
-It raises an error of this project where the operation is no layer as it stands; then it is written down as one that
-cannot be looked into.
+It raises an error of this project where the operation is not a layer as it stands; then it is written down as one that
+cannot be inspected.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convscope.frontends.build import shapes
-from convscope.frontends.build.algebra import unary
-from convscope.frontends.build.products import matmul
+from convscope.frontends.tensors import shapes
+from convscope.frontends.tensors.algebra import unary
+from convscope.frontends.tensors.products import matmul
 from convscope.frontends.torch.rules.numbers import (
     cast,
     clamp,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary, unary
-from convscope.frontends.build.values import Const, Value, length
+from convscope.frontends.tensors import layers, shapes
+from convscope.frontends.tensors.algebra import binary, unary
+from convscope.frontends.tensors.values import Const, Value, length
 from convscope.ops import act
 from convscope.ops.scalar import Map
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.op import Op
-    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.tensors.builder import Builder
 
 Ints = int | list[int] | tuple[int, ...]
 

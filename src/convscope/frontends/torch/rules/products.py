@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import layers, products
-from convscope.frontends.build.algebra import binary, unary
-from convscope.frontends.build.values import Const, Value
+from convscope.frontends.tensors import layers, products
+from convscope.frontends.tensors.algebra import binary, unary
+from convscope.frontends.tensors.values import Const, Value
 from convscope.ops.scalar import Map, Pow
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.tensors.builder import Builder
 
 Ints = int | list[int] | tuple[int, ...]
 

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import layers
-from convscope.frontends.build.algebra import binary, unary
-from convscope.frontends.build.integers import Affine, clamped, limits
-from convscope.frontends.build.products import matmul
-from convscope.frontends.build.values import Const, Root, Value
+from convscope.frontends.tensors import layers
+from convscope.frontends.tensors.algebra import binary, unary
+from convscope.frontends.tensors.integers import Affine, clamped, limits
+from convscope.frontends.tensors.products import matmul
+from convscope.frontends.tensors.values import Const, Root, Value
 from convscope.frontends.torch.rules.numbers import clamp, elu, prelu, softmax
 from convscope.frontends.torch.rules.slide import (
     batch_norm,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.tensors.builder import Builder
 
     Rule = Callable[..., Any]
 

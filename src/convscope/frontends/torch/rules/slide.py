@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.errors import ShapeError
-from convscope.frontends.build import layers, shapes
-from convscope.frontends.build.algebra import binary
-from convscope.frontends.build.settle import settled
-from convscope.frontends.build.values import Const, Value, whole
+from convscope.frontends.tensors import layers, shapes
+from convscope.frontends.tensors.algebra import binary
+from convscope.frontends.tensors.settle import settled
+from convscope.frontends.tensors.values import Const, Value, whole
 from convscope.ops import pool, resize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from convscope.core.op import Op
-    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.tensors.builder import Builder
     from convscope.ops.recurrent import GRU, LSTM
 
 Ints = int | list[int] | tuple[int, ...]
@@ -142,7 +142,7 @@ def adaptive(rank: int, kind: str) -> Callable[..., Any]:
         else:
             op = pool.AdaptiveMaxPool(sizes) if kind == "max" else pool.AdaptiveAvgPool(sizes)
         found = layers.as_maps(x, b.emit(op, [ready.node]))
-        return (found, None) if kind == "max" else found  # torch gives the places of the maxima too
+        return (found, None) if kind == "max" else found  # torch gives the positions of the maxima too
 
     return rule
 
@@ -245,7 +245,7 @@ def recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
         hidden = params[0].sizes[0] // gates
         more = [x.dims[batch]] if x.dims[batch] else []
         groups = [x.dims[feature], x.dims[time], *more]
-        if more and x.dims[time][0].axis > more[0][0].axis:  # places stay in the order that they have
+        if more and x.dims[time][0].axis > more[0][0].axis:  # positions stay in the order that they have
             groups[1:] = groups[:0:-1]
         ready = settled(b, x, groups)
         op = made(hidden, count, both, has_bias, groups.index(x.dims[time], 1))
@@ -267,7 +267,7 @@ def recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
 
 
 def last_state(b: Builder, out: Value, time: int, *, both: bool) -> Value:
-    """The state behind the last step of a recurrent layer; backwards that is the first one."""
+    """The state after the last step of a recurrent layer; backwards that is the first one."""
     steps, width = out.sizes[time], out.sizes[2]
     if not both:
         return shapes.unsqueezed(shapes.picked(b, out, time, steps - 1), 0)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.errors import ModelError, ShapeError
-from convscope.frontends.build import layers, reorder, shapes
-from convscope.frontends.build.algebra import expanded
-from convscope.frontends.build.values import Const, Value, length
+from convscope.frontends.tensors import layers, reorder, shapes
+from convscope.frontends.tensors.algebra import expanded
+from convscope.frontends.tensors.values import Const, Value, length
 from convscope.frontends.torch.stored import NumbersLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from convscope.frontends.build.builder import Builder
+    from convscope.frontends.tensors.builder import Builder
 
 MAX_CHOSEN = 2**20
 """Indices of a dimension that are looked at."""
@@ -107,8 +107,8 @@ def movedim(b: Builder, x: Value, source: Ints, target: Ints) -> Value:
     come = [shapes.positive(at, rank) for at in ([source] if isinstance(source, int) else source)]
     go = [shapes.positive(at, rank) for at in ([target] if isinstance(target, int) else target)]
     order = [at for at in range(rank) if at not in come]
-    for place, at in sorted(zip(go, come, strict=True)):
-        order.insert(place, at)
+    for position, at in sorted(zip(go, come, strict=True)):
+        order.insert(position, at)
     return shapes.permuted(x, order)
 
 
@@ -137,10 +137,10 @@ def pad_rule(b: Builder, x: Value, sides: Sequence[int], mode: str = "constant",
 
 
 def roll_rule(b: Builder, x: Value, shifts: Ints, at: Ints = ()) -> Value:
-    places = [at] if isinstance(at, int) else list(at)
-    if not places:
+    positions = [at] if isinstance(at, int) else list(at)
+    if not positions:
         raise ShapeError("a roll of all numbers")
-    return shapes.rolled(b, x, [shifts] if isinstance(shifts, int) else list(shifts), places)
+    return shapes.rolled(b, x, [shifts] if isinstance(shifts, int) else list(shifts), positions)
 
 
 def flip_rule(b: Builder, x: Value, at: Ints) -> Value:
@@ -160,7 +160,7 @@ def index_select(b: Builder, x: Value, at: int, index: Const) -> Value:
 
 
 def index_rule(b: Builder, x: Value, indices: Sequence[Const | None]) -> Value:
-    """``x[:, index]`` with one stored tensor of indices, or of truths about one dimension."""
+    """``x[:, index]`` with one constant of indices, or of truths about one dimension."""
     ((at, index),) = [(at, index) for at, index in enumerate(indices) if index is not None]
     return _chosen(b, x, at, index)
 
@@ -198,6 +198,6 @@ def pixel_unshuffle(b: Builder, x: Value, factor: int) -> Value:
 
 
 def channel_shuffle(b: Builder, x: Value, groups: int) -> Value:
-    n, c, *places = x.sizes
-    parts = shapes.viewed(b, x, (n, groups, c // groups, *places))
-    return shapes.viewed(b, shapes.swapped(parts, 1, 2), (n, c, *places))
+    n, c, *positions = x.sizes
+    parts = shapes.viewed(b, x, (n, groups, c // groups, *positions))
+    return shapes.viewed(b, shapes.swapped(parts, 1, 2), (n, c, *positions))

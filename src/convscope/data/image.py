@@ -1,0 +1,317 @@
+"""Images that people bring, made into what a net was trained on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from convscope.data.decoding import afforded
+from convscope.data.home import printable
+from convscope.data.imagefile import TOLD, decode, kind_of, opened_image
+from convscope.data.truncated import cut_off
+from convscope.errors import ImageError, LimitError, missing_extra, refuse_scarcity
+from convscope.files import opened, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from convscope.core.shape import Shape
+    from convscope.data.dataset import Dataset
+
+MAX_PIXELS = 100_000_000
+
+MAX_BYTES = 500_000_000
+
+QUARTER_TURNED = 5
+"""EXIF's orientations from here on exchange height and width."""
+
+GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L")
+"""Pillow's names for images without colours."""
+
+DEEP = ("I", "I;16", "I;16B", "I;16L", "F")
+"""Pillow's names for grey of more than 8 bits."""
+
+TILE = 1024
+"""Side of the parts that an image is converted in [pixel]."""
+
+INK = 20
+"""Longer side of the box that a digit of 28x28 fills (LeCun et al. 1998: 20x20 inside of 28x28)."""
+
+LARGE = 8_000_000
+"""Pixels in which a digit is looked for, at most."""
+
+RINGING = 0.04
+"""Share of the strongest stroke below which JPEG leaves traces around it."""
+
+
+def read_image(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
+    """One image file as the data set's own images are: uint8 ``c h w``.
+
+    Colours become grey where the data set is grey; transparent parts become the colour of paper. For a data set of
+    strokes on a dark ground, the ground is told from the rim, dark strokes on light are turned round, and the strokes
+    are cut out, scaled and put with their centre of mass in the middle, as the makers of MNIST did.
+
+    Raises:
+        ImageError: the file is missing, is no image, is damaged, or is too large.
+        MissingExtraError: Pillow is not installed.
+    """
+    _, height, width = dataset.shape
+
+    def made(image: Image) -> NDArray[np.uint8]:
+        if not dataset.ink:
+            return fitted(plain(image), dataset.shape)
+        return _digit(_grey(plain(image)), height, width, path)[None]
+
+    return decoded(path, made, least=(height, width))
+
+
+def _grey(image: Image) -> NDArray[np.float32]:
+    """Grey as numbers; of a large image, each by the mean of a block."""
+    blocks = math.ceil(math.sqrt(image.width * image.height / LARGE))
+    return np.asarray(_as(image.reduce(blocks) if blocks > 1 else image, "L"), dtype=np.float32)
+
+
+def fitted(image: Image, shape: Shape) -> NDArray[np.uint8]:
+    """The whole image scaled to ``c h w`` (each axis by itself, bicubic, averaging where it shrinks), grey or RGB."""
+    channels, height, width = shape
+    if channels == 1 and image.mode != "L":
+        image = image.convert("L")
+    small = np.asarray(_as(image.resize((width, height)), _mode(channels)), dtype=np.uint8)
+    return small.reshape(height, width, channels).transpose(2, 0, 1).copy()
+
+
+def _mode(channels: int) -> str:
+    return "L" if channels == 1 else "RGB"
+
+
+def _as(image: Image, mode: str) -> Image:
+    """Converted; Pillow's own ``convert`` copies also what is of that mode."""
+    return image if image.mode == mode else image.convert(mode)
+
+
+def open_image(path: Path, least: Sequence[int] = ()) -> Image:
+    """The decoded image, grey (``L``) or ``RGB``, upright, 8 bits a channel, on white where it is transparent.
+
+    EXIF's orientation is applied. 16 bits a channel are scaled to 8. CMYK and other colours become RGB; of an
+    animation the first image counts. A JPEG too large for its file is read at a half, a quarter or an eighth of its
+    size, where it will be scaled to ``least``, height and width, anyway.
+
+    Raises:
+        ImageError: the file is missing, is no image, is damaged or cut off, or is too large.
+        MissingExtraError: Pillow is not installed.
+    """
+    return decoded(path, plain, least=least)
+
+
+_Made = TypeVar("_Made")
+
+
+def decoded(
+    path: Path,
+    made: Callable[[Image], _Made],
+    ready: Callable[[Image], object] = lambda _: None,
+    least: Sequence[int] = (),
+) -> _Made:
+    """What is made of an image's file, once it is whole and decoded.
+
+    Args:
+        path: the file.
+        made: of the decoded image.
+        ready: called before the pixels are decoded.
+        least: height and width that it will be scaled to, if it will be.
+
+    Raises:
+        ImageError: the file is missing, is no image, is damaged or cut off, or is too large.
+        MissingExtraError: Pillow is not installed.
+    """
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise missing_extra("Pillow, which reads images,") from None
+    content = b""
+    try:
+        content = read(path, MAX_BYTES)
+        with opened_image(content) as file:
+            _check_size(file, path)
+            with afforded(file, content, (least[0], least[1]) if least else None):
+                ready(file)
+                decode(file)
+                _check_end(content, file.format or "", path)
+                found = made(file)
+                if found is not file:
+                    file.close()  # its pixels are gone before the next large image is let in
+                return found
+    except UnidentifiedImageError:
+        what = kind_of(content) or "not an image"
+        raise ImageError(f"{printable(path)} is {what}", expected=f"{TOLD}, whatever its name is") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(f"{printable(path)} has too many pixels", expected="at most 100 million") from None
+    except LimitError as error:
+        raise ImageError(
+            f"{printable(path)} has more pixels than a file of its size is worth: {error.what}",
+            expected=error.expected,
+            attempt=error.attempt,
+        ) from None
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
+        refuse_scarcity(error)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ImageError(f"{printable(path)} cannot be read: {reason}") from None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the header of an image's file says.
+
+    Attributes:
+        form: format, as Pillow names it.
+        mode: of the pixels, as Pillow names it.
+        height: of the upright image [pixel].
+        width: of the upright image [pixel].
+    """
+
+    form: str
+    mode: str
+    height: int
+    width: int
+
+    @property
+    def grey(self) -> bool:
+        """Whether there are no colours."""
+        return self.mode in GREY
+
+
+def seen(path: Path) -> Seen | None:
+    """What the header of an image says, nothing decoded; None where it cannot be read.
+
+    Raises:
+        MissingExtraError: Pillow is not installed.
+    """
+    try:
+        from PIL import ExifTags
+    except ImportError:
+        raise missing_extra("Pillow, which reads images,") from None
+    try:
+        from PIL import Image
+
+        with opened(path, most=MAX_BYTES) as file, opened_image(file) as image:
+            # the EXIF of a PNG may come after its pixels, for which Pillow's own method would decode them
+            turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
+            height, width = (image.width, image.height) if turned else (image.height, image.width)
+            return Seen(image.format or "", image.mode, height, width)
+    except Exception as error:  # noqa: BLE001 -- whatever is wrong with it is said when it is decoded
+        refuse_scarcity(error)
+        return None
+
+
+def plain(image: Image) -> Image:
+    """A decoded image as grey (``L``) or ``RGB``, upright, 8 bits a channel, transparent parts on white."""
+    from PIL import ExifTags, ImageOps
+
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode in DEEP:
+        return _by_tiles(image, "L", _eight_bits(image))
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+        return _by_tiles(image, "RGB", _on_white)
+    mode = "L" if image.mode in GREY else "RGB"
+    return image if image.mode == mode else _by_tiles(image, mode, lambda part: part.convert(mode))
+
+
+def _by_tiles(image: Image, mode: str, made: Callable[[Image], Image]) -> Image:
+    """An image of the same size, made tile by tile, so that nothing in between is as large."""
+    from PIL import Image as Pillow
+
+    found = Pillow.new(mode, image.size)
+    for box in _tiles(image):
+        found.paste(made(image.crop(box)), box)
+    return found
+
+
+def _tiles(image: Image) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes that cover an image."""
+    for top in range(0, image.height, TILE):
+        for left in range(0, image.width, TILE):
+            yield left, top, min(left + TILE, image.width), min(top + TILE, image.height)
+
+
+def _on_white(part: Image) -> Image:
+    from PIL import Image
+
+    part = part.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB")
+
+
+def _check_size(image: Image, path: Path) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(f"{printable(path)} has {image.width}x{image.height} pixels", expected="at most 100 million")
+
+
+def _check_end(content: bytes, form: str, path: Path) -> None:
+    if cut_off(content, form):
+        raise ImageError(f"{printable(path)} is cut off", given=f"{len(content):,} bytes")
+
+
+def _eight_bits(image: Image) -> Callable[[Image], Image]:
+    """Makes grey of 16 bits to 8 by its high byte; Pillow's own conversion would cut off at 255."""
+    from PIL import Image as Pillow
+
+    def values(part: Image) -> NDArray[np.float64]:
+        return np.nan_to_num(np.asarray(part, dtype=np.float64), posinf=0.0, neginf=0.0)
+
+    top = 65535.0 if any(values(image.crop(box)).max() > 255 for box in _tiles(image)) else 255.0
+    return lambda part: Pillow.fromarray(np.clip(values(part) / top * 255, 0, 255).astype(np.uint8))
+
+
+def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> NDArray[np.uint8]:
+    """Bright strokes, cut out, scaled, centred."""
+    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    ground = float(np.median(rim))
+    ink = ground - grey if ground > 127 else grey - ground
+    peak = float(ink.max())
+    if peak < 16:
+        raise ImageError(
+            f"{printable(path)} shows nothing: no stroke differs from its ground", expected="a digit on a plain ground"
+        )
+    strokes = np.clip(ink, 0, None) / peak
+    # what is not a stronger than the grain of the rim, or than the ringing of JPEG around a stroke, is no stroke
+    grain = float(np.quantile(np.abs(rim - ground), 0.99)) / peak
+    strokes[strokes < max(RINGING, 1.5 * min(grain, 0.4))] = 0
+    rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
+    cut = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    small = _fit(cut, INK * min(height, width) // 28)
+    return _centred(small, height, width)
+
+
+def _fit(cut: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Scaled so that the longer side is ``side``."""
+    from PIL import Image
+
+    scale = side / max(cut.shape)
+    size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
+    return np.asarray(
+        Image.fromarray(cut).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    )
+
+
+def _centred(small: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+    """On an empty ground, the centre of mass in the middle."""
+    small = np.clip(small / max(float(small.max()), 1e-6), 0, 1)
+    mass = float(small.sum())
+    rows, columns = small.shape
+    centre_y = float((small.sum(1) * (np.arange(rows) + 0.5)).sum()) / mass
+    centre_x = float((small.sum(0) * (np.arange(columns) + 0.5)).sum()) / mass
+    # MNIST's centres of mass lie within half a pixel of the middle of pixel 14, counted from 0
+    top = min(max(0, round(height / 2 + 0.5 - centre_y)), height - rows)
+    left = min(max(0, round(width / 2 + 0.5 - centre_x)), width - columns)
+    canvas = np.zeros((height, width), dtype=np.uint8)
+    canvas[top : top + rows, left : left + columns] = np.round(small * 255).astype(np.uint8)
+    return canvas

@@ -1,0 +1,262 @@
+"""Collects the layers of a net while a source is read: names, weights, what is counted once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convscope.budget import hold, spend
+from convscope.core.graph import INPUT, Input, Node, Output, Own
+from convscope.core.net import Layer, Net, check_inputs, fitted
+from convscope.core.op import FLOAT32
+from convscope.errors import ShapeError
+from convscope.frontends.aside import aside
+from convscope.frontends.tensors.ends import laid
+from convscope.frontends.tensors.values import Value, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from convscope.core.op import Op, Weight
+    from convscope.core.shape import Shape
+    from convscope.frontends.tensors.values import Const, Root
+
+    Loader = Callable[[], NDArray[Any]]
+
+LAYER, INPUT_STEPS = 10, 2
+"""Steps for a layer and for each of its inputs; whoever makes many from a few bytes counts them besides."""
+
+_ODD = re.compile(r"[^\w.\-]+", re.ASCII)
+
+
+NOTHING_OWN = Own()
+"""The source has what the op states."""
+
+
+class _Claim(NamedTuple):
+    """The weights that an op states.
+
+    Attributes:
+        shapes: by name.
+        learned: numbers.
+        trained: names of the learned ones.
+        stored: weights that are not learned.
+    """
+
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+    learned: int
+    trained: tuple[str, ...]
+    stored: tuple[Weight, ...]
+
+
+@lru_cache(maxsize=4096)  # blocks repeat, and so do nets
+def _claim(op: Op, inputs: tuple[Shape, ...]) -> _Claim:
+    claimed = op.weights(inputs) or ()
+    shapes = tuple((weight.name, weight.shape) for weight in claimed)
+    learned = sum(weight.count for weight in claimed if weight.trained)
+    trained = tuple(weight.name for weight in claimed if weight.trained)
+    return _Claim(shapes, learned, trained, tuple(weight for weight in claimed if not weight.trained))
+
+
+def _learned(const: Const) -> list[Root]:
+    """The learned tensors that one is made from, without what is stored beside them."""
+    return [root for root in const.roots if root.trained]
+
+
+@dataclass
+class Builder:
+    """A net that grows.
+
+    Attributes:
+        inputs: of the net, in order.
+        layers: in order.
+        loaders: for each layer, the tensors that its lowering takes.
+        scope: the part of the source that is being read, ``layer1.0``; names of layers begin with it.
+        whole_scope: the part of the source is one layer of the framework, which needs no further name.
+        sources: names of the operations of the file that are being read.
+        quantized: dtype of the integers that quantised tensors hold, as the source last said it.
+    """
+
+    inputs: tuple[Input, ...]
+    layers: list[Layer] = field(default_factory=list)
+    loaders: dict[str, dict[str, Const]] = field(default_factory=dict)
+    scope: str = ""
+    whole_scope: bool = False
+    sources: tuple[str, ...] = ()
+    quantized: str = "uint8"
+    counted: set[Hashable] = field(default_factory=set)
+    _first: dict[str, list[Hashable]] = field(default_factory=dict)
+    _names: Counter[str] = field(default_factory=Counter)
+    _shapes: dict[str, Shape] = field(default_factory=dict)
+    _positions: dict[str, int] = field(default_factory=dict)
+    _clean: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, inputs: Sequence[Input]) -> Builder:
+        """A net without layers yet; an input that is the only one is called ``input``, others by their words."""
+        words = [INPUT] if len(inputs) == 1 else unique_words(one.name for one in inputs)
+        return cls(tuple(replace(one, name=word) for one, word in zip(inputs, words, strict=True)))
+
+    def __post_init__(self) -> None:
+        check_inputs(self.inputs)
+        for one in self.inputs:
+            self._shapes[one.name] = one.shape
+            self._names[one.name] = 1
+
+    def input(self, at: int = 0) -> Value:
+        """An input as the tensor that the source is given, ``1 c h w`` where nothing else is stated."""
+        one = self.inputs[at]
+        return Value(one.name, one.shape, laid(one.shape, one.order))
+
+    def emit(
+        self,
+        op: Op,
+        inputs: Sequence[str],
+        weights: dict[str, Const] | None = None,
+        *,
+        name: str = "",
+        between: bool = False,
+    ) -> Value:
+        """Add a layer that reads the named ones; its output with every axis as a dimension, and no batch.
+
+        Args:
+            op: of the layer.
+            inputs: names of layers.
+            weights: by their names in the op.
+            name: of what is done, where that is not the keyword of the op.
+            between: it goes before the layer that is being read, and has no part in its name.
+
+        Raises:
+            ShapeError: the op does not fit.
+            LimitError: there are more layers, or longer names, than the file is worth.
+        """
+        spend(LAYER + INPUT_STEPS * len(inputs))
+        shapes = tuple([self._shapes[name] for name in inputs])
+        name = self._name(name or op.keyword, between=between)
+        hold(len(name))
+        layer = fitted(Node(name, op, tuple(inputs), sources=self.sources), shapes)
+        if weights:
+            own = self._own(layer, weights)
+            self.loaders[name] = weights
+            if own is not NOTHING_OWN:
+                layer = replace(layer, node=replace(layer.node, own=own))
+        self._positions[name] = len(self.layers)
+        self.layers.append(layer)
+        self._shapes[name] = layer.output
+        return Value(name, layer.output, whole(layer.output))
+
+    def mark(self) -> tuple[int, str, bool]:
+        """Where the net stands, for :meth:`back_to`."""
+        return len(self.layers), self.scope, self.whole_scope
+
+    def back_to(self, mark: tuple[int, str, bool]) -> None:
+        """Take the layers back that were added since a mark; names stay taken."""
+        for layer in self.layers[mark[0] :]:
+            del self._positions[layer.node.name]
+            self.loaders.pop(layer.node.name, None)
+            self.counted.difference_update(self._first.pop(layer.node.name, ()))
+        del self.layers[mark[0] :]
+
+    def find(self, name: str) -> Layer | None:
+        """The layer of a name; None for an input."""
+        at = self._positions.get(name)
+        return None if at is None else self.layers[at]
+
+    def spend(self, value: Value, own: Own) -> None:
+        """State what the source has at the layer of a value, which was the last one added."""
+        at = self._positions[value.node]
+        self.layers[at] = replace(self.layers[at], node=replace(self.layers[at].node, own=own))
+
+    def fresh(self, roots: Iterable[Root]) -> list[Root]:
+        """Those of some learned tensors that no layer has counted yet; they are counted from now on."""
+        found = []
+        for root in roots:
+            if root.key not in self.counted:
+                self.counted.add(root.key)
+                found.append(root)
+        return found
+
+    def _own(self, layer: Layer, weights: dict[str, Const]) -> Own:
+        """What the source has, where it is not just one learned tensor for each of the op."""
+        op = layer.node.op
+        claim = _claim(op, layer.inputs)
+        for key, shape in claim.shapes:
+            if weights[key].sizes != shape:
+                raise ShapeError(f"{key} has shape {weights[key].sizes}", expected=f"{shape}")
+        roots, first, macs = [], [], 0
+        for const in weights.values():
+            fresh = self.fresh(const.roots)
+            roots += fresh
+            first += [root.key for root in fresh]
+            for done, more in const.work:
+                if done not in self.counted:
+                    self.counted.add(done)
+                    first.append(done)
+                    macs += more
+        self._first[layer.node.name] = first
+        extra = (op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
+        frozen = tuple([name for name in claim.trained if all(root.frozen for root in _learned(weights[name]))])
+        mixed = any(root.frozen for name in claim.trained if name not in frozen for root in weights[name].roots)
+        new = tuple([root.weight() for root in roots])
+        as_stated = not mixed and all(one.trained and one.dtype == FLOAT32 for one in new)
+        if as_stated and sum([one.count for one in new]) == claim.learned:
+            return Own(macs=extra, frozen=frozen) if macs or frozen else NOTHING_OWN
+        return Own((*new, *claim.stored), extra, frozen)
+
+    def _name(self, keyword: str, *, between: bool) -> str:
+        scope = self._clean.get(self.scope)
+        if scope is None:
+            scope = self._clean[self.scope] = _ODD.sub("_", self.scope)
+        whole_scope = self.whole_scope
+        if between and whole_scope:
+            scope, whole_scope = scope.rpartition(".")[0], False
+        name = scope if whole_scope and scope else f"{scope}.{keyword}" if scope else keyword
+        if name not in self._names:
+            self._names[name] = 1
+            return name
+        self._names[name] += 1
+        numbered = f"{name}_{self._names[name]}"
+        while numbered in self._names:
+            self._names[name] += 1
+            numbered = f"{name}_{self._names[name]}"
+        self._names[numbered] = 1
+        return numbered
+
+    def net(self, outputs: Sequence[Output], unused: tuple[Weight, ...] = ()) -> Net:
+        """The net with these outputs."""
+        if not self.layers:
+            raise ShapeError("the model does nothing with its input", expected="a model with at least one layer")
+        return Net(self.inputs, tuple(self.layers), tuple(outputs), unused, tensors=_Tensors(self.loaders))
+
+
+@dataclass(frozen=True)
+class _Tensors:
+    """Weights by ``layer.tensor``, loaded when called."""
+
+    loaders: dict[str, dict[str, Const]]
+
+    def __call__(self) -> dict[str, NDArray[Any]]:
+        with aside():  # a layer of the user's own may have its own way to hand its weights out
+            return {f"{at}.{key}": const.load() for at, found in self.loaders.items() for key, const in found.items()}
+
+
+def unique_words(names: Iterable[str]) -> list[str]:
+    """Names as the notation has them, each once.
+
+    >>> unique_words(["rgb/in", "rgb:in", "depth"])
+    ['rgb_in', 'rgb_in_2', 'depth']
+    """
+    found: dict[str, None] = {}
+    last: dict[str, int] = {}
+    for name in names:
+        word = numbered = _ODD.sub("_", name).lstrip(".-") or INPUT
+        while numbered in found:
+            last[word] = last.get(word, 1) + 1
+            numbered = f"{word}_{last[word]}"
+        found[numbered] = None
+    return list(found)

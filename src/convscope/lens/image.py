@@ -1,0 +1,132 @@
+"""The image that is looked at, as people see it and as the net takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from convscope.core.shape import to_text
+from convscope.data import registry
+from convscope.data.home import printable
+from convscope.data.image import decoded, fitted, plain, read_image
+from convscope.errors import ImageError
+from convscope.training.batches import scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from convscope.core.shape import Shape
+    from convscope.lens.subject import Subject
+
+OWN = "test:"
+"""What stands before the number of a test image."""
+
+
+@dataclass(frozen=True, eq=False)
+class InputImage:
+    """One image.
+
+    Attributes:
+        name: of the file, or its place in a data set.
+        shown: ``c h w``: uint8, or the numbers that the net takes, where there are no others.
+        taken: what the net takes, ``1 c h w``.
+        scale: how it was scaled, in words.
+        label: the number of its class, where that is known.
+    """
+
+    name: str
+    shown: NDArray[Any] = field(repr=False)
+    taken: Tensor = field(repr=False)
+    scale: str
+    label: int | None = None
+
+
+def input_image(subject: Subject, image: str | Path | NDArray[Any] | None = None) -> InputImage:
+    """The image that a user named, or the first test image of the run.
+
+    Args:
+        subject: what looks at it.
+        image: a file; ``test:N``, the N-th test image of the run's data set; uint8 ``c h w`` (or ``h w``), scaled as
+            the images of the data set; other numbers are taken as they are.
+
+    Raises:
+        ImageError: it cannot be read, does not fit the net, or there is none.
+        DataError: the data set of the run cannot be read.
+    """
+    if image is None and subject.run is None:
+        raise ImageError("there is no image: the net has no data set", attempt="--image five.png")
+    if image is None or (isinstance(image, str) and image.startswith(OWN)):
+        return _own(subject, "0" if image is None else str(image).removeprefix(OWN))
+    if isinstance(image, str | Path):
+        return _file(subject, Path(image))
+    return _array(subject, np.asarray(image))
+
+
+def _own(subject: Subject, number: str) -> InputImage:
+    if subject.dataset is None:
+        raise ImageError(f"there is no image {OWN}{number}: the net has no data set", attempt="--image five.png")
+    split = registry.load(subject.dataset, "test")
+    if not number.isdecimal() or int(number[:12]) >= len(split.images):
+        raise ImageError(
+            f"there is no test image {number[:40]}", expected=f"a number from 0 to {len(split.images) - 1}"
+        )
+    at = int(number)
+    name = f"test image {at} of {subject.dataset.slug}"
+    return pixels(subject, split.images[at], name, int(split.labels[at]))
+
+
+def _file(subject: Subject, path: Path) -> InputImage:
+    if subject.dataset:
+        return pixels(subject, read_image(path, subject.dataset), printable(path))
+    if subject.net.input[0] not in {1, 3}:
+        raise ImageError(
+            f"the net takes {subject.net.input[0]} channels, {printable(path)} has 1 or 3",
+            expected=f"an array of {to_text(subject.net.input)}, from Python",
+        )
+    shape = subject.net.input
+    return pixels(subject, decoded(path, lambda image: fitted(plain(image), shape), least=shape[1:]), printable(path))
+
+
+def _array(subject: Subject, array: NDArray[Any]) -> InputImage:
+    shape = subject.net.input
+    array = array[None] if array.ndim == 2 else array
+    if array.shape != shape:
+        raise ImageError(
+            f"the image has the shape {_shape(array.shape)}, the net takes {to_text(shape)}",
+            expected=f"an array c h w of {shape}",
+        )
+    if array.dtype == np.uint8:
+        return pixels(subject, array, "an array")
+    if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
+        raise ImageError(f"the image holds {array.dtype} that are not finite numbers", expected="uint8 or float")
+    numbers = array.astype(np.float32)
+    return InputImage("an array", numbers, torch.from_numpy(numbers)[None], "taken as it is")
+
+
+def pixels(subject: Subject, image: NDArray[np.uint8], name: str, label: int | None = None) -> InputImage:
+    """An image of bytes, scaled for the net."""
+    how = "scaled as in training" if subject.dataset else "scaled to 0 … 1"
+    return InputImage(name, image, taken(subject, image[None]), how, label)
+
+
+def taken(subject: Subject, images: NDArray[np.uint8]) -> Tensor:
+    """Images of bytes ``n c h w`` as the net takes them."""
+    batch = torch.from_numpy(np.array(images))
+    return scaled(batch, subject.dataset) if subject.dataset else batch.float() / 255
+
+
+def nothing(subject: Subject) -> tuple[Tensor, str]:
+    """What stands for a pixel that tells nothing, ``1 c 1 1``, and in words: the empty ground, or the mean colour."""
+    zero = torch.zeros(1, subject.net.input[0], 1, 1)
+    if subject.dataset and subject.dataset.ink:
+        return scaled(zero, subject.dataset), "the empty ground"
+    return zero, "the mean colour" if subject.dataset else "0"
+
+
+def _shape(shape: Shape) -> str:
+    return "x".join(map(str, shape)) or "a single number"

@@ -1,0 +1,93 @@
+"""Judging a run by a data set: its own, or any other with classes that the net knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convscope.backends.machine import keep_memory
+from convscope.core.shape import to_text
+from convscope.data import registry
+from convscope.errors import DataError, ShapeError
+from convscope.training.evaluate import Evaluation, Predicted, answers
+from convscope.training.run import Run, load
+from convscope.training.train import model_of
+from convscope.training.tta import Augmented, check_tta
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from convscope.data.registry import Dataset
+
+
+def evaluate_run(run: Run | str | Path, data: str | None = None, split: str = "test", *, tta: int = 1) -> Evaluation:
+    """Judge a run, or the run in a folder, by images of a data set.
+
+    Args:
+        run: what was trained.
+        data: name of the data set; the run's own by default. Images are scaled as those that the net was trained
+            on, and classes are matched by their names.
+        split: of the data set.
+        tta: views of each image, whose scores are averaged: 1, as it is; 2, and its mirror image; 6, and both moved by
+            a pixel to either corner (:mod:`convscope.training.tta`).
+
+    Raises:
+        FieldError: there is no such number of views, or the net has not learned from mirror images.
+        RunError: the weights are not those of the net.
+        UnknownNameError: there is no such data set.
+        DataError: a data file is damaged, the set has no such split, or a class that the net cannot answer with.
+        ShapeError: the images are not of the size that the net takes.
+    """
+    run = run if isinstance(run, Run) else load(run)
+    dataset = run.dataset if data is None else registry.find(data, run.dataset.shape)
+    found = predictions_of(run, dataset, split, tta=tta)
+    return Evaluation.of(found, run.dataset.classes, dataset.name, split, tta)
+
+
+def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1) -> Predicted:
+    """What a run says of each image in a split of a data set; labels count the classes of the run.
+
+    Raises:
+        FieldError, RunError, DataError, ShapeError: as :func:`judge`.
+    """
+    check_tta(tta, run.recipe, run.dataset.shape)
+    numbers = class_numbers(dataset, run.dataset)
+    if dataset.shape != run.dataset.shape:
+        raise ShapeError(
+            f"the net takes {to_text(run.dataset.shape)}, the images of {dataset.name} are {to_text(dataset.shape)}"
+        )
+    images = registry.load(dataset, split)
+    if not len(images.images):
+        raise DataError(f"{dataset.name} has no {split} images")
+    keep_memory()
+    return answers(Augmented(model_of(run), tta), images.images, numbers[images.labels], run.dataset)
+
+
+def class_numbers(dataset: Dataset, known: Dataset) -> NDArray[np.int64]:
+    """For each class of a data set, the number of the class of the same name in the one that the net was trained on.
+
+    Classes that are called 0, 1, 2 … have no names; they are taken by their number.
+
+    Raises:
+        DataError: a class is not among those that the net can answer with.
+    """
+    places = {name: at for at, name in enumerate(known.classes)}
+    nameless = dataset.classes == tuple(map(str, range(len(dataset.classes))))
+    if nameless and len(dataset.classes) <= len(places):
+        return np.arange(len(dataset.classes))
+    strange = [name for name in dataset.classes if name not in places]
+    if strange:
+        raise DataError(
+            f'{dataset.name} has a class "{strange[0]}", which the net was not trained on',
+            given=f"classes {_listed(dataset.classes)}",
+            expected=f"some of {_listed(known.classes)}",
+        )
+    return np.array([places[name] for name in dataset.classes])
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """At most a dozen names."""
+    return ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")

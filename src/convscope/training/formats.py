@@ -1,0 +1,47 @@
+"""The files that a run can be brought out as: a literal list, read without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from convscope.errors import FieldError, unknown
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file, with the ending of its name."""
+
+    name: str
+    suffix: str
+
+
+FORMATS = {
+    form.name: form
+    for form in (Format("onnx", ".onnx"), Format("torch-export", ".pt2"), Format("safetensors", ".safetensors"))
+}
+"""Every form by name."""
+
+
+def format_of(name: str | None, file: str | None) -> Format:
+    """The form of a name or, where there is none, of a file's name.
+
+    Raises:
+        UnknownNameError: there is no form of that name.
+        FieldError: neither says which.
+
+    >>> form_of(None, "digits.pt2").name
+    'torch-export'
+    """
+    if name is not None:
+        if name not in FORMATS:
+            raise unknown("form", name, FORMATS)
+        return FORMATS[name]
+    suffix = Path(file or "").suffix.lower()
+    for form in FORMATS.values():
+        if form.suffix == suffix:
+            return form
+    raise FieldError(
+        "no form is given" if file is None else f'"{file}" does not say which form it is to have',
+        expected=f"--to {', '.join(FORMATS)}, or a FILE ending in {', '.join(one.suffix for one in FORMATS.values())}",
+    )

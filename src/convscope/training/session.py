@@ -1,0 +1,204 @@
+"""The course of one run: train from where it stands, save in between, judge, write what came out."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save
+
+from convscope import files
+from convscope.analyze.cost import net_params
+from convscope.backends.torch import TorchNet, weights_out
+from convscope.errors import TrainingError
+from convscope.training import checkpoint, environment, seal
+from convscope.training.card import card
+from convscope.training.contents import CARD, MODEL
+from convscope.training.evaluate import Evaluation, evaluate
+from convscope.training.lock import LOCK
+from convscope.training.logs import Log, open_log
+from convscope.training.loop import Progress, Trainer
+from convscope.training.metrics import Metrics
+from convscope.training.run import Job, Run
+from convscope.training.seal import Result
+from convscope.training.signals import Request, Stopped, requests
+
+if TYPE_CHECKING:
+    from convscope.data.registry import Split
+    from convscope.training.checkpoint import State
+    from convscope.training.distributed import Ranks
+
+Report = Callable[[Progress], None]
+
+APART = 1_000_003
+"""Between the seeds of two processes' random numbers."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What a run does beside training; it changes nothing of what comes out.
+
+    Attributes:
+        save_every: time between two checkpoints [second].
+        logs: further places for its course (:mod:`convscope.training.logs`).
+        report: called every few steps.
+    """
+
+    save_every: float
+    logs: tuple[str, ...]
+    report: Report
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a run needs besides of where it stands.
+
+    Attributes:
+        job: net, data, recipe, seed and folder.
+        images: to learn from, and to be evaluation by.
+        habits: how often it saves, and whom it tells.
+        ranks: processes that train together; the first writes the folder.
+    """
+
+    job: Job
+    images: tuple[Split, Split]
+    habits: Habits
+    ranks: Ranks
+
+    def run(self, state: State | None) -> Run:
+        """Go to the end.
+
+        Args:
+            state: where the run stands; None at the start.
+
+        Raises:
+            TrainingError: a loss is not a number.
+            RunError: the folder cannot be written.
+            Stopped: a signal came; the run is saved.
+        """
+        with ExitStack() as stack:
+            logs: list[Log] = []
+            metrics = None
+            if self.ranks.first:
+                metrics = Metrics(self.job.path, state.step if state else 0)
+                logs = [metrics, *(open_log(kind, self.job.path) for kind in self.habits.logs)]
+            for log in logs:
+                stack.callback(log.close)
+            stack.enter_context(torch.random.fork_rng(devices=[]))  # the caller's own random state stays as it was
+            return self._run(state, metrics, logs, stack.enter_context(requests()))
+
+    def _run(self, state: State | None, metrics: Metrics | None, logs: list[Log], request: Request) -> Run:
+        job, (learn, test) = self.job, self.images
+        torch.manual_seed(job.seed)
+        model = TorchNet(job.net, logits=True)
+        if not self.ranks.first:
+            torch.manual_seed(job.seed + APART * self.ranks.rank)
+        trainer = Trainer(model, learn, job.dataset, job.recipe, seed=job.seed, ranks=self.ranks)
+        if state:
+            trainer.restore(state)
+        keeper = Keeper(self, trainer, metrics, logs, request)
+        last = trainer.run(keeper.note, keeper.between)
+        result = None
+        if metrics:
+            evaluation = evaluate(model, test, job.dataset)
+            if not math.isfinite(evaluation.loss):
+                raise TrainingError(f"the loss on the test set is {evaluation.loss}", attempt="a lower learning rate")
+        keeper.stop_if_asked()
+        if metrics:
+            result = finish(job, model, last, evaluation, metrics)
+        return Run(job.path, job.net, job.dataset, job.recipe, job.seed, self.ranks.told(result), seals=job.seals)
+
+
+class Keeper:
+    """Reports, and saves where a run stands, when it is time or when somebody asks to stop."""
+
+    def __init__(
+        self, course: Session, trainer: Trainer, metrics: Metrics | None, logs: list[Log], request: Request
+    ) -> None:
+        self.course, self.trainer, self.metrics, self.logs, self.request = course, trainer, metrics, logs, request
+        self.last = time.perf_counter()
+
+    def note(self, progress: Progress) -> None:
+        """A report is due."""
+        for log in self.logs:
+            log.note(_line(progress))
+        if self.metrics:
+            self.course.habits.report(progress)
+
+    def between(self) -> None:
+        """After every step.
+
+        Raises:
+            Stopped: somebody asked.
+            RunError: the checkpoint cannot be written.
+        """
+        due = self.metrics is not None and time.perf_counter() - self.last >= self.course.habits.save_every
+        self._act(due=due)
+
+    def stop_if_asked(self) -> None:
+        """Save and stop, if a signal came.
+
+        Raises:
+            Stopped: one came.
+            RunError: as above.
+        """
+        self._act(due=False)
+
+    def _act(self, *, due: bool) -> None:
+        """All processes do the same."""
+        asked = self.request.signal or 0
+        if self.course.ranks.world > 1:
+            others, late = self.course.ranks.added([asked, due])
+            asked, due = asked or (signal.SIGTERM if others else 0), bool(late)
+        if not asked and not due:
+            return
+        state = self.trainer.state()
+        if self.metrics:
+            self.metrics.sync()
+            checkpoint.write(self.course.job.path, state, self.course.job.seals)
+        self.last = time.perf_counter()
+        if asked:
+            watch = self.trainer.watch
+            raise Stopped(self.course.job.path, watch.done, watch.steps.total, asked)
+
+
+def _line(progress: Progress) -> dict[str, Any]:
+    return {
+        "step": progress.step,
+        "epoch": round(progress.epoch, 6),
+        "loss": progress.loss,
+        "accuracy": progress.accuracy,
+        "learning_rate": progress.rate,
+        "seconds": round(progress.seconds, 4),
+    }
+
+
+def finish(job: Job, model: TorchNet, last: Progress, evaluation: Evaluation, metrics: Metrics) -> Result:
+    """Write what came out; the seal with the result comes last."""
+    weights = save(weights_out(model))
+    with files.Folder(job.path) as folder:
+        folder.write(MODEL, weights)
+    result = Result(
+        loss=evaluation.loss,
+        accuracy=evaluation.accuracy,
+        params=net_params(job.net).value,
+        seconds=last.seconds,
+        images_per_second=last.images_per_second,
+        sha256={**job.seals, MODEL: files.sha256(weights)},
+    )
+    run = Run(job.path, job.net, job.dataset, job.recipe, job.seed, result, seals=job.seals)
+    began, _, _ = environment.noted(job.path)
+    with files.Folder(job.path) as folder:
+        folder.write(CARD, card(run, evaluation, began).encode())
+        metrics.note({"result": asdict(result)})
+        metrics.sync()
+        seal.write(job.path, job.seals, result)
+        folder.clear(checkpoint.FOLDER)
+        folder.remove(LOCK)
+    return result

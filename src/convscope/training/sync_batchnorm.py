@@ -1,0 +1,79 @@
+"""Batch norm over the batch of all processes, so that many train as one does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class _Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes; so is its gradient."""
+
+    @staticmethod
+    def forward(_: Any, local: Tensor) -> Tensor:
+        total = local.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+
+def _sum(local: Tensor) -> Tensor:
+    found: Tensor = _Sum.apply(local)  # type: ignore[no-untyped-call] # torch leaves it untyped
+    return found
+
+
+class BatchNorm(_BatchNorm):
+    """A batch norm of any number of axes whose statistics in training are those of all processes.
+
+    torch's own ``SyncBatchNorm`` does this on GPUs only.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 -- torch's own name
+        """Any number of axes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``n c ...`` to the same."""
+        if not self.training:
+            return super().forward(x)
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        across = [1, -1, *(1 for _ in axes[1:])]
+        full = x.float()
+        count = _sum(torch.tensor([float(x.numel() // x.shape[1])]))
+        mean = _sum(full.sum(axes)) / count
+        centred = full - mean.view(across)
+        variance = _sum(centred.square().sum(axes)) / count
+        self._remember(mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
+        found = centred * torch.rsqrt(variance + self.eps).view(across)
+        if self.affine:
+            found = found * self.weight.view(across) + self.bias.view(across)
+        return found.to(x.dtype)
+
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        share = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)
+
+
+def sync_batch_norm(model: nn.Module) -> None:
+    """Replace every batch norm of a model by one over all processes."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, _BatchNorm):
+                fresh = BatchNorm(child.num_features, child.eps, child.momentum, child.affine)
+                fresh.load_state_dict(child.state_dict())
+                setattr(parent, name, fresh)

@@ -1,0 +1,82 @@
+"""Test-time augmentation: a net's mean answer to several views of each image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F  # noqa: N812 -- torch's own convention
+from torch import nn
+
+from convscope.errors import FieldError, ShapeError
+from convscope.training.loop import layout
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from convscope.training.recipe import Recipe
+
+VIEWS = (1, 2, 6)
+"""As it is; and its mirror image; and both moved by a pixel to either corner."""
+
+PLANE = 3
+"""Sizes of an image with height and width."""
+
+
+class Augmented(nn.Module):
+    """A net that looks at each image several times and gives the mean of its scores.
+
+    With six views, the image as it is weighs as much as the two that are moved up left and down right by a pixel,
+    whose edges are repeated (Jordan, arXiv 2404.00498).
+
+    Args:
+        model: gives scores ``n classes`` for ``n c h w``.
+        count: of :data:`VIEWS`.
+
+    >>> import torch
+    >>> left = lambda images: images[:, 0, :, :1].sum(1)  # the net: the sum of the left column
+    >>> image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> Views(left, 1)(image)
+    tensor([[4.]])
+    >>> Views(left, 2)(image)  # 1 + 3 and, mirrored, 2 + 4
+    tensor([[5.]])
+    """
+
+    def __init__(self, model: nn.Module, count: int) -> None:
+        super().__init__()
+        self.model, self.count = model, count
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores ``n classes``."""
+        if self.count <= 2:
+            return self._both(images)
+        wide = F.pad(images, (1, 1, 1, 1), mode="replicate")
+        moved = self._both(wide[:, :, :-2, :-2]) + self._both(wide[:, :, 2:, 2:])
+        return 0.5 * self._both(images) + 0.25 * moved
+
+    def _both(self, images: Tensor) -> Tensor:
+        """Mean of the scores for the images and their mirror images."""
+        scores: Tensor = self.model(layout(images))
+        if self.count == 1:
+            return scores
+        mirrored: Tensor = self.model(layout(images.flip(-1)))
+        return 0.5 * (scores + mirrored)
+
+
+def check_tta(count: int, recipe: Recipe, shape: tuple[int, ...]) -> None:
+    """Whether a run can be judged by so many views.
+
+    Raises:
+        FieldError: there is no such number of them, or the net has not learned from mirror images.
+        ShapeError: the images have no height and width.
+    """
+    if count not in VIEWS:
+        raise FieldError(f"an image cannot be seen in {count} views", expected=f"one of {', '.join(map(str, VIEWS))}")
+    if count == 1:
+        return
+    if len(shape) != PLANE:
+        raise ShapeError("mirror images and moves are for images of height and width")
+    if not recipe.flip:
+        raise FieldError(
+            f"{count} views take in mirror images, and the net of this run has not learned from any",
+            attempt="1 view, or a recipe with flip = true",
+        )
