@@ -22,8 +22,8 @@ RUN = Run(
 
 
 def test_evaluations() -> None:
-    same_as_golden("judged/eval.txt", str(JUDGED))
-    same_as_golden("judged/eval.json", json.dumps(JUDGED.to_json(), indent=1))
+    same_as_golden("evaluated/eval.txt", str(JUDGED))
+    same_as_golden("evaluated/eval.json", json.dumps(JUDGED.to_json(), indent=1))
 
 
 def test_comparisons() -> None:
@@ -33,13 +33,13 @@ def test_comparisons() -> None:
     ))  # fmt: skip
     other = replace(RUN, path=Path("runs/b"), net=cs.read("input 4x4x1, linear 3"))
     found = RunComparison((RUN, other), (JUDGED, better), images)
-    same_as_golden("judged/compare.txt", str(found))
-    same_as_golden("judged/compare.json", json.dumps(found.to_json(), indent=1))
+    same_as_golden("evaluated/compare.txt", str(found))
+    same_as_golden("evaluated/compare.json", json.dumps(found.to_json(), indent=1))
 
 
 def test_exports() -> None:
     told = {"input": "images n 1 4 4, float32, 0 to 255, scaled inside", "output": "logits n 3"}
     made = Export("onnx", b"x" * 2048, told, "onnxruntime", 100, 100, 2.125e-6, 8.5)
     wrong = replace(made, difference=0.0425)
-    same_as_golden("judged/export.txt", f"{made.facts()}\n{made.checked()}\n\n{wrong.checked()}")
-    same_as_golden("judged/export.json", json.dumps(made.to_json(), indent=1))
+    same_as_golden("evaluated/export.txt", f"{made.facts()}\n{made.checked()}\n\n{wrong.checked()}")
+    same_as_golden("evaluated/export.json", json.dumps(made.to_json(), indent=1))

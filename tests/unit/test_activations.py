@@ -217,8 +217,8 @@ def test_a_run_without_the_function(short_run: Run, capsys: pytest.CaptureFixtur
     [
         ("gleu", UnknownNameError, "try      gelu"),
         ("swish", UnknownNameError, "try      silu"),
-        ("softmax", UnknownNameError, "no function of one number"),
-        ("conv", UnknownNameError, "no function of one number"),
+        ("softmax", UnknownNameError, "not a function of one number"),
+        ("conv", UnknownNameError, "not a function of one number"),
         ("clamp", FieldError, "expected clamp LOW HIGH"),
         ("relu:3", FieldError, "relu:3"),
         ("leaky_relu:a", FieldError, "neither a setting"),

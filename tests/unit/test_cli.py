@@ -1,6 +1,7 @@
 """The command line as a user meets it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,10 @@ def test_train_prints_loss_and_accuracy_the_way_the_notes_do(
     loss, accuracy = json.loads(score)
     assert 0 < loss < 2.3
     assert 0.5 < accuracy < 1
-    assert told == f"test loss {loss:.4f}, test accuracy {100 * accuracy:.2f} %"
+    found = re.fullmatch(r"test loss (\d\.\d{4}), test accuracy (\d\d\.\d\d) %", told)
+    assert found, told
+    assert float(found[1]) == pytest.approx(loss, abs=6e-5)  # each is rounded by itself
+    assert float(found[2]) == pytest.approx(100 * accuracy, abs=6e-3)
     assert params == "params 27,242"
     assert seconds.startswith("seconds ")
     assert where == f"run {tmp_path / 'mnist-fast-seed4'}"

@@ -127,7 +127,7 @@ def test_a_file_with_a_right_checksum_is_still_checked(tmp_path: Path, content: 
 def test_what_is_no_gzip_file_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(b"plain")
-    with pytest.raises(DataError, match="no gzip file"):
+    with pytest.raises(DataError, match="not a gzip file"):
         read_idx(path, File(path.name, hashlib.sha256(b"plain").hexdigest(), (3,), ""))
 
 

@@ -202,7 +202,7 @@ WRONG: dict[str, tuple[type[ConvscopeError], str]] = {
     "1 2; 3": (FieldError, "not rectangular"),
     "1 two": (FieldError, '"two" is not a number'),
     "1 1/0": (FieldError, '"1/0" is not a number'),
-    "1e999": (FieldError, "is no number"),
+    "1e999": (FieldError, "is not a number"),
     ";": (FieldError, "the kernel is empty"),
     "shapren": (UnknownNameError, "try      sharpen"),
     "sharpen:2": (FieldError, "takes no number"),
@@ -236,9 +236,9 @@ def test_wrong_words(tmp_path: Path) -> None:
     with pytest.raises(ShapeError, match="5x5 does not fit"):
         cs.filter(image, "blur:5", border="none")
     for wrong in (np.zeros(4), np.zeros((4, 4, 5)), np.zeros((0, 4))):
-        with pytest.raises(ShapeError, match="is no image"):
+        with pytest.raises(ShapeError, match="is not an image"):
             cs.filter(wrong, "blur")
-    with pytest.raises(FieldError, match="is no image"):
+    with pytest.raises(FieldError, match="is not an image"):
         cs.filter(np.zeros((4, 4), bool), "blur")
     with pytest.raises(WriteError, match="no transparency"):
         cs.filter(put(tmp_path, np.zeros((4, 4, 4), np.uint8)), "blur", out="a.jpg")
@@ -273,7 +273,7 @@ def test_options_that_do_not_go_together(tmp_path: Path, capsys: pytest.CaptureF
         assert "Error: " in capsys.readouterr().err
     for place in ("1", "1,2,3", "-1,0", "a,b", "4,0"):
         assert run(["filter", path, "-k", "blur", "--explain", place]) == 2
-        assert "no pixel" in capsys.readouterr().err
+        assert "not a pixel" in capsys.readouterr().err
 
 
 def test_plain_data_and_notebooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def test_signs_that_papers_have() -> None:
     )
     with pytest.raises(ConvscopeError) as caught:
         cs.read("input 28x28x3, conv 8 kernel = 3")
-    assert "no place in the notation" in caught.value.what
+    assert "not part of the notation" in caught.value.what
     assert 'settings without "="' in caught.value.expected
 
 

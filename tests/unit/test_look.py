@@ -272,7 +272,7 @@ BAD: list[tuple[dict[str, Any], type[ConvscopeError], str]] = [
     ({"image": "test:10000"}, ImageError, "no test image 10000"),
     ({"image": "test:-1"}, ImageError, "no test image -1"),
     ({"image": np.zeros((3, 28, 28), np.uint8)}, ImageError, "has the shape 3x28x28, the net takes 28x28x1"),
-    ({"image": np.full((28, 28), np.nan)}, ImageError, "no finite numbers"),
+    ({"image": np.full((28, 28), np.nan)}, ImageError, "not finite numbers"),
     ({"image": np.zeros((28, 28), np.int64)}, ImageError, "holds int64"),
 ]
 
@@ -297,7 +297,7 @@ def test_a_net_has_no_images_and_no_mistakes() -> None:
         cs.look(NET, image="test:0")
     with pytest.raises(RunError, match="those of a run"):
         cs.look(NET, "mistakes")
-    with pytest.raises(ShapeError, match="no image"):
+    with pytest.raises(ShapeError, match="not an image"):
         cs.look("input 100x3, conv 4 5", "kernels")
     with pytest.raises(FieldError, match="no layer of this net has kernels"):
         cs.look("input 8x8x1, relu, gap", "kernels")
@@ -336,7 +336,7 @@ def test_every_lens_on_the_command_line(short_run: Run, tmp_path: Path, capsys: 
         status = command(["look", str(short_run.path), "--what", what, "-o", str(out), "--json"])
         predicted, told = capsys.readouterr()
         assert (status, told) == (0, f"drawn in {out}\n")
-        assert json.loads(predicted)["schema"] == f"convscope/lens-{what}/1"
+        assert json.loads(predicted)["schema"] == f"convscope/lens-{what}/2"
         assert out.read_text(encoding="utf-8").startswith("<svg ")
 
 

@@ -120,7 +120,7 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "same": (nn.Conv2d(1, 2, (1, 3), padding="same", dilation=2), (1, 3, 5)),
     "volume": (nn.Conv3d(1, 1, (1, 2, 3), stride=(1, 1, 2)), (1, 2, 3, 4)),
     "line": (nn.Sequential(nn.Conv1d(2, 4, 3, 2, 1), nn.GLU(1)), (2, 7)),
-    "mixer": (Functional(lambda self, x: self.positions(x.flatten(2)), places=nn.Linear(6, 6)), (2, 2, 3)),
+    "mixer": (Functional(lambda self, x: self.places(x.flatten(2)), places=nn.Linear(6, 6)), (2, 2, 3)),
     "sampled": (Functional(lambda _, x: F.grid_sample(x, F.affine_grid(
         torch.tensor([[[0.7, 0.1, 0.0], [0.0, 0.6, 0.2]]], dtype=torch.float64), [1, 1, 3, 3], align_corners=False),
         align_corners=False)), (1, 4, 4)),

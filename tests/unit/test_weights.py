@@ -139,7 +139,7 @@ def test_text_and_json_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     read = read_weights(tmp_path / "net.pt")
     assert str(read) == repr(read)
     assert str(read).splitlines()[1].split() == ["0.weight", "8x3x3x3", "float32", "216", "864", "B"]
-    assert str(read).splitlines()[-1] == "net.pt · torch · 9 tensors · numbers 293 · 1.15 KiB"
+    assert str(read).splitlines()[-1] == "net.pt · torch · 9 tensors · 293 values · 1.15 KiB"
     assert "same as" not in str(read)
     assert run(["table", str(tmp_path / "net.pt")]) == 0
     assert capsys.readouterr().out == f"{read}\n"
@@ -147,7 +147,7 @@ def test_text_and_json_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     data = json.loads(capsys.readouterr().out)
     assert data == read.to_json()
     assert data["schema"] == "convscope/weights/2"
-    assert sum(row["numbers"] for row in data["rows"]) == data["numbers"] == 293
+    assert sum(row["values"] for row in data["rows"]) == data["values"] == 293
     for form, words in (
         ("markdown", "| 0.weight | 8x3x3x3 |"),
         ("csv", "0.weight,8x3x3x3"),

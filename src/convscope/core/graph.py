@@ -44,7 +44,7 @@ Path = tuple[str | int, ...]
 def is_position(step: str | int) -> bool:
     """A step of a path is a position in a list.
 
-    >>> is_place("[0]"), is_place("boxes"), is_place(0)
+    >>> is_position("[0]"), is_position("boxes"), is_position(0)
     (True, False, False)
     """
     return isinstance(step, str) and step[:1] == "[" and step[-1:] == "]" and step[1:-1].isdecimal()

@@ -119,7 +119,7 @@ class Mistakes:
         sure = ", ".join(f"{one.number} ({100 * one.value:.0f} %)" for one in self.gallery[:8])
         near = ", ".join(f"{one.number} is {one.label} ({one.value:.2f})" for one in self.nearest)
         lines = [
-            f"mistakes of {self.source} on {self.evaluation.data}: {wrong:,} of {self.evaluation.count:,} misclassified",
+            f"mistakes of {self.source} on {self.evaluation.data}: {wrong:,} of {self.evaluation.count:,} wrong",
             f"cell       true {self.cell[0]}, predicted {self.cell[1]} ({self.why}): {self.count:,} images",
             f"surest     {sure or 'there is none'}",
             f"image      {self.image.name}",

@@ -30,7 +30,7 @@ def format_of(name: str | None, file: str | None) -> Format:
         UnknownNameError: there is no form of that name.
         FieldError: neither says which.
 
-    >>> form_of(None, "digits.pt2").name
+    >>> format_of(None, "digits.pt2").name
     'torch-export'
     """
     if name is not None:

@@ -35,9 +35,9 @@ class Augmented(nn.Module):
     >>> import torch
     >>> left = lambda images: images[:, 0, :, :1].sum(1)  # the net: the sum of the left column
     >>> image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    >>> Views(left, 1)(image)
+    >>> Augmented(left, 1)(image)
     tensor([[4.]])
-    >>> Views(left, 2)(image)  # 1 + 3 and, mirrored, 2 + 4
+    >>> Augmented(left, 2)(image)  # 1 + 3 and, mirrored, 2 + 4
     tensor([[5.]])
     """
 

@@ -98,7 +98,7 @@ def tokens(text: str, source: str) -> list[Token]:
     """Cut a text into tokens, an ``end`` last.
 
     Raises:
-        NotationError: too long, or a character that has no position in the notation.
+        NotationError: too long, or a character that the notation does not use.
         LimitError: more tokens than a net needs.
 
     >>> [t.text for t in tokens("stem: conv 16 3x3, relu # ok", "<text>")]
@@ -175,7 +175,7 @@ def _stray(origin: Origin, char: str) -> NotationError:
     hint = 'settings without "=": conv 16 3x3 s2 p1 nobias' if char == "=" else ""
     where = Origin(origin.source, origin.line, origin.column, "?", context)
     return NotationError(
-        f"the character {shown} has no position in the notation",
+        f"the character {shown} is not part of the notation",
         written=f"{where.source}:{where.line}:{where.column}",
         excerpt=where.excerpt(),
         expected=hint or "ops and settings in letters and digits, with a comma or a line break between statements",

@@ -143,9 +143,7 @@ class WeightFile:
         """The totals in one line."""
         tensors = f"{len(self.rows)} tensor{'s' if len(self.rows) != 1 else ''}"
         short = f" ({count_text(self.total)})" if self.total >= 1000 else ""
-        return (
-            f"{shown(self.path)} · {self.form} · {tensors} · numbers {self.total:,}{short} · {bytes_text(self.bytes)}"
-        )
+        return f"{shown(self.path)} · {self.form} · {tensors} · {self.total:,} values{short} · {bytes_text(self.bytes)}"
 
     def to_text(self) -> str:
         """Aligned columns, the totals below."""
