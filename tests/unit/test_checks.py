@@ -68,7 +68,7 @@ FAULTS = {
         "input 28x28x1, conv 64 5x5 relu, maxpool 2, flatten, linear 128, linear 10",
         "linear1",
         # 12*12*64*128 + 128
-        "1,179,776 params, 100 % of the net: 144 places of 64 channels",
+        "1,179,776 params, 100 % of the net: it reads 144 positions of 64 channels",
         "input 28x28x1, conv 64 5x5 relu, maxpool 2, gap, linear 128, linear 10",
     ),
     "CS010": (

@@ -310,7 +310,7 @@ def test_recipes_are_read_from_files_and_checked(tmp_path: Path, short_run: Run)
     assert find(str(path)) == FAST.changed(batch=64, name="mine")
     for text in ("epochs = [", 'name = "x"\nspeed = 3', path.read_text().replace("batch = 64", "batch = 0")):
         path.write_text(text)
-        with pytest.raises(FieldError, match="is no recipe"):
+        with pytest.raises(FieldError, match="is not a recipe"):
             find(str(path))
     with pytest.raises(FieldError, match="cannot be read"):
         find("missing.toml")

@@ -41,7 +41,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield facts.finding(
                 CODE,
                 layer,
-                f"{params:,} params, {100 * params / total:.0f} % of the net, for {positions} positions of {maps[0]}",
+                f"{params:,} params, {100 * params / total:.0f} % of the net: "
+                f"it reads {positions} positions of {maps[0]} channels",
                 why="it learns every position for itself, overfits, and fixes the image size",
                 do="gap before it, or a 1x1 with fewer channels",
                 change=f"after gap it has {op.out * (maps[0] + op.bias):,} params",

@@ -49,8 +49,8 @@ def read_weights(path: str | Path) -> WeightFile:
     ...     _ = file.write(len(text).to_bytes(8, "little") + text + bytes(160))
     ...     file.flush()
     ...     print(read_weights(file.name).grid().to_text())
-    name       shape  dtype    numbers  bytes
-    fc.weight   10x4  float32       40  160 B
+    name       shape  dtype    values  bytes
+    fc.weight   10x4  float32      40  160 B
     """
     path = Path(path)
     refuse_foreign(path, (path.suffix.lower(),))
