@@ -7,13 +7,28 @@ import os
 import click
 from click.shell_completion import shell_complete
 
-from convscope.cli import activations, analysis, compare, data, filter, look, report, runs, training, verify, write  # noqa: A004
+from convscope.cli import (
+    activations,
+    analysis,
+    check,
+    compare,
+    data,
+    filter,  # noqa: A004 -- the name of the command
+    look,
+    report,
+    runs,
+    table,
+    training,
+    verify,
+    write,
+)
 from convscope.cli.common import cli, raise_limits
 from convscope.docstrings import documentation
 
 __all__ = [
     "activations",
     "analysis",
+    "check",
     "cli",
     "compare",
     "data",
@@ -22,6 +37,7 @@ __all__ = [
     "look",
     "report",
     "runs",
+    "table",
     "training",
     "verify",
     "write",
