@@ -248,7 +248,7 @@ class _Tracer:
         self, layer: Layer, every: list[_Source], kinds: list[tuple[tuple[bool, ...], Runs]]
     ) -> tuple[tuple[Runs, Track], ...]:
         """What each kind of channels sees; kinds that see alike are one."""
-        spend(20 * len(kinds) * len(every))
+        spend(len(kinds) * len(every) / 16 + 20 * sum(map(sum, (kind for kind, _ in kinds))))
         found: dict[tuple[int, int], tuple[Runs, Track]] = {}
         for kind, mask in kinds:
             mine = [source for source, on in zip(every, kind, strict=True) if on]
