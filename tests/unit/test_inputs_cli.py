@@ -65,7 +65,10 @@ def test_compare_takes_sizes(source: str, capsys: pytest.CaptureFixture[str]) ->
     assert [row["change"] for row in json.loads(found)["rows"]] == [""]
 
 
-@pytest.mark.parametrize(("text", "params"), [("2K", 2000), ("2k", 2000), ("1.5m", 1_500_000), ("1G", 10**9)])
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [("2K", 2000), ("2k", 2000), ("1.5m", 1_500_000), ("1G", 10**9), ("20,000", 20_000), ("20_000", 20_000)],
+)
 def test_amounts(text: str, params: int, capsys: pytest.CaptureFixture[str]) -> None:
     net = "input 8x8x1, linear 100000 nobias" if params < 6_400_000 else "input 100x100x10, linear 10001 nobias"
     assert f"the limit is {params:,}" in said(["check", net, "--max-params", text], capsys, 1)
@@ -75,7 +78,9 @@ def test_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     net = "input 16x16x1, conv 16 3x3"
     assert "the limit is 4.00 KiB" in said(["check", net, "--max-memory", "4KiB"], capsys, 1)
     assert "the limit is 3.91 KiB" in said(["check", net, "--max-memory", "4kB"], capsys, 1)
-    for wrong in ("many", "4kk", "-1", ""):
+    for same in ("4 KiB", "4Ki", "4096", "4,096", "4_096B"):
+        assert "the limit is 4.00 KiB" in said(["check", net, "--max-memory", same], capsys, 1)
+    for wrong in ("many", "4kk", "-1", "", "4iB", "4,09", ",4", "1_", "4,0960"):
         assert "is not an amount" in said(["check", net, "--max-memory", wrong], capsys, 2)
 
 

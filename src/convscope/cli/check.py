@@ -1,42 +1,28 @@
-"""The command that finds design faults."""
+"""The command that checks designs: a gate."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
-from convscope.cli.numbers import whole
-from convscope.errors import FieldError
+from convscope.cli.numbers import AMOUNT, whole
 from convscope.streams import say
-from convscope.view.numbers import shortened
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
-
-
-def _amount(text: str | None) -> int | None:
-    """``20k``, ``2M``, ``1.5G``: powers of 1000; ``64KiB``: of 1024."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)([kmg]?)(i?b)?", text.lower())
-    if not found:
-        raise FieldError(
-            f'"{shortened(text)}" is not an amount', expected="a number such as 20000, 20k, 2M, 1.5G or 64KiB"
-        )
-    unit = 1024 if found[3] == "ib" else 1000
-    return round(float(found[1]) * float(unit ** " kmg".index(found[2] or " ")))
 
 
 @cli.command()
 @click.argument("net", required=False)
 @INPUT
 @click.option("--object", "target", metavar="HxW", help="Size of the objects that must be seen whole.")
-@click.option("--max-params", metavar="N", help="The most params, such as 20k.")
-@click.option("--max-macs", metavar="N", help="The most multiply-adds, such as 2M.")
-@click.option("--max-memory", metavar="BYTES", help="The most memory in inference, such as 64k (64,000 bytes).")
+@click.option("--max-params", type=AMOUNT, metavar="N", help="The most params, such as 20k.")
+@click.option("--max-macs", type=AMOUNT, metavar="N", help="The most multiply-adds, such as 2M.")
+@click.option(
+    "--max-memory", type=AMOUNT, metavar="BYTES", help="The most memory in inference, such as 64k (64,000 bytes)."
+)
 @click.option("--min-rf", type=whole(0), metavar="N", help="The least field of the last layer that keeps its place.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="Leave a check out; may be given again.")
 @click.option("--explain", metavar="CODE", help="Print the page of a check and stop.")
@@ -46,9 +32,9 @@ def check(
     net: str | None,
     size: Size,
     target: str | None,
-    max_params: str | None,
-    max_macs: str | None,
-    max_memory: str | None,
+    max_params: int | None,
+    max_macs: int | None,
+    max_memory: int | None,
     min_rf: int | None,
     ignore: tuple[str, ...],
     explain: str | None,
@@ -82,9 +68,9 @@ def check(
     report = ask(
         read(net, input=size),
         object_size=None if target is None else parse_numbers(target),
-        max_params=_amount(max_params),
-        max_macs=_amount(max_macs),
-        max_memory=_amount(max_memory),
+        max_params=max_params,
+        max_macs=max_macs,
+        max_memory=max_memory,
         min_rf=min_rf,
         ignore=ignore,
     )

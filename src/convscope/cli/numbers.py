@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convscope.view.numbers import shortened
+from convscope.view.numbers import amount, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +77,21 @@ def real(low: float = -math.inf) -> Bounded:
 
 SEED = whole(0)
 """What random numbers start from."""
+
+
+class Amount(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
+    """A count or a number of bytes, such as ``20k``, ``20,000`` or ``64KiB``.
+
+    >>> Amount().convert("64KiB", None, None)
+    65536
+    """
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002 -- click's
+        """See :class:`click.ParamType`."""
+        return value if isinstance(value, int) else amount(value)
+
+
+AMOUNT = Amount()
+"""A count or a number of bytes."""

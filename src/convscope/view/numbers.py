@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from convscope.errors import FieldError
+
 
 def shortened(text: str, most: int = 60) -> str:
     """A text with its middle left out where it is longer than ``most`` letters; the end tells more than the beginning.
@@ -40,6 +44,29 @@ def _scaled(value: float, base: int, units: tuple[str, ...]) -> str:
         power += 1
     digits = f"{value:.{max(0, 2 - (abs(value) >= 10) - (abs(value) >= 100))}f}" if power else f"{value:g}"
     return f"{digits} {units[power]}".rstrip()
+
+
+_AMOUNT = re.compile(r"([0-9]{1,18}(?:[,_][0-9]{3}){0,5})(\.[0-9]{1,18})? ?([kmgt]?)(i?)(b?)", re.ASCII | re.IGNORECASE)
+
+
+def amount(text: str) -> int:
+    """A count, or a number of bytes, as people write it: k, M, G, T are powers of 1000; Ki, Mi, Gi, Ti of 1024.
+
+    Raises:
+        FieldError: it is not an amount.
+
+    >>> amount("20,000"), amount("20_000"), amount("20k"), amount("1.5M")
+    (20000, 20000, 20000, 1500000)
+    >>> amount("64KiB"), amount("64 Ki"), amount("64kB"), amount("64K")
+    (65536, 65536, 64000, 64000)
+    """
+    found = _AMOUNT.fullmatch(text.strip())
+    if not found or (found[4] and not found[3]):
+        what = f'"{shortened(text)}" is not an amount'
+        raise FieldError(what, expected="a number such as 20000, 20,000, 20k, 2M, 1.5G, 64kB or 64KiB")
+    power = " kmgt".index((found[3] or " ").lower())
+    unit: int = (1024 if found[4] else 1000) ** power
+    return int(re.sub("[,_]", "", found[1])) * unit + round(float(found[2] or 0) * unit)
 
 
 def score_text(loss: float, accuracy: float) -> str:
