@@ -100,9 +100,9 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("convscope"):
             raise
-        from convscope.errors import missing_extra
+        from convscope.extras import missing_module
 
-        raise missing_extra(str(error.name)) from None
+        raise missing_module(str(error.name)) from None
 
 
 def __dir__() -> list[str]:

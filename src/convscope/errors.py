@@ -170,11 +170,6 @@ class MissingExtraError(ConvscopeError):
     """An optional dependency is not installed."""
 
 
-def missing_extra(subject: str, extra: str = "train") -> MissingExtraError:
-    """The error for something that needs an extra."""
-    return MissingExtraError(f"{subject} is not installed", attempt=f'pip install "convscope[{extra}]"')
-
-
 _LACKING = {
     errno.ENOSPC: ("the disk is full", "free some of it, or write elsewhere"),
     errno.EDQUOT: ("your share of the disk is full", "free some of it, or write elsewhere"),

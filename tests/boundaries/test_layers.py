@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "convscope"
 RULES = tomllib.loads((Path(__file__).parent / "layers.toml").read_text(encoding="utf-8"))
-FREE = {"errors", "inert", "version"}
+FREE = {"errors", "extras", "inert", "version"}
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, bool]]:
@@ -90,7 +90,7 @@ def test_layers_are_in_order() -> None:
     assert {layer_of(path) for path in FILES} == seen
 
 
-HEAVY = ("torch", "onnx", "keras", "matplotlib", "PIL", "safetensors", "pandas")
+HEAVY = ("torch", "onnx", "keras", "PIL", "resvg_py", "safetensors", "pandas")
 
 
 def loaded_by(code: str) -> set[str]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convscope.cli import run
-from convscope.data import DATASETS, find, load
+from convscope.data import find, load
 from convscope.data.idx import File, IdxFiles, read_idx
 from convscope.data.image import fitted, open_image
 from convscope.errors import DataError, ImageError
@@ -27,7 +27,7 @@ from faults.limits import refused
 
 pytestmark = pytest.mark.faults
 
-MNIST = DATASETS["mnist"]
+MNIST = find("mnist")
 DRAW = np.random.default_rng(0)
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "GIF": "gif", "TIFF": "tif"}
 

@@ -28,7 +28,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_torchvision_reads_the_same_digits(own_cache: Path) -> None:
     raw = own_cache / "torchvision" / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for path in DATASETS["mnist"].folder.glob("*.gz"):
+    for path in find("mnist").folder.glob("*.gz"):
         (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
     data = find("torchvision:MNIST")
     assert (data.name, data.shape, data.counts) == (

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convscope.data import DATASETS, load
+from convscope.data import find, load
 from convscope.data.idx import File, IdxFiles, file_size, parse_idx, read_idx
 from convscope.errors import DataError
 
-MNIST = DATASETS["mnist"]
+MNIST = find("mnist")
 FILES = cast("IdxFiles", MNIST.source)
 MD5 = {
     "train-images-idx3-ubyte.gz": "6bbc9ace898e44ae57da46a324031adb",

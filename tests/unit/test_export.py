@@ -21,6 +21,7 @@ from convscope.cli import run as command
 from convscope.data import DATASETS, Split, load, registry
 from convscope.data.registry import Dataset
 from convscope.errors import FieldError, MissingExtraError, UnknownNameError, WriteError
+from convscope.extras import pip
 from convscope.training import export as exports
 from convscope.training.batches import scaled
 from convscope.training.formats import FORMATS, format_of
@@ -205,7 +206,7 @@ def test_what_onnx_needs(short_run: Run, missing: str, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingExtraError, match=missing) as caught:
         cs.export(short_run, to="onnx")
-    assert caught.value.attempt == 'pip install "convscope[onnx]"'
+    assert caught.value.attempt == pip("onnx")
 
 
 def test_a_net_that_the_tracer_does_not_take(short_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from convscope.cli import run as run_command
 from convscope.core.op import spelled
 from convscope.errors import FieldError, MissingExtraError, ModelError, ShapeError
+from convscope.extras import pip
 from convscope.frontends import read
 from convscope.frontends.onnx import fold
 from convscope.frontends.onnx.file import Source
@@ -374,7 +375,7 @@ def test_without_onnx_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError) as caught:
         read(path)
-    assert caught.value.attempt == 'pip install "convscope[onnx]"'
+    assert caught.value.attempt == pip("onnx")
 
 
 def test_the_open_dimension_of_an_output_is_its_batch(tmp_path: Path) -> None:

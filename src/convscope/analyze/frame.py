@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convscope.errors import MissingExtraError
+from convscope.extras import missing_module
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def frame(table: LayerTable) -> pd.DataFrame:
     try:
         import pandas as pd
     except ImportError:
-        raise MissingExtraError("pandas is not installed", attempt="pip install pandas") from None
+        raise missing_module("pandas") from None
     rows = [{key: _frozen(value) for key, value in row.items()} for row in table.to_json()["rows"]]
     made = pd.DataFrame(rows)
     small = {name: "Int64" for name in COUNTS if all((row[name] or 0) <= LARGEST for row in rows)}

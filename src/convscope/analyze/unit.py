@@ -12,7 +12,8 @@ from convscope.analyze.effective import Effective, effective
 from convscope.analyze.support import Support, drawable, support
 from convscope.budget import per_layer
 from convscope.core.shape import joined
-from convscope.errors import ImageError, missing_extra
+from convscope.errors import ImageError
+from convscope.extras import missing_extra
 from convscope.files import put
 from convscope.inert import inert
 from convscope.view.parts import text_html
@@ -67,7 +68,7 @@ class UnitField:
         try:
             from PIL import Image
         except ImportError:
-            raise missing_extra("Pillow, which writes images,") from None
+            raise missing_extra("Pillow, which writes images,", "look") from None
         if len(self.support.shape) > 2:
             raise ImageError("the support of a volume cannot be drawn as one image", expected="a net on images")
         drawable(self.support.shape)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.errors import ConvscopeError, UnnamedDataError, machine, missing_extra
+from convscope.errors import ConvscopeError, UnnamedDataError, machine
+from convscope.extras import missing_module
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ def message(error: Exception, arguments: Sequence[str] = ()) -> str | None:
     if isinstance(error, click.ClickException):
         return _usage(error)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("convscope"):
-        return str(missing_extra(str(error.name)))
+        return str(missing_module(str(error.name)))
     if isinstance(error, UnnamedDataError):
         return str(error.completed(["convscope", *arguments]))
     found = error if isinstance(error, ConvscopeError) else machine(error)

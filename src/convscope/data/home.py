@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from convscope.inert import inert
 
 VARIABLE = "CONVSCOPE_CACHE"
-"""Names the folder, in place of ``~/.cache/convscope``."""
+"""Names the folder, in place of the system's."""
 
 
 def home() -> Path:
-    """The user's folder for data: ``$CONVSCOPE_CACHE``, or ``convscope`` in the system's folder for caches."""
+    r"""The user's folder for data: ``$CONVSCOPE_CACHE``, or ``convscope`` in the system's folder for caches.
+
+    That is ``~/.cache/convscope`` on Linux (or in ``$XDG_CACHE_HOME``), ``~/Library/Caches/convscope`` on macOS and
+    ``%LOCALAPPDATA%\convscope\Cache`` on Windows.
+    """
     if given := os.environ.get(VARIABLE):
         return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "convscope"
+    return user_cache_path("convscope", appauthor=False)
 
 
 def printable(path: str | os.PathLike[str]) -> str:

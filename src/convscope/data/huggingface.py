@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.data.foreign import Foreign, Opened, prepared
-from convscope.errors import DataError, MissingExtraError
+from convscope.errors import DataError
+from convscope.extras import missing_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     try:
         import datasets
     except ImportError:
-        raise MissingExtraError("datasets is not installed", attempt="pip install datasets") from None
+        raise missing_module("datasets") from None
     return prepared(wanted, str(datasets.__version__), lambda: _opened(datasets, wanted.path), report)
 
 

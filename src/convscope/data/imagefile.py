@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from convscope.data.decoding import check_canvas
-from convscope.errors import missing_extra
+from convscope.extras import missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def opened_image(file: IO[bytes] | bytes, formats: tuple[str, ...] = NAMES) -> I
     try:
         from PIL import Image
     except ImportError:
-        raise missing_extra("Pillow, which reads images,") from None
+        raise missing_extra("Pillow, which reads images,", "look") from None
     # for good, and not in a block: filters are shared by all threads, and images are decoded in several
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").addHandler(_UNHEARD)

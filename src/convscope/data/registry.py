@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DATASETS", "KINDS", "Dataset", "Split", "find", "load"]
 
-EMBEDDED = Path(__file__).parent
-"""The files of MNIST come with the package."""
-
 HERE = Path()
-"""Stands for the folder of that name in the user's folder for data (:func:`convscope.data.home.home`)."""
+"""Stands for the folder that :func:`located` finds."""
 
 DATASETS: dict[str, Dataset] = {
+    # checksums of the files as their makers published them; `repacked`: as the package has packed them again
     "mnist": Dataset(
         name="mnist",
         shape=(1, 28, 28),
@@ -37,34 +36,40 @@ DATASETS: dict[str, Dataset] = {
         std=0.3081,
         ink=True,
         licence="CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges",
-        folder=EMBEDDED / "mnist",
+        folder=HERE,
         source=IdxFiles(
+            package="convscope_mnist",
+            site="https://storage.googleapis.com/cvdf-datasets/mnist",
             train=(
                 File(
                     "train-images-idx3-ubyte.gz",
-                    "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
+                    "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
                     (60000, 28, 28),
                     "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                    repacked="0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
                 ),
                 File(
                     "train-labels-idx1-ubyte.gz",
-                    "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
+                    "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
                     (60000,),
                     "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                    repacked="1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
                 ),
             ),
             test=(
                 File(
                     "t10k-images-idx3-ubyte.gz",
-                    "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
+                    "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
                     (10000, 28, 28),
                     "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                    repacked="1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
                 ),
                 File(
                     "t10k-labels-idx1-ubyte.gz",
-                    "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
+                    "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
                     (10000,),
                     "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+                    repacked="b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
                 ),
             ),
         ),
@@ -173,8 +178,7 @@ def find(
     60000
     """
     if name in DATASETS:
-        known = DATASETS[name]
-        return replace(known, folder=home() / name) if known.folder == HERE else known
+        return located(DATASETS[name])
     wanted = spelled(name)
     if wanted.kind in DATASETS and wanted.path:
         return replace(DATASETS[wanted.kind], name=f"{wanted.kind}:{wanted.folder}", folder=wanted.folder)
@@ -184,6 +188,16 @@ def find(
     found = import_module(KINDS[wanted.kind][1]).find(wanted, report)
     assert isinstance(found, Dataset)
     return found
+
+
+def located(dataset: Dataset) -> Dataset:
+    """A declared set with its folder: that of a package that brings its files, or one of the user's folder for data."""
+    if dataset.folder != HERE:
+        return dataset
+    package = getattr(dataset.source, "package", "")
+    found = find_spec(package) if package else None
+    places = (found and found.submodule_search_locations) or ()
+    return replace(dataset, folder=next(map(Path, places), home() / dataset.name))
 
 
 def at_hand(name: str) -> Dataset | None:
@@ -209,6 +223,7 @@ def load(dataset: Dataset, split: str) -> Split:
     >>> load(DATASETS["mnist"], "test").labels[:5].tolist()
     [7, 2, 1, 0, 4]
     """
+    dataset = located(dataset)
     dataset.count(split)
     found = dataset.source.load(dataset, split)
     if found.images.shape != (dataset.count(split), *dataset.shape):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.data import registry
-from convscope.errors import missing_extra
+from convscope.extras import missing_extra
 from convscope.files import put
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10)
     try:
         from PIL import Image, ImageDraw
     except ImportError:
-        raise missing_extra("Pillow, which writes images,") from None
+        raise missing_extra("Pillow, which writes images,", "look") from None
     found = registry.load(dataset, split)
     names = dataset.classes[:MOST_CLASSES]
     factor = -(-LEAST // dataset.shape[1])

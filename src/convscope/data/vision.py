@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.data.foreign import Foreign, Opened, prepared
 from convscope.data.home import home
-from convscope.errors import DataError, MissingExtraError, unknown
+from convscope.errors import DataError, unknown
+from convscope.extras import missing_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     try:
         import torchvision
     except ImportError:
-        raise MissingExtraError("torchvision is not installed", attempt="pip install torchvision") from None
+        raise missing_module("torchvision") from None
     except RuntimeError as error:  # it was built for another torch
         raise DataError(f"torchvision cannot be imported: {error}") from None
     kinds = {name: getattr(torchvision.datasets, name) for name in torchvision.datasets.__all__}

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convscope.errors import ConvscopeError, MissingExtraError, ModelError, unknown
+from convscope.errors import ConvscopeError, ModelError, unknown
+from convscope.extras import missing_module
 from convscope.frontends.aside import aside
 from convscope.frontends.given import of_shape
 from convscope.frontends.others import line, said, stops
@@ -88,9 +89,7 @@ def _package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"{error.name} is not installed", attempt=f"pip install {name.partition('.')[0]}"
-        ) from None
+        raise missing_module(str(error.name), needs=name.partition(".")[0]) from None
 
 
 def _made(make: Callable[[], Any], numbers: bool) -> Any:  # noqa: FBT001 -- passed on

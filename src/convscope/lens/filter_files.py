@@ -14,7 +14,8 @@ import numpy as np
 from convscope.backends.machine import free_memory
 from convscope.data.home import printable
 from convscope.data.image import decoded
-from convscope.errors import ImageError, WriteError, missing_extra, nearest
+from convscope.errors import ImageError, WriteError, nearest
+from convscope.extras import missing_extra
 from convscope.view.numbers import bytes_text
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def load(path: Path) -> Pixels:
     try:
         from PIL import Image
     except ImportError:
-        raise missing_extra("Pillow, which reads images,") from None
+        raise missing_extra("Pillow, which reads images,", "look") from None
     deep: list[str] = []
 
     with warnings.catch_warnings():  # it warns at 89 million pixels; ours is the limit, and the memory is looked at
@@ -139,7 +140,7 @@ def encode(pixels: Pixels, name: str) -> bytes:
     try:
         from PIL import Image
     except ImportError:
-        raise missing_extra("Pillow, which writes images,") from None
+        raise missing_extra("Pillow, which writes images,", "look") from None
     form = checked_form(pixels, name)
     if pixels.dtype == np.uint16:
         return deep_png(pixels.astype(np.uint16, copy=False))

@@ -19,7 +19,8 @@ from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.graph import Graph
 from convscope.core.net import Net
 from convscope.data import registry
-from convscope.errors import MissingExtraError, WriteError
+from convscope.errors import WriteError
+from convscope.extras import missing_extra
 from convscope.ops.act import Softmax
 from convscope.training.evaluate import logits
 from convscope.training.formats import format_of
@@ -196,9 +197,7 @@ def _onnx(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
     try:
         import onnxruntime
     except ImportError:
-        raise MissingExtraError(
-            "onnxruntime, which checks the file, is not installed", attempt='pip install "convscope[onnx]"'
-        ) from None
+        raise missing_extra("onnxruntime, which checks the file,", "onnx") from None
     tensors = {name: value.numpy() for name, value in weights_out(model).items()}
     plain = write(without_softmax(run.net), to="onnx", tensors=tensors)
     assert isinstance(plain, bytes)

@@ -8,7 +8,8 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from convscope.errors import MissingExtraError, RunError, unknown
+from convscope.errors import RunError, unknown
+from convscope.extras import missing_extra
 from convscope.files import Folder, cannot_write
 from convscope.training import contents
 from convscope.training.contents import CSV
@@ -129,9 +130,7 @@ class TensorBoardLog:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise MissingExtraError(
-                "tensorboard is not installed", attempt='pip install "convscope[tensorboard]", or --log csv'
-            ) from None
+            raise missing_extra("tensorboard", "tensorboard") from None
         self.make: Callable[..., Any] = SummaryWriter
         self.folder = folder / TENSORBOARD
         self.writer: Any = None

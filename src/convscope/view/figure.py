@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convscope.errors import WriteError, missing_extra
+from convscope.errors import WriteError
+from convscope.extras import missing_extra
 from convscope.files import put
 from convscope.inert import in_html
 from convscope.view.layout import GAP, LARGE, SMALL, Down, Words, number
@@ -81,7 +82,7 @@ class Figure:
         try:
             import resvg_py
         except ImportError:
-            raise missing_extra("resvg_py, which draws PNGs,", "plot") from None
+            raise missing_extra("resvg_py, which draws PNGs,", "look") from None
         drawn = resvg_py.svg_to_bytes(svg_string=self._svg(PAPER), background="#ffffff", zoom=zoom)
         return bytes(drawn)
 

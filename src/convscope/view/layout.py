@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from convscope.errors import missing_extra
+from convscope.extras import missing_extra
 from convscope.inert import in_html
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     try:
         from PIL import Image
     except ImportError:
-        raise missing_extra("Pillow, which writes images,") from None
+        raise missing_extra("Pillow, which writes images,", "look") from None
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG", optimize=True)
     return out.getvalue()

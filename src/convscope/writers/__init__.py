@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from convscope.budget import question
-from convscope.errors import MissingExtraError, WriteError, unknown
+from convscope.errors import WriteError, unknown
+from convscope.extras import missing_extra
 from convscope.writers.keras_code import keras_state
 from convscope.writers.torch_code import torch_state
 
@@ -76,4 +77,4 @@ def _written(net: Net, to: str, tensors: Mapping[str, NDArray[Any]] | None, seed
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
-        raise MissingExtraError("onnx is not installed", attempt='pip install "convscope[onnx]"') from None
+        raise missing_extra("onnx", "onnx") from None

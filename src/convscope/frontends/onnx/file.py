@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from convscope import files
 from convscope.budget import release
-from convscope.errors import ModelError, missing_extra
+from convscope.errors import ModelError
+from convscope.extras import missing_extra
 from convscope.frontends.onnx.wire import COPIES, Cuts, without_tensors
 
 if TYPE_CHECKING:

@@ -1,0 +1,135 @@
+"""What to type so that the interpreter that runs us gets a package that it lacks.
+
+A hint must work as it is pasted. So it names this interpreter, not whichever ``pip`` comes first; it names what an
+index has, or the checkout where Convscope was installed from one; and it never leads to another build of torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from shlex import quote
+from shutil import which
+from typing import Any
+
+from convscope.errors import MissingExtraError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout, where this file lies in one."""
+
+RELEASES_APART = 15
+"""torchvision 0.28 is made for torch 2.13, and so on: their minor numbers differ by so much."""
+
+ZOO = ("huggingface_hub", "pyyaml")
+"""What timm imports beside torch and torchvision."""
+
+
+EXTRAS = {
+    "PIL": "look",
+    "resvg_py": "look",
+    "torch": "train",
+    "safetensors": "train",
+    "filelock": "train",
+    "psutil": "train",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "keras": "keras",
+    "h5py": "keras",
+    "tensorboard": "tensorboard",
+    "pandas": "data",
+    "datasets": "data",
+    "convscope_mnist": "mnist",
+}
+"""The extra that brings a module."""
+
+
+def missing_extra(subject: str, extra: str = "train") -> MissingExtraError:
+    """The error for something that an extra of ours brings."""
+    return MissingExtraError(f"{subject} is not installed", attempt=pip(extra))
+
+
+def missing_module(name: str, *, needs: str = "") -> MissingExtraError:
+    """The error for a module that is not there: the extra that brings it, or the package itself.
+
+    Args:
+        name: as it is imported.
+        needs: the package that the user asked for, where that one imports it.
+
+    >>> missing_module("PIL.Image").what
+    'PIL is not installed'
+    """
+    head = name.partition(".")[0]
+    asked = needs or head
+    if asked in {"torchvision", "timm"} and head not in EXTRAS:
+        return MissingExtraError(f"{head} is not installed", attempt=_zoo(asked))
+    if needs == "keras" and head != "keras":
+        return MissingExtraError(f"{head}, the back end of Keras, is not installed", attempt=pip("train"))
+    if head in EXTRAS:
+        return missing_extra(head, EXTRAS[head])
+    return MissingExtraError(f"{head} is not installed", attempt=f"{_pip()} {head}")
+
+
+def pip(extra: str) -> str:
+    """The command that adds an extra to this installation.
+
+    >>> pip("look").endswith(("[look]'", '[look]"'))
+    True
+    """
+    if not (ROOT / "pyproject.toml").is_file():
+        return f"{_pip()} {_wanted(extra)}"
+    data = ROOT / "packages" / f"convscope-{extra}"
+    if data.is_dir():
+        return f"{_pip()} {quote(_near(data))}"
+    pins = ROOT / "constraints.txt"  # one build of torch for all
+    pinned = f"-c {quote(_near(pins, bare=True))} " if pins.is_file() else ""
+    return f'{_pip()} {pinned}-e "{_near(ROOT)}[{extra}]"'
+
+
+def _wanted(extra: str) -> str:
+    """The requirement of an installed Convscope: by its name where an index has it, else where it came from."""
+    name = f"convscope[{extra}]"
+    try:
+        came: dict[str, Any] = json.loads(distribution("convscope").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, OSError, ValueError):
+        came = {}
+    url = came.get("url", "")
+    if url and (kept := came.get("vcs_info")):
+        url = f"{kept['vcs']}+{url}@{kept['commit_id']}"
+    return f'"{name} @ {url}"' if url else f'"{name}"'
+
+
+def _zoo(name: str) -> str:
+    """Code of models beside the torch that is installed: without what it asks for, which is another torch."""
+    vision = "torchvision"
+    try:
+        major, minor = version("torch").split(".")[:2]
+    except PackageNotFoundError:
+        return pip("train")
+    if major == "2" and minor.isdigit():
+        vision = f"torchvision==0.{int(minor) + RELEASES_APART}.*"
+    alone = f'{_pip()} --no-deps "{vision}"'
+    return alone if name == "torchvision" else f"{_pip()} {' '.join(ZOO)} && {alone} timm"
+
+
+def _pip() -> str:
+    """``pip`` of the interpreter that runs us."""
+    own = sys.executable or "python"
+    found = which("python")
+    short = found and Path(found).absolute() == Path(own).absolute()
+    return f"{'python' if short else _quoted(_near(Path(own), bare=True))} -m pip install"
+
+
+def _quoted(path: str) -> str:
+    return f'& "{path}"' if os.name == "nt" and " " in path else path if os.name == "nt" else quote(path)
+
+
+def _near(path: Path, *, bare: bool = False) -> str:
+    """A path as short as it can be typed here: below the working folder from there, else whole."""
+    try:
+        below = path.absolute().relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return str(path)
+    return below if bare or below == "." else f"./{below}"
