@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convscope.errors import FieldError
 from convscope.view.numbers import amount, shortened
 
 if TYPE_CHECKING:
@@ -43,13 +44,23 @@ class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click
     def _number(self, value: Any) -> float | None:
         """What is written; None where that is not a number of this kind."""
         if isinstance(value, str) and not (_WHOLE if self.whole else _REAL).fullmatch(value):
-            return None
+            return self._amount(value)
         kind: Callable[[Any], float] = int if self.whole else float
         try:
             number = kind(value)
         except (ValueError, OverflowError):
             return None
         return number if math.isfinite(number) else None
+
+    def _amount(self, text: str) -> float | None:
+        """The same with separators, or a letter for a power: ``20,000``, ``1.5k``."""
+        try:
+            number = amount(text)
+        except FieldError:
+            return None
+        if text[-1].isalpha() or "." not in text:
+            return number if self.whole else float(number)
+        return None if self.whole else float(re.sub("[,_]", "", text))
 
     def _expected(self) -> str:
         kind = "an integer" if self.whole else "a finite number"
@@ -60,8 +71,8 @@ class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click
 def whole(low: int = 1, high: int = MOST) -> Bounded:
     """An integer.
 
-    >>> whole().convert("12", None, None)
-    12
+    >>> whole().convert("12", None, None), whole().convert("60,000", None, None), whole().convert("1.5k", None, None)
+    (12, 60000, 1500)
     """
     return Bounded(low, high)
 
@@ -69,8 +80,8 @@ def whole(low: int = 1, high: int = MOST) -> Bounded:
 def real(low: float = -math.inf) -> Bounded:
     """A finite number.
 
-    >>> real().convert("0.5", None, None)
-    0.5
+    >>> real().convert("0.5", None, None), real().convert("1_000.5", None, None)
+    (0.5, 1000.5)
     """
     return Bounded(low, math.inf, whole=False)
 
