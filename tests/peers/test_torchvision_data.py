@@ -9,7 +9,6 @@ import pytest
 
 from convscope.data import DATASETS, find, load
 from convscope.errors import DataError, UnknownNameError
-from peers.zoo import make_importable
 
 pytestmark = [
     pytest.mark.peer,
@@ -20,7 +19,6 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_importable()
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 

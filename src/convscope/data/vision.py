@@ -28,16 +28,28 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
         UnknownNameError: it has no such data set.
         DataError: it cannot be opened, or has no splits.
     """
-    try:
-        import torchvision
-    except ImportError:
-        raise missing_module("torchvision") from None
-    except RuntimeError as error:  # it was built for another torch
-        raise DataError(f"torchvision cannot be imported: {error}") from None
+    torchvision = _imported()
     kinds = {name: getattr(torchvision.datasets, name) for name in torchvision.datasets.__all__}
     if wanted.path not in kinds:
         raise unknown("data set of torchvision", wanted.path, kinds)
     return prepared(wanted, str(torchvision.__version__), lambda: _opened(kinds[wanted.path], wanted.path), report)
+
+
+def _imported() -> Any:
+    """torchvision, also where it was built for another torch."""
+    try:
+        import torchvision
+    except ImportError:
+        raise missing_module("torchvision") from None
+    except RuntimeError:
+        from convscope.frontends.torch.vision import mend
+
+        try:
+            mend()
+            import torchvision
+        except Exception as error:  # noqa: BLE001 -- whatever it says when it does not fit this torch
+            raise DataError(f"torchvision cannot be imported: {error}") from None
+    return torchvision
 
 
 def _opened(kind: Any, name: str) -> Opened:

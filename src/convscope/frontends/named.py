@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from convscope.errors import ConvscopeError, ModelError, unknown
 from convscope.extras import missing_module
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
     from convscope.frontends.given import Asked
+
+Made = TypeVar("Made")
 
 
 def is_name(source: str) -> bool:
@@ -73,8 +75,8 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
     try:
         with aside():
             if head not in PACKAGES:
-                return own(head, tail)
-            made, size = PACKAGES[head](tail, numbers)
+                return _beside(lambda: own(head, tail))
+            made, size = _beside(lambda: PACKAGES[head](tail, numbers))
             return made, of_shape(size)
     except ConvscopeError:
         raise
@@ -83,6 +85,19 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
             raise
         expected = MAKER if type(error) is TypeError and "required" in line(error) else ""
         raise ModelError(f"{source} cannot be made: {said(error)}", expected=expected) from None
+
+
+def _beside(make: Callable[[], Made]) -> Made:
+    """What ``make`` gives, also where torchvision is installed beside a torch that it was not built for."""
+    try:
+        return make()
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):  # torch knows no such operator
+            raise
+    from convscope.frontends.torch.vision import mend
+
+    mend()
+    return make()
 
 
 def _package(name: str) -> ModuleType:
