@@ -1,10 +1,49 @@
-"""One short run that several tests look at."""
+"""One short run that several tests look at, the order of the files, and what each adds to the memory of a worker."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from convscope.training.recipe import find
 from convscope.training.run import Run
 from convscope.training.train import train
+
+LONGEST = (
+    "faults/test_hold_runs.py",
+    "peers/test_verbs.py",
+    "peers/test_models.py",
+    "faults/test_run_faults.py",
+    "faults/test_hold_analyses.py",
+)
+"""Files that take minutes, the longest first. A file stays on one worker: begun last, they would keep one at work while
+the others have nothing left to do. Needs ``--no-loadscope-reorder``, since xdist sorts files by how many tests are in them.
+"""
+
+MEMORY = "CONVSCOPE_TEST_MEMORY"
+"""Variable of the environment: the file to which each worker adds a line for each file of tests."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; all else stays in its order."""
+    tests = Path(__file__).parent
+    places = {tests / name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where ``CONVSCOPE_TEST_MEMORY`` is set: how much memory is resident after a file of tests, and at most so far."""
+    yield
+    if path := os.environ.get(MEMORY):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        now, most = (
+            next(int(line.split()[1]) // 1024 for line in lines if line.startswith(key)) for key in ("VmRSS", "VmHWM")
+        )
+        with Path(path).open("a", encoding="utf-8") as out:
+            out.write(f"{now:6,} MiB now {most:6,} MiB at most {os.getpid()} {request.path.name}\n")
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import clock
+
 TRAINED, TESTED = 640, 100
 """Images."""
 
@@ -123,7 +125,7 @@ def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
 
 def _wait_for(path: str | None) -> None:
     """Until there is something in a file."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + clock.HANG
     while path and time.monotonic() < until and not (Path(path).exists() and Path(path).stat().st_size):
         time.sleep(0.005)
 
@@ -149,14 +151,14 @@ class Forked:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
+            env=clock.environment(OMP_NUM_THREADS="1", **(env or {})),
         )
         assert self._answer()["ready"]
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], 120)
-        assert ready, "no answer within two minutes"
+        ready, _, _ = select.select([self.process.stdout], [], [], clock.HANG)
+        assert ready, "no answer"
         found: dict[str, Any] = json.loads(self.process.stdout.readline())
         return found
 

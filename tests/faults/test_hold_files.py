@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import clock
 import convscope as cs
 from convscope import files
 from convscope.cli import run as command
@@ -46,7 +47,6 @@ VERBS = (
     ("activations", "--run", "RUN"),
 )
 NAMES = (*contents.FILES, ".lock", ".owner.json", "report.html", "tensorboard", "checkpoints")
-PATIENCE = 30
 
 
 class Kept(Exception):  # noqa: N818 -- stops a run in its course
@@ -137,7 +137,7 @@ def patience() -> Iterator[None]:
         raise AssertionError("it waits")
 
     before = signal.signal(signal.SIGALRM, over)
-    signal.alarm(PATIENCE)
+    signal.alarm(clock.HANG)
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import clock
 import convscope as cs
 from convscope.training.contents import CONTENTS, MODEL, SETTINGS
 from convscope.training.loop import Progress
@@ -27,9 +28,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.skipif(not hasattr(os, "fork"), re
 NET = "input 8x8x1, conv 4 3x3 p1 bn relu, maxpool 2, conv 4 3x3 relu, gap, linear 4"
 STOPPED = 10
 """Steps after which the unfinished run ends; there are 30."""
-
-PATIENCE = 120
-"""Seconds after which a command is taken to wait for something."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def test_flips_in_every_file_of_an_unfinished_run(place: Place) -> None:
             at = draw.randrange(len(content))
             run = place.fresh(place.unfinished)
             (run / name).write_bytes(content[:at] + bytes([content[at] ^ 1 << draw.randrange(8)]) + content[at + 1 :])
-            done = place.forked.run("train", "--resume", run, "--quiet", patience=PATIENCE)
+            done = place.forked.run("train", "--resume", run, "--quiet", patience=clock.HANG)
             assert done["status"] in {0, 2}, (name, at, done)
             if done["status"] == 0:
                 assert (run / "model.safetensors").read_bytes() == place.weights, (name, at, done["err"])
@@ -164,7 +162,7 @@ def faults_of(place: Place, variant: Variant, ended: Counter[str]) -> list[objec
     for name in commands(place.finished, place):
         run = place.fresh(place.unfinished if name == "resume" else place.finished)
         variant.harm(run)
-        done = place.forked.run(*commands(run, place)[name], patience=PATIENCE)
+        done = place.forked.run(*commands(run, place)[name], patience=clock.HANG)
         ended[f"{name} {done['status']}"] += 1
         printed = done["out"] + done["err"]
         fits = done["status"] in ({0} if variant.whole else {0, 1, 2})

@@ -1,9 +1,8 @@
 """What measures hostile input would find that it costs too much."""
 
-import time
-
 import pytest
 
+import clock
 from convscope.errors import ModelError
 from faults import limits
 from faults.limits import refused
@@ -13,13 +12,30 @@ pytestmark = pytest.mark.faults
 
 def test_an_error_that_comes_late_is_found() -> None:
     def late() -> None:
-        start = time.process_time()
-        while time.process_time() - start < limits.SECONDS:
+        start = clock.now()
+        while clock.since(start) < limits.SECONDS:
             pass
         raise ModelError("late")
 
     with pytest.raises(AssertionError, match="refused after"):
         refused(late)
+
+
+@pytest.mark.parametrize(("slower", "late"), [(1, True), (3, False)])
+def test_seconds_are_those_of_the_reference_machine(
+    slower: float, *, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def attempt() -> None:
+        start = clock.now()
+        while clock.now() - start < 2 * limits.SECONDS:
+            pass
+
+    monkeypatch.setattr(clock, "_timed", lambda: slower * clock.REFERENCE)
+    if late:
+        with pytest.raises(AssertionError, match="answered after 2"):
+            limits.answered(attempt)
+    else:
+        limits.answered(attempt)
 
 
 def test_an_error_that_costs_memory_is_found() -> None:

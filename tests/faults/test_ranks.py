@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+import clock
 from convscope.training.distributed import Ranks
 from convscope.training.sync_batchnorm import BatchNorm
 
@@ -42,7 +43,7 @@ def train(parent: Path, name: str, *more: str, ranks: int = 2, env: dict[str, st
         [sys.executable, *(many if ranks > 1 else []), *command(parent, name), *more],
         check=True,
         capture_output=True,
-        timeout=300,
+        timeout=clock.HANG,
         env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
     )
     return parent / name

@@ -4,13 +4,13 @@ import json
 import math
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import clock
 import convscope as cs
 from convscope.analyze import spread
 from convscope.core.graph import Graph, Input, Node
@@ -19,6 +19,7 @@ from convscope.core.op import REGISTRY, Example
 from convscope.errors import ConvscopeError
 from convscope.frontends import read
 from convscope.testing import op_from_text
+from faults import limits
 from slow_fields import Units, slow_heat, slow_mask
 from strategies import geometry_texts, renumbering_texts
 
@@ -133,7 +134,7 @@ def test_long_ranges_give_what_single_taps_give(monkeypatch: pytest.MonkeyPatch)
         net = cs.read(text)
         one_by_one = cs.effective(net).heat
         with monkeypatch.context() as limit:
-            limit.setattr(spread, "MANY_PLACES", 60)
+            limit.setattr(spread, "MANY_POSITIONS", 60)
             np.testing.assert_allclose(cs.effective(net).heat, one_by_one, rtol=1e-12)
 
 
@@ -160,10 +161,9 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_image_takes_neither_time_nor_memory(name: str) -> None:
     net = cs.read(LARGE[name])
-    start = time.process_time()
+    assert clock.best(lambda: str(net.field()), limits.SECONDS) < limits.SECONDS
     found = net.field()
     text = str(found)
-    assert time.process_time() - start < 3  # well below 1 s; machines differ
     assert "pixels" in text
     assert found.effective.profile(0).sum() == pytest.approx(1)
 

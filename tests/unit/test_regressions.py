@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
+import clock
 import convscope as cs
 from convscope.backends.torch import TorchNet
 from convscope.cli import run
@@ -65,10 +65,11 @@ def test_up_repeats_each_number_exactly(factor: int) -> None:
     ],
 )
 def test_short_texts_with_large_meaning_are_refused_at_once(text: str) -> None:
-    start = time.perf_counter()
-    with pytest.raises(ConvscopeError):
-        cs.read(text).table()
-    assert time.perf_counter() - start < 1
+    def attempt() -> None:
+        with pytest.raises(ConvscopeError):
+            cs.read(text).table()
+
+    assert clock.best(attempt, 1) < 1
 
 
 @pytest.mark.parametrize(
@@ -82,9 +83,7 @@ def test_short_texts_with_large_meaning_are_refused_at_once(text: str) -> None:
     ],
 )
 def test_large_geometry_takes_no_time(text: str) -> None:
-    start = time.perf_counter()
-    cs.read(text).table()
-    assert time.perf_counter() - start < 2
+    assert clock.best(cs.read(text).table, 2) < 2
 
 
 def test_a_net_that_cannot_learn_or_does_not_fit_into_memory_is_refused(tmp_path: Path) -> None:
@@ -103,10 +102,11 @@ def test_endless_settings_are_refused(settings: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("name", ["a/b", "../esc", "x" * 300, "a\0b", "a\nb"])
 def test_a_name_that_is_no_folder_is_refused_before_training(tmp_path: Path, name: str) -> None:
-    start = time.perf_counter()
-    with pytest.raises(FieldError, match="no name for a run"):
-        cs.train(recipe=find("fast").changed(name=name), out=tmp_path)
-    assert time.perf_counter() - start < 1
+    def attempt() -> None:
+        with pytest.raises(FieldError, match="not a name for a run"):
+            cs.train(recipe=find("fast").changed(name=name), out=tmp_path)
+
+    assert clock.best(attempt, 1) < 1
 
 
 @pytest.mark.parametrize("line", ["null", "[1]", "[" * 100_000, '{"result": 3}', '{"result": {"sha256": {}}}'])
@@ -150,7 +150,7 @@ def command(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
 def test_a_full_disk_is_one_line() -> None:
     with Path("/dev/full").open("wb") as full:
         process = command("table", "input 9x9x1, 400*( relu )", stdout=full, stderr=subprocess.PIPE)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=clock.HANG)
     assert process.returncode == 2
     assert b"Traceback" not in err
     assert os.strerror(28).encode() in err
@@ -221,9 +221,7 @@ def test_odd_questions_are_refused_in_one_line(arguments: list[str], capsys: pyt
 
 
 def test_checks_of_a_deep_net_take_seconds() -> None:
-    start = time.perf_counter()
-    cs.check(cs.read("input 8x8x1, 8000*( relu )"))
-    assert time.perf_counter() - start < 10
+    assert clock.best(lambda: cs.check(cs.read("input 8x8x1, 8000*( relu )")), 10) < 10
 
 
 def test_results_print_themselves() -> None:
