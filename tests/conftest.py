@@ -18,7 +18,7 @@ LONGEST = (
     "faults/test_hold_analyses.py",
 )
 """Files that take minutes, the longest first. A file stays on one worker: begun last, they would keep one at work while
-the others have nothing left to do. Needs ``--no-loadscope-reorder``, since xdist sorts files by how many tests are in them.
+the others have nothing left to do. Needs ``--no-loadscope-reorder``: xdist sorts files by how many tests are in them.
 """
 
 MEMORY = "CONVSCOPE_TEST_MEMORY"

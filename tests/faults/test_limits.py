@@ -10,21 +10,20 @@ from faults.limits import refused
 pytestmark = pytest.mark.faults
 
 
-def test_an_error_that_comes_late_is_found() -> None:
+def test_an_error_that_comes_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def late() -> None:
         start = clock.now()
-        while clock.since(start) < limits.SECONDS:
+        while clock.now() - start < limits.SECONDS:
             pass
         raise ModelError("late")
 
+    monkeypatch.setattr(clock, "_timed", lambda: clock.REFERENCE)
     with pytest.raises(AssertionError, match="refused after"):
         refused(late)
 
 
 @pytest.mark.parametrize(("slower", "late"), [(1, True), (3, False)])
-def test_seconds_are_those_of_the_reference_machine(
-    slower: float, *, late: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seconds_are_of_the_reference_machine(slower: float, *, late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def attempt() -> None:
         start = clock.now()
         while clock.now() - start < 2 * limits.SECONDS:
