@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convscope.analyze.align import aligned
 from convscope.analyze.cost import Total
@@ -12,11 +12,9 @@ from convscope.analyze.memory import memory
 from convscope.analyze.table import LayerTable, Row, layer_table
 from convscope.budget import question
 from convscope.core.shape import joined, to_text
+from convscope.core.source import net_of
 from convscope.view.numbers import bytes_text
 from convscope.view.parts import Column, Grid
-
-if TYPE_CHECKING:
-    from convscope.core.net import Net
 
 SCHEMA = "convscope/compare/1"
 
@@ -89,17 +87,27 @@ class Comparison:
     _repr_html_ = to_html
 
 
-def compare(first: Net, second: Net) -> Comparison:
+def compare(
+    first: object,
+    second: object,
+    *,
+    input: object = None,  # noqa: A002 -- the word of the notation
+) -> Comparison:
     """Align two nets layer by layer.
 
-    >>> import convscope as cs
-    >>> found = compare(cs.read("input 9x9x1, conv 4 5x5 relu"), cs.read("input 9x9x1, conv 4 3x3, conv 4 3x3 relu"))
+    Args:
+        first: a net, or what :func:`convscope.read` takes.
+        second: likewise.
+        input: size of the input of both, where they do not state it.
+
+    >>> found = compare("input 9x9x1, conv 4 5x5 relu", "input 9x9x1, conv 4 3x3, conv 4 3x3 relu")
     >>> [total.value for total in found.totals()["params"]]
     [104, 188]
     """
-    with question(layers=len(first) + len(second)):
-        a, b = layer_table(first), layer_table(second)
-        peaks = memory(first).peak.bytes, memory(second).peak.bytes
+    old, new = net_of(first, input), net_of(second, input)
+    with question(layers=len(old) + len(new)):
+        a, b = layer_table(old), layer_table(new)
+        peaks = memory(old).peak.bytes, memory(new).peak.bytes
         return Comparison(a, b, tuple(_aligned(a.rows, b.rows)), peaks)
 
 

@@ -21,8 +21,9 @@ from convscope.analyze.joint import pulled_back
 from convscope.analyze.lines import placed
 from convscope.analyze.spread import Spread, added, reads_some, split
 from convscope.analyze.support import Question, check_patch, drawable, spatial_input, support_of
-from convscope.budget import about, per_layer
+from convscope.budget import about, question
 from convscope.core.axis import All, Window
+from convscope.core.source import net_of
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
@@ -128,23 +129,24 @@ def _fewest(weight: Weights, count: Weights, level: float) -> int:
     return int(count[:at].sum()) + max(1, min(more, int(count[at])))
 
 
-@per_layer
 def effective(
-    net: Net,
+    net: object,
     node: str | None = None,
     at: Sequence[int | tuple[int, int]] | None = None,
     *,
     of: str | None = None,
+    input: object = None,  # noqa: A002 -- the word of the notation
 ) -> Effective:
     """The uniform-weight effective field of the units ``at`` of a layer.
 
     It follows the spatial paths; where these see nothing of the image (class tokens), all of them.
 
     Args:
-        net: the net.
+        net: a net, or what :func:`convscope.read` takes.
         node: name of the layer; that of the first output by default.
         at: as for :func:`convscope.analyze.support.support`.
         of: as for :func:`convscope.analyze.support.support`.
+        input: size of the input of the net, where ``net`` does not state it.
 
     Raises:
         UnknownNameError: there is no such layer or input.
@@ -158,6 +160,12 @@ def effective(
     >>> [round(std**2, 6) for std in found.std]
     [0.666667, 0.666667]
     """
+    known = net_of(net, input)
+    with question(layers=len(known)):
+        return _effective(known, node, at, of)
+
+
+def _effective(net: Net, node: str | None, at: Sequence[int | tuple[int, int]] | None, of: str | None) -> Effective:
     layer, image = net.layer(node), spatial_input(net, of)
     patch = check_patch(layer, at)
     question = Question(net, image)

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.analyze.alive import Ends, There
 from convscope.analyze.cost import frozen, net_frozen, net_params, params
-from convscope.budget import per_layer
+from convscope.budget import question
+from convscope.core.source import net_of
 from convscope.errors import FieldError
 from convscope.inert import inert
 from convscope.view.numbers import bytes_text
@@ -151,14 +152,20 @@ class Memory:
         return text_html(str(self))
 
 
-@per_layer
-def memory(
-    net: Net, *, batch: int = 1, dtype: str = "float32", optimizer: str = "adam", in_place: bool = True
+def memory(  # noqa: PLR0913 -- the settings of the question, all by keyword
+    net: object,
+    *,
+    input: object = None,  # noqa: A002 -- the word of the notation
+    batch: int = 1,
+    dtype: str = "float32",
+    optimizer: str = "adam",
+    in_place: bool = True,
 ) -> Memory:
     """Work out the memory of a net.
 
     Args:
-        net: the net.
+        net: a net, or what :func:`convscope.read` takes.
+        input: size of the input, where ``net`` does not state it.
         batch: samples at a time.
         dtype: one of float32, bfloat16, float16, int8, float64; or another name of these, such as fp16.
         optimizer: one of sgd, momentum, adam, adamw, nadam, rmsprop, adagrad.
@@ -169,8 +176,7 @@ def memory(
 
     A 1x1 to 8 channels on 4x4x2: 32 numbers in, 128 out, all alive at once.
 
-    >>> import convscope as cs
-    >>> memory(cs.read("input 4x4x2, conv 8 1x1")).peak
+    >>> memory("input 4x4x2, conv 8 1x1").peak
     Moment(node='conv1', bytes=640)
     """
     dtype, optimizer = OTHER_NAMES.get(dtype.lower(), dtype.lower()), optimizer.lower()
@@ -179,6 +185,12 @@ def memory(
             raise FieldError(f'{name}="{value}"', expected=f"one of {', '.join(known)}")
     if batch < 1:
         raise FieldError(f"batch={batch}", expected="an integer from 1")
+    found = net_of(net, input)
+    with question(layers=len(found)):
+        return _memory(found, batch, dtype, optimizer, in_place=in_place)
+
+
+def _memory(net: Net, batch: int, dtype: str, optimizer: str, *, in_place: bool) -> Memory:
     size = ITEMSIZE[dtype]
     owned = {layer.node.name: layer.weights for layer in net}
     stored = sum(weight.count for weights in owned.values() for weight in weights or ())

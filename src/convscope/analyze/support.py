@@ -20,9 +20,10 @@ import numpy as np
 from convscope.analyze.coupled import parts_channels, tells
 from convscope.analyze.lines import image_of, placed, trace
 from convscope.analyze.regions import counted, joined, pull, simplified
-from convscope.budget import about, per_layer
+from convscope.budget import about, question
 from convscope.core.axis import All
 from convscope.core.shape import to_text
+from convscope.core.source import net_of
 from convscope.errors import FieldError, ShapeError
 from convscope.view.parts import text_html
 
@@ -146,23 +147,24 @@ class Support:
         return text_html(str(self))
 
 
-@per_layer
-def support(
-    net: Net,
+def support(  # noqa: PLR0913 -- the settings of the question
+    net: object,
     node: str | None = None,
     at: Sequence[int | tuple[int, int]] | None = None,
     *,
     gates: bool = True,
     of: str | None = None,
+    input: object = None,  # noqa: A002 -- the word of the notation
 ) -> Support:
     """The pixels that the units ``at`` of a layer depend on.
 
     Args:
-        net: the net.
+        net: a net, or what :func:`convscope.read` takes.
         node: name of the layer; that of the first output by default.
         at: along each spatial axis of the layer a unit, or first and last of several; the whole layer by default.
         gates: follow every path; without, leave out those that every unit shares (squeeze-excite, statistics of norms).
         of: name of the input that is asked about; by default, of those with the most spatial axes, the first.
+        input: size of the input of the net, where ``net`` does not state it.
 
     Raises:
         UnknownNameError: there is no such layer or input.
@@ -176,9 +178,10 @@ def support(
     >>> found.box, found.pixels, found.holes
     (((0, 8), (0, 8)), 25, 56)
     """
-    layer, image = net.layer(node), spatial_input(net, of)
-    patch = check_patch(layer, at)
-    return support_of(layer, patch, Question(net, image), gates=gates)
+    known = net_of(net, input)
+    with question(layers=len(known)):
+        layer, image = known.layer(node), spatial_input(known, of)
+        return support_of(layer, check_patch(layer, at), Question(known, image), gates=gates)
 
 
 class Question:

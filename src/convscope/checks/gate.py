@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 from convscope.analyze.lines import image_of
 from convscope.analyze.memory import memory
-from convscope.budget import per_layer
+from convscope.budget import question
 from convscope.checks.finding import ERROR, LEVELS, NOTE, Facts, Finding
 from convscope.checks.registry import CHECKS, title
 from convscope.core.shape import joined
+from convscope.core.source import net_of
 from convscope.errors import FieldError, unknown
 from convscope.inert import inert
 from convscope.version import __version__
@@ -99,10 +100,10 @@ def _sarif(finding: Finding) -> dict[str, Any]:
     }
 
 
-@per_layer
 def check(  # noqa: PLR0913 -- one argument for each limit
-    net: Net,
+    net: object,
     *,
+    input: object = None,  # noqa: A002 -- the word of the notation
     object_size: int | tuple[int, ...] | None = None,
     max_params: int | None = None,
     max_macs: int | None = None,
@@ -113,7 +114,8 @@ def check(  # noqa: PLR0913 -- one argument for each limit
     """Run all checks on a net.
 
     Args:
-        net: the net.
+        net: a net, or what :func:`convscope.read` takes.
+        input: size of the input, where ``net`` does not state it.
         object_size: height and width of the objects that must be seen whole [pixel].
         max_params: the most parameters.
         max_macs: the most multiply-adds for one sample [MAC].
@@ -125,25 +127,37 @@ def check(  # noqa: PLR0913 -- one argument for each limit
         UnknownNameError: a code to ignore is none.
         FieldError: the object has another number of axes than the image.
 
-    >>> import convscope as cs
-    >>> [f.code for f in check(cs.read("input 9x9x1, conv 4 3x3 bn relu, gap, linear 3, relu")).findings]
+    >>> [f.code for f in check("input 9x9x1, conv 4 3x3 bn relu, gap, linear 3, relu").findings]
     ['CS005', 'CS007']
     """
     for code in ignore:
         if code not in CHECKS:
             raise unknown("check", code, CHECKS)
-    rank = len(image_of(net).shape) - 1
-    wanted = (object_size,) if isinstance(object_size, int) else object_size
-    if wanted is not None and min(wanted) < 1:
-        raise FieldError(f"an object of {joined(wanted)}", expected="at least 1 along every axis")
-    if wanted is not None and len(wanted) not in {1, rank}:
-        raise FieldError(f"an object of {joined(wanted)} in an image with {rank} axes")
-    wanted = wanted * rank if wanted is not None and len(wanted) == 1 else wanted
-    facts = Facts.of(net, wanted)
-    ran = tuple(code for code in CHECKS if code not in ignore)
-    found = [*_limits(facts, max_params, max_macs, max_memory, min_rf)]
-    found += [finding for code in ran for finding in CHECKS[code].check(facts)]
+    known = net_of(net, input)
+    wanted = _object(known, object_size)
+    with question(layers=len(known)):
+        facts = Facts.of(known, wanted)
+        ran = tuple(code for code in CHECKS if code not in ignore)
+        found = [*_limits(facts, max_params, max_macs, max_memory, min_rf)]
+        found += [finding for code in ran for finding in CHECKS[code].check(facts)]
     return Report(tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level))), ran)
+
+
+def _object(net: Net, size: int | tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The size of the objects, one number for each axis of the image.
+
+    Raises:
+        FieldError: it has another number of axes than the image, or one of length 0.
+    """
+    if size is None:
+        return None
+    rank = len(image_of(net).shape) - 1
+    wanted = (size,) if isinstance(size, int) else tuple(size)
+    if min(wanted, default=0) < 1:
+        raise FieldError(f"an object of {joined(wanted)}", expected="at least 1 along every axis")
+    if len(wanted) not in {1, rank}:
+        raise FieldError(f"an object of {joined(wanted)} in an image with {rank} axes")
+    return wanted * rank if len(wanted) == 1 else wanted
 
 
 def _limits(

@@ -63,6 +63,24 @@ def turned(shape: Shape) -> str:
     return joined((*positions[1:], channels, positions[0])) if first_few else ""
 
 
+def batch_first(shape: Shape) -> Shape:
+    """The shape ``n c h w`` that was meant by one without its batch, or with its channels last; empty for any other.
+
+    >>> batch_first((3, 32, 32)), batch_first((32, 32, 3)), batch_first((8, 32, 32, 3))
+    ((1, 3, 32, 32), (1, 3, 32, 32), (8, 3, 32, 32))
+    >>> batch_first((1, 3, 32, 32)), batch_first((1, 32))
+    ((), ())
+    """
+    few = {1, 3, 4}
+    if len(shape) == 4 and shape[3] in few and min(shape[1:3]) > max(few):
+        return (shape[0], shape[3], *shape[1:3])
+    if len(shape) == 3 and shape[0] in few and min(shape[1:]) > max(few):
+        return (1, *shape)
+    if len(shape) == 3 and shape[2] in few and min(shape[:2]) > max(few):
+        return (1, shape[2], *shape[:2])
+    return ()
+
+
 def from_text(text: str) -> Shape:
     """``HxWxC`` as a tensor shape ``c h w``.
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from convscope.errors import ModelError, ShapeError
+from convscope.core.net import Net
+from convscope.errors import FieldError, ModelError, ShapeError
 from convscope.frontends import named, text
 from convscope.frontends.aside import aside
 from convscope.frontends.given import Asked, asked, hinted
 from convscope.frontends.kinds import refuse_foreign, suffix_of
 from convscope.frontends.others import theirs
 from convscope.frontends.paths import file_text, is_path, may_be_path, stdin_text
-
-if TYPE_CHECKING:
-    from convscope.core.net import Net
 
 STDIN = "-"
 
@@ -51,7 +48,7 @@ def read(source: object, *, input: object = None) -> Net:  # noqa: A002 -- the w
     Args:
         source: text in the notation; a path (``.cnn``, ``.onnx``, ``.keras``, ``.h5``, the folder of a run); ``-`` for
             standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME``, ``file.py:FUNCTION`` or
-            ``module:FUNCTION``; a module of PyTorch or a model of Keras.
+            ``module:FUNCTION``; a module of PyTorch or a model of Keras; a net or a run, whose net is given back.
         input: size of the input, ``HxWxC``, or a shape or tensor ``n c h w``; overrides what the source says. A module
             of PyTorch needs it. For several inputs, a dict of these by name; a number there is a constant. ``50xnx40``
             says where the batch lies, ``50x40 nobatch`` that there is none, ``16 int`` that the numbers are integers.
@@ -67,6 +64,11 @@ def read(source: object, *, input: object = None) -> Net:  # noqa: A002 -- the w
     (16, 26, 26)
     """
     shape = asked(input)
+    held = source if isinstance(source, Net) else getattr(source, "net", None)  # a run holds its net
+    if isinstance(held, Net):
+        if shape:
+            raise FieldError("a net has its input already", expected="input for a model or a text")
+        return held
     try:
         return _read(source, shape)
     except ShapeError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any
 
 from convscope.core.graph import KINDS
 from convscope.core.pattern import LETTERS
-from convscope.core.shape import Shape, from_text, turned
+from convscope.core.shape import Shape, batch_first, from_text, turned
 from convscope.errors import FieldError, ShapeError, UnknownNameError, nearest
 
 EXPECTED = "height x width x channels, such as 28x28x1"
@@ -26,12 +27,14 @@ class Given:
         order: how the tensor lies, see :mod:`convscope.core.order`; empty for the natural layout.
         kind: of the numbers, one of :data:`convscope.core.graph.KINDS`; empty where the source is to say it.
         constant: a number or a tensor, where the input is not one of the net.
+        whole: the shape with its batch axis, where it was given as one.
     """
 
     shape: Shape
     order: str = ""
     kind: str = ""
     constant: Any = None
+    whole: Shape = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,21 @@ def asked(said: object) -> Asked:
 
 def hinted(error: ShapeError, said: Asked) -> ShapeError:
     """An error that may come of sizes with the channels first, with a word on that."""
-    shapes = (one.shape for one in (said.first, *said.named.values()) if one and one.shape)
-    meant = next(filter(None, map(turned, shapes)), "")
+    meant = next(filter(None, map(_meant, (said.first, *said.named.values()))), "")
     if meant and not error.attempt:
-        error.attempt = f"{meant}: sizes are written height x width x channels"
+        error.attempt = meant
     return error
+
+
+def _meant(given: Given | None) -> str:
+    """What was meant by an input whose axes are in another order; empty where it does not look so."""
+    if given is None or not given.shape:
+        return ""
+    if given.whole:
+        found = batch_first(given.whole)
+        return f"input={found}: shapes are n c h w, the batch first" if found else ""
+    size = turned(given.shape)
+    return f"{size}: sizes are written height x width x channels" if size else ""
 
 
 def of_shape(shape: Shape | Asked | None) -> Asked:
@@ -127,8 +140,8 @@ def _one(name: str, said: object) -> Given:
             return _text(said)
         except FieldError as error:
             raise FieldError(f"{name}: {error.what}", expected=EXPECTED) from None
-    if isinstance(said, tuple | list) and all(isinstance(one, int) for one in said):
-        return _torch_style(name, tuple(said), said)
+    if isinstance(said, tuple | list) and all(isinstance(one, Integral) for one in said):
+        return _torch_style(name, tuple(map(int, said)), tuple(said))
     shape = getattr(said, "shape", None)
     if shape is not None:
         kind = str(getattr(said, "dtype", "")).rpartition(".")[2].rstrip("0123456789")
@@ -142,11 +155,11 @@ _KIND = {"int": "int", "uint": "int", "long": "int", "bool": "bool"}
 def _torch_style(name: str, shape: tuple[int, ...], said: object) -> Given:
     """``(1, 3, 224, 224)``, the batch first."""
     if not 2 <= len(shape) <= 5 or min(shape) < 1:
-        hint = "height x width x channels as text" if len(shape) in {1, 3} else "two to five axes"
+        hint = "height x width x channels as text" if len(shape) == 1 else "two to five axes"
         raise FieldError(
             f"{name}: {said!r:.60} is not a shape n c h w", expected=f"the batch first, (1, 3, 224, 224); or {hint}"
         )
-    return Given(shape[1:])
+    return Given(shape[1:], whole=shape)
 
 
 def _text(text: str) -> Given:

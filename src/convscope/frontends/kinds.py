@@ -26,6 +26,9 @@ Mark = tuple[int, bytes]
 HEAD = 512
 """Bytes that are looked at."""
 
+OFFERED = 8
+"""Names in a Python file that a message lists."""
+
 PYTHON = ".py"
 """The suffix of files from which a model is read by its name in them."""
 
@@ -215,10 +218,17 @@ def _missing(path: Path, kind: Foreign) -> ModelError:
     return ModelError(f"{what}; and no net is read from {kind.name}", attempt=_attempt(path, kind))
 
 
-def _named_in(path: Path) -> str:
-    """How a model in a Python file is named."""
+def _python(path: Path) -> ModelError:
+    """The error for a Python file of which nothing is named, with what it offers."""
     found = makers(path)
-    return f"{path}:{found[0]}" if found else "name the function or class in it: FILE.py:FUNCTION"
+    if not found:
+        return ModelError(f"{path} is a Python file", attempt="name the function or class in it: FILE.py:FUNCTION")
+    names = ", ".join(found[:OFFERED]) + (", …" if len(found) > OFFERED else "")
+    return ModelError(
+        f"{path} is a Python file, and which model in it is meant is not said",
+        expected=f"{path}:NAME, where NAME is one of {names}" if len(found) > 1 else "",
+        attempt=f"{path}:{found[0]}",
+    )
 
 
 def listed(read: Collection[str]) -> str:
@@ -291,7 +301,7 @@ def _refuse_folder(path: Path, by_name: Foreign | None) -> None:
 
 def _foreign(path: Path, kind: Foreign) -> ModelError:
     if path.suffix == PYTHON:
-        return ModelError(f"{path} is {kind.name}", attempt=_named_in(path))
+        return _python(path)
     told = "" if kind in POINTERS else ", from which no net is read"
     return ModelError(f"{path} is {kind.name}{told}", attempt=_attempt(path, kind))
 

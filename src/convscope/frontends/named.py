@@ -50,7 +50,11 @@ def is_name(source: str) -> bool:
 
 def _parts(source: str) -> tuple[str, str]:
     """What stands before and after the colon; two are as good as one, and empty parentheses do no harm."""
-    head, _, tail = source.removesuffix("()").rpartition(":")
+    source = source.removesuffix("()")
+    package, _, rest = source.partition(":")
+    if package in PACKAGES:  # whose names of models may have colons of their own
+        return package, rest.removeprefix(":")
+    head, _, tail = source.rpartition(":")
     return head.removesuffix(":"), tail
 
 
@@ -128,7 +132,14 @@ def _torchvision(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa:
     return made, (3, crop[0], crop[0]) if crop else None
 
 
+HUBS = ("hf-hub:", "hf_hub:", "local-dir:")
+"""How names of timm begin that are addresses."""
+
+
 def _timm(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001 -- passed on
+    if name.startswith(HUBS):
+        code = f"timm.create_model({name!r}), in Python, downloads it: give that model to convscope.read"
+        raise ModelError(f"timm:{name} lies on a server; no model is downloaded", attempt=code)
     timm = _package("timm")
     if not timm.is_model(name):
         raise unknown("model in timm", name, timm.list_models())

@@ -79,7 +79,8 @@ def file_text(path: Path, read: Collection[str]) -> str:
     """The text in a file, or in the folder of a run; ``read`` are suffixes of other files that a net is read from.
 
     Raises:
-        NotationError: it cannot be read, or is not a text.
+        ModelError: it cannot be read.
+        NotationError: it is not a text.
     """
     try:
         if os.path.lexists(path / "net.cnn"):  # the folder of a run
@@ -89,7 +90,9 @@ def file_text(path: Path, read: Collection[str]) -> str:
             raise NotationError(f"{path} is a folder, but is not a run folder", expected="one with a file net.cnn")
         return files.read(path, text.MAX_BYTES).decode()
     except OSError as error:
-        raise NotationError(f"{path} cannot be read: {error.strerror}", attempt=_meant(str(path))) from None
+        missing = isinstance(error, FileNotFoundError)
+        what = "there is no such file or folder" if missing else f"it cannot be read: {error.strerror}"
+        raise ModelError(f"{path}: {what}", attempt=_meant(str(path))) from None
     except UnicodeDecodeError as error:
         expected = "" if path.suffix == ".cnn" else listed(read)
         raise NotationError(f"{path} is not UTF-8 text: byte {error.start}", expected=expected) from None

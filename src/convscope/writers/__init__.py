@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from convscope.budget import question
+from convscope.core.source import net_of
 from convscope.errors import WriteError, unknown
 from convscope.extras import missing_extra
 from convscope.writers.keras_code import keras_state
@@ -38,12 +39,18 @@ BINARY = ("onnx",)
 
 
 def write(
-    net: Net, *, to: str = "notation", tensors: Mapping[str, NDArray[Any]] | None = None, seed: int = 0
+    net: object,
+    *,
+    to: str = "notation",
+    input: object = None,  # noqa: A002 -- the word of the notation
+    tensors: Mapping[str, NDArray[Any]] | None = None,
+    seed: int = 0,
 ) -> str | bytes:
     """A net in another language.
 
     Args:
-        net: what to write.
+        net: what to write: a net, or what :func:`convscope.read` takes.
+        input: size of the input, where ``net`` does not state it.
         to: ``notation``, ``torch`` or ``keras`` (the source of a Python module), ``dot`` (a graph for Graphviz), or
             ``onnx`` (the bytes of a file, with weights).
         tensors: for ``onnx``, the weights by ``layer.tensor``; if left out, those of an imported net, or random ones.
@@ -61,8 +68,9 @@ def write(
     """
     if to not in WRITERS:
         raise unknown("language", to, WRITERS)
-    with question(layers=len(net)):
-        return _written(net, to, tensors, seed)
+    found = net_of(net, input)
+    with question(layers=len(found)):
+        return _written(found, to, tensors, seed)
 
 
 def _written(net: Net, to: str, tensors: Mapping[str, NDArray[Any]] | None, seed: int) -> str | bytes:
