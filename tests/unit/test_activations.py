@@ -11,12 +11,15 @@ import pytest
 import torch
 
 import convscope as cs
+from convscope.backends.lower import lower
 from convscope.cli import run as command
 from convscope.core.op import REGISTRY
 from convscope.data import registry
 from convscope.errors import FieldError, RunError, UnknownNameError, WriteError
-from convscope.lens.activation_curves import FUNCTIONS, curve, op_of, values_of
-from convscope.lens.activation_nets import _left, _Tally, gradients_left
+from convscope.lens.activation_curves import FUNCTIONS, curve, op_of
+from convscope.lens.activation_formulas import values_of
+from convscope.lens.activation_gradients import SEEDS, TABLE, VERSION, Left, _drawn, _left, measure, stored, through
+from convscope.lens.activation_nets import _Tally
 from convscope.lens.activations import Activations
 from convscope.ops.act import Pointwise
 from convscope.training.batches import scaled
@@ -126,36 +129,107 @@ def test_a_function_that_is_flat_everywhere() -> None:
     assert found.flat(np.array([-1.0, 1.0]))["dead"].all()
 
 
+def lowered(name: str) -> torch.nn.Module:
+    """The layer that is trained."""
+    return lower(op_of(name), ((1,),)).double()
+
+
+@pytest.mark.parametrize("name", [*FORMULAS, "leaky_relu", "elu", "gelu:approx", "clamp:2:-1", "threshold:-1"])
+def test_formulas_are_the_layers_that_train(name: str) -> None:
+    """Values and derivatives are those of autograd, far from zero and at the kinks, too."""
+    xs = np.array([*np.linspace(-12, 12, 385), -700.0, -40.0, -6.0, -3.0, -1.0, -0.0, 0.7, 2.0, 3.0, 6.0, 40.0, 700.0])
+    x = torch.from_numpy(xs).reshape(-1, 1).requires_grad_()
+    y = lowered(name)(x)
+    (derivative,) = torch.autograd.grad(y.sum(), x)
+    ys, derivatives = values_of(op_of(name), xs)
+    assert ys == pytest.approx(y.detach().numpy().ravel(), abs=1e-8)  # torch's softplus is x above 20
+    assert derivatives == pytest.approx(derivative.numpy().ravel(), abs=1e-8)
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu", "tanh", "hardswish"])
+@pytest.mark.parametrize("gain", [0.0, 2.0])
+def test_gradients_are_those_of_autograd(name: str, gain: float) -> None:
+    random = np.random.default_rng(7)
+    layers = [_drawn(random, gain) for _ in range(3)]
+    x, last = (random.standard_normal((64, 64)) for _ in range(2))
+    leaf = torch.from_numpy(x).requires_grad_()
+    y, function = leaf, lowered(name)
+    for weight, bias in layers:
+        y = function(torch.nn.functional.linear(y, torch.from_numpy(weight), torch.from_numpy(bias)))
+    (first,) = torch.autograd.grad(y, leaf, torch.from_numpy(last))
+    assert through(op_of(name), layers, x, last) == pytest.approx(first.numpy(), rel=1e-6, abs=1e-9)
+
+
+def test_weights_are_drawn_as_torch_draws_them() -> None:
+    module, (weight, bias) = torch.nn.Linear(64, 64), _drawn(np.random.default_rng(0), 0.0)
+    for ours, theirs in ((weight, module.weight.detach()), (bias, module.bias.detach())):
+        assert ours.std() == pytest.approx(float(theirs.std()), rel=0.3)
+        assert max(np.abs(ours).max(), float(theirs.abs().max())) <= 1 / 8
+
+
 def test_gradients_are_as_theory_has_them() -> None:
     """A linear layer keeps n var(w) of the squared norm: 1/3 by default, 2 by He; relu passes half of it."""
     for name, default, he in (("id", 1 / 3, 2), ("relu", 1 / 6, 1)):
-        left = {(entry.init, entry.depth): entry for entry in gradients_left(op_of(name), curve(op_of(name)))}
+        left = {(entry.init, entry.depth): entry for entry in stored(op_of(name))}
         for depth in (10, 50):
             assert math.log(left["default", depth].median) == pytest.approx(depth / 2 * math.log(default), abs=1)
             assert math.log(left["He", depth].median) == pytest.approx(depth / 2 * math.log(he), abs=1)
             assert left["He", depth].low < left["He", depth].median < left["He", depth].high
 
 
-def test_gradients_come_out_the_same_and_leave_chance_alone() -> None:
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    first = gradients_left(op_of("tanh"), curve(op_of("tanh")))
-    assert torch.equal(torch.rand(3), expected)
-    assert first == gradients_left(op_of("tanh"), curve(op_of("tanh")))
-    assert [entry.init for entry in first] == ["default", "default", "Xavier", "Xavier"]
+@pytest.mark.parametrize("name", ["relu", "sigmoid"])
+def test_the_stored_gradients_are_those_that_are_measured(name: str) -> None:
+    op = op_of(name)
+    for kept, found in zip(stored(op), measure(op, curve(op)), strict=True):
+        assert (kept.depth, kept.init) == (found.depth, found.init)
+        assert (kept.median, kept.low, kept.high) == pytest.approx((found.median, found.low, found.high), rel=1e-6)
+
+
+def test_the_table_has_what_is_shown_by_default() -> None:
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    assert table["version"] == VERSION
+    assert table["nets"] == cs.activations("relu").to_json()["nets"]
+    assert all(function.left for function in cs.activations().functions)
+    assert {name.partition(" ")[0] for name in table["functions"]} == set(FUNCTIONS)
+
+
+def test_the_identity_keeps_a_gradient_that_sigmoid_loses(capsys: pytest.CaptureFixture[str]) -> None:
+    identity, sigmoid = cs.activations(["id", "sigmoid"]).functions
+    assert {left.depth: left.verdict for left in identity.left if left.init == "He"} == {10: "kept", 50: "grows"}
+    assert {left.verdict for left in sigmoid.left} == {"vanishes"}
+    assert command(["activations", "id", "sigmoid"]) == 0
+    said = capsys.readouterr().out
+    assert "  grows with id (no activation)\n  vanishes with sigmoid" in said
+    assert "gradient after 10 layers" in said
+
+
+def test_what_is_not_stored_is_said_and_can_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["activations", "relu", "leaky_relu:0.3"]) == 0
+    said = capsys.readouterr().out
+    assert "no gradients are stored for leaky_relu 0.3: --measure measures them" in said
+    assert cs.activations("leaky_relu:0.3").to_json()["functions"][0]["gradient_left"] is None
+    assert command(["activations", "leaky_relu:0.3", "relu", "--measure", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["gradients"] == "measured"
+    assert [len(entry["gradient_left"]) for entry in json.loads(out)["functions"]] == [4, 4]
+    assert err.splitlines() == ["measuring leaky_relu 0.3 (1 of 2)", "measuring relu (2 of 2)"]
+
+
+def test_nets_that_differ_are_not_given_one_verdict() -> None:
+    assert Left(50, "He", 1.0, 1e-9, 2.0).verdict == "varies"
+    assert Left(50, "He", 1e6, 1e4, 1e8).verdict == "grows"
 
 
 def test_a_gradient_by_hand() -> None:
-    """One layer of seed 0: the same numbers drawn, and the product written out."""
+    """One layer: the same numbers drawn, and the product written out."""
     left = _left(op_of("relu"), 1, "He", 2.0)
     ratios = []
-    for seed in range(9):
-        torch.manual_seed(seed)
-        weight = torch.empty(64, 64, dtype=torch.float64).normal_(std=math.sqrt(2 / 64))
-        x, last = (torch.randn(64, 64, dtype=torch.float64) for _ in range(2))
+    for seed in range(SEEDS):
+        random = np.random.default_rng(seed)
+        weight = random.normal(0, math.sqrt(2 / 64), (64, 64))
+        x, last = (random.standard_normal((64, 64)) for _ in range(2))
         first = ((x @ weight.T > 0) * last) @ weight
-        ratios.append(float(first.norm() / last.norm()))
+        ratios.append(np.sqrt((first**2).sum() / (last**2).sum()))
     assert (left.low, left.median, left.high) == pytest.approx((min(ratios), np.median(ratios), max(ratios)))
 
 
@@ -248,7 +322,7 @@ def test_figures_and_plain_data(found: Activations, tmp_path: Path, capsys: pyte
         found.save(tmp_path / "a.txt")
     assert command(["activations", "relu", "tanh", "relu", "--json"]) == 0
     predicted = json.loads(capsys.readouterr().out)
-    assert predicted["schema"] == "convscope/activations/2"
+    assert predicted["schema"] == "convscope/activations/3"
     assert [entry["name"] for entry in predicted["functions"]] == ["relu", "tanh"]
     assert predicted["functions"][0]["range"] == [0, None]
     assert len(predicted["functions"][1]["gradient_left"]) == 4

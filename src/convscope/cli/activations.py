@@ -14,36 +14,40 @@ from convscope.streams import say, tell
 @click.argument("names", metavar="[FUNCTION]...", nargs=-1)
 @click.option("--run", "run_folder", metavar="RUN", help="A trained net: what comes to its own activations.")
 @OWN_DATA
+@click.option("--measure", is_flag=True, help="Measure the gradients; a second for each function.")
 @click.option("-o", "--out", metavar="FILE", help="Draw them into FILE: .svg, .html or .png.")
 @JSON
 def activations(
-    names: tuple[str, ...], run_folder: str | None, data: str | None, out: str | None, *, as_json: bool
+    names: tuple[str, ...], run_folder: str | None, data: str | None, out: str | None, *, measure: bool, as_json: bool
 ) -> None:
-    r"""Activation functions side by side: curve, derivative, range, where they die or saturate.
+    r"""Compare activation functions.
 
     Each FUNCTION is written as in the notation, its numbers after colons; without any, nine common ones, or those of
     the RUN: relu, leaky_relu[:SLOPE], prelu, relu6, threshold:LIMIT, clamp:LOW:HIGH, elu[:ALPHA], selu, sigmoid,
-    hardsigmoid, tanh, softplus, gelu[:approx], silu, hardswish, mish, id.
+    hardsigmoid, tanh, softplus, gelu[:approx], silu, hardswish, mish, and id, which is no activation at all.
 
     \b
-    slope    the steepest
-    flat     where the slope is 0 for good (dead), or goes to 0 and is below 0.05 (saturated)
-    default  what is left of a gradient after 10 and 50 layers, measured on nets of 64 units, median of 9 seeds,
-             with torch's default weights;  init: with those of He (Xavier where both ends are flat)
-    silent   channels that lie in a flat zone for each of 500 images of the test set, everywhere
+    flat      where the derivative is 0 for good (dead), or goes to 0 and is below 0.05 (saturated)
+    gradient  what is left of a gradient after 10 and 50 layers: in nets of 64 units, median of 9 seeds, with
+              PyTorch's default weights, and with those of He (Xavier where both ends are flat)
+    silent    channels that lie in a flat zone for each of 500 images of the test set, everywhere
+
+    The gradients come from a table of the package; --measure measures them here.
 
     \b
     Examples:
       convscope activations
-      convscope activations relu gelu leaky_relu:0.1 -o curves.svg
+      convscope activations id relu sigmoid leaky_relu:0.1 -o curves.svg
+      convscope activations leaky_relu:0.3 --measure
       convscope activations --run runs/mnist-fast-seed0 -o mine.html
     """
-    from convscope.lens.activations import activations as measured
+    from convscope.lens.activations import activations as compared
 
     if data is not None and run_folder is None:
         raise click.UsageError("--data goes with --run: it says where the images of that run are")
     refuse_own(out, run_folder)
-    found = measured(names or None, run=with_data(run_folder, data) if run_folder else None)
+    run = with_data(run_folder, data) if run_folder else None
+    found = compared(names or None, run=run, measure=measure, report=_measuring)
     if out:
         found.save(out)
     if as_json:
@@ -52,3 +56,7 @@ def activations(
         say(str(found))
     if out:
         tell(f"drawn into {inert(out)}")
+
+
+def _measuring(name: str, at: int, total: int) -> None:
+    tell(f"measuring {inert(name)} ({at + 1} of {total})")

@@ -8,38 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from convscope.backends.lower import lower
 from convscope.core.op import REGISTRY, spelled, usage
 from convscope.errors import ConvscopeError, FieldError, UnknownNameError, unknown
 from convscope.frontends import read
-from convscope.ops.act import PReLU
+from convscope.lens.activation_formulas import FORMULAS, values_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.core.op import Op
 
-FUNCTIONS = (
-    "relu",
-    "leaky_relu",
-    "prelu",
-    "relu6",
-    "threshold",
-    "clamp",
-    "elu",
-    "selu",
-    "sigmoid",
-    "hardsigmoid",
-    "tanh",
-    "softplus",
-    "gelu",
-    "silu",
-    "hardswish",
-    "mish",
-    "id",
-)
+FUNCTIONS = tuple(op.keyword for op in FORMULAS)
 """The ops that are functions of one number."""
 
 ALIASES = {"swish": "silu", "hardtanh": "clamp", "leakyrelu": "leaky_relu", "linear": "id", "logistic": "sigmoid"}
@@ -75,7 +55,7 @@ class Curve:
         name: as the notation writes it.
         xs: -6 to 6.
         ys: values there.
-        derivatives: derivatives there, by autograd.
+        derivatives: derivatives there.
         low: end of the range; ``-inf`` where there is none.
         high: end of the range; ``inf`` where there is none.
         below: towards minus infinity.
@@ -149,19 +129,6 @@ def op_of(text: str) -> Op:
     if len(net) > 1:
         raise FieldError(f"{text.strip()} is more than one function", expected=usage(REGISTRY[name]))
     return net.layers[0].node.op
-
-
-def values_of(op: Op, xs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and derivatives, in float64; a learned slope is that at initialisation.
-
-    >>> values_of(op_of("leaky_relu:0.1"), np.array([-2.0, 3.0]))
-    (array([-0.2,  3. ]), array([0.1, 1. ]))
-    """
-    module = lower(PReLU() if isinstance(op, PReLU) else op, ((1,),)).double()
-    x = torch.from_numpy(xs.copy()).reshape(-1, 1).requires_grad_()
-    y = module(x)
-    (derivative,) = torch.autograd.grad(y.sum(), x)
-    return y.detach().numpy().ravel(), derivative.numpy().ravel()
 
 
 def curve(op: Op) -> Curve:

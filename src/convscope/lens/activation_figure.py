@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from convscope.lens.activation_curves import SHOWN
 from convscope.view.figure import Figure
 from convscope.view.layout import Across, Padded, Titled, tiles
-from convscope.view.parts import Column, Grid
 from convscope.view.plot import Band, Line, Plot
 
 if TYPE_CHECKING:
     from convscope.lens.activation_curves import Curve
-    from convscope.lens.activation_nets import Left, Seen
+    from convscope.lens.activation_nets import Seen
     from convscope.lens.activations import Activation, Activations
     from convscope.view.layout import Part
 
@@ -35,8 +34,8 @@ def figure_of(found: Activations) -> Figure:
     return Figure(
         f"Activation functions{of}",
         tiles(tuple(map(_drawn, found.functions)), 1 if found.run else min(COLUMNS, len(found.functions)), gap=22),
-        note=f"pink: dead; orange: saturated\n{found.note}",
-        table=_table(found),
+        note="\n".join(filter(None, ("pink: dead; orange: saturated", found.note, found.lesson))),
+        table=found.gradients(spread=True),
     )
 
 
@@ -55,16 +54,11 @@ def _drawn(function: Activation) -> Part:
 
 def _words(function: Activation) -> str:
     found = function.curve
-    inits = dict.fromkeys(left.init for left in function.left)
     rows = [
-        f"gradient left, {init}: " + ", ".join(_short(left) for left in function.left if left.init == init)
-        for init in inits
+        f"gradient, {init} weights: " + ", ".join(f"{left.median:.2g} after {left.depth} layers" for left in lefts)
+        for init, lefts in function.by_init()
     ]
-    return "\n".join((f"range {found.span}, steepest {found.steepest:.3g}", found.zones, *rows))
-
-
-def _short(left: Left) -> str:
-    return f"{left.median:.2g} after {left.depth}"
+    return "\n".join((f"range {found.span}, largest derivative {found.steepest:.3g}", found.zones, *rows))
 
 
 def _inside(values: tuple[float, ...]) -> list[float]:
@@ -101,20 +95,3 @@ def _histogram(seen: Seen, found: Curve) -> Part:
     ]
     silent = [f"{seen.silent} of {seen.channels} channels always"] if seen.silent else []
     return Titled(plot, f"{seen.layer}: {', '.join([*flat, *silent]) or 'nothing in a flat zone'}")
-
-
-def _table(found: Activations) -> Grid:
-    """Every number: medians with their spread."""
-    titles = ("function", "range", "flat", "default 10", "default 50", "init", "init 10", "init 50")
-    rows = tuple(
-        (
-            function.curve.name,
-            function.curve.span,
-            function.curve.zones,
-            *map(str, function.left[:2]),
-            function.left[2].init,
-            *map(str, function.left[2:]),
-        )
-        for function in found.functions
-    )
-    return Grid(tuple(map(Column, titles)), rows)

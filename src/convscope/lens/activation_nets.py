@@ -1,8 +1,7 @@
-"""Activation functions at work: what deep nets leave of a gradient, and what a trained net feeds its functions."""
+"""Activation functions at work: what a trained net feeds its functions."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from convscope.backends.torch import TorchNet
 from convscope.core.op import spelled
 from convscope.data import registry
 from convscope.errors import RunError
-from convscope.frontends import read
 from convscope.lens.activation_curves import FUNCTIONS, curve
 from convscope.training.evaluate import logits
 from convscope.training.train import model_of
@@ -25,82 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.core.net import Layer
-    from convscope.core.op import Op
-    from convscope.lens.activation_curves import Curve
     from convscope.training.run import Run
-
-DEPTHS, WIDTH, BATCH, SEEDS = (10, 50), 64, 64, 9
-"""Of the nets through which gradients are sent: layers, units of a layer, inputs, nets of each kind."""
 
 IMAGES, PART = 500, 50
 """Of the test set that a trained net is shown, at most, and how many at a time."""
 
 BINS, REACH = 120, 5.0
 """Of histograms: how many, and how far to both sides at least."""
-
-
-@dataclass(frozen=True)
-class Left:
-    """What is left of a gradient after some layers, ``|dL/dx_0| / |dL/dx_n|``.
-
-    Attributes:
-        depth: layers.
-        init: ``default`` (torch's own for linear layers), ``He`` or ``Xavier``.
-        median: over nets with weights of different seeds.
-        low: the least.
-        high: the most.
-    """
-
-    depth: int
-    init: str
-    median: float
-    low: float
-    high: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {"depth": self.depth, "init": self.init, "median": self.median, "low": self.low, "high": self.high}
-
-    def __str__(self) -> str:
-        return f"{self.median:.2g} ({self.low:.2g} … {self.high:.2g})"
-
-
-def gradients_left(op: Op, found: Curve) -> tuple[Left, ...]:
-    """Send gradients through nets ``n*( linear 64 FUNCTION )`` and measure what arrives.
-
-    Inputs and the gradient at the end are normal random numbers; everything is computed in float64, so that nothing
-    falls below the least number. Weights: torch's default, ``U(-1/8, 1/8)``; and, without biases, normal ones of
-    variance ``2/64`` (He et al. 2015, arXiv 1502.01852), or of ``1/64`` (Glorot and Bengio 2010) for functions that are
-    flat at both ends.
-    """
-    flat = found.below.edge is not None and found.above.edge is not None
-    second = ("Xavier", 1.0) if flat else ("He", 2.0)
-    return tuple(_left(op, depth, init, gain) for init, gain in (("default", 0.0), second) for depth in DEPTHS)
-
-
-def _left(op: Op, depth: int, init: str, gain: float) -> Left:
-    net = read(f"input {WIDTH}, {depth}*( linear {WIDTH} {spelled(op)} )\n")
-    ratios = []
-    with torch.random.fork_rng(devices=[]):
-        model = TorchNet(net).double()
-        for seed in range(SEEDS):
-            torch.manual_seed(seed)
-            _draw(model, gain)
-            x = torch.randn(BATCH, WIDTH, dtype=torch.float64, requires_grad=True)
-            last = torch.randn(BATCH, WIDTH, dtype=torch.float64)
-            (first,) = torch.autograd.grad(model(x), x, last)
-            ratios.append(float(first.norm() / last.norm()))
-    return Left(depth, init, float(np.median(ratios)), min(ratios), max(ratios))
-
-
-def _draw(model: TorchNet, gain: float) -> None:
-    """New weights: torch's default, or normal ones of that variance times the number of inputs, without biases."""
-    for part in model.modules():
-        if isinstance(part, nn.Linear) and gain:
-            nn.init.normal_(part.weight, std=math.sqrt(gain / part.in_features))
-            nn.init.zeros_(part.bias)
-        elif isinstance(part, nn.Linear):
-            part.reset_parameters()
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,20 +10,24 @@ from convscope.core.op import spelled
 from convscope.errors import RunError
 from convscope.inert import inert
 from convscope.lens.activation_curves import FLAT, curve, op_of
-from convscope.lens.activation_figure import figure_of
-from convscope.lens.activation_nets import BATCH, SEEDS, WIDTH, gradients_left, layers_of, pre_activations
-from convscope.training.run import Run, load
+from convscope.lens.activation_gradients import BATCH, DEPTHS, SEEDS, VERSION, WIDTH, stored
+from convscope.lens.activation_gradients import measure as measured
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from convscope.core.op import Op
     from convscope.lens.activation_curves import Curve
-    from convscope.lens.activation_nets import Left, Seen
+    from convscope.lens.activation_gradients import Left
+    from convscope.lens.activation_nets import Seen
+    from convscope.training.run import Run
     from convscope.view.figure import Figure
 
-DEFAULT = ("relu", "leaky_relu:0.1", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu", "hardswish")
+DEFAULT = ("id", "relu", "leaky_relu:0.1", "elu", "sigmoid", "tanh", "gelu", "silu", "hardswish")
+
+VERDICTS = {"grows": "grows", "kept": "is kept", "vanishes": "vanishes", "varies": "varies from net to net"}
+"""What becomes of the gradient in the deepest nets, as a verb."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Activation:
 
     Attributes:
         curve: what it is.
-        left: what deep nets with it leave of a gradient.
+        left: what deep nets with it leave of a gradient; empty where that is neither stored nor measured.
         seen: what comes to it in a trained net, layer by layer; empty where no run was given.
     """
 
@@ -40,11 +44,16 @@ class Activation:
     left: tuple[Left, ...]
     seen: tuple[Seen, ...]
 
+    def by_init(self) -> list[tuple[str, list[Left]]]:
+        """What is left of a gradient, for each kind of weights in their order."""
+        inits = dict.fromkeys(left.init for left in self.left)
+        return [(init, [left for left in self.left if left.init == init]) for init in inits]
+
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
             **self.curve.to_json(),
-            "gradient_left": [left.to_json() for left in self.left],
+            "gradient_left": [left.to_json() for left in self.left] or None,
             "pre_activations": [seen.to_json() for seen in self.seen],
         }
 
@@ -56,17 +65,35 @@ class Activations:
     Attributes:
         functions: in the order that they were asked for.
         run: the folder of the trained net; None where none was given.
+        measured: the gradients were measured for this result, not read from the table of the package.
     """
 
     functions: tuple[Activation, ...]
     run: str | None
+    measured: bool = False
 
     def grid(self) -> Grid:
-        """A row for each function."""
-        right = ("default 10", "default 50", "init 10", "init 50")
-        titles = ("function", "range", "derivative", "flat", *right[:2], "init", *right[2:])
-        columns = tuple(Column(title, title in {"derivative", *right}) for title in titles)
-        return Grid(columns, tuple(map(_row, self.functions)))
+        """What each function is: a row for each."""
+        columns = (Column("function"), Column("range"), Column("largest derivative", right=True), Column("flat"))
+        curves = [function.curve for function in self.functions]
+        rows = tuple((one.name, one.span, f"{one.steepest:.3g}", one.zones) for one in curves)
+        return Grid(columns, rows)
+
+    def gradients(self, *, spread: bool = False) -> Grid:
+        """What deep nets leave of a gradient: a row for each function and each kind of weights.
+
+        Args:
+            spread: give the least and the most of all nets, too.
+        """
+        titles = ("function", "weights", *(f"gradient after {depth} layers" for depth in DEPTHS), "the gradient")
+        rows = []
+        for function in self.functions:
+            for init, lefts in function.by_init() or [("", [])]:
+                cells = [str(left) if spread else f"{left.median:.2g}" for left in lefts] or ["not stored"] * len(
+                    DEPTHS
+                )
+                rows.append((function.curve.name, init, *cells, VERDICTS[lefts[-1].verdict] if lefts else ""))
+        return Grid(tuple(Column(title, "after" in title) for title in titles), tuple(rows))
 
     def layers(self) -> Grid:
         """A row for each activation of the trained net."""
@@ -88,22 +115,46 @@ class Activations:
     @property
     def note(self) -> str:
         """What the numbers are."""
+        made = "measured" if self.measured else "stored"
+        lines = [
+            f"gradient after n layers: |dL/dx_0| / |dL/dx_n| in a net n*( linear {WIDTH} FUNCTION ),",
+            f"median of {SEEDS} seeds, {made}; default: weights as PyTorch draws them",
+        ]
+        return "\n".join([*lines, *self._missing()])
+
+    def _missing(self) -> list[str]:
+        names = [function.curve.name for function in self.functions if not function.left]
+        return [f"no gradients are stored for {', '.join(names)}: --measure measures them"] if names else []
+
+    @property
+    def lesson(self) -> str:
+        """What becomes of the gradient in the deepest net with He or Xavier weights."""
+        parts = []
+        for verdict, words in VERDICTS.items():
+            names = [
+                "id (no activation)" if function.curve.name == "id" else function.curve.name
+                for function in self.functions
+                if function.left and function.left[-1].verdict == verdict
+            ]
+            parts += [f"  {words} with {', '.join(names)}"] if names else []
+        depths = {function.left[-1].depth for function in self.functions if function.left}
         return (
-            f"dead: the derivative is 0; saturated: it goes to 0 and is below {FLAT}\n"
-            "default, init: |dL/dx_0| / |dL/dx_n|, the gradient left by n = 10 and 50 layers of a net\n"
-            f"n*( linear {WIDTH} FUNCTION ), weights as torch has them and as init says; median of {SEEDS} seeds"
+            "\n".join([f"With He or Xavier weights, the gradient after {max(depths)} layers", *parts]) if parts else ""
         )
 
     def figure(self) -> Figure:
         """The functions as small multiples."""
+        from convscope.lens.activation_figure import figure_of
+
         return figure_of(self)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/activations/2``."""
+        """Plain data of schema ``convscope/activations/3``."""
         return {
-            "schema": "convscope/activations/2",
+            "schema": "convscope/activations/3",
             "flat_below": FLAT,
             "nets": {"width": WIDTH, "inputs": BATCH, "seeds": SEEDS},
+            "gradients": "measured" if self.measured else f"stored, version {VERSION}",
             "run": self.run,
             "functions": [function.to_json() for function in self.functions],
         }
@@ -124,40 +175,62 @@ class Activations:
         return self.figure().save(path)
 
     def __str__(self) -> str:
+        flat = f"dead: the derivative is 0; saturated: it goes to 0 and is below {FLAT}"
         run = (f"\npre-activations of {inert(self.run)}:", self.layers().to_text()) if self.run else ()
-        return "\n".join((self.grid().to_text(), self.note, *run))
+        gradients = (self.gradients().to_text(), self.note, *filter(None, [self.lesson]))
+        return "\n".join((self.grid().to_text(), flat, "", *gradients, *run))
 
     __repr__ = __str__
 
 
-def _row(function: Activation) -> tuple[str, ...]:
-    found, left = function.curve, [f"{entry.median:.2g}" for entry in function.left]
-    return (found.name, found.span, f"{found.steepest:.3g}", found.zones, *left[:2], function.left[2].init, *left[2:])
-
-
-def activations(names: str | Sequence[str] | None = None, *, run: Run | str | Path | None = None) -> Activations:
+def activations(
+    names: str | Sequence[str] | None = None,
+    *,
+    run: Run | str | Path | None = None,
+    measure: bool = False,
+    report: Callable[[str, int, int], None] | None = None,
+) -> Activations:
     """What activation functions are and do: curve, derivative, range, flat zones, gradient left by deep nets.
 
     Args:
         names: as the notation writes them, numbers after colons: ``leaky_relu:0.1``. By default nine common ones, or
             those of the run.
         run: a trained net, or its folder: what comes to its activations is counted on 500 images of its test set.
+        measure: measure what deep nets leave of a gradient, instead of reading it from the table of this package;
+            about a second for each function.
+        report: called before a function is measured: its name, its place, and how many there are.
 
     Raises:
         UnknownNameError: there is no such function.
         FieldError: a function takes no such number.
         RunError: the run has no such function, or is damaged.
     """
-    run = load(run) if isinstance(run, str | Path) else run
     given = [names] if isinstance(names, str) else names
+    seen: tuple[Seen, ...] = ()
+    path = None
     if run is None:
         ops = [op_of(name) for name in given or DEFAULT]
-        return Activations(tuple(_measured(op, ()) for op in _once(ops)), None)
+    else:
+        ops, seen, path = _of_run(run, given)
+    ops = _once(ops)
+    made = []
+    for at, op in enumerate(ops):
+        if measure and report:
+            report(spelled(op), at, len(ops))
+        made.append(_activation(op, seen, measuring=measure))
+    return Activations(tuple(made), path, measure)
+
+
+def _of_run(run: Run | str | Path, given: Sequence[str] | None) -> tuple[list[Op], tuple[Seen, ...], str]:
+    """The functions of a run that are asked for, what comes to them, and its folder."""
+    from convscope.lens.activation_nets import layers_of, pre_activations
+    from convscope.training.run import load
+
+    run = load(run) if isinstance(run, str | Path) else run
     layers = layers_of(run)
     there = {spelled(layer.node.op): layer.node.op for layer in layers}
     ops = [_there(op_of(name), there, run) for name in given] if given else list(there.values())
-    seen = pre_activations(run, [layer for layer in layers if layer.node.op in ops])
-    return Activations(tuple(_measured(op, seen) for op in _once(ops)), str(run.path))
+    return ops, pre_activations(run, [layer for layer in layers if layer.node.op in ops]), str(run.path)
 
 
 def _once(ops: Sequence[Op]) -> list[Op]:
@@ -171,6 +244,7 @@ def _there(op: Op, there: dict[str, Op], run: Run) -> Op:
     return there[spelled(op)]
 
 
-def _measured(op: Op, seen: Sequence[Seen]) -> Activation:
+def _activation(op: Op, seen: Sequence[Seen], *, measuring: bool) -> Activation:
     found = curve(op)
-    return Activation(found, gradients_left(op, found), tuple(entry for entry in seen if entry.function == found.name))
+    left = measured(op, found) if measuring else stored(op)
+    return Activation(found, left, tuple(entry for entry in seen if entry.function == found.name))
