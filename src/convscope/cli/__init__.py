@@ -9,9 +9,15 @@ like everybody else.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
 import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["main", "run"]
 
@@ -25,15 +31,45 @@ class _Terminated(KeyboardInterrupt):
 _signalled: list[KeyboardInterrupt] = []
 """What a signal raised: a library that is being loaded may swallow it, and fail in another way later."""
 
-
-def _interrupt(*_: object) -> None:
-    _signalled.append(KeyboardInterrupt())
-    raise _signalled[-1]
+PATIENCE = 2.0
+"""Seconds for which a signal waits while modules are loaded: a library of C++ that starts may abort."""
 
 
-def _terminate(*_: object) -> None:
-    _signalled.append(_Terminated())
-    raise _signalled[-1]
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _stop(KeyboardInterrupt(), number, frame)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    _stop(_Terminated(), number, frame)
+
+
+def _stop(error: KeyboardInterrupt, number: int, frame: FrameType | None) -> None:
+    """Raise the error, but not while modules are being loaded: then the signal comes again a little later."""
+    if not _signalled:
+        _signalled.append(error)
+        _until.append(time.monotonic() + PATIENCE)
+    if _loading(frame) and time.monotonic() < _until[0]:
+        _thread.start_new_thread(_again, (signal.Signals(number),))
+        return
+    raise _signalled[0]
+
+
+_until: list[float] = []
+"""When a signal that waits is raised wherever the program is."""
+
+
+def _again(number: signal.Signals) -> None:
+    time.sleep(0.02)
+    _thread.interrupt_main(number)
+
+
+def _loading(frame: FrameType | None) -> bool:
+    """Whether a module is being imported where the program is."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib._bootstrap"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def run(arguments: list[str]) -> int:
