@@ -90,14 +90,14 @@ def test_kernels() -> None:
 def test_features_with_nothing_positive() -> None:
     maps = np.zeros((3, 2, 2), np.float32)
     maps[0, 0, 1], maps[2, 1, 0] = 2.0, 1.0
-    svg = golden("features", Features("runs/a", "trained", "relu1", "as asked", IMAGE, maps))
+    svg = golden("features", Features("runs/a", "trained", "relu1", "as requested", IMAGE, maps))
     image, *found, _ = rasters(svg)
     assert image[..., 0].ravel().tolist() == list(range(0, 256, 16))  # the bytes as they are
     assert colour(found[0], 0, 1) == BRIGHT
     assert colour(found[2], 1, 0) == (188, 55, 84)  # half of the largest: one scale for all channels
     assert (found[1] == DARK).all()
     assert "1: none" in words(svg)
-    assert "silent: nothing positive in 1 of 3 channels: 1" in words(svg)
+    assert "silent: no positive value in 1 of 3 channels: 1" in words(svg)
 
 
 def reach() -> Reach:
@@ -106,7 +106,7 @@ def reach() -> Reach:
     slopes[:, 0, 1], slopes[0, 2, 3], slopes[1, 2, 3] = 2.0, 1.0, 3.0
     untrained = Measured("random, seed 0", 2, slopes, slopes**2, unit.support.area)
     trained = Measured("trained", 2, slopes[:1], slopes[:1] ** 2, unit.support.area)
-    return Reach("runs/a", "conv1", "as asked", unit, untrained, trained, "2 test images of digits", IMAGE)
+    return Reach("runs/a", "conv1", "as requested", unit, untrained, trained, "2 test images of digits", IMAGE)
 
 
 def test_field() -> None:
@@ -142,10 +142,10 @@ def test_saliency() -> None:
         Target(5, "5", predicted=True),
         3.5,
         0.9,
-        "the empty ground",
+        "background",
         (
             Attribution("integrated gradients", rows, rows[None], "what a pixel adds", note="missed 0.1"),
-            Attribution("Grad-CAM", flat, -np.ones((2, 2), np.float32), "maps weighed", "relu1", "as asked"),
+            Attribution("Grad-CAM", flat, -np.ones((2, 2), np.float32), "maps weighed", "relu1", "as requested"),
         ),
         (
             Trust(Randomised(("fc", "conv1"), (0.5, -0.25)), falls),
@@ -157,14 +157,14 @@ def test_saliency() -> None:
     assert colour(signed, 1, 2) == RED
     assert colour(signed, 3, 0) == (103, 169, 207)  # -1 of 2
     assert (nothing == DARK).all()
-    assert {"both signs", "nothing positive here, all zero", "five.png", "5: 90.0 %"} <= set(words(svg))
+    assert {"both signs", "all zero", "five.png", "5: 90.0 %"} <= set(words(svg))
     assert falls.area == (0.9 + 0.2) / 4 + (0.2 + 0.1) / 4  # by the rule of trapezoids
     predicted = str(found)
-    assert "area 0.350, by chance 0.625 ± 0.035: its pixels matter" in predicted  # chance: 0.65 and 0.6
-    assert "alike 0.50, -0.25: it depends on the weights" in predicted
-    assert "alike flat, flat: no answer" in predicted
+    assert "area 0.350, random order 0.625 ± 0.035: its pixels matter" in predicted  # chance: 0.65 and 0.6
+    assert "rank correlation 0.50, -0.25: it depends on the weights" in predicted
+    assert "rank correlation flat, flat: undetermined" in predicted
     # the lines of the plots: 1, 0.5, -0.25 between -1 and 1
-    (path,) = re.findall(r'<path d="(M[0-9.L ]+)" fill="none" stroke="#0072b2"', svg.split("by chance")[0])[:1]
+    (path,) = re.findall(r'<path d="(M[0-9.L ]+)" fill="none" stroke="#0072b2"', svg.split("random order")[0])[:1]
     ys = [float(point.split()[1]) for point in re.split("[ML]", path)[1:]]
     assert (ys[1] - ys[0]) / (ys[2] - ys[0]) == 0.5 / 1.25
 
@@ -175,7 +175,7 @@ def mistakes() -> Mistakes:
     images = tuple(Seen(7 * at, RAMP + np.uint8(at), "dog", 0.9 - 0.1 * at) for at in range(5))
     near = tuple(Seen(100 + at, RAMP, "cat", 1.0 + at) for at in range(2))
     return Mistakes(
-        "runs/a", evaluation, ("dog", "cat"), "the most mistakes", 5, images, IMAGE, split, near,
+        "runs/a", evaluation, ("dog", "cat"), "the most frequent mistake", 5, images, IMAGE, split, near,
         "distance in relu4, among 90 of 90 training images",
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def test_mistakes() -> None:
     assert sum(value for _, value in parts(found)) == found.split.difference  # nothing is left out
     predicted = words(svg)
     assert {"40", "2", "5", "53", "channel 0", "+1.000", "bias", "+0.250"} <= set(predicted)
-    assert "score of cat less score of dog: +1.500, exactly, by channel of relu4" in predicted
+    assert "score of cat minus score of dog: +1.500, exact, by channel of relu4" in predicted
     assert "7 of 100 test images of pets misclassified" in predicted
     gallery = rasters(svg)[:5]
     assert [int(one[0, 0, 0]) for one in gallery] == [0, 1, 2, 3, 4]  # the images themselves, in their order
@@ -197,4 +197,4 @@ def test_mistakes() -> None:
 def test_a_split_that_does_not_add_up_says_so() -> None:
     broken = Split("conv1", "relu1", "cat", "dog", 1.5, 0.0, np.array([1.0]))
     assert not broken.exact
-    assert "but for 0.5" in str(broken)
+    assert "except for 0.5" in str(broken)

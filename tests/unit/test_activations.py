@@ -291,8 +291,8 @@ def test_a_run_without_the_function(short_run: Run, capsys: pytest.CaptureFixtur
     [
         ("gleu", UnknownNameError, "try      gelu"),
         ("swish", UnknownNameError, "try      silu"),
-        ("softmax", UnknownNameError, "not a function of one number"),
-        ("conv", UnknownNameError, "not a function of one number"),
+        ("softmax", UnknownNameError, "not an elementwise function"),
+        ("conv", UnknownNameError, "not an elementwise function"),
         ("clamp", FieldError, "expected clamp LOW HIGH"),
         ("relu:3", FieldError, "relu:3"),
         ("leaky_relu:a", FieldError, "neither a setting"),

@@ -92,13 +92,13 @@ def test_slopes_reach_just_the_field_of_200_random_units() -> None:
 def test_a_run_is_measured_before_and_after(short_run: Run) -> None:
     found = reach(subject(short_run))
     assert found.layer == "relu3"
-    assert found.why == "the last layer before the scores whose map is larger than 1x1"
+    assert found.why == "the last feature map before the scores"
     assert [one.weights for one in found.both] == ["random, seed 0", "trained"]
     assert found.over == "64 test images of mnist"
     assert found.image is not None
     assert found.image.label == 7
     said = str(found)
-    assert said.startswith("field of relu3 at 1, 1, image 28x28; layer: the last layer before")
+    assert said.startswith("receptive field of relu3 at 1, 1, image 28x28; layer: the last feature map before")
     assert "box        2 … 24, 2 … 24  (23x23)" in said
     data = found.to_json()
     assert data["schema"] == "convscope/lens-field/2"
@@ -108,14 +108,14 @@ def test_a_run_is_measured_before_and_after(short_run: Run) -> None:
 def test_a_net_without_weights_has_no_trained_side() -> None:
     found = reach(subject("input 9x9x1, conv 2 3x3, gap"))
     assert found.trained is None
-    assert found.over == "64 images of noise"
+    assert found.over == "64 noise images"
     assert found.image is None
 
 
 def test_one_group_has_no_error_and_nothing_is_said_of_no_slope() -> None:
     assert np.isnan(jackknife(np.ones((1, 3, 3)))).all()
     flat = Measured("random", 1, np.zeros((1, 3, 3)), np.zeros((1, 3, 3)), 9)
-    assert str(flat) == "weights random: no slope reaches the image, nothing positive here"
+    assert str(flat) == "weights random: no gradient reaches the image"
     assert flat.shares() == {}
 
 

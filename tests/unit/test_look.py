@@ -96,7 +96,7 @@ def test_features_of_live_modules_are_those_that_a_hook_sees(name: str) -> None:
     hook.remove()
     found = cs.look(net, "features", image=x, layer=path)
     assert isinstance(found, Features)
-    assert found.weights == "those of the model"
+    assert found.weights == "of the model"
     np.testing.assert_allclose(found.maps, caught[0][0], atol=1e-6)
 
 
@@ -140,7 +140,7 @@ def test_reasons_for_a_digit(short_run: Run) -> None:
         next(iter(cs.predict(short_run, FIVE)[0].probabilities.values())), abs=1e-4
     )
     assert all(one.heat.shape == (28, 28) for one in found.found)
-    assert found.nothing == "the empty ground"
+    assert found.nothing == "background"
     integral = found.found[1]
     background = found.image.shown[0] == 0
     assert not integral.heat[background].any()  # the way from the empty ground to itself has no length
@@ -272,7 +272,7 @@ BAD: list[tuple[dict[str, Any], type[ConvscopeError], str]] = [
     ({"image": "test:10000"}, ImageError, "no test image 10000"),
     ({"image": "test:-1"}, ImageError, "no test image -1"),
     ({"image": np.zeros((3, 28, 28), np.uint8)}, ImageError, "has the shape 3x28x28, the net takes 28x28x1"),
-    ({"image": np.full((28, 28), np.nan)}, ImageError, "not finite numbers"),
+    ({"image": np.full((28, 28), np.nan)}, ImageError, "not finite"),
     ({"image": np.zeros((28, 28), np.int64)}, ImageError, "holds int64"),
 ]
 
@@ -291,11 +291,11 @@ def test_the_nearest_layer_is_named(short_run: Run) -> None:
 
 
 def test_a_net_has_no_images_and_no_mistakes() -> None:
-    with pytest.raises(ImageError, match="there is no image: the net has no data set"):
+    with pytest.raises(ImageError, match="no image was given, and the net has no data set to take one from"):
         cs.look(NET)
-    with pytest.raises(ImageError, match="no image test:0"):
+    with pytest.raises(ImageError, match="test:0 cannot be used"):
         cs.look(NET, image="test:0")
-    with pytest.raises(RunError, match="those of a run"):
+    with pytest.raises(RunError, match="needs a trained run"):
         cs.look(NET, "mistakes")
     with pytest.raises(ShapeError, match="not an image"):
         cs.look("input 100x3, conv 4 5", "kernels")
@@ -320,7 +320,7 @@ def test_a_damaged_image_and_a_damaged_run(short_run: Run, tmp_path: Path) -> No
 
 def test_weights_that_are_not_those_of_the_net() -> None:
     net = cs.read("input 8x8x1, conv 4 3x3")
-    with pytest.raises(ModelError, match="not those of the net"):
+    with pytest.raises(ModelError, match="do not belong to this net"):
         subjects._with(net, {"conv1.weight": np.zeros((4, 1, 3, 3))})
 
 

@@ -16,8 +16,8 @@ from convscope.reporting.report import LARGEST, Report
 from convscope.training.run import Run
 
 SECTIONS = [
-    "The net", "Training", "Right and wrong", "Kernels", "Feature maps", "Reach", "Layers", "Checks",
-    "Where it comes from",
+    "The net", "Training", "Mistakes", "Kernels", "Feature maps", "Receptive field", "Layers", "Checks",
+    "Provenance",
 ]  # fmt: skip
 NET = "input 8x8x1, conv 4 3x3 p1, relu, conv 8 3x3, gap, linear 3"
 
@@ -64,7 +64,7 @@ def test_nothing_comes_from_outside_and_nothing_runs(page: Page) -> None:
 
 def test_the_numbers_are_those_of_the_run(page: Page, short_run: Run) -> None:
     facts = dict(cs.report(short_run).facts)
-    assert facts["accuracy on the test images"] == f"{100 * short_run.result.accuracy:.2f} %"
+    assert facts["test accuracy"] == f"{100 * short_run.result.accuracy:.2f} %"
     assert facts["params"].startswith(f"{short_run.result.params:,}")
     text = " ".join(page.words)
     for value in (*facts.values(), *short_run.result.sha256.values(), str(short_run.net)):

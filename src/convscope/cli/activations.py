@@ -27,7 +27,7 @@ def activations(
     hardsigmoid, tanh, softplus, gelu[:approx], silu, hardswish, mish, and id, which is no activation at all.
 
     \b
-    flat      where the derivative is 0 for good (dead), or goes to 0 and is below 0.05 (saturated)
+    flat      where the derivative is 0 for good (dead), or tends to zero and is below 0.05 (saturated)
     gradient  what is left of a gradient after 10 and 50 layers: in nets of 64 units, median of 9 seeds, with
               PyTorch's default weights, and with those of He (Xavier where both ends are flat)
     silent    channels that lie in a flat zone for each of 500 images of the test set, everywhere

@@ -1,1 +1,1 @@
-"""Looking into nets: one file for each image, arrays first, drawing second."""
+"""Looking into nets: one file for each kind of figure, arrays first, drawing second."""

@@ -1,4 +1,4 @@
-"""Activation functions as they are: curve, derivative, range, and where it vanishes."""
+"""Activation functions in themselves: curve, derivative, range, and where it vanishes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from convscope.core.op import Op
 
 FUNCTIONS = tuple(op.keyword for op in FORMULAS)
-"""The ops that are functions of one number."""
+"""The elementwise ops."""
 
 ALIASES = {"swish": "silu", "hardtanh": "clamp", "leakyrelu": "leaky_relu", "linear": "id", "logistic": "sigmoid"}
 
 FLAT = 0.05
-"""Slopes below this, that go on to zero, are saturated: three such layers leave less than a thousandth."""
+"""Derivatives below this that tend to zero count as saturated: three such layers leave less than a thousandth."""
 
 SHOWN, FAR = 6.0, 1e4
 """Ends of the curve that is drawn, and where limits are looked for."""
@@ -33,12 +33,12 @@ SHOWN, FAR = 6.0, 1e4
 
 @dataclass(frozen=True)
 class End:
-    """What the derivative does towards one end of the axis.
+    """How the derivative behaves towards one end of the axis.
 
     Attributes:
-        kind: ``dead`` (the derivative is zero from the edge on), ``saturated`` (it goes to zero, and is below 0.05 from
-            the edge on) or ``passes`` (it does not go to zero).
-        edge: where that begins; None where the derivative passes.
+        kind: ``dead`` (zero from the edge on), ``saturated`` (it tends to zero, and is below 0.05 from
+            the edge on) or ``passes`` (it does not tend to zero).
+        edge: where that begins; None if the derivative passes.
         derivative: at the end.
     """
 
@@ -49,7 +49,7 @@ class End:
 
 @dataclass(frozen=True)
 class Curve:
-    """One function.
+    """One activation function.
 
     Attributes:
         name: as the notation writes it.
@@ -74,7 +74,7 @@ class Curve:
     steepest: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; an end that is infinite is None."""
+        """Plain data; an infinite end is None."""
         ends = {name: {"kind": end.kind, "edge": end.edge, "derivative": end.derivative} for name, end in self._ends()}
         span = [value if math.isfinite(value) else None for value in (self.low, self.high)]
         points = {"x": list(self.xs), "y": list(self.ys), "derivative": list(self.derivatives)}
@@ -95,10 +95,10 @@ class Curve:
         if low.edge is not None and low.edge == -(high.edge or 0.0) and low.kind == high.kind:
             return f"{low.kind} beyond ±{high.edge:.3g}"
         told = [f"{end.kind} {side} {end.edge:.3g}" for side, end in self._ends() if end.edge is not None]
-        return ", ".join(told) or "nowhere flat"
+        return ", ".join(told) or "no flat zone"
 
     def flat(self, values: NDArray[np.floating]) -> dict[str, NDArray[np.bool_]]:
-        """Which numbers lie in a dead zone, and which in a saturated one."""
+        """Which values lie in a dead zone, and which in a saturated one."""
         found = {kind: np.zeros(values.shape, bool) for kind in ("dead", "saturated")}
         if self.below.edge is not None:
             found[self.below.kind] |= values <= self.below.edge
@@ -108,18 +108,18 @@ class Curve:
 
 
 def op_of(text: str) -> Op:
-    """The op of a function, its numbers after colons or blanks.
+    """The op of a function; its parameters follow after colons or blanks.
 
     Raises:
         UnknownNameError: there is no such function.
-        FieldError: it takes no such number.
+        FieldError: it does not accept such a parameter.
 
     >>> op_of("leaky_relu:0.1"), op_of("clamp:-1:1")
     (LeakyReLU(slope=0.1), Clamp(low=-1.0, high=1.0))
     """
     name, *words = re.split(r"[:\s]+", text.strip())
     if name in REGISTRY and name not in FUNCTIONS:
-        raise UnknownNameError(f"{name} is not a function of one number", expected=f"one of {', '.join(FUNCTIONS)}")
+        raise UnknownNameError(f"{name} is not an elementwise function", expected=f"one of {', '.join(FUNCTIONS)}")
     if name not in FUNCTIONS:
         raise unknown("activation", name, FUNCTIONS, ALIASES)
     try:
@@ -127,7 +127,7 @@ def op_of(text: str) -> Op:
     except ConvscopeError as error:
         raise FieldError(f"{text.strip()}: {error.what}", expected=usage(REGISTRY[name])) from None
     if len(net) > 1:
-        raise FieldError(f"{text.strip()} is more than one function", expected=usage(REGISTRY[name]))
+        raise FieldError(f"{text.strip()} names more than one function", expected=usage(REGISTRY[name]))
     return net.layers[0].node.op
 
 
@@ -138,7 +138,7 @@ def curve(op: Op) -> Curve:
     >>> sigmoid.span, sigmoid.zones
     ('0 … 1', 'saturated beyond ±2.89')
     >>> curve(op_of("relu")).zones, curve(op_of("leaky_relu")).zones
-    ('dead below 0', 'nowhere flat')
+    ('dead below 0', 'no flat zone')
     """
     xs = np.linspace(-SHOWN, SHOWN, 193)
     ys, derivatives = values_of(op, xs)

@@ -1,4 +1,4 @@
-"""Activation functions as small multiples: curve and derivative, flat zones shaded, what comes to them below."""
+"""Activation functions as small multiples: curve and derivative, flat zones shaded, with histograms of their inputs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _bands(found: Curve, ends: float) -> tuple[Band, ...]:
 
 
 def _histogram(seen: Seen, found: Curve) -> Part:
-    """How many of a layer's pre-activations lie where."""
+    """A histogram of a layer's pre-activations."""
     shares = (100 * seen.counts / seen.counts.sum()).tolist()
     low, *_, high = edges = seen.edges.tolist()
     line = Line("", edges, [*shares, 0.0], colour=2, steps=True)
@@ -94,4 +94,4 @@ def _histogram(seen: Seen, found: Curve) -> Part:
         f"{100 * share:.1f} % {kind}" for kind, share in (("dead", seen.dead), ("saturated", seen.saturated)) if share
     ]
     silent = [f"{seen.silent} of {seen.channels} channels always"] if seen.silent else []
-    return Titled(plot, f"{seen.layer}: {', '.join([*flat, *silent]) or 'nothing in a flat zone'}")
+    return Titled(plot, f"{seen.layer}: {', '.join([*flat, *silent]) or 'none in a flat zone'}")

@@ -33,7 +33,7 @@ BINS, REACH = 120, 5.0
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What one layer of a trained net is fed with: its pre-activations, all positions of all images.
+    """The pre-activations of one layer of a trained net, at all positions of all images.
 
     Attributes:
         layer: name of the activation.
@@ -70,7 +70,7 @@ class Seen:
 
 
 class _Tally:
-    """Counts what comes to one layer, a batch at a time."""
+    """Counts the pre-activations of one layer, a batch at a time."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer, self.curve = layer, curve(layer.node.op)
@@ -117,10 +117,10 @@ def layers_of(run: Run) -> tuple[Layer, ...]:
 
 
 def pre_activations(run: Run, layers: Iterable[Layer]) -> tuple[Seen, ...]:
-    """Show a trained net images of its test set, evenly spread, and count what comes to those layers.
+    """Run a trained net on evenly spaced images of its test set and count the pre-activations of those layers.
 
     Raises:
-        RunError: the weights are not those of the net.
+        RunError: the weights do not belong to the net.
         DataError: the data set is missing or damaged.
     """
     model, split = model_of(run), registry.load(run.dataset, "test")

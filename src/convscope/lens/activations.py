@@ -32,12 +32,12 @@ VERDICTS = {"grows": "grows", "kept": "is kept", "vanishes": "vanishes", "varies
 
 @dataclass(frozen=True)
 class Activation:
-    """One function.
+    """One activation function.
 
     Attributes:
         curve: what it is.
         left: what deep nets with it leave of a gradient; empty where that is neither stored nor measured.
-        seen: what comes to it in a trained net, layer by layer; empty where no run was given.
+        seen: its inputs in a trained net, layer by layer; empty if no run was given.
     """
 
     curve: Curve
@@ -114,7 +114,7 @@ class Activations:
 
     @property
     def note(self) -> str:
-        """What the numbers are."""
+        """What the columns mean."""
         made = "measured" if self.measured else "stored"
         lines = [
             f"gradient after n layers: |dL/dx_0| / |dL/dx_n| in a net n*( linear {WIDTH} FUNCTION ),",
@@ -169,13 +169,13 @@ class Activations:
         """Write the figure as ``.svg``, ``.html`` or ``.png``.
 
         Raises:
-            WriteError: the name says none of these, or the position cannot be written.
+            WriteError: the suffix is none of these, or the file cannot be written.
             MissingExtraError: what draws PNGs is not installed.
         """
         return self.figure().save(path)
 
     def __str__(self) -> str:
-        flat = f"dead: the derivative is 0; saturated: it goes to 0 and is below {FLAT}"
+        flat = f"dead: the derivative is zero; saturated: it tends to zero and is below {FLAT}"
         run = (f"\npre-activations of {inert(self.run)}:", self.layers().to_text()) if self.run else ()
         gradients = (self.gradients().to_text(), self.note, *filter(None, [self.lesson]))
         return "\n".join((self.grid().to_text(), flat, "", *gradients, *run))
@@ -190,19 +190,19 @@ def activations(
     measure: bool = False,
     report: Callable[[str, int, int], None] | None = None,
 ) -> Activations:
-    """What activation functions are and do: curve, derivative, range, flat zones, gradient left by deep nets.
+    """Compare activation functions: curve, derivative, range, flat zones, gradient attenuation in deep nets.
 
     Args:
-        names: as the notation writes them, numbers after colons: ``leaky_relu:0.1``. By default nine common ones, or
+        names: as the notation writes them, parameters after colons: ``leaky_relu:0.1``. By default nine common ones, or
             those of the run.
-        run: a trained net, or its folder: what comes to its activations is counted on 500 images of its test set.
+        run: a trained run, or its folder: the inputs of its activations are counted on 500 images of its test set.
         measure: measure what deep nets leave of a gradient, instead of reading it from the table of this package;
             about a second for each function.
         report: called before a function is measured: its name, its place, and how many there are.
 
     Raises:
         UnknownNameError: there is no such function.
-        FieldError: a function takes no such number.
+        FieldError: a function does not accept such a parameter.
         RunError: the run has no such function, or is damaged.
     """
     given = [names] if isinstance(names, str) else names

@@ -1,4 +1,4 @@
-"""What one method says about the pixels of an image."""
+"""How one attribution method weighs the pixels of an image."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """One number for each pixel of the image; prints itself.
+    """One value for each pixel of the image; prints itself.
 
     Attributes:
-        method: by which it was found.
+        method: the attribution method.
         heat: ``h w``, as large as the image.
         values: what the method gives: ``c h w``, or for Grad-CAM ``h' w'`` on the layer's map, signs included.
-        meaning: of one number.
+        meaning: what one value means.
         layer: that the method looks at; empty for the image itself.
-        why: this layer.
+        why: the reason for this layer.
         note: a fact about how exact it is.
     """
 

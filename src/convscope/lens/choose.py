@@ -1,4 +1,4 @@
-"""Which layer is looked at where nobody says: one stated rule for each image."""
+"""Which layer is shown by default: one stated rule for each kind of figure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from convscope.ops.linear import Linear
 if TYPE_CHECKING:
     from convscope.core.net import Layer, Net
 
-GIVEN = "as asked"
+GIVEN = "as requested"
 FIRST_KERNELS = "the first convolution"
-LAST_MAP = "the last layer before the scores whose map is larger than 1x1"
+LAST_MAP = "the last feature map before the scores"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A layer, and why it."""
+    """A layer, and why it was chosen."""
 
     layer: Layer
     why: str
@@ -42,7 +42,7 @@ def has_map(layer: Layer) -> bool:
 
 
 def with_kernels(net: Net, name: str | None = None) -> Choice:
-    """The layer of a name, or the first convolution.
+    """The layer of that name, or the first convolution.
 
     Raises:
         UnknownNameError: there is no such layer.
@@ -65,7 +65,7 @@ def with_kernels(net: Net, name: str | None = None) -> Choice:
 
 
 def any_layer(net: Net, name: str | None = None) -> Choice:
-    """The layer of a name, or the last with a map before the scores.
+    """The layer of that name, or the last one before the scores that has a feature map.
 
     Raises:
         UnknownNameError: there is no such layer.

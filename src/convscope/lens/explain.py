@@ -1,4 +1,4 @@
-"""Which pixels a score rests on, by four methods, each with two checks of whether it may be trusted."""
+"""Which pixels a score rests on, by four attribution methods, each with two checks of whether to trust it."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Saliency:
     """Which pixels a score rests on; prints itself.
 
     Attributes:
-        source: what is looked at.
-        weights: whose they are, in words.
-        image: what it looks at.
+        source: what is shown: a run or a net.
+        weights: where they come from, in words.
+        image: the input image.
         target: the class whose score is explained.
         score: before any softmax.
         probability: of the class.
-        nothing: what stands for a pixel that is taken away, in words.
+        nothing: what replaces a removed pixel, in words.
         found: one for each method.
         trust: two checks of each, in the same order.
     """
@@ -86,10 +86,10 @@ class Saliency:
 
     def __str__(self) -> str:
         lines = [
-            f"reasons for {self.target}, weights {self.weights}",
-            f"image    {self.image.name}, {self.image.scale}",
+            f"attributions for {self.target}, weights {self.weights}",
+            f"image      {self.image.name}, {self.image.scale}",
             f"score      {number(self.score)}, probability {100 * self.probability:.1f} %",
-            f"taken away pixels become {self.nothing}",
+            f"removed    pixels become {self.nothing}",
         ]
         for one, trust in zip(self.found, self.trust, strict=True):
             lines += ["", str(one), f"  {one.meaning}", *(f"  {line}" for line in str(trust).splitlines())]
@@ -115,7 +115,9 @@ class _Case:
     def gradient(self, model: TorchNet) -> Attribution:
         values = gradient(self.score(model), self.x)
         heat = strongest(values)[0].numpy()
-        return Attribution("gradient", heat, values[0].numpy(), "change of the score with a pixel, without its sign")
+        return Attribution(
+            "gradient", heat, values[0].numpy(), "absolute gradient of the score with respect to each pixel"
+        )
 
     def integral(self, model: TorchNet) -> Attribution:
         score = self.score(model)
@@ -127,8 +129,8 @@ class _Case:
             "integrated gradients",
             values.sum(1)[0].numpy(),
             values[0].numpy(),
-            f"what a pixel adds to the score on the way from nothing, {STEPS} steps",
-            note=f"the score changes by {number(change)}, the pixels miss that by {number(missed)}",
+            f"each pixel's contribution to the score on the path from the baseline, {STEPS} steps",
+            note=f"the score changes by {number(change)}; the contributions differ from that by {number(missed)}",
         )
 
     def cam(self, model: TorchNet) -> Attribution:
@@ -136,7 +138,7 @@ class _Case:
         units = gradcam(model, self.x, self.target, self.layer.name)[0].numpy()
         heat = on_image(self.subject.net, self.layer.name, units.clip(0))
         return Attribution(
-            "Grad-CAM", heat, units, "maps weighted by their gradients, negative values set to 0",
+            "Grad-CAM", heat, units, "feature maps weighted by their gradients, negative values set to 0",
             layer=self.layer.name, why=self.layer.why,
         )  # fmt: skip
 
@@ -144,7 +146,7 @@ class _Case:
         sides = [window(side) for side in self.x.shape[2:]]
         size, step = (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1])
         found = occlusion(self.score(model), self.x, self.empty, size, step, batch=self.batch).numpy()
-        meaning = f"fall of the score where {size[0]}x{size[1]} pixels are covered, every {step[0]}x{step[1]}"
+        meaning = f"drop in score when a {size[0]}x{size[1]} patch is covered, stride {step[0]}x{step[1]}"
         return Attribution("occlusion", found, found[None], meaning)
 
     def probability(self, x: Tensor) -> Tensor:
@@ -162,16 +164,16 @@ def explain(  # noqa: PLR0913 -- what the question consists of
     name: str | None = None,
     seed: int = 0,
 ) -> Saliency:
-    """Why a net says what it says, or another class.
+    """Explain why a net predicts its class, or another one.
 
     Args:
         subject: the net.
-        image: that it sees.
+        image: the input image.
         layer: for Grad-CAM; by default the last one before the scores that has a map larger than 1x1. Without such
             a layer there is no Grad-CAM.
         at: position in the output, where that is a map.
-        name: of the class; by default what the net says.
-        seed: of the chance in the checks.
+        name: of the class; by default the predicted class.
+        seed: for the random parts of the checks.
 
     Raises:
         UnknownNameError: there is no such layer or class.

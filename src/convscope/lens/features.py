@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a layer makes of an image; prints itself.
+    """The feature maps of a layer for one image; prints itself.
 
     Attributes:
-        source: what is looked at.
-        weights: whose they are, in words.
+        source: what is shown: a run or a net.
+        weights: where they come from, in words.
         layer: its name.
-        why: this layer.
-        image: what it looks at.
+        why: the reason for this layer.
+        image: the input image.
         maps: ``c h w``; of a layer without positions, ``c 1 1``.
     """
 
@@ -49,7 +49,7 @@ class Features:
 
     @property
     def silent(self) -> tuple[int, ...]:
-        """Channels with nothing positive for this image."""
+        """Channels that have no positive value for this image."""
         return tuple(np.flatnonzero(~(self.maps > 0).any((1, 2))).tolist())
 
     def to_json(self) -> dict[str, Any]:
@@ -81,11 +81,11 @@ class Features:
         share = 100 * float((self.maps > 0).mean())
         strong = self.maps.mean((1, 2))
         lines = [
-            f"features of {self.layer} ({self.why}), weights {self.weights}",
-            f"image    {self.image.name}, {self.image.scale}",
+            f"feature maps of {self.layer} ({self.why}), weights {self.weights}",
+            f"image      {self.image.name}, {self.image.scale}",
             f"maps       {to_text(self.maps.shape)}",
             f"range      {self.span}",
-            f"positive   {share:.1f} % of the numbers",
+            f"positive   {share:.1f} % of the values",
             f"strongest  channel {strong.argmax()}, mean {number(strong.max())}",
         ]
         return "\n".join(map(inert, [*lines, *self._silent_line()]))
@@ -94,7 +94,7 @@ class Features:
         if not self.silent:
             return []
         some = ", ".join(map(str, self.silent[:16])) + (", …" if len(self.silent) > 16 else "")
-        return [f"silent     nothing positive in {len(self.silent)} of {len(self.maps)} channels: {some}"]
+        return [f"silent     no positive value in {len(self.silent)} of {len(self.maps)} channels: {some}"]
 
     __repr__ = __str__
 

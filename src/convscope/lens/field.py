@@ -38,14 +38,14 @@ class Reach:
     """Where a unit looks; prints itself.
 
     Attributes:
-        source: what is looked at.
+        source: what is shown: a run or a net.
         layer: its name.
-        why: this layer.
-        unit: box, holes and the field of equal weights.
+        why: the reason for this layer.
+        unit: box, holes and the field with uniform weights.
         untrained: measured with random weights.
         trained: measured with the weights that the net has; None where it has none.
-        over: the images that were measured over, in words.
-        image: over which it is drawn; None where there is none.
+        over: the images it was measured over, in words.
+        image: over which it is drawn; None if there is none.
     """
 
     source: str
@@ -84,7 +84,11 @@ class Reach:
 
     def __str__(self) -> str:
         name, _, rest = str(self.unit).partition("\n")
-        lines = [f"field of {name}; layer: {self.why}", rest, f"measured   mean absolute gradient over {self.over}"]
+        lines = [
+            f"receptive field of {name}; layer: {self.why}",
+            rest,
+            f"measured   mean absolute gradient over {self.over}",
+        ]
         return "\n".join([*lines, *(f"  {one}" for one in self.both)])
 
     __repr__ = __str__
@@ -103,11 +107,11 @@ def reach(  # noqa: PLR0913 -- what the question consists of
 
     Args:
         subject: the net.
-        image: over which it is drawn, and measured where the net has no images of its own.
+        image: the one it is drawn over, and measured over if the net has no images of its own.
         layer: name.
         at: the unit, or first and last along each axis.
         images: to measure over: test images of the run; else noise of mean 0 and standard deviation 1.
-        seed: of untrained weights and of noise.
+        seed: for untrained weights and for noise.
 
     Raises:
         UnknownNameError: there is no such layer.
@@ -131,7 +135,7 @@ def reach(  # noqa: PLR0913 -- what the question consists of
 
 
 def _images(subject: Subject, seen: InputImage | None, count: int, seed: int) -> tuple[Tensor, str]:
-    """What to measure over, and what that is."""
+    """The images to measure over, and what they are in words."""
     if subject.dataset:
         images = registry.load(subject.dataset, "test").images
         images = images[np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
@@ -139,4 +143,4 @@ def _images(subject: Subject, seen: InputImage | None, count: int, seed: int) ->
     if seen:
         return seen.taken, "the image"
     random = torch.Generator().manual_seed(seed)
-    return torch.randn(count, *subject.net.input, generator=random), f"{count} images of noise"
+    return torch.randn(count, *subject.net.input, generator=random), f"{count} noise images"

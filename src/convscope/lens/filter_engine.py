@@ -75,7 +75,7 @@ def size_of(shape: tuple[int, int], kernel: Kernel, border: str) -> tuple[int, i
     height, width = (size - taps + 1 for size, taps in zip(shape, kernel.shape, strict=True))
     if min(height, width) < 1:
         taps, sides = ("x".join(map(str, pair)) for pair in (kernel.shape, shape))
-        raise ShapeError(f"a kernel of {taps} does not fit into an image of {sides}", expected="another --border")
+        raise ShapeError(f"a {taps} kernel does not fit into a {sides} image", expected="another --border")
     return height, width
 
 
@@ -212,6 +212,7 @@ def checked_position(at: tuple[int, int], size: tuple[int, int]) -> tuple[int, i
     """
     if not all(0 <= position < side for position, side in zip(at, size, strict=True)):
         raise FieldError(
-            f"there is no pixel {at[0]},{at[1]}", expected=f"y below {size[0]} and x below {size[1]}, counted from 0"
+            f"pixel {at[0]},{at[1]} lies outside the image",
+            expected=f"y below {size[0]} and x below {size[1]}, counted from 0",
         )
     return at

@@ -81,7 +81,7 @@ def _looked(image: Image, path: Path) -> list[str]:
         ImageError: it is of floating point, or needs more memory than there is.
     """
     if image.mode == "F":
-        raise ImageError(f"{printable(path)} is an image of floating point", expected="8 or 16 bits a channel")
+        raise ImageError(f"{printable(path)} is a floating-point image", expected="8 or 16 bits per channel")
     deep = [tile.args for tile in _tiles(image) if tile.args in LOW]
     need = (DEEP if deep else PER_PIXEL) * image.width * image.height
     check_room(need, f"{printable(path)}, {image.height}x{image.width} pixels,")
@@ -117,7 +117,7 @@ def _pixels(image: Image) -> Pixels:
         part = turned.crop((0, top, turned.width, min(top + 256, turned.height)))
         values = np.asarray(part if wide else part.convert(mode))
         if wide and (values.min() < 0 or values.max() > 65535):
-            raise ImageError("the image has more than 16 bits a channel", expected="8 or 16 bits")
+            raise ImageError("the image has more than 16 bits per channel", expected="8 or 16 bits")
         made[top : top + 256] = values.reshape(-1, turned.width, channels)
     found: Pixels = made
     return found
@@ -162,7 +162,7 @@ def checked_form(pixels: Pixels, name: str) -> str:
     suffix = Path(name).suffix.lower()
     if suffix not in FORMATS:
         raise WriteError(
-            f'"{suffix or printable(name)}" names no format of images',
+            f'"{suffix or printable(name)}" does not name an image format',
             expected=f"a name that ends in {', '.join(FORMATS)}",
             attempt=nearest(suffix, FORMATS),
         )
@@ -170,7 +170,10 @@ def checked_form(pixels: Pixels, name: str) -> str:
     if pixels.dtype == np.uint16 and form != "PNG":
         raise WriteError(f"{form} is written with 8 bits, the image has 16", attempt="a name that ends in .png")
     if pixels.shape[2] in {2, 4} and form in {"JPEG", "BMP"}:
-        raise WriteError(f"{form} has no transparency, the image has", attempt="a name that ends in .png")
+        raise WriteError(
+            f"{form} does not support transparency, and the image has an alpha channel",
+            attempt="a name that ends in .png",
+        )
     return form
 
 

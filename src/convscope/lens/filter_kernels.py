@@ -153,8 +153,8 @@ def _made(name: str, rows: Rows) -> Kernel:
     if len(set(lengths)) > 1:
         raise FieldError(
             "the kernel is not rectangular",
-            given=f"rows of {', '.join(map(str, lengths[:12]))} numbers",
-            expected="as many numbers in each row",
+            given=f"rows of {', '.join(map(str, lengths[:12]))} values",
+            expected="the same number of values in every row",
         )
     if max(len(rows), lengths[0]) > LARGEST:
         raise FieldError(f"the kernel has {len(rows)}x{lengths[0]} taps", expected=f"at most {LARGEST} along an axis")
@@ -190,7 +190,7 @@ def _preset(text: str) -> Kernel:
     make = PRESETS[name]
     if not callable(make):
         if colon:
-            raise FieldError(f"{name} takes no number", given=text.strip(), attempt=name)
+            raise FieldError(f"{name} takes no argument", given=text.strip(), attempt=name)
         return _made(name, tuple(tuple(map(float, row)) for row in make))
     return _made(text.strip(), make(_number(number, 1, 1) if colon else None))
 
@@ -199,7 +199,9 @@ def _box(side: float | None) -> Rows:
     """Every pixel of a square counts alike."""
     size = 3 if side is None else int(side)
     if size != (side or 3) or not 1 <= size <= LARGEST:
-        raise FieldError(f"blur:{side:g} has no kernel", expected=f"an integer from 1 to {LARGEST}, such as blur:5")
+        raise FieldError(
+            f"blur:{side:g} is not a valid kernel", expected=f"an integer from 1 to {LARGEST}, such as blur:5"
+        )
     return ((1 / size**2,) * size,) * size
 
 
@@ -207,7 +209,9 @@ def _gaussian(sigma: float | None) -> Rows:
     """The bell curve at whole pixels, out to four standard deviations, its sum made one, as SciPy has it."""
     sigma = 1.0 if sigma is None else sigma
     if not 0.1 <= sigma <= 100:
-        raise FieldError(f"gaussian:{sigma:g} has no kernel", expected="a standard deviation of 0.1 to 100 pixels")
+        raise FieldError(
+            f"gaussian:{sigma:g} is not a valid kernel", expected="a standard deviation of 0.1 to 100 pixels"
+        )
     reach = int(4 * sigma + 0.5)
     bell = [math.exp(-0.5 * (at / sigma) ** 2) for at in range(-reach, reach + 1)]
     line = [value / math.fsum(bell) for value in bell]

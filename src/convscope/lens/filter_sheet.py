@@ -40,7 +40,7 @@ def sheet(image: str | Path | NDArray[np.generic], *, border: str = "reflect", f
         f"{name} through the classic filters",
         tiles(tuple(map(_tile, found)), COLUMNS, gap=18),
         note=f"shrunk to {size} pixels first; {kind}; border {border}\n"
-        "absolute: the sign is dropped; clip: cut off at black and white",
+        "absolute: the sign is dropped; clip: clipped to black and white",
     )
 
 
@@ -52,7 +52,7 @@ def _tile(found: Filtered) -> Titled:
     kernel = found.kernel
     taps = "; ".join(" ".join(f"{tap:.3g}" for tap in row) for row in kernel.rows)
     noted = taps if len(taps) < 40 and kernel.name != "identity" else "x".join(map(str, kernel.shape))
-    note = "as it is" if kernel.name == "identity" else f"{noted} · {found.response}"
+    note = "original" if kernel.name == "identity" else f"{noted} · {found.response}"
     return Titled(Raster(_rgb(found)), kernel.name, note)
 
 

@@ -63,7 +63,7 @@ class Filtered:
         """What was computed, and what it cost."""
         kind = "true convolution: kernel flipped" if self.flip else "cross-correlation, as conv layers compute it"
         lines = [f"{self.kernel.name}: {'x'.join(map(str, self.kernel.shape))}, {self.kernel.cost()}", kind]
-        told = {"signed": f"; 0 is drawn as middle grey, the ends as {self.peak():.4g} and -{self.peak():.4g}"}
+        told = {"signed": f"; zero is mid-grey, white is {self.peak():.4g} and black is -{self.peak():.4g}"}
         kept = "; alpha is kept, not filtered" if _alpha(_planes(self.source)) else ""
         lines.append(f"border {self.border}; response {self.response}{told.get(self.response, '')}{kept}")
         return "\n".join(lines)
@@ -113,7 +113,7 @@ class Filtered:
         """Write the response as an image, replacing a file that is there.
 
         Raises:
-            WriteError: the format is unknown or cannot hold such an image, or the position cannot be written.
+            WriteError: the format is unknown or cannot hold such an image, or the file cannot be written.
         """
         put(Path(path), self.encoded(str(path)))
         return Path(path)
@@ -235,7 +235,7 @@ def _array(given: NDArray[Any]) -> NDArray[Any]:
         ShapeError: it has the wrong dimensions.
     """
     if given.dtype.kind not in "iuf":
-        raise FieldError(f"an array of {given.dtype} is not an image", expected="uint8, uint16 or floating point")
+        raise FieldError(f"an array of dtype {given.dtype} is not an image", expected="uint8, uint16 or floating point")
     if given.ndim not in {2, 3} or 0 in given.shape or (given.ndim == 3 and given.shape[2] > 4):
         size = "x".join(map(str, given.shape)) or "no dimension"
         raise ShapeError(f"an array of {size} is not an image", expected="h w, or h w c with 1 to 4 channels")

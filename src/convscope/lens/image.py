@@ -1,4 +1,4 @@
-"""The image that is looked at, as people see it and as the net takes it."""
+"""The input image, as people see it and as the net expects it."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class InputImage:
 
     Attributes:
         name: of the file, or its place in a data set.
-        shown: ``c h w``: uint8, or the numbers that the net takes, where there are no others.
-        taken: what the net takes, ``1 c h w``.
+        shown: ``c h w``: uint8, or the values the net expects if there are no others.
+        taken: the input of the net, ``1 c h w``.
         scale: how it was scaled, in words.
-        label: the number of its class, where that is known.
+        label: the index of its class, if known.
     """
 
     name: str
@@ -50,16 +50,16 @@ def input_image(subject: Subject, image: str | Path | NDArray[Any] | None = None
     """The image that a user named, or the first test image of the run.
 
     Args:
-        subject: what looks at it.
+        subject: the net it is given to.
         image: a file; ``test:N``, the N-th test image of the run's data set; uint8 ``c h w`` (or ``h w``), scaled as
-            the images of the data set; other numbers are taken as they are.
+            the images of the data set; other values are used as they are.
 
     Raises:
         ImageError: it cannot be read, does not fit the net, or there is none.
         DataError: the data set of the run cannot be read.
     """
     if image is None and subject.run is None:
-        raise ImageError("there is no image: the net has no data set", attempt="--image five.png")
+        raise ImageError("no image was given, and the net has no data set to take one from", attempt="--image five.png")
     if image is None or (isinstance(image, str) and image.startswith(OWN)):
         return _own(subject, "0" if image is None else str(image).removeprefix(OWN))
     if isinstance(image, str | Path):
@@ -69,7 +69,7 @@ def input_image(subject: Subject, image: str | Path | NDArray[Any] | None = None
 
 def _own(subject: Subject, number: str) -> InputImage:
     if subject.dataset is None:
-        raise ImageError(f"there is no image {OWN}{number}: the net has no data set", attempt="--image five.png")
+        raise ImageError(f"{OWN}{number} cannot be used: the net has no data set", attempt="--image five.png")
     split = registry.load(subject.dataset, "test")
     if not number.isdecimal() or int(number[:12]) >= len(split.images):
         raise ImageError(
@@ -85,7 +85,7 @@ def _file(subject: Subject, path: Path) -> InputImage:
         return pixels(subject, read_image(path, subject.dataset), printable(path))
     if subject.net.input[0] not in {1, 3}:
         raise ImageError(
-            f"the net takes {subject.net.input[0]} channels, {printable(path)} has 1 or 3",
+            f"the net expects {subject.net.input[0]} channels, and {printable(path)} has 1 or 3",
             expected=f"an array of {to_text(subject.net.input)}, from Python",
         )
     shape = subject.net.input
@@ -103,28 +103,28 @@ def _array(subject: Subject, array: NDArray[Any]) -> InputImage:
     if array.dtype == np.uint8:
         return pixels(subject, array, "an array")
     if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
-        raise ImageError(f"the image holds {array.dtype} that are not finite numbers", expected="uint8 or float")
+        raise ImageError(f"the image holds {array.dtype} values that are not finite", expected="uint8 or float")
     numbers = array.astype(np.float32)
-    return InputImage("an array", numbers, torch.from_numpy(numbers)[None], "taken as it is")
+    return InputImage("an array", numbers, torch.from_numpy(numbers)[None], "used as is")
 
 
 def pixels(subject: Subject, image: NDArray[np.uint8], name: str, label: int | None = None) -> InputImage:
-    """An image of bytes, scaled for the net."""
+    """A uint8 image, scaled for the net."""
     how = "scaled as in training" if subject.dataset else "scaled to 0 … 1"
     return InputImage(name, image, taken(subject, image[None]), how, label)
 
 
 def taken(subject: Subject, images: NDArray[np.uint8]) -> Tensor:
-    """Images of bytes ``n c h w`` as the net takes them."""
+    """uint8 images ``n c h w`` as the net expects them."""
     batch = torch.from_numpy(np.array(images))
     return scaled(batch, subject.dataset) if subject.dataset else batch.float() / 255
 
 
 def nothing(subject: Subject) -> tuple[Tensor, str]:
-    """What stands for a pixel that tells nothing, ``1 c 1 1``, and in words: the empty ground, or the mean colour."""
+    """What replaces a removed pixel, ``1 c 1 1``, and in words: background, or the mean colour."""
     zero = torch.zeros(1, subject.net.input[0], 1, 1)
     if subject.dataset and subject.dataset.ink:
-        return scaled(zero, subject.dataset), "the empty ground"
+        return scaled(zero, subject.dataset), "background"
     return zero, "the mean colour" if subject.dataset else "0"
 
 

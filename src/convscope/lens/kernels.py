@@ -28,10 +28,10 @@ class Kernels:
     """The kernels of one layer; prints itself.
 
     Attributes:
-        source: what is looked at.
-        weights: whose they are, in words.
+        source: what is shown: a run or a net.
+        weights: where they come from, in words.
         layer: its name.
-        why: this layer.
+        why: the reason for this layer.
         values: ``out in h w``; of a layer in groups, ``in`` counts the channels of one group.
     """
 
@@ -48,7 +48,7 @@ class Kernels:
 
     @property
     def norms(self) -> NDArray[np.float64]:
-        """Length of each output channel's kernel, ``out``."""
+        """Norm of each output channel's kernel, ``out``."""
         found: NDArray[np.float64] = np.sqrt((self.values.astype(np.float64) ** 2).sum((1, 2, 3)))
         return found
 
@@ -85,10 +85,10 @@ class Kernels:
         norms = self.norms
         lines = [
             f"kernels of {self.layer} ({self.why}), weights {self.weights}",
-            f"{out} x {inputs} of {joined(size)}, {self.values.size:,} numbers",
+            f"{out} x {inputs} of {joined(size)}, {self.values.size:,} values",
             f"range      {self.span}",
             f"spread     mean {number(self.values.mean())}, standard deviation {number(self.values.std())}",
-            f"lengths    {number(norms.min())} … {number(norms.max())}, the longest is channel {norms.argmax()}",
+            f"norms      {number(norms.min())} … {number(norms.max())}, largest in channel {norms.argmax()}",
         ]
         empty = [f"all zero   channels {', '.join(map(str, self.empty))}"] if self.empty else []
         return "\n".join(map(inert, [*lines, *empty]))

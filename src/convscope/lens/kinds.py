@@ -1,4 +1,4 @@
-"""What there is to look at; nothing heavy is loaded for the list alone."""
+"""The kinds of figure; nothing heavy is loaded for the list alone."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ LENSES: dict[str, tuple[str, ...]] = {
     "saliency": ("image", "layer", "at", "classes"),
     "mistakes": ("image", "classes"),
 }
-"""What there is to look at, and what may be asked of it."""
+"""The kinds of figure, and the options of each."""

@@ -1,4 +1,4 @@
-"""``convscope.look``: one call for every image of a net."""
+"""``convscope.look``: one call for every figure of a net."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
     input: object = None,  # noqa: A002 -- the word of the notation
     seed: int = 0,
 ) -> Looked:
-    """Look into a net: at its kernels, the maps it makes of an image, where a unit looks, why it says what it says.
+    """Show what a net has learned: kernels, feature maps, receptive field, attributions or mistakes.
 
     Args:
         source: a run, the folder of one, a net, or what :func:`convscope.read` takes.
         what: ``kernels``, ``features``, ``field``, ``saliency`` or ``mistakes``.
         image: an image's file, ``test:N`` for the N-th test image of the run, or an array ``c h w``: uint8, or
-            numbers as the net takes them. Of a run, its first test image by default.
+            values as the net expects them. Of a run, its first test image by default.
         layer: name; without it one is chosen by a rule that the result names.
         at: the unit of ``field``, as for :func:`convscope.support`; the position in a map of scores for ``saliency``.
-        classes: for ``saliency`` the class to explain; for ``mistakes`` a cell, ``true,predicted``.
-        input: size of the input, for models that do not say it.
-        seed: of random weights, where the net has none, and of the chance in checks.
+        classes: the class to explain for ``saliency``; a cell, ``true,predicted``, for ``mistakes``.
+        input: size of the input, for models that do not state it.
+        seed: for random weights, if the net has none, and for the random orders of the checks.
 
     Raises:
-        UnknownNameError: there is no such lens, layer or class.
-        FieldError: something is asked that this lens does not take, or the layer has not what it needs.
-        ImageError: the image cannot be read, does not fit the net, or there is none.
+        UnknownNameError: there is no such kind of figure, layer or class.
+        FieldError: an option does not apply to this kind of figure, or the layer lacks what it needs.
+        ImageError: the image cannot be read, does not fit the net, or is missing.
         RunError: the run is damaged or not finished.
-        ShapeError: the net takes no images, or one that is too large for the memory.
+        ShapeError: the net does not take images, or takes images that are too large for the memory.
 
     >>> look("input 9x9x1, conv 1 3x3, relu, gap", "field", at=(0, 6)).layer
     'relu1'

@@ -1,9 +1,9 @@
-"""The effective receptive field as it is measured: slopes of a unit, the mean over many images.
+"""The effective receptive field as measured: the gradients of a unit, averaged over many images.
 
-Of absolute slopes the image is made, of their squares the width that theory speaks of. With random weights of mean
-zero the expected square spreads by each convolution as by a box, so that a stack of ``n`` convolutions of ``k`` taps
-has the variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128); absolute slopes are
-wider, near a Gaussian by the square root of two.
+The image is drawn from absolute gradients; the width that theory predicts is that of their squares. With random weights
+of mean zero, each convolution spreads the expected square as a box does, so that a stack of ``n`` convolutions of ``k``
+taps has the variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128). Absolute
+gradients are wider, near a Gaussian by the square root of two.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     Heat = NDArray[np.float64]
 
 PARTS = 8
-"""Groups of images, from whose differences the error of a width is told."""
+"""Groups of images whose differences give the error of a width."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """How strongly a unit answers to each pixel; prints itself.
+    """How strongly a unit responds to each pixel; prints itself.
 
     Attributes:
         weights: of the net, in words.
         images: how many.
-        parts: mean absolute slopes of each group of images, ``groups h w``, summed over the image's channels.
-        squares: mean squared slopes, the same.
+        parts: mean absolute gradients of each group of images, ``groups h w``, summed over the image's channels.
+        squares: mean squared gradients, the same.
         area: pixels of the box of the exact support.
     """
 
@@ -51,13 +51,13 @@ class Measured:
 
     @property
     def heat(self) -> Heat:
-        """Mean absolute slope of each pixel, ``h w``."""
+        """Mean absolute gradient of each pixel, ``h w``."""
         found: Heat = self.parts.mean(0)
         return found
 
     @property
     def std(self) -> tuple[float, float]:
-        """Standard deviation of the absolute slopes along each axis [input pixel]."""
+        """Standard deviation of the absolute gradients along each axis [input pixel]."""
         return widths(self.heat)
 
     @property
@@ -67,7 +67,7 @@ class Measured:
 
     @property
     def power_std(self) -> tuple[float, float]:
-        """Standard deviation of the squared slopes along each axis [input pixel]."""
+        """Standard deviation of the squared gradients along each axis [input pixel]."""
         return widths(self.squares.mean(0))
 
     def shares(self) -> dict[int, float]:
@@ -94,7 +94,7 @@ class Measured:
 
     def __str__(self) -> str:
         if not self.heat.any():
-            return f"weights {self.weights}: no slope reaches the image, nothing positive here"
+            return f"weights {self.weights}: no gradient reaches the image"
         pairs = zip(self.std, self.error, strict=True)
         std = ", ".join(f"{value:.2f}" + ("" if math.isnan(error) else f" ± {error:.2f}") for value, error in pairs)
         power = ", ".join(f"{value:.2f}" for value in self.power_std)
@@ -113,8 +113,8 @@ def measured(  # noqa: PLR0913 -- what is measured, of what, on what
         model: the net.
         layer: its name.
         at: along each axis of its map, which units.
-        images: as the net takes them, ``n c h w``.
-        weights: whose they are, in words.
+        images: as the net expects them, ``n c h w``.
+        weights: where they come from, in words.
         area: pixels of the box of the exact support.
         batch: images at a time.
     """
@@ -125,7 +125,7 @@ def measured(  # noqa: PLR0913 -- what is measured, of what, on what
 
 
 def _means(model: TorchNet, layer: str, at: Sequence[slice], images: Tensor, batch: int) -> tuple[Heat, Heat]:
-    """Mean absolute and mean squared slopes, ``h w``."""
+    """Mean absolute and mean squared gradients, ``h w``."""
     absolute, squared = torch.zeros(images.shape[2:]).double(), torch.zeros(images.shape[2:]).double()
     for part in torch.split(images, batch):
         leaf = part.detach().clone().requires_grad_()

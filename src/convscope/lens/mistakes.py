@@ -1,4 +1,4 @@
-"""Where a net fails: the table of its answers, the images of one cell, and why one of them."""
+"""Where a net fails: the confusion matrix, the images of one cell, and an explanation of one of them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Seen:
         number: in its split.
         image: uint8 ``c h w``.
         label: its class.
-        value: the probability of the predicted class, or the distance.
+        value: probability of the predicted class, or distance.
     """
 
     number: int
@@ -68,15 +68,15 @@ class Mistakes:
 
     Attributes:
         source: the run.
-        evaluation: by the test images: the confusion matrix.
+        evaluation: on the test images, with the confusion matrix.
         cell: true class and the predicted class.
-        why: this cell.
+        why: the reason for this cell.
         count: images in it.
-        gallery: its images, the surest first.
+        gallery: its images, the most confident first.
         image: the one that is explained.
-        split: the score of the predicted class less that of the true class (or of the runner-up, where it was right).
+        split: the score of the predicted class less that of the true class (or of the runner-up, if it was right).
         nearest: training images whose channels before the last layer are nearest, nearest first.
-        searched: training images that were looked at, in words.
+        searched: training images that were searched, in words.
     """
 
     source: str
@@ -115,13 +115,14 @@ class Mistakes:
         return self.figure().to_html()
 
     def __str__(self) -> str:
-        wrong = self.evaluation.count - self.evaluation.hits
+        count = self.evaluation.count
+        part = f"{count - self.evaluation.hits:,} of {count:,}"
         sure = ", ".join(f"{one.number} ({100 * one.value:.0f} %)" for one in self.gallery[:8])
         near = ", ".join(f"{one.number} is {one.label} ({one.value:.2f})" for one in self.nearest)
         lines = [
-            f"mistakes of {self.source} on {self.evaluation.data}: {wrong:,} of {self.evaluation.count:,} wrong",
+            f"mistakes of {self.source} on {self.evaluation.data}: {part} misclassified",
             f"cell       true {self.cell[0]}, predicted {self.cell[1]} ({self.why}): {self.count:,} images",
-            f"surest     {sure or 'there is none'}",
+            f"confident  {sure or 'none'}",
             f"image      {self.image.name}",
             str(self.split),
             f"nearest    {near}; {self.searched}",
@@ -138,22 +139,22 @@ def mistakes(
     *,
     predicted: Predicted | None = None,
 ) -> Mistakes:
-    """Where a run fails, and why one image was read so.
+    """Show where a run fails, and why it predicted one image as it did.
 
     Args:
         subject: of a run.
-        image: the image that is explained; by default the surest of the cell.
+        image: the image that is explained; by default the most confident one of the cell.
         cell: ``true,predicted``; by default that of the image, or the one with the most mistakes.
-        predicted: what the net predicts for the test images, if that is known already.
+        predicted: the predictions for the test images, if already known.
 
     Raises:
-        RunError: it is not a run, so there are no answers to look at.
+        RunError: it is not a run, so there are no predictions.
         UnknownNameError: there is no such class.
         FieldError: the cell is not two classes, or has no images and none is given.
         DataError, ImageError: images cannot be read.
     """
     if subject.run is None:
-        raise RunError("mistakes are those of a run: this net has none", expected="the folder of a run")
+        raise RunError("'mistakes' needs a trained run; this is only a net", expected="the folder of a run")
     run = subject.run
     test = registry.load(run.dataset, "test")
     predicted = predicted or answers(subject.model, test.images, test.labels, run.dataset)
@@ -182,25 +183,25 @@ def mistakes(
 def _cell(
     subject: Subject, evaluation: Evaluation, asked: InputImage | None, cell: str | None
 ) -> tuple[tuple[int, int], str]:
-    """True class and the predicted class, and why these."""
+    """True and predicted class, and why these."""
     if cell is not None:
         names = [name.strip() for name in cell.split(",")]
         if len(names) != 2:
             raise FieldError(
-                f'"{cell[:80]}" is not a cell', expected="two classes with a comma between: true, predicted"
+                f'"{cell[:80]}" is not a cell', expected="two classes separated by a comma: true,predicted"
             )
-        return (class_number(subject, names[0]), class_number(subject, names[1])), "as asked"
+        return (class_number(subject, names[0]), class_number(subject, names[1])), "as requested"
     if asked:
         best = _two_best(subject, asked)
         return (best[1] if asked.label is None else asked.label, best[0]), "that of the image"
     table = np.array(evaluation.confusion)
     wrong = table - np.diag(np.diag(table))
     true, answer = np.unravel_index(int((wrong if wrong.any() else table).argmax()), table.shape)
-    return (int(true), int(answer)), "the most mistakes" if wrong.any() else "there are no mistakes, the most images"
+    return (int(true), int(answer)), "the most frequent mistake" if wrong.any() else "no mistakes: the largest cell"
 
 
 def _two_best(subject: Subject, image: InputImage) -> tuple[int, int]:
-    """What the net says, and what it would say next."""
+    """The predicted class and the runner-up."""
     with torch.inference_mode():
         scores = subject.model(image.taken).flatten(1)[0]
     order = scores.argsort(descending=True, stable=True).tolist()
@@ -216,7 +217,7 @@ def _pair(subject: Subject, image: InputImage, true: int, answer: int) -> tuple[
 
 def _surest(subject: Subject, test: Images, inside: NDArray[np.intp], true: str, answer: str) -> InputImage:
     if not len(inside):
-        raise FieldError(f"no test image of {true} was read as {answer}", expected="a cell that has images")
+        raise FieldError(f"no test image of {true} was predicted as {answer}", expected="a cell that has images")
     at = int(inside[0])
     assert subject.dataset
     return pixels(subject, test.images[at], f"test image {at} of {subject.dataset.slug}", int(test.labels[at]))

@@ -1,4 +1,4 @@
-"""Occlusion: how far the score falls where a patch is covered (Zeiler and Fergus, arXiv 1311.2901)."""
+"""Occlusion: how far the score drops when a patch is covered (Zeiler and Fergus, arXiv 1311.2901)."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def window(side: int) -> tuple[int, int]:
 def occlusion(  # noqa: PLR0913 -- what the question consists of
     score: Score, x: Tensor, nothing: Tensor, size: tuple[int, int], step: tuple[int, int], *, batch: int = 16
 ) -> Tensor:
-    """``x: 1 c h w -> h w``: the fall of the score, the mean over the patches that cover a pixel.
+    """``x: 1 c h w -> h w``: the drop in score, averaged over the patches that cover a pixel.
 
     Args:
         score: of a class.
         x: the image.
-        nothing: what covers it, ``1 c 1 1``.
+        nothing: what covers the patch, ``1 c 1 1``.
         size: height and width of a patch.
         step: from patch to patch; the last one is cut off at the border.
         batch: patches at a time.

@@ -28,5 +28,5 @@ def gradient(score: Score, x: Tensor) -> Tensor:
 
 
 def strongest(values: Tensor) -> Tensor:
-    """``n c h w -> n h w``: the largest gradient of each pixel's channels, whatever its sign."""
+    """``n c h w -> n h w``: the largest absolute gradient over each pixel's channels."""
     return values.abs().amax(1)

@@ -1,4 +1,4 @@
-"""The one number that an image of reasons explains: the score of a class, before any softmax."""
+"""The scalar that an attribution explains: the score of a class, before any softmax."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convscope.lens.subject import Subject
 
 Score = Callable[[Tensor], Tensor]
-"""Images ``n c h w`` as the net takes them to one number for each, ``n``."""
+"""Maps images ``n c h w``, as the net expects them, to one value each, ``n``."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Target:
         number: of the class.
         name: of the class.
         predicted: whether the net predicts this class here.
-        position: in the map of scores; empty where there is one score for each class.
+        position: in the map of scores; empty if there is one score per class.
     """
 
     number: int
@@ -50,15 +50,15 @@ class Target:
 
     def __str__(self) -> str:
         at = f" at {', '.join(map(str, self.position))}" if self.position else ""
-        return f"{self.name}{at} ({'what the net says' if self.predicted else 'as asked'})"
+        return f"{self.name}{at} ({'predicted' if self.predicted else 'as requested'})"
 
 
 def target(subject: Subject, image: InputImage, name: str | None = None, at: Sequence[int] | None = None) -> Target:
-    """The class that is explained; what the net says, where none is named.
+    """The class to explain; the predicted class if none is named.
 
     Args:
         subject: the net.
-        image: that it sees.
+        image: the input image.
         name: of the class.
         at: position in the output, where that is a map; its middle by default.
 

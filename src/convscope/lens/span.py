@@ -1,4 +1,4 @@
-"""Range and sign of an array, in words: no image of numbers goes without."""
+"""Range and sign of an array, in words: stated with every figure of values."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Span:
-    """Where the numbers of an array lie.
+    """The range of the values of an array.
 
     Attributes:
-        low: the smallest finite number; 0 where there is none.
+        low: the smallest finite value; 0 if there is none.
         high: the largest.
-        broken: numbers that are not finite.
+        broken: how many values are not finite.
 
     >>> print(Span.of(np.array([-0.5, 0.25])))
     -0.5 … 0.25, both signs
     >>> print(Span.of(np.array([-0.5, 0.0])))
-    -0.5 … 0, nothing positive here
+    -0.5 … 0, no positive values
     """
 
     low: float
@@ -40,24 +40,24 @@ class Span:
 
     @property
     def sign(self) -> str:
-        """What signs there are, in words."""
+        """The signs that occur, in words."""
         if self.low == self.high == 0:
-            return "nothing positive here, all zero"
+            return "all zero"
         if self.high <= 0:
-            return "nothing positive here"
-        return "nothing negative" if self.low >= 0 else "both signs"
+            return "no positive values"
+        return "no negative values" if self.low >= 0 else "both signs"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {"low": self.low, "high": self.high, "sign": self.sign, "not_finite": self.broken}
 
     def __str__(self) -> str:
-        broken = f", {self.broken:,} numbers are not finite" if self.broken else ""
+        broken = f", {self.broken:,} values are not finite" if self.broken else ""
         return f"{number(self.low)} … {number(self.high)}, {self.sign}{broken}"
 
 
 def number(value: float) -> str:
-    """Three digits that count.
+    """Three significant digits.
 
     >>> number(0.123456), number(-1234.5), number(0), number(2e-9)
     ('0.123', '-1.23e+03', '0', '2e-09')

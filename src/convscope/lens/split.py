@@ -34,8 +34,8 @@ class Split:
         first: class of the one score.
         second: class of the other.
         difference: the first score less the second.
-        bias: what is there without any channel.
-        parts: what each channel adds, ``c``.
+        bias: the part that no channel contributes.
+        parts: the contribution of each channel, ``c``.
     """
 
     layer: str
@@ -53,7 +53,7 @@ class Split:
 
     @property
     def exact(self) -> bool:
-        """Nothing but rounding is missed."""
+        """Whether only rounding is missing."""
         return abs(self.missed) <= EXACT * max(1.0, abs(self.difference), float(np.abs(self.parts).max(initial=0)))
 
     def largest(self, count: int = 8) -> list[tuple[int, float]]:
@@ -81,9 +81,9 @@ class Split:
         if others := len(self.parts) - len(some):
             rest = float(self.parts.sum()) - sum(value for _, value in self.largest(6))
             some.append(f"{others} others {rest:+.3g}")
-        word = "exactly" if self.exact else f"but for {number(self.missed)}, because what follows is not linear"
+        word = "exact" if self.exact else f"except for {number(self.missed)}, because later layers are not linear"
         return (
-            f"score of {self.first} less score of {self.second}: {self.difference:+.4g}, {word}\n"
+            f"score of {self.first} minus score of {self.second}: {self.difference:+.4g}, {word}\n"
             f"  by channel of {inert(self.reads)}: {', '.join(some)}, bias {self.bias:+.3g}"
         )
 
@@ -97,7 +97,7 @@ def last_weights(subject: Subject) -> tuple[str, str]:
     for layer in reversed(subject.net.layers):
         if isinstance(layer.node.op, Linear | Conv):
             return layer.node.name, layer.node.inputs[0]
-    raise FieldError("no layer of this net weighs channels", expected="a linear layer or a convolution before the end")
+    raise FieldError("no layer of this net weights its channels", expected="a linear layer or a convolution")
 
 
 def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
@@ -105,7 +105,7 @@ def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
 
     After the value ``v`` that the last layer with weights reads, the difference is ``bias + sum(gradient * v)`` where
     all that follows is linear. The parts are gradients times values, summed over the positions of a channel; the bias
-    is the difference for ``v = 0``. Whether that is exact is worked out, not assumed.
+    is the difference for ``v = 0``. Whether that is exact is computed, not assumed.
 
     Args:
         subject: the net.

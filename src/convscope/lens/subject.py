@@ -1,4 +1,4 @@
-"""What is looked at: a net with its weights, of a run or of a model; and what may be asked of it."""
+"""The subject of a figure: a net with its weights, from a run or a model."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Subject:
         name: as the user gave it.
         net: the net.
         model: gives scores; a softmax at the end is left out. Its weights take no gradients.
-        weights: whose they are, in words.
+        weights: where they come from, in words.
         run: that the weights come from.
-        random: the net had no weights, so that nothing was learned.
+        random: whether the net had no weights, so that nothing has been learned.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Subject:
         return self.dataset.classes if self.dataset else tuple(map(str, range(self.net.output[0])))
 
     def copy(self) -> TorchNet:
-        """The model once more, to be changed."""
+        """A copy of the model that may be changed."""
         made = TorchNet(self.net, logits=True)
         made.load_state_dict(self.model.state_dict())
         return _frozen(made)
@@ -97,9 +97,9 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
     """A run, the folder of one, a net, or whatever :func:`convscope.read` takes, ready to be run.
 
     Args:
-        source: what is looked at.
-        input: size of the input, for models that do not say it.
-        seed: of random weights, where the net has none.
+        source: what is shown: a run or a net.
+        input: size of the input, for models that do not state it.
+        seed: for random weights, if the net has none.
 
     Raises:
         RunError: a run folder is damaged or not finished.
@@ -112,17 +112,17 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
         return Subject(inert(str(run.path)), _with_ends(run.net), _frozen(model_of(run)), "trained", run)
     net = _with_ends(source if isinstance(source, Net) else read(source, input=input))
     tensors = stored(net)
-    words = f"random, seed {seed}" if tensors is None else "those of the model"
+    words = f"random, seed {seed}" if tensors is None else "of the model"
     name = source if isinstance(source, str) and len(source) <= 60 else f"a net of {len(net)} layers"
     model = _with(net, initial(net, seed) if tensors is None else tensors)
     return Subject(inert(str(name)), net, model, words, random=tensors is None)
 
 
 def _with_ends(net: Net) -> Net:
-    net.check_single("inputs", "showing it an image")
+    net.check_single("inputs", "running it on an image")
     if len(net.input) != 3:
         raise ShapeError(
-            f"the net takes {to_text(net.input)}, which is not an image", expected="height x width x channels"
+            f"the net expects {to_text(net.input)}, which is not an image", expected="height x width x channels"
         )
     return net
 
@@ -132,7 +132,7 @@ def _with(net: Net, tensors: dict[str, NDArray[Any]]) -> TorchNet:
     try:
         weights_in(made, {name: torch.tensor(numbers) for name, numbers in tensors.items()})
     except ValueError as error:
-        raise ModelError(f"the weights are not those of the net: {error}") from None
+        raise ModelError(f"the weights do not belong to this net: {error}") from None
     return _frozen(made)
 
 

@@ -1,10 +1,10 @@
-"""May an image of reasons be trusted? Two checks that it can fail.
+"""Two checks of whether an attribution can be trusted.
 
-Weight randomisation (Adebayo et al., arXiv 1810.03292): from the last layer down, the numbers in each weight tensor are
-shuffled. An image that stays as it was shows the photograph, not what the net has learned.
+Weight randomisation (Adebayo et al., arXiv 1810.03292): from the last layer down, the values in each weight tensor are
+shuffled. An attribution that stays the same shows the photograph, not what the net has learned.
 
-Deletion (Samek et al., arXiv 1509.06321; Petsiuk et al., arXiv 1806.07421): pixels are wiped out, those that matter
-most first. The probability of the class should fall faster than where pixels are wiped out by chance.
+Deletion (Samek et al., arXiv 1509.06321; Petsiuk et al., arXiv 1806.07421): pixels are removed, the most important
+first. The probability of the class should fall faster than when pixels are removed in random order.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ STAGES = 5
 """Steps in which weights are shuffled, at most."""
 
 SIMILAR = 0.5
-"""Rank correlation above which an image is said not to depend on the weights."""
+"""Rank correlation above which an attribution is said not to depend on the weights."""
 
 PARTS = 20
-"""Steps in which pixels are wiped out."""
+"""Steps in which pixels are removed."""
 
 ORDERS = 10
-"""Orders by chance, for comparison."""
+"""Random orders, for comparison."""
 
 
 @dataclass(frozen=True)
 class Randomised:
-    """How alike an image of reasons stays while weights are shuffled.
+    """How similar an attribution stays while weights are shuffled.
 
     Attributes:
         layers: for each step, the deepest layer whose weights are shuffled, with all after it.
-        alike: rank correlation with the image of the trained net, for each step; None where that is flat.
+        alike: rank correlation with that of the trained net, for each step; None if that is flat.
     """
 
     layers: tuple[str, ...]
@@ -52,24 +52,24 @@ class Randomised:
 
     @property
     def passed(self) -> bool | None:
-        """With all weights shuffled it is another image; None where that cannot be told."""
+        """Whether it changes when all weights are shuffled; None if that cannot be determined."""
         last = self.alike[-1] if self.alike else None
         return None if last is None else abs(last) < SIMILAR
 
     def __str__(self) -> str:
         steps = ", ".join("flat" if one is None else f"{one:.2f}" for one in self.alike)
-        words = {True: "it depends on the weights", False: "it hardly depends on the weights", None: "no answer"}
-        return f"weights shuffled from the last layer down: alike {steps}: {words[self.passed]}"
+        words = {True: "it depends on the weights", False: "it hardly depends on the weights", None: "undetermined"}
+        return f"weights shuffled from the last layer down: rank correlation {steps}: {words[self.passed]}"
 
 
 @dataclass(frozen=True, eq=False)
 class Deletion:
-    """How the probability of the class falls while pixels are wiped out.
+    """How the probability of the class falls while pixels are removed.
 
     Attributes:
-        shares: of the pixels that are wiped out.
-        curve: probability, those that matter most first.
-        chance: for each of some orders by chance, the same.
+        shares: of the pixels, removed so far.
+        curve: probability, the most important pixels removed first.
+        chance: the same for each of several random orders.
     """
 
     shares: NDArray[np.float64] = field(repr=False)
@@ -82,31 +82,31 @@ class Deletion:
         return float(np.trapezoid(self.curve, self.shares))
 
     @property
-    def by_chance(self) -> tuple[float, float]:
-        """Mean and standard deviation of the area by chance."""
+    def random_order(self) -> tuple[float, float]:
+        """Mean and standard deviation of the area over the random orders."""
         areas = np.trapezoid(self.chance, self.shares, axis=1)
         return float(areas.mean()), float(areas.std(ddof=1))
 
     @property
     def passed(self) -> bool:
-        """The area is smaller than by chance, by more than two standard deviations."""
-        mean, spread = self.by_chance
+        """Whether the area is smaller than in random order, by more than two standard deviations."""
+        mean, spread = self.random_order
         return self.area < mean - 2 * spread
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        mean, spread = self.by_chance
-        return {"area": self.area, "by_chance": mean, "by_chance_std": spread, "passed": self.passed}
+        mean, spread = self.random_order
+        return {"area": self.area, "random_order": mean, "random_order_std": spread, "passed": self.passed}
 
     def __str__(self) -> str:
-        mean, spread = self.by_chance
-        words = "its pixels matter" if self.passed else "no better than chance"
-        return f"pixels wiped out: area {self.area:.3f}, by chance {mean:.3f} ± {spread:.3f}: {words}"
+        mean, spread = self.random_order
+        words = "its pixels matter" if self.passed else "no better than a random order"
+        return f"pixels removed: area {self.area:.3f}, random order {mean:.3f} ± {spread:.3f}: {words}"
 
 
 @dataclass(frozen=True, eq=False)
 class Trust:
-    """Both checks of one image of reasons; no deletion where its heat is flat, so that no pixel comes first."""
+    """Both checks of one image of reasons; no deletion if the map is flat, because no pixel comes first."""
 
     randomised: Randomised
     deletion: Deletion | None
@@ -123,16 +123,16 @@ class Trust:
         }
 
     def __str__(self) -> str:
-        return f"{self.randomised}\n{self.deletion or 'pixels wiped out: the heat is flat, so that none comes first'}"
+        return f"{self.randomised}\n{self.deletion or 'pixels removed: not measured, because the map is flat'}"
 
 
 def randomised(model: TorchNet, heat: Callable[[TorchNet], Heat], *, seed: int = 0) -> Randomised:
-    """Compare an image of reasons with those of the same net while its weights are shuffled.
+    """Compare an attribution with those of the same net while its weights are shuffled.
 
     Args:
         model: a copy, which is changed.
         heat: makes the image, ``h w``.
-        seed: of the chance.
+        seed: for the random orders.
     """
     first = heat(model)
     random = torch.Generator().manual_seed(seed)
@@ -181,15 +181,15 @@ def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
 def deletion(  # noqa: PLR0913 -- what the question consists of
     probability: Callable[[Tensor], Tensor], x: Tensor, nothing: Tensor, heat: Heat, *, batch: int = 16, seed: int = 0
 ) -> Deletion | None:
-    """Wipe out pixels, those that matter most first (of equal ones any), and by chance; None where all are equal.
+    """Remove pixels, the most important first (ties in any order), and in random order; None if all are equal.
 
     Args:
         probability: of the class, for images ``n c h w``.
         x: the image, ``1 c h w``.
-        nothing: what is put in place of a pixel, ``1 c 1 1``.
+        nothing: what replaces a pixel, ``1 c 1 1``.
         heat: ``h w``.
         batch: images at a time.
-        seed: of the chance.
+        seed: for the random orders.
     """
     if heat.min() == heat.max():
         return None

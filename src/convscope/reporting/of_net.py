@@ -1,4 +1,4 @@
-"""What a report says of a net: its notation, where its costs are, the table, the checks."""
+"""The sections about a net in a report: notation, costs, layers, checks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
 
 MOST = 120
-"""Layers that a ribbon shows one by one."""
+"""The largest number of layers that a ribbon shows one by one."""
 
 
 def net_facts(net: Net) -> tuple[tuple[str, str], ...]:
-    """Name and number."""
+    """Names and values."""
     totals = layer_table(net).totals()
     return (
         ("params", totals["params"]),
@@ -35,7 +35,7 @@ def net_facts(net: Net) -> tuple[tuple[str, str], ...]:
 
 
 def net_sections(net: Net) -> tuple[Section, ...]:
-    """In their order."""
+    """The sections in order."""
     checked = check(net)
     return (
         Section("The net", f"<pre>{in_html(str(net))}</pre>{ribbons(net).to_html()}"),
@@ -45,7 +45,7 @@ def net_sections(net: Net) -> tuple[Section, ...]:
 
 
 def ribbons(net: Net) -> Figure:
-    """Where params, MACs and activations are, layer by layer; layers of very deep nets are joined into groups."""
+    """Params, MACs and activations, layer by layer; layers of very deep nets are joined into groups."""
     rows = layer_table(net).rows
     each = -(-len(rows) // MOST)
     groups = [rows[at : at + each] for at in range(0, len(rows), each)]
@@ -57,13 +57,13 @@ def ribbons(net: Net) -> Figure:
     )
     drawn = tuple(_ribbon(kind, values, words, at) for at, (kind, values, words) in enumerate(kinds))
     unknown = [row.name for row in rows if row.params is None or row.macs is None]
-    notes = [f"each place is {each} layers"] if each > 1 else []
+    notes = [f"each position stands for {each} layers"] if each > 1 else []
     notes += (
-        [f"unknown, and drawn as nothing: {', '.join(unknown[:6])}{' …' if len(unknown) > 6 else ''}"]
+        [f"unknown, and therefore not drawn: {', '.join(unknown[:6])}{' …' if len(unknown) > 6 else ''}"]
         if unknown
         else []
     )
-    return Figure("Where the costs are", Down((*drawn, Names(names)), gap=4), "\n".join(notes))
+    return Figure("Costs", Down((*drawn, Names(names)), gap=4), "\n".join(notes))
 
 
 def _ribbon(kind: str, values: list[list[int | None]], words: Callable[[float], str], colour: int) -> Ribbon:

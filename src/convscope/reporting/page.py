@@ -53,7 +53,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """What a link to it says.
+        """The anchor that links point to.
 
         >>> Section("What it got wrong", "").anchor
         'what-it-got-wrong'
@@ -73,7 +73,7 @@ def page(title: str, subtitle: str, facts: tuple[tuple[str, str], ...], sections
     Args:
         title: of the page.
         subtitle: a line below it.
-        facts: names and numbers that come first.
+        facts: names and values that come first.
         sections: in their order.
     """
     links = "".join(f'<a href="#{part.anchor}">{in_html(part.title)}</a>' for part in sections)

@@ -27,7 +27,7 @@ class Report:
     Attributes:
         title: of the page.
         subtitle: below it.
-        facts: names and numbers that come first.
+        facts: names and values that come first.
         sections: in their order.
         run: its folder, where it is about one.
     """
@@ -46,11 +46,11 @@ class Report:
         """Write the page.
 
         Raises:
-            WriteError: the place cannot be written, or the page is larger than 5 MB.
+            WriteError: the file cannot be written, or the page is larger than 5 MB.
         """
         path, made = Path(path), self.to_html().encode()
         if len(made) > LARGEST:
-            raise WriteError(f"the report would have {len(made):,} bytes", expected=f"{LARGEST:,} at most")
+            raise WriteError(f"the report would take {len(made):,} bytes", expected=f"{LARGEST:,} at most")
         put(path, made)
         return path
 
@@ -69,7 +69,7 @@ def report(source: object, *, input: object = None) -> Report:  # noqa: A002 -- 
 
     Args:
         source: a run, the folder of one, a net, or what :func:`convscope.read` takes.
-        input: size of the input, for models that do not say it.
+        input: size of the input, for models that do not state it.
 
     Raises:
         RunError: a run folder is damaged or not finished.

@@ -1,4 +1,4 @@
-"""What a report shows of a trained net: its mistakes, kernels, maps of a right and a wrong image, its reach."""
+"""The sections about a trained net in a report: mistakes, kernels, feature maps, receptive field."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 
 def seen_sections(seen: Subject, predicted: Predicted) -> tuple[Section, ...]:
-    """In their order; what cannot be shown of this net says why."""
+    """The sections in order; one that cannot be shown for this net says why."""
     return (
-        _section("Right and wrong", lambda: [mistakes(seen, predicted=predicted).figure()]),
+        _section("Mistakes", lambda: [mistakes(seen, predicted=predicted).figure()]),
         _section("Kernels", lambda: [kernels(seen, None).figure()]),
         _section(
             "Feature maps",
             lambda: [features(seen, input_image(seen, f"test:{at}"), None).figure() for at in chosen(predicted)],
         ),
-        _section("Reach", lambda: [reach(seen, f"test:{chosen(predicted)[0]}", None, None, seed=0).figure()]),
+        _section("Receptive field", lambda: [reach(seen, f"test:{chosen(predicted)[0]}", None, None, seed=0).figure()]),
     )
 
 
 def chosen(predicted: Predicted) -> tuple[int, ...]:
-    """The first test image that was read rightly, and the misclassified one that the net was surest of."""
+    """The first correctly classified test image, and the misclassified one with the highest confidence."""
     right, wrong = predicted.right.nonzero()[0], (~predicted.right).nonzero()[0]
     found = [int(right[0])] if len(right) else []
     if len(wrong):

@@ -1,1 +1,1 @@
-"""Drawing what the lenses found; one file for each."""
+"""The drawings of the results; one file for each kind."""

@@ -56,7 +56,7 @@ def shrunk(values: NDArray[Any], most: int = MOST) -> NDArray[np.float64]:
 
 
 def shown(image: InputImage, side: int) -> tuple[Raster, str]:
-    """An image, and what to say of how it is drawn."""
+    """An image, and how it is drawn, in words."""
     values, words = image.shown, []
     if values.dtype != np.uint8:
         low, high = float(values.min()), float(values.max())
@@ -91,7 +91,7 @@ def even(count: int, most: int) -> int:
 def blocks(shape: tuple[int, ...], most: int = MOST) -> list[str]:
     """What to say of a map that is drawn smaller than it is."""
     size = block(shape, most)
-    return [f"drawn with {size}x{size} pixels as one"] if size > 1 else []
+    return [f"shown at reduced size, {size}x{size} pixels averaged into one"] if size > 1 else []
 
 
 def bytes_raster(image: NDArray[np.uint8], side: int) -> Raster:

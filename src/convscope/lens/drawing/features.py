@@ -32,13 +32,14 @@ def draw(found: Features) -> Figure:
         for channel, one in enumerate(found.maps[:count])
     )
     columns = even(count, int(MAPS // (max(one.width for one in maps) + 6)))
-    seen = Titled(raster, "the image", "\n".join(filter(None, (Path(found.image.name).name, how))))
+    seen = Titled(raster, "image", "\n".join(filter(None, (Path(found.image.name).name, how))))
     body = Across((seen, tiles(maps, columns), Bar(scale)), 22)
-    noted = [line for line in notes(str(found))[1:] if not line.startswith("image")]
-    noted += ["none: nothing positive in this channel"] if silent else []
-    noted += [f"drawn are the first {count} of {len(found.maps)} channels"] if count < len(found.maps) else []
+    noted = [f"layer: {found.why}; weights: {found.weights}"]
+    noted += [line for line in notes(str(found))[1:] if not line.startswith("image")]
+    noted += ["none: this channel has no positive value"] if silent else []
+    noted += [f"the first {count} of {len(found.maps)} channels are shown"] if count < len(found.maps) else []
     note = "\n".join([*noted, *(f"maps {word}" for word in blocks(found.maps.shape, most))])
-    return Figure(f"Features of {found.layer}, {found.why}; weights {found.weights}", body, note, _table(found))
+    return Figure(f"Feature maps of {found.layer}", body, note, _table(found))
 
 
 def _sizes(count: int) -> tuple[int, int]:

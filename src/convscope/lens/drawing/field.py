@@ -38,16 +38,15 @@ def draw(found: Reach) -> Figure:
         for name, heat in heats.items()
     ]
     row = Across((*panels, Bar(scale, max(80, panels[1].height - 40))), 20)
-    plots = Across((_profile(heats, 0, "row of the image"), _profile(heats, 1, "column of the image")), 20)
+    plots = Across((_profile(heats, 0, "image row"), _profile(heats, 1, "image column")), 20)
     note = "\n".join([*_predicted(found), *blocks(found.unit.mask.shape)])
-    return Figure(
-        f"Field of {found.layer} at {_positions(found)}; {found.why}", Down((row, plots)), note, _table(found)
-    )
+    title = f"Receptive field of {found.layer} at {_positions(found)}"
+    return Figure(title, Down((row, plots)), note, _table(found))
 
 
 def shares(found: Reach) -> dict[str, NDArray[np.float64]]:
     """What is drawn: the share of the whole weight that each pixel has, in theory and as measured."""
-    heats = {"equal weights": found.unit.effective.heat}
+    heats = {"uniform weights": found.unit.effective.heat}
     names = ("measured, untrained", "measured, trained")
     heats |= {name: one.heat / (one.heat.sum() or 1.0) for name, one in zip(names, found.both, strict=False)}
     return heats
@@ -66,9 +65,7 @@ def _holes(found: Reach) -> Part:
     pixels = np.rint(raster.pixels * (DIM + (1 - DIM) * read) * (1 if found.image else 0.8)).astype(np.uint8)
     pixels = np.where(found.image is None, np.where(read > 0, pixels, 40), pixels).astype(np.uint8)
     words = f"{unit.support.pixels:,} of {unit.support.area:,} pixels read"
-    return Titled(
-        _boxed(found, Raster(pixels, raster.zoom)), "the pixels that it reads", f"{name}{how and ', '}{how}\n{words}"
-    )
+    return Titled(_boxed(found, Raster(pixels, raster.zoom)), "pixels read", f"{name}{how and ', '}{how}\n{words}")
 
 
 def _boxed(found: Reach, raster: Raster) -> Part:
@@ -85,7 +82,7 @@ def _positions(found: Reach) -> str:
 
 
 def _widths(found: Reach, name: str) -> str:
-    if name == "equal weights":
+    if name == "uniform weights":
         return "std " + ", ".join(f"{value:.2f}" for value in found.unit.effective.std)
     one = found.both[name.endswith(" trained")]
     pairs = zip(one.std, one.error, strict=True)
@@ -104,13 +101,13 @@ def _profile(heats: dict[str, NDArray[Any]], axis: int, name: str) -> Part:
 
 def _predicted(found: Reach) -> list[str]:
     lines = notes(str(found))
-    colour = "colours: share of the whole weight that a pixel has, one scale for all; std: down, across [pixel]"
-    return [*lines[1:3], f"measured: mean absolute gradient over {found.over}", colour]
+    colour = "colour: each pixel's share of the total weight, on one scale; std: vertical, horizontal, in pixels"
+    return [f"layer: {found.why}", *lines[1:3], f"measured: mean absolute gradient over {found.over}", colour]
 
 
 def _table(found: Reach) -> Grid:
     columns = ("field", "std height", "std width", *(f"{level} % in" for level in LEVELS))
-    sides: list[tuple[str, Any]] = [("equal weights", found.unit.effective)]
+    sides: list[tuple[str, Any]] = [("uniform weights", found.unit.effective)]
     sides += [(f"measured, weights {one.weights}", one) for one in found.both]
     rows = tuple(
         (name, *(f"{std:.3f}" for std in one.std), *(f"{100 * share:.2f} %" for share in one.shares().values()))

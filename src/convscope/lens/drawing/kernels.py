@@ -34,14 +34,15 @@ def draw(found: Kernels) -> Figure:
     ]
     columns = even(out, int(WIDE // (strips[0].width + 8)))
     body = Across((tiles(tuple(strips), columns, 8), Bar(scale)), 22)
-    note = "\n".join([*notes(str(found))[1:], *_left_out(found, out, inputs)])
+    chosen = f"layer: {found.why}; weights: {found.weights}"
+    note = "\n".join([chosen, *notes(str(found))[1:], *_left_out(found, out, inputs)])
     rows = tuple((str(at), f"{length:.4g}") for at, length in enumerate(found.norms))
-    table = Grid((Column("output channel", right=True), Column("length", right=True)), rows)
-    return Figure(f"Kernels of {found.layer}, {found.why}; weights {found.weights}", body, note, table)
+    table = Grid((Column("output channel", right=True), Column("norm", right=True)), rows)
+    return Figure(f"Kernels of {found.layer}", body, note, table)
 
 
 def _left_out(found: Kernels, out: int, inputs: int) -> list[str]:
     all_out, all_in = found.values.shape[:2]
     if (out, inputs) == (all_out, all_in):
         return []
-    return [f"drawn are the first {out} of {all_out} output channels, {inputs} of {all_in} input channels of each"]
+    return [f"shown: {out} of {all_out} output channels, {inputs} of {all_in} input channels of each"]

@@ -46,19 +46,19 @@ def _matrix(found: Mistakes) -> tuple[Part, list[str]]:
     kept = np.sort(np.argsort(-(wrong.sum(0) + wrong.sum(1)), kind="stable")[:CLASSES])
     names = tuple(found.evaluation.classes[at] for at in kept)
     cells = tuple(tuple(row) for row in counts[np.ix_(kept, kept)].tolist())
-    return Matrix(names, cells), [f"drawn are the {CLASSES} of {len(counts)} classes with the most mistakes"]
+    return Matrix(names, cells), [f"the {CLASSES} of {len(counts)} classes with the most mistakes are shown"]
 
 
 def _gallery(found: Mistakes) -> Part:
     true, predicted = found.cell
-    some = f", the surest {len(found.gallery)}" if len(found.gallery) < found.count else ""
+    some = f", the {len(found.gallery)} most confident" if len(found.gallery) < found.count else ""
     heading = Words((f"true {true}, predicted {predicted}: {found.count:,} images{some}",), bold=True)
     images = tuple(
         Titled(bytes_raster(one.image, THUMB), str(one.number), f"{100 * one.value:.0f} %") for one in found.gallery
     )
-    below = tiles(images, 6, 10) if images else Words(("there is none",), soft=True)
+    below = tiles(images, 6, 10) if images else Words(("none",), soft=True)
     return Down(
-        (heading, Words((f"{found.why}; number of the image, probability of {predicted}",), 11, soft=True), below), 8
+        (heading, Words((f"{found.why}; captions: image number, probability of {predicted}",), 11, soft=True), below), 8
     )
 
 
@@ -66,8 +66,8 @@ def _one(found: Mistakes) -> Part:
     raster, how = shown(found.image, 200)
     split = found.split
     image = Titled(raster, Path(found.image.name).name, how)
-    exact = "exactly" if split.exact else f"but for {split.missed:+.3g}: what follows is not linear"
-    scores = f"score of {split.first} less score of {split.second}"
+    exact = "exact" if split.exact else f"except for {split.missed:+.3g}: later layers are not linear"
+    scores = f"score of {split.first} minus score of {split.second}"
     title = f"{scores}: {split.difference:+.3f}, {exact}, by channel of {split.reads}"
     near = tuple(_near(one) for one in found.nearest)
     return Across((image, Titled(_bars(found), title), Titled(tiles(near, 3, 10), "nearest training images")), 30)
@@ -94,4 +94,4 @@ def parts(found: Mistakes) -> list[tuple[str, float]]:
 
 def _table(found: Mistakes) -> Grid:
     rows = tuple((str(at), f"{value:+.5f}") for at, value in enumerate(found.split.parts))
-    return Grid((Column(f"channel of {found.split.reads}", right=True), Column("adds", right=True)), rows)
+    return Grid((Column(f"channel of {found.split.reads}", right=True), Column("contribution", right=True)), rows)

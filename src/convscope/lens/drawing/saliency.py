@@ -1,4 +1,4 @@
-"""A drawing of the reasons for a score, and of whether they may be trusted."""
+"""A drawing of the attributions of a score, and of whether they can be trusted."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ def draw(found: Saliency) -> Figure:
     """The image, one map for each method with its own scale, and both checks."""
     raster, how = shown(found.image, SIDE)
     words = f"{Path(found.image.name).name}\n{found.target.name}: {100 * found.probability:.1f} %"
-    seen = Titled(raster, "the image", "\n".join(filter(None, (words, how))))
+    seen = Titled(raster, "image", "\n".join(filter(None, (words, how))))
     maps = [
         heat(one.heat, f"{one.method}{one.layer and ' of '}{one.layer}", one.span.sign, SIDE) for one in found.found
     ]
     body = Down((Across((seen, *maps), 20), Across((_alike(found), _deletion(found)), 24)), 22)
     note = "\n".join([f"{one.method}: {one.meaning}{one.why and '; '}{one.why}" for one in found.found])
-    title = f"Why {found.target}? Weights {found.weights}"
-    return Figure(title, body, f"{note}\ntaken away pixels become {found.nothing}", _table(found))
+    title = f"Attributions for {found.target}"
+    note = f"weights: {found.weights}\n{note}"
+    return Figure(title, body, f"{note}\nremoved pixels become {found.nothing}", _table(found))
 
 
 def _alike(found: Saliency) -> Part:
@@ -47,36 +48,38 @@ def _alike(found: Saliency) -> Part:
         if any(step is not None for step in trust.randomised.alike)
     )
     if not lines:
-        return Words(("Does it depend on the weights? No answer: every map is flat.",), SMALL)
+        return Words(("Weight randomisation: not measured, because every map is flat.",), SMALL)
     stages = found.trust[0].randomised.layers
-    x = f"parts shuffled, from the last layer down ({' · '.join(stages)})" if stages else "no weights"
-    return Titled(Plot(lines, x, "alike (rank correlation)", wide=600, ylim=(-1, 1)), "Does it depend on the weights?")
+    x = f"stages shuffled, from the last layer down ({' · '.join(stages)})" if stages else "no weights"
+    return Titled(Plot(lines, x, "rank correlation", wide=600, ylim=(-1, 1)), "Weight randomisation")
 
 
 def _deletion(found: Saliency) -> Part:
-    """Probability while pixels are wiped out."""
+    """Probability while pixels are removed."""
     curves = [
         (one.method, trust.deletion, colour)
         for colour, (one, trust) in enumerate(zip(found.found, found.trust, strict=True))
     ]
     lines = [Line(name, one.shares.tolist(), one.curve.tolist(), colour) for name, one, colour in curves if one]
     if not lines:
-        return Words(("Do its pixels matter? No answer: every map is flat.",), SMALL)
+        return Words(("Deletion of pixels: not measured, because every map is flat.",), SMALL)
     first = next((one for _, one, _ in curves if one), None)
-    chance = [Line("by chance", first.shares.tolist(), first.chance.mean(0).tolist(), 4, dashed=True)] if first else []
-    plot = Plot(
-        (*lines, *chance), "share of the pixels wiped out", f"probability of {found.target.name}", wide=600, ylim=(0, 1)
+    chance = (
+        [Line("random order", first.shares.tolist(), first.chance.mean(0).tolist(), 4, dashed=True)] if first else []
     )
-    return Titled(plot, "Do its pixels matter?")
+    plot = Plot(
+        (*lines, *chance), "fraction of pixels removed", f"probability of {found.target.name}", wide=600, ylim=(0, 1)
+    )
+    return Titled(plot, "Deletion of pixels")
 
 
 def _table(found: Saliency) -> Grid:
-    columns = ("method", "low", "high", "sum", "alike, all shuffled", "area of deletion", "by chance")
+    columns = ("method", "low", "high", "sum", "correlation, all shuffled", "area under deletion", "random order")
     rows = []
     for one, trust in zip(found.found, found.trust, strict=True):
         alike = trust.randomised.alike[-1] if trust.randomised.alike else None
         deletion = trust.deletion
-        areas = (f"{deletion.area:.3f}", f"{deletion.by_chance[0]:.3f}") if deletion else ("-", "-")
+        areas = (f"{deletion.area:.3f}", f"{deletion.random_order[0]:.3f}") if deletion else ("-", "-")
         span, total = one.span, one.heat.sum(dtype="float64")
         last = "-" if alike is None else f"{alike:.3f}"
         rows.append((one.method, f"{span.low:.4g}", f"{span.high:.4g}", f"{total:.4g}", last, *areas))
