@@ -1,12 +1,15 @@
 """Where the command line prints: data to standard output, messages to standard error, everything inert.
 
-All commands print with :func:`say` and :func:`tell`, so that what a file calls its parts cannot act on a terminal.
+All commands print with :func:`say`, :func:`present` and :func:`tell`, so that what a file calls its parts cannot act on
+a terminal. What a person reads is laid out at the width of the terminal, or at ``COLUMNS`` where that is set; what goes
+to a pipe or a file has every column, and its lines are not broken.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import traceback
 import warnings
@@ -15,17 +18,68 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.inert import inert_lines
+from convscope.view.parts import COSTLY, FAINT, HEAD, Stack
+from convscope.view.wrap import NARROWEST, wrapped
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import TextIO
 
+    from convscope.view.parts import Line
+
 READER_GONE = 141
 """Exit status when the reader of our output went away: what a shell gives for a process that SIGPIPE ends."""
 
+STYLES = {HEAD: "bold", FAINT: "dim", COSTLY: "yellow"}
+"""How a terminal shows the styles of a grid."""
+
+
+def width(stream: TextIO | None) -> int | None:
+    """Letters of a line of a terminal, or what ``COLUMNS`` says; None for a pipe or a file, where lines have no end."""
+    if stream is None or not (_is_terminal(stream) or os.environ.get("COLUMNS", "").isdecimal()):
+        return None
+    return max(NARROWEST, shutil.get_terminal_size().columns)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, OSError, ValueError):  # closed, or not a stream of Python's own
+        return False
+
+
+def _has_colours(stream: TextIO) -> bool:
+    """A terminal shows colours, and the user has not forbidden them (https://no-color.org)."""
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def present(shown: str | Stack, *, wide: bool = False) -> None:
+    """Print what a person reads, at the width of the terminal; ``wide`` leaves every column where it is.
+
+    Raises:
+        OSError: the output cannot be written, or is closed.
+    """
+    stack = Stack((shown,)) if isinstance(shown, str) else shown
+    room = None if wide else width(sys.stdout)
+    if sys.stdout is not None and _has_colours(sys.stdout):
+        _paint(list(stack.lines(room)))
+    else:
+        say(stack.to_text(room))
+
+
+def _paint(lines: list[Line]) -> None:
+    """Print lines with their styles; each piece is inert, so that only the styles act."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line in lines:
+        pieces = ((span.text, STYLES.get(span.style, "")) for span in line)
+        console.print(Text.assemble(*pieces), soft_wrap=True)
+
 
 def say(text: str) -> None:
-    """Print data to standard output.
+    """Print data to standard output, as it is.
 
     Raises:
         OSError: the output cannot be written, or is closed.
@@ -36,9 +90,9 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a message to standard error; where nobody can read it, the work goes on."""
+    """Print a message to standard error, wrapped for a terminal; where nobody can read it, the work goes on."""
     with contextlib.suppress(OSError, ValueError):
-        click.echo(inert_lines(text), err=True)
+        click.echo(wrapped(inert_lines(text), width(sys.stderr)), err=True)
 
 
 def prepare() -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SIGNATURE = "netron:attachment"
 
-TITLES = {"params": "parameters", "field": "receptive field", "local": "local field", "with gates": "field with gates"}
+TITLES = {"params": "parameters", "RF": "receptive field", "local": "local field", "with gates": "field with gates"}
 """Headings of the table that say too little in a sidebar, and what stands there instead."""
 
 
@@ -45,12 +45,12 @@ def attachment(table: LayerTable, names: Mapping[str, str] | None = None) -> dic
     >>> [f"{entry['name']} {entry['value']}" for entry in made["metrics"] if entry["target"] == "conv1"][:2]
     ['parameters 40', 'MACs 1,764']
     """
-    grid = replace(table, rows=_by_operation(table.rows, names or {})).grid()
+    grid = replace(table, rows=_by_operation(table.rows, names or {}), shown=()).grid()
     titles = [TITLES.get(column.title, column.title) for column in grid.columns]
     layers = [dict(zip(titles, row, strict=True)) for row in grid.rows]
     metrics = [_entry("model", "", TITLES.get(name, name), value) for name, value in table.totals().items()]
     for layer in layers:
-        numbers = {title: cell for title, cell in layer.items() if title not in {"name", "op", "output"}}
+        numbers = {title: cell for title, cell in layer.items() if title not in {"name", "op", "output", "%"}}
         metrics += [_entry("node", layer["name"], title, cell) for title, cell in numbers.items()]
     return {
         "signature": SIGNATURE,

@@ -28,23 +28,12 @@ def number(value: Fraction | None) -> int | float | str | None:
     return float(value) if binary else str(value)
 
 
-def reach(found: Field, gated: Field | None) -> tuple[str, ...]:
-    """The cells of a row: local, field, field with gates where it is given, stride, start, centre."""
-    return (
-        _local(found),
-        _sizes(found),
-        *((_sizes(gated),) if gated is not None else ()),
-        _pair(axis.stride for axis in found),
-        _pair(axis.start for axis in found),
-        _pair(axis.centre for axis in found),
-    )
-
-
-def _local(found: Field) -> str:
+def local_text(found: Field) -> str:
+    """Units of the layer before that one unit reads; a dash where they do not lie along an axis."""
     return "-" if any(axis.local is None for axis in found) else joined(axis.local for axis in found)
 
 
-def _sizes(found: Field) -> str:
+def sizes_text(found: Field) -> str:
     """Sizes with what must be known of them: a bound, boxes that repeat after some units, right away from seams only.
 
     A dash where nothing is seen.
@@ -65,7 +54,7 @@ def _phase_sizes(axis: AxisField) -> str:
     return "/".join(map(str, sizes))
 
 
-def _pair(values: Iterable[Fraction | int | None]) -> str:
+def pair_text(values: Iterable[Fraction | int | None]) -> str:
     """One number where all axes agree, else one for each; a dash where there is none."""
     texts = ["-" if value is None else str(number(Fraction(value))) for value in values]
     return texts[0] if len(set(texts)) == 1 else ",".join(texts)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as data
 from typing import TYPE_CHECKING, Any
 
-from convscope.analyze import cost, field
+from convscope.analyze import columns, cost, field, fold
 from convscope.analyze.lines import image_of
 from convscope.analyze.memory import activation_bytes
-from convscope.analyze.reach import number, reach
+from convscope.analyze.reach import number
 from convscope.budget import per_layer, spend
 from convscope.core.graph import INPUT
 from convscope.core.op import spelled
 from convscope.core.order import sizes_in
 from convscope.core.shape import to_text
-from convscope.inert import in_markdown, inert
+from convscope.inert import in_markdown
 from convscope.version import __version__
-from convscope.view.numbers import bytes_text, count_text
-from convscope.view.parts import Column, Grid
+from convscope.view.parts import Column, Grid, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "convscope/table/1"
 
-MOST_OUTPUTS = 6
-"""Outputs that the text names."""
-
 UNITS = {
     "macs": "multiply-add",
     "activation_bytes": "float32, batch 1",
@@ -46,9 +42,6 @@ UNITS = {
 
 FIELD = 40
 """Microseconds for the field of one layer on one more input."""
-
-NAME = 50
-"""Letters of a name in a terminal; other forms of the table have it whole."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +62,8 @@ class Row:
         gated: the field with gates followed; equal to ``field`` where there are none.
         sources: names of the operations of the file that the layer was read from.
         fields: where the net has several inputs, the field on each, by its name; else empty.
+        layers: that a folded row stands for; 0 in a table that is not folded.
+        at_least: names of the costs of a folded row of which a part is unknown, so that they are lower bounds.
     """
 
     name: str
@@ -83,6 +78,8 @@ class Row:
     gated: Field
     sources: tuple[str, ...] = ()
     fields: Mapping[str, Field] = data(default_factory=dict)
+    layers: int = 0
+    at_least: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -102,6 +99,8 @@ class LayerTable:
         inputs: all, in order.
         outputs: all, in order, each with its size ``c h w`` as its layer has it.
         of: name of the input on which the fields are.
+        layers: of the net, however many rows stand for them; the totals are always those of the whole net.
+        shown: names of the columns of the text, where some were asked for.
     """
 
     input: Shape
@@ -116,6 +115,47 @@ class LayerTable:
     inputs: tuple[Input, ...] = ()
     outputs: tuple[tuple[Output, Shape], ...] = ()
     of: str = INPUT
+    layers: int = 0
+    shown: tuple[str, ...] = ()
+
+    def fold(self, depth: int = 1) -> LayerTable:
+        """One row for each module: layers whose names begin alike, by ``depth`` parts between dots or slashes.
+
+        Costs are sums; output and receptive field are those of the last layer.
+
+        Raises:
+            FieldError: ``depth`` is less than 1.
+
+        >>> import convscope as cs
+        >>> net = cs.read("input 9x9x1, a.x: conv 4 3x3, a.y: relu, b: conv 2 1x1")
+        >>> [(row.name, row.params) for row in net.table().fold(1).rows]
+        [('a', 40), ('b', 10)]
+        """
+        return fold.folded(self, depth)
+
+    def sorted(self, key: str = "macs") -> LayerTable:
+        """The rows with the largest cost first: ``params``, ``macs``, ``activations`` or ``stored``.
+
+        Raises:
+            UnknownNameError: rows have no such cost.
+        """
+        return fold.ordered(self, key)
+
+    def top(self, count: int = 10) -> LayerTable:
+        """The first rows; the totals stay those of the whole net.
+
+        Raises:
+            FieldError: ``count`` is less than 1.
+        """
+        return fold.first(self, count)
+
+    def select(self, *names: str) -> LayerTable:
+        """The same with some columns of the text, such as ``name``, ``macs``, ``macs%`` and ``rf``, in that order.
+
+        Raises:
+            UnknownNameError: there is no such column.
+        """
+        return replace(self, shown=columns.check_names(names))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/table/1``."""
@@ -147,25 +187,23 @@ class LayerTable:
 
     def totals(self) -> dict[str, str]:
         """The sums as texts, each with what must be known of it."""
-        sizes = f"{bytes_text(self.activation_bytes)} (float32, batch 1)"
-        params = _total(self.params)
-        if self.frozen:
-            params += f", of which {self.params.value - self.frozen:,} trained and {self.frozen:,} frozen"
-        bound = "" if self.stored_bytes.exact else "≥ "
-        stored = {} if self.float32 else {"weights as stored": bound + bytes_text(self.stored_bytes.value)}
-        return {"params": params, **stored, "MACs": _total(self.macs), "activations": sizes}
+        return columns.totals(self)
 
     def grid(self) -> Grid:
         """The table as a figure part, which draws itself as text, Markdown or CSV."""
-        return _grid(self)
+        return columns.grid(self)
 
-    def to_text(self) -> str:
-        """Aligned columns for a terminal, and a line of totals."""
-        return f"{self.grid().to_text()}\n\n{_totals(self)}"
+    def parts(self) -> Stack:
+        """Aligned columns, and a line of totals."""
+        return Stack((self.grid(), "", columns.below(self)))
+
+    def to_text(self, width: int | None = None) -> str:
+        """For a terminal; where a width is given, columns are left out until the rows fit, and a line says which."""
+        return self.parts().to_text(width)
 
     def to_markdown(self) -> str:
         """A table for a README."""
-        below = "\n".join(map(in_markdown, _totals(self).split("\n")))
+        below = "\n".join(map(in_markdown, columns.below(self).split("\n")))
         return f"{self.grid().to_markdown()}\n\n{below}"
 
     def to_csv(self) -> str:
@@ -174,7 +212,7 @@ class LayerTable:
 
     def to_html(self) -> str:
         """A fragment of a page, without script; user text is escaped."""
-        return self.grid().to_html(_totals(self))
+        return self.grid().to_html(columns.below(self))
 
     def to_netron(self, names: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Metrics that Netron shows beside a model; ``names`` says what the model calls a layer, where it differs."""
@@ -219,6 +257,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "stored_bytes": row.stored_bytes,
         "seams": any(axis.seams for axis in row.field),
         **({"rf_of_inputs": _by_input(row)} if row.fields else {}),
+        **({"layers": row.layers, "at_least": sorted(row.at_least)} if row.layers else {}),
     }
 
 
@@ -239,25 +278,6 @@ def _by_input(row: Row) -> dict[str, Any]:
     }
 
 
-def _grid(table: LayerTable) -> Grid:
-    spatial = len(table.input) > 1
-    gated = any(row.gated != row.field for row in table.rows)
-    titles = ("local", "field", *(("with gates",) if gated else ()))
-    columns = (
-        Column("name", widest=NAME),
-        *map(Column, ("op", "output")),
-        *(Column(title, right=True) for title in _cost_titles(table)),
-        *map(Column, titles if spatial else ()),
-        *(Column(title, right=True) for title in (("stride", "start", "centre") if spatial else ())),
-    )
-    shown = ((row, row.gated if gated else None) for row in table.rows)
-    frozen = _shows_frozen(table)
-    costs = (_costs(row, frozen=frozen, stored=not table.float32) for row in table.rows)
-    fields = ((reach(row.field, more) if spatial else ()) for row, more in shown)
-    rows = tuple((*cost, *found) for cost, found in zip(costs, fields, strict=True))
-    return Grid(columns, rows)
-
-
 def _plain(table: LayerTable) -> Grid:
     """Every number as it is, for other programs: the keys of the JSON, per-axis numbers with a blank between."""
     rows = [_row_json(row) for row in table.rows]
@@ -270,59 +290,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return " ".join("-" if entry is None else str(entry) for entry in value)
     return "" if value is None else str(value)
-
-
-def _cost_titles(table: LayerTable) -> tuple[str, ...]:
-    stored = () if table.float32 else ("stored",)
-    return ("params", *(("frozen",) if _shows_frozen(table) else ()), *stored, "MACs", "activations")
-
-
-def _shows_frozen(table: LayerTable) -> bool:
-    return any(row.frozen for row in table.rows)
-
-
-def _costs(row: Row, *, frozen: bool, stored: bool) -> tuple[str, ...]:
-    parts = [_count(row.frozen)] if frozen else []
-    if stored:
-        parts.append("unknown" if row.stored_bytes is None else bytes_text(row.stored_bytes))
-    sizes = (_count(row.params), *parts, _count(row.macs), bytes_text(row.activation_bytes))
-    return (row.name, row.op, to_text(row.out), *sizes)
-
-
-def _count(value: int | None) -> str:
-    return "unknown" if value is None else f"{value:,}"
-
-
-def _totals(table: LayerTable) -> str:
-    parts = [
-        _inputs_text(table),
-        *_outputs_text(table),
-        f"{len(table.rows)} layer{'' if len(table.rows) == 1 else 's'}",
-        *(f"{name} {value}" for name, value in table.totals().items()),
-    ]
-    missing = sorted({*table.params.missing, *table.macs.missing})
-    unknown = [f"unknown, so not in the totals: {', '.join(missing)}"] if missing else []
-    return "\n".join(map(inert, [" · ".join(parts), *unknown, *table.notes]))
-
-
-def _inputs_text(table: LayerTable) -> str:
-    if len(table.inputs) < 2:
-        return f"input {to_text(table.input)}"
-    return f"inputs {', '.join(f'{one.name} {to_text(one.shape)}' for one in table.inputs)} · field on {table.of}"
-
-
-def _outputs_text(table: LayerTable) -> list[str]:
-    """Names and sizes of several outputs, the first few of many."""
-    few = [f"{one.name} {to_text(shape)}" for one, shape in table.outputs[:MOST_OUTPUTS]]
-    more = [f"and {len(table.outputs) - MOST_OUTPUTS} more"] if len(table.outputs) > MOST_OUTPUTS else []
-    return [f"outputs {', '.join([*few, *more])}"] if len(table.outputs) > 1 else []
-
-
-def _total(value: Total) -> str:
-    """The sum, exact and rounded; a lower bound where parts are unknown."""
-    exact = f"{value.value:,}"
-    rounded = f" ({count_text(value.value)})" if value.value >= 10_000 else ""
-    return f"{'' if value.exact else '≥ '}{exact}{rounded}"
 
 
 @per_layer
@@ -366,4 +333,5 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
         inputs=net.inputs,
         outputs=tuple((one, shapes[one.node]) for one in net.outputs),
         of=image.name,
+        layers=len(rows),
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convscope.cli.common import INPUT, JSON, OF, cli, dumped
 from convscope.cli.outputs import refuse_own
+from convscope.cli.rows import Shown, row_options
 from convscope.core.shape import to_text
 from convscope.errors import FieldError
 from convscope.files import put
 from convscope.inert import inert_lines
-from convscope.streams import say
+from convscope.streams import present, say
 from convscope.view.parts import page_html
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ FORMATS: dict[str, Callable[[LayerTable], str]] = {
 @OF
 @click.option("--to", "form", type=click.Choice(list(FORMATS)), help="What to write; text by default.")
 @click.option("-o", "--output", "file", metavar="FILE", help="Write to a file, not to standard output.")
+@row_options
 @JSON
 @click.option("--markdown", is_flag=True, help="A table for a README; the same as --to markdown.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values; the same as --to csv.")
@@ -55,15 +57,22 @@ def table(
     markdown: bool,
     as_csv: bool,
     trust: bool,
+    **rows: Any,
 ) -> None:
     r"""Shapes, parameters, multiply-adds, memory and receptive field of every layer.
 
     Of a file of weights (.safetensors, .pt, .pth): names, shapes and sizes of its tensors.
 
     \b
-    local    what a unit reads of the layer before (the course notes' local receptive field)
-    field    input pixels that a unit depends on (the notes' global receptive field)
-    stride   input pixels between neighbouring units;  start, centre: of the field of the first unit
+    %        share of all params, of all MACs (multiply-adds; a MAC is two FLOPs)
+    local    what a unit reads of the layer before: the local receptive field
+    RF       input pixels that a unit depends on: the global receptive field
+    stride   input pixels between neighbouring units
+    start    first pixel of the receptive field of the first unit
+    centre   its middle
+
+    In a terminal, columns are left out until the rows fit, from the last ones on; --wide keeps them all. In a pipe or a
+    file, all columns are there, unless COLUMNS is set.
 
     --to netron writes the metrics that Netron (8.3 or newer) shows beside a model whose nodes have the names of our
     layers: start Netron without a file, open the model there, then this file in the same window.
@@ -71,6 +80,8 @@ def table(
     \b
     Examples:
       convscope table "input 28x28x1, conv 16 3x3 bn relu, maxpool 2, linear 10"
+      convscope table net.cnn --depth 1
+      convscope table net.cnn --sort macs --top 10 --columns name,op,macs,macs%
       convscope table net.cnn --json
       convscope table net.cnn --to html -o net.html
       convscope table net.cnn --to netron -o net.metrics.json
@@ -85,22 +96,32 @@ def table(
     wanted = asked[0] if asked else "text"
     if wanted == "netron" and file and not file.lower().endswith(".json"):
         raise FieldError(f"--output {file}", expected="a name that ends in .json; Netron knows its metrics by that")
+    shown = Shown(**rows)
+    shown.check(wanted)
     refuse_own(file, net)
-    text = _table(net, size, wanted, of=of, trust=trust)
+    from convscope.cli.weights import weights_text
+    from convscope.frontends.weights import read_weights
+
+    layers = _layers(net, size, of=of, trust=trust)
+    if layers is None and not shown.is_plain:
+        raise click.UsageError("--depth, --sort, --top and --columns are for nets; this is a file of weights")
+    if file is None and wanted == "text":
+        present(shown.of(layers).parts() if layers else read_weights(net).parts(), wide=shown.wide)
+        return
+    text = FORMATS[wanted](shown.of(layers)) if layers else weights_text(net, wanted)
     if file is None:
         say(text)
     else:
         put(file, f"{inert_lines(text)}\n".encode())
 
 
-def _table(net: str, size: Size, form: str, *, of: str | None, trust: bool) -> str:
-    """The table of a net, or of a file of weights."""
-    from convscope.cli.weights import trusted_table, weights_text
+def _layers(net: str, size: Size, *, of: str | None, trust: bool) -> LayerTable | None:
+    """The table of a net; None for a file of weights."""
+    from convscope.cli.weights import trusted_table
     from convscope.frontends import is_weights, read
 
     if not is_weights(net):
         if trust:
             raise click.UsageError("--trust is for files of torch: .pt, .pth, .pt2, .ckpt")
-        return FORMATS[form](read(net, input=size).table(of=of))
-    layers = trusted_table(net, size) if trust else None
-    return weights_text(net, form) if layers is None else FORMATS[form](layers)
+        return read(net, input=size).table(of=of)
+    return trusted_table(net, size) if trust else None

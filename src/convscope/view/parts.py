@@ -1,24 +1,48 @@
-"""Parts of figures that know how to draw themselves: grids, as text, Markdown, CSV and HTML."""
+"""Parts of figures that know how to draw themselves: grids and prose, as text, Markdown, CSV and HTML."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from convscope.inert import in_csv, in_html, in_markdown, inert
+from convscope.inert import in_csv, in_html, in_markdown, inert, inert_lines
+from convscope.view.fit import fitted
 from convscope.view.numbers import shortened
+from convscope.view.wrap import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _STYLE = """
-.convscope { overflow-x: auto; margin: .5em 0; color: inherit }
-.convscope table { border-collapse: collapse; border: 0; font-variant-numeric: tabular-nums }
-.convscope th, .convscope td { padding: .2em .7em; border: 0; text-align: left; white-space: nowrap; color: inherit }
-.convscope th { border-bottom: 1px solid rgb(128 128 128 / .7); font-weight: 600 }
-.convscope td { border-bottom: 1px solid rgb(128 128 128 / .2) }
-.convscope .number { text-align: right }
-.convscope tbody tr:hover td { background: rgb(128 128 128 / .15) }
-.convscope p, .convscope pre { margin: .7em; color: inherit; background: none; white-space: pre-wrap }
-.convscope pre { white-space: pre }
+& { overflow-x: auto; margin: .5em 0; color: inherit }
+& table { border-collapse: collapse; border: 0; margin: 0; font-variant-numeric: tabular-nums }
+& tr { background: none }
+& th, & td { padding: .2em .7em; border: 0; text-align: left; white-space: nowrap; color: inherit; max-width: none }
+& th { border-bottom: 1px solid rgb(128 128 128 / .7); font-weight: 600 }
+& td { border-bottom: 1px solid rgb(128 128 128 / .2) }
+& th.number, & td.number { text-align: right }
+& tbody tr:hover td { background: rgb(128 128 128 / .15) }
+& p, & pre { margin: .7em; color: inherit; background: none; text-align: left; white-space: pre-wrap }
+& pre { font: .92em/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre }
+""".replace("&", ".convscope" * 3)
+"""Greys that are half transparent and colours that are inherited: it reads on a light and on a dark page.
+
+The class is named three times, so that our rules weigh more than those of the page around: Jupyter aligns every cell to
+the right by ``.jp-RenderedHTMLCommon:not(.jp-RenderedMarkdown) td``, which outweighs a class named once or twice.
 """
-"""Greys that are half transparent and colours that are inherited: it reads on a light and on a dark page."""
+
+HEAD, FAINT, COSTLY = "head", "faint", "costly"
+"""Styles of a piece of text in a terminal that has colours."""
+
+
+class Span(NamedTuple):
+    """A piece of a line, and the style in which a terminal shows it; "" for none."""
+
+    text: str
+    style: str = ""
+
+
+Line = tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -29,11 +53,20 @@ class Column:
         title: above the cells.
         right: numbers, aligned to the right.
         widest: letters that a cell has at most in a terminal, where there is such a limit; the middle is left out.
+        key: by which a user asks for the column; the title where none is given.
+        hide: where room is short, columns with a higher number are left out first; 0 stays.
     """
 
     title: str
     right: bool = False
     widest: int | None = None
+    key: str = ""
+    hide: int = 0
+
+    @property
+    def name(self) -> str:
+        """By which a user asks for the column."""
+        return self.key or self.title
 
     def short(self, cell: str) -> str:
         """A cell as a terminal shows it."""
@@ -44,6 +77,12 @@ class Column:
 @dataclass(frozen=True)
 class Grid:
     """Rows of cells under headings.
+
+    Attributes:
+        columns: the headings.
+        rows: cells, one for each column.
+        costly: positions of the rows that a terminal with colours marks.
+        hint: how a reader sees the columns that were left out where room is short; "" where there is no way.
 
     >>> grid = Grid((Column("name"), Column("params", right=True)), (("conv1", "160"),))
     >>> print(grid.to_text())
@@ -57,22 +96,53 @@ class Grid:
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
+    costly: frozenset[int] = field(default=frozenset())
+    hint: str = ""
 
     def _titles(self) -> tuple[str, ...]:
         return tuple(column.title for column in self.columns)
 
-    def to_text(self) -> str:
-        """Aligned columns, two blanks between."""
-        cells = (tuple(map(Column.short, self.columns, row)) for row in self.rows)
-        lines = (tuple(map(inert, self._titles())), *cells)
-        widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(
-                cell.rjust(width) if column.right else cell.ljust(width)
-                for cell, width, column in zip(line, widths, self.columns, strict=True)
-            ).rstrip()
-            for line in lines
-        )
+    def select(self, places: tuple[int, ...]) -> Grid:
+        """Some of the columns, by their positions, in the order given."""
+        rows = tuple(tuple(row[at] for at in places) for row in self.rows)
+        return Grid(tuple(self.columns[at] for at in places), rows, self.costly, self.hint)
+
+    def to_text(self, width: int | None = None) -> str:
+        """Aligned columns, two blanks between; no line is longer than ``width``, where one is given."""
+        return _text(self.lines(width))
+
+    def lines(self, width: int | None = None) -> Iterator[Line]:
+        """The lines of :meth:`to_text`, with their styles."""
+        shown = (tuple(map(Column.short, self.columns, row)) for row in self.rows)
+        cells = (tuple(map(inert, self._titles())), *shown)
+        blocks, hidden = fitted(self.columns, cells, width)
+        for number, block in enumerate(blocks):
+            if number:
+                yield ()
+            yield from self._block(block)
+        if hidden:
+            names = ", ".join(hidden)
+            hint = f" ({self.hint})" if self.hint else ""
+            for line in wrapped(f"hidden: {names}{hint}", width).split("\n"):
+                yield (Span(line, FAINT),)
+
+    def _block(self, block: tuple[tuple[int, tuple[str, ...]], ...]) -> Iterator[Line]:
+        """Some columns, each with its position and its cells below the title."""
+        widths = [max(map(len, cells)) for _, cells in block]
+        for row in range(len(self.rows) + 1):
+            spans: list[Span] = []
+            for (at, cells), width in zip(block, widths, strict=True):
+                right = self.columns[at].right
+                cell = cells[row].rjust(width) if right else cells[row].ljust(width)
+                spans += [Span("  ")] if spans else []
+                spans.append(Span(cell, self._style(row - 1, cells[row], right=right)))
+            yield _stripped(spans)
+
+    def _style(self, row: int, cell: str, *, right: bool) -> str:
+        if row < 0:
+            return HEAD
+        zero = right and cell in {"0", ".", "-"}
+        return FAINT if zero else COSTLY if row in self.costly else ""
 
     def to_markdown(self) -> str:
         """A pipe table."""
@@ -90,6 +160,9 @@ class Grid:
         >>> "<td>a &lt; b</td>" in Grid((Column("what"),), (("a < b",),)).to_html()
         True
         """
+        return _fragment(self._table() + (f"\n<p>{in_html(note)}</p>" if note else ""))
+
+    def _table(self) -> str:
         marks = [' class="number"' if column.right else "" for column in self.columns]
 
         def line(tag: str, cells: tuple[str, ...]) -> str:
@@ -97,8 +170,56 @@ class Grid:
             return f"<tr>{''.join(filled)}</tr>"
 
         head, body = line("th", self._titles()), "\n".join(line("td", row) for row in self.rows)
-        table = f"<table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-        return _fragment(f"{table}\n<p>{in_html(note)}</p>" if note else table)
+        return f"<table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Grids and prose below each other: what a result shows of itself.
+
+    >>> stack = Stack((Grid((Column("name"),), (("conv1",),)), "", "one layer of three"))
+    >>> print(stack.to_text(width=20))
+    name
+    conv1
+    <BLANKLINE>
+    one layer of three
+    """
+
+    parts: tuple[Grid | str, ...]
+
+    def lines(self, width: int | None = None) -> Iterator[Line]:
+        """Lines with their styles, none longer than ``width``, where one is given and words allow it."""
+        for part in self.parts:
+            if isinstance(part, Grid):
+                yield from part.lines(width)
+            else:
+                yield from ((Span(line),) for line in wrapped(inert_lines(part), width).split("\n"))
+
+    def to_text(self, width: int | None = None) -> str:
+        """As a terminal shows it."""
+        return _text(self.lines(width))
+
+    def to_html(self) -> str:
+        """A fragment of a page: tables, and prose as in a terminal."""
+        shown = (part if isinstance(part, Grid) else part.strip("\n") for part in self.parts)
+        return _fragment(
+            "\n".join(
+                part._table() if isinstance(part, Grid) else f"<pre>{in_html(part)}</pre>"  # noqa: SLF001 -- of this file
+                for part in shown
+                if part
+            )
+        )
+
+
+def _text(lines: Iterator[Line]) -> str:
+    return "\n".join("".join(span.text for span in line) for line in lines)
+
+
+def _stripped(spans: list[Span]) -> Line:
+    """Spans without the blanks at their end."""
+    while spans and not spans[-1].text.strip():
+        spans.pop()
+    return (*spans[:-1], Span(spans[-1].text.rstrip(), spans[-1].style)) if spans else ()
 
 
 def text_html(text: str) -> str:

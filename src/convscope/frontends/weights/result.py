@@ -10,7 +10,7 @@ from convscope.core.shape import joined
 from convscope.errors import ModelError
 from convscope.inert import inert
 from convscope.view.numbers import bytes_text, count_text
-from convscope.view.parts import Column, Grid, text_html
+from convscope.view.parts import Column, Grid, Stack, text_html
 
 SCHEMA = "convscope/weights/2"
 
@@ -145,9 +145,13 @@ class WeightFile:
         short = f" ({count_text(self.total)})" if self.total >= 1000 else ""
         return f"{shown(self.path)} · {self.form} · {tensors} · {self.total:,} values{short} · {bytes_text(self.bytes)}"
 
-    def to_text(self) -> str:
+    def parts(self) -> Stack:
         """Aligned columns, the totals below."""
-        return f"{self.grid().to_text()}\n\n{self.note()}"
+        return Stack((self.grid(), "", self.note()))
+
+    def to_text(self, width: int | None = None) -> str:
+        """For a terminal of a width, where one is given."""
+        return self.parts().to_text(width)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/weights/2``."""
@@ -160,8 +164,10 @@ class WeightFile:
             "rows": [row.to_json() for row in self.rows],
         }
 
-    __str__ = to_text
-    __repr__ = to_text
+    def __str__(self) -> str:
+        return self.to_text()
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self.grid().to_html(self.note()) if self.rows else text_html(self.note())

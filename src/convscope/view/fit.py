@@ -1,0 +1,88 @@
+"""Which columns of a grid stand in a width, how wide, and which are left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convscope.view.numbers import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convscope.view.parts import Column
+
+GAP = 2
+"""Blanks between two columns."""
+
+LEAST = 12
+"""Letters to which a column of text is shortened before the grid is broken into blocks."""
+
+Cells = tuple[str, ...]
+Block = tuple[tuple[int, Cells], ...]
+"""Columns that stand beside each other: the position of each, and its cells below the title."""
+
+
+def fitted(columns: Sequence[Column], lines: Sequence[Cells], width: int | None) -> tuple[list[Block], list[str]]:
+    """Columns in blocks no wider than ``width``, and the names of those left out.
+
+    First the columns that may be hidden are, one after another; then columns of text are shortened; what is still too
+    wide stands in blocks below each other, the first column in each.
+
+    >>> from convscope.view.parts import Column
+    >>> lines = (("name", "MACs", "start"), ("conv1", "97,344", "0"))
+    >>> fitted((Column("name"), Column("MACs", right=True), Column("start", hide=1)), lines, 15)
+    ([((0, ('name', 'conv1')), (1, ('MACs', '97,344')))], ['start'])
+    """
+    all_cells = dict(enumerate(zip(*lines, strict=True)))
+    hidden: list[int] = []
+    if width is None:
+        return [tuple(all_cells.items())], []
+    kept = dict(all_cells)
+    for at in sorted(kept, key=lambda at: (-columns[at].hide, at)):
+        if _wide(kept) <= width or not columns[at].hide:
+            break
+        hidden.append(at)
+        del kept[at]
+    if _wide(kept) > width:
+        kept = _shortened(columns, kept, width)
+    blocks = [tuple(kept.items())] if _wide(kept) <= width else _blocks(kept, width)
+    return blocks, [columns[at].name for at in sorted(hidden)]
+
+
+def _width(cells: Cells) -> int:
+    return max(map(len, cells))
+
+
+def _wide(kept: dict[int, Cells]) -> int:
+    """Letters of a row."""
+    return sum(map(_width, kept.values())) + GAP * (len(kept) - 1)
+
+
+def _shortened(columns: Sequence[Column], kept: dict[int, Cells], width: int) -> dict[int, Cells]:
+    """The widest columns of text with the middle of their cells left out, as far as it takes."""
+    widths = {at: _width(cells) for at, cells in kept.items() if not columns[at].right}
+    over = _wide(kept) - width
+    while over > 0 and widths:
+        at = max(widths, key=lambda at: widths[at])
+        if widths[at] <= LEAST:
+            break
+        widths[at] -= 1
+        over -= 1
+    return {
+        at: tuple(shortened(cell, widths[at]) for cell in cells) if at in widths else cells
+        for at, cells in kept.items()
+    }
+
+
+def _blocks(kept: dict[int, Cells], width: int) -> list[Block]:
+    """Columns below each other where they do not fit beside each other, the first one in each block."""
+    (first, names), *others = kept.items()
+    widest = max((_width(cells) for _, cells in others), default=0)
+    room = max(1, width - widest - GAP)
+    head = (first, tuple(shortened(name, room) for name in names))
+    blocks: list[list[tuple[int, Cells]]] = [[head]]
+    for at, cells in others:
+        if len(blocks[-1]) > 1 and _wide(dict([*blocks[-1], (at, cells)])) > width:
+            blocks.append([head])
+        blocks[-1].append((at, tuple(shortened(cell, width) for cell in cells)))
+    return [tuple(block) for block in blocks]
