@@ -47,6 +47,26 @@ def test_a_png_has_them_enlarged_without_smoothing() -> None:
     assert np.ptp(rows) == np.ptp(columns) == 9
 
 
+def dark(figure: Figure) -> int:
+    """Dark pixels of a PNG."""
+    return int((np.asarray(Image.open(io.BytesIO(figure.to_png())).convert("L")) < 100).sum())
+
+
+def test_a_png_has_words_also_where_there_are_no_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resvg_py
+
+    drawn = resvg_py.svg_to_bytes
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", lambda **given: drawn(**given, skip_system_fonts=True))
+    space = Words((" " * 24,), 17)
+    assert dark(Figure(" ", space)) == 0
+    with_words = [
+        dark(Figure(" ", Words((text,), 17, bold=bold))) for text in ("Größe", "→", "≥") for bold in (False, True)
+    ]
+    assert min(with_words) > 20
+    monkeypatch.setattr("convscope.view.figure.FONTS", Path("nowhere"))
+    assert dark(Figure(" ", Words(("Größe",), 17))) == 0  # the test can fail
+
+
 def test_zero_keeps_its_colour_and_nothing_is_cut_off() -> None:
     values = np.array([[-0.5, 0.0, 2.0]])
     scale = Scale.of(values)
@@ -103,7 +123,7 @@ def test_a_matrix_writes_every_count_that_is_not_zero() -> None:
     counts = ((1131, 0, 2), (0, 7, 0), (1, 0, 2000))
     names = ("a", "b", "a long name")
     found = words(Figure("t", Matrix(names, counts)).to_svg())
-    assert sorted(found) == sorted(["t", "true", "said", *names, *names, "1,131", "2", "7", "1", "2,000"])
+    assert sorted(found) == sorted(["t", "true", "predicted", *names, *names, "1,131", "2", "7", "1", "2,000"])
 
 
 def test_a_ribbon_names_its_widest_places() -> None:

@@ -56,6 +56,15 @@ def fast_bfloat16() -> bool:
 def free_memory() -> int | None:
     """Bytes that can be taken without swapping [byte]; None where the system does not tell."""
     try:
+        from psutil import virtual_memory
+    except ImportError:
+        return _free_by_linux()
+    return int(virtual_memory().available)
+
+
+def _free_by_linux() -> int | None:
+    """The same where psutil is not installed: Linux tells in a file."""
+    try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
@@ -65,4 +74,11 @@ def free_memory() -> int | None:
 
 def cores() -> int:
     """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    try:
+        from psutil import Process
+
+        return len(Process().cpu_affinity() or []) or 1  # Windows
+    except (ImportError, AttributeError):  # psutil is not installed, or the system has no such question
+        return os.cpu_count() or 1

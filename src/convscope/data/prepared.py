@@ -18,8 +18,9 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,6 +50,9 @@ WINDOW = 512
 
 WAITING = 64 * 2**20
 """Bytes of decoded images that may wait to be written."""
+
+RESTED = 86400
+"""Seconds after which a draft counts as left, where nobody says whether its process is still there."""
 
 COUNTED = 1 << 20
 """Values that are counted at a time, which takes eight bytes for each."""
@@ -239,12 +243,19 @@ def _mark() -> str:
 def _clear(folder: Path) -> None:
     """Remove the drafts of processes of this machine that are not more."""
     for path in folder.glob(f"{_mark()}*-*"):
-        try:
-            os.kill(int(path.name.removeprefix(_mark()).partition("-")[0]), 0)
-        except ProcessLookupError:
-            shutil.rmtree(path, ignore_errors=True)
-        except (ValueError, OSError):  # no draft of ours, or a process of another user
-            continue
+        number = path.name.removeprefix(_mark()).partition("-")[0]
+        with suppress(OSError):
+            if number.isdecimal() and _ended(int(number), path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _ended(process: int, draft: Path) -> bool:
+    """Whether a process is no more; where the system cannot be asked, whether its draft has rested for a day."""
+    try:
+        from psutil import pid_exists
+    except ImportError:
+        return time.time() - draft.stat().st_mtime > RESTED
+    return not pid_exists(process)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,11 @@ ALONE = "svg{color:#1c1c1c;background:#fff}@media(prefers-color-scheme:dark){svg
 
 PAPER = "svg{color:#1c1c1c;background:#fff}"
 
+FONTS = Path(__file__).parent / "fonts"
+"""For PNGs, so that they are the same on every machine, also where there are no fonts."""
+
+FONT = "Roboto"
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -83,7 +88,15 @@ class Figure:
             import resvg_py
         except ImportError:
             raise missing_extra("resvg_py, which draws PNGs,", "look") from None
-        drawn = resvg_py.svg_to_bytes(svg_string=self._svg(PAPER), background="#ffffff", zoom=zoom)
+        drawn = resvg_py.svg_to_bytes(
+            svg_string=self._svg(PAPER).replace("font-family:", f"font-family:{FONT},"),
+            background="#ffffff",
+            zoom=zoom,
+            font_files=[str(path) for path in sorted(FONTS.glob("*.ttf"))],
+            font_family=FONT,
+            sans_serif_family=FONT,
+            monospace_family=FONT,
+        )
         return bytes(drawn)
 
     def save(self, path: str | Path) -> Path:

@@ -1,0 +1,98 @@
+"""What differs from system to system: code pages of terminals, what the system tells of itself."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from convscope.backends import machine
+from convscope.data import prepared
+
+NET = "input 32x32x3, a: conv 8 3x3 d2 p2 bn relu, maxpool 2, conv 8 3x3, gap, linear 10"
+COMMANDS = [
+    ["--help"],
+    ["table", NET],
+    ["table", NET, "--json"],
+    ["depth", "28", "--object", "20"],
+    ["field", "input 32x32x1, 2*( conv 8 3x3 d2 p2 )", "--at", "16,16"],
+    ["memory", NET],
+    ["check", NET, "--object", "20x20"],
+    ["compare", NET, NET.replace("conv 8 3x3 d2", "conv 16 5x5 d1")],
+    ["write", NET, "--to", "torch"],
+    ["write", NET, "--to", "dot"],
+    ["activations", "relu"],
+    ["train", "--dry-run"],
+    ["data", "stats", "mnist"],
+    ["filter", "docs/images/five.png", "--kernel", "laplacian", "--explain", "3,3"],
+    ["verify", "input 8x8x1, conv 2 3x3"],
+    ["look", "input 16x16x1, conv 2 3x3, relu, gap, linear 3", "--what", "kernels"],
+    ["table", "input 8x8x1, cönv 3"],
+    ["eval", "runs/ñ→…"],
+]
+CODE = f"""
+import sys
+from convscope.cli import run
+from convscope.streams import prepare
+prepare()
+for command in {COMMANDS!r}:
+    print("did", command[0], run(command), flush=True)
+"""
+
+
+@pytest.mark.parametrize("page", ["cp1252", "cp437", "cp932"])
+def test_every_command_prints_on_every_code_page(page: str) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONIOENCODING": page, "LC_ALL": "C", "PYTHONPATH": str(root / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, env=environment, cwd=root, check=False, timeout=300
+    )
+    said = done.stdout.decode(page, errors="replace").splitlines()
+    assert done.returncode == 0, done.stderr.decode(page, errors="replace")
+    assert b"Traceback" not in done.stderr
+    assert [line.split()[1] for line in said if line.startswith("did ")] == [command[0] for command in COMMANDS]
+    statuses = [int(line.split()[2]) for line in said if line.startswith("did ")]
+    assert statuses[:-2].count(2) == 0, list(zip(COMMANDS, statuses, strict=True))
+    assert statuses[-2:] == [2, 2]
+
+
+def hide_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+
+
+def test_memory_and_cores_with_and_without_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, cores = machine.free_memory(), machine.cores()
+    assert told is not None
+    assert cores >= 1
+    hide_psutil(monkeypatch)
+    if sys.platform == "linux":
+        assert machine.free_memory() == pytest.approx(told, rel=0.5)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert machine.cores() >= 1
+
+
+def test_a_draft_is_removed_when_its_process_is_gone_and_nobody_is_signalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    names = {who: f"{prepared._mark()}{number}-x" for who, number in (("gone", ended.pid), ("mine", os.getpid()))}
+    for name in (*names.values(), f"{prepared._mark()}nobody-x"):
+        (tmp_path / name).mkdir()
+    prepared._clear(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {names["mine"], f"{prepared._mark()}nobody-x"}
+    hide_psutil(monkeypatch)
+    prepared._clear(tmp_path)
+    assert (tmp_path / names["mine"]).is_dir()
+    long_ago = time.time() - prepared.RESTED - 1
+    os.utime(tmp_path / names["mine"], (long_ago, long_ago))
+    prepared._clear(tmp_path)
+    assert not (tmp_path / names["mine"]).exists()
+
+
+def test_no_process_is_asked_by_a_signal() -> None:
+    source = Path(machine.__file__).parents[1]
+    asked = [str(path) for path in source.rglob("*.py") if "os.kill(" in path.read_text(encoding="utf-8")]
+    assert not asked
