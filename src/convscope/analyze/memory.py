@@ -179,15 +179,29 @@ def memory(  # noqa: PLR0913 -- the settings of the question, all by keyword
     >>> memory("input 4x4x2, conv 8 1x1").peak
     Moment(node='conv1', bytes=640)
     """
-    dtype, optimizer = OTHER_NAMES.get(dtype.lower(), dtype.lower()), optimizer.lower()
-    for name, value, known in (("dtype", dtype, ITEMSIZE), ("optimizer", optimizer, OPTIMIZERS)):
-        if value not in known:
-            raise FieldError(f'{name}="{value}"', expected=f"one of {', '.join(known)}")
+    dtype, optimizer = dtype_of(dtype), optimizer.lower()
+    if optimizer not in OPTIMIZERS:
+        raise FieldError(f'optimizer="{optimizer}"', expected=f"one of {', '.join(OPTIMIZERS)}")
     if batch < 1:
         raise FieldError(f"batch={batch}", expected="an integer from 1")
     found = net_of(net, input)
     with question(layers=len(found)):
         return _memory(found, batch, dtype, optimizer, in_place=in_place)
+
+
+def dtype_of(name: str) -> str:
+    """The name of a dtype, which may be one of its other names.
+
+    Raises:
+        FieldError: there is no such dtype.
+
+    >>> dtype_of("bf16")
+    'bfloat16'
+    """
+    found = OTHER_NAMES.get(name.lower(), name.lower())
+    if found not in ITEMSIZE:
+        raise FieldError(f'dtype="{name}"', expected=f"one of {', '.join(ITEMSIZE)}")
+    return found
 
 
 def _memory(net: Net, batch: int, dtype: str, optimizer: str, *, in_place: bool) -> Memory:

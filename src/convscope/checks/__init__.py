@@ -3,7 +3,9 @@
 ``check`` runs all of them, with limits if asked, so that it can stand as a gate.
 """
 
-from convscope.checks.gate import LIMITS, Report, check
-from convscope.checks.registry import CHECKS, page
+from convscope.checks.gate import check
+from convscope.checks.registry import CHECKS, LIMITS, PAGES, page
+from convscope.checks.report import Report
+from convscope.checks.sarif import sarif
 
-__all__ = ["CHECKS", "LIMITS", "Report", "check", "page"]
+__all__ = ["CHECKS", "LIMITS", "PAGES", "Report", "check", "page", "sarif"]

@@ -4,6 +4,8 @@ A window with a stride can leave rows and columns at the end of its input that n
 padding on 224 ends at pixel 222. What lies there cannot change the answer, and the map is off-centre by half a pixel.
 
 Pad the end by as much as is missing, or choose an input size that the strides divide.
+
+It is a warning from 5 % of an axis on; less, as the last row of 28, is a note and fails no gate.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.analyze.coverage import Unread, unread
+from convscope.checks.finding import NOTE, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from convscope.checks.finding import Facts, Finding
 
 CODE = "CS001"
+
+MUCH = 0.05
+"""Share of an axis from which on the finding is a warning."""
 
 NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 """Of the axes of a map, by their number: a layer has its own, which need not be those of the input of the net."""
@@ -37,6 +43,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             f"{axis}{'s' if many else ''} {positions} of its input (0 to {found.size - 1}) {verb} never read",
             why="what lies there cannot change the answer, and the map is off-centre",
             do=f"pad the end of that axis, or use an input of {found.size - len(found.positions)} there",
+            level=WARNING if len(found.positions) >= MUCH * found.size else NOTE,
             change=f"{100 * len(found.positions) / found.size:.1f} % of the axis would be seen that is not",
         )
 

@@ -3,13 +3,15 @@
 The norm subtracts the mean of its input, and with it any bias: the bias learns nothing, costs memory, and takes part in
 weight decay and in the optimizer's state.
 
-Leave it out (``nobias``).
+Leave it out (``nobias``). This is a note and fails no gate: the function is the same, and the cost is one number for
+each channel.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convscope.checks.finding import NOTE
 from convscope.ops.norm import BatchNorm, GroupNorm, InstanceNorm
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 why="a norm takes away the mean of its input, so the bias learns nothing",
                 do="nobias",
                 change=f"{bias.count} params fewer, the same function",
+                level=NOTE,
             )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from convscope.analyze.memory import Memory, dtype_of, memory
 from convscope.analyze.table import LayerTable, Row, layer_table
 from convscope.inert import inert
 
@@ -62,6 +64,7 @@ class Facts:
         layers: of the net, by name.
         readers: of each layer, the layers that read it.
         object_size: height and width of the objects that must be seen whole, if known.
+        dtype: in which bytes are counted.
     """
 
     net: Net
@@ -70,9 +73,10 @@ class Facts:
     layers: dict[str, Layer]
     readers: dict[str, tuple[Layer, ...]]
     object_size: tuple[int, ...] | None
+    dtype: str = "float32"
 
     @classmethod
-    def of(cls, net: Net, object_size: tuple[int, ...] | None = None) -> Facts:
+    def of(cls, net: Net, object_size: tuple[int, ...] | None = None, dtype: str = "float32") -> Facts:
         """Work out the facts of a net."""
         table = layer_table(net)
         layers = {layer.node.name: layer for layer in net}
@@ -87,7 +91,13 @@ class Facts:
             layers=layers,
             readers={name: tuple(found) for name, found in readers.items()},
             object_size=object_size,
+            dtype=dtype_of(dtype),
         )
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What the net needs in inference, one sample."""
+        return memory(self.net, dtype=self.dtype)
 
     @property
     def placed(self) -> Row | None:

@@ -20,6 +20,12 @@ from convscope.checks import (
     cs013,
     cs014,
     cs015,
+    cs101,
+    cs102,
+    cs103,
+    cs104,
+    cs105,
+    cs106,
 )
 from convscope.docstrings import documentation
 from convscope.errors import unknown
@@ -46,9 +52,23 @@ CHECKS: dict[str, ModuleType] = {
 }
 
 
+LIMITS: dict[str, ModuleType] = {
+    "CS101": cs101,  # parameters
+    "CS102": cs102,  # multiply-adds
+    "CS103": cs103,  # memory
+    "CS104": cs104,  # receptive field
+    "CS105": cs105,  # bytes of weights
+    "CS106": cs106,  # bytes of activations
+}
+"""Every limit; asked only where it is set."""
+
+PAGES = {**CHECKS, **LIMITS}
+"""Every code that a finding may have."""
+
+
 def title(code: str) -> str:
     """The first line of a check's page."""
-    return documentation(CHECKS[code]).splitlines()[0].rstrip(".")
+    return documentation(PAGES[code]).splitlines()[0].rstrip(".")
 
 
 def page(code: str) -> str:
@@ -57,7 +77,7 @@ def page(code: str) -> str:
     Raises:
         UnknownNameError: there is no such check.
     """
-    if code not in CHECKS:
-        raise unknown("check", code, CHECKS)
-    text = documentation(CHECKS[code]).split("\n", 1)[1].strip()
+    if code not in PAGES:
+        raise unknown("check", code, PAGES)
+    text = documentation(PAGES[code]).split("\n", 1)[1].strip()
     return f"# {code}: {title(code)}\n\n{text}"
