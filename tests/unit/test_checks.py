@@ -399,12 +399,56 @@ def test_compare_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     assert names == [("conv1", "conv1"), (None, "conv2"), ("relu1", "relu1"), ("gap1", "gap1")]
     assert run(["compare", old, new, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["schema"] == "convscope/compare/1"
+    assert data["schema"] == "convscope/compare/2"
     assert [row["change"] for row in data["rows"]] == ["changed", "added", "", ""]
     assert data["total"]["params"] == {"a": 104, "b": 188, "delta": 84, "missing": []}
     same_as_golden("tables/compare.txt", str(found))
     again = cs.compare(cs.read(old), cs.read(old))
     assert {row["change"] for row in again.to_json()["rows"]} == {""}
+
+
+ROOMY = (
+    "input 64x64x3, conv 32 3x3 s2 p1 bn relu, 3*( add( conv 32 3x3 p1 bn relu, conv 32 3x3 p1 bn | id ), relu ), "
+    "maxpool 2, conv 64 3x3 p1 bn relu, gap, linear 10"
+)
+GATED = (
+    "input 64x64x3, conv 16 3x3 s2 p1 nobias bn relu, 2*( conv 16 3x3 p1 g16 nobias bn relu, "
+    "mul( id | gap, linear 4, relu, linear 16, sigmoid ), conv 16 1x1 nobias bn ), conv 48 3x3 s2 p1 relu, "
+    "conv 64 3x3 s2 p1 relu, gap, linear 10"
+)
+
+
+def test_two_designs_are_compared_by_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    found = cs.compare(ROOMY, GATED)
+    assert found.by == "stages"
+    stages = {size: (a, b) for size, a, b in found.stages()}
+    assert list(stages) == [(32, 32), (16, 16), (8, 8), ()]
+    both = [list(one) for one in zip(*found.stages(), strict=True)][1:]
+    for side, table in zip(both, (found.first, found.second), strict=True):  # every layer is in one stage
+        assert sum(one.layers for one in side if one) == len(table.rows)
+        assert sum(one.params.value for one in side if one) == table.params.value
+        assert sum(one.macs.value for one in side if one) == table.macs.value
+    first, second = stages[32, 32]
+    assert first is not None
+    assert second is not None
+    assert (first.channels, first.layers, second.channels) == (32, 3 + 3 * 7, 16)
+    # 16*27 + 32; twice 16*9 + 32, 16*4 + 4 + 4*16 + 16 of the gate, which is no head, 16*16 + 32
+    assert second.params.value == 464 + 2 * (176 + 148 + 288)
+    assert stages[8, 8][0] is None
+    assert stages[16, 16] != (None, None)
+    head = stages[()]
+    assert [one.params.value for one in head if one] == [650, 650]
+    text = str(found)
+    assert text.index("params") < text.index("by stages") < text.index("32x32")
+    same_as_golden("tables/compare-stages.txt", text)
+    assert run(["compare", ROOMY, GATED, "--by", "layers"]) == 0
+    assert "add1" in capsys.readouterr().out
+    assert run(["compare", ROOMY, GATED, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["by"], len(data["stages"])) == ("stages", 4)
+    assert cs.compare(ROOMY, ROOMY.replace("conv 64", "conv 48")).by == "layers"
+    with pytest.raises(ConvscopeError, match="by="):
+        cs.compare(ROOMY, GATED, by="width")
 
 
 def test_numbers_where_axes_differ() -> None:

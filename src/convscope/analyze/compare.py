@@ -9,14 +9,19 @@ from typing import Any
 from convscope.analyze.align import aligned
 from convscope.analyze.cost import Total
 from convscope.analyze.memory import memory
+from convscope.analyze.stages import Stage, Stages, differ, together
 from convscope.analyze.table import LayerTable, Row, layer_table
 from convscope.budget import question
-from convscope.core.shape import joined, to_text
+from convscope.core.shape import Shape, joined, to_text
 from convscope.core.source import net_of
+from convscope.errors import FieldError
 from convscope.view.numbers import bytes_text
 from convscope.view.parts import Column, Grid
 
-SCHEMA = "convscope/compare/1"
+SCHEMA = "convscope/compare/2"
+
+BY = ("layers", "stages")
+"""Ways to align two nets."""
 
 NAME = 60
 """Letters of a layer, its name and its op, in a terminal."""
@@ -34,12 +39,18 @@ class Comparison:
         second: table of the second net.
         pairs: layers aligned by their ops.
         peaks: peak of activations in inference of both, float32, one sample [byte].
+        by: ``layers``, or ``stages`` where the nets are different designs: how they are shown.
     """
 
     first: LayerTable
     second: LayerTable
     pairs: tuple[Pair, ...]
     peaks: tuple[int, int]
+    by: str = "layers"
+
+    def stages(self) -> tuple[Stages, ...]:
+        """The stages of both nets, the layers at one size of the map together."""
+        return together(self.first.rows, self.second.rows)
 
     def totals(self) -> dict[str, tuple[Total, Total]]:
         """Both numbers of params, MACs, activation bytes and peak memory; lower bounds where parts are unknown."""
@@ -52,7 +63,7 @@ class Comparison:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/compare/1``."""
+        """Plain data of schema ``convscope/compare/2``."""
         first = self.first.to_json()["rows"]
         second = self.second.to_json()["rows"]
         known = {row["name"]: row for row in first}, {row["name"]: row for row in second}
@@ -61,14 +72,21 @@ class Comparison:
             "rows": [
                 {"a": a and known[0][a.name], "b": b and known[1][b.name], "change": _mark(a, b)} for a, b in self.pairs
             ],
+            "by": self.by,
+            "stages": [
+                {"size": list(size), "a": a and a.to_json(), "b": b and b.to_json()} for size, a, b in self.stages()
+            ],
             "total": {name: _total_json(a, b) for name, (a, b) in self.totals().items()},
         }
 
     def grid(self) -> Grid:
-        """The layers side by side as a figure part."""
+        """The layers, or the stages, side by side as a figure part."""
+        if self.by == "stages":
+            columns = (Column(""), Column("stage"), Column("A"), Column("B"), *map(Column, ("params", "MACs", "RF")))
+            return Grid(columns, tuple(_stage_cells(*one) for one in self.stages()))
         numbers = (Column("params", right=True), Column("MACs", right=True))
         layers = (Column(side, widest=NAME) for side in "AB")
-        columns = (Column(""), *layers, Column("output"), *numbers, Column("field"))
+        columns = (Column(""), *layers, Column("output"), *numbers, Column("RF"))
         return Grid(columns, tuple(_cells(a, b) for a, b in self.pairs))
 
     def to_html(self) -> str:
@@ -81,7 +99,8 @@ class Comparison:
         return [f"{name.removesuffix('_bytes'):<{width}} {_totals(name, a, b)}" for name, (a, b) in totals]
 
     def __str__(self) -> str:
-        return "\n".join([self.grid().to_text(), "", *self._told()])
+        alike = "by stages, since few of their layers are equal" if self.by == "stages" else ""
+        return "\n".join([*self._told(), "", *filter(None, [alike]), self.grid().to_text()])
 
     __repr__ = __str__
     _repr_html_ = to_html
@@ -92,23 +111,33 @@ def compare(
     second: object,
     *,
     input: object = None,  # noqa: A002 -- the word of the notation
+    by: str | None = None,
 ) -> Comparison:
-    """Align two nets layer by layer.
+    """Align two nets: layer by layer, or stage by stage where they are different designs.
 
     Args:
         first: a net, or what :func:`convscope.read` takes.
         second: likewise.
         input: size of the input of both, where they do not state it.
+        by: ``layers`` or ``stages``; by default stages where few layers of long nets are equal.
+
+    Raises:
+        FieldError: ``by`` is neither.
 
     >>> found = compare("input 9x9x1, conv 4 5x5 relu", "input 9x9x1, conv 4 3x3, conv 4 3x3 relu")
     >>> [total.value for total in found.totals()["params"]]
     [104, 188]
     """
+    if by not in {None, *BY}:
+        raise FieldError(f"by={by!r:.40}", expected=f"one of {', '.join(BY)}")
     old, new = net_of(first, input), net_of(second, input)
     with question(layers=len(old) + len(new)):
         a, b = layer_table(old), layer_table(new)
         peaks = memory(old).peak.bytes, memory(new).peak.bytes
-        return Comparison(a, b, tuple(_aligned(a.rows, b.rows)), peaks)
+        pairs = tuple(_aligned(a.rows, b.rows))
+        shared = sum(bool(one and other and one.macs and one.op == other.op) for one, other in pairs)
+        chosen = by or ("stages" if differ(a.rows, b.rows, shared) else "layers")
+        return Comparison(a, b, pairs, peaks, chosen)
 
 
 def _aligned(first: tuple[Row, ...], second: tuple[Row, ...]) -> list[Pair]:
@@ -142,6 +171,20 @@ def _cells(a: Row | None, b: Row | None) -> tuple[str, ...]:
         _delta(a.macs if a else 0, b.macs if b else 0),
         _change(field_a, field_b),
     )
+
+
+def _stage_cells(size: Shape, a: Stage | None, b: Stage | None) -> tuple[str, ...]:
+    sign = "+" if a is None else "-" if b is None else ""
+    texts = [_stage_texts(one) for one in (a, b)]
+    return (sign, joined(size) or "head", texts[0][0], texts[1][0], *map(_change, texts[0][1:], texts[1][1:]))
+
+
+def _stage_texts(stage: Stage | None) -> tuple[str, str, str, str]:
+    if stage is None:
+        return "", "", "", ""
+    layers = f"{stage.layers} layer{'' if stage.layers == 1 else 's'} to {stage.channels} channels"
+    params, macs = (f"{'' if one.exact else '≥ '}{one.value:,}" for one in (stage.params, stage.macs))
+    return layers, params, macs, joined(stage.field)
 
 
 def _texts(row: Row | None) -> tuple[str, str]:

@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 @click.argument("b")
 @click.option("--data", metavar="DATA", help="Of two runs: the data set to judge them by; by default their own.")
 @INPUT
+@click.option(
+    "--by",
+    type=click.Choice(["layers", "stages"]),
+    help="How nets are aligned; by default by stages where few layers of long nets are equal.",
+)
 @JSON
-def compare(a: str, b: str, data: str | None, size: Size, *, as_json: bool) -> None:
-    r"""Two nets side by side, layers aligned, with what changed; or two runs on the same test images.
+def compare(a: str, b: str, data: str | None, size: Size, by: str | None, *, as_json: bool) -> None:
+    r"""Compare two nets, or two runs on the same images.
+
+    Of two nets: the totals, then the layers side by side with what changed. Two different designs are aligned by
+    stages: all layers at one size of the map together.
 
     Two folders of runs are judged by the same images: the difference of their accuracies with its 95 % interval
     (Bonett and Price 2012), the p value of McNemar's exact test, and the images that only one of them reads rightly.
@@ -45,5 +53,5 @@ def compare(a: str, b: str, data: str | None, size: Size, *, as_json: bool) -> N
     from convscope.analyze.compare import compare as ask
     from convscope.frontends import read
 
-    found = ask(read(a, input=size), read(b, input=size))
+    found = ask(read(a, input=size), read(b, input=size), by=by)
     show(found.to_json()) if as_json else say(str(found))
