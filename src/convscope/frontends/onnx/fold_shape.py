@@ -100,15 +100,15 @@ def slices(call: Call, have: Sizes) -> list[tuple[int, int, int]]:
 
 
 def split_sizes(call: Call, full: int) -> list[int]:
-    """The lengths of the parts of a Split."""
+    """The lengths of the parts of a Split, as many as it has outputs."""
     given = call.listed("split", 1)
+    count = call.whole("num_outputs", call.outputs) if given is None else len(given)
+    if count != call.outputs or not count:
+        raise ShapeError(f"{count} parts for {call.outputs} outputs")
     if given is not None:
-        if sum(given) != full or min(given, default=0) < 0:
+        if sum(given) != full or min(given) < 0:
             raise ShapeError(f"parts of {given[:8]} of {full}")
         return given
-    count = call.whole("num_outputs", call.outputs)
-    if not 1 <= count <= 2**16:
-        raise ShapeError(f"{count} parts of a tensor")
     each = -(-full // count)
     return [min(each, max(0, full - at * each)) for at in range(count)]
 
