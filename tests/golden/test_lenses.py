@@ -96,7 +96,7 @@ def test_features_with_nothing_positive() -> None:
     assert colour(found[0], 0, 1) == BRIGHT
     assert colour(found[2], 1, 0) == (188, 55, 84)  # half of the largest: one scale for all channels
     assert (found[1] == DARK).all()
-    assert "1: none" in words(svg)
+    assert "1: off" in words(svg)
     assert "silent: no positive value in 1 of 3 channels: 1" in words(svg)
 
 
@@ -148,8 +148,8 @@ def test_saliency() -> None:
             Attribution("Grad-CAM", flat, -np.ones((2, 2), np.float32), "maps weighed", "relu1", "as requested"),
         ),
         (
-            Trust(Randomised(("fc", "conv1"), (0.5, -0.25)), falls),
-            Trust(Randomised(("fc", "conv1"), (None, None)), None),
+            Trust(Randomised("linear1", ("fc", "conv1"), (0.5, -0.25)), falls),
+            Trust(Randomised("linear1", ("fc", "conv1"), (None, None)), None),
         ),
     )
     svg = golden("saliency", found)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import nn
 
 import convscope as cs
 from convscope.cli import run as command
-from convscope.data import DATASETS, load
+from convscope.data import DATASETS, load, registry
 from convscope.errors import (
     ConvscopeError,
     FieldError,
@@ -38,11 +39,13 @@ from convscope.lens.mistakes import Mistakes
 from convscope.lens.split import split
 from convscope.lens.subject import subject
 from convscope.lens.trust import deletion, randomised, rank_correlation, stages
+from convscope.training.evaluate import Predicted
 from convscope.training.run import Run
 from modules import MODULES, made
 
 FIVE = Path(__file__).parents[2] / "docs" / "images" / "five.png"
 NET = "input 8x8x1, conv 4 3x3 relu, maxpool 2, linear 3"
+NEWER = {"features", "mistakes"}  # schemas of version 3
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +155,109 @@ def test_reasons_for_a_digit(short_run: Run) -> None:
     assert isinstance(other, Saliency)
     assert (other.target.name, other.target.predicted) == ("3", found.target.name == "3")
     assert json.dumps(found.to_json(), allow_nan=False)
+
+
+def weighted(part: nn.Conv2d | nn.Linear, weight: list[list[float]], bias: list[float]) -> nn.Module:
+    with torch.no_grad():
+        part.weight.copy_(torch.tensor(weight).view_as(part.weight))
+        assert part.bias is not None
+        part.bias.copy_(torch.tensor(bias))
+    return part
+
+
+def test_an_empty_grad_cam_says_why_and_shows_the_layer_before() -> None:
+    """The score only falls with the map of the last ReLU; of the first one, channel 1 speaks for it at one pixel."""
+    net = nn.Sequential(
+        weighted(nn.Conv2d(1, 2, 1), [[1.0], [-20.0]], [0.0, 20.0]),
+        nn.ReLU(),
+        weighted(nn.Conv2d(2, 1, 1), [[1.0, -0.1]], [0.0]),
+        nn.ReLU(),
+        nn.Flatten(),
+        weighted(nn.Linear(64, 2), [[-1.0] * 64, [-2.0] * 64], [0.0, 0.0]),
+    )
+    image = np.ones((1, 8, 8), np.float32)
+    image[0, 2, 5] = 0
+    found = cs.look(cs.read(net, input="8x8x1"), "saliency", image=image)
+    assert isinstance(found, Saliency)
+    cam = found.found[2]
+    assert (cam.method, cam.layer) == ("Grad-CAM", "1")
+    assert np.argwhere(cam.heat > 0).tolist() == [[2, 5]]
+    assert cam.why.startswith("the layer before 3, where Grad-CAM is empty: at every position its weighted maps add up")
+    assert cam.why in str(found)
+    assert cam.why in found.figure().to_svg()
+
+
+def test_a_net_without_any_grad_cam_says_so() -> None:
+    last = weighted(nn.Linear(72, 2), [[0.0] * 72, [0.0] * 72], [1.0, 0.0])
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), last)
+    found = cs.look(cs.read(net, input="8x8x1"), "saliency", image=np.ones((1, 8, 8), np.float32))
+    assert isinstance(found, Saliency)
+    words = "Grad-CAM is empty, also on every layer before: the score does not change with any of its maps"
+    assert found.found[2].note == words
+    assert words in str(found)
+    assert words in found.figure().to_svg()
+
+
+@pytest.mark.slow
+def test_the_image_of_the_readme_has_a_grad_cam_with_the_run_that_make_leaves(tmp_path: Path) -> None:
+    run = cs.train(out=tmp_path)
+    found = cs.look(run, "saliency", image=FIVE)
+    assert isinstance(found, Saliency)
+    cam = found.found[2]
+    assert cam.heat.any()
+    assert (cam.layer == "relu3") is ("empty" not in cam.why)
+
+
+def test_the_layer_that_is_shuffled_first_is_named(short_run: Run) -> None:
+    found = cs.look(short_run, "saliency", image=FIVE)
+    assert isinstance(found, Saliency)
+    assert found.trust[0].randomised.first == "linear2"
+    assert "weights shuffled from linear2 down to: bn4 · bn3 · bn2 · bn1 · conv1" in found.figure().to_svg()
+
+
+def test_features_are_those_of_the_first_activation_with_both_classes(short_run: Run) -> None:
+    found = cs.look(short_run, image="test:7")
+    assert isinstance(found, Features)
+    assert (found.layer, found.why) == ("relu1", "the first activation")
+    truth = int(load(DATASETS["mnist"], "test").labels[7])
+    assert found.classes.startswith(f"true {truth}, predicted ")
+    assert found.figure().title == f"Feature maps of relu1: {found.classes}"
+    own = cs.look(short_run, image=FIVE)
+    assert isinstance(own, Features)
+    assert own.classes.startswith("predicted ")
+    assert isinstance(random := cs.look(NET, image=np.zeros((1, 8, 8), np.float32)), Features)
+    assert random.classes == ""
+
+
+def test_a_run_without_mistakes_says_so(short_run: Run) -> None:
+    looked = subject(short_run)
+    test = load(DATASETS["mnist"], "test")
+    labels, ones = np.asarray(test.labels, np.int64), np.ones(len(test.labels))
+    right = Predicted(labels, labels, 0.9 * ones, 0.1 * ones)
+    found = looking.mistakes(looked, predicted=right)
+    assert "none in 10,000 images" in str(found)
+    assert "no image was misclassified" in str(found)
+    assert found.figure().title == "No mistakes in 10,000 test images of mnist"
+
+
+def test_mistakes_name_the_files_of_a_folder(short_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = load
+
+    def named(dataset: Any, split: str) -> Any:
+        found = real(dataset, split)
+        return replace(found, names=[f"{split}/{at:05}.png" for at in range(len(found.images))])
+
+    monkeypatch.setattr(registry, "load", named)
+    found = cs.look(short_run, "mistakes")
+    assert isinstance(found, Mistakes)
+    first, near = found.gallery[0], found.nearest[0]
+    assert first.file == f"test/{first.number:05}.png"
+    assert found.image.name == first.file
+    assert f"confident  {first.file} (" in str(found)
+    assert f"{near.file} is " in str(found)
+    assert found.to_json()["gallery"][0]["file"] == first.file
+    assert f"{first.number:05}.png" in found.figure().to_svg()
+    assert "a channel is one of the 96 outputs of relu4" in str(found)
 
 
 def test_a_map_that_does_not_see_the_weights_is_found_out(short_run: Run) -> None:
@@ -303,7 +409,7 @@ def test_a_net_has_no_images_and_no_mistakes() -> None:
         cs.look("input 8x8x1, relu, gap", "kernels")
     with pytest.raises(FieldError, match="no layer before the scores has a map"):
         cs.look("input 8x8x1, linear 2", image=np.ones((8, 8)))
-    with pytest.raises(ImageError, match="takes 5 channels"):
+    with pytest.raises(ImageError, match="expects 5 channels"):
         cs.look("input 8x8x5, conv 4 3x3, gap", image=FIVE)
 
 
@@ -336,7 +442,7 @@ def test_every_lens_on_the_command_line(short_run: Run, tmp_path: Path, capsys: 
         status = command(["look", str(short_run.path), "--what", what, "-o", str(out), "--json"])
         predicted, told = capsys.readouterr()
         assert (status, told) == (0, f"drawn in {out}\n")
-        assert json.loads(predicted)["schema"] == f"convscope/lens-{what}/2"
+        assert json.loads(predicted)["schema"] == f"convscope/lens-{what}/{3 if what in NEWER else 2}"
         assert out.read_text(encoding="utf-8").startswith("<svg ")
 
 

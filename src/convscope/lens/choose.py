@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convscope.errors import FieldError
+from convscope.lens.activation_formulas import FORMULAS
+from convscope.ops.act import Identity
 from convscope.ops.conv import Conv, ConvTranspose
 from convscope.ops.linear import Linear
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 GIVEN = "as requested"
 FIRST_KERNELS = "the first convolution"
+FIRST_MAPS = "the first activation"
 LAST_MAP = "the last feature map before the scores"
 
 
@@ -62,6 +65,54 @@ def with_kernels(net: Net, name: str | None = None) -> Choice:
         )
     convolutions = [layer for layer in found if not isinstance(layer.node.op, Linear)]
     return Choice(convolutions[0], FIRST_KERNELS) if convolutions else Choice(found[0], "the first layer with kernels")
+
+
+def is_activation(layer: Layer) -> bool:
+    """Its op is an activation function."""
+    op = layer.node.op
+    return isinstance(op, tuple(FORMULAS)) and not isinstance(op, Identity)
+
+
+def for_features(net: Net, name: str | None = None) -> Choice:
+    """The layer of a name, or the first activation: the maps in which people recognise the image.
+
+    Raises:
+        UnknownNameError: there is no such layer.
+        FieldError: no layer is asked for, and none has a map.
+
+    >>> import convscope as cs
+    >>> for_features(cs.read("input 8x8x1, conv 4 3x3, relu, conv 4 3x3, relu, gap, linear 2")).name
+    'relu1'
+    """
+    if name is not None:
+        return Choice(net[name], GIVEN)
+    found = [layer for layer in net if is_activation(layer) and has_map(layer)]
+    return Choice(found[0], FIRST_MAPS) if found else with_map(net)
+
+
+def along_the_net(net: Net) -> tuple[str, ...]:
+    """The first, the middle and the last activation with a map: what a net finds, from edges to parts.
+
+    >>> import convscope as cs
+    >>> along_the_net(cs.read("input 8x8x1, 5*( conv 4 3x3 p1, relu ), gap, linear 2"))
+    ('relu1', 'relu3', 'relu5')
+    """
+    found = [layer.node.name for layer in net.layers[:-1] if has_map(layer) and is_activation(layer)]
+    found = found or [with_map(net).name]
+    return tuple(dict.fromkeys((found[0], found[len(found) // 2], found[-1])))
+
+
+def before(net: Net, name: str) -> list[str]:
+    """Layers with a map before a layer, nearest first; those with the same op come first.
+
+    >>> import convscope as cs
+    >>> before(cs.read("input 8x8x1, conv 4 3x3, relu, conv 4 3x3, relu, gap, linear 2"), "relu2")
+    ['relu1', 'conv2', 'conv1']
+    """
+    at = net.layers.index(net[name])
+    earlier = [layer for layer in reversed(net.layers[:at]) if has_map(layer)]
+    same = [layer for layer in earlier if type(layer.node.op) is type(net[name].node.op)]
+    return [layer.node.name for layer in (*same, *(layer for layer in earlier if layer not in same))]
 
 
 def any_layer(net: Net, name: str | None = None) -> Choice:

@@ -9,9 +9,9 @@ import torch
 
 from convscope.errors import FieldError
 from convscope.lens.attribution import Attribution
-from convscope.lens.choose import with_map
+from convscope.lens.choose import Choice, before, with_map
 from convscope.lens.drawing.saliency import draw
-from convscope.lens.gradcam import gradcam, on_image
+from convscope.lens.gradcam import gradcam, on_image, why_empty
 from convscope.lens.image import nothing
 from convscope.lens.integrated import STEPS, integrated
 from convscope.lens.occlusion import occlusion, window
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from convscope.backends.torch import TorchNet
-    from convscope.lens.choose import Choice
     from convscope.lens.image import InputImage
     from convscope.lens.score import Score, Target
     from convscope.lens.subject import Subject
@@ -107,6 +106,7 @@ class _Case:
     target: Target
     empty: Tensor
     layer: Choice | None
+    layer_note: str
     batch: int
 
     def score(self, model: TorchNet) -> Score:
@@ -139,7 +139,7 @@ class _Case:
         heat = on_image(self.subject.net, self.layer.name, units.clip(0))
         return Attribution(
             "Grad-CAM", heat, units, "feature maps weighted by their gradients, negative values set to 0",
-            layer=self.layer.name, why=self.layer.why,
+            layer=self.layer.name, why=self.layer.why, note=self.layer_note,
         )  # fmt: skip
 
     def covered(self, model: TorchNet) -> Attribution:
@@ -180,8 +180,8 @@ def explain(  # noqa: PLR0913 -- what the question consists of
         FieldError: the layer has no map, or ``at`` lies outside of the output.
     """
     wanted, (empty, words) = target(subject, image, name, at), nothing(subject)
-    chosen = _layer(subject, layer)
-    case = _Case(subject, image.taken, wanted, empty, chosen, subject.batch())
+    chosen, note = _shown(subject, image, wanted, _layer(subject, layer))
+    case = _Case(subject, image.taken, wanted, empty, chosen, note, subject.batch())
     methods = [case.gradient, case.integral, *([case.cam] if chosen else []), case.covered]
     found = tuple(method(subject.model) for method in methods)
     trust = tuple(_trust(case, method, one, seed) for method, one in zip(methods, found, strict=True))
@@ -197,6 +197,20 @@ def _layer(subject: Subject, name: str | None) -> Choice | None:
         if name is not None:
             raise
         return None
+
+
+def _shown(subject: Subject, image: InputImage, wanted: Target, chosen: Choice | None) -> tuple[Choice | None, str]:
+    """The layer on which Grad-CAM shows something, at or before the chosen one; and why not on that one."""
+    if chosen is None:
+        return None, ""
+    why = why_empty(subject.model, image.taken, wanted, chosen.name)
+    if not why:
+        return chosen, ""
+    for name in before(subject.net, chosen.name):
+        if not why_empty(subject.model, image.taken, wanted, name):
+            words = f"the layer before {chosen.name}, where Grad-CAM is empty: {why}"
+            return Choice(subject.net[name], words), ""
+    return chosen, f"Grad-CAM is empty, also on every layer before: {why}"
 
 
 def _trust(case: _Case, method: Callable[[TorchNet], Attribution], found: Attribution, seed: int) -> Trust:

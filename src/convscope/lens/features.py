@@ -10,8 +10,9 @@ import torch
 
 from convscope.core.shape import to_text
 from convscope.inert import inert
-from convscope.lens.choose import any_layer
-from convscope.lens.drawing.features import draw
+from convscope.lens.choose import for_features
+from convscope.lens.drawing.features import CHANNELS, draw
+from convscope.lens.score import classes_of
 from convscope.lens.span import Span, number
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Features:
         why: the reason for this layer.
         image: the input image.
         maps: ``c h w``; of a layer without positions, ``c 1 1``.
+        classes: the true and the predicted class of the image, in words; empty where neither is known.
     """
 
     source: str
@@ -41,6 +43,7 @@ class Features:
     why: str
     image: InputImage
     maps: NDArray[np.float32] = field(repr=False)
+    classes: str = ""
 
     @property
     def span(self) -> Span:
@@ -53,12 +56,13 @@ class Features:
         return tuple(np.flatnonzero(~(self.maps > 0).any((1, 2))).tolist())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-features/2``."""
+        """Plain data of schema ``convscope/lens-features/3``."""
         return {
-            "schema": "convscope/lens-features/2",
+            "schema": "convscope/lens-features/3",
             "source": self.source,
             "weights": self.weights,
             "image": self.image.name,
+            "classes": self.classes,
             "layer": self.layer,
             "why": self.why,
             "shape": list(self.maps.shape),
@@ -70,9 +74,9 @@ class Features:
             "nothing_positive": list(self.silent),
         }
 
-    def figure(self) -> Figure:
-        """The drawing."""
-        return draw(self)
+    def figure(self, most: int = CHANNELS) -> Figure:
+        """The drawing, of so many channels at most."""
+        return draw(self, most)
 
     def _repr_html_(self) -> str:
         return self.figure().to_html()
@@ -83,6 +87,7 @@ class Features:
         lines = [
             f"feature maps of {self.layer} ({self.why}), weights {self.weights}",
             f"image      {self.image.name}, {self.image.scale}",
+            *([f"classes    {self.classes}"] if self.classes else []),
             f"maps       {to_text(self.maps.shape)}",
             f"range      {self.span}",
             f"positive   {share:.1f} % of the values",
@@ -100,14 +105,15 @@ class Features:
 
 
 def features(subject: Subject, image: InputImage, layer: str | None = None) -> Features:
-    """The feature maps of a layer; by default of the last one before the scores that has a map larger than 1x1.
+    """The feature maps of a layer; by default of the first activation.
 
     Raises:
         UnknownNameError: there is no such layer.
         FieldError: no layer is asked for, and none has a map.
     """
-    chosen = any_layer(subject.net, layer)
+    chosen = for_features(subject.net, layer)
     with torch.inference_mode():
         found = subject.model.values({subject.net.inputs[0].name: image.taken}, [chosen.name])[chosen.name][0]
+    words = classes_of(subject, image)
     maps = found.reshape(len(found), 1, -1) if found.dim() != 3 else found
-    return Features(subject.name, subject.weights, chosen.name, chosen.why, image, maps.contiguous().numpy())
+    return Features(subject.name, subject.weights, chosen.name, chosen.why, image, maps.contiguous().numpy(), words)

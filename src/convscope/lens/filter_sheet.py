@@ -9,7 +9,7 @@ import numpy as np
 from convscope.lens.filter_kernels import PRESETS, kernel_of
 from convscope.lens.filters import Filtered, filtered
 from convscope.view.figure import Figure
-from convscope.view.layout import Raster, Titled, tiles
+from convscope.view.layout import Padded, Raster, Titled, tiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ SIDE, COLUMNS = 300, 3
 
 
 def sheet(image: str | Path | NDArray[np.generic], *, border: str = "reflect", flip: bool = False) -> Figure:
-    """The image, shrunk to the sheet, through each preset, with its kernel and its response.
+    """The image, shrunk to the sheet where it is larger, through each preset, with its kernel and its response.
 
     Args:
         image: as in :func:`convscope.filter`.
@@ -31,16 +31,19 @@ def sheet(image: str | Path | NDArray[np.generic], *, border: str = "reflect", f
     Raises:
         ConvscopeError: as there.
     """
-    shown = _shrunk(filtered(image, "identity", response="clip"))
+    whole = filtered(image, "identity", response="clip")
+    shown = _shrunk(whole)
     found = [filtered(shown, name, border=border, response=_response(name), flip=flip) for name in PRESETS]
     kind = "true convolution, kernels flipped" if flip else "cross-correlation, as conv layers compute it"
     size = "x".join(map(str, shown.shape[:2]))
     name = image if not isinstance(image, np.ndarray) else "array"
+    drawn = tuple(map(_tile, found))
+    widest = max(tile.width for tile in drawn)
+    small = f"shrunk to {size} pixels first; " if shown.shape[:2] != whole.array.shape[:2] else ""
     return Figure(
         f"{name} through the classic filters",
-        tiles(tuple(map(_tile, found)), COLUMNS, gap=18),
-        note=f"shrunk to {size} pixels first; {kind}; border {border}\n"
-        "absolute: the sign is dropped; clip: clipped to black and white",
+        tiles(tuple(Padded(tile, widest) for tile in drawn), COLUMNS, gap=18),
+        note=f"{small}{kind}; border {border}\nabsolute: the sign is dropped; clip: clipped to black and white",
     )
 
 
@@ -52,7 +55,7 @@ def _tile(found: Filtered) -> Titled:
     kernel = found.kernel
     taps = "; ".join(" ".join(f"{tap:.3g}" for tap in row) for row in kernel.rows)
     noted = taps if len(taps) < 40 and kernel.name != "identity" else "x".join(map(str, kernel.shape))
-    note = "original" if kernel.name == "identity" else f"{noted} · {found.response}"
+    note = "original" if kernel.name == "identity" else f"{noted}\n{found.response}"
     return Titled(Raster(_rgb(found)), kernel.name, note)
 
 

@@ -25,13 +25,31 @@ def gradcam(model: TorchNet, x: Tensor, target: Target, layer: str) -> Tensor:
     Each channel weighs what the slope of the score is by its mean over positions. The maps come from one pass of a net
     in which every layer has a value of its own: no hook, and a layer that is used twice or works in place is itself.
     """
+    weights, maps = _weighed(model, x, target, layer)
+    return (weights * maps).sum(1)
+
+
+def _weighed(model: TorchNet, x: Tensor, target: Target, layer: str) -> tuple[Tensor, Tensor]:
+    """The weight of each channel, ``n c 1 1``, and the maps, ``n c h w``."""
     leaf = x.detach().clone().requires_grad_()
     last = model.net.layer().node.name
     with torch.enable_grad():
         found = model.values({model.net.inputs[0].name: leaf}, [layer, last])
         score = target.of(found[last]).sum()
         (slopes,) = torch.autograd.grad(score, found[layer], allow_unused=True, materialize_grads=True)
-    return (slopes.mean((2, 3), keepdim=True) * found[layer].detach()).sum(1)
+    return slopes.mean((2, 3), keepdim=True), found[layer].detach()
+
+
+def why_empty(model: TorchNet, x: Tensor, target: Target, layer: str) -> str:
+    """Why Grad-CAM shows nothing on the map of a layer; empty where it shows something."""
+    weights, maps = _weighed(model, x, target, layer)
+    if ((weights * maps).sum(1) > 0).any():
+        return ""
+    if not maps.any():
+        return "all of its maps are zero for this image"
+    if not weights.any():
+        return "the score does not change with any of its maps"
+    return "at every position its weighted maps add up to no more than zero"
 
 
 def on_image(net: Net, layer: str, units: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from convscope.data import registry
 from convscope.data.home import printable
 from convscope.data.image import decoded, fitted, plain, read_image
 from convscope.errors import ImageError
+from convscope.inert import inert
 from convscope.training.batches import scaled
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from convscope.core.shape import Shape
+    from convscope.data import Dataset, Split
     from convscope.lens.subject import Subject
 
 OWN = "test:"
@@ -76,8 +78,12 @@ def _own(subject: Subject, number: str) -> InputImage:
             f"there is no test image {number[:40]}", expected=f"a number from 0 to {len(split.images) - 1}"
         )
     at = int(number)
-    name = f"test image {at} of {subject.dataset.slug}"
-    return pixels(subject, split.images[at], name, int(split.labels[at]))
+    return pixels(subject, split.images[at], test_name(subject.dataset, split, at), int(split.labels[at]))
+
+
+def test_name(dataset: Dataset, split: Split, at: int) -> str:
+    """What a test image is called: by its file, where it has one."""
+    return inert(split.names[at]) if len(split.names) else f"test image {at} of {dataset.slug}"
 
 
 def _file(subject: Subject, path: Path) -> InputImage:

@@ -10,9 +10,10 @@ import torch
 
 from convscope.data import registry
 from convscope.errors import FieldError, RunError
+from convscope.inert import inert
 from convscope.lens.drawing.mistakes import draw
 from convscope.lens.image import input_image as named
-from convscope.lens.image import pixels, taken
+from convscope.lens.image import pixels, taken, test_name
 from convscope.lens.score import class_number
 from convscope.lens.split import last_weights, split
 from convscope.training.evaluate import Evaluation, answers
@@ -37,6 +38,8 @@ GALLERY = 24
 NEAREST = 6
 """Training images that are nearest."""
 
+NO_MISTAKES = "no image was misclassified; this class has the most images"
+
 AMONG = 10_000
 """Training images that are searched, at most: evenly spread over the set."""
 
@@ -47,6 +50,7 @@ class Seen:
 
     Attributes:
         number: in its split.
+        file: from which it was read, relative to the data set; empty where images have no files of their own.
         image: uint8 ``c h w``.
         label: its class.
         value: probability of the predicted class, or distance.
@@ -56,10 +60,16 @@ class Seen:
     image: NDArray[np.uint8] = field(repr=False)
     label: str
     value: float
+    file: str = ""
 
     def to_json(self, value: str) -> dict[str, Any]:
         """Plain data."""
-        return {"number": self.number, "class": self.label, value: self.value}
+        return {"number": self.number, "file": inert(self.file) or None, "class": self.label, value: self.value}
+
+    @property
+    def name(self) -> str:
+        """The file, or the number where there is none."""
+        return inert(self.file) or str(self.number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +101,9 @@ class Mistakes:
     searched: str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-mistakes/2``."""
+        """Plain data of schema ``convscope/lens-mistakes/3``."""
         return {
-            "schema": "convscope/lens-mistakes/2",
+            "schema": "convscope/lens-mistakes/3",
             "source": self.source,
             "classes": list(self.evaluation.classes),
             "confusion": [list(row) for row in self.evaluation.confusion],
@@ -115,12 +125,12 @@ class Mistakes:
         return self.figure().to_html()
 
     def __str__(self) -> str:
-        count = self.evaluation.count
-        part = f"{count - self.evaluation.hits:,} of {count:,}"
-        sure = ", ".join(f"{one.number} ({100 * one.value:.0f} %)" for one in self.gallery[:8])
-        near = ", ".join(f"{one.number} is {one.label} ({one.value:.2f})" for one in self.nearest)
+        count, wrong = self.evaluation.count, self.evaluation.count - self.evaluation.hits
+        part = f"{wrong:,} of {count:,} misclassified" if wrong else f"none in {count:,} images"
+        sure = ", ".join(f"{one.name} ({100 * one.value:.0f} %)" for one in self.gallery[:8])
+        near = ", ".join(f"{one.name} is {inert(one.label)} ({one.value:.2f})" for one in self.nearest)
         lines = [
-            f"mistakes of {self.source} on {self.evaluation.data}: {part} misclassified",
+            f"mistakes of {self.source} on {self.evaluation.data}: {part}",
             f"cell       true {self.cell[0]}, predicted {self.cell[1]} ({self.why}): {self.count:,} images",
             f"confident  {sure or 'none'}",
             f"image      {self.image.name}",
@@ -197,7 +207,7 @@ def _cell(
     table = np.array(evaluation.confusion)
     wrong = table - np.diag(np.diag(table))
     true, answer = np.unravel_index(int((wrong if wrong.any() else table).argmax()), table.shape)
-    return (int(true), int(answer)), "the most frequent mistake" if wrong.any() else "no mistakes: the largest cell"
+    return (int(true), int(answer)), "the most frequent mistake" if wrong.any() else NO_MISTAKES
 
 
 def _two_best(subject: Subject, image: InputImage) -> tuple[int, int]:
@@ -220,11 +230,17 @@ def _surest(subject: Subject, test: Images, inside: NDArray[np.intp], true: str,
         raise FieldError(f"no test image of {true} was predicted as {answer}", expected="a cell that has images")
     at = int(inside[0])
     assert subject.dataset
-    return pixels(subject, test.images[at], f"test image {at} of {subject.dataset.slug}", int(test.labels[at]))
+    return pixels(subject, test.images[at], test_name(subject.dataset, test, at), int(test.labels[at]))
 
 
 def _seen(test: Images, at: int, predicted: Predicted, classes: tuple[str, ...]) -> Seen:
-    return Seen(at, np.array(test.images[at]), classes[int(test.labels[at])], float(predicted.confidence[at]))
+    return Seen(
+        at, np.array(test.images[at]), classes[int(test.labels[at])], float(predicted.confidence[at]), _file(test, at)
+    )
+
+
+def _file(images: Images, at: int) -> str:
+    return images.names[at] if len(images.names) else ""
 
 
 def nearest(subject: Subject, run: Run, image: InputImage) -> tuple[tuple[Seen, ...], str]:
@@ -248,7 +264,7 @@ def nearest(subject: Subject, run: Run, image: InputImage) -> tuple[tuple[Seen, 
     best = np.argsort(far, kind="stable")[:NEAREST]
     names = run.dataset.classes
     found = tuple(
-        Seen(int(rows[at]), np.array(train.images[rows[at]]), names[int(train.labels[rows[at]])], float(far[at]))
-        for at in best
+        Seen(at, np.array(train.images[at]), names[int(train.labels[at])], float(away), _file(train, at))
+        for at, away in ((int(rows[at]), far[at]) for at in best)
     )
     return found, f"distance in {reads}, among {len(rows):,} of {len(train.images):,} training images"

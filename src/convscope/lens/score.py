@@ -75,6 +75,19 @@ def target(subject: Subject, image: InputImage, name: str | None = None, at: Seq
     return Target(number, subject.classes[number], predicted=number == predicted, position=position)
 
 
+def classes_of(subject: Subject, image: InputImage) -> str:
+    """The true and the predicted class of an image, in words; empty for a net that was not trained on classes."""
+    if subject.dataset is None or max(subject.net.output[1:], default=1) > 1:
+        return ""
+    with torch.inference_mode():
+        predicted = subject.classes[int(subject.model(image.taken).flatten(1)[0].argmax())]
+    return (
+        f"predicted {predicted}"
+        if image.label is None
+        else f"true {subject.classes[image.label]}, predicted {predicted}"
+    )
+
+
 def class_number(subject: Subject, name: str) -> int:
     """The number of a class.
 

@@ -36,6 +36,7 @@ class Split:
         difference: the first score less the second.
         bias: the part that no channel contributes.
         parts: the contribution of each channel, ``c``.
+        positions: of a channel, over which its contribution is summed.
     """
 
     layer: str
@@ -45,6 +46,16 @@ class Split:
     difference: float
     bias: float
     parts: NDArray[np.float64] = field(repr=False)
+    positions: int = 1
+
+    @property
+    def channel(self) -> str:
+        """What one channel is."""
+        one = f"a channel is one of the {len(self.parts)} outputs of {self.reads}"
+        where = f", summed over its {self.positions:,} positions" if self.positions > 1 else ""
+        return inert(
+            f"{one}{where}: it adds its value times its weights in {self.layer}, {self.first} less {self.second}"
+        )
 
     @property
     def missed(self) -> float:
@@ -84,7 +95,7 @@ class Split:
         word = "exact" if self.exact else f"except for {number(self.missed)}, because later layers are not linear"
         return (
             f"score of {self.first} minus score of {self.second}: {self.difference:+.4g}, {word}\n"
-            f"  by channel of {inert(self.reads)}: {', '.join(some)}, bias {self.bias:+.3g}"
+            f"  by channel of {inert(self.reads)}: {', '.join(some)}, bias {self.bias:+.3g}\n  {self.channel}"
         )
 
 
@@ -135,4 +146,6 @@ def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
     )
     names = subject.classes
     bias = float(difference(torch.zeros_like(before)))
-    return Split(layer, reads, names[first], names[second], float(found.detach()), bias, parts.numpy())
+    return Split(
+        layer, reads, names[first], names[second], float(found.detach()), bias, parts.numpy(), before[0, 0].numel()
+    )

@@ -43,10 +43,12 @@ class Randomised:
     """How similar an attribution stays while weights are shuffled.
 
     Attributes:
+        first: the layer whose weights are shuffled first; empty where no layer has weights.
         layers: for each step, the deepest layer whose weights are shuffled, with all after it.
         alike: rank correlation with that of the trained net, for each step; None if that is flat.
     """
 
+    first: str
     layers: tuple[str, ...]
     alike: tuple[float | None, ...]
 
@@ -115,6 +117,7 @@ class Trust:
         """Plain data."""
         return {
             "randomised": {
+                "first": self.randomised.first,
                 "layers": list(self.randomised.layers),
                 "alike": list(self.randomised.alike),
                 "passed": self.randomised.passed,
@@ -137,12 +140,13 @@ def randomised(model: TorchNet, heat: Callable[[TorchNet], Heat], *, seed: int =
     first = heat(model)
     random = torch.Generator().manual_seed(seed)
     layers, alike = [], []
-    for names in stages(model):
+    parts = list(stages(model))
+    for names in parts:
         for name in names:
             _shuffle(model.parts[model.names.index(name)], random)
         layers.append(names[-1])
         alike.append(rank_correlation(first, heat(model)))
-    return Randomised(tuple(layers), tuple(alike))
+    return Randomised(parts[0][0] if parts else "", tuple(layers), tuple(alike))
 
 
 def stages(model: TorchNet) -> Iterator[list[str]]:

@@ -24,6 +24,10 @@ POINTS = 400
 """Of a curve; of longer courses every second, third … report is drawn."""
 
 
+NAMES = {"name": "recipe", "precision": "precision requested"}
+"""What the page calls a setting, where its own name says too little."""
+
+
 def run_facts(run: Run, evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
     """Names and values."""
     low, high = (100 * end for end in evaluation.interval)
@@ -68,8 +72,10 @@ def provenance(run: Run) -> Section:
         ("licence", run.dataset.licence),
         ("seed", str(run.seed)),
     ]
-    rows += [(key, _plain(value)) for key, value in recipe.items() if key != "net"]
-    rows += [(key, environment.shown(value)) for key, value in began.items()]
+    rows += [(NAMES.get(key, key), _plain(value)) for key, value in recipe.items() if key not in {"net", "data"}]
+    rows += [
+        ("precision used" if key == "precision" else key, environment.shown(value)) for key, value in began.items()
+    ]
     rows += [("resumed with", ", ".join(f"{key} {environment.shown(one[key])}" for key in one)) for one in later]
     rows += [(f"SHA-256 of {name}", value) for name, value in run.result.sha256.items()]
     grid = Grid((Column("what"), Column("value")), tuple(rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.errors import ConvscopeError
+from convscope.lens.choose import along_the_net
 from convscope.lens.features import features
 from convscope.lens.field import reach
 from convscope.lens.image import input_image
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from convscope.view.figure import Figure
 
 
+MAPS = 24
+"""Channels of a layer that are drawn, at most: those of six layers stand on one page."""
+
+
 def seen_sections(seen: Subject, predicted: Predicted) -> tuple[Section, ...]:
     """The sections in order; one that cannot be shown for this net says why."""
     return (
@@ -28,7 +33,11 @@ def seen_sections(seen: Subject, predicted: Predicted) -> tuple[Section, ...]:
         _section("Kernels", lambda: [kernels(seen, None).figure()]),
         _section(
             "Feature maps",
-            lambda: [features(seen, input_image(seen, f"test:{at}"), None).figure() for at in chosen(predicted)],
+            lambda: [
+                features(seen, input_image(seen, f"test:{at}"), layer).figure(MAPS)
+                for at in chosen(predicted)
+                for layer in along_the_net(seen.net)
+            ],
         ),
         _section("Receptive field", lambda: [reach(seen, f"test:{chosen(predicted)[0]}", None, None, seed=0).figure()]),
     )

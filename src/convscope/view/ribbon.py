@@ -1,4 +1,4 @@
-"""A net as a ribbon: as wide at each layer as that layer costs."""
+"""The costs of a net: a bar for each layer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from convscope.view.colours import SERIES
 from convscope.view.layout import SMALL, number, text
 
-FLAT = 0.32
-"""Half of the share of a layer's room in which the ribbon keeps its width."""
+FILLED = 0.72
+"""Share of a layer's room that its bar takes."""
+
+LEAST = 1.0
+"""Height of a bar that is not zero [pixel]."""
 
 NAMED = 3
 """So many of the widest places have their number written."""
@@ -23,7 +26,7 @@ class Ribbon:
         values: one a layer, none below zero.
         words: the same to read.
         wide: of the whole [pixel].
-        high: of the ribbon at its widest [pixel].
+        high: of the tallest bar [pixel].
         colour: number in the list of colours.
     """
 
@@ -47,21 +50,21 @@ class Ribbon:
     def draw(self, x: float, y: float) -> str:
         """See :class:`~convscope.view.layout.Part`."""
         pitch, most = self.wide / max(1, len(self.values)), max(self.values, default=0) or 1.0
-        middle = y + 34 + self.high / 2
-        half = [max(0.8, self.high / 2 * value / most) for value in self.values]
-        upper, lower = [], []
-        for at, size in enumerate(half):
-            centre = x + pitch * (at + 0.5)
-            for edge in (centre - FLAT * pitch, centre + FLAT * pitch):
-                upper.append(f"{number(edge)} {number(middle - size)}")
-                lower.append(f"{number(edge)} {number(middle + size)}")
-        path = "M" + "L".join([*upper, *reversed(lower)]) + "Z"
+        ground = y + 34 + self.high
+        high = [self.high * value / most for value in self.values]
+        bars = "".join(
+            f"M{number(x + pitch * (at + (1 - FILLED) / 2))} {number(ground)}v{number(-max(size, LEAST))}"
+            f"h{number(pitch * FILLED)}v{number(max(size, LEAST))}Z"
+            for at, size in enumerate(high)
+            if size
+        )
         drawn = [
             text(x, y + 12, self.title, size=SMALL),
-            f'<path d="{path}" fill="{SERIES[self.colour]}" fill-opacity=".75"/>',
+            f'<path class="faint" d="M{number(x)} {number(ground)}h{number(self.wide)}"/>',
+            f'<path d="{bars}" fill="{SERIES[self.colour]}" fill-opacity=".8"/>',
         ]
         drawn += [
-            text(x + pitch * (at + 0.5), middle - half[at] - 4, self.words[at], size=SMALL, anchor="middle")
+            text(x + pitch * (at + 0.5), ground - high[at] - 4, self.words[at], size=SMALL, anchor="middle")
             for at in self._named(pitch)
         ]
         return "".join(drawn)

@@ -21,25 +21,26 @@ MAPS = 900
 """Width of all maps, about [pixel]."""
 
 
-def draw(found: Features) -> Figure:
+def draw(found: Features, most_channels: int = CHANNELS) -> Figure:
     """The image, the maps of all channels on one scale, that scale."""
     raster, how = shown(found.image, 200)
-    scale, count = Scale.of(found.maps), min(CHANNELS, len(found.maps))
+    scale, count = Scale.of(found.maps), min(most_channels, len(found.maps))
     side, most = _sizes(count)
     silent = set(found.silent)
     maps = tuple(
-        Titled(heat_raster(one, scale, side, most), f"{channel}: none" if channel in silent else str(channel))
+        Titled(heat_raster(one, scale, side, most), f"{channel}: off" if channel in silent else str(channel))
         for channel, one in enumerate(found.maps[:count])
     )
     columns = even(count, int(MAPS // (max(one.width for one in maps) + 6)))
     seen = Titled(raster, "image", "\n".join(filter(None, (Path(found.image.name).name, how))))
     body = Across((seen, tiles(maps, columns), Bar(scale)), 22)
-    noted = [f"layer: {found.why}; weights: {found.weights}"]
-    noted += [line for line in notes(str(found))[1:] if not line.startswith("image")]
-    noted += ["none: this channel has no positive value"] if silent else []
+    noted = [f"{found.layer}: {found.why}; weights: {found.weights}"]
+    noted += [line for line in notes(str(found))[1:] if not line.startswith(("image", "classes"))]
+    noted += ["off: this channel has no positive value"] if silent else []
     noted += [f"the first {count} of {len(found.maps)} channels are shown"] if count < len(found.maps) else []
     note = "\n".join([*noted, *(f"maps {word}" for word in blocks(found.maps.shape, most))])
-    return Figure(f"Feature maps of {found.layer}", body, note, _table(found))
+    title = f"Feature maps of {found.layer}{found.classes and ': '}{found.classes}"
+    return Figure(title, body, note, _table(found))
 
 
 def _sizes(count: int) -> tuple[int, int]:

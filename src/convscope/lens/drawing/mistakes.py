@@ -12,6 +12,7 @@ from convscope.lens.drawing.common import bytes_raster, shown
 from convscope.view.figure import Figure
 from convscope.view.layout import Across, Down, Titled, Words, tiles
 from convscope.view.matrix import Matrix
+from convscope.view.numbers import shortened
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Bars
 
@@ -32,8 +33,11 @@ def draw(found: Mistakes) -> Figure:
     """From the matrix to a cell, from the cell to an image."""
     matrix, left_out = _matrix(found)
     above = Across((matrix, _gallery(found)), 36)
-    note = "\n".join([*left_out, f"nearest: {found.searched}"])
+    note = "\n".join([*left_out, found.split.channel, f"nearest: {found.searched}"])
     wrong = found.evaluation.count - found.evaluation.hits
+    if not wrong:
+        title = f"No mistakes in {found.evaluation.count:,} test images of {short_word(found.evaluation.data)}"
+        return Figure(title, Down((above, _one(found)), 26), note, _table(found))
     title = f"{wrong:,} of {found.evaluation.count:,} test images of {short_word(found.evaluation.data)} misclassified"
     return Figure(title, Down((above, _one(found)), 26), note, _table(found))
 
@@ -53,12 +57,13 @@ def _gallery(found: Mistakes) -> Part:
     true, predicted = found.cell
     some = f", the {len(found.gallery)} most confident" if len(found.gallery) < found.count else ""
     heading = Words((f"true {true}, predicted {predicted}: {found.count:,} images{some}",), bold=True)
+    what = "file" if any(one.file for one in found.gallery) else "number"
     images = tuple(
-        Titled(bytes_raster(one.image, THUMB), str(one.number), f"{100 * one.value:.0f} %") for one in found.gallery
+        Titled(bytes_raster(one.image, THUMB), _short(one), f"{100 * one.value:.0f} %") for one in found.gallery
     )
     below = tiles(images, 6, 10) if images else Words(("none",), soft=True)
     return Down(
-        (heading, Words((f"{found.why}; captions: image number, probability of {predicted}",), 11, soft=True), below), 8
+        (heading, Words((f"{found.why}; captions: image {what}, probability of {predicted}",), 11, soft=True), below), 8
     )
 
 
@@ -75,6 +80,11 @@ def _one(found: Mistakes) -> Part:
 
 def _near(one: Seen) -> Part:
     return Titled(bytes_raster(one.image, THUMB), f"is {one.label}", f"{one.value:.2f}")
+
+
+def _short(one: Seen) -> str:
+    """The name of a file without its folder, its middle left out where it is long."""
+    return shortened(Path(one.name).name, 14)
 
 
 def _bars(found: Mistakes) -> Part:

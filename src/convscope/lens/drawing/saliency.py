@@ -14,6 +14,7 @@ from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
 
 if TYPE_CHECKING:
+    from convscope.lens.attribution import Attribution
     from convscope.lens.explain import Saliency
     from convscope.view.layout import Part
 
@@ -29,10 +30,15 @@ def draw(found: Saliency) -> Figure:
         heat(one.heat, f"{one.method}{one.layer and ' of '}{one.layer}", one.span.sign, SIDE) for one in found.found
     ]
     body = Down((Across((seen, *maps), 20), Across((_alike(found), _deletion(found)), 24)), 22)
-    note = "\n".join([f"{one.method}: {one.meaning}{one.why and '; '}{one.why}" for one in found.found])
+    note = "\n".join("; ".join(filter(None, (f"{one.method}: {one.meaning}", *_where(one)))) for one in found.found)
     title = f"Attributions for {found.target}"
     note = f"weights: {found.weights}\n{note}"
     return Figure(title, body, f"{note}\nremoved pixels become {found.nothing}", _table(found))
+
+
+def _where(one: Attribution) -> tuple[str, str]:
+    """Why this layer; and why there is nothing to see, where that is so."""
+    return f"{one.layer} is {one.why}" if one.layer else "", one.note if one.layer else ""
 
 
 def _alike(found: Saliency) -> Part:
@@ -49,8 +55,9 @@ def _alike(found: Saliency) -> Part:
     )
     if not lines:
         return Words(("Weight randomisation: not measured, because every map is flat.",), SMALL)
-    stages = found.trust[0].randomised.layers
-    x = f"stages shuffled, from the last layer down ({' · '.join(stages)})" if stages else "no weights"
+    shuffled = found.trust[0].randomised
+    stages = " · ".join(shuffled.layers)
+    x = f"weights shuffled from {shuffled.first} down to: {stages}" if stages else "no weights"
     return Titled(Plot(lines, x, "rank correlation", wide=600, ylim=(-1, 1)), "Weight randomisation")
 
 
