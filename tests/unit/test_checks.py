@@ -253,6 +253,9 @@ def test_the_object_has_two_names() -> None:
     assert "CS004" in str(sizes[0])
     with pytest.raises(ConvscopeError, match="given twice"):
         cs.check(net, object=20, object_size=20)
+    assert cs.depth(28, object=20) == cs.depth(28, object_size=20)
+    with pytest.raises(ConvscopeError, match="given twice"):
+        cs.depth(28, object=20, object_size=20)
 
 
 def test_what_is_little_is_a_note() -> None:
@@ -280,6 +283,7 @@ def test_an_unknown_amount_does_not_pass_a_limit() -> None:
     found = cs.check(net, max_params=10**9, max_macs=10**9, max_memory=10**9, min_rf=1).findings
     assert [f.code for f in found] == ["CS101", "CS102", "CS103"]
     assert all("unknown: opaque1" in f.what for f in found)
+    assert {f.do for f in found} == {"replace the layers that cannot be inspected: opaque1"}
     bound = cs.read("input 8x8x4, pixelunshuffle 2, take 0:1")
     assert [f.code for f in cs.check(bound, min_rf=1).findings] == ["CS104"]
     compared = cs.compare(net, cs.read("input 8x8x1, conv 2 3x3"))

@@ -142,6 +142,7 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
     channels: int = 1,
     filters: int = 1,
     object_size: int | None = None,
+    object: int | None = None,  # noqa: A002 -- the word of the command line
     pool_every: int = 0,
 ) -> Depth:
     """How many ``kernel x kernel`` convolutions (no padding, no bias) bring ``size x size`` to 1x1.
@@ -152,16 +153,22 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
         channels: of the image.
         filters: of every convolution.
         object_size: height and width of an object; then also: how many until a unit sees it whole.
+        object: the same, by the name that it has on the command line.
         pool_every: a 2x2 max-pooling after so many convolutions; 0 for none.
 
     Raises:
-        FieldError: a number is out of range.
+        FieldError: a number is out of range, or the size of the object is given twice.
 
     >>> depth(199).to_one.convs
     99
     >>> depth(199, object_size=20).to_object.convs, depth(199, object_size=20, pool_every=3).to_object.convs
     (10, 6)
     """
+    if object is not None and object_size is not None:
+        raise FieldError(
+            "the size of the object is given twice", given="object and object_size", expected="one of them"
+        )
+    object_size = object_size if object is None else object
     least = {"size": (size, 1), "kernel": (kernel, 2), "channels": (channels, 1), "filters": (filters, 1)}
     least |= {"object": (1 if object_size is None else object_size, 1), "pool-every": (pool_every, 0)}
     for name, (value, minimum) in least.items():

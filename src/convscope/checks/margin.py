@@ -64,7 +64,7 @@ def of_count(code: str, name: str, total: Total, limit: int, do: str) -> Margin:
         kept=over <= 0 and total.exact,
         text=f"{name} {total.value:,} of {limit:,}",
         what=f"{_unknown(total.missing)}{total.value:,} {name}, the limit is {limit:,}",
-        do=do,
+        do=do if over > 0 else _replace(total.missing),
         change=f"{over:,} too many" if over > 0 else UNDECIDED,
     )
 
@@ -92,7 +92,7 @@ def of_bytes(
         kept=over <= 0 and not missing,
         text=f"{name} {bytes_of(value, limit)}",
         what=f"{_unknown(missing)}{have} {what}, the limit is {most}",
-        do=do,
+        do=do if over > 0 else _replace(missing),
         change=f"{bytes_text(over)} too many{parts}" if over > 0 else UNDECIDED,
     )
 
@@ -102,6 +102,11 @@ UNDECIDED = "the unknown part decides"
 
 def _unknown(missing: tuple[str, ...]) -> str:
     return f"at least (unknown: {', '.join(missing)}) " if missing else ""
+
+
+def _replace(missing: tuple[str, ...]) -> str:
+    """What to do where only an unknown part keeps a net from passing."""
+    return f"replace the layers that cannot be inspected: {', '.join(missing)}"
 
 
 def _both(value: int, limit: int) -> tuple[str, str]:

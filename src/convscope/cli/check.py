@@ -31,8 +31,10 @@ DTYPES = ("float32", "bfloat16", "float16", "int8", "float64")
 @click.option("--max-memory", type=AMOUNT, metavar="BYTES", help="The most memory in inference, such as 64KiB.")
 @click.option("--max-weights", type=AMOUNT, metavar="BYTES", help="The most memory for weights, such as 1MiB of flash.")
 @click.option("--max-activations", type=AMOUNT, metavar="BYTES", help="The most memory for activations at their peak.")
-@click.option("--dtype", type=click.Choice(DTYPES), default="float32", show_default=True, help="In which bytes count.")
-@click.option("--min-rf", type=whole(0), metavar="N", help="The least field of the last layer that keeps its place.")
+@click.option(
+    "--dtype", type=click.Choice(DTYPES), default="float32", show_default=True, help="Type in which bytes are counted."
+)
+@click.option("--min-rf", type=whole(0), metavar="N", help="The smallest receptive field of the last map.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="Leave a check out; may be given again.")
 @click.option("--explain", metavar="CODE", help="Print the page of a check or a limit and stop.")
 @CONFIG

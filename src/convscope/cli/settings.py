@@ -79,11 +79,14 @@ def _fits(key: str, value: object) -> bool:
 
 def _configured(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:  # noqa: ARG001, FBT001 -- click's
     """Let the section stand for options that are not given."""
-    found = nearest_settings(Path.cwd()) if wanted else None
+    try:
+        found = nearest_settings(Path.cwd()) if wanted else None
+    except FileNotFoundError:  # the working folder was removed
+        found = None
     if found:
         path, arguments = found
         context.default_map = arguments
-        tell(f"settings of {path}")
+        tell(f"using [tool.{TOOL}] of {path}")
 
 
 CONFIG = click.option(
