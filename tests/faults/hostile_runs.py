@@ -196,7 +196,7 @@ NETS = {
     "channels": "input 8x8x1, conv 2147483647 3x3, gap, linear 4",
     "control": "input 8x8x1, \x1b[31mconv 4 3x3, gap, linear 4",
     "deep": "input 8x8x1, " + "2*( " * 5000,
-    "nothing to learn": "input 8x8x1, gap",
+    "nothing to train": "input 8x8x1, gap",
     "memory": "input 8x8x1, linear 2000000000, linear 4",
 }
 

@@ -179,9 +179,9 @@ def test_more_bad_files_than_a_message_holds(photos: Path) -> None:
 def test_sets_that_are_none(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty" / "ant").mkdir(parents=True)
     for name, message in (
-        ("empty", "has no images in folders of classes"),
+        ("empty", "has no images in class folders"),
         ("missing", "missing cannot be read: No such file"),
-        ("photos/ant", "has no images in folders of classes"),
+        ("photos/ant", "has no images in class folders"),
         ("photos/ant/0.png", "cannot be read: Not a directory"),
     ):
         error = refused(partial(find, f"folder:{tmp_path / name}"))
@@ -294,10 +294,10 @@ def test_odd_names_of_classes_and_folders(photos: Path, tmp_path: Path) -> None:
     assert find(f"folder:{photos}").classes == ("ant", "b\\x0ae")
     (photos / "b\\x0ae").mkdir()
     Image.fromarray(pixels()).save(photos / "b\\x0ae" / "0.png")
-    assert "printed alike" in str(refused(lambda: find(f"folder:{photos}")))
+    assert "print alike" in str(refused(lambda: find(f"folder:{photos}")))
     odd = tmp_path / os.fsdecode(b"caf\xe9")
     photos.rename(odd)
-    assert "cannot be printed" in str(refused(lambda: find(f"folder:{odd}")))
+    assert "unprintable characters" in str(refused(lambda: find(f"folder:{odd}")))
 
 
 def test_the_folder_stays_as_it_is(photos: Path, own_cache: Path, tmp_path: Path) -> None:

@@ -324,7 +324,7 @@ def test_other_data_than_those_of_the_run_are_told(finished: Path, data: str, tm
     content = dict(np.load(data.removeprefix("npz:")))
     content["images"][0, 0, 0, 0] ^= 1
     np.savez(tmp_path / "other.npz", **content)
-    with pytest.raises(ConvscopeError, match="are not those of this run any more"):
+    with pytest.raises(ConvscopeError, match="have changed since this run was trained"):
         cs.export(cs.load_run(finished, data=f"npz:{tmp_path / 'other.npz'}"), to="safetensors")
         cs.train(cs.read(NET), data=f"npz:{tmp_path / 'other.npz'}", epochs=1, out=tmp_path)
         cs.evaluate(cs.load_run(finished, data=f"npz:{tmp_path / 'other.npz'}"), split="train")

@@ -210,7 +210,7 @@ def test_no_room_for_a_file_stops_the_run_and_keeps_the_earlier_checkpoint(
 
 def test_too_little_room_is_told_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 98, 2))
-    with pytest.raises(RunError, match="too little room"):
+    with pytest.raises(RunError, match="too little free space"):
         cs.train(NET, epochs=0.01, out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
@@ -236,7 +236,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_what_is_known(forked: Forked
     assert wild["status"] == 2
     words = (
         "the loss is nan at step 2 of 24, learning rate ",
-        "gradient of the step before ",
+        "gradient norm of the previous step ",
         "the output of linear1 is",
     )
     assert [word for word in words if word not in wild["err"]] == []

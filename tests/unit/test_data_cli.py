@@ -60,7 +60,7 @@ def test_every_planted_fault_is_found(photos: Path, capsys: pytest.CaptureFixtur
     found = json.loads(text)
     assert status == 1
     assert found["schema"] == "convscope/data-check/2"
-    assert found["bad"] == {"train/bee/torn.png": "is cut off"}
+    assert found["bad"] == {"train/bee/torn.png": "is truncated"}
     assert found["leaks"] == [["train train/ant/2.png (ant)", "test test/ant/seen.png (ant)"]]
     assert found["conflicts"] == [["train train/ant/3.png (ant)", "train train/bee/other.png (bee)"]]
     assert len(found["copies"]) == 3
@@ -68,8 +68,8 @@ def test_every_planted_fault_is_found(photos: Path, capsys: pytest.CaptureFixtur
     assert found["counts"]["train"] == {"ant": 9, "bee": 9}
     status, text = asked(capsys, "check", f"folder:{photos}")
     assert status == 1
-    assert "     1  leaks: equal images in two splits\n        train train/ant/2.png (ant) = test" in text
-    assert text.endswith("not passed\n")
+    assert "     1  leaks: identical images in two splits\n        train train/ant/2.png (ant) = test" in text
+    assert text.endswith("failed\n")
 
 
 def test_copies_of_other_formats_and_colours_of_no_class(photos: Path) -> None:

@@ -174,7 +174,7 @@ def test_other_data_that_cannot_evaluate(short_run: Run, monkeypatch: pytest.Mon
     with pytest.raises(DataError, match="none has no test images"):
         evaluate_run(short_run, "none")
     other(monkeypatch, "wide", MNIST.classes, Split(np.zeros((2, 1, 28, 30), np.uint8), np.zeros(2, np.uint8)))
-    with pytest.raises(ShapeError, match="the net takes 28x28x1, the images of wide are 28x30x1"):
+    with pytest.raises(ShapeError, match="the net expects 28x28x1, but the images of wide are 28x30x1"):
         evaluate_run(short_run, "wide")
 
 
@@ -203,8 +203,8 @@ def test_two_runs_are_compared_image_by_image(short_run: Run, other_run: Run) ->
         str(labels[first.image]) for labels in (test.labels, predicted[0], predicted[1])
     )
     text = str(found)
-    assert f"by A alone {only[0]:,}, by B alone {only[1]:,}, by both {(right[0] & right[1]).sum():,}, " in text
-    assert f"by none {(~right[0] & ~right[1]).sum():,}\n" in text
+    assert f"only A {only[0]:,}, only B {only[1]:,}, both {(right[0] & right[1]).sum():,}, " in text
+    assert f"neither {(~right[0] & ~right[1]).sum():,}\n" in text
     assert f"and {sum(only) - 10:,} more" in text
 
 

@@ -76,7 +76,7 @@ def test_a_recipe_names_its_data(tmp_path: Path) -> None:
 def test_changed_images_are_found(tmp_path: Path) -> None:
     run = own_run(tmp_path)
     write_images(tmp_path / "own.npz", 1)
-    with pytest.raises(DataError, match=r"the test images of .* are not those of this run any more"):
+    with pytest.raises(DataError, match=r"the test images of .* have changed since this run was trained"):
         cs.evaluate(cs.load_run(run.path))
     assert cs.evaluate(run, f"npz:{tmp_path / 'own.npz'}").count == 40
 

@@ -75,7 +75,7 @@ def test_bad_files_are_named_and_left_out_on_request(
 
 
 def test_nothing_to_predict(tmp_path: Path, short_run: Run) -> None:
-    with pytest.raises(ImageError, match="has no images in it"):
+    with pytest.raises(ImageError, match="contains no images"):
         predict(short_run, tmp_path)
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(ImageError, match="none of 1 images can be read"):

@@ -87,7 +87,7 @@ def test_large_geometry_takes_no_time(text: str) -> None:
 
 
 def test_a_net_that_cannot_learn_or_does_not_fit_into_memory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ShapeError, match="nothing to learn"):
+    with pytest.raises(ShapeError, match="nothing to train"):
         cs.train("input 28x28x1, gap, cat( id | id | id | id | id | id | id | id | id | id )", out=tmp_path)
     with pytest.raises(TrainingError, match="needs about"):
         cs.train("input 28x28x1, linear 2147483648, linear 10", out=tmp_path)
@@ -103,7 +103,7 @@ def test_endless_settings_are_refused(settings: dict[str, float]) -> None:
 @pytest.mark.parametrize("name", ["a/b", "../esc", "x" * 300, "a\0b", "a\nb"])
 def test_a_name_that_is_no_folder_is_refused_before_training(tmp_path: Path, name: str) -> None:
     def attempt() -> None:
-        with pytest.raises(FieldError, match="not a name for a run"):
+        with pytest.raises(FieldError, match="not a valid run name"):
             cs.train(recipe=find("fast").changed(name=name), out=tmp_path)
 
     assert clock.best(attempt, 1) < 1

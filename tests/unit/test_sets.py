@@ -154,7 +154,7 @@ def test_arrays(tmp_path: Path) -> None:
         ({"z": np.zeros(3)}, "has the arrays z"),
         ({"images": np.zeros((4, 3, 3)), "labels": np.arange(4)}, "is float64"),
         ({"images": np.zeros((4, 5, 3, 2), np.uint8), "labels": np.arange(4)}, "has the shape"),
-        ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(3)}, "4 images, its labels are"),
+        ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(3)}, "4 images, but its labels are"),
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.zeros(4, int)}, "one class"),
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(4) - 1}, "labels below 0"),
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(4), "classes": np.array(["a"])}, "1 names"),
@@ -324,7 +324,7 @@ def test_files_are_downloaded_once_and_checked(tmp_path: Path, own_cache: Path, 
     mnist = published()
     assert isinstance(mnist.source, IdxFiles)
     data = replace(mnist, name="far", folder=own_cache / "far", source=replace(mnist.source, site=site))
-    with pytest.raises(DataError, match="cannot be fetched: File not found") as caught:
+    with pytest.raises(DataError, match="cannot be downloaded: File not found") as caught:
         load(data, "test")
     assert caught.value.attempt == f"put t10k-images-idx3-ubyte.gz into {own_cache / 'far'}"
     for path in mnist.folder.glob("t10k*"):
@@ -343,7 +343,7 @@ def test_another_file_than_the_one_that_was_published_is_refused(tmp_path: Path,
     assert isinstance(mnist.source, IdxFiles)
     data = replace(mnist, name="far", folder=own_cache / "far", source=replace(mnist.source, site=site))
     (tmp_path / "site" / "t10k-images-idx3-ubyte.gz").write_bytes(b"another")
-    with pytest.raises(DataError, match="is another file than it was"):
+    with pytest.raises(DataError, match="has changed: its checksum does not match"):
         load(data, "test")
     assert list((own_cache / "far").iterdir()) == []
 

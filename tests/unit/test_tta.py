@@ -62,22 +62,22 @@ def test_a_run_is_judged_by_the_mean_of_its_scores(short_run: Run) -> None:
     assert found.hits == int((mean.argmax(1).numpy() == test.labels).sum())
     assert found.hits != evaluate_run(short_run).hits  # digits have no mirror images; two views must not be one
     assert found.tta == 2
-    assert "images misclassified, each seen in 2 views (test-time augmentation)" in str(found)
+    assert "images misclassified, averaging 2 views of each (test-time augmentation)" in str(found)
 
 
 def test_views_that_make_no_sense() -> None:
     recipe = find("fast")
     with pytest.raises(FieldError, match="cannot be seen in 3 views"):
         check_tta(3, recipe.changed(flip=True), (1, 28, 28))
-    with pytest.raises(FieldError, match="has not learned from any"):
+    with pytest.raises(FieldError, match="was not trained on any"):
         check_tta(2, recipe, (1, 28, 28))
-    with pytest.raises(ShapeError, match="images of height and width"):
+    with pytest.raises(ShapeError, match="images with height and width"):
         check_tta(6, recipe.changed(flip=True), (1, 28))
     check_tta(1, recipe, (1, 28))
 
 
 def test_the_command_says_how_many_views(short_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["eval", str(short_run.path), "--tta", "6"]) == 2
-    assert "has not learned from any" in capsys.readouterr().err
+    assert "was not trained on any" in capsys.readouterr().err
     assert command(["eval", str(short_run.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tta"] == 1

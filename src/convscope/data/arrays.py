@@ -95,7 +95,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     if wanted.shape and wanted.shape != index.shape:
         raise DataError(
             f"{printable(path)} has images of {to_text(index.shape)}, not {to_text(wanted.shape)}",
-            expected="arrays are taken as they are; only a folder of images has them at any size",
+            expected="arrays keep their own size; only a folder of images can be resized",
         )
     name = str(replace(wanted, path=str(path), shape=None))
     return index.dataset(name, path.parent, place, "the user's own", {})
@@ -185,9 +185,9 @@ def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, .
         raise DataError(f"{printable(path)} has labels below 0 or above a million")
     names = _names(content) if "classes" in content.members else ()
     if names and len(names) < count:
-        raise DataError(f"{printable(path)} has {len(names)} names of classes and a label {count - 1}")
+        raise DataError(f"{printable(path)} has {len(names)} class names but a label {count - 1}")
     if max(count, len(names)) < 2:
-        raise DataError(f"{printable(path)} has one class", expected="two classes or more to tell apart")
+        raise DataError(f"{printable(path)} has one class", expected="at least two classes")
     return tuple(map(printable, names)) or tuple(map(str, range(count)))
 
 
@@ -207,7 +207,7 @@ def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
         raise DataError(f"{file}: {x} has the shape {images.shape}", expected="1 or 3 channels, last or second")
     count = images.shape[0]
     if math.prod(labels.shape) != count or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"{file}: {x} has {count:,} images, its labels are {labels.dtype} {labels.shape}")
+        raise DataError(f"{file}: {x} has {count:,} images, but its labels are {labels.dtype} {labels.shape}")
     spend(PER_IMAGE[0] * count)
     hold(PER_IMAGE[1] * count)
     pixels = content.array(x)

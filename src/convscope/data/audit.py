@@ -98,18 +98,18 @@ class Audit:
     def __str__(self) -> str:
         parts = {
             "bad files": [f"{name} {why}" for name, why in self.bad.items()],
-            "leaks: equal images in two splits": _lines(self.leaks),
-            "conflicts: equal images of two classes": _lines(self.conflicts),
-            "other copies": _lines(self._plain),
-            "images of one colour": list(map(str, self.blank)),
-            "splits without images of a class": list(self.absent),
+            "leaks: identical images in two splits": _lines(self.leaks),
+            "conflicts: identical images in two classes": _lines(self.conflicts),
+            "other duplicates": _lines(self._plain),
+            "single-colour images": list(map(str, self.blank)),
+            "classes missing from a split": list(self.absent),
         }
         totals = ", ".join(f"{sum(row.values()):,} {split}" for split, row in self.counts.items())
         lines = [f"{self.data}: {to_text(self.shape)}, {len(next(iter(self.counts.values()))):,} classes, {totals}"]
         for title, found in parts.items():
             lines += [f"{len(found):>6,}  {title}", *(f"        {line}" for line in found[:SHOWN])]
             lines += [f"        … and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
-        return "\n".join([*lines, "passed" if self.passed else "not passed"])
+        return "\n".join([*lines, "passed" if self.passed else "failed"])
 
     __repr__ = __str__
 

@@ -139,7 +139,7 @@ def from_archive(path: Path, name: str) -> bytes:
         with opened(path) as file, tarfile.open(fileobj=file, mode="r:gz") as archive:
             member = archive.extractfile(f"cifar-10-batches-bin/{name}.bin")
             if member is None:
-                raise DataError(f"{path} has a folder in the place of {name}.bin")
+                raise DataError(f"{path} has a folder in place of {name}.bin")
             return member.read(SIZE + 1)
     except FileNotFoundError:
         raise DataError(

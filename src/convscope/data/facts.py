@@ -121,14 +121,15 @@ class Again:
         now = self.found(dataset)
         if now.shape != dataset.shape:
             raise DataError(
-                f"the images of {dataset.name} are {to_text(now.shape)}", expected=f"{to_text(dataset.shape)}, as then"
+                f"the images of {dataset.name} are {to_text(now.shape)}",
+                expected=f"{to_text(dataset.shape)}, as before",
             )
         images = registry.load(now, split)
         if split in self.sha256 and fingerprint(images, now.classes) != self.sha256[split]:
             raise DataError(
-                f"the {split} images of {now.name} are not those of this run any more",
+                f"the {split} images of {now.name} have changed since this run was trained",
                 given=f"{len(images.labels):,} images of {len(now.classes)} classes",
-                expected=f"the same {dataset.count(split):,} as then",
+                expected=f"the same {dataset.count(split):,} images as before",
             )
         return images
 

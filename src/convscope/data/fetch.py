@@ -64,7 +64,7 @@ def download(remote: Remote, folder: Path) -> Path:
                     out.write(part)
             if found.hexdigest() != remote.sha256:
                 raise DataError(
-                    f"{remote.url} is another file than it was",
+                    f"{remote.url} has changed: its checksum does not match",
                     given=f"SHA-256 {found.hexdigest()[:16]}…",
                     expected=f"SHA-256 {remote.sha256[:16]}…",
                 )
@@ -72,7 +72,7 @@ def download(remote: Remote, folder: Path) -> Path:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         raise DataError(
-            f"{remote.url} cannot be fetched: {getattr(error, 'reason', None) or error}",
+            f"{remote.url} cannot be downloaded: {getattr(error, 'reason', None) or error}",
             attempt=f"put {remote.name} into {folder}",
         ) from None
     return path
@@ -91,7 +91,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.close(handle)
     except OSError as error:
         raise DataError(
-            f"{path.parent} cannot be written: {error.strerror}", attempt=f"set {VARIABLE} to a folder of yours"
+            f"{path.parent} cannot be written: {error.strerror}", attempt=f"set {VARIABLE} to a folder you can write to"
         ) from None
     draft = Path(name)
     try:

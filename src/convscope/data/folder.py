@@ -94,7 +94,7 @@ def _take(found: Listing, path: Path, name: str, split: str, *, named: bool) -> 
     """Put an image into the listing, among the good or the bad."""
     inner = name.split("/", 2)[1 if split else 0 :]
     if len(inner) < 2 or (named and not split):
-        found.bad[name] = "lies in no folder of a class"
+        found.bad[name] = "is not in the folder of a class"
         return
     try:
         facts = path.stat()
@@ -103,7 +103,7 @@ def _take(found: Listing, path: Path, name: str, split: str, *, named: bool) -> 
         found.bad[name] = f"cannot be read: {error.strerror}"
         return
     if not stat.S_ISREG(facts.st_mode):
-        found.bad[name] = "is no file"
+        found.bad[name] = "is not a file"
         return
     found.entries.append(Entry(path, name, split, inner[0], facts.st_size, facts.st_mtime_ns))
 
@@ -122,7 +122,7 @@ def _unreadable(folder: Path, error: OSError) -> DataError:
     refuse_scarcity(error)
     text = printable(folder)
     short = text if len(text) <= SHORT else f"{text[: SHORT // 2]}…{text[-SHORT // 2 :]}"
-    return DataError(f"{short} cannot be read: {error.strerror}", expected="a folder with a folder for each class")
+    return DataError(f"{short} cannot be read: {error.strerror}", expected="a folder with one subfolder per class")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

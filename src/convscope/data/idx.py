@@ -149,7 +149,7 @@ def _unpack(packed: bytes, path: Path, size: int) -> bytes:
         more = "more than " if len(unpacked) > size else ""
         raise DataError(f"{path} unpacks to {more}{min(len(unpacked), size)} bytes", expected=f"{size} bytes")
     if not stream.eof:
-        raise DataError(f"{path} is cut off")
+        raise DataError(f"{path} is truncated")
     return unpacked
 
 

@@ -156,7 +156,7 @@ def decoded(
         raise ImageError(f"{printable(path)} has too many pixels", expected="at most 100 million") from None
     except LimitError as error:
         raise ImageError(
-            f"{printable(path)} has more pixels than a file of its size is worth: {error.what}",
+            f"{printable(path)} has more pixels than a file of its size can plausibly hold: {error.what}",
             expected=error.expected,
             attempt=error.attempt,
         ) from None
@@ -258,7 +258,7 @@ def _check_size(image: Image, path: Path) -> None:
 
 def _check_end(content: bytes, form: str, path: Path) -> None:
     if cut_off(content, form):
-        raise ImageError(f"{printable(path)} is cut off", given=f"{len(content):,} bytes")
+        raise ImageError(f"{printable(path)} is truncated", given=f"{len(content):,} bytes")
 
 
 def _eight_bits(image: Image) -> Callable[[Image], Image]:
@@ -280,7 +280,8 @@ def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> ND
     peak = float(ink.max())
     if peak < 16:
         raise ImageError(
-            f"{printable(path)} shows nothing: no stroke differs from its ground", expected="a digit on a plain ground"
+            f"{printable(path)} shows nothing: no stroke differs from the background",
+            expected="a digit on a plain background",
         )
     strokes = np.clip(ink, 0, None) / peak
     # what is not a stronger than the grain of the rim, or than the ringing of JPEG around a stroke, is no stroke

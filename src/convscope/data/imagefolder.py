@@ -70,28 +70,26 @@ def bad_files(root: Path, bad: Mapping[str, str]) -> DataError:
     return DataError(
         f"{printable(root)} has {len(bad):,} file{'s' if len(bad) > 1 else ''} that cannot be used",
         given=_some(bad),
-        attempt="repair or remove them, or leave them out with folder,skip_bad:PATH",
+        attempt="repair or remove them, or skip them with --skip-bad (in Python, folder,skip_bad:PATH)",
     )
 
 
 def _classes(found: Listing, root: Path) -> tuple[str, ...]:
     if not found.entries:
         raise DataError(
-            f"{printable(root)} has no images in folders of classes",
+            f"{printable(root)} has no images in class folders",
             given=_some({printable(name): why for name, why in found.bad.items()}),
             expected="a folder for each class, with JPEG, PNG, WebP, BMP, GIF or TIFF in it",
         )
     labels = sorted({entry.label for entry in divided(found.entries)["train"]})
     odd = sorted({entry.label for entry in found.entries} - set(labels))
     if odd:
-        raise DataError(f"{printable(root)} has no images for training of the class {printable(odd[0])}")
+        raise DataError(f"{printable(root)} has no training images of the class {printable(odd[0])}")
     if len(labels) < 2:
-        raise DataError(
-            f"{printable(root)} has one class, {printable(labels[0])}", expected="two classes or more to tell apart"
-        )
+        raise DataError(f"{printable(root)} has one class, {printable(labels[0])}", expected="at least two classes")
     names = tuple(map(printable, labels))
     if len(set(names)) < len(names):
-        raise DataError(f"{printable(root)} has two classes that are printed alike", attempt="name one otherwise")
+        raise DataError(f"{printable(root)} has two classes whose names print alike", attempt="rename one of them")
     return names
 
 
@@ -201,7 +199,7 @@ def _prepare(
         parts = divided(entries)
         lost = sorted(set(labels) - {printable(entry.label) for entry in parts["train"]})
         if lost:
-            raise DataError(f"no image of the class {lost[0]} is left to learn from", given=_some(skipped))
+            raise DataError(f"no image of the class {lost[0]} is left for training", given=_some(skipped))
         return Plan(shape, classes, parts, _Reader(shape), lambda entry: labels[printable(entry.label)], _name)
 
     return prepare(place, planned, report)

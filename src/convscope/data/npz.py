@@ -69,7 +69,7 @@ class Npz:
         """
         info = self.members[name]
         if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise DataError(f"{info.filename} is packed in a way that numpy does not use")
+            raise DataError(f"{info.filename} uses a compression that numpy does not use")
         with self._archive.open(info) as file:
             head = io.BytesIO(file.read(HEADER))
         version = np.lib.format.read_magic(head)
@@ -89,13 +89,13 @@ class Npz:
         """An array, its last axis running fastest.
 
         Raises:
-            DataError: it holds objects, or is packed in a way that numpy does not use.
+            DataError: it holds objects, or uses a compression that numpy does not use.
             LimitError: it is larger than the file is worth.
             ValueError: it is damaged.
         """
         header = self.header(name)
         if header.dtype.hasobject:
-            raise DataError(f"{name} holds objects of Python, which are not read")
+            raise DataError(f"{name} holds Python objects, which Convscope does not read")
         try:
             hold(2 * header.size if header.fortran else header.size)
             spend(0, elements=header.size)

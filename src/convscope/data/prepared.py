@@ -280,7 +280,7 @@ class _draft:  # noqa: N801 -- used as a statement
         except OSError as error:
             raise DataError(
                 f"{self.place.parent} cannot be written: {error.strerror}",
-                attempt=f"set {VARIABLE} to a folder of yours",
+                attempt=f"set {VARIABLE} to a folder you can write to",
             ) from None
         return self.folder
 

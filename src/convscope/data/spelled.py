@@ -46,7 +46,7 @@ class Spelled:
         """
         path = Path(os.path.abspath(Path(self.path).expanduser()))  # noqa: PTH100 -- links stay as they are named
         if not str(path).isprintable():
-            raise DataError("the name of the folder holds what cannot be printed", attempt="name it otherwise")
+            raise DataError("the folder's name contains unprintable characters", attempt="rename it")
         return path
 
 

@@ -45,9 +45,9 @@ class Objects:
 
     def __str__(self) -> str:
         if not self.measured:
-            return f"not measured: none of {self.looked:,} images has a plain ground"
+            return f"not measured: none of {self.looked:,} images has a plain background"
         low, middle, high = (f"{h}x{w}" for h, w in zip(self.height, self.width, strict=True))
-        return f"{middle}, most between {low} and {high} ({self.measured:,} of {self.looked:,} have a plain ground)"
+        return f"{middle}, most between {low} and {high} ({self.measured:,} of {self.looked:,} have a plain background)"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Stats:
         }
         if self.files.get("height"):
             sizes = (f"{h}x{w}" for h, w in zip(self.files["height"], self.files["width"], strict=True))
-            rows["files"] = "least {}, middle {}, greatest {} along each axis".format(*sizes)
+            rows["files"] = "smallest {}, median {}, largest {} along each axis".format(*sizes)
             rows["formats"] = _listed(self.files["formats"])
             rows["modes"] = _listed(self.files["modes"])
         rows["licence"] = self.licence

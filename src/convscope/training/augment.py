@@ -74,7 +74,7 @@ class Augment:
             FieldError: they have no height and width.
         """
         if (self.warps or self.erase) and axes != PLANE:
-            raise FieldError("rotate, zoom, shear, bend and erase are for images of height and width")
+            raise FieldError("rotate, zoom, shear, bend and erase need images with height and width")
 
     def padded(self, images: Tensor) -> Tensor:
         """``n c h w`` with room for shifts on all sides."""

@@ -28,7 +28,7 @@ def card(run: Run, evaluation: Evaluation, began: Environment) -> str:
     machine = in_markdown(f"{env['cpu']}, {env['threads']} threads, {env['precision']}")
     return f"""# {name}, recipe {in_markdown(recipe.name)}, seed {run.seed}
 
-`{run.score()}` on the {evaluation.count:,} test images: cross-entropy and accuracy after the last epoch.
+`{run.score()}` on the {evaluation.count:,} test images: cross-entropy loss and accuracy after the last epoch.
 
 ```
 {run.net}
@@ -39,16 +39,16 @@ def card(run: Run, evaluation: Evaluation, began: Environment) -> str:
 ## Training
 
 {epochs} on {data.count("train"):,} images, {result.seconds:.1f} s, {result.images_per_second:,.0f}
-images/s on {machine}. Every setting stands in `recipe.toml`,
-versions in `env.json`, the course of the loss in `metrics.jsonl`. The same seed on the same machine with the same
+images/s on {machine}. `recipe.toml` holds every setting, `env.json` the
+versions, and `metrics.jsonl` the training log. The same seed on the same machine with the same
 number of threads gives the same weights, bit for bit.
 
 ## Limits
 
 Accuracy of each class: {classes}. {evaluation.count:,} test images leave a 95 % interval of {low:.2f} to {high:.2f} %
-(Wilson). The probabilities are off by {100 * evaluation.calibration:.2f} points on average (expected calibration error,
-{BINS} bins of equal width). The net answers with one of {len(data.classes)} classes whatever the image shows; it has
-not seen anything but {name}.
+(Wilson). The predicted probabilities are off by {100 * evaluation.calibration:.2f} points on average (expected
+calibration error, {BINS} bins of equal width). The net predicts one of {len(data.classes)} classes whatever the
+image shows, and it was trained on nothing but {name}.
 
 Data: {name}, {in_markdown(data.licence)}.
 

@@ -181,9 +181,9 @@ def read(run: Path, step: int, most: int = ANY) -> State:
     manifest = from_json(described, Manifest, path)
     told.pop("checksum")
     if checksum(told) != manifest.checksum:
-        raise RunError(f"{path} is damaged: its checksum is another")
+        raise RunError(f"{path} is damaged: its checksum does not match")
     if manifest.numbers.step != step:
-        raise RunError(f"{path} is damaged: it is of step {manifest.numbers.step}")
+        raise RunError(f"{path} is damaged: it belongs to step {manifest.numbers.step}")
     tensors = _tensors(run, f"{name}.safetensors", manifest.sha256, most)
     return State(tensors, manifest.numbers, manifest.seals)
 

@@ -56,15 +56,15 @@ class Content:
 
 
 _SETTING = "`seal.json` from the start, every checkpoint, and the result"
-_REFUSED = "refused, with the file named; what it says now can be trained as a new run, by `--from`"
-_EARLIER = "told, and the checkpoint before it is taken; refused with `--strict`, or when none is left"
+_REFUSED = "refused, naming the file; `--from` trains its current content as a new run"
+_EARLIER = "reported, and the previous checkpoint is used; refused with `--strict` or when none is left"
 
 CONTENTS: tuple[Content, ...] = (
     Content(NET, "the net, in the notation", decides=True, sealed=_SETTING, damaged=_REFUSED, most=SMALL),
     Content(RECIPE, "the seed and every setting", decides=True, sealed=_SETTING, damaged=_REFUSED, most=SMALL),
     Content(
         DATA,
-        "what is known of the data set: size, classes, counts, mean, fingerprints of the images",
+        "facts about the data set: size, classes, counts, mean, fingerprints of the images",
         decides=True,
         sealed=_SETTING,
         damaged=_REFUSED,
@@ -72,10 +72,10 @@ CONTENTS: tuple[Content, ...] = (
     ),
     Content(
         SEAL,
-        "SHA-256 of the three settings, from the start; with the result, that of the weights too",
+        "SHA-256 of the three settings, from the start; with the result, that of the weights as well",
         decides=True,
         sealed="itself",
-        damaged="told, and the seals of the newest checkpoint count; a finished run is refused, and says what to do",
+        damaged="reported, and the seals of the newest checkpoint are used; a finished run is refused, with advice",
         most=SMALL,
     ),
     Content(
@@ -98,14 +98,14 @@ CONTENTS: tuple[Content, ...] = (
         "the trained weights, by `layer.tensor`",
         decides=True,
         sealed="`seal.json`, with the result",
-        damaged="refused, with the file named",
+        damaged="refused, naming the file",
     ),
     Content(
         METRICS,
-        "the course: a line for each report; the last one repeats the result",
+        "the training log: one line per report; the last line repeats the result",
         decides=False,
         sealed="nothing",
-        damaged="lines that cannot be read are left out, and told",
+        damaged="unreadable lines are skipped and reported",
         most=4 * LARGE,
     ),
     Content(
@@ -113,15 +113,15 @@ CONTENTS: tuple[Content, ...] = (
         "versions, processor, threads",
         decides=False,
         sealed="nothing",
-        damaged="told; what it does not say is shown as unknown",
+        damaged="reported; missing facts are shown as unknown",
         most=SMALL,
     ),
     Content(
         f"{CSV}, tensorboard/",
-        "the course once more, with `--log`",
+        "the training log in another format, with `--log`",
         decides=False,
         sealed="nothing",
-        damaged="rows that cannot be read are left out",
+        damaged="unreadable rows are skipped",
         most=4 * LARGE,
     ),
     Content(
@@ -129,14 +129,14 @@ CONTENTS: tuple[Content, ...] = (
         "the model card and the page about the run",
         decides=False,
         sealed="nothing",
-        damaged="nothing: they are written and never read",
+        damaged="nothing: they are written but never read",
     ),
     Content(
         ".lock, .owner.json",
-        "which process trains",
+        "which process is training",
         decides=False,
         sealed="nothing",
-        damaged="the process that trains is not named",
+        damaged="the training process is not named",
         most=SMALL,
     ),
 )

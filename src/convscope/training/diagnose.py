@@ -26,7 +26,7 @@ def first_bad(model: TorchNet, images: Tensor) -> str:
     >>> from convscope.backends.torch import TorchNet
     >>> model = TorchNet(cs.read("input 2, relu, linear 2"))
     >>> first_bad(model, torch.ones(1, 2))
-    'every layer gives finite numbers'
+    'the output of every layer is finite'
     >>> _ = model.parts[1].bias.data.fill_(torch.inf)
     >>> first_bad(model, torch.ones(1, 2))
     'linear1.bias is not finite'
@@ -46,7 +46,7 @@ def first_bad(model: TorchNet, images: Tensor) -> str:
     finally:
         for hook in hooks:
             hook.remove()
-    return f"the output of {found[0]} is not finite" if found else "every layer gives finite numbers"
+    return f"the output of {found[0]} is not finite" if found else "the output of every layer is finite"
 
 
 def _note(name: str, found: list[str], part: nn.Module, given: Any, output: Tensor) -> None:  # noqa: ARG001 -- torch's own

@@ -87,7 +87,7 @@ def noted(run: Path) -> tuple[Environment, list[Environment], str]:
     if read is None:
         return began, on, f"{run / ENV} is missing"
     lacking = ", ".join(name for name, value in began.items() if value is None)
-    return began, on, f"{run / ENV} does not say {lacking}" if lacking else ""
+    return began, on, f"{run / ENV} does not state {lacking}" if lacking else ""
 
 
 def _known(found: dict[str, Any]) -> Environment:

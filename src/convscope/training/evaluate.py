@@ -146,7 +146,7 @@ class Evaluation:
             for (name, share), row in zip(self.per_class.items(), self.confusion, strict=True)
         )
         low, high = (100 * end for end in self.interval)
-        seen = f", each seen in {self.tta} views (test-time augmentation)" if self.tta > 1 else ""
+        seen = f", averaging {self.tta} views of each (test-time augmentation)" if self.tta > 1 else ""
         return (
             f"{self.score()}\n\nimages of each class (rows), predicted as (columns):\n\n"
             f"{Grid(columns, rows).to_text()}\n\n"

@@ -57,7 +57,8 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
     numbers = class_numbers(dataset, run.dataset)
     if dataset.shape != run.dataset.shape:
         raise ShapeError(
-            f"the net takes {to_text(run.dataset.shape)}, the images of {dataset.name} are {to_text(dataset.shape)}"
+            f"the net expects {to_text(run.dataset.shape)}, "
+            f"but the images of {dataset.name} are {to_text(dataset.shape)}"
         )
     images = registry.load(dataset, split)
     if not len(images.images):

@@ -245,7 +245,7 @@ def _torch_export(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
     try:
         program = torch.export.export(plain, (example,), dynamic_shapes=sizes)
     except Exception as error:  # noqa: BLE001 -- the tracer has no one error for what it cannot follow
-        raise WriteError(f"torch.export does not take this net: {str(error).strip().splitlines()[0]}") from None
+        raise WriteError(f"torch.export cannot export this net: {str(error).strip().splitlines()[0]}") from None
     file = io.BytesIO()
     torch.export.save(program, file, extra_files={f"{KEY}.json": json.dumps(metadata)})
     again = torch.export.load(io.BytesIO(file.getvalue())).module()

@@ -42,6 +42,6 @@ def format_of(name: str | None, file: str | None) -> Format:
         if form.suffix == suffix:
             return form
     raise FieldError(
-        "no form is given" if file is None else f'"{file}" does not say which form it is to have',
+        "no export format was given" if file is None else f'"{file}" does not name an export format',
         expected=f"--to {', '.join(FORMATS)}, or a FILE ending in {', '.join(one.suffix for one in FORMATS.values())}",
     )

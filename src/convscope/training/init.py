@@ -61,11 +61,11 @@ def whiten(conv: nn.Module, split: Split, dataset: Dataset) -> None:
         FieldError: the convolution has no use for so many directions, or is not one on images.
     """
     if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or conv.out_channels % 2:
-        raise FieldError("whiten: the first convolution has to be one on images, with an even number of channels")
+        raise FieldError("whiten: the first convolution must be two-dimensional, with an even number of channels")
     count = conv.out_channels // 2
     patches = _patches(scaled(torch.from_numpy(np.array(split.images[:IMAGES])), dataset), conv.kernel_size)
     if count > patches.shape[1]:
-        raise FieldError(f"whiten: a patch has {patches.shape[1]} numbers, so at most {2 * patches.shape[1]} channels")
+        raise FieldError(f"whiten: a patch has {patches.shape[1]} values, so at most {2 * patches.shape[1]} channels")
     values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
     main = (vectors / (values + LEAST).sqrt()).T.flip(0)[:count]
     kernels = main.reshape(count, *conv.weight.shape[1:])

@@ -46,7 +46,7 @@ def claimed(folder: Path) -> Iterator[None]:
         _check_lock(folder)
         lock.acquire(timeout=0)
     except Timeout:
-        raise RunError(f"{folder} is in use: {_owner(folder)} trains in it") from None
+        raise RunError(f"{folder} is in use: {_owner(folder)} is training in it") from None
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror}") from None
     try:

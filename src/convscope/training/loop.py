@@ -184,7 +184,7 @@ class Trainer:
     def _not_finite(self, loss: float, rate: float, images: Tensor) -> TrainingError:
         """The error for a loss that is not a number: where, at which rate, and which layer it came from."""
         norm = gradient_norm(self.model)
-        before = f"gradient of the step before {norm:.3g}, " if norm is not None else ""
+        before = f"gradient norm of the previous step {norm:.3g}, " if norm is not None else ""
         return TrainingError(
             f"the loss is {loss} at step {self.watch.done + 1} of {self.steps.total}, learning rate {rate:.3g}",
             given=f"{before}{first_bad(self.model, layout(images))}",
@@ -224,7 +224,7 @@ class Trainer:
             self.watch.restore(state.step, state.numbers.watch)
             torch.set_rng_state(state.tensors[f"torch.{self.ranks.rank}"])
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
-            raise RunError(f"the checkpoint is not one of this net: {str(error).splitlines()[0]}") from None
+            raise RunError(f"the checkpoint does not belong to this net: {str(error).splitlines()[0]}") from None
 
     def _check_place(self, state: State) -> None:
         """Raise RunError unless so many steps lead to that place in the data."""
@@ -233,7 +233,7 @@ class Trainer:
         fits = place.at <= steps.per_epoch * batch and watch.hits <= watch.in_epoch * batch
         if state.step > steps.total or given != state.step * batch or watch.in_epoch > steps.per_epoch or not fits:
             raise RunError(
-                f"the checkpoint is not one of this run: step {state.step:,}",
+                f"the checkpoint does not belong to this run: step {state.step:,}",
                 given=f"image {place.at:,} of epoch {place.epoch:,}",
                 expected=f"at most {steps.total:,} steps, each of {batch:,} images, {steps.per_epoch:,} in an epoch",
             )

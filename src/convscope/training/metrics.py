@@ -63,7 +63,7 @@ class Reports:
         if not self.lost:
             return []
         lines = "1 line" if self.lost == 1 else f"{self.lost:,} lines"
-        return [f"{run / METRICS}: {lines} cannot be read and {'is' if self.lost == 1 else 'are'} left out"]
+        return [f"{run / METRICS}: {lines} cannot be read and {'is' if self.lost == 1 else 'are'} skipped"]
 
 
 def read(run: Path) -> Reports:

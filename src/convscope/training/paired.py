@@ -125,14 +125,12 @@ class RunComparison:
         first, second = self.only
         low, high = (100 * end for end in self.interval)
         count, hits = self.evaluation[0].count, self.evaluation[0].hits
-        shares = (
-            f"by A alone {first:,}, by B alone {second:,}, by both {hits - first:,}, by none {count - hits - second:,}"
-        )
+        shares = f"only A {first:,}, only B {second:,}, both {hits - first:,}, neither {count - hits - second:,}"
         return "\n".join(
             [
                 Grid(columns, rows).to_text(),
                 "",
-                f"read rightly of {count:,} images: {shares}",
+                f"correct on {count:,} images: {shares}",
                 f"B - A  {100 * self.difference:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}",
                 f"p      {self.p:.3g} (McNemar's exact test, two-sided)",
                 *self._listed(),
@@ -146,7 +144,7 @@ class RunComparison:
         shown = tuple((str(e.image), e.true, e.a, e.b) for e in self.disagreements[:SHOWN])
         grid = Grid((Column("image", right=True), Column("true"), Column("A"), Column("B")), shown)
         more = len(self.disagreements) - SHOWN
-        return ["", grid.to_text(), *([f"and {more:,} more: --json has them all"] if more > 0 else [])]
+        return ["", grid.to_text(), *([f"and {more:,} more: --json lists them all"] if more > 0 else [])]
 
     __repr__ = __str__
 
@@ -168,7 +166,7 @@ def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | 
         raise DataError(
             "the runs have no test images in common",
             given=f"{a.path} was trained on {a.dataset.name}, {b.path} on {b.dataset.name}",
-            expected="--data with images to judge both by",
+            expected="--data with images to evaluate both on",
         )
     if a.dataset.classes != b.dataset.classes:
         raise DataError("the classes of the runs differ", expected="the same classes in the same order")

@@ -138,7 +138,7 @@ def check_memory(need: int, subject: str) -> None:
     """Raise TrainingError when more memory is needed than there is."""
     free = free_memory()
     if free is not None and need > free:
-        raise TrainingError(f"{subject} needs about {bytes_text(need)}, {bytes_text(free)} are free")
+        raise TrainingError(f"{subject} needs about {bytes_text(need)}, only {bytes_text(free)} are free")
 
 
 def check_disk(folder: Path, need: int) -> None:
@@ -146,7 +146,7 @@ def check_disk(folder: Path, need: int) -> None:
     free = free_space(folder)
     if need > free:
         raise RunError(
-            f"{folder} has too little room for the checkpoints of this net",
+            f"{folder} has too little free space for the checkpoints of this net",
             given=f"{bytes_text(free)} free",
             expected=f"{bytes_text(need)}",
         )
@@ -166,12 +166,12 @@ def check_data(dataset: Dataset) -> None:
         ...
     convscope.errors.DataError: DataError: mnist has 0 test images
       given    2 train, 0 test
-      expected at least 1: the trained net is evaluated by them
+      expected at least 1: the trained net is evaluated on them
     """
     for split, least in LEAST.items():
         found = dataset.counts.get(split, 0)
         if found < least:
-            why = "the trained net is evaluated by them" if split == "test" else "the net learns from them"
+            why = "the trained net is evaluated on them" if split == "test" else "the net learns from them"
             raise DataError(
                 f"{dataset.name} has {found} {split} image{'' if found == 1 else 's'}",
                 given=", ".join(f"{count:,} {name}" for name, count in dataset.counts.items()) or "no images",
@@ -179,10 +179,10 @@ def check_data(dataset: Dataset) -> None:
             )
     names = dataset.classes
     if len(names) < 2:
-        raise DataError(f"{dataset.name} has one class", expected="two classes or more to tell apart")
+        raise DataError(f"{dataset.name} has one class", expected="at least two classes")
     if len(set(names)) < len(names):
         twice = next(name for at, name in enumerate(names) if name in names[:at])
-        raise DataError(f'{dataset.name} has two classes called "{twice}"', expected="a name of its own for each")
+        raise DataError(f'{dataset.name} has two classes called "{twice}"', expected="a distinct name for each class")
 
 
 def check_fit(net: Net, dataset: Dataset) -> None:
@@ -191,14 +191,14 @@ def check_fit(net: Net, dataset: Dataset) -> None:
     net.check_single("outputs", "training")
     if net.input != dataset.shape:
         raise ShapeError(
-            f"the net takes {to_text(net.input)}, the images of {dataset.name} are {to_text(dataset.shape)}",
+            f"the net expects {to_text(net.input)}, but the images of {dataset.name} are {to_text(dataset.shape)}",
             attempt=f"input {to_text(dataset.shape)}",
         )
     classes = len(dataset.classes)
     if net.output[0] != classes or any(size != 1 for size in net.output[1:]):
         raise ShapeError(
-            f"the net ends in {to_text(net.output)}, {dataset.name} has {classes} classes",
-            expected=f"an output of {classes} numbers, such as a last layer linear {classes}",
+            f"the net ends in {to_text(net.output)}, but {dataset.name} has {classes} classes",
+            expected=f"an output of {classes} values, such as a last layer linear {classes}",
         )
     if not any(params(layer) for layer in net):
-        raise ShapeError("the net has nothing to learn: no layer has weights", attempt=f"linear {classes} at the end")
+        raise ShapeError("the net has nothing to train: no layer has weights", attempt=f"linear {classes} at the end")

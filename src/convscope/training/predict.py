@@ -168,7 +168,7 @@ def image_files(path: Path) -> Iterator[Path]:
                 empty = False
                 yield Path(folder, name)
     if empty:
-        raise ImageError(f"{path} has no images in it", expected=f"files such as {', '.join(SUFFIXES)}")
+        raise ImageError(f"{path} contains no images", expected=f"files such as {', '.join(SUFFIXES)}")
 
 
 def _unreadable_folder(error: OSError) -> None:

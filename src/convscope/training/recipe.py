@@ -115,7 +115,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             return msgspec.convert(msgspec.structs.asdict(self) | settings, Recipe)
         except msgspec.ValidationError as error:
             given = ", ".join(f"{name}={value}" for name, value in settings.items())
-            raise FieldError(f"the recipe cannot have {given}", expected=_plainly(error)) from None
+            raise FieldError(f"the recipe cannot use {given}", expected=_plainly(error)) from None
 
 
 def _plainly(error: msgspec.ValidationError) -> str:

@@ -118,7 +118,7 @@ def checked_name(name: str) -> str:
         FieldError: it is something else.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.\-]{0,63}", name, re.ASCII):
-        raise FieldError(f'"{name[:80]}" is not a name for a run', expected="up to 64 letters, digits, dots and dashes")
+        raise FieldError(f'"{name[:80]}" is not a valid run name', expected="up to 64 letters, digits, dots and dashes")
     return name
 
 
@@ -228,7 +228,7 @@ def load(path: str | Path, *, data: str | None = None) -> Run:
         raise RunError(f"{job.path} is not finished", attempt=f"convscope train --resume {job.path}")
     if sorted(result.sha256) != sorted(SEALED):
         names = ", ".join(result.sha256) or "nothing"
-        raise RunError(f"{job.path} is damaged: its result has the checksums of {names}")
+        raise RunError(f"{job.path} is damaged: its result lists checksums of {names}")
     try:
         weights = digest(job.path, MODEL)
     except FileNotFoundError:
@@ -295,7 +295,7 @@ def edits(job: Job) -> list[str]:
     except RunError as error:
         return [error.what]
     names = seal.changed(own.sha256, job.seals) if own else []
-    return [f"{job.path / name} is not what that run began with: it is taken as it is now" for name in names]
+    return [f"{job.path / name} has changed since that run began; its current content is used" for name in names]
 
 
 def _check_seal(folder: Path, seals: Mapping[str, str]) -> None:

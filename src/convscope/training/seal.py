@@ -91,7 +91,7 @@ def read(run: Path) -> Seal | None:
     seal = from_json(content, Seal, run / SEAL)
     result = asdict(seal.result) if seal.result else None
     if checksum({"sha256": seal.sha256, "result": result}) != seal.checksum:
-        raise RunError(f"{run / SEAL} is damaged: its checksum is another", attempt=REMEDY)
+        raise RunError(f"{run / SEAL} is damaged: its checksum does not match", attempt=REMEDY)
     return seal
 
 
@@ -112,10 +112,10 @@ def check(run: Path, sealed: Mapping[str, str], found: Mapping[str, str]) -> Non
     for name in changed(sealed, found):
         setting = name in SETTINGS
         raise RunError(
-            f"{run / name} is damaged{', or was edited: it is not what this run began with' if setting else ''}",
-            given=f"SHA-256 {found.get(name, 'of nothing')[:16]}…",
-            expected=f"SHA-256 {sealed[name][:16]}…" if name in sealed else "a seal of it",
-            attempt=f"put it back, or {'train what it says now as a new run' if setting else 'train it again'}: "
+            f"{run / name} is damaged{', or was edited after the run began' if setting else ''}",
+            given=f"SHA-256 {found.get(name, 'of no file')[:16]}…",
+            expected=f"SHA-256 {sealed[name][:16]}…" if name in sealed else "a seal for it",
+            attempt=f"restore it, or {'train its current content as a new run' if setting else 'train it again'}: "
             f"convscope train --from {run}",
         )
 
@@ -139,14 +139,14 @@ def check_unfinished(run: Path, found: Mapping[str, str], checkpoint: Mapping[st
         own = read(run)
     except RunError as error:
         if not checkpoint:
-            error.attempt = f"train what the settings say now as a new run: convscope train --from {run}"
+            error.attempt = f"train the current settings as a new run: convscope train --from {run}"
             raise
-        told = [f"{error.what}; the seals of the checkpoint are taken"]
+        told = [f"{error.what}; the seals of the checkpoint are used"]
     for sealed in (own.sha256 if own else None, checkpoint):
         if sealed is not None:
             check(run, sealed, found)
     if own is None and checkpoint is None:
-        told = [f"{run} was begun by a version that did not seal the settings: they are taken as they are"]
+        told = [f"{run} was started by a version that did not seal the settings; they are used as they are"]
     return told
 
 

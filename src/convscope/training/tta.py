@@ -70,13 +70,15 @@ def check_tta(count: int, recipe: Recipe, shape: tuple[int, ...]) -> None:
         ShapeError: the images have no height and width.
     """
     if count not in VIEWS:
-        raise FieldError(f"an image cannot be seen in {count} views", expected=f"one of {', '.join(map(str, VIEWS))}")
+        raise FieldError(
+            f"test-time augmentation cannot use {count} views", expected=f"one of {', '.join(map(str, VIEWS))}"
+        )
     if count == 1:
         return
     if len(shape) != PLANE:
-        raise ShapeError("mirror images and moves are for images of height and width")
+        raise ShapeError("mirror images and shifts need images with height and width")
     if not recipe.flip:
         raise FieldError(
-            f"{count} views take in mirror images, and the net of this run has not learned from any",
+            f"{count} views include mirror images, and this run was not trained on any",
             attempt="1 view, or a recipe with flip = true",
         )
