@@ -67,7 +67,7 @@ def test_a_run_is_judged_by_the_mean_of_its_scores(short_run: Run) -> None:
 
 def test_views_that_make_no_sense() -> None:
     recipe = find("fast")
-    with pytest.raises(FieldError, match="cannot be seen in 3 views"):
+    with pytest.raises(FieldError, match="cannot use 3 views"):
         check_tta(3, recipe.changed(flip=True), (1, 28, 28))
     with pytest.raises(FieldError, match="was not trained on any"):
         check_tta(2, recipe, (1, 28, 28))
