@@ -157,7 +157,10 @@ def test_arrays(tmp_path: Path) -> None:
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(3)}, "4 images, but its labels are"),
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.zeros(4, int)}, "one class"),
         ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(4) - 1}, "labels below 0"),
-        ({"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(4), "classes": np.array(["a"])}, "1 class names"),
+        (
+            {"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(4), "classes": np.array(["a"])},
+            "1 class names",
+        ),
         ({"images": np.array([{}] * 4), "labels": np.arange(4)}, "damaged"),
     ],
 )

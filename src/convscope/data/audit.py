@@ -1,4 +1,4 @@
-"""What is wrong with a data set: bad files, copies, test images that were learned from, copies with two labels."""
+"""An audit of a data set: bad files, duplicates, test images among the training images, duplicates with two labels."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Audit:
 
     @property
     def leaks(self) -> tuple[tuple[Listed, ...], ...]:
-        """Groups of equal images in two splits: what the net is judged by, it has seen."""
+        """Groups of equal images in two splits: the net has seen images that it is evaluated on."""
         return tuple(filter(_leaks, self.copies))
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """Images to learn from, to choose by, or to be judged by.
+    """One split: images for training, validation or testing.
 
     Attributes:
         images: uint8 ``n c h w``; in memory, or mapped from a file (``numpy.memmap``) and read when asked for.
@@ -52,21 +52,21 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known of a data set before an image is read; equal to one of the same facts, wherever its files lie.
+    """The facts about a data set, known before an image is read; equal facts make equal sets, wherever the files lie.
 
     Attributes:
         name: as on the command line; it finds the same images at the same size again.
         shape: ``c h w`` of an image.
         classes: names, in the order of the labels.
-        counts: images in each split: ``train`` to learn from, ``test`` to be judged by, never to choose anything
-            by, and where the set has one, ``val`` to choose by.
+        counts: images in each split: ``train``, ``test``, which never influences any choice, and, if the set has
+            one, ``val`` for choices.
         mean: of the training pixels, 0 to 1, one number or one for each channel; ``std`` their standard deviation.
-        ink: an image is bright strokes on a dark, empty ground, its mass in the middle (images that people bring
-            are brought to that form before a prediction).
-        licence: and who made it.
+        ink: whether an image shows bright strokes on a dark, empty background with its mass in the
+            middle (user images are converted to that form before a prediction).
+        licence: the licence and the authors.
         source: reads the images.
-        folder: where the files lie.
-        mapped: images are read from the disk while training, so that the set may be larger than memory.
+        folder: the folder of the files.
+        mapped: whether images are read from disk during training, so that the set may be larger than memory.
         notes: facts about the images as they were found, for ``convscope data stats``.
     """
 

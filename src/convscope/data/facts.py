@@ -1,4 +1,4 @@
-"""What a run keeps of its data set, so that it can be used where the images are not, and tells when they changed."""
+"""The facts about a data set that a run keeps, to be usable without the images and to notice when they change."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         Args:
             run: whose data it is.
             known: its name may be opened: this user has trained with it here.
-            named: how the user names the data, in place of the run.
+            named: the name that the user gives, instead of the one in the run.
         """
         kept = {name: getattr(self, name) for name in self.__struct_fields__ if name != "sha256"}
         return Dataset(**kept, source=Again(self.sha256, run, named or "", known=known), folder=Path())
@@ -82,7 +82,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 @dataclass(frozen=True)
 class Again:
-    """The images that a run was trained on, found anew.
+    """The images that a run was trained on, found again.
 
     Attributes:
         sha256: the fingerprints that they must have.

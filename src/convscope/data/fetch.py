@@ -45,7 +45,7 @@ class Remote:
 
 
 def download(remote: Remote, folder: Path) -> Path:
-    """Fetch a file into a folder, where it appears whole and checked, or not at all.
+    """Download a file into a folder, where it appears complete and verified, or not at all.
 
     Raises:
         DataError: there is no network, the file is another one, or the folder cannot be written.

@@ -55,9 +55,9 @@ class IdxFiles:
 
     Attributes:
         train: images and labels to learn from.
-        test: images and labels to be judged by.
+        test: images and labels for testing.
         site: where missing files are downloaded from; empty for files that are not published.
-        package: a Python package that brings the files, where it is installed.
+        package: a Python package that contains the files, if installed.
     """
 
     train: tuple[File, File]

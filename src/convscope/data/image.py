@@ -170,7 +170,7 @@ def decoded(
 
 @dataclass(frozen=True)
 class Seen:
-    """What the header of an image's file says.
+    """The facts in the header of an image file.
 
     Attributes:
         form: format, as Pillow names it.

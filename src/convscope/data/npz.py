@@ -25,7 +25,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Header:
-    """What an array says of itself.
+    """The header of an array.
 
     Attributes:
         dtype: of its values.
@@ -61,7 +61,7 @@ class Npz:
         self.members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
     def header(self, name: str) -> Header:
-        """What an array says of itself.
+        """The header of an array.
 
         Raises:
             DataError: it is none, or packed in a way that numpy does not use.

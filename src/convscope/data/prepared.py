@@ -185,7 +185,7 @@ def forget_older(place: Path) -> None:
 
 
 def opened(place: Path) -> Index | None:
-    """The index of a prepared set, or None where there is none that can be used."""
+    """The index of a prepared set, or None if there is none that can be used."""
     try:
         index = msgspec.json.decode((place / INDEX).read_bytes(), type=Index)
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
@@ -250,7 +250,7 @@ def _clear(folder: Path) -> None:
 
 
 def _ended(process: int, draft: Path) -> bool:
-    """Whether a process is no more; where the system cannot be asked, whether its draft has rested for a day."""
+    """Whether a process has ended; if the system cannot tell, whether its draft is a day old."""
     try:
         from psutil import pid_exists
     except ImportError:

@@ -159,18 +159,18 @@ def find(
     skip_bad: bool = False,
     report: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """The data set of that name: a declared one, ``name:FOLDER`` for one in a folder, or ``kind:PATH``.
+    """Find the data set of that name: a declared one, ``name:FOLDER`` for one in a folder, or ``kind:PATH``.
 
-    Images of the user's own are prepared when they are asked for the first time at a size.
+    The user's own images are prepared when they are first requested at a size.
 
     Args:
         name: as in a recipe or on the command line.
-        shape: ``c h w`` that a net takes; for sets that have their images at any size, unless the name says one.
+        shape: ``c h w`` that a net expects; for sets that can be resized, unless the name states a size.
         skip_bad: leave out files that cannot be used; else they are an error.
         report: called with images prepared and all images, now and then.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: there is no such data set.
         DataError: its files cannot be used.
         MissingExtraError: a package that it needs is not installed.
 

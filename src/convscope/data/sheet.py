@@ -63,7 +63,7 @@ def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10)
 
 
 def spread(places: NDArray[np.intp], count: int) -> list[int]:
-    """At most ``count`` of the places, evenly spread.
+    """At most ``count`` of the positions, evenly spread.
 
     >>> spread(np.arange(100), 4), spread(np.arange(2), 4)
     ([0, 25, 50, 75], [0, 1])

@@ -1,4 +1,4 @@
-"""How a data set of the user's own is named: ``kind,option,option:path``."""
+"""The names of users' own data sets: ``kind,option,option:path``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def spelled(name: str) -> Spelled:
     """Take a name apart.
 
     Raises:
-        FieldError: an option is none.
+        FieldError: an option is not known.
 
     >>> spelled("folder,32x32x3,skip_bad:my photos")
     Spelled(kind='folder', path='my photos', shape=(3, 32, 32), skip_bad=True)

@@ -52,7 +52,7 @@ class Objects:
 
 @dataclass(frozen=True)
 class Stats:
-    """Numbers of a data set; prints itself.
+    """Statistics of a data set; prints itself.
 
     Attributes:
         data: name of the set.

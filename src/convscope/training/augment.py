@@ -1,4 +1,4 @@
-"""What happens to an image before it is learned from: it is moved, turned, bent, mirrored or partly covered."""
+"""Augmentation of training images: shift, rotation, zoom, shear, bend, mirroring and erasing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLANE = 4
 
 @dataclass(frozen=True)
 class Augment:
-    """The changes of a recipe; each is drawn anew for every image and epoch.
+    """The augmentations of a recipe; each is drawn again for every image and epoch.
 
     Attributes:
         shift: farthest move along each axis [pixel]; whole pixels, and the same for an eighth of the batch, unless
@@ -61,7 +61,7 @@ class Augment:
 
     @property
     def warps(self) -> bool:
-        """Images are drawn anew between their pixels."""
+        """Whether images are resampled between their pixels."""
         return any((self.rotate, self.zoom, self.shear, self.bend))
 
     def check(self, axes: int) -> None:
@@ -84,7 +84,7 @@ class Augment:
         return F.pad(images, room) if self.ground else F.pad(images, room, mode="reflect")
 
     def shifted(self, images: Tensor, random: Generator) -> Tensor:
-        """Cut each group of images out of the padded ones at a place of its own."""
+        """Crop each group of images from the padded ones at its own position."""
         if not self.shift or self.warps:
             return images
         spatial = [size - 2 * self.shift for size in images.shape[2:]]
@@ -106,7 +106,7 @@ class Augment:
         return (empty if warp is None else 2 * warp - 1), (empty if cover is None else cover)
 
     def warped(self, images: Tensor, warp: Tensor) -> Tensor:
-        """``n c h w`` drawn anew, each image by its row of numbers; float32 if anything is warped."""
+        """``n c h w`` resampled, each image by its row of random numbers; float32 if anything is warped."""
         if not self.warps:
             return images
         grid = self._grid(images, warp)

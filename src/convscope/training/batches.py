@@ -34,15 +34,15 @@ def scaled(images: Tensor, dataset: Dataset) -> Tensor:
 class Batches:
     """An endless stream of training batches; each epoch in a new order.
 
-    What is left of an epoch, fewer images than a batch, waits for the next shuffle. Images in a mapped file are
-    read ahead, a batch at a time; order, changes and numbers are those that the same images have in memory.
+    The rest of an epoch, fewer images than a batch, waits for the next shuffle. Images in a mapped file are
+    read ahead, a batch at a time; order, changes and values are the same as for images in memory.
 
     Args:
         split: images and labels.
         dataset: for the scale.
         batch: images in a batch; at most the whole set.
         augment: how images are changed.
-        seed: of the order and of the changes.
+        seed: for the order and the changes.
         ranks: processes that share each batch; order and changes are the same in all of them.
 
     Raises:
@@ -74,13 +74,13 @@ class Batches:
         self._go_to(0)
 
     def _go_to(self, at: int) -> None:
-        """Read on from a place in the epoch."""
+        """Continue from a position in the epoch."""
         self._at = at
         rows = torch.split(self._order[at:], self.batch)
         self._images = map(self._rows, rows) if self.mapped is None else read_ahead(self._rows, rows)
 
     def _rows(self, rows: Tensor) -> Tensor:
-        """Images by their numbers, padded."""
+        """Images by their index, padded."""
         if self.mapped is None:
             return self.images[rows]
         return self.augment.padded(torch.from_numpy(np.take(self.mapped, rows.numpy(), axis=0)))
@@ -104,11 +104,11 @@ class Batches:
         return self.augment.covered(scaled(images, self.dataset), cover), self.labels[mine]
 
     def state(self) -> tuple[dict[str, Tensor], Place]:
-        """Where the stream stands: random numbers, now and when the epoch began; the epoch and images given in it."""
+        """The state of the stream: random state, now and when the epoch began; the epoch and images given in it."""
         return {"began": self._began, "now": self.random.get_state()}, Place(self.epoch, self._at)
 
     def restore(self, random: dict[str, Tensor], place: Place) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         self.random.set_state(random["began"])
         self._shuffle()
         self.random.set_state(random["now"])

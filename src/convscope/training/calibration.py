@@ -1,4 +1,4 @@
-"""Whether a net is right as often as it claims."""
+"""Calibration: whether a net is right as often as its confidence suggests."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def calibration_error(confidence: ArrayLike, right: ArrayLike) -> float:
     """The expected calibration error, 0 to 1.
 
     Images are put into :data:`BINS` bins by the probability of the predicted class. Each bin gives the
-    distance between its mean probability and its share of right answers; the error is their mean over all images.
+    distance between its mean probability and its accuracy; the error is their mean over all images.
 
     Args:
-        confidence: ``n``, the probability of the answer, above 0 and at most 1.
-        right: ``n``, whether the answer was right.
+        confidence: ``n``, the probability of the predicted class, above 0 and at most 1.
+        right: ``n``, whether the prediction was right.
 
     Two images at 0.7 and 0.9, of which the second is misclassified: half of 0.3 and half of 0.9.
 

@@ -1,4 +1,4 @@
-"""Where a training run stands, on the disk: weights, optimizer, random numbers, place in the data; all or nothing.
+"""The state of a training run on disk: weights, optimizer, random state, position in the data; all or nothing.
 
 A checkpoint is two files: ``step-00000500.safetensors`` with the tensors, and ``step-00000500.json``, written when the
 first is on the disk, with its SHA-256, that of the settings of the run, the numbers that are not tensors, and a
@@ -81,12 +81,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class State:
-    """Where a run stands.
+    """The state of a run.
 
     Attributes:
         tensors: weights, optimizer and random numbers, by name.
         numbers: what is not a tensor.
-        seals: SHA-256 of the settings, by file name, that a checkpoint was read with; None where it has none.
+        seals: SHA-256 of the settings, by file name, that a checkpoint was read with; None if it has none.
     """
 
     tensors: dict[str, Tensor]
@@ -104,7 +104,7 @@ def write(run: Path, state: State, seals: Mapping[str, str]) -> None:
 
     Args:
         run: the folder.
-        state: where the run stands.
+        state: the state of the run.
         seals: SHA-256 of the settings that it is trained by, by file name.
 
     Raises:
@@ -138,7 +138,7 @@ def _steps(folder: files.Folder) -> list[int]:
 
 
 def newest(run: Path, *, strict: bool, most: int = ANY) -> tuple[State | None, list[str]]:
-    """The newest checkpoint that is undamaged, and what was wrong with newer ones; None where there is none.
+    """The newest undamaged checkpoint, and what was wrong with newer ones; None if there is none.
 
     Args:
         run: the folder.

@@ -1,8 +1,8 @@
 """What a run folder consists of, what each file decides, what it is sealed by, and what happens when it is damaged.
 
-The one table of that kind: reading a run, going on with it and the page of the documentation go by it. A file that
-*decides* takes part in what comes out, so it is checked before it is used. A file that *describes* is for the reader: a
-run goes on and is used without it, and what it does not say is shown as unknown.
+The one table of that kind: reading a run, resuming it and the documentation all follow it. A file that
+*decides* affects the result, so it is checked before it is used. A file that *describes* is for the reader: a run
+resumes and is used without it, and missing facts are shown as unknown.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Content:
     Attributes:
         name: of the file; ``N`` stands for a step.
         holds: what is in it.
-        decides: it takes part in what comes out.
+        decides: whether it affects the result.
         sealed: by what its SHA-256 is kept.
         damaged: what happens when it is damaged, edited or missing.
         most: bytes that are read of it; None where the weights of the net say how many there are.
@@ -165,7 +165,7 @@ def most(name: str) -> int:
 
 
 def read(run: Path, name: str, limit: int | None = None) -> bytes | None:
-    """What is in a file of a run; None where there is none.
+    """What is in a file of a run; None if there is none.
 
     Args:
         run: the folder.

@@ -1,4 +1,4 @@
-"""Where numbers stopped being numbers."""
+"""Where values stopped being finite."""
 
 from __future__ import annotations
 

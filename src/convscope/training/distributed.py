@@ -22,7 +22,7 @@ class Ranks:
     """Which of how many processes this is.
 
     Attributes:
-        rank: from 0; only the first writes files and says anything.
+        rank: from 0; only the first writes files and prints.
         world: how many there are.
 
     >>> Ranks().first, Ranks().shares(10), Ranks(1, 4).shares(10)
@@ -42,7 +42,7 @@ class Ranks:
         return slice(count * self.rank // self.world, count * (self.rank + 1) // self.world)
 
     def added(self, numbers: Sequence[float]) -> list[float]:
-        """The sums of some numbers over all processes."""
+        """The sums of some values over all processes."""
         if self.world == 1:
             return list(numbers)
         total = torch.tensor(numbers, dtype=torch.float64)
@@ -71,7 +71,7 @@ ALONE = Ranks()
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """The processes that ``torchrun`` started, connected; this one alone where it did not."""
+    """The processes that ``torchrun`` started, connected; this one alone if it did not."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1 or "RANK" not in os.environ:
         yield ALONE

@@ -1,7 +1,7 @@
-"""Where a run takes place: versions, processor, threads. It describes a run and never decides.
+"""The environment of a run: versions, processor, threads. It describes a run and never decides.
 
-Bit-equal weights are promised for the same of all these, so a run that goes on elsewhere says what is different.
-What ``env.json`` does not say, or says in a way that cannot be read, is unknown: ``null`` there, "unknown" in print.
+Bit-equal weights are guaranteed only if all of these are the same, so a run that resumes elsewhere reports differences.
+Facts that ``env.json`` does not state, or that cannot be read, are unknown: ``null`` there, "unknown" in print.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def content(began: Environment, on: Sequence[Environment] = ()) -> bytes:
 
 
 def go_on(job: Job) -> list[str]:
-    """Write down where a run goes on; what is different from where it began, or is not known of that.
+    """Record where a run resumes; return what differs from where it began, or is unknown.
 
     Raises:
         RunError: the folder cannot be written.

@@ -43,14 +43,14 @@ class Predicted:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which images were read rightly, ``n``."""
+        """Which images were classified correctly, ``n``."""
         found: NDArray[np.bool_] = self.labels == self.predicted
         return found
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a net does on a split of a data set; prints itself.
+    """How a net performs on a split of a data set; prints itself.
 
     Attributes:
         loss: mean cross-entropy [nat].
@@ -59,7 +59,7 @@ class Evaluation:
         calibration: the expected calibration error (:func:`calibration_error`), 0 to 1.
         data: the set.
         split: of the set.
-        tta: of each image, whose scores were averaged.
+        tta: number of views of each image whose scores were averaged.
     """
 
     loss: float
@@ -88,12 +88,12 @@ class Evaluation:
 
     @property
     def hits(self) -> int:
-        """Images that were read rightly."""
+        """Correctly classified images."""
         return sum(row[at] for at, row in enumerate(self.confusion))
 
     @property
     def accuracy(self) -> float:
-        """Share of the images that were read rightly."""
+        """Share of correctly classified images."""
         return self.hits / self.count
 
     @property
@@ -170,7 +170,7 @@ def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
 def answers(
     model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], dataset: Dataset
 ) -> Predicted:
-    """What a net says of each image; no more than a batch of them is copied at a time.
+    """The prediction for each image; no more than a batch of them is copied at a time.
 
     Args:
         model: gives logits.
@@ -192,6 +192,6 @@ def _answers(scores: Tensor, labels: NDArray[np.integer[Any]]) -> tuple[NDArray[
 
 
 def evaluate(model: nn.Module, split: Split, dataset: Dataset) -> Evaluation:
-    """Judge a net by a test set of its own data."""
+    """Evaluate a net on the test set of its own data."""
     found = answers(model, split.images, split.labels, dataset)
     return Evaluation.of(found, dataset.classes, dataset.name)

@@ -1,4 +1,4 @@
-"""Judging a run by a data set: its own, or any other with classes that the net knows."""
+"""Evaluating a run on a data set: its own, or any other with classes that the net knows."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 
 def evaluate_run(run: Run | str | Path, data: str | None = None, split: str = "test", *, tta: int = 1) -> Evaluation:
-    """Judge a run, or the run in a folder, by images of a data set.
+    """Evaluate a run, or the run in a folder, on images of a data set.
 
     Args:
         run: what was trained.
-        data: name of the data set; the run's own by default. Images are scaled as those that the net was trained
-            on, and classes are matched by their names.
+        data: name of the data set; the run's own by default. Images are scaled like the training
+            images, and classes are matched by their names.
         split: of the data set.
-        tta: views of each image, whose scores are averaged: 1, as it is; 2, and its mirror image; 6, and both moved by
-            a pixel to either corner (:mod:`convscope.training.tta`).
+        tta: number of views of each image whose scores are averaged: 1, the image; 2, and its mirror image; 6, and
+            both shifted by a pixel towards either corner (:mod:`convscope.training.tta`).
 
     Raises:
-        FieldError: there is no such number of views, or the net has not learned from mirror images.
+        FieldError: this number of views is not supported, or the net was not trained on mirror images.
         RunError: the weights are not those of the net.
         UnknownNameError: there is no such data set.
-        DataError: a data file is damaged, the set has no such split, or a class that the net cannot answer with.
+        DataError: a data file is damaged, the set has no such split, or a class that the net does not know.
         ShapeError: the images are not of the size that the net takes.
     """
     run = run if isinstance(run, Run) else load(run)
@@ -48,10 +48,10 @@ def evaluate_run(run: Run | str | Path, data: str | None = None, split: str = "t
 
 
 def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1) -> Predicted:
-    """What a run says of each image in a split of a data set; labels count the classes of the run.
+    """The predictions of a run for a split of a data set; labels count the classes of the run.
 
     Raises:
-        FieldError, RunError, DataError, ShapeError: as :func:`judge`.
+        FieldError, RunError, DataError, ShapeError: as :func:`evaluate`.
     """
     check_tta(tta, run.recipe, run.dataset.shape)
     numbers = class_numbers(dataset, run.dataset)

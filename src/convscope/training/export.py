@@ -1,4 +1,4 @@
-"""A run as one file for other programs, held against the run before anyone gets it."""
+"""A run as one file for other programs, checked against the run before it is written."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Export:
 
     @property
     def passed(self) -> bool:
-        """Whether the file gives what the run gives; not where a score is not a number."""
+        """Whether the file gives the same scores as the run; False if a score is not a number."""
         return self.relative <= TOLERANCE
 
     def facts(self) -> str:
@@ -114,7 +114,7 @@ class Export:
 
 
 def export(run: Run | str | Path, *, to: str) -> Export:
-    """The file of a run in another form; it is not written yet.
+    """Export a run to a file in memory; it is not written yet.
 
     Args:
         run: what was trained, or its folder.
@@ -122,10 +122,10 @@ def export(run: Run | str | Path, *, to: str) -> Export:
             same), or ``safetensors`` (the weights; the net, classes, mean and std as metadata).
 
     Raises:
-        UnknownNameError: there is no such form.
+        UnknownNameError: there is no such format.
         RunError: the folder is not a run, or the weights are not those of the net.
-        WriteError: the form has no words for an op of the net.
-        MissingExtraError: a library that the form needs is not installed.
+        WriteError: the format cannot express an op of the net.
+        MissingExtraError: a library that the format needs is not installed.
     """
     form = format_of(to, None)
     run = run if isinstance(run, Run) else load(run)

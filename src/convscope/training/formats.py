@@ -1,4 +1,4 @@
-"""The files that a run can be brought out as: a literal list, read without torch."""
+"""The formats that a run can be exported to: a literal list, read without torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convscope.errors import FieldError, unknown
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of file, with the ending of its name."""
+    """One export format, with its suffix."""
 
     name: str
     suffix: str
@@ -20,7 +20,7 @@ FORMATS = {
     form.name: form
     for form in (Format("onnx", ".onnx"), Format("torch-export", ".pt2"), Format("safetensors", ".safetensors"))
 }
-"""Every form by name."""
+"""Every format by name."""
 
 
 def format_of(name: str | None, file: str | None) -> Format:

@@ -37,8 +37,8 @@ def paired_difference(gained: int, lost: int, count: int) -> tuple[float, float]
     that changed in each direction, then ``d ± Z · sqrt((p + q - d²) / (count + 2))`` with ``d = p - q``.
 
     Args:
-        gained: images that only the second read rightly.
-        lost: images that only the first read rightly.
+        gained: images that only the second classified correctly.
+        lost: images that only the first classified correctly.
         count: all images.
 
     Two nets that agree on all of 98 images: ``p = q = 0.01``, and ``Z · sqrt(0.02 / 100)`` is 0.0277.

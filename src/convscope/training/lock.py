@@ -36,7 +36,7 @@ class Owner(msgspec.Struct, frozen=True):
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in a run folder. The claim of a process that was killed ends with it.
+    """Keep other processes from training in a run folder. The lock of a killed process is released with it.
 
     Raises:
         RunError: another process has it; the error names process and host.

@@ -1,4 +1,4 @@
-"""Places that the course of a run is written to while it goes on, beside ``metrics.jsonl``."""
+"""Logs that are written during a run, in addition to ``metrics.jsonl``."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def uses_bfloat16(precision: str) -> bool:
 
 
 class Trainer:
-    """A model that learns, step by step; where it stands can be taken out and put back.
+    """A model that is trained step by step; its state can be saved and restored.
 
     Args:
         model: trained in place.
@@ -205,7 +205,7 @@ class Trainer:
         return State(tensors, Numbers(self.watch.done, place, self.watch.state()))
 
     def restore(self, state: State) -> None:
-        """Go on from a state, to the bit.
+        """Resume from a state, exact to the bit.
 
         Raises:
             RunError: it is that of another net.
@@ -227,7 +227,7 @@ class Trainer:
             raise RunError(f"the checkpoint does not belong to this net: {str(error).splitlines()[0]}") from None
 
     def _check_place(self, state: State) -> None:
-        """Raise RunError unless so many steps lead to that place in the data."""
+        """Raise RunError unless this many steps lead to that position in the data."""
         place, watch, steps, batch = state.numbers.place, state.numbers.watch, self.steps, self.batches.batch
         given = place.epoch * steps.per_epoch * batch + place.at
         fits = place.at <= steps.per_epoch * batch and watch.hits <= watch.in_epoch * batch
@@ -293,6 +293,6 @@ class Watch:
         return Means(self.in_epoch, self.hits, self.loss, self.rate, self.seconds)
 
     def restore(self, done: int, state: Means) -> None:
-        """Go on from a state."""
+        """Resume from a state."""
         self.done, self.in_epoch, self.hits = done, state.in_epoch, state.hits
         self.loss, self.rate, self.before = state.loss, state.rate, state.seconds

@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: the course of a run, a line for each report. It describes and never decides."""
+"""``metrics.jsonl``: the training log of a run, one line per report. It describes and never decides."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A report; what else it says is left alone."""
+    """A report; other keys are ignored."""
 
     step: Count
     epoch: Measure

@@ -53,7 +53,7 @@ class Disagreement:
     """An image that only one of two runs reads rightly.
 
     Attributes:
-        image: its place in the test set, from 0.
+        image: its index in the test set, from 0.
         true: class.
         a: predictions of the first.
         b: predictions of the second.

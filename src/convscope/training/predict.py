@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a net says of one image; prints itself.
+    """The prediction for one image; prints itself.
 
     Attributes:
         image: the file.
@@ -61,7 +61,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a net says of many images; prints itself.
+    """The predictions for many images; prints itself.
 
     Attributes:
         found: in the order of the images.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -49,13 +50,16 @@ def checked_seed(seed: int) -> int:
         raise FieldError(f"seed {seed} cannot be used", expected="an integer from 0 to 2^62") from None
 
 
+_BOUND = re.compile(r"(?:float|int) ([<>]=?) (-?\d+(?:\.\d*[1-9])?)(?:\.0)? for (\S+)")
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How to train.
 
     Attributes:
         name: of the recipe.
-        net: in the notation; trained when the user gives none.
-        data: name of the data set that it was made for; trained on when the user gives none.
+        net: in the notation; used if the user gives none.
+        data: name of the data set that it was made for; used if the user gives none.
         epochs: passes over the training set; parts of one are allowed.
         batch: images in a step.
         learning_rate: at its peak.
@@ -67,7 +71,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         average: what is kept at the end is a running mean of the weights that reaches back over so large a share of
             all steps (its decay is 1 minus 1 by so many steps); 0 for the last weights themselves.
         dirac: convolutions begin by passing their input on.
-        whiten: the first convolution makes the patches of the set uncorrelated, and stays as it is.
+        whiten: the first convolution decorrelates the patches of the set, and is not trained.
         shift: each image is moved by up to so many pixels along each axis.
         rotate: each image is turned by up to so many degrees.
         zoom: height and width change by up to so large a share.
@@ -75,7 +79,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         bend: points are moved by up to so many pixels in a smooth random field.
         flip: left and right are exchanged in every second epoch.
         erase: side of a square in each image that is covered.
-        precision: ``auto`` takes bfloat16 where the processor has it, else float32.
+        precision: ``auto`` uses bfloat16 if the processor has it, else float32.
     """
 
     name: str
@@ -119,8 +123,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def _plainly(error: msgspec.ValidationError) -> str:
-    """The library's words without its marks."""
-    return str(error).removeprefix("Expected ").replace("`", "").replace("$.", "").replace(" - at ", " for ")
+    """The library's message in plain words.
+
+    >>> _plainly(msgspec.ValidationError("Expected `float` > 0.0 - at `$.epochs`"))
+    'epochs > 0'
+    """
+    text = str(error).removeprefix("Expected ").replace("`", "").replace("$.", "").replace(" - at ", " for ")
+    return _BOUND.sub(r"\3 \1 \2", text)
 
 
 def find(name: str) -> Recipe:

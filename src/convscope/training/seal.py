@@ -80,7 +80,7 @@ def write(run: Path, sha256: Mapping[str, str], result: Result | None = None) ->
 
 
 def read(run: Path) -> Seal | None:
-    """The seal of a run; None where it has none, as runs of earlier versions.
+    """The seal of a run; None if it has none, as runs of earlier versions.
 
     Raises:
         RunError: it is damaged.
@@ -126,7 +126,7 @@ def check_unfinished(run: Path, found: Mapping[str, str], checkpoint: Mapping[st
     Args:
         run: the folder.
         found: SHA-256 of the settings as they are now.
-        checkpoint: the seals in the checkpoint that the run goes on from; None where there are none.
+        checkpoint: the seals in the checkpoint that the run goes on from; None if there are none.
 
     Returns:
         What is wrong with the seals themselves.

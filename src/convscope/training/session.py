@@ -1,4 +1,4 @@
-"""The course of one run: train from where it stands, save in between, judge, write what came out."""
+"""One training session: train from the saved state, save checkpoints, evaluate, write the result."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Habits:
 
     Attributes:
         save_every: time between two checkpoints [second].
-        logs: further places for its course (:mod:`convscope.training.logs`).
+        logs: additional logs (:mod:`convscope.training.logs`).
         report: called every few steps.
     """
 
@@ -75,7 +75,7 @@ class Session:
         """Go to the end.
 
         Args:
-            state: where the run stands; None at the start.
+            state: the state of the run; None at the start.
 
         Raises:
             TrainingError: a loss is not a number.

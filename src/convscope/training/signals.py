@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
-    """A run was asked to stop, and has saved where it stands.
+    """A run was asked to stop, and has saved its state.
 
     Attributes:
         path: the run folder.

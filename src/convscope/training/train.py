@@ -80,8 +80,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         epochs: passes over the data; the recipe's by default.
         out: the folder in which the run folder is made.
         name: of the run folder; by default data set, recipe and seed.
-        save_every: time between two checkpoints, from which :func:`resume` goes on [second].
-        logs: further places for the course of the run: ``csv``, ``tensorboard``.
+        save_every: time between two checkpoints, from which :func:`resume` continues [second].
+        logs: additional logs: ``csv``, ``tensorboard``.
         skip_bad: leave out files of the data set that are not images.
         report: called every few steps.
         prepared: called with images prepared and all images, while those of a folder are read the first time.
@@ -175,7 +175,7 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
     report: Report = silent,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
-    """Go on with a run from its newest checkpoint, or from the start where it has none.
+    """Resume a run from its newest checkpoint, or from the start if it has none.
 
     On the same machine, with the same versions and threads, the weights become those of a run that was never stopped,
     bit for bit.
@@ -183,11 +183,11 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
     Args:
         path: the run folder.
         data: name of its data set, for a run that was not begun by this user here; the images must be the same.
-        strict: refuse to go on from an older checkpoint where the newest is damaged.
+        strict: refuse to resume from an older checkpoint if the newest is damaged.
         save_every: as in :func:`train` [second].
         logs: as in :func:`train`.
         report: called every few steps.
-        warn: told of damaged checkpoints, and of what is different here from where the run began.
+        warn: called with reports of damaged checkpoints, and of differences from where the run began.
 
     Raises:
         RunError: it is not a run folder, it is finished, another process trains in it, or its checkpoints are damaged.
@@ -229,7 +229,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
     report: Report = silent,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
-    """Train what a run folder says once more: the same net, data, recipe and seed, as they stand there now.
+    """Repeat a run: train the net, data, recipe and seed that its folder states now.
 
     Args:
         path: the run folder; it need not be finished.
@@ -237,7 +237,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
         out: as in :func:`train`.
         name: as in :func:`train`.
         report: as in :func:`train`.
-        warn: told of settings that are not what that run began with.
+        warn: called with reports of settings that have changed since that run began.
 
     Raises:
         RunError: it is not a run folder, or it is damaged.
@@ -257,7 +257,7 @@ def _weights(net: Net) -> int:
 
 
 def _load(dataset: Dataset) -> tuple[Split, Split]:
-    """What is learned from, and what it is evaluated by."""
+    """The training images, and those to evaluate on."""
     check_data(dataset)
     keep_memory()
     return registry.load(dataset, "train"), registry.load(dataset, "test")

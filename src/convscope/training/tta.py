@@ -63,10 +63,10 @@ class Augmented(nn.Module):
 
 
 def check_tta(count: int, recipe: Recipe, shape: tuple[int, ...]) -> None:
-    """Whether a run can be judged by so many views.
+    """Whether a run can be evaluated with this many views.
 
     Raises:
-        FieldError: there is no such number of them, or the net has not learned from mirror images.
+        FieldError: this number is not supported, or the net was not trained on mirror images.
         ShapeError: the images have no height and width.
     """
     if count not in VIEWS:
