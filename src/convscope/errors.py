@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import errno
 import os
+import traceback
 from difflib import get_close_matches
 from itertools import islice
 from shlex import join, quote
@@ -49,7 +50,7 @@ class ConvscopeError(Exception):
         expected: what would have been accepted.
         attempt: what to try, only when it is certain to help.
 
-    >>> print(ShapeError("groups=5 does not divide in_channels=48", attempt="groups = 1, 2 or 4"))
+    >>> print(ShapeError("groups=5 does not divide in_channels=48", attempt="groups = 1, 2 or 4").told())
     ShapeError: groups=5 does not divide in_channels=48
       try      groups = 1, 2 or 4
     """
@@ -82,13 +83,40 @@ class ConvscopeError(Exception):
         return self
 
     def __str__(self) -> str:
-        lines = [f"{type(self).__name__}: {self.what}"]
+        lines = [self.what]
         labelled = {"given": self.given, "written": self.written}
         lines += [f"  {label:<8} {text}" for label, text in labelled.items() if text]
         lines += [f"    {line}" for line in self.excerpt.split("\n") if line]
         labelled = {"expected": self.expected, "try": self.attempt}
         lines += [f"  {label:<8} {text}" for label, text in labelled.items() if text]
         return "\n".join(map(inert, lines))  # what a file calls its parts stays in its line
+
+    def told(self) -> str:
+        """The message with the kind of the error before it, as Python's own tracebacks show it."""
+        return f"{type(self).__name__}: {self}"
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the lines of the user's own code, and the message; IPython asks for it."""
+        own = [
+            frame
+            for frame in traceback.extract_tb(self.__traceback__)
+            if not os.path.abspath(frame.filename).startswith(_OWN) and _NOTEBOOK not in frame.filename
+        ]
+        places = (f"  {_place(frame)}\n    {inert((frame.line or '').strip())}" for frame in own)
+        return [*places, *self.told().split("\n")]
+
+
+_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+"""Where our own frames are, which tell a reader of a notebook nothing."""
+
+_NOTEBOOK = f"{os.sep}IPython{os.sep}"
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    """Where a line of a user stands: in a cell, or in a file."""
+    if "ipykernel" in frame.filename or frame.filename.startswith("<ipython"):
+        return f"this cell, line {frame.lineno}"
+    return inert(f"{frame.filename}, line {frame.lineno}, in {frame.name}")
 
 
 class NotationError(ConvscopeError):
@@ -127,7 +155,7 @@ class UnnamedDataError(DataError):
         data: the name.
 
     >>> print(UnnamedDataError("runs/x", "folder:/home/me/my pets"))
-    UnnamedDataError: runs/x was not trained here: it describes its data, and what it names is not opened
+    runs/x was not trained here: it describes its data, and what it names is not opened
       given    folder:/home/me/my pets
       try      --data 'folder:/home/me/my pets', if you know that data (in Python, data=…)
     """
@@ -189,7 +217,7 @@ def machine(error: BaseException) -> MachineError | None:
     """The error for an exception by which Python says what the machine lacks; None where it says something else.
 
     >>> print(machine(OSError(errno.EMFILE, "Too many open files", "a.png")))  # doctest: +ELLIPSIS
-    MachineError: a.png: this process has too many files open
+    a.png: this process has too many files open
       given    at most ... at a time
       try      ulimit -n 4096
     >>> machine(ValueError("no"))
@@ -223,7 +251,7 @@ def refuse_scarcity(error: BaseException) -> None:
     >>> refuse_scarcity(OSError(errno.EMFILE, "Too many open files", "a.png"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    convscope.errors.MachineError: MachineError: a.png: this process has too many files open
+    convscope.errors.MachineError: a.png: this process has too many files open
       given    at most ... at a time
       try      ulimit -n 4096
     """
@@ -272,7 +300,7 @@ def unknown(kind: str, name: str, known: Iterable[str], aliases: Mapping[str, st
     """The error for a name that is not in a list, with the list and the nearest entry.
 
     >>> print(unknown("recipe", "fats", ["fast", "strong"]))
-    UnknownNameError: there is no recipe "fats"
+    there is no recipe "fats"
       expected one of fast, strong
       try      fast
     """

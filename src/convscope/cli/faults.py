@@ -44,11 +44,11 @@ def message(error: Exception, arguments: Sequence[str] = ()) -> str | None:
     if isinstance(error, click.ClickException):
         return _usage(error)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("convscope"):
-        return str(missing_module(str(error.name)))
+        return missing_module(str(error.name)).told()
     if isinstance(error, UnnamedDataError):
-        return str(error.completed(["convscope", *arguments]))
+        return error.completed(["convscope", *arguments]).told()
     found = error if isinstance(error, ConvscopeError) else machine(error)
-    return None if found is None else str(found)
+    return None if found is None else found.told()
 
 
 def _usage(error: click.ClickException) -> str:

@@ -114,7 +114,7 @@ def _reported(done: Run) -> Path | None:
     try:
         return report(done).save(done.path / REPORT)
     except ConvscopeError as error:
-        _warn(f"no report: {error}")
+        _warn(f"no report: {error.told()}")
         return None
 
 

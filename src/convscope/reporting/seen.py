@@ -56,4 +56,4 @@ def _section(title: str, draw: Callable[[], list[Figure]]) -> Section:
     try:
         return Section(title, "".join(figure.to_html() for figure in draw()))
     except ConvscopeError as error:  # a net without kernels, a run without mistakes: the rest of the report stands
-        return Section(title, text_html(str(error)))
+        return Section(title, text_html(error.told()))

@@ -155,7 +155,7 @@ def newest(run: Path, *, strict: bool, most: int = ANY) -> tuple[State | None, l
         except RunError as error:
             if strict:
                 raise
-            damage.append(str(error).splitlines()[0].removeprefix("RunError: "))
+            damage.append(str(error).splitlines()[0])
     if damage:
         raise RunError(f"{run} has no undamaged checkpoint: {'; '.join(damage)}")
     return None, damage
