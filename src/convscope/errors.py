@@ -30,6 +30,7 @@ import os
 import traceback
 from difflib import get_close_matches
 from itertools import islice
+from pathlib import Path
 from shlex import join, quote
 from typing import TYPE_CHECKING, Self
 
@@ -100,13 +101,13 @@ class ConvscopeError(Exception):
         own = [
             frame
             for frame in traceback.extract_tb(self.__traceback__)
-            if not os.path.abspath(frame.filename).startswith(_OWN) and _NOTEBOOK not in frame.filename
+            if not Path(frame.filename).is_relative_to(_OWN) and _NOTEBOOK not in frame.filename
         ]
         places = (f"  {_place(frame)}\n    {inert((frame.line or '').strip())}" for frame in own)
         return [*places, *self.told().split("\n")]
 
 
-_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OWN = Path(__file__).parent
 """Where our own frames are, which tell a reader of a notebook nothing."""
 
 _NOTEBOOK = f"{os.sep}IPython{os.sep}"

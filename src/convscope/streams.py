@@ -13,7 +13,7 @@ import shutil
 import sys
 import traceback
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import click
 
@@ -53,13 +53,26 @@ def _has_colours(stream: TextIO) -> bool:
     return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def present(shown: str | Stack, *, wide: bool = False) -> None:
+@runtime_checkable
+class Stacked(Protocol):
+    """A result that shows itself as grids and prose."""
+
+    def stack(self) -> Stack:
+        """What it shows."""
+        ...
+
+
+def present(shown: object, *, wide: bool = False) -> None:
     """Print what a person reads, at the width of the terminal; ``wide`` leaves every column where it is.
+
+    Args:
+        shown: a result, or text.
+        wide: do so as if the terminal had no end.
 
     Raises:
         OSError: the output cannot be written, or is closed.
     """
-    stack = Stack((shown,)) if isinstance(shown, str) else shown
+    stack = shown.stack() if isinstance(shown, Stacked) else Stack((str(shown),))
     room = None if wide else width(sys.stdout)
     if sys.stdout is not None and _has_colours(sys.stdout):
         _paint(list(stack.lines(room)))
@@ -123,4 +136,5 @@ def _warned(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """An error that nothing expected."""
-    tell("".join(traceback.format_exception(kind, error, trace)).rstrip())
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(inert_lines("".join(traceback.format_exception(kind, error, trace)).rstrip()), err=True)

@@ -15,9 +15,6 @@ from convscope.training.recipe import find
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-WIDTH = 100
-"""Letters of a line of the terminal that the pages show."""
-
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -63,7 +60,7 @@ def test_console(
 ) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    monkeypatch.delenv("COLUMNS", raising=False)
     for text in blocks(page, "console"):
         for (program, *arguments), expected in commands(text):
             assert program == "convscope"

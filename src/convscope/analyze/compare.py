@@ -16,7 +16,7 @@ from convscope.core.shape import Shape, joined, to_text
 from convscope.core.source import net_of
 from convscope.errors import FieldError
 from convscope.view.numbers import bytes_text
-from convscope.view.parts import Column, Grid
+from convscope.view.parts import Column, Grid, Stack
 
 SCHEMA = "convscope/compare/2"
 
@@ -98,9 +98,13 @@ class Comparison:
         totals = self.totals().items()
         return [f"{name.removesuffix('_bytes'):<{width}} {_totals(name, a, b)}" for name, (a, b) in totals]
 
-    def __str__(self) -> str:
+    def stack(self) -> Stack:
+        """The totals, and the layers or stages side by side."""
         alike = "by stages, since few of their layers are equal" if self.by == "stages" else ""
-        return "\n".join([*self._told(), "", *filter(None, [alike]), self.grid().to_text()])
+        return Stack((*self._told(), "", *filter(None, [alike]), self.grid()))
+
+    def __str__(self) -> str:
+        return self.stack().to_text()
 
     __repr__ = __str__
     _repr_html_ = to_html

@@ -193,13 +193,13 @@ class LayerTable:
         """The table as a figure part, which draws itself as text, Markdown or CSV."""
         return columns.grid(self)
 
-    def parts(self) -> Stack:
+    def stack(self) -> Stack:
         """Aligned columns, and a line of totals."""
         return Stack((self.grid(), "", columns.below(self)))
 
     def to_text(self, width: int | None = None) -> str:
         """For a terminal; where a width is given, columns are left out until the rows fit, and a line says which."""
-        return self.parts().to_text(width)
+        return self.stack().to_text(width)
 
     def to_markdown(self) -> str:
         """A table for a README."""

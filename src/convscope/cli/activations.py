@@ -7,7 +7,7 @@ import click
 from convscope.cli.common import JSON, OWN_DATA, cli, show, with_data
 from convscope.cli.outputs import refuse_own
 from convscope.inert import inert
-from convscope.streams import say, tell
+from convscope.streams import present, tell
 
 
 @cli.command()
@@ -53,7 +53,7 @@ def activations(
     if as_json:
         show(found.to_json())
     else:
-        say(str(found))
+        present(found)
     if out:
         tell(f"drawn into {inert(out)}")
 

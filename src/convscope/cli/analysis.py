@@ -10,7 +10,7 @@ from convscope.cli.common import INPUT, JSON, OF, cli, show
 from convscope.cli.numbers import whole
 from convscope.cli.outputs import refuse_own
 from convscope.errors import FieldError
-from convscope.streams import say
+from convscope.streams import present
 from convscope.view.numbers import shortened
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def depth(
     if as_json:
         show(result.to_json())
     else:
-        say(str(result))
+        present(result)
 
 
 def places(text: str) -> tuple[int | tuple[int, int], ...]:
@@ -96,7 +96,7 @@ def field(
     if as_json:
         show(found.to_json())
     else:
-        say(str(found))
+        present(found)
 
 
 @cli.command()
@@ -126,4 +126,4 @@ def memory(net: str, size: Size, batch: int, dtype: str, optimizer: str, *, as_j
     if as_json:
         show(found.to_json())
     else:
-        say(str(found))
+        present(found)

@@ -10,7 +10,7 @@ import click
 from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.cli.numbers import AMOUNT, whole
 from convscope.cli.settings import CONFIG
-from convscope.streams import say
+from convscope.streams import present
 
 if TYPE_CHECKING:
     from convscope.checks import Report
@@ -71,7 +71,7 @@ def check(
     if sarif and as_json:
         raise click.UsageError("give one of --json and --sarif")
     if explain:
-        say(page(explain))
+        present(page(explain))
         return 0
     if not nets:
         raise click.UsageError("Missing argument 'NET'.")
@@ -80,7 +80,7 @@ def check(
     if sarif:
         show(findings(reports))
     elif not as_json:
-        say(_text(reports))
+        present(_text(reports))
     elif len(reports) == 1:
         show(reports[0].to_json())
     else:

@@ -9,7 +9,7 @@ import click
 from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.errors import FieldError
 from convscope.files import is_run
-from convscope.streams import say
+from convscope.streams import present
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
@@ -46,7 +46,7 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, *, as_
         from convscope.training.paired import compare_runs
 
         told = compare_runs(a, b, data)
-        show(told.to_json()) if as_json else say(str(told))
+        show(told.to_json()) if as_json else present(told)
         return
     if data is not None:
         raise FieldError(f"--data {data}", expected="two folders of runs; nets are compared without images")
@@ -54,4 +54,4 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, *, as_
     from convscope.frontends import read
 
     found = ask(read(a, input=size), read(b, input=size), by=by)
-    show(found.to_json()) if as_json else say(str(found))
+    show(found.to_json()) if as_json else present(found)

@@ -11,7 +11,7 @@ from convscope.cli.common import JSON, SIZE, cli, show
 from convscope.cli.numbers import whole
 from convscope.cli.outputs import refuse_own
 from convscope.inert import inert
-from convscope.streams import say, tell
+from convscope.streams import present, say, tell
 
 if TYPE_CHECKING:
     from convscope.data import Dataset
@@ -65,7 +65,7 @@ def check(context: click.Context, name: str, size: str | None, *, as_json: bool)
     from convscope.data.audit import audit
 
     found = audit(_find(name, size, skip_bad=True))
-    show(found.to_json()) if as_json else say(str(found))
+    show(found.to_json()) if as_json else present(found)
     context.exit(0 if found.passed else 1)
 
 
@@ -109,4 +109,4 @@ def stats(name: str, size: str | None, *, skip_bad: bool, as_json: bool) -> None
     from convscope.data.stats import stats as measure
 
     found = measure(_find(name, size, skip_bad=skip_bad))
-    show(found.to_json()) if as_json else say(str(found))
+    show(found.to_json()) if as_json else present(found)

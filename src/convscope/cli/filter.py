@@ -12,7 +12,7 @@ from convscope.cli.common import JSON, cli, show
 from convscope.cli.outputs import refuse_own
 from convscope.errors import FieldError
 from convscope.inert import inert
-from convscope.streams import say, tell
+from convscope.streams import present, say, tell
 
 if TYPE_CHECKING:
     from convscope.lens.filters import Filtered
@@ -80,7 +80,7 @@ def filter_(
         seconds = {"decode": found.decoding, "filter": found.seconds, "encode": encoding}
         show(found.to_json() | {"out": out, "seconds": seconds} | ({"explain": terms.to_json()} if terms else {}))
     else:
-        say(str(terms) if terms else f"{inert(out or '')}: {str(found).partition(': ')[2]}")
+        present(terms or f"{inert(out or '')}: {str(found).partition(': ')[2]}")
     told = f", encoded in {encoding:.2f} s" if encoding is not None else ""
     tell(f"decoded in {found.decoding or 0:.2f} s, filtered in {found.seconds:.2f} s{told}")
 

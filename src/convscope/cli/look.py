@@ -14,7 +14,7 @@ from convscope.cli.outputs import refuse_own
 from convscope.errors import WriteError
 from convscope.inert import inert
 from convscope.lens.kinds import LENSES
-from convscope.streams import say, tell
+from convscope.streams import present, tell
 from convscope.view.figure import FORMATS
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def look(
     if as_json:
         show(found.to_json())
     else:
-        say(str(found))
+        present(found)
     if out is not None:
         tell(f"drawn in {inert(out)}")
 

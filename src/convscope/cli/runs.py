@@ -11,7 +11,7 @@ from convscope.cli.numbers import whole
 from convscope.cli.outputs import refuse_own
 from convscope.files import put
 from convscope.inert import inert
-from convscope.streams import say, tell
+from convscope.streams import present, say, tell
 
 
 @cli.command("eval")
@@ -51,7 +51,7 @@ def evaluate(run_folder: str, data: str | None, split: str, tta: int, *, as_json
     if as_json:
         show(evaluation.to_json())
     else:
-        say(str(evaluation))
+        present(evaluation)
 
 
 @cli.command()
@@ -80,7 +80,7 @@ def predict(run_folder: str, images: tuple[str, ...], *, skip_bad: bool, as_json
     if as_json:
         show(found.to_json())
     else:
-        say(str(found))
+        present(found)
     if len(found.found) > 1 or found.unreadable:
         tell(found.told())
 
@@ -127,5 +127,5 @@ def export(run_folder: str, data: str | None, form: str | None, out: str | None,
         return 0 if made.passed else 1
     if made.passed:
         say(f"{inert(str(path))}  {made.facts()}")
-    say(made.checked())
+    present(made.checked())
     return 0 if made.passed else 1

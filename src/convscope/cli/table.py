@@ -106,7 +106,7 @@ def table(
     if layers is None and not shown.is_plain:
         raise click.UsageError("--depth, --sort, --top and --columns are for nets; this is a file of weights")
     if file is None and wanted == "text":
-        present(shown.of(layers).parts() if layers else read_weights(net).parts(), wide=shown.wide)
+        present(shown.of(layers) if layers else read_weights(net), wide=shown.wide)
         return
     text = FORMATS[wanted](shown.of(layers)) if layers else weights_text(net, wanted)
     if file is None:

@@ -11,7 +11,7 @@ from convscope.cli.common import JSON, cli, show
 from convscope.cli.numbers import SEED, real, whole
 from convscope.errors import ConvscopeError
 from convscope.inert import inert
-from convscope.streams import say, tell
+from convscope.streams import present, say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,7 +75,7 @@ def train(
     work = _work(context, given, dry_run=dry_run)
     if work is None:
         planned = _plan(given)
-        show(planned.to_json()) if as_json else say(str(planned))
+        show(planned.to_json()) if as_json else present(planned)
         return 0
     from convscope.training.distributed import is_first
     from convscope.training.signals import Stopped

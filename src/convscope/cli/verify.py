@@ -8,7 +8,7 @@ import click
 
 from convscope.cli.common import INPUT, JSON, cli, show
 from convscope.cli.numbers import SEED, whole
-from convscope.streams import say
+from convscope.streams import present
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
@@ -38,5 +38,5 @@ def verify(net: str, size: Size, units: int, seed: int, *, as_json: bool) -> int
     if as_json:
         show(found.to_json())
     else:
-        say(str(found))
+        present(found)
     return 0 if found.passed else 1

@@ -10,6 +10,7 @@ import numpy as np
 from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.data.audit import count, counts_table
+from convscope.view.parts import Stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +90,8 @@ class Stats:
             "licence": self.licence,
         }
 
-    def __str__(self) -> str:
+    def stack(self) -> Stack:
+        """What is known of the set, and how many images each class has."""
         rows = {
             "data": f"{self.data}, {to_text(self.shape)}",
             "mean": ", ".join(f"{value:.4f}" for value in self.mean),
@@ -103,7 +105,10 @@ class Stats:
             rows["modes"] = _listed(self.files["modes"])
         rows["licence"] = self.licence
         told = "\n".join(f"{key:<11}{value}" for key, value in rows.items())
-        return f"{told}\n\n{counts_table(self.counts).to_text()}"
+        return Stack((told, "", counts_table(self.counts)))
+
+    def __str__(self) -> str:
+        return self.stack().to_text()
 
     __repr__ = __str__
 

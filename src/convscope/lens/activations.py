@@ -12,7 +12,7 @@ from convscope.inert import inert
 from convscope.lens.activation_curves import FLAT, curve, op_of
 from convscope.lens.activation_gradients import BATCH, DEPTHS, SEEDS, VERSION, WIDTH, stored
 from convscope.lens.activation_gradients import measure as measured
-from convscope.view.parts import Column, Grid
+from convscope.view.parts import Column, Grid, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,11 +174,16 @@ class Activations:
         """
         return self.figure().save(path)
 
-    def __str__(self) -> str:
+    def stack(self) -> Stack:
+        """What each function is, and what deep nets leave of a gradient."""
         flat = f"dead: the derivative is zero; saturated: it tends to zero and is below {FLAT}"
-        run = (f"\npre-activations of {inert(self.run)}:", self.layers().to_text()) if self.run else ()
-        gradients = (self.gradients().to_text(), self.note, *filter(None, [self.lesson]))
-        return "\n".join((self.grid().to_text(), flat, "", *gradients, *run))
+        parts: list[Grid | str] = [self.grid(), flat, "", self.gradients(), self.note]
+        parts += [self.lesson] if self.lesson else []
+        parts += [f"\npre-activations of {inert(self.run)}:", self.layers()] if self.run else []
+        return Stack(tuple(parts))
+
+    def __str__(self) -> str:
+        return self.stack().to_text()
 
     __repr__ = __str__
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.lens.filter_engine import beyond, respond
-from convscope.view.parts import Column, Grid
+from convscope.view.parts import Column, Grid, Stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,10 +95,14 @@ class Terms:
         columns += [Column(title, right=True) for name in names for title in (name, "product")]
         return Grid(tuple(columns), tuple(_line(term) for term in self.terms))
 
-    def __str__(self) -> str:
+    def stack(self) -> Stack:
+        """The terms, and what they come to."""
         zeros = f", {self.zeros} taps are zero" if self.zeros else ""
-        told = (f"pixel {_position(self.at)}: {len(self.terms)} terms{zeros}", self.grid().to_text())
-        return "\n".join([*told, f"sum     {_row(self.sums)}", f"result  {_row(self.result)}  ({self.response})"])
+        told = (f"pixel {_position(self.at)}: {len(self.terms)} terms{zeros}", self.grid())
+        return Stack((*told, f"sum     {_row(self.sums)}", f"result  {_row(self.result)}  ({self.response})"))
+
+    def __str__(self) -> str:
+        return self.stack().to_text()
 
     __repr__ = __str__
 

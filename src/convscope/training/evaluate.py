@@ -14,7 +14,7 @@ from convscope.training.calibration import BINS, calibration_error
 from convscope.training.intervals import wilson
 from convscope.training.loop import layout
 from convscope.view.numbers import score_text
-from convscope.view.parts import Column, Grid, text_html
+from convscope.view.parts import Column, Grid, Stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,7 +135,8 @@ class Evaluation:
             "confusion": [list(row) for row in self.confusion],
         }
 
-    def __str__(self) -> str:
+    def stack(self) -> Stack:
+        """The score, the confusion matrix, and how sure both are."""
         columns = (
             Column("true"),
             *(Column(name, right=True) for name in self.classes),
@@ -147,18 +148,21 @@ class Evaluation:
         )
         low, high = (100 * end for end in self.interval)
         seen = f", averaging {self.tta} views of each (test-time augmentation)" if self.tta > 1 else ""
-        return (
-            f"{self.score()}\n\nimages of each class (rows), predicted as (columns):\n\n"
-            f"{Grid(columns, rows).to_text()}\n\n"
+        told = (
             f"{self.count - self.hits:,} of {self.count:,} {self.split} images misclassified{seen}\n"
             f"accuracy {100 * self.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} % (Wilson)\n"
             f"expected calibration error {100 * self.calibration:.2f} points ({BINS} bins of equal width)"
         )
+        head = f"{self.score()}\n\nimages of each class (rows), predicted as (columns):\n"
+        return Stack((head, Grid(columns, rows), "", told))
+
+    def __str__(self) -> str:
+        return self.stack().to_text()
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return text_html(str(self))
+        return self.stack().to_html()
 
 
 def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:

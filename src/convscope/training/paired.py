@@ -14,7 +14,7 @@ from convscope.training.evaluate import Evaluation
 from convscope.training.evaluate_run import predictions_of
 from convscope.training.intervals import paired_difference
 from convscope.training.run import Run, load
-from convscope.view.parts import Column, Grid
+from convscope.view.parts import Column, Grid, Stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +118,8 @@ class RunComparison:
             "disagreements": [vars(entry) for entry in self.disagreements],
         }
 
-    def __str__(self) -> str:
+    def stack(self) -> Stack:
+        """Both runs side by side, whether they differ, and where."""
         columns = (Column(""), *(Column(title, right=True) for title in "AB"))
         facts = [_cells(run, evaluation) for run, evaluation in zip(self.runs, self.evaluation, strict=True)]
         rows = tuple((name, facts[0][name], facts[1][name]) for name in facts[0])
@@ -126,25 +127,28 @@ class RunComparison:
         low, high = (100 * end for end in self.interval)
         count, hits = self.evaluation[0].count, self.evaluation[0].hits
         shares = f"only A {first:,}, only B {second:,}, both {hits - first:,}, neither {count - hits - second:,}"
-        return "\n".join(
-            [
-                Grid(columns, rows).to_text(),
+        return Stack(
+            (
+                Grid(columns, rows),
                 "",
                 f"correct on {count:,} images: {shares}",
                 f"B - A  {100 * self.difference:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}",
                 f"p      {self.p:.3g} (McNemar's exact test, two-sided)",
                 *self._listed(),
-            ]
+            )
         )
 
-    def _listed(self) -> list[str]:
+    def __str__(self) -> str:
+        return self.stack().to_text()
+
+    def _listed(self) -> list[Grid | str]:
         """The first images on which they differ."""
         if not self.disagreements:
             return []
         shown = tuple((str(e.image), e.true, e.a, e.b) for e in self.disagreements[:SHOWN])
         grid = Grid((Column("image", right=True), Column("true"), Column("A"), Column("B")), shown)
         more = len(self.disagreements) - SHOWN
-        return ["", grid.to_text(), *([f"and {more:,} more: --json lists them all"] if more > 0 else [])]
+        return ["", grid, *([f"and {more:,} more: --json lists them all"] if more > 0 else [])]
 
     __repr__ = __str__
 

@@ -10,7 +10,7 @@ import numpy as np
 from convscope.core.shape import joined, to_text
 from convscope.inert import inert
 from convscope.version import __version__
-from convscope.view.parts import Column, Grid, text_html
+from convscope.view.parts import Column, Grid, Stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +91,8 @@ class Verification:
         )
         return Grid((Column("what", widest=NAME), *map(Column, ("claimed", "probed", "agrees", ""))), tuple(rows))
 
-    def __str__(self) -> str:
+    def stack(self) -> Stack:
+        """What was compared, how it came out, and what is not vouched for."""
         wrong = sum(not check.agrees for check in self.checks)
         count = f"{len(self.checks)} checks"
         told = f"{wrong} of {count} do not agree" if wrong else f"{count}, all agree"
@@ -99,13 +100,16 @@ class Verification:
             given = f"input {to_text(self.inputs[0].shape)}"
         else:
             given = f"inputs {', '.join(f'{one.name} {to_text(one.shape)}' for one in self.inputs)}"
-        lines = [self.grid().to_text(), "", inert(f"{given} · {told}")]
-        return "\n".join([*lines, *(f"not vouched for: {inert(doubt)}" for doubt in self.doubts)])
+        doubts = (f"not vouched for: {inert(doubt)}" for doubt in self.doubts)
+        return Stack((self.grid(), "", inert(f"{given} · {told}"), *doubts))
+
+    def __str__(self) -> str:
+        return self.stack().to_text()
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return text_html(str(self))
+        return self.stack().to_html()
 
 
 def pixels_text(mask: NDArray[np.bool_]) -> str:

@@ -145,13 +145,13 @@ class WeightFile:
         short = f" ({count_text(self.total)})" if self.total >= 1000 else ""
         return f"{shown(self.path)} · {self.form} · {tensors} · {self.total:,} values{short} · {bytes_text(self.bytes)}"
 
-    def parts(self) -> Stack:
+    def stack(self) -> Stack:
         """Aligned columns, the totals below."""
         return Stack((self.grid(), "", self.note()))
 
     def to_text(self, width: int | None = None) -> str:
         """For a terminal of a width, where one is given."""
-        return self.parts().to_text(width)
+        return self.stack().to_text(width)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/weights/2``."""
