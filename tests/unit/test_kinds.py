@@ -107,7 +107,7 @@ def told_text(folder: Path, data: bytes) -> str:
 
 
 def test_one_word_with_a_suffix_is_a_file() -> None:
-    assert "No such file" in told("model.foo").what
+    assert "there is no such file" in told("model.foo").what
     assert isinstance(told("mods:make"), ModelError)
     assert "there is no module mods" in told("mods:make").what
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.errors import ConvscopeError, FieldError, LimitError, NotationError
+from convscope.errors import ConvscopeError, FieldError, LimitError, ModelError, NotationError
 from convscope.frontends.text.tokens import MAX_BYTES
 
 DESIGN_EXAMPLES = [
@@ -178,9 +178,9 @@ def test_bounds() -> None:
 
 
 def test_unreadable_files_are_our_errors(tmp_path: Path) -> None:
-    with pytest.raises(NotationError, match="No such file"):
+    with pytest.raises(ModelError, match="there is no such file"):
         cs.read("missing.cnn")
-    with pytest.raises(NotationError, match=r"runs/missing cannot be read: No such file"):
+    with pytest.raises(ModelError, match=r"runs/missing: there is no such file or folder"):
         cs.read("runs/missing")
     (tmp_path / "bad.cnn").write_bytes(b"input 8x8x1, \xff\xfe")
     with pytest.raises(NotationError, match="not UTF-8"):

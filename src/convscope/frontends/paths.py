@@ -79,8 +79,8 @@ def file_text(path: Path, read: Collection[str]) -> str:
     """The text in a file, or in the folder of a run; ``read`` are suffixes of other files that a net is read from.
 
     Raises:
-        ModelError: it cannot be read.
-        NotationError: it is not a text.
+        ModelError: there is no such file.
+        NotationError: it cannot be read, or is not a text.
     """
     try:
         if os.path.lexists(path / "net.cnn"):  # the folder of a run
@@ -89,10 +89,10 @@ def file_text(path: Path, read: Collection[str]) -> str:
         if files.kind_at(path) == "a folder":
             raise NotationError(f"{path} is a folder, but is not a run folder", expected="one with a file net.cnn")
         return files.read(path, text.MAX_BYTES).decode()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: there is no such file or folder", attempt=_meant(str(path))) from None
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        what = "there is no such file or folder" if missing else f"it cannot be read: {error.strerror}"
-        raise ModelError(f"{path}: {what}", attempt=_meant(str(path))) from None
+        raise NotationError(f"{path} cannot be read: {error.strerror}", attempt=_meant(str(path))) from None
     except UnicodeDecodeError as error:
         expected = "" if path.suffix == ".cnn" else listed(read)
         raise NotationError(f"{path} is not UTF-8 text: byte {error.start}", expected=expected) from None
