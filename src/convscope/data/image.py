@@ -60,7 +60,7 @@ def read_image(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
     are cut out, scaled and put with their centre of mass in the middle, as the makers of MNIST did.
 
     Raises:
-        ImageError: the file is missing, is no image, is damaged, or is too large.
+        ImageError: the file is missing, is not an image, is damaged, or is too large.
         MissingExtraError: Pillow is not installed.
     """
     _, height, width = dataset.shape
@@ -105,7 +105,7 @@ def open_image(path: Path, least: Sequence[int] = ()) -> Image:
     size, where it will be scaled to ``least``, height and width, anyway.
 
     Raises:
-        ImageError: the file is missing, is no image, is damaged or cut off, or is too large.
+        ImageError: the file is missing, is not an image, is damaged or truncated, or is too large.
         MissingExtraError: Pillow is not installed.
     """
     return decoded(path, plain, least=least)
@@ -129,7 +129,7 @@ def decoded(
         least: height and width that it will be scaled to, if it will be.
 
     Raises:
-        ImageError: the file is missing, is no image, is damaged or cut off, or is too large.
+        ImageError: the file is missing, is not an image, is damaged or truncated, or is too large.
         MissingExtraError: Pillow is not installed.
     """
     try:

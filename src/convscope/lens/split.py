@@ -54,7 +54,7 @@ class Split:
         one = f"a channel is one of the {len(self.parts)} outputs of {self.reads}"
         where = f", summed over its {self.positions:,} positions" if self.positions > 1 else ""
         return inert(
-            f"{one}{where}: it adds its value times its weights in {self.layer}, {self.first} less {self.second}"
+            f"{one}{where}: it adds its value times its weights in {self.layer}, {self.first} minus {self.second}"
         )
 
     @property

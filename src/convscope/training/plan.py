@@ -1,4 +1,4 @@
-"""What a training run will do, worked out before anything runs."""
+"""What a training run will do, computed before anything runs."""
 
 from __future__ import annotations
 
