@@ -243,7 +243,7 @@ def raise_limits(times: float) -> Iterator[None]:
     ...     spend(9_000_000)
     """
     if not times >= 1:
-        raise FieldError(f"raise_limits({times}): must be 1 or more")
+        raise FieldError(f"raise_limits({times}) is not valid: the factor must be 1 or more")
     token = _times.set(float(times))
     try:
         yield

@@ -156,14 +156,14 @@ class UnnamedDataError(DataError):
         data: the name.
 
     >>> print(UnnamedDataError("runs/x", "folder:/home/me/my pets"))
-    runs/x was not trained here: it describes its data, and what it names is not opened
+    runs/x was not trained here: it describes its data, so what it names is not opened
       given    folder:/home/me/my pets
       try      --data 'folder:/home/me/my pets', if you know that data (in Python, data=…)
     """
 
     def __init__(self, run: str, data: str) -> None:
         super().__init__(
-            f"{run} was not trained here: it describes its data, and what it names is not opened",
+            f"{run} was not trained here: it describes its data, so what it names is not opened",
             given=data,
             attempt=f"--data {quote(data)}, if you know that data (in Python, data=…)",
         )
@@ -200,13 +200,13 @@ class MissingExtraError(ConvscopeError):
 
 
 _LACKING = {
-    errno.ENOSPC: ("the disk is full", "free some of it, or write elsewhere"),
-    errno.EDQUOT: ("your share of the disk is full", "free some of it, or write elsewhere"),
-    errno.EFBIG: ("a file becomes larger than this process may write", "ulimit -f unlimited"),
+    errno.ENOSPC: ("the disk is full", "free some space, or write elsewhere"),
+    errno.EDQUOT: ("your disk quota is used up", "free some space, or write elsewhere"),
+    errno.EFBIG: ("the file is larger than this process may write", "ulimit -f unlimited"),
     errno.EMFILE: ("this process has too many files open", "ulimit -n 4096"),
-    errno.ENFILE: ("the system has too many files open", "end other programs"),
-    errno.ENOMEM: ("there is too little memory", "a smaller input, net or batch"),
-    errno.EAGAIN: ("the system starts no more processes or threads", "ulimit -u, or OMP_NUM_THREADS=1"),
+    errno.ENFILE: ("the system has too many files open", "close other programs"),
+    errno.ENOMEM: ("there is too little memory", "use a smaller input, net or batch"),
+    errno.EAGAIN: ("the system cannot start more processes or threads", "ulimit -u, or OMP_NUM_THREADS=1"),
 }
 """What the system means by some of its numbers, and what helps."""
 

@@ -264,7 +264,7 @@ class LoudError(Exception):
     [
         (MemoryError(), "there is too little memory for this question"),
         (MemoryError("Unable to allocate 3.00 GiB"), "Unable to allocate 3.00 GiB"),
-        (RuntimeError("can't start new thread"), "the system starts no more processes or threads"),
+        (RuntimeError("can't start new thread"), "the system cannot start more processes or threads"),
         (RuntimeError("[enforce fail at alloc_cpu.cpp] not enough memory: you tried"), "too little memory"),
         (ImportError("libtorch.so: failed to map segment from shared object"), "too little memory"),
         (OSError(24, "Too many open files", "a.png"), "a.png: this process has too many files open"),

@@ -32,34 +32,34 @@ def make(): return M()
 CODE: dict[str, tuple[str, str]] = {
     "a text that raises": (
         "class E(Exception):\n    def __str__(self): raise ValueError('boo')\ndef make(): raise E()",
-        "cannot be made: E\n",
+        "cannot be created: E\n",
     ),
     "a text that ends the program": (
         "import sys\nclass E(Exception):\n    def __str__(self): sys.exit(7)\ndef make(): raise E()",
-        "cannot be made: E\n",
+        "cannot be created: E\n",
     ),
     "a text that is a number": (
         "class E(Exception):\n    def __str__(self): return 7\ndef make(): raise E()",
-        "cannot be made: E\n",
+        "cannot be created: E\n",
     ),
-    "a text of 10 MB": ("def make(): raise ValueError('x' * 10**7)", f"cannot be made: ValueError: {'x' * 200}\n"),
+    "a text of 10 MB": ("def make(): raise ValueError('x' * 10**7)", f"cannot be created: ValueError: {'x' * 200}\n"),
     "a class with a long name": ("def make(): raise type('E' * 10**6, (Exception,), {})('a')", f"{'E' * 60}: a\n"),
     "a class whose name raises": (
         (
             "class M(type):\n    @property\n    def __name__(cls): raise RuntimeError\n"
             "class E(Exception, metaclass=M): pass\ndef make(): raise E('a')"
         ),
-        "cannot be made: E: a\n",
+        "cannot be created: E: a\n",
     ),
     "an error that lies about its class": (
         "class E(BaseException):\n    __class__ = property(lambda self: 1 / 0)\ndef make(): raise E('a')",
-        "cannot be made: E: a\n",
+        "cannot be created: E: a\n",
     ),
-    "no exception": ("class B(BaseException): pass\ndef make(): raise B('x')", "cannot be made: B: x\n"),
-    "no exception, while imported": ("class B(BaseException): pass\nraise B('x')", "cannot be made: B: x\n"),
-    "the end of a generator": ("def make(): raise GeneratorExit", "cannot be made: GeneratorExit\n"),
-    "the end": ("import sys\ndef make(): sys.exit(7)", "cannot be made: SystemExit: 7\n"),
-    "the end, while imported": ("import sys\nsys.exit()", "cannot be made: SystemExit\n"),
+    "no exception": ("class B(BaseException): pass\ndef make(): raise B('x')", "cannot be created: B: x\n"),
+    "no exception, while imported": ("class B(BaseException): pass\nraise B('x')", "cannot be created: B: x\n"),
+    "the end of a generator": ("def make(): raise GeneratorExit", "cannot be created: GeneratorExit\n"),
+    "the end": ("import sys\ndef make(): sys.exit(7)", "cannot be created: SystemExit: 7\n"),
+    "the end, while imported": ("import sys\nsys.exit()", "cannot be created: SystemExit\n"),
     "the end in forward": (MODULE.format("sys.exit(7)"), "the model does not run: SystemExit: 7\n"),
     "no exception in forward": (MODULE.format("raise B('x')"), "the model does not run: B: x\n"),
     "a text that raises in forward": (MODULE.format("raise E()"), "does not run on 8x8x3: E\n"),
@@ -75,7 +75,7 @@ CODE: dict[str, tuple[str, str]] = {
             "import torch\nclass S:\n    @property\n    def shape(self): raise SystemExit(7)\n"
             "def make(): return torch.nn.ReLU(), (S(),)"
         ),
-        "cannot be made: SystemExit: 7\n",
+        "cannot be created: SystemExit: 7\n",
     ),
     "a module that is not one yet": (
         "import torch\nclass make(torch.nn.Module):\n    def __init__(self): pass\n    def forward(self, x): return x",
@@ -96,7 +96,7 @@ CODE: dict[str, tuple[str, str]] = {
         "cannot be read from M\n",
     ),
     "further arguments": ("def make(a): return a", "missing 1 required positional argument"),
-    "itself": ("def make(): return make()", "cannot be made: RecursionError"),
+    "itself": ("def make(): return make()", "cannot be created: RecursionError"),
 }
 
 

@@ -137,4 +137,4 @@ def test_too_few_threads_are_named(
 
     monkeypatch.setattr(threading.Thread, "start", start)
     assert command(["predict", str(run.path), str(tmp_path / "a.png")]) == 2
-    assert "MachineError: the system starts no more processes or threads" in capfd.readouterr().err
+    assert "MachineError: the system cannot start more processes or threads" in capfd.readouterr().err

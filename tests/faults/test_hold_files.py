@@ -201,7 +201,7 @@ def test_nothing_outside_of_a_run_changes(
         assert seen(outside) == before, verb
         assert seen(run) == inside, verb
         if kind in {"link", "dangling"}:
-            assert "has links" in said, (verb, said)
+            assert "contains a link" in said, (verb, said)
             assert "cp -rL" in said
         else:
             assert f"is a {kind}, not a file" in said, (verb, said)
@@ -219,7 +219,7 @@ def test_checkpoints_that_are_elsewhere(
     before = seen(outside)
     status, said = asked(("train", "--resume", "RUN", "--quiet", "--no-report"), run, run, capsys)
     assert seen(outside) == before
-    assert (status, "has links" in said) == (2, True) if kind == "link" else "it is a pipe" in said
+    assert (status, "contains a link" in said) == (2, True) if kind == "link" else "it is a pipe" in said
 
 
 @pytest.mark.parametrize("name", [".lock", ".owner.json", "metrics.jsonl", "metrics.csv", "env.json", "README.md"])
@@ -533,7 +533,7 @@ def test_an_output_that_leads_into_a_run_follows_no_link_there(finished: Path, o
     (run / "look.svg").symlink_to(outside / "victim")
     before = seen(outside)
     for name in ("figures/a.svg", "look.svg"):
-        with pytest.raises(RunError, match="has links"):
+        with pytest.raises(RunError, match="contains a link"):
             files.put(run / name, b"x")
     assert seen(outside) == before
     (tmp_path / "mine.svg").symlink_to(outside / "victim")  # a link of the user's own, outside of any run
@@ -552,7 +552,7 @@ def test_a_folder_goes_nowhere_else(outside: Path, tmp_path: Path) -> None:
         for name in ("../outside/victim", "inner/../../outside/victim", "./x/y"):
             with pytest.raises((RunError, OSError)):
                 folder.write(name, b"x")
-        with pytest.raises(RunError, match="has links"):
+        with pytest.raises(RunError, match="contains a link"):
             folder.read("inner/link", 10)
         folder.clear("inner")
         assert folder.names() == []

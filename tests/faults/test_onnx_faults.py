@@ -310,12 +310,12 @@ def test_an_attack_is_refused(name: str, report: dict[str, tuple[str, float, int
 def test_messages_name_the_file_and_say_what_is_wrong(report: dict[str, tuple[str, float, int]]) -> None:
     said = {name: found[0].splitlines()[0] for name, found in report.items()}
     assert said["nothing"].endswith(".onnx is empty")
-    assert "is only a pointer to the file, left by Git LFS" in said["a pointer to large file storage"]
+    assert "is only a Git LFS pointer, not the file itself" in said["a pointer to large file storage"]
     assert "reads what depends on its own result" in said["a circle"]
     assert "functions or branches are nested more than 16 deep" in said["a function that calls itself"]
     assert 'the tensor "w" of 6x4x3x3 needs 864 bytes and has 860' in said["fewer bytes than the sizes say"]
-    assert "it does not say which version of the operators it uses" in said["no opset"]
-    assert "open sizes: h, w" in said["open sizes"]
+    assert "the model does not state the version of its operators" in said["no opset"]
+    assert "are not fixed: h, w" in said["open sizes"]
 
 
 def _external(folder: Path, location: str, **entries: int) -> Path:
@@ -358,7 +358,7 @@ def test_weights_outside_of_the_folder_are_not_opened(location: str, tmp_path: P
     net = read(path)
     assert net.layers[0].output == (6, 4, 3)
     assert net.tensors is not None
-    with pytest.raises(ModelError, match=r"a file in the folder of the model|is not a file|cannot be read"):
+    with pytest.raises(ModelError, match=r"a file in the same folder as the model|is not a file|cannot be read"):
         net.tensors()
 
 

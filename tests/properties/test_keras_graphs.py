@@ -30,7 +30,7 @@ SEEDS = [range(start, NETS, GROUPS) for start in range(GROUPS)]
 
 
 def model_of(seed: int) -> Any:
-    """A random net as a model of Keras; None where the batch does not come first, which no model of Keras has."""
+    """A random net as a Keras model; None where the batch does not come first, which no Keras model has."""
     net = random_net(seed)
     _, tensors = filled(net)
     keras.utils.clear_session(free_memory=False)

@@ -56,7 +56,7 @@ FAULTS = {
     "CS007": (
         "input 9x9x1, conv 16 3x3 bn relu",
         "conv1",
-        "its bias of 16 numbers goes into bn1",
+        "its bias of 16 values goes into bn1",
         "input 9x9x1, conv 16 3x3 nobias bn relu",
     ),
     "CS008": (
@@ -100,7 +100,7 @@ FAULTS = {
     "CS014": (
         "input 8x8x8, conv 8 3x3 g2, relu, conv 8 3x3 g2",
         "conv2",
-        "after conv1 each of its channels still depends on 4 of 8 channels",
+        "after conv1 each of its channels depends on only 4 of 8 channels",
         "input 8x8x8, conv 8 3x3 g2, relu, shuffle 2, conv 8 3x3 g2",
     ),
     "CS015": (

@@ -194,7 +194,7 @@ def test_a_net_of_several_inputs_reads_back() -> None:
     ("given", "message"),
     [
         ("8x8x1", "the model takes 2 inputs: a, b"),
-        ({"a": "8x8x1"}, "there is no size for b"),
+        ({"a": "8x8x1"}, "the size of b is missing"),
         ({"a": "8x8x1", "c": "8x8x1"}, 'no input is called "c"'),
         ({"a": 1.0, "b": 2.0}, "every input is a constant"),
         ({"a": "8x8x1", "b": [8, 8]}, "does not run"),

@@ -13,8 +13,8 @@ def hint(text: str, size: str | None = None) -> str:
 
 
 HINTS = {
-    "conv 8 3x3 bias": "leave it out: conv has a bias unless it says nobias",
-    "linear 10 bias=True": "leave it out: linear has a bias unless it says nobias",
+    "conv 8 3x3 bias": "leave it out: conv has a bias unless nobias is given",
+    "linear 10 bias=True": "leave it out: linear has a bias unless nobias is given",
     "conv 8 3x3 use_bias=False": "nobias",
     "conv 8 3x3 stride=2": "s2",
     "conv 8 3x3 stride2": "s2",
@@ -77,7 +77,7 @@ def test_what_is_to_be_tried_reads(words: str) -> None:
 
 
 def test_without_a_size_there_is_a_letter() -> None:
-    assert hint("conv 8 3x3, add( relu | dwconv 3x3") == "conv C 3x3 gC, with C channels coming in"
+    assert hint("conv 8 3x3, add( relu | dwconv 3x3") == "conv C 3x3 gC, where C is the number of input channels"
     assert hint("conv 8 3x3 same, dwconv 3x3", "9x9x3") == "conv 8 3x3 g8"
     assert hint("rgb: input 9x9x3, d: input 9x9x1, cat( from rgb | from d ), dwconv 3x3") == "conv 4 3x3 g4"
 
@@ -116,7 +116,7 @@ def test_signs_that_papers_have() -> None:
 
 @pytest.mark.parametrize("text", ['conv 8 3x3 ""', '"": relu', '"" 3', 'from ""'])
 def test_a_name_has_letters(text: str) -> None:
-    with pytest.raises(ConvscopeError, match="a name without letters"):
+    with pytest.raises(ConvscopeError, match="the name in quotes is empty"):
         cs.read(f"input 8x8x1, {text}")
 
 

@@ -334,7 +334,9 @@ def test_a_sequential_model_of_keras_1(tmp_path: Path) -> None:
 def test_layers_that_wait_for_each_other(tmp_path: Path) -> None:
     config = old_model()
     config["config"]["layers"][2]["inbound_nodes"] = [[["mean", 0, 0, {"y": ["inner", 2, 0]}]]]
-    with pytest.raises(ModelError, match="plus reads what is never computed, or waits for itself"):
+    with pytest.raises(
+        ModelError, match="plus reads a tensor that is never computed, or that depends on its own output"
+    ):
         archive(tmp_path / "old.keras", config, "2.15.0")
 
 
@@ -342,5 +344,5 @@ def test_weights_without_numbers() -> None:
     with keras.device("meta"):
         net = read(keras.Sequential([keras.Input((8, 8, 3)), L.Conv2D(4, 3)]))
     assert net.tensors is not None
-    with pytest.raises(ModelError, match="conv2d: kernel has no numbers"):
+    with pytest.raises(ModelError, match="conv2d: the values of kernel cannot be read"):
         net.tensors()

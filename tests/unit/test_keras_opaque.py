@@ -200,15 +200,15 @@ def test_a_shape_that_only_code_knows_is_told_at_the_end_of_a_file(name: str, tm
     model = made(*STATED[name], inside=False)
     model.save(tmp_path / "model.keras")
     if name != "lambda":
-        with pytest.raises(ModelError, match=r"the shape of its output is not stated") as error:
+        with pytest.raises(ModelError, match=r"does not state the shape of its output") as error:
             read(tmp_path / "model.keras")
-        assert "the live model, loaded by keras.models.load_model" in str(error.value)
+        assert "the live model, loaded with keras.models.load_model" in str(error.value)
         return
     net = read(tmp_path / "model.keras")
     assert math.prod(net.output) == 1
     (note,) = net.notes
-    assert "every size of it is shown as 1" in note
-    assert "the live model, loaded by keras.models.load_model" in note
+    assert "every size is shown as 1" in note
+    assert "the live model, loaded with keras.models.load_model" in note
     assert "a Lambda with output_shape" in note
     assert net.table().params.value == counted(model)
 

@@ -180,7 +180,7 @@ def test_the_model_is_left_as_it_was() -> None:
 
 
 def test_a_model_that_was_never_called() -> None:
-    with pytest.raises(FieldError, match="Net2 does not say how large its input is"):
+    with pytest.raises(FieldError, match="Net2 does not state the size of its input"):
         read(Net2(5))
     assert read(Net2(5), input="16x12x3").inputs[0].shape == (3, 16, 12)
 

@@ -76,7 +76,7 @@ def test_nets(name: str) -> None:
     net = cs.read(NETS[name])
     code = written(net, "keras")
     assert error(net, code) <= 1e-5
-    if name != "unread":  # a model of Keras holds only what leads to its output
+    if name != "unread":  # a Keras model holds only what leads to its output
         assert params(module(code)["build"]()) == net.table().params.value
 
 

@@ -27,7 +27,7 @@ def told(source: object) -> ConvscopeError:
 
 @pytest.mark.parametrize(("suffix", "name"), SUFFIXES)
 def test_a_kind_is_known_by_its_suffix(suffix: str, name: str, tmp_path: Path) -> None:
-    assert f"model{suffix}: there is no such file" in told(f"model{suffix}").what
+    assert f"model{suffix}" in told(f"model{suffix}").what
     path = tmp_path / f"model{suffix.upper()}"
     path.write_bytes(b"anything")
     for error in (told(path), told(str(path))):
@@ -54,16 +54,16 @@ def test_a_pointer_of_git_lfs_is_told_for_every_kind(
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n", encoding="ascii")
     assert told(path).attempt == "git lfs pull"
     assert run(["table", str(path)]) == 2
-    assert "only a pointer to the file, left by Git LFS" in capsys.readouterr().err
+    assert "only a Git LFS pointer, not the file itself" in capsys.readouterr().err
 
 
 def test_archives_are_told_apart_by_what_is_in_them(tmp_path: Path) -> None:
     np.savez(tmp_path / "arrays", a=np.zeros(3))
     (tmp_path / "arrays.npz").rename(tmp_path / "arrays.data")
-    assert "arrays of NumPy" in told(tmp_path / "arrays.data").what
+    assert "an archive of NumPy arrays" in told(tmp_path / "arrays.data").what
     for member, name, better in (
         ("m/constants.pkl", "TorchScript", ".jit"),
-        ("m/data.pkl", "an archive of PyTorch", ".pt"),
+        ("m/data.pkl", "a PyTorch archive", ".pt"),
         ("config.json", "Keras", ".keras"),
     ):
         with zipfile.ZipFile(tmp_path / "m.zip2", "w") as archive:
@@ -72,12 +72,12 @@ def test_archives_are_told_apart_by_what_is_in_them(tmp_path: Path) -> None:
         assert name in error.what
         assert error.attempt.endswith(better)
     (tmp_path / "bad.data").write_bytes(b"PK\3\4" + bytes(40))
-    assert "not of a kind that is read" in told(tmp_path / "bad.data").what
+    assert "not a supported file type" in told(tmp_path / "bad.data").what
 
 
 def test_folders_of_other_tools(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"")
-    assert "a SavedModel of TensorFlow" in told(tmp_path).what
+    assert "a TensorFlow SavedModel" in told(tmp_path).what
     assert str(tmp_path) in told(str(tmp_path)).attempt
     package = tmp_path / "net.mlpackage"
     package.mkdir()
@@ -114,7 +114,7 @@ def test_one_word_with_a_suffix_is_a_file() -> None:
 
 def test_a_checkpoint_called_tar_is_a_file_of_weights(tmp_path: Path) -> None:
     torch.save({"state_dict": {"w": torch.zeros(2, 3)}}, tmp_path / "best.pth.tar")
-    assert "1 tensor and no layers" in told(tmp_path / "best.pth.tar").what
+    assert "1 tensor but no layers" in told(tmp_path / "best.pth.tar").what
     assert run(["table", str(tmp_path / "best.pth.tar")]) == 0
     (tmp_path / "best.tar").write_bytes(b"anything")
     assert "an archive" in told(tmp_path / "best.tar").what

@@ -119,14 +119,14 @@ def _with_input(model: Any, sizes: list[Any]) -> Any:
 def test_open_sizes_are_asked_for_by_name(tmp_path: Path) -> None:
     model = _with_input(Case("y = Conv(x, w, b)", PLANE, CONV).model(), ["batch", 4, "height", "width"])
     path = saved(model, tmp_path)
-    with pytest.raises(FieldError, match='"x" of the model has open sizes: height, width') as caught:
+    with pytest.raises(FieldError, match='"x" are not fixed: height, width') as caught:
         read(path)
     assert 'input="224x224x3"' in caught.value.expected
     assert read(path, input="6x5x4").output == (6, 4, 3)
     assert read(path, input="9x9x4").output == (6, 7, 7)
-    with pytest.raises(FieldError, match="1 spatial axes, that of the model 2"):
+    with pytest.raises(FieldError, match="1 spatial axes, but the model takes 2"):
         read(path, input="9x4")
-    with pytest.raises(ModelError, match="input channels of the weight has sizes"):
+    with pytest.raises(ModelError, match="the input-channel axis of the weight has size"):
         read(path, input="9x9x5")
     with pytest.raises(ShapeError, match="a window of 3 does not fit into 2"):
         read(path, input="2x9x4")
@@ -134,7 +134,7 @@ def test_open_sizes_are_asked_for_by_name(tmp_path: Path) -> None:
 
 def test_no_sizes_at_all(tmp_path: Path) -> None:
     path = saved(_with_input(Case("y = Conv(x, w, b)", PLANE, CONV).model(), None), tmp_path)  # type: ignore[arg-type] # no shape
-    with pytest.raises(FieldError, match="open sizes: all"):
+    with pytest.raises(FieldError, match="are not fixed: all"):
         read(path)
     assert read(path, input="6x5x4").output == (6, 4, 3)
 
@@ -175,7 +175,7 @@ def test_kinds_of_numbers(tmp_path: Path) -> None:
         model.graph.input[0].type.tensor_type.elem_type = kind
         assert read(saved(model, tmp_path)).inputs[0].kind == name
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.STRING
-    with pytest.raises(ModelError, match='its input "x" is not a tensor of numbers'):
+    with pytest.raises(ModelError, match='the input "x" is not a numeric tensor'):
         read(saved(model, tmp_path))
 
 
@@ -221,7 +221,7 @@ def test_what_cannot_be_looked_into_is_said_where_its_size_is_known(tmp_path: Pa
 def test_an_operator_of_somebody_else(tmp_path: Path) -> None:
     case = Case("a = acme.Magic(x, k) y = Relu(a)", PLANE, {"k": (3, 3)}, domains={"acme": 1})
     model = case.model()
-    with pytest.raises(ModelError, match=r"\(acme.Magic\): an operator that is not known here"):
+    with pytest.raises(ModelError, match=r"\(acme.Magic\): Convscope does not know this operator"):
         read(saved(model, tmp_path))
     model.graph.value_info.append(helper.make_tensor_value_info("a", TensorProto.FLOAT, [1, 2, 3, 3]))
     net = read(saved(model, tmp_path))
@@ -277,7 +277,7 @@ def test_the_branch_that_is_taken_is_read(tmp_path: Path) -> None:
 def test_a_branch_that_the_image_decides_is_not(tmp_path: Path) -> None:
     model = _branching(np.array([True]))
     model.graph.node[0].input[0] = "x"
-    with pytest.raises(ModelError, match=r"\(If\): an operator that is not known here"):
+    with pytest.raises(ModelError, match=r"\(If\): Convscope does not know this operator"):
         read(saved(model, tmp_path))
 
 
@@ -341,7 +341,7 @@ def test_a_file_that_changed_is_not_taken_for_what_it_was(tmp_path: Path) -> Non
     net = read(path)
     path.write_bytes(path.read_bytes() + b"\0")
     assert net.tensors is not None
-    with pytest.raises(ModelError, match="was changed since it was read"):
+    with pytest.raises(ModelError, match="has changed since it was read"):
         net.tensors()
 
 
@@ -357,7 +357,8 @@ def test_an_error_names_file_node_and_operator(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         read(saved(model, tmp_path))
     assert (
-        caught.value.what == f'{tmp_path}/model.onnx: node "stem" (Conv): input channels of the weight has sizes (3,)'
+        caught.value.what
+        == f'{tmp_path}/model.onnx: node "stem" (Conv): the input-channel axis of the weight has size 3'
     )
     assert caught.value.expected == "(4,)"
 

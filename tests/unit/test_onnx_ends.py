@@ -47,7 +47,7 @@ def test_a_suppression_at_the_end_is_told(count: str | None, tmp_path: Path) -> 
     assert (table.macs.value, table.macs.exact) == (12 * 10 * 36, True)  # what follows multiplies with no weights
     (note,) = net.notes
     assert note.startswith('node "nms" (NonMaxSuppression) and the 3 operations after it are shown as "rest"')
-    assert note.endswith('A size that is not known is shown as 1: "y" ?x1')
+    assert note.endswith('Unknown sizes are shown as 1: "y" ?x1')
     with pytest.raises(WriteError):
         cs.write(net, to="onnx")
 
@@ -144,7 +144,7 @@ def test_outputs_before_what_is_lost_are_exact(tmp_path: Path) -> None:
 
 
 def test_where_nothing_is_known_before_it_the_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"\(acme.Odd\): an operator that is not known here"):
+    with pytest.raises(ModelError, match=r"\(acme.Odd\): Convscope does not know this operator"):
         read(saved(Case("a = acme.Odd(x) y = Relu(a)", PLANE, domains={"acme": 1}).model(), tmp_path))
 
 
@@ -152,7 +152,7 @@ def test_a_refusal_says_how_to_cut_the_model_before_it(tmp_path: Path) -> None:
     """What it says works, and what is cut off then is read."""
     text = "a = Conv(x, w, b) c = Relu(a) y = Conv(c, v)"
     path = saved(Case(text, PLANE, {**CONV, "v": (2, 5, 1, 1)}).model(), tmp_path)
-    with pytest.raises(ModelError, match=r"\(Conv\): input channels of the weight") as caught:
+    with pytest.raises(ModelError, match=r"\(Conv\): the input-channel axis of the weight") as caught:
         read(path)
     wanted = 'the part before it: onnx.utils.extract_model("model.onnx", "part of model.onnx", ["x"], ["c"])'
     assert caught.value.attempt == wanted
@@ -175,6 +175,6 @@ def test_what_goes_over_a_batch_of_several_is_told(text: str, told: bool, batch:
     stored = {"first": np.array([0]), "last": np.array([-1])}
     used = {name: one for name, one in stored.items() if name in text}
     net = read(saved(Case(text, (batch, 4, 6, 5), used).model(), tmp_path))
-    assert any("goes over the batch of 3, of which one sample is read" in note for note in net.notes) == (
+    assert any("mixes the 3 samples of a batch, but a net describes a single sample" in note for note in net.notes) == (
         told and batch > 1
     )

@@ -32,7 +32,7 @@ def test_zeros_that_are_stored_once_are_a_bias_of_each_layer(tmp_path: Path) -> 
     net = _two("x, w, b", "x, v, b", {**KERNELS, "b": ZEROS}, tmp_path)
     assert net.table().params.value == 2 * (4 * 4 * 9 + 4)
     (note,) = net.notes
-    assert note.startswith("1 tensor of one number throughout is shared by 2 layers and counted for each")
+    assert note.startswith("1 tensor with the same value everywhere is shared by 2 layers and counted for each")
     assert note in str(net.table())
     assert net.table().to_json()["notes"] == [note]
 
@@ -49,7 +49,7 @@ def test_other_numbers_that_are_stored_once_are_tied(tmp_path: Path) -> None:
     (note,) = net.notes
     assert note == (
         "1 tensor is shared by 2 operations and counted once: "
-        "the file does not say whether the source has one parameter there, or equal ones"
+        "the file does not state whether the source had one parameter or several equal ones"
     )
 
 
@@ -154,7 +154,7 @@ def test_weights_that_the_graph_makes_are_params(name: str) -> None:
     data = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
     net = read(data / f"{name}.onnx")
     assert net.table().params.value == LIGHT[name]
-    assert "are made by the graph itself (ConstantOfShape)" in net.notes[-1]
+    assert "are created by the graph itself (ConstantOfShape)" in net.notes[-1]
 
 
 def test_a_mask_that_the_graph_fills_is_no_weight(tmp_path: Path) -> None:

@@ -347,17 +347,17 @@ def test_mistakes_are_told() -> None:
     probe = Probe(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), (1, 6, 6))
     with pytest.raises(UnknownNameError, match="no module"):
         probe.unit("2", (0, 0))
-    with pytest.raises(FieldError, match="2 axes, at has 1"):
+    with pytest.raises(FieldError, match="2 axes, but at has 1"):
         probe.unit("1", (0,))
     with pytest.raises(FieldError, match="at=4"):
         probe.unit("1", (0, 4))
     with pytest.raises(FieldError, match="units=0"):
         verify("input 6x6x1, conv 1 3x3", units=0)
-    with pytest.raises(FieldError, match="does not say its input"):
+    with pytest.raises(FieldError, match="does not state the size of its input"):
         verify(nn.Conv2d(1, 1, 3))
-    with pytest.raises(FieldError, match="has its input already"):
+    with pytest.raises(FieldError, match="already has its input"):
         verify(cs.read("input 6x6x1, conv 1 3x3"), input="7x7x1")
-    with pytest.raises(ShapeError, match="no module gives a map"):
+    with pytest.raises(ShapeError, match="no module returns a map"):
         Probe(nn.Flatten(), (1, 6, 6)).last_map()
 
 

@@ -139,7 +139,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "endless": (lambda: Functional(endless, conv=conv()), "maximum recursion depth"),
     "lazy": (lambda: nn.Sequential(nn.LazyConv2d(4, 3)), "^0.weight has no shape yet"),
     "independent": (lambda: Functional(lambda self, _: self.a.weight * 2, a=conv()), "does not depend on its input"),
-    "nothing": (nn.Identity, "does nothing with its input"),
+    "nothing": (nn.Identity, "no layers that read its input"),
     "no tensor": (lambda: Functional(lambda self, x: str(self.a(x))), "'Functional' object has no attribute 'a'"),
 }
 
@@ -246,8 +246,8 @@ def test_a_module_out_of_a_file(file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("breaks", ModelError, "breaks cannot be made: ValueError: no such thing"),
-        ("leaves", ModelError, "leaves cannot be made: SystemExit: 3"),
+        ("breaks", ModelError, "breaks cannot be created: ValueError: no such thing"),
+        ("leaves", ModelError, "leaves cannot be created: SystemExit: 3"),
         ("number", ModelError, "number is int"),
         ("nothing", UnknownNameError, 'has no "nothing"'),
     ],
@@ -260,7 +260,7 @@ def test_a_file_that_gives_no_model(file: Path, name: str, error: type[Convscope
 def test_a_live_module_needs_the_size_of_its_input() -> None:
     module = conv(3)
     assert cs.read(module, input="8x8x3").output == (4, 8, 8)
-    with pytest.raises(FieldError, match="does not say how large its input is"):
+    with pytest.raises(FieldError, match="does not state the size of its input"):
         cs.read(module)
     with pytest.raises(ShapeError, match="does not run on 8x8x4"):
         cs.read(module, input="8x8x4")

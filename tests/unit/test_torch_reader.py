@@ -224,7 +224,7 @@ def test_a_model_without_numbers_is_read_and_says_so_when_asked_for_them() -> No
     net = read_module(module, MAP).net
     assert net.table().params.value == 148 + 8 + 152
     assert net.tensors is not None
-    with pytest.raises(ModelError, match="has no numbers"):
+    with pytest.raises(ModelError, match="has no values"):
         net.tensors()
 
 

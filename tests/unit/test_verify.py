@@ -74,7 +74,7 @@ def test_a_wrong_claim_is_found(wrong: str, what: str) -> None:
     assert not found.passed
     assert what in [check.what.split()[0] for check in found.checks if not check.agrees]
     assert "NO" in str(found)
-    assert "px claimed alone" in str(found) or what != "field"
+    assert "px only claimed" in str(found) or what != "field"
 
 
 def test_a_hull_and_a_bound_are_reported_as_such() -> None:
@@ -86,10 +86,10 @@ def test_a_hull_and_a_bound_are_reported_as_such() -> None:
     cropped = cs.read("input 8x8x1, crop 2, opaque 4x4x4")
     (field,) = compare(nn.Conv2d(1, 4, 5), cropped, {"": "opaque1"}, units=1).checks[3:]
     assert not field.agrees
-    assert field.note == "9 px probed alone, from 2x6"
+    assert field.note == "9 px only probed, from 2x6"
     found = compare(module, told, {"": "opaque1"})
     assert found.passed
-    assert {check.note for check in found.checks[3:]} == {"a hull: contained"}
+    assert {check.note for check in found.checks[3:]} == {"an upper bound, which contains them"}
     assert found.checks[3].claimed == "in 0…7, 0…7: 64"
 
 

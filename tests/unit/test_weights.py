@@ -165,7 +165,7 @@ def test_where_a_net_is_wanted_weights_are_refused(
 ) -> None:
     save_file({"a": torch.zeros(2)}, tmp_path / "net.safetensors")
     assert run([command, str(tmp_path / "net.safetensors")]) == 2
-    assert "holds 1 tensor and no layers" in capsys.readouterr().err
+    assert "holds 1 tensor but no layers" in capsys.readouterr().err
     with pytest.raises(ModelError, match="no layers"):
         cs.read(tmp_path / "net.safetensors")
 
@@ -174,11 +174,11 @@ def test_a_whole_model_is_read_only_when_trusted(tmp_path: Path, capsys: pytest.
     path = tmp_path / "net.pt"
     torch.save({"model": net(), "epoch": 3}, path)
     assert run(["table", str(path), "--input", "3x3x3"]) == 2
-    assert "a whole object of torch.nn.modules.container.Sequential" in capsys.readouterr().err
+    assert "a pickled object of torch.nn.modules.container.Sequential" in capsys.readouterr().err
     assert run(["table", str(path), "--input", "3x3x3", "--trust"]) == 0
     assert capsys.readouterr().out == f"{cs.read(net(), input='3x3x3').table()}\n"
     assert run(["table", str(path), "--trust"]) == 2
-    assert "how large its input is" in capsys.readouterr().err
+    assert "does not state the size of its input" in capsys.readouterr().err
 
 
 def test_classes_are_found_beside_the_file(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_classes_are_found_beside_the_file(tmp_path: Path) -> None:
     asked = [sys.executable, "-c", table, *arguments]
     refused = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
-    assert "a whole object of mynet.Net" in refused.stderr
+    assert "a pickled object of mynet.Net" in refused.stderr
     done = subprocess.run([*asked, "--trust"], capture_output=True, text=True, check=True)
     assert "conv 2 3x3" in done.stdout
 

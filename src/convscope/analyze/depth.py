@@ -91,20 +91,20 @@ class Depth:
     def __str__(self) -> str:
         kernel = self.layer.split()[2]
         pooled = f", maxpool 2 after every {self.pool_every}" if self.pool_every else ""
-        lines = [f"input {to_text(self.input)}, then {self.layer} again and again{pooled}"]
+        lines = [f"input {to_text(self.input)}, then {self.layer} repeatedly{pooled}"]
         one, last = self.to_one, self.steps[-1]
         if one:
             lines.append(f"{_convs(one)} of {kernel} to 1x1{_cost(one)}")
         else:
             lines.append(
-                f"never 1x1: after {_convs(last)} the map is {last.size}x{last.size} and no more fit{_cost(last)}"
+                f"never 1x1: after {_convs(last)} the map is {last.size}x{last.size}, too small for more{_cost(last)}"
             )
         if self.target:
             seen, size = self.to_object, f"{self.target}x{self.target}"
             lines.append(
-                f"{_convs(seen)} of {kernel} to see an object of {size}{_cost(seen)}"
+                f"{_convs(seen)} of {kernel} to cover an object of {size}{_cost(seen)}"
                 if seen
-                else f"an object of {size} is never seen whole: the map ends after {_convs(last)}{_cost(last)}"
+                else f"no unit ever covers an object of {size}: the map ends after {_convs(last)}{_cost(last)}"
             )
         return "\n".join(lines)
 
@@ -152,9 +152,9 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
         kernel: height and width of the kernels, from 2.
         channels: of the image.
         filters: of every convolution.
-        object_size: height and width of an object; then also: how many until a unit sees it whole.
+        object_size: height and width of an object; then also: how many convolutions until a unit covers it.
         object: the same, by the name that it has on the command line.
-        pool_every: a 2x2 max-pooling after so many convolutions; 0 for none.
+        pool_every: the number of convolutions after which a 2x2 max-pooling follows; 0 for none.
 
     Raises:
         FieldError: a number is out of range, or the size of the object is given twice.

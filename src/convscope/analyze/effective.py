@@ -150,7 +150,7 @@ def effective(
 
     Raises:
         UnknownNameError: there is no such layer or input.
-        FieldError: ``at`` lies outside of the layer, or the weights of so many units take too much memory.
+        FieldError: ``at`` lies outside of the layer, or the weights of all these units take too much memory.
         ShapeError: the input is not an image.
 
     One 3x3 has variance (9 - 1)/12 along each axis:

@@ -144,7 +144,7 @@ class Memory:
         return "\n".join([head, *(inert(f"{key:<10} {value}") for key, value in rows.items())])
 
     def _told_frozen(self) -> str:
-        return f", {bytes_text(self.frozen)} of them frozen: without gradients" if self.frozen else ""
+        return f", {bytes_text(self.frozen)} of them frozen, without gradients" if self.frozen else ""
 
     __repr__ = __str__
 

@@ -232,7 +232,7 @@ def spatial_input(net: Net, name: str | None) -> Input:
     """
     found = image_of(net, name)
     if len(found.shape) < 2:
-        raise ShapeError(f"the input {to_text(found.shape)} is not an image: it has no spatial axis")
+        raise ShapeError(f"the input {to_text(found.shape)} has no spatial axis, so it is not an image")
     return found
 
 
@@ -263,10 +263,13 @@ def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Pat
     except (TypeError, ValueError):
         raise FieldError(f"at={at}", expected="a unit, or first and last, for each axis") from None
     if len(ends) != len(sizes):
-        raise FieldError(f"{layer.node.name} has {len(sizes)} spatial axes, at has {len(ends)}")
+        raise FieldError(f"{layer.node.name} has {len(sizes)} spatial axes, but at has {len(ends)}")
     for (first, last), size in zip(ends, sizes, strict=True):
         if not 0 <= first <= last < size:
-            raise FieldError(f"at={first if first == last else (first, last)}", expected=f"units from 0 to {size - 1}")
+            raise FieldError(
+                f"at={first if first == last else (first, last)} is out of range",
+                expected=f"units from 0 to {size - 1}",
+            )
     return ends
 
 

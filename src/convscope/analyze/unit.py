@@ -70,7 +70,7 @@ class UnitField:
         except ImportError:
             raise missing_extra("Pillow, which writes images,", "look") from None
         if len(self.support.shape) > 2:
-            raise ImageError("the support of a volume cannot be drawn as one image", expected="a net on images")
+            raise ImageError("the support of a volume cannot be drawn as a single image", expected="a net on images")
         drawable(self.support.shape)
         image = np.zeros(self.support.shape, dtype=np.uint8)
         if self.box:
@@ -86,10 +86,10 @@ class UnitField:
         node = inert(found.node)
         lines = [f"{node} at {positions}, image {joined(found.shape)}" if positions else node]
         if not found.box:
-            return f"{lines[0]}\nno pixel is read"
+            return f"{lines[0]}\nno pixel of the image is read"
         box = ", ".join(f"{first} … {last}" for first, last in found.box)
         size = joined(last - first + 1 for first, last in found.box)
-        hull = "" if found.exact else " (a hull: axes of a layer on the way depend on each other)"
+        hull = "" if found.exact else " (an upper bound: axes of a layer on the way depend on each other)"
         lines.append(f"box        {box}  ({size}){hull}")
         lines.append(
             f"pixels     {found.pixels:,} of {found.area:,}, coverage {100 * found.coverage:.1f} %{_holes(found)}"

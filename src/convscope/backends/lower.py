@@ -90,7 +90,7 @@ def _even(pairs: tuple[tuple[int, int], ...]) -> bool:
 @singledispatch
 def lower(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- the lowerings below use it
     """The torch module that computes ``op`` on inputs of these shapes ``c h w``."""
-    raise ShapeError(f"{op.keyword} cannot be run: what it computes is unknown")
+    raise ShapeError(f"{op.keyword} cannot be run, because what it computes is unknown")
 
 
 @lower.register(Conv)

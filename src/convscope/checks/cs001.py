@@ -1,7 +1,7 @@
 """Pixels that are never read.
 
 A window with a stride can leave rows and columns at the end of its input that no unit reads: a 3x3 with stride 2 and no
-padding on 224 ends at pixel 222. What lies there cannot change the answer, and the map is off-centre by half a pixel.
+padding on 224 ends at pixel 222. What lies there cannot change the output, and the map is off-centre by half a pixel.
 
 Pad the end by as much as is missing, or choose an input size that the strides divide.
 
@@ -41,10 +41,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             CODE,
             layer,
             f"{axis}{'s' if many else ''} {positions} of its input (0 to {found.size - 1}) {verb} never read",
-            why="what lies there cannot change the answer, and the map is off-centre",
+            why="what lies there cannot change the output, and the map is off-centre",
             do=f"pad the end of that axis, or use an input of {found.size - len(found.positions)} there",
             level=WARNING if len(found.positions) >= MUCH * found.size else NOTE,
-            change=f"{100 * len(found.positions) / found.size:.1f} % of the axis would be seen that is not",
+            change=f"{100 * len(found.positions) / found.size:.1f} % more of the axis would be read",
         )
 
 

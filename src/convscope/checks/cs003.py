@@ -4,7 +4,7 @@ Where the field of a convolution's input is already as large as the image, the c
 Such layers were measured to add little (Richter et al., arXiv 2106.12307): the net is too deep, or strides too early,
 for this image size.
 
-Remove them, remove a stride before them, or feed larger images.
+Remove them, remove a stride before them, or use larger images.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         f"from here on the field is as large as the {size} image before the layer adds to it ({len(names)} layers: "
         f"{_named(names)})",
         why="more layers of this kind add depth but no context",
-        do="remove some of them, stride later, or feed larger images",
+        do="remove some of them, stride later, or use larger images",
         change=f"they hold {params:,} of {facts.table.params.value:,} params and {macs:,} of "
         f"{facts.table.macs.value:,} MACs",
         level=NOTE,

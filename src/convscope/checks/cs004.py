@@ -1,9 +1,9 @@
 """The field is smaller than the object.
 
-A unit whose field is smaller than an object never sees it whole, and must recognise it by parts. For a classifier of
-centred digits of 20x20 the last convolution should see at least 20x20.
+A unit whose field is smaller than an object never covers all of it, and must recognise it by its parts. For a
+classifier of centred 20x20 digits, the last convolution should see at least 20x20.
 
-Add a convolution, a larger kernel, a dilation, or a stride earlier. Asked only where the size of the objects is given.
+Add a convolution, a larger kernel, a dilation, or an earlier stride. The check runs only if the object size is given.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         CODE,
         facts.layers[last.name],
         f"sees {joined(sizes)} pixels, the object has {joined(facts.object_size)}",
-        why="no unit that still has its place sees the object whole",
-        do=f"{more} more 3x3 here (each adds {joined(steps)} pixels), a dilation, or a stride earlier",
+        why="no unit that keeps its position covers the object",
+        do=f"add {more} more 3x3 here (each adds {joined(steps)} pixels), a dilation, or an earlier stride",
         change=f"the field would grow to {joined(map(int, grown))}",
     )

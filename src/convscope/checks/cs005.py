@@ -1,8 +1,8 @@
 """ReLU on the logits.
 
 A relu as the last layer, or right before the softmax, cuts off negative scores. A class whose score falls below zero
-gets no gradient any more and is never predicted again; nets with this fault get stuck at 60 to 80 % on MNIST with two
-or three digits missing.
+gets no gradient and is never predicted again; nets with this fault get stuck at 60 to 80 % on MNIST, with two or three
+digits missing.
 
 Let the last layer be linear.
 """
@@ -39,5 +39,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             f"cuts the scores of {layer.output[0]} classes off at zero{', before the softmax' if softmax else ''}",
             why="a class whose score is negative gets no gradient and is never predicted again",
             do="remove it: the last layer before the loss should be linear",
-            change="no parameter changes; every class keeps its gradient",
+            change="the parameters stay the same, and every class keeps its gradient",
         )

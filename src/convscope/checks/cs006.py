@@ -2,7 +2,7 @@
 
 Keras 3 reads ``Conv2D(32, 3, 3)`` as a kernel of 3 and a stride of 3; old Keras read it as a 3x3 kernel. The net still
 runs, on maps nine times smaller, and sees each pixel once. An odd kernel with a stride of its own size is hardly ever
-meant; patch embeddings (4x4, 16x16) are, and are not reported.
+intended; patch embeddings (4x4, 16x16) are, and are not reported.
 
 Write ``Conv2D(32, (3, 3))``, or stride 1 here.
 """
@@ -32,7 +32,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 CODE,
                 layer,
                 f"kernel {size} with stride {size}",
-                why="Keras 3 reads Conv2D(32, 3, 3) as a stride of 3; the map shrinks at once, windows do not overlap",
-                do=f"stride 1 here, written Conv2D({op.out}, ({', '.join(map(str, op.kernel))})) in Keras",
-                change=f"a map about {math.prod(op.stride)} times larger, and as many more MACs in this layer",
+                why="Keras 3 reads Conv2D(32, 3, 3) as a stride of 3; the map shrinks at once, without overlap",
+                do=f"use stride 1 here, written Conv2D({op.out}, ({', '.join(map(str, op.kernel))})) in Keras",
+                change=f"the map becomes about {math.prod(op.stride)} times larger, and so do the MACs of this layer",
             )

@@ -1,7 +1,7 @@
 """A bias right before a batch norm.
 
-The norm subtracts the mean of its input, and with it any bias: the bias learns nothing, costs memory, and takes part in
-weight decay and in the optimizer's state.
+The norm subtracts the mean of its input, and any bias with it: the bias has no effect, but costs memory, and takes part
+in weight decay and in the optimizer's state.
 
 Leave it out (``nobias``). This is a note and fails no gate: the function is the same, and the cost is one number for
 each channel.
@@ -32,10 +32,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield facts.finding(
                 CODE,
                 layer,
-                f"its bias of {bias.count} numbers goes into {readers[0].node.name}, which subtracts it again",
-                why="a norm takes away the mean of its input, so the bias learns nothing",
+                f"its bias of {bias.count} values goes into {readers[0].node.name}, which subtracts it again",
+                why="a norm removes the mean of its input, so the bias has no effect",
                 do="nobias",
-                change=f"{bias.count} params fewer, the same function",
+                change=f"{bias.count} fewer params, the same function",
                 level=NOTE,
             )
 

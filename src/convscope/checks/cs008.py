@@ -1,7 +1,7 @@
 """A surge of parameters after a pooling.
 
 Channels double where maps halve, and a 3x3 over many channels is where the parameters go: 3x3x512x512 are 2.4 million.
-A 1x1 convolution after the pooling brings the channels down first and costs a ninth of a 3x3.
+A 1x1 convolution after the pooling reduces the channels first and costs a ninth of a 3x3.
 
 Put a 1x1 with fewer channels before it.
 """
@@ -43,7 +43,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 layer,
                 f"{params:,} params, {100 * params / total:.0f} % of the net, over the {channels} channels of "
                 f"{source.node.name}",
-                why="the largest kernels stand where the channels are many",
-                do=f"conv {narrow} 1x1 before it",
+                why="the largest kernels are where the most channels are",
+                do=f"put conv {narrow} 1x1 before it",
                 change=f"about {less:,} params for {params:,}",
             )

@@ -6,9 +6,9 @@ convolutions before it. It overfits, and it fixes the image size.
 A convolution without padding whose kernel is as large as its map is the same thing: 10 kernels of 26x26 over 10
 channels are 67,610 parameters.
 
-On a map of at most 16 positions it is a note and fails no gate: such heads are common, and may be what was meant.
+On a map of at most 16 positions it is a note and fails no gate: such heads are common, and may be intended.
 
-Pool the maps first (``gap``), or bring the channels down with a 1x1.
+Pool the maps first (``gap``), or reduce the channels with a 1x1.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 f"{params:,} params, {100 * params / total:.0f} % of the net: "
                 f"it reads {positions} positions of {maps[0]} channels",
                 level=WARNING if positions > MANY else NOTE,
-                why="it learns every position for itself, overfits, and fixes the image size",
-                do="gap before it, or a 1x1 with fewer channels",
-                change=f"after gap it has {op.out * (maps[0] // groups + op.bias):,} params",
+                why="it learns every position independently, overfits, and fixes the image size",
+                do="put gap before it, or a 1x1 with fewer channels",
+                change=f"after gap it would have {op.out * (maps[0] // groups + op.bias):,} params",
             )

@@ -1,17 +1,17 @@
 """Paths that look at different positions.
 
 Where paths merge, unit ``o`` of one should look at the same position as unit ``o`` of the other: the same stride, and
-the middle of the field at the same pixel. Odd and even kernels, uneven padding and crops shift one path against the
+the centre of the field at the same pixel. Odd and even kernels, uneven padding and crops shift one path against the
 other by half a pixel or more, and the merge mixes neighbours.
 
-Pad so that the middles agree: by ``(kernel - 1)/2`` on each side for an odd kernel.
+Pad so that the centres agree: by ``(kernel - 1)/2`` on each side for an odd kernel.
 
-A shift that is meant is not reported. It is meant where all paths end at the same pixel, as with causal convolutions,
-which pad before only and see nothing that comes later; and where all paths only move one map about (slices, shifts,
-1x1 convolutions, no larger kernel), as differences and wavelets do: there the shift is all that the paths are for.
+An intentional shift is not reported. A shift is intentional where all paths end at the same pixel, as with causal
+convolutions, which pad only before and see nothing that comes later; and where all paths only move one map about
+(slices, shifts, 1x1 convolutions, no larger kernel), as differences and wavelets do: the shift is their purpose.
 A shift of less than one unit is a note: unit ``o`` of one path is still nearer to unit ``o`` of the other than to its
-neighbours. It comes of even kernels beside odd ones (a pooling of 2x2 beside a strided 3x3), and of up-sampling, where
-the unit is that of the coarse map, since one value is spread over several positions anyway.
+neighbours. It comes from even kernels beside odd ones (a pooling of 2x2 beside a strided 3x3), and from up-sampling,
+where the unit is that of the coarse map, since one value is spread over several positions anyway.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             CODE,
             facts.layers[found.node],
             f"its paths look at different positions along axis {found.axis}: {_named(found)}",
-            why="unit by unit it mixes values about different positions",
-            do="equal strides, and padding that puts the middles on the same pixel",
-            change=f"the paths would agree to the pixel; unit 0 is {_apart(found)} pixels apart now",
+            why="each unit mixes values from different positions",
+            do="use equal strides, and padding that puts the centres on the same pixel",
+            change=f"the paths would agree to the pixel; the centres of unit 0 are {_apart(found)} pixels apart now",
             level=NOTE if _within_unit(found) else WARNING,
         )
 

@@ -1,9 +1,9 @@
 """Checkerboards from a transposed convolution.
 
 Where the kernel of a transposed convolution is not a multiple of its stride, its outputs are sums of different numbers
-of taps, in a pattern like a checkerboard (Odena, Dumoulin and Olah, Distill 2016). Training can hide it, not remove it.
+of taps, in a checkerboard pattern (Odena, Dumoulin and Olah, Distill 2016). Training can hide it, but not remove it.
 
-Take a kernel that the stride divides (4 for 2), or ``up`` and a convolution.
+Use a kernel size that the stride divides (4 for 2), or ``up`` and a convolution.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             CODE,
             layer,
             f"kernel {window.kernel} with stride {window.up}{spread}: outputs sum {least} or {most} taps along an axis",
-            why="uneven sums show as a checkerboard",
+            why="uneven sums show as a checkerboard pattern",
             do=f"kernel {better} without dilation, or up {window.up} and a convolution",
             change=f"every output would sum as many taps as the others; {more:.2f} times the weights",
         )

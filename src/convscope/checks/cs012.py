@@ -1,7 +1,7 @@
 """Downsampling by a 1x1 with a stride.
 
-A 1x1 with stride 2 reads one of four units and throws the others away unseen. Shortcuts of residual nets do this; the
-answer gets better when the shortcut averages first (He et al., arXiv 1812.01187, "ResNet-D").
+A 1x1 with stride 2 reads one of four units and discards the others unread. Shortcuts of residual nets do this; the
+accuracy improves when the shortcut averages first (He et al., arXiv 1812.01187, "ResNet-D").
 
 Average over 2x2, then a 1x1 with stride 1.
 """
@@ -34,8 +34,8 @@ def check(facts: Facts) -> Iterator[Finding]:
                 CODE,
                 layer,
                 f"reads one of every {steps} units of its input",
-                why=f"{100 * (1 - 1 / steps):.0f} % of what the layers before have worked out is thrown away unseen",
+                why=f"{100 * (1 - 1 / steps):.0f} % of what the layers before it compute is discarded unread",
                 do=f"avgpool {size} ceil before it, and stride 1",
-                change="no parameter and no multiply-add more; every unit is read",
+                change="every unit is read, with no more parameters or multiply-adds",
                 level=NOTE,
             )

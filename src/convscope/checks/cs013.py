@@ -1,12 +1,12 @@
-"""Layers whose result nobody reads.
+"""Layers whose result is never read.
 
 A branch that does not lead to any output costs time and memory in every forward pass, and learns nothing, because no
-gradient reaches it. Often it is what is left of an experiment, or a merge that was forgotten.
+gradient reaches it. Often it is a leftover of an experiment, or a forgotten merge.
 
 Remove it, or merge it.
 
-What only picks values out (a slice, a part of a split, a view) costs nothing and is not reported: code may take it for
-its shape alone.
+An op that only selects values (a slice, a part of a split, a view) costs nothing and is not reported: code may need
+only its shape.
 """
 
 from __future__ import annotations

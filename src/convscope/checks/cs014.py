@@ -1,8 +1,8 @@
 """Grouped convolutions that never mix.
 
-Two grouped convolutions in a row with the same groups are so many separate nets: no channel of one group hears of
-another. ShuffleNet puts a channel shuffle between them, MobileNet a 1x1 over all channels. Depthwise convolutions
-between them change nothing about that, and are not reported themselves.
+Two grouped convolutions in a row with the same groups act as separate nets, one per group: no channel of one group
+reaches another. ShuffleNet puts a channel shuffle between them, MobileNet a 1x1 over all channels. Depthwise
+convolutions between them do not change that, and are not reported themselves.
 
 Put a ``shuffle`` between them, or a 1x1 without groups.
 """
@@ -64,10 +64,10 @@ def _finding(facts: Facts, layer: Layer, before: Layer, seen: int) -> Finding:
     return facts.finding(
         CODE,
         layer,
-        f"after {before.node.name} each of its channels still depends on {seen} of {before.inputs[0][0]} channels",
+        f"after {before.node.name} each of its channels depends on only {seen} of {before.inputs[0][0]} channels",
         why="groups that never mix are separate nets",
-        do="a shuffle between the two, or a 1x1 without groups",
-        change="no parameter more with a shuffle; channels of all groups would be heard",
+        do="add a shuffle between the two, or a 1x1 without groups",
+        change="a shuffle adds no parameters, and lets the channels of all groups interact",
     )
 
 

@@ -4,7 +4,7 @@ Dilated convolutions whose dilations share a factor read a grid: two 3x3 with di
 box, every other row and column. Neighbouring units then see different pixels, and the map shows the grid (Wang et
 al., arXiv 1702.08502).
 
-Give the dilations no common factor (1, 2, 3), or put a plain 3x3 before or after them.
+Use dilations without a common factor (1, 2, 3), or put a plain 3x3 before or after them.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             dilated[-1],
             f"a unit of {last.node.name} sees {found.pixels:,} of the {found.area:,} pixels of its box, one of every "
             f"{max(found.grid)} along an axis ({names})",
-            why="neighbouring units see different pixels, and the map shows the grid",
-            do="dilations without a common factor (1, 2, 3), or a plain 3x3 after them",
-            change=f"{found.holes:,} pixels of the box would be seen that are not",
+            why="neighbouring units see different pixels, so the map shows a grid",
+            do="use dilations without a common factor (1, 2, 3), or a plain 3x3 after them",
+            change=f"{found.holes:,} more pixels of the box would be seen",
         )
 
 

@@ -47,7 +47,7 @@ def check(  # noqa: PLR0913 -- one argument for each limit
     Args:
         net: a net, or what :func:`convscope.read` takes.
         input: size of the input, where ``net`` does not state it.
-        object_size: height and width of the objects that must be seen whole [pixel].
+        object_size: height and width of the objects that the field must cover [pixel].
         object: the same, by the name that it has on the command line.
         max_params: the most parameters.
         max_macs: the most multiply-adds for one sample [MAC].

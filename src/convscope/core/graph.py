@@ -179,13 +179,13 @@ class Graph:
 
     def __post_init__(self) -> None:
         if not self.nodes:
-            raise ValueError("a graph has at least one node")
+            raise ValueError("a graph needs at least one node")
         seen = dict.fromkeys(self.inputs)
         for node in self.nodes:
             for name in node.inputs:
                 if name not in seen:
                     raise UnknownNameError(
-                        f'{node.name} reads "{name}", which no earlier node is called',
+                        f'{node.name} reads "{name}", which is not the name of an earlier node',
                         attempt=nearest(name, seen),
                     )
             if node.name in seen:

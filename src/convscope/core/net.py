@@ -81,7 +81,7 @@ class Net:
         inputs: what it is given, in order; at least one.
         layers: one for each node, in topological order.
         outputs: what it returns, in order; at least one.
-        unused: learned tensors of an imported net that no layer reads.
+        unused: parameters of an imported net that no layer reads.
         tensors: the weights of an imported net, by ``layer.tensor``, loaded when called; None where there are none.
         notes: what must be known of the source of an imported net besides, one sentence each.
     """
@@ -165,7 +165,7 @@ class Net:
         names = [one.name for one in (self.inputs if word == "inputs" else self.outputs)]
         if len(names) > 1:
             listed = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
-            raise ShapeError(f"the net has {len(names)} {word}: {listed}", expected=f"one, for {purpose}")
+            raise ShapeError(f"the net has {len(names)} {word}: {listed}", expected=f"a net with one, for {purpose}")
 
     def live(self) -> frozenset[str]:
         """Names of the layers and inputs on which an output depends; the others are dead."""
@@ -217,13 +217,13 @@ def check_inputs(inputs: Sequence[Input]) -> None:
     >>> check_inputs([Input("input", (3, 8, 2**31))])
     Traceback (most recent call last):
         ...
-    convscope.errors.ShapeError: ShapeError: input: 8x2147483648x3 is too large to be meant
-      expected at most 1048576 along an axis, and 1099511627776 channels
+    convscope.errors.ShapeError: ShapeError: input: 8x2147483648x3 is too large
+      expected at most 1,048,576 along an axis, and 1,099,511,627,776 channels
     """
     for one in inputs:
         if one.shape[0] > MAX_CHANNELS or max(one.shape[1:], default=0) > MAX_SIDE:
-            what = f"{one.name}: {to_text(one.shape)[:200]} is too large to be meant"
-            raise ShapeError(what, expected=f"at most {MAX_SIDE} along an axis, and {MAX_CHANNELS} channels")
+            what = f"{one.name}: {to_text(one.shape)[:200]} is too large"
+            raise ShapeError(what, expected=f"at most {MAX_SIDE:,} along an axis, and {MAX_CHANNELS:,} channels")
 
 
 def fitted(node: Node, inputs: tuple[Shape, ...]) -> Layer:
@@ -252,7 +252,7 @@ def _fitted(op: Op, inputs: tuple[Shape, ...]) -> tuple[Op, Shape, Reads, tuple[
     reads = op.axes(inputs)
     shape = output_shape(op, reads)
     if max(shape) > MAX_CHANNELS or max(shape[1:], default=0) > MAX_SIDE:
-        raise ShapeError(f"an output of {to_text(shape)} is too large to be meant")
+        raise ShapeError(f"its output {to_text(shape)} is too large")
     statistics = op.statistics(inputs)
     pointwise = not statistics and shape == inputs[0] and reads == (along(inputs[0]),)  # a repetition adds an axis
     return op, shape, reads, statistics, pointwise

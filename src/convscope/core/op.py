@@ -306,7 +306,7 @@ def output_shape(op: Op, reads: Reads) -> Shape:
         if extent < 1:
             raise _too_small(read)
         if extents.setdefault(read.follows, extent) != extent:
-            raise ShapeError(f"inputs disagree: {extents[read.follows]} and {extent} along one axis")
+            raise ShapeError(f"the sizes of the inputs differ: {extents[read.follows]} and {extent} along one axis")
     return tuple(extents[axis] for axis in range(len(extents)))
 
 

@@ -56,7 +56,7 @@ def pattern_of(order: str) -> Pattern:
     else:
         found = parse(f"{BATCH}1x{order}", 2)
     if found.dropped().strip(BATCH):
-        raise FieldError(f'"{order}" leaves axes out', expected="every letter on both sides of the colon")
+        raise FieldError(f'"{order}" leaves out some axes', expected="every letter on both sides of the colon")
     return found
 
 
@@ -124,7 +124,9 @@ def _between(pattern: Pattern, have: Axes, wanted: Axes) -> Moves:
     """From some axes to others. Where one side has no batch, it has one of length 1 on the way."""
     letters, kept = (_with_batch(pattern.letters(axes)) for axes in (have, wanted))
     if set(kept) != set(letters):
-        raise ShapeError("an order that repeats what is there", expected="every letter on both sides of the colon")
+        raise ShapeError(
+            "an order that repeats axes is not supported", expected="every letter on both sides of the colon"
+        )
     permuted = tuple(letters.index(letter) for letter in kept)
     if permuted == tuple(range(len(letters))):
         return Moves(None, None, None if have == wanted else _sizes(pattern, wanted))

@@ -82,7 +82,7 @@ class Pattern:
             if self.shape(axes) != shape:
                 raise ShapeError(
                     f"the pattern is for {'x'.join(map(str, self.shape(axes)))}, channels first, "
-                    f"but {'x'.join(map(str, shape))} comes in"
+                    f"but the input is {'x'.join(map(str, shape))}"
                 )
 
     def reads(self, number: int) -> tuple[Read, ...]:
@@ -172,13 +172,13 @@ def parse(text: str, parts: int) -> Pattern:
     """
     found = text.split(":")
     if len(found) != parts:
-        raise FieldError(f'"{text}" has {len(found)} parts', expected=f"{parts} parts with colons between")
+        raise FieldError(f'"{text}" has {len(found)} parts', expected=f"{parts} parts separated by colons")
     sizes: dict[str, int] = {}
     read = tuple(tuple(_axis(axis, sizes, text) for axis in part.split("x")) for part in found)
     for axes in read:
         letters = "".join(axes)
         if len(set(letters)) < len(letters):
-            raise FieldError(f'"{text}" has a letter twice in one part', expected="each letter once in a part")
+            raise FieldError(f'"{text}" uses a letter twice in one part', expected="each letter at most once in a part")
     return Pattern(read, sizes)
 
 
@@ -191,5 +191,7 @@ def _axis(word: str, sizes: dict[str, int], text: str) -> str:
     for letter, factors in letters:
         size = int(factors[:12]) if factors else sizes.get(letter, 0)
         if not 1 <= size <= MAX_INT or sizes.setdefault(letter, size) != size:
-            raise FieldError(f'"{text}": {letter} has no size, or two', expected="a size where a letter first stands")
+            raise FieldError(
+                f'"{text}": {letter} has no size, or two sizes', expected="a size where a letter is first used"
+            )
     return "".join(letter for letter, _ in letters)

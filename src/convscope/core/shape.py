@@ -45,10 +45,10 @@ def parse_numbers(text: str) -> tuple[int, ...]:
     (1, 5, 5)
     """
     if not _SIZE.fullmatch(text) or len(text) > 200:
-        raise FieldError(f'"{text[:40]}" is not a size', expected="integers with an x between, such as 3x3")
+        raise FieldError(f'"{text[:40]}" is not a size', expected="integers separated by x, such as 3x3")
     numbers = tuple(map(int, text.split("x")))
     if max(numbers) > MAX_INT:
-        raise FieldError(f"{max(numbers)} is too large", expected="at most 2147483648")
+        raise FieldError(f"{max(numbers)} is too large", expected="at most 2,147,483,648")
     return numbers
 
 
@@ -92,7 +92,7 @@ def from_text(text: str) -> Shape:
     """
     *spatial, channels = parse_numbers(text)
     if min(*spatial, channels, 1) < 1:
-        raise FieldError(f"{text} has an axis of length 0", expected="every axis at least 1")
+        raise FieldError(f"{text} has an axis of length 0", expected="at least 1 along every axis")
     if len(spatial) > 3:
         raise FieldError(
             f"{text} has {len(spatial)} spatial axes",

@@ -63,7 +63,7 @@ def _own(prefix: str, word: str) -> str:
 def whole_number(name: str, value: Any, minimum: int) -> None:
     """Raise FieldError unless the field ``name`` may have this integer."""
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_INT:
-        raise FieldError(f"{name}={value}", expected=f"an integer from {minimum} to 2147483648")
+        raise FieldError(f"{name}={value}", expected=f"an integer from {minimum} to 2,147,483,648")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Count(Kind):
             return None
         numbers = parse_numbers(rest)
         if len(numbers) > 1:
-            raise FieldError(f'"{word}" has {len(numbers)} numbers', expected="one integer")
+            raise FieldError(f'"{word}" is not a single integer', expected="one integer")
         return numbers[0]
 
     def word(self, value: int) -> str:
@@ -114,14 +114,16 @@ _T = TypeVar("_T")
 
 def _spread(name: str, value: tuple[_T, ...], rank: int) -> tuple[_T, ...]:
     if not rank:
-        raise ShapeError(f"{name} needs a spatial axis, the input has channels only", expected="maps, such as 28x28x1")
+        raise ShapeError(
+            f"{name} needs a spatial axis, but the input has only channels", expected="a map, such as 28x28x1"
+        )
     if len(value) == 1:
         return value * rank
     if len(value) != rank:
         axes = "axis" if rank == 1 else "axes"
         raise ShapeError(
-            f"{name} has {len(value)} axes, the input has {rank} spatial {axes}",
-            expected="one number, or one for each axis of height x width; the last number of a size is its channels",
+            f"{name} has {len(value)} axes, but the input has {rank} spatial {axes}",
+            expected="one number, or one per spatial axis, in the order height x width",
         )
     return value
 
@@ -160,7 +162,7 @@ class Sizes(Kind):
     def validate(self, name: str, value: Any) -> None:
         """See :class:`Kind`."""
         if not isinstance(value, tuple) or not (value or self.like):
-            raise FieldError(f"{name}={value!r}", expected="a tuple with one integer for each axis")
+            raise FieldError(f"{name}={value!r}", expected="a tuple with one integer per axis")
         for entry in value:
             whole_number(name, entry, self.minimum)
 
@@ -202,7 +204,7 @@ class Padding(Kind):
     def _pair(part: str) -> tuple[int, int]:
         numbers = [parse_numbers(side)[0] for side in part.split(":")]
         if len(numbers) > 2:
-            raise FieldError(f'"{part}" has {len(numbers)} sides', expected="before:after, such as 0:1")
+            raise FieldError(f'"{part}" has {len(numbers)} sides, not two', expected="before:after, such as 0:1")
         return numbers[0], numbers[-1]
 
     def word(self, value: Pads) -> str:
@@ -267,7 +269,7 @@ class Real(Kind):
         if not known or not self.minimum <= value < self.below:
             lowest = "any number" if self.minimum == -math.inf else f"a number from {self.minimum:g}"
             bound = "" if self.below == math.inf else f" and below {self.below:g}"
-            raise FieldError(f"{name}={value}", expected=f"{lowest}{bound}")
+            raise FieldError(f"{name}={value} is out of range", expected=f"{lowest}{bound}")
 
     def spread(self, name: str, value: float, rank: int) -> float:  # noqa: ARG002 -- not one number an axis
         """See :class:`Kind`."""

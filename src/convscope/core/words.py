@@ -123,7 +123,7 @@ class Range(Kind):
         for entry, minimum in zip(value, (0, 1, 1), strict=True):
             whole_number(name, entry, minimum)
         if value[0] >= value[1]:
-            raise FieldError(f"{name}={self.word(value)}", expected="a first index below the last")
+            raise FieldError(f"{name}={self.word(value)} is an empty range", expected="a first index below the last")
 
     def spread(self, name: str, value: tuple[int, int, int], rank: int) -> tuple[int, int, int]:  # noqa: ARG002 -- of one axis
         """See :class:`Kind`."""
@@ -208,13 +208,13 @@ class Runs(Kind):
         if not _DIGIT.match(word):
             return None
         if not _RUNS.fullmatch(word):
-            raise FieldError(f'"{word}" is not a list of indices', expected="runs with dots between, such as 0-3.7.5-4")
+            raise FieldError(f'"{word}" is not a list of indices', expected="runs separated by dots, such as 0-3.7.5-4")
         found: list[int] = []
         for part in word.split("."):
             first, *rest = (parse_numbers(end)[0] for end in part.split("-"))
             last = rest[0] if rest else first
             if abs(last - first) >= MAX_INDICES - len(found):
-                raise FieldError(f"indices={word}", expected=f"at most {MAX_INDICES} indices")
+                raise FieldError(f"the list {word} is too long", expected=f"at most {MAX_INDICES:,} indices")
             spend(abs(last - first))
             hold(INDEX * abs(last - first))
             step = 1 if last >= first else -1
@@ -232,7 +232,9 @@ class Runs(Kind):
         for entry in value:
             whole_number(name, entry, 0)
         if len(value) > MAX_INDICES or len(self.word(value)) > MAX_RUNS:
-            raise FieldError(f"{name} of {len(value)} indices", expected="a list that is shorter, or more regular")
+            raise FieldError(
+                f"{name} has too many indices, {len(value):,}", expected="a list that is shorter, or more regular"
+            )
 
     def spread(self, name: str, value: tuple[int, ...], rank: int) -> tuple[int, ...]:  # noqa: ARG002 -- of one axis
         """See :class:`Kind`."""

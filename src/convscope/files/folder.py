@@ -206,7 +206,7 @@ class Folder:
         if kind_of(found.st_mode) != "a file":
             raise not_a_file(self.path / name, kind_of(found.st_mode))
         if found.st_nlink > 1:
-            what = f"{self.path / name} has hard links: it is a file elsewhere, too, which would be changed"
+            what = f"{self.path / name} has hard links, so a file elsewhere would be changed too"
             raise RunError(what, attempt=copied(self.path))
 
     def make(self, name: str) -> None:
@@ -253,7 +253,7 @@ class Folder:
 def has_links(path: Path, name: str, target: str) -> RunError:
     """The error for a link in a run."""
     return RunError(
-        f"the run {path} has links, which are not followed: {name}",
+        f"the run {path} contains a link, and links are not followed: {name}",
         given=f"{path / name} leads to {target}" if target else "",
         attempt=copied(path),
     )
@@ -266,4 +266,4 @@ def not_a_file(path: Path, kind: str) -> RunError:
 
 def copied(path: Path) -> str:
     """What to do about files that are elsewhere, too."""
-    return f"cp -rL {path} COPY, if you trust where the links lead, and use COPY"
+    return f"cp -rL {path} COPY, if you trust the targets of the links, then use COPY"

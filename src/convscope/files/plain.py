@@ -111,7 +111,7 @@ def opened(path: str | Path, *, most: int | None = None, follow: bool = True, at
         found = os.fstat(handle)
         _check(path, found.st_mode)
         if most is not None and found.st_size > most:
-            raise UnfitError(path, f"it has {found.st_size:,} bytes, and at most {most:,} are read")
+            raise UnfitError(path, f"it has {found.st_size:,} bytes, but at most {most:,} are read")
     except OSError:
         file.close()
         raise
@@ -146,7 +146,7 @@ def content_of(file: BufferedReader, path: str | Path, most: int) -> bytes:
     while len(content) <= most and (more := file.read(CHUNK)):  # it grows, or is of a kind whose size is told as 0
         content += more
     if len(content) > most:
-        raise UnfitError(path, f"it has more than the {most:,} bytes that are read")
+        raise UnfitError(path, f"it has more than {most:,} bytes, the most that are read")
     return content
 
 
@@ -161,5 +161,5 @@ def stdin_text(most: int) -> str:
         raise UnfitError("standard input", "it is closed")
     text = sys.stdin.read(most + 1)
     if len(text) > most or len(text.encode(errors="surrogateescape")) > most:
-        raise UnfitError("standard input", f"it has more than the {most:,} bytes that are read")
+        raise UnfitError("standard input", f"it has more than {most:,} bytes, the most that are read")
     return text

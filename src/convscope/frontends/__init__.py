@@ -137,6 +137,6 @@ def _live(model: object, shape: Asked) -> Net:
     name = getattr(model, "__name__", "") if callable(model) else ""
     raise ModelError(
         f"a net cannot be read from {f'the {name}' if name else type(model).__name__}",
-        expected="text, a path, a module of PyTorch or a model of Keras",
-        attempt=f"{name}(): the model, not what makes it" if name else "",
+        expected="text, a path, a PyTorch module or a Keras model",
+        attempt=f"{name}(), which returns a model" if name else "",
     )

@@ -63,7 +63,10 @@ class Asked:
             FieldError: several inputs are given.
         """
         if len(self.named) > 1:
-            raise FieldError(f"sizes for {len(self.named)} inputs: {', '.join(self.named)}", expected="one input")
+            raise FieldError(
+                f"sizes are given for {len(self.named)} inputs: {', '.join(self.named)}",
+                expected="the size of one input",
+            )
         found = self.first or next(iter(self.named.values()), None)
         return found.shape if found else None
 

@@ -38,15 +38,15 @@ LFS = b"version https://git-lfs"
 _CONVERT = "python -m tf2onnx.convert {} --output model.onnx, then: convscope table model.onnx"
 _PADDLE = "paddle2onnx --model_dir FOLDER --save_file model.onnx"
 _ONNX = "convert it to ONNX, then: convscope table model.onnx"
-_ARRAYS = "a file with the layers; arrays have none"
+_ARRAYS = "a file that describes the layers; arrays do not"
 _GRAPH = _CONVERT.format("--saved-model FOLDER")
-_LIVE = "load it in Python and give the model itself: convscope.read(model, input=...); or FILE.py:FUNCTION"
-_SOURCE = "the model that it was made from, as an ONNX or Keras file or as FILE.py:FUNCTION"
+_LIVE = "load it in Python and pass the model itself: convscope.read(model, input=...); or give FILE.py:FUNCTION"
+_SOURCE = "the original model, as an ONNX or Keras file or as FILE.py:FUNCTION"
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """A kind of file from which no net is read.
+    """A kind of file which Convscope cannot read.
 
     Attributes:
         name: as it stands in a message, with its article.
@@ -64,11 +64,11 @@ class Foreign:
 
 
 POINTERS = (
-    Foreign("only a pointer to the file, left by Git LFS", (), "git lfs pull", ((0, LFS),)),
+    Foreign("only a Git LFS pointer, not the file itself", (), "git lfs pull", ((0, LFS),)),
     Foreign(
         "a web page",
         (),
-        "download the file itself: this is what a browser would show",
+        "download the file itself; this is the page that a browser shows",
         ((0, b"<!DOCTYPE html"), (0, b"<!doctype html"), (0, b"<html"), (0, b"<HTML")),
     ),
 )
@@ -82,48 +82,53 @@ KINDS = (
         ((4, b"TFL3"), (0, b"TFL3")),
     ),
     Foreign(
-        "a model of ONNX Runtime in its own format", (".ort",), "the .onnx file that it was made from", ((4, b"ORTM"),)
+        "an ONNX Runtime model in its own format",
+        (".ort",),
+        "the .onnx file that it was converted from",
+        ((4, b"ORTM"),),
     ),
-    Foreign("a PyTorch Edge program of ExecuTorch", (".pte",), _SOURCE, ((4, b"ET12"), (4, b"ET13"))),
+    Foreign("an ExecuTorch program", (".pte",), _SOURCE, ((4, b"ET12"), (4, b"ET13"))),
     Foreign(
-        "a TensorFlow graph", (".pb", ".pbtxt", ".meta"), f"{_GRAPH}; of ONNX itself: give it a name that ends in .onnx"
+        "a TensorFlow graph",
+        (".pb", ".pbtxt", ".meta"),
+        f"{_GRAPH}; if it is an ONNX file: give it a name that ends in .onnx",
     ),
-    Foreign("a model of Core ML", (".mlmodel", ".mlpackage", ".mlmodelc"), _SOURCE),
-    Foreign("an engine of TensorRT", (".engine", ".plan", ".trt"), _SOURCE, ((0, b"ptrt"), (0, b"ftrt"))),
+    Foreign("a Core ML model", (".mlmodel", ".mlpackage", ".mlmodelc"), _SOURCE),
+    Foreign("a TensorRT engine", (".engine", ".plan", ".trt"), _SOURCE, ((0, b"ptrt"), (0, b"ftrt"))),
     Foreign(
-        "a model of OpenVINO",
+        "an OpenVINO model",
         (".xml",),
         _SOURCE,
         ((0, b"<net "), (0, b'<?xml version="1.0"?>\n<net '), (0, b'<?xml version="1.0" ?>\n<net ')),
     ),
-    Foreign("a file of weights of llama.cpp", (".gguf", ".ggml"), _SOURCE, ((0, b"GGUF"), (0, b"lmgg"), (0, b"tjgg"))),
-    Foreign("a model of Caffe", (".caffemodel", ".prototxt"), _ONNX),
-    Foreign("a model of Darknet", (".weights", ".cfg"), _ONNX),
-    Foreign("a model of PaddlePaddle", (".pdmodel", ".pdiparams", ".pdparams"), _PADDLE),
-    Foreign("a model of MXNet", (".params",), _ONNX),
-    Foreign("a model of MNN", (".mnn",), _SOURCE),
-    Foreign("a model of ncnn", (".param", ".ncnn"), _SOURCE, ((0, b"7767517\n"),)),
-    Foreign("a model of RKNN", (".rknn",), _SOURCE, ((0, b"RKNN"),)),
-    Foreign("a model of Hailo", (".hef", ".har"), _SOURCE, ((0, b"\x01HEF"),)),
-    Foreign("a model of Qualcomm's SNPE", (".dlc",), _SOURCE),
-    Foreign("a model of Lua Torch", (".t7",), _SOURCE),
-    Foreign("an archive of TorchServe", (".mar",), "the Python file in it, as FILE.py:FUNCTION"),
-    Foreign("an array of NumPy", (".npy",), _ARRAYS, ((0, b"\x93NUMPY"),)),
-    Foreign("arrays of NumPy", (".npz",), _ARRAYS, members=(".npy",)),
+    Foreign("a llama.cpp weights file", (".gguf", ".ggml"), _SOURCE, ((0, b"GGUF"), (0, b"lmgg"), (0, b"tjgg"))),
+    Foreign("a Caffe model", (".caffemodel", ".prototxt"), _ONNX),
+    Foreign("a Darknet model", (".weights", ".cfg"), _ONNX),
+    Foreign("a PaddlePaddle model", (".pdmodel", ".pdiparams", ".pdparams"), _PADDLE),
+    Foreign("an MXNet model", (".params",), _ONNX),
+    Foreign("an MNN model", (".mnn",), _SOURCE),
+    Foreign("an ncnn model", (".param", ".ncnn"), _SOURCE, ((0, b"7767517\n"),)),
+    Foreign("an RKNN model", (".rknn",), _SOURCE, ((0, b"RKNN"),)),
+    Foreign("a Hailo model", (".hef", ".har"), _SOURCE, ((0, b"\x01HEF"),)),
+    Foreign("a Qualcomm SNPE model", (".dlc",), _SOURCE),
+    Foreign("a Lua Torch model", (".t7",), _SOURCE),
+    Foreign("a TorchServe archive", (".mar",), "the Python file in it, as FILE.py:FUNCTION"),
+    Foreign("a NumPy array", (".npy",), _ARRAYS, ((0, b"\x93NUMPY"),)),
+    Foreign("an archive of NumPy arrays", (".npz",), _ARRAYS, members=(".npy",)),
     Foreign(
         "a MATLAB file", (".mat",), "exportONNXNetwork(net, 'model.onnx') in MATLAB", ((0, b"MATLAB 5.0 MAT-file"),)
     ),
-    Foreign("weights of Flax", (".msgpack",), _ARRAYS),
-    Foreign("the weights of an ONNX model", (".onnx.data", ".onnx_data"), "the .onnx file beside it"),
-    Foreign("a checkpoint of TensorFlow", (".index", ".data-00000-of-00001"), _ARRAYS),
+    Foreign("a Flax weights file", (".msgpack",), _ARRAYS),
+    Foreign("the weights file of an ONNX model", (".onnx.data", ".onnx_data"), "the .onnx file beside it"),
+    Foreign("a TensorFlow checkpoint", (".index", ".data-00000-of-00001"), _ARRAYS),
     Foreign(
-        "a pickle, which is a program",
+        "a pickle, which may run any code",
         (".pkl", ".pickle", ".joblib", ".dill"),
         _LIVE,
         tuple((0, bytes([0x80, protocol])) for protocol in range(2, 6)),
     ),
     Foreign(
-        "a list of the parts of a model's weights",
+        "an index of the parts of a model's weights",
         (".index.json",),
         "the parts: convscope table model-00001-of-00002.safetensors",
     ),
@@ -131,7 +136,7 @@ KINDS = (
         "a settings file", (".yaml", ".yml", ".toml", ".ini"), "the model that is made from it, as FILE.py:FUNCTION"
     ),
     Foreign(
-        "a settings file, or a model of TensorFlow.js", (".json",), "the Keras model itself: model.save('model.keras')"
+        "a settings file, or a TensorFlow.js model", (".json",), "the Keras model itself: model.save('model.keras')"
     ),
     Foreign("a notebook", (".ipynb",), "the function that makes the model, in a file: FILE.py:FUNCTION"),
     Foreign("a Python file", (".py",), "name the function or class in it: FILE.py:FUNCTION"),
@@ -145,22 +150,22 @@ KINDS = (
 """Kinds of files of other tools. The suffix decides; where that is unknown, how the file begins."""
 
 RENAMED: tuple[tuple[str, str, tuple[Mark, ...], tuple[str, ...]], ...] = (
-    ("a file of HDF5", ".h5", ((0, b"\x89HDF\r\n\x1a\n"),), ()),
+    ("an HDF5 file", ".h5", ((0, b"\x89HDF\r\n\x1a\n"),), ()),
     ("a TorchScript program", ".jit", (), ("constants.pkl", "/code/")),
-    ("an exported program of PyTorch", ".pt2", (), ("serialized_exported_program.json", "archive_format")),
-    ("an archive of PyTorch", ".pt", (), ("/data.pkl",)),
-    ("a model of Keras", ".keras", (), ("config.json",)),
+    ("an exported PyTorch program", ".pt2", (), ("serialized_exported_program.json", "archive_format")),
+    ("a PyTorch archive", ".pt", (), ("/data.pkl",)),
+    ("a Keras model", ".keras", (), ("config.json",)),
 )
 """Kinds that are read under another suffix: name, suffix, marks and members as of :class:`Foreign`."""
 
 FOLDERS = (
-    ("saved_model.pb", "a SavedModel of TensorFlow", _CONVERT.format("--saved-model FOLDER")),
-    ("keras_metadata.pb", "a SavedModel of Keras", _CONVERT.format("--saved-model FOLDER")),
-    ("Manifest.json", "a model of Core ML", _SOURCE),
-    ("__model__", "a model of PaddlePaddle", _PADDLE),
-    ("pytorch_model.bin", "a model of Hugging Face", "the weights: convscope table FOLDER/pytorch_model.bin; " + _LIVE),
-    ("model.safetensors", "a model of Hugging Face", "the weights: convscope table FOLDER/model.safetensors; " + _LIVE),
-    ("data.pkl", "an unpacked archive of PyTorch", "the .pt file that it was unpacked from"),
+    ("saved_model.pb", "a TensorFlow SavedModel", _CONVERT.format("--saved-model FOLDER")),
+    ("keras_metadata.pb", "a Keras SavedModel", _CONVERT.format("--saved-model FOLDER")),
+    ("Manifest.json", "a Core ML model", _SOURCE),
+    ("__model__", "a PaddlePaddle model", _PADDLE),
+    ("pytorch_model.bin", "a Hugging Face model", "the weights: convscope table FOLDER/pytorch_model.bin; " + _LIVE),
+    ("model.safetensors", "a Hugging Face model", "the weights: convscope table FOLDER/model.safetensors; " + _LIVE),
+    ("data.pkl", "an unpacked PyTorch archive", "the .pt file that it was unpacked from"),
 )
 """Folders that are models of other tools: a file in them, name, and what to do instead."""
 
@@ -183,7 +188,7 @@ def refuse_foreign(path: Path, read: Collection[str]) -> None:
         _refuse_folder(path, by_name)
         return
     if kind != "a file":
-        attempt = "give - in its place, for standard input" if kind == "a pipe" else ""
+        attempt = "use - to read standard input" if kind == "a pipe" else ""
         raise ModelError(f"{path} is {kind}, not a file", expected=listed(read), attempt=attempt)
     head = _head(path)
     _refuse(path, head, POINTERS)
@@ -198,7 +203,7 @@ def refuse_foreign(path: Path, read: Collection[str]) -> None:
         if _begins(head, marks) or _has(names, members):
             raise ModelError(f"{path} is {name}", attempt=f"give it a name that ends in {better}")
     if b"\0" in head:
-        raise ModelError(f"{path} is not of a kind that is read", expected=listed(read))
+        raise ModelError(f"{path} is not a supported file type", expected=listed(read))
 
 
 def suffix_of(name: str, read: Collection[str]) -> str:
@@ -212,10 +217,10 @@ def suffix_of(name: str, read: Collection[str]) -> str:
 
 def _missing(path: Path, kind: Foreign) -> ModelError:
     """The error for a file that is not there; and would not help if it were."""
-    what = f"{path}: there is no such file"
+    what = f"there is no file {path}"
     if path.suffix == PYTHON:
         return ModelError(what)
-    return ModelError(f"{what}; and no net is read from {kind.name}", attempt=_attempt(path, kind))
+    return ModelError(f"{what}, and Convscope cannot read {kind.name}", attempt=_attempt(path, kind))
 
 
 def _python(path: Path) -> ModelError:
@@ -225,7 +230,7 @@ def _python(path: Path) -> ModelError:
         return ModelError(f"{path} is a Python file", attempt="name the function or class in it: FILE.py:FUNCTION")
     names = ", ".join(found[:OFFERED]) + (", …" if len(found) > OFFERED else "")
     return ModelError(
-        f"{path} is a Python file, and which model in it is meant is not said",
+        f"{path} is a Python file, and the model in it is not named",
         expected=f"{path}:NAME, where NAME is one of {names}" if len(found) > 1 else "",
         attempt=f"{path}:{found[0]}",
     )
@@ -293,7 +298,7 @@ def _refuse_folder(path: Path, by_name: Foreign | None) -> None:
     for name, what, attempt in FOLDERS:
         if (path / name).exists() and not os.path.lexists(path / "net.cnn"):
             raise ModelError(
-                f"{path} is {what}, from which no net is read", attempt=attempt.replace("FOLDER", str(path))
+                f"{path} is {what}, which Convscope cannot read", attempt=attempt.replace("FOLDER", str(path))
             )
     if by_name:
         raise _foreign(path, by_name)
@@ -302,7 +307,7 @@ def _refuse_folder(path: Path, by_name: Foreign | None) -> None:
 def _foreign(path: Path, kind: Foreign) -> ModelError:
     if path.suffix == PYTHON:
         return _python(path)
-    told = "" if kind in POINTERS else ", from which no net is read"
+    told = "" if kind in POINTERS else ", which Convscope cannot read"
     return ModelError(f"{path} is {kind.name}{told}", attempt=_attempt(path, kind))
 
 

@@ -88,7 +88,7 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
         if stops(error):
             raise
         expected = MAKER if type(error) is TypeError and "required" in line(error) else ""
-        raise ModelError(f"{source} cannot be made: {said(error)}", expected=expected) from None
+        raise ModelError(f"{source} cannot be created: {said(error)}", expected=expected) from None
 
 
 def _beside(make: Callable[[], Made]) -> Made:

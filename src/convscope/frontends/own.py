@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST = 2**22
 """Bytes of a Python file that is looked through for names."""
 
-MAKER = "a function or class that gives a model when it is called without arguments"
+MAKER = "a function or class that returns a model when it is called without arguments"
 
 
 def makers(path: Path) -> list[str]:
@@ -59,7 +59,7 @@ def own(head: str, name: str) -> tuple[Any, Asked]:
     path = Path(head)
     if head.endswith(".py"):
         if not path.is_file():
-            raise ModelError(f"{path}: there is no such file")
+            raise ModelError(f"there is no file {path}")
         with importable(*_roots(path), path.parent, last=(Path(),)):
             return _paired(_made(_executed(path), name, head))
     with importable(Path()):
@@ -92,7 +92,7 @@ def _imported(head: str) -> ModuleType:
         if error.name and (head == error.name or head.startswith(f"{error.name}.")):
             raise ModelError(
                 f"there is no module {head}",
-                expected="one that can be imported from the current folder, or an installed one",
+                expected="an installed module, or one in the current folder",
             ) from None
         raise
 
@@ -175,7 +175,7 @@ def _made(module: ModuleType, name: str, head: str) -> Any:
     if _is_model(found) or isinstance(found, tuple):
         return found
     if not callable(found):
-        raise ModelError(f"{head}:{name} is {type(found).__name__}", expected=MAKER)
+        raise ModelError(f"{head}:{name} is of type {type(found).__name__}", expected=MAKER)
     made = found()
     if inspect.iscoroutine(made):
         made.close()  # else Python warns that nobody waits for it

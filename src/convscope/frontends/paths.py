@@ -35,7 +35,7 @@ def may_be_path(source: str | Path) -> bool:
     if isinstance(source, Path):
         return True
     if _ADDRESS.match(source):
-        attempt = "download it first, and give the name of the file"
+        attempt = "download it first, then give the path of the file"
         raise ModelError(f"{shortened(source, 100)} is an address, not a file", attempt=attempt)
     if "\n" in source or "\0" in source or len(source) > MAX_PATH:
         return False
@@ -87,7 +87,7 @@ def file_text(path: Path, read: Collection[str]) -> str:
             with files.Folder(path) as run:
                 return run.read("net.cnn", text.MAX_BYTES).decode()
         if files.kind_at(path) == "a folder":
-            raise NotationError(f"{path} is a folder, but is not a run folder", expected="one with a file net.cnn")
+            raise NotationError(f"{path} is a folder, but not a run folder", expected="a folder with a file net.cnn")
         return files.read(path, text.MAX_BYTES).decode()
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such file or folder", attempt=_meant(str(path))) from None

@@ -189,7 +189,9 @@ class PReLU(Op):
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
         if self.count not in {1, inputs[0][0]}:
-            raise ShapeError(f"{self.count} slopes for {inputs[0][0]} channels", expected="1, or one for each channel")
+            raise ShapeError(
+                f"{self.count} slopes are given for {inputs[0][0]} channels", expected="one slope, or one per channel"
+            )
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""

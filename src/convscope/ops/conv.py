@@ -114,10 +114,10 @@ class ConvTranspose(Op):
         need_spatial(inputs[0])
         _check_groups(self.groups, inputs[0][0], self.out)
         if any(lo != hi for lo, hi in self.pad):
-            raise FieldError("a transposed convolution takes even padding only", expected="p1, or a crop after it")
+            raise FieldError("a transposed convolution takes only symmetric padding", expected="p1, or crop after it")
         for extra, stride, dilation in zip(self.output_pad, self.stride, self.dilation, strict=True):
             if extra >= max(stride, dilation):
-                raise FieldError(f"output_pad={extra}", expected="less than the stride or the dilation")
+                raise FieldError(f"output_pad={extra}", expected="an output padding below the stride or the dilation")
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""

@@ -34,8 +34,8 @@ class Elementwise(Free):
         for shape in inputs:
             if any(size not in (1, whole) for size, whole in zip(shape, full, strict=False)):
                 raise ShapeError(
-                    f"paths of different sizes: {' and '.join(map(to_text, inputs))}",
-                    expected="equal sizes; an axis of length 1 counts for every index",
+                    f"the paths have different sizes: {' and '.join(map(to_text, inputs))}",
+                    expected="equal sizes, or an axis of length 1, which is broadcast",
                 )
 
     @final
@@ -134,8 +134,8 @@ class Cat(Free):
         if len(rest) > 1 or len(inputs[0]) <= self.along:
             along = f"axis {self.along}" if self.along else "the channels"
             raise ShapeError(
-                f"paths of different sizes: {' and '.join(map(to_text, inputs))}",
-                expected=f"equal sizes; only {along} may differ",
+                f"the paths have different sizes: {' and '.join(map(to_text, inputs))}",
+                expected=f"sizes that differ only along {along}",
             )
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:

@@ -110,7 +110,7 @@ class InstanceNorm(Op):
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
         if math.prod(inputs[0][1:]) < 2:
-            raise ShapeError("a map of one position has no variance", expected="a larger map")
+            raise ShapeError("a map with a single position has no variance", expected="a larger map")
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""

@@ -52,11 +52,17 @@ class Pad(Free):
         """See :class:`Op`."""
         need_spatial(inputs[0])
         if self.value and self.mode != "zero":
-            raise FieldError(f"value={self.value} with {self.mode}", expected="a value with padding by one number only")
+            raise FieldError(
+                f"value={self.value} has no effect with {self.mode} padding",
+                expected="a value only with constant padding",
+            )
         most = {"reflect": 1, "circular": 0}.get(self.mode)
         for size, pair in zip(inputs[0][1:], self.sides, strict=True):
             if most is not None and max(pair) > size - most:
-                raise ShapeError(f"{self.mode} padding of {max(pair)} on {size}", expected=f"at most {size - most}")
+                raise ShapeError(
+                    f"{self.mode} padding of {max(pair)} is too large for an axis of {size}",
+                    expected=f"at most {size - most}",
+                )
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""

@@ -55,7 +55,7 @@ class Pick(Free):
             raise ShapeError(f"along={self.along}, but {to_text(shape)} has {len(shape) - 1} spatial axes")
         if max(self.indices) >= shape[self.along]:
             raise ShapeError(
-                f"index {max(self.indices)} of an axis of {shape[self.along]}",
+                f"index {max(self.indices)} is out of range for an axis of {shape[self.along]}",
                 expected=f"indices from 0 to {shape[self.along] - 1}",
             )
 

@@ -23,7 +23,7 @@ def _check(pool: Sliding, shape: Shape) -> None:
     need_spatial(shape)
     if any(side > kernel // 2 for kernel, pair in zip(pool.kernel, pads(pool, shape), strict=True) for side in pair):
         raise ShapeError(
-            "padding is more than half of the kernel, so a window could see padding alone",
+            "padding is more than half of the kernel, so a window could contain only padding",
             expected="padding of at most half of the kernel",
         )
 

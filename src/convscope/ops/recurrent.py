@@ -36,7 +36,7 @@ class Recurrent(Op):
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
         if len(inputs[0]) <= self.along:
-            raise ShapeError(f"there is no spatial axis {self.along}, the input has {len(inputs[0]) - 1}")
+            raise ShapeError(f"there is no spatial axis {self.along}: the input has {len(inputs[0]) - 1}")
 
     @final
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:

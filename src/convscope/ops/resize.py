@@ -80,7 +80,7 @@ class Resize(Free):
         if self.mode == "bicubic" and len(inputs[0]) != 3:
             raise ShapeError("bicubic needs two spatial axes", expected="nearest or bilinear")
         if self.mode == "nearest" and self.align:
-            raise FieldError("align with nearest", expected="align with bilinear or bicubic only")
+            raise FieldError("align has no effect with nearest", expected="align only with bilinear or bicubic")
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""

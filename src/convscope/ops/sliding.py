@@ -35,7 +35,7 @@ class Sliding(Protocol):
 def need_spatial(shape: Shape) -> None:
     """Raise ShapeError when there is no axis to slide over."""
     if len(shape) < 2:
-        raise ShapeError("there is no spatial axis to slide over", expected="an input such as 28x28x1")
+        raise ShapeError("the input has no spatial axis", expected="an input such as 28x28x1")
 
 
 def pads(op: Sliding, shape: Shape) -> tuple[tuple[int, int], ...]:

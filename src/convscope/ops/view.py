@@ -161,7 +161,9 @@ class Take(Free):
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
         if self.range[1] > inputs[0][0]:
-            raise ShapeError(f"channels up to {self.range[1]} of {inputs[0][0]}", expected=f"at most {inputs[0][0]}")
+            raise ShapeError(
+                f"channels up to {self.range[1]} are taken of {inputs[0][0]}", expected=f"at most {inputs[0][0]}"
+            )
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""
@@ -199,4 +201,4 @@ class Tokens(Op):
 
 def _need_plane(shape: Shape) -> None:
     if len(shape) != 3:
-        raise ShapeError(f"two spatial axes are needed, {to_text(shape)} has {len(shape) - 1}")
+        raise ShapeError(f"the op needs two spatial axes, but {to_text(shape)} has {len(shape) - 1}")

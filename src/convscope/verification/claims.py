@@ -57,8 +57,8 @@ def compare(  # noqa: PLR0913 -- what is compared, and how much of it
         module: the model.
         net: what is claimed of it.
         outputs: for modules by path (empty for the whole), the layer that claims to be its output.
-        units: how many units are probed: the middle and the corners of the last map, others by chance.
-        seed: of the chance.
+        units: how many units are probed: the middle and the corners of the last map, others at random.
+        seed: for the random choice.
         taken: how the module is called; by default with the inputs of the net in their order.
 
     Raises:
@@ -70,14 +70,14 @@ def compare(  # noqa: PLR0913 -- what is compared, and how much of it
 
     >>> import convscope as cs
     >>> from torch import nn
-    >>> told = cs.read("input 9x9x1, conv 4 3x3 d2")
-    >>> compare(nn.Conv2d(1, 4, 3, dilation=2), told, {"": "conv1"}).passed
+    >>> stated = cs.read("input 9x9x1, conv 4 3x3 d2")
+    >>> compare(nn.Conv2d(1, 4, 3, dilation=2), stated, {"": "conv1"}).passed
     True
-    >>> compare(nn.Conv2d(1, 4, 5), told, {"": "conv1"}).passed
+    >>> compare(nn.Conv2d(1, 4, 5), stated, {"": "conv1"}).passed
     False
     """
     if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-        raise FieldError(f"units={units}", expected="an integer from 1")
+        raise FieldError(f"units={units} is not valid", expected="an integer from 1")
     given = {one.name for one in net.inputs}
     outputs = {path: layer for path, layer in outputs.items() if layer not in given}  # an Identity gives what it gets
     built = isinstance(module, TorchNet)
@@ -126,7 +126,7 @@ def _fields(probe: Probe, net: Net, chosen: list[Unit]) -> Iterator[Check]:
 def _params(module: nn.Module, net: Net) -> Check:
     probed = sum(parameter.numel() for parameter in module.parameters())
     more = _stored_otherwise(net) if isinstance(module, TorchNet) else 0
-    note = f"the module that is built has {probed:,}; the source stores {abs(more):,} {'more' if more > 0 else 'less'}"
+    note = f"the built module has {probed:,}; the source stores {abs(more):,} {'more' if more > 0 else 'fewer'}"
     return _counted("params", cost.net_params(net), probed + more, note if more else "")
 
 
@@ -148,7 +148,7 @@ def _macs(probe: Probe, net: Net) -> Check:
     more = _worked_out(net) if isinstance(probe.module, TorchNet) else 0
     notes = [f"{run.stored_macs:,} do not depend on the input"] if run.stored_macs else []
     if more:
-        notes.append(f"the source multiplies {more:,} times on constants, of which the module has the results")
+        notes.append(f"{more:,} are on constants in the source, of which the module stores the results")
     return _counted("MACs", claimed, run.macs + more, "; ".join(notes))
 
 
@@ -162,7 +162,7 @@ def _worked_out(net: Net) -> int:
 def _counted(what: str, claimed: Total, probed: int, note: str = "") -> Check:
     if claimed.exact:
         return Check(what, f"{claimed.value:,}", f"{probed:,}", claimed.value == probed, note)
-    note = f"a bound: unknown for {', '.join(claimed.missing[:3])}{' …' if len(claimed.missing) > 3 else ''}"
+    note = f"a lower bound: unknown for {', '.join(claimed.missing[:3])}{' …' if len(claimed.missing) > 3 else ''}"
     return Check(what, f"≥ {claimed.value:,}", f"{probed:,}", claimed.value <= probed, note)
 
 
@@ -174,7 +174,7 @@ def _shapes(probe: Probe, net: Net, outputs: Mapping[str, str]) -> Check:
     if not wrong:
         return Check("shapes", f"{len(pairs)} outputs", "the same", agrees=True)
     path, claimed, shape = wrong[0]
-    name = path or "the whole"
+    name = path or "the whole module"
     note = f"the first of {len(wrong)} of {len(pairs)} that differ: {name}"
     return Check("shapes", to_text(claimed), to_text(shape[1:]), agrees=False, note=note)
 
@@ -227,7 +227,7 @@ def _field(probe: Probe, tabled: list[Tabled], unit: Unit) -> Iterator[Check]:
         yield _named(checks[0], what)
     else:
         yield _named(checks[0], f"{what}, with gates")
-        yield _named(checks[1], f"{what}, without")
+        yield _named(checks[1], f"{what}, without gates")
 
 
 def _named(check: Check, what: str) -> Check:
@@ -250,4 +250,4 @@ def _one_field(probe: Probe, tabled: Tabled, unit: Unit) -> Check:
         return Check("", *texts, agrees=False, note=wrong)
     if same:
         return Check("", *texts, agrees=True)
-    return Check("", f"in {texts[0]}", texts[1], agrees=True, note="a hull: contained")
+    return Check("", f"in {texts[0]}", texts[1], agrees=True, note="an upper bound, which contains them")

@@ -128,7 +128,7 @@ class Flow(TorchDispatchMode):
     def _compute(self, func: Any, args: Any, kwargs: Any, tensors: Sequence[Tensor]) -> Any:
         """An operator that gives something new, or a view."""
         if "out" in kwargs:
-            raise NotImplementedError(f"{func} cannot be followed")
+            raise NotImplementedError(f"the probe cannot follow {func}")
         call = self._call(func, args, kwargs)
         made = rules.find(call)
         found = made(call)
@@ -209,7 +209,7 @@ def _entry(made: rules.Rule, call: Call, at: int) -> Make:
 def _turn(target: Tensor, call: Call) -> None:
     """A view that takes the position of what it looks at, as ``unsqueeze_`` makes it."""
     if not isinstance(target, Shadow):
-        raise NotImplementedError(f"{call.func} on a tensor that was written to cannot be followed")
+        raise NotImplementedError(f"the probe cannot follow {call.func} on a tensor that was written to")
     target.signal = call.through(getattr(torch.ops.aten, call.name))
 
 

@@ -183,11 +183,13 @@ class Probe:
         output = _output(run, path)
         axes = sorted({axis for some in output.position.axes for axis in some})
         if len(at) != len(axes):
-            raise FieldError(f"the units of {path or 'the module'} lie along {len(axes)} axes, at has {len(at)}")
+            raise FieldError(f"the units of {path or 'the module'} lie along {len(axes)} axes, but at has {len(at)}")
         index: list[int | slice] = [slice(None)] * len(output.position.shape)
         for axis, position in zip(axes, at, strict=True):
             if not 0 <= position < output.position.shape[axis]:
-                raise FieldError(f"at={position}", expected=f"a unit from 0 to {output.position.shape[axis] - 1}")
+                raise FieldError(
+                    f"at={position} is out of range", expected=f"a unit from 0 to {output.position.shape[axis] - 1}"
+                )
             index[axis] = position
         return run.mask(path, index)
 
@@ -199,7 +201,7 @@ class Probe:
         """
         found = self.run().last
         if found is None:
-            raise ShapeError("no module gives a map")
+            raise ShapeError("no module returns a map")
         return found
 
 
@@ -207,7 +209,7 @@ def _output(run: Run, path: str) -> Output:
     try:
         return run.outputs[path]
     except KeyError:
-        raise FieldError(f"{path or 'the module'} gave no tensor that depends on the input") from None
+        raise FieldError(f"{path or 'the module'} returned no tensor that depends on the input") from None
 
 
 class _Keeper:

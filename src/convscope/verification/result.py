@@ -95,12 +95,12 @@ class Verification:
         """What was compared, how it came out, and what is not vouched for."""
         wrong = sum(not check.agrees for check in self.checks)
         count = f"{len(self.checks)} checks"
-        told = f"{wrong} of {count} do not agree" if wrong else f"{count}, all agree"
+        told = f"{wrong} of {count} disagree" if wrong else f"{count}, all agree"
         if len(self.inputs) == 1:
             given = f"input {to_text(self.inputs[0].shape)}"
         else:
             given = f"inputs {', '.join(f'{one.name} {to_text(one.shape)}' for one in self.inputs)}"
-        doubts = (f"not vouched for: {inert(doubt)}" for doubt in self.doubts)
+        doubts = (f"not verified: {inert(doubt)}" for doubt in self.doubts)
         return Stack((self.grid(), "", inert(f"{given} · {told}"), *doubts))
 
     def __str__(self) -> str:
@@ -138,11 +138,11 @@ def difference_text(claimed: NDArray[np.bool_], probed: NDArray[np.bool_]) -> st
 
     >>> import numpy as np
     >>> difference_text(np.array([[True, False]]), np.array([[False, True]]))
-    '1 px claimed alone, from 0x0; 1 px probed alone, from 0x1'
+    '1 px only claimed, from 0x0; 1 px only probed, from 0x1'
     """
     kinds = (("claimed", claimed & ~probed), ("probed", probed & ~claimed))
     found = [
-        f"{int(some.sum()):,} px {who} alone, from {joined(int(axis[0]) for axis in some.nonzero())}"
+        f"{int(some.sum()):,} px only {who}, from {joined(int(axis[0]) for axis in some.nonzero())}"
         for who, some in kinds
         if some.any()
     ]

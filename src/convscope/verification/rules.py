@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Rule = Callable[[Call], Any]
 
-DECIDES = "the forward pass decides by the numbers that flow"
+DECIDES = "the forward pass depends on the values of its tensors"
 """A doubt: with other numbers it could have gone another way."""
 
 RULES: dict[str, Rule] = {}
@@ -118,7 +118,7 @@ def unknown(call: Call) -> Any:
     single = isinstance(results, Tensor)
     found = [_flowing(call, result) for result in ((results,) if single else results)]
     if any(isinstance(result, Signal) for result in found):
-        call.doubts[f"{call.name} is taken as reading everything"] = None
+        call.doubts[f"{call.name} is assumed to read every position"] = None
     return found[0] if single else found
 
 

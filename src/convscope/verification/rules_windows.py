@@ -123,7 +123,7 @@ def _sampled(call: Call) -> Signal:
     """At stored positions as torch does it; at computed ones every position may read everything."""
     signal, grid = call.get("input"), call.get("grid")
     if isinstance(grid, Signal):
-        call.doubts["positions that are computed (grid_sample) may lie anywhere"] = None
+        call.doubts["computed positions (grid_sample) may lie anywhere"] = None
         return call.everything(call.on_numbers().shape)
     positions = grid.detach().double().cpu()
     found: Signal = signal.each(lambda value: call.func(value, positions, *call.args[2:]))

@@ -44,8 +44,8 @@ def verify(
         source: a net, or what :func:`convscope.read` takes.
         input: size of the input, ``HxWxC``, or what else :func:`convscope.read` takes; needed for a live module,
             overrides what the source says.
-        units: how many units are probed: the middle and the corners of the last map, others by chance.
-        seed: of the chance.
+        units: how many units are probed: the middle and the corners of the last map, others at random.
+        seed: for the random choice.
 
     Raises:
         FieldError: ``input`` is missing or no size, or ``units`` is not a number from 1.
@@ -68,7 +68,7 @@ def verify(
         if isinstance(model, nn.Module) and not _is_keras(model):
             return _live(model, asked(input) or usual, units, seed)
     if isinstance(source, Net) and input is not None:
-        raise FieldError("a net has its input already", expected="input for a model or a text")
+        raise FieldError("a net already has its input", expected="input only with a model or a text")
     return _built(source if isinstance(source, Net) else read(source, input=input), units, seed)
 
 
@@ -91,7 +91,7 @@ def _built(net: Net, units: int, seed: int) -> Verification:
 FLOAT, COPIES = 4, 2
 """Bytes of a number; an output is kept as a signal and as its gradient."""
 
-QUANTISED = "the module is quantised, so that it has no gradients: the module that is built of the net was probed"
+QUANTISED = "the module is quantised and has no gradients, so a module built from the net was probed instead"
 
 
 def _is_quantised(module: nn.Module) -> bool:
@@ -114,7 +114,7 @@ def _live(module: nn.Module, shape: Asked, units: int, seed: int) -> Verificatio
     from convscope.frontends.torch.ends import Taken
 
     if not shape:
-        raise FieldError("a module does not say its input", expected='input, such as "224x224x3"')
+        raise FieldError("a module does not state the size of its input", expected='input, such as "224x224x3"')
     with (
         aside(),
         warnings.catch_warnings(),

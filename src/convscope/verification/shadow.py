@@ -50,7 +50,7 @@ class Shadow(Tensor):
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Only a probe can work with it."""
-        raise RuntimeError(f"{func} outside of the probe")
+        raise RuntimeError(f"{func} was called outside the probe")
 
     def __repr__(self, **_: Any) -> str:  # type: ignore[override] # torch's takes contents, which this has not
         return f"Shadow({tuple(self.shape)}, {self.dtype})"

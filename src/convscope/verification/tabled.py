@@ -91,10 +91,12 @@ class Tabled:
             inside = empty or (claimed[0] <= box[0] and box[1] <= claimed[1])
             single = track.axis is not None and track.axis > 0 and track.ordered and not empty
             if not inside or (single and track.exact and claimed != box):
-                return f"the table says {_text(claimed)} along axis {axis}, probed is {_text(box)}"
+                return f"the table states {_text(claimed)} along axis {axis}, the probe found {_text(box)}"
             field = self.fields[layer][axis]
             if single and self._denied(field, track, at, sizes[axis]):
-                return f"the table's field along axis {axis} is {field.size} from {field.start}, probed is {_text(box)}"
+                return (
+                    f"the table's field on axis {axis} is {field.size} from {field.start}, the probe found {_text(box)}"
+                )
         return ""
 
     def _denied(self, field: AxisField, track: Track, at: Sequence[int], pixels: int) -> bool:

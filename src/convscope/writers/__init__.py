@@ -60,7 +60,7 @@ def write(
         UnknownNameError: there is no such language.
         WriteError: the language has no words for an op; the error names the layer.
         MissingExtraError: ``onnx`` is not installed.
-        LimitError: writing costs more than a net of so many layers should.
+        LimitError: writing costs more than it should for a net of this size.
 
     >>> import convscope as cs
     >>> write(cs.read("input 8x8x1, conv 4 3x3 relu"))

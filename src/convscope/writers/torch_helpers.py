@@ -73,7 +73,7 @@ def _stored(verb: str, start: str, sign: str) -> dict[str, tuple[str, ...]]:
             tensor = f"torch.{start}(shape)"
             text = STORED.format(
                 name=key,
-                what="A fixed tensor" if fixed else "A learned tensor",
+                what="A fixed tensor" if fixed else "A trainable tensor",
                 verb=verb,
                 sign=sign,
                 weight=f'self.register_buffer("weight", {tensor})'

@@ -81,7 +81,7 @@ def load(path: Path) -> Source:
         return _legacy(path)
     if start[:2] == _ZIP:
         return _archive(path)
-    raise ModelError(f"{path.name} is not a file of Keras", expected="an archive made by model.save, or an .h5 file")
+    raise ModelError(f"{path.name} is not a Keras file", expected="an archive made by model.save, or an .h5 file")
 
 
 def _archive(path: Path) -> Source:
@@ -103,25 +103,25 @@ def _check_names(members: list[zipfile.ZipInfo]) -> None:
     for one in members:
         parts = one.filename.replace("\\", "/").split("/")
         if ".." in parts or not parts[0] or ":" in parts[0]:
-            raise ModelError("the archive names a file outside of itself", expected="config.json and its like")
+            raise ModelError("the archive names a file outside itself", expected="relative names, such as config.json")
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """A file inside of an archive, in small parts, so that what it claims of its size does not matter."""
     if name not in archive.namelist():
-        raise ModelError(f"the archive has no {name}", expected="an archive made by model.save")
+        raise ModelError(f"the archive does not contain {name}", expected="an archive made by model.save")
     info = archive.getinfo(name)
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise ModelError(f"{name} is packed in a way that Keras does not use")
+        raise ModelError(f"{name} uses a compression method that Keras does not use")
     if info.file_size > most:
-        raise ModelError(f"{name} has {info.file_size} bytes", expected=f"at most {most}")
+        raise ModelError(f"{name} has {info.file_size:,} bytes", expected=f"at most {most:,} bytes")
     allow(size=min(info.compress_size, WORTH))
     found = bytearray()
     with archive.open(info) as file:
         while part := file.read(_CHUNK):
             found += part
             if len(found) > most:
-                raise ModelError(f"{name} has more bytes than it says")
+                raise ModelError(f"{name} has more bytes than the archive states")
     return bytes(found)
 
 
@@ -130,7 +130,8 @@ def _legacy(path: Path) -> Source:
     allow(size=min(len(text or b""), WORTH))
     if text is None:
         raise ModelError(
-            "the file holds no model", expected="one made by model.save: one of weights alone says nothing of layers"
+            "the file does not contain a model",
+            expected="a file made by model.save; a file of weights alone does not describe the layers",
         )
     found = find_spec("h5py") is not None
     old = _old(attribute(path, "keras_version", _CHUNK))
@@ -149,10 +150,10 @@ def _model(found: dict[str, Any]) -> dict[str, Any]:
     home = str(found.get("module") or found.get("registered_name") or "keras")
     if isinstance(kind, str) and home.partition(".")[0] != "keras":
         raise ModelError(
-            f"{shown(kind)} keeps its layers in its code, which is not in the file",
-            expected="the live model: load it by keras.models.load_model(path, custom_objects=…) and read that",
+            f"{shown(kind)} defines its layers in code, which is not in the file",
+            expected="the live model: load it with keras.models.load_model(path, custom_objects=…) and read that",
         )
-    raise ModelError("the configuration is not one of a model", expected="a class_name, and a config with layers")
+    raise ModelError("the configuration does not describe a model", expected="a class_name, and a config with layers")
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def parsed(raw: bytes) -> dict[str, Any]:
         LimitError: it is small in the file, and large once it is parsed.
     """
     if len(raw) > MAX_CONFIG:
-        raise ModelError(f"the configuration has {len(raw)} bytes", expected=f"at most {MAX_CONFIG}")
+        raise ModelError(f"the configuration has {len(raw):,} bytes", expected=f"at most {MAX_CONFIG:,} bytes")
     parts = {mark: raw.count(mark) for mark in _BYTES}
     with about(f"the configuration, {len(raw):,} bytes with {sum(parts.values()):,} parts"):
         spend(len(raw) / _LETTERS + _PART * sum(parts.values()))
@@ -171,10 +172,12 @@ def parsed(raw: bytes) -> dict[str, Any]:
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        what = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ModelError(f"the configuration is damaged: {what}") from None
     if not isinstance(found, dict) or _depth(found) > MAX_DEPTH:
-        raise ModelError("the configuration is not one of a model", expected="named values, not nested too deep")
+        raise ModelError(
+            "the configuration does not describe a model", expected="a dictionary that is not nested too deeply"
+        )
     return found
 
 

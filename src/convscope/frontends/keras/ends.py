@@ -80,7 +80,7 @@ def taken(made: Plan, asked: Asked) -> list[Taken]:
 def _input(made: Plan, at: int, given: Given | None, *, alone: bool) -> Input:
     name, stated = made.inputs[at].layer, made.input_sizes[at]
     if given is not None and given.order:
-        raise FieldError(f"{name}: a model of Keras takes the batch first", expected="height x width x channels")
+        raise FieldError(f"{name}: a Keras model takes the batch first", expected="height x width x channels")
     label = "input" if alone else name
     shape = _shape(label, stated, given.shape if given else None, channels_first=made.channels_first)
     kind = (given.kind if given else "") or _KINDS.get(made.kinds[at], "float")
@@ -106,7 +106,7 @@ def _shape(name: str, stated: Sizes | None, shape: Shape | None, *, channels_fir
         return shape
     inner = stated[1:]
     if not 1 <= len(inner) <= 4:
-        raise ModelError(f"the {name} has {len(stated)} dimensions", expected="a batch and 1 to 4 more")
+        raise ModelError(f"the {name} has {len(stated)} dimensions", expected="a batch and 1 to 4 further dimensions")
     channels, *positions = inner if channels_first else (inner[-1], *inner[:-1])
     wanted = (channels, *positions)
     text = "x".join("?" if size is None else str(size) for size in (*positions, channels))
@@ -114,12 +114,12 @@ def _shape(name: str, stated: Sizes | None, shape: Shape | None, *, channels_fir
         names = ("channels", *_NAMES.get(len(positions), ()))
         missing = [name for name, size in zip(names, wanted, strict=True) if size is None]
         if missing:
-            raise FieldError(f"{name}: {text} states no {' and no '.join(missing)}", expected=_wish(name))
+            raise FieldError(f"{name}: {text} does not state the {' and '.join(missing)}", expected=_wish(name))
         shape = tuple(size for size in wanted if size is not None)
     if len(shape) != len(wanted) or channels not in {None, shape[0]}:
-        raise FieldError(f"{name}: {to_text(shape)} for a model that takes {text}")
+        raise FieldError(f"{name}: {to_text(shape)} was given, but the model takes {text}")
     if min(shape) < 1:
-        raise ModelError(f"the {name} has size {to_text(shape)}")
+        raise ModelError(f"the {name} has size {to_text(shape)}", expected="at least 1 along every axis")
     return shape
 
 

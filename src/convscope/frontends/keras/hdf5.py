@@ -44,14 +44,14 @@ def attribute(path: Path, name: str, most: int) -> bytes | None:
                 continue
             start, length = found
             if length > most:
-                raise ModelError(f"{name} has {length} bytes", expected=f"at most {most}")
+                raise ModelError(f"{name} has {length:,} bytes", expected=f"at most {most:,} bytes")
             return _exactly(file, start, length).rstrip(b"\0")
     return None
 
 
 def _exactly(file: BinaryIO, at: int, count: int) -> bytes:
     if at + count > os.fstat(file.fileno()).st_size:
-        raise ModelError("the file is damaged: a text goes beyond its end")
+        raise ModelError("the file is damaged: a string extends past its end")
     file.seek(at)
     return file.read(count)
 
@@ -89,7 +89,7 @@ def _message(file: BinaryIO, at: int, name: str) -> tuple[int, int] | None:
             return value, int.from_bytes(kind[4:], "little")
         if kind[0] & 15 == _ANY_LENGTH:
             return _in_heap(file, *struct.unpack("<IQI", _exactly(file, value, 16)))
-        raise ModelError(f"{name} is not a text")
+        raise ModelError(f"{name} is not a string")
     return None
 
 
@@ -105,4 +105,4 @@ def _in_heap(file: BinaryIO, length: int, heap: int, number: int) -> tuple[int, 
         if found == number and length <= inside:
             return at + 16, length
         at += 16 + -(-inside // 8) * 8
-    raise ModelError("the file is damaged: a text is not where it should be")
+    raise ModelError("the file is damaged: a string is missing from its heap")

@@ -116,7 +116,7 @@ class Here:
         at = 1 if self.settings.get("data_format") == FIRST else -1
         if built[at] not in {None, given.sizes[at]}:
             raise ShapeError(
-                f"{self.spec.owner.scope}: its weights are made for {built[at]} channels, {given.sizes[at]} come in",
+                f"{self.spec.owner.scope}: the weights take {built[at]} channels, the input has {given.sizes[at]}",
                 expected="an input of the size that the model was made for",
             )
 
@@ -132,7 +132,7 @@ class Here:
             ModelError: it has another number of dimensions.
         """
         if len(x.dims) != self.lead + rank + 1:
-            raise ModelError(f"a tensor of {len(x.dims)} dimensions comes in", expected=f"{self.lead + rank + 1}")
+            raise ModelError(f"the input has {len(x.dims)} dimensions", expected=f"{self.lead + rank + 1} dimensions")
         if x.dims[0]:
             raise BeyondError
         channels, positions = self._split(x.dims)

@@ -199,8 +199,8 @@ class Kept:
     def _dequantised(self, found: Numbers, name: str, shape: tuple[int, ...]) -> Numbers:
         if found.dtype != np.int8:
             raise ModelError(
-                f"{self.owner.scope}.{name} holds numbers of the kind {found.dtype}",
-                expected="a layer in floats, or quantised as int8, int4 or float8",
+                f"{self.owner.scope}.{name} has dtype {found.dtype}",
+                expected="a layer in floating point, or quantised to int8, int4 or float8",
             )
         if found.shape == shape and self.mode != "int4":
             scale = self._load("int8", name, "scale")
@@ -227,7 +227,7 @@ def _trailing(scale: Numbers, shape: tuple[int, ...]) -> Numbers:
     for at in range(len(shape) + 1):
         if math.prod(shape[at:]) == scale.size:
             return scale.reshape(shape[at:])
-    raise ModelError(f"a scale of {scale.shape} for a kernel of {shape}")
+    raise ModelError(f"a scale of shape {scale.shape} does not fit a kernel of shape {shape}")
 
 
 def by_rows(scale: Numbers, shape: tuple[int, ...]) -> Numbers:  # noqa: ARG001 -- as its neighbour

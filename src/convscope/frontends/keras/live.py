@@ -29,7 +29,7 @@ class LiveStore:
     """A model of a running program."""
 
     merged = False
-    wish = "a layer that states its output_shape, or whose code runs on symbolic tensors of Keras"
+    wish = "a layer that states its output_shape, or whose code runs on symbolic Keras tensors"
 
     def __init__(self, model: Any, whole: Any, variables: tuple[Any, ...] = ()) -> None:
         """A store of a model.
@@ -58,7 +58,7 @@ class LiveStore:
             layer.save_own_variables(found)
             return _numpy(found[str(at)])
         except Exception as error:  # noqa: BLE001 -- whatever the library that keeps them raises
-            raise ModelError(f"{owner.scope}: {name} has no numbers: {line(error)}") from None
+            raise ModelError(f"{owner.scope}: the values of {name} cannot be read: {line(error)}") from None
 
     def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
         """See :class:`Store`."""

@@ -55,7 +55,7 @@ def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Valu
     sizes = _outputs(here, args, named, values)
     if not values or not any(one is not None for one in sizes):
         raise UnstatedError(
-            f"{here.spec.kind} is a layer that cannot be inspected, and the shape of its output is not stated",
+            f"the layer {here.spec.kind} cannot be inspected, and does not state the shape of its output",
             expected=("a Lambda with output_shape; or " if here.spec.kind == "Lambda" else "") + here.store.wish,
         )
     values = _apart(values)

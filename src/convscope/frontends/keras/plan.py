@@ -122,7 +122,7 @@ def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
     layers = [spec(one, owner, numbers, old=old) for one in entries]
     twice = [name for name, count in Counter(one.name for one in layers).items() if count > 1]
     if twice:
-        raise ModelError(f"two layers are called {twice[0]}")
+        raise ModelError(f'two layers are called "{twice[0]}"')
     if not layers:
         raise ModelError("the model has no layers")
     if isinstance(config, dict) and "input_layers" in config:
@@ -173,7 +173,7 @@ def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
         taken = tuple(reader.results(config.get("input_layers")))
         made = tuple(reader.results(_alone(config.get("output_layers"))))
     if not taken or not made:
-        raise ModelError("the model states no inputs or no outputs", expected="input_layers and output_layers")
+        raise ModelError("the model does not state its inputs or outputs", expected="input_layers and output_layers")
     inputs, outputs = tuple(ref for _, ref in taken), tuple(ref for _, ref in made)
     paths = tuple(path for path, _ in made)
     keys = tuple(path[0] for path, _ in taken if len(path) == 1 and isinstance(path[0], str))
@@ -211,13 +211,13 @@ class _Arguments:
             else:
                 args, named = self._old(node)
             if not isinstance(args, list) or not isinstance(named, dict):
-                raise ModelError(f"{one.name} is called with {shown(node)}", expected="args and kwargs")
+                raise ModelError(f"{one.name} is called with {shown(node)}", expected="a dictionary of args and kwargs")
             yield Step(one, call, tuple(args), named, self.parts - before)
 
     def _old(self, node: object) -> tuple[list[Any], dict[str, Any]]:
         """A call as Keras 2 writes it: one list for each tensor, with named arguments at its end."""
         if not isinstance(node, list) or not all(_is_old_ref(one) for one in node):
-            raise ModelError(f"a call is {shown(node)}", expected="lists of layer, call and output")
+            raise ModelError(f"{shown(node)} is not a valid call", expected="lists of [layer, call, output]")
         found = [self.ref(one, inner=True) for one in node]
         named: dict[str, Any] = {}
         for one in node:
@@ -251,7 +251,7 @@ class _Arguments:
     def _tensor(self, config: dict[str, Any]) -> Ref:
         history = config.get("keras_history")
         if not _is_old_ref(history):
-            raise ModelError(f"a tensor comes from {shown(history)}", expected="layer, call and output")
+            raise ModelError(f"{shown(history)} is not a valid keras_history", expected="[layer, call, output]")
         assert isinstance(history, list)
         found = self.ref(history, inner=False)
         stated = sizes(config.get("shape"))
@@ -293,7 +293,7 @@ class _Arguments:
             for step, one in pairs:
                 yield from self.results(one, (*path, step))
         else:
-            raise ModelError(f"an input or output is {shown(raw)}", expected="layer, call and output")
+            raise ModelError(f"{shown(raw)} is not a valid input or output", expected="[layer, call, output]")
 
 
 def _slice(raw: dict[str, Any], config: dict[str, Any]) -> slice:  # noqa: ARG001 -- as its neighbours
@@ -363,5 +363,5 @@ def _in_order(steps: list[Step], inputs: tuple[Ref, ...]) -> tuple[Step, ...]:
                 heapq.heappush(ready, at)
     if len(found) < len(steps):
         stuck = next(step.spec.name for step, count in zip(steps, missing, strict=True) if count)
-        raise ModelError(f"{stuck} reads what is never computed, or waits for itself")
+        raise ModelError(f"{stuck} reads a tensor that is never computed, or that depends on its own output")
     return tuple(found)

@@ -108,7 +108,7 @@ class Reading:
     def run(self, made: Plan, inputs: list[Value], lead: int = 1) -> list[Value]:
         """The outputs of a model."""
         if len(inputs) != len(made.inputs):
-            raise ModelError(f"{len(inputs)} tensors for a model of {len(made.inputs)} inputs")
+            raise ModelError(f"the model takes {len(made.inputs)} inputs, but is called with {len(inputs)} tensors")
         found: dict[tuple[str, int], Any] = {
             (ref.layer, ref.call): value for ref, value in zip(made.inputs, inputs, strict=True)
         }
@@ -193,8 +193,8 @@ class Reading:
         name = f"{here.spec.owner.scope} ({here.spec.kind})"
         error.add(subject=name)
         self.ends[found.node] = error
-        what = "does not state the shape of its output, so that every size of it is shown as 1"
-        self.notes.append(f"{name} {what}; what helps is {error.expected}")
+        what = "does not state the shape of its output, so every size is shown as 1"
+        self.notes.append(f"{name} {what}; to see its shape, give {error.expected}")
         return found
 
     def _model(self, spec: Spec, args: list[Any], lead: int) -> Any:
@@ -253,7 +253,7 @@ def _explained(spec: Spec) -> Iterator[None]:
             error.add(subject=f"{scope} ({spec.kind})")
         raise
     except _MISTAKES as error:
-        raise ModelError(f"{scope} ({spec.kind}): its settings do not go together: {str(error)[:200]}") from None
+        raise ModelError(f"{scope} ({spec.kind}): its settings are not compatible: {str(error)[:200]}") from None
 
 
 def _values(nested: Any) -> Iterator[Value]:
@@ -282,7 +282,7 @@ def _filled(nested: Any, found: dict[tuple[str, int], Any], store: Store) -> Any
         elif nested.output:
             value = None
         if not isinstance(value, Value):
-            raise ModelError(f"output {nested.output} of {nested.layer} is not one that can be read")
+            raise ModelError(f"output {nested.output} of {nested.layer} is not a tensor that can be read")
         return value
     if isinstance(nested, list | tuple):
         return [_filled(one, found, store) for one in nested]

@@ -71,7 +71,7 @@ class Settings:
         numbers = [whole(one) for one in given]
         known = tuple(sorted({one % rank for one in numbers if one is not None and -rank <= one < rank}))
         if not known or len(known) != len(numbers):
-            raise self._wrong(name, f"dimensions of a tensor of {rank}")
+            raise self._wrong(name, f"dimensions of a tensor that has {rank}")
         return known
 
     def axis(self, name: str, rank: int, default: Any = _MISSING) -> int:
@@ -126,13 +126,13 @@ class Settings:
         """
         found = self.get(name)
         if not isinstance(found, dict):
-            raise self._wrong(name, "named values")
+            raise self._wrong(name, "a dictionary")
         return found
 
     def _wrong(self, name: str, expected: str) -> ModelError:
         if name not in self.values:
             return ModelError(f"{name} is missing", expected=expected)
-        return ModelError(f"{name}={shown(self.values[name])}", expected=expected)
+        return ModelError(f"{name}={shown(self.values[name])} is not valid", expected=expected)
 
 
 SHOWN = 60

@@ -108,14 +108,18 @@ def spec(raw: object, owner: Owner, numbers: Counter[str], *, old: bool) -> Spec
     named = settings if isinstance(settings, dict) else {}
     name = raw.get("name", named.get("name", kind))
     if not isinstance(name, str) or not name or len(name) > MAX_NAME:
-        raise ModelError(f"a {kind} is called {shown(name)}", expected=f"a name of at most {MAX_NAME} letters")
+        raise ModelError(
+            f"{shown(name)} is not a valid name for a {kind}", expected=f"a name of at most {MAX_NAME} characters"
+        )
     operation, ours = _home(raw)
     if "module" not in raw and not old and "layers" not in named:
         operation = _is_function(kind, named)
     group = _group(kind, numbers) if not operation else ""
     mine = owner.layer(name, group)
     if len(mine.scope) > MAX_PATH:
-        raise ModelError(f"{shown(mine.scope)} has a name of {len(mine.scope)} letters", expected=f"at most {MAX_PATH}")
+        raise ModelError(
+            f"{shown(mine.scope)} has a name of {len(mine.scope)} characters", expected=f"at most {MAX_PATH} characters"
+        )
     return Spec(name, kind, Settings(named), mine, operation, ours, _built(raw), old, raw)
 
 

@@ -82,8 +82,8 @@ def _found(model: Any, asked: Asked, layers: list[Any]) -> Traced:
         return Traced(model)
     reason = (str(first).strip().splitlines() or [type(first).__name__])[0]
     raise ModelError(
-        f"{type(model).__name__} keeps its layers in its code, which does not run on symbolic tensors: {reason[:200]}",
-        expected="layers of Keras, and functions of keras.ops, in its call",
+        f"{type(model).__name__} defines its layers in code that does not run on symbolic tensors: {reason[:200]}",
+        expected="a call method that uses only Keras layers and functions of keras.ops",
     )
 
 
@@ -134,7 +134,7 @@ def _inputs(model: Any, asked: Asked) -> Any:
     built = getattr(model, "_build_shapes_dict", None)
     if not built:
         raise FieldError(
-            f"{type(model).__name__} does not say how large its input is", expected='such as input="224x224x3"'
+            f"{type(model).__name__} does not state the size of its input", expected='such as input="224x224x3"'
         )
     shapes = {name.removesuffix("_shape"): shape for name, shape in built.items()}
     found = {name: _built(name, shape) for name, shape in shapes.items() if shape is not None}
@@ -165,7 +165,9 @@ def _checked(model: Any, given: Any) -> Any:
 
 def _wanted(name: str, given: Given) -> _Wanted:
     if given.constant is not None or given.order:
-        raise FieldError(f"{name}: a model of Keras takes the batch first, and no constants here", expected="HxWxC")
+        raise FieldError(
+            f"{name}: a Keras model takes the batch first, and its inputs cannot be constants", expected="HxWxC"
+        )
     kinds = {"int": "int32", "bool": "bool"}
     return _Wanted(name, (*given.shape[1:], given.shape[0]), kinds.get(given.kind, "float32"))
 

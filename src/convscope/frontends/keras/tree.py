@@ -73,7 +73,7 @@ class Tree:
     def __post_init__(self) -> None:
         head = self._read(0, 16)
         if head[:9] != SIGNATURE + b"\0" or head[13:15] != b"\x08\x08":
-            raise ModelError("the file of weights has a layout that is not known")
+            raise ModelError("the weights file has an unknown layout")
 
     def has(self, name: str) -> bool:
         """There is something of that name at the top."""
@@ -115,22 +115,22 @@ class Tree:
     def _stored(self, path: tuple[str, ...], space: bytes, kind: bytes) -> Stored:
         version, rank = space[0], space[1]
         if version not in {1, 2} or rank > 32:
-            raise ModelError("the file of weights is damaged: a tensor has no dimensions")
+            raise ModelError("the weights file is damaged: the dimensions of a tensor cannot be read")
         shape = struct.unpack_from(f"<{rank}Q", space, 8 if version == 1 else 4)
         width = int.from_bytes(kind[4:8], "little")
         if math.prod(shape) * width > self.size:
-            raise ModelError(f"a tensor of {shape} is larger than the file")
+            raise ModelError(f"a tensor of shape {shape} is larger than the file")
         return Stored(path, shape, kind[0] & 15 == _INTEGER, width)
 
     def _members(self, at: int) -> Iterator[tuple[str, int]]:
         """Names in a group, and where their headers lie; links are left out."""
         table = dict(self._messages(at)).get(_TABLE)
         if table is None:
-            raise ModelError("the file of weights has a layout that is not known")
+            raise ModelError("the weights file has an unknown layout")
         tree, heap = struct.unpack_from("<2Q", table)
         mark, size, names = struct.unpack("<4s4xQ8xQ", self._read(heap, 32))
         if mark != b"HEAP" or size > self.size:
-            raise ModelError("the file of weights is damaged: a group has no names")
+            raise ModelError("the weights file is damaged: the names of a group are missing")
         texts = self._read(names, size)
         for leaf in self._leaves(tree):
             for place in range(8, len(leaf), _ENTRY):
@@ -150,13 +150,13 @@ class Tree:
                 pairs = self._read(at + 24, 16 * count)
                 todo += [struct.unpack_from("<Q", pairs, 16 * one + 8)[0] for one in reversed(range(count))]
             else:
-                raise ModelError("the file of weights is damaged: a group has no members")
+                raise ModelError("the weights file is damaged: the members of a group are missing")
 
     def _messages(self, at: int) -> Iterator[tuple[int, bytes]]:
         """Messages of an object header."""
         version, size = struct.unpack("<B7xI", self._read(at, 12))
         if version != 1:
-            raise ModelError("the file of weights has a layout that is not known")
+            raise ModelError("the weights file has an unknown layout")
         blocks = [(at + 16, size)]
         while blocks:
             start, length = blocks.pop()
@@ -172,8 +172,8 @@ class Tree:
 
     def _read(self, at: int, count: int) -> bytes:
         if at + count > self.size:
-            raise ModelError("the file of weights is damaged: a part lies beyond its end")
-        with about("the names in the file of weights"):
+            raise ModelError("the weights file is damaged: a part lies past its end")
+        with about("the names in the weights file"):
             spend(PART + count / BYTES)
             hold(count)
         self.file.seek(self.start + at)

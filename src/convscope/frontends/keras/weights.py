@@ -93,12 +93,12 @@ class Shaped:
 class _Silent:
     """A store that knows no more of a layer than its configuration."""
 
-    wish = "the live model, loaded by keras.models.load_model, or a layer whose output another layer takes"
+    wish = "the live model, loaded with keras.models.load_model, or a layer whose output another layer reads"
     merged = False
 
     def held(self, number: int) -> Const:
         """See :class:`Store`."""
-        raise ModelError(f"variable {number} is not in the file", expected="layers of Keras")
+        raise ModelError(f"variable {number} is not in the file", expected="a file with only Keras layers")
 
     def fact(self, owner: Owner, name: str) -> None:  # noqa: ARG002 -- the configuration says it
         """See :class:`Store`."""
@@ -118,7 +118,7 @@ class NoStore(_Silent):
 
     def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:  # noqa: ARG002 -- there is nothing
         """See :class:`Store`."""
-        raise ModelError(f"{owner.scope} has no {name}: the file holds no weights")
+        raise ModelError(f"{owner.scope} has no {name}, because the file has no weights")
 
     def stated(self, owner: Owner) -> None:  # noqa: ARG002 -- as above
         """See :class:`Store`."""
@@ -228,7 +228,7 @@ class ArchiveStore(_FileStore):
                     found = Tree(file, place.start, place.size, place.groups).tensors(names)
                     if found is not None:
                         return found
-        raise ModelError(f"the file of weights has no {owner.scope}")
+        raise ModelError(f"the weights file has no {owner.scope}")
 
     def _place(self) -> _Place:
         """Where the file of weights lies, looked for once: many layers may be asked for."""
@@ -288,7 +288,7 @@ def _start(file: BinaryIO, info: zipfile.ZipInfo) -> int:
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """A packed member as a whole: it cannot be read here and there."""
     if info.file_size > 100 * info.compress_size + 2**24:
-        raise ModelError(f"{WEIGHTS} claims to be {info.file_size} bytes, packed to {info.compress_size}")
+        raise ModelError(f"{WEIGHTS} claims to have {info.file_size:,} bytes, compressed to {info.compress_size:,}")
     with archive.open(info) as member:
         return member.read()
 
@@ -310,7 +310,7 @@ class LegacyStore(_FileStore):
         with self.opened() as file:
             fits = [one for path, one in self._of(file, owner) if path.rpartition("/")[2].partition(":")[0] == name]
             if len(fits) != 1:
-                raise ModelError(f"{len(fits)} tensors of that name")
+                raise ModelError(f"the file has {len(fits)} tensors of this name", expected="one tensor")
             return _numbers(fits[0], file)
 
     def _of(self, file: Any, owner: Owner) -> Iterator[tuple[str, Any]]:
@@ -355,7 +355,7 @@ def _child(group: Any, name: str) -> Any:
     if not isinstance(group, h5py.Group) or name not in group:
         raise KeyError(f"no {name}")
     if group.get(name, getclass=True, getlink=True) is not h5py.HardLink:
-        raise ModelError(f"{name} is a link")
+        raise ModelError(f"{name} is a link", expected="a tensor in this file")
     return group[name]
 
 
@@ -373,9 +373,9 @@ def _numbers(dataset: Any, file: Any) -> NDArray[Any]:
     import h5py
 
     if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-        raise ModelError("no tensor of this file")
+        raise ModelError("the tensor is not stored in this file")
     if math.prod(dataset.shape) * dataset.dtype.itemsize > file.id.get_filesize():
-        raise ModelError(f"a tensor of {dataset.shape} is larger than the file")
+        raise ModelError(f"a tensor of shape {dataset.shape} is larger than the file")
     numbers: NDArray[Any] = dataset[()]
     if dataset.attrs.get("dtype") == "bfloat16":  # the upper half of a float32
         halves = np.frombuffer(numbers.tobytes(), dtype=np.uint16).astype(np.uint32) << 16
@@ -383,5 +383,7 @@ def _numbers(dataset: Any, file: Any) -> NDArray[Any]:
     if numbers.dtype == np.int8:  # a quantised kernel
         return numbers
     if numbers.dtype.kind != "f":
-        raise ModelError(f"numbers of the kind {numbers.dtype}", expected="floats, or int8 where they are quantised")
+        raise ModelError(
+            f"the tensor has dtype {numbers.dtype}", expected="a floating-point dtype, or int8 where quantised"
+        )
     return np.asarray(numbers, dtype=np.float32)

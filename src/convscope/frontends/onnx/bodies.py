@@ -124,7 +124,10 @@ class Bodies:
 
         def inside(inner: Iterable[NodeProto], depth: int) -> int:
             if depth > 2 * DEPTH:
-                raise ModelError(f"functions or branches are nested more than {DEPTH} deep", expected="no circles")
+                raise ModelError(
+                    f"functions or branches are nested more than {DEPTH} deep",
+                    expected="calls that do not form a cycle",
+                )
             graphs = (one.g.node for node in inner for one in node.attribute if one.HasField("g"))
             total = sum(_own(node) + called(node, depth) for node in inner)
             return min(total + sum(inside(graph, depth + 1) for graph in graphs), CIRCLES)

@@ -76,7 +76,7 @@ class Call:
         """
         found = self.get(at)
         if not isinstance(found, Value):
-            raise ShapeError(f"input {at} does not depend on the image")
+            raise ShapeError(f"input {at} is a constant, but must depend on the image")
         return found
 
     def const(self, at: int) -> Const:
@@ -87,7 +87,7 @@ class Call:
         """
         found = self.get(at)
         if not isinstance(found, Const):
-            raise ShapeError(f"input {at} depends on the image, or is missing")
+            raise ShapeError(f"input {at} is missing, or depends on the image")
         return found
 
     def maybe(self, at: int) -> Const | None:
@@ -112,7 +112,7 @@ class Call:
         """An attribute that is a word."""
         found = self.attrs.get(name, default)
         if not isinstance(found, str):
-            raise ModelError(f"{name} is not a word")
+            raise ModelError(f"{name} is not a string")
         return found
 
     def wholes(self, name: str) -> list[int] | None:

@@ -50,23 +50,23 @@ def worked_out(call: Call) -> list[Const]:
         ShapeError: the operator is not among those that can be computed, or makes too much of too little.
     """
     if call.op in LEFT_OUT or call.op not in FREE | MACS.keys():
-        raise ShapeError("an operator that is not computed on constants")
+        raise ShapeError("the operator cannot be computed on constants")
     parents = [one for one in call.inputs if isinstance(one, Const)]
     outputs = max(1, call.outputs)
     sizes = inferred(call)[:outputs]
     stated = [one for one in sizes if one is not None]
     if len(stated) < outputs and call.op not in BY_NUMBERS:
-        raise ShapeError("a constant whose sizes cannot be told")
+        raise ShapeError("the sizes of a constant are unknown")
     macs = macs_of(call, sizes[0]) or 0
     if max((math.prod(one) for one in stated), default=0) > MOST:
-        raise ShapeError(f"a constant of more than {MOST} numbers")
+        raise ShapeError(f"a constant has more than {MOST:,} values")
     moved = sum(max(1, math.prod(one)) for one in (*stated, *(one.sizes for one in parents)))
     heavy = ASKED + macs + SLOW * moved
     if macs + moved <= AT_ONCE and all(isinstance(one, Known) for one in parents) and call.ahead.take(heavy):
         count(heavy)
         return at_once(computed(call, [one.numbers for one in parents if isinstance(one, Known)]), parents, macs)
     if len(stated) < outputs:
-        raise ShapeError("a constant whose sizes depend on many numbers")
+        raise ShapeError("the sizes of a constant depend on too many values")
     return [
         lazy(one, parents, lambda arrays, at=at: computed(call, arrays)[at], 0 if at else macs, heavy)  # type: ignore[misc] # bound now
         for at, one in enumerate(stated)
@@ -92,7 +92,7 @@ def computed(call: Call, arrays: Sequence[Numbers]) -> list[Numbers]:
         with np.errstate(all="ignore"):
             found = ReferenceEvaluator(model).run(None, given)
     except Exception as error:  # whatever the reference raises
-        raise ShapeError("an operation on constants that ONNX's reference cannot compute") from error
+        raise ShapeError("ONNX's reference implementation cannot compute the operation on constants") from error
     return [_plain(np.asarray(one)) for one in found]
 
 

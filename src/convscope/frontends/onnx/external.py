@@ -30,15 +30,17 @@ def read_external(model: Path, entries: Mapping[str, str], size: int) -> bytes:
     path = _inside(model.parent, location)
     offset, length = _number(entries, "offset", 0), _number(entries, "length", size)
     if length != size:
-        raise ModelError(f'the weights in "{shown(location)}" have {length} bytes', expected=f"{size} bytes")
+        raise ModelError(f'the weights in "{shown(location)}" have {length:,} bytes', expected=f"{size:,} bytes")
     try:
         with files.opened(path) as file:
             if offset + size > os.fstat(file.fileno()).st_size:
-                raise ModelError(f"{path} is too short", expected=f"at least {offset + size} bytes")
+                raise ModelError(f"{path} is too short", expected=f"at least {offset + size:,} bytes")
             file.seek(offset)
             return file.read(size)
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", expected="the file with the weights") from None
+        raise ModelError(
+            f"{path} cannot be read: {error.strerror}", expected="the file that holds the weights"
+        ) from None
 
 
 def _inside(folder: Path, location: str) -> Path:
@@ -49,11 +51,13 @@ def _inside(folder: Path, location: str) -> Path:
         path = (folder / location).resolve()
         if path.is_relative_to(folder.resolve()):
             return path
-    raise ModelError(f'the model keeps weights in "{shown(location)}"', expected="a file in the folder of the model")
+    raise ModelError(
+        f'the model stores weights in "{shown(location)}"', expected="a file in the same folder as the model"
+    )
 
 
 def _number(entries: Mapping[str, str], key: str, default: int) -> int:
     text = entries.get(key, str(default))
     if not text.isdecimal() or len(text) > 18:
-        raise ModelError(f'the {key} of weights in another file is "{shown(text)}"', expected="an integer")
+        raise ModelError(f'the {key} of external weights is "{shown(text)}"', expected="an integer")
     return int(text)

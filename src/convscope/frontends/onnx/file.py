@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from onnx import ModelProto
 
-EXPECTED = "a model saved in the format ONNX"
+EXPECTED = "a model in ONNX format"
 POINTER = b"version https://git-lfs"
 """How the file begins that Git LFS leaves in the position of a large one."""
 
@@ -46,7 +46,7 @@ class Source:
         try:
             with files.opened(self.path) as file:
                 if _stamp(os.fstat(file.fileno())) != self.stamp:
-                    raise ModelError(f"{self.path} was changed since it was read", attempt="read it again")
+                    raise ModelError(f"{self.path} has changed since it was read", attempt="read it again")
                 file.seek(start)
                 return file.read(length)
         except OSError as error:
@@ -102,7 +102,7 @@ def _need_bytes(path: Path) -> None:
 
 def _need_model(path: Path, data: mmap.mmap) -> None:
     if data[: len(POINTER)] == POINTER:
-        raise ModelError(f"{path} is only a pointer to the file, left by Git LFS", attempt="git lfs pull")
+        raise ModelError(f"{path} is only a Git LFS pointer, not the file itself", attempt="git lfs pull")
 
 
 def _first_line(error: Exception) -> str:

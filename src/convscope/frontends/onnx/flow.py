@@ -47,14 +47,14 @@ def values(inputs: Iterable[Given]) -> Iterator[Value]:
 def _sequence(call: Call) -> Sequence:
     found = call.get(0)
     if not isinstance(found, Sequence):
-        raise ShapeError("a sequence of tensors is needed")
+        raise ShapeError("the input must be a sequence of tensors")
     return found
 
 
 def _constructed(call: Call) -> list[Given]:
     """See the operator SequenceConstruct; a sequence of sequences would double with each level."""
     if any(isinstance(one, Sequence) for one in call.inputs):
-        raise ShapeError("a sequence of sequences")
+        raise ShapeError("a sequence of sequences is not supported")
     return [Sequence.of(call.inputs)]
 
 
@@ -92,7 +92,7 @@ def _split(call: Call) -> list[Given]:
     else:
         counts = given
     if sum(counts) != full or len(counts) > 2**12:
-        raise ShapeError(f"{len(counts)} parts of {full}")
+        raise ShapeError(f"a dimension of {full} cannot be split into {len(counts)} parts of these lengths")
     spend(LAYER * len(counts))
     found, start = [], 0
     for count in counts:
@@ -119,7 +119,7 @@ def _joined(call: Call) -> list[Given]:
         return [lazy(tuple(sizes), tensors, lambda arrays: join(arrays, at))]
     if new:
         if not all(isinstance(one, Value) for one in tensors):
-            raise ShapeError("stored numbers that are stacked with a tensor")
+            raise ShapeError("stacking a constant with a tensor is not supported")
         tensors = [shapes.unsqueezed(one, at) for one in tensors]
     return [shapes.concatenated(call.builder, tensors, at)]
 

@@ -54,10 +54,10 @@ def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
     """
     fold = folds.get(call.op)
     if fold is None:
-        raise ShapeError("an operator that is not known on constants")
+        raise ShapeError("the operator cannot be computed on constants")
     sizes = list(fold.sizes(call))
     if any(min(one, default=1) < 0 or math.prod(one) > MOST for one in sizes):
-        raise ShapeError(f"a constant of more than {MOST} numbers, or of less than nothing")
+        raise ShapeError(f"a constant has more than {MOST:,} values, or a negative size")
     parents = [one for one in call.inputs if isinstance(one, Const)]
     total = sum(max(1, math.prod(one)) for one in sizes)
     macs = fold.macs(call, sizes[0])
@@ -202,7 +202,7 @@ def _extreme(stat: Callable[..., Any]) -> Fold:
 def _matmul_sizes(call: Call) -> list[Sizes]:
     x, y = sizes_at(call, 0), sizes_at(call, 1)
     if not x or not y or x[-1] != (y[-2] if len(y) > 1 else y[0]):
-        raise ShapeError(f"matrices of sizes {x} and {y}")
+        raise ShapeError(f"matrices of sizes {x} and {y} cannot be multiplied")
     lead = np.broadcast_shapes(x[:-2], y[:-2])
     return [(*lead, *(x[-2:-1] if len(x) > 1 else ()), *(y[-1:] if len(y) > 1 else ()))]
 

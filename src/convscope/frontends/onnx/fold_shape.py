@@ -32,7 +32,7 @@ def axis_of(call: Call, default: int, rank: int) -> int:
     """
     at = call.whole("axis", default)
     if not -rank <= at < max(1, rank):
-        raise ShapeError(f"axis {at} of a tensor of {rank} dimensions")
+        raise ShapeError(f"a tensor of {rank} dimensions has no axis {at}")
     return at + rank if at < 0 else at
 
 
@@ -52,7 +52,7 @@ def reshaped(call: Call, have: Sizes) -> Sizes:
     fixed = math.prod(size for size in target if size != -1)
     found = tuple(total // max(1, fixed) if size == -1 else size for size in target)
     if math.prod(found) != total or min(found, default=0) < 0 or target.count(-1) > 1:
-        raise ShapeError(f"{total} numbers cannot be viewed as {'x'.join(map(str, target[:8]))}")
+        raise ShapeError(f"{total} values cannot be viewed as {'x'.join(map(str, target[:8]))}")
     return found
 
 
@@ -63,7 +63,7 @@ def squeezed(call: Call, have: Sizes) -> list[int]:
         return [at for at, size in enumerate(have) if size == 1]
     found = [at % max(1, len(have)) for at in axes]
     if any(have[at] != 1 for at in found):
-        raise ShapeError(f"a dimension of {[have[at] for at in found]} that is squeezed")
+        raise ShapeError(f"only dimensions of size 1 can be squeezed, not {[have[at] for at in found]}")
     return found
 
 
@@ -72,7 +72,7 @@ def unsqueezed(call: Call, have: Sizes) -> list[int]:
     axes = call.listed("axes", 1) or []
     rank = len(have) + len(axes)
     if rank > 64 or any(not -rank <= at < rank for at in axes):
-        raise ShapeError(f"dimensions {axes[:8]} of {rank}")
+        raise ShapeError(f"dimensions {axes[:8]} cannot be inserted into a tensor of {rank} dimensions")
     return sorted(at % rank for at in axes)
 
 
@@ -104,10 +104,10 @@ def split_sizes(call: Call, full: int) -> list[int]:
     given = call.listed("split", 1)
     count = call.whole("num_outputs", call.outputs) if given is None else len(given)
     if count != call.outputs or not count:
-        raise ShapeError(f"{count} parts for {call.outputs} outputs")
+        raise ShapeError(f"the operator has {call.outputs} outputs, but {count} parts are given")
     if given is not None:
         if sum(given) != full or min(given) < 0:
-            raise ShapeError(f"parts of {given[:8]} of {full}")
+            raise ShapeError(f"a dimension of {full} cannot be split into parts of {given[:8]}")
         return given
     each = -(-full // count)
     return [min(each, max(0, full - at * each)) for at in range(count)]
@@ -131,7 +131,7 @@ def padding(call: Call, rank: int) -> list[tuple[int, int]]:
     axes = call.ints(3)
     positions = list(range(rank)) if axes is None else [at % max(1, rank) for at in axes]
     if len(flat) != 2 * len(positions):
-        raise ShapeError(f"{len(flat)} paddings for {len(positions)} dimensions")
+        raise ShapeError(f"{len(flat)} paddings are given for {len(positions)} dimensions")
     found = [(0, 0)] * rank
     for number, at in enumerate(positions):
         found[at] = flat[number], flat[number + len(positions)]
@@ -148,7 +148,7 @@ def _padded(call: Call, given: Sequence[Any]) -> Any:
 
 def _padded_sizes(call: Call) -> list[Sizes]:
     if call.word("mode", "constant") != "constant":
-        raise ShapeError("a constant that is padded with itself")
+        raise ShapeError("padding a constant with its own values is not supported")
     have = sizes_at(call)
     return [tuple(n + lo + hi for n, (lo, hi) in zip(have, padding(call, len(have)), strict=True))]
 
@@ -161,7 +161,7 @@ def target(call: Call, at: int) -> Sizes:
     """
     found = tuple(call.ints(at) or ())
     if min(found, default=0) < 0 or math.prod(found) > MOST or len(found) > 64:
-        raise ShapeError(f"a tensor of sizes {found[:8]}")
+        raise ShapeError(f"a tensor cannot have the sizes {found[:8]}")
     return found
 
 
@@ -182,7 +182,7 @@ def _filled(call: Call, _: Sequence[Any]) -> Any:
 def _range_ends(call: Call) -> tuple[Any, Any, Any]:
     ends = [(call.numbers(at) or [0])[0] for at in range(3)]
     if not ends[2]:
-        raise ShapeError("a range without a step")
+        raise ShapeError("the step of a range is 0")
     return ends[0], ends[1], ends[2]
 
 
@@ -215,7 +215,7 @@ def _gather_elements(call: Call, given: Sequence[Any]) -> Any:
 
 def _scattered_sizes(call: Call) -> list[Sizes]:
     if call.word("reduction", "none") != "none":
-        raise ShapeError("numbers that are put together")
+        raise ShapeError("a scatter with a reduction is not supported")
     return [sizes_at(call)]
 
 
@@ -229,7 +229,7 @@ def _concat_sizes(call: Call) -> list[Sizes]:
     all_sizes = [one.sizes for one in call.inputs if isinstance(one, Const)]
     at = axis_of(call, 0, len(all_sizes[0]))
     if len({(*one[:at], *one[at + 1 :]) for one in all_sizes}) > 1:
-        raise ShapeError(f"tensors of sizes {all_sizes[:4]} one after the other")
+        raise ShapeError(f"tensors of sizes {all_sizes[:4]} cannot be concatenated")
     return [(*all_sizes[0][:at], sum(one[at] for one in all_sizes), *all_sizes[0][at + 1 :])]
 
 
@@ -242,7 +242,7 @@ def flat_sizes(call: Call, have: Sizes) -> Sizes:
 def _turned(call: Call, have: Sizes) -> list[int]:
     order = call.wholes("perm") or list(range(len(have)))[::-1]
     if sorted(order) != list(range(len(have))):
-        raise ShapeError(f"dimensions in the order {order[:8]} of {len(have)}")
+        raise ShapeError(f"{order[:8]} is not an order of {len(have)} dimensions")
     return order
 
 
@@ -304,4 +304,4 @@ def constant(call: Call) -> Const:
     for name, kind in (("value_float", "f4"), ("value_floats", "f4"), ("value_int", "i8"), ("value_ints", "i8")):
         if name in call.attrs:
             return known(np.asarray(call.attrs[name], dtype=kind))
-    raise ShapeError("a constant of text, or with most numbers left out")
+    raise ShapeError("constants of text and sparse constants are not supported")

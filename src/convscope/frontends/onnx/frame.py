@@ -54,7 +54,9 @@ class Frame:
             ModelError: it is too deep.
         """
         if self.depth >= DEPTH:
-            raise ModelError(f"functions or branches are nested more than {DEPTH} deep", expected="no circles")
+            raise ModelError(
+                f"functions or branches are nested more than {DEPTH} deep", expected="calls that do not form a cycle"
+            )
         return replace(self, depth=self.depth + 1)
 
 
@@ -104,9 +106,9 @@ def versions(imports: Any) -> dict[str, int]:
     found = imported(imports)
     newest = onnx_opset_version()
     if "" not in found:
-        raise ModelError("it does not say which version of the operators it uses", expected="an opset_import")
+        raise ModelError("the model does not state the version of its operators", expected="an opset_import")
     if not OLDEST <= found[""] <= newest:
         raise ModelError(
-            f"it uses version {found['']} of the operators", expected=f"a version from {OLDEST} to {newest}"
+            f"the model uses version {found['']} of the operators", expected=f"a version from {OLDEST} to {newest}"
         )
     return found

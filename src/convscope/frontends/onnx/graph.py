@@ -52,7 +52,7 @@ class Scope:
             scope = scope.outer
         if not name:
             return None
-        raise ModelError(f'it reads "{shown(name)}", which no operation gives', expected="a graph that is whole")
+        raise ModelError(f'the graph reads "{shown(name)}", which no operation computes', expected="a complete graph")
 
 
 def declared(info: ValueInfoProto) -> Declared | None:

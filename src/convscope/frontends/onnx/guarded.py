@@ -53,7 +53,7 @@ class Guarded:
         except (ModelError, LimitError) as error:
             raise error.add(subject=str(self.path)) from None
         except Exception as error:
-            raise ModelError(f"the weights in {self.path} cannot be worked out: {error!s:.200}") from error
+            raise ModelError(f"the weights in {self.path} cannot be computed: {error!s:.200}") from error
 
 
 def _loaded(name: str, const: Const) -> NDArray[Any]:

@@ -65,21 +65,21 @@ def need_sane(call: Call) -> None:
 
     schema = defs.get_schema(call.op, call.opset, "")
     if not schema.min_input <= len(call.inputs) <= schema.max_input or not call.total <= schema.max_output:
-        raise ValueError("more or fewer inputs or outputs than the operator has")
+        raise ValueError("the number of inputs or outputs does not match the operator")
     required = [
         one
         for at, one in enumerate(schema.inputs)
         if at < schema.min_input and one.option == defs.OpSchema.FormalParameterOption.Single
     ]
     if any(call.get(at) is None for at in range(len(required))):
-        raise ValueError("an input is left out")
+        raise ValueError("a required input is missing")
     ranks = [len(one.sizes) for one in call.inputs if isinstance(one, Value | Const)] or [0]
     for name, value in call.attrs.items():
         whole = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, int)]
         high = max(ranks) if name in AXES else call.total if name == "num_outputs" else LARGEST
         low = high if name == "num_outputs" else -high if name in AXES | SIGNED and name != "batch_dims" else 0
         if any(not low <= one <= high for one in whole):
-            raise ValueError(f"{name} is not as it is meant")
+            raise ValueError(f"{name} is out of range")
 
 
 def asked(call: Call, names: list[str]) -> ModelProto:

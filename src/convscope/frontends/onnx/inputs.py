@@ -68,7 +68,7 @@ def sources(graph: GraphProto, stored: set[str], used: set[str], asked: Asked, s
     asked.check([info.name for info in found])
     found = [info for info in found if info.name in used or info.name in asked.named] or found
     if not found:
-        raise ModelError("it has no input", expected="a model with at least one")
+        raise ModelError("the model has no input", expected="a model with at least one input")
     if asked.first is not None and len(found) > 1:
         names = [info.name for info in found if _numbers(info) in {"float", None}] or [info.name for info in found]
         if len(names) > 1 or any(_open(declared(info)) for info in found if info.name not in names):
@@ -103,7 +103,7 @@ def _open(sizes: Declared | None) -> bool:
 def _source(info: ValueInfoProto, given: Given | None, readers: Readers, *, alone: bool = False) -> Source:
     kind = _numbers(info)
     if kind is None:
-        raise ModelError(f'its input "{shown(info.name)}" is not a tensor of numbers', expected="a tensor of floats")
+        raise ModelError(f'the input "{shown(info.name)}" is not a numeric tensor', expected="a floating-point tensor")
     if alone and info.type.tensor_type.elem_type in BYTES:
         kind = KINDS[0]
     sizes = declared(info)
@@ -112,7 +112,7 @@ def _source(info: ValueInfoProto, given: Given | None, readers: Readers, *, alon
     if sizes == ():
         if given is None:
             raise FieldError(
-                f'the input "{shown(info.name)}" is one number', expected=f"--input {shown(info.name)}=16000"
+                f'the input "{shown(info.name)}" is a single number', expected=f"--input {shown(info.name)}=16000"
             )
         return Source(info.name, None, given.shape[0], 0, as_declared=True)
     if given is not None and given.order:
@@ -135,8 +135,8 @@ def _sized(
         inner = (inner[-1], *inner[:-1])
     if given is not None and len(given.shape) != len(inner):
         raise FieldError(
-            f"input {to_text(given.shape)} has {len(given.shape) - 1} spatial axes, that of the model {len(inner) - 1}",
-            expected=f"{len(inner) - 1} sizes and the channels",
+            f"{to_text(given.shape)} has {len(given.shape) - 1} spatial axes, but the model takes {len(inner) - 1}",
+            expected=f"{len(inner) - 1} spatial sizes and the channels",
         )
     names = tuple(name for name in inner if isinstance(name, str) or name < 1)
     if given is None and names:
@@ -164,16 +164,18 @@ def _order(shape: Shape, *, last: bool, lone: bool) -> str:
 def _unknown(name: str, names: Sequence[object]) -> FieldError:
     listed = ", ".join(shown(one) for one in names[:6])
     return FieldError(
-        f'the input "{shown(name)}" of the model has open sizes: {listed}',
+        f'some sizes of the input "{shown(name)}" are not fixed: {listed}',
         expected='its size: input="224x224x3", or --input 224x224x3',
     )
 
 
 def _checked(shape: Shape) -> Shape:
     if len(shape) > 4 or not shape:
-        raise ShapeError(f"an input of {len(shape) - 1} spatial axes", expected="at most 3")
+        raise ShapeError(f"the input has {len(shape) - 1} spatial axes", expected="at most 3")
     if max(shape[1:], default=1) > MAX_SIDE or shape[0] > MAX_CHANNELS:
-        raise ShapeError(f"an input of {to_text(shape)}", expected=f"at most {MAX_SIDE} along an axis")
+        raise ShapeError(
+            f"the input is {to_text(shape)}, which is too large", expected=f"at most {MAX_SIDE} along an axis"
+        )
     return shape
 
 

@@ -159,9 +159,9 @@ def note(lost: Lost, sizes: dict[str, Declared | None]) -> str:
     )
     return (
         f'{lost.first}{also} shown as "rest", which cannot be inspected: {_reason(lost)}. '
-        f"A size that is not known is shown as 1: {stated}"
+        f"Unknown sizes are shown as 1: {stated}"
     )
 
 
 def _reason(lost: Lost) -> str:
-    return lost.why.what if isinstance(lost.why, ConvscopeError) else "it does not fit what it is given"
+    return lost.why.what if isinstance(lost.why, ConvscopeError) else "it does not fit its inputs"

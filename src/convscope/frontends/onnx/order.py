@@ -66,7 +66,10 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
                 done.add(at)
                 found.append(steps[stack.pop()])
             elif first_open in begun:
-                raise ModelError(f"{steps[first_open]} reads what depends on its own result", expected="no circles")
+                raise ModelError(
+                    f"{steps[first_open]} reads what depends on its own result",
+                    expected="calls that do not form a cycle",
+                )
             else:
                 stack.append(first_open)
     return found

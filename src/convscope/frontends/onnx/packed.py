@@ -39,10 +39,10 @@ def product(call: Call) -> list[Any]:
     bits, block = call.whole("bits", 4), call.whole("block_size", 0)
     packed, scale, zero = call.const(1), call.const(2), call.maybe(3)
     if bits not in {2, 4, 8} or block < 1 or call.get(4) is not None:
-        raise ShapeError(f"weights of {bits} bits in blocks of {block}, or in another order")
+        raise ShapeError(f"weights of {bits} bits in blocks of {block}, or reordered, are not supported")
     blocks = -(-columns // block)
     if packed.sizes != (rows, blocks, block * bits // 8) or call.value(0).sizes[-1] != columns:
-        raise ShapeError(f"packed weights of {packed.sizes} for {rows}x{columns}")
+        raise ShapeError(f"packed weights of sizes {packed.sizes} do not fit a matrix of {rows}x{columns}")
 
     def work(arrays: Sequence[Numbers]) -> Numbers:
         integers = unpacked(arrays[0], bits).astype(np.float32)

@@ -53,7 +53,7 @@ def dtype_of(zero: Const | None, otherwise: str = "uint8") -> str:
         return zero.origin.dtype
     if isinstance(zero, Known) and zero.numbers.dtype.itemsize < 4:
         return str(zero.numbers.dtype)
-    raise ShapeError("a zero point of which the dtype is not known")
+    raise ShapeError("the dtype of the zero point is unknown")
 
 
 def same(first: Const | Held | None, second: Const | Held | None) -> bool:
@@ -73,7 +73,7 @@ def times(first: Const, second: Const, *, divided: bool = False) -> Const:
     """The product of two scales, or their quotient."""
     sizes = np.broadcast_shapes(first.sizes, second.sizes)
     if sizes not in {first.sizes, second.sizes}:
-        raise ShapeError(f"scales of {first.sizes} and {second.sizes}")
+        raise ShapeError(f"scales of sizes {first.sizes} and {second.sizes} do not match")
 
     def work() -> Numbers:
         a, b = (one.load().astype(np.float32) for one in (first, second))
@@ -160,5 +160,5 @@ def _spread(given: Numbers, sizes: Sequence[int], by: Affine) -> Numbers:
     elif given.ndim < 2:
         given = given.reshape([-1 if at == by.axis % rank else 1 for at in range(rank)])
     if np.broadcast_shapes(given.shape, sizes) != tuple(sizes):
-        raise ShapeError(f"a scale of {given.shape} for a tensor of {tuple(sizes)}")
+        raise ShapeError(f"a scale of shape {given.shape} does not fit a tensor of shape {tuple(sizes)}")
     return given

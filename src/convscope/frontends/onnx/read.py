@@ -107,12 +107,12 @@ class Reading:
         self.source = source
         self.versions = versions(model.opset_import)
         if len(graph.node) > MOST_OPERATIONS:
-            raise ModelError(f"it has more than {MOST_OPERATIONS} operations")
+            raise ModelError(f"the model has more than {MOST_OPERATIONS:,} operations")
         self.bodies = Bodies(model.functions)
         self.bodies.count(graph.node)
         every = steps(graph.node)
         if not every:
-            raise ModelError("it has no operations", expected="a model with at least one layer")
+            raise ModelError("the model has no operations", expected="a model with at least one layer")
         self.steps, self.used = needed(every, [info.name for info in graph.output])
         self.ahead = Ahead()
         self.weights = Weights(graph, source, every, self.steps, self.ahead)
@@ -141,7 +141,7 @@ class Reading:
         self.builder.scope, self.builder.whole_scope, self.builder.sources = "", False, ()
         outputs = self._outputs(scope)
         if not self.builder.layers:
-            raise ModelError("its output is its input", expected="a model with at least one layer")
+            raise ModelError("the output of the model is its input", expected="a model with at least one layer")
         names = tidied(self.builder, [one.node for one in outputs], with_quantized())
         ends = [replace(one, node=names.get(one.node, one.node)) for one in outputs]
         net = self.builder.net(ends, self.weights.unused(self.used))
@@ -168,11 +168,13 @@ class Reading:
         rest = self._rest(given)
         found = [(name, rest.get(name, one)) for name, one in given]
         if not any(isinstance(one, Value) for _, one in found):
-            raise ModelError("its output does not depend on its input", expected="a model with at least one layer")
+            raise ModelError(
+                "the output of the model does not depend on its input", expected="a model with at least one layer"
+            )
         made = []
         for position, (name, one) in enumerate(found):
             if not isinstance(one, Value | Const):
-                raise ModelError(f'its output "{shown(name)}" is not a tensor', expected="tensors as outputs")
+                raise ModelError(f'the output "{shown(name)}" is not a tensor', expected="tensors as outputs")
             value = settled_output(self.builder, one) if isinstance(one, Value) else placed(self.builder, one)
             path, title = ((), "") if len(found) == 1 else ((position,), key(name))
             made.append(output_of(self.builder, value, path, title=title, batch=stated_batch(self.ends[name])))
@@ -224,7 +226,7 @@ class Reading:
             taken = bool(at_hand(given[0]).reshape(-1)[0])
             return self._branch(attrs["then_branch" if taken else "else_branch"], here)
         if among(given):
-            return self._lost(here, call, ShapeError("sizes that depend on the data"))
+            return self._lost(here, call, ShapeError("the sizes of its output depend on the data"))
         return self._calculated(here, call)
 
     def _refused(self, here: Here, error: Exception) -> ConvscopeError:
@@ -279,9 +281,11 @@ class Reading:
         if found is None:
             rule = find(step.domain, step.op)
             if rule is None:
-                raise UnreadError("an operator that is not known here")
+                raise UnreadError("Convscope does not know this operator")
             if over_batch(call):
-                self.told.append(f"{step} goes over the batch of {self.batch}, of which one sample is read")
+                self.told.append(
+                    f"{step} mixes the {self.batch} samples of a batch, but a net describes a single sample"
+                )
             made = rule(with_integers(call))
             found = list(made) if isinstance(made, list) else [made]
         return list(found), False
@@ -387,8 +391,8 @@ def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
         ModelError: it was given already, or has too many dimensions.
     """
     if name in scope.tensors:
-        raise ModelError(f'{step}: "{shown(name)}" is given twice')
+        raise ModelError(f'{step}: "{shown(name)}" is computed twice')
     rank = len(found.dims) if isinstance(found, Value) else len(found.sizes) if isinstance(found, Const) else 0
     if rank > MOST_DIMENSIONS:
-        raise ModelError(f"{step}: a tensor of {rank} dimensions")
+        raise ModelError(f"{step}: a tensor of {rank} dimensions is not supported")
     scope.tensors[name] = found

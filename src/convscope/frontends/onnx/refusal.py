@@ -20,7 +20,7 @@ class UnreadError(ShapeError):
 def failed(step: Step, error: Exception) -> ConvscopeError:
     """The error for an operation that cannot be read; what a layer says of its own input stays as it is."""
     if not isinstance(error, ConvscopeError):
-        return ModelError(f"{step}: it does not fit what it is given")
+        return ModelError(f"{step}: it does not fit its inputs")
     if error.given or (isinstance(error, ModelError) and error.what.startswith("node ")):
         return error
     return ModelError(f"{step}: {error.what}", expected=error.expected, attempt=error.attempt)

@@ -41,7 +41,7 @@ def _activated(call: Call, value: Value) -> Value:
         return numbers.hard_sigmoid(
             replace(call, inputs=(value,), attrs=dict(zip(("alpha", "beta"), given, strict=True)))
         )
-    raise ShapeError(f"an activation that is not known: {word}")
+    raise ShapeError(f"the activation {word} is unknown")
 
 
 def fused_conv(call: Call) -> Value:
@@ -69,7 +69,7 @@ def _turned(tensor: Value | Const) -> Value | Const:
 def fused_matmul(call: Call) -> Value:
     """``alpha x y``, either of them turned."""
     if call.whole("transBatchA", 0) or call.whole("transBatchB", 0):
-        raise ShapeError("a product with the batch after the rows")
+        raise ShapeError("a product with the batch after the rows is not supported")
     given = [call.tensor(at) for at in range(2)]
     pairs = zip(given, ("transA", "transB"), strict=True)
     ready = tuple(_turned(one) if call.whole(name, 0) else one for one, name in pairs)

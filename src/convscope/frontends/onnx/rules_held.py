@@ -34,7 +34,7 @@ def multiply(call: Call) -> list[Any] | None:
     left = Counter(held.scale.runs if isinstance(held.scale, Scale) else ())
     left.subtract(other.runs if isinstance(other, Scale) else ())
     if min(left.values(), default=0) < 0:
-        raise ShapeError("a scale that is not that of the integers")
+        raise ShapeError("the scale does not match the one of the integers")
     factor = times(_factor(other), _factor(held.scale), divided=True)
     ready = factor if factor.sizes else along(factor, 0, 0)
     value = binary(call.builder, "mul", held.value, ready)

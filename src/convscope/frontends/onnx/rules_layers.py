@@ -38,7 +38,7 @@ def conv(call: Call) -> Value:
     rank = len(weight.sizes) - 2
     kernel = tuple(weight.sizes[2:])
     groups = call.whole("group", 1)
-    need(weight.sizes[1:2], (x.sizes[1] // max(1, groups),), "input channels of the weight")
+    need(weight.sizes[1:2], (x.sizes[1] // max(1, groups),), "the input-channel axis of the weight")
     if rank < 1 or tuple(call.wholes("kernel_shape") or kernel) != kernel:
         raise ModelError(f"kernel_shape={call.wholes('kernel_shape')} with weights of {weight.sizes}")
     bias = call.maybe(2)
@@ -57,7 +57,7 @@ def conv_transpose(call: Call) -> Value:
     """See the operator ConvTranspose. What cannot be cut off evenly is cut off after it."""
     x, weight = call.value(0), call.const(1)
     rank, kernel = len(weight.sizes) - 2, weight.sizes[2:]
-    need(weight.sizes[:1], x.sizes[1:2], "input channels of the weight")
+    need(weight.sizes[:1], x.sizes[1:2], "the input-channel axis of the weight")
     bias, groups = call.maybe(2), call.whole("group", 1)
     if bias is not None:
         need(bias.sizes, (weight.sizes[1] * groups,), "the bias")
@@ -72,7 +72,7 @@ def conv_transpose(call: Call) -> Value:
         more.append(out if even else 0)
         crops.append((0, 0) if even else (lo, hi - add))
     if any(side < 0 for pair in crops for side in pair):
-        raise ShapeError("a transposed convolution that is padded")
+        raise ShapeError("a transposed convolution that pads its output is not supported")
     found = layers.conv_transpose(
         call.builder, x, weight, _bias(bias), stride=stride, pad=tuple(pads), dilation=dilation,
         output_pad=tuple(more), groups=groups,
@@ -117,7 +117,7 @@ def batch_norm(call: Call) -> Any:
             call.builder, call.value(0), found["weight"], found["bias"], call.real("epsilon", 1e-5)
         )
     if not call.whole("spatial", 1):
-        raise ShapeError("a norm of each position for itself")
+        raise ShapeError("a norm of each position by itself is not supported")
     found |= {name: _fixed(found[name]) for name in names[2:]}
     return [layers.batch_norm(call.builder, call.value(0), found, call.real("epsilon", 1e-5)), None, None]
 
@@ -180,7 +180,7 @@ def lrn(call: Call) -> Value:
     """See the operator LRN."""
     size = call.whole("size", 0)
     if size % 2 == 0:  # then the middle lies elsewhere than in torch
-        raise ShapeError("a norm of an even number of neighbours")
+        raise ShapeError("a norm over an even number of neighbours is not supported")
     op = LocalResponseNorm(size, call.real("alpha", 1e-4), call.real("beta", 0.75), call.real("bias", 1.0))
     return unary(call.builder, op, layers.by_channel(call.builder, call.value(0)))
 
@@ -191,7 +191,7 @@ def prelu(call: Call) -> Value:
     count = math.prod(slope.sizes)
     per_channel = (1,) * (len(x.dims) - len(slope.sizes)) + slope.sizes
     if count > 1 and per_channel[1] != count:
-        raise ShapeError("slopes that differ along the map")
+        raise ShapeError("slopes that differ between positions are not supported")
     if count > 1 and not is_whole(x, 0, x.dims[1]):
         x = settled(call.builder, x, [x.dims[1], *x.dims[2:]])
     return unary(call.builder, PReLU(count), x, {"weight": slope.then((count,), np.ravel)})
@@ -228,7 +228,7 @@ def gemm(call: Call) -> Value:
     weight = y if turn else y.then(y.sizes[::-1], np.transpose)
     weight = weight if alpha == 1 else weight.then(weight.sizes, lambda numbers: alpha * numbers)
     out = weight.sizes[0]
-    need(weight.sizes[1:], x.sizes[1:], "inputs of the weight")
+    need(weight.sizes[1:], x.sizes[1:], "the input axis of the weight")
     if isinstance(bias, Const) and math.prod(bias.sizes) in {1, out}:
         added = bias.then((out,), lambda numbers: np.broadcast_to(beta * numbers.reshape(-1), (out,)).copy())
         return layers.linear(call.builder, x, weight, added if _bias(bias) is not None else None)
@@ -243,14 +243,14 @@ def gemm(call: Call) -> Value:
 def dot(call: Call) -> Value:
     """See the operator MatMul."""
     x, y = call.tensor(0), call.tensor(1)
-    need(x.sizes[-1:], y.sizes[-2:][:1], "the matrix on the left")
+    need(x.sizes[-1:], y.sizes[-2:][:1], "the last axis of the left matrix")
     return matmul(call.builder, x, y)
 
 
 def _heads(call: Call, value: Value | Const, name: str) -> Value:
     """Queries, keys or values as ``n heads positions channels``."""
     if not isinstance(value, Value):
-        raise ShapeError("attention to stored numbers")
+        raise ShapeError("attention to constants is not supported")
     if len(value.dims) == 4:
         return value
     n, positions, channels = value.sizes
@@ -261,11 +261,11 @@ def _heads(call: Call, value: Value | Const, name: str) -> Value:
 def attend(call: Call) -> Any:
     """See the operator Attention."""
     if any(call.get(at) is not None for at in (4, 5, 6)) or call.real("softcap", 0.0):
-        raise ShapeError("attention with a past, or with a cap")
+        raise ShapeError("attention with a KV cache or soft-capping is not supported")
     q = _heads(call, call.tensor(0), "q_num_heads")
     k, v = (_heads(call, call.tensor(at), "kv_num_heads") for at in (1, 2))
     if q.sizes[1] != k.sizes[1]:
-        raise ShapeError("attention with groups of queries")
+        raise ShapeError("grouped-query attention is not supported")
     mask = call.get(3)
     if isinstance(mask, Const) and at_hand(mask).dtype == np.bool_:
         mask = mask.then(mask.sizes, lambda numbers: np.where(numbers, 0.0, -np.inf).astype(np.float32))

@@ -71,7 +71,7 @@ def arithmetic(name: str) -> Callable[[Call], Value]:
         found = number(first) if isinstance(first, float) else first
         for other in rest:
             if not isinstance(found, Value) and not isinstance(other, Value):
-                raise ShapeError("stored numbers come first")
+                raise ShapeError("a constant as the first operand is not supported")
             found = binary(call.builder, name, found, number(other) if isinstance(other, float) else other)
         assert isinstance(found, Value)
         return found
@@ -88,7 +88,7 @@ def power(call: Call) -> Value:
     """See the operator Pow."""
     exponent = operand(call, 1)
     if not isinstance(exponent, float):
-        raise ShapeError("a power that is not a number")
+        raise ShapeError("a power with a tensor as exponent is not supported")
     return unary(call.builder, Map("square") if exponent == 2 else Pow(exponent), call.value(0))
 
 
@@ -199,7 +199,7 @@ def where(call: Call) -> Value:
         mask = mask.then(mask.sizes, np.logical_not)
         x, y = y, x
     if not isinstance(x, Value) or not isinstance(y, float):
-        raise ShapeError("a choice between tensors")
+        raise ShapeError("a choice between two tensors is not supported")
     if y > -1e3 and math.isfinite(y):
         x = binary(call.builder, "mul", x, mask.then(mask.sizes, lambda hit: np.where(hit, 1, 0).astype(np.float32)))
     if not y:
@@ -237,7 +237,7 @@ def named_product(call: Call) -> Value:
     terms = inputs.split(",")
     operands = [call.tensor(at) for at in range(len(call.inputs))]
     if len(terms) != len(operands):
-        raise ShapeError(f"an equation of {len(terms)} tensors for {len(operands)}")
+        raise ShapeError(f"the equation names {len(terms)} tensors, but {len(operands)} are given")
     labels = [_labels(term, len(one.sizes)) for term, one in zip(terms, operands, strict=True)]
     longest = max((one for one in labels if one), key=lambda one: sum(name.isdigit() for name in one))
     dots = [name for name in longest if name.isdigit()]
@@ -261,5 +261,5 @@ def _labels(term: str, rank: int) -> list[str]:
     count = rank - len(parts) + 1
     found = [name for part in parts for name in ([str(at) for at in range(count, 0, -1)] if part == "..." else [part])]
     if len(found) != rank:
-        raise ShapeError(f"{len(found)} letters for a tensor of {rank} dimensions")
+        raise ShapeError(f"{len(found)} letters are given for a tensor of {rank} dimensions")
     return found

@@ -65,7 +65,9 @@ def _window(call: Call, x: Value) -> _Window:
     if min(map(min, pads)) < 0 or any(
         max(pair) >= d * (k - 1) + 1 for pair, k, d in zip(pads, kernel, spread, strict=True)
     ):
-        raise ModelError(f"padding of {pads} around windows of {kernel}", expected="less than the window")
+        raise ModelError(
+            f"the padding {pads} is not smaller than the window {kernel}", expected="padding smaller than the window"
+        )
     before, inside, counted = [], [], []
     for n, k, s, d, (lo, hi) in zip(x.sizes[2:], kernel, stride, spread, pads, strict=True):
         out = -((d * (k - 1) + 1 - n - lo - hi) // s if ceil else -((n + lo + hi - d * (k - 1) - 1) // s)) + 1
@@ -97,7 +99,7 @@ def average_pool(call: Call) -> Value:
     x = call.value(0)
     how = _window(call, x)
     if set(how.dilation) != {1}:
-        raise ShapeError("a mean of positions that are not neighbours")
+        raise ShapeError("average pooling with dilation is not supported")
     nothing = not how.ceil and not isinstance(how.pads, str) and not any(side for pair in how.pads for side in pair)
     counted = nothing or bool(call.whole("count_include_pad", 0))
     if how.before:

@@ -49,7 +49,7 @@ def _const(given: Given) -> Const:
         ShapeError: it is worked out, or left out.
     """
     if not isinstance(given, Const):
-        raise ShapeError("a scale or a zero point that is not stored")
+        raise ShapeError("a scale or zero point that depends on the input is not supported")
     return given
 
 
@@ -61,7 +61,7 @@ def _value(call: Call, given: Given) -> Value:
     """Integers as a tensor of the net."""
     found = as_tensor(call.builder, given)
     if not isinstance(found, Value):
-        raise ShapeError("integers that are not given as a tensor")
+        raise ShapeError("the integers must be a tensor")
     return found
 
 
@@ -182,14 +182,14 @@ def _applied(call: Call, op: str, operands: Sequence[Given]) -> Value:
     made = RULES[op](replace(call, op=op, opset=call.whole("opset", OPSET), inputs=inputs))
     value = made[0] if isinstance(made, list) else made
     if not isinstance(value, Value):
-        raise ShapeError(f"{call.op} of constants")
+        raise ShapeError(f"{call.op} of constants is not supported")
     return _moved_channels(value, 1, -1) if last else value
 
 
 def _moved_channels(given: Given, source: int, target: int) -> Value:
     """The channels in another position among the dimensions."""
     if not isinstance(given, Value) or len(given.dims) < 3:
-        raise ShapeError("channels that come last, of a tensor without positions")
+        raise ShapeError("channels_last needs a tensor with spatial positions")
     order = list(range(len(given.dims)))
     channels = order.pop(source)
     order.insert(target % (len(order) + 1), channels)
@@ -249,7 +249,7 @@ def _each_direction(const: Const) -> Const:
 def attend(call: Call) -> list[Any]:
     """See the operator QAttention: queries, keys and values by one product, and attention in heads."""
     if any(call.get(at) is not None for at in (5, 8)) or call.whole("do_rotary", 0):
-        raise ShapeError("attention with a mask, or with a past")
+        raise ShapeError("attention with a mask or a KV cache is not supported")
     x = as_floats(call, (call.get(0), call.get(3), call.get(6)), 1)
     weight = as_floats(call, (call.get(1), call.get(4), call.get(7)), -1)
     found = binary(call.builder, "add", _applied(call, "MatMul", [x, weight]), call.const(2))

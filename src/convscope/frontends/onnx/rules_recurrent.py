@@ -37,7 +37,7 @@ def recurrent(made: type[LSTM | GRU]) -> Callable[[Call], Any]:
         need(r.sizes[1:], (made.gates * hidden, hidden), "the recurrent weight")
         need(w.sizes[1:], (rows, x.sizes[2]), "the weight")
         if x.dims[0 if first else 1] or directions != 1 + both:
-            raise ShapeError("a recurrent layer over a batch, or in other directions")
+            raise ShapeError("a batch-first layout and the direction reverse are not supported")
         ready = settled(call.builder, x, [x.dims[2], x.dims[1 if first else 0]])
         parts = {"weight_ih_l0": w, "weight_hh_l0": r}
         if bias is not None:
@@ -60,12 +60,14 @@ def _check(call: Call, made: type[LSTM | GRU]) -> None:
     for at in states:
         state = call.maybe(at)
         if state is not None and at_hand(state).any():
-            raise ShapeError("a recurrent layer that does not begin with zeros")
+            raise ShapeError("a non-zero initial state is not supported")
     unusual = [name for name in ("activations", "clip", "input_forget") if call.attrs.get(name)]
     if made is GRU and not call.whole("linear_before_reset", 0):
         unusual.append("linear_before_reset=0")
     if unusual or call.get(7) is not None or call.word("direction", "forward") == "reverse":
-        raise ShapeError(f"a recurrent layer with {', '.join(unusual) or 'peepholes, or backwards'}")
+        raise ShapeError(
+            f"a recurrent layer with {', '.join(unusual) or 'peepholes or direction=reverse'} is not supported"
+        )
 
 
 def _ordered(const: Const, direction: int, gates: Sequence[int]) -> Const:

@@ -52,7 +52,7 @@ def transpose(call: Call) -> Value:
     x = call.value(0)
     order = call.wholes("perm") or list(range(len(x.dims)))[::-1]
     if sorted(order) != list(range(len(x.dims))):
-        raise ShapeError(f"dimensions in the order {order[:8]} of {len(x.dims)}")
+        raise ShapeError(f"{order[:8]} is not an order of {len(x.dims)} dimensions")
     return shapes.permuted(x, order)
 
 
@@ -121,7 +121,7 @@ def gather(call: Call) -> Value:
     index = at_hand(where).reshape(-1)
     index = np.where(index < 0, index + x.sizes[at], index)
     if not index.size or not ((index >= 0) & (index < x.sizes[at])).all():
-        raise ShapeError("indices beyond the end, or none")
+        raise ShapeError("the indices are missing or past the end")
     first = int(index[0])
     if not where.sizes:
         return shapes.picked(call.builder, x, at, first)
@@ -163,7 +163,7 @@ def pad(call: Call) -> Value:
     x = call.value(0)
     mode, number = call.word("mode", "constant"), call.numbers(2) or [call.attrs.get("value", 0)]
     if mode not in EDGES:
-        raise ShapeError(f"padding with {mode}")
+        raise ShapeError(f"the padding mode {mode} is not supported")
     fill = as_written(number[0]) if mode == "constant" else 0.0
     return layers.padded(call.builder, x, given.padding(call, len(x.dims)), EDGES[mode], fill)
 
@@ -173,7 +173,7 @@ def depth_to_space(call: Call) -> Value:
     x, f = call.value(0), call.whole("blocksize", 1)
     n, c, h, w = x.sizes
     if f < 1 or c % (f * f):
-        raise ShapeError(f"blocks of {f}x{f} from {c} channels")
+        raise ShapeError(f"{c} channels do not make blocks of {f}x{f}")
     first = call.word("mode", "DCR") == "DCR"
     parts = (n, f, f, c // f**2, h, w) if first else (n, c // f**2, f, f, h, w)
     order = (0, 3, 4, 1, 5, 2) if first else (0, 1, 4, 2, 5, 3)
@@ -186,7 +186,7 @@ def space_to_depth(call: Call) -> Value:
     x, f = call.value(0), call.whole("blocksize", 1)
     n, c, h, w = x.sizes
     if f < 1 or h % f or w % f:
-        raise ShapeError(f"blocks of {f}x{f} of {h}x{w}")
+        raise ShapeError(f"a map of {h}x{w} cannot be cut into blocks of {f}x{f}")
     parts = shapes.viewed(call.builder, x, (n, c, h // f, f, w // f, f))
     order = (0, 3, 5, 1, 2, 4) if call.word("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
     return shapes.viewed(call.builder, shapes.permuted(parts, order), (n, c * f * f, h // f, w // f))
@@ -208,7 +208,7 @@ def _interpolated(call: Call, x: Value, sizes: list[int], scales: list[float]) -
     """Maps ``n c ...`` in other sizes."""
     rank = len(x.dims) - 2
     if sizes[:2] != list(x.sizes[:2]) or rank < 1:
-        raise ShapeError("channels that are interpolated")
+        raise ShapeError("interpolation along channels is not supported")
     ready = layers.maps(call.builder, x, rank)
     op = _interpolation(call, ready.shape[1:], sizes[2:], scales[2:])
     return x if op is None else layers.as_maps(x, call.builder.emit(op, [ready.node]))
@@ -221,7 +221,7 @@ def new_sizes(call: Call, x: Value) -> tuple[list[int], list[float]]:
     scales = call.attrs.get("scales") or call.numbers(1 if old else 2) or []
     wanted = [] if old or scales else call.ints(3) or []
     if len(scales or wanted) != len(axes) or call.word("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise ShapeError("sizes that are not given, or not for each dimension")
+        raise ShapeError("the sizes are missing, or do not cover every dimension")
     sizes, factors = list(x.sizes), [1.0] * len(x.dims)
     for number, at in enumerate(axes):
         have = x.sizes[at]
@@ -242,12 +242,12 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
     if list(have) == sizes and all(scale == 1 for scale in scales):
         return None
     if not 0 < min(sizes) <= max(sizes) <= MAX_SIDE:
-        raise ModelError(f"a map is made {max(sizes)} long", expected=f"at most {MAX_SIDE} along an axis")
+        raise ModelError(f"the output is {max(sizes):,} long", expected=f"at most {MAX_SIDE} along an axis")
     if mode == "nearest":
         rounding = "floor" if old else call.word("nearest_mode", "round_prefer_floor")
         for n, out, scale in zip(have, sizes, scales, strict=True):
             if not np.array_equal(_nearest(n, out, scale, (frame, rounding)), np.arange(out) * n // out):
-                raise ShapeError(f"neighbours by {frame}, {rounding}")
+                raise ShapeError(f"nearest neighbours by {frame}, {rounding} are not supported")
         if all(out % n == 0 for out, n in zip(sizes, have, strict=True)):
             return resize.Upsample(tuple(out // n for out, n in zip(sizes, have, strict=True)))
         return resize.Resize(tuple(sizes))
@@ -256,7 +256,7 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
     usual = align or frame == "half_pixel" or (frame == "pytorch_half_pixel" and min(sizes) > 1)
     cubic = call.real("cubic_coeff_a", -0.75) == -0.75 and not call.whole("exclude_outside", 0)
     if not exact or not usual or call.whole("antialias", 0) or (mode == "cubic" and not cubic):
-        raise ShapeError(f"an interpolation by {frame}")
+        raise ShapeError(f"interpolation by {frame} is not supported")
     words = {"linear": "bilinear", "cubic": "bicubic"}
     return resize.Resize(tuple(sizes), words.get(mode, mode), align)
 
@@ -288,6 +288,6 @@ def _taken(n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
         "ceil": np.ceil,
     }
     if frame not in positions or rounding not in rounds:
-        raise ShapeError(f"an interpolation by {frame}, {rounding}")
+        raise ShapeError(f"interpolation by {frame}, {rounding} is not supported")
     found = rounds[rounding](np.round(positions[frame], 9))
     return np.clip(found, 0, n - 1).astype(np.int64)

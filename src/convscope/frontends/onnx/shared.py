@@ -109,14 +109,14 @@ class Shared:
         many = [count for count in uses if count > 1]
         if many:
             found.append(
-                f"{_tensors(len(many))} of one number throughout {'is' if len(many) == 1 else 'are'} shared by "
-                f"{sum(many)} layers and counted for each: exporters store equal tensors once"
+                f"{_tensors(len(many))} with the same value everywhere {'is' if len(many) == 1 else 'are'} shared by "
+                f"{sum(many)} layers and counted for each of them, because exporters store equal tensors once"
             )
         tied = [count for name, count in self.tied.items() if name in counted]
         if tied:
             found.append(
                 f"{_tensors(len(tied))} {'is' if len(tied) == 1 else 'are'} shared by {sum(tied)} operations and "
-                "counted once: the file does not say whether the source has one parameter there, or equal ones"
+                "counted once: the file does not state whether the source had one parameter or several equal ones"
             )
         return found
 

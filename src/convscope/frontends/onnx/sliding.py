@@ -22,7 +22,7 @@ def per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
     """
     found = call.wholes(name) or [default] * rank
     if len(found) != rank:
-        raise ModelError(f"{name} has {len(found)} numbers for {rank} axes")
+        raise ModelError(f"{name} has {len(found)} values for {rank} axes")
     return tuple(found)
 
 
@@ -38,7 +38,7 @@ def pads_of(call: Call, rank: int, sizes: PerAxis, kernel: PerAxis) -> Pads:
     if word == "VALID":
         flat = [0] * 2 * rank
     if len(flat) != 2 * rank or word not in {"NOTSET", "VALID"}:
-        raise ModelError(f"{len(flat)} paddings for {rank} axes, {word}")
+        raise ModelError(f"{len(flat)} paddings are given for {rank} axes, {word}")
     return tuple((flat[at], flat[at + rank]) for at in range(rank))
 
 
@@ -51,11 +51,15 @@ def _lower(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int
 def need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
     """Raise ModelError unless a constant has the sizes that the operator asks for."""
     if tuple(have) != tuple(wanted):
-        raise ModelError(f"{name} has sizes {tuple(have)}", expected=f"{tuple(wanted)}")
+        raise ModelError(f"{name} has size {_text(have)}", expected=_text(wanted))
+
+
+def _text(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes)) or "()"
 
 
 def positions(value: Value) -> int:
     """How many spatial dimensions a tensor ``n c ...`` has."""
     if len(value.dims) < 3:
-        raise ShapeError(f"a tensor of {len(value.dims)} dimensions has no positions")
+        raise ShapeError(f"a tensor of {len(value.dims)} dimensions has no spatial axes")
     return len(value.dims) - 2

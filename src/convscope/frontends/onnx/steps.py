@@ -81,7 +81,7 @@ def attribute(found: AttributeProto) -> Any:
         return getattr(found, _FIELDS[found.type])
     if found.type in _LISTS:
         return list(getattr(found, _LISTS[found.type]))
-    raise ModelError(f'the attribute "{shown(found.name)}" is of a kind that is not known: {found.type}')
+    raise ModelError(f'the attribute "{shown(found.name)}" has an unknown type: {found.type}')
 
 
 _FIELDS = {1: "f", 2: "i", 4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
@@ -111,7 +111,7 @@ def _lone(step: Step, paths: Sequence[str]) -> bool:
 
 def _step(node: NodeProto) -> Step:
     if not isinstance(node.op_type, str):  # protobuf gives bytes that are not UTF-8 as they are
-        raise ModelError(f"the name of an operator is not text: {node.op_type!r:.80}")
+        raise ModelError(f"the name of an operator is not valid text: {node.op_type!r:.80}")
     domain = "" if node.domain in OWN_DOMAINS else node.domain
     attrs = {one.name: attribute(one) for one in node.attribute}
     plain = not attrs or all(type(value) in PLAIN for value in attrs.values())

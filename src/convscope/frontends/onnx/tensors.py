@@ -62,7 +62,8 @@ def sizes(tensor: TensorProto) -> tuple[int, ...]:
     found = tuple(tensor.dims)
     if min(found, default=0) < 0 or math.prod(found) > MOST:
         raise ModelError(
-            f'the tensor "{shown(tensor.name)}" has sizes {_short(found)}', expected="sizes that are meant"
+            f'the tensor "{shown(tensor.name)}" has sizes {_short(found)}',
+            expected="sizes that are not negative, and fit in memory",
         )
     return found
 
@@ -93,7 +94,7 @@ def _stored(tensor: TensorProto, source: Source, shape: tuple[int, ...]) -> Cons
     if kind == STRING:
         return Const(shape, lambda: _refuse(f'the tensor "{name}" holds text'))
     if kind not in WIDTHS or tensor.HasField("segment"):
-        raise ModelError(f'the tensor "{name}" is of a kind that is not known: {kind}')
+        raise ModelError(f'the tensor "{name}" has an unknown dtype: {kind}')
     if tensor.data_location == EXTERNAL:
         bytes_ = -(-count * WIDTHS[kind] // 8)
         entries = {entry.key: entry.value for entry in tensor.external_data}
@@ -109,7 +110,7 @@ def _stored(tensor: TensorProto, source: Source, shape: tuple[int, ...]) -> Cons
 
 
 def _refuse(what: str) -> Any:
-    raise ModelError(what, expected="numbers")
+    raise ModelError(what, expected="a numeric tensor")
 
 
 def _check_count(tensor: TensorProto, kind: int, count: int, cut: tuple[str, int, int] | None) -> None:

@@ -103,8 +103,8 @@ class Weights:
         made = [root for root in (self.made or {}).values() if root.key in counted]
         if made:
             found.append(
-                f"{len(made)} tensors of {sum(math.prod(root.shape) for root in made):,} numbers are made by the graph "
-                "itself (ConstantOfShape), and used as weights: they are counted as parameters"
+                f"{len(made)} tensors of {sum(math.prod(root.shape) for root in made):,} values are created by the "
+                "graph itself (ConstantOfShape) and used as weights; they are counted as parameters"
             )
         return found
 

@@ -111,7 +111,7 @@ def varint(data: Bytes, at: int, end: int) -> tuple[int, int]:
         if byte < 128:
             return found, at
         shift += 7
-    raise ModelError("it ends in the middle of a number")
+    raise ModelError("the file ends in the middle of a number")
 
 
 def to_varint(number: int) -> bytes:
@@ -151,9 +151,9 @@ def fields(data: Bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int,
         elif wire in {1, 5}:
             at += 8 if wire == 1 else 4
         else:
-            raise ModelError("it is not a protobuf message")
+            raise ModelError("the file is not a protobuf message")
         if at > end or not key >> 3:
-            raise ModelError("it is cut off, or no protobuf message")
+            raise ModelError("the file is truncated, or is not a protobuf message")
         yield key >> 3, wire, start, value, at
 
 
@@ -200,7 +200,7 @@ class _Outline:
     def pieces(self, at: int, end: int, kind: int, depth: int) -> tuple[list[bytes], int]:
         """The bytes of a message of a kind that is left, neighbours joined, and how many they are."""
         if depth > DEPTH:
-            raise ModelError(f"its parts are nested more than {DEPTH} deep")
+            raise ModelError(f"the parts of the model are nested more than {DEPTH} deep")
         inside, dropped, packed = INSIDE[kind], LEFT_OUT.get(kind, ()), PACKED.get(kind, {})
         found: list[bytes] = []
         size, done = 0, at

@@ -60,7 +60,7 @@ def broadcast(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
     if any(
         size not in {1, full} for sizes in (first, second) for size, full in zip(sizes[::-1], found[::-1], strict=False)
     ):
-        raise ShapeError(f"tensors of sizes {tuple(first)} and {tuple(second)} do not go together")
+        raise ShapeError(f"tensors of sizes {tuple(first)} and {tuple(second)} cannot be broadcast together")
     return found
 
 
@@ -72,7 +72,7 @@ def expanded(value: Value, sizes: Sequence[int]) -> Value:
     """The tensor repeated along dimensions of length 1, new ones in front."""
     dims: list[Dim] = [()] * (len(sizes) - len(value.dims)) + list(value.dims)
     if len(sizes) > MAX_RANK:
-        raise ShapeError(f"a tensor of {len(sizes)} dimensions", expected=f"at most {MAX_RANK}")
+        raise ShapeError(f"a tensor has {len(sizes)} dimensions", expected=f"at most {MAX_RANK}")
     new = tuple(dim if dim or size == 1 else (repetition(size),) for dim, size in zip(dims, sizes, strict=True))
     return bounded(replace(value, dims=new))
 
@@ -123,7 +123,7 @@ def _join(builder: Builder, made: type[Op], first: Value, second: Value) -> Valu
         else:
             host = plain(builder, host)
     else:
-        raise ShapeError("two tensors are cut in ways that do not fit together")
+        raise ShapeError("two tensors are split in incompatible ways")
     axes = parts(host.shape, pairs or (factor for dim in host.dims for factor in dim))
     groups = [_group([pairs.get(part) for part in axis], axis) for axis in axes]
     while len(groups) > len(other.shape) and not groups[-1]:
@@ -174,7 +174,7 @@ def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Valu
     if name in {"maximum", "minimum"}:
         return _limited(builder, name, value, const)
     if name not in {"add", "sub", "mul", "div"}:
-        raise ShapeError(f"{name} with a constant")
+        raise ShapeError(f"{name} with a constant is not supported")
     const = const.then(const.sizes, _as_floats)
     host = without_repeats(builder, expanded(value, broadcast(value.sizes, const.sizes)))
     laid = _laid_out(host, const)
@@ -182,7 +182,7 @@ def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Valu
         host = plain(builder, host)
         laid = _laid_out(host, const)
     if laid is None:
-        raise ShapeError("a constant does not fit the tensor that it meets")
+        raise ShapeError("the shape of a constant does not fit the tensor that it is combined with")
     shape, weight = laid
     if name in {"sub", "div"}:
         weight = weight.then(weight.sizes, np.negative if name == "sub" else np.reciprocal)
@@ -220,7 +220,7 @@ def _with_number(builder: Builder, name: str, value: Value, number: float) -> Va
         "minimum": lambda: Clamp(-LARGEST, number),
     }
     if name not in ops or not math.isfinite(number) or (name == "div" and number == 0):
-        raise ShapeError(f"{name} with {number}")
+        raise ShapeError(f"{name} with the constant {number} is not supported")
     if (name in {"add", "sub"} and number == 0) or (name in {"mul", "div", "pow"} and number == 1):
         return value
     return unary(builder, ops[name](), value)
@@ -263,7 +263,7 @@ def contract(builder: Builder, first: Value, second: Value, labels: tuple[Labels
         a, b = plain(builder, a), plain(builder, b)
         pairs = _shared(a, b, labels)
     if pairs is None:
-        raise ShapeError("two tensors are cut in ways that do not fit together")
+        raise ShapeError("two tensors are split in incompatible ways")
     axes_a = parts(a.shape, [*(d for dim in a.dims for d in dim), *(x for x, _ in pairs)])
     axes_b = parts(b.shape, [*(d for dim in b.dims for d in dim), *(y for _, y in pairs)])
     spelling = Spelling()

@@ -36,7 +36,7 @@ def as_layers(builder: Builder, values: Sequence[Value | Const], at: int) -> lis
     """
     sizes = {(*value.sizes[:at], *value.sizes[at + 1 :]) for value in values}
     if len(sizes) > 1:
-        raise ShapeError(f"tensors of sizes {sorted(sizes)[:4]} beside the dimension that they are joined along")
+        raise ShapeError(f"tensors cannot be concatenated whose other dimensions are {sorted(sizes)[:4]}")
     *lead, last = values
     if isinstance(last, Value) and _are_tokens(lead, last, at):
         return [_with_tokens(builder, [value for value in lead if isinstance(value, Const)], last, at)]

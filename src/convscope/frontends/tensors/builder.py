@@ -230,7 +230,7 @@ class Builder:
     def net(self, outputs: Sequence[Output], unused: tuple[Weight, ...] = ()) -> Net:
         """The net with these outputs."""
         if not self.layers:
-            raise ShapeError("the model does nothing with its input", expected="a model with at least one layer")
+            raise ShapeError("the model has no layers that read its input", expected="a model with at least one layer")
         return Net(self.inputs, tuple(self.layers), tuple(outputs), unused, tensors=_Tensors(self.loaders))
 
 

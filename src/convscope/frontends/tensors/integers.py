@@ -56,7 +56,7 @@ def limits(dtype: str) -> Ends:
         return (0, span - 1) if found[1] else (-span // 2, span // 2 - 1)
     if dtype in FLOATS:
         return -FLOATS[dtype], FLOATS[dtype]
-    raise ShapeError(f"numbers that are quantised to {dtype}")
+    raise ShapeError(f"quantisation to {dtype} is not supported")
 
 
 ONE = Const((), lambda: np.ones((), np.float32))
@@ -85,7 +85,7 @@ def along(const: Const, rank: int, axis: int) -> Const:
     if math.prod(const.sizes) == 1:
         return Const((), lambda: np.asarray(as_written(const.load().item()), dtype=np.float64))
     if len(const.sizes) != 1 or rank == 0:
-        raise ShapeError("a scale for each block of an activation")
+        raise ShapeError("an activation with one scale per block is not supported")
     sizes = tuple(const.sizes[0] if at == axis % rank else 1 for at in range(rank))
     return Const(sizes, lambda: np.asarray(const.load(), dtype=np.float32).reshape(sizes))
 
@@ -101,7 +101,7 @@ def clamped(builder: Builder, value: Value, by: Affine, ends: Ends, *, relu: boo
         return binary(builder, "minimum", binary(builder, "maximum", value, lowest), highest)
     low, high = (as_written(end.load().item()) for end in (lowest, highest))
     if not low <= high:
-        raise ShapeError(f"a scale that gives the range from {low} to {high}")
+        raise ShapeError(f"the scale gives an empty range, from {low} to {high}")
     low = max(low, 0.0) if relu else low
     return value if _within(builder, value.node, low, high) else unary(builder, act.Clamp(low, high), value)
 

@@ -49,9 +49,9 @@ def maps(builder: Builder, value: Value, rank: int) -> Value:
         ShapeError: the batch holds positions of the image.
     """
     if len(value.dims) not in {rank + 1, rank + 2}:
-        raise ShapeError(f"a tensor of {len(value.dims)} dimensions where {rank + 2} are needed")
+        raise ShapeError(f"the tensor has {len(value.dims)} dimensions, but {rank + 2} are needed")
     if len(value.dims) == rank + 2 and value.dims[0]:
-        raise ShapeError("the batch holds parts of one sample")
+        raise ShapeError("a batch that holds parts of one sample is not supported here")
     return settled(builder, value, value.dims[-rank - 1 :])
 
 
@@ -69,7 +69,7 @@ def sliding(builder: Builder, value: Value, make: Make, rank: int) -> Value:
     """A layer on maps of so many spatial dimensions. Parts of a sample in the batch become an axis of their own."""
     if len(value.dims) == rank + 2 and value.dims[0]:
         if rank > 2:
-            raise ShapeError("the batch holds parts of one sample")
+            raise ShapeError("a batch that holds parts of one sample is not supported here")
         batch, channels, *positions = value.dims
         ready = settled(builder, without_repeats(builder, value), [channels, batch, *positions])
         op, weights = make(1)
@@ -189,7 +189,7 @@ def _both(weight: Const | None, bias: Const | None) -> dict[str, Const]:
         ShapeError: it has no scales.
     """
     if weight is None and bias is not None:
-        raise ShapeError("a norm with shifts and no scales")
+        raise ShapeError("a norm with bias but no weight is not supported")
     if weight is not None and bias is None:
         sizes = weight.sizes
         bias = Const(sizes, lambda: np.zeros(sizes, np.float32))
@@ -281,7 +281,7 @@ def layer_norm(
     groups = _groups(value, names)
     if groups is None:
         if count > 1 or len(by_axis(value)) > 4:
-            raise ShapeError("a norm over dimensions that are not channels")
+            raise ShapeError("a norm over dimensions other than the channels is not supported")
         value = _as_channels(builder, value)
         groups = 1
     affine = weight is not None
@@ -354,7 +354,7 @@ def as_axis(builder: Builder, value: Value, at: int) -> Value:
     rest = [tuple(factor for factor in axis if factor not in dim) for axis in by_axis(value)]
     groups = [rest[0], *(axis for axis in rest[1:] if axis), dim]
     if not dim or len(groups) > 4:
-        raise ShapeError("a dimension that cannot be an axis")
+        raise ShapeError("the dimension cannot become a spatial axis")
     return settled(builder, value, groups)
 
 
@@ -381,7 +381,7 @@ def padded(builder: Builder, value: Value, sides: Sequence[tuple[int, int]], mod
             value = as_axis(builder, value, at)
     for at, pair in grow.items():
         if not _own(value, at):
-            raise ShapeError("padding of parts of axes")
+            raise ShapeError("padding part of an axis is not supported")
         axes[value.dims[at][0].axis] = pair
     pads = tuple(axes.get(axis, (0, 0)) for axis in range(1, len(value.shape)))
     made = builder.emit(Pad(pads, mode, max(number, LOWEST)), [value.node])

@@ -36,10 +36,10 @@ def einsum(builder: Builder, operands: Sequence[Tensor], labels: Sequence[Labels
     if len(operands) == 1 and isinstance(operands[0], Value):
         return _summed(builder, operands[0], labels[0], out)
     if len(operands) != 2:
-        raise ShapeError("a product of more than two tensors")
+        raise ShapeError("a product of more than two tensors is not supported")
     alone = [name for mine, its in (labels, labels[::-1]) for name in mine if name not in {*its, *out}]
     if alone or any(len(set(names)) < len(names) for names in labels):
-        raise ShapeError("a sum, or a diagonal, of one tensor alone")
+        raise ShapeError("an einsum that sums or takes the diagonal of one operand is not supported")
     x, y = operands
     if isinstance(x, Value) and isinstance(y, Value):
         if set(out) >= {*labels[0], *labels[1]}:  # nothing is summed: number by number
@@ -54,7 +54,7 @@ def einsum(builder: Builder, operands: Sequence[Tensor], labels: Sequence[Labels
 
 def _summed(builder: Builder, value: Value, labels: Labels, out: Labels) -> Value:
     if len(set(labels)) < len(labels):
-        raise ShapeError("a diagonal")
+        raise ShapeError("taking the diagonal of a tensor is not supported")
     found = shapes.reduced(builder, value, "sum", [at for at, name in enumerate(labels) if name not in out], keep=False)
     left = [name for name in labels if name in out]
     return shapes.permuted(found, [left.index(name) for name in out])

@@ -39,17 +39,19 @@ def chosen(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> V
     """
     size, count = length(value.dims[at]), len(indices)
     if count > MAX_INDICES:
-        raise ShapeError(f"{count} indices of a dimension", expected=f"at most {MAX_INDICES}")
+        raise ShapeError(f"{count:,} indices are taken from a dimension", expected=f"at most {MAX_INDICES:,}")
     spend(count / 4)
     if not indices or not all(0 <= index < size for index in indices):
-        raise ShapeError(f"indices of a dimension of {size}", expected=f"some from 0 to {size - 1}")
+        raise ShapeError(
+            f"an index is out of range for a dimension of {size}", expected=f"indices from 0 to {size - 1}"
+        )
     if count == size and tuple(indices) == tuple(range(size)):
         return value
     if size == 1:
         return replace(value, dims=(*value.dims[:at], (repetition(len(indices)),), *value.dims[at + 1 :]))
     value, axis, block = _on_an_axis(builder, value, at)
     if count * block > MAX_INDICES:
-        raise ShapeError(f"{count * block} indices of an axis", expected=f"at most {MAX_INDICES}")
+        raise ShapeError(f"{count * block:,} indices are taken from an axis", expected=f"at most {MAX_INDICES:,}")
     spend(count * block)
     hold(INDEX * count * block)
     every = tuple(index * block + inner for index in indices for inner in range(block))
@@ -63,7 +65,7 @@ def chosen(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> V
 def _in_halves(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> Value:
     """A list that is too long for one layer, as two that are joined."""
     if len(indices) > MANY:
-        raise ShapeError(f"{len(indices)} indices in no order")
+        raise ShapeError(f"{len(indices):,} indices without a regular pattern are not supported")
     cut = len(indices) // 2
     halves = [chosen(builder, value, at, part) for part in (indices[:cut], indices[cut:])]
     return shapes.concatenated(builder, halves, at)
@@ -80,7 +82,7 @@ def running(builder: Builder, value: Value, at: int) -> Value:
         value = settled(builder, value, few([rest[0], *filter(None, rest[1:]), dim]))
         axis = value.dims[at][0].axis
     if not is_whole(value, axis, value.dims[at]):
-        raise ShapeError("a sum along a part of an axis")
+        raise ShapeError("a cumulative sum along part of an axis is not supported")
     return replace(value, node=builder.emit(CumSum(axis), [value.node]).node)
 
 
@@ -95,7 +97,7 @@ def _on_an_axis(builder: Builder, value: Value, at: int) -> tuple[Value, int, in
         value = settled(builder, value, few(groups))
     factor = value.dims[at][0]
     if len(value.dims[at]) != 1 or not _leads(value, factor):
-        raise ShapeError("indices of parts of several axes")
+        raise ShapeError("indexing a dimension that spans several axes is not supported")
     return value, factor.axis, factor.step
 
 

@@ -34,7 +34,7 @@ def parts(shape: Shape, factors: Iterable[Factor]) -> Dims:
 def _between(axis: int, steps: list[int]) -> Dim:
     pairs = pairwise(steps)
     if any(high % low for low, high in pairwise(steps)):
-        raise ShapeError("a tensor is cut in two ways that do not fit together")
+        raise ShapeError("a tensor is split in two incompatible ways")
     return tuple(reversed([Factor(axis, high // low, low) for low, high in pairs]))
 
 
@@ -63,7 +63,7 @@ class Spelling:
     def new(self) -> str:
         """A letter that stands for nothing yet."""
         if self.taken == len(LETTERS):
-            raise ShapeError("a tensor has too many parts for a pattern")
+            raise ShapeError("a tensor has too many factors for a pattern")
         self.taken += 1
         return LETTERS[self.taken - 1]
 
@@ -108,7 +108,7 @@ def settled(builder: Builder, value: Value, groups: Sequence[Dim]) -> Value:
     if math.prod(factor.size for group in groups for factor in group if factor.axis != REPEATED) != math.prod(
         value.shape
     ):
-        raise ShapeError("parts of a tensor that would be lost")
+        raise ShapeError("the rearrangement would drop part of a tensor")
     shape = tuple(map(length, groups))
     op = _named(value, groups) or _general(value, groups)
     made = builder.emit(op, [value.node], between=True)

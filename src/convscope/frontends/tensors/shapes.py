@@ -74,7 +74,7 @@ def viewed(builder: Builder, value: Value, sizes: Sequence[int]) -> Value:
     """The tensor with other dimensions, its numbers in the same order."""
     target = resolved(sizes, math.prod(value.sizes))
     if math.prod(target) != math.prod(value.sizes):
-        raise ShapeError(f"{math.prod(value.sizes)} numbers cannot be viewed as {'x'.join(map(str, target))}")
+        raise ShapeError(f"{math.prod(value.sizes)} values cannot be viewed as {'x'.join(map(str, target))}")
     dims = divided([factor for dim in value.dims for factor in dim], target)
     if dims is None:  # the cuts do not meet: the dimensions become axes, then one
         value = settled(builder, value, [tuple(factor for dim in value.dims for factor in dim)])
@@ -103,7 +103,7 @@ def sliced(builder: Builder, value: Value, at: int, start: int, stop: int, step:
     if (start, stop, step) == (0, size, 1):
         return value
     if start >= stop:
-        raise ShapeError("a slice of nothing")
+        raise ShapeError("the slice is empty")
     value = without_repeats(builder, value)
     dim = value.dims[at]
     count = len(range(start, stop, step))
@@ -150,7 +150,7 @@ def _every(builder: Builder, value: Value, at: int, cut: tuple[int, int, int]) -
     start, stop, step = cut
     size = length(value.dims[at])
     if size % step or start >= step or len(range(start, stop, step)) < size // step:
-        raise ShapeError("a slice with a step that does not divide")
+        raise ShapeError("a slice whose step does not divide the axis is not supported")
     sizes = value.sizes
     found = viewed(builder, value, (*sizes[:at], size // step, step, *sizes[at + 1 :]))
     return picked(builder, found, at + 1, start)
@@ -273,7 +273,7 @@ def _along_own_axis(builder: Builder, values: list[Value], at: int) -> Value:
     if found is None:
         found = _along_one_axis(builder, [plain(builder, value) for value in values], at)
     if found is None:
-        raise ShapeError("tensors that are joined along parts of positions")
+        raise ShapeError("concatenating along part of a spatial axis is not supported")
     return found
 
 

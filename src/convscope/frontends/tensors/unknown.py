@@ -31,7 +31,7 @@ def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], ow
         ShapeError: it holds no number, or its tail cannot be one axis.
     """
     if 0 in sizes or not values:
-        raise ShapeError("a tensor without numbers, or from nothing")
+        raise ShapeError("a tensor that is empty or has no inputs is not supported")
     lead = 1 if len(sizes) > 1 and sizes[0] == 1 else 0
     inner = sizes[lead:]
     map_only = _loses_channels(values[0], inner)

@@ -142,7 +142,8 @@ def bounded(value: Value) -> Value:
     """
     if len(value.dims) > MAX_RANK or math.prod(value.sizes) >= MAX_COUNT:
         raise ShapeError(
-            f"a tensor of {len(value.dims)} dimensions", expected=f"{MAX_RANK}, and fewer than 2^63 numbers"
+            f"a tensor of {len(value.dims)} dimensions is too large",
+            expected=f"at most {MAX_RANK} dimensions, and fewer than 2^63 values",
         )
     return value
 

@@ -66,7 +66,9 @@ def _read(text: str, source: str, shape: Shape | Mapping[str, Shape] | None) -> 
     value = builder.series(found.series, -1)
     outputs = tuple(builder.output(result, value) for result in found.results)
     if not outputs and value != len(builder.drafts) - 1:
-        raise NotationError("the text ends in a jump", expected="a layer at the end: the last one is the output")
+        raise NotationError(
+            "the text ends in a jump", expected="a layer at the end, since the last layer is the output"
+        )
     try:
         net = Net.at(builder.graph(outputs), given)
     except ShapeError as error:
@@ -170,9 +172,9 @@ class _Builder:
         label = statement.label
         if label in self.labels:
             raise fail(
-                f'the label "{label}" is taken',
+                f'the label "{label}" is used twice',
                 statement.origin,
-                expected="each label once, none in a repetition",
+                expected="unique labels, none of them inside a repetition",
             )
         if value < before:
             raise fail(f'the label "{label}" names no layer', statement.origin, expected="an op in the statement")
@@ -196,7 +198,7 @@ class _Builder:
             before = len(self.drafts)
             value = self.series(repeat.body, value)
             if len(self.drafts) == before:
-                raise fail("what is repeated has no layer", repeat.origin, expected="an op in the parentheses")
+                raise fail("the repetition contains no layer", repeat.origin, expected="an op in the parentheses")
         return value
 
     def jump(self, jump: Jump) -> int:
@@ -205,22 +207,22 @@ class _Builder:
             return self.labels[jump.label]
         if jump.label not in self.autos:
             raise fail(
-                f'no earlier statement is labelled "{jump.label}"',
+                f'there is no earlier statement labelled "{jump.label}"',
                 jump.origin,
-                expected="a label that stands before this point",
+                expected="a label defined before this point",
                 attempt=nearest(jump.label, [*self.labels, *self.autos]),
             )
         return self.autos[jump.label]
 
     def graph(self, outputs: tuple[tuple[int, Result], ...]) -> Graph:
         if not self.drafts:
-            raise NotationError("the net has no layer", expected="an op, such as conv 16 3x3")
+            raise NotationError("the net has no layers", expected="an op, such as conv 16 3x3")
         names: list[str] = []
         for at, draft in enumerate(self.drafts):
             if not draft.label and draft.auto in self.labels and self.labels[draft.auto] != at:
                 taken = self.drafts[self.labels[draft.auto]]
                 raise fail(
-                    f'the label "{draft.auto}" is the name of another layer',
+                    f'the label "{draft.auto}" is already the name of another layer',
                     taken.origin,
                     expected="another label",
                 )
@@ -238,7 +240,7 @@ class _Builder:
             if draft.channels is not None and draft.channels != layer.inputs[0][0]:
                 came = layer.inputs[0][0]
                 raise ShapeError(
-                    f"{draft.name}: written for {draft.channels} channels, but {came} come in",
+                    f"{draft.name}: written for {draft.channels} input channels, but the input has {came}",
                     given=f"{to_text(layer.inputs[0])} from {layer.node.inputs[0]}",
                     attempt=draft.origin.words.replace(f"x{draft.channels})", f"x{came})", 1),
                     written=str(draft.origin),

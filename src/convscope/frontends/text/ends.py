@@ -89,7 +89,7 @@ def _tree(reader: Reader, *, empty: bool = False) -> Text:
     series = reader.series(0, until=("end", "output"))
     results = output(reader) if reader.now.kind != "end" else ()
     if not series and not results and not empty:
-        raise fail("the net has no layer", reader.now.origin, expected="an op, such as conv 16 3x3")
+        raise fail("the net has no layers", reader.now.origin, expected="an op, such as conv 16 3x3")
     return Text(given, series, results)
 
 
@@ -120,7 +120,7 @@ def _input(reader: Reader, name: str, start: Token) -> Input:
     if word.text:
         at(word, lambda: check_order(word.text, shape))
     if reader.now.kind not in {",", "end"}:
-        raise fail(f"{shown(reader.now)} after the size of the input", reader.now.origin, expected='","')
+        raise fail(f"unexpected {shown(reader.now)} after the size of the input", reader.now.origin, expected='","')
     if reader.now.kind == ",":
         reader.take()
     return Input(name, shape, word.text, kind)
@@ -132,7 +132,9 @@ def output(reader: Reader) -> tuple[Result, ...]:
     found = tuple(_result(reader, ()))
     reader.skip_breaks()
     if reader.now.kind != "end":
-        raise fail(f"{shown(reader.now)} after the output", reader.now.origin, expected="the end of the text")
+        raise fail(
+            f"unexpected {shown(reader.now)} after the output", reader.now.origin, expected="the end of the text"
+        )
     return found
 
 
@@ -149,14 +151,14 @@ def _result(reader: Reader, path: Path) -> Iterator[Result]:
     if word.text:
         at(word, lambda: pattern_of(word.text))
     if reader.now is start:
-        raise fail("nothing is returned", start.origin, expected="output from head")
+        raise fail("output names no tensor", start.origin, expected="output from head")
     yield Result(series, path, word.text, title)
 
 
 def _together(reader: Reader, kind: Token, path: Path) -> Iterator[Result]:
     """``tuple( result | result )``, and so on."""
     if len(path) > MAX_DEPTH:
-        raise fail("parentheses too deep", kind.origin, expected=f"at most {MAX_DEPTH} levels")
+        raise fail("the parentheses are nested too deeply", kind.origin, expected=f"at most {MAX_DEPTH} levels")
     reader.take()
     position = 0
     while True:
@@ -164,13 +166,17 @@ def _together(reader: Reader, kind: Token, path: Path) -> Iterator[Result]:
         step: str | int = position if kind.text == "tuple" else f"[{position}]"
         if kind.text == "dict":
             if reader.now.kind != "label":
-                raise fail(f"{shown(reader.now)} where a key should stand", reader.now.origin, expected="boxes: from a")
+                raise fail(
+                    f"unexpected {shown(reader.now)}", reader.now.origin, expected="a key, such as boxes: from a"
+                )
             step = reader.take().text
             if is_position(step):
-                raise fail(f'the key "{step}" reads as a position in a list', reader.now.origin, expected="another key")
+                raise fail(
+                    f'the key "{step}" looks like a position in a list', reader.now.origin, expected="another key"
+                )
         yield from _result(reader, (*path, step))
         if reader.now.kind != "|":
             break
         reader.take()
         position += 1
-    reader.expect(")", f"what {kind.text} holds")
+    reader.expect(")", f"the entries of {kind.text}")

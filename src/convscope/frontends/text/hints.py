@@ -139,7 +139,7 @@ def _fixed(made: type[Op], word: str, values: Mapping[str, object], rest: Sequen
         return _as_same(values, rest)
     spelled = _spelled(word)
     if spelled.endswith("bias") and "bias" in fields:
-        has = f"leave it out: {made.keyword} has a bias unless it says nobias"
+        has = f"leave it out: {made.keyword} has a bias unless nobias is given"
         return spelled if spelled == "nobias" and not _says(made, "bias") else has
     if _says(made, f"s{word}") and "stride" in fields - set(values):
         square = "out" in fields and values.get("kernel") == parse_numbers(word)  # 16 3 3, as old Keras had it
@@ -189,7 +189,7 @@ def _channels(shape: Shape | None) -> str:
 
 def _depthwise(shape: Shape | None, kernel: Sequence[str], rest: Sequence[str]) -> str:
     words = ["conv", _channels(shape), *(kernel or ["3x3"]), *rest, f"g{_channels(shape)}"]
-    return " ".join(words) + ("" if shape else ", with C channels coming in")
+    return " ".join(words) + ("" if shape else ", where C is the number of input channels")
 
 
 def _squeeze(shape: Shape | None, ratio: int) -> str:

@@ -50,6 +50,23 @@ MOST_WORDS = 32
 CLOSING = ("output", "named", "as")
 """Words that end a series."""
 
+NEEDS = {
+    "out": "an output size",
+    "kernel": "a kernel size",
+    "size": "a size",
+    "shape": "a shape",
+    "sides": "its sides",
+    "factor": "a factor",
+    "groups": "the number of groups",
+    "heads": "the number of heads",
+    "hidden": "a hidden size",
+    "count": "a count",
+    "indices": "its indices",
+    "range": "a range",
+    "spec": "a pattern",
+}
+"""How an error calls a setting that is missing."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -129,7 +146,7 @@ class Reader:
     def expect(self, kind: str, after: str) -> None:
         """Move over a mark that must stand here."""
         if self.now.kind != kind:
-            raise fail(f"{shown(self.now)} after {after}", self.now.origin, expected=f'"{kind}"')
+            raise fail(f"unexpected {shown(self.now)} after {after}", self.now.origin, expected=f'"{kind}"')
         self.take()
 
     def skip_breaks(self) -> None:
@@ -143,13 +160,13 @@ class Reader:
             return self.now._replace(text="")
         self.take()
         if self.now.kind != "word":
-            raise fail(f'{shown(self.now)} after "{word}"', self.now.origin, expected="a word")
+            raise fail(f'unexpected {shown(self.now)} after "{word}"', self.now.origin, expected="a word")
         return self.take()
 
     def series(self, depth: int, until: tuple[str, ...]) -> Series:
         """Statements up to one of the closing tokens, which stays."""
         if depth > MAX_DEPTH:
-            raise fail("parentheses too deep", self.now.origin, expected=f"at most {MAX_DEPTH} levels")
+            raise fail("the parentheses are nested too deeply", self.now.origin, expected=f"at most {MAX_DEPTH} levels")
         statements: list[Statement] = []
         while True:
             self.skip_breaks()
@@ -172,7 +189,7 @@ class Reader:
             return
         if self.now.kind != ",":
             closing = " or ".join(f'"{mark}"' for mark in (",", *until) if mark not in {"end", *CLOSING})
-            raise fail(f"{shown(self.now)} does not belong here", self.now.origin, expected=closing)
+            raise fail(f"unexpected {shown(self.now)}", self.now.origin, expected=closing)
         self.take()
 
     def statement(self, depth: int) -> Statement:
@@ -192,7 +209,7 @@ class Reader:
             return self.note(token)
         if token.kind != "word":
             raise fail(
-                f"{shown(token)} where an op should stand",
+                f"unexpected {shown(token)}",
                 token.origin,
                 expected="an op, such as conv 16 3x3",
             )
@@ -208,7 +225,7 @@ class Reader:
     def jump(self, token: Token) -> Jump:
         """``from label``."""
         if self.now.kind != "word":
-            raise fail("from has no label", token.origin, expected="the label of an earlier statement")
+            raise fail("from needs a label", token.origin, expected="the label of an earlier statement")
         label = self.take()
         return Jump(label.text, label.origin)
 
@@ -221,7 +238,7 @@ class Reader:
         body = self.series(depth + 1, until=(")", "end"))
         self.expect(")", "the repeated series")
         if not body:
-            raise fail("nothing is repeated", token.origin, expected="at least one op in the parentheses")
+            raise fail("the repetition is empty", token.origin, expected="at least one op in the parentheses")
         return Repeat(int(token.text), body, token.origin)
 
     def join(self, made: type[Op], token: Token, depth: int) -> Join:
@@ -237,7 +254,7 @@ class Reader:
             raise fail(
                 f"{token.text} has {'an empty path' if len(paths) > 1 else 'one path'}",
                 token.origin,
-                expected=f"paths with | between, id for one that changes nothing: {token.text}( relu | id )",
+                expected=f"paths separated by |, where id is the identity: {token.text}( relu | id )",
             )
         return Join(merge.op, tuple(paths), token.origin)
 
@@ -248,7 +265,7 @@ class Reader:
         numbers = at(token, lambda: parse_numbers(inside))
         if len(numbers) < 2:
             raise fail(
-                f"{token.text} has no kernel",
+                f"{token.text} does not state a kernel",
                 token.origin,
                 expected="(3x3x32)x64: kernel, channels in, channels out",
             )
@@ -295,7 +312,7 @@ class Reader:
         if missing:
             plain = ", without parentheses" if self.now.kind == "(" else ""
             such = f"{usage(made)}{plain}, such as {made.examples[0].text}"
-            raise fail(f"{made.keyword} has no {missing[0]}", origin, expected=such)
+            raise fail(f"{made.keyword} needs {NEEDS.get(missing[0], f'a {missing[0]}')}", origin, expected=such)
         op = at(origin, lambda: made(**values))
         if not given:
             self.made[words] = op
@@ -327,7 +344,7 @@ class Reader:
         """The error for a word where an op should stand."""
         if token.text.lower() == "input":
             expected = "input 28x28x1, then ops; several have names: rgb: input 64x64x3, depth: input 64x64x1"
-            return fail("inputs are given first, in small letters", token.origin, expected=expected)
+            return fail("inputs come first, in lower case", token.origin, expected=expected)
         if token.text[:1].isdecimal() and self.now.kind != "(":
             expected = "an op; a size is written with x, as 28x28x1"
             return fail(f"{shown(token)} is not an op", token.origin, expected=expected)
@@ -365,8 +382,8 @@ def _matched(made: type[Op], entry: Setting, word: str, rest: Callable[[], list[
 def shown(token: Token) -> str:
     """A token as an error names it."""
     if token.kind == "end":
-        return "the text ends"
-    return "a line break" if token.text == "\n" else f'"{shortened(token.text)}"'
+        return "end of the text"
+    return "line break" if token.text == "\n" else f'"{shortened(token.text)}"'
 
 
 def at(where: Token | Origin, make: Callable[[], _T]) -> _T:

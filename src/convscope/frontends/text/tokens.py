@@ -130,7 +130,7 @@ def _cut(whole: Text) -> Iterator[Token]:
             yield Token("word" if words.endswith('"') else "label", name, start, at, whole)
         elif len(words) > MAX_WORD:
             raise NotationError(
-                f"a word of {len(words)} characters",
+                f"a word has {len(words)} characters",
                 written=str(whole.origin(start, words)),
                 expected=f"at most {MAX_WORD} characters, or quotes around a name",
             )
@@ -155,11 +155,11 @@ def _unquoted(words: str, whole: Text, start: int) -> str:
     try:
         found = str(json.loads(words))
     except ValueError:
-        what, expected = "a name in quotes that cannot be read", 'escapes as in JSON: \\", \\\\, \\n, \\u00e9'
+        what, expected = "the name in quotes cannot be read", 'escapes as in JSON: \\", \\\\, \\n, \\u00e9'
     else:
         if found:
             return found
-        what, expected = "a name without letters", ""
+        what, expected = "the name in quotes is empty", ""
     origin = whole.origin(start, words)
     raise NotationError(what, written=str(origin), excerpt=origin.excerpt(), expected=expected)
 
@@ -178,5 +178,5 @@ def _stray(origin: Origin, char: str) -> NotationError:
         f"the character {shown} is not part of the notation",
         written=f"{where.source}:{where.line}:{where.column}",
         excerpt=where.excerpt(),
-        expected=hint or "ops and settings in letters and digits, with a comma or a line break between statements",
+        expected=hint or "ops and settings of letters and digits, with a comma or line break between statements",
     )

@@ -67,10 +67,10 @@ class Taken:
         constants = {name: one.constant for name, one in asked.named.items() if one.constant is not None}
         missing = [name for name in needed if name not in asked.named]
         if missing and not open_ended and not in_dict:
-            raise FieldError(f"there is no size for {', '.join(missing)}", expected=f"--input {missing[0]}=HxWxC")
+            raise FieldError(f"the size of {', '.join(missing)} is missing", expected=f"--input {missing[0]}=HxWxC")
         if not inputs:
             raise FieldError("every input is a constant", expected="a size for one of them, such as 224x224x3")
-        hint = f"inputs as the model takes them: {', '.join(names)}" if names else ""
+        hint = f"inputs that the model accepts: {', '.join(names)}" if names else ""
         by = "dict" if in_dict and not open_ended else "name" if set(asked.named) <= set(names) else "order"
         return cls(inputs, constants, hint, by)
 

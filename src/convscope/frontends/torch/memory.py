@@ -175,7 +175,7 @@ class Memory:
         if view.name in TURNED:
             return shapes.permuted(new, _back(view, len(sizes)))
         if view.name not in PARTS or old is None:
-            raise ShapeError("a part of a tensor was changed")
+            raise ShapeError("an in-place write to this kind of view is not supported")
         at, first, last = _cut(view, sizes)
         if view.name == "select":
             new = shapes.unsqueezed(new, at)
@@ -209,7 +209,7 @@ class Memory:
         if view.name in SAME_NUMBERS:
             return shapes.viewed(self.builder, base, sizes)
         if view.name not in VIEWS:
-            raise ShapeError("a view that is not known")
+            raise ShapeError("the view is of an unknown kind")
         found: Value = _part(RULES[view.name](self.builder, base, *view.args), view.at)
         return found
 
@@ -221,7 +221,7 @@ def _read(found: Value | _Later) -> Value:
 def _part(found: Any, at: int | None) -> Value:
     part = found if at is None else found[at]
     if not isinstance(part, Value):
-        raise ShapeError("a part of nothing")
+        raise ShapeError("the part of a result is not a tensor")
     return part
 
 
@@ -236,7 +236,7 @@ def _cut(view: _View, sizes: tuple[int, ...]) -> tuple[int, int, int]:
         return at, args[1], args[1] + args[2]
     first, last, step = slice(args[1], args[2], args[3]).indices(sizes[at])
     if step != 1:
-        raise ShapeError("every so many-th index was changed")
+        raise ShapeError("an in-place write to a strided slice is not supported")
     return at, first, max(first, last)
 
 

@@ -67,7 +67,7 @@ def read_model(module: nn.Module, given: Asked | Shape | None) -> Net:
     """
     if not given:
         raise FieldError(
-            "a module does not say how large its input is", expected='input="224x224x3", or --input 224x224x3'
+            "a module does not state the size of its input", expected='input="224x224x3", or --input 224x224x3'
         )
     return read_module(module, given).net
 
@@ -165,7 +165,7 @@ class _Parts:
             if parameter is None or id(parameter) in self.roots:
                 continue
             if isinstance(parameter, UninitializedParameter):
-                raise ShapeError(f"{prefix}{name} has no shape yet", expected="a model whose lazy layers have run once")
+                raise ShapeError(f"{prefix}{name} has no shape yet", expected="a model whose lazy layers were run once")
             self.roots[id(parameter)] = _root(prefix + name, parameter)
             self.kinds.add(parameter.dtype)
             self.tensors.append(parameter)

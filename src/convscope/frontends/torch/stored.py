@@ -65,7 +65,7 @@ class Stored:
         def load() -> NDArray[Any]:
             numbers = later() if later else box[0]
             if numbers.is_meta:
-                raise ModelError("the model has no numbers: it is on the meta device")
+                raise ModelError("the model is on the meta device, so it has no values")
             numbers = numbers.detach().cpu()
             numbers = numbers.dequantize() if numbers.is_quantized else numbers
             found: NDArray[Any] = (numbers.float() if numbers.is_floating_point() else numbers).numpy()
@@ -162,7 +162,7 @@ class Stored:
 
 
 def _lost() -> Tensor:
-    raise ModelError("numbers of the model that are changed in place, part by part, are not followed")
+    raise ModelError("the values of a tensor that the model changes part by part, in place, are unknown")
 
 
 def _nth(work: Callable[[], Any], at: int) -> Tensor:

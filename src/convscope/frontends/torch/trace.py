@@ -113,7 +113,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         if name in LIKE and not self._depends(args[:1]):
             return self._constant(call._replace(args=(args[0], *map(on_cpu, args[1:]))))
         if (call.in_place and not isinstance(args[0], Tensor)) or (call.outs and not self.real):
-            raise NotImplementedError(f"{name} writes into its arguments")  # then the model is run on real numbers
+            raise NotImplementedError(f"{name} writes to its arguments")  # then the model is run on real numbers
         if call.in_place and name == "copy":
             return self._copied(call)
         return self._written(call)
@@ -200,7 +200,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         tensors = made if isinstance(made, list | tuple) else [made]
         for value, tensor in zip(values, tensors, strict=True):
             if isinstance(value, Value | Const) and value.sizes != tuple(tensor.shape):
-                raise ShapeError(f"{call.name} gives {tuple(tensor.shape)}, not {value.sizes}")
+                raise ShapeError(f"{call.name} returns {tuple(tensor.shape)}, not {value.sizes}")
 
     def _given_back(self, call: Call, found: Any, made: Any) -> Any:
         """Tensors for the values that a rule found."""

@@ -39,7 +39,7 @@ def load_trusted(path: str | Path) -> nn.Module:
     modules = [one for one in (found.values() if isinstance(found, dict) else [found]) if isinstance(one, nn.Module)]
     if len(modules) != 1:
         kind = f"a dictionary with {len(modules)} modules" if isinstance(found, dict) else type(found).__name__
-        raise ModelError(f"{path.name} holds {kind}", expected="one whole model, a module of PyTorch")
+        raise ModelError(f"{path.name} holds {kind}", expected="one complete PyTorch module")
     return modules[0]
 
 

@@ -63,7 +63,7 @@ def read_weights(path: str | Path) -> WeightFile:
         reason = getattr(error, "strerror", None) or error
         raise ModelError(f"{shown(path.name)} cannot be read: {reason}") from None
     if not rows:
-        raise ModelError(f"{shown(path.name)} holds no tensors", expected="a state_dict: names and tensors")
+        raise ModelError(f"{shown(path.name)} contains no tensors", expected="a state_dict: names and tensors")
     return WeightFile(path.name, form, rows)
 
 
@@ -75,8 +75,8 @@ def read_file(path: Path, given: Asked | Shape | None = None) -> NoReturn:  # no
     """
     found = read_weights(path)
     raise ModelError(
-        f"{shown(path.name)} holds {len(found.rows)} tensor{'s' if len(found.rows) != 1 else ''} and no layers",
-        expected="a net: its notation, an ONNX or Keras file, or a model of PyTorch",
+        f"{shown(path.name)} contains {len(found.rows)} tensor{'s' if len(found.rows) != 1 else ''} but no layers",
+        expected="a net: its notation, an ONNX or Keras file, or a PyTorch model",
         attempt=f"convscope table {shown(path.name)}, which lists the tensors; "
         "or the model itself: convscope table FILE.py:FUNCTION",
     )
@@ -93,7 +93,7 @@ def _read(file: BinaryIO) -> tuple[str, tuple[WeightRow, ...]]:
         return "safetensors", header_rows(file)
     if start[:1] == b"\x80":
         raise _old(start)
-    raise ModelError("neither safetensors nor an archive of torch", expected="a file that begins as one of them")
+    raise ModelError("the file is neither safetensors nor a PyTorch archive", expected="a file in one of these formats")
 
 
 def _old(start: bytes) -> ModelError:
@@ -101,7 +101,7 @@ def _old(start: bytes) -> ModelError:
     if _OLD_MAGIC not in start:
         return program("a bare pickle")
     return ModelError(
-        "a pickle as torch before 1.6 wrote it, in which the numbers stand between the code",
-        expected="an archive of torch 1.6 or newer",
+        "the file is a pickle from torch before 1.6, which mixes values with code",
+        expected="an archive written by torch 1.6 or newer",
         attempt="torch.save(torch.load(FILE, weights_only=True), FILE)",
     )

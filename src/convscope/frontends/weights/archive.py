@@ -70,21 +70,22 @@ def opened(file: BinaryIO) -> Archive:
 def _check(members: list[zipfile.ZipInfo], size: int) -> None:
     """Nothing is packed or locked, lies on something else or outside, or is called like a file elsewhere."""
     if len({one.filename for one in members}) < len(members):
-        raise ModelError("the archive has a file twice")
+        raise ModelError("the archive lists a file twice")
     end = 0
     for one in sorted(members, key=lambda one: one.header_offset):
         parts = one.filename.replace("\\", "/").split("/")
         if ".." in parts or not parts[0] or ":" in parts[0]:
-            raise ModelError(f"the archive names a file outside of itself, {shown(one.filename)}")
+            raise ModelError(f"the archive names a file outside itself, {shown(one.filename)}")
         if one.compress_type != zipfile.ZIP_STORED or one.compress_size != one.file_size or one.flag_bits & 1:
             raise ModelError(
-                f"{shown(one.filename)} is packed or locked", expected="an archive of torch, which packs nothing"
+                f"{shown(one.filename)} is compressed or encrypted",
+                expected="an archive of torch, which does neither",
             )
         if one.header_offset < end:
             raise ModelError(f"{shown(one.filename)} overlaps another file of the archive")
         end = one.header_offset + _HEADER + one.file_size
     if end > size:
-        raise ModelError(f"the files of the archive take {end} bytes, the archive has {size}")
+        raise ModelError(f"the files of the archive need {end:,} bytes, but the archive has {size:,}")
 
 
 def _top(members: Iterable[zipfile.ZipInfo]) -> str:
@@ -101,15 +102,15 @@ def _top(members: Iterable[zipfile.ZipInfo]) -> str:
     if inside & {"archive_format", "serialized_exported_program.json"} or "serialized_exported_program.json" in names:
         raise program("an exported program (.pt2)")
     if len(tops) != 1 or "data.pkl" not in inside:
-        raise ModelError("an archive without data.pkl", expected="one that torch.save has written")
+        raise ModelError("the archive has no data.pkl", expected="an archive written by torch.save")
     return tops.pop()
 
 
 def program(what: str) -> ModelError:
     """The error for what holds code beside of weights."""
     return ModelError(
-        f"{what}, not a file of weights: to read it is to run code from it",
+        f"the file is {what}, not a weights file, and reading it would run code from it",
         expected="a state_dict: names and tensors",
         attempt="torch.save(model.state_dict(), FILE); or the model itself: convscope table FILE.py:FUNCTION; "
-        "or, if you know who wrote the file: convscope table FILE --trust",
+        "or, if you trust its author: convscope table FILE --trust",
     )

@@ -49,13 +49,13 @@ def header_rows(file: BinaryIO) -> tuple[WeightRow, ...]:
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if length > size - 8:
-        raise ModelError(f"the header should have {length} bytes", given=f"a file of {size} bytes")
+        raise ModelError(f"the header should have {length:,} bytes", given=f"a file of {size:,} bytes")
     with about(f"a header of {length:,} bytes"):
         hold(_TIMES * length)
     found = _parsed(file.read(length))
     metadata = found.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ModelError("the metadata is not text by name")
+        raise ModelError("the metadata is not a dictionary of strings")
     with about(f"{len(found):,} tensors"):
         spend(_ENTRY * len(found))
         hold(ROW * len(found))
@@ -81,7 +81,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A dictionary in which each key stands once: of two, one reader takes the first, another the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ModelError("the header has a name twice")
+        raise ModelError("the header lists a name twice")
     return found
 
 
@@ -92,19 +92,18 @@ def _no_number(text: str) -> None:
 def _placed(name: str, entry: Any) -> tuple[WeightRow, int, int]:
     """A tensor, its first byte and the one after its last."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ModelError(f"{shown(name)} is not described", expected="dtype, shape and data_offsets")
+        raise ModelError(f"the entry of {shown(name)} is incomplete", expected="dtype, shape and data_offsets")
     shape, ends, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
     if not _whole(shape) or not _whole(ends) or len(ends) != 2:
-        raise ModelError(f"{shown(name)} has a shape or offsets that are not integers from 0 to 2^63")
+        raise ModelError(f"the shape or offsets of {shown(name)} are not integers from 0 to 2^63")
     if not isinstance(dtype, str) or dtype not in DTYPES:
         kind = shown(dtype) if isinstance(dtype, str) else type(dtype).__name__
-        raise ModelError(
-            f"{shown(name)} has numbers of an unknown kind, {kind}", expected=f"one of {', '.join(DTYPES)}"
-        )
+        raise ModelError(f"{shown(name)} has the unknown dtype {kind}", expected=f"one of {', '.join(DTYPES)}")
     made = row(name, tuple(shape), DTYPES[dtype])
     if ends[1] - ends[0] != made.bytes:
         raise ModelError(
-            f"{name} has {ends[1] - ends[0]} bytes", expected=f"{made.bytes} for {math.prod(shape)} of {made.dtype}"
+            f"{name} has {ends[1] - ends[0]:,} bytes",
+            expected=f"{made.bytes:,} bytes, for {math.prod(shape):,} values of {made.dtype}",
         )
     return made, ends[0], ends[1]
 
@@ -119,7 +118,7 @@ def _check_places(placed: list[tuple[WeightRow, int, int]], size: int) -> None:
     for made, first, end in sorted(placed, key=lambda one: one[1:]):
         if first != at:
             fault = "overlaps the one before it" if first < at else f"begins {first - at} bytes after the one before it"
-            raise ModelError(f"{made.name} {fault}", expected="tensors that lie one after the other")
+            raise ModelError(f"{made.name} {fault}", expected="tensors that follow each other without gaps")
         at = end
     if at != size:
-        raise ModelError(f"the tensors take {at} bytes, but the file has {size} after its header")
+        raise ModelError(f"the tensors take {at:,} bytes, but the file has {size:,} after its header")

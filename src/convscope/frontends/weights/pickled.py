@@ -136,7 +136,7 @@ class _Machine:
                 step = codes.get(code)
                 if step is None:
                     self.check_names()
-                    raise ModelError(f"the description of the tensors has a code that weights do not need, {code:#x}")
+                    raise ModelError(f"the description of the tensors has an unexpected opcode, {code:#x}")
                 step(self)
 
     def check_names(self) -> None:
@@ -148,7 +148,7 @@ class _Machine:
         """The next bytes."""
         start, self.at = self.at, self.at + count
         if self.at > len(self.data):
-            raise ValueError("it ends too soon")
+            raise ValueError("it is truncated")
         return self.data[start : self.at]
 
     def number(self, size: int) -> int:
@@ -167,7 +167,7 @@ class _Machine:
     def name(self, module: str, name: str) -> None:
         """Put down a name."""
         if len(module) + len(name) > MAX_NAME:
-            raise ValueError("a name that is too long")
+            raise ValueError("a name is too long")
         path = f"{module}.{name}"
         if path not in KNOWN:
             self.named = self.named or path
@@ -179,7 +179,7 @@ class _Machine:
         if function not in KNOWN:
             raise _asked(function)
         if not isinstance(given, tuple) or len(given) > _MAX_GIVEN:
-            raise TypeError(f"{function} is given no tuple, or one that is too long")
+            raise TypeError(f"the arguments of {function} are not a short tuple")
         self.stack.append(MAKERS[function](self, *given) if function in MAKERS else Inert())
 
     def new(self) -> None:
@@ -187,17 +187,17 @@ class _Machine:
         self.stack.pop()
         made = self.stack.pop().path
         if made not in {*INERT, PACKED}:
-            raise program(f"a whole object of {shown(made)}")
+            raise program(f"a pickled object of {shown(made)}")
         self.stack.append(Packed() if made == PACKED else Inert())
 
     def build(self) -> None:
         """What is set on an object is passed over, but for packed weights."""
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, dict | Inert | Tensor):
-            raise TypeError("something is set on no object")
+            raise TypeError("state is set on something that cannot have it")
         if isinstance(target, Packed):
             if not isinstance(state, tuple) or len(state) > _MAX_GIVEN:
-                raise TypeError("packed weights that are not tuple")
+                raise TypeError("packed weights are not a short tuple")
             target.update(enumerate(state))
 
     def items(self, values: list[Any]) -> None:
@@ -206,15 +206,15 @@ class _Machine:
         A key is a name or a small integer: others could be a trap for whoever takes their hash.
         """
         if not all(type(key) is str or (type(key) is int and -MAX_KEY < key < MAX_KEY) for key in values[::2]):
-            raise TypeError("a key that is neither a name nor a small integer")
+            raise TypeError("a key is neither a name nor a small integer")
         if not isinstance(self.stack[-1], dict):
-            raise TypeError("not a dictionary")
+            raise TypeError("items are added to something other than a dictionary")
         self.stack[-1].update(zip(values[::2], values[1::2], strict=True))
 
     def extend(self, values: list[Any]) -> None:
         """Values into the list below them."""
         if not isinstance(self.stack[-1], list):
-            raise TypeError("no list")
+            raise TypeError("values are added to something other than a list")
         self.stack[-1].extend(values)
 
     def tied(self, count: int) -> None:
@@ -227,14 +227,14 @@ class _Machine:
         """A file of numbers, which must have as many as is said."""
         word, kind, key, _, count = self.stack.pop()
         if word != "storage" or type(key) is not str or type(count) is not int or not 0 <= count < 2**63:
-            raise TypeError("a storage that is not described as one")
+            raise TypeError("a storage is described incorrectly")
         dtype = STORAGES.get(kind.path)
         if dtype is None:
             raise _asked(kind.path)
         found, size = Storage(key, dtype, count * max(8, BITS[dtype]) // 8), self.storages.get(key)
         if size != found.bytes:
-            has = "is missing" if size is None else f"has {size} bytes"
-            raise ModelError(f"the storage {shown(key)} {has}", expected=f"{found.bytes} bytes")
+            has = "is missing" if size is None else f"has {size:,} bytes"
+            raise ModelError(f"the storage {shown(key)} {has}", expected=f"{found.bytes:,} bytes")
         self.stack.append(found)
 
 
@@ -263,12 +263,12 @@ def _typed_tensor(  # noqa: PLR0913 -- as torch's own
 def _view(storage: Storage, dtype: str, offset: Any, shape: Any, strides: Any) -> Tensor:
     """A tensor, after a look whether it stays inside of its storage."""
     if type(shape) is not tuple or type(strides) is not tuple or not len(shape) == len(strides) <= MAX_AXES:
-        raise TypeError("a shape and strides that do not fit")
+        raise TypeError("shape and strides do not match")
     if not all(type(one) is int and 0 <= one < 2**63 for one in (offset, *shape, *strides)):
-        raise TypeError("a shape, strides or an offset that are not numbers from 0 to 2^63")
+        raise TypeError("a shape, stride or offset is not an integer from 0 to 2^63")
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     if 0 not in shape and (last + 1) * BITS[dtype] > 8 * storage.bytes:
-        raise ModelError(f"a tensor reads number {last} of a storage of {storage.bytes} bytes")
+        raise ModelError(f"a tensor reads value {last:,} of a storage of {storage.bytes:,} bytes")
     return Tensor(shape, dtype, storage.bytes, (storage.key, offset, strides))
 
 
@@ -279,11 +279,11 @@ def _quantized(machine: _Machine, storage: Storage, offset: int, shape: Any, str
 def _sparse(machine: _Machine, layout: Any, parts: Any) -> Tensor:  # noqa: ARG001 -- as torch's own
     """A tensor of which only some numbers are there: where they stand, they themselves, its shape."""
     if not isinstance(parts, tuple) or len(parts) > _MAX_GIVEN:
-        raise TypeError("a sparse tensor that is not a few parts")
+        raise TypeError("a sparse tensor is not a short tuple of parts")
     tensors = [one for one in parts if isinstance(one, Tensor)]
     (shape,) = (one for one in parts if isinstance(one, tuple))
     if len(shape) > MAX_AXES or not all(type(one) is int and 0 <= one < 2**63 for one in shape):
-        raise TypeError("a shape that is not numbers from 0 to 2^63")
+        raise TypeError("a shape is not made of integers from 0 to 2^63")
     values = tensors[-1]
     key, *place = values.place
     stored = sum(math.prod(one.shape) * BITS[one.dtype] // 8 for one in tensors)
@@ -292,7 +292,7 @@ def _sparse(machine: _Machine, layout: Any, parts: Any) -> Tensor:  # noqa: ARG0
 
 def _size(machine: _Machine, shape: Any) -> tuple[int, ...]:  # noqa: ARG001 -- as torch's own
     if not isinstance(shape, tuple):
-        raise TypeError("a shape that is not a tuple")
+        raise TypeError("a shape is not a tuple")
     return shape
 
 
@@ -343,7 +343,7 @@ def _keep_next(machine: _Machine) -> None:
 def _named_above(machine: _Machine) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if type(name) is not str or type(module) is not str:
-        raise TypeError("a name that is not a text")
+        raise TypeError("a name is not a string")
     machine.name(module, name)
 
 

@@ -88,16 +88,19 @@ def row(name: str, shape: tuple[int, ...], dtype: str, *, stored: int | None = N
     864
     """
     if len(name) > MAX_NAME:
-        raise ModelError(f"a name of {len(name)} characters", expected=f"at most {MAX_NAME}")
+        raise ModelError(f"a name has {len(name):,} characters", expected=f"at most {MAX_NAME:,}")
     if inert(name) != name:
-        raise ModelError(f"a name with a hidden character: {shown(name)}", expected="names that read as they look")
+        raise ModelError(f"a name has an invisible character: {shown(name)}", expected="names of printable characters")
     if len(shape) > MAX_AXES or math.prod(shape) >= 2**63:
-        raise ModelError(f"{name} has {len(shape)} axes and too many numbers", expected="at most 64 axes, below 2^63")
+        raise ModelError(
+            f"{name} has {len(shape)} axes and too many values",
+            expected="at most 64 axes, and fewer than 2^63 values",
+        )
     if dtype not in BITS:
-        raise ModelError(f"{name} has numbers of an unknown kind, {shown(dtype)}", expected=f"one of {', '.join(BITS)}")
+        raise ModelError(f"{name} has the unknown dtype {shown(dtype)}", expected=f"one of {', '.join(BITS)}")
     bits = math.prod(shape) * BITS[dtype]
     if bits % 8:
-        raise ModelError(f"{name} ends within a byte: {math.prod(shape)} numbers of {BITS[dtype]} bits")
+        raise ModelError(f"{name} does not end at a byte: it has {math.prod(shape):,} values of {BITS[dtype]} bits")
     return WeightRow(name, shape, dtype, bits // 8 if stored is None else min(stored, bits // 8), same_as)
 
 

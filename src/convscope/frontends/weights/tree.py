@@ -57,7 +57,7 @@ def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
         if isinstance(value, Tensor):
             yield name, value
         elif depth > MAX_DEPTH:
-            raise ModelError(f"dictionaries in dictionaries, more than {MAX_DEPTH} deep")
+            raise ModelError(f"dictionaries are nested more than {MAX_DEPTH} deep")
         else:
             with about(f"{shown(name)}, {len(value):,} values"):
                 spend(_INSIDE + _VISIT * len(value))
@@ -68,5 +68,5 @@ def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
 def _joined(above: str, key: str | int) -> str:
     text = str(key)
     if len(above) + len(text) > MAX_NAME:  # before it is put together: the same long key may stand in many places
-        raise ModelError(f"a name of more than {MAX_NAME} characters: {shown(text)}")
+        raise ModelError(f"a name has more than {MAX_NAME:,} characters: {shown(text)}")
     return f"{above}.{text}" if above else text

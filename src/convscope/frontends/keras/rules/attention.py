@@ -181,7 +181,7 @@ def _einsum_dense(here: Here, x: Value) -> Value:
     for name, size in zip(reversed(fresh), reversed(stated), strict=False):
         sizes.setdefault(name, size or 0)
     if any(not sizes.get(name) for name in (*matrix, *out)):
-        raise ModelError(f"output_shape={shown(given)}", expected="a size for every new letter")
+        raise ModelError(f"output_shape={shown(given)}", expected="a size for each new letter")
     shapes_of = {"kernel": tuple(sizes[name] for name in matrix)}
     added = _bias_shape(here, out, tail, sizes)
     rows = math.prod(sizes[name] for name in matrix if name not in out)

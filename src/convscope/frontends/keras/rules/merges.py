@@ -39,7 +39,7 @@ def joined(here: Here, name: str, values: Sequence[Value]) -> Value:
 def _join(name: str) -> Callable[..., Value]:
     def rule(here: Here, values: list[Value]) -> Value:
         if name == "sub" and len(values) != 2:
-            raise ModelError(f"{len(values)} tensors come in", expected="2")
+            raise ModelError(f"the layer has {len(values)} inputs", expected="2 inputs")
         return joined(here, name, values)
 
     return rule
@@ -59,7 +59,7 @@ def _concatenate(here: Here, values: list[Value]) -> Value:
 def _dot(here: Here, values: list[Value]) -> Value:
     """The product of two tensors, summed over one dimension of each."""
     if len(values) != 2:
-        raise ModelError(f"{len(values)} tensors come in", expected="2")
+        raise ModelError(f"the layer has {len(values)} inputs", expected="2 inputs")
     given = here.settings.get("axes")
     pair = given if isinstance(given, list | tuple) else [given] * 2
     positions = [whole(one) for one in pair]

@@ -152,12 +152,12 @@ def _normalization(here: Here, x: Value) -> Value:
     axes = here.settings.axes("axis", rank) if here.settings.get("axis") not in (None, []) else ()
     mean, variance = (here.settings.get(name) for name in ("mean", "variance"))
     if (mean is None) != (variance is None):
-        raise ModelError("mean or variance is missing")
+        raise ModelError("mean and variance must be given together")
     if mean is None:
         return _measured(here, x, axes)
     center, spread = (_spread(_array(one), axes, rank) for one in (mean, variance))
     if spread.min() < 0:
-        raise ModelError(f"variance={shown(variance)}", expected="no negative numbers")
+        raise ModelError(f"variance={shown(variance)}", expected="no negative values")
     deviation = np.maximum(np.sqrt(spread), np.float32(1e-7))
     inverse = here.settings.flag("invert")
     factor, before, after = (deviation, 0, center) if inverse else (1 / deviation, -center, 0)

@@ -184,7 +184,7 @@ def _split(here: Here, x: Value) -> list[Value]:
     size, given = x.sizes[at], here.settings.get("indices_or_sections")
     parts = whole(given)
     if parts is not None and (parts < 1 or size % parts):
-        raise ModelError(f"{parts} parts of {size}")
+        raise ModelError(f"a dimension of {size} cannot be split into {parts} equal parts")
     spend(FURTHER * (parts or 0))
     cuts = [size // parts * one for one in range(1, parts)] if parts else list(_sizes(here, "indices_or_sections"))
     pairs = zip([0, *cuts], [*cuts, size], strict=True)
@@ -201,7 +201,7 @@ def _get_item(here: Here, x: Value, key: Any) -> Value:
     """``x[key]`` with slices and single indices; the batch is left alone."""
     keys = list(key) if isinstance(key, list | tuple) else [key]
     if len(keys) > 2 * MAX_RANK:
-        raise ModelError(f"{len(keys)} indices", expected=f"one for each of {len(x.dims)} dimensions")
+        raise ModelError(f"{len(keys)} indices are given", expected=f"one for each of {len(x.dims)} dimensions")
     counted = sum(one is not None and one is not Ellipsis for one in keys)
     missing = [slice(None)] * (len(x.dims) - counted)
     at = next((at for at, one in enumerate(keys) if one is Ellipsis), len(keys))
@@ -244,7 +244,7 @@ def _broadcast(here: Here, x: Value) -> Value:
     sizes = _sizes(here, "shape")
     have = (1,) * (len(sizes) - len(x.dims)) + x.sizes
     if len(sizes) < len(x.dims) or any(mine not in {1, size} for mine, size in zip(have, sizes, strict=True)):
-        raise ModelError(f"shape={sizes} for a tensor of {x.sizes}")
+        raise ModelError(f"a tensor of shape {x.sizes} cannot be broadcast to shape={sizes}")
     return expanded(x, sizes)
 
 

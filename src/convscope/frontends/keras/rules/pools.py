@@ -46,7 +46,7 @@ def _pool(rank: int, kind: str) -> Callable[..., Value]:
 def _global(rank: int, stat: str) -> Callable[..., Value]:
     def rule(here: Here, x: Value) -> Value:
         if len(x.dims) != here.lead + rank + 1:
-            raise ModelError(f"a tensor of {len(x.dims)} dimensions comes in", expected=f"{here.lead + rank + 1}")
+            raise ModelError(f"the input has {len(x.dims)} dimensions", expected=f"{here.lead + rank + 1} dimensions")
         start = here.lead + here.first
         keep = here.settings.flag("keepdims")
         return shapes.reduced(here.builder, x, stat, range(start, start + rank), keep=keep)
@@ -72,7 +72,7 @@ def _sides(here: Here, name: str, rank: int, default: int) -> Pairs:
     pairs = [one] * rank if one is not None else pairs
     found = tuple(_pair(pair) for pair in pairs)
     if len(found) != rank or min(min(pair) for pair in found) < 0:
-        raise ModelError(f"{name}={shown(given)}", expected=f"numbers before and after each of {rank} dimensions")
+        raise ModelError(f"{name}={shown(given)}", expected=f"sizes before and after each of {rank} dimensions")
     return tuple([(0, 0)] * (here.lead - 1)) + found
 
 

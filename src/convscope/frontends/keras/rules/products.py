@@ -45,14 +45,14 @@ def einsum(b: Builder, operands: Sequence[Operand], labels: list[list[str]], out
         ModelError: the names are not those of the dimensions.
     """
     if len(operands) != len(labels) or any(_rank(x) != len(names) for x, names in zip(operands, labels, strict=True)):
-        raise ModelError("a product of tensors with other dimensions than it names")
+        raise ModelError("the equation does not match the number of dimensions of its tensors")
     first, *rest = operands
     if not rest:
         assert isinstance(first, Value)
         return _summed(b, first, labels[0], out)
     second = rest[0]
     if len(rest) > 1 or isinstance(first, float) or isinstance(second, float):
-        raise ModelError(f"a product of {len(operands)} tensors")
+        raise ModelError(f"a product of {len(operands)} tensors is not supported")
     if isinstance(first, Value) and isinstance(second, Value):
         if set(out) >= {*labels[0], *labels[1]}:  # nothing is summed
             pairs = zip((first, second), labels, strict=True)

@@ -37,13 +37,13 @@ def _reshape(here: Here, x: Value) -> Value:
 def _permute(here: Here, x: Value) -> Value:
     dims = here.settings.ints("dims", len(x.dims) - here.lead)
     if sorted(dims) != list(range(1, len(dims) + 1)):
-        raise ModelError(f"dims={dims}", expected="each dimension after the batch once")
+        raise ModelError(f"dims={dims}", expected="each dimension after the batch, once")
     return shapes.permuted(x, [*range(here.lead), *(here.lead - 1 + at for at in dims)])
 
 
 def _repeat_vector(here: Here, x: Value) -> Value:
     if len(x.dims) != here.lead + 1:
-        raise ModelError(f"a tensor of {len(x.dims)} dimensions comes in", expected=f"{here.lead + 1}")
+        raise ModelError(f"the input has {len(x.dims)} dimensions", expected=f"{here.lead + 1} dimensions")
     count = here.settings.whole("n")
     wide = shapes.unsqueezed(x, here.lead)
     return expanded(wide, (*wide.sizes[: here.lead], count, wide.sizes[-1]))

@@ -45,19 +45,19 @@ def gelu(b: Builder, x: Value, *, approximate: str = "none") -> Value:
 
 def elu(b: Builder, x: Value, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Value:
     if (scale, input_scale) != (1, 1):
-        raise ShapeError("an ELU with factors")
+        raise ShapeError("an ELU with scale or input_scale is not supported")
     return unary(b, act.ELU(float(alpha)), x)
 
 
 def softplus(b: Builder, x: Value, beta: float = 1, threshold: float = 20) -> Value:
     if (beta, threshold) != (1, 20):
-        raise ShapeError("a softplus with factors")
+        raise ShapeError("a softplus with beta or threshold is not supported")
     return unary(b, act.Softplus(), x)
 
 
 def threshold(b: Builder, x: Value, limit: float, value: float = 0) -> Value:
     if value != 0:
-        raise ShapeError("a threshold with a value below it")
+        raise ShapeError("a threshold with a non-zero replacement value is not supported")
     return unary(b, act.Threshold(float(limit)), x)
 
 
@@ -118,7 +118,7 @@ def var_rule(stat: str) -> Callable[..., Value]:
         gone = named_dims(x, None if isinstance(at, bool) else at)
         count = math.prod(length(x.dims[one]) for one in gone)
         if count <= taken:
-            raise ShapeError("a variance of too few numbers")
+            raise ShapeError("the variance is taken over too few values")
         found = shapes.reduced(b, x, stat, gone, keep=keep)
         if not taken:
             return found
@@ -135,7 +135,7 @@ def var_mean(b: Builder, x: Value, at: Any = None, *args: object, **named: Any) 
 
 def norm_rule(b: Builder, x: Value, p: float = 2, at: Ints | None = None, keepdim: bool = False, **_: object) -> Value:
     if p not in {1, 2}:
-        raise ShapeError("a norm of another power")
+        raise ShapeError("a norm of a power other than 1 or 2 is not supported")
     return shapes.reduced(
         b, x if p == 2 else unary(b, Map("abs"), x), "l2" if p == 2 else "sum", named_dims(x, at), keep=keepdim
     )
@@ -144,7 +144,7 @@ def norm_rule(b: Builder, x: Value, p: float = 2, at: Ints | None = None, keepdi
 def cast(b: Builder, x: Value, *args: Any, **named: Any) -> Value:
     """Another kind of numbers: the same, if they are not cut to whole ones."""
     if any(not getattr(kind, "is_floating_point", True) for kind in (*args, *named.values())):
-        raise ShapeError("numbers that are cut to whole ones")
+        raise ShapeError("a cast to integers is not supported")
     return x
 
 

@@ -26,7 +26,7 @@ Ints = int | list[int] | tuple[int, ...]
 def einsum_rule(b: Builder, equation: str, operands: list[Value | Const], **_: object) -> Value:
     text = equation.replace(" ", "")
     if "." in text:
-        raise ShapeError("an einsum with an ellipsis")
+        raise ShapeError("an einsum with an ellipsis is not supported")
     inputs, arrow, out = text.partition("->")
     labels = [list(part) for part in inputs.split(",")]
     if not arrow:
@@ -69,7 +69,7 @@ def attention(
     enable_gqa: bool = False,
 ) -> Value:
     if enable_gqa or not isinstance(k, Value):
-        raise ShapeError("attention with groups of queries")
+        raise ShapeError("grouped-query attention is not supported")
     if isinstance(mask, Const):
         mask = mask.then(mask.sizes, allowed)
     return products.attention(b, q, k, v, mask=mask, causal=causal, scale=scale)
@@ -99,13 +99,13 @@ def rsub(b: Builder, x: Value, y: Any, alpha: float = 1) -> Value:
 
 def div(b: Builder, x: Any, y: Any, *, rounding_mode: str | None = None) -> Value:
     if rounding_mode:
-        raise ShapeError("a division that rounds")
+        raise ShapeError("a division with a rounding mode is not supported")
     return binary(b, "div", x, y)
 
 
 def pow_rule(b: Builder, x: Any, exponent: Any) -> Value:
     if not isinstance(x, Value) or not isinstance(exponent, int | float):
-        raise ShapeError("a power of a tensor")
+        raise ShapeError("a power with a tensor as exponent is not supported")
     return unary(b, Map("square") if exponent == 2 else Pow(float(exponent)), x)
 
 
@@ -120,7 +120,7 @@ def addcmul(b: Builder, x: Any, y: Any, z: Any, *, value: float = 1) -> Value:
 def masked_fill(b: Builder, x: Value, mask: Any, number: Any) -> Value:
     value = float(number.load()) if isinstance(number, Const) else number
     if not isinstance(mask, Const) or not isinstance(value, int | float):
-        raise ShapeError("a mask that depends on the input")
+        raise ShapeError("a mask that depends on the input is not supported")
     if math.isfinite(value):
         kept = mask.then(mask.sizes, lambda numbers: np.where(numbers, 0.0, 1.0).astype(np.float32))
         x = binary(b, "mul", x, kept)

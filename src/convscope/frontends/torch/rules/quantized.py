@@ -51,7 +51,7 @@ def stored(given: Any) -> Const:
         ShapeError: it depends on the input.
     """
     if isinstance(given, Value):
-        raise ShapeError("a scale that depends on the input")
+        raise ShapeError("a scale that depends on the input is not supported")
     return given if isinstance(given, Const) else Const((), lambda: np.asarray(given))
 
 
@@ -155,7 +155,7 @@ def conv(rank: int, *, transposed: bool = False) -> Rule:
 def linear(b: Builder, x: Value, packed: Any, *_: Any) -> Value:
     weight, bias = unpacked(b, packed)
     if x.sizes[-1] != weight.sizes[1]:  # no kernel runs here that would say so
-        raise ShapeError(f"{x.sizes[-1]} numbers for a linear map of {weight.sizes[1]}")
+        raise ShapeError(f"the linear layer takes {weight.sizes[1]} features, but the input has {x.sizes[-1]}")
     return layers.linear(b, x, weight, bias)
 
 

@@ -125,7 +125,7 @@ def pool_rule(rank: int, kind: str) -> Callable[..., Value]:
         steps = per_axis(stride, rank) or size
         pads = pads_of(padding, rank)
         if divisor and ceil:
-            raise ShapeError("a divisor of its own, and windows that stand over")
+            raise ShapeError("divisor_override together with ceil_mode is not supported")
         found = layers.avg_pool(b, x, size, stride=steps, pad=pads, ceil=ceil, count_pad=count or bool(divisor))
         return found if not divisor else binary(b, "mul", found, math.prod(size) / divisor)
 
@@ -156,7 +156,7 @@ def upsample(mode: str, rank: int) -> Callable[..., Value]:
         sizes = tuple(size) if size else tuple(int(n * f) for n, f in zip(ready.shape[1:], factors, strict=True))
         ends = zip(ready.shape[1:], factors or repeat(1.0), sizes, strict=False)
         if factors and not align and any(abs(n * factor - out) > 1e-6 for n, factor, out in ends):
-            raise ShapeError("a factor that does not end at a whole pixel")
+            raise ShapeError("a scale factor that gives a fractional output size is not supported")
         op: Op
         if mode == "nearest" and all(out % n == 0 for out, n in zip(sizes, ready.shape[1:], strict=True)):
             op = resize.Upsample(tuple(out // n for out, n in zip(sizes, ready.shape[1:], strict=True)))
@@ -241,7 +241,7 @@ def recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
         batch = 0 if batch_first else 1
         for start in state if isinstance(state, list) else [state]:
             if not isinstance(start, Const) or start.roots or np.any(start.load()):
-                raise ShapeError("a state to begin with")
+                raise ShapeError("a non-zero initial hidden state is not supported")
         hidden = params[0].sizes[0] // gates
         more = [x.dims[batch]] if x.dims[batch] else []
         groups = [x.dims[feature], x.dims[time], *more]

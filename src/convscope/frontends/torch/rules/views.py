@@ -33,7 +33,7 @@ def cat_rule(b: Builder, tensors: list[Value | Const], at: int = 0) -> Value:
 
 def stack_rule(b: Builder, tensors: list[Value], at: int = 0) -> Value:
     if not all(isinstance(tensor, Value) for tensor in tensors):
-        raise ShapeError("stored numbers that are stacked with a tensor")
+        raise ShapeError("stacking a constant with a tensor is not supported")
     at = shapes.positive(at, len(tensors[0].dims) + 1)
     return shapes.concatenated(b, [shapes.unsqueezed(tensor, at) for tensor in tensors], at)
 
@@ -126,7 +126,7 @@ def repeat_rule(b: Builder, x: Value, times: Sequence[int]) -> Value:
 
 def repeat_interleave(b: Builder, x: Value, count: int, at: int, **_: object) -> Value:
     if not isinstance(count, int):
-        raise ShapeError("repeats given by a tensor")
+        raise ShapeError("repeats given by a tensor are not supported")
     return shapes.repeated(x, shapes.positive(at, len(x.dims)), count)
 
 
@@ -139,7 +139,7 @@ def pad_rule(b: Builder, x: Value, sides: Sequence[int], mode: str = "constant",
 def roll_rule(b: Builder, x: Value, shifts: Ints, at: Ints = ()) -> Value:
     positions = [at] if isinstance(at, int) else list(at)
     if not positions:
-        raise ShapeError("a roll of all numbers")
+        raise ShapeError("a roll of the flattened tensor is not supported")
     return shapes.rolled(b, x, [shifts] if isinstance(shifts, int) else list(shifts), positions)
 
 
@@ -167,14 +167,16 @@ def index_rule(b: Builder, x: Value, indices: Sequence[Const | None]) -> Value:
 
 def _chosen(b: Builder, x: Value, at: int, index: Const) -> Value:
     if math.prod(index.sizes) > MAX_CHOSEN:
-        raise ShapeError(f"{math.prod(index.sizes)} indices")
+        raise ShapeError(
+            f"a list of {math.prod(index.sizes):,} indices is not supported", expected=f"at most {MAX_CHOSEN:,}"
+        )
     try:
         numbers = np.asarray(index.load())
     except ModelError:  # a list of numbers that torch put where there are none
         raise NumbersLostError from None
     if numbers.dtype == np.bool_:
         if numbers.ndim != 1:
-            raise ShapeError("truths about several dimensions")
+            raise ShapeError("a boolean mask over several dimensions is not supported")
         numbers = np.flatnonzero(numbers)
     size = length(x.dims[at])
     found = reorder.chosen(b, x, at, [one + size * (one < 0) for one in numbers.ravel().tolist()])

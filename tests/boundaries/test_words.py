@@ -1,0 +1,194 @@
+"""Words that no user reads: each has a better one, which the glossary of the field's terms or plain English gives.
+
+Read are all texts of the code that are not its own documentation (errors, notes, labels, help), the docstrings that
+users see (commands, checks, public names), and every page.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import convscope
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "convscope"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+WORDS = {
+    # the field's term, and what it was called
+    r"pictures?": "image",
+    r"learned (numbers?|tensors?)": "parameter",
+    r"(whole|real) numbers?": "integer, float",
+    r"stored (numbers?|tensors?)": "constant, buffer",
+    r"kinds? of numbers?|numbers? of (an unknown|the|a) kind": "dtype",
+    r"numbers of (an?|the|that|its) (image|input|model|net|tensor|weights?|constant|kernel)": "values",
+    r"(without|has no|have no) numbers": "without values; on the meta device",
+    r"misread|read wrongly": "misclassified",
+    r"judge[ds]?|judging": "evaluate",
+    r"said": "predicted, stated",
+    r"told(?! apart)": "reported, given, stated",
+    r"worked out": "computed",
+    r"brought out": "exported",
+    r"wiped out|taken away": "removed",
+    r"looked into": "inspected",
+    r"taken in": "fused, folded",
+    r"by chance|of chance": "random",
+    r"strangers?": "untrusted",
+    r"seen whole|sees? (it|the object) whole": "covered by the receptive field",
+    r"many processes": "data-parallel, distributed",
+    r"hulls?": "upper bound",
+    r"share right": "accuracy",
+    r"behind": "after",
+    r"go(es)? on(?! forever)": "resume, continue",
+    r"comes? back": "repeat, return",
+    r"numbers that are": "values that are",
+    # plain English
+    r"(?<!there )(is|are|was|were) no (?!longer|more|less|larger|smaller|deeper|fewer)\w+": "is not a",
+    r"none of that name": 'there is no … "name"',
+    r"as one that": "as an opaque layer",
+    r"so many-th": "every n-th",
+    r"to be meant|are meant|is meant": "too large; valid",
+    r"in the position of": "in place of",
+    r"go together": "match, are compatible",
+    r"vouched for": "verified",
+    r"stand(s|ing)? over": "overhang",
+    r"of nothing|from nothing": "empty",
+    r"for itself": "by itself, independently",
+    r"so many": "that many; say how many",
+    r"slope of the gradient|length of the gradient": "gradient norm",
+}
+"""What is not written, as a regular expression of words, and what is."""
+
+ALLOWED: dict[str, int] = {
+    "src/convscope/cli/analysis.py": 2,
+    "src/convscope/cli/compare.py": 2,
+    "src/convscope/cli/data.py": 1,
+    "src/convscope/cli/filter.py": 2,
+    "src/convscope/cli/look.py": 1,
+    "src/convscope/cli/runs.py": 4,
+    "src/convscope/cli/training.py": 3,
+    "src/convscope/cli/verify.py": 1,
+    "src/convscope/cli/write.py": 1,
+    "src/convscope/data/folder.py": 1,
+    "src/convscope/lens/drawing/saliency.py": 4,
+    "src/convscope/lens/explain.py": 2,
+    "src/convscope/lens/trust.py": 2,
+    "src/convscope/reporting/of_run.py": 1,
+    "src/convscope/training/contents.py": 4,
+    "src/convscope/training/evaluate.py": 1,
+    "src/convscope/training/intervals.py": 1,
+    "src/convscope/training/paired.py": 1,
+    "src/convscope/training/train.py": 5,
+    "README.md": 4,
+    "CHANGELOG.md": 3,
+    "docs/concepts/receptive-field.md": 3,
+    "docs/design/layers.md": 5,
+    "docs/howto/activations.md": 1,
+    "docs/howto/bring-a-model.md": 2,
+    "docs/howto/data.md": 3,
+    "docs/howto/filter.md": 1,
+    "docs/howto/look.md": 14,
+    "docs/howto/never-lose-a-run.md": 14,
+    "docs/howto/use-a-run.md": 6,
+    "docs/howto/verify-a-model.md": 4,
+    "docs/howto/write-code.md": 6,
+    "docs/reference/command-line.md": 1,
+    "docs/reference/keras.md": 1,
+    "docs/reference/limits.md": 2,
+    "docs/reference/notation.md": 1,
+    "docs/reference/onnx.md": 10,
+    "docs/reference/zoo.md": 3,
+}
+"""How many such words a file may still have. The list only shrinks."""
+
+FORBIDDEN = {re.compile(rf"\b(?:{words})\b", re.IGNORECASE): better for words, better in WORDS.items()}
+
+
+def text_of(node: ast.AST) -> str | None:
+    """A literal text; what is put into it is shown as braces."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) or "" if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
+
+
+def documented(tree: ast.Module, names: frozenset[str], *, module: bool) -> Iterator[str]:
+    """The docstrings that users see: those of commands, of public names and, of a check, of its module."""
+    if module:
+        yield ast.get_docstring(tree) or ""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            command = any("command" in ast.unparse(one) or "group" in ast.unparse(one) for one in node.decorator_list)
+            if command or node.name in names:
+                yield ast.get_docstring(node) or ""
+
+
+def texts(source: str, names: frozenset[str] = frozenset(), *, module: bool = False) -> Iterator[str]:
+    """What users may read of a file of code."""
+    tree = ast.parse(source)
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in bare or (id(node) in inner and isinstance(node, ast.Constant)):
+            continue
+        text = text_of(node)
+        if text and " " in text.strip():
+            yield text
+    yield from documented(tree, names, module=module)
+
+
+def prose(page: str) -> str:
+    """A page without the names in it that stand as code."""
+    return re.sub(r"`[^`\s]+`", "", page)
+
+
+def hits(text: str) -> list[str]:
+    """Each word of a text that is not written, with what surrounds it and what to write."""
+    flat = " ".join(text.split())
+    return [
+        f"{flat[max(0, found.start() - 30) : found.end() + 30]!r}: say {better}"
+        for words, better in FORBIDDEN.items()
+        for found in words.finditer(flat)
+    ]
+
+
+def found() -> dict[str, list[str]]:
+    """The words by file."""
+    names = frozenset(convscope.__all__)
+    all_texts = {
+        path: list(texts(path.read_text(encoding="utf-8"), names, module=path.parent.name == "checks"))
+        for path in sorted(SOURCE.rglob("*.py"))
+    } | {path: [prose(path.read_text(encoding="utf-8"))] for path in PAGES}
+    assert sum(map(len, all_texts.values())) > 2000
+    return {
+        str(path.relative_to(ROOT)): [one for text in texts for one in hits(text)] for path, texts in all_texts.items()
+    }
+
+
+def test_texts_are_written_in_the_words_of_the_field() -> None:
+    wrong = {path: words for path, words in found().items() if len(words) > ALLOWED.get(path, 0)}
+    assert not wrong, "\n".join(f"{path}: {word}" for path, words in wrong.items() for word in words)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        'raise DataError(f"{path} is no file")',
+        'raise ShapeError("groups", expected="a whole number")',
+        'note = f"what {name} said"',
+        '@main.command()\ndef look():\n    """Judge a run by its pictures."""',
+        'def read():\n    """Layers that cannot be looked into."""',
+    ],
+)
+def test_a_bad_word_would_be_found(planted: str) -> None:
+    assert any(hits(text) for text in texts(planted, frozenset({"read"})))
+
+
+def test_names_in_code_and_internal_documentation_are_left_alone() -> None:
+    source = 'said = {"picture": 1}\n\ndef _f():\n    """The picture behind."""\n'
+    assert not [one for text in texts(source) for one in hits(text)]
+    assert not hits(prose("`PictureError` is called `ImageError`; there is no file; no longer than 5"))
