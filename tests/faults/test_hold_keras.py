@@ -109,7 +109,7 @@ def in_dictionary(count: int) -> str:
 
 
 REFUSED: dict[str, tuple[Callable[[], Raw | str], str]] = {
-    "an image of 2^31": (lambda: chain(entry("Resizing", "u", height=BIG, width=4)), "too large to be meant"),
+    "an image of 2^31": (lambda: chain(entry("Resizing", "u", height=BIG, width=4)), "is too large"),
     "the nearest image of 2^31": (lambda: on_input(function("Resize", "u", size=[BIG, BIG])), "too large"),
     "up-sampling by 2^31": (lambda: chain(entry("UpSampling2D", "u", size=BIG, interpolation="bilinear")), "u (Up"),
     "2^31 windows": (lambda: chain(entry("AdaptiveAveragePooling2D", "a", output_size=BIG)), "too large"),
@@ -282,7 +282,7 @@ def test_limits_can_be_raised(tmp_path: Path) -> None:
 
 
 def test_an_input_is_checked_wherever_a_net_is_built() -> None:
-    with pytest.raises(ShapeError, match="too large to be meant"):
+    with pytest.raises(ShapeError, match="is too large"):
         cs.read("input 2097152x1, relu")
 
 

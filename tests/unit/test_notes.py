@@ -73,7 +73,7 @@ def test_25000_iterations() -> None:
 def test_the_notes_own_spelling_is_a_convolution_that_checks_its_channels() -> None:
     assert cs.read("input 9x9x32, (3x3x32)x64") == cs.read("input 9x9x32, conv 64 3x3")
     assert cs.read("input 9x9x32, (3x3x32) x 64 p1 nobias relu") == cs.read("input 9x9x32, conv 64 3x3 p1 nobias relu")
-    with pytest.raises(cs.ConvscopeError, match="written for 16 input channels, but the input has 32 come in"):
+    with pytest.raises(cs.ConvscopeError, match="written for 16 input channels, but the input has 32"):
         cs.read("input 9x9x32, (3x3x16)x64")
 
 

@@ -97,7 +97,7 @@ def test_modules_by_their_dotted_names(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(UnknownNameError) as caught:
         cs.read("own_one:Nett")
     assert caught.value.attempt == "own_one:Net"
-    with pytest.raises(ModelError, match="is str"):
+    with pytest.raises(ModelError, match="is of type str"):
         cs.read("own_one:__name__")
     (tmp_path / "own_bad.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
     with pytest.raises(ModelError, match=r"cannot be created: ModuleNotFoundError: No module named 'nothing_of"):

@@ -133,7 +133,7 @@ def test_a_run_without_checksums_is_damaged(short_run: Run, tmp_path: Path) -> N
 
 def test_an_empty_net_is_not_the_default_net(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "", "--dry-run"]) == 2
-    assert "the net has no layerss" in capsys.readouterr().err
+    assert "the net has no layers" in capsys.readouterr().err
 
 
 def test_a_net_ends_in_a_layer() -> None:

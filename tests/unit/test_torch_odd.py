@@ -248,7 +248,7 @@ def test_a_module_out_of_a_file(file: Path) -> None:
     [
         ("breaks", ModelError, "breaks cannot be created: ValueError: no such thing"),
         ("leaves", ModelError, "leaves cannot be created: SystemExit: 3"),
-        ("number", ModelError, "number is int"),
+        ("number", ModelError, "number is of type int"),
         ("nothing", UnknownNameError, 'has no "nothing"'),
     ],
 )

@@ -96,7 +96,7 @@ def test_a_hull_and_a_bound_are_reported_as_such() -> None:
 def test_what_is_repeated_to_all_places_is_a_gate_although_it_has_its_own() -> None:
     found = verify("input 9x9x1, conv 2 3x3 same, mul( id | conv 2 9x9 )", units=3)
     assert found.passed, found
-    assert "field of mul1 at 4, 4, without" in [check.what for check in found.checks]
+    assert "field of mul1 at 4, 4, without gates" in [check.what for check in found.checks]
 
 
 def test_a_live_module_is_held_against_what_is_read_from_it() -> None:
@@ -221,7 +221,7 @@ def test_what_the_source_multiplies_on_stored_tensors_is_counted() -> None:
     assert net.table().macs.value == 20
     assert found.passed, found
     assert (found.checks[1].claimed, found.checks[1].probed) == ("60", "60")
-    assert "40 times on constants" in found.checks[1].note
+    assert "40 are on constants" in found.checks[1].note
 
 
 WINDOWS = "rearrange a2xb2c4xd2e4:axcxexbd"
