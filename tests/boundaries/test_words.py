@@ -74,7 +74,6 @@ ALLOWED: dict[str, int] = {
     "src/convscope/cli/training.py": 3,
     "src/convscope/cli/verify.py": 1,
     "src/convscope/cli/write.py": 1,
-    "src/convscope/errors.py": 1,
     "src/convscope/reporting/of_run.py": 1,
     "src/convscope/training/intervals.py": 1,
     "CHANGELOG.md": 2,
