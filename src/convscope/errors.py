@@ -67,12 +67,12 @@ class ConvscopeError(Exception):
         attempt: str = "",
     ) -> None:
         super().__init__(what)
-        self.what = what
-        self.given = given
-        self.written = written
-        self.excerpt = excerpt
-        self.expected = expected
-        self.attempt = attempt
+        self.what: str = what
+        self.given: str = given
+        self.written: str = written
+        self.excerpt: str = excerpt
+        self.expected: str = expected
+        self.attempt: str = attempt
 
     def add(self, *, subject: str = "", given: str = "", written: str = "", excerpt: str = "") -> Self:
         """Fill in what the raiser could not know; what is already known stays."""
@@ -167,7 +167,7 @@ class UnnamedDataError(DataError):
             given=data,
             attempt=f"--data {quote(data)}, if you know that data (in Python, data=…)",
         )
-        self.data = data
+        self.data: str = data
 
     def completed(self, command: Sequence[str]) -> Self:
         """With the command that the user has typed, and what it lacks."""

@@ -7,7 +7,7 @@ class Ends:
     """Which tensors are read for the last time at which step; one may come to be read later."""
 
     def __init__(self, last: dict[str, int]) -> None:
-        self.last = last
+        self.last: dict[str, int] = last
         self.names: dict[int, dict[str, None]] = {}
         for name, step in last.items():
             self.names.setdefault(step, {})[name] = None
@@ -28,7 +28,7 @@ class There:
     """Tensors that are alive, or kept for the backward pass, each counted once; and how many bytes these are."""
 
     def __init__(self, alive: dict[str, int]) -> None:
-        self.alive = alive
+        self.alive: dict[str, int] = alive
         self.kept: dict[str, int] = {}
         self.bytes = sum(alive.values())
 

@@ -30,7 +30,7 @@ class TorchNet(nn.Module):
 
     def __init__(self, net: Net, *, logits: bool = False) -> None:
         super().__init__()
-        self.net = net
+        self.net: Net = net
         self.names = tuple(layer.node.name for layer in net)
         given = [one.name for one in net.inputs]
         place = {name: at for at, name in enumerate((*given, *self.names))}

@@ -57,7 +57,7 @@ class Npz:
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
+        self._archive: zipfile.ZipFile = archive
         self.members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
     def header(self, name: str) -> Header:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from convscope.core.axis import All, Read
 from convscope.core.op import Example, Free, Op, Weight, along, op, setting
@@ -39,9 +39,9 @@ class Identity(Pointwise):
     """``x``."""
 
     memory = "view"
-    saves = ()
+    saves: ClassVar[tuple[str, ...]] = ()
     passes = True
-    examples = _examples("id")
+    examples: ClassVar[tuple[Example, ...]] = _examples("id")
 
 
 @op("relu")
@@ -49,8 +49,8 @@ class ReLU(Pointwise):
     """``max(x, 0)``."""
 
     memory = "in place"
-    saves = ("output",)
-    examples = _examples("relu")
+    saves: ClassVar[tuple[str, ...]] = ("output",)
+    examples: ClassVar[tuple[Example, ...]] = _examples("relu")
 
 
 @op("leaky_relu")
@@ -60,7 +60,7 @@ class LeakyReLU(Pointwise):
     slope: float = setting(Real(), default=0.01)
 
     memory = "in place"
-    examples = _examples("leaky_relu", "leaky_relu 0.2")
+    examples: ClassVar[tuple[Example, ...]] = _examples("leaky_relu", "leaky_relu 0.2")
 
 
 @op("sigmoid")
@@ -68,8 +68,8 @@ class Sigmoid(Pointwise):
     """``1 / (1 + exp(-x))``."""
 
     memory = "in place"
-    saves = ("output",)
-    examples = _examples("sigmoid")
+    saves: ClassVar[tuple[str, ...]] = ("output",)
+    examples: ClassVar[tuple[Example, ...]] = _examples("sigmoid")
 
 
 @op("tanh")
@@ -77,8 +77,8 @@ class Tanh(Pointwise):
     """Hyperbolic tangent."""
 
     memory = "in place"
-    saves = ("output",)
-    examples = _examples("tanh")
+    saves: ClassVar[tuple[str, ...]] = ("output",)
+    examples: ClassVar[tuple[Example, ...]] = _examples("tanh")
 
 
 @op("gelu")
@@ -87,7 +87,7 @@ class GELU(Pointwise):
 
     approx: bool = setting(Flag("approx", means=True), default=False)
 
-    examples = _examples("gelu", "gelu approx")
+    examples: ClassVar[tuple[Example, ...]] = _examples("gelu", "gelu approx")
 
 
 @op("silu")
@@ -95,7 +95,7 @@ class SiLU(Pointwise):
     """``x * sigmoid(x)``."""
 
     memory = "in place"
-    examples = _examples("silu")
+    examples: ClassVar[tuple[Example, ...]] = _examples("silu")
 
 
 @op("relu6")
@@ -103,7 +103,7 @@ class ReLU6(Pointwise):
     """``min(max(x, 0), 6)``."""
 
     memory = "in place"
-    examples = _examples("relu6")
+    examples: ClassVar[tuple[Example, ...]] = _examples("relu6")
 
 
 @op("hardswish")
@@ -111,7 +111,7 @@ class Hardswish(Pointwise):
     """``x * min(max(x + 3, 0), 6) / 6`` (MobileNetV3, arXiv 1905.02244)."""
 
     memory = "in place"
-    examples = _examples("hardswish")
+    examples: ClassVar[tuple[Example, ...]] = _examples("hardswish")
 
 
 @op("hardsigmoid")
@@ -119,7 +119,7 @@ class Hardsigmoid(Pointwise):
     """``min(max(x + 3, 0), 6) / 6``."""
 
     memory = "in place"
-    examples = _examples("hardsigmoid")
+    examples: ClassVar[tuple[Example, ...]] = _examples("hardsigmoid")
 
 
 @op("threshold")
@@ -129,7 +129,7 @@ class Threshold(Pointwise):
     limit: float = setting(Real(minimum=-math.inf))
 
     memory = "in place"
-    examples = _examples("threshold 0.5", "threshold -1")
+    examples: ClassVar[tuple[Example, ...]] = _examples("threshold 0.5", "threshold -1")
 
 
 @op("clamp")
@@ -140,7 +140,7 @@ class Clamp(Pointwise):
     high: float = setting(Real(minimum=-math.inf))
 
     memory = "in place"
-    examples = _examples("clamp -1 2")
+    examples: ClassVar[tuple[Example, ...]] = _examples("clamp -1 2")
 
 
 @op("elu")
@@ -150,8 +150,8 @@ class ELU(Pointwise):
     alpha: float = setting(Real(), default=1.0)
 
     memory = "in place"
-    saves = ("output",)
-    examples = _examples("elu", "elu 0.5")
+    saves: ClassVar[tuple[str, ...]] = ("output",)
+    examples: ClassVar[tuple[Example, ...]] = _examples("elu", "elu 0.5")
 
 
 @op("selu")
@@ -159,15 +159,15 @@ class SELU(Pointwise):
     """The ELU that normalises itself (arXiv 1706.02515)."""
 
     memory = "in place"
-    saves = ("output",)
-    examples = _examples("selu")
+    saves: ClassVar[tuple[str, ...]] = ("output",)
+    examples: ClassVar[tuple[Example, ...]] = _examples("selu")
 
 
 @op("softplus")
 class Softplus(Pointwise):
     """``log(1 + exp(x))``."""
 
-    examples = _examples("softplus")
+    examples: ClassVar[tuple[Example, ...]] = _examples("softplus")
 
 
 @op("mish")
@@ -175,7 +175,7 @@ class Mish(Pointwise):
     """``x * tanh(softplus(x))`` (arXiv 1908.08681)."""
 
     memory = "in place"
-    examples = _examples("mish")
+    examples: ClassVar[tuple[Example, ...]] = _examples("mish")
 
 
 @op("prelu")
@@ -184,7 +184,7 @@ class PReLU(Op):
 
     count: int = setting(Count(), default=1)
 
-    examples = (Example("prelu", ((3, 2, 2),)), Example("prelu 3", ((3, 4),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("prelu", ((3, 2, 2),)), Example("prelu 3", ((3, 4),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -212,8 +212,8 @@ class Softmax(Free):
 
     groups: int = setting(Count("g"), default=1)
 
-    saves = ("output",)
-    examples = (*_examples("softmax"), Example("softmax g2", ((6, 2),)))
+    saves: ClassVar[tuple[str, ...]] = ("output",)
+    examples: ClassVar[tuple[Example, ...]] = (*_examples("softmax"), Example("softmax g2", ((6, 2),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -233,16 +233,19 @@ class Dropout(Pointwise):
     p: float = setting(Real(below=1.0), default=0.5)
 
     memory = "view"
-    saves = ("mask",)
-    examples = _examples("dropout", "dropout 0.1")
+    saves: ClassVar[tuple[str, ...]] = ("mask",)
+    examples: ClassVar[tuple[Example, ...]] = _examples("dropout", "dropout 0.1")
 
 
 @op("spatial_softmax")
 class SpatialSoftmax(Free):
     """``exp(x) / sum exp(x)`` over the positions of each channel: the sum is a statistic of the whole map."""
 
-    saves = ("output",)
-    examples = (Example("spatial_softmax", ((2, 3, 2),)), Example("spatial_softmax", ((2, 4),)))
+    saves: ClassVar[tuple[str, ...]] = ("output",)
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("spatial_softmax", ((2, 3, 2),)),
+        Example("spatial_softmax", ((2, 4),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import All, Read, Table
 from convscope.core.op import Example, Op, Weight, op, setting
@@ -47,7 +47,7 @@ class Attention(Op):
     window: PerAxis = setting(Sizes("w", minimum=0), default=(0,))
     plain: bool = setting(Flag("plain", means=True), default=False)
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("attention 2", ((4, 2, 3),)),
         Example("attention 1 w2", ((2, 4, 2),)),
         Example("attention 2 w1x3", ((4, 2, 3),)),
@@ -90,7 +90,7 @@ class ScaledDotProduct(Op):
     heads: int = setting(Count())
     window: PerAxis = setting(Sizes("w", minimum=0), default=(0,))
 
-    examples = (Example("sdpa 1", ((6, 2, 2),)), Example("sdpa 2 w2x1", ((12, 2, 3),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("sdpa 1", ((6, 2, 2),)), Example("sdpa 2 w2x1", ((12, 2, 3),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import Read, Window
 from convscope.core.op import Example, Op, Weight, op, setting
@@ -46,7 +46,7 @@ class Conv(Op):
     groups: int = setting(Count("g"), default=1)
     bias: bool = setting(Flag("nobias", means=False), default=True)
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("conv 4 3x3", ((3, 7, 6),)),
         Example("conv 4 3 s2 p1", ((3, 9),)),
         Example("conv 3 2x3x2 p0x1x1 nobias", ((2, 3, 4, 3),)),
@@ -98,7 +98,7 @@ class ConvTranspose(Op):
     groups: int = setting(Count("g"), default=1)
     bias: bool = setting(Flag("nobias", means=False), default=True)
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("convt 3 4 s2 p1", ((2, 4, 3),)),
         Example("convt 2 3 s2 p1 o1", ((2, 3, 4),)),
         Example("convt 2 2 s2 nobias", ((3, 3, 3),)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import All, Read
 from convscope.core.op import Example, Op, Weight, op, setting
@@ -25,8 +25,8 @@ class Linear(Op):
     out: int = setting(Count())
     bias: bool = setting(Flag("nobias", means=False), default=True)
 
-    saves = ("factors",)
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ("factors",)
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("linear 4", ((6,),)),
         Example("linear 3 nobias", ((2, 3, 2),)),
         Example("linear 2", ((4, 1, 1),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -60,9 +60,9 @@ def _broadcast(inputs: tuple[Shape, ...]) -> Shape:
 class Add(Elementwise):
     """``a + b``."""
 
-    saves = ()
+    saves: ClassVar[tuple[str, ...]] = ()
     passes = True
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("add( id | id )", ((2, 3, 3), (2, 3, 3))),
         Example("add( id | id | id )", ((2, 3), (2, 1), (2,))),
     )
@@ -72,8 +72,8 @@ class Add(Elementwise):
 class Mul(Elementwise):
     """``a * b``."""
 
-    saves = ("factors",)
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ("factors",)
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("mul( id | id )", ((2, 3, 3), (2, 3, 3))),
         Example("mul( id | id )", ((3, 2, 4), (3,))),
         Example("mul( id | id )", ((1, 3, 4), (2, 3, 4))),
@@ -84,30 +84,42 @@ class Mul(Elementwise):
 class Sub(Elementwise):
     """``a - b``."""
 
-    saves = ()
+    saves: ClassVar[tuple[str, ...]] = ()
     passes = True
-    examples = (Example("sub( id | id )", ((2, 3, 3), (2, 3, 3))), Example("sub( id | id )", ((2, 3), (2, 1))))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("sub( id | id )", ((2, 3, 3), (2, 3, 3))),
+        Example("sub( id | id )", ((2, 3), (2, 1))),
+    )
 
 
 @op("div")
 class Div(Elementwise):
     """``a / b``."""
 
-    examples = (Example("div( id | id )", ((2, 3, 3), (2, 3, 3))), Example("div( id | id )", ((2, 3), (2, 1))))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("div( id | id )", ((2, 3, 3), (2, 3, 3))),
+        Example("div( id | id )", ((2, 3), (2, 1))),
+    )
 
 
 @op("maximum")
 class Maximum(Elementwise):
     """The larger of both."""
 
-    examples = (Example("maximum( id | id )", ((2, 3, 3), (2, 3, 3))), Example("maximum( id | id )", ((2, 3), (2, 1))))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("maximum( id | id )", ((2, 3, 3), (2, 3, 3))),
+        Example("maximum( id | id )", ((2, 3), (2, 1))),
+    )
 
 
 @op("minimum")
 class Minimum(Elementwise):
     """The smaller of both."""
 
-    examples = (Example("minimum( id | id )", ((2, 3, 3), (2, 3, 3))), Example("minimum( id | id )", ((2, 3), (2, 1))))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("minimum( id | id )", ((2, 3, 3), (2, 3, 3))),
+        Example("minimum( id | id )", ((2, 3), (2, 1))),
+    )
 
 
 @op("cat")
@@ -118,9 +130,9 @@ class Cat(Free):
 
     merges = True
 
-    saves = ()
+    saves: ClassVar[tuple[str, ...]] = ()
     passes = True
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("cat( id | id )", ((2, 3, 3), (1, 3, 3))),
         Example("cat( id | id | id )", ((2, 4), (3, 4), (1, 4))),
         Example("cat( id | id )", ((2,), (3,))),

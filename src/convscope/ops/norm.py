@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import All, Read, Window
 from convscope.core.op import Example, Free, Op, Weight, along, op, setting
@@ -37,7 +37,11 @@ class BatchNorm(Op):
     affine: bool = setting(Flag("noaffine", means=False), default=True)
     eps: float = setting(Real("e"), default=EPS)
 
-    examples = (Example("bn", ((3, 4, 5),)), Example("bn noaffine", ((2, 6),)), Example("bn", ((5,),)))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("bn", ((3, 4, 5),)),
+        Example("bn noaffine", ((2, 6),)),
+        Example("bn", ((5,),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Every input fits."""
@@ -74,7 +78,11 @@ class GroupNorm(Op):
     affine: bool = setting(Flag("noaffine", means=False), default=True)
     eps: float = setting(Real("e"), default=EPS)
 
-    examples = (Example("gn 2", ((4, 3, 2),)), Example("gn 1 noaffine", ((3, 4),)), Example("gn 3", ((3, 2, 2),)))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("gn 2", ((4, 3, 2),)),
+        Example("gn 1 noaffine", ((3, 4),)),
+        Example("gn 3", ((3, 2, 2),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -105,7 +113,7 @@ class InstanceNorm(Op):
     affine: bool = setting(Flag("affine", means=True), default=False)
     eps: float = setting(Real("e"), default=EPS)
 
-    examples = (Example("instnorm", ((2, 3, 2),)), Example("instnorm affine", ((3, 4),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("instnorm", ((2, 3, 2),)), Example("instnorm affine", ((3, 4),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -141,7 +149,7 @@ class LayerNorm(Op):
     groups: int = setting(Count("g"), default=1)
     eps: float = setting(Real("e"), default=EPS)
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("ln", ((4, 3, 2),)),
         Example("ln noaffine", ((3, 4),)),
         Example("ln", ((5,),)),
@@ -174,7 +182,10 @@ class RMSNorm(Op):
     groups: int = setting(Count("g"), default=1)
     eps: float = setting(Real("e"), default=EPS)
 
-    examples = (Example("rmsnorm", ((4, 3, 2),)), Example("rmsnorm noaffine g2 e0.01", ((4, 3),)))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("rmsnorm", ((4, 3, 2),)),
+        Example("rmsnorm noaffine g2 e0.01", ((4, 3),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -203,7 +214,7 @@ class LocalResponseNorm(Free):
     beta: float = setting(Real("beta"), default=0.75)
     k: float = setting(Real("k"), default=1.0)
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("lrn 3 alpha0.01 beta0.5 k2", ((5, 2, 2),)),
         Example("lrn 4", ((6, 2, 3),)),
         Example("lrn 5", ((3, 4),)),

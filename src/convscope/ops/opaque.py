@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import All, Read
 from convscope.core.op import Example, Op, op, setting
@@ -20,8 +20,8 @@ class Opaque(Op):
 
     out: Shape = setting(Extent())
 
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("opaque 2x2x3", ((2, 4, 4),)),
         Example("opaque 5", ((2, 2, 2),)),
         Example("opaque 2x2x3", ((4,),)),

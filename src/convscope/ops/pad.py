@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import Read, Window
 from convscope.core.op import Example, Free, op, setting
@@ -38,8 +38,8 @@ class Pad(Free):
     mode: str = setting(Choice(tuple(EDGES)), default="zero")
     value: float = setting(Real("v", minimum=-math.inf), default=0.0)
 
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("pad 1", ((2, 3, 4),)),
         Example("pad 2x1 reflect", ((1, 3, 4),)),
         Example("pad 0:2x1:0 replicate", ((2, 3, 2),)),
@@ -76,8 +76,12 @@ class Crop(Free):
 
     sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
 
-    saves = ()
-    examples = (Example("crop 1", ((2, 4, 3),)), Example("crop 2:0x0:1", ((1, 4, 3),)), Example("crop 1:2", ((2, 5),)))
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("crop 1", ((2, 4, 3),)),
+        Example("crop 2:0x0:1", ((1, 4, 3),)),
+        Example("crop 1:2", ((2, 5),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -97,8 +101,8 @@ class Slice(Free):
     offset: PerAxis = setting(Sizes("o", minimum=0), default=(0,))
 
     memory = "view"
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("slice", ((2, 4, 5),)),
         Example("slice s3x2 o1x0", ((1, 7, 4),)),
         Example("slice s2 o1", ((2, 5),)),
@@ -120,8 +124,12 @@ class Roll(Free):
 
     shift: PerAxis = setting(Sizes(minimum=0))
 
-    saves = ()
-    examples = (Example("roll 1x2", ((2, 3, 4),)), Example("roll 3", ((1, 5),)), Example("roll 0x1", ((1, 2, 2),)))
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("roll 1x2", ((2, 3, 4),)),
+        Example("roll 3", ((1, 5),)),
+        Example("roll 0x1", ((1, 2, 2),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""

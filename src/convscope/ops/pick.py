@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -30,8 +30,8 @@ class Pick(Free):
     indices: tuple[int, ...] = setting(Runs())
     along: int = setting(Count("along", minimum=0), default=0)
 
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("pick 3-0 along2", ((2, 3, 4),)),
         Example("pick 2.0-1.1 along1", ((2, 3),)),
         Example("pick 1.3", ((4, 2, 2),)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import All, Read, Table, Window
 from convscope.core.op import Example, Free, op, setting
@@ -41,8 +41,8 @@ class MaxPool(Free):
     dilation: PerAxis = setting(Sizes("d"), default=(1,))
     ceil: bool = setting(Flag("ceil", means=True), default=False)
 
-    saves = ("inputs", "indices")
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ("inputs", "indices")
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("maxpool 2", ((3, 6, 4),)),
         Example("maxpool 3x2 s2x1 p1", ((2, 6, 5),)),
         Example("maxpool 3 s2 ceil", ((2, 6, 7),)),
@@ -75,7 +75,7 @@ class AvgPool(Free):
     ceil: bool = setting(Flag("ceil", means=True), default=False)
     count_pad: bool = setting(Flag("nocount", means=False), default=True)
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("avgpool 2", ((3, 6, 4),)),
         Example("avgpool 3 s2 p1 nocount", ((2, 6, 5),)),
         Example("avgpool 3 s2 ceil", ((2, 6, 7),)),
@@ -111,8 +111,8 @@ def _whole_maps(shape: Shape) -> Reads:
 class GlobalAvgPool(Free):
     """``x: c h w -> y: c 1 1``, the mean of each map (global average pooling)."""
 
-    saves = ()
-    examples = (Example("gap", ((3, 4, 5),)), Example("gap", ((2, 6),)))
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (Example("gap", ((3, 4, 5),)), Example("gap", ((2, 6),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -127,8 +127,8 @@ class GlobalAvgPool(Free):
 class GlobalMaxPool(Free):
     """``x: c h w -> y: c 1 1``, the largest of each map (global max pooling)."""
 
-    saves = ("inputs", "output")
-    examples = (Example("gmp", ((3, 4, 5),)), Example("gmp", ((2, 2, 3, 2),)))
+    saves: ClassVar[tuple[str, ...]] = ("inputs", "output")
+    examples: ClassVar[tuple[Example, ...]] = (Example("gmp", ((3, 4, 5),)), Example("gmp", ((2, 2, 3, 2),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -164,7 +164,7 @@ class AdaptiveAvgPool(Free):
 
     size: PerAxis = setting(Sizes())
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("aavgpool 2", ((2, 4, 6),)),
         Example("aavgpool 3x2", ((2, 7, 5),)),
         Example("aavgpool 5", ((1, 7),)),
@@ -186,8 +186,11 @@ class AdaptiveMaxPool(Free):
 
     size: PerAxis = setting(Sizes())
 
-    saves = ("inputs", "indices")
-    examples = (Example("amaxpool 2", ((2, 4, 6),)), Example("amaxpool 3x2", ((2, 7, 5),)))
+    saves: ClassVar[tuple[str, ...]] = ("inputs", "indices")
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("amaxpool 2", ((2, 4, 6),)),
+        Example("amaxpool 3x2", ((2, 7, 5),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""

@@ -84,7 +84,7 @@ class LSTM(Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber 1997)."""
 
     gates = 4
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("lstm 2", ((3, 4),)),
         Example("lstm 2 both", ((2, 3),)),
         Example("lstm 2 layers2 both nobias", ((2, 3),)),
@@ -97,4 +97,4 @@ class GRU(Recurrent):
     """Gated recurrent unit (arXiv 1406.1078)."""
 
     gates = 3
-    examples = (Example("gru 2", ((3, 4),)), Example("gru 2 both nobias", ((2, 3),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("gru 2", ((3, 4),)), Example("gru 2 both nobias", ((2, 3),)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import Read, Table, Window
 from convscope.core.op import Example, Free, op, setting
@@ -25,8 +25,8 @@ class Upsample(Free):
 
     factor: PerAxis = setting(Sizes())
 
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("up 2", ((2, 3, 2),)),
         Example("up 3x1", ((1, 2, 3),)),
         Example("up 2", ((2, 4),)),
@@ -60,8 +60,8 @@ class Resize(Free):
     mode: str = setting(Choice(("nearest", "bilinear", "bicubic")), default="nearest")
     align: bool = setting(Flag("align", means=True), default=False)
 
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("resize 5x3", ((2, 3, 4),)),
         Example("resize 123", ((1, 3),)),
         Example("resize 6 bilinear", ((1, 3, 3),)),

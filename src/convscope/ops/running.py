@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class CumSum(Free):
 
     along: int = setting(Count("along", minimum=0), default=0)
 
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("cumsum along2", ((2, 2, 4),)),
         Example("cumsum along1", ((2, 3),)),
         Example("cumsum", ((3, 2),)),

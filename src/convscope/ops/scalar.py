@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from convscope.core.op import Example, Op, Weight, along, op, setting
 from convscope.core.shape import to_text
@@ -32,7 +32,9 @@ class Map(Pointwise):
 
     name: str = setting(Choice(FUNCTIONS, named=True))
 
-    examples = tuple(Example(f"map {name}", shapes) for name in FUNCTIONS for shapes in _SHAPES[:1])
+    examples: ClassVar[tuple[Example, ...]] = tuple(
+        Example(f"map {name}", shapes) for name in FUNCTIONS for shapes in _SHAPES[:1]
+    )
 
 
 @op("times")
@@ -42,8 +44,8 @@ class Times(Pointwise):
     value: float = setting(Real(minimum=-math.inf))
 
     memory = "in place"
-    saves = ()
-    examples = (Example("times 0.5", *_SHAPES[:1]), Example("times -2.5", *_SHAPES[1:]))
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (Example("times 0.5", *_SHAPES[:1]), Example("times -2.5", *_SHAPES[1:]))
 
 
 @op("plus")
@@ -53,9 +55,9 @@ class Plus(Pointwise):
     value: float = setting(Real(minimum=-math.inf))
 
     memory = "in place"
-    saves = ()
+    saves: ClassVar[tuple[str, ...]] = ()
     passes = True
-    examples = (Example("plus 1.5", *_SHAPES[:1]), Example("plus -3", *_SHAPES[1:]))
+    examples: ClassVar[tuple[Example, ...]] = (Example("plus 1.5", *_SHAPES[:1]), Example("plus -3", *_SHAPES[1:]))
 
 
 @op("pow")
@@ -64,7 +66,7 @@ class Pow(Pointwise):
 
     value: float = setting(Real(minimum=-math.inf))
 
-    examples = (Example("pow 2", *_SHAPES[:1]), Example("pow 0.5", *_SHAPES[1:]))
+    examples: ClassVar[tuple[Example, ...]] = (Example("pow 2", *_SHAPES[:1]), Example("pow 0.5", *_SHAPES[1:]))
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ class Stored(Op):
 class Scale(Stored):
     """``x * weight``: a learned factor for each channel is ``scale 1x1xC`` (layer scale, arXiv 2103.17239)."""
 
-    saves = ("factors",)
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ("factors",)
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("scale 1x1x4", ((4, 3, 2),)),
         Example("scale 3x2x4", ((4, 3, 2),)),
         Example("scale 2x1x2 fixed", ((4, 4, 2),)),
@@ -118,8 +120,8 @@ class Shift(Stored):
     """``x + weight``: position embeddings, a bias of its own."""
 
     passes = True
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("shift 1x1x4", ((4, 3, 2),)),
         Example("shift 4x2", ((2, 4),)),
         Example("shift 2x2x2 fixed", ((4, 4, 2),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import Read, Window
 from convscope.core.op import Example, Op, Weight, op, setting
@@ -25,8 +25,8 @@ class Const(Op):
     fixed: bool = setting(Flag("fixed", means=True), default=False)
 
     source = True
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("const 4x3x2", ((2, 4, 4),)),
         Example("const 5 fixed", ((2, 3),)),
         Example("const 2x3", ((3,),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.op import Example, Free, Op, Weight, op, setting
 from convscope.core.pattern import parse
@@ -22,8 +22,8 @@ class Rearrange(Free):
 
     spec: str = setting(Spec(2))
 
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("rearrange a3b2xc2xd3:baxcxd", ((6, 2, 3),)),
         Example("rearrange a2xb4:bxa", ((2, 4),)),
         Example("rearrange a2xb2c2xd3:abxcxd", ((2, 4, 3),)),
@@ -64,7 +64,7 @@ class Reduce(Free):
     spec: str = setting(Spec(2))
     stat: str = setting(Choice(STATS), default="mean")
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("reduce a2b3xc2xd3:bxcxd", ((6, 2, 3),)),
         Example("reduce a2b3xc2:axc sum", ((6, 2),)),
         Example("reduce a2xb3xc4:axbx1 max", ((2, 3, 4),)),
@@ -99,8 +99,8 @@ class Einsum(Op):
     spec: str = setting(Spec(3))
 
     merges = True
-    saves = ("factors",)
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ("factors",)
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("einsum a2b3xc2xd2:a2b3xe2xf2:aefxcxd( id | id )", ((6, 2, 2), (6, 2, 2))),
         Example("einsum a2c2d2xe2xf2:a2b3xc2xd2:abxexf( id | id )", ((8, 2, 2), (6, 2, 2))),
         Example("einsum a3xb4:c2xb4:cxa( id | id )", ((3, 4), (2, 4))),
@@ -144,8 +144,8 @@ class Mix(Op):
     spec: str = setting(Spec(3))
     bias: bool = setting(Flag("bias", means=True), default=False)
 
-    saves = ("factors",)
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ("factors",)
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("mix a3xb2xc2:d4xbc:axd", ((3, 2, 2),)),
         Example("mix a2b3xc2:d4xb:adxc bias", ((6, 2),)),
         Example("mix a2b3xc2:axd2xb:adxc", ((6, 2),)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.axis import Read, Table, Window
 from convscope.core.op import Example, Free, Op, Weight, along, op, setting
@@ -24,9 +24,9 @@ class Flatten(Free):
     """``x: c h w -> y: c*h*w``, channels first."""
 
     memory = "view"
-    saves = ()
+    saves: ClassVar[tuple[str, ...]] = ()
     passes = True
-    examples = (Example("flatten", ((2, 3, 4),)), Example("flatten", ((3,),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("flatten", ((2, 3, 4),)), Example("flatten", ((3,),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Every input fits."""
@@ -54,8 +54,8 @@ class ChannelShuffle(Free):
 
     groups: int = setting(Count())
 
-    saves = ()
-    examples = (Example("shuffle 2", ((6, 2, 2),)), Example("shuffle 3", ((6, 3),)))
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (Example("shuffle 2", ((6, 2, 2),)), Example("shuffle 3", ((6, 3),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -82,8 +82,11 @@ class PixelShuffle(Free):
 
     factor: int = setting(Count())
 
-    saves = ()
-    examples = (Example("pixelshuffle 2", ((8, 2, 3),)), Example("pixelshuffle 3", ((9, 2, 2),)))
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("pixelshuffle 2", ((8, 2, 3),)),
+        Example("pixelshuffle 3", ((9, 2, 2),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -117,8 +120,11 @@ class PixelUnshuffle(Free):
 
     factor: int = setting(Count())
 
-    saves = ()
-    examples = (Example("pixelunshuffle 2", ((2, 4, 6),)), Example("pixelunshuffle 3", ((1, 3, 3),)))
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("pixelunshuffle 2", ((2, 4, 6),)),
+        Example("pixelunshuffle 3", ((1, 3, 3),)),
+    )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""
@@ -150,8 +156,8 @@ class Take(Free):
     range: tuple[int, int, int] = setting(Range())
 
     memory = "view"
-    saves = ()
-    examples = (
+    saves: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("take 0:2", ((4, 2, 3),)),
         Example("take 1:6:2", ((6, 2),)),
         Example("take 3:4", ((4,),)),
@@ -178,7 +184,7 @@ class Tokens(Op):
 
     count: int = setting(Count())
 
-    examples = (Example("tokens 1", ((3, 4),)), Example("tokens 2", ((2, 3, 2),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("tokens 1", ((3, 4),)), Example("tokens 2", ((2, 3, 2),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """See :class:`Op`."""

@@ -52,13 +52,13 @@ class Batches:
     def __init__(  # noqa: PLR0913 -- what a stream consists of
         self, split: Split, dataset: Dataset, *, batch: int, augment: Augment, seed: int, ranks: Ranks = ALONE
     ) -> None:
-        self.augment = augment
+        self.augment: Augment = augment
         augment.check(split.images.ndim)
         self.mapped = split.images if isinstance(split.images, np.memmap) else None
         if self.mapped is None:
             self.images = augment.padded(torch.from_numpy(split.images.copy()))
         self.labels = torch.from_numpy(split.labels.astype("int64"))
-        self.dataset = dataset
+        self.dataset: Dataset = dataset
         self.batch = min(batch, len(self.labels))
         self.part = ranks.shares(self.batch)
         self.random = torch.Generator().manual_seed(seed)

@@ -63,8 +63,8 @@ class Flow(TorchDispatchMode):
 
     def __init__(self, stored: Iterable[Tensor], *, gates: bool, width: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch's own
-        self.gates = gates
-        self.width = width
+        self.gates: bool = gates
+        self.width: int = width
         self.doubts: dict[str, None] = {}
         self.macs = self.stored_macs = 0
         self._stored = {_memory(tensor): tensor for tensor in stored}

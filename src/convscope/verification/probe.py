@@ -133,9 +133,9 @@ class Probe:
     """
 
     def __init__(self, module: nn.Module, given: Shape | Taken, of: int = 0) -> None:
-        self.module = module
+        self.module: nn.Module = module
         self.taken = given if isinstance(given, Taken) else Taken((Input(INPUT, given),), {}, "")
-        self.of = of
+        self.of: int = of
         self._modules = dict(module.named_modules(remove_duplicate=False))
         self._paths: set[str] = {""}
         self._runs: dict[bool, Run] = {}
@@ -216,8 +216,8 @@ class _Keeper:
     """A forward hook that keeps what modules give."""
 
     def __init__(self, module: nn.Module, flow: Flow, wanted: dict[str, nn.Module]) -> None:
-        self.flow = flow
-        self.wanted = wanted
+        self.flow: Flow = flow
+        self.wanted: dict[str, nn.Module] = wanted
         self.paths = {part: path for path, part in module.named_modules()}
         self.outputs: dict[str, Output] = {}
         self.positions: dict[str, Position] = {}

@@ -104,7 +104,7 @@ class Reading:
 
     def __init__(self, model: ModelProto, source: Source, asked: Asked) -> None:
         graph = model.graph
-        self.source = source
+        self.source: Source = source
         self.versions = versions(model.opset_import)
         if len(graph.node) > MOST_OPERATIONS:
             raise ModelError(f"the model has more than {MOST_OPERATIONS:,} operations")

@@ -56,7 +56,7 @@ class Net:
     """Layers while they are put together."""
 
     def __init__(self, builder: Builder, outputs: Iterable[str]) -> None:
-        self.builder = builder
+        self.builder: Builder = builder
         self.layers: dict[str, Layer] = {}
         self.uses = Counter(outputs)
         self.taken: Counter[str] = Counter()

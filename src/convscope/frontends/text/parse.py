@@ -127,7 +127,7 @@ class Reader:
     """A cursor over the tokens; one method for each rule of the grammar."""
 
     def __init__(self, stream: list[Token]) -> None:
-        self.stream = stream
+        self.stream: list[Token] = stream
         self.at = 0
         self.made: dict[tuple[str, ...], Op] = {}  # by its words
         self.hint: tuple[int, Hint] | None = None  # what to try, by the shape that comes in at a token
