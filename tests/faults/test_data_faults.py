@@ -202,7 +202,7 @@ def test_a_class_that_is_only_tested(photos: Path, tmp_path: Path) -> None:
     photos.rename(tmp_path / "stated" / "train")
     (tmp_path / "stated" / "test" / "elk").mkdir(parents=True)
     Image.fromarray(pixels()).save(tmp_path / "stated" / "test" / "elk" / "0.png")
-    assert "no images for training of the class elk" in str(refused(lambda: find(f"folder:{tmp_path / 'stated'}")))
+    assert "no training images of the class elk" in str(refused(lambda: find(f"folder:{tmp_path / 'stated'}")))
 
 
 def one_rule(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
