@@ -1,20 +1,47 @@
-"""Progress of a training run on stderr: a live bar on a terminal, plain lines elsewhere."""
+"""Progress of a training run: a live bar on a terminal and in a notebook, plain lines on stderr elsewhere."""
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+from convscope.inert import in_html
 from convscope.streams import tell
 from convscope.view.numbers import seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from convscope.training.loop import Progress
+    Report = Callable[["Progress"], None]
 
-    Report = Callable[[Progress], None]
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; losses and accuracies are means over the steps of the epoch so far."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    accuracy: float
+    rate: float
+    seconds: float
+    images: int
+
+    @property
+    def images_per_second(self) -> float:
+        """Since the start."""
+        return self.images / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """At the speed so far."""
+        return self.seconds / self.step * (self.steps - self.step) if self.step else math.inf
+
 
 PLAIN_EVERY = 5.0
 """Seconds between two plain lines."""
@@ -49,6 +76,34 @@ def _plain() -> Report:
         if progress.seconds >= due[0] or progress.step == progress.steps:
             due[0] = progress.seconds + PLAIN_EVERY
             tell(line(progress))
+
+    return report
+
+
+@contextmanager
+def shown_where_watched() -> Iterator[Report]:
+    """As :func:`display`, for a caller in Python: nothing is shown where no person watches."""
+    if _notebook():
+        yield _in_notebook()
+    else:
+        with display(quiet=not (sys.stderr and sys.stderr.isatty())) as report:
+            yield report
+
+
+def _notebook() -> bool:
+    """Whether this runs in a notebook, whose kernel has loaded IPython already."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _in_notebook() -> Report:
+    """A bar in the cell's output, drawn again in its place; no widgets are needed."""
+    shown = import_module("IPython.display")
+    handle = shown.display(shown.HTML(in_html("loading")), display_id=True)
+
+    def report(progress: Progress) -> None:
+        bar = f'<progress max="{progress.steps}" value="{progress.step}" style="width:16em"></progress>'
+        handle.update(shown.HTML(f"<div>{bar} {in_html(line(progress))}</div>"))
 
     return report
 

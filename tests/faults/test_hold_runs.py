@@ -17,8 +17,8 @@ from PIL import Image
 
 import clock
 import convscope as cs
+from convscope.progress import Progress
 from convscope.training.contents import CONTENTS, MODEL, SETTINGS
-from convscope.training.loop import Progress
 from convscope.training.recipe import find
 from faults.forked import Forked
 from faults.hostile_runs import Variant, variants

@@ -1,5 +1,9 @@
 """What a result shows in a notebook: what a terminal shows, or more; a fragment without scripts."""
 
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,6 +47,90 @@ def test_runs_and_what_they_say(short_run: Run) -> None:
     assert short_run.score() in shown(short_run)
     judged = cs.evaluate(short_run)
     assert judged.score() in shown(judged)
-    shown(cs.report(short_run))
+    html = shown(cs.report(short_run))
+    assert html.count("<svg") == 1
+    assert "<section" not in html
+    assert ".save(" in html
     for what in ("features", "field", "saliency", "mistakes"):
         assert "<svg" in shown(cs.look(short_run, what))
+
+
+FIVE = Path(__file__).parents[2] / "docs" / "images" / "five.png"
+
+
+def test_predictions_are_a_table_with_images(short_run: Run) -> None:
+    found = cs.predict(short_run, [FIVE, FIVE])
+    html = shown_with_images(found)
+    assert html.count("<img") == 2
+    assert f"<b>{found[0].label}</b>" in html
+    assert "%" in html
+    assert len(found) == 2
+    assert [one.label for one in found] == [one.label for one in found[:2]]
+
+
+def test_an_image_that_is_gone_leaves_its_row(short_run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "five<b>.png"
+    copy.write_bytes(FIVE.read_bytes())
+    found = cs.predict(short_run, copy)
+    copy.unlink()
+    html = shown(found)
+    assert "<img" not in html
+    assert "five&lt;b&gt;.png" in html
+
+
+def shown_with_images(result: Any) -> str:
+    html = result._repr_html_()
+    assert isinstance(html, str)
+    assert "<script" not in html
+    assert html.count(" src=") == html.count(' src="data:image/png;base64,')
+    return html
+
+
+def test_a_written_report_is_linked(short_run: Run, tmp_path: Path) -> None:
+    copy = shutil.copytree(short_run.path, tmp_path / "run")
+    found = cs.report(copy)
+    found.save(copy / "report.html")
+    assert f'<a href="{copy}/report.html"' in found._repr_html_()
+
+
+class ZMQInteractiveShell:
+    """The name by which Jupyter's kernel is known."""
+
+
+class Notebook:
+    """What IPython shows."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.display = SimpleNamespace(display=self.shown, HTML=str)
+
+    def get_ipython(self) -> ZMQInteractiveShell:
+        return ZMQInteractiveShell()
+
+    def shown(self, html: str, *, display_id: bool) -> SimpleNamespace:
+        assert display_id
+        self.seen.append(html)
+        return SimpleNamespace(update=self.seen.append)
+
+
+def test_training_shows_its_progress_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = Notebook()
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook.display)
+    cs.train(epochs=0.05, out=tmp_path)
+    assert len(notebook.seen) > 2
+    assert '<progress max="23" value="23"' in notebook.seen[-1]
+    assert "train loss" in notebook.seen[-1]
+
+
+def test_training_shows_its_progress_on_a_terminal_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cs.train(epochs=0.02, out=tmp_path, name="quiet")
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    cs.train(epochs=0.02, out=tmp_path, name="watched")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "epoch" in err

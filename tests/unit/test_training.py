@@ -19,12 +19,13 @@ from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.data import DATASETS, Dataset, Split, load
 from convscope.data.facts import Facts
 from convscope.errors import FieldError, RunError, ShapeError, TrainingError, UnknownNameError
+from convscope.progress import Progress
 from convscope.training import run as runs
 from convscope.training.augment import Augment
 from convscope.training.batches import Batches, scaled
 from convscope.training.contents import CARD, ENV, METRICS, SEAL
 from convscope.training.evaluate import evaluate
-from convscope.training.loop import Progress, Trainer
+from convscope.training.loop import Trainer
 from convscope.training.plan import plan
 from convscope.training.recipe import Recipe, find, from_file
 from convscope.training.run import Job, Run

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from convscope.core.net import Net
-    from convscope.training.loop import Progress
+    from convscope.progress import Progress
     from convscope.training.plan import Plan
     from convscope.training.recipe import Recipe
     from convscope.training.run import Run

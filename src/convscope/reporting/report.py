@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from convscope.core.shape import to_text
 from convscope.errors import WriteError
 from convscope.files import put
+from convscope.inert import in_html
 from convscope.lens.subject import Subject, subject
 from convscope.reporting.of_net import net_facts, net_sections
 from convscope.reporting.of_run import course, provenance, run_facts
 from convscope.reporting.page import Section, page
 from convscope.reporting.seen import seen_sections
+from convscope.training.contents import REPORT
 from convscope.training.evaluate import Evaluation
 from convscope.training.evaluate_run import predictions_of
+from convscope.view.parts import fragment
 
 LARGEST = 5_000_000
 """A report is no larger [byte]."""
@@ -22,7 +26,7 @@ LARGEST = 5_000_000
 
 @dataclass(frozen=True)
 class Report:
-    """A page; shows itself in a notebook.
+    """A page; a notebook shows its title, its facts and a small figure.
 
     Attributes:
         title: of the page.
@@ -61,7 +65,17 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return "".join(part.to_html() for part in self.sections)
+        """The title, the main facts, a small figure, and a link to the page where it has been written."""
+        facts = "; ".join(f"{name} {value}" for name, value in self.facts)
+        drawn = [part.html for part in self.sections[: 2 if self.run else 1] if "<svg" in part.html]
+        small = re.search(r"<svg.*?</svg>", drawn[-1], re.DOTALL) if drawn else None
+        thumbnail = f'<div style="width:24em">{small[0]}</div>' if small else ""
+        page = self.run / REPORT if self.run else None
+        if page and page.is_file():
+            link = f'<a href="{in_html(str(page))}" target="_blank">{in_html(str(page))}</a>'
+        else:
+            link = "write the page: <code>.save(&quot;report.html&quot;)</code>"
+        return fragment(f"<p><b>{in_html(self.title)}</b></p><p>{in_html(facts)}</p>{thumbnail}<p>{link}</p>")
 
 
 def report(source: object, *, input: object = None) -> Report:  # noqa: A002 -- the word of the notation

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from convscope.backends.machine import fast_bfloat16
 from convscope.errors import RunError, TrainingError
+from convscope.progress import Progress
 from convscope.training.augment import Augment
 from convscope.training.batches import Batches
 from convscope.training.checkpoint import Means, Numbers, State
@@ -41,30 +41,6 @@ REPORT_EVERY = 10
 
 LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 """Channels last is several times faster on a CPU, most of all for images of one channel."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands; losses and accuracies are means over the steps of the epoch so far."""
-
-    step: int
-    steps: int
-    epoch: float
-    loss: float
-    accuracy: float
-    rate: float
-    seconds: float
-    images: int
-
-    @property
-    def images_per_second(self) -> float:
-        """Since the start."""
-        return self.images / self.seconds if self.seconds else 0.0
-
-    @property
-    def seconds_left(self) -> float:
-        """At the speed so far."""
-        return self.seconds / self.step * (self.steps - self.step) if self.step else math.inf
 
 
 def layout(batch: Tensor) -> Tensor:

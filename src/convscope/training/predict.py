@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
@@ -17,17 +19,25 @@ from convscope.backends.machine import cores
 from convscope.data.folder import SUFFIXES
 from convscope.data.image import read_image
 from convscope.errors import ImageError
-from convscope.inert import inert
+from convscope.inert import in_html, inert
 from convscope.training.evaluate import BATCH, logits
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
+from convscope.view.heat import grey
+from convscope.view.layout import png
+from convscope.view.parts import fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from convscope.backends.torch import TorchNet
+    from convscope.data import Dataset
+
+
+SHOWN = 20
+"""Images that a notebook shows, at most."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +62,54 @@ class Prediction:
         return {"image": inert(self.image), "class": self.label, "probabilities": self.probabilities}
 
     def __str__(self) -> str:
+        return f"{inert(self.image)}: {inert(self.label)}   ({self.likeliest()})"
+
+    def likeliest(self) -> str:
+        """The three likeliest classes with their probabilities."""
         best = list(self.probabilities.items())[:3]
-        shares = ", ".join(f"{inert(name)} {100 * p:.1f} %" for name, p in best)
-        return f"{inert(self.image)}: {inert(self.label)}   ({shares})"
+        return ", ".join(f"{inert(name)} {100 * p:.1f} %" for name, p in best)
 
     __repr__ = __str__
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """The predictions for many images; prints itself.
+class Predictions(Sequence[Prediction]):
+    """The predictions for many images: a sequence that prints itself, in a notebook as a table with the images.
 
     Attributes:
         found: in the order of the images.
         unreadable: what is wrong with each file that was left out, by its name.
         seconds: of reading and predicting.
+        dataset: for whose net the images are prepared.
     """
 
     found: list[Prediction]
     unreadable: dict[str, str]
     seconds: float
+    dataset: Dataset = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @overload
+    def __getitem__(self, at: int) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Prediction]: ...
+
+    def __getitem__(self, at: int | slice) -> Prediction | list[Prediction]:
+        return self.found[at]
+
+    def _repr_html_(self) -> str:
+        """The first images as the net gets them, with their likeliest classes."""
+        rows = "".join(
+            f"<tr><td>{_thumbnail(one.image, self.dataset)}</td><td>{in_html(one.image)}</td>"
+            f"<td><b>{in_html(one.label)}</b></td><td>{in_html(one.likeliest())}</td></tr>"
+            for one in self.found[:SHOWN]
+        )
+        head = "<tr><th>image</th><th>file</th><th>predicted</th><th>probabilities</th></tr>"
+        more = f"<p>and {len(self) - SHOWN:,} more</p>" if len(self) > SHOWN else ""
+        return fragment(f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>{more}")
 
     @property
     def images_per_second(self) -> float:
@@ -99,7 +137,17 @@ class Predictions:
         return "\n".join(map(str, self.found))
 
 
-def predict(run: Run | str | Path, images: str | Path | Sequence[str | Path]) -> list[Prediction]:
+def _thumbnail(file: str, dataset: Dataset) -> str:
+    """An image as the net gets it; nothing where the file is gone."""
+    try:
+        image = read_image(Path(file), dataset)
+    except ImageError:
+        return ""
+    data = base64.b64encode(png(grey(image))).decode()
+    return f'<img alt="" style="height:56px;image-rendering:pixelated" src="data:image/png;base64,{data}">'
+
+
+def predict(run: Run | str | Path, images: str | Path | Sequence[str | Path]) -> Predictions:
     """Read image files and say what they show, by a run or the run in a folder.
 
     Args:
@@ -110,7 +158,7 @@ def predict(run: Run | str | Path, images: str | Path | Sequence[str | Path]) ->
         ImageError: a file is not an image, or a folder has none; then nothing is predicted.
         RunError: the weights are not those of the net.
     """
-    return predict_files(run, images).found
+    return predict_files(run, images)
 
 
 def predict_files(
@@ -146,7 +194,7 @@ def predict_files(
             found += _predicted(model, run, part, arrays)
     if not found:
         raise ImageError(f"none of {len(paths):,} images can be read", given=next(iter(unreadable.values())))
-    return Predictions(found, unreadable, perf_counter() - start)
+    return Predictions(found, unreadable, perf_counter() - start, run.dataset)
 
 
 def image_files(path: Path) -> Iterator[Path]:

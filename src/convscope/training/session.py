@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,13 +17,14 @@ from convscope import files
 from convscope.analyze.cost import net_params
 from convscope.backends.torch import TorchNet, weights_out
 from convscope.errors import TrainingError
+from convscope.progress import Progress, shown_where_watched
 from convscope.training import checkpoint, environment, seal
 from convscope.training.card import card
 from convscope.training.contents import CARD, MODEL
 from convscope.training.evaluate import Evaluation, evaluate
 from convscope.training.lock import LOCK
 from convscope.training.logs import Log, open_log
-from convscope.training.loop import Progress, Trainer
+from convscope.training.loop import Trainer
 from convscope.training.metrics import Metrics
 from convscope.training.run import Job, Run
 from convscope.training.seal import Result
@@ -47,12 +48,12 @@ class Habits:
     Attributes:
         save_every: time between two checkpoints [second].
         logs: additional logs (:mod:`convscope.training.logs`).
-        report: called every few steps.
+        report: called every few steps; None shows the progress where a person watches.
     """
 
     save_every: float
     logs: tuple[str, ...]
-    report: Report
+    report: Report | None
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,12 @@ class Session:
             for log in logs:
                 stack.callback(log.close)
             stack.enter_context(torch.random.fork_rng(devices=[]))  # the caller's own random state stays as it was
-            return self._run(state, metrics, logs, stack.enter_context(requests()))
+            request = stack.enter_context(requests())
+            report = self.habits.report
+            if report is None and self.ranks.first:
+                report = stack.enter_context(shown_where_watched())
+            shown = replace(self, habits=replace(self.habits, report=report))
+            return shown._run(state, metrics, logs, request)  # noqa: SLF001 -- the same session, with its report
 
     def _run(self, state: State | None, metrics: Metrics | None, logs: list[Log], request: Request) -> Run:
         job, (learn, test) = self.job, self.images
@@ -128,7 +134,7 @@ class Keeper:
         """A report is due."""
         for log in self.logs:
             log.note(_line(progress))
-        if self.metrics:
+        if self.metrics and self.course.habits.report:
             self.course.habits.report(progress)
 
     def between(self) -> None:

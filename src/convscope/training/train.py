@@ -28,7 +28,7 @@ from convscope.training import run as runs
 from convscope.training.contents import DATA, MODEL
 from convscope.training.distributed import Ranks, joined, launch, restarts
 from convscope.training.lock import claimed
-from convscope.training.loop import Progress, lay_out
+from convscope.training.loop import lay_out
 from convscope.training.plan import check_data, check_disk, check_memory, plan
 from convscope.training.run import Job, Run
 from convscope.training.session import Habits, Report, Session
@@ -51,10 +51,6 @@ SAVE_EVERY = 60.0
 """Seconds between two checkpoints."""
 
 
-def silent(_: Progress) -> None:
-    """No report."""
-
-
 def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     net: Net | str | Path | None = None,
     *,
@@ -67,7 +63,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     save_every: float = SAVE_EVERY,
     logs: Sequence[str] = (),
     skip_bad: bool = False,
-    report: Report = silent,
+    report: Report | None = None,
     prepared: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Train a net and leave a run folder.
@@ -83,7 +79,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         save_every: time between two checkpoints, from which :func:`resume` continues [second].
         logs: additional logs: ``csv``, ``tensorboard``.
         skip_bad: leave out files of the data set that are not images.
-        report: called every few steps.
+        report: called every few steps; by default a terminal or a notebook shows the progress.
         prepared: called with images prepared and all images, while those of a folder are read the first time.
 
     Raises:
@@ -172,7 +168,7 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
     strict: bool = False,
     save_every: float = SAVE_EVERY,
     logs: Sequence[str] = (),
-    report: Report = silent,
+    report: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
     """Resume a run from its newest checkpoint, or from the start if it has none.
@@ -186,7 +182,7 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
         strict: refuse to resume from an older checkpoint if the newest is damaged.
         save_every: as in :func:`train` [second].
         logs: as in :func:`train`.
-        report: called every few steps.
+        report: called every few steps; by default a terminal or a notebook shows the progress.
         warn: called with reports of damaged checkpoints, and of differences from where the run began.
 
     Raises:
@@ -226,7 +222,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
     data: str | None = None,
     out: str | Path = "runs",
     name: str | None = None,
-    report: Report = silent,
+    report: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
     """Repeat a run: train the net, data, recipe and seed that its folder states now.

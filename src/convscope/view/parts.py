@@ -160,7 +160,7 @@ class Grid:
         >>> "<td>a &lt; b</td>" in Grid((Column("what"),), (("a < b",),)).to_html()
         True
         """
-        return _fragment(self._table() + (f"\n<p>{in_html(note)}</p>" if note else ""))
+        return fragment(self._table() + (f"\n<p>{in_html(note)}</p>" if note else ""))
 
     def _table(self) -> str:
         marks = [' class="number"' if column.right else "" for column in self.columns]
@@ -202,7 +202,7 @@ class Stack:
     def to_html(self) -> str:
         """A fragment of a page: tables, and prose as in a terminal."""
         shown = (part if isinstance(part, Grid) else part.strip("\n") for part in self.parts)
-        return _fragment(
+        return fragment(
             "\n".join(
                 part._table() if isinstance(part, Grid) else f"<pre>{in_html(part)}</pre>"  # noqa: SLF001 -- of this file
                 for part in shown
@@ -228,7 +228,7 @@ def text_html(text: str) -> str:
     >>> "<pre>1 &lt; 2</pre>" in text_html("1 < 2")
     True
     """
-    return _fragment(f"<pre>{in_html(text)}</pre>")
+    return fragment(f"<pre>{in_html(text)}</pre>")
 
 
 def page_html(title: str, fragment: str) -> str:
@@ -243,5 +243,6 @@ def page_html(title: str, fragment: str) -> str:
     return "\n".join(["<!doctype html>", '<html lang="en">', *head, fragment, "</html>"])
 
 
-def _fragment(body: str) -> str:
+def fragment(body: str) -> str:
+    """HTML in the style of this project's tables, as a part of a page."""
     return f'<div class="convscope" tabindex="0">\n<style>{_STYLE}</style>\n{body}\n</div>'
