@@ -75,7 +75,11 @@ def slow_heat(net: Net, node: str, units: Units, *, of: str) -> NDArray[np.float
         if layer.node.name not in sees:
             continue
         seeing = [at for at, name in enumerate(layer.node.inputs) if name in sees]
-        kept = [at for at in placed(layer, tracks) if at in seeing] if len(seeing) > 1 and not gates else seeing
+        kept = (
+            [at for at in placed(layer, [tracks[name] for name in layer.node.inputs]) if at in seeing]
+            if len(seeing) > 1 and not gates
+            else seeing
+        )
         mine = weight[layer.node.name]
         found = {
             unit: [(at, *of_input(_reads(layer)[at], unit)) for at in kept or seeing]

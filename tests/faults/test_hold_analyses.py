@@ -17,6 +17,8 @@ from faults.limits import MEGABYTES, SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convscope.core.net import Net
+
 pytestmark = pytest.mark.faults
 
 SIDE, MANY = 2**20, 2**30
@@ -102,16 +104,10 @@ def asked(text: str, verb: str) -> dict[str, Any]:
     if child == 0:
         resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
         resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-        start, error = clock.now(), ""
         try:
-            VERBS[verb](net)
-        except ConvscopeError as one:
-            error = f"{type(one).__name__}: {one.what}"
-        except BaseException as one:  # noqa: BLE001 -- it is told, and found
-            error = f"raw {type(one).__name__}"
-        found = {"error": error, "seconds": clock.since(start)}
-        os.write(send, json.dumps(found).encode()[:4000])
-        os._exit(0)
+            os.write(send, json.dumps(_in_child(net, verb)).encode()[:4000])
+        finally:
+            os._exit(0)  # whatever happens, no second process goes on with the tests
     os.close(send)
     with os.fdopen(receive, "rb") as told:
         data = told.read()
@@ -119,6 +115,17 @@ def asked(text: str, verb: str) -> dict[str, Any]:
     usage = os.wait4(child, 0)[2]
     assert data, "it did not end by itself"
     return {**json.loads(data), "megabytes": (usage.ru_maxrss - min(before, usage.ru_maxrss)) / 1024}
+
+
+def _in_child(net: Net, verb: str) -> dict[str, Any]:
+    start, error = clock.now(), ""
+    try:
+        VERBS[verb](net)
+    except ConvscopeError as one:
+        error = f"{type(one).__name__}: {one.what}"
+    except BaseException as one:  # noqa: BLE001 -- it is told, and found
+        error = f"raw {type(one).__name__}"
+    return {"error": error, "seconds": clock.since(start)}
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -428,8 +428,11 @@ import sys
 import clock
 from convscope.frontends import read
 read(sys.argv[1])
-times = [clock.best(lambda: read(path), 0) for path in sys.argv[1:]]
-net = read(sys.argv[2])
+times = []
+for path in sys.argv[1:]:
+    start = clock.now()
+    net = read(path)
+    times.append(clock.since(start))
 print(len(net), times[1] / times[0])
 """
 

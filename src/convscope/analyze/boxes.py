@@ -8,6 +8,7 @@ there is no line, all units are listed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,6 +97,10 @@ class Boxes:
 
     def hull(self) -> Box:
         """The pixels between the first and the last that any unit sees; empty where none sees any."""
+        return self._hull
+
+    @cached_property
+    def _hull(self) -> Box:
         first, last = self.at(self._telling())
         some = first <= last
         return (int(first[some].min()), int(last[some].max())) if some.any() else NOTHING

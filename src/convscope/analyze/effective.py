@@ -241,7 +241,7 @@ class _Way:
         seeing = [at for at, name in enumerate(layer.node.inputs) if name in self.seeing]
         if len(seeing) == 1 or self.gates:
             return seeing
-        kept = placed(layer, self.question.tracks)
+        kept = placed(layer, [self.question.tracks[name] for name in layer.node.inputs])
         return [at for at in kept if layer.node.inputs[at] in self.seeing] or seeing
 
 

@@ -6,14 +6,18 @@ networks", Distill 2019.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from convscope.analyze.alike import Alike
 from convscope.analyze.lines import has_gates, trace
 from convscope.core.axis import Table, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from convscope.analyze.line import Box
     from convscope.analyze.track import Track, Tracks
     from convscope.core.axis import Relation
@@ -74,7 +78,7 @@ def fields(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str,
     >>> [axis.size for axis in fields(cs.read("input 9x9x1, conv 1 3x3, conv 1 3x3"))["conv2"]]
     [5, 5]
     """
-    return _fields(net, trace(net, gates=gates, of=of))
+    return _Fields().of(net, trace(net, gates=gates, of=of))
 
 
 def both_fields(net: Net, *, of: str | None = None) -> tuple[dict[str, Field], dict[str, Field]]:
@@ -83,32 +87,40 @@ def both_fields(net: Net, *, of: str | None = None) -> tuple[dict[str, Field], d
     Raises:
         UnknownNameError: there is no input called ``of``.
     """
-    local = trace(net, of=of)
-    found = _fields(net, local)
-    return found, fields(net, gates=True, of=of) if has_gates(net, local) else found
+    alike, found = Alike(), _Fields()
+    local = trace(net, of=of, alike=alike)
+    fields = found.of(net, local)
+    return fields, found.of(net, trace(net, gates=True, of=of, alike=alike)) if has_gates(net, local) else fields
 
 
-def _fields(net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
-    known: dict[tuple[int, int, int | None, bool, bool], AxisField] = {}
-    pointwise: dict[int, Field] = {}  # layers that read each index for itself have the field of the layer before
+@dataclass(frozen=True)
+class _Fields:
+    """Fields of layers; what is equal is worked out once. Tracks are known by their identity: ``kept`` keeps them."""
 
-    def axis_field(track: Track, local: int | None) -> AxisField:
+    axes: dict[Hashable, AxisField] = dataclasses.field(default_factory=dict)
+    layers: dict[Hashable, Field] = dataclasses.field(default_factory=dict)
+    kept: list[dict[str, Tracks]] = dataclasses.field(default_factory=list)
+
+    def of(self, net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
+        """The field of every layer, by name."""
+        self.kept.append(tracks)
+        return {layer.node.name: self.layer(layer, tracks) for layer in net}
+
+    def layer(self, layer: Layer, tracks: dict[str, Tracks]) -> Field:
+        """The field of one layer; one that reads each index for itself has that of the layer before."""
+        mine, before = tracks[layer.node.name], [tracks[name] for name in layer.node.inputs]
+        key = id(mine), *(() if layer.pointwise else (id(layer.reads), *map(id, before)))
+        if key not in self.layers:
+            local = [_local(layer, [one[at] for one in before]) for at in range(len(mine))]
+            self.layers[key] = tuple(map(self.axis, mine, local))
+        return self.layers[key]
+
+    def axis(self, track: Track, local: int | None) -> AxisField:
+        """The field along one axis."""
         key = id(track.boxes), id(track.line), local, track.ordered, track.exact
-        if key not in known:
-            known[key] = _summary(track, local)
-        return known[key]
-
-    def field(layer: Layer) -> Field:
-        mine = tracks[layer.node.name]
-        if layer.pointwise and id(mine) in pointwise:
-            return pointwise[id(mine)]
-        before = [tracks[name] for name in layer.node.inputs]
-        found = tuple(axis_field(track, _local(layer, [one[at] for one in before])) for at, track in enumerate(mine))
-        if layer.pointwise:
-            pointwise[id(mine)] = found
-        return found
-
-    return {layer.node.name: field(layer) for layer in net}
+        if key not in self.axes:
+            self.axes[key] = _summary(track, local)
+        return self.axes[key]
 
 
 def _local(layer: Layer, before: list[Track]) -> int | None:

@@ -16,10 +16,12 @@ a squeeze-excite gate and the statistics of a norm included.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from convscope.analyze.alike import Alike
 from convscope.analyze.boxes import every_pixel
 from convscope.analyze.followed import looked_up, windowed
 from convscope.analyze.line import Line, inside, slid, turned
@@ -68,23 +70,26 @@ def image_of(net: Net, of: str | None = None) -> Input:
     raise UnknownNameError(f'no input is called "{of}"', expected=", ".join(names), attempt=nearest(of, names))
 
 
-def trace(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, Tracks]:
+def trace(net: Net, *, gates: bool = False, of: str | None = None, alike: Alike | None = None) -> dict[str, Tracks]:
     """The state of every layer, by name; the inputs' own included.
 
     Args:
         net: the net.
         gates: follow also the paths that lost their place.
         of: name of the input on which pixels are counted; see :func:`image_of`.
+        alike: what was found for layers of this net before.
 
     Raises:
         UnknownNameError: there is no such input.
     """
-    image = image_of(net, of)
+    alike, image = alike or Alike(), image_of(net, of)
     known = {size: every_pixel(size) for size in image.shape[1:]}
     start = Line(1, ((0, 0),))
-    blind = (BLIND,) * len(image.shape[1:])
+    blind = alike.tracks((BLIND,) * len(image.shape[1:]))
     tracks = {one.name: blind for one in net.inputs}
-    tracks[image.name] = tuple(Track(axis, known[size], start) for axis, size in enumerate(image.shape[1:], 1))
+    tracks[image.name] = alike.tracks(
+        tuple(Track(axis, known[size], start) for axis, size in enumerate(image.shape[1:], 1))
+    )
     tracer = _Tracer(gates, {}, apart=any(_drops(reads[0].relation) for layer in net for reads in layer.reads))
     for layer in net:
         before = [tracks[name] for name in layer.node.inputs]
@@ -93,19 +98,21 @@ def trace(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, 
         elif layer.pointwise:
             tracks[layer.node.name] = before[0]
         else:
+            follows = gates and not _goes_on(layer, before)
             with about(layer.node.name):
-                kept = placed(layer, tracks) if layer.node.op.merges and not gates else range(len(before))
-                tracks[layer.node.name] = tracer.layer(layer, before, kept, image.shape[1:])
+                work = partial(tracer.layer, layer, before, image.shape[1:])
+                tracks[layer.node.name] = alike.layer(layer, before, follows, work)
     return tracks
 
 
 def has_gates(net: Net, local: dict[str, Tracks]) -> bool:
     """Whether following gates can change a field: a norm over a map, or a merge with a path that lost its place."""
-    return any(
-        layer.statistics or (layer.node.op.merges and len(set(_positions(layer, local)) - {None}) > 1)
-        for layer in net
-        if layer.statistics or layer.node.op.merges
-    )
+
+    def parted(layer: Layer) -> bool:
+        positions = _positions(layer, [local[name] for name in layer.node.inputs])
+        return len(set(positions) - {None}) > 1
+
+    return any(layer.statistics or (layer.node.op.merges and parted(layer)) for layer in net)
 
 
 def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
@@ -115,16 +122,16 @@ def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
     return [tuple(tracer.after(track, reads) for track in tracks[name]) for name, reads in pairs]
 
 
-def placed(layer: Layer, tracks: dict[str, Tracks]) -> list[int]:
+def placed(layer: Layer, before: list[Tracks]) -> list[int]:
     """Which inputs of a layer have their place along every axis after its reads; all where none has.
 
     The others are gates: what they bring is shared by whole rows, columns or maps. What sees nothing is neither.
     """
-    positions = _positions(layer, tracks)
+    positions = _positions(layer, before)
     return [at for at, position in enumerate(positions) if position or not any(positions)]
 
 
-def _positions(layer: Layer, tracks: dict[str, Tracks]) -> list[bool | None]:
+def _positions(layer: Layer, before: list[Tracks]) -> list[bool | None]:
     """For each input of a layer: whether it has its place along every axis after the layer's reads.
 
     None for an input that sees nothing: it has no position, and gates nothing.
@@ -135,11 +142,20 @@ def _positions(layer: Layer, tracks: dict[str, Tracks]) -> list[bool | None]:
     spatial = len(layer.output) > 1
     return [
         None
-        if _blind(tracks[name]) and tracks[name]
-        else any(track.unknown for track in tracks[name])
-        or all(track.axis is not None and _stays(reads[track.axis], spatial=spatial) for track in tracks[name])
-        for name, reads in zip(layer.node.inputs, layer.reads, strict=True)
+        if _blind(tracks) and tracks
+        else any(track.unknown for track in tracks)
+        or all(track.axis is not None and _stays(reads[track.axis], spatial=spatial) for track in tracks)
+        for tracks, reads in zip(before, layer.reads, strict=True)
     ]
+
+
+def _goes_on(layer: Layer, before: list[Tracks]) -> bool:
+    """Every input has its place along every axis, so that to follow gates, or not to, is the same here."""
+    return not layer.statistics and all(
+        track.axis is not None and not track.unknown and _stays(reads[track.axis], spatial=len(layer.output) > 1)
+        for tracks, reads in zip(before, layer.reads, strict=True)
+        for track in tracks
+    )
 
 
 def _stays(read: Read, *, spatial: bool) -> bool:
@@ -169,8 +185,10 @@ class _Tracer:
         found: _T = self.known[key][1]
         return found
 
-    def layer(self, layer: Layer, before: list[Tracks], kept: Collection[int], sizes: Shape) -> Tracks:
+    def layer(self, layer: Layer, before: list[Tracks], sizes: Shape) -> Tracks:
         """The state of a layer along all axes of an image, from the inputs that are followed."""
+        merges = layer.node.op.merges and not self.gates
+        kept: Collection[int] = placed(layer, before) if merges else range(len(before))
         along = seam_axis(layer)
         found = []
         for at, pixels in enumerate(sizes):
@@ -270,8 +288,11 @@ class _Tracer:
         if not track.ordered or (isinstance(relation, Table) and axis == 0 and not relation.turn):
             return _unordered(track, relation, axis)
         if isinstance(relation, Table):
-            line = turned(track.line, relation) if track.line and relation.turn else None
-            return Track(axis, looked_up(track.boxes, relation), line, exact=track.exact)
+            how, before = self.once(relation, "content", relation.content), track.line
+            turns = before if relation.turn else None
+            line = turns and self.once(turns, how, lambda: turned(turns, relation))
+            boxes = self.once(track.boxes, how, lambda: looked_up(track.boxes, relation))
+            return Track(axis, boxes, line, exact=track.exact)
         if relation == Window(relation.size):
             return track if axis == track.axis else replace(track, axis=axis)
         before = track.line

@@ -87,6 +87,8 @@ def told_apart(rows: Sequence[Runs], size: int) -> list[tuple[tuple[bool, ...], 
     >>> told_apart([runs_in(np.array([0, 2])), Runs.whole(3)], 3)
     [((False, True), Runs(1)), ((True, True), Runs(0.2))]
     """
+    if all(one.covers(size) for one in rows):
+        return [((True,) * len(rows), Runs.whole(size))]
     bounds = np.unique(np.concatenate([[0, size], *(one.starts for one in rows), *(one.stops for one in rows)]))
     spend(0, elements=8 * len(bounds) * len(rows))
     on = np.stack([_covers(one, bounds[:-1]) for one in rows])

@@ -280,7 +280,11 @@ def _followed(layer: Layer, local: Question | None) -> Iterable[tuple[str, Seque
     paths = list(zip(layer.node.inputs, reads, strict=True))
     if local is None:
         return [*paths, (layer.node.inputs[0], layer.statistics)] if layer.statistics else paths
-    return [paths[at] for at in placed(layer, local.tracks)] if len(paths) > 1 else paths
+    return (
+        [paths[at] for at in placed(layer, [local.tracks[name] for name in layer.node.inputs])]
+        if len(paths) > 1
+        else paths
+    )
 
 
 def _asks_more(layer: Layer, regions: list[Region]) -> bool:

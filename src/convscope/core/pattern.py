@@ -182,6 +182,16 @@ def parse(text: str, parts: int) -> Pattern:
     return Pattern(read, sizes)
 
 
+@lru_cache(maxsize=4096)
+def hull(text: str, parts: int, inputs: int = 1) -> str:
+    """See :meth:`Pattern.hull`.
+
+    >>> hull("a3b2xc7:baxc", 2)
+    ''
+    """
+    return parse(text, parts).hull(inputs)
+
+
 def _axis(word: str, sizes: dict[str, int], text: str) -> str:
     if not _AXIS.fullmatch(word):
         raise FieldError(f'"{text}" is not a pattern', expected="letters with sizes, such as a3b2xc7:baxc")

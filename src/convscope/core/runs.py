@@ -43,6 +43,10 @@ class Runs:
         pairs = zip(self.starts.tolist(), (self.stops - 1).tolist(), strict=True)
         return f"Runs({'.'.join(f'{first}-{last}' if first < last else str(first) for first, last in pairs)})"
 
+    def covers(self, size: int) -> bool:
+        """All indices of an axis that is not empty, and no others."""
+        return len(self.starts) == 1 and self.starts[0] == 0 and self.stops[0] == size
+
     @property
     def count(self) -> int:
         """Indices of all runs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.op import Example, Free, Op, Weight, op, setting
-from convscope.core.pattern import parse
+from convscope.core.pattern import hull, parse
 from convscope.core.spell import Flag
 from convscope.core.words import Choice, Spec
 
@@ -51,7 +51,7 @@ class Rearrange(Free):
 
     def hull(self) -> str:
         """See :class:`Op`."""
-        return parse(self.spec, 2).hull()
+        return hull(self.spec, 2)
 
 
 @op("reduce")
@@ -89,7 +89,7 @@ class Reduce(Free):
 
     def hull(self) -> str:
         """See :class:`Op`."""
-        return parse(self.spec, 2).hull()
+        return hull(self.spec, 2)
 
 
 @op("einsum")
@@ -122,7 +122,7 @@ class Einsum(Op):
 
     def hull(self) -> str:
         """See :class:`Op`."""
-        return parse(self.spec, 3).hull(2)
+        return hull(self.spec, 3, 2)
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:  # noqa: ARG002 -- none, whatever the input
         """None."""
@@ -167,7 +167,7 @@ class Mix(Op):
 
     def hull(self) -> str:
         """See :class:`Op`."""
-        return parse(self.spec, 3).hull()
+        return hull(self.spec, 3)
 
     def added(self) -> str:
         """Letters that weight and output have, and the input does not."""

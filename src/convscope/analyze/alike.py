@@ -1,0 +1,78 @@
+"""Equal blocks are followed once: what is equal by value becomes one object, and a layer is known by what it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from convscope.analyze.track import Track
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from convscope.analyze.boxes import Boxes
+    from convscope.analyze.track import Tracks
+    from convscope.core.axis import Indices
+    from convscope.core.net import Layer
+    from convscope.core.runs import Runs
+
+LISTED = 1024
+"""Units whose boxes are compared; more are equal only to themselves."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Alike:
+    """What was found for layers of one net, for one question.
+
+    Everything that is known by its identity is kept here, so that it stays alive.
+    """
+
+    _objects: dict[Hashable, Any] = field(default_factory=dict)
+    _layers: dict[Hashable, Tracks] = field(default_factory=dict)
+
+    def layer(self, layer: Layer, before: list[Tracks], how: Hashable, work: Callable[[], Tracks]) -> Tracks:
+        """The state of a layer that reads the given ones, computed the first time for layers with an equal op.
+
+        Args:
+            layer: the layer.
+            before: the state of each of its inputs, as this returned it.
+            how: whatever else the result depends on.
+            work: computes it.
+        """
+        key = layer.node.op, layer.inputs, how, *map(id, before)
+        found = self._layers.get(key)
+        if found is None:
+            found = self._layers[key] = self.tracks(work())
+        return found
+
+    def tracks(self, tracks: Tracks) -> Tracks:
+        """The first of those that are equal."""
+        same = tuple([self._track(track) for track in tracks])
+        return self._first(("tracks", *map(id, same)), same)
+
+    def _first(self, key: Hashable, found: _T) -> _T:
+        return self._objects.setdefault(key, found)  # type: ignore[no-any-return] # the kind stands in the key
+
+    def _track(self, track: Track) -> Track:
+        boxes, line = self._boxes(track.boxes), track.line and self._first(track.line, track.line)
+        shares = tuple([(self._runs(runs), self._track(part)) for runs, part in track.shares])
+        flags = track.axis, track.ordered, track.exact, track.mixed, track.unknown
+        key = "track", id(boxes), id(line), *flags, *((id(runs), id(part)) for runs, part in shares)
+        return self._first(key, Track(flags[0], boxes, line, *flags[1:], shares))
+
+    def _boxes(self, boxes: Boxes) -> Boxes:
+        if len(boxes.head[0]) + len(boxes.tail[0]) > LISTED:
+            return self._first(("boxes", id(boxes)), boxes)
+        ends = tuple([_content(side) for pair in (boxes.head, boxes.tail) for side in pair])
+        return self._first((boxes.size, boxes.pixels, boxes.line, boxes.rising, boxes.gaps, *ends), boxes)
+
+    def _runs(self, runs: Runs) -> Runs:
+        if len(runs.starts) > LISTED:
+            return self._first(("runs", id(runs)), runs)
+        return self._first(("runs", _content(runs.starts), _content(runs.stops)), runs)
+
+
+def _content(numbers: Indices) -> Hashable:
+    return numbers.tobytes() if numbers.dtype != object else tuple(numbers.tolist())
