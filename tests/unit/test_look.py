@@ -62,6 +62,10 @@ def test_kernels_are_the_weights(short_run: Run) -> None:
     assert found.span.low == float(stored.min())
 
 
+def test_the_data_of_a_run_may_be_named_as_on_the_command_line(short_run: Run) -> None:
+    assert str(cs.look(short_run.path, "features", data="mnist")) == str(cs.look(short_run, "features"))
+
+
 def test_kernels_of_a_linear_layer_are_as_large_as_the_map() -> None:
     found = cs.look(NET, "kernels", layer="linear1")
     assert isinstance(found, Kernels)

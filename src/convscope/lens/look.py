@@ -13,6 +13,7 @@ from convscope.lens.kernels import Kernels, kernels
 from convscope.lens.kinds import LENSES
 from convscope.lens.mistakes import Mistakes, mistakes
 from convscope.lens.subject import subject
+from convscope.training.run import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
     layer: str | None = None,
     at: Sequence[int | tuple[int, int]] | None = None,
     classes: str | None = None,
+    data: str | None = None,
     input: object = None,  # noqa: A002 -- the word of the notation
     seed: int = 0,
 ) -> Looked:
@@ -46,6 +48,7 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
         layer: name; without it one is chosen by a rule that the result names.
         at: the unit of ``field``, as for :func:`convscope.support`; the position in a map of scores for ``saliency``.
         classes: the class to explain for ``saliency``; a cell, ``true,predicted``, for ``mistakes``.
+        data: where the data set of the run is, for a run that was not trained by this user here.
         input: size of the input, for models that do not state it.
         seed: for random weights, if the net has none, and for the random orders of the checks.
 
@@ -65,7 +68,8 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
     for name, value in asked.items():
         if value is not None and name not in LENSES[what]:
             raise FieldError(f"{what} does not depend on {name}", expected=f"only {', '.join(LENSES[what])}")
-    seen = subject(source, input=input, seed=seed)
+    given = source if data is None else load(str(source), data=data)
+    seen = subject(given, input=input, seed=seed)
     if what == "kernels":
         return kernels(seen, layer)
     if what == "mistakes":
