@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(os.name != "posix", reason="links, limits and devices")]
 
 NET = "input 64x64x3, 40*( conv 4 3x3 p1 ), gap, linear 3\n"
-OUTPUTS = {"-o", "--output", "--out", "--mask"}
+OUTPUTS = {"-o", "--output", "--out"}
 
 
 @pytest.fixture
@@ -51,7 +51,18 @@ def words(run_folder: Path) -> dict[str, tuple[list[str], str]]:
     return {
         "table": (["table", "net.cnn", "-o"], ".txt"),
         "table html": (["table", "net.cnn", "--to", "html", "-o"], ".html"),
-        "field": (["field", "net.cnn", "--mask"], ".png"),
+        "field": (["field", "net.cnn", "-o"], ".json"),
+        "field png": (["field", "net.cnn", "-o"], ".png"),
+        "depth": (["depth", "99", "-o"], ".txt"),
+        "memory": (["memory", "net.cnn", "-o"], ".html"),
+        "check": (["check", "net.cnn", "--ignore", "CS001", "--ignore", "CS003", "-o"], ".sarif"),
+        "compare": (["compare", "net.cnn", "net.cnn", "-o"], ".svg"),
+        "compare html": (["compare", folder, folder, "-o"], ".html"),
+        "verify": (["verify", "net.cnn", "--units", "1", "-o"], ".md"),
+        "eval": (["eval", folder, "-o"], ".csv"),
+        "predict": (["predict", folder, "image.png", "-o"], ".csv"),
+        "data check": (["data", "check", "folder:set", "-o"], ".json"),
+        "data stats": (["data", "stats", "folder:set", "-o"], ".txt"),
         "write": (["write", "net.cnn", "-o"], ".py"),
         "write onnx": (["write", "net.cnn", "-o"], ".onnx"),
         "look": (["look", "net.cnn", "--what", "kernels", "-o"], ".svg"),
@@ -60,7 +71,7 @@ def words(run_folder: Path) -> dict[str, tuple[list[str], str]]:
         "filter": (["filter", "image.png", "-k", "blur", "-o"], ".png"),
         "filter sheet": (["filter", "image.png", "--sheet", "-o"], ".html"),
         "activations": (["activations", "relu", "-o"], ".svg"),
-        "data show": (["data", "show", "folder:set", "--out"], ".png"),
+        "data show": (["data", "show", "folder:set", "-o"], ".png"),
         "export": (["export", folder, "-o"], ".safetensors"),
     }
 
@@ -147,29 +158,29 @@ def test_a_full_device_and_a_loop(work: Path, short_run: Run, name: str, capsys:
 
 
 READERS = {
-    "table": ["table", "net.cnn", "-o"],
+    "table": ["table", "net.txt", "-o"],
     "table -": ["table", "-", "-o"],
-    "field": ["field", "net.cnn", "--mask"],
+    "field": ["field", "net.txt", "-o"],
     "write": ["write", "net.cnn", "-o"],
     "look": ["look", "net.svg", "--what", "kernels", "-o"],
-    "report": ["report", "net.cnn", "-o"],
+    "report": ["report", "net.html", "-o"],
     "filter": ["filter", "image.png", "-k", "blur", "-o"],
     "image": ["look", "net.cnn", "--image", "image.png", "-o"],
-    "set": ["data", "show", "folder:set", "--out"],
+    "set": ["data", "show", "folder:set", "-o"],
 }
 
 
 def own(name: str) -> Path:
     """What such a command reads."""
-    return Path(
-        {"look": "net.svg", "filter": "image.png", "image": "image.png", "set": "set/a/0.png"}.get(name, "net.cnn")
-    )
+    files = {"look": "net.svg", "filter": "image.png", "image": "image.png", "set": "set/a/0.png", "write": "net.cnn"}
+    return Path(files.get(name, "net.html" if name == "report" else "net.txt"))
 
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("how", ["itself", "another way", "a link", "another name"])
 def test_no_command_writes_onto_what_it_reads(work: Path, name: str, how: str) -> None:
-    Path("net.svg").write_text(NET, encoding="utf-8")
+    for net in ("net.svg", "net.txt", "net.html"):
+        Path(net).write_text(NET, encoding="utf-8")
     file = own(name)
     out = Path(f"other{file.suffix}")
     if how == "itself":

@@ -238,7 +238,7 @@ def test_names_of_files(terminal: Terminal, odd: Path) -> None:
         ("look", odd / "net.cnn", "--what", "kernels", "-o", odd / f"{EVIL}.svg"),
         ("look", odd / "net.cnn", "--image", odd / "none.png"),
         ("report", odd / "net.cnn", "-o", odd / f"{EVIL}r.html"),
-        ("field", odd / "net.cnn", "--mask", odd / f"{EVIL}.png"),
+        ("field", odd / "net.cnn", "-o", odd / f"{EVIL}.png"),
         ("filter", odd / "none.png", "-k", "blur", "-o", odd / "o.png"),
         ("activations", "--run", odd),
         ("train", odd / "bad.cnn"),
@@ -277,7 +277,7 @@ def test_every_option(terminal: Terminal, tmp_path: Path, command: tuple[str, ..
     base = BASES.get(command[0], (NET,))
     shown = terminal.run(*command, *base, option, EVIL, cwd=tmp_path)
     shown.check(bar=command == ("train",))
-    assert shown.status == 2 or option in {"-o", "--output", "--mask", "--out", "--object"}, shown.text
+    assert shown.status == 2 or option in {"--out", "--object"}, shown.text
 
 
 def test_unknown_words(terminal: Terminal, tmp_path: Path) -> None:
@@ -406,5 +406,5 @@ def test_formulas_and_tags_are_text(terminal: Terminal, tmp_path: Path) -> None:
 
 
 def test_numbers_below_zero_stay_numbers(terminal: Terminal) -> None:
-    rows = list(csv.DictReader(io.StringIO(terminal.run("table", "input 8x8x1, conv 2 3x3 p1", "--csv").text)))
+    rows = list(csv.DictReader(io.StringIO(terminal.run("table", "input 8x8x1, conv 2 3x3 p1", "--to", "csv").text)))
     assert rows[0]["start"] == "-1 -1"

@@ -55,7 +55,7 @@ class Reader:
         path = folder / f"fuzzed{self.suffix(content)}"
         path.write_bytes(self.packed(content))
         if path.suffix in WEIGHTS:
-            return weights_text(str(path), "text")
+            return str(weights_text(str(path), "text"))
         net = cs.read(path)
         answer = f"{net.table()}\n{cs.check(net)}" if len(net.layers) <= ASKED else f"{len(net.layers)} layers"
         if self.round_trip and str(cs.read(str(net))) != str(net):

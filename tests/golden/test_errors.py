@@ -37,7 +37,7 @@ CASES = {
     "export-no-run": ["export", "nowhere", "--to", "onnx"],
     "nets-and-data": ["compare", "input 8x8x1, relu", "input 8x8x1, tanh", "--data", "mnist"],
     "bad-epochs": ["train", "--epochs", "-1", "--dry-run"],
-    "two-formats": ["table", "input 8x8x1, relu", "--json", "--csv"],
+    "two-formats": ["table", "input 8x8x1, relu", "--json", "--to", "csv"],
     "usage": ["table"],
     "foreign-kind": ["table", "model.tflite"],
     "no-module": ["table", "mods:make"],

@@ -108,7 +108,7 @@ def convscope(*arguments: str, text: str = "") -> "subprocess.CompletedProcess[s
 
 
 def test_standard_input_and_exit_status() -> None:
-    done = convscope("table", "-", "--csv", text=NET)
+    done = convscope("table", "-", "--to", "csv", text=NET)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0].startswith("name,op,out,params,macs,activation_bytes,rf_local,rf")
     done = convscope("table", "input 8x8x1, conv 8 9x9")

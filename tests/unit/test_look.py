@@ -445,7 +445,7 @@ def test_every_lens_on_the_command_line(short_run: Run, tmp_path: Path, capsys: 
         out = tmp_path / f"{what}.svg"
         status = command(["look", str(short_run.path), "--what", what, "-o", str(out), "--json"])
         predicted, told = capsys.readouterr()
-        assert (status, told) == (0, f"drawn in {out}\n")
+        assert (status, told) == (0, f"wrote {out}\n")
         assert json.loads(predicted)["schema"] == f"convscope/lens-{what}/{3 if what in NEWER else 2}"
         assert out.read_text(encoding="utf-8").startswith("<svg ")
 

@@ -178,7 +178,7 @@ def make():
 def test_what_a_model_prints_goes_to_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, {"m.py": LOUD}) / "m.py"
     for arguments in (
-        ["table", "--json"], ["table", "--csv"], ["verify", "--units", "1", "--json"], ["memory", "--json"],
+        ["table", "--json"], ["table", "--to", "csv"], ["verify", "--units", "1", "--json"], ["memory", "--json"],
         ["write", "--to", "torch"], ["write"],
     ):  # fmt: skip
         command, *options = arguments

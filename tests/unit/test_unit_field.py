@@ -169,7 +169,7 @@ def test_shares_of_the_box_by_hand() -> None:
 
 def test_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
-    assert run(["field", GRID, "--at", "16,16", "--json", "--mask", str(path)]) == 0
+    assert run(["field", GRID, "--at", "16,16", "--json", "-o", str(path)]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["box"] == [[12, 20], [12, 20]]
     assert (data["pixels"], data["holes"], data["exact"]) == (25, 56, True)
@@ -177,7 +177,7 @@ def test_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     image = np.asarray(Image.open(path))
     assert image.shape == (32, 32)
     assert (int((image == 255).sum()), int((image == 80).sum())) == (25, 56)
-    assert run(["field", GRID, "--node", "conv1", "--at", "0:1,0:1"]) == 0
+    assert run(["field", GRID, "--layer", "conv1", "--at", "0:1,0:1"]) == 0
     text = capsys.readouterr().out
     assert "conv1 at 0:1, 0:1, image 32x32" in text
     assert run(["field", GRID]) == 0
@@ -192,8 +192,8 @@ def test_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         ["--at", "a,b"],
         ["--at", "3:1,0"],
         ["--at", "-1,0"],
-        ["--node", "conv9"],
-        ["--mask", "/nowhere/mask.png"],
+        ["--layer", "conv9"],
+        ["-o", "/nowhere/mask.png"],
     ],
 )
 def test_wrong_questions(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:

@@ -57,12 +57,19 @@ class UnitField:
         return self.support.to_json() | {"schema": "convscope/field/1", "effective": self.effective.to_json()}
 
     def save_mask(self, path: str | Path) -> None:
-        """Write the pixels that are read as an image: white, on a box of grey, on black.
+        """Write :meth:`mask_png` to a file.
+
+        Raises:
+            WriteError: the file cannot be written; or as for :meth:`mask_png`.
+        """
+        put(path, self.mask_png())
+
+    def mask_png(self) -> bytes:
+        """The pixels that are read as an image: white, on a box of grey, on black.
 
         Raises:
             MissingExtraError: Pillow is not installed.
             ImageError: the support is not that of an image.
-            WriteError: the file cannot be written.
             ShapeError: the image is too large for a mask.
         """
         try:
@@ -78,7 +85,7 @@ class UnitField:
             image[box] = np.where(self.support.window, 255, 80)
         out = io.BytesIO()
         Image.fromarray(np.atleast_2d(image)).save(out, format="PNG")
-        put(path, out.getvalue())
+        return out.getvalue()
 
     def __str__(self) -> str:
         found = self.support

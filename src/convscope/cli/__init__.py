@@ -113,9 +113,10 @@ def main() -> None:
 
 def _finished(arguments: list[str]) -> int:
     """Run one command and see to it that what it printed is out."""
-    from convscope import streams
+    from convscope import streams, threads
 
     streams.prepare()
+    threads.wait_passively()
     try:
         status = run(arguments)
         if sys.stdout:

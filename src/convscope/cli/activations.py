@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import click
 
-from convscope.cli.common import JSON, OWN_DATA, cli, show, with_data
-from convscope.cli.outputs import refuse_own
+from convscope.cli.choices import RUN
+from convscope.cli.common import JSON, OWN_DATA, THREADS, cli, with_data
+from convscope.cli.outputs import Out, deliver, drawn, out, plain, refuse_own
 from convscope.inert import inert
-from convscope.streams import present, tell
+from convscope.streams import tell
 
 
 @cli.command()
 @click.argument("names", metavar="[FUNCTION]...", nargs=-1)
-@click.option("--run", "run_folder", metavar="RUN", help="A trained net: what comes to its own activations.")
+@click.option("--run", "run_folder", type=RUN, help="A trained run, to show what reaches its own activations.")
+@THREADS
 @OWN_DATA
 @click.option("--measure", is_flag=True, help="Measure the gradients; a second for each function.")
-@click.option("-o", "--out", metavar="FILE", help="Draw them into FILE: .svg, .html or .png.")
+@out(drawn(lambda found: found.figure()) | {".json": plain}, "Write the drawing to FILE")
 @JSON
 def activations(
-    names: tuple[str, ...], run_folder: str | None, data: str | None, out: str | None, *, measure: bool, as_json: bool
+    names: tuple[str, ...], run_folder: str | None, data: str | None, out: Out | None, *, measure: bool, as_json: bool
 ) -> None:
     r"""Compare activation functions.
 
@@ -48,14 +50,7 @@ def activations(
     refuse_own(out, run_folder)
     run = with_data(run_folder, data) if run_folder else None
     found = compared(names or None, run=run, measure=measure, report=_measuring)
-    if out:
-        found.save(out)
-    if as_json:
-        show(found.to_json())
-    else:
-        present(found)
-    if out:
-        tell(f"drawn into {inert(out)}")
+    deliver(found, out, as_json=as_json, drawing=True)
 
 
 def _measuring(name: str, at: int, total: int) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from convscope.cli.common import INPUT, JSON, OF, cli, show
+from convscope.cli.choices import LAYER, NET, Chosen
+from convscope.cli.common import INPUT, JSON, OF, cli
 from convscope.cli.numbers import whole
-from convscope.cli.outputs import refuse_own
+from convscope.cli.outputs import deliver, out, refuse_own, reported
 from convscope.errors import FieldError
-from convscope.streams import present
 from convscope.view.numbers import shortened
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
+    from convscope.cli.outputs import Out
+
+
+def _known(name: str) -> Any:
+    """What the estimate of memory knows by a name."""
+    from convscope.analyze import memory as known
+
+    return getattr(known, name)
+
+
+DTYPE = Chosen("data type", lambda: _known("ITEMSIZE"), lambda: _known("OTHER_NAMES"))
+OPTIMIZER = Chosen("optimizer", lambda: _known("OPTIMIZERS"))
 
 
 @cli.command()
@@ -22,15 +34,26 @@ if TYPE_CHECKING:
 @click.option("--kernel", default=3, type=whole(), show_default=True, help="Height and width of the kernels.")
 @click.option("--channels", default=1, type=whole(), show_default=True, help="Channels of the image.")
 @click.option("--filters", default=1, type=whole(), show_default=True, help="Channels of every convolution.")
-@click.option("--object", "target", type=whole(), help="Height and width of an object that must be seen whole.")
+@click.option("--object", "target", type=whole(), help="Height and width of an object that a unit must see whole.")
 @click.option(
-    "--pool-every", default=0, type=whole(0), metavar="M", help="A 2x2 max-pooling after every M convolutions."
+    "--pool-every", default=0, type=whole(0), metavar="M", help="Put a 2x2 max-pooling after every M convolutions."
 )
+@out(reported("Depth"))
 @JSON
 def depth(
-    size: int, kernel: int, channels: int, filters: int, target: int | None, pool_every: int, *, as_json: bool
+    size: int,
+    kernel: int,
+    channels: int,
+    filters: int,
+    target: int | None,
+    pool_every: int,
+    out: Out | None,
+    *,
+    as_json: bool,
 ) -> None:
-    r"""How many KxK convolutions bring a SIZExSIZE image to 1x1, and how many see an object whole.
+    r"""Count the convolutions that see a whole image.
+
+    How many KxK convolutions bring a SIZExSIZE image to 1x1, and how many it takes until one unit sees an object whole.
 
     \b
     Examples:
@@ -41,10 +64,7 @@ def depth(
     from convscope.analyze.depth import depth as ask
 
     result = ask(size, kernel=kernel, channels=channels, filters=filters, object_size=target, pool_every=pool_every)
-    if as_json:
-        show(result.to_json())
-    else:
-        present(result)
+    deliver(result, out, as_json=as_json)
 
 
 def places(text: str) -> tuple[int | tuple[int, int], ...]:
@@ -59,60 +79,58 @@ def places(text: str) -> tuple[int | tuple[int, int], ...]:
 
 
 @cli.command()
-@click.argument("net")
+@click.argument("net", type=NET)
 @INPUT
 @OF
-@click.option("--node", metavar="N", help="Layer; the last one by default.")
-@click.option("--at", metavar="Y,X", help="Unit, or patch as Y0:Y1,X0:X1; the middle unit by default.")
-@click.option("--no-gates", is_flag=True, help="Leave gates and statistics of norms out.")
-@click.option("--mask", metavar="FILE", help="Write the pixels that are read as a PNG image.")
+@click.option("--layer", type=LAYER, help="Name of the layer; the last one by default.")
+@click.option("--at", metavar="Y,X", help="Unit, or a patch as Y0:Y1,X0:X1; the middle unit by default.")
+@click.option("--no-gates", is_flag=True, help="Do not follow gates and the statistics of norms.")
+@out(reported("Receptive field") | {".png": lambda found: found.mask_png()})
 @JSON
 def field(
     net: str,
     size: Size,
     of: str | None,
-    node: str | None,
+    layer: str | None,
     at: str | None,
-    mask: str | None,
+    out: Out | None,
     *,
     no_gates: bool,
     as_json: bool,
 ) -> None:
-    r"""The exact pixels that a unit depends on: box, holes, coverage, and how the weight spreads over them.
+    r"""Show exactly which pixels a unit depends on.
+
+    Prints the bounding box, its holes, how much of it is covered, and how the weight is spread over the pixels. A .png
+    shows the pixels themselves: white on a grey box on black.
 
     \b
     Examples:
       convscope field "input 32x32x1, 2*( conv 8 3x3 d2 p2 )" --at 16,16
-      convscope field net.cnn --node conv3 --at 0,0 --json
-      convscope field net.cnn --at 4:6,4:6 --mask support.png
+      convscope field net.cnn --layer conv3 --at 0,0 --json
+      convscope field net.cnn --at 4:6,4:6 -o support.png
     """
     from convscope.analyze.unit import unit_field
     from convscope.frontends import read
 
-    refuse_own(mask, net)
-    found = unit_field(read(net, input=size), node, None if at is None else places(at), gates=not no_gates, of=of)
-    if mask:
-        found.save_mask(mask)
-    if as_json:
-        show(found.to_json())
-    else:
-        present(found)
+    refuse_own(out, net)
+    unit = None if at is None else places(at)
+    deliver(unit_field(read(net, input=size), layer, unit, gates=not no_gates, of=of), out, as_json=as_json)
 
 
 @cli.command()
-@click.argument("net")
+@click.argument("net", type=NET)
 @INPUT
 @click.option("--batch", default=1, type=whole(), show_default=True, help="Samples at a time.")
 @click.option(
-    "--dtype",
-    default="float32",
-    show_default=True,
-    help="float32, bfloat16 (bf16), float16 (fp16), int8, float64.",
+    "--dtype", type=DTYPE, default="float32", show_default=True, help="Data type of the weights and activations."
 )
-@click.option("--optimizer", default="adam", show_default=True, help="sgd, momentum, adam, adamw or rmsprop.")
+@click.option("--optimizer", type=OPTIMIZER, default="adam", show_default=True, help="Optimizer of the training.")
+@out(reported("Memory"))
 @JSON
-def memory(net: str, size: Size, batch: int, dtype: str, optimizer: str, *, as_json: bool) -> None:
-    r"""Memory: weights, the peak of live activations in inference and where it is, and what training needs.
+def memory(net: str, size: Size, batch: int, dtype: str, optimizer: str, out: Out | None, *, as_json: bool) -> None:
+    r"""Estimate the memory that a net needs.
+
+    Reports the weights, the peak of live activations in inference and where it is, and what training needs.
 
     \b
     Examples:
@@ -122,8 +140,4 @@ def memory(net: str, size: Size, batch: int, dtype: str, optimizer: str, *, as_j
     from convscope.analyze.memory import memory as ask
     from convscope.frontends import read
 
-    found = ask(read(net, input=size), batch=batch, dtype=dtype, optimizer=optimizer)
-    if as_json:
-        show(found.to_json())
-    else:
-        present(found)
+    deliver(ask(read(net, input=size), batch=batch, dtype=dtype, optimizer=optimizer), out, as_json=as_json)

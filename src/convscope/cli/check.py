@@ -2,49 +2,122 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.choices import NET, Known, one_of
+from convscope.cli.common import INPUT, JSON, cli, dumped, show
 from convscope.cli.numbers import AMOUNT, whole
+from convscope.cli.outputs import deliver, listing, out, refuse_own, reported
 from convscope.cli.settings import CONFIG
 from convscope.streams import present
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from convscope.checks import Report
     from convscope.cli.common import Size
+    from convscope.cli.outputs import Out
 
 SCHEMA = "convscope/checks/1"
 """Of the reports of several nets."""
 
+COLUMNS = ("net", "code", "level", "node", "what", "why", "do", "change")
+"""Of a file of findings."""
+
 DTYPES = ("float32", "bfloat16", "float16", "int8", "float64")
 
 
+@dataclass(frozen=True)
+class Reports:
+    """The reports of one net or several; prints itself."""
+
+    reports: tuple[Report, ...]
+
+    @property
+    def passed(self) -> bool:
+        """No net has an error or a warning."""
+        return all(report.passed for report in self.reports)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: that of the only net, or of all."""
+        if len(self.reports) == 1:
+            return self.reports[0].to_json()
+        return {"schema": SCHEMA, "passed": self.passed, "nets": [report.to_json() for report in self.reports]}
+
+    def to_sarif(self) -> dict[str, Any]:
+        """SARIF 2.1.0."""
+        from convscope.checks import sarif
+
+        return sarif(self.reports)
+
+    def rows(self) -> Iterator[dict[str, str]]:
+        """A row for each finding."""
+        for report in self.reports:
+            yield from ({"net": report.name, **finding.to_json()} for finding in report.findings)
+
+    def __str__(self) -> str:
+        """One report as it is; several under their names, with a last line for all."""
+        if len(self.reports) == 1:
+            return str(self.reports[0])
+        failed = sum(not report.passed for report in self.reports)
+        named = [f"{report.name}\n\n{report}" for report in self.reports]
+        told = f"{failed} failed" if failed else "all passed"
+        return "\n\n".join([*named, f"{len(self.reports)} nets: {told}"])
+
+
+FORMS = reported("Check") | {
+    ".csv": listing(*COLUMNS, rows=Reports.rows),
+    ".sarif": lambda found: dumped(found.to_sarif()),
+}
+
+
+def _codes() -> Iterable[str]:
+    from convscope.checks import CHECKS
+
+    return CHECKS
+
+
+CODE = Known("CODE", lambda _, __: _codes())
+
+
 @cli.command()
-@click.argument("nets", nargs=-1, metavar="NET...")
+@click.argument("nets", nargs=-1, metavar="NET...", type=NET)
 @INPUT
-@click.option("--object", "target", metavar="HxW", help="Size of the objects that must be seen whole.")
-@click.option("--max-params", type=AMOUNT, metavar="N", help="The most params, such as 20k or 20,000.")
-@click.option("--max-macs", type=AMOUNT, metavar="N", help="The most multiply-adds, such as 2M.")
-@click.option("--max-memory", type=AMOUNT, metavar="BYTES", help="The most memory in inference, such as 64KiB.")
-@click.option("--max-weights", type=AMOUNT, metavar="BYTES", help="The most memory for weights, such as 1MiB of flash.")
-@click.option("--max-activations", type=AMOUNT, metavar="BYTES", help="The most memory for activations at their peak.")
+@click.option("--object", "target", metavar="HxW", help="Size of the objects that a unit must see whole.")
+@click.option("--max-params", type=AMOUNT, metavar="N", help="Most parameters allowed, such as 20k or 20,000.")
+@click.option("--max-macs", type=AMOUNT, metavar="N", help="Most multiply-adds (MACs) allowed, such as 2M.")
+@click.option("--max-memory", type=AMOUNT, metavar="BYTES", help="Most memory allowed in inference, such as 64KiB.")
 @click.option(
-    "--dtype", type=click.Choice(DTYPES), default="float32", show_default=True, help="Type in which bytes are counted."
+    "--max-weights", type=AMOUNT, metavar="BYTES", help="Most memory allowed for weights, such as 1MiB of flash."
 )
-@click.option("--min-rf", type=whole(0), metavar="N", help="The smallest receptive field of the last map.")
-@click.option("--ignore", multiple=True, metavar="CODE", help="Leave a check out; may be given again.")
-@click.option("--explain", metavar="CODE", help="Print the page of a check or a limit and stop.")
+@click.option(
+    "--max-activations", type=AMOUNT, metavar="BYTES", help="Most memory allowed for activations at their peak."
+)
+@click.option(
+    "--dtype",
+    type=one_of("data type", *DTYPES),
+    default="float32",
+    show_default=True,
+    help="Data type in which bytes are counted.",
+)
+@click.option(
+    "--min-rf", type=whole(0), metavar="N", help="Smallest receptive field allowed for the last spatial layer."
+)
+@click.option("--ignore", multiple=True, type=CODE, help="Code of a check to leave out; repeat it for more.")
+@click.option("--explain", type=CODE, help="Explain a check or a limit, and stop.")
 @CONFIG
-@click.option("--sarif", is_flag=True, help="SARIF 2.1.0, for code hosts.")
+@click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, for code hosts.")
+@out(FORMS)
 @JSON
 def check(
     nets: tuple[str, ...],
     size: Size,
     target: str | None,
     explain: str | None,
+    out: Out | None,
     *,
     sarif: bool,
     as_json: bool,
@@ -55,37 +128,32 @@ def check(
     Each finding says what is wrong, with its numbers, why it matters, what to do and what that would change. Limits,
     and the other options, may stand in [tool.convscope] of the nearest pyproject.toml: max-params = "20k".
 
-    Exit status 1 when there is an error or a warning in any of the nets; notes do not count.
+    Exit status 1 if there is an error or a warning in any of the nets; notes do not count.
 
     \b
     Examples:
       convscope check net.cnn --object 20x20
       convscope check net.cnn --max-params 20k --max-macs 2M --max-memory 64KiB --min-rf 28
       convscope check net.cnn --dtype int8 --max-weights 1MiB --max-activations 256KiB
-      convscope check small.cnn large.cnn --ignore CS002 --sarif > findings.sarif
+      convscope check small.cnn large.cnn --ignore CS002 -o findings.sarif
       convscope check --explain CS011
     """
     from convscope.checks import page
-    from convscope.checks import sarif as findings
 
-    if sarif and as_json:
-        raise click.UsageError("give one of --json and --sarif")
+    if sarif and (as_json or out):
+        raise click.UsageError("give one of --json, --sarif and --out")
     if explain:
         present(page(explain))
         return 0
     if not nets:
         raise click.UsageError("Missing argument 'NET'.")
-    reports = [_report(net, size, target, settings) for net in nets]
-    passed = all(report.passed for report in reports)
+    refuse_own(out, *nets)
+    found = Reports(tuple(_report(net, size, target, settings) for net in nets))
     if sarif:
-        show(findings(reports))
-    elif not as_json:
-        present(_text(reports))
-    elif len(reports) == 1:
-        show(reports[0].to_json())
+        show(found.to_sarif())
     else:
-        show({"schema": SCHEMA, "passed": passed, "nets": [report.to_json() for report in reports]})
-    return 0 if passed else 1
+        deliver(found, out, as_json=as_json)
+    return 0 if found.passed else 1
 
 
 def _report(net: str, size: Size, target: str | None, settings: dict[str, Any]) -> Report:
@@ -93,12 +161,3 @@ def _report(net: str, size: Size, target: str | None, settings: dict[str, Any]) 
     from convscope.frontends import read
 
     return replace(ask(read(net, input=size), object=target, **settings), name=net)
-
-
-def _text(reports: list[Report]) -> str:
-    """One report as it is; several under their names, with a last line for all."""
-    if len(reports) == 1:
-        return str(reports[0])
-    failed = sum(not report.passed for report in reports)
-    named = [f"{report.name}\n\n{report}" for report in reports]
-    return "\n\n".join([*named, f"{len(reports)} nets: {f'{failed} failed' if failed else 'all passed'}"])

@@ -12,8 +12,11 @@ from convscope.cli import (
     analysis,
     check,
     compare,
+    completion,
     data,
     filter,  # noqa: A004 -- the name of the command
+    help,  # noqa: A004 -- the name of the command
+    listing,
     look,
     report,
     runs,
@@ -23,6 +26,7 @@ from convscope.cli import (
     write,
 )
 from convscope.cli.common import cli, raise_limits
+from convscope.cli.completion import COMPLETE, NAME
 from convscope.docstrings import documentation
 
 __all__ = [
@@ -31,9 +35,12 @@ __all__ = [
     "check",
     "cli",
     "compare",
+    "completion",
     "data",
     "filter",
+    "help",
     "invoke",
+    "listing",
     "look",
     "report",
     "runs",
@@ -42,10 +49,6 @@ __all__ = [
     "verify",
     "write",
 ]
-
-NAME = "convscope"
-COMPLETE = "_CONVSCOPE_COMPLETE"
-"""Where a shell asks how a word may go on; see click's documentation."""
 
 for _command in (cli, *cli.commands.values(), *data.data.commands.values()):
     # docstrings are raw; click wants the control character before a paragraph that must keep its lines

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convscope import budget
-from convscope.cli.numbers import real
+from convscope import budget, threads
+from convscope.cli.choices import DATA
+from convscope.cli.groups import Tasks
+from convscope.cli.numbers import real, whole
 from convscope.inert import in_json
 from convscope.streams import say
 from convscope.version import __version__
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Plain data, for other programs.")
-SIZE = click.option("--input", "size", metavar="HxWxC", help="Size of the images; overrides what the set says.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print plain data for other programs.")
+SIZE = click.option("--input", "size", metavar="HxWxC", help="Size of the images, where the data set does not fix it.")
 
 _VALUE = re.compile(r"-?[0-9]*\.[0-9]+|true|false")
 """A constant in the place of a size: it has a point, or is a word."""
@@ -51,12 +53,12 @@ INPUT = click.option(
     metavar="[NAME=]HxWxC",
     multiple=True,
     callback=_sizes,
-    help="Size of the input; overrides what the net says. With several inputs, given again for each by its name.",
+    help="Size of the input; overrides what the net states. Repeat it with names for a net with several inputs.",
 )
 
 
 OWN_DATA = click.option(
-    "--data", metavar="DATA", help="Of a run that was not trained here: its data set, which is not opened unasked."
+    "--data", type=DATA, help="Data set of a run that was trained elsewhere; it is not opened unless you name it."
 )
 
 
@@ -69,7 +71,7 @@ def with_data(source: str, data: str | None) -> str | Run:
     return load(source, data=data)
 
 
-OF = click.option("--of", metavar="NAME", help="Input whose pixels are counted, of a net with several.")
+OF = click.option("--of", metavar="NAME", help="Name of the input whose pixels are counted, for a net with several.")
 
 
 def raise_limits() -> click.Option:
@@ -87,6 +89,21 @@ def raise_limits() -> click.Option:
         callback=entered,
         help="Allow N times the usual work and memory, for a file that you trust.",
     )
+
+
+def _threads(context: click.Context, parameter: click.Parameter, count: int | None) -> None:  # noqa: ARG001 -- click's
+    if count is not None:
+        threads.use(count)
+
+
+THREADS = click.option(
+    "--threads",
+    type=whole(1, 4096),
+    metavar="N",
+    expose_value=False,
+    callback=_threads,
+    help="Compute with N threads, by default one for each core.",
+)
 
 
 def dumped(data: dict[str, Any]) -> str:
@@ -114,15 +131,18 @@ def show(data: dict[str, Any]) -> None:
     say(dumped(data))
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=Tasks, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="convscope")
 def cli() -> None:
-    r"""Convscope: a workbench for convolutional networks.
+    r"""Convscope is a workbench for convolutional networks.
 
-    A net is one line of text (see docs/reference/notation.md), a file NET.cnn, or - for standard input:
+    A net is one line of text (see docs/reference/notation.md), a file, a model of PyTorch or Keras, a run, or - for
+    standard input:
 
     \b
       convscope table "input 28x28x1, conv 16 3x3 bn relu, maxpool 2, linear 10"
       convscope train
       convscope eval runs/mnist-fast-seed0
+
+    Use convscope help COMMAND for the options and examples of a command.
     """

@@ -6,34 +6,45 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.choices import DATA, NET, one_of
+from convscope.cli.common import INPUT, JSON, THREADS, cli
+from convscope.cli.outputs import deliver, out, refuse_own, reported, tabled
 from convscope.errors import FieldError
 from convscope.files import is_run
-from convscope.streams import present
+from convscope.view.parts import page_html
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
+    from convscope.cli.outputs import Out
+
+NETS = tabled("Comparison", lambda found: found.grid()) | {
+    ".html": lambda found: page_html("Comparison", found.to_html())
+}
+RUNS = reported("Comparison")
 
 
 @cli.command()
-@click.argument("a")
-@click.argument("b")
-@click.option("--data", metavar="DATA", help="Of two runs: the data set to judge them by; by default their own.")
+@click.argument("a", type=NET)
+@click.argument("b", type=NET)
+@click.option("--data", type=DATA, help="Data set to evaluate two runs on; by default their own.")
+@THREADS
 @INPUT
 @click.option(
     "--by",
-    type=click.Choice(["layers", "stages"]),
-    help="How nets are aligned; by default by stages where few layers of long nets are equal.",
+    type=one_of("alignment", "layers", "stages"),
+    help="How nets are aligned; by default by stages if few layers of long nets are equal.",
 )
+@out(NETS)
 @JSON
-def compare(a: str, b: str, data: str | None, size: Size, by: str | None, *, as_json: bool) -> None:
-    r"""Compare two nets, or two runs on the same images.
+def compare(a: str, b: str, data: str | None, size: Size, by: str | None, out: Out | None, *, as_json: bool) -> None:
+    r"""Compare two nets, or two trained runs.
 
-    Of two nets: the totals, then the layers side by side with what changed. Two different designs are aligned by
-    stages: all layers at one size of the map together.
+    Of two nets, it shows the totals, then the layers side by side with what changed. Two different designs are aligned
+    by stages: all layers at one size of the map together.
 
-    Two folders of runs are judged by the same images: the difference of their accuracies with its 95 % interval
-    (Bonett and Price 2012), the p value of McNemar's exact test, and the images that only one of them reads rightly.
+    Two runs are evaluated on the same images: the difference of their accuracies with its 95 % interval
+    (Bonett and Price 2012), the p value of McNemar's exact test, and the images that only one of them classifies
+    correctly.
 
     \b
     Examples:
@@ -45,13 +56,15 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, *, as_
     if is_run(a) and is_run(b) and size is None:
         from convscope.training.paired import compare_runs
 
-        told = compare_runs(a, b, data)
-        show(told.to_json()) if as_json else present(told)
+        aimed = out and out.of(RUNS)
+        refuse_own(out, a, b, data)
+        deliver(compare_runs(a, b, data), aimed, as_json=as_json)
         return
     if data is not None:
         raise FieldError(f"--data {data}", expected="two folders of runs; nets are compared without images")
     from convscope.analyze.compare import compare as ask
     from convscope.frontends import read
 
+    refuse_own(out, a, b)
     found = ask(read(a, input=size), read(b, input=size), by=by)
-    show(found.to_json()) if as_json else present(found)
+    deliver(found, out, as_json=as_json)

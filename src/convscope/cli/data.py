@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import JSON, SIZE, cli, show
+from convscope.cli.choices import DATA, one_of
+from convscope.cli.common import JSON, SIZE, cli
 from convscope.cli.numbers import whole
-from convscope.cli.outputs import refuse_own
+from convscope.cli.outputs import Out, deliver, out, refuse_own, reported
 from convscope.inert import inert
-from convscope.streams import present, say, tell
+from convscope.streams import say, tell
 
 if TYPE_CHECKING:
     from convscope.data import Dataset
 
-SKIP = click.option("--skip-bad", is_flag=True, help="Leave out files that cannot be used.")
+SPLIT = one_of("split", "train", "test", "val")
+
+SKIP = click.option("--skip-bad", is_flag=True, help="Leave out files that cannot be used instead of stopping.")
 
 
 @cli.group()
 def data() -> None:
-    r"""Look at data sets: what is wrong, what they show, their numbers.
+    r"""Look at data sets and what is wrong with them.
 
     NAME is mnist, fashion-mnist, cifar10, or one of these with :FOLDER after it, where its files lie; or a set of your
     own: folder:PATH (a folder for each class), npz:PATH, hf:NAME, torchvision:NAME.
@@ -29,7 +32,7 @@ def data() -> None:
     \b
     Examples:
       convscope data check folder:photos
-      convscope data show mnist --out sheet.png
+      convscope data show mnist -o sheet.png
       convscope data stats cifar10:downloads
     """
 
@@ -46,15 +49,16 @@ def _find(name: str, size: str | None, *, skip_bad: bool) -> Dataset:
 
 
 @data.command()
-@click.argument("name")
+@click.argument("name", type=DATA)
 @SIZE
+@out(reported("Data check"))
 @JSON
 @click.pass_context
-def check(context: click.Context, name: str, size: str | None, *, as_json: bool) -> None:
-    r"""Look for what is wrong in a data set: every image is decoded.
+def check(context: click.Context, name: str, size: str | None, out: Out | None, *, as_json: bool) -> None:
+    r"""Find what is wrong in a data set.
 
-    Bad files, equal images in two splits (leaks) and equal images of two classes (conflicts) give exit status 1.
-    Other copies, images of one colour and classes without images are told.
+    Every image is decoded. Bad files, equal images in two splits (leaks) and equal images of two classes (conflicts)
+    give exit status 1. Other copies, images of a single colour and classes without images are reported too.
 
     \b
     Examples:
@@ -65,40 +69,46 @@ def check(context: click.Context, name: str, size: str | None, *, as_json: bool)
     from convscope.data.audit import audit
 
     found = audit(_find(name, size, skip_bad=True))
-    show(found.to_json()) if as_json else present(found)
+    deliver(found, out, as_json=as_json)
     context.exit(0 if found.passed else 1)
 
 
 @data.command("show")
-@click.argument("name")
-@click.option("--out", default="sheet.png", show_default=True, type=click.Path(path_type=Path), help="The PNG.")
-@click.option("--split", default="train", show_default=True, help="train, test or val.")
-@click.option("--each", default=10, show_default=True, type=whole(1, 100), help="Images of a class.")
+@click.argument("name", type=DATA)
+@out((".png",), "Write the sheet to FILE, by default sheet.png")
+@click.option("--split", default="train", show_default=True, type=SPLIT, help="Split of the data set.")
+@click.option("--each", default=10, show_default=True, type=whole(1, 100), help="Number of images for each class.")
 @SIZE
 @SKIP
-def contact_sheet(name: str, out: Path, split: str, each: int, size: str | None, *, skip_bad: bool) -> None:
-    r"""Write a contact sheet: a row of images for each class, as a net sees them.
+def contact_sheet(name: str, out: Out | None, split: str, each: int, size: str | None, *, skip_bad: bool) -> None:
+    r"""Draw a contact sheet of a data set.
+
+    It has a row of images for each class, as a net sees them.
 
     \b
     Examples:
       convscope data show mnist
-      convscope data show folder:photos --split test --each 20 --out test.png
+      convscope data show folder:photos --split test --each 20 -o test.png
     """
     from convscope.data.sheet import sheet
 
-    refuse_own(out, name)
-    say(inert(str(sheet(_find(name, size, skip_bad=skip_bad), out, split=split, each=each))))
+    path = Path(out.path if out else "sheet.png")
+    refuse_own(path, name)
+    say(inert(str(sheet(_find(name, size, skip_bad=skip_bad), path, split=split, each=each))))
 
 
 @data.command()
-@click.argument("name")
+@click.argument("name", type=DATA)
 @SIZE
 @SKIP
+@out(reported("Data set"))
 @JSON
-def stats(name: str, size: str | None, *, skip_bad: bool, as_json: bool) -> None:
-    r"""Numbers of a data set: images of each class, sizes of files and of objects, mean and deviation.
+def stats(name: str, size: str | None, out: Out | None, *, skip_bad: bool, as_json: bool) -> None:
+    r"""Count and measure the images of a data set.
 
-    An object's size is that of the box around everything that differs from a plain ground; use it for
+    Reports the images of each class, the sizes of files and of objects, mean and standard deviation.
+
+    The size of an object is that of the box around everything that differs from a plain background; give it to
     convscope check --object.
 
     \b
@@ -108,5 +118,4 @@ def stats(name: str, size: str | None, *, skip_bad: bool, as_json: bool) -> None
     """
     from convscope.data.stats import stats as measure
 
-    found = measure(_find(name, size, skip_bad=skip_bad))
-    show(found.to_json()) if as_json else present(found)
+    deliver(measure(_find(name, size, skip_bad=skip_bad)), out, as_json=as_json)

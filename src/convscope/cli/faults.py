@@ -13,6 +13,15 @@ from convscope.extras import missing_module
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+RENAMED = {
+    "--node": "The option is called --layer.",
+    "--output": "The option is called --out, or -o.",
+    "--mask": "Give a name that ends in .png to -o, or --out.",
+    "--markdown": "Write --to markdown.",
+    "--csv": "Write --to csv.",
+}
+"""Options under names that they had, and what to write instead."""
+
 DEPTH = 20
 """Exceptions after an exception that are looked at."""
 
@@ -53,6 +62,9 @@ def message(error: Exception, arguments: Sequence[str] = ()) -> str | None:
 
 def _usage(error: click.ClickException) -> str:
     """As click prints it."""
+    if isinstance(error, click.NoSuchOption) and error.option_name in RENAMED:
+        told = f"No such option: {error.option_name}. {RENAMED[error.option_name]}"
+        error = click.UsageError(told, error.ctx)
     out = io.StringIO()
     error.show(out)
     return out.getvalue().rstrip("\n")

@@ -8,32 +8,70 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convscope.cli.choices import Chosen, Known
 from convscope.cli.common import JSON, cli, show
-from convscope.cli.outputs import refuse_own
+from convscope.cli.outputs import out, refuse_own
 from convscope.errors import FieldError
 from convscope.inert import inert
 from convscope.streams import present, say, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from convscope.cli.outputs import Out
     from convscope.lens.filters import Filtered
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg", ".html")
+"""Of images; the last two, and .png, of a contact sheet."""
+
+
+def _presets() -> Iterable[str]:
+    from convscope.lens.filter_kernels import PRESETS
+
+    return PRESETS
+
+
+def _borders() -> Iterable[str]:
+    from convscope.lens.filter_engine import BORDERS
+
+    return BORDERS
+
+
+def _responses() -> Iterable[str]:
+    from convscope.lens.filter_engine import RESPONSES
+
+    return RESPONSES
 
 
 @cli.command("filter")
 @click.argument("image", metavar="IMAGE")
-@click.option("-k", "--kernel", metavar="KERNEL", help="A preset, or rows of numbers with semicolons between.")
-@click.option("-o", "--out", metavar="FILE", help="Write the result to FILE, replacing it; its name tells the format.")
-@click.option("--border", default="reflect", show_default=True, metavar="BORDER", help="What lies beyond the image.")
 @click.option(
-    "--response", metavar="RESPONSE", help="clip, absolute or signed; absolute by default where the taps sum to zero."
+    "-k",
+    "--kernel",
+    type=Known("KERNEL", lambda _, __: _presets()),
+    help="A preset, or rows of numbers between semicolons.",
 )
-@click.option("--flip", is_flag=True, help="Turn the kernel by half a circle first: the true convolution.")
-@click.option("--explain", metavar="Y,X", help="Print the sum after that pixel, term by term.")
-@click.option("--sheet", is_flag=True, help="All presets on one contact sheet: .png, .svg or .html.")
+@out(SUFFIXES)
+@click.option(
+    "--border",
+    default="reflect",
+    show_default=True,
+    help="What lies beyond the border of the image.",
+    type=Chosen("border", _borders, lambda: {"valid": "none", "wrap": "circular", "mirror": "reflect"}),
+)
+@click.option(
+    "--response",
+    help="How values become grey levels; absolute by default if the taps sum to zero, else clip.",
+    type=Chosen("response", _responses, lambda: {"abs": "absolute", "raw": "signed"}),
+)
+@click.option("--flip", is_flag=True, help="Rotate the kernel by 180 degrees first: the true convolution.")
+@click.option("--explain", metavar="Y,X", help="Print the sum at that pixel, term by term.")
+@click.option("--sheet", is_flag=True, help="Draw all presets on one contact sheet.")
 @JSON
 def filter_(
     image: str,
     kernel: str | None,
-    out: str | None,
+    out: Out | None,
     border: str,
     response: str | None,
     explain: str | None,
@@ -42,19 +80,21 @@ def filter_(
     sheet: bool,
     as_json: bool,
 ) -> None:
-    r"""Put IMAGE through a kernel, each colour for itself: what a conv layer with one filter does.
+    r"""Apply a kernel to an image.
+
+    Each colour channel is filtered on its own, as a conv layer with a single filter does.
 
     \b
     KERNEL    identity, blur[:SIDE], gaussian[:SIGMA], sharpen, edge, sobel-x, sobel-y, laplacian, emboss,
               or numbers: "0 -1 0; -1 5 -1; 0 -1 0"; 1/9 is a number
     BORDER    zero, reflect, symmetric (mirrored with the outermost pixels twice), replicate, circular,
-              none (the kernel stays inside: the result is smaller)
-    RESPONSE  clip: cut off at black and white;  absolute: without its sign, cut off at white;
-              signed: zero is middle grey, the largest size black or white
+              none (the kernel stays inside, so the result is smaller)
+    RESPONSE  clip: cut off at black and white;  absolute: without the sign, cut off at white;
+              signed: zero is middle grey, the largest magnitude is black or white
 
-    It is a cross-correlation, as in torch, in our conv layers and in OpenCV; --flip gives the true convolution. A
-    kernel with an even side has its second middle on the pixel. A kernel may be larger than the image: the border
-    goes on. Values are taken as they are stored. Alpha is kept, not filtered. 16 bits stay 16 bits.
+    It is a cross-correlation, as in PyTorch, in our conv layers and in OpenCV; --flip gives the true convolution. A
+    kernel with an even side is centred on the second of its two middle taps. A kernel may be larger than the image.
+    Values are taken as they are stored. The alpha channel is kept, not filtered. 16 bits stay 16 bits.
 
     \b
     Examples:
@@ -68,33 +108,34 @@ def filter_(
     if sheet:
         from convscope.lens.filter_sheet import sheet as drawn
 
-        say(inert(str(drawn(image, border=border, flip=flip).save(out or ""))))
+        say(inert(str(drawn(image, border=border, flip=flip).save(out.path if out else ""))))
         return
     from convscope.lens.filters import filtered
 
     at = _place(explain) if explain else None
-    found = filtered(image, kernel or "", border=border, response=response, flip=flip, out=out)
+    path = out.path if out else None
+    found = filtered(image, kernel or "", border=border, response=response, flip=flip, out=path)
     terms = found.explain(*at) if at else None
-    encoding = _written(found, out) if out else None
+    encoding = _written(found, path) if path else None
     if as_json:
         seconds = {"decode": found.decoding, "filter": found.seconds, "encode": encoding}
-        show(found.to_json() | {"out": out, "seconds": seconds} | ({"explain": terms.to_json()} if terms else {}))
+        show(found.to_json() | {"out": path, "seconds": seconds} | ({"explain": terms.to_json()} if terms else {}))
     else:
-        present(terms or f"{inert(out or '')}: {str(found).partition(': ')[2]}")
+        present(terms or f"{inert(path or '')}: {str(found).partition(': ')[2]}")
     told = f", encoded in {encoding:.2f} s" if encoding is not None else ""
     tell(f"decoded in {found.decoding or 0:.2f} s, filtered in {found.seconds:.2f} s{told}")
 
 
 def _check_asked(
-    kernel: str | None, out: str | None, explain: str | None, response: str | None, *, sheet: bool, as_json: bool
+    kernel: str | None, out: Out | None, explain: str | None, response: str | None, *, sheet: bool, as_json: bool
 ) -> None:
     """Raise UsageError unless the options go together."""
     if sheet and (kernel or explain or response or as_json):
         raise click.UsageError("--sheet shows all presets: it takes no --kernel, --explain, --response or --json")
     if not sheet and kernel is None:
-        raise click.UsageError("say which kernel: --kernel sobel-x, or --sheet for all presets")
+        raise click.UsageError("which kernel? Give --kernel sobel-x, for example, or --sheet for all presets")
     if out is None and (sheet or not (explain or as_json)):
-        raise click.UsageError("say where to: -o FILE")
+        raise click.UsageError("where to? Give a file with -o FILE")
 
 
 def _place(text: str) -> tuple[int, int]:

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from convscope.cli.analysis import places
-from convscope.cli.common import INPUT, JSON, OWN_DATA, cli, show, with_data
+from convscope.cli.choices import LAYER, NET
+from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli, with_data
 from convscope.cli.numbers import SEED
-from convscope.cli.outputs import refuse_own
-from convscope.errors import WriteError
-from convscope.inert import inert
+from convscope.cli.outputs import deliver, drawn, out, plain, refuse_own
 from convscope.lens.kinds import LENSES
-from convscope.streams import present, tell
-from convscope.view.figure import FORMATS
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
+    from convscope.cli.outputs import Out
 
 
 @cli.command()
-@click.argument("source", metavar="RUN|NET")
-@click.option("--what", type=click.Choice(list(LENSES)), default="features", show_default=True, help="What to look at.")
-@click.option("--image", metavar="FILE", help="An image, or test:N for a test image of the run; test:0 by default.")
-@click.option("--layer", metavar="L", help="Layer; without it one is chosen by a rule, which is named.")
-@click.option("--at", metavar="Y,X", help="field: the unit, or Y0:Y1,X0:X1. saliency: the place in a map of scores.")
+@click.argument("source", metavar="RUN|NET", type=NET)
+@click.option("--what", type=click.Choice(list(LENSES)), default="features", show_default=True, help="What to show.")
+@click.option("--image", metavar="FILE", help="Image file, or test:N for a test image of the run; test:0 by default.")
+@click.option("--layer", type=LAYER, help="Name of the layer; by default one is chosen, and the rule is named.")
+@click.option("--at", metavar="Y,X", help="field: the unit, or Y0:Y1,X0:X1. saliency: the position in a map of scores.")
 @click.option(
-    "--classes", metavar="C", help="saliency: the class to explain. mistakes: a cell of the matrix, TRUE,SAID."
+    "--classes", metavar="C", help="saliency: the class to explain. mistakes: a cell of the matrix, TRUE,PREDICTED."
 )
-@click.option("--seed", default=0, type=SEED, show_default=True, help="Of random weights, and of the chance in checks.")
+@click.option("--seed", default=0, type=SEED, show_default=True, help="Seed for random weights and for the checks.")
+@THREADS
 @OWN_DATA
 @INPUT
-@click.option("-o", "--out", metavar="FILE", help="Write the drawing: .svg, .png or .html.")
+@out(drawn(lambda found: found.figure()) | {".json": plain}, "Write the drawing to FILE")
 @JSON
 def look(
     source: str,
@@ -45,21 +43,24 @@ def look(
     classes: str | None,
     seed: int,
     size: Size,
-    out: str | None,
+    out: Out | None,
     *,
     as_json: bool,
 ) -> None:
-    r"""Look into a net: the folder of a RUN, or whatever else a NET can be read from.
+    r"""Show what a net has learned.
+
+    Give the folder of a RUN, or anything that a NET can be read from.
 
     \b
     kernels   what each output channel of a layer looks for
     features  what a layer makes of an image
     field     where a unit looks: box, holes, weight in theory and as measured, untrained and trained
-    saliency  which pixels a score rests on: gradient, integrated gradients, Grad-CAM, occlusion; whether to trust them
-    mistakes  confusion matrix, the images of a cell, one of them: its scores split by channels, nearest images
+    saliency  which pixels a score rests on, by four methods (gradient, integrated gradients, Grad-CAM, occlusion),
+              with two checks that tell whether to trust them
+    mistakes  confusion matrix, the images of a cell, and one of them: its score split by channels, its nearest images
 
-    Numbers are never rescaled without saying so; every drawing names its range and its sign. A net without weights is
-    looked at with random ones.
+    Values are never rescaled silently; every drawing states its range and its sign. A net without weights is shown with
+    random ones.
 
     \b
     Examples:
@@ -69,28 +70,11 @@ def look(
       convscope look runs/mnist-fast-seed0 --what mistakes --classes 4,9 -o mistakes.svg
       convscope look model.onnx --what field --layer conv3 --at 5,5 --json
     """
-    if out is not None:
-        _check_place(Path(out))
-        refuse_own(out, source, image)
+    refuse_own(out, source, image)
     from convscope.lens.look import look as ask
 
     unit = None if at is None else places(at)
     found = ask(
         with_data(source, data), what, image=image, layer=layer, at=unit, classes=classes, input=size, seed=seed
     )
-    if out is not None:
-        found.figure().save(out)
-    if as_json:
-        show(found.to_json())
-    else:
-        present(found)
-    if out is not None:
-        tell(f"drawn in {inert(out)}")
-
-
-def _check_place(path: Path) -> None:
-    """Say what cannot be written before anything is worked out."""
-    if path.suffix.lower() not in FORMATS:
-        raise WriteError(f"{path}: no image is written under such a name", expected=f"one of {', '.join(FORMATS)}")
-    if not path.absolute().parent.is_dir():
-        raise WriteError(f"{path} cannot be written: {path.absolute().parent} is not a folder")
+    deliver(found, out, as_json=as_json, drawing=True)

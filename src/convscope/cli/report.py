@@ -7,26 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import INPUT, JSON, OWN_DATA, cli, show, with_data
-from convscope.cli.outputs import refuse_own
+from convscope.cli.choices import NET
+from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli, show, with_data
+from convscope.cli.outputs import out, refuse_own
 from convscope.inert import inert
 from convscope.streams import say
 from convscope.training.contents import REPORT
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
+    from convscope.cli.outputs import Out
 
 
 @cli.command()
-@click.argument("source", metavar="RUN|NET")
+@click.argument("source", metavar="RUN|NET", type=NET)
+@THREADS
 @OWN_DATA
 @INPUT
-@click.option(
-    "-o", "--out", metavar="FILE", help=f"The page; by default {REPORT} in the run folder, or here for a net."
-)
+@out((".html",), f"Write the page to FILE, by default {REPORT} in the run folder, or here for a net")
 @JSON
-def report(source: str, data: str | None, size: Size, out: str | None, *, as_json: bool) -> None:
-    r"""Write one page about a run or a net: a file that needs no network and no script, and can be mailed.
+def report(source: str, data: str | None, size: Size, out: Out | None, *, as_json: bool) -> None:
+    r"""Write a page about a run or a net.
+
+    The page is one file that needs no network and no script, and can be mailed.
 
     \b
     Examples:
@@ -38,7 +41,7 @@ def report(source: str, data: str | None, size: Size, out: str | None, *, as_jso
 
     refuse_own(out, source)
     found = made(with_data(source, data), input=size)
-    path = found.save(out or (Path(source) / REPORT if found.run else REPORT))
+    path = found.save(out.path if out else (Path(source) / REPORT if found.run else REPORT))
     if as_json:
         show({"schema": "convscope/report/1", "path": str(path), "facts": dict(found.facts),
               "sections": [part.title for part in found.sections]})  # fmt: skip

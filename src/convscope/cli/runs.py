@@ -3,36 +3,75 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from convscope.cli.common import JSON, OWN_DATA, cli, show
+from convscope.cli.choices import DATA, RUN, one_of
+from convscope.cli.common import JSON, OWN_DATA, THREADS, cli, show
 from convscope.cli.numbers import whole
-from convscope.cli.outputs import refuse_own
+from convscope.cli.outputs import deliver, listing, out, refuse_own, reported
+from convscope.errors import FieldError
 from convscope.files import put
 from convscope.inert import inert
 from convscope.streams import present, say, tell
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from convscope.cli.outputs import Out
+
+SUFFIXES = {".onnx": "onnx", ".pt2": "torch-export", ".safetensors": "safetensors"}
+"""The formats that a run is exported to, by the suffix of the file."""
+
+
+def cells(evaluation: Any) -> Iterator[dict[str, Any]]:
+    """The cells of a confusion matrix."""
+    for true, row in zip(evaluation.classes, evaluation.confusion, strict=True):
+        for predicted, images in zip(evaluation.classes, row, strict=True):
+            yield {"true": true, "predicted": predicted, "images": images}
+
+
+def shares(predictions: Any) -> Iterator[dict[str, Any]]:
+    """The prediction for each image, with its probability."""
+    for one in predictions.found:
+        yield {"image": one.image, "class": one.label, "probability": f"{one.probabilities[one.label]:.6f}"}
+
 
 @cli.command("eval")
-@click.argument("run_folder", metavar="RUN")
-@click.option("--data", metavar="DATA", help="Data set to judge by; by default the one of the run.")
-@click.option("--split", default="test", show_default=True, help="Of the data set: test, train, or val.")
+@click.argument("run_folder", metavar="RUN", type=RUN)
+@click.option("--data", type=DATA, help="Data set to evaluate on; by default that of the run.")
 @click.option(
-    "--tta", default=1, type=whole(), show_default=True, help="Of each image: 1, 2 (mirrored), or 6 (and moved)."
+    "--split",
+    default="test",
+    type=one_of("split", "train", "test", "val"),
+    show_default=True,
+    help="Split of the data set.",
 )
+@click.option(
+    "--tta",
+    default=1,
+    type=whole(),
+    show_default=True,
+    help="Views of each image to average: 1, 2 (with its mirror image) or 6 (with shifts).",
+)
+@THREADS
+@out(reported("Evaluation") | {".csv": listing("true", "predicted", "images", rows=cells)})
 @JSON
-def evaluate(run_folder: str, data: str | None, split: str, tta: int, *, as_json: bool) -> None:
-    r"""Judge a RUN by images: [loss, accuracy], accuracy of each class, confusion matrix, calibration.
+def evaluate(run_folder: str, data: str | None, split: str, tta: int, out: Out | None, *, as_json: bool) -> None:
+    r"""Evaluate a trained run on images.
 
-    The interval is Wilson's, 95 %. The expected calibration error is the mean distance between the probability that
-    the net gives to its answers and the share of them that is right, over 15 bins of equal width.
+    Reports [loss, accuracy], the accuracy of each class, the confusion matrix and the calibration. The interval is
+    Wilson's, 95 %. The expected calibration error is the mean distance between the probability that the net gives to
+    its predictions and the share of them that is correct, over 15 bins of equal width. A .csv holds the confusion
+    matrix, one cell a line.
 
-    DATA is the name of a data set. Its classes are matched to those of the run by their names. What the net does on
-    the images that it learned from (--split train) says how much it learned by heart, never how good it is.
+    DATA is the name of a data set. Its classes are matched to those of the run by name. The result on the images that
+    the net was trained on (--split train) says how much it has memorised, never how good it is.
 
-    With --tta 2 or 6 the scores of several views of each image are averaged: itself and its mirror image, and both
-    moved by a pixel to either corner. That takes so many times as long; say so where you give the figure.
+    With --tta 2 or 6 the scores of several views of each image are averaged (test-time augmentation): the image and its
+    mirror image, and both shifted by a pixel towards either corner. It takes that many times as long; say so when you
+    report the figure.
 
     \b
     Examples:
@@ -47,62 +86,65 @@ def evaluate(run_folder: str, data: str | None, split: str, tta: int, *, as_json
     loaded = load(run_folder)
     from convscope.training.evaluate_run import evaluate_run
 
-    evaluation = evaluate_run(loaded, data, split, tta=tta)
-    if as_json:
-        show(evaluation.to_json())
-    else:
-        present(evaluation)
+    refuse_own(out, run_folder, data)
+    deliver(evaluate_run(loaded, data, split, tta=tta), out, as_json=as_json)
 
 
 @cli.command()
-@click.argument("run_folder", metavar="RUN")
+@click.argument("run_folder", metavar="RUN", type=RUN)
 @click.argument("images", nargs=-1, required=True)
-@click.option("--skip-bad", is_flag=True, help="Leave out files that cannot be read, and name them.")
+@click.option("--skip-bad", is_flag=True, help="Leave out files that cannot be read, and list them.")
+@THREADS
+@out(reported("Predictions") | {".csv": listing("image", "class", "probability", rows=shares)})
 @JSON
-def predict(run_folder: str, images: tuple[str, ...], *, skip_bad: bool, as_json: bool) -> None:
-    r"""Say what IMAGES show, by the net of a RUN: class and probabilities.
+def predict(run_folder: str, images: tuple[str, ...], out: Out | None, *, skip_bad: bool, as_json: bool) -> None:
+    r"""Classify images with a trained run.
 
-    PNG, JPEG, WebP, BMP, GIF and TIFF, of any size, dark on light or light on dark. Of a folder, every image in it
-    and in the folders below; then the speed is told, from files to classes.
+    IMAGES are PNG, JPEG, WebP, BMP, GIF and TIFF files of any size, dark on light or light on dark. For a folder, every
+    image in it and in the folders below is classified, and the speed is reported, from files to classes.
 
     \b
     Examples:
       convscope predict runs/mnist-fast-seed0 five.png
       convscope predict runs/mnist-fast-seed0 scans/*.jpg --json
-      convscope predict runs/mnist-fast-seed0 scans/ --skip-bad
+      convscope predict runs/mnist-fast-seed0 scans/ --skip-bad -o classes.csv
     """
     from convscope.training.run import load
 
     loaded = load(run_folder)
     from convscope.training.predict import predict_files
 
+    refuse_own(out, run_folder, *images)
     found = predict_files(loaded, images, skip_bad=skip_bad)
-    if as_json:
-        show(found.to_json())
-    else:
-        present(found)
+    deliver(found, out, as_json=as_json)
     if len(found.found) > 1 or found.unreadable:
         tell(found.told())
 
 
 @cli.command()
-@click.argument("run_folder", metavar="RUN")
+@click.argument("run_folder", metavar="RUN", type=RUN)
 @OWN_DATA
 @click.option(
-    "--to", "form", metavar="FORM", help="onnx, torch-export or safetensors; by the name of FILE if left out."
+    "--to",
+    "form",
+    type=one_of("format", *SUFFIXES.values()),
+    help="Format; by default that of the suffix of FILE.",
 )
-@click.option("-o", "--out", metavar="FILE", help="Write to FILE, replacing it; by default named as the run is, here.")
+@THREADS
+@out(SUFFIXES, "Write to FILE, by default with the name of the run, here")
 @JSON
-def export(run_folder: str, data: str | None, form: str | None, out: str | None, *, as_json: bool) -> int:
-    r"""Bring the net of a RUN out as one file that other programs run, checked before it is written.
+def export(run_folder: str, data: str | None, form: str | None, out: Out | None, *, as_json: bool) -> int:
+    r"""Export a run for other programs.
+
+    The file is checked before it is written.
 
     \b
     onnx          .onnx: float32 images n c h w, 0 to 255, to logits; scaling is part of the model
     torch-export  .pt2: the same for torch.export.load, without convscope
     safetensors   .safetensors: the weights by layer.tensor; net, classes, mean and std as metadata
 
-    The file must give what the run gives on random and on test images. Exit status 1, and no file, where a score
-    differs by more than 1e-4 of the largest.
+    The file must give what the run gives, on random and on test images. Exit status 1, and no file, if a score differs
+    by more than 1e-4 of the largest.
 
     \b
     Examples:
@@ -113,13 +155,15 @@ def export(run_folder: str, data: str | None, form: str | None, out: str | None,
     from convscope.training.formats import format_of
     from convscope.training.run import load
 
-    chosen = format_of(form, out)
+    chosen = format_of(form, out.path if out else None)
+    if out and chosen.suffix != out.suffix:
+        raise FieldError(f"{out} is not a name for {chosen.name}", expected=f"a name that ends in {chosen.suffix}")
     refuse_own(out, run_folder)
     loaded = load(run_folder, data=data)
     from convscope.training.export import export as bring_out
 
     made = bring_out(loaded, to=chosen.name)
-    path = Path(out or f"{loaded.path.resolve().name}{chosen.suffix}")
+    path = Path(out.path if out else f"{loaded.path.resolve().name}{chosen.suffix}")
     if made.passed:
         put(path, made.data)
     if as_json:

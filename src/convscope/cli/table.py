@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convscope.cli.choices import NET, one_of
 from convscope.cli.common import INPUT, JSON, OF, cli, dumped
-from convscope.cli.outputs import refuse_own
+from convscope.cli.outputs import out, refuse_own
 from convscope.cli.rows import Shown, row_options
 from convscope.core.shape import to_text
 from convscope.errors import FieldError
-from convscope.files import put
-from convscope.inert import inert_lines
 from convscope.streams import present, say
+from convscope.view.cells import table_figure
 from convscope.view.parts import page_html
 
 if TYPE_CHECKING:
@@ -21,28 +21,52 @@ if TYPE_CHECKING:
 
     from convscope.analyze.table import LayerTable
     from convscope.cli.common import Size
+    from convscope.cli.outputs import Out
+    from convscope.view.figure import Figure
 
-FORMATS: dict[str, Callable[[LayerTable], str]] = {
+SUFFIXES = {
+    ".txt": "text",
+    ".json": "json",
+    ".md": "markdown",
+    ".csv": "csv",
+    ".html": "html",
+    ".svg": "svg",
+    ".png": "png",
+}
+"""What a table is written as, by the suffix of the file."""
+
+
+def _title(table: LayerTable) -> str:
+    return f"Layers, input {to_text(table.input)}"
+
+
+def _figure(table: LayerTable) -> Figure:
+    return table_figure(_title(table), table.grid(), str(table.stack().parts[-1]))
+
+
+FORMATS: dict[str, Callable[[LayerTable], str | bytes]] = {
     "text": lambda table: table.to_text(),
     "json": lambda table: dumped(table.to_json()),
     "markdown": lambda table: table.to_markdown(),
     "csv": lambda table: table.to_csv(),
-    "html": lambda table: page_html(f"convscope table, input {to_text(table.input)}", table.to_html()),
+    "html": lambda table: page_html(_title(table), table.to_html()),
+    "svg": lambda table: _figure(table).to_svg(),
+    "png": lambda table: _figure(table).to_png(),
     "netron": lambda table: dumped(table.to_netron()),
 }
 """What a table can be written as."""
 
+PRINTED = ("text", "json", "markdown", "csv", "html", "netron")
+
 
 @cli.command()
-@click.argument("net")
+@click.argument("net", type=NET)
 @INPUT
 @OF
-@click.option("--to", "form", type=click.Choice(list(FORMATS)), help="What to write; text by default.")
-@click.option("-o", "--output", "file", metavar="FILE", help="Write to a file, not to standard output.")
+@click.option("--to", "form", type=one_of("format", *PRINTED), help="Format; by default text, or that of FILE.")
+@out(SUFFIXES, "Write to FILE")
 @row_options
 @JSON
-@click.option("--markdown", is_flag=True, help="A table for a README; the same as --to markdown.")
-@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values; the same as --to csv.")
 @click.option(
     "--trust", is_flag=True, help="Load the whole model in a .pt, .pth or .pt2: this runs code from the file."
 )
@@ -51,17 +75,16 @@ def table(
     size: Size,
     of: str | None,
     form: str | None,
-    file: str | None,
+    out: Out | None,
     *,
     as_json: bool,
-    markdown: bool,
-    as_csv: bool,
     trust: bool,
     **rows: Any,
 ) -> None:
-    r"""Shapes, parameters, multiply-adds, memory and receptive field of every layer.
+    r"""List the layers of a net, and what each costs.
 
-    Of a file of weights (.safetensors, .pt, .pth): names, shapes and sizes of its tensors.
+    Shows shapes, parameters, multiply-adds, memory and receptive field of every layer. For a file of weights
+    (.safetensors, .pt, .pth) it shows names, shapes and sizes of the tensors.
 
     \b
     %        share of all params, of all MACs (multiply-adds; a MAC is two FLOPs)
@@ -83,36 +106,49 @@ def table(
       convscope table net.cnn --depth 1
       convscope table net.cnn --sort macs --top 10 --columns name,op,macs,macs%
       convscope table net.cnn --json
-      convscope table net.cnn --to html -o net.html
+      convscope table net.cnn -o net.html
       convscope table net.cnn --to netron -o net.metrics.json
-      echo "input 400x400x3, (3x3x3)x32, (3x3x32)x64" | convscope table - --markdown
+      echo "input 400x400x3, (3x3x3)x32, (3x3x32)x64" | convscope table - --to markdown
       convscope table weights.safetensors
       convscope table mine.pt --trust --input 224x224x3
     """
-    flags = {"json": as_json, "markdown": markdown, "csv": as_csv}
-    asked = [*filter(None, [form]), *(name for name, given in flags.items() if given)]
-    if len(asked) > 1:
-        raise click.UsageError("give one of --to, --json, --markdown and --csv")
-    wanted = asked[0] if asked else "text"
-    if wanted == "netron" and file and not file.lower().endswith(".json"):
-        raise FieldError(f"--output {file}", expected="a name that ends in .json; Netron knows its metrics by that")
+    wanted = _wanted(form, out, as_json=as_json)
     shown = Shown(**rows)
     shown.check(wanted)
-    refuse_own(file, net)
+    refuse_own(out, net)
     from convscope.cli.weights import weights_text
     from convscope.frontends.weights import read_weights
 
     layers = _layers(net, size, of=of, trust=trust)
     if layers is None and not shown.is_plain:
         raise click.UsageError("--depth, --sort, --top and --columns are for nets; this is a file of weights")
-    if file is None and wanted == "text":
+    if out is None and wanted == "text":
         present(shown.of(layers) if layers else read_weights(net), wide=shown.wide)
         return
-    text = FORMATS[wanted](shown.of(layers)) if layers else weights_text(net, wanted)
-    if file is None:
-        say(text)
+    made = FORMATS[wanted](shown.of(layers)) if layers else weights_text(net, wanted)
+    if out:
+        out.put(made)
     else:
-        put(file, f"{inert_lines(text)}\n".encode())
+        say(str(made))
+
+
+def _wanted(form: str | None, out: Out | None, *, as_json: bool) -> str:
+    """The format that the options ask for.
+
+    Raises:
+        UsageError: they ask for two.
+        FieldError: the file has the suffix of another one.
+    """
+    if form and as_json:
+        raise click.UsageError("give one of --to and --json")
+    form = "json" if as_json else form
+    if out is None:
+        return form or "text"
+    written = SUFFIXES[out.suffix]
+    if form not in {None, written} and (form, written) != ("netron", "json"):
+        suffix = next((end for end, name in SUFFIXES.items() if name == form), ".json")
+        raise FieldError(f"{out} is not a name for {form}", expected=f"a name that ends in {suffix}")
+    return form or written
 
 
 def _layers(net: str, size: Size, *, of: str | None, trust: bool) -> LayerTable | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convscope.cli.common import JSON, cli, show
+from convscope.cli.choices import DATA, NET, RECIPE, RUN
+from convscope.cli.common import INPUT, JSON, THREADS, cli, show
 from convscope.cli.numbers import SEED, real, whole
 from convscope.errors import ConvscopeError
 from convscope.inert import inert
@@ -16,6 +17,7 @@ from convscope.streams import present, say, tell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from convscope.cli.common import Size
     from convscope.core.net import Net
     from convscope.progress import Progress
     from convscope.training.plan import Plan
@@ -26,46 +28,52 @@ if TYPE_CHECKING:
 
 
 @cli.command()
-@click.argument("net", required=False)
-@click.option("--data", help="Data set: a name, folder:PATH, npz:PATH, …; by default the recipe's, mnist for fast.")
+@click.argument("net", required=False, type=NET)
+@INPUT
+@click.option("--data", type=DATA, help="Data set: a name, folder:PATH, npz:PATH, …; by default that of the recipe.")
 @click.option("--skip-bad", is_flag=True, help="Leave out files of the data set that are not images.")
-@click.option("--recipe", default="fast", show_default=True, help="Recipe, or a recipe.toml file.")
-@click.option("--seed", default=0, show_default=True, type=SEED, help="Of weights, order, shifts.")
-@click.option("--epochs", type=real(), help="Passes over the data; overrides the recipe.")
-@click.option("--batch", type=whole(), help="Images in a step; overrides the recipe.")
-@click.option("--lr", type=real(), help="Peak learning rate; overrides the recipe.")
-@click.option("--name", help="Name of the run folder; by default data-recipe-seed.")
-@click.option("--out", default="runs", show_default=True, help="Folder for the run folder.")
-@click.option("--save-every", default=60.0, show_default=True, type=real(0), help="Seconds between saves.")
+@click.option("--recipe", type=RECIPE, default="fast", show_default=True, help="Recipe, or a .toml file with one.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed for weights, data order and shifts.")
+@click.option("--epochs", type=real(), help="Passes over the training set, instead of those of the recipe.")
+@click.option("--batch", type=whole(), help="Images in a step, instead of those of the recipe.")
+@click.option("--lr", type=real(), help="Peak learning rate, instead of that of the recipe.")
+@click.option("--name", metavar="NAME", help="Name of the run folder; by default DATA-RECIPE-seedN.")
+@click.option(
+    "-o", "--out", metavar="FOLDER", default="runs", show_default=True, help="Folder that the run folder goes into."
+)
+@click.option("--save-every", default=60.0, show_default=True, type=real(0), help="Seconds between checkpoints.")
 @click.option(
     "--log",
     "logs",
     multiple=True,
     type=click.Choice(["csv", "tensorboard"]),
-    help="Log there, beside metrics.jsonl.",
+    help="Also write such a log, beside metrics.jsonl.",
 )
-@click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was stopped.")
-@click.option("--strict", is_flag=True, help="With --resume: refuse to fall back to an older checkpoint.")
-@click.option("--from", "repeated", metavar="RUN", help="Train a run once more: its net, data, recipe and seed.")
+@click.option("--resume", "resumed", type=RUN, help="Resume a run that was stopped.")
+@click.option("--strict", is_flag=True, help="With --resume: never fall back to an older checkpoint.")
+@click.option("--from", "repeated", type=RUN, help="Repeat a run, with its net, data, recipe and seed.")
+@THREADS
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
-@click.option("--no-report", is_flag=True, help="Write no report.html into the run folder.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--no-report", is_flag=True, help="Do not write report.html into the run folder.")
+@click.option("--quiet", is_flag=True, help="Do not show progress.")
 @JSON
 @click.pass_context
 def train(
     context: click.Context, /, *, quiet: bool, as_json: bool, dry_run: bool, no_report: bool, **given: Any
 ) -> int:
-    r"""Train NET (by default the recipe's own) and leave a run folder.
+    r"""Train a net.
 
-    Prints [loss, accuracy] on the test set after the last epoch, parameters and seconds, and the path of a page about
-    the run to open in a browser. Ctrl-C and SIGTERM finish the
-    step and save; a run that was stopped, or killed, goes on with --resume, to the same weights bit for bit.
+    Trains NET, by default that of the recipe, and makes a run folder. Prints [loss, accuracy] on the test set after
+    the last epoch, the number of parameters, the seconds, and the path of a page about the run to open in a browser.
+    Ctrl-C and SIGTERM finish the step and save. A run that was stopped or killed resumes with --resume, and reaches
+    the same weights bit for bit.
 
     \b
     Examples:
       convscope train
       convscope train "input 28x28x1, conv 8 3x3 relu, maxpool 2, linear 10" --epochs 0.5
-      convscope train net.cnn --recipe fast --seed 3 --out runs/
+      convscope train net.cnn --recipe fast --seed 3 -o experiments
+      convscope train mine.py:make_net --data cifar10 --recipe cifar10-small
       convscope train --recipe tiny-8k --dry-run
       convscope train --resume runs/mnist-fast-seed0
       convscope train --from runs/mnist-fast-seed0 --name again
@@ -85,7 +93,7 @@ def train(
             done = work(report)
     except Stopped as stopped:
         if is_first():
-            tell(f"{stopped}\ngo on with: convscope train --resume {inert(str(stopped.path))}")
+            tell(f"{stopped}\nresume it with: convscope train --resume {inert(str(stopped.path))}")
         return 128 + stopped.signal
     if not is_first():
         return 0
@@ -165,12 +173,25 @@ def _warn(text: str) -> None:
 
 
 def _net_and_recipe(given: dict[str, Any]) -> tuple[Net, Recipe]:
-    from convscope.frontends import read
     from convscope.training.recipe import find
 
     changes = {"data": given["data"], "epochs": given["epochs"], "batch": given["batch"], "learning_rate": given["lr"]}
     settings = find(given["recipe"]).changed(**{key: value for key, value in changes.items() if value is not None})
-    return read(settings.net if given["net"] is None else given["net"]), settings
+    return _net(settings.net if given["net"] is None else given["net"], given["size"], settings), settings
+
+
+def _net(source: str, size: Size, settings: Recipe) -> Net:
+    """The net; a model by name is made for the images of the data set, where these have a size."""
+    from convscope.core.shape import to_text
+    from convscope.data.registry import DATASETS
+    from convscope.data.spelled import spelled
+    from convscope.frontends import named, read
+
+    if size is None and named.is_name(source):
+        data = spelled(settings.data)
+        shape = DATASETS[data.kind].shape if data.kind in DATASETS else data.shape
+        size = to_text(shape) if shape else None
+    return read(source, input=size)
 
 
 def _plan(given: dict[str, Any]) -> Plan:

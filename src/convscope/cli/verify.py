@@ -6,25 +6,36 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.common import INPUT, JSON, cli, show
+from convscope.cli.choices import NET
+from convscope.cli.common import INPUT, JSON, THREADS, cli
 from convscope.cli.numbers import SEED, whole
-from convscope.streams import present
+from convscope.cli.outputs import deliver, out, refuse_own, tabled
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
+    from convscope.cli.outputs import Out
 
 
 @cli.command()
-@click.argument("net")
+@click.argument("net", type=NET)
 @INPUT
-@click.option("--units", default=8, type=whole(1, 10_000), show_default=True, help="Units whose fields are probed.")
-@click.option("--seed", default=0, show_default=True, type=SEED, help="Of the units by chance.")
+@click.option(
+    "--units",
+    default=8,
+    type=whole(1, 10_000),
+    show_default=True,
+    help="Number of units whose receptive fields are probed.",
+)
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed for the choice of units.")
+@THREADS
+@out(tabled("Verification", lambda found: found.grid()))
 @JSON
-def verify(net: str, size: Size, units: int, seed: int, *, as_json: bool) -> int:
-    r"""Probe the real model and compare it with what the net claims: params, MACs, shapes, fields of units.
+def verify(net: str, size: Size, units: int, seed: int, out: Out | None, *, as_json: bool) -> int:
+    r"""Check the numbers against the real model.
 
-    The model runs with even weights and every path open; the pixels with a gradient at a unit are its field, holes
-    included. They are compared one by one, with gates and without. Exit status 1 when something does not agree.
+    Compares parameters, MACs, shapes and the receptive fields of units with what the model itself does. The
+    model runs with even weights and every path open; the pixels with a gradient at a unit are its receptive field,
+    holes included. They are compared one by one, with gates and without. Exit status 1 if something does not agree.
 
     \b
     Examples:
@@ -34,9 +45,7 @@ def verify(net: str, size: Size, units: int, seed: int, *, as_json: bool) -> int
     """
     from convscope.verification import verify as ask
 
+    refuse_own(out, net)
     found = ask(net, input=size, units=units, seed=seed)
-    if as_json:
-        show(found.to_json())
-    else:
-        present(found)
+    deliver(found, out, as_json=as_json)
     return 0 if found.passed else 1

@@ -8,6 +8,7 @@ from convscope.cli.common import dumped
 from convscope.errors import FieldError, ModelError
 from convscope.frontends import read
 from convscope.frontends.weights import read_weights
+from convscope.view.cells import table_figure
 from convscope.view.parts import page_html
 
 if TYPE_CHECKING:
@@ -16,18 +17,26 @@ if TYPE_CHECKING:
     from convscope.analyze.table import LayerTable
     from convscope.cli.common import Size
     from convscope.frontends.weights import WeightFile
+    from convscope.view.figure import Figure
 
-FORMATS: dict[str, Callable[[WeightFile], str]] = {
+
+def _figure(found: WeightFile) -> Figure:
+    return table_figure(found.path, found.grid(), found.note())
+
+
+FORMATS: dict[str, Callable[[WeightFile], str | bytes]] = {
     "text": lambda found: found.to_text(),
     "json": lambda found: dumped(found.to_json()),
     "markdown": lambda found: found.grid().to_markdown(),
     "csv": lambda found: found.grid().to_csv(),
     "html": lambda found: page_html(found.path, found.grid().to_html(found.note())),
+    "svg": lambda found: _figure(found).to_svg(),
+    "png": lambda found: _figure(found).to_png(),
 }
 """What the table of a file of weights can be written as."""
 
 
-def weights_text(path: str, form: str) -> str:
+def weights_text(path: str, form: str) -> str | bytes:
     """The tensors of a file.
 
     Raises:

@@ -8,39 +8,52 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from convscope.cli.choices import NET, one_of
 from convscope.cli.common import INPUT, cli
 from convscope.cli.numbers import SEED
-from convscope.cli.outputs import refuse_own
-from convscope.files import is_run, put
+from convscope.cli.outputs import listed, out, refuse_own
+from convscope.errors import FieldError
+from convscope.files import is_run
 from convscope.streams import say, tell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.cli.common import Size
+    from convscope.cli.outputs import Out
 
-SUFFIXES = {".cnn": "notation", ".py": "torch", ".onnx": "onnx", ".dot": "dot", ".gv": "dot"}
-"""What a file is taken for by its name."""
+SUFFIXES = {
+    ".cnn": ("notation",),
+    ".py": ("torch", "keras"),
+    ".onnx": ("onnx",),
+    ".dot": ("dot",),
+    ".gv": ("dot",),
+}
+"""The languages of a file by its suffix; the first one where nothing else is said."""
+
+LANGUAGES = tuple(dict.fromkeys(name for names in SUFFIXES.values() for name in names))
 
 
 @cli.command()
-@click.argument("net")
+@click.argument("net", type=NET)
 @INPUT
 @click.option(
-    "--to", "language", metavar="LANGUAGE", help="notation, torch, keras, onnx or dot; by the name of FILE if left out."
+    "--to", "language", type=one_of("language", *LANGUAGES), help="Language; by default that of the suffix of FILE."
 )
-@click.option("-o", "--out", metavar="FILE", help="Write to FILE, replacing it; by default to standard output.")
+@out(SUFFIXES, "Write to FILE, by default to standard output")
 @click.option(
-    "--seed", default=0, type=SEED, show_default=True, help="Of the weights of an ONNX file, where the net has none."
+    "--seed", default=0, type=SEED, show_default=True, help="Seed for the weights of an ONNX file, if the net has none."
 )
-def write(net: str, size: Size, language: str | None, out: str | None, seed: int) -> None:
-    r"""Write NET in another language: code as a person would have written it, a graph, an ONNX file.
+def write(net: str, size: Size, language: str | None, out: Out | None, seed: int) -> None:
+    r"""Write a net as code, ONNX, a graph or notation.
+
+    Code looks as a person would have written it.
 
     \b
     notation  one line of text, which reads back as the same net
-    torch     a Python module with a class Net; blocks that come back are classes, repetition is a loop
+    torch     a Python module with a class Net; repeated blocks are classes, repetition is a loop
     keras     a Python module with a function build()
-    onnx      the bytes of a model, with the weights of NET: of a run, of a model; else random ones
+    onnx      a model with the weights of NET, a run or a model; random weights where NET has none
     dot       a graph for Graphviz, modules in frames
 
     \b
@@ -55,19 +68,23 @@ def write(net: str, size: Size, language: str | None, out: str | None, seed: int
     from convscope.writers import write as write_in
     from convscope.writers.weights import stored
 
-    chosen = language or SUFFIXES.get(Path(out or "").suffix.lower(), "notation")
+    fitting = SUFFIXES[out.suffix] if out else LANGUAGES
+    chosen = language or fitting[0]
+    if out and chosen not in fitting:
+        suffixes = listed(suffix for suffix, names in SUFFIXES.items() if chosen in names)
+        raise FieldError(f"{out} is not a name for {chosen}", expected=f"a name that ends in {suffixes}")
     if chosen in BINARY and out is None:
         raise click.UsageError(f"{chosen} is not text: give a file with -o FILE")
     refuse_own(out, net)
     found = read(net, input=size)
     tensors = (_weights_of_run(net) or stored(found)) if chosen in BINARY else None
     if chosen in BINARY and tensors is None:
-        tell(f"the net has no weights: random ones, seed {seed}")
+        tell(f"the net has no weights: they are random, with seed {seed}")
     made = write_in(found, to=chosen, tensors=tensors, seed=seed)
     if out is None:
         say(str(made).rstrip("\n"))
     else:
-        put(Path(out), made if isinstance(made, bytes) else f"{made.rstrip()}\n".encode())
+        out.put(made)
 
 
 def _weights_of_run(path: str) -> dict[str, NDArray[Any]] | None:

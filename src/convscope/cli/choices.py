@@ -1,0 +1,156 @@
+"""Words that an option takes: ``--help`` lists them, errors name them, and a shell completes them.
+
+Lists are read when they are needed, so that no command loads what another one knows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from convscope.errors import ConvscopeError, unknown
+from convscope.files import is_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    Names = Callable[[], Iterable[str]]
+
+MOST = 200
+"""Words that a shell is offered at a time."""
+
+
+class Chosen(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
+    """One word of a list.
+
+    Args:
+        kind: what the words name, as an error says it.
+        names: gives the words.
+        aliases: other words that are understood, and what each stands for.
+    """
+
+    def __init__(self, kind: str, names: Names, aliases: Callable[[], Mapping[str, str]] = dict) -> None:
+        self.kind, self.names, self.aliases = kind, names, aliases
+        self.name = kind
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:  # noqa: ARG002 -- click's
+        """The words, as ``--help`` shows them."""
+        return f"[{'|'.join(self.names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002 -- click's
+        """See :class:`click.ParamType`."""
+        names, aliases = list(self.names()), self.aliases()
+        if value not in names and value not in aliases:
+            raise unknown(self.kind, str(value), names, aliases)
+        return aliases.get(value, value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 -- click's
+        """The words that go on like this."""
+        return beginning(self.names(), incomplete)
+
+
+class Known(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
+    """A word that is often one of a list, and may be another: a file, a name of the user's own.
+
+    Args:
+        name: in capitals, as ``--help`` shows it.
+        names: gives the words that a shell offers, for the arguments that are there.
+        then: what else it may be: ``file``, ``dir`` or nothing.
+    """
+
+    def __init__(self, name: str, names: Callable[[click.Context, str], Iterable[str]], then: str = "") -> None:
+        self.name, self.names, self.then = name, names, then
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 -- click's
+        """The words that go on like this, and files."""
+        try:
+            found = beginning(self.names(ctx, incomplete), incomplete)
+        except (ConvscopeError, OSError, ImportError):
+            found = []
+        # files first: bash forgets what stands before them, and offers them where no word fits
+        return [CompletionItem(incomplete, type=self.then), *found] if self.then else found
+
+
+def beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    """Words that begin with what is typed.
+
+    >>> [item.value for item in beginning(["conv", "concat", "pool"], "con")]
+    ['conv', 'concat']
+    """
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)][:MOST]
+
+
+def one_of(kind: str, *names: str, **aliases: str) -> Chosen:
+    """One of these words.
+
+    >>> one_of("split", "train", "test").convert("test", None, None)
+    'test'
+    """
+    return Chosen(kind, lambda: names, lambda: aliases)
+
+
+def recipes() -> list[str]:
+    """Names of recipes."""
+    from convscope.training.recipe import RECIPES
+
+    return list(RECIPES)
+
+
+def data_names() -> list[str]:
+    """Names of data sets, and how the name of a set of one's own begins."""
+    from convscope.data.registry import DATASETS, KINDS
+
+    return [*DATASETS, *(f"{kind}:" for kind in KINDS)]
+
+
+def ops() -> list[str]:
+    """Words of the notation for ops."""
+    from convscope.core.op import REGISTRY
+    from convscope.frontends import text  # noqa: F401 -- fills the registry
+
+    return sorted(REGISTRY)
+
+
+def runs(incomplete: str) -> list[str]:
+    """Folders of runs, in ``runs`` or where the word leads."""
+    typed = Path(incomplete)
+    places = [Path("runs"), typed if incomplete.endswith("/") else typed.parent]
+    found = [path for place in dict.fromkeys(places) if place.is_dir() for path in place.iterdir() if is_run(path)]
+    return sorted(map(str, found), key=str)
+
+
+def nets(incomplete: str) -> list[str]:
+    """What a net may be: a run, a model of a package, or a line of text that goes on with an op."""
+    from convscope.frontends.named import PACKAGES
+
+    if incomplete.startswith("input "):
+        head, mark, _ = incomplete.rpartition(" ")
+        return [head + mark + name for name in ops()]
+    return [*runs(incomplete), *(f"{package}:" for package in PACKAGES)]
+
+
+def layers(source: str) -> list[str]:
+    """Names of the layers of a net that can be read without running code of others."""
+    from convscope.frontends import read
+
+    if source == "-" or not (source.startswith("input ") or is_run(source) or source.endswith((".cnn", ".onnx"))):
+        return []
+    return [layer.node.name for layer in read(source)]
+
+
+RECIPE = Known("RECIPE", lambda _, __: recipes(), "file")
+DATA = Known("DATA", lambda _, __: data_names())
+RUN = Known("RUN", lambda _, typed: runs(typed), "dir")
+NET = Known("NET", lambda _, typed: nets(typed), "file")
+
+
+def _source(context: click.Context) -> str:
+    """The net on a line that is not finished: its arguments are not sorted out while an option lacks its word."""
+    given = context.params.get("net") or context.params.get("source") or next(iter(context.args), "")
+    return str(given)
+
+
+LAYER = Known("LAYER", lambda context, _: layers(_source(context)))
