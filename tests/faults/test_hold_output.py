@@ -54,6 +54,7 @@ def words(run_folder: Path) -> dict[str, tuple[list[str], str]]:
         "field": (["field", "net.cnn", "-o"], ".json"),
         "field png": (["field", "net.cnn", "-o"], ".png"),
         "depth": (["depth", "99", "-o"], ".txt"),
+        "list": (["list", "ops", "-o"], ".md"),
         "memory": (["memory", "net.cnn", "-o"], ".html"),
         "check": (["check", "net.cnn", "--ignore", "CS001", "--ignore", "CS003", "-o"], ".sarif"),
         "compare": (["compare", "net.cnn", "net.cnn", "-o"], ".svg"),
