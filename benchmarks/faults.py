@@ -23,7 +23,7 @@ from typing import Any
 from machine import machine
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "faults"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "faults")]
 
 from crashing import POINTS  # type: ignore[import-not-found]  # noqa: E402 -- from the tests
 from forked import Forked  # type: ignore[import-not-found]  # noqa: E402 -- from the tests
