@@ -1,7 +1,7 @@
 """Code of others prints to standard error: standard output carries data only.
 
 A model may print while it is made, loaded or run. Every call into such code stands inside of :func:`aside`, so that
-what ``--json``, ``--csv`` and ``write`` put out stays what it is.
+what ``--json``, ``--to csv`` and ``write`` put out stays what it is.
 """
 
 from __future__ import annotations

@@ -125,17 +125,17 @@ class Keeper:
     """Reports, and saves where a run stands, when it is time or when somebody asks to stop."""
 
     def __init__(
-        self, course: Session, trainer: Trainer, metrics: Metrics | None, logs: list[Log], request: Request
+        self, session: Session, trainer: Trainer, metrics: Metrics | None, logs: list[Log], request: Request
     ) -> None:
-        self.course, self.trainer, self.metrics, self.logs, self.request = course, trainer, metrics, logs, request
+        self.session, self.trainer, self.metrics, self.logs, self.request = session, trainer, metrics, logs, request
         self.last = time.perf_counter()
 
     def note(self, progress: Progress) -> None:
         """A report is due."""
         for log in self.logs:
             log.note(_line(progress))
-        if self.metrics and self.course.habits.report:
-            self.course.habits.report(progress)
+        if self.metrics and self.session.habits.report:
+            self.session.habits.report(progress)
 
     def between(self) -> None:
         """After every step.
@@ -144,7 +144,7 @@ class Keeper:
             Stopped: somebody asked.
             RunError: the checkpoint cannot be written.
         """
-        due = self.metrics is not None and time.perf_counter() - self.last >= self.course.habits.save_every
+        due = self.metrics is not None and time.perf_counter() - self.last >= self.session.habits.save_every
         self._act(due=due)
 
     def stop_if_asked(self) -> None:
@@ -159,19 +159,19 @@ class Keeper:
     def _act(self, *, due: bool) -> None:
         """All processes do the same."""
         asked = self.request.signal or 0
-        if self.course.ranks.world > 1:
-            others, late = self.course.ranks.added([asked, due])
+        if self.session.ranks.world > 1:
+            others, late = self.session.ranks.added([asked, due])
             asked, due = asked or (signal.SIGTERM if others else 0), bool(late)
         if not asked and not due:
             return
         state = self.trainer.state()
         if self.metrics:
             self.metrics.sync()
-            checkpoint.write(self.course.job.path, state, self.course.job.seals)
+            checkpoint.write(self.session.job.path, state, self.session.job.seals)
         self.last = time.perf_counter()
         if asked:
             watch = self.trainer.watch
-            raise Stopped(self.course.job.path, watch.done, watch.steps.total, asked)
+            raise Stopped(self.session.job.path, watch.done, watch.steps.total, asked)
 
 
 def _line(progress: Progress) -> dict[str, Any]:

@@ -18,6 +18,9 @@ _CARETS = re.compile(r" *\^+ *")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|[kMGTP]|B|[KMGT]iB|s|min|pixels?)(?![\w]))|(?<=[≥≤]) (?=\d)| (?=·)")
 """Blanks that stay: between a number and its unit, after a bound, before a dot that separates."""
 
+_COMMAND = re.compile(r" *try {2,}(?:convscope |\S*pip |\S* -m pip )")
+"""A line to be copied into a terminal, which breaks it without a new line; a break of ours would end the command."""
+
 _KEPT = "\u00a0"
 
 
@@ -49,7 +52,7 @@ def wrapped(text: str, width: int | None) -> str:
 
 
 def _broken(line: str, width: int) -> list[str]:
-    if len(line) <= width:
+    if len(line) <= width or _COMMAND.match(line):
         return [line]
     label = _LABEL.match(line)
     first = label.group() if label else ""
