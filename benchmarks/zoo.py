@@ -124,7 +124,7 @@ def table() -> str:
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in record():
         groups[one["family"]].append(one)
-    head = ["family", "models", "read", "params right", "MACs right", "field exact", "hull", "unknown"]
+    head = ["family", "models", "read", "params right", "MACs right", "field exact", "upper bound", "unknown"]
     rows: list[list[Any]] = [[family, *counts(models)] for family, models in sorted(groups.items())]
     rows.append(["all", *counts(record())])
     grid: list[list[Any]] = [head, ["---", *["---:"] * 7], *rows]
@@ -146,7 +146,7 @@ PAGE = """# The model zoos
 
 Every model of timm that can be made, and torchvision's classifiers, read by `convscope.read` and compared: parameters
 with the model's own tensors, multiply-adds with torch's counter on meta tensors. `field exact`: the receptive field of
-every layer, local and with gates, is exact; `hull`: that of some layer is an upper bound, marked `≤` in the table;
+every layer, local and with gates, is exact; `upper bound`: that of some layer is one, marked `≤` in the table;
 `unknown`: some operation cannot be inspected. `benchmarks/zoo.py` writes this page.
 
 {table}

@@ -55,7 +55,7 @@ def _ids(count: int) -> str:
 
 def _texts() -> list[Case]:
     texts = {
-        "joins of nothing, repeated": ("table", f"input 8x8x1, 20000*( add( {_ids(1000)} ) )"),
+        "empty joins, repeated": ("table", f"input 8x8x1, 20000*( add( {_ids(1000)} ) )"),
         "jumps, repeated": ("table", f"input 8x8x1, a: relu, 20000*( {'from a ' * 20000}relu )"),
         "a join of 250,000": ("table", f"input 8x8x1, add( {_ids(250_000)} )"),
         "a million line breaks": ("table", "input 8x8x1\n" + "\n" * 1_000_000),

@@ -18,8 +18,8 @@ def ids(count: int) -> str:
 
 
 LIMITED = {
-    "joins of nothing": f"{ONE}20000*( add( {ids(1000)} ) )",
-    "joins of nothing, nested": f"{ONE}{'9*( ' * 20}add( {ids(9)} ){' )' * 20}",
+    "empty joins": f"{ONE}20000*( add( {ids(1000)} ) )",
+    "empty joins, nested": f"{ONE}{'9*( ' * 20}add( {ids(9)} ){' )' * 20}",
     "one wide join": f"{ONE}add( {ids(250_000)} )",
     "jumps": f"{ONE}a: relu, 20000*( {'from a ' * 20_000}relu )",
     "jumps and layers": f"{ONE}a: relu, {'relu from a ' * 80_000}",

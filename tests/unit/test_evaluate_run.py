@@ -46,7 +46,7 @@ def test_wilson_at_the_borders() -> None:
     assert wilson(0, 5)[0] == 0
     assert wilson(5, 5)[1] == 1
     assert wilson(2, 5) == pytest.approx([1 - end for end in reversed(wilson(3, 5))])
-    with pytest.raises(ValueError, match="a share of nothing"):
+    with pytest.raises(ValueError, match="zero trials"):
         wilson(0, 0)
 
 

@@ -26,7 +26,7 @@ def activations(
 
     Each FUNCTION is written as in the notation, its numbers after colons; without any, nine common ones, or those of
     the RUN: relu, leaky_relu[:SLOPE], prelu, relu6, threshold:LIMIT, clamp:LOW:HIGH, elu[:ALPHA], selu, sigmoid,
-    hardsigmoid, tanh, softplus, gelu[:approx], silu, hardswish, mish, and id, which is no activation at all.
+    hardsigmoid, tanh, softplus, gelu[:approx], silu, hardswish, mish, and id (no activation).
 
     \b
     flat      where the derivative is 0 for good (dead), or tends to zero and is below 0.05 (saturated)

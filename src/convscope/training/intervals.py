@@ -23,7 +23,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     [0.0, 0.278]
     """
     if count < 1:
-        raise ValueError("a share of nothing has no interval")
+        raise ValueError("the interval of zero trials is not defined")
     square = Z * Z
     centre = (hits + square / 2) / (count + square)
     half = Z / (count + square) * sqrt(hits * (count - hits) / count + square / 4)
