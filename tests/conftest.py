@@ -10,6 +10,9 @@ from convscope.training.recipe import find
 from convscope.training.run import Run
 from convscope.training.train import train
 
+for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
+    os.environ.pop(name, None)  # what commands print must not depend on the terminal that the tests are started in
+
 LONGEST = (
     "faults/test_hold_runs.py",
     "peers/test_verbs.py",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from convscope.cli import run as command
+from convscope.training.formats import FORMATS
 from convscope.training.run import Run
 from convscope.training.train import train
 
@@ -30,7 +31,13 @@ def test_places_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     run = str(small_run.path)
-    for place in (tmp_path / "file" / "x", tmp_path / "missing" / "x", Path("/proc/x"), tmp_path / ("x" * 300)):
+    name = f"x{FORMATS[form].suffix}"
+    for place in (
+        tmp_path / "file" / name,
+        tmp_path / "missing" / name,
+        Path("/proc", name),
+        tmp_path / ("x" * 300 + name),
+    ):
         error = said(capsys, run, "--to", form, "-o", str(place))
         assert error.startswith("WriteError: ")
         assert "cannot be written" in error

@@ -493,7 +493,7 @@ class Endless(io.TextIOBase):
 def test_standard_input_is_bounded(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", Endless())
     assert command(["table", "-"]) == 2
-    assert "more than the 1,048,576 bytes" in capsys.readouterr().err
+    assert "more than 1,048,576 bytes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])

@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[Callable[[], Raw | str], str]] = {
         ),
         "30000 indices",
     ),
-    "a name of a million letters": (lambda: shared(deep(4500), 1, "n" * 10**6), "a name of at most 500 letters"),
+    "a name of a million letters": (lambda: shared(deep(4500), 1, "n" * 10**6), "is not a valid name for a Functional"),
     "a class of a million letters": (lambda: chain(entry("R" * 10**6, "r")), "is not a layer"),
     "long names in long names": (
         lambda: shared(shared(shared(shared(shared(deep(3), 1, "a" * 450), 1, "b" * 450), 1, "c" * 450), 1, "d" * 450),
@@ -191,7 +191,7 @@ REFUSED: dict[str, tuple[Callable[[], Raw | str], str]] = {
     "290,000 small groups": (lambda: in_dictionary(290_000), "290,001 layers: this needs"),
     "millions of lists": (lambda: '{"config":[' + "[]," * 5_000_000 + "0]}", "the configuration, 15,000,0"),
     "millions of numbers": (lambda: '{"config":[' + "1," * 8_000_000 + "0]}", "the configuration, 16,000,0"),
-    "a long word in wide letters": (lambda: '{"class_name":"' + "a" * 15_000_000 + '😀"}', "not one of a model"),
+    "a long word in wide letters": (lambda: '{"class_name":"' + "a" * 15_000_000 + '😀"}', "does not describe a model"),
     "20,000 layers": (lambda: chain(*(entry("ReLU", f"r{at}") for at in range(20_000))), "this needs"),
 }  # fmt: skip
 
