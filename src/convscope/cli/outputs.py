@@ -126,12 +126,14 @@ def suffix_in(path: str, known: Iterable[str]) -> str:
     """The suffix of a name, in small letters.
 
     Raises:
-        WriteError: it is not one of those that are known, or the folder of the file is not there.
+        WriteError: it is not one of those that are known, the path is a folder, or its own folder is not there.
 
     >>> suffix_in("T.HTML", (".html", ".csv"))
     '.html'
     """
     suffix = Path(path).suffix.lower()
+    if os.path.isdir(path):  # noqa: PTH112 -- Path.is_dir raises where a name is too long
+        raise WriteError(f"{path} is a folder", expected=f"the name of a file that ends in {listed(known)}")
     if suffix not in known:
         what = f"does not write {suffix} files" if suffix else "needs a suffix to know what to write"
         raise WriteError(f"{path}: this command {what}", expected=f"a name that ends in {listed(known)}")
