@@ -243,7 +243,7 @@ def test_runs_that_have_nothing_to_be_compared_by(short_run: Run, capsys: pytest
 def test_a_folder_without_weights_is_no_run(short_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "recipe.toml").write_bytes((short_run.path / "recipe.toml").read_bytes())
     assert command(["compare", str(short_run.path), str(tmp_path)]) == 2
-    assert "is not a run folder" in capsys.readouterr().err
+    assert "not a run folder" in capsys.readouterr().err
 
 
 def test_a_loss_without_end_is_told() -> None:

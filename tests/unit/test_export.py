@@ -169,7 +169,7 @@ def test_the_command_writes_what_it_checked(
 def test_a_wrong_file_is_not_written(
     short_run: Run, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "old"
+    path = tmp_path / f"old{FORMATS[form].suffix}"
     path.write_text("as it was", encoding="utf-8")
     monkeypatch.setattr(exports, "channel_scale", lambda _: ([0.1317], [0.3081]))
     assert command(["export", str(short_run.path), "--to", form, "-o", str(path)]) == 1

@@ -157,7 +157,7 @@ def test_open_sizes_by_name() -> None:
     image, meta = keras.Input((None, None, 3), name="image"), keras.Input((5,), name="meta")
     joined = L.Concatenate()([L.GlobalAveragePooling2D()(L.Conv2D(4, 3)(image)), meta])
     model = filled(keras.Model([image, meta], L.Dense(2)(joined)))
-    with pytest.raises(FieldError, match=r"image: .*states no height and no width") as error:
+    with pytest.raises(FieldError, match=r"image: .*does not state the height and width") as error:
         read(model)
     assert "--input image=" in str(error.value)
     net = read(model, input={"image": "9x8x3"})
