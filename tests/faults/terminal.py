@@ -20,6 +20,9 @@ EVIL = "\x1b[31mE\x1b]0;title\x07\u202e\u2066\u2028\x9b2J\x7f\r\n\tModelError: f
 OURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 """What the bar of progress writes itself."""
 
+STYLED = re.compile(r"\x1b\[(?:1|2|33)m([^\x1b\n]*)\x1b\[0m")
+"""A piece of a table in bold, faint or yellow, which ends on its line; EVIL has another colour, and no end."""
+
 BEGUN = re.compile(r"^\s*ModelError: forged", re.MULTILINE)
 
 
@@ -37,7 +40,8 @@ class Shown:
 
     def check(self, *, bar: bool = False) -> None:
         """Nothing in it acts, hides, or is a line that a file has forged; the command ended as commands end."""
-        text = OURS.sub("", self.text) if bar else self.text
+        text = STYLED.sub(r"\1", self.text)
+        text = OURS.sub("", text) if bar else text
         assert is_quiet(text), ascii(text)
         assert not BEGUN.search(text), text
         assert "Traceback" not in text, text
@@ -61,10 +65,11 @@ class Terminal:
         assert self.process.stdout is not None
         return json.loads(self.process.stdout.readline())
 
-    def run(self, *args: str | Path, cwd: str | Path = ".") -> Shown:
-        """Run one command."""
+    def run(self, *args: str | Path, cwd: str | Path = ".", env: dict[str, str] | None = None) -> Shown:
+        """Run one command, with more variables in its environment."""
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"args": list(map(str, args)), "cwd": str(cwd)}) + "\n")
+        told = {"args": list(map(str, args)), "cwd": str(cwd), "env": env or {}}
+        self.process.stdin.write(json.dumps(told) + "\n")
         self.process.stdin.flush()
         answer = self._answer()
         assert isinstance(answer, dict)
@@ -88,7 +93,7 @@ def main() -> None:
     _say("ready")
     for line in sys.stdin:
         told = json.loads(line)
-        status, output = _child(told["args"], told["cwd"])
+        status, output = _child(**told)
         _say({"status": status, "text": output.decode("utf-8", "surrogateescape")})
 
 
@@ -97,13 +102,14 @@ def _say(answer: object) -> None:
     sys.stdout.flush()
 
 
-def _child(args: list[str], cwd: str) -> tuple[int, bytes]:
+def _child(args: list[str], cwd: str, env: dict[str, str]) -> tuple[int, bytes]:
     here, there = pty.openpty()
     tty.setraw(there)
     number = os.fork()
     if number == 0:
         os.close(here)
         os.chdir(cwd)
+        os.environ.update(env)
         for target, source in ((0, os.open(os.devnull, os.O_RDONLY)), (1, there), (2, there)):
             os.dup2(source, target)
         sys.argv = ["convscope", *args]

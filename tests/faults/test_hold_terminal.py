@@ -20,6 +20,7 @@ from PIL import Image
 
 import convscope as cs
 from convscope.cli.commands import cli
+from convscope.training.contents import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -269,6 +270,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "train": (NET,),
     "predict": ("none", "none.png"),
     "data": ("mnist",),
+    "list": ("ops",),
 }
 
 
@@ -281,8 +283,28 @@ def test_every_option(terminal: Terminal, tmp_path: Path, command: tuple[str, ..
 
 
 def test_unknown_words(terminal: Terminal, tmp_path: Path) -> None:
-    for words in ((EVIL,), ("table", f"--{EVIL}", NET), ("table", NET, EVIL), ("data", EVIL), ("table", EVIL)):
+    takes = (("data", EVIL), ("table", EVIL), ("list", EVIL), ("help", EVIL), ("completion", EVIL))
+    for words in ((EVIL,), ("table", f"--{EVIL}", NET), ("table", NET, EVIL), *takes):
         terminal.run(*words, cwd=tmp_path).check()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_words_that_a_shell_is_offered(terminal: Terminal, tmp_path: Path, shell: str) -> None:
+    """The names of layers and runs are offered as they are, so that one that would act is not."""
+    names = [json.dumps(name) for name in ("seen", EVIL, f"a{EVIL}", "a\nplain,forged")]
+    text = f"input 8x8x3, {', '.join(f'{name}: relu' for name in names)}"
+    (tmp_path / "net.cnn").write_text(text, encoding="utf-8")
+    for run in ("kept", EVIL.replace("/", "")):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        for name in FILES:
+            (tmp_path / "runs" / run / name).write_text("{}", encoding="utf-8")
+    for words, offered in (("field net.cnn --layer", "seen"), ("eval", "kept")):
+        line = ["convscope", *words.split()]
+        typed = {"COMP_WORDS": " ".join([*line, ""]), "COMP_CWORD": "" if shell == "fish" else str(len(line))}
+        shown = terminal.run(cwd=tmp_path, env={"_CONVSCOPE_COMPLETE": f"{shell}_complete", **typed})
+        assert is_quiet(shown.text.replace("\t", " ")), ascii(shown.text)
+        assert offered in shown.text
+        assert "forged" not in shown.text
 
 
 def images(folder: Path, names: list[str]) -> None:

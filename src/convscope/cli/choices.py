@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from convscope.errors import ConvscopeError, unknown
 from convscope.files import is_run
+from convscope.inert import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -75,12 +76,12 @@ class Known(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 
 
 def beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    """Words that begin with what is typed.
+    r"""Words that begin with what is typed; none that would act on the terminal, or be two words for the shell.
 
-    >>> [item.value for item in beginning(["conv", "concat", "pool"], "con")]
+    >>> [item.value for item in beginning(["conv", "concat", "pool", "con\x1b[31m", "con\nv"], "con")]
     ['conv', 'concat']
     """
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)][:MOST]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete) and inert(name) == name][:MOST]
 
 
 def one_of(kind: str, *names: str, **aliases: str) -> Chosen:
