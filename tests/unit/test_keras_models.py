@@ -138,7 +138,7 @@ def test_channels_first() -> None:
 
 def test_open_sizes_are_asked_for() -> None:
     model = filled(keras.Sequential([keras.Input((None, None, 3)), L.Conv2D(4, 3), L.GlobalAveragePooling2D()]))
-    with pytest.raises(FieldError, match="no height and no width"):
+    with pytest.raises(FieldError, match="does not state the height and width"):
         read(model)
     net = read(model, input="9x8x3")
     assert net.input == (3, 9, 8)
@@ -149,7 +149,7 @@ def test_open_sizes_are_asked_for() -> None:
 
 def test_another_size_of_the_input() -> None:
     model = keras.Sequential([keras.Input((16, 16, 3)), L.Conv2D(4, 3), L.Flatten(), L.Dense(2)])
-    with pytest.raises(ShapeError, match=r"dense.*784 channels, 144"):
+    with pytest.raises(ShapeError, match=r"dense.*784 channels, the input has 144"):
         read(model, input="8x8x3")
     deep = keras.Sequential([keras.Input((16, 16, 3)), L.Conv2D(4, 3, name="c"), L.GlobalMaxPooling2D(), L.Dense(2)])
     assert read(deep, input="9x8x3")["c"].output == (4, 7, 6)

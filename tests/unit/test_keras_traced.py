@@ -202,14 +202,14 @@ def test_a_dict_of_inputs() -> None:
 
 
 def test_code_that_wants_tensors_of_pytorch() -> None:
-    with pytest.raises(ModelError, match="Torch keeps its layers in its code, which does not run on symbolic") as error:
+    with pytest.raises(ModelError, match="Torch defines its layers in code that does not run on symbolic") as error:
         read(called(Torch(), (8, 8, 3)))
     assert "functions of keras.ops" in str(error.value)
 
 
 def test_a_file_of_such_a_model(tmp_path: Path) -> None:
     called(Gain(), (7, 3)).save(tmp_path / "model.keras")
-    with pytest.raises(ModelError, match="'Gain' keeps its layers in its code") as error:
+    with pytest.raises(ModelError, match="'Gain' defines its layers in code") as error:
         read(tmp_path / "model.keras")
     assert "keras.models.load_model" in str(error.value)
 
