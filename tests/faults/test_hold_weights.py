@@ -120,7 +120,7 @@ HEADERS: dict[str, tuple[Callable[[], bytes], str]] = {
     "lists in a list": (lambda: written(b'{"a":[' + b"[]," * 5_000_000 + b"1]}"), "a header with 10,000,00"),
     "20 MB of wide letters": (
         lambda: written(b'{"a":"' + b"b" * 20_000_000 + "😀".encode() + b'"}'),
-        "described incorrectly",
+        "the entry of a is incomplete",
     ),
     "a shape of a million axes": (
         lambda: written({"w": {"dtype": "F32", "shape": [1] * 10**6, "data_offsets": [0, 4]}}) + bytes(4),
