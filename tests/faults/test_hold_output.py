@@ -38,10 +38,10 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("net.cnn").write_text(NET, encoding="utf-8")
     pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(pixels).save("image.png")
-    for name in ("a", "b"):
+    for name, start in (("a", 0), ("b", 4)):  # no two images are equal, which would be a fault of the set
         Path("set", name).mkdir(parents=True)
         for number in range(4):
-            Image.fromarray(pixels[number:] + number).resize((8, 8)).save(f"set/{name}/{number}.png")
+            Image.fromarray(pixels[start + number :] + number).resize((8, 8)).save(f"set/{name}/{number}.png")
     return tmp_path
 
 
@@ -61,7 +61,7 @@ def words(run_folder: Path) -> dict[str, tuple[list[str], str]]:
         "compare html": (["compare", folder, folder, "-o"], ".html"),
         "verify": (["verify", "net.cnn", "--units", "1", "-o"], ".md"),
         "eval": (["eval", folder, "-o"], ".csv"),
-        "predict": (["predict", folder, "image.png", "-o"], ".csv"),
+        "predict": (["predict", folder, *["image.png"] * 5, "-o"], ".csv"),
         "data check": (["data", "check", "folder:set", "-o"], ".json"),
         "data stats": (["data", "stats", "folder:set", "-o"], ".txt"),
         "write": (["write", "net.cnn", "-o"], ".py"),
@@ -115,12 +115,17 @@ def _mask() -> int:
     return mask
 
 
+def unbroken(said: str) -> str:
+    """What was said, on one line: where lines are broken depends on the length of the paths."""
+    return " ".join(said.split())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_room(work: Path, short_run: Run, name: str) -> None:
     """A file may have 100 bytes: what was there is there, whole, and nothing else."""
     command, suffix = words(short_run.path)[name]
     if command[0] == "data":
-        assert run([*command, "first.png"]) == 0  # the images are prepared
+        assert run([*command, f"first{suffix}"]) == 0  # the images are prepared
     out = work / f"out{suffix}"
     out.write_bytes(b"older")
     before = set(work.iterdir())
@@ -130,9 +135,11 @@ def test_no_room(work: Path, short_run: Run, name: str) -> None:
     done = subprocess.run([sys.executable, "-B", "-c", code, *command, str(out)], capture_output=True, text=True,
                           check=False)  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert f"{out} cannot be written: File too large" in done.stderr
-    assert "bytes needed, " in done.stderr
-    assert "bytes free" in done.stderr
+    said = unbroken(done.stderr)
+    assert f"{out} cannot be written: File too large" in said
+    assert said.count("Error: ") == 1
+    assert "bytes needed, " in said
+    assert "bytes free" in said
     assert out.read_bytes() == b"older"
     assert set(work.iterdir()) == before
 
@@ -152,7 +159,7 @@ def test_a_full_device_and_a_loop(work: Path, short_run: Run, name: str, capsys:
         (work / "nowhere" / f"o{suffix}", ""),
     ):
         assert run([*command, str(out)]) == 2
-        err = capsys.readouterr().err
+        err = unbroken(capsys.readouterr().err)
         assert str(out) in err
         assert said in err
         assert "WriteError: " in err
@@ -168,6 +175,12 @@ READERS = {
     "filter": ["filter", "image.png", "-k", "blur", "-o"],
     "image": ["look", "net.cnn", "--image", "image.png", "-o"],
     "set": ["data", "show", "folder:set", "-o"],
+    "memory": ["memory", "net.txt", "-o"],
+    "check": ["check", "net.cnn", "net.txt", "-o"],
+    "compare": ["compare", "net.cnn", "net.txt", "-o"],
+    "verify": ["verify", "net.txt", "-o"],
+    "data check": ["data", "check", "npz:net.txt", "-o"],
+    "data stats": ["data", "stats", "npz:net.txt", "-o"],
 }
 
 
@@ -200,7 +213,7 @@ def test_no_command_writes_onto_what_it_reads(work: Path, name: str, how: str) -
         done = subprocess.run([sys.executable, "-c", code, *READERS[name], str(out)], stdin=given, capture_output=True,
                               text=True, check=False)  # fmt: skip
     assert done.returncode == 2, done.stdout
-    assert "is what this command reads" in done.stderr
+    assert "is what this command reads" in unbroken(done.stderr)
     assert file.read_bytes() == before
 
 
@@ -210,16 +223,37 @@ def test_no_command_writes_onto_what_it_reads(work: Path, name: str, how: str) -
 def test_no_output_onto_a_part_of_a_run(work: Path, short_run: Run, file: str) -> None:
     shutil.copytree(short_run.path, work / "r")
     before = (work / "r" / file).read_bytes()
-    for command in (["table", "r", "-o"], ["write", "r", "--to", "notation", "-o"], ["report", "r", "-o"]):
+    for command in (
+        ["table", "r", "-o"],
+        ["memory", "r", "-o"],
+        ["write", "r", "--to", "notation", "-o"],
+        ["report", "r", "-o"],
+        ["export", "r", "-o"],
+    ):
         assert run([*command, f"r/{file}"]) == 2
     assert run(["report", "r"]) == 0
     assert (work / "r" / file).read_bytes() == before
 
 
+def test_no_file_of_a_default_name_onto_what_is_read(
+    work: Path, short_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("report.html").write_text(NET, encoding="utf-8")
+    assert run(["report", "report.html"]) == 2
+    assert "report.html is what this command reads" in unbroken(capsys.readouterr().err)
+    assert Path("report.html").read_text(encoding="utf-8") == NET
+    shutil.copytree(short_run.path, work / "model")
+    monkeypatch.chdir(work / "model")
+    before = Path("model.safetensors").read_bytes()
+    assert run(["export", ".", "--to", "safetensors"]) == 2
+    assert "model.safetensors is what this command reads" in unbroken(capsys.readouterr().err)
+    assert Path("model.safetensors").read_bytes() == before
+
+
 @pytest.mark.usefixtures("work")
 def test_a_new_file_beside_the_input_is_written() -> None:
     assert run(["write", "net.cnn", "-o", "other.cnn"]) == 0
-    assert run(["table", NET, "-o", "net.cnn"]) == 0  # the text is not the file
+    assert run(["write", NET, "-o", "net.cnn"]) == 0  # the text is not the file
 
 
 @pytest.fixture
@@ -244,7 +278,7 @@ def test_a_full_disk(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> No
             pass
     os.close(fill)
     assert run(["table", NET, "--to", "html", "-o", str(out)]) == 2
-    err = capsys.readouterr().err
+    err = unbroken(capsys.readouterr().err)
     assert f"{out} cannot be written: No space left on device" in err
     assert "0 bytes free" in err
     assert out.read_text(encoding="utf-8") == "keep"

@@ -6,7 +6,7 @@ import click
 
 from convscope.cli.choices import RUN
 from convscope.cli.common import JSON, OWN_DATA, THREADS, cli, with_data
-from convscope.cli.outputs import Out, deliver, drawn, out, plain, refuse_own
+from convscope.cli.outputs import Out, deliver, drawn, out, plain
 from convscope.inert import inert
 from convscope.streams import tell
 
@@ -47,7 +47,6 @@ def activations(
 
     if data is not None and run_folder is None:
         raise click.UsageError("--data goes with --run: it says where the images of that run are")
-    refuse_own(out, run_folder)
     run = with_data(run_folder, data) if run_folder else None
     found = compared(names or None, run=run, measure=measure, report=_measuring)
     deliver(found, out, as_json=as_json, drawing=True)

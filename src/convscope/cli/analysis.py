@@ -9,7 +9,7 @@ import click
 from convscope.cli.choices import LAYER, NET, Chosen
 from convscope.cli.common import INPUT, JSON, OF, cli
 from convscope.cli.numbers import whole
-from convscope.cli.outputs import deliver, out, refuse_own, reported
+from convscope.cli.outputs import deliver, out, reported
 from convscope.errors import FieldError
 from convscope.view.numbers import shortened
 
@@ -112,7 +112,6 @@ def field(
     from convscope.analyze.unit import unit_field
     from convscope.frontends import read
 
-    refuse_own(out, net)
     unit = None if at is None else places(at)
     deliver(unit_field(read(net, input=size), layer, unit, gates=not no_gates, of=of), out, as_json=as_json)
 

@@ -10,7 +10,7 @@ import click
 from convscope.cli.choices import NET, Known, one_of
 from convscope.cli.common import INPUT, JSON, cli, dumped, show
 from convscope.cli.numbers import AMOUNT, whole
-from convscope.cli.outputs import deliver, listing, out, refuse_own, reported
+from convscope.cli.outputs import deliver, listing, out, reported
 from convscope.cli.settings import CONFIG
 from convscope.streams import present
 
@@ -147,7 +147,6 @@ def check(
         return 0
     if not nets:
         raise click.UsageError("Missing argument 'NET'.")
-    refuse_own(out, *nets)
     found = Reports(tuple(_report(net, size, target, settings) for net in nets))
     if sarif:
         show(found.to_sarif())

@@ -8,7 +8,7 @@ import click
 
 from convscope.cli.choices import DATA, NET, one_of
 from convscope.cli.common import INPUT, JSON, THREADS, cli
-from convscope.cli.outputs import deliver, out, refuse_own, reported, tabled
+from convscope.cli.outputs import deliver, out, reported, tabled
 from convscope.errors import FieldError
 from convscope.files import is_run
 from convscope.view.parts import page_html
@@ -57,7 +57,6 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, out: O
         from convscope.training.paired import compare_runs
 
         aimed = out and out.of(RUNS)
-        refuse_own(out, a, b, data)
         deliver(compare_runs(a, b, data), aimed, as_json=as_json)
         return
     if data is not None:
@@ -65,6 +64,5 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, out: O
     from convscope.analyze.compare import compare as ask
     from convscope.frontends import read
 
-    refuse_own(out, a, b)
     found = ask(read(a, input=size), read(b, input=size), by=by)
     deliver(found, out, as_json=as_json)

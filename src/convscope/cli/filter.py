@@ -10,7 +10,7 @@ import click
 
 from convscope.cli.choices import Chosen, Known
 from convscope.cli.common import JSON, cli, show
-from convscope.cli.outputs import out, refuse_own
+from convscope.cli.outputs import out
 from convscope.errors import FieldError
 from convscope.inert import inert
 from convscope.streams import present, say, tell
@@ -104,7 +104,6 @@ def filter_(
       convscope filter photo.jpg --sheet -o sheet.png
     """
     _check_asked(kernel, out, explain, response, sheet=sheet, as_json=as_json)
-    refuse_own(out, image)
     if sheet:
         from convscope.lens.filter_sheet import sheet as drawn
 

@@ -10,7 +10,7 @@ from convscope.cli.analysis import places
 from convscope.cli.choices import LAYER, NET
 from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli, with_data
 from convscope.cli.numbers import SEED
-from convscope.cli.outputs import deliver, drawn, out, plain, refuse_own
+from convscope.cli.outputs import deliver, drawn, out, plain
 from convscope.lens.kinds import LENSES
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ def look(
       convscope look runs/mnist-fast-seed0 --what mistakes --classes 4,9 -o mistakes.svg
       convscope look model.onnx --what field --layer conv3 --at 5,5 --json
     """
-    refuse_own(out, source, image)
     from convscope.lens.look import look as ask
 
     unit = None if at is None else places(at)

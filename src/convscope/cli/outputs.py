@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,9 +155,25 @@ def listed(words: Iterable[str], last: str = "or") -> str:
 
 
 def out(forms: Forms | Iterable[str], text: str = "Write the result to FILE") -> Callable[[Any], Any]:
-    """The option ``-o/--out`` of a command with these forms."""
+    """The option ``-o/--out`` of a command with these forms; whatever file another word of it names is not replaced."""
     known = OutFile(forms)
-    return click.option("-o", "--out", metavar="FILE", type=known, help=f"{text}: {listed(known.forms)}.")
+    option = click.option("-o", "--out", metavar="FILE", type=known, help=f"{text}: {listed(known.forms)}.")
+
+    def add(command: Callable[..., Any]) -> Any:
+        @wraps(command)
+        def guarded(*arguments: Any, **given: Any) -> Any:
+            refuse_own(given["out"], *_texts(given.values()))
+            return command(*arguments, **given)
+
+        return option(guarded)
+
+    return add
+
+
+def _texts(values: Iterable[Any]) -> Iterator[str]:
+    """The words among what a command is given, alone or in a row."""
+    for value in values:
+        yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, str))
 
 
 def deliver(found: Any, out: Out | None, *, as_json: bool = False, drawing: bool = False) -> None:
@@ -171,6 +188,8 @@ def deliver(found: Any, out: Out | None, *, as_json: bool = False, drawing: bool
 
 def refuse_own(out: Out | str | Path | None, *sources: str | None) -> None:
     """Refuse an output that lies where an input does, whatever name or link leads there.
+
+    :func:`out` does so for a file that the user names; a command does for the one that it writes by default.
 
     Args:
         out: the file that will be written; None for standard output.

@@ -39,9 +39,10 @@ def report(source: str, data: str | None, size: Size, out: Out | None, *, as_jso
     """
     from convscope.reporting.report import report as made
 
-    refuse_own(out, source)
     found = made(with_data(source, data), input=size)
-    path = found.save(out.path if out else (Path(source) / REPORT if found.run else REPORT))
+    path = Path(out.path) if out else Path(source if found.run else "", REPORT)
+    refuse_own(path, source, data)
+    found.save(path)
     if as_json:
         show({"schema": "convscope/report/1", "path": str(path), "facts": dict(found.facts),
               "sections": [part.title for part in found.sections]})  # fmt: skip

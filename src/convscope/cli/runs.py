@@ -86,7 +86,6 @@ def evaluate(run_folder: str, data: str | None, split: str, tta: int, out: Out |
     loaded = load(run_folder)
     from convscope.training.evaluate_run import evaluate_run
 
-    refuse_own(out, run_folder, data)
     deliver(evaluate_run(loaded, data, split, tta=tta), out, as_json=as_json)
 
 
@@ -114,7 +113,6 @@ def predict(run_folder: str, images: tuple[str, ...], out: Out | None, *, skip_b
     loaded = load(run_folder)
     from convscope.training.predict import predict_files
 
-    refuse_own(out, run_folder, *images)
     found = predict_files(loaded, images, skip_bad=skip_bad)
     deliver(found, out, as_json=as_json)
     if len(found.found) > 1 or found.unreadable:
@@ -158,12 +156,12 @@ def export(run_folder: str, data: str | None, form: str | None, out: Out | None,
     chosen = format_of(form, out.path if out else None)
     if out and chosen.suffix != out.suffix:
         raise FieldError(f"{out} is not a name for {chosen.name}", expected=f"a name that ends in {chosen.suffix}")
-    refuse_own(out, run_folder)
     loaded = load(run_folder, data=data)
+    path = Path(out.path if out else f"{loaded.path.resolve().name}{chosen.suffix}")
+    refuse_own(path, run_folder, data)
     from convscope.training.export import export as bring_out
 
     made = bring_out(loaded, to=chosen.name)
-    path = Path(out.path if out else f"{loaded.path.resolve().name}{chosen.suffix}")
     if made.passed:
         put(path, made.data)
     if as_json:

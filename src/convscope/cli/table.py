@@ -8,7 +8,7 @@ import click
 
 from convscope.cli.choices import NET, one_of
 from convscope.cli.common import INPUT, JSON, OF, cli, dumped
-from convscope.cli.outputs import out, refuse_own
+from convscope.cli.outputs import out
 from convscope.cli.rows import Shown, row_options
 from convscope.core.shape import to_text
 from convscope.errors import FieldError
@@ -115,7 +115,6 @@ def table(
     wanted = _wanted(form, out, as_json=as_json)
     shown = Shown(**rows)
     shown.check(wanted)
-    refuse_own(out, net)
     from convscope.cli.weights import weights_text
     from convscope.frontends.weights import read_weights
 

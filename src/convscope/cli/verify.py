@@ -9,7 +9,7 @@ import click
 from convscope.cli.choices import NET
 from convscope.cli.common import INPUT, JSON, THREADS, cli
 from convscope.cli.numbers import SEED, whole
-from convscope.cli.outputs import deliver, out, refuse_own, tabled
+from convscope.cli.outputs import deliver, out, tabled
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
@@ -45,7 +45,6 @@ def verify(net: str, size: Size, units: int, seed: int, out: Out | None, *, as_j
     """
     from convscope.verification import verify as ask
 
-    refuse_own(out, net)
     found = ask(net, input=size, units=units, seed=seed)
     deliver(found, out, as_json=as_json)
     return 0 if found.passed else 1

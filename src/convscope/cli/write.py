@@ -11,7 +11,7 @@ import click
 from convscope.cli.choices import NET, one_of
 from convscope.cli.common import INPUT, cli
 from convscope.cli.numbers import SEED
-from convscope.cli.outputs import listed, out, refuse_own
+from convscope.cli.outputs import listed, out
 from convscope.errors import FieldError
 from convscope.files import is_run
 from convscope.streams import say, tell
@@ -75,7 +75,6 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
         raise FieldError(f"{out} is not a name for {chosen}", expected=f"a name that ends in {suffixes}")
     if chosen in BINARY and out is None:
         raise click.UsageError(f"{chosen} is not text: give a file with -o FILE")
-    refuse_own(out, net)
     found = read(net, input=size)
     tensors = (_weights_of_run(net) or stored(found)) if chosen in BINARY else None
     if chosen in BINARY and tensors is None:
