@@ -199,6 +199,25 @@ def test_names_of_a_net_in_every_command(terminal: Terminal, tmp_path: Path) -> 
             terminal.run(word, net, *rest).check()
 
 
+FILES_OF = {
+    "table": ("txt", "md", "csv", "json", "html", "svg"),
+    "verify": ("txt", "md", "csv", "json", "html", "svg"),
+    "check": ("txt", "csv", "json", "html"),
+    "field": ("txt", "json", "html"),
+    "memory": ("txt", "json", "html"),
+}
+
+
+@pytest.mark.parametrize("command", FILES_OF)
+def test_names_of_a_net_in_files_of_every_suffix(terminal: Terminal, tmp_path: Path, command: str) -> None:
+    net = tmp_path / "net.cnn"
+    net.write_text(f"input 8x8x3, {json.dumps(EVIL)}: conv 4 3x3 relu, gap, linear 3", encoding="utf-8")
+    for suffix in FILES_OF[command]:
+        out = tmp_path / f"out.{suffix}"
+        terminal.run(command, net, "-o", out).check()
+        assert is_quiet(out.read_text(encoding="utf-8")), suffix
+
+
 KEYS = ('k"', "k\n'x", 'a": __import__("os"), "b', "{x}", "a{x0}b", "{i}5", "\\", '"""', EVIL)
 
 
