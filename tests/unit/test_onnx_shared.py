@@ -85,7 +85,7 @@ def test_what_the_file_shares_is_verified(zeros: bool, tmp_path: Path) -> None:
     net = _two("x, w, b", "x, v, b", {**KERNELS, "b": bias}, tmp_path)
     found = cs.verify(net, units=1)
     assert found.passed, str(found)
-    assert ("the source stores 4 less" in str(found)) == (not zeros)
+    assert ("the source stores 4 fewer" in str(found)) == (not zeros)
 
 
 def test_unused_tensors_are_verified(tmp_path: Path) -> None:

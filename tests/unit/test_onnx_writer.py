@@ -103,14 +103,14 @@ def test_the_command_says_that_weights_are_random(tmp_path: Path, capsys: pytest
     path = tmp_path / "net.onnx"
     assert run(["write", NETS["lenet"], "-o", str(path), "--seed", "3"]) == 0
     out, err = capsys.readouterr()
-    assert (out, err) == ("", "the net has no weights: random ones, seed 3\n")
+    assert (out, err) == ("", f"the net has no weights: they are random, with seed 3\nwrote {path}\n")
     assert path.read_bytes() == bytes_of(cs.read(NETS["lenet"]), seed=3)
 
 
 def test_a_run_is_written_with_its_weights(short_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "digits.onnx"
     assert run(["write", str(short_run.path), "-o", str(path)]) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == f"wrote {path}\n"
     model = TorchNet(short_run.net).eval()
     weights_in(model, {key: torch.from_numpy(value) for key, value in tensors_of(short_run).items()})
     x = sample(short_run.net)

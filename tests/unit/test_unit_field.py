@@ -205,7 +205,7 @@ def test_hulls_say_so() -> None:
     assert cs.read("input 8x8x4, pixelshuffle 2").field(at=(3, 3)).support.exact  # all channels of a place: just that
     found = cs.read("input 8x8x4, opaque 4x4x4").field(at=(3, 3))
     assert not found.support.exact
-    assert "a hull" in str(found)
+    assert "an upper bound" in str(found)
     with pytest.raises(ConvscopeError, match="spatial axes"):
         cs.read("input 8x8x4, gap, linear 2").field(at=(0,))
     assert cs.read("input 8x8x4, gap, linear 2").field().support.pixels == 64

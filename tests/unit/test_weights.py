@@ -165,7 +165,7 @@ def test_where_a_net_is_wanted_weights_are_refused(
 ) -> None:
     save_file({"a": torch.zeros(2)}, tmp_path / "net.safetensors")
     assert run([command, str(tmp_path / "net.safetensors")]) == 2
-    assert "holds 1 tensor but no layers" in capsys.readouterr().err
+    assert "contains 1 tensor but no layers" in capsys.readouterr().err
     with pytest.raises(ModelError, match="no layers"):
         cs.read(tmp_path / "net.safetensors")
 
