@@ -28,7 +28,7 @@ ELSEWHERE = re.compile(
 )
 """Commands that need what is not here, or minutes; each has tests of its own."""
 
-DATA = re.compile(r"--json|--csv|--markdown|--to |--sarif|^write|-o |--out |--wide|--columns|--explain")
+DATA = re.compile(r"--json|--csv|--markdown|--to |--sarif|^write|^completion|-o |--out |--wide|--columns|--explain")
 """Commands whose output is for other programs, and is printed as it is."""
 
 

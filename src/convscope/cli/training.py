@@ -71,7 +71,7 @@ def train(
     \b
     Examples:
       convscope train
-      convscope train "input 28x28x1, conv 8 3x3 relu, maxpool 2, linear 10" --epochs 0.5
+      convscope train "input 28x28x1, conv 8 3x3 relu, gap, linear 10" --lr 1
       convscope train net.cnn --recipe fast --seed 3 -o experiments
       convscope train mine.py:make_net --data cifar10 --recipe cifar10-small
       convscope train --recipe tiny-8k --dry-run
