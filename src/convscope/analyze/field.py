@@ -95,7 +95,7 @@ def both_fields(net: Net, *, of: str | None = None) -> tuple[dict[str, Field], d
 
 @dataclass(frozen=True)
 class _Fields:
-    """Fields of layers; what is equal is worked out once. Tracks are known by their identity: ``kept`` keeps them."""
+    """Fields of layers, each computed once. Tracks are compared by identity, so ``kept`` keeps them alive."""
 
     axes: dict[Hashable, AxisField] = dataclasses.field(default_factory=dict)
     layers: dict[Hashable, Field] = dataclasses.field(default_factory=dict)

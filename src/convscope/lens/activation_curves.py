@@ -12,6 +12,7 @@ import numpy as np
 from convscope.core.op import REGISTRY, spelled, usage
 from convscope.errors import ConvscopeError, FieldError, UnknownNameError, unknown
 from convscope.frontends import read
+from convscope.frontends.text.hints import OTHER_NAMES
 from convscope.lens.activation_formulas import FORMULAS, values_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 FUNCTIONS = tuple(op.keyword for op in FORMULAS)
 """The elementwise ops."""
 
-ALIASES = {"swish": "silu", "hardtanh": "clamp", "leakyrelu": "leaky_relu", "linear": "id", "logistic": "sigmoid"}
+ALIASES = OTHER_NAMES | {"hardtanh": "clamp", "linear": "id", "logistic": "sigmoid"}
 
 FLAT = 0.05
 """Derivatives below this that tend to zero count as saturated: three such layers leave less than a thousandth."""
