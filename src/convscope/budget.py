@@ -89,7 +89,7 @@ def question(*, size: int = 0, layers: int = 0, memory: int = 0, apart: bool = F
     ...     spend(700_000)
     Traceback (most recent call last):
         ...
-    convscope.errors.LimitError: LimitError: this needs 1,200,000 steps of work or more
+    convscope.errors.LimitError: this needs 1,200,000 steps of work or more
       expected at most 1,100,000
       try      --raise-limits 2, for a file that you trust; in Python, "with convscope.raise_limits(2):"
     """
@@ -125,7 +125,7 @@ def about(name: str) -> Iterator[None]:
     ...     spend(2_000_000)
     Traceback (most recent call last):
         ...
-    convscope.errors.LimitError: LimitError: conv1: this needs 2,000,000 steps of work or more
+    convscope.errors.LimitError: conv1: this needs 2,000,000 steps of work or more
       expected at most 1,000,000
       try      --raise-limits 2, for a file that you trust; in Python, "with convscope.raise_limits(2):"
     """
@@ -155,7 +155,7 @@ def spend(steps: float, *, elements: int = 0) -> None:
     >>> spend(10, elements=2**31)
     Traceback (most recent call last):
         ...
-    convscope.errors.LimitError: LimitError: this needs 8,388,618 steps of work or more
+    convscope.errors.LimitError: this needs 8,388,618 steps of work or more
       expected at most 1,000,000
       try      --raise-limits 9, for a file that you trust; in Python, "with convscope.raise_limits(9):"
     """
@@ -175,7 +175,7 @@ def hold(size: float) -> None:
     >>> hold(2**30)
     Traceback (most recent call last):
         ...
-    convscope.errors.LimitError: LimitError: this needs 1,024 MiB of memory or more
+    convscope.errors.LimitError: this needs 1,024 MiB of memory or more
       expected at most 128 MiB
       try      --raise-limits 8, for a file that you trust; in Python, "with convscope.raise_limits(8):"
     """
@@ -201,7 +201,7 @@ def for_now(size: float) -> Iterator[None]:
     ...     pass
     Traceback (most recent call last):
         ...
-    convscope.errors.LimitError: LimitError: this needs 2,048 MiB of memory or more
+    convscope.errors.LimitError: this needs 2,048 MiB of memory or more
       expected at most 128 MiB
       try      --raise-limits 16, for a file that you trust; in Python, "with convscope.raise_limits(16):"
     """

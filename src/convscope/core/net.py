@@ -217,7 +217,7 @@ def check_inputs(inputs: Sequence[Input]) -> None:
     >>> check_inputs([Input("input", (3, 8, 2**31))])
     Traceback (most recent call last):
         ...
-    convscope.errors.ShapeError: ShapeError: input: 8x2147483648x3 is too large
+    convscope.errors.ShapeError: input: 8x2147483648x3 is too large
       expected at most 1,048,576 along an axis, and 1,099,511,627,776 channels
     """
     for one in inputs:

@@ -23,7 +23,7 @@ class Careful(io.BufferedReader):
     >>> Careful(io.BytesIO(b"PK")).read(10**7)
     Traceback (most recent call last):
         ...
-    convscope.errors.LimitError: LimitError: the archive's list of files: this needs 2,000,000 steps of work or more
+    convscope.errors.LimitError: the archive's list of files: this needs 2,000,000 steps of work or more
       expected at most 1,000,000
       try      --raise-limits 2, for a file that you trust; in Python, "with convscope.raise_limits(2):"
     """

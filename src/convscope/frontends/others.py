@@ -65,7 +65,7 @@ def theirs(what: str, *, all_errors: bool = False) -> Iterator[None]:
     ...     raise SystemExit(7)
     Traceback (most recent call last):
         ...
-    convscope.errors.ModelError: ModelError: net.py:make cannot be read: SystemExit: 7
+    convscope.errors.ModelError: net.py:make cannot be read: SystemExit: 7
     """
     try:
         yield

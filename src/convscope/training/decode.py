@@ -40,7 +40,7 @@ def from_json(content: bytes, kind: type[T], path: Path | str) -> T:
     >>> from_json(b'[1, "2"]', list[int], "x.json")
     Traceback (most recent call last):
         ...
-    convscope.errors.RunError: RunError: x.json is damaged: [1]: expected int, got str
+    convscope.errors.RunError: x.json is damaged: [1]: expected int, got str
     """
     try:
         return msgspec.json.decode(content, type=kind)

@@ -164,7 +164,7 @@ def check_data(dataset: Dataset) -> None:
     >>> check_data(replace(DATASETS["mnist"], counts={"train": 2, "test": 0}))
     Traceback (most recent call last):
         ...
-    convscope.errors.DataError: DataError: mnist has 0 test images
+    convscope.errors.DataError: mnist has 0 test images
       given    2 train, 0 test
       expected at least 1: the trained net is evaluated on them
     """
