@@ -69,9 +69,9 @@ def test_netron_shows_our_numbers_beside_the_model(netron: Path, model: Path, tm
     assert run(["table", NET, "--to", "netron", "-o", str(metrics)]) == 0
     found = shown(netron, model, metrics)
     assert found["taken"] is True
-    # 3*3*4 + 4 and 4*2 params; 7*7*4*9 and 7*7*2*4 multiply-adds; maps of 7*7*(4 + 4 + 2) numbers
+    # 3*3*4 + 4 and 4*2 params; 7*7*4*9 and 7*7*2*4 multiply-adds, two FLOPs each; maps of 7*7*(4 + 4 + 2) numbers
     assert found["model"] == {
-        "parameters": "48", "MACs": "2,156", "activations": "1.91 KiB (float32, batch 1)"
+        "parameters": "48", "MACs": "2,156", "FLOPs": "4.31 k", "activations": "1.91 KiB (float32, batch 1)"
     }  # fmt: skip
     assert set(found["nodes"]) == {"stem", "relu1", "head"}
     stem, head = found["nodes"]["stem"], found["nodes"]["head"]
