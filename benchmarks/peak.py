@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
 import convscope as cs
-from convscope.backends.machine import keep_memory
+from convscope.backends.machine import kept_memory
 from convscope.training.recipe import find
 from machine import machine
 
@@ -49,8 +49,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     asked = parser.parse_args()
     print(machine("torch", "numpy"))
-    keep_memory()
-    before = {(shape, dtype): rate(*shape, dtype) for shape, dtype in product(SHAPES, (torch.float32, torch.bfloat16))}
+    with kept_memory():
+        before = {
+            (shape, dtype): rate(*shape, dtype) for shape, dtype in product(SHAPES, (torch.float32, torch.bfloat16))
+        }
     (shape, dtype), peak = max(before.items(), key=lambda item: item[1])
     print(f"\npeak {peak / 1e9:.0f} GFLOP/s: {shape[0]} images, {shape[1]} channels, {shape[2]}x{shape[2]}, {dtype}\n")
     print("| recipe | images/s, median | GFLOP/s | share of the peak |\n|---|---:|---:|---:|")

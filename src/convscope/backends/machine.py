@@ -6,23 +6,52 @@ import ctypes
 import os
 import platform
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's ``mallopt``."""
 
+LARGE = 32 << 20
+"""The size from which glibc always asks the kernel for a block of its own [byte]: the highest it chooses by itself."""
 
-def keep_memory() -> None:
-    """Let glibc keep freed blocks; does nothing on other C libraries.
+_lock = threading.Lock()
+_keeping = 0
+"""How many parts of the program train or evaluate now."""
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Let glibc keep freed blocks for the time being; does nothing on other C libraries.
 
     By default it hands each large activation back to the kernel at every step, and clearing the fresh pages takes
-    longer than the arithmetic.
+    longer than the arithmetic. At the end everything that is free goes back, so that a program that has trained does
+    not stay as large as it was then.
     """
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    libc = ctypes.CDLL(None) if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" else None
+    _count(libc, 1)
+    try:
+        yield
+    finally:
+        _count(libc, -1)
+
+
+def _count(libc: ctypes.CDLL | None, change: int) -> None:
+    """Settle what glibc keeps when the first part begins and when the last one ends."""
+    global _keeping
+    with _lock:
+        before, _keeping = _keeping, _keeping + change
+        if libc is None or (before and _keeping):
+            return
+        libc.mallopt(M_MMAP_THRESHOLD, 1 << 30 if _keeping else LARGE)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1 if _keeping else 2 * LARGE)
+        if not _keeping:
+            libc.malloc_trim(0)
 
 
 def cpu_flags() -> frozenset[str]:

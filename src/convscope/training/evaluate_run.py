@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convscope.backends.machine import keep_memory
+from convscope.backends.machine import kept_memory
 from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.errors import DataError, ShapeError
@@ -63,8 +63,8 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
     images = registry.load(dataset, split)
     if not len(images.images):
         raise DataError(f"{dataset.name} has no {split} images")
-    keep_memory()
-    return answers(Augmented(model_of(run), tta), images.images, numbers[images.labels], run.dataset)
+    with kept_memory():
+        return answers(Augmented(model_of(run), tta), images.images, numbers[images.labels], run.dataset)
 
 
 def class_numbers(dataset: Dataset, known: Dataset) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from convscope import files
 from convscope.analyze.cost import net_params
+from convscope.backends.machine import kept_memory
 from convscope.backends.torch import TorchNet, weights_out
 from convscope.errors import TrainingError
 from convscope.progress import Progress, shown_where_watched
@@ -84,6 +85,7 @@ class Session:
             Stopped: a signal came; the run is saved.
         """
         with ExitStack() as stack:
+            stack.enter_context(kept_memory())
             logs: list[Log] = []
             metrics = None
             if self.ranks.first:

@@ -15,7 +15,6 @@ from safetensors.torch import load_file
 from convscope import files
 from convscope.analyze.cost import net_params
 from convscope.analyze.memory import FLOAT32
-from convscope.backends.machine import keep_memory
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
 from convscope.data import registry, trained
@@ -255,7 +254,6 @@ def _weights(net: Net) -> int:
 def _load(dataset: Dataset) -> tuple[Split, Split]:
     """The training images, and those to evaluate on."""
     check_data(dataset)
-    keep_memory()
     return registry.load(dataset, "train"), registry.load(dataset, "test")
 
 
