@@ -148,7 +148,9 @@ def tensors(change: Callable[[dict[str, torch.Tensor]], None]) -> Callable[[Path
 
 
 def _first(found: dict[str, torch.Tensor], words: str) -> str:
-    return next((name for name in found if re.search(words, name)), next(iter(found)))
+    """The first by name that fits, or else of all; safetensors loads them in an order that differs from run to run."""
+    names = sorted(found)
+    return next((name for name in names if re.search(words, name)), names[0])
 
 
 def shaped(words: str) -> Callable[[dict[str, torch.Tensor]], None]:
