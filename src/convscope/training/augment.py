@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from convscope.training.recipe import Recipe
 
 GROUPS = 8
-"""Images of a batch are shifted in so many groups: cutting a group out costs as much as cutting one image out."""
+"""Number of groups in which the images of a batch are shifted: cropping a group costs as much as cropping one image."""
 
 KNOTS = 5
-"""A bend is drawn at so many points along each axis, and smooth in between."""
+"""Number of points along each axis at which a bend is drawn; it is smooth in between."""
 
 PLANE = 4
-"""Axes of a batch of images of height and width."""
+"""Number of axes of a batch of images that have a height and a width."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,17 @@ class Augment:
     """The augmentations of a recipe; each is drawn again for every image and epoch.
 
     Attributes:
-        shift: farthest move along each axis [pixel]; whole pixels, and the same for an eighth of the batch, unless
-            images are warped as well.
-        rotate: widest turn to either side [degree].
-        zoom: largest change of height and of width, each on its own, as a share.
-        shear: largest slant, columns a row.
-        bend: farthest move of a point in a smooth random field (Simard, Steinkraus and Platt, ICDAR 2003) [pixel].
-        flip: left and right are exchanged in every second epoch, beginning with a random half of the images
+        shift: largest shift along each axis [pixel]; by full pixels and shared by an eighth of the batch, unless images
+            are also warped.
+        rotate: largest rotation in either direction [degree].
+        zoom: largest change of height and of width, drawn independently, as a fraction.
+        shear: largest slant [columns per row].
+        bend: largest displacement of a point in a smooth random field (Simard, Steinkraus and Platt, ICDAR 2003)
+            [pixel].
+        flip: mirrors every image in every second epoch, starting with a random half of the images
             (Jordan, arXiv 2404.00498).
-        erase: side of a square that is covered with the mean (DeVries and Taylor, arXiv 1708.04552) [pixel].
-        ground: what comes in from beyond the border is empty (0), not the mirrored image.
+        erase: side of a square that is replaced by the mean (DeVries and Taylor, arXiv 1708.04552) [pixel].
+        ground: whether pixels from outside the image are empty (0) instead of mirrored.
     """
 
     shift: int = 0
@@ -54,37 +55,37 @@ class Augment:
 
     @classmethod
     def of(cls, recipe: Recipe, *, ground: bool) -> Augment:
-        """What a recipe asks for."""
+        """The augmentations of a recipe."""
         return cls(
             recipe.shift, recipe.rotate, recipe.zoom, recipe.shear, recipe.bend, recipe.flip, recipe.erase, ground
         )
 
     @property
     def warps(self) -> bool:
-        """Whether images are resampled between their pixels."""
+        """Whether images are resampled at positions between pixels."""
         return any((self.rotate, self.zoom, self.shear, self.bend))
 
     def check(self, axes: int) -> None:
-        """Images can be changed so.
+        """Check that the augmentations apply to such images.
 
         Args:
-            axes: of a batch of them.
+            axes: number of axes of a batch of images.
 
         Raises:
-            FieldError: they have no height and width.
+            FieldError: the images have no height and width.
         """
         if (self.warps or self.erase) and axes != PLANE:
             raise FieldError("rotate, zoom, shear, bend and erase need images with height and width")
 
     def padded(self, images: Tensor) -> Tensor:
-        """``n c h w`` with room for shifts on all sides."""
+        """Return images ``n c h w`` padded on all sides for shifts."""
         if not self.shift or self.warps:
             return images
         room = (self.shift, self.shift) * (images.dim() - 2)
         return F.pad(images, room) if self.ground else F.pad(images, room, mode="reflect")
 
     def shifted(self, images: Tensor, random: Generator) -> Tensor:
-        """Crop each group of images from the padded ones at its own position."""
+        """Crop each group of the padded images at a position of its own."""
         if not self.shift or self.warps:
             return images
         spatial = [size - 2 * self.shift for size in images.shape[2:]]
@@ -99,14 +100,14 @@ class Augment:
         return torch.cat(parts)
 
     def drawn(self, count: int, random: Generator) -> tuple[Tensor, Tensor]:
-        """Random numbers for a batch: from -1 to 1 for each image's warp, 0 to 1 for its covered square."""
+        """Draw random numbers for a batch: -1 to 1 for each image's warp, 0 to 1 for its erased square."""
         warp = torch.rand(count, 6 + 2 * KNOTS**2 * bool(self.bend), generator=random) if self.warps else None
         cover = torch.rand(count, 2, generator=random) if self.erase else None
         empty = torch.empty(count, 0)
         return (empty if warp is None else 2 * warp - 1), (empty if cover is None else cover)
 
     def warped(self, images: Tensor, warp: Tensor) -> Tensor:
-        """``n c h w`` resampled, each image by its row of random numbers; float32 if anything is warped."""
+        """Resample ``n c h w``, each image by its row of random numbers; the result is float32 where it is warped."""
         if not self.warps:
             return images
         grid = self._grid(images, warp)
@@ -114,7 +115,7 @@ class Augment:
         return F.grid_sample(images.float(), grid, padding_mode=edge, align_corners=False)
 
     def _grid(self, images: Tensor, warp: Tensor) -> Tensor:
-        """Where each pixel comes from, ``n h w 2``, with the image from -1 to 1."""
+        """Return the source position of each pixel, ``n h w 2``, where the image spans -1 to 1."""
         height, width = images.shape[2:]
         angle, slant = warp[:, 0] * math.radians(self.rotate), warp[:, 1] * self.shear
         tall, wide = 1 + warp[:, 2] * self.zoom, 1 + warp[:, 3] * self.zoom
@@ -134,7 +135,7 @@ class Augment:
         return grid
 
     def covered(self, images: Tensor, cover: Tensor) -> Tensor:
-        """``n c h w``, scaled to mean 0, with a square of zeros in each; at the border less of it is in the image."""
+        """Set a square to zero in each of ``n c h w`` images of mean 0; the border may cut it off."""
         if not self.erase:
             return images
         inside = []

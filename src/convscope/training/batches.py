@@ -1,4 +1,4 @@
-"""Batches: uint8 images, shuffled, changed and scaled one batch at a time, from memory or from a mapped file."""
+"""Batches: uint8 images, shuffled, augmented and scaled one batch at a time, from memory or from a mapped file."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ def scaled(images: Tensor, dataset: Dataset) -> Tensor:
 class Batches:
     """An endless stream of training batches; each epoch in a new order.
 
-    The rest of an epoch, fewer images than a batch, waits for the next shuffle. Images in a mapped file are
-    read ahead, a batch at a time; order, changes and values are the same as for images in memory.
+    An incomplete batch at the end of an epoch is dropped. Images in a mapped file are prefetched, a batch at a time;
+    order, augmentation and values are the same as for images in memory.
 
     Args:
         split: images and labels.
         dataset: for the scale.
         batch: images in a batch; at most the whole set.
-        augment: how images are changed.
-        seed: for the order and the changes.
-        ranks: processes that share each batch; order and changes are the same in all of them.
+        augment: the augmentations.
+        seed: for the order and the augmentation.
+        ranks: processes that share each batch; order and augmentation are the same in all of them.
 
     Raises:
-        FieldError: images of this form cannot be changed so.
+        FieldError: the augmentations do not apply to images of this shape.
     """
 
-    def __init__(  # noqa: PLR0913 -- what a stream consists of
+    def __init__(  # noqa: PLR0913 -- the parts of a stream
         self, split: Split, dataset: Dataset, *, batch: int, augment: Augment, seed: int, ranks: Ranks = ALONE
     ) -> None:
         self.augment: Augment = augment
@@ -62,7 +62,7 @@ class Batches:
         self.batch = min(batch, len(self.labels))
         self.part = ranks.shares(self.batch)
         self.random = torch.Generator().manual_seed(seed)
-        # drawn apart, so that what is drawn for each epoch does not depend on it
+        # a generator of its own, so that the draws for each epoch do not depend on it
         self.flipped = torch.rand(len(self.labels), generator=torch.Generator().manual_seed(seed)) < 0.5
         self.epoch = 0
         self._shuffle()
@@ -80,7 +80,7 @@ class Batches:
         self._images = map(self._rows, rows) if self.mapped is None else read_ahead(self._rows, rows)
 
     def _rows(self, rows: Tensor) -> Tensor:
-        """Images by their index, padded."""
+        """Return the images at these indices, padded."""
         if self.mapped is None:
             return self.images[rows]
         return self.augment.padded(torch.from_numpy(np.take(self.mapped, rows.numpy(), axis=0)))
@@ -104,7 +104,7 @@ class Batches:
         return self.augment.covered(scaled(images, self.dataset), cover), self.labels[mine]
 
     def state(self) -> tuple[dict[str, Tensor], Place]:
-        """The state of the stream: random state, now and when the epoch began; the epoch and images given in it."""
+        """The state of the stream: random state now and at the start of the epoch, the epoch, images used in it."""
         return {"began": self._began, "now": self.random.get_state()}, Place(self.epoch, self._at)
 
     def restore(self, random: dict[str, Tensor], place: Place) -> None:

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 BINS = 15
-"""Of equal width, each with its upper end, as in Guo et al. 2017 (arXiv 1706.04599)."""
+"""Number of bins of equal width, each including its upper end, as in Guo et al. 2017 (arXiv 1706.04599)."""
 
 
 def calibration_error(confidence: ArrayLike, right: ArrayLike) -> float:
-    """The expected calibration error, 0 to 1.
+    """Return the expected calibration error, 0 to 1.
 
     Images are put into :data:`BINS` bins by the probability of the predicted class. Each bin gives the
     distance between its mean probability and its accuracy; the error is their mean over all images.

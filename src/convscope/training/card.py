@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def card(run: Run, evaluation: Evaluation, began: Environment) -> str:
-    """The card as Markdown."""
+    """Return the card as Markdown."""
     env = {name: shown(value) for name, value in began.items()}
     recipe, result, data = run.recipe, run.result, run.dataset
     epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"

@@ -1,8 +1,8 @@
 """The state of a training run on disk: weights, optimizer, random state, position in the data; all or nothing.
 
 A checkpoint is two files: ``step-00000500.safetensors`` with the tensors, and ``step-00000500.json``, written when the
-first is on the disk, with its SHA-256, that of the settings of the run, the numbers that are not tensors, and a
-checksum of itself. Without its ``.json`` a file of tensors is not a checkpoint. The last two are kept, so that there is
+first is on the disk, with its SHA-256, that of the settings of the run, the state that is not a tensor, and a checksum
+of itself. A file of tensors without its ``.json`` is not a checkpoint. The last two checkpoints are kept, so there is
 one to fall back to.
 """
 
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 FOLDER = CHECKPOINTS
 KEPT = 2
 ANY = 2**50
-"""Bytes, where it is not known how many there may be."""
+"""Limit for a file of tensors whose expected size is unknown [byte]."""
 
 _NAME = re.compile(r"step-(\d{8,})\.json")
 
 
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the stream of batches stands: the epoch, and the images given in it."""
+    """The position of the stream of batches: the epoch, and the images used in it."""
 
     epoch: Count
     at: Count
 
 
 class Means(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of the epoch so far: steps, images predicted right, the sum of losses; the last rate; seconds of training."""
+    """The epoch so far: steps, correct images, the sum of losses; the last learning rate; seconds of training."""
 
     in_epoch: Count
     hits: Count
@@ -56,7 +56,7 @@ class Means(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is not a tensor."""
+    """The state that is not a tensor."""
 
     step: Count
     place: Place
@@ -67,8 +67,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of ``step-N.json``.
 
     Attributes:
-        checksum: of all the rest.
-        numbers: what is not a tensor.
+        checksum: of all other fields.
+        numbers: the state that is not a tensor.
         sha256: of the file of tensors.
         seals: SHA-256 of the settings of the run, by file name; None in checkpoints of earlier versions.
     """
@@ -85,8 +85,8 @@ class State:
 
     Attributes:
         tensors: weights, optimizer and random numbers, by name.
-        numbers: what is not a tensor.
-        seals: SHA-256 of the settings, by file name, that a checkpoint was read with; None if it has none.
+        numbers: the state that is not a tensor.
+        seals: SHA-256 of the settings, by file name, from the checkpoint that was read; None if it has none.
     """
 
     tensors: dict[str, Tensor]
@@ -95,7 +95,7 @@ class State:
 
     @property
     def step(self) -> int:
-        """Steps done."""
+        """Number of steps that are done."""
         return self.numbers.step
 
 
@@ -105,10 +105,10 @@ def write(run: Path, state: State, seals: Mapping[str, str]) -> None:
     Args:
         run: the folder.
         state: the state of the run.
-        seals: SHA-256 of the settings that it is trained by, by file name.
+        seals: SHA-256 of the settings of the run, by file name.
 
     Raises:
-        RunError: it cannot be written; the earlier ones stay.
+        RunError: the checkpoint cannot be written; earlier ones are kept.
     """
     stem = f"step-{state.step:08d}"
     content = save({name: tensor.contiguous() for name, tensor in state.tensors.items()})
@@ -125,7 +125,7 @@ def write(run: Path, state: State, seals: Mapping[str, str]) -> None:
 
 
 def steps(run: Path) -> list[int]:
-    """The steps after which there are checkpoints in a run folder, in no order."""
+    """Yield the steps that have a checkpoint in a run folder, in no particular order."""
     with files.Folder(run) as whole:
         if not whole.kind(FOLDER):
             return []
@@ -138,15 +138,15 @@ def _steps(folder: files.Folder) -> list[int]:
 
 
 def newest(run: Path, *, strict: bool, most: int = ANY) -> tuple[State | None, list[str]]:
-    """The newest undamaged checkpoint, and what was wrong with newer ones; None if there is none.
+    """Return the newest undamaged checkpoint, or None if there is none, and what was wrong with newer ones.
 
     Args:
         run: the folder.
         strict: refuse to fall back.
-        most: bytes that the tensors may have (:func:`largest`).
+        most: limit for the file of tensors (:func:`largest`) [byte].
 
     Raises:
-        RunError: the newest is damaged, and ``strict``; or all are.
+        RunError: all checkpoints are damaged, or the newest one is and ``strict`` is set.
     """
     damage: list[str] = []
     for step in sorted(steps(run), reverse=True):
@@ -162,15 +162,15 @@ def newest(run: Path, *, strict: bool, most: int = ANY) -> tuple[State | None, l
 
 
 def read(run: Path, step: int, most: int = ANY) -> State:
-    """One checkpoint, checked in full.
+    """Read one checkpoint and check it in full.
 
     Args:
         run: the folder.
-        step: after which it was written.
-        most: bytes that the tensors may have.
+        step: the step after which it was written.
+        most: limit for the file of tensors [byte].
 
     Raises:
-        RunError: it is damaged.
+        RunError: the checkpoint is damaged.
     """
     name = f"{FOLDER}/step-{step:08d}"
     path = run / f"{name}.json"
@@ -201,10 +201,10 @@ def _tensors(run: Path, name: str, sha256: str, most: int) -> dict[str, Tensor]:
 
 
 def largest(weights: int) -> int:
-    """Bytes that one may have at most, for so many bytes of weights.
+    """Return the limit for the tensors of a checkpoint of a net with this many bytes of weights [byte].
 
-    Twice what weights, their mean and the two means of the optimizer take, and room for the rest: random numbers of
-    each process, statistics of norms, names.
+    The limit is twice the size of the weights, their mean and the two means of the optimizer, plus room for the random
+    states of the processes, the statistics of norms and the names.
 
     >>> largest(2**20) // 2**20
     24
@@ -213,7 +213,7 @@ def largest(weights: int) -> int:
 
 
 def size(tensors: int) -> int:
-    """Bytes that the checkpoints of a run take at most, for so many bytes of tensors in one.
+    """Return the most that the checkpoints of a run take, given the bytes of tensors in one [byte].
 
     >>> size(1000)  # two that are kept and one that is being written
     3000

@@ -1,8 +1,8 @@
-"""What a run folder consists of, what each file decides, what it is sealed by, and what happens when it is damaged.
+"""The files of a run folder: what each one decides, where its checksum is kept, and what happens if it is damaged.
 
-The one table of that kind: reading a run, resuming it and the documentation all follow it. A file that
-*decides* affects the result, so it is checked before it is used. A file that *describes* is for the reader: a run
-resumes and is used without it, and missing facts are shown as unknown.
+Reading a run, resuming it and the documentation all follow this one table. A file that *decides* affects the result, so
+it is checked before it is used. A file that *describes* is for people: a run can be resumed and used without it, and
+missing facts are shown as unknown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NET, RECIPE, DATA, SEAL, MODEL, METRICS, CSV, ENV, CARD, REPORT = (
 CHECKPOINTS = "checkpoints"
 MANIFEST, TENSORS = f"{CHECKPOINTS}/step-N.json", f"{CHECKPOINTS}/step-N.safetensors"
 LARGE, SMALL = 64 * 2**20, 2**20
-"""Bytes that are read of a file at most: of one with a line or a name for each of many things, and of any other."""
+"""Limits for files that grow with the run or the data set, and for all others [byte]."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Content:
     """A file of a run folder.
 
     Attributes:
-        name: of the file; ``N`` stands for a step.
-        holds: what is in it.
+        name: name of the file; ``N`` stands for a step.
+        holds: its content.
         decides: whether it affects the result.
-        sealed: by what its SHA-256 is kept.
-        damaged: what happens when it is damaged, edited or missing.
-        most: bytes that are read of it; None where the weights of the net say how many there are.
+        sealed: where its SHA-256 is kept.
+        damaged: what happens if it is damaged, edited or missing.
+        most: limit [byte]; None if the limit follows from the weights of the net.
     """
 
     name: str
@@ -143,18 +143,18 @@ CONTENTS: tuple[Content, ...] = (
 """Every file of a run folder, in the order in which they are explained."""
 
 SETTINGS = tuple(content.name for content in CONTENTS if content.sealed == _SETTING)
-"""What is there from the start, and says what is trained."""
+"""The files that exist from the start and define what is trained."""
 
 SEALED = (*SETTINGS, MODEL)
-"""Files whose checksums stand in the result."""
+"""Files whose checksums are part of the result."""
 
 
 FILES = tuple(name for content in CONTENTS for name in content.name.split(", ") if "/" not in name)
-"""Names that are files, where they are there; folders are left out."""
+"""Names that must be files if they exist; folders are left out."""
 
 
 def most(name: str) -> int:
-    """Bytes that are read at most of a file with a limit of its own.
+    """Return the limit for a file that has one of its own [byte].
 
     >>> most("recipe.toml")
     1048576
@@ -165,15 +165,15 @@ def most(name: str) -> int:
 
 
 def read(run: Path, name: str, limit: int | None = None) -> bytes | None:
-    """What is in a file of a run; None if there is none.
+    """Return the content of a file of a run, or None if the file does not exist.
 
     Args:
         run: the folder.
         name: of the file.
-        limit: bytes that it may have; by default those of the table.
+        limit: the largest size [byte]; by default that of the table.
 
     Raises:
-        RunError: it cannot be read, is longer, or is not a file.
+        RunError: the file cannot be read, is too long, or is not a regular file.
     """
     try:
         with Folder(run) as folder:
@@ -186,7 +186,7 @@ def read(run: Path, name: str, limit: int | None = None) -> bytes | None:
 
 
 def to_markdown() -> str:
-    """The table as the documentation shows it."""
+    """Return the table as the documentation shows it."""
     lines = [("file", "holds", "decides", "sealed by", "damaged, edited or missing"), ("---",) * 5]
     for content in CONTENTS:
         names = ", ".join(f"`{name}`" for name in content.name.split(", "))

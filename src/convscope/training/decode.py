@@ -1,4 +1,4 @@
-"""JSON and TOML of a run folder, taken only as what they must be; whatever else they are is one error."""
+"""JSON and TOML of a run folder, decoded to the expected types; anything else is one kind of error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-"""Of steps, images, …: what every reader of JSON takes exactly."""
+"""A count of steps, images, …, within the range that every JSON reader takes exactly."""
 
 Finite = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 Measure = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
@@ -25,15 +25,15 @@ Measure = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
 
 
 def from_json(content: bytes, kind: type[T], path: Path | str) -> T:
-    """What a file of JSON says.
+    """Decode a JSON file.
 
     Args:
         content: of the file.
-        kind: what it must be.
-        path: named in the error.
+        kind: the expected type.
+        path: the path that the error names.
 
     Raises:
-        RunError: it is something else; the error names the file and the key.
+        RunError: the content is something else; the error names the file and the key.
 
     >>> from_json(b'{"a": 1, "b": 2}', dict[str, int], "x.json")
     {'a': 1, 'b': 2}
@@ -44,12 +44,12 @@ def from_json(content: bytes, kind: type[T], path: Path | str) -> T:
     """
     try:
         return msgspec.json.decode(content, type=kind)
-    except (ValueError, RecursionError) as error:  # all of msgspec's, and those of texts, are subclasses of ValueError
+    except (ValueError, RecursionError) as error:  # errors of msgspec and of text decoding are all ValueErrors
         raise RunError(f"{path} is damaged: {_plainly(error)}") from None
 
 
 def from_toml(content: bytes, kind: type[T], path: Path | str) -> T:
-    """What a file of TOML says; else as :func:`from_json`.
+    """Decode a TOML file; otherwise like :func:`from_json`.
 
     >>> from_toml(b"seed = 3", dict[str, int], "x.toml")
     {'seed': 3}
@@ -61,7 +61,7 @@ def from_toml(content: bytes, kind: type[T], path: Path | str) -> T:
 
 
 def _plainly(error: Exception) -> str:
-    """The key first, then the library's words without its marks."""
+    """Return the library's message with the key first and without its punctuation."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     what, _, key = str(error).partition(" - at `$")

@@ -1,4 +1,4 @@
-"""Where values stopped being finite."""
+"""Find where values stopped being finite."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def gradient_norm(model: nn.Module) -> float | None:
-    """Length of the gradient over all weights; None before the first one."""
+    """Return the norm of the gradient over all weights, or None before the first backward pass."""
     gradients = [one.grad.float().norm() for one in model.parameters() if one.grad is not None]
     return float(torch.stack(gradients).norm()) if gradients else None
 
 
 def first_bad(model: TorchNet, images: Tensor) -> str:
-    """The first layer with a weight, or else with an output, that is not a finite number.
+    """Describe the first layer whose weight, or else whose output, is not finite.
 
     >>> import convscope as cs
     >>> from convscope.backends.torch import TorchNet

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of how many processes this is.
+    """The rank of this process and the number of processes.
 
     Attributes:
-        rank: from 0; only the first writes files and prints.
-        world: how many there are.
+        rank: number of this process, from 0; only process 0 writes files and prints.
+        world: number of processes.
 
     >>> Ranks().first, Ranks().shares(10), Ranks(1, 4).shares(10)
     (True, slice(0, 10, None), slice(2, 5, None))
@@ -34,15 +34,15 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """The one that writes and speaks."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def shares(self, count: int) -> slice:
-        """The part of ``count`` images that this process takes."""
+        """Return this process's part of ``count`` images."""
         return slice(count * self.rank // self.world, count * (self.rank + 1) // self.world)
 
     def added(self, numbers: Sequence[float]) -> list[float]:
-        """The sums of some values over all processes."""
+        """Return the sums of some values over all processes."""
         if self.world == 1:
             return list(numbers)
         total = torch.tensor(numbers, dtype=torch.float64)
@@ -50,7 +50,7 @@ class Ranks:
         return [float(one) for one in total]
 
     def told(self, what: Any) -> Any:
-        """What the first process has, for all."""
+        """Send the value of the first process to all."""
         if self.world == 1:
             return what
         box = [what]
@@ -58,7 +58,7 @@ class Ranks:
         return box[0]
 
     def gathered(self, tensor: Tensor) -> list[Tensor]:
-        """A tensor of every process, in order."""
+        """Return the tensors of all processes, in order of rank."""
         if self.world == 1:
             return [tensor]
         found = [torch.empty_like(tensor) for _ in range(self.world)]
@@ -71,32 +71,32 @@ ALONE = Ranks()
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """The processes that ``torchrun`` started, connected; this one alone if it did not."""
+    """Connect the processes that ``torchrun`` started; without ``torchrun``, use this process alone."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1 or "RANK" not in os.environ:
         yield ALONE
         return
     store, rank, world = next(rendezvous("env://"))
-    # after a restart the store still has the addresses of the processes that are gone
-    fresh = dist.PrefixStore(f"start{restarts()}", store)  # type: ignore[attr-defined] # torch does not list it
+    # after a restart, the store still has the addresses of the processes that have ended
+    fresh = dist.PrefixStore(f"start{restarts()}", store)  # type: ignore[attr-defined] # not in torch's __all__
     dist.init_process_group("gloo", store=fresh, rank=rank, world_size=world)
     try:
         yield Ranks(rank, world)
-        dist.barrier()  # who leaves first would take the others' connections along
+        dist.barrier()  # the first process to leave would break the connections of the others
     finally:
         dist.destroy_process_group()
 
 
 def is_first() -> bool:
-    """Whether this process is the one that speaks; known before the processes are connected."""
+    """Return whether this process is the one that prints; this is known before the processes are connected."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def restarts() -> int:
-    """How often ``torchrun`` has started these processes again because one died."""
+    """Return how often ``torchrun`` has restarted these processes because one died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def launch() -> str:
-    """What tells this launch by ``torchrun`` from others; the same after a restart."""
+    """Return an identifier of this launch by ``torchrun``, which stays the same after a restart."""
     return os.environ.get("TORCHELASTIC_RUN_ID", "none")

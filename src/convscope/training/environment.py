@@ -1,4 +1,4 @@
-"""The environment of a run: versions, processor, threads. It describes a run and never decides.
+"""The environment of a run: versions, processor, threads. It describes a run and affects no result.
 
 Bit-equal weights are guaranteed only if all of these are the same, so a run that resumes elsewhere reports differences.
 Facts that ``env.json`` does not state, or that cannot be read, are unknown: ``null`` there, "unknown" in print.
@@ -42,17 +42,17 @@ FACTS: dict[str, Any] = {
     "threads": Count,
     "precision": Word,
 }
-"""What is kept, and what each must be."""
+"""The facts that are kept, with their types."""
 
 RESUMED = "resumed"
-"""Where the run went on, when that was elsewhere: a list of the same facts."""
+"""The environments in which the run was resumed elsewhere, as a list of the same facts."""
 
 Environment = dict[str, str | int | None]
-"""A value for each of the facts; None is unknown."""
+"""A value for each fact; None means unknown."""
 
 
 def here(recipe: Recipe) -> Environment:
-    """Of this process."""
+    """Return the environment of this process."""
     return {
         "convscope": __version__,
         "python": platform.python_version(),
@@ -67,7 +67,7 @@ def here(recipe: Recipe) -> Environment:
 
 
 def shown(value: object) -> str:
-    """A fact in print.
+    """Return a fact as text.
 
     >>> shown(2), shown(None)
     ('2', 'unknown')
@@ -76,7 +76,7 @@ def shown(value: object) -> str:
 
 
 def noted(run: Path) -> tuple[Environment, list[Environment], str]:
-    """Where a run began, where it went on, and what is wrong with ``env.json``, else nothing."""
+    """Return where a run began, where it was resumed, and what is wrong with ``env.json`` (empty if nothing is)."""
     try:
         read = contents.read(run, ENV)
         found: dict[str, Any] = {} if read is None else from_json(read, dict[str, Any], run / ENV)
@@ -91,7 +91,7 @@ def noted(run: Path) -> tuple[Environment, list[Environment], str]:
 
 
 def _known(found: dict[str, Any]) -> Environment:
-    """Of what a file says, that which has the right type."""
+    """Return the facts in a file that have the right type."""
     return {name: _as(found.get(name), kind) for name, kind in FACTS.items()}
 
 
@@ -103,13 +103,13 @@ def _as(value: object, kind: Any) -> Any:
 
 
 def content(began: Environment, on: Sequence[Environment] = ()) -> bytes:
-    """``env.json`` of a run that began somewhere and went on elsewhere."""
+    """Return ``env.json`` of a run that began in one environment and was resumed in others."""
     told: dict[str, Any] = {**began, **({RESUMED: list(on)} if on else {})}
     return (json.dumps(told, indent=1) + "\n").encode()
 
 
 def go_on(job: Job) -> list[str]:
-    """Record where a run resumes; return what differs from where it began, or is unknown.
+    """Record where a run resumes; return the facts that differ from where it began or are unknown.
 
     Raises:
         RunError: the folder cannot be written.

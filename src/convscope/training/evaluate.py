@@ -50,15 +50,15 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a net performs on a split of a data set; prints itself.
+    """The result of evaluating a net on a split of a data set; prints itself.
 
     Attributes:
         loss: mean cross-entropy [nat].
-        classes: names.
-        confusion: ``confusion[true][predicted]`` images.
+        classes: their names.
+        confusion: number of images by ``confusion[true][predicted]``.
         calibration: the expected calibration error (:func:`calibration_error`), 0 to 1.
-        data: the set.
-        split: of the set.
+        data: name of the data set.
+        split: its split.
         tta: number of views of each image whose scores were averaged.
     """
 
@@ -74,7 +74,7 @@ class Evaluation:
     def of(
         cls, answers: Predicted, classes: tuple[str, ...], data: str, split: str = "test", tta: int = 1
     ) -> Evaluation:
-        """Count predictions."""
+        """Evaluate predictions."""
         count = len(classes)
         pairs = np.bincount(answers.labels * count + answers.predicted, minlength=count**2).reshape(count, count)
         calibration = calibration_error(answers.confidence, answers.right)
@@ -83,12 +83,12 @@ class Evaluation:
 
     @property
     def count(self) -> int:
-        """Images."""
+        """Number of images."""
         return sum(map(sum, self.confusion))
 
     @property
     def hits(self) -> int:
-        """Correctly classified images."""
+        """Number of correctly classified images."""
         return sum(row[at] for at, row in enumerate(self.confusion))
 
     @property
@@ -98,12 +98,12 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of the accuracy, 95 % (:func:`wilson`)."""
+        """The 95 % interval of the accuracy (:func:`wilson`)."""
         return wilson(self.hits, self.count)
 
     @property
     def per_class(self) -> dict[str, float | None]:
-        """Accuracy over the images of each class; None for a class without images."""
+        """The accuracy for each class; None for a class without images."""
         return {
             name: row[at] / sum(row) if sum(row) else None
             for at, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
@@ -136,7 +136,7 @@ class Evaluation:
         }
 
     def stack(self) -> Stack:
-        """The score, the confusion matrix, and how sure both are."""
+        """Return the score, the confusion matrix and their uncertainty."""
         columns = (
             Column("true"),
             *(Column(name, right=True) for name in self.classes),
@@ -166,7 +166,7 @@ class Evaluation:
 
 
 def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
-    """Scores ``n classes`` for uint8 images ``n c h w``, in float32."""
+    """Return scores ``n classes`` in float32 for uint8 images ``n c h w``."""
     with torch.inference_mode():
         return torch.cat([model(layout(scaled(part, dataset))).flatten(1) for part in torch.split(images, BATCH)])
 
@@ -174,13 +174,13 @@ def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
 def answers(
     model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], dataset: Dataset
 ) -> Predicted:
-    """The prediction for each image; no more than a batch of them is copied at a time.
+    """Predict each image; no more than a batch of images is copied at a time.
 
     Args:
         model: gives logits.
         images: ``n c h w``.
-        labels: ``n``, counting the classes of ``dataset``.
-        dataset: that the net was trained on, for the scale.
+        labels: ``n``, indices of the classes of ``dataset``.
+        dataset: the set that the net was trained on, for the scale.
     """
     pairs = ((images[at : at + BATCH], labels[at : at + BATCH]) for at in range(0, len(images), BATCH))
     parts = [_answers(logits(model, torch.from_numpy(part.copy()), dataset), true) for part, true in pairs]
@@ -188,7 +188,7 @@ def answers(
 
 
 def _answers(scores: Tensor, labels: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], ...]:
-    """Columns of :class:`Predicted` for some images."""
+    """Return the columns of :class:`Predicted` for some images."""
     true, exact = torch.from_numpy(labels.astype("int64")), scores.double()
     confidence, predicted = torch.softmax(exact, 1).max(1)
     losses = F.cross_entropy(exact, true, reduction="none")

@@ -1,4 +1,4 @@
-"""Evaluating a run on a data set: its own, or any other with classes that the net knows."""
+"""Evaluation of a run on a data set: its own, or any other whose classes the net was trained on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def evaluate_run(run: Run | str | Path, data: str | None = None, split: str = "t
     """Evaluate a run, or the run in a folder, on images of a data set.
 
     Args:
-        run: what was trained.
+        run: the run, or its folder.
         data: name of the data set; the run's own by default. Images are scaled like the training
             images, and classes are matched by their names.
         split: of the data set.
@@ -38,8 +38,8 @@ def evaluate_run(run: Run | str | Path, data: str | None = None, split: str = "t
         FieldError: this number of views is not supported, or the net was not trained on mirror images.
         RunError: the weights are not those of the net.
         UnknownNameError: there is no such data set.
-        DataError: a data file is damaged, the set has no such split, or a class that the net does not know.
-        ShapeError: the images are not of the size that the net takes.
+        DataError: a data file is damaged, the set has no such split, or it has a class that the net was not trained on.
+        ShapeError: the images do not have the size that the net expects.
     """
     run = run if isinstance(run, Run) else load(run)
     dataset = run.dataset if data is None else registry.find(data, run.dataset.shape)
@@ -48,10 +48,10 @@ def evaluate_run(run: Run | str | Path, data: str | None = None, split: str = "t
 
 
 def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1) -> Predicted:
-    """The predictions of a run for a split of a data set; labels count the classes of the run.
+    """Return the predictions of a run for a split of a data set; labels are indices of the run's classes.
 
     Raises:
-        FieldError, RunError, DataError, ShapeError: as :func:`evaluate`.
+        FieldError, RunError, DataError, ShapeError: as for :func:`evaluate`.
     """
     check_tta(tta, run.recipe, run.dataset.shape)
     numbers = class_numbers(dataset, run.dataset)
@@ -68,12 +68,12 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
 
 
 def class_numbers(dataset: Dataset, known: Dataset) -> NDArray[np.int64]:
-    """For each class of a data set, the number of the class of the same name in the one that the net was trained on.
+    """Map each class of a data set to the class of the same name in the set that the net was trained on.
 
-    Classes that are called 0, 1, 2 … have no names; they are taken by their number.
+    Classes that are called 0, 1, 2 … have no names; they are matched by number.
 
     Raises:
-        DataError: a class is not among those that the net can answer with.
+        DataError: the net was not trained on one of the classes.
     """
     places = {name: at for at, name in enumerate(known.classes)}
     nameless = dataset.classes == tuple(map(str, range(len(dataset.classes))))
@@ -90,5 +90,5 @@ def class_numbers(dataset: Dataset, known: Dataset) -> NDArray[np.int64]:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    """At most a dozen names."""
+    """List at most a dozen names."""
     return ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")

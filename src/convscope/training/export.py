@@ -1,4 +1,4 @@
-"""A run as one file for other programs, checked against the run before it is written."""
+"""Export of a run as one file for other programs, checked against the run before it is written."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ if TYPE_CHECKING:
     from convscope.data.registry import Dataset
 
 IMAGES = 100
-"""So many random images and so many test images a file is checked by."""
+"""Number of random images, and of test images, that a file is checked on."""
 
 TOLERANCE = 1e-4
-"""The largest difference of a score that is still rounding, as a share of the largest score."""
+"""The largest difference of a score that counts as rounding, relative to the largest score."""
 
 KEY = "convscope"
-"""The name of the metadata in a .safetensors and a .pt2; one entry, so that equal runs give equal files."""
+"""The key of the metadata in a .safetensors and a .pt2 file; one entry, so that equal runs give equal files."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """A file in memory, with what it was checked by.
+    """An exported file in memory, with the result of its check.
 
     Attributes:
         form: ``onnx``, ``torch-export`` or ``safetensors``.
         data: the bytes of the file.
-        metadata: what the file tells of itself.
-        runner: what the file was run by.
-        random: images of random pixels.
-        test: test images.
-        difference: the largest, of any score of any image, to what the run gives.
-        largest: score of the run, by its size.
+        metadata: the metadata in the file.
+        runner: the library that ran the file.
+        random: number of images of random pixels.
+        test: number of test images.
+        difference: the largest difference from the run in any score of any image.
+        largest: the largest magnitude of a score of the run.
     """
 
     form: str
@@ -76,20 +76,20 @@ class Export:
 
     @property
     def relative(self) -> float:
-        """The difference as a share of the largest score."""
+        """The difference relative to the largest score."""
         return self.difference / self.largest if self.largest else float(self.difference > 0)
 
     @property
     def passed(self) -> bool:
-        """Whether the file gives the same scores as the run; False if a score is not a number."""
+        """Whether the file gives the same scores as the run; False if a score is NaN."""
         return self.relative <= TOLERANCE
 
     def facts(self) -> str:
-        """Size, input and output."""
+        """Describe size, input and output."""
         return f"{bytes_text(len(self.data))}\ninput   {self.metadata['input']}\noutput  {self.metadata['output']}"
 
     def checked(self) -> str:
-        """What it was checked by, and what came out."""
+        """Describe the check and its result."""
         text = (
             f"{self.runner} on {self.random} random and {self.test} test images: "
             f"largest difference {self.difference:.1e} ({self.relative:.1e} of the largest score)"
@@ -117,7 +117,7 @@ def export(run: Run | str | Path, *, to: str) -> Export:
     """Export a run to a file in memory; it is not written yet.
 
     Args:
-        run: what was trained, or its folder.
+        run: the run, or its folder.
         to: ``onnx`` (images ``n c h w`` of 0 to 255 in float32 -> logits ``n classes``), ``torch-export`` (the
             same), or ``safetensors`` (the weights; the net, classes, mean and std as metadata).
 
@@ -148,13 +148,13 @@ def export(run: Run | str | Path, *, to: str) -> Export:
 
 
 def check_images(dataset: Dataset) -> NDArray[np.uint8]:
-    """Random images, the same each time, then the first of the test set: uint8 ``n c h w``."""
+    """Return random images, the same each time, then the first images of the test set: uint8 ``n c h w``."""
     random = np.random.default_rng(0).integers(0, 256, (IMAGES, *dataset.shape), dtype=np.uint8)
     return np.concatenate([random, registry.load(dataset, "test").images[:IMAGES]])
 
 
 def channel_scale(dataset: Dataset) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel, 0 to 1.
+    """Return mean and standard deviation of each channel, 0 to 1.
 
     >>> channel_scale(registry.DATASETS["mnist"])
     ([0.1307], [0.3081])
@@ -186,7 +186,7 @@ def _metadata(run: Run, form: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Made:
-    """The bytes of a file, and what running them gives: uint8 images ``n c h w`` -> scores ``n classes``."""
+    """Return the bytes of a file and a function that runs them: uint8 images ``n c h w`` -> scores ``n classes``."""
 
     runner: str
     data: bytes
@@ -210,7 +210,7 @@ def _onnx(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
 
 
 def without_softmax(net: Net) -> Net:
-    """The net up to its scores: a softmax at the end is left out, as the model of a run leaves it out."""
+    """Return the net up to its scores, without a final softmax, like the model of a run."""
     last = net.layer()
     if not isinstance(last.node.op, Softmax):
         return net
@@ -220,7 +220,7 @@ def without_softmax(net: Net) -> Net:
 
 
 class TakesImages(nn.Module):
-    """A model with the scaling before it: float32 images ``n c h w`` of 0 to 255 -> logits ``n classes``."""
+    """A model with the scaling included: float32 images ``n c h w`` of 0 to 255 -> logits ``n classes``."""
 
     def __init__(self, model: nn.Module, dataset: Dataset) -> None:
         super().__init__()
@@ -244,7 +244,7 @@ def _torch_export(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
     plain = TakesImages(_with(weights_out(model), run), run.dataset).eval().requires_grad_(requires_grad=False)
     try:
         program = torch.export.export(plain, (example,), dynamic_shapes=sizes)
-    except Exception as error:  # noqa: BLE001 -- the tracer has no one error for what it cannot follow
+    except Exception as error:  # noqa: BLE001 -- the tracer raises many kinds of errors for what it cannot follow
         raise WriteError(f"torch.export cannot export this net: {str(error).strip().splitlines()[0]}") from None
     file = io.BytesIO()
     torch.export.save(program, file, extra_files={f"{KEY}.json": json.dumps(metadata)})
@@ -260,7 +260,7 @@ def _safetensors(run: Run, model: TorchNet, metadata: dict[str, Any]) -> Made:
 
 
 def _with(tensors: dict[str, Tensor], run: Run) -> TorchNet:
-    """A new model; its weights lie in torch's own order, which files are written in."""
+    """Return a new model whose weights have torch's own memory order, in which files are written."""
     fresh = TorchNet(run.net, logits=True)
     weights_in(fresh, tensors)
     return fresh.eval()

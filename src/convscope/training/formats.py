@@ -24,11 +24,11 @@ FORMATS = {
 
 
 def format_of(name: str | None, file: str | None) -> Format:
-    """The form of a name or, where there is none, of a file's name.
+    """Return the format with this name or, without a name, that of the file's suffix.
 
     Raises:
-        UnknownNameError: there is no form of that name.
-        FieldError: neither says which.
+        UnknownNameError: there is no format of that name.
+        FieldError: neither name nor suffix is given.
 
     >>> format_of(None, "digits.pt2").name
     'torch-export'

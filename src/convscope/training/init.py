@@ -1,4 +1,4 @@
-"""Weights before the first step, where a recipe wants others than torch draws."""
+"""Initial weights of recipes that do not use torch's own initialisation."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 IMAGES = 5000
-"""Whose patches are looked at."""
+"""Number of images whose patches are used."""
 
 LEAST = 5e-4
-"""Added to each variance, so that directions in which nothing happens are not blown up."""
+"""Added to each variance, so that directions of almost no variance are not amplified."""
 
 
 def begin(model: TorchNet, split: Split, dataset: Dataset, recipe: Recipe) -> None:
-    """Set the weights as the recipe wants them.
+    """Initialise the weights as the recipe states.
 
     Raises:
-        FieldError: the net has no convolution that can be set so.
+        FieldError: the net has no convolution that can be initialised this way.
     """
     convs = [part for part in model.parts if isinstance(part, CONVS)]
     if recipe.dirac:
@@ -44,7 +44,7 @@ def begin(model: TorchNet, split: Split, dataset: Dataset, recipe: Recipe) -> No
 
 @torch.no_grad()
 def dirac(conv: nn.Module) -> None:
-    """The first output channels repeat the input (Dirac kernels); layers of groups stay as they are."""
+    """Make the first output channels copy the input (Dirac kernels); grouped convolutions keep their weights."""
     weight = conv.weight
     assert isinstance(weight, torch.Tensor)
     if conv.groups == 1:
@@ -53,12 +53,12 @@ def dirac(conv: nn.Module) -> None:
 
 @torch.no_grad()
 def whiten(conv: nn.Module, split: Split, dataset: Dataset) -> None:
-    """The kernels become the main directions of the set's patches, once with each sign, scaled to variance 1, and stay.
+    """Set the kernels to the principal directions of patches, with both signs, at variance 1, and freeze them.
 
     Source: Jordan, arXiv 2404.00498, after Page, "How to train your ResNet", part 8.
 
     Raises:
-        FieldError: the convolution has no use for so many directions, or is not one on images.
+        FieldError: the convolution has more channels than there are directions, or is not two-dimensional.
     """
     if not isinstance(conv, nn.Conv2d) or conv.groups > 1 or conv.out_channels % 2:
         raise FieldError("whiten: the first convolution must be two-dimensional, with an even number of channels")
@@ -74,6 +74,6 @@ def whiten(conv: nn.Module, split: Split, dataset: Dataset) -> None:
 
 
 def _patches(images: Tensor, size: tuple[int, ...]) -> Tensor:
-    """``patches numbers`` in the order of a kernel."""
+    """Return ``patches values`` in the order of a kernel."""
     found = images.unfold(2, size[0], 1).unfold(3, size[1], 1)  # n c y x kh kw
     return found.permute(0, 2, 3, 1, 4, 5).reshape(-1, images.shape[1] * size[0] * size[1])

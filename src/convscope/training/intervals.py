@@ -1,21 +1,21 @@
-"""Intervals of 95 % for shares of images and for the difference of two shares."""
+"""95 % intervals for a proportion of images and for the difference of two proportions."""
 
 from __future__ import annotations
 
 from math import sqrt
 
 Z = 1.959963984540054
-"""So many standard deviations to both sides hold 95 % of a normal distribution."""
+"""Number of standard deviations on both sides that hold 95 % of a normal distribution."""
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927): the true shares that do not contradict what was counted.
+    """Return the 95 % score interval of a proportion (Wilson 1927): the true proportions consistent with the count.
 
     With ``q = Z²``: centre ``(hits + q/2) / (count + q)``, half its width ``Z / (count + q)`` times the square root of
     ``hits · (count - hits) / count + q/4``.
 
     Raises:
-        ValueError: nothing was counted.
+        ValueError: the count is zero.
 
     None of ten: from 0 to ``q / (10 + q)``, with ``q = 3.84``.
 
@@ -31,7 +31,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 
 def paired_difference(gained: int, lost: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of the difference of two shares of the same images, second minus first.
+    """Return the 95 % interval of the difference of two proportions of the same images, second minus first.
 
     The adjusted Wald interval of Bonett and Price (J. Educ. Behav. Stat. 37, 2012): one image is added to those
     that changed in each direction, then ``d ± Z · sqrt((p + q - d²) / (count + 2))`` with ``d = p - q``.

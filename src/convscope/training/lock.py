@@ -1,4 +1,4 @@
-"""A run folder belongs to one process at a time."""
+"""The lock of a run folder: one process at a time trains in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOCK, OWNER = ".lock", ".owner.json"
 
 MOST = 4096
-"""Bytes of the name of an owner."""
+"""Limit for the file that names the owner [byte]."""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -36,10 +36,10 @@ class Owner(msgspec.Struct, frozen=True):
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in a run folder. The lock of a killed process is released with it.
+    """Keep other processes from training in a run folder. If the process is killed, its lock is released.
 
     Raises:
-        RunError: another process has it; the error names process and host.
+        RunError: another process holds the lock; the error names process and host.
     """
     lock = FileLock(folder / LOCK)
     try:
@@ -55,23 +55,23 @@ def claimed(folder: Path) -> Iterator[None]:
             run.write(OWNER, f"{json.dumps(owner)}\n".encode())
         yield
     finally:
-        with suppress(RunError), Folder(folder) as run:  # somebody may have moved it away
+        with suppress(RunError), Folder(folder) as run:  # the folder may have been moved away
             run.remove(OWNER)
-        lock.release()  # the file stays: who has it open, and who makes a new one, would both have a lock
+        lock.release()  # the file stays: else one who has it open and one who makes it anew would both hold a lock
 
 
 def _check_lock(folder: Path) -> None:
-    """Refuse a lock that is another file, too: whoever takes a lock empties the file.
+    """Refuse a lock file that is also another file, since taking a lock empties the file.
 
     Raises:
-        RunError: it is a link, a pipe, or a file of several names.
+        RunError: it is a link, a pipe, or a file with several names.
     """
     with Folder(folder) as run:
         run.require_alone(LOCK)
 
 
 def _owner(folder: Path) -> str:
-    for _ in range(20):  # the winner may not have written its name yet
+    for _ in range(20):  # the owner may not have written its name yet
         try:
             with Folder(folder) as run:
                 owner = from_json(run.read(OWNER, MOST), Owner, folder / OWNER)

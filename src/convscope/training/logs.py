@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TENSORBOARD = "tensorboard"
-"""A folder beside the other files of the run."""
+"""The folder of event files, beside the other files of the run."""
 
 STEP = "step"
 
 
 class Log(Protocol):
-    """Takes the lines of ``metrics.jsonl`` as they come."""
+    """A log that receives each line of ``metrics.jsonl`` as it is written."""
 
     def note(self, line: dict[str, Any]) -> None:
-        """Write one line: names and numbers, ``step`` among them."""
+        """Write one line: names and values, including ``step``."""
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Close the log."""
 
 
 def open_log(kind: str, folder: Path) -> Log:
-    """A log in the folder of a run; what an earlier part of the run has written stays.
+    """Open a log in the folder of a run; what an earlier part of the run has written is kept.
 
-    A step before the last one means that the run was taken up again at a checkpoint: what had come after is dropped.
+    A step before the last one means that the run was resumed from a checkpoint: later entries are dropped.
 
     Args:
         kind: ``csv`` or ``tensorboard``.
-        folder: of the run; it exists.
+        folder: the run folder, which exists.
 
     Raises:
         UnknownNameError: there is no such kind.
@@ -54,7 +54,7 @@ def open_log(kind: str, folder: Path) -> Log:
 
 
 class CsvLog:
-    """``metrics.csv``: a row for each step, a column for each name, empty where a line had no such number."""
+    """``metrics.csv``: a row for each step, a column for each name, empty where a line had no such value."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / CSV
@@ -63,7 +63,7 @@ class CsvLog:
         self._rewrite()
 
     def note(self, line: dict[str, Any]) -> None:
-        """Add a row, or to the row of that step."""
+        """Add a row, or extend the row of that step."""
         numbers = {name: repr(value) for name, value in _numbers(line).items()}
         known = len(self.rows)
         while STEP in numbers and self.rows and float(self.rows[-1].get(STEP, "-inf")) > float(numbers[STEP]):
@@ -79,7 +79,7 @@ class CsvLog:
             self._append(self._text([numbers]))
 
     def close(self) -> None:
-        """Every row is on the disk."""
+        """Close the file; every row is already on disk."""
 
     def _append(self, text: str) -> None:
         try:
@@ -99,7 +99,7 @@ class CsvLog:
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
-    """What an earlier part of the run has written; a row that was cut off, or that cannot be read, is left out.
+    """Read the rows of an earlier part of the run; rows that are truncated or unreadable are left out.
 
     Raises:
         RunError: the file cannot be read.
@@ -108,7 +108,7 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     text = (content or b"").decode(errors="replace")
     whole = io.StringIO(text[: text.rfind("\n") + 1])
     rows: list[dict[str, str]] = []
-    with suppress(csv.Error):  # the rest is left out
+    with suppress(csv.Error):  # the remaining rows are left out
         rows.extend(
             {name: value for name, value in row.items() if name and isinstance(value, str) and value}
             for row in csv.DictReader(whole)
@@ -124,7 +124,7 @@ def _is_step(text: str) -> bool:
 
 
 class TensorBoardLog:
-    """Event files in ``tensorboard``, by torch's own writer; a name with ``/`` in it is a group there."""
+    """Event files in ``tensorboard``, by torch's own writer; TensorBoard groups names that contain ``/``."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -147,7 +147,7 @@ class TensorBoardLog:
             self.writer.add_scalar(name, value, step)
 
     def _open(self, step: int) -> None:
-        """A new event file, in which the curves go on at a step; what earlier files have from there on is void."""
+        """Open a new event file in which the curves continue at a step; it overrides later points of earlier files."""
         self.close()
         try:
             self.writer = self.make(str(self.folder), purge_step=step)
@@ -155,13 +155,13 @@ class TensorBoardLog:
             raise RunError(f"{self.folder} cannot be written: {error.strerror}") from None
 
     def close(self) -> None:
-        """Write what is still held."""
+        """Write all buffered points."""
         if self.writer is not None:
             self.writer.close()
 
 
 def _numbers(line: dict[str, Any]) -> dict[str, int | float]:
-    """What can be drawn as a curve."""
+    """Return the values that can be drawn as a curve."""
     return {
         name: value for name, value in line.items() if isinstance(value, int | float) and not isinstance(value, bool)
     }

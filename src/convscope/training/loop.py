@@ -37,23 +37,23 @@ if TYPE_CHECKING:
     from convscope.training.recipe import Recipe
 
 REPORT_EVERY = 10
-"""Steps between two reports of progress."""
+"""Number of steps between two progress reports."""
 
 LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""Channels last is several times faster on a CPU, most of all for images of one channel."""
+"""Channels last is several times faster on a CPU, above all for single-channel images."""
 
 
 def layout(batch: Tensor) -> Tensor:
-    """The same numbers, channels last where there are two or three spatial axes."""
+    """Return the same values, channels last if there are two or three spatial axes."""
     form = LAYOUTS.get(batch.dim())
     return batch.contiguous(memory_format=form) if form else batch
 
 
 def strided_last(batch: Tensor) -> Tensor:
-    """A batch of one channel whose strides say channels last.
+    """Return a single-channel batch whose strides are those of channels last.
 
-    Both orders are the same bytes then, and torch, which goes by the strides, would take the slow one. For bfloat16
-    only: in float32, processes that share a batch come out further from one process on all of it.
+    Both orders have the same bytes then, and torch, which looks at the strides, would choose the slow one. This is for
+    bfloat16 only: in float32 it makes processes that share a batch differ more from one process on the full batch.
 
     >>> strided_last(torch.zeros(5, 1, 8, 8)).stride(), strided_last(torch.zeros(5, 3, 8, 8)).stride()
     ((64, 1, 8, 1), (192, 64, 8, 1))
@@ -65,13 +65,13 @@ def strided_last(batch: Tensor) -> Tensor:
 
 
 def lay_out(model: nn.Module) -> None:
-    """Put the weights in the order of the images; another order gives another last digit."""
+    """Bring the weights into the memory order of the images; another order changes the last digits."""
     for parameter in model.parameters():
         parameter.data = layout(parameter.data)
 
 
 def uses_bfloat16(precision: str) -> bool:
-    """Whether a recipe's precision means bfloat16 on this machine."""
+    """Return whether a recipe's precision means bfloat16 on this machine."""
     return precision == "bfloat16" or (precision == "auto" and fast_bfloat16())
 
 
@@ -82,12 +82,12 @@ class Trainer:
         model: trained in place.
         split: images and labels.
         dataset: for the scale.
-        recipe: how.
-        seed: of order and shifts.
-        ranks: processes that train it together, each on its part of every batch.
+        recipe: the settings.
+        seed: for order and shifts.
+        ranks: the data-parallel processes, each of which trains on its part of every batch.
     """
 
-    def __init__(  # noqa: PLR0913 -- what a run consists of
+    def __init__(  # noqa: PLR0913 -- the parts of a run
         self,
         model: TorchNet,
         split: Split,
@@ -105,7 +105,7 @@ class Trainer:
         self.watch = Watch(self.steps, self.batches.batch)
         together = ranks.world > 1
         if together:
-            sync_batch_norm(model)  # before the optimizer: the norms are new ones
+            sync_batch_norm(model)  # before the optimizer is made, since this replaces the norms
         begin(model, split, dataset, recipe)
         lay_out(model)
         self.optimizers = Optimizers(model, recipe)
@@ -117,7 +117,7 @@ class Trainer:
 
         Args:
             report: called every few steps and at the last step of each epoch.
-            between: called after every step; what it raises ends the run.
+            between: called after every step; an exception in it ends the run.
 
         Raises:
             TrainingError: the loss is no longer a number.
@@ -158,7 +158,7 @@ class Trainer:
         self.watch.step(value, int(hits), rate)
 
     def _not_finite(self, loss: float, rate: float, images: Tensor) -> TrainingError:
-        """The error for a loss that is not a number: where, at which rate, and which layer it came from."""
+        """Return the error for a loss that is not finite: step, learning rate, and the layer where it began."""
         norm = gradient_norm(self.model)
         before = f"gradient norm of the previous step {norm:.3g}, " if norm is not None else ""
         return TrainingError(
@@ -168,7 +168,7 @@ class Trainer:
         )
 
     def state(self) -> State:
-        """Where training stands: all that the steps to come depend on."""
+        """Return the state of training: everything that later steps depend on."""
         random, place = self.batches.state()
         averaged = self.average.state_dict() if self.average else {}
         tensors = {
@@ -181,10 +181,10 @@ class Trainer:
         return State(tensors, Numbers(self.watch.done, place, self.watch.state()))
 
     def restore(self, state: State) -> None:
-        """Resume from a state, exact to the bit.
+        """Resume from a state, bit for bit.
 
         Raises:
-            RunError: it is that of another net.
+            RunError: the state belongs to another net.
         """
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "average": {}, "batches": {}}
         for name, tensor in state.tensors.items():
@@ -222,7 +222,7 @@ def _average(model: nn.Module, decay: float) -> AveragedModel:
 
 
 class Watch:
-    """Counts steps and keeps the means of the epoch."""
+    """Counts the steps and keeps the running means of the epoch."""
 
     def __init__(self, steps: Steps, batch: int) -> None:
         self.steps, self.batch = steps, batch
@@ -231,28 +231,28 @@ class Watch:
         self.started = time.perf_counter()
 
     def start(self) -> None:
-        """The clock runs from now on."""
+        """Start the clock."""
         self.started = time.perf_counter()
 
     @property
     def seconds(self) -> float:
-        """Of training, in this process and those before it."""
+        """Seconds of training, in this process and those before it."""
         return self.before + time.perf_counter() - self.started
 
     def step(self, loss: float, hits: int, rate: float) -> None:
-        """One step is done."""
+        """Count one step."""
         if self.done % self.steps.per_epoch == 0:
             self.in_epoch, self.hits, self.loss = 0, 0, 0.0
         self.done, self.in_epoch = self.done + 1, self.in_epoch + 1
         self.loss, self.hits, self.rate = self.loss + loss, self.hits + hits, rate
 
     def is_due(self) -> bool:
-        """It is time for a report."""
+        """Return whether a report is due."""
         ends = self.done % self.steps.per_epoch == 0 or self.done == self.steps.total
         return ends or self.done % REPORT_EVERY == 0
 
     def progress(self) -> Progress:
-        """A report."""
+        """Return a progress report."""
         return Progress(
             step=self.done,
             steps=self.steps.total,
@@ -265,7 +265,7 @@ class Watch:
         )
 
     def state(self) -> Means:
-        """What later reports depend on."""
+        """Return the state that later reports depend on."""
         return Means(self.in_epoch, self.hits, self.loss, self.rate, self.seconds)
 
     def restore(self, done: int, state: Means) -> None:

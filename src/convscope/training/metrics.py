@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: the training log of a run, one line per report. It describes and never decides."""
+"""``metrics.jsonl``: the training log of a run, one line per report. It describes a run and affects no result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convscope import files
 from convscope.errors import RunError
 from convscope.training import contents
 from convscope.training.contents import METRICS
-from convscope.training.decode import Count, Finite, Measure  # noqa: TC001 -- msgspec asks for them
+from convscope.training.decode import Count, Finite, Measure  # noqa: TC001 -- msgspec needs them at run time
 from convscope.training.seal import Result
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A report; other keys are ignored."""
+    """A line with a report; other keys are ignored."""
 
     step: Count
     epoch: Measure
@@ -33,21 +33,21 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Last(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The last line of a finished run."""
+    """The last line of a finished run, with its result."""
 
     result: Result
 
 
 @dataclass(frozen=True)
 class Reports:
-    """What can be read of ``metrics.jsonl``.
+    """The readable lines of ``metrics.jsonl``.
 
     Attributes:
-        lines: each report, and its line as it stands in the file.
-        result: of the last line; None where the last line is a report, or cannot be read.
-        lost: lines that cannot be read.
-        cut: the file ends within a line, as that of a process that was killed.
-        damage: why the file cannot be read at all, else nothing.
+        lines: each report, with its line verbatim.
+        result: the last line's; None if the last line is a report or cannot be read.
+        lost: number of lines that cannot be read.
+        cut: whether the file ends within a line, like that of a killed process.
+        damage: why the file cannot be read at all; otherwise empty.
     """
 
     lines: tuple[tuple[Line, bytes], ...] = ()
@@ -57,7 +57,7 @@ class Reports:
     damage: str = ""
 
     def told(self, run: Path) -> list[str]:
-        """What is wrong with it, in words."""
+        """Describe what is wrong with the log."""
         if self.damage:
             return [self.damage]
         if not self.lost:
@@ -67,7 +67,7 @@ class Reports:
 
 
 def read(run: Path) -> Reports:
-    """All that can be read of the course of a run."""
+    """Read as much as possible of the training log of a run."""
     try:
         content = contents.read(run, METRICS)
     except RunError as error:
@@ -95,11 +95,11 @@ def _decoded(line: bytes) -> Line | Result | None:
 
 
 class Metrics:
-    """``metrics.jsonl``, line by line while a run goes on.
+    """Writes ``metrics.jsonl`` line by line during a run.
 
     Args:
         run: the run folder.
-        step: what is there of later steps, from a process that was killed, is left out.
+        step: lines of later steps, left by a killed process, are dropped.
     """
 
     def __init__(self, run: Path, step: int) -> None:
@@ -109,10 +109,10 @@ class Metrics:
             self._file = folder.begun(METRICS, b"".join(kept))
 
     def note(self, line: dict[str, Any]) -> None:
-        """Write a line; who follows the file sees it at once.
+        """Write a line; programs that follow the file see it at once.
 
         Raises:
-            RunError: there is no room for it.
+            RunError: the disk is full.
         """
         text = f"{json.dumps(line)}\n".encode()
         try:
@@ -122,10 +122,10 @@ class Metrics:
             raise files.cannot_write(RunError, self._path, len(text), error) from None
 
     def sync(self) -> None:
-        """Have all lines on the disk.
+        """Flush all lines to disk.
 
         Raises:
-            RunError: there is no room for them.
+            RunError: the disk is full.
         """
         try:
             os.fsync(self._file.fileno())
@@ -133,6 +133,6 @@ class Metrics:
             raise files.cannot_write(RunError, self._path, 0, error) from None
 
     def close(self) -> None:
-        """No more lines."""
-        with suppress(OSError):  # what could not be written was reported when it was
+        """Close the file."""
+        with suppress(OSError):  # errors of writing were reported at the time
             self._file.close()

@@ -1,4 +1,4 @@
-"""What turns gradients into steps: AdamW for all weights, or Muon for the kernels that a norm follows."""
+"""Optimizers: AdamW for all weights, or Muon for kernels that are followed by a norm."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from convscope.training.recipe import Recipe
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-"""Coefficients of the step that brings singular values near to 1 (K. Jordan, "Muon", 2024)."""
+"""Coefficients of the iteration that brings singular values close to 1 (K. Jordan, "Muon", 2024)."""
 
 ROUNDS = 3
 MOMENTUM = 0.6
-"""Of the record on CIFAR-10 that Muon was made for (K. Jordan, cifar10-airbench)."""
+"""Settings of the CIFAR-10 record for which Muon was made (K. Jordan, cifar10-airbench)."""
 
 COUNTED = "step"
 MEANS, MOMENTA = frozenset({COUNTED, "exp_avg", "exp_avg_sq"}), frozenset({"momentum"})
-"""What AdamW and Muon keep of each weight; all of it as the weight is, but the steps, a number."""
+"""The state that AdamW and Muon keep for each weight, shaped like the weight, except the step count."""
 
 
 class Optimizers:
-    """The optimizers of a model, as one; their rates are shares of the peak rates of the recipe."""
+    """The optimizers of a model as one; their rates are fractions of the recipe's peak rates."""
 
     def __init__(self, model: TorchNet, recipe: Recipe) -> None:
         free = {id(weight) for weight in scale_free(model)} if recipe.muon_rate else set()
@@ -44,10 +44,10 @@ class Optimizers:
         self.peaks = [[group["lr"] for group in one.param_groups] for one in self.all]
 
     def step(self, share: float) -> None:
-        """Change the weights.
+        """Take a step.
 
         Args:
-            share: of the peak rates.
+            share: fraction of the peak rates.
         """
         for one, peaks in zip(self.all, self.peaks, strict=True):
             for group, peak in zip(one.param_groups, peaks, strict=True):
@@ -55,12 +55,12 @@ class Optimizers:
             one.step()
 
     def forget(self) -> None:
-        """No weight has a gradient."""
+        """Clear all gradients."""
         for one in self.all:
             one.zero_grad(set_to_none=True)
 
     def state(self) -> dict[str, Tensor]:
-        """All that later steps depend on, by ``optimizer.weight.name``."""
+        """Return the state that later steps depend on, by ``optimizer.weight.name``."""
         return {
             f"{at}.{index}.{key}": tensor
             for at, one in enumerate(self.all)
@@ -69,10 +69,10 @@ class Optimizers:
         }
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from a state; means lie in memory as their weights do, since a fused step goes number by number.
+        """Resume from a state; means have the memory order of their weights, since a fused step goes value by value.
 
         Raises:
-            ValueError: it is that of other weights.
+            ValueError: the state belongs to other weights.
         """
         kept: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.all]
         weights = [[weight for group in one.param_groups for weight in group["params"]] for one in self.all]
@@ -91,7 +91,7 @@ class Optimizers:
 
 
 def _adamw(weights: list[torch.nn.Parameter], recipe: Recipe) -> AdamW:
-    """Decay for kernels and matrices only."""
+    """Apply weight decay to kernels and matrices only."""
     groups = [
         {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": recipe.weight_decay},
         {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
@@ -102,7 +102,7 @@ def _adamw(weights: list[torch.nn.Parameter], recipe: Recipe) -> AdamW:
 
 
 def scale_free(model: TorchNet) -> list[torch.nn.Parameter]:
-    """Kernels and matrices whose length does not matter: a batch norm comes next, at most with pooling before it."""
+    """Return kernels and matrices whose norm is irrelevant because a batch norm follows, directly or after pooling."""
     readers: dict[str, list[str]] = {}
     for layer in model.net:
         for name in layer.node.inputs:
@@ -126,18 +126,18 @@ def scale_free(model: TorchNet) -> list[torch.nn.Parameter]:
 
 
 class Muon(Optimizer):
-    """Steps along the nearest orthogonal matrix of the momentum, on kernels of fixed length.
+    """Steps along the orthogonal matrix nearest to the momentum, on kernels of fixed norm.
 
-    A kernel counts as a matrix of one row for each output channel. Its length is kept at the root of the number of
-    rows, so that a rate is an angle; that changes nothing where a norm follows.
+    A kernel counts as a matrix with one row for each output channel. Its norm is kept at the square root of the number
+    of rows, so that a rate is an angle; before a normalisation this changes nothing.
     """
 
     def __init__(self, weights: Iterable[torch.nn.Parameter], *, rate: float) -> None:
         super().__init__(weights, {"lr": rate})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override] # the loss is not worked out again
-        """Change every weight that has a gradient."""
+    def step(self, closure: Any = None) -> None:  # type: ignore[override] # there is no closure
+        """Update every weight that has a gradient."""
         assert closure is None
         for group in self.param_groups:
             for weight in group["params"]:
@@ -153,7 +153,7 @@ class Muon(Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """About the orthogonal matrix nearest to one, in float32: singular values come between 0.7 and 1.2.
+    """Approximate the nearest orthogonal matrix in float32: singular values end up between 0.7 and 1.2.
 
     >>> found = orthogonal(torch.diag(torch.tensor([1.0, 2.0])))
     >>> bool(((found.diagonal() - 1).abs() < 0.35).all()), float(found[0, 1])

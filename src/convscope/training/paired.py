@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from convscope.training.evaluate import Predicted
 
 SHOWN = 10
-"""Images in the text; the data has all."""
+"""Number of images listed in the text; the data lists all."""
 
 
 def mcnemar(first: int, second: int) -> float:
-    """The exact two-sided p value of McNemar's test (1947), from the images that only one of two reads rightly.
+    """Return the exact two-sided p value of McNemar's test (1947), from the images that only one classifies correctly.
 
-    If neither were better, each such image would fall to either side like a coin: twice the probability of a split
-    at least as uneven, at most 1.
+    If neither were better, each such image would be a coin toss: p is twice the probability of a split at least as
+    uneven, and at most 1.
 
     Args:
-        first: images that only the first reads rightly.
-        second: images that only the second reads rightly.
+        first: images that only the first classifies correctly.
+        second: images that only the second classifies correctly.
 
     One of six: ``2 · (1 + 6) / 2⁶``.
 
@@ -50,13 +50,13 @@ def mcnemar(first: int, second: int) -> float:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """An image that only one of two runs reads rightly.
+    """An image that only one of two runs classifies correctly.
 
     Attributes:
         image: its index in the test set, from 0.
-        true: class.
-        a: predictions of the first.
-        b: predictions of the second.
+        true: the true class.
+        a: predictions of the first run.
+        b: predictions of the second run.
     """
 
     image: int
@@ -67,12 +67,12 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """What :func:`compare_runs` returns; prints itself.
+    """The result of :func:`compare_runs`; prints itself.
 
     Attributes:
-        runs: both.
-        evaluation: both on the same images.
-        disagreements: the images that only one reads rightly.
+        runs: both runs.
+        evaluation: of both, on the same images.
+        disagreements: the images that only one classifies correctly.
     """
 
     runs: tuple[Run, Run]
@@ -81,7 +81,7 @@ class RunComparison:
 
     @property
     def only(self) -> tuple[int, int]:
-        """Images that only the first reads rightly, and only the second."""
+        """Number of images that only the first classifies correctly, and that only the second does."""
         first = sum(entry.a == entry.true for entry in self.disagreements)
         return first, len(self.disagreements) - first
 
@@ -93,13 +93,13 @@ class RunComparison:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of the difference, 95 % (:func:`paired_difference`)."""
+        """The 95 % interval of the difference (:func:`paired_difference`)."""
         first, second = self.only
         return paired_difference(second, first, self.evaluation[0].count)
 
     @property
     def p(self) -> float:
-        """Of McNemar's exact test (:func:`mcnemar`)."""
+        """The p value of McNemar's exact test (:func:`mcnemar`)."""
         return mcnemar(*self.only)
 
     def to_json(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class RunComparison:
         }
 
     def stack(self) -> Stack:
-        """Both runs side by side, whether they differ, and where."""
+        """Return both runs side by side, whether they differ, and where."""
         columns = (Column(""), *(Column(title, right=True) for title in "AB"))
         facts = [_cells(run, evaluation) for run, evaluation in zip(self.runs, self.evaluation, strict=True)]
         rows = tuple((name, facts[0][name], facts[1][name]) for name in facts[0])
@@ -142,7 +142,7 @@ class RunComparison:
         return self.stack().to_text()
 
     def _listed(self) -> list[Grid | str]:
-        """The first images on which they differ."""
+        """Describe the first images on which they differ."""
         if not self.disagreements:
             return []
         shown = tuple((str(e.image), e.true, e.a, e.b) for e in self.disagreements[:SHOWN])
@@ -154,16 +154,16 @@ class RunComparison:
 
 
 def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | None = None) -> RunComparison:
-    """Judge two runs by the same test images.
+    """Compare two runs on the same test images.
 
     Args:
         first: a run or its folder.
-        second: another one.
+        second: another run or its folder.
         data: name of the data set; by default the one that both were trained on.
 
     Raises:
         RunError: a folder is not a run.
-        DataError: the runs were trained on different data and ``data`` says nothing, or their classes differ.
+        DataError: the runs were trained on different data and ``data`` is not given, or their classes differ.
     """
     a, b = (run if isinstance(run, Run) else load(run) for run in (first, second))
     if data is None and a.dataset.name != b.dataset.name:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from convscope.training.recipe import Recipe
 
 BACKWARD = 2
-"""The backward pass costs about twice the forward pass: gradients of the inputs and of the weights."""
+"""The backward pass costs about twice the forward pass, for gradients of the inputs and of the weights."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """How often the weights change.
+    """The number of optimizer steps.
 
     The course notes' example, 5,000 samples in batches of 100 for 500 epochs, is 25,000 iterations (not 250,000):
 
@@ -41,26 +41,27 @@ class Steps:
 
     @classmethod
     def of(cls, *, samples: int, batch: int, epochs: float) -> Steps:
-        """Full batches in an epoch, and in all epochs."""
+        """Count full batches in an epoch and in all epochs."""
         per_epoch = max(1, samples // batch)
         return cls(per_epoch, max(1, round(epochs * per_epoch)))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What ``convscope train --dry-run`` prints.
+    """The plan that ``convscope train --dry-run`` prints.
 
     Attributes:
         net: in the notation.
         data: name of the data set.
         recipe: name of the recipe.
-        samples: images to learn from.
-        batch: images in a step.
+        samples: number of training images.
+        batch: images per step.
         epochs: passes over the set.
-        steps: iterations.
-        params: parameters.
-        macs: multiply-adds of training, about [MAC].
-        memory: of the images, and of training in float32: weights, optimizer, activations, gradients [byte].
+        steps: number of iterations.
+        params: number of parameters.
+        macs: estimated multiply-adds of training [MAC].
+        memory: estimated memory of the images and of training in float32: weights, optimizer, activations, gradients
+            [byte].
     """
 
     net: str
@@ -107,10 +108,10 @@ class Plan:
 
 
 def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
-    """Work out a run.
+    """Plan a run.
 
     Raises:
-        DataError: the data set has nothing to learn from, or nothing to be evaluated by.
+        DataError: the data set has too few images for training or for evaluation.
         ShapeError: the net does not fit the data.
     """
     check_data(dataset)
@@ -135,14 +136,14 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
 
 
 def check_memory(need: int, subject: str) -> None:
-    """Raise TrainingError when more memory is needed than there is."""
+    """Raise TrainingError if more memory is needed than is free."""
     free = free_memory()
     if free is not None and need > free:
         raise TrainingError(f"{subject} needs about {bytes_text(need)}, only {bytes_text(free)} are free")
 
 
 def check_disk(folder: Path, need: int) -> None:
-    """Raise RunError when a run needs more room than there is."""
+    """Raise RunError if a run needs more disk space than is free."""
     free = free_space(folder)
     if need > free:
         raise RunError(
@@ -153,11 +154,11 @@ def check_disk(folder: Path, need: int) -> None:
 
 
 LEAST = {"train": 2, "test": 1}
-"""Images without which a split is of no use: a batch norm has no variance over one."""
+"""The fewest images that a split needs: a batch norm has no variance over one image."""
 
 
 def check_data(dataset: Dataset) -> None:
-    """Raise DataError unless there is something to learn from, and something to evaluate by.
+    """Raise DataError unless there are images for training and for evaluation.
 
     >>> from dataclasses import replace
     >>> from convscope.data import DATASETS
@@ -186,7 +187,7 @@ def check_data(dataset: Dataset) -> None:
 
 
 def check_fit(net: Net, dataset: Dataset) -> None:
-    """Raise ShapeError unless the net takes the images, gives one number for each class, and can learn."""
+    """Raise ShapeError unless the net takes the images, returns one value per class, and has weights to train."""
     net.check_single("inputs", "training")
     net.check_single("outputs", "training")
     if net.input != dataset.shape:

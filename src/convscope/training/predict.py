@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 20
-"""Images that a notebook shows, at most."""
+"""The most images that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Prediction:
 
     Attributes:
         image: the file.
-        probabilities: for each class, the likeliest first.
+        probabilities: by class, the likeliest first.
     """
 
     image: str
@@ -58,7 +58,7 @@ class Prediction:
         return next(iter(self.probabilities))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {"image": inert(self.image), "class": self.label, "probabilities": self.probabilities}
 
     def __str__(self) -> str:
@@ -77,10 +77,10 @@ class Predictions(Sequence[Prediction]):
     """The predictions for many images: a sequence that prints itself, in a notebook as a table with the images.
 
     Attributes:
-        found: in the order of the images.
-        unreadable: what is wrong with each file that was left out, by its name.
-        seconds: of reading and predicting.
-        dataset: for whose net the images are prepared.
+        found: the predictions, in the order of the images.
+        unreadable: what is wrong with each skipped file, by its name.
+        seconds: time for reading and predicting.
+        dataset: the data set of the net, like whose images the files are prepared.
     """
 
     found: list[Prediction]
@@ -101,7 +101,7 @@ class Predictions(Sequence[Prediction]):
         return self.found[at]
 
     def _repr_html_(self) -> str:
-        """The first images as the net gets them, with their likeliest classes."""
+        """Return the first images as the net sees them, with their likeliest classes."""
         rows = "".join(
             f"<tr><td>{_thumbnail(one.image, self.dataset)}</td><td>{in_html(one.image)}</td>"
             f"<td><b>{in_html(one.label)}</b></td><td>{in_html(one.likeliest())}</td></tr>"
@@ -113,7 +113,7 @@ class Predictions(Sequence[Prediction]):
 
     @property
     def images_per_second(self) -> float:
-        """From files to classes."""
+        """Images per second, from file to class."""
         return len(self.found) / self.seconds
 
     def to_json(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Predictions(Sequence[Prediction]):
         }
 
     def told(self) -> str:
-        """How many, how fast, and what could not be read."""
+        """Return the number of images, the speed, and the files that could not be read."""
         bad = len(self.unreadable)
         speed = f"{len(self.found):,} images, {self.images_per_second:,.0f} images/s"
         lines = [f"not read: {inert(why)}" for why in self.unreadable.values()]
@@ -138,7 +138,7 @@ class Predictions(Sequence[Prediction]):
 
 
 def _thumbnail(file: str, dataset: Dataset) -> str:
-    """An image as the net gets it; nothing where the file is gone."""
+    """Return an image as the net sees it, or nothing if the file no longer exists."""
     try:
         image = read_image(Path(file), dataset)
     except ImageError:
@@ -148,7 +148,7 @@ def _thumbnail(file: str, dataset: Dataset) -> str:
 
 
 def predict(run: Run | str | Path, images: str | Path | Sequence[str | Path]) -> Predictions:
-    """Read image files and say what they show, by a run or the run in a folder.
+    """Classify image files with a run, or with the run in a folder.
 
     Args:
         run: what was trained.
@@ -164,12 +164,12 @@ def predict(run: Run | str | Path, images: str | Path | Sequence[str | Path]) ->
 def predict_files(
     run: Run | str | Path, images: str | Path | Sequence[str | Path], *, skip_bad: bool = False
 ) -> Predictions:
-    """As :func:`predict`, with the speed.
+    """Like :func:`predict`, with the speed.
 
     Args:
         run: what was trained.
         images: a file or a folder, or several.
-        skip_bad: leave out files that cannot be read, and name them.
+        skip_bad: skip files that cannot be read, and report them.
 
     Raises:
         ImageError: a file is not an image (without ``skip_bad``), a folder has none, or none could be read.
@@ -185,7 +185,7 @@ def predict_files(
     with ThreadPoolExecutor(cores()) as pool:
         for at in range(0, len(paths), BATCH):
             part = paths[at : at + BATCH]
-            limits = [copy_context() for _ in part]  # --raise-limits holds in the threads, too
+            limits = [copy_context() for _ in part]  # --raise-limits also applies in the threads
             arrays = list(pool.map(lambda context, path: context.run(_read, path, run), limits, part))
             bad = {str(path): array for path, array in zip(part, arrays, strict=True) if isinstance(array, ImageError)}
             if bad and not skip_bad:
@@ -198,12 +198,12 @@ def predict_files(
 
 
 def image_files(path: Path) -> Iterator[Path]:
-    """A file itself, or every image in a folder and in the folders below, in the order of their names.
+    """Yield the file itself, or every image in a folder and its subfolders, sorted by name.
 
-    What is hidden is left out, and links to folders are not followed.
+    Hidden files and folders are left out, and links to folders are not followed.
 
     Raises:
-        ImageError: a folder cannot be read, or has no image in it.
+        ImageError: a folder cannot be read, or contains no image.
     """
     if not os.path.isdir(path):  # noqa: PTH112 -- Path.is_dir raises where a name is too long
         yield path
@@ -224,7 +224,7 @@ def _unreadable_folder(error: OSError) -> None:
 
 
 def _read(path: Path, run: Run) -> NDArray[np.uint8] | ImageError:
-    """An image, or what is wrong with it."""
+    """Return an image, or what is wrong with it."""
     try:
         return read_image(path, run.dataset)
     except ImageError as error:
@@ -234,7 +234,7 @@ def _read(path: Path, run: Run) -> NDArray[np.uint8] | ImageError:
 def _predicted(
     model: TorchNet, run: Run, paths: list[Path], arrays: list[NDArray[np.uint8] | ImageError]
 ) -> list[Prediction]:
-    """What a net says of a batch, of those that could be read."""
+    """Predict the readable images of a batch."""
     read = [(path, image) for path, image in zip(paths, arrays, strict=True) if not isinstance(image, ImageError)]
     if not read:
         return []

@@ -16,7 +16,7 @@ from convscope.errors import FieldError, unknown
 from convscope.inert import inert
 
 MOST = 2**20
-"""Bytes of a file of settings."""
+"""Limit for a file of settings [byte]."""
 
 RECIPES: dict[str, str] = {
     "blink": "convscope.training.recipes.blink",
@@ -35,14 +35,14 @@ RECIPES: dict[str, str] = {
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e300)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-"""Of weights, order and shifts; torch takes no more than 64 bits, and each process adds its own."""
+"""The largest seed; torch takes at most 64 bits, and each process adds its rank."""
 
 
 def checked_seed(seed: int) -> int:
     """A seed that every random number generator takes.
 
     Raises:
-        FieldError: it is not one.
+        FieldError: the seed is out of range.
     """
     try:
         return msgspec.convert(seed, Seed)
@@ -54,31 +54,32 @@ _BOUND = re.compile(r"(?:float|int) ([<>]=?) (-?\d+(?:\.\d*[1-9])?)(?:\.0)? for 
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How to train.
+    """The settings of a training run.
 
     Attributes:
         name: of the recipe.
         net: in the notation; used if the user gives none.
         data: name of the data set that it was made for; used if the user gives none.
         epochs: passes over the training set; parts of one are allowed.
-        batch: images in a step.
-        learning_rate: at its peak.
-        warmup: share of the steps in which the rate climbs to its peak; then it falls in a straight line to 2 % of it.
-        betas: decay of AdamW's running mean and square (Loshchilov and Hutter, arXiv 1711.05101).
+        batch: images per step.
+        learning_rate: the peak.
+        warmup: fraction of the steps in which the rate rises to its peak; then it falls linearly to 2 % of it.
+        betas: decay rates of AdamW's running mean and square (Loshchilov and Hutter, arXiv 1711.05101).
         weight_decay: of kernels and matrices; biases and norms have none.
-        label_smoothing: share of the target spread over all classes.
-        muon_rate: at its peak, of Muon for kernels that a batch norm follows; 0 trains them by AdamW like the rest.
-        average: what is kept at the end is a running mean of the weights that reaches back over so large a share of
-            all steps (its decay is 1 minus 1 by so many steps); 0 for the last weights themselves.
-        dirac: convolutions begin by passing their input on.
-        whiten: the first convolution decorrelates the patches of the set, and is not trained.
-        shift: each image is moved by up to so many pixels along each axis.
-        rotate: each image is turned by up to so many degrees.
-        zoom: height and width change by up to so large a share.
-        shear: rows are moved against each other by up to so many columns a row.
-        bend: points are moved by up to so many pixels in a smooth random field.
-        flip: left and right are exchanged in every second epoch.
-        erase: side of a square in each image that is covered.
+        label_smoothing: fraction of the target spread over all classes.
+        muon_rate: peak rate of Muon for kernels that are followed by a batch norm; 0 trains them with AdamW like all
+            others.
+        average: fraction of all steps over which a running mean of the weights is kept as the result (its decay is 1
+            minus the inverse of that number of steps); 0 keeps the last weights.
+        dirac: initialises convolutions as the identity.
+        whiten: initialises the first convolution to decorrelate the set's patches, and freezes it.
+        shift: largest shift of an image along each axis [pixel].
+        rotate: largest rotation of an image [degree].
+        zoom: largest change of height and width, as a fraction.
+        shear: largest slant [columns per row].
+        bend: largest displacement in a smooth random field [pixel].
+        flip: mirrors the images in every second epoch.
+        erase: side of a square in each image that is erased [pixel].
         precision: ``auto`` uses bfloat16 if the processor has it, else float32.
     """
 
@@ -110,10 +111,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         msgspec.structs.force_setattr(self, "name", inert(self.name))
 
     def changed(self, **settings: Any) -> Recipe:
-        """The recipe with other settings.
+        """Return the recipe with other settings.
 
         Raises:
-            FieldError: a setting has a value it cannot have.
+            FieldError: a setting has an invalid value.
         """
         try:
             return msgspec.convert(msgspec.structs.asdict(self) | settings, Recipe)
@@ -123,7 +124,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def _plainly(error: msgspec.ValidationError) -> str:
-    """The library's message in plain words.
+    """Return the library's message in plain words.
 
     >>> _plainly(msgspec.ValidationError("Expected `float` > 0.0 - at `$.epochs`"))
     'epochs > 0'
@@ -133,7 +134,7 @@ def _plainly(error: msgspec.ValidationError) -> str:
 
 
 def find(name: str) -> Recipe:
-    """The recipe of that name, or in the ``.toml`` file of that path.
+    """Return the recipe of that name, or the one in the ``.toml`` file at that path.
 
     Raises:
         UnknownNameError: there is no recipe of that name.
@@ -152,9 +153,9 @@ def find(name: str) -> Recipe:
 
 
 def from_file(path: Path) -> Recipe:
-    """The recipe in a ``.toml`` file, or in the ``recipe.toml`` of a run.
+    """Read the recipe in a ``.toml`` file, such as the ``recipe.toml`` of a run.
 
-    Settings that the file leaves out are those of ``fast``; the name is the file's.
+    Settings that the file leaves out default to those of ``fast``; the recipe's name is the file's.
 
     Raises:
         FieldError: the file cannot be read, or is not a recipe.
@@ -172,7 +173,7 @@ def from_file(path: Path) -> Recipe:
 
 
 def to_toml(values: dict[str, Any]) -> str:
-    """Flat values as TOML.
+    """Write flat values as TOML.
 
     >>> print(to_toml({"epochs": 1.0, "betas": (0.9, 0.98), "name": "fast"}))
     epochs = 1.0

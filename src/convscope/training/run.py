@@ -1,6 +1,6 @@
 """The run folder: one training run as plain files, listed in :mod:`convscope.training.contents`.
 
-A run is finished when ``seal.json`` has its result, which is written when everything else is on the disk; in runs of
+A run is finished when ``seal.json`` contains its result, which is written after everything else is on disk; in runs of
 earlier versions, when the last line of ``metrics.jsonl`` is the result.
 """
 
@@ -49,11 +49,11 @@ class Job:
 
     Attributes:
         path: the folder.
-        net: what is trained.
-        dataset: on what.
-        recipe: how.
-        seed: of weights, order and shifts.
-        seals: SHA-256 of the files that say all this, by name; nothing before they are written.
+        net: the net being trained.
+        dataset: the data set.
+        recipe: the settings.
+        seed: for weights, order and shifts.
+        seals: SHA-256 of the files that state these, by name; empty before they are written.
     """
 
     path: Path
@@ -70,12 +70,12 @@ class Run(Job):
 
     Attributes:
         path: the folder.
-        net: what was trained.
-        dataset: on what.
-        recipe: how.
-        seed: of weights, order and shifts.
-        seals: SHA-256 of the files that say all this, by name.
-        result: what came out.
+        net: the trained net.
+        dataset: the data set.
+        recipe: the settings.
+        seed: for weights, order and shifts.
+        seals: SHA-256 of the files that state these, by name.
+        result: the result.
     """
 
     result: Result
@@ -112,10 +112,10 @@ class Run(Job):
 
 
 def checked_name(name: str) -> str:
-    """The name of a run folder: one word of letters, digits, dots and dashes.
+    """Check the name of a run folder: one word of letters, digits, dots and dashes.
 
     Raises:
-        FieldError: it is something else.
+        FieldError: the name is something else.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.\-]{0,63}", name, re.ASCII):
         raise FieldError(f'"{name[:80]}" is not a valid run name', expected="up to 64 letters, digits, dots and dashes")
@@ -123,13 +123,13 @@ def checked_name(name: str) -> str:
 
 
 def found(parent: Path, name: str, job: Job, data: Facts, environment: bytes) -> Job:
-    """Make the folder of a run called ``name``, or ``name-2`` and so on where that is taken, with its settings in it.
+    """Make the folder of a run called ``name``, or ``name-2`` and so on if that exists, and write its settings.
 
     Args:
-        parent: the folder that it goes into.
+        parent: the folder in which it is made.
         name: of the run.
-        job: what is trained; its path is still open.
-        data: on what, with fingerprints.
+        job: the job; its path is not set yet.
+        data: the facts about the data set, with fingerprints.
         environment: the content of ``env.json``.
 
     Raises:
@@ -144,10 +144,10 @@ def found(parent: Path, name: str, job: Job, data: Facts, environment: bytes) ->
         for index in count(1):
             path = parent / (name if index == 1 else f"{name}-{index}")
             if not path.exists():
-                with suppress(OSError):  # somebody else took the name; a folder that is not empty is not replaced
+                with suppress(OSError):  # another process took the name; a folder that is not empty is not replaced
                     return replace(job, path=draft.rename(path))
                 if not path.exists():
-                    draft.rename(path)  # the name is free, so it is something else
+                    draft.rename(path)  # the name is free, so the reason is another one
         raise AssertionError("count() does not end")
     except OSError as error:
         raise RunError(f"{parent / name} cannot be written: {error.strerror}") from None
@@ -156,7 +156,7 @@ def found(parent: Path, name: str, job: Job, data: Facts, environment: bytes) ->
 
 
 def write_settings(job: Job, data: Facts) -> Job:
-    """``net.cnn``, ``recipe.toml`` and ``data.json``, and their seal; the job with it."""
+    """Write ``net.cnn``, ``recipe.toml``, ``data.json`` and their seal; return the sealed job."""
     top = to_toml({"seed": job.seed})
     recipe = to_toml(msgspec.structs.asdict(job.recipe))
     written = {
@@ -173,30 +173,30 @@ def write_settings(job: Job, data: Facts) -> Job:
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of ``recipe.toml``."""
+    """Return the content of ``recipe.toml``."""
 
     seed: Seed
     recipe: Recipe
 
 
 def digest(run: Path, name: str) -> str:
-    """SHA-256 of a file of a run, however long it is.
+    """Return the SHA-256 of a file of a run of any length.
 
     Raises:
         RunError: it is a link.
-        OSError: it is not there, or not a regular file.
+        OSError: it does not exist, or is not a regular file.
     """
     with files.Folder(run) as folder, folder.opened(name) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files that make a run what it is."""
+    """Return the SHA-256 of the files that define a run."""
     return {name: digest(folder, name) for name in SEALED}
 
 
 def tidy(folder: Path) -> None:
-    """Remove what a process that was killed left half written."""
+    """Remove files that a killed process left half written."""
     with files.Folder(folder) as run:
         run.tidy()
         if run.kind(CHECKPOINTS) == "a folder":
@@ -207,7 +207,7 @@ def tidy(folder: Path) -> None:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # no name of a folder can be that long
+    except OSError:  # the name is too long for a folder
         return False
 
 
@@ -216,8 +216,8 @@ def load(path: str | Path, *, data: str | None = None) -> Run:
 
     Args:
         path: the folder.
-        data: name of its data set. The data of a run that was not trained by this user here are opened by the name that
-            the user gives, never by the one that the run states (``docs/design/runs-from-elsewhere.md``).
+        data: name of its data set. If this user did not train the run here, its data are opened by this name, never by
+            the one that the run states (``docs/design/runs-from-elsewhere.md``).
 
     Raises:
         RunError: it is not a run folder, it is not finished, or a file in it is damaged.
@@ -245,11 +245,11 @@ def load_job(path: str | Path, *, data: str | None = None, edited: bool = False)
 
     Args:
         path: the run folder.
-        data: as in :func:`load`.
-        edited: take the settings as they are now, whatever they are sealed with.
+        data: as for :func:`load`.
+        edited: take the current settings, whatever their seal.
 
     Raises:
-        RunError: it is not a run folder, a file in it is damaged, or is not what the run began with.
+        RunError: it is not a run folder, or a file in it is damaged or has changed since the run began.
     """
     folder = Path(path)
     if not _is_folder(folder):
@@ -271,10 +271,10 @@ def load_job(path: str | Path, *, data: str | None = None, edited: bool = False)
 
 
 def _check_kinds(folder: Path) -> None:
-    """Refuse a folder that is not that of a run, and a run in which something is a link, a pipe, a socket or a device.
+    """Refuse a folder that is not a run folder, and one that contains a link, a pipe, a socket or a device.
 
     Raises:
-        RunError: it is.
+        RunError: the folder is refused.
     """
     with files.Folder(folder) as run:
         kinds = {name: run.kind(name) for name in run.names()}
@@ -289,7 +289,7 @@ def _check_kinds(folder: Path) -> None:
 
 
 def edits(job: Job) -> list[str]:
-    """Settings of a run that are not what it was sealed with, in words."""
+    """Describe settings of a run that differ from its seal."""
     try:
         own = seal.read(job.path)
     except RunError as error:
@@ -299,7 +299,7 @@ def edits(job: Job) -> list[str]:
 
 
 def _check_seal(folder: Path, seals: Mapping[str, str]) -> None:
-    """Compare the settings with the seal, where that can be read; who needs it to be whole says so."""
+    """Compare the settings with the seal if it is readable; callers that need an intact seal check that themselves."""
     try:
         own = seal.read(folder)
     except RunError:
@@ -320,15 +320,15 @@ def _net(content: bytes, path: Path) -> Net:
 
 
 def is_finished(folder: Path) -> bool:
-    """The result is there."""
+    """Return whether the run has a result."""
     try:
         return _result(folder) is not None
-    except RunError:  # a seal that is damaged is not yet one of a finished run
+    except RunError:  # a damaged seal does not mean that the run is finished
         return metrics.read(folder).result is not None
 
 
 def _result(folder: Path) -> Result | None:
-    """What came out of a run, when it is finished.
+    """Return the result of a run, or None while it is not finished.
 
     Raises:
         RunError: the seal is damaged.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 FLOOR = 0.02
-"""Share of the peak at the first step and at the last, so that no step is wasted on a rate of zero."""
+"""Fraction of the peak at the first and at the last step, so that no step is wasted on a rate of zero."""
 
 
 def triangle(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak rate at ``step`` of ``steps``: up during ``warmup``, then down, both in a straight line.
+    """Return the fraction of the peak rate at ``step`` of ``steps``: linear up during ``warmup``, then linear down.
 
     >>> [round(triangle(step, 11, 0.2), 2) for step in (0, 2, 10)]
     [0.02, 1.0, 0.02]

@@ -1,7 +1,7 @@
-"""The seal of a run: the SHA-256 of what decides what comes out, from before the first step; at the end the result.
+"""The seal of a run: from the start, SHA-256 of everything that decides the result; at the end, the result.
 
-An unfinished run is sealed by ``seal.json`` and once more by each of its checkpoints, so that one flipped digit of a
-setting does not train other weights, and one flipped bit of a seal does not stop a run that is whole.
+An unfinished run is sealed by ``seal.json`` and again by each of its checkpoints, so that a flipped digit in a setting
+cannot train other weights, and a flipped bit in a seal does not stop an intact run.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a run.
+    """The result of a run.
 
     Attributes:
         loss: on the test set, mean cross-entropy [nat].
         accuracy: on the test set.
-        params: parameters.
-        seconds: of training, reading data and testing not counted.
-        images_per_second: in training.
-        sha256: of the net, the recipe, the data set's facts and the weights, by file name.
+        params: number of parameters.
+        seconds: time of training, without reading data and testing.
+        images_per_second: training speed.
+        sha256: SHA-256 of the net, the recipe, the data set's facts and the weights, by file name.
     """
 
     loss: Finite
@@ -48,9 +48,9 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The content of ``seal.json``.
 
     Attributes:
-        checksum: of all the rest (:func:`checksum`).
-        sha256: of each setting, by file name.
-        result: what came out; None while the run is not finished.
+        checksum: checksum of all other fields (:func:`checksum`).
+        sha256: SHA-256 of each setting, by file name.
+        result: the result; None while the run is not finished.
     """
 
     checksum: Sha256
@@ -59,7 +59,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 def checksum(told: Mapping[str, Any]) -> str:
-    """SHA-256 of plain data, whatever the order of its keys.
+    """Return the SHA-256 of plain data, independent of the order of its keys.
 
     >>> checksum({"a": 1, "b": 2}) == checksum({"b": 2, "a": 1})
     True
@@ -80,7 +80,7 @@ def write(run: Path, sha256: Mapping[str, str], result: Result | None = None) ->
 
 
 def read(run: Path) -> Seal | None:
-    """The seal of a run; None if it has none, as runs of earlier versions.
+    """Read the seal of a run; None if it has none, like runs of earlier versions.
 
     Raises:
         RunError: it is damaged.
@@ -104,10 +104,10 @@ def check(run: Path, sealed: Mapping[str, str], found: Mapping[str, str]) -> Non
     Args:
         run: the folder.
         sealed: SHA-256 by file name.
-        found: what it is now.
+        found: the current SHA-256.
 
     Raises:
-        RunError: a file is not what it was.
+        RunError: a file has changed.
     """
     for name in changed(sealed, found):
         setting = name in SETTINGS
@@ -121,18 +121,18 @@ def check(run: Path, sealed: Mapping[str, str], found: Mapping[str, str]) -> Non
 
 
 def check_unfinished(run: Path, found: Mapping[str, str], checkpoint: Mapping[str, str] | None) -> list[str]:
-    """Compare the settings of an unfinished run with every seal of them that can be read.
+    """Compare the settings of an unfinished run with each of their readable seals.
 
     Args:
         run: the folder.
-        found: SHA-256 of the settings as they are now.
-        checkpoint: the seals in the checkpoint that the run goes on from; None if there are none.
+        found: SHA-256 of the current settings.
+        checkpoint: the seals in the checkpoint from which the run resumes; None if there are none.
 
     Returns:
         What is wrong with the seals themselves.
 
     Raises:
-        RunError: a setting is not what it was; or the seal is damaged and no checkpoint has another.
+        RunError: a setting has changed, or the seal is damaged and no checkpoint has another.
     """
     own, told = None, []
     try:
@@ -151,5 +151,5 @@ def check_unfinished(run: Path, found: Mapping[str, str], checkpoint: Mapping[st
 
 
 def changed(sealed: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """Names of files that are not as they were sealed."""
+    """Return the names of files that differ from their seals."""
     return [name for name in sorted({*sealed, *found}) if sealed.get(name) != found.get(name)]

@@ -39,17 +39,17 @@ if TYPE_CHECKING:
 Report = Callable[[Progress], None]
 
 APART = 1_000_003
-"""Between the seeds of two processes' random numbers."""
+"""Distance between the seeds of two processes."""
 
 
 @dataclass(frozen=True)
 class Habits:
-    """What a run does beside training; it changes nothing of what comes out.
+    """Saving, logging and reporting during a run; none of it affects the result.
 
     Attributes:
-        save_every: time between two checkpoints [second].
+        save_every: time between checkpoints [second].
         logs: additional logs (:mod:`convscope.training.logs`).
-        report: called every few steps; None shows the progress where a person watches.
+        report: called every few steps; None shows the progress in a terminal or a notebook.
     """
 
     save_every: float
@@ -59,13 +59,13 @@ class Habits:
 
 @dataclass(frozen=True)
 class Session:
-    """What a run needs besides of where it stands.
+    """A training session: everything but the current state.
 
     Attributes:
         job: net, data, recipe, seed and folder.
-        images: to learn from, and to be evaluation by.
-        habits: how often it saves, and whom it tells.
-        ranks: processes that train together; the first writes the folder.
+        images: those for training and those for evaluation.
+        habits: how often it saves, and where it reports.
+        ranks: the data-parallel processes, of which the first writes the folder.
     """
 
     job: Job
@@ -74,15 +74,15 @@ class Session:
     ranks: Ranks
 
     def run(self, state: State | None) -> Run:
-        """Go to the end.
+        """Train to the end.
 
         Args:
             state: the state of the run; None at the start.
 
         Raises:
-            TrainingError: a loss is not a number.
+            TrainingError: the loss is not finite.
             RunError: the folder cannot be written.
-            Stopped: a signal came; the run is saved.
+            Stopped: a signal arrived; the run is saved.
         """
         with ExitStack() as stack:
             stack.enter_context(kept_memory())
@@ -93,13 +93,13 @@ class Session:
                 logs = [metrics, *(open_log(kind, self.job.path) for kind in self.habits.logs)]
             for log in logs:
                 stack.callback(log.close)
-            stack.enter_context(torch.random.fork_rng(devices=[]))  # the caller's own random state stays as it was
+            stack.enter_context(torch.random.fork_rng(devices=[]))  # the caller's own random state is left unchanged
             request = stack.enter_context(requests())
             report = self.habits.report
             if report is None and self.ranks.first:
                 report = stack.enter_context(shown_where_watched())
             shown = replace(self, habits=replace(self.habits, report=report))
-            return shown._run(state, metrics, logs, request)  # noqa: SLF001 -- the same session, with its report
+            return shown._run(state, metrics, logs, request)  # noqa: SLF001 -- the same session, with a report
 
     def _run(self, state: State | None, metrics: Metrics | None, logs: list[Log], request: Request) -> Run:
         job, (learn, test) = self.job, self.images
@@ -124,7 +124,7 @@ class Session:
 
 
 class Keeper:
-    """Reports, and saves where a run stands, when it is time or when somebody asks to stop."""
+    """Reports and saves the state of a run when it is due, or when the run is asked to stop."""
 
     def __init__(
         self, session: Session, trainer: Trainer, metrics: Metrics | None, logs: list[Log], request: Request
@@ -133,33 +133,33 @@ class Keeper:
         self.last = time.perf_counter()
 
     def note(self, progress: Progress) -> None:
-        """A report is due."""
+        """Write and show a report."""
         for log in self.logs:
             log.note(_line(progress))
         if self.metrics and self.session.habits.report:
             self.session.habits.report(progress)
 
     def between(self) -> None:
-        """After every step.
+        """Save if it is due; called after every step.
 
         Raises:
-            Stopped: somebody asked.
+            Stopped: the run was asked to stop.
             RunError: the checkpoint cannot be written.
         """
         due = self.metrics is not None and time.perf_counter() - self.last >= self.session.habits.save_every
         self._act(due=due)
 
     def stop_if_asked(self) -> None:
-        """Save and stop, if a signal came.
+        """Save and stop if a signal has arrived.
 
         Raises:
-            Stopped: one came.
-            RunError: as above.
+            Stopped: a signal has arrived.
+            RunError: the checkpoint cannot be written.
         """
         self._act(due=False)
 
     def _act(self, *, due: bool) -> None:
-        """All processes do the same."""
+        """Let all processes decide alike."""
         asked = self.request.signal or 0
         if self.session.ranks.world > 1:
             others, late = self.session.ranks.added([asked, due])
@@ -188,7 +188,7 @@ def _line(progress: Progress) -> dict[str, Any]:
 
 
 def finish(job: Job, model: TorchNet, last: Progress, evaluation: Evaluation, metrics: Metrics) -> Result:
-    """Write what came out; the seal with the result comes last."""
+    """Write the result; the seal that contains it comes last."""
     weights = save(weights_out(model))
     with files.Folder(job.path) as folder:
         folder.write(MODEL, weights)

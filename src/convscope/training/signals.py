@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: the step is finished and saved first."""
+"""Signals that ask a run to stop: it finishes the step and saves first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Stopped(KeyboardInterrupt):
 
     Attributes:
         path: the run folder.
-        signal: that asked.
+        signal: the signal.
     """
 
     def __init__(self, path: Path, step: int, steps: int, number: int) -> None:
@@ -28,16 +28,16 @@ class Stopped(KeyboardInterrupt):
 
 
 class Request:
-    """Whether somebody asked.
+    """Whether the run was asked to stop.
 
     Attributes:
-        signal: number of the signal; None while nobody has.
+        signal: number of the signal; None if none has arrived.
     """
 
     signal: int | None = None
 
     def ask(self, number: int, _: Any) -> None:
-        """The first signal asks; the second ends the process at once."""
+        """Note the first signal; the second one ends the process at once."""
         if self.signal is not None:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
@@ -46,7 +46,7 @@ class Request:
 
 @contextmanager
 def requests() -> Iterator[Request]:
-    """Take note of SIGINT (Ctrl-C) and SIGTERM. In threads other than the first Python has no signals."""
+    """Note SIGINT (Ctrl-C) and SIGTERM; Python delivers signals to the main thread only."""
     request = Request()
     if threading.current_thread() is not threading.main_thread():
         yield request

@@ -1,4 +1,4 @@
-"""Batch norm over the batch of all processes, so that many train as one does."""
+"""Batch norm over the batches of all processes, so that data-parallel training equals training in one process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum of a tensor over all processes; so is its gradient."""
+    """Sum a tensor over all processes; its gradient is summed the same way."""
 
     @staticmethod
     def forward(_: Any, local: Tensor) -> Tensor:
@@ -30,21 +30,21 @@ class _Sum(torch.autograd.Function):
 
 
 def _sum(local: Tensor) -> Tensor:
-    found: Tensor = _Sum.apply(local)  # type: ignore[no-untyped-call] # torch leaves it untyped
+    found: Tensor = _Sum.apply(local)  # type: ignore[no-untyped-call] # untyped in torch
     return found
 
 
 class BatchNorm(_BatchNorm):
-    """A batch norm of any number of axes whose statistics in training are those of all processes.
+    """A batch norm over any number of axes that trains on the statistics of all processes.
 
-    torch's own ``SyncBatchNorm`` does this on GPUs only.
+    torch's own ``SyncBatchNorm`` needs a GPU.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 -- torch's own name
-        """Any number of axes."""
+        """Accept any number of axes."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """``n c ...`` to the same."""
+        """Normalise ``n c ...``."""
         if not self.training:
             return super().forward(x)
         axes = [axis for axis in range(x.dim()) if axis != 1]
@@ -70,7 +70,7 @@ class BatchNorm(_BatchNorm):
 
 
 def sync_batch_norm(model: nn.Module) -> None:
-    """Replace every batch norm of a model by one over all processes."""
+    """Replace every batch norm of a model with one over all processes."""
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if isinstance(child, _BatchNorm):

@@ -1,4 +1,4 @@
-"""One call from a net to a run folder, and from a run folder back to a model."""
+"""The way from a net to a run folder, and from a run folder back to a model."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     from convscope.training.recipe import Recipe
 
 MOST = 2**16
-"""Bytes of the name of a run."""
+"""Limit for the file that names a run [byte]."""
 
 STATES = 3
-"""Numbers that a checkpoint holds for each weight: itself, and the optimizer's two means."""
+"""Values in a checkpoint for each weight: the weight and the optimizer's two means."""
 
 SAVE_EVERY = 60.0
-"""Seconds between two checkpoints."""
+"""Default time between checkpoints [second]."""
 
 
 def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
@@ -70,25 +70,25 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     Args:
         net: a net, its notation or its file; the recipe's own net by default.
         data: name of the data set; the recipe's by default.
-        recipe: name of the recipe, path of a ``.toml`` file, or the settings themselves.
-        seed: of weights, order and shifts.
+        recipe: name of a recipe, path of a ``.toml`` file, or the settings themselves.
+        seed: for weights, order and shifts.
         epochs: passes over the data; the recipe's by default.
         out: the folder in which the run folder is made.
-        name: of the run folder; by default data set, recipe and seed.
+        name: name of the run folder; by default data set, recipe and seed.
         save_every: time between two checkpoints, from which :func:`resume` continues [second].
         logs: additional logs: ``csv``, ``tensorboard``.
         skip_bad: leave out files of the data set that are not images.
         report: called every few steps; by default a terminal or a notebook shows the progress.
-        prepared: called with images prepared and all images, while those of a folder are read the first time.
+        prepared: called with the number of prepared images and of all images while a folder is read for the first time.
 
     Raises:
         ShapeError: the net does not fit the data.
-        FieldError: there is no such seed.
+        FieldError: the seed is out of range.
         UnknownNameError: there is no such data set or recipe.
         DataError: a data file is damaged.
-        TrainingError: the loss is no longer a number.
+        TrainingError: the loss is no longer finite.
         RunError: the folder cannot be written.
-        Stopped: SIGINT or SIGTERM came; the run is saved.
+        Stopped: SIGINT or SIGTERM arrived; the run is saved.
     """
     seed = recipes.checked_seed(seed)
     settings = recipes.find(recipe) if isinstance(recipe, str) else recipe
@@ -104,7 +104,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         begun = ranks.told(_begun(Path(out)) if ranks.first else None)
         if begun and runs.is_finished(begun):
             return runs.load(begun)
-        if begun:  # a process died, and torchrun has started all of them again
+        if begun:  # a process died, and torchrun has restarted all of them
             return _resumed(runs.load_job(begun), ranks, habits, strict=False, warn=warnings.warn)
         job = Job(Path(out) / name, made, dataset, settings, seed)
         if ranks.first:
@@ -118,18 +118,18 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             with claimed(job.path) if ranks.first else nullcontext():
                 return Session(job, images, habits, ranks).run(None)
         except BaseException:
-            if ranks.first and not checkpoint.steps(job.path):  # nothing to go on from
+            if ranks.first and not checkpoint.steps(job.path):  # nothing to resume from
                 shutil.rmtree(job.path, ignore_errors=True)
             raise
 
 
 def _launch(out: Path) -> Path:
-    """Where it is noted which run the processes that torchrun started train."""
+    """Return the file that notes which run the processes of this torchrun launch train."""
     return out / f".launch-{launch()}"
 
 
 def _begun(out: Path) -> Path | None:
-    """The run that this launch has begun, before one of its processes died."""
+    """Return the run that this launch began before one of its processes died."""
     note = _launch(out)
     if not restarts() or not note.is_file():
         return None
@@ -138,10 +138,10 @@ def _begun(out: Path) -> Path | None:
 
 
 def _noted(note: Path) -> Path:
-    """The run that a note names.
+    """Return the run that a note names.
 
     Raises:
-        RunError: it cannot be read.
+        RunError: the note cannot be read.
     """
     try:
         return Path(files.read(note, MOST).decode())
@@ -160,7 +160,7 @@ def _note_begun(job: Job, ranks: Ranks) -> None:
     files.put(_launch(job.path.parent), str(job.path).encode())
 
 
-def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
+def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     path: str | Path,
     *,
     data: str | None = None,
@@ -177,16 +177,16 @@ def resume(  # noqa: PLR0913 -- the habits of a run, all by keyword
 
     Args:
         path: the run folder.
-        data: name of its data set, for a run that was not begun by this user here; the images must be the same.
+        data: name of its data set, for a run that this user did not begin here; the images must be the same.
         strict: refuse to resume from an older checkpoint if the newest is damaged.
-        save_every: as in :func:`train` [second].
-        logs: as in :func:`train`.
+        save_every: as for :func:`train` [second].
+        logs: as for :func:`train`.
         report: called every few steps; by default a terminal or a notebook shows the progress.
         warn: called with reports of damaged checkpoints, and of differences from where the run began.
 
     Raises:
         RunError: it is not a run folder, it is finished, another process trains in it, or its checkpoints are damaged.
-        Stopped: as in :func:`train`.
+        Stopped: as for :func:`train`.
     """
     with joined() as ranks:
         job = runs.load_job(path, data=data)
@@ -224,19 +224,19 @@ def repeat(  # noqa: PLR0913 -- by keyword
     report: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
-    """Repeat a run: train the net, data, recipe and seed that its folder states now.
+    """Repeat a run: train with the net, data, recipe and seed that its folder states now.
 
     Args:
         path: the run folder; it need not be finished.
-        data: name of its data set, for a run that was not trained by this user here.
-        out: as in :func:`train`.
-        name: as in :func:`train`.
-        report: as in :func:`train`.
+        data: name of its data set, for a run that this user did not train here.
+        out: as for :func:`train`.
+        name: as for :func:`train`.
+        report: as for :func:`train`.
         warn: called with reports of settings that have changed since that run began.
 
     Raises:
         RunError: it is not a run folder, or it is damaged.
-        Stopped: as in :func:`train`.
+        Stopped: as for :func:`train`.
     """
     job = runs.load_job(path, data=data, edited=True)
     for found in runs.edits(job):
@@ -247,27 +247,27 @@ def repeat(  # noqa: PLR0913 -- by keyword
 
 
 def _weights(net: Net) -> int:
-    """Bytes of a net's weights."""
+    """Return the size of a net's weights [byte]."""
     return FLOAT32 * net_params(net).value
 
 
 def _load(dataset: Dataset) -> tuple[Split, Split]:
-    """The training images, and those to evaluate on."""
+    """Return the images for training and for evaluation."""
     check_data(dataset)
     return registry.load(dataset, "train"), registry.load(dataset, "test")
 
 
 def model_of(run: Run) -> TorchNet:
-    """The trained model of a run, ready to predict; it gives logits.
+    """Return the trained model of a run, ready to predict; it returns logits.
 
     Raises:
-        RunError: the weights are not those of the net.
+        RunError: the weights do not fit the net.
     """
     check_memory(_weights(run.net), "this net")
     model = TorchNet(run.net, logits=True)
     try:
         with files.Folder(run.path) as folder:
-            folder.opened(MODEL).close()  # it is a file, and lies in the folder
+            folder.opened(MODEL).close()  # it was checked to be a file in the folder
         weights_in(model, load_file(run.path / MODEL))
     except (ValueError, OSError, safetensors.SafetensorError) as error:
         raise RunError(f"{run.path / MODEL} does not hold the weights of the net: {error}") from None
@@ -276,9 +276,9 @@ def model_of(run: Run) -> TorchNet:
 
 
 def tensors_of(run: Run) -> dict[str, NDArray[Any]]:
-    """The trained weights of a run by ``layer.tensor``.
+    """Return the trained weights of a run, by ``layer.tensor``.
 
     Raises:
-        RunError: they are not those of the net.
+        RunError: the weights do not fit the net.
     """
     return {key: value.numpy() for key, value in weights_out(model_of(run)).items()}

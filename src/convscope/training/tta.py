@@ -1,4 +1,4 @@
-"""Test-time augmentation: a net's mean answer to several views of each image."""
+"""Test-time augmentation: a net's mean prediction over several views of each image."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from convscope.training.recipe import Recipe
 
 VIEWS = (1, 2, 6)
-"""As it is; and its mirror image; and both moved by a pixel to either corner."""
+"""The image itself; with its mirror image; with both shifted by a pixel towards two corners."""
 
 PLANE = 3
-"""Sizes of an image with height and width."""
+"""Number of axes of an image with height and width."""
 
 
 class Augmented(nn.Module):
-    """A net that looks at each image several times and gives the mean of its scores.
+    """A net that evaluates several views of each image and returns its mean scores.
 
-    With six views, the image as it is weighs as much as the two that are moved up left and down right by a pixel,
-    whose edges are repeated (Jordan, arXiv 2404.00498).
+    With six views, the unshifted image weighs as much as the two that are shifted up left and down right by a pixel
+    with replicated edges (Jordan, arXiv 2404.00498).
 
     Args:
-        model: gives scores ``n classes`` for ``n c h w``.
-        count: of :data:`VIEWS`.
+        model: returns scores ``n classes`` for ``n c h w``.
+        count: number of views, one of :data:`VIEWS`.
 
     >>> import torch
     >>> left = lambda images: images[:, 0, :, :1].sum(1)  # the net: the sum of the left column
@@ -46,7 +46,7 @@ class Augmented(nn.Module):
         self.model, self.count = model, count
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores ``n classes``."""
+        """Return scores ``n classes``."""
         if self.count <= 2:
             return self._both(images)
         wide = F.pad(images, (1, 1, 1, 1), mode="replicate")
@@ -54,7 +54,7 @@ class Augmented(nn.Module):
         return 0.5 * self._both(images) + 0.25 * moved
 
     def _both(self, images: Tensor) -> Tensor:
-        """Mean of the scores for the images and their mirror images."""
+        """Return the mean scores of the images and their mirror images."""
         scores: Tensor = self.model(layout(images))
         if self.count == 1:
             return scores
@@ -63,7 +63,7 @@ class Augmented(nn.Module):
 
 
 def check_tta(count: int, recipe: Recipe, shape: tuple[int, ...]) -> None:
-    """Whether a run can be evaluated with this many views.
+    """Check that a run can be evaluated with this many views.
 
     Raises:
         FieldError: this number is not supported, or the net was not trained on mirror images.

@@ -1,1 +1,1 @@
-"""The recipes, one file each; the header of a file is its measured result."""
+"""The recipes, one file each; the header of each file states its measured result."""

@@ -1,4 +1,4 @@
-"""blink: the 99.13 % of a first course's notes, as fast as can be: `fast`, stopped after less than half an epoch.
+"""blink: the 99.13 % of an introductory course as fast as possible: `fast`, stopped after less than half an epoch.
 
 Measured: 99.160 ± 0.070 % (mean ± sd of 20 seeds, last step, no test-time augmentation; least 99.03 %), 1.73 s of
 training (mean; median 1.78, most 1.87) on 2 cores of an AMD EPYC (Zen4 class, avx512_bf16),

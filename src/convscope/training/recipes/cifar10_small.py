@@ -6,8 +6,8 @@ six (--tta 6). 2,883 s of training on one core of an Intel Xeon without bfloat16
 core), Python 3.11.7, torch 2.13.0+cpu; 2026-11-21.
 
 The net of cifar10-strong with 24 and 52 channels, with its settings: a whitened first layer, then three groups of two
-dense convolutions. Chosen on images of the training set that were held out, 8 epochs, one seed; how many epochs it
-gets was not. See LOG.md.
+dense convolutions. It was chosen on held-out images of the training set with 8 epochs and one seed; the number of
+epochs was not chosen on held-out images. See LOG.md.
 """
 
 from convscope.training.recipes import cifar10_strong

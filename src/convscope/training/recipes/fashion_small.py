@@ -5,9 +5,9 @@ training on one core of an Intel Xeon without bfloat16, in float32 (another run 
 2.13.0+cpu; 2026-11-21. With test-time augmentation: 94.417 ± 0.153 % with two views of each image (convscope eval
 --tta 2), 94.513 ± 0.164 % with six (--tta 6).
 
-The net of cifar10-strong with 24 and 52 channels, with its settings but for the shift: a whitened first layer,
-then three groups of two dense convolutions. Net, settings and 20 epochs were chosen on images of the training set
-that were held out, one seed each. See LOG.md.
+The net of cifar10-strong with 24 and 52 channels, with its settings except the shift: a whitened first layer,
+then three groups of two dense convolutions. Net, settings and 20 epochs were chosen on held-out images of the training
+set, one seed each. See LOG.md.
 """
 
 from convscope.training.recipes import cifar10_strong

@@ -5,9 +5,9 @@ training on one core of an Intel Xeon without bfloat16, in float32 (another run 
 2.13.0+cpu; 2026-11-21. With test-time augmentation: 94.860 ± 0.166 % with two views of each image (convscope eval
 --tta 2), 94.880 ± 0.053 % with six (--tta 6).
 
-The net of cifar10-strong at half of its widths, with its settings but for the shift: a whitened first layer, then three
-groups of two dense convolutions. Tried on images of the training set that were held out, 8 epochs, one seed; how many
-epochs it gets was not. See LOG.md.
+The net of cifar10-strong at half its widths, with its settings except the shift: a whitened first layer, then three
+groups of two dense convolutions. It was tried on held-out images of the training set with 8 epochs and one seed; the
+number of epochs was not chosen on held-out images. See LOG.md.
 """
 
 from convscope.training.recipes import cifar10_strong

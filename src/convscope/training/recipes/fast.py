@@ -4,8 +4,8 @@ Measured: 99.429 ± 0.046 % (mean ± sd of 20 seeds, last epoch, no test-time au
 training (mean; median 3.98, most 4.26) on 2 cores of an AMD EPYC (Zen4 class, avx512_bf16), Python 3.11.7, torch
 2.13.0+cpu; 2026-11-21, benchmarks/time_to_accuracy.py. Chosen on held-out writers of the training set; see LOG.md.
 
-Why it is so: the first convolution halves the map at once, since 28x28 maps cost most; pooling comes before norm and
-relu, which then touch a quarter of the numbers; no layer before a norm has a bias, as the norm takes it away.
+Reasons: the first convolution halves the map at once, since 28x28 maps cost most; pooling comes before norm and relu,
+which then process a quarter of the values; layers before a norm have no bias, since the norm cancels it.
 """
 
 from convscope.training.recipe import Recipe

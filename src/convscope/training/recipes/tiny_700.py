@@ -2,11 +2,10 @@
 
 Measured: 98.243 ± 0.060 % (mean ± sd of 3 seeds, last epoch, no test-time augmentation; held-out writers 98.66 %
 after 60 epochs), Python 3.11.7, torch 2.13.0+cpu; 2026-11-21. About 11 minutes on one core of an AMD EPYC (Zen4
-class, avx512_bf16). Seed 0 again, in float32 on an Intel Xeon, after the order of numbers in maps had
-changed: 98.09 %.
+class, avx512_bf16). Seed 0 again, in float32 on an Intel Xeon, after the memory order of maps had changed: 98.09 %.
 
-The widths are those of a published net of 697 params (JoshWarn, Parameter-Efficient-MNIST); norms take the place of
-biases, and GELU that of leaky ReLU. Chosen on held-out writers of the training set; see LOG.md.
+The widths are those of a published net of 697 params (JoshWarn, Parameter-Efficient-MNIST); norms replace biases, and
+GELU replaces leaky ReLU. Chosen on held-out writers of the training set; see LOG.md.
 """
 
 from convscope.training.recipe import Recipe
