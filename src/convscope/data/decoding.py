@@ -1,7 +1,7 @@
-"""What decoding an image may cost: its memory and its work are counted from its header, before a pixel is made.
+"""The cost of decoding an image: memory and work are computed from its header, before a pixel is decoded.
 
-An image file of 10 kB can claim 100 million pixels. Small images are decoded by all cores at once; large ones wait for
-each other, so that a folder of large images takes the memory of one.
+An image file of 10 kB can claim 100 million pixels. Small images are decoded on all cores at once; large ones take
+turns, so that a folder of large images takes the memory of one.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BASE = 96 * 2**20
-"""More than other questions, one image may take these bytes: WebP of 13 million pixels, JPEG and PNG of 56."""
+"""Memory that one image may take beyond the general limit: WebP of 13 million pixels, JPEG and PNG of 56 [byte]."""
 
 AT_ONCE = 64 * 2**20
-"""What all images that are decoded at the same time may take, but for one that takes more by itself [byte]."""
+"""Memory for all images that are decoded at the same time, unless a single one takes more [byte]."""
 
 BLOCK = 64 * 2**20
-"""Beyond 32 MiB the C library gives memory back when it is freed [byte]."""
+"""Above 32 MiB, the C library returns freed memory to the system [byte]."""
 
 BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
-"""Memory of a pixel in Pillow, by mode; all others take 4 [byte]."""
+"""Memory of a pixel in Pillow, by mode; other modes take 4 [byte]."""
 
 AS_THEY_ARE = ("L", "RGB")
-"""Modes that are not converted."""
+"""Modes that need no conversion."""
 
 TO_GREY = ("1", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-"""Modes that become ``L``."""
+"""Modes that are converted to ``L``."""
 
 WEBP = 12
-"""Memory that Pillow's decoder of WebP needs beside the image: two canvases and a copy [byte for each pixel]."""
+"""Memory of Pillow's WebP decoder beside the image: two canvases and a copy [byte per pixel]."""
 
 PASSES = 10
-"""Passes over a JPEG that take as long as making its pixels."""
+"""Number of passes over a JPEG that take as long as producing its pixels."""
 
 JPEG = ("JPEG", "MPO")
 
 TURN, TILE_WIDTH, TILE_HEIGHT = 0x0112, 322, 323
-"""Tags of EXIF and TIFF."""
+"""EXIF and TIFF tags."""
 
 
 class Room:
-    """Bytes that several threads share: whoever wants more than is left waits, and is let in alone if need be.
+    """Memory shared by several threads: a thread that needs more than is left waits, if need be until it is alone.
 
     >>> room = Room(10)
     >>> with room.taken(100):
@@ -63,7 +63,7 @@ class Room:
 
     @contextmanager
     def taken(self, size: int) -> Iterator[None]:
-        """Wait for that many bytes, and give them back at the end."""
+        """Wait for that many bytes, and release them at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self.used + size <= max(self.size, size))
             self.used += size
@@ -80,16 +80,16 @@ _room = Room(AT_ONCE)
 
 @contextmanager
 def afforded(image: Image, content: bytes, least: tuple[int, int] | None) -> Iterator[None]:
-    """Decode an image within the block, if its file is worth the cost.
+    """Allow an image to be decoded within the block, if its cost suits the size of its file.
 
     Args:
         image: opened, not yet decoded.
-        content: of its file.
+        content: content of its file.
         least: height and width that the image will be scaled to. A JPEG that costs too much is then decoded at a half,
-            a quarter or an eighth of its size, as long as that is twice as large.
+            a quarter or an eighth of its size, if that is still twice as large.
 
     Raises:
-        LimitError: it costs too much.
+        LimitError: the cost is too high.
     """
     whole, bands = image.width * image.height, len(image.getbands())
     passes = scans(content, bands) if image.format in JPEG else 1
@@ -108,14 +108,14 @@ def afforded(image: Image, content: bytes, least: tuple[int, int] | None) -> Ite
 
 
 def check_canvas(head: bytes, size: int) -> None:
-    """Count what opening a WebP takes, whose decoder makes its canvases before anybody asks for a pixel.
+    """Count the cost of opening a WebP, whose decoder allocates its canvases before a pixel is requested.
 
     Args:
         head: the first 30 bytes of a file of any format.
-        size: of the file [byte].
+        size: size of the file [byte].
 
     Raises:
-        LimitError: it costs too much.
+        LimitError: the cost is too high.
     """
     width, height = canvas(head)
     with question(size=size, memory=BASE, apart=True):
@@ -123,19 +123,19 @@ def check_canvas(head: bytes, size: int) -> None:
 
 
 def _in_large_blocks() -> None:
-    """Have Pillow keep pixels in blocks that go back to the system; those of 16 MiB stay with each thread."""
+    """Let Pillow keep pixels in blocks that return to the system; blocks of 16 MiB would stay with each thread."""
     from PIL import Image
 
     getattr(Image, "core").set_block_size(BLOCK)  # noqa: B009 -- documented, but not exported
 
 
 def memory(image: Image, passes: int = 1, *, turned: bool = False) -> int:
-    """What an image takes until it is plain, by its header [byte].
+    """Return the memory for an image until it is converted, by its header [byte].
 
     Args:
         image: opened, not yet decoded.
-        passes: over a JPEG; where there is more than one, all its coefficients are kept.
-        turned: whether it may have to be turned upright.
+        passes: passes over a JPEG; with more than one, all its coefficients are kept.
+        turned: whether it may have to be rotated upright.
     """
     stored = BYTES.get(image.mode, 4)
     plain = image.mode in AS_THEY_ARE and "transparency" not in image.info
@@ -146,20 +146,20 @@ def memory(image: Image, passes: int = 1, *, turned: bool = False) -> int:
 
 
 def _scale(image: Image) -> int:
-    """By what a JPEG is made smaller while it is decoded."""
+    """Return the factor by which a JPEG is reduced while it is decoded."""
     config: tuple[int, ...] = getattr(image, "decoderconfig", ()) or (1,)
     return config[0]
 
 
 def _tile(image: Image) -> int:
-    """What one tile of a TIFF takes, which its header can say to be larger than the image [byte]."""
+    """Return the memory for one tile of a TIFF; its header may state a tile larger than the image [byte]."""
     tags: Mapping[int, int] = getattr(image, "tag_v2", {})
     sides = (tags.get(TILE_WIDTH, 0), tags.get(TILE_HEIGHT, 0))
     return 8 * sides[0] * sides[1] if all(isinstance(side, int) for side in sides) else 0
 
 
 def _shrink(image: Image, least: tuple[int, int], most: float) -> None:
-    """Have a JPEG decoded at a half, a quarter or an eighth of its size: the largest that does not take too much."""
+    """Let a JPEG be decoded at a half, a quarter or an eighth of its size: the largest that is affordable."""
     sizes = [(image.width // scale, image.height // scale) for scale in (2, 4, 8)]
     enough = [size for size in sizes if size[0] >= 2 * least[1] and size[1] >= 2 * least[0]]
     for size in enough:
@@ -169,7 +169,7 @@ def _shrink(image: Image, least: tuple[int, int], most: float) -> None:
 
 
 def _turned(image: Image, content: bytes) -> bool:
-    """Whether the image may have to be turned; the EXIF of a PNG can come after its pixels, and is not read yet."""
+    """Return whether the image may have to be rotated; a PNG's EXIF may come after its pixels and is not read yet."""
     from PIL import Image as Pillow
 
     if image.format == "PNG" and "exif" not in image.info:

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOOKED_AT = 1000
-"""Images of a split whose every pixel counts in its fingerprint: all of a large set would take minutes to read."""
+"""Number of images of a split whose pixels enter its fingerprint; all of a large set would take minutes to read."""
 
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 Mean = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Deviation = Annotated[float, msgspec.Meta(ge=1e-9, le=1)]
-"""Of pixels, 0 to 1; one divides by it."""
+"""The standard deviation of pixels, 0 to 1, by which is divided."""
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A data set without its images: the attributes of :class:`Dataset`, and what tells whether they changed.
+    """A data set without its images: the attributes of :class:`Dataset`, and fingerprints that reveal changes.
 
     Attributes:
         sha256: the fingerprints of splits (:func:`fingerprint`).
@@ -48,7 +48,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     sha256: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]
 
     def __post_init__(self) -> None:
-        """Check what no single value says; msgspec adds the place to the ValueError."""
+        """Check the values against each other; msgspec adds the position to the ValueError."""
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("classes: two of them have one name")
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -57,7 +57,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     @classmethod
     def of(cls, dataset: Dataset, splits: Mapping[str, Split]) -> Facts:
-        """What to keep of a data set of which some splits are at hand."""
+        """Return the facts to keep of a data set, with fingerprints of the given splits."""
         kept = {name: getattr(dataset, name) for name in cls.__struct_fields__ if name != "sha256"}
         prints = {name: fingerprint(split, dataset.classes) for name, split in splits.items()}
         return msgspec.convert(
@@ -65,16 +65,16 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         )
 
     def to_json(self) -> bytes:
-        """As JSON that a person can read."""
+        """Return human-readable JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
 
     def dataset(self, *, run: str = "", known: bool = False, named: str | None = None) -> Dataset:
-        """The data set; its images are looked for when they are asked for.
+        """Return the data set; its images are located on first use.
 
         Args:
-            run: whose data it is.
-            known: its name may be opened: this user has trained with it here.
-            named: the name that the user gives, instead of the one in the run.
+            run: the run that was trained on it.
+            known: whether this user has trained with it here, so that the name in the run may be opened.
+            named: a name given by the user, which replaces the one in the run.
         """
         kept = {name: getattr(self, name) for name in self.__struct_fields__ if name != "sha256"}
         return Dataset(**kept, source=Again(self.sha256, run, named or "", known=known), folder=Path())
@@ -82,13 +82,13 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 @dataclass(frozen=True)
 class Again:
-    """The images that a run was trained on, found again.
+    """The images that a run was trained on.
 
     Attributes:
-        sha256: the fingerprints that they must have.
-        run: that they are those of.
-        named: how the user names them; empty where only the run does.
-        known: the name that the run states may be opened.
+        sha256: the expected fingerprints.
+        run: the run that was trained on them.
+        named: the name given by the user; empty if only the run names them.
+        known: whether the name that the run states may be opened.
     """
 
     sha256: Mapping[str, str]
@@ -97,12 +97,12 @@ class Again:
     known: bool = False
 
     def found(self, dataset: Dataset) -> Dataset:
-        """Where the images are.
+        """Locate the images.
 
         Raises:
-            UnnamedDataError: only the run states the name, and was not trained here; it is not a set that lies here.
-            DataError: they are not there any more.
-            UnknownNameError: there is no such data set any more.
+            UnnamedDataError: only the run states the name, it was not trained here, and the set is not here.
+            DataError: the images no longer exist.
+            UnknownNameError: the data set no longer exists.
         """
         if self.named or self.known:
             return registry.find(self.named or dataset.name, dataset.shape)
@@ -112,11 +112,11 @@ class Again:
         return here
 
     def load(self, dataset: Dataset, split: str) -> Split:
-        """A split, the same as it was.
+        """Read a split that is unchanged since training.
 
         Raises:
-            DataError: it is not there any more, or it has changed.
-            UnknownNameError: there is no such data set any more.
+            DataError: the split no longer exists, or has changed.
+            UnknownNameError: the data set no longer exists.
         """
         now = self.found(dataset)
         if now.shape != dataset.shape:
@@ -135,16 +135,16 @@ class Again:
 
 
 def name_of(dataset: Dataset) -> str:
-    """By what name the images of a run may be opened.
+    """Return the name by which the images of a run may be opened.
 
     Raises:
-        UnnamedDataError: by none that the run states.
+        UnnamedDataError: the name that the run states must not be opened.
     """
     return dataset.source.found(dataset).name if isinstance(dataset.source, Again) else dataset.name
 
 
 def fingerprint(split: Split, classes: tuple[str, ...]) -> str:
-    """SHA-256 of the size, the classes, all labels, and the pixels of up to 1,000 images spread evenly.
+    """Return the SHA-256 of the size, the classes, all labels, and the pixels of up to 1,000 evenly spaced images.
 
     Args:
         split: images ``n c h w`` with labels.

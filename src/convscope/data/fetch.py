@@ -1,4 +1,4 @@
-"""Files of the known data sets: from a folder, else from the network, each checked by its SHA-256."""
+"""The files of known data sets, from a folder or else from the network, each verified by its SHA-256."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE = 30
-"""Seconds without an answer after which a download is given up."""
+"""Timeout of a download [second]."""
 
 CHUNK = 1 << 20
 
@@ -27,8 +27,8 @@ class Remote:
     """A file that can be downloaded.
 
     Attributes:
-        url: where its makers publish it.
-        sha256: of the file.
+        url: where its authors publish it.
+        sha256: SHA-256 of the file.
     """
 
     url: str
@@ -36,7 +36,7 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """Of the file.
+        """The name of the file.
 
         >>> Remote("https://example.org/a/b.gz", "").name
         'b.gz'
@@ -45,10 +45,10 @@ class Remote:
 
 
 def download(remote: Remote, folder: Path) -> Path:
-    """Download a file into a folder, where it appears complete and verified, or not at all.
+    """Download a file into a folder, in which it appears complete and verified or not at all.
 
     Raises:
-        DataError: there is no network, the file is another one, or the folder cannot be written.
+        DataError: there is no network, the file has changed, or the folder cannot be written.
     """
     import urllib.error
     import urllib.request
@@ -80,7 +80,7 @@ def download(remote: Remote, folder: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A draft beside ``path`` that takes its place at the end, or is removed when something fails.
+    """Open a draft beside ``path`` that replaces it at the end, or is removed if something fails.
 
     Raises:
         DataError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""Folders of images, one sub-folder for each class: what is in them, and which image is for what."""
+"""Folders of images, one subfolder for each class: listing the files and assigning them to splits."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIXES = tuple(FORMATS)
-"""Files with these endings, in small or capital letters, are images; others are left alone."""
+"""Files with these suffixes, in any case, are images; others are ignored."""
 
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""Names of folders that hold a split, and the split."""
+"""The split for each folder name that denotes one."""
 
 TEST_SHARE = 0.2
-"""Of the images of each class, where the folder says nothing of splits."""
+"""The fraction of each class that is set aside for testing if the folder has no splits."""
 
 
 SHORT = 200
-"""Characters of a folder's path that a message shows: a deep one fills screens."""
+"""Number of characters of a path that a message shows; the path of a deep folder would fill screens."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Entry:
     """An image file.
 
     Attributes:
-        path: where it lies.
+        path: its path.
         name: path from the data set's folder, ``/`` between.
-        split: its folder says, or empty.
+        split: the split that its folder denotes, or empty.
         label: name of its class.
         size: of the file [byte].
-        changed: when the file was changed last [ns].
+        changed: time of its last change [ns].
     """
 
     path: Path
@@ -53,12 +53,12 @@ class Entry:
 
 @dataclass
 class Listing:
-    """What a walk through a folder found.
+    """The files found in a folder.
 
     Attributes:
-        entries: images, in the order of their names.
-        bad: what cannot be used, and why, by name.
-        others: files that are not images by their names.
+        entries: images, sorted by name.
+        bad: files that cannot be used, with the reason, by name.
+        others: files whose names are not those of images.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -67,11 +67,11 @@ class Listing:
 
 
 def listing(root: Path) -> Listing:
-    """Walk through a folder; links are followed, and nothing in it is opened or changed.
+    """List a folder; links are followed, and no file is opened or changed.
 
     The first folder below the root, or below ``train``, ``val`` and ``test`` where there is a ``train``, is the class;
-    deeper folders do not matter, nor do names that begin with a dot. A folder is read once, however many links lead to
-    it: what a link repeats is told among the bad, so that a walk costs no more than the folders that there are.
+    deeper folders and names that begin with a dot are ignored. A folder is read once, however many links lead to it:
+    repetitions are listed among the bad files, so the cost is bounded by the number of folders.
 
     Raises:
         DataError: the folder cannot be read.
@@ -91,7 +91,7 @@ def listing(root: Path) -> Listing:
 
 
 def _take(found: Listing, path: Path, name: str, split: str, *, named: bool) -> None:
-    """Put an image into the listing, among the good or the bad."""
+    """Add an image to the listing, among the good or the bad ones."""
     inner = name.split("/", 2)[1 if split else 0 :]
     if len(inner) < 2 or (named and not split):
         found.bad[name] = "is not in the folder of a class"
@@ -109,7 +109,7 @@ def _take(found: Listing, path: Path, name: str, split: str, *, named: bool) -> 
 
 
 def _children(folder: Path) -> list[tuple[str, bool]]:
-    """Names in a folder and whether they are folders, in the order of their bytes; hidden ones left out."""
+    """Return the names in a folder, sorted by their bytes, and whether they are folders; hidden ones are left out."""
     try:
         with os.scandir(folder) as found:
             entries = [(entry.name, _is_folder(entry)) for entry in found if not entry.name.startswith(".")]
@@ -128,7 +128,7 @@ def _unreadable(folder: Path, error: OSError) -> DataError:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 
@@ -141,7 +141,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _files(root: Path, children: list[tuple[str, bool]], found: Listing) -> Iterator[tuple[Path, str]]:
-    """Every file below a folder, with the path from there; what leads to a folder for the second time is bad."""
+    """Yield every file below a folder with its relative path; a second link to the same folder is recorded as bad."""
     known = {_identity(root): ""}
     ways = [(root, "", iter(children))]
     while ways:
@@ -164,7 +164,7 @@ def _files(root: Path, children: list[tuple[str, bool]], found: Listing) -> Iter
 
 
 def order(name: str) -> bytes:
-    """A place in an order that depends on the name alone: the SHA-256 of its bytes.
+    """Return a sort key that depends on the name alone: the SHA-256 of its bytes.
 
     >>> order("cats/1.png").hex()[:8]
     '030c42b7'
@@ -173,11 +173,11 @@ def order(name: str) -> bytes:
 
 
 def divided(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """Which images are for what, in the order of splits and names.
+    """Assign images to splits, in the order of splits and names.
 
-    Folders decide where they are named after splits; without a ``test``, ``val`` takes its place. Else the images of
-    each class are put in the order of the SHA-256 of their names, and the first fifth, rounded, at least one of two
-    images, is for testing.
+    Folders that are named after splits decide; without a ``test``, ``val`` takes its place. Otherwise the images of
+    each class are sorted by the SHA-256 of their names, and the first fifth, rounded, but at least one of two images,
+    is used for testing.
 
     >>> from pathlib import Path
     >>> made = [Entry(Path(str(i)), f"a/{i}.png", "", "a", 0, 0) for i in range(10)]

@@ -1,4 +1,4 @@
-"""Data sets of other libraries: their images and labels, prepared as those of a folder are."""
+"""Data sets of other libraries; their images and labels are prepared like those of a folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convscope.data.spelled import Spelled
 
 PROBE = 100
-"""Images whose size is looked at where nobody says one."""
+"""Number of images whose sizes are examined if no size is given."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Foreign:
     """A split of another library.
 
     Attributes:
-        count: of images.
-        item: image and label at a place.
+        count: number of images.
+        item: returns the image and the label at a position.
     """
 
     count: int
@@ -41,18 +41,18 @@ class Foreign:
 
 
 Opened = tuple[dict[str, Foreign], tuple[str, ...]]
-"""Splits by name, and the names of the classes."""
+"""The splits by name, and the names of the classes."""
 
 
 def prepared(
     wanted: Spelled, version: str, splits: Callable[[], Opened], report: Callable[[int, int], None] | None
 ) -> Dataset:
-    """A set of another library as a data set; it is opened only when it is not prepared yet.
+    """Use a set of another library as a data set; it is opened only if it is not prepared yet.
 
     Args:
-        wanted: its name, and the size.
-        version: of the library, and whatever else changes the images.
-        splits: opens it.
+        wanted: its name and the size.
+        version: the version of the library, and anything else that changes the images.
+        splits: opens the set.
         report: called with images prepared and all images.
 
     Raises:
@@ -79,7 +79,7 @@ def prepared(
 
 
 def _known(place: Any) -> Shape | None:
-    """The size that was chosen when nobody said one."""
+    """Return the size that was chosen because none was given."""
     try:
         numbers = (place / "shape.txt").read_text(encoding="ascii").split()
         return tuple(map(int, numbers)) or None
@@ -104,7 +104,7 @@ def _plan(
     def image(item: tuple[str, int]) -> NDArray[np.uint8]:
         try:
             return fitted(plain(parts[item[0]].item(item[1])[0]), shape)
-        except Exception as error:  # noqa: BLE001 -- what another library raises
+        except Exception as error:  # noqa: BLE001 -- another library may raise anything
             raise ImageError(f"cannot be read: {error}") from None
 
     def name(item: tuple[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Where data sets and caches of the user lie."""
+"""The folder for the user's data sets and caches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from platformdirs import user_cache_path
 from convscope.inert import inert
 
 VARIABLE = "CONVSCOPE_CACHE"
-"""Names the folder, in place of the system's."""
+"""Environment variable that overrides the folder."""
 
 
 def home() -> Path:
@@ -25,7 +25,7 @@ def home() -> Path:
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    r"""A path as one line of text: what cannot be printed or is not a UTF-8 is written as an escape.
+    r"""Return a path as one line of text; characters that are unprintable or not UTF-8 are escaped.
 
     >>> printable("a b\nc"), printable("Größe.png")
     ('a b\\x0ac', 'Größe.png')

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from convscope.data.spelled import Spelled
 
 SPLITS = {"train": ("train",), "val": ("validation", "valid", "val"), "test": ("test",)}
-"""A split of ours, and what it may be called there."""
+"""The names that each of our splits may have there."""
 
 
 def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> Dataset:
-    """A data set of the hub, or of a folder that ``datasets`` reads, such as ``hf:ylecun/mnist``.
+    """Open a data set of the hub, or a folder that ``datasets`` can read, such as ``hf:ylecun/mnist``.
 
     It must have one column of images and one of classes.
 
     Raises:
         MissingExtraError: ``datasets`` is not installed.
-        DataError: it cannot be opened, or has no such columns or splits.
+        DataError: it cannot be opened, or lacks these columns or splits.
     """
     try:
         import datasets
@@ -38,7 +38,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
 def _opened(library: Any, name: str) -> Opened:
     try:
         found = library.load_dataset(name)
-    except Exception as error:  # noqa: BLE001 -- what another library raises
+    except Exception as error:  # noqa: BLE001 -- another library may raise anything
         raise DataError(f"datasets cannot open {name}: {error}") from None
     features = found["train"].features if "train" in found else {}
     images = [key for key, feature in features.items() if type(feature).__name__ == "Image"]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 UNSIGNED_BYTE = 0x08
 SPARE = 1 << 16
-"""A packed file is not larger than its content by more than this [byte]."""
+"""A packed file exceeds its content by at most this [byte]."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class File:
     """One gzipped idx file.
 
     Attributes:
-        name: of the ``.gz``.
-        sha256: of the ``.gz`` as its makers publish it.
-        shape: of the array.
-        content: SHA-256 of what is packed, for files that somebody else has packed, or unpacked.
-        repacked: SHA-256 of the ``.gz`` in the package that brings it.
+        name: name of the ``.gz``.
+        sha256: SHA-256 of the ``.gz`` as its authors publish it.
+        shape: shape of the array.
+        content: SHA-256 of the unpacked content, for files that were unpacked or repacked.
+        repacked: SHA-256 of the ``.gz`` in the Python package.
     """
 
     name: str
@@ -54,9 +54,9 @@ class IdxFiles:
     """Images and labels in idx files.
 
     Attributes:
-        train: images and labels to learn from.
+        train: images and labels for training.
         test: images and labels for testing.
-        site: where missing files are downloaded from; empty for files that are not published.
+        site: the URL for downloading missing files; empty for unpublished files.
         package: a Python package that contains the files, if installed.
     """
 
@@ -66,7 +66,7 @@ class IdxFiles:
     package: str = ""
 
     def load(self, dataset: Dataset, split: str) -> Split:
-        """Read a split from the packed files, each checked in full.
+        """Read a split from the packed files, each of which is checked in full.
 
         Raises:
             DataError: a file is missing or damaged.
@@ -77,12 +77,12 @@ class IdxFiles:
         return Split(images.reshape(len(images), *dataset.shape), labels)
 
     def lie_in(self, folder: Path) -> bool:
-        """Every file is in a folder."""
+        """Return whether a folder contains every file."""
         names = [file.name for file in (*self.train, *self.test)]
         return all((folder / name).exists() or (folder / name.removesuffix(".gz")).exists() for name in names)
 
     def _path(self, file: File, dataset: Dataset) -> Path:
-        """In the folder of the data set; downloaded there when that is the user's own folder for data."""
+        """Return a file's path in the folder of the data set; download it if that is the user's own data folder."""
         path, plain = dataset.folder / file.name, dataset.folder / file.name.removesuffix(".gz")
         if plain.exists() and not path.exists():
             return plain
@@ -97,14 +97,14 @@ class IdxFiles:
 
 
 def read_idx(path: Path, file: File) -> NDArray[np.uint8]:
-    """The array in an idx file, packed or not, checked from end to end.
+    """Read the array in an idx file, packed or not, and check every byte.
 
     Args:
-        path: where it is.
-        file: what it has to be.
+        path: path of the file.
+        file: the expected file.
 
     Raises:
-        DataError: the file is missing, or its content differs from what was declared in any byte.
+        DataError: the file is missing, or any byte of its content differs from the declared one.
     """
     try:
         with opened(path) as packed:
@@ -116,7 +116,7 @@ def read_idx(path: Path, file: File) -> NDArray[np.uint8]:
     if digest in {file.sha256, file.repacked, file.content}:
         content = found if digest == file.content else _unpack(found, path, file_size(file.shape))
         return parse_idx(content, path, file.shape)
-    try:  # the same numbers, packed by somebody else?
+    try:  # the same content, packed by another program?
         content = _unpack(found, path, file_size(file.shape))
     except DataError:
         content = b""
@@ -130,7 +130,7 @@ def read_idx(path: Path, file: File) -> NDArray[np.uint8]:
 
 
 def file_size(shape: tuple[int, ...]) -> int:
-    """Bytes of an unpacked file.
+    """The size of the unpacked file [byte].
 
     >>> file_size((60000,))
     60008
@@ -139,7 +139,7 @@ def file_size(shape: tuple[int, ...]) -> int:
 
 
 def _unpack(packed: bytes, path: Path, size: int) -> bytes:
-    """Unpack no more than the declared size, whatever the file claims."""
+    """Unpack at most the declared size, whatever the file claims."""
     try:
         stream = zlib.decompressobj(wbits=31)
         unpacked = stream.decompress(packed, size + 1)
@@ -154,10 +154,10 @@ def _unpack(packed: bytes, path: Path, size: int) -> bytes:
 
 
 def parse_idx(content: bytes, path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The array in an unpacked idx file of unsigned bytes.
+    """Return the array in an unpacked idx file of unsigned bytes.
 
     Raises:
-        DataError: magic number or sizes are not those of ``shape``.
+        DataError: magic number or sizes do not match ``shape``.
     """
     header = struct.pack(f">HBB{len(shape)}I", 0, UNSIGNED_BYTE, len(shape), *shape)
     if content[: len(header)] != header:

@@ -1,4 +1,4 @@
-"""Images that people bring, made into what a net was trained on."""
+"""Conversion of users' images to the form that a net was trained on."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 500_000_000
 
 QUARTER_TURNED = 5
-"""EXIF's orientations from here on exchange height and width."""
+"""EXIF orientations from this value on swap height and width."""
 
 GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L")
-"""Pillow's names for images without colours."""
+"""Pillow's modes without colours."""
 
 DEEP = ("I", "I;16", "I;16B", "I;16L", "F")
-"""Pillow's names for grey of more than 8 bits."""
+"""Pillow's modes for grey of more than 8 bits."""
 
 TILE = 1024
-"""Side of the parts that an image is converted in [pixel]."""
+"""Side of the tiles in which an image is converted [pixel]."""
 
 INK = 20
-"""Longer side of the box that a digit of 28x28 fills (LeCun et al. 1998: 20x20 inside of 28x28)."""
+"""Longer side of the box that a digit fills in 28x28 (LeCun et al. 1998: 20x20 inside 28x28)."""
 
 LARGE = 8_000_000
-"""Pixels in which a digit is looked for, at most."""
+"""The most pixels in which a digit is searched."""
 
 RINGING = 0.04
-"""Share of the strongest stroke below which JPEG leaves traces around it."""
+"""Fraction of the strongest stroke below which a signal near it may be a JPEG artefact."""
 
 
 def read_image(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
-    """One image file as the data set's own images are: uint8 ``c h w``.
+    """Convert an image file to the form of the data set's own images: uint8 ``c h w``.
 
-    Colours become grey where the data set is grey; transparent parts become the colour of paper. For a data set of
-    strokes on a dark ground, the ground is told from the rim, dark strokes on light are turned round, and the strokes
-    are cut out, scaled and put with their centre of mass in the middle, as the makers of MNIST did.
+    Colours become grey if the data set is grey; transparent parts become white. For a data set of strokes on a dark
+    background, the background is estimated from the rim, dark strokes on a light background are inverted, and the
+    strokes are cut out, scaled and centred at their centre of mass, as the authors of MNIST did.
 
     Raises:
         ImageError: the file is missing, is not an image, is damaged, or is too large.
@@ -74,13 +74,13 @@ def read_image(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
 
 
 def _grey(image: Image) -> NDArray[np.float32]:
-    """Grey as numbers; of a large image, each by the mean of a block."""
+    """Return grey values; in a large image, each is the mean of a block."""
     blocks = math.ceil(math.sqrt(image.width * image.height / LARGE))
     return np.asarray(_as(image.reduce(blocks) if blocks > 1 else image, "L"), dtype=np.float32)
 
 
 def fitted(image: Image, shape: Shape) -> NDArray[np.uint8]:
-    """The whole image scaled to ``c h w`` (each axis by itself, bicubic, averaging where it shrinks), grey or RGB."""
+    """Scale the full image to ``c h w`` (each axis independently, bicubic with antialiasing), grey or RGB."""
     channels, height, width = shape
     if channels == 1 and image.mode != "L":
         image = image.convert("L")
@@ -93,16 +93,16 @@ def _mode(channels: int) -> str:
 
 
 def _as(image: Image, mode: str) -> Image:
-    """Converted; Pillow's own ``convert`` copies also what is of that mode."""
+    """Convert an image; Pillow's own ``convert`` also copies images that have the mode already."""
     return image if image.mode == mode else image.convert(mode)
 
 
 def open_image(path: Path, least: Sequence[int] = ()) -> Image:
-    """The decoded image, grey (``L``) or ``RGB``, upright, 8 bits a channel, on white where it is transparent.
+    """Return the decoded image, grey (``L``) or ``RGB``, upright, 8 bits per channel, on white where it is transparent.
 
-    EXIF's orientation is applied. 16 bits a channel are scaled to 8. CMYK and other colours become RGB; of an
-    animation the first image counts. A JPEG too large for its file is read at a half, a quarter or an eighth of its
-    size, where it will be scaled to ``least``, height and width, anyway.
+    EXIF's orientation is applied. 16 bits per channel are scaled to 8. CMYK and other colours become RGB; an animation
+    is reduced to its first image. A JPEG too large for its file is read at a half, a quarter or an eighth of its size
+    if it will be scaled to ``least``, height and width, anyway.
 
     Raises:
         ImageError: the file is missing, is not an image, is damaged or truncated, or is too large.
@@ -120,13 +120,13 @@ def decoded(
     ready: Callable[[Image], object] = lambda _: None,
     least: Sequence[int] = (),
 ) -> _Made:
-    """What is made of an image's file, once it is whole and decoded.
+    """Return what ``made`` makes of an image file, once the file is complete and decoded.
 
     Args:
         path: the file.
-        made: of the decoded image.
+        made: converts the decoded image.
         ready: called before the pixels are decoded.
-        least: height and width that it will be scaled to, if it will be.
+        least: height and width to which it will be scaled, if it will be.
 
     Raises:
         ImageError: the file is missing, is not an image, is damaged or truncated, or is too large.
@@ -147,7 +147,7 @@ def decoded(
                 _check_end(content, file.format or "", path)
                 found = made(file)
                 if found is not file:
-                    file.close()  # its pixels are gone before the next large image is let in
+                    file.close()  # its pixels are freed before the next large image is admitted
                 return found
     except UnidentifiedImageError:
         what = kind_of(content) or "not an image"
@@ -162,7 +162,7 @@ def decoded(
         ) from None
     except ImageError:
         raise
-    except Exception as error:  # noqa: BLE001 -- decoders of damaged files raise whatever they meet
+    except Exception as error:  # noqa: BLE001 -- decoders may raise anything on damaged files
         refuse_scarcity(error)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ImageError(f"{printable(path)} cannot be read: {reason}") from None
@@ -174,9 +174,9 @@ class Seen:
 
     Attributes:
         form: format, as Pillow names it.
-        mode: of the pixels, as Pillow names it.
-        height: of the upright image [pixel].
-        width: of the upright image [pixel].
+        mode: mode of the pixels, as Pillow names it.
+        height: height of the upright image [pixel].
+        width: width of the upright image [pixel].
     """
 
     form: str
@@ -186,12 +186,12 @@ class Seen:
 
     @property
     def grey(self) -> bool:
-        """Whether there are no colours."""
+        """Whether the image has no colours."""
         return self.mode in GREY
 
 
 def seen(path: Path) -> Seen | None:
-    """What the header of an image says, nothing decoded; None where it cannot be read.
+    """Read the header of an image without decoding it; None if it cannot be read.
 
     Raises:
         MissingExtraError: Pillow is not installed.
@@ -204,17 +204,17 @@ def seen(path: Path) -> Seen | None:
         from PIL import Image
 
         with opened(path, most=MAX_BYTES) as file, opened_image(file) as image:
-            # the EXIF of a PNG may come after its pixels, for which Pillow's own method would decode them
+            # a PNG's EXIF may come after its pixels, so Pillow's own method would decode them
             turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
             height, width = (image.width, image.height) if turned else (image.height, image.width)
             return Seen(image.format or "", image.mode, height, width)
-    except Exception as error:  # noqa: BLE001 -- whatever is wrong with it is said when it is decoded
+    except Exception as error:  # noqa: BLE001 -- decoding reports whatever is wrong with it
         refuse_scarcity(error)
         return None
 
 
 def plain(image: Image) -> Image:
-    """A decoded image as grey (``L``) or ``RGB``, upright, 8 bits a channel, transparent parts on white."""
+    """Convert a decoded image to grey (``L``) or ``RGB``, upright, 8 bits per channel, transparent parts on white."""
     from PIL import ExifTags, ImageOps
 
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
@@ -228,7 +228,7 @@ def plain(image: Image) -> Image:
 
 
 def _by_tiles(image: Image, mode: str, made: Callable[[Image], Image]) -> Image:
-    """An image of the same size, made tile by tile, so that nothing in between is as large."""
+    """Convert an image tile by tile, so that no intermediate result is as large."""
     from PIL import Image as Pillow
 
     found = Pillow.new(mode, image.size)
@@ -238,7 +238,7 @@ def _by_tiles(image: Image, mode: str, made: Callable[[Image], Image]) -> Image:
 
 
 def _tiles(image: Image) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes that cover an image."""
+    """Yield boxes that cover an image."""
     for top in range(0, image.height, TILE):
         for left in range(0, image.width, TILE):
             yield left, top, min(left + TILE, image.width), min(top + TILE, image.height)
@@ -262,7 +262,7 @@ def _check_end(content: bytes, form: str, path: Path) -> None:
 
 
 def _eight_bits(image: Image) -> Callable[[Image], Image]:
-    """Makes grey of 16 bits to 8 by its high byte; Pillow's own conversion would cut off at 255."""
+    """Reduce 16-bit grey to its high byte; Pillow's own conversion would clip at 255."""
     from PIL import Image as Pillow
 
     def values(part: Image) -> NDArray[np.float64]:
@@ -273,7 +273,7 @@ def _eight_bits(image: Image) -> Callable[[Image], Image]:
 
 
 def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> NDArray[np.uint8]:
-    """Bright strokes, cut out, scaled, centred."""
+    """Return bright strokes, cut out, scaled and centred."""
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ground = float(np.median(rim))
     ink = ground - grey if ground > 127 else grey - ground
@@ -284,7 +284,7 @@ def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> ND
             expected="a digit on a plain background",
         )
     strokes = np.clip(ink, 0, None) / peak
-    # what is not a stronger than the grain of the rim, or than the ringing of JPEG around a stroke, is no stroke
+    # a signal no stronger than the noise of the rim or the JPEG ringing around a stroke is not a stroke
     grain = float(np.quantile(np.abs(rim - ground), 0.99)) / peak
     strokes[strokes < max(RINGING, 1.5 * min(grain, 0.4))] = 0
     rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
@@ -294,7 +294,7 @@ def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> ND
 
 
 def _fit(cut: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Scaled so that the longer side is ``side``."""
+    """Scale an image so that its longer side is ``side``."""
     from PIL import Image
 
     scale = side / max(cut.shape)
@@ -305,7 +305,7 @@ def _fit(cut: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 
 def _centred(small: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
-    """On an empty ground, the centre of mass in the middle."""
+    """Place strokes on an empty background with their centre of mass in the middle."""
     small = np.clip(small / max(float(small.max()), 1e-6), 0, 1)
     mass = float(small.sum())
     rows, columns = small.shape

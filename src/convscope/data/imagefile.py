@@ -1,8 +1,8 @@
-"""Files of images: which formats are opened, and by which decoders.
+"""Image files: the formats that are opened, and their decoders.
 
 Pillow has some forty decoders and picks one by the first bytes, whatever the file is called; one of them starts a
-program of the system (Ghostscript, for PostScript). Here it is given the list of those that we promise, and every file
-of an image is opened by one of the functions below.
+program of the system (Ghostscript, for PostScript). Here it gets the list of the formats that we support, and every
+image file is opened by one of the functions below.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-"""The names that files of images end in, and Pillow's names of the formats. No other format is opened."""
+"""Pillow's name of the format for each suffix. No other format is opened."""
 
 NAMES = tuple(dict.fromkeys(FORMATS.values()))
 
 TOLD = "PNG, JPEG, WebP, BMP, GIF or TIFF"
-"""The same for people."""
+"""The supported formats in words."""
 
 KINDS = (
     (0, b"%!PS", "a PostScript file"),
@@ -69,11 +69,11 @@ KINDS = (
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"\x1f\x8b", "a gzip file"),
 )
-"""Where other files can be told by their first bytes: place, bytes, and what they are called."""
+"""Signatures of other files: position, bytes, and the name of the format."""
 
 
 def kind_of(content: bytes) -> str:
-    """What a file is that is not an image of ours, as far as its first bytes tell.
+    """Describe a file that is not a supported image, as far as its first bytes reveal.
 
     >>> kind_of(b"%!PS-Adobe-3.0 EPSF-3.0"), kind_of(b' <svg xmlns="http://www.w3.org/2000/svg"/>')
     ('a PostScript file', 'an SVG drawing')
@@ -87,27 +87,27 @@ def kind_of(content: bytes) -> str:
 
 
 _UNHEARD = logging.NullHandler()
-"""What Pillow logs is printed only where the program has a handler of its own."""
+"""Print Pillow's log messages only if the program has a handler of its own."""
 
 
 @contextmanager
 def opened_image(file: IO[bytes] | bytes, formats: tuple[str, ...] = NAMES) -> Iterator[Image]:
-    """An image by its header; nothing is decoded yet.
+    """Open an image without decoding it.
 
     Args:
-        file: open, or its content.
-        formats: that it may have, as Pillow names them.
+        file: the open file, or its content.
+        formats: the formats that it may have, as Pillow names them.
 
     Raises:
         MissingExtraError: Pillow is not installed.
         PIL.UnidentifiedImageError: it is of another format.
-        LimitError: opening it costs more than the file is worth.
+        LimitError: opening it costs too much for the size of the file.
     """
     try:
         from PIL import Image
     except ImportError:
         raise missing_extra("Pillow, which reads images,", "look") from None
-    # for good, and not in a block: filters are shared by all threads, and images are decoded in several
+    # permanently, not in a block: filters are shared by all threads, and several of them decode images
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").addHandler(_UNHEARD)
     source = io.BytesIO(file) if isinstance(file, bytes) else file
@@ -119,7 +119,7 @@ def opened_image(file: IO[bytes] | bytes, formats: tuple[str, ...] = NAMES) -> I
 
 
 def decode(image: Image) -> None:
-    """Have the pixels decoded. What libtiff prints of a damaged file is in the exception, too, and is not shown."""
+    """Decode the pixels. What libtiff prints about a damaged file is hidden, since the exception has it, too."""
     if image.format == "TIFF":
         with _silence:
             image.load()
@@ -128,7 +128,7 @@ def decode(image: Image) -> None:
 
 
 class _Silence:
-    """Keeps libraries in C from writing to standard error, as long as any thread wants it."""
+    """Keeps C libraries from writing to standard error while any thread requests it."""
 
     def __init__(self) -> None:
         self.lock, self.wanted, self.kept = threading.Lock(), 0, -1
@@ -148,7 +148,7 @@ class _Silence:
 
 
 def _redirected() -> int:
-    """Let standard error lead nowhere; where it led, or -1 where it is closed."""
+    """Redirect standard error to the null device; return a copy of the original, or -1 if it is closed."""
     try:
         if sys.stderr is not None:
             sys.stderr.flush()

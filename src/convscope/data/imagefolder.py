@@ -36,23 +36,23 @@ if TYPE_CHECKING:
     from convscope.data.spelled import Spelled
 
 LARGEST = 64
-"""Side of the images where neither the net nor the user says one [pixel]."""
+"""Default side of the images if neither the net nor the user states a size [pixel]."""
 
 SHOWN = 20
-"""Bad files that an error names."""
+"""Number of bad files that an error names."""
 
 
 def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> Dataset:
-    """A folder as a data set; what cannot be used is an error, or left out and recorded in ``notes["skipped"]``.
+    """Open a folder as a data set; unusable files are an error, or are skipped and recorded in ``notes["skipped"]``.
 
     Raises:
         DataError: there are no images, fewer than two classes, or files that cannot be used.
-        FieldError: images cannot have that size.
+        FieldError: the size is invalid.
     """
     root = wanted.folder
     found = listing(root)
     classes = _classes(found, root)
-    allowed = "" if raised() == 1 else f"\0{raised()}"  # what is left out as too large depends on it
+    allowed = "" if raised() == 1 else f"\0{raised()}"  # which images are skipped as too large depends on it
     place = place_of(f"folder:{root}", _digest(found) + allowed)
     notes = _notes(place, found)
     shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
@@ -66,7 +66,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
 
 
 def bad_files(root: Path, bad: Mapping[str, str]) -> DataError:
-    """The error that names every file that cannot be used, the first twenty in full."""
+    """Return the error for files that cannot be used, which names the first twenty."""
     return DataError(
         f"{printable(root)} has {len(bad):,} file{'s' if len(bad) > 1 else ''} that cannot be used",
         given=_some(bad),
@@ -94,7 +94,7 @@ def _classes(found: Listing, root: Path) -> tuple[str, ...]:
 
 
 def _digest(found: Listing) -> str:
-    """Names, sizes and times of all images in one number: another one when a file was added, changed or removed."""
+    """Return a fingerprint of all names, sizes and times, which changes if a file is added, changed or removed."""
     digest = hashlib.sha256()
     for entry in found.entries:
         digest.update(os.fsencode(entry.name) + f"\0{entry.size}\0{entry.changed}\0".encode())
@@ -102,10 +102,10 @@ def _digest(found: Listing) -> str:
 
 
 def checked(shape: Shape) -> Shape:
-    """The size, when images can have it.
+    """Check the size of images.
 
     Raises:
-        FieldError: they cannot.
+        FieldError: the size is invalid.
     """
     if len(shape) != 3 or shape[0] not in {1, 3} or not all(0 < size <= 4096 for size in shape[1:]):
         raise FieldError(f"images cannot have the size {to_text(shape)}", expected="HxWx1 or HxWx3, up to 4096x4096")
@@ -113,7 +113,7 @@ def checked(shape: Shape) -> Shape:
 
 
 def _notes(place: Path, found: Listing) -> dict[str, Any]:
-    """Sizes and modes of the files, from their headers; kept beside the images."""
+    """Return sizes and modes of the files from their headers, and keep them beside the images."""
     path = place / "found.json"
     try:
         kept: dict[str, Any] = {**msgspec.json.decode(path.read_bytes(), type=Summary)}
@@ -128,7 +128,7 @@ def _notes(place: Path, found: Listing) -> dict[str, Any]:
 
 
 class Summary(TypedDict):
-    """Of the headers of all files: least, middle and greatest sizes, formats and modes, and whether all are grey."""
+    """Summarise all headers: smallest, median and largest sizes, formats and modes, and whether all are grey."""
 
     height: list[int]
     width: list[int]
@@ -138,7 +138,7 @@ class Summary(TypedDict):
 
 
 def summary(headers: Sequence[Seen]) -> dict[str, Any]:
-    """Least, middle and greatest sizes, formats and modes.
+    """Return the smallest, median and largest sizes, formats and modes.
 
     >>> from convscope.data.image import Seen
     >>> summary([Seen("PNG", "RGB", 30, 40), Seen("PNG", "L", 50, 60)])["height"]
@@ -155,10 +155,10 @@ def summary(headers: Sequence[Seen]) -> dict[str, Any]:
 
 
 def default_shape(notes: dict[str, Any]) -> Shape:
-    """The size of a set whose images may be had at any size; one channel where all images are grey.
+    """Choose the size of a set whose images can be scaled; one channel if all images are grey.
 
-    Along each axis, images that are all alike and at most 64 keep their size; else the middle size counts, rounded to
-    eights, 8 to 64.
+    Along each axis, equal sizes of at most 64 are kept; otherwise the median is rounded to a multiple of 8 from 8 to
+    64.
 
     >>> default_shape({"height": [28, 28, 28], "width": [300, 640, 900], "grey": True})
     (1, 28, 64)
@@ -173,7 +173,7 @@ def _side(least: int, middle: int, greatest: int) -> int:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Images of entries at one size."""
+    """Prepare the images of entries at one size."""
 
     shape: Shape
 
@@ -191,7 +191,7 @@ def _prepare(
     shape: Shape,
     report: Callable[[int, int], None] | None,
 ) -> Index:
-    """Decode every image; those that cannot be are left out before the rest is divided."""
+    """Decode every image; those that cannot be decoded are left out before the others are split."""
     labels = {name: at for at, name in enumerate(classes)}
 
     def planned(skipped: Mapping[str, str]) -> Plan[Entry]:
@@ -210,7 +210,7 @@ def _name(entry: Entry) -> str:
 
 
 def _some(bad: Mapping[str, str]) -> str:
-    """The first files that cannot be used, each with the reason; how many there are more."""
+    """Describe the first files that cannot be used, with reasons, and the number of others."""
     lines = [f"{name} {why}"[:200] for name, why in list(bad.items())[:SHOWN]]
     more = [f"{len(bad) - SHOWN:,} more, see convscope data check"] if len(bad) > SHOWN else []
     return "; ".join(lines + more)

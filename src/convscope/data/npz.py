@@ -1,4 +1,4 @@
-"""The arrays of an ``.npz`` file: what each claims is read from its header, and counted, before it is unpacked."""
+"""The arrays of an ``.npz`` file: the header of each is read, and its size checked, before it is unpacked."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HEADER = 1 << 14
-"""Bytes in which the header of an array ends; numpy itself reads up to 10,000."""
+"""Limit for the header of an array; NumPy itself reads up to 10,000 [byte]."""
 
 CHUNK = 1 << 20
-"""Bytes that are unpacked at a time."""
+"""Size of the chunks in which values are unpacked [byte]."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Header:
     """The header of an array.
 
     Attributes:
-        dtype: of its values.
-        shape: of it.
-        fortran: whether its first axis runs fastest.
-        start: bytes before its values.
+        dtype: dtype of its values.
+        shape: shape of the array.
+        fortran: whether its first axis varies fastest.
+        start: number of bytes before its values.
     """
 
     dtype: np.dtype[Any]
@@ -41,12 +41,12 @@ class Header:
 
     @property
     def size(self) -> int:
-        """Bytes of its values."""
+        """The size of its values [byte]."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 class Npz:
-    """Arrays by name; nothing of the file is run, and nothing is unpacked before its size is known and counted.
+    """Arrays by name; nothing in the file is run, and nothing is unpacked before its size is known and checked.
 
     >>> file = io.BytesIO()
     >>> np.savez_compressed(file, x=np.zeros((60, 8, 8), np.uint8))
@@ -61,11 +61,11 @@ class Npz:
         self.members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
     def header(self, name: str) -> Header:
-        """The header of an array.
+        """Read the header of an array.
 
         Raises:
-            DataError: it is none, or packed in a way that numpy does not use.
-            ValueError: it is damaged.
+            DataError: it is not a header, or uses a compression that NumPy does not use.
+            ValueError: the file is damaged.
         """
         info = self.members[name]
         if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
@@ -78,7 +78,7 @@ class Npz:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         try:
             shape, fortran, dtype = read(head)
-        except Exception as error:  # noqa: BLE001 -- it is read as a text of Python, which can fail in any way
+        except Exception as error:  # noqa: BLE001 -- it is parsed as Python text, which can fail in any way
             raise ValueError(f"its header cannot be read: {str(error)[:200]}") from None
         found = Header(dtype, shape, fortran, head.tell())
         if min(shape, default=0) < 0 or found.start + found.size != info.file_size:
@@ -86,12 +86,12 @@ class Npz:
         return found
 
     def array(self, name: str) -> NDArray[Any]:
-        """An array, its last axis running fastest.
+        """Read an array whose last axis varies fastest.
 
         Raises:
-            DataError: it holds objects, or uses a compression that numpy does not use.
-            LimitError: it is larger than the file is worth.
-            ValueError: it is damaged.
+            DataError: it holds objects, or uses a compression that NumPy does not use.
+            LimitError: it is too large for the size of the file.
+            ValueError: the file is damaged.
         """
         header = self.header(name)
         if header.dtype.hasobject:

@@ -1,12 +1,12 @@
-"""Sets prepared once: images at one size as uint8 in files that are mapped into memory.
+"""Prepared data sets: images of one size as uint8 in memory-mapped files.
 
 A prepared set is a folder of the user's cache::
 
     train.images.npy   uint8 n c h w      train.labels.npy   int64 n      train.names.json
-    test.images.npy    …                  index.json         shape, classes, counts, mean, std, what was left out
+    test.images.npy    …                  index.json         shape, classes, counts, mean, std, skipped files
 
-It is written under another name and renamed when it is complete. When a set has changed and is prepared anew, what was
-prepared of it before is removed.
+It is written under another name and renamed when it is complete. If a set has changed and is prepared again, the
+earlier folders are removed.
 """
 
 from __future__ import annotations
@@ -41,37 +41,37 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 RULE = 1
-"""Grows when images would be prepared in another way."""
+"""Version of the way in which images are prepared."""
 
 INDEX = "index.json"
 
 WINDOW = 512
-"""Images that are decoded at a time, by all cores."""
+"""Number of images that are decoded at a time, on all cores."""
 
 WAITING = 64 * 2**20
-"""Bytes of decoded images that may wait to be written."""
+"""Limit for decoded images that wait to be written [byte]."""
 
 RESTED = 86400
-"""Seconds after which a draft counts as left, where nobody says whether its process is still there."""
+"""Age after which a draft counts as abandoned if it is unknown whether its process still runs [second]."""
 
 COUNTED = 1 << 20
-"""Values that are counted at a time, which takes eight bytes for each."""
+"""Number of values that are counted at a time, at eight bytes each."""
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Plan(Generic[Item]):
-    """What to prepare.
+    """The content of a set to prepare.
 
     Attributes:
         shape: ``c h w``.
         classes: names by label.
         splits: the items of each split.
-        image: uint8 ``c h w`` of an item; a ImageError leaves it out.
-        label: of an item.
-        name: of an item.
-        block: uint8 ``n c h w`` of many items, where nothing needs to be decoded; in place of ``image``.
+        image: returns uint8 ``c h w`` for an item; an ImageError skips it.
+        label: returns the label of an item.
+        name: returns the name of an item.
+        block: returns uint8 ``n c h w`` for many items if nothing needs to be decoded; replaces ``image``.
     """
 
     shape: Shape
@@ -91,9 +91,9 @@ class Index:
         shape: ``c h w``.
         classes: names by label.
         counts: images in each split.
-        mean: of the training pixels of each channel, 0 to 1; ``std`` their standard deviation.
-        skipped: what was left out, and why, by name.
-        rule: the way of preparing.
+        mean: mean of the training pixels by channel, 0 to 1; ``std``: their standard deviation.
+        skipped: the skipped items, with the reason, by name.
+        rule: version of the way of preparing.
     """
 
     shape: tuple[int, ...]
@@ -105,7 +105,7 @@ class Index:
     rule: int = RULE
 
     def dataset(self, name: str, folder: Path, place: Path, licence: str, notes: Mapping[str, Any]) -> Dataset:
-        """As a data set; one channel has one mean."""
+        """Return the prepared set as a data set; a single channel has a scalar mean."""
         grey = len(self.mean) == 1
         return Dataset(
             name=name,
@@ -134,10 +134,10 @@ class Prepared:
     place: Path
 
     def load(self, dataset: Dataset, split: str) -> Split:
-        """A split, mapped: changes to it stay in memory.
+        """Map a split into memory; changes to it are not written.
 
         Raises:
-            DataError: the files are missing or not what the index says.
+            DataError: the files are missing or do not match the index.
         """
         count = dataset.count(split)
         images = self._array(f"{split}.images.npy", (count, *dataset.shape), "uint8")
@@ -159,7 +159,7 @@ class Prepared:
         return found
 
     def _damaged(self, name: str, why: object) -> DataError:
-        """The error for a file that is not what the index says; the folder is worth removing only for what it holds."""
+        """Return the error for a file that contradicts the index; removing the folder helps against bad content only."""
         if isinstance(why, OSError) and not isinstance(why, FileNotFoundError):
             refuse_scarcity(why)
             return DataError(f"{self.place / name} cannot be read: {why.strerror or why}")
@@ -167,30 +167,30 @@ class Prepared:
 
 
 def place_of(name: str, content: str) -> Path:
-    """The folder of a prepared set at all its sizes.
+    """Return the folder of a prepared set, with all its sizes.
 
     Args:
-        name: tells the set from all others, ``kind:PATH``.
-        content: changes when its images do.
+        name: identifies the set, ``kind:PATH``.
+        content: changes if its images change.
     """
     marks = (hashlib.sha256(os.fsencode(text)).hexdigest()[:12] for text in (name, f"{RULE}\0{content}"))
     return home() / "prepared" / "-".join([short_word(name), *marks])
 
 
 def forget_older(place: Path) -> None:
-    """Remove what was prepared of a set when its content was another; who reads it goes on reading it."""
+    """Remove what was prepared from an earlier content of the set; processes that have it open can still read it."""
     for other in place.parent.glob(f"{place.name.rpartition('-')[0]}-*"):
         if other != place:
             shutil.rmtree(other, ignore_errors=True)
 
 
 def opened(place: Path) -> Index | None:
-    """The index of a prepared set, or None if there is none that can be used."""
+    """Return the index of a prepared set, or None if there is no usable one."""
     try:
         index = msgspec.json.decode((place / INDEX).read_bytes(), type=Index)
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
-    except OSError as error:  # nothing is prepared anew, and nothing removed, because it cannot be read
+    except OSError as error:  # an unreadable index is not a reason to prepare again or to remove anything
         refuse_scarcity(error)
         raise DataError(f"{place / INDEX} cannot be read: {error.strerror}") from None
     return index if index.rule == RULE else None
@@ -201,16 +201,16 @@ def prepare(
     planned: Callable[[Mapping[str, str]], Plan[Item]],
     report: Callable[[int, int], None] | None = None,
 ) -> Index:
-    """Write a prepared set; items without an image are left out and recorded.
+    """Write a prepared set; items without an image are skipped and recorded.
 
     Args:
-        place: the folder to be made.
-        planned: what to prepare without some items, given by name with the reason; called again when more turn out
-            to have no image, so that they are left out before the rest is divided.
-        report: called with items done and all items of a split.
+        place: the folder to create.
+        planned: returns the content without some items, given by name with the reason; called again if more items turn
+            out to have no image, so that they are skipped before the others are split.
+        report: called with the number of finished items and of all items of a split.
 
     Raises:
-        DataError: the cache cannot be written, and what ``planned`` raises.
+        DataError: the cache cannot be written, or ``planned`` raises it.
     """
     skipped: dict[str, str] = {}
     with _draft(place) as draft:
@@ -227,7 +227,7 @@ def prepare(
 
 
 def _index(plan: Plan[Item], sums: NDArray[np.int64], skipped: dict[str, str]) -> Index:
-    """Mean and deviation of each channel from the sums of its values and of their squares; at least one grey level."""
+    """Return mean and standard deviation by channel from sums of values and of squares; at least one grey level."""
     counts = {split: len(items) for split, items in plan.splits.items()}
     mean, square = sums / (max(1, counts["train"]) * int(np.prod(plan.shape[1:])))
     std = np.sqrt(np.maximum(square - mean**2, 1))
@@ -236,12 +236,12 @@ def _index(plan: Plan[Item], sums: NDArray[np.int64], skipped: dict[str, str]) -
 
 
 def _mark() -> str:
-    """How the drafts of this machine's processes begin."""
+    """Return the prefix of drafts by processes of this machine."""
     return f".draft-{platform.node()}-"
 
 
 def _clear(folder: Path) -> None:
-    """Remove the drafts of processes of this machine that are not more."""
+    """Remove drafts of processes of this machine that have ended."""
     for path in folder.glob(f"{_mark()}*-*"):
         number = path.name.removeprefix(_mark()).partition("-")[0]
         with suppress(OSError):
@@ -250,7 +250,7 @@ def _clear(folder: Path) -> None:
 
 
 def _ended(process: int, draft: Path) -> bool:
-    """Whether a process has ended; if the system cannot tell, whether its draft is a day old."""
+    """Return whether a process has ended; if the system cannot tell, whether its draft is a day old."""
     try:
         from psutil import pid_exists
     except ImportError:
@@ -260,14 +260,14 @@ def _ended(process: int, draft: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Written:
-    """Sum and sum of squares of each channel; what had no image, and why, by name."""
+    """Sum and sum of squares by channel; items without an image, with the reason, by name."""
 
     sums: NDArray[np.int64]
     bad: dict[str, str]
 
 
 class _draft:  # noqa: N801 -- used as a statement
-    """A folder that takes the place of another at the end; what is already there at that moment stays."""
+    """A draft folder that takes its final name at the end, unless that exists by then."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -291,7 +291,7 @@ class _draft:  # noqa: N801 -- used as a statement
                     shutil.rmtree(self.place)
                 self.folder.rename(self.place)
         except OSError:
-            if opened(self.place) is None:  # else another process was faster with the same content
+            if opened(self.place) is None:  # otherwise another process was faster with the same content
                 raise
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -300,7 +300,7 @@ class _draft:  # noqa: N801 -- used as a statement
 
 
 def _write_split(draft: Path, split: str, plan: Plan[Item], report: Callable[[int, int], None] | None) -> _Written:
-    """Images, labels and names of a split."""
+    """Write images, labels and names of a split."""
     items = plan.splits[split]
     bad: dict[str, str] = {}
     names: list[str] = []
@@ -333,7 +333,7 @@ def _write_split(draft: Path, split: str, plan: Plan[Item], report: Callable[[in
 
 
 def _add(sums: NDArray[np.int64], block: NDArray[np.uint8]) -> None:
-    """Add the values and their squares of each channel of ``n c h w``: from how often each of 256 values is there."""
+    """Add values and squares by channel of ``n c h w``, using counts of the 256 values."""
     levels = np.arange(256)
     for channel in range(block.shape[1]):
         values = block[:, channel].reshape(-1)
@@ -344,7 +344,7 @@ def _add(sums: NDArray[np.int64], block: NDArray[np.uint8]) -> None:
 
 
 def _settle_rows(rows: Path, path: Path, shape: tuple[int, ...]) -> None:
-    """Raw rows as a file of numpy, once it is known how many they are."""
+    """Turn raw rows into a NumPy file, once their number is known."""
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with path.open("wb") as out, rows.open("rb") as content:
         np.lib.format.write_array_header_1_0(out, header)
@@ -354,8 +354,8 @@ def _settle_rows(rows: Path, path: Path, shape: tuple[int, ...]) -> None:
 
 @contextmanager
 def _decoder() -> Iterator[Callable[..., list[tuple[Any, NDArray[np.uint8] | ImageError]]]]:
-    """Decodes items by all cores: each with its image or the reason why it has none, in order."""
-    here = copy_context()  # what the user allows holds in every thread
+    """Decodes items on all cores and yields each with its image, or the reason why it has none, in order."""
+    here = copy_context()  # the user's limits apply in every thread
     pool = ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count())
 
     def decode(
@@ -372,4 +372,4 @@ def _decoder() -> Iterator[Callable[..., list[tuple[Any, NDArray[np.uint8] | Ima
     try:
         yield decode
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # see stream.py: who closes this must not wait
+        pool.shutdown(wait=False, cancel_futures=True)  # see stream.py: closing must not wait

@@ -1,4 +1,4 @@
-"""The data sets by name: those declared here, and those that a user brings."""
+"""The data sets by name: those declared here, and the user's own."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["DATASETS", "KINDS", "Dataset", "Split", "find", "load"]
 
 HERE = Path()
-"""Stands for the folder that :func:`located` finds."""
+"""Placeholder for the folder that :func:`located` finds."""
 
 DATASETS: dict[str, Dataset] = {
-    # checksums of the files as their makers published them; `repacked`: as the package has packed them again
+    # checksums of the files as their authors published them; `repacked`: as packed again in the Python package
     "mnist": Dataset(
         name="mnist",
         shape=(1, 28, 28),
@@ -141,7 +141,7 @@ DATASETS: dict[str, Dataset] = {
         source=CifarFiles(),
     ),
 }
-"""Every data set of a fixed content by name; the name may be followed by ``:FOLDER``."""
+"""Every data set of fixed content by name; ``:FOLDER`` may follow the name."""
 
 KINDS: dict[str, tuple[str, str]] = {
     "folder": ("PATH", "convscope.data.imagefolder"),
@@ -149,7 +149,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "hf": ("NAME", "convscope.data.huggingface"),
     "torchvision": ("NAME", "convscope.data.vision"),
 }
-"""Data sets of the user's own: what stands after the colon, and the module that finds them."""
+"""The user's own data sets by kind: the meaning of the text after the colon, and the module that opens them."""
 
 
 def find(
@@ -167,7 +167,7 @@ def find(
         name: as in a recipe or on the command line.
         shape: ``c h w`` that a net expects; for sets that can be resized, unless the name states a size.
         skip_bad: leave out files that cannot be used; else they are an error.
-        report: called with images prepared and all images, now and then.
+        report: called now and then with the number of prepared images and of all images.
 
     Raises:
         UnknownNameError: there is no such data set.
@@ -191,7 +191,7 @@ def find(
 
 
 def located(dataset: Dataset) -> Dataset:
-    """A declared set with its folder: that of a package that brings its files, or one of the user's folder for data."""
+    """Return a declared set with its folder: that of a Python package with its files, or one in the user's folder."""
     if dataset.folder != HERE:
         return dataset
     package = getattr(dataset.source, "package", "")
@@ -201,9 +201,9 @@ def located(dataset: Dataset) -> Dataset:
 
 
 def at_hand(name: str) -> Dataset | None:
-    """A data set of a fixed content whose files lie where they belong; None for all others.
+    """Return a data set of fixed content if its files are in place, otherwise None.
 
-    Nothing is fetched, no folder is walked, nothing is written.
+    Nothing is downloaded or written, and no folder is searched.
 
     >>> at_hand("mnist").name, at_hand("folder:/home"), at_hand("mnist:/home")
     ('mnist', None, None)
@@ -215,7 +215,7 @@ def at_hand(name: str) -> Dataset | None:
 
 
 def load(dataset: Dataset, split: str) -> Split:
-    """Read a split, checked.
+    """Read and check a split.
 
     Raises:
         DataError: a file is missing or damaged, or a label names no class.

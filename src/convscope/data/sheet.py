@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset
 
 LEAST = 32
-"""Images are enlarged, each pixel to a square, until they are so high [pixel]."""
+"""Height to which images are enlarged, each pixel to a square [pixel]."""
 
 GAP, MARGIN = 2, 110
-"""Between images, and for the names of the classes [pixel]."""
+"""Space between images, and for the names of the classes [pixel]."""
 
 MOST_CLASSES = 200
 
@@ -31,10 +31,10 @@ def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10)
     """Write a PNG with a row for each class, its images evenly spread over the split.
 
     Args:
-        dataset: what to show; the first 200 classes.
-        path: of the file; a file that is there is replaced.
+        dataset: the set to show; the first 200 classes.
+        path: path of the file; an existing file is replaced.
         split: ``train``, ``test`` or ``val``.
-        each: images of a class.
+        each: number of images of each class.
 
     Raises:
         DataError: there is no such split, or a file is damaged.
@@ -63,7 +63,7 @@ def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10)
 
 
 def spread(places: NDArray[np.intp], count: int) -> list[int]:
-    """At most ``count`` of the positions, evenly spread.
+    """Return at most ``count`` evenly spaced positions.
 
     >>> spread(np.arange(100), 4), spread(np.arange(2), 4)
     ([0, 25, 50, 75], [0, 1])
@@ -74,11 +74,11 @@ def spread(places: NDArray[np.intp], count: int) -> list[int]:
 
 
 def _plain(name: str) -> str:
-    """What the font of the sheet can write."""
+    """Return the text as far as the font of the sheet can render it."""
     return name.encode("latin-1", "replace").decode("latin-1")[:18]
 
 
 def _enlarged(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """``c h w`` as RGB ``h w 3``, each pixel a square."""
+    """Convert ``c h w`` to RGB ``h w 3``, each pixel enlarged to a square."""
     colours = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
     return np.ascontiguousarray(colours.repeat(factor, 0).repeat(factor, 1))

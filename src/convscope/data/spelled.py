@@ -18,13 +18,13 @@ SKIP = "skip_bad"
 
 @dataclass(frozen=True)
 class Spelled:
-    """A name, taken apart.
+    """A parsed name.
 
     Attributes:
         kind: ``folder``, ``npz`` and so on.
-        path: of the files, or the name elsewhere.
-        shape: ``c h w`` that is wanted; None for the set's own.
-        skip_bad: leave out what cannot be used.
+        path: path of the files, or the name in another library.
+        shape: the requested ``c h w``; None for the set's own.
+        skip_bad: whether unusable files are skipped.
     """
 
     kind: str
@@ -39,19 +39,19 @@ class Spelled:
 
     @property
     def folder(self) -> Path:
-        """The path from the root of the system, so that the name means the same everywhere.
+        """Return the absolute path, so that the name means the same everywhere.
 
         Raises:
-            DataError: it is not a text that can be written down.
+            DataError: the path contains unprintable characters.
         """
-        path = Path(os.path.abspath(Path(self.path).expanduser()))  # noqa: PTH100 -- links stay as they are named
+        path = Path(os.path.abspath(Path(self.path).expanduser()))  # noqa: PTH100 -- links are not resolved
         if not str(path).isprintable():
             raise DataError("the folder's name contains unprintable characters", attempt="rename it")
         return path
 
 
 def spelled(name: str) -> Spelled:
-    """Take a name apart.
+    """Parse a name.
 
     Raises:
         FieldError: an option is not known.

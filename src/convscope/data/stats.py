@@ -1,4 +1,4 @@
-"""Numbers of a data set: images of each class, sizes of the files, mean and deviation, sizes of what is shown."""
+"""Statistics of a data set: images by class, sizes of the files, mean and standard deviation, sizes of objects."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset
 
 LEVELS = 25
-"""A pixel that differs by more from the ground belongs to the object [grey levels of 255]."""
+"""A pixel that differs from the background by more than this belongs to the object [grey levels of 255]."""
 
 PLAIN = 0.9
-"""Share of the rim that must be near its median for an image to have a plain ground."""
+"""Fraction of the rim that must be close to its median for the background to count as plain."""
 
 SAMPLE = 2000
-"""Training images that objects are measured on, evenly spread over the set."""
+"""Number of training images on which objects are measured, evenly spaced over the set."""
 
 
 @dataclass(frozen=True)
 class Objects:
-    """Sizes of what stands before a plain ground.
+    """Sizes of objects in front of a plain background.
 
     Attributes:
-        measured: images with a plain ground and something on it.
-        looked: images that were looked at.
-        height: of the box around everything that differs from the ground: a tenth of the objects is smaller, half is
-            smaller, a tenth is larger [pixel].
-        width: the same.
+        measured: number of images with a plain background and an object.
+        looked: number of images that were examined.
+        height: height of the box around everything that differs from the background: 10th, 50th and 90th percentile
+            [pixel].
+        width: its width, likewise.
     """
 
     measured: int
@@ -59,10 +59,10 @@ class Stats:
         data: name of the set.
         shape: ``c h w``.
         counts: images of each class, by split.
-        mean: of the training pixels of each channel, 0 to 1; ``std`` their standard deviation.
-        objects: sizes of what is shown.
+        mean: mean of the training pixels by channel, 0 to 1; ``std``: their standard deviation.
+        objects: sizes of the objects.
         files: sizes, formats and modes of the files; empty for sets without files of their own.
-        licence: and who made it.
+        licence: its licence and authors.
     """
 
     data: str
@@ -91,7 +91,7 @@ class Stats:
         }
 
     def stack(self) -> Stack:
-        """What is known of the set, and how many images each class has."""
+        """Return the facts about the set, and the number of images of each class."""
         rows = {
             "data": f"{self.data}, {to_text(self.shape)}",
             "mean": ", ".join(f"{value:.4f}" for value in self.mean),
@@ -118,7 +118,7 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def stats(dataset: Dataset) -> Stats:
-    """Count and measure a data set.
+    """Compute the statistics of a data set.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -138,7 +138,7 @@ def stats(dataset: Dataset) -> Stats:
 
 
 def objects(images: NDArray[np.uint8]) -> Objects:
-    """Boxes around what differs from a plain ground, in images ``n c h w``.
+    """Measure boxes around everything that differs from a plain background in images ``n c h w``.
 
     >>> image = np.zeros((1, 1, 8, 8), np.uint8)
     >>> image[0, 0, 2:5, 3:4] = 255
@@ -156,7 +156,7 @@ def objects(images: NDArray[np.uint8]) -> Objects:
 
 
 def _box(image: NDArray[np.int16]) -> tuple[int, int] | None:
-    """Height and width of what differs from the ground; None where the ground is not plain, or nothing differs."""
+    """Return height and width of what differs from a plain background; None if it is not plain or nothing differs."""
     rim = np.concatenate([image[:, 0], image[:, -1], image[:, :, 0], image[:, :, -1]], axis=1)
     ground = np.median(rim, axis=1)
     if (np.abs(rim - ground[:, None]).max(0) <= LEVELS).mean() < PLAIN:

@@ -1,4 +1,4 @@
-"""Reading ahead: the next rows of a mapped file come from the disk while the last ones are in use."""
+"""Prefetching: the next rows of a mapped file are read from disk while the current ones are in use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Key = TypeVar("Key")
 Found = TypeVar("Found")
 
 AHEAD = 4
-"""Batches that are read before they are asked for."""
+"""Number of batches that are read ahead."""
 
 
 def read_ahead(read: Callable[[Key], Found], keys: Iterable[Key], ahead: int = AHEAD) -> Iterator[Found]:
-    """``map(read, keys)``, where another thread is up to ``ahead`` steps further; it ends with its read.
+    """Yield ``map(read, keys)`` while another thread reads up to ``ahead`` steps further.
 
     Raises:
-        Exception: what ``read`` raises, at its place in the order.
+        Exception: whatever ``read`` raises, at its position in the order.
 
     >>> list(read_ahead(abs, [-1, -2, -3], ahead=2))
     [1, 2, 3]
@@ -36,5 +36,5 @@ def read_ahead(read: Callable[[Key], Found], keys: Iterable[Key], ahead: int = A
             waiting.extend(reader.submit(read, key) for key in islice(rest, 1))
             yield found
     finally:
-        # no waiting: garbage collection may close this while another thread starts; both would wait for ever
+        # do not wait: garbage collection may close this while another thread starts, and both would wait forever
         reader.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,7 @@
-"""Whether the file of an image is there to its end.
+"""Detection of truncated image files.
 
-Decoders are lenient: they show what arrived and stop. Here the marks are followed that each format sets at its end, so
-that a file is either whole or bad.
+Decoders are lenient: they show what they got and stop. This module looks for the end marker of each format, so that a
+file is either complete or bad.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def cut_off(content: bytes, form: str) -> bool:
-    """Whether a file of that format (``PNG``, ``JPEG``, ``GIF``, ``WEBP``, ``BMP``) lacks its end.
+    """Return whether a file of that format (``PNG``, ``JPEG``, ``GIF``, ``WEBP``, ``BMP``) lacks its end.
 
-    Formats without a mark at their end are taken as whole; decoding them finds what they lack.
+    Formats without an end marker count as complete; decoding finds what they lack.
 
     >>> cut_off(b"RIFF" + (100).to_bytes(4, "little") + b"WEBPVP8 ", "WEBP")
     True
@@ -30,7 +30,7 @@ def cut_off(content: bytes, form: str) -> bool:
 
 
 def _png(content: bytes) -> bool:
-    """Chunks up to IEND, each with the checksum that it states (W3C PNG, section 5)."""
+    """Follow chunks up to IEND, and verify the checksum of each (W3C PNG, section 5)."""
     at = 8
     while True:
         size, kind = struct.unpack_from(">I4s", content, at)
@@ -43,16 +43,16 @@ def _png(content: bytes) -> bool:
 
 
 def _jpeg(content: bytes) -> bool:
-    """Segments up to the first scan, then the mark of the end; a thumbnail before has its own (T.81, section B.1)."""
+    """Follow segments up to the first scan, then find the end marker; a thumbnail has its own (T.81, section B.1)."""
     return content.find(b"\xff\xd9", _scan(content)) >= 0
 
 
 def _scan(content: bytes) -> int:
-    """Where the head of the first scan of a JPEG begins.
+    """Return where the header of the first scan of a JPEG begins.
 
     Raises:
-        IndexError: there is none.
-        struct.error: the same.
+        IndexError: there is no scan.
+        struct.error: the file ends before it.
     """
     at = 2
     while True:
@@ -67,7 +67,7 @@ def _scan(content: bytes) -> int:
 
 
 def scans(content: bytes, components: int) -> int:
-    r"""How many passes the decoder of a JPEG makes over its pixels, or more.
+    r"""Return an upper bound of the number of passes that a JPEG decoder makes over the pixels.
 
     >>> scans(b"\xff\xd8" + b"\xff\xda\0\x0c\1" + b"\xff\xda\0\x0c\2", 3)
     2
@@ -81,7 +81,7 @@ def scans(content: bytes, components: int) -> int:
 
 
 def _gif(content: bytes) -> bool:
-    """Blocks up to the trailer (GIF89a, section 17)."""
+    """Follow blocks up to the trailer (GIF89a, section 17)."""
 
     def table(flags: int) -> int:
         return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
@@ -96,12 +96,12 @@ def _gif(content: bytes) -> bool:
 
 
 def _riff(content: bytes) -> bool:
-    """As many bytes as the header states (WebP container, section RIFF)."""
+    """Compare the length with the header (WebP container, section RIFF)."""
     return len(content) >= 8 + int(struct.unpack_from("<I", content, 4)[0])
 
 
 def _bmp(content: bytes) -> bool:
-    """As many bytes as the header states."""
+    """Compare the length with the header."""
     return len(content) >= int(struct.unpack_from("<I", content, 2)[0])
 
 
@@ -116,7 +116,7 @@ WALKS: dict[str, Callable[[bytes], bool]] = {
 
 
 def canvas(head: bytes) -> tuple[int, int]:
-    r"""Width and height that the first 30 bytes of a WebP state; 0 for another format.
+    r"""Return the width and height in the first 30 bytes of a WebP; 0 for another format.
 
     Source: the specification of the WebP container; RFC 6386, section 9.1; the specification of lossless WebP.
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> Dataset:
-    """A data set of torchvision by the name of its class, such as ``torchvision:SVHN``.
+    """Open a data set of torchvision by the name of its class, such as ``torchvision:SVHN``.
 
-    Its files lie in the folder ``torchvision`` of the user's folder for data, where torchvision looks for them and
-    downloads what is missing.
+    Its files are in ``torchvision`` in the user's data folder, where torchvision looks for them and downloads missing
+    ones.
 
     Raises:
         MissingExtraError: torchvision is not installed.
-        UnknownNameError: it has no such data set.
+        UnknownNameError: torchvision has no such data set.
         DataError: it cannot be opened, or has no splits.
     """
     torchvision = _imported()
@@ -36,7 +36,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
 
 
 def _imported() -> Any:
-    """torchvision, also where it was built for another torch."""
+    """Import torchvision, even if it was built for another torch."""
     try:
         import torchvision
     except ImportError:
@@ -47,7 +47,7 @@ def _imported() -> Any:
         try:
             mend()
             import torchvision
-        except Exception as error:  # noqa: BLE001 -- whatever it says when it does not fit this torch
+        except Exception as error:  # noqa: BLE001 -- it may raise anything if it does not fit this torch
             raise DataError(f"torchvision cannot be imported: {error}") from None
     return torchvision
 
@@ -65,13 +65,13 @@ def _opened(kind: Any, name: str) -> Opened:
     try:
         root.mkdir(parents=True, exist_ok=True)
         opened = {split: kind(root=str(root), **chosen, **more) for split, chosen in splits.items()}
-    except Exception as error:  # noqa: BLE001 -- what another library raises
+    except Exception as error:  # noqa: BLE001 -- another library may raise anything
         raise DataError(f"torchvision cannot open {name}: {error}", attempt=f"put its files into {root}") from None
     classes = tuple(map(str, getattr(opened["train"], "classes", ()))) or _counted(opened)
     return {split: Foreign(len(found), found.__getitem__) for split, found in opened.items()}, classes
 
 
 def _counted(opened: dict[str, Any]) -> tuple[str, ...]:
-    """Numbers for names, where a set has none."""
+    """Return numbers as the names of classes without names."""
     most = max(int(found[at][1]) for found in opened.values() for at in range(len(found)))
     return tuple(map(str, range(most + 1)))
