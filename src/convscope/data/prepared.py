@@ -159,7 +159,7 @@ class Prepared:
         return found
 
     def _damaged(self, name: str, why: object) -> DataError:
-        """Return the error for a file that contradicts the index; removing the folder helps against bad content only."""
+        """Return the error for a file that contradicts the index; only bad content is worth removing the folder."""
         if isinstance(why, OSError) and not isinstance(why, FileNotFoundError):
             refuse_scarcity(why)
             return DataError(f"{self.place / name} cannot be read: {why.strerror or why}")

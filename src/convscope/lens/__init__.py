@@ -1,1 +1,1 @@
-"""Looking into nets: one file for each kind of figure, arrays first, drawing second."""
+"""Figures of what a net has learned: one file for each kind, arrays first, drawing second."""

@@ -1,4 +1,4 @@
-"""Activation functions in themselves: curve, derivative, range, and where it vanishes."""
+"""The shape of activation functions: curve, derivative, range, and where the derivative vanishes."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ FUNCTIONS = tuple(op.keyword for op in FORMULAS)
 ALIASES = OTHER_NAMES | {"hardtanh": "clamp", "linear": "id", "logistic": "sigmoid"}
 
 FLAT = 0.05
-"""Derivatives below this that tend to zero count as saturated: three such layers leave less than a thousandth."""
+"""A derivative that tends to zero counts as saturated below this; three such layers leave less than a thousandth."""
 
 SHOWN, FAR = 6.0, 1e4
-"""Ends of the curve that is drawn, and where limits are looked for."""
+"""Ends of the curve that is drawn, and of the range in which limits are searched."""
 
 
 @dataclass(frozen=True)
 class End:
-    """How the derivative behaves towards one end of the axis.
+    """The behaviour of the derivative towards one end of the axis.
 
     Attributes:
-        kind: ``dead`` (zero from the edge on), ``saturated`` (it tends to zero, and is below 0.05 from
-            the edge on) or ``passes`` (it does not tend to zero).
-        edge: where that begins; None if the derivative passes.
-        derivative: at the end.
+        kind: ``dead`` (zero beyond the edge), ``saturated`` (it tends to zero and is below 0.05 beyond the edge) or
+            ``passes`` (it does not tend to zero).
+        edge: where this zone begins; None if the derivative passes.
+        derivative: its value at the end of the axis.
     """
 
     kind: str
@@ -54,13 +54,13 @@ class Curve:
 
     Attributes:
         name: as the notation writes it.
-        xs: -6 to 6.
-        ys: values there.
-        derivatives: derivatives there.
-        low: end of the range; ``-inf`` where there is none.
-        high: end of the range; ``inf`` where there is none.
-        below: towards minus infinity.
-        above: towards infinity.
+        xs: positions from -6 to 6.
+        ys: values at ``xs``.
+        derivatives: derivatives at ``xs``.
+        low: lower end of the range, or ``-inf``.
+        high: upper end of the range, or ``inf``.
+        below: behaviour towards minus infinity.
+        above: behaviour towards infinity.
         steepest: the largest absolute derivative.
     """
 
@@ -75,7 +75,7 @@ class Curve:
     steepest: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; an infinite end is None."""
+        """Return plain data; an infinite end is None."""
         ends = {name: {"kind": end.kind, "edge": end.edge, "derivative": end.derivative} for name, end in self._ends()}
         span = [value if math.isfinite(value) else None for value in (self.low, self.high)]
         points = {"x": list(self.xs), "y": list(self.ys), "derivative": list(self.derivatives)}
@@ -91,7 +91,7 @@ class Curve:
 
     @property
     def zones(self) -> str:
-        """Where it dies or saturates, in words."""
+        """The zones in which it is dead or saturated, in words."""
         low, high = self.below, self.above
         if low.edge is not None and low.edge == -(high.edge or 0.0) and low.kind == high.kind:
             return f"{low.kind} beyond ±{high.edge:.3g}"
@@ -99,7 +99,7 @@ class Curve:
         return ", ".join(told) or "no flat zone"
 
     def flat(self, values: NDArray[np.floating]) -> dict[str, NDArray[np.bool_]]:
-        """Which values lie in a dead zone, and which in a saturated one."""
+        """Return which values lie in a dead zone, and which in a saturated one."""
         found = {kind: np.zeros(values.shape, bool) for kind in ("dead", "saturated")}
         if self.below.edge is not None:
             found[self.below.kind] |= values <= self.below.edge
@@ -109,7 +109,7 @@ class Curve:
 
 
 def op_of(text: str) -> Op:
-    """The op of a function; its parameters follow after colons or blanks.
+    """Parse a function and return its op; parameters follow after colons or blanks.
 
     Raises:
         UnknownNameError: there is no such function.
@@ -133,7 +133,7 @@ def op_of(text: str) -> Op:
 
 
 def curve(op: Op) -> Curve:
-    """The facts of a function, found on a grid of 1/64 within 32 of zero and of 1 beyond.
+    """Analyse a function on a grid of step 1/64 within 32 of zero and of step 1 beyond.
 
     >>> sigmoid = curve(op_of("sigmoid"))  # s (1 - s) = 0.05 where s = 0.0528, and ln(0.0528 / 0.9472) = -2.887
     >>> sigmoid.span, sigmoid.zones
@@ -160,7 +160,7 @@ def curve(op: Op) -> Curve:
 
 
 def _end(op: Op, grid: NDArray[np.float64], derivatives: NDArray[np.float64], side: int) -> End:
-    """Towards minus (-1) or plus infinity (1)."""
+    """Analyse the derivative towards minus (-1) or plus infinity (1)."""
     last = float(derivatives[0 if side < 0 else -1])
     if abs(last) > 1e-6:
         return End("passes", None, last)
@@ -172,7 +172,7 @@ def _end(op: Op, grid: NDArray[np.float64], derivatives: NDArray[np.float64], si
 
 
 def _bisected(op: Op, steep: float, flat: float) -> float:
-    """Where the derivative falls below 0.05, between a position where it is not and one where it is."""
+    """Find where the derivative falls below 0.05, between a position above and one below."""
     for _ in range(40):
         middle = (steep + flat) / 2
         if abs(values_of(op, np.array([middle]))[1][0]) >= FLAT:

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from convscope.view.layout import Part
 
 LOW, HIGH = -2.0, 4.0
-"""Of the vertical axes, the same for all, so that derivatives can be compared."""
+"""Range of all vertical axes, so that derivatives can be compared."""
 
 WIDE, COLUMNS = 330.0, 3
 
 JUMP = 0.2
-"""Between points of a curve, 1/16 apart."""
+"""Distance between points of a curve."""
 
 COLOURS = {"dead": 3, "saturated": 4}
 
 
 def figure_of(found: Activations) -> Figure:
-    """One drawing for each function; the numbers stand in the table."""
+    """Draw each function; the values are in the table."""
     of = f", pre-activations of {found.run}" if found.run else ""
     return Figure(
         f"Activation functions{of}",
@@ -40,7 +40,7 @@ def figure_of(found: Activations) -> Figure:
 
 
 def _drawn(function: Activation) -> Part:
-    """A function, and beside it a histogram for each layer of the net that has it."""
+    """Draw a function, and beside it a histogram for each layer of the net that uses it."""
     found = function.curve
     lines = (
         Line("f(x)", found.xs, _inside(found.ys)),
@@ -62,12 +62,12 @@ def _words(function: Activation) -> str:
 
 
 def _inside(values: tuple[float, ...]) -> list[float]:
-    """What lies outside of the drawing leaves a gap, it does not run along the rim."""
+    """Replace values outside the drawing with gaps, so that no line runs along its border."""
     return [value if LOW <= value <= HIGH else math.nan for value in values]
 
 
 def _torn(derivatives: list[float]) -> list[float]:
-    """A gap where the derivative jumps."""
+    """Insert a gap where the derivative jumps."""
     jumps = [abs(after - before) > JUMP for before, after in pairwise(derivatives)]
     return [math.nan if jump else derivative for derivative, jump in zip(derivatives, [*jumps, False], strict=True)]
 
@@ -82,7 +82,7 @@ def _bands(found: Curve, ends: float) -> tuple[Band, ...]:
 
 
 def _histogram(seen: Seen, found: Curve) -> Part:
-    """A histogram of a layer's pre-activations."""
+    """Draw a histogram of a layer's pre-activations."""
     shares = (100 * seen.counts / seen.counts.sum()).tolist()
     low, *_, high = edges = seen.edges.tolist()
     line = Line("", edges, [*shares, 0.0], colour=2, steps=True)

@@ -1,4 +1,4 @@
-"""Values and derivatives of activation functions in closed form; the tests hold them against the layers that train."""
+"""Values and derivatives of activation functions in closed form; the tests compare them with torch's layers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     Formula = Callable[[Any, Values], tuple[Values, Values]]
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-"""Klambauer et al. 2017, arXiv 1706.02515."""
+"""Constants of SELU (Klambauer et al. 2017, arXiv 1706.02515)."""
 
 PRELU_SLOPE = 0.25
 """The slope of a PReLU before training."""
 
 
 def values_of(op: Op, xs: Values) -> tuple[Values, Values]:
-    """Values and derivatives at ``xs``; at a kink the derivative is the one that training uses.
+    """Return values and derivatives at ``xs``; at a kink, the derivative is the one that training uses.
 
     >>> from convscope.ops.act import LeakyReLU
     >>> values_of(LeakyReLU(slope=0.1), np.array([-2.0, 3.0]))
@@ -45,7 +45,7 @@ def _relu(_: Op, x: Values) -> tuple[Values, Values]:
 
 
 def _bent(slope: float, x: Values) -> tuple[Values, Values]:
-    """Two straight lines that meet at zero."""
+    """A piecewise linear function with a kink at zero."""
     derivative = np.where(x > 0, 1.0, slope)
     return x * derivative, derivative
 
@@ -132,4 +132,4 @@ FORMULAS: dict[type[Op], Formula] = {
     act.Mish: _mish,
     act.Identity: _identity,
 }
-"""The ops that are functions of one number."""
+"""The formula of each elementwise op."""

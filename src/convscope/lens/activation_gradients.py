@@ -1,7 +1,7 @@
-"""What deep nets leave of a gradient: read from the table that comes with the package, or measured.
+"""Gradient attenuation in deep nets, from the table in the package or measured.
 
-The nets are ``n*( linear 64 FUNCTION )``, fully connected. Random inputs go in, a random gradient goes in at the end,
-and what arrives at the input is compared with it. Everything is float64, so that nothing falls below the least number.
+The nets are ``n*( linear 64 FUNCTION )``, fully connected. For random inputs, a random gradient at the output is
+compared with the gradient at the input. Everything is float64, so that nothing underflows.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
     Layers = list[tuple[Values, Values]]
 
 DEPTHS, WIDTH, BATCH, SEEDS = (10, 50), 64, 64, 9
-"""Of the nets through which gradients are sent: layers, units of a layer, inputs, nets of each kind."""
+"""Depths of the nets, units per layer, number of inputs, number of seeds."""
 
 VERSION = 1
-"""Of the table; it grows with every change of what is measured."""
+"""Version of the table; it is incremented with each change of the measurement."""
 
 TABLE = Path(__file__).with_name("activation_gradients.json")
-"""Written by ``benchmarks/activation_gradients.py``."""
+"""The table, written by ``benchmarks/activation_gradients.py``."""
 
 KEPT = 1e3
-"""A gradient that shrinks or grows by less than this factor in the deepest net is kept."""
+"""A gradient that shrinks or grows by less than this factor in the deepest net counts as kept."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """What is left of a gradient after some layers, ``|dL/dx_0| / |dL/dx_n|``.
+    """The fraction of a gradient that remains after some layers, ``|dL/dx_0| / |dL/dx_n|``.
 
     Attributes:
-        depth: layers.
+        depth: number of layers.
         init: ``default`` (PyTorch's own for linear layers), ``He`` or ``Xavier``.
-        median: over nets with weights of different seeds.
-        low: the least.
-        high: the most.
+        median: median over seeds of the weights.
+        low: the smallest value.
+        high: the largest value.
     """
 
     depth: int
@@ -63,7 +63,7 @@ class Left:
 
     @property
     def verdict(self) -> str:
-        """What becomes of the gradient in all of the nets, in a word.
+        """Return whether the gradient vanishes, explodes, is kept or varies over all nets, in a word.
 
         >>> Left(50, "He", 0.6, 0.5, 0.7).verdict, Left(50, "Xavier", 3e-32, 1e-32, 5e-32).verdict
         ('kept', 'vanishes')
@@ -82,7 +82,7 @@ def _verdict(ratio: float) -> str:
 
 
 def stored(op: Op) -> tuple[Left, ...]:
-    """From the table; empty where it does not have this function.
+    """Read the attenuation from the table; empty if it lacks this function.
 
     >>> from convscope.ops.act import ReLU, LeakyReLU
     >>> [left.depth for left in stored(ReLU())], stored(LeakyReLU(slope=0.123))
@@ -93,10 +93,10 @@ def stored(op: Op) -> tuple[Left, ...]:
 
 
 def measure(op: Op, found: Curve) -> tuple[Left, ...]:
-    """Send gradients through nets and measure what arrives.
+    """Backpropagate gradients through nets and measure the attenuation.
 
-    Weights: PyTorch's default, ``U(-1/8, 1/8)``; and, without biases, normal ones of variance ``2/64`` (He et al.
-    2015, arXiv 1502.01852), or of ``1/64`` (Glorot and Bengio 2010) for functions that are flat at both ends.
+    Weights are PyTorch's default, ``U(-1/8, 1/8)``, and, without biases, normal with variance ``2/64`` (He et al. 2015,
+    arXiv 1502.01852), or ``1/64`` (Glorot and Bengio 2010) for functions that are flat at both ends.
     """
     flat = found.below.edge is not None and found.above.edge is not None
     second = ("Xavier", 1.0) if flat else ("He", 2.0)
@@ -115,7 +115,7 @@ def _left(op: Op, depth: int, init: str, gain: float) -> Left:
 
 
 def _drawn(random: np.random.Generator, gain: float) -> tuple[Values, Values]:
-    """Weights ``out in`` and biases: PyTorch's default, or normal ones of that variance times the inputs, no biases."""
+    """Draw weights ``out in`` and biases: PyTorch's default, or normal without biases, of variance ``gain / WIDTH``."""
     if gain:
         return random.normal(0.0, math.sqrt(gain / WIDTH), (WIDTH, WIDTH)), np.zeros(WIDTH)
     bound = 1 / math.sqrt(WIDTH)
@@ -123,7 +123,7 @@ def _drawn(random: np.random.Generator, gain: float) -> tuple[Values, Values]:
 
 
 def through(op: Op, layers: Layers, x: Values, last: Values) -> Values:
-    """The gradient at the input ``x`` of ``linear FUNCTION`` layers, for the gradient ``last`` at their output."""
+    """Return the gradient at the input ``x`` of ``linear FUNCTION`` layers, given the gradient ``last`` at the end."""
     derivatives = []
     for weight, bias in layers:
         x, derivative = values_of(op, x @ weight.T + bias)

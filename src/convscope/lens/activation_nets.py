@@ -1,4 +1,4 @@
-"""Activation functions at work: what a trained net feeds its functions."""
+"""Pre-activations: the inputs of the activation functions in a trained net."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from convscope.training.run import Run
 
 IMAGES, PART = 500, 50
-"""Of the test set that a trained net is shown, at most, and how many at a time."""
+"""The most test images that are used, and how many at a time."""
 
 BINS, REACH = 120, 5.0
-"""Of histograms: how many, and how far to both sides at least."""
+"""Number of bins of a histogram, and the least range to either side."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """The pre-activations of one layer of a trained net, at all positions of all images.
+    """The distribution of a layer's pre-activations in a trained net, over all positions of all images.
 
     Attributes:
         layer: name of the activation.
         function: as the notation writes it.
-        edges: of the bins, one more than counts; what lies beyond is in the first and the last bin.
-        counts: numbers in each bin.
-        dead: share in the dead zone.
-        saturated: share in the saturated zone.
-        silent: channels (of maps) or units that lie in a flat zone for every image, everywhere.
-        channels: how many there are.
+        edges: edges of the bins, one more than counts; outliers are in the first and the last bin.
+        counts: number of values in each bin.
+        dead: fraction in the dead zone.
+        saturated: fraction in the saturated zone.
+        silent: number of channels (of maps) or units that are in a flat zone for every image, at all positions.
+        channels: number of channels or units.
     """
 
     layer: str
@@ -99,16 +99,16 @@ class _Tally:
 
 
 def _edges(rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Bins from -5 to 5, or as far as 99.8 % of the first numbers reach."""
+    """Choose bins from -5 to 5, or as wide as 99.8 % of the first values."""
     low, high = np.quantile(rows.ravel()[:: max(1, rows.size // 100_000)], (0.001, 0.999))
     return np.linspace(min(-REACH, float(low)), max(REACH, float(high)), BINS + 1)
 
 
 def layers_of(run: Run) -> tuple[Layer, ...]:
-    """The activations of a run's net.
+    """Return the activations of a run's net.
 
     Raises:
-        RunError: it has none.
+        RunError: the net has none.
     """
     found = tuple(layer for layer in run.net if layer.node.op.keyword in FUNCTIONS and layer.node.op.keyword != "id")
     if not found:
@@ -117,7 +117,7 @@ def layers_of(run: Run) -> tuple[Layer, ...]:
 
 
 def pre_activations(run: Run, layers: Iterable[Layer]) -> tuple[Seen, ...]:
-    """Run a trained net on evenly spaced images of its test set and count the pre-activations of those layers.
+    """Run a trained net on evenly spaced test images and count the pre-activations of these layers.
 
     Raises:
         RunError: the weights do not belong to the net.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT = ("id", "relu", "leaky_relu:0.1", "elu", "sigmoid", "tanh", "gelu", "silu", "hardswish")
 
 VERDICTS = {"grows": "grows", "kept": "is kept", "vanishes": "vanishes", "varies": "varies from net to net"}
-"""What becomes of the gradient in the deepest nets, as a verb."""
+"""The behaviour of the gradient in the deepest nets, as a verb."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Activation:
     """One activation function.
 
     Attributes:
-        curve: what it is.
-        left: what deep nets with it leave of a gradient; empty where that is neither stored nor measured.
-        seen: its inputs in a trained net, layer by layer; empty if no run was given.
+        curve: its shape.
+        left: gradient attenuation in deep nets; empty if it is neither stored nor measured.
+        seen: its inputs in a trained net by layer; empty without a run.
     """
 
     curve: Curve
@@ -45,7 +45,7 @@ class Activation:
     seen: tuple[Seen, ...]
 
     def by_init(self) -> list[tuple[str, list[Left]]]:
-        """What is left of a gradient, for each kind of weights in their order."""
+        """The attenuation, grouped by initialisation."""
         inits = dict.fromkeys(left.init for left in self.left)
         return [(init, [left for left in self.left if left.init == init]) for init in inits]
 
@@ -60,12 +60,12 @@ class Activation:
 
 @dataclass(frozen=True)
 class Activations:
-    """What :func:`activations` returns; prints itself.
+    """The result of :func:`activations`; prints itself.
 
     Attributes:
-        functions: in the order that they were asked for.
-        run: the folder of the trained net; None where none was given.
-        measured: the gradients were measured for this result, not read from the table of the package.
+        functions: the functions, in the requested order.
+        run: the folder of the trained net, or None.
+        measured: whether the gradients were measured for this result instead of read from the table.
     """
 
     functions: tuple[Activation, ...]
@@ -73,17 +73,17 @@ class Activations:
     measured: bool = False
 
     def grid(self) -> Grid:
-        """What each function is: a row for each."""
+        """Return a table of the shapes, with a row for each function."""
         columns = (Column("function"), Column("range"), Column("largest derivative", right=True), Column("flat"))
         curves = [function.curve for function in self.functions]
         rows = tuple((one.name, one.span, f"{one.steepest:.3g}", one.zones) for one in curves)
         return Grid(columns, rows)
 
     def gradients(self, *, spread: bool = False) -> Grid:
-        """What deep nets leave of a gradient: a row for each function and each kind of weights.
+        """Return a table of gradient attenuation, with a row for each function and initialisation.
 
         Args:
-            spread: give the least and the most of all nets, too.
+            spread: add the smallest and the largest value.
         """
         titles = ("function", "weights", *(f"gradient after {depth} layers" for depth in DEPTHS), "the gradient")
         rows = []
@@ -96,7 +96,7 @@ class Activations:
         return Grid(tuple(Column(title, "after" in title) for title in titles), tuple(rows))
 
     def layers(self) -> Grid:
-        """A row for each activation of the trained net."""
+        """Return a table with a row for each activation of the trained net."""
         right = ("dead", "saturated", "silent")
         columns = (Column("layer"), Column("function"), *(Column(title, right=True) for title in right))
         rows = (
@@ -114,7 +114,7 @@ class Activations:
 
     @property
     def note(self) -> str:
-        """What the columns mean."""
+        """Explain the columns."""
         made = "measured" if self.measured else "stored"
         lines = [
             f"gradient after n layers: |dL/dx_0| / |dL/dx_n| in a net n*( linear {WIDTH} FUNCTION ),",
@@ -128,7 +128,7 @@ class Activations:
 
     @property
     def lesson(self) -> str:
-        """What becomes of the gradient in the deepest net with He or Xavier weights."""
+        """Summarise the gradient in the deepest net with He or Xavier weights."""
         parts = []
         for verdict, words in VERDICTS.items():
             names = [
@@ -143,7 +143,7 @@ class Activations:
         )
 
     def figure(self) -> Figure:
-        """The functions as small multiples."""
+        """Draw the functions as small multiples."""
         from convscope.lens.activation_figure import figure_of
 
         return figure_of(self)
@@ -160,7 +160,7 @@ class Activations:
         }
 
     def to_html(self) -> str:
-        """A fragment of a page."""
+        """Return a fragment of a page."""
         return self.figure().to_html()
 
     _repr_html_ = to_html
@@ -170,12 +170,12 @@ class Activations:
 
         Raises:
             WriteError: the suffix is none of these, or the file cannot be written.
-            MissingExtraError: what draws PNGs is not installed.
+            MissingExtraError: the library for PNGs is not installed.
         """
         return self.figure().save(path)
 
     def stack(self) -> Stack:
-        """What each function is, and what deep nets leave of a gradient."""
+        """Return the shapes of the functions and their gradient attenuation."""
         flat = f"dead: the derivative is zero; saturated: it tends to zero and is below {FLAT}"
         parts: list[Grid | str] = [self.grid(), flat, "", self.gradients(), self.note]
         parts += [self.lesson] if self.lesson else []
@@ -198,12 +198,12 @@ def activations(
     """Compare activation functions: curve, derivative, range, flat zones, gradient attenuation in deep nets.
 
     Args:
-        names: as the notation writes them, parameters after colons: ``leaky_relu:0.1``. By default nine common ones, or
+        names: as in the notation, with parameters after colons: ``leaky_relu:0.1``. By default, nine common ones, or
             those of the run.
         run: a trained run, or its folder: the inputs of its activations are counted on 500 images of its test set.
-        measure: measure what deep nets leave of a gradient, instead of reading it from the table of this package;
-            about a second for each function.
-        report: called before a function is measured: its name, its place, and how many there are.
+        measure: measure gradient attenuation instead of reading it from the table; this takes about a second for each
+            function.
+        report: called before a function is measured, with its name, its position, and the number of functions.
 
     Raises:
         UnknownNameError: there is no such function.
@@ -227,7 +227,7 @@ def activations(
 
 
 def _of_run(run: Run | str | Path, given: Sequence[str] | None) -> tuple[list[Op], tuple[Seen, ...], str]:
-    """The functions of a run that are asked for, what comes to them, and its folder."""
+    """Return the requested functions of a run, their inputs, and its folder."""
     from convscope.lens.activation_nets import layers_of, pre_activations
     from convscope.training.run import load
 
@@ -239,7 +239,7 @@ def _of_run(run: Run | str | Path, given: Sequence[str] | None) -> tuple[list[Op
 
 
 def _once(ops: Sequence[Op]) -> list[Op]:
-    """Each function once, in order."""
+    """Return each function once, in order."""
     return list({spelled(op): op for op in ops}.values())
 
 

@@ -1,4 +1,4 @@
-"""How one attribution method weighs the pixels of an image."""
+"""The attribution of a score to the pixels of an image, by one method."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """One value for each pixel of the image; prints itself.
+    """An attribution: one value for each pixel; prints itself.
 
     Attributes:
         method: the attribution method.
-        heat: ``h w``, as large as the image.
-        values: what the method gives: ``c h w``, or for Grad-CAM ``h' w'`` on the layer's map, signs included.
-        meaning: what one value means.
-        layer: that the method looks at; empty for the image itself.
+        heat: ``h w``, of the size of the image.
+        values: the signed result of the method: ``c h w``, or for Grad-CAM ``h' w'`` on the layer's map.
+        meaning: the meaning of a value.
+        layer: the layer that the method examines; empty for the image itself.
         why: the reason for this layer.
-        note: a fact about how exact it is.
+        note: a fact about its accuracy.
     """
 
     method: str
@@ -37,11 +37,11 @@ class Attribution:
 
     @property
     def span(self) -> Span:
-        """Range and sign of the heat."""
+        """The range and sign of the heat."""
         return Span.of(self.heat)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; of the heat its range, its sum and the position of its peak."""
+        """Return plain data; for the heat, its range, its sum and the position of its peak."""
         row, column = divmod(int(self.heat.argmax()), self.heat.shape[1])
         layer = {"layer": self.layer, "why": self.why} if self.layer else {}
         return {

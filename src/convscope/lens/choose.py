@@ -1,4 +1,4 @@
-"""Which layer is shown by default: one stated rule for each kind of figure."""
+"""The default layer: one stated rule for each kind of figure."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ LAST_MAP = "the last feature map before the scores"
 
 @dataclass(frozen=True)
 class Choice:
-    """A layer, and why it was chosen."""
+    """A layer, with the reason for choosing it."""
 
     layer: Layer
     why: str
 
     @property
     def name(self) -> str:
-        """Of the layer."""
+        """The name of the layer."""
         return self.layer.node.name
 
 
 def has_kernels(layer: Layer) -> bool:
-    """A layer whose weights are kernels: a convolution, or a linear layer on a map."""
+    """Return whether the layer's weights are kernels: a convolution, or a linear layer on a map."""
     op, shape = layer.node.op, layer.inputs[0]
     return (isinstance(op, Conv | ConvTranspose) and len(shape) == 3) or (isinstance(op, Linear) and len(shape) == 3)
 
 
 def has_map(layer: Layer) -> bool:
-    """Its output is a map of height and width larger than 1x1."""
+    """Return whether the layer's output is a map larger than 1x1."""
     return len(layer.output) == 3 and max(layer.output[1:]) > 1
 
 
 def with_kernels(net: Net, name: str | None = None) -> Choice:
-    """The layer of that name, or the first convolution.
+    """Return the layer of that name, or the first convolution.
 
     Raises:
         UnknownNameError: there is no such layer.
-        FieldError: it has no kernels.
+        FieldError: the layer has no kernels.
 
     >>> import convscope as cs
     >>> with_kernels(cs.read("input 8x8x1, bn, conv 4 3x3")).name
@@ -68,17 +68,17 @@ def with_kernels(net: Net, name: str | None = None) -> Choice:
 
 
 def is_activation(layer: Layer) -> bool:
-    """Its op is an activation function."""
+    """Return whether the layer's op is an activation function."""
     op = layer.node.op
     return isinstance(op, tuple(FORMULAS)) and not isinstance(op, Identity)
 
 
 def for_features(net: Net, name: str | None = None) -> Choice:
-    """The layer of a name, or the first activation: the maps in which people recognise the image.
+    """Return the layer of that name, or the first activation, in whose maps people recognise the image.
 
     Raises:
         UnknownNameError: there is no such layer.
-        FieldError: no layer is asked for, and none has a map.
+        FieldError: no layer is requested, and none has a map.
 
     >>> import convscope as cs
     >>> for_features(cs.read("input 8x8x1, conv 4 3x3, relu, conv 4 3x3, relu, gap, linear 2")).name
@@ -91,7 +91,7 @@ def for_features(net: Net, name: str | None = None) -> Choice:
 
 
 def along_the_net(net: Net) -> tuple[str, ...]:
-    """The first, the middle and the last activation with a map: what a net finds, from edges to parts.
+    """Return the first, the middle and the last activation with a map, which show features from edges to parts.
 
     >>> import convscope as cs
     >>> along_the_net(cs.read("input 8x8x1, 5*( conv 4 3x3 p1, relu ), gap, linear 2"))
@@ -103,7 +103,7 @@ def along_the_net(net: Net) -> tuple[str, ...]:
 
 
 def before(net: Net, name: str) -> list[str]:
-    """Layers with a map before a layer, nearest first; those with the same op come first.
+    """Return layers with a map before a layer: those with the same op first, then nearest first.
 
     >>> import convscope as cs
     >>> before(cs.read("input 8x8x1, conv 4 3x3, relu, conv 4 3x3, relu, gap, linear 2"), "relu2")
@@ -116,7 +116,7 @@ def before(net: Net, name: str) -> list[str]:
 
 
 def any_layer(net: Net, name: str | None = None) -> Choice:
-    """The layer of that name, or the last one before the scores that has a feature map.
+    """Return the layer of that name, or the last one before the scores that has a feature map.
 
     Raises:
         UnknownNameError: there is no such layer.
@@ -126,11 +126,11 @@ def any_layer(net: Net, name: str | None = None) -> Choice:
 
 
 def with_map(net: Net, name: str | None = None) -> Choice:
-    """The layer of a name, or the last before the scores whose map is larger than 1x1.
+    """Return the layer of that name, or the last one before the scores whose map is larger than 1x1.
 
     Raises:
         UnknownNameError: there is no such layer.
-        FieldError: it has no map.
+        FieldError: the layer has no map.
 
     >>> import convscope as cs
     >>> with_map(cs.read("input 8x8x1, conv 4 3x3, relu, gap, linear 2")).name

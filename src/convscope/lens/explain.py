@@ -1,4 +1,4 @@
-"""Which pixels a score rests on, by four attribution methods, each with two checks of whether to trust it."""
+"""Attribution of a score to pixels by four methods, each with two checks of its trustworthiness."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Saliency:
-    """Which pixels a score rests on; prints itself.
+    """The attributions of a score to pixels; prints itself.
 
     Attributes:
-        source: what is shown: a run or a net.
-        weights: where they come from, in words.
+        source: the run or net that is shown.
+        weights: the origin of the weights, in words.
         image: the input image.
         target: the class whose score is explained.
-        score: before any softmax.
-        probability: of the class.
-        nothing: what replaces a removed pixel, in words.
-        found: one for each method.
-        trust: two checks of each, in the same order.
+        score: the score before any softmax.
+        probability: probability of the class.
+        nothing: description of the value that replaces a removed pixel.
+        found: the attribution of each method.
+        trust: the two checks of each, in the same order.
     """
 
     source: str
@@ -99,7 +99,7 @@ class Saliency:
 
 @dataclass(frozen=True)
 class _Case:
-    """A question: why this score, for this image?"""
+    """The question to explain: why this score for this image?"""
 
     subject: Subject
     x: Tensor
@@ -150,12 +150,12 @@ class _Case:
         return Attribution("occlusion", found, found[None], meaning)
 
     def probability(self, x: Tensor) -> Tensor:
-        """Of the class; of a net with a single score, its logistic function."""
+        """Return the probability of the class; for a single score, its logistic function."""
         scores = self.target.all(self.subject.model(x))
         return torch.sigmoid(scores[:, 0]) if scores.shape[1] == 1 else scores.softmax(1)[:, self.target.number]
 
 
-def explain(  # noqa: PLR0913 -- what the question consists of
+def explain(  # noqa: PLR0913 -- the parts of the question
     subject: Subject,
     image: InputImage,
     layer: str | None = None,
@@ -164,20 +164,20 @@ def explain(  # noqa: PLR0913 -- what the question consists of
     name: str | None = None,
     seed: int = 0,
 ) -> Saliency:
-    """Explain why a net predicts its class, or another one.
+    """Explain the score of the predicted class, or of another one.
 
     Args:
         subject: the net.
         image: the input image.
-        layer: for Grad-CAM; by default the last one before the scores that has a map larger than 1x1. Without such
-            a layer there is no Grad-CAM.
-        at: position in the output, where that is a map.
-        name: of the class; by default the predicted class.
+        layer: the layer for Grad-CAM; by default the last one before the scores with a map larger than 1x1. Without
+            such a layer, Grad-CAM is omitted.
+        at: position in the output if that is a map.
+        name: name of the class; by default the predicted class.
         seed: for the random parts of the checks.
 
     Raises:
         UnknownNameError: there is no such layer or class.
-        FieldError: the layer has no map, or ``at`` lies outside of the output.
+        FieldError: the layer has no map, or ``at`` lies outside the output.
     """
     wanted, (empty, words) = target(subject, image, name, at), nothing(subject)
     chosen, note = _shown(subject, image, wanted, _layer(subject, layer))
@@ -200,7 +200,7 @@ def _layer(subject: Subject, name: str | None) -> Choice | None:
 
 
 def _shown(subject: Subject, image: InputImage, wanted: Target, chosen: Choice | None) -> tuple[Choice | None, str]:
-    """The layer on which Grad-CAM shows something, at or before the chosen one; and why not on that one."""
+    """Return the layer, at or before the chosen one, on which Grad-CAM is not empty, and the reason for choosing it."""
     if chosen is None:
         return None, ""
     why = why_empty(subject.model, image.taken, wanted, chosen.name)

@@ -28,13 +28,13 @@ class Features:
     """The feature maps of a layer for one image; prints itself.
 
     Attributes:
-        source: what is shown: a run or a net.
-        weights: where they come from, in words.
+        source: the run or net that is shown.
+        weights: the origin of the weights, in words.
         layer: its name.
         why: the reason for this layer.
         image: the input image.
-        maps: ``c h w``; of a layer without positions, ``c 1 1``.
-        classes: the true and the predicted class of the image, in words; empty where neither is known.
+        maps: ``c h w``, or ``c 1 1`` for a layer without positions.
+        classes: the true and the predicted class of the image, in words; empty if neither is known.
     """
 
     source: str
@@ -47,12 +47,12 @@ class Features:
 
     @property
     def span(self) -> Span:
-        """Range and sign."""
+        """The range and sign of the maps."""
         return Span.of(self.maps)
 
     @property
     def silent(self) -> tuple[int, ...]:
-        """Channels that have no positive value for this image."""
+        """The channels without a positive value for this image."""
         return tuple(np.flatnonzero(~(self.maps > 0).any((1, 2))).tolist())
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Features:
         }
 
     def figure(self, most: int = CHANNELS) -> Figure:
-        """The drawing, of so many channels at most."""
+        """Return a drawing of at most this number of channels."""
         return draw(self, most)
 
     def _repr_html_(self) -> str:
@@ -105,11 +105,11 @@ class Features:
 
 
 def features(subject: Subject, image: InputImage, layer: str | None = None) -> Features:
-    """The feature maps of a layer; by default of the first activation.
+    """Return the feature maps of a layer, by default of the first activation.
 
     Raises:
         UnknownNameError: there is no such layer.
-        FieldError: no layer is asked for, and none has a map.
+        FieldError: no layer is requested, and none has a map.
     """
     chosen = for_features(subject.net, layer)
     with torch.inference_mode():

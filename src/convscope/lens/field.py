@@ -1,4 +1,4 @@
-"""Where a unit looks: the exact box with its holes, and how the weight spreads, in theory and as measured."""
+"""The receptive field of a unit: its exact box and holes, and the theoretical and measured weights of its pixels."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from convscope.view.figure import Figure
 
 IMAGES = 64
-"""Over which gradients are measured."""
+"""Number of images over which gradients are measured."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """Where a unit looks; prints itself.
+    """The receptive field of a unit; prints itself.
 
     Attributes:
-        source: what is shown: a run or a net.
+        source: the run or net that is shown.
         layer: its name.
         why: the reason for this layer.
         unit: box, holes and the field with uniform weights.
         untrained: measured with random weights.
-        trained: measured with the weights that the net has; None where it has none.
-        over: the images it was measured over, in words.
-        image: over which it is drawn; None if there is none.
+        trained: measured with the weights of the net; None if it has none.
+        over: description of the images over which it was measured.
+        image: the image over which it is drawn, or None.
     """
 
     source: str
@@ -59,7 +59,7 @@ class Reach:
 
     @property
     def both(self) -> tuple[Measured, ...]:
-        """What was measured, untrained first."""
+        """The measured fields, untrained first."""
         return (self.untrained, self.trained) if self.trained else (self.untrained,)
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Reach:
     __repr__ = __str__
 
 
-def reach(  # noqa: PLR0913 -- what the question consists of
+def reach(  # noqa: PLR0913 -- the parts of the question
     subject: Subject,
     image: str | Path | NDArray[Any] | None = None,
     layer: str | None = None,
@@ -103,19 +103,19 @@ def reach(  # noqa: PLR0913 -- what the question consists of
     images: int = IMAGES,
     seed: int = 0,
 ) -> Reach:
-    """Where units of a layer look; by default the middle unit of the last layer with a map before the scores.
+    """Return the receptive field of units, by default the middle one of the last layer with a map before the scores.
 
     Args:
         subject: the net.
-        image: the one it is drawn over, and measured over if the net has no images of its own.
-        layer: name.
-        at: the unit, or first and last along each axis.
-        images: to measure over: test images of the run; else noise of mean 0 and standard deviation 1.
-        seed: for untrained weights and for noise.
+        image: the image over which it is drawn, and measured if the net has no images of its own.
+        layer: name of the layer.
+        at: the unit, or the first and last unit along each axis.
+        images: number of images to measure over: test images of the run, or noise of mean 0 and standard deviation 1.
+        seed: for untrained weights and noise.
 
     Raises:
         UnknownNameError: there is no such layer.
-        FieldError: ``at`` lies outside of the layer.
+        FieldError: ``at`` lies outside the layer.
         ImageError: the image cannot be read or does not fit.
     """
     chosen = any_layer(subject.net, layer)
@@ -135,7 +135,7 @@ def reach(  # noqa: PLR0913 -- what the question consists of
 
 
 def _images(subject: Subject, seen: InputImage | None, count: int, seed: int) -> tuple[Tensor, str]:
-    """The images to measure over, and what they are in words."""
+    """Return the images to measure over, and a description of them."""
     if subject.dataset:
         images = registry.load(subject.dataset, "test").images
         images = images[np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]

@@ -1,8 +1,8 @@
 """Cross-correlation of images with small kernels, a strip of rows at a time.
 
-``y[i, j] = sum over u, v of k[u, v] * x[i + u - a, j + v - b]`` with the anchor ``(a, b)``: what deep learning calls
-a convolution, what torch's and our conv layers compute, and OpenCV's ``filter2D`` and SciPy's ``correlate``. The kernel
-is not flipped.
+``y[i, j] = sum over u, v of k[u, v] * x[i + u - a, j + v - b]`` with the anchor ``(a, b)``: this is the convolution of
+deep learning, as computed by torch's and our conv layers, by OpenCV's ``filter2D`` and by SciPy's ``correlate``. The
+kernel is not flipped.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
 
 LONG, BLOCK = 8, 64
-"""Taps from which on a separable kernel is a product of matrices, and outputs of one of them."""
+"""Least number of taps at which a separable kernel is applied as a matrix product, and outputs of one matrix."""
 
 BORDERS = ("zero", "reflect", "symmetric", "replicate", "circular", "none")
-"""What lies beyond the image: nothing; the image mirrored at the outermost pixels, or after them so that they
-come twice; the outermost pixels; the image from the other side. ``none``: the kernel stays inside, the result is
-smaller."""
+"""The pixels beyond the image: zeros; the image mirrored at the outermost pixels, or beyond them so that they occur
+twice; the outermost pixels; the opposite side of the image. With ``none``, the kernel stays inside and the result is
+smaller.
+"""
 
 STRIP = 64 * 1024
-"""Samples of a strip: with its copies it stays in the cache of a core, where numpy is several times as fast."""
+"""Number of values in a strip: with its copies it fits into a core's cache, where NumPy is several times as fast."""
 
 
 def beyond(border: str, at: NDArray[np.intp], size: int) -> NDArray[np.intp]:
-    """Which index of an axis stands for each position, inside and beyond; -1 where that is zero.
+    """Return the index that each position, inside or beyond, reads along an axis; -1 for zero.
 
-    However far a position lies outside: the rule is repeated.
+    The rule is repeated for positions far outside.
 
     >>> from numpy import arange
     >>> {border: beyond(border, arange(-3, 6), 3).tolist() for border in ("zero", "reflect", "symmetric")}
@@ -62,11 +63,11 @@ def beyond(border: str, at: NDArray[np.intp], size: int) -> NDArray[np.intp]:
 
 
 def size_of(shape: tuple[int, int], kernel: Kernel, border: str) -> tuple[int, int]:
-    """Height and width of what comes out.
+    """Return height and width of the result.
 
     Raises:
         UnknownNameError: there is no such border.
-        ShapeError: the kernel must stay inside of an image that is smaller.
+        ShapeError: the kernel must stay inside the image but is larger.
     """
     if border not in BORDERS:
         raise unknown("border", border, BORDERS, {"valid": "none", "wrap": "circular", "mirror": "reflect"})
@@ -80,13 +81,13 @@ def size_of(shape: tuple[int, int], kernel: Kernel, border: str) -> tuple[int, i
 
 
 def correlate(pixels: NDArray[np.generic], kernel: Kernel, border: str) -> Iterator[tuple[slice, Floats]]:
-    """The response of an image ``h w c``, from the top: rows of the result, and the values there ``rows w' c``.
+    """Yield the response of an image ``h w c`` from the top: rows of the result, with their values ``rows w' c``.
 
     8-bit images are computed in float32, everything else in float64.
 
     Raises:
         UnknownNameError: there is no such border.
-        ShapeError: the kernel must stay inside of an image that is smaller.
+        ShapeError: the kernel must stay inside the image but is larger.
     """
     height, width = size_of((pixels.shape[0], pixels.shape[1]), kernel, border)
     rows = max(
@@ -98,7 +99,7 @@ def correlate(pixels: NDArray[np.generic], kernel: Kernel, border: str) -> Itera
 
 
 def _source(pixels: NDArray[np.generic], kernel: Kernel, border: str, top: int, rows: int) -> Floats:
-    """What a strip reads, borders filled in: ``rows + taps - 1, (w + taps - 1) * c``."""
+    """Return the input of a strip with filled borders: ``rows + taps - 1, (w + taps - 1) * c``."""
     height, width, channels = pixels.shape
     above, left = (0, 0) if border == "none" else kernel.anchor
     across = 0 if border == "none" else kernel.shape[1] - 1
@@ -116,9 +117,9 @@ def _source(pixels: NDArray[np.generic], kernel: Kernel, border: str, top: int, 
 
 
 def _weighed(source: Floats, kernel: Kernel, rows: int, width: int, channels: int) -> Floats:
-    """The sums of a strip, ``rows w c``: over all taps, or down and then across."""
+    """Compute the sums of a strip, ``rows w c``: over all taps, or down and then across."""
     parts, across = kernel.factors(), width * channels
-    if parts and max(kernel.shape) > LONG and bool(np.isfinite(source).all()):  # in a product 0 * inf would spread
+    if parts and max(kernel.shape) > LONG and bool(np.isfinite(source).all()):  # in a product, 0 * inf would spread
         return _banded(source, *parts, rows, width, channels)
     if parts:
         column, row = parts
@@ -130,12 +131,12 @@ def _weighed(source: Floats, kernel: Kernel, rows: int, width: int, channels: in
     return _sum(views, source[:rows, :across]).reshape(rows, width, channels)
 
 
-def _banded(  # noqa: PLR0913 -- the numbers of a strip
+def _banded(  # noqa: PLR0913 -- the sizes of a strip
     source: Floats, column: tuple[float, ...], row: tuple[float, ...], rows: int, width: int, channels: int
 ) -> Floats:
-    """The two passes as products with matrices that have the taps along their diagonals.
+    """Compute the two passes as products with banded matrices of the taps.
 
-    They multiply by zeros, too, and are still twenty times as fast as pass after pass over the strip for each tap.
+    They multiply by zeros, too, but are twenty times as fast as a pass over the strip for each tap.
     """
     down = (_band(column, rows, source.dtype) @ source).reshape(rows, -1, channels)
     band, made = _band(row, BLOCK, source.dtype).T, np.empty((rows, width, channels), source.dtype)
@@ -149,7 +150,7 @@ def _banded(  # noqa: PLR0913 -- the numbers of a strip
 
 
 def _band(taps: tuple[float, ...], count: int, dtype: np.dtype[Any]) -> Floats:
-    """A row for each output, the taps where it reads: ``count, count + taps - 1``.
+    """Return a banded matrix ``count, count + taps - 1`` with the taps that each output reads.
 
     >>> _band((1.0, 2.0), 2, np.dtype(np.float64)).tolist()
     [[1.0, 2.0, 0.0], [0.0, 1.0, 2.0]]
@@ -161,7 +162,7 @@ def _band(taps: tuple[float, ...], count: int, dtype: np.dtype[Any]) -> Floats:
 
 
 def _sum(terms: Iterable[tuple[float, Floats]], like: Floats) -> Floats:
-    """Of weight times values."""
+    """Return the outer product of weight and values."""
     total, spare = np.empty(like.shape, like.dtype), np.empty(like.shape, like.dtype)
     more = iter(terms)
     weight, values = next(more, (0.0, like))
@@ -178,17 +179,18 @@ def _sum(terms: Iterable[tuple[float, Floats]], like: Floats) -> Floats:
 
 
 RESPONSES = ("clip", "absolute", "signed")
-"""What becomes of sums that are not grey levels: cut off at black and white; their size without the sign, cut off at
-white; kept as signed numbers, drawn with zero as middle grey."""
+"""The treatment of sums outside the grey levels: clipped to black and white; their absolute value, clipped to white;
+kept as signed values, drawn with zero as mid-grey.
+"""
 
 
 def white(dtype: np.dtype[np.generic]) -> float:
-    """The largest value of an image: 255, 65535, or 1 for floating point."""
+    """Return the largest value of an image: 255, 65535, or 1 for floating point."""
     return float(np.iinfo(dtype.name).max) if dtype.kind == "u" else 1.0
 
 
 def respond(values: Floats, response: str, dtype: np.dtype[np.generic]) -> Floats:
-    """Sums as an image of that type has them, computed in place; integers are rounded, halves to even.
+    """Convert sums to the type of the image in place; integers are rounded, halves to even.
 
     Raises:
         UnknownNameError: there is no such response.
@@ -205,10 +207,10 @@ def respond(values: Floats, response: str, dtype: np.dtype[np.generic]) -> Float
 
 
 def checked_position(at: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """A position in an image ``y, x``.
+    """Check a position ``y, x`` in an image.
 
     Raises:
-        FieldError: it lies outside.
+        FieldError: the position lies outside.
     """
     if not all(0 <= position < side for position, side in zip(at, size, strict=True)):
         raise FieldError(

@@ -1,4 +1,4 @@
-"""Image files to arrays and back, with the depth and the transparency that they have."""
+"""Conversion of image files to arrays and back, with depth and transparency preserved."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 PER_PIXEL, DEEP = 16, 32
-"""Memory that an image takes, at most: decoded, as an array, its result, and that as a file; with colours of 16 bits
-[byte for each pixel]. Where the response is signed, its array comes to that."""
+"""The most memory for an image with 16-bit colours: decoded, as an array, its result, and the result as a file; a
+signed response needs its array in addition [byte per pixel].
+"""
 
 WIDE = {"I", "I;16", "I;16B", "I;16L"}
 """Pillow's modes of more than 8 bits."""
 
 LOW = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
-"""Pillow keeps the first byte of two; read the other way round, it keeps the second."""
+"""Pillow keeps the first byte of two; with swapped byte order, it keeps the second."""
 
 FORMATS = {
     ".png": "PNG",
@@ -43,17 +44,17 @@ FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-"""What can be written, by the name of the file."""
+"""The formats for writing, by suffix."""
 
 
 def load(path: Path) -> Pixels:
-    """An image as ``h w c``, upright: grey, grey and alpha, RGB or RGBA, uint8 or (where it has 16 bits) uint16.
+    """Read an image as ``h w c``, upright: grey, grey with alpha, RGB or RGBA; uint8, or uint16 if it has 16 bits.
 
     Palettes, CMYK and other colours become RGB, black and white become grey. Colours of
     16 bits are read in full from PNG; of other formats, and of grey with alpha, Pillow gives 8 bits.
 
     Raises:
-        ImageError: the file is missing, no image, damaged, of floating point, or needs more memory than there is.
+        ImageError: the file is missing, not an image, damaged, of floating point, or needs more memory than is free.
         MissingExtraError: Pillow is not installed.
     """
     try:
@@ -62,7 +63,7 @@ def load(path: Path) -> Pixels:
         raise missing_extra("Pillow, which reads images,", "look") from None
     deep: list[str] = []
 
-    with warnings.catch_warnings():  # it warns at 89 million pixels; ours is the limit, and the memory is looked at
+    with warnings.catch_warnings():  # it warns at 89 million pixels; our own limit applies, and memory is checked
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         high = decoded(path, _pixels, lambda image: deep.extend(_looked(image, path)))
         if not deep:
@@ -75,10 +76,10 @@ def load(path: Path) -> Pixels:
 
 
 def _looked(image: Image, path: Path) -> list[str]:
-    """The raw modes whose numbers have 16 bits, of which Pillow would give the first 8.
+    """Return the raw mode of 16-bit values, of which Pillow would keep only the first 8 bits.
 
     Raises:
-        ImageError: it is of floating point, or needs more memory than there is.
+        ImageError: it is of floating point, or needs more memory than is free.
     """
     if image.mode == "F":
         raise ImageError(f"{printable(path)} is a floating-point image", expected="8 or 16 bits per channel")
@@ -89,24 +90,24 @@ def _looked(image: Image, path: Path) -> list[str]:
 
 
 def check_room(need: int, subject: str) -> None:
-    """Raise ImageError when more memory is needed than there is [byte]."""
+    """Raise ImageError if more memory is needed than is free [byte]."""
     free = free_memory()
     if free is not None and need > free:
         raise ImageError(f"{subject} needs about {bytes_text(need)} of memory", given=f"{bytes_text(free)} free")
 
 
 def _tiles(image: Image) -> list[Any]:
-    """How the pixels of a PNG will be decoded."""
+    """Return the raw mode in which the pixels of a PNG will be decoded."""
     return getattr(image, "tile", []) if image.format == "PNG" else []
 
 
 def _read_low(image: Image) -> None:
-    """Have the second byte of each number decoded, in place of the first."""
+    """Decode the second byte of each value instead of the first."""
     image.tile = [tile._replace(args=LOW[tile.args]) for tile in _tiles(image)]  # type: ignore[attr-defined]
 
 
 def _pixels(image: Image) -> Pixels:
-    """The decoded image as an array; copied a strip at a time, so that no third copy stands beside."""
+    """Return the decoded image as an array, copied strip by strip to avoid a third copy."""
     from PIL import ImageOps
 
     turned = ImageOps.exif_transpose(image)
@@ -124,14 +125,14 @@ def _pixels(image: Image) -> Pixels:
 
 
 def _mode(image: Image) -> str:
-    """What the pixels become: grey or RGB, with alpha where something may be transparent."""
+    """Return the mode of the pixels: grey or RGB, with alpha if something may be transparent."""
     bands = image.getbands()
     alpha = "A" if "A" in bands or "a" in bands or "transparency" in image.info else ""
     return ("L" if image.mode in {"1", "L", "LA", "La"} else "RGB") + alpha
 
 
 def encode(pixels: Pixels, name: str) -> bytes:
-    """An image ``h w c`` as a file of the format that its name says.
+    """Encode an image ``h w c`` in the format of the file's suffix.
 
     Raises:
         WriteError: the format is unknown, or cannot hold such an image.
@@ -148,16 +149,16 @@ def encode(pixels: Pixels, name: str) -> bytes:
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     try:
         image.save(out, form, **({"compress_level": 3} if form == "PNG" else {"quality": 95} if form == "JPEG" else {}))
-    except (OSError, ValueError) as error:  # a side that the format cannot have
+    except (OSError, ValueError) as error:  # a side that the format does not allow
         raise WriteError(f"{name} cannot hold {image.height}x{image.width} pixels: {error}") from None
     return out.getvalue()
 
 
 def checked_form(pixels: Pixels, name: str) -> str:
-    """The format that a name says, when it can hold such an image.
+    """Return the format of a suffix, if it can hold such an image.
 
     Raises:
-        WriteError: it cannot, or is unknown.
+        WriteError: the format is unknown, or cannot hold the image.
     """
     suffix = Path(name).suffix.lower()
     if suffix not in FORMATS:
@@ -178,7 +179,7 @@ def checked_form(pixels: Pixels, name: str) -> str:
 
 
 def deep_png(pixels: NDArray[np.uint16]) -> bytes:
-    """A PNG of 16 bits a channel (W3C PNG; Pillow writes 16 bits only for grey); each byte less its left neighbour.
+    """Write a PNG of 16 bits per channel (W3C PNG), filtered by ``Sub``; Pillow writes 16 bits for grey only.
 
     >>> from PIL import Image
     >>> made = deep_png(np.full((1, 1, 1), 258, np.uint16))

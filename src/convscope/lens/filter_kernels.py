@@ -1,4 +1,4 @@
-"""Kernels of the classic filters: by name, as numbers in text, or as an array."""
+"""Kernels of the classic filters, given by name, as text, or as an array."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LARGEST = 1001
-"""Taps along an axis, at most."""
+"""The most taps along an axis."""
 
 Rows = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """Numbers that an image's pixels are weighed with.
+    """The weights of a filter.
 
     Attributes:
         name: as the user wrote it.
         rows: the taps, from the top; each row from the left.
-        anchor: the tap that lies on the pixel that is computed, row and column. By default the middle; where there are
-            two middles the second one, as in OpenCV and SciPy.
+        anchor: row and column of the tap on the computed pixel. By default the middle, for even sizes the second of the
+            two, as in OpenCV and SciPy.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Kernel:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """The number of rows and columns."""
         return len(self.rows), len(self.rows[0])
 
     @property
@@ -49,12 +49,12 @@ class Kernel:
 
     @property
     def taps(self) -> tuple[tuple[int, int, float], ...]:
-        """Row, column and weight of every tap that is not zero."""
+        """Row, column and weight of every non-zero tap."""
         return tuple((y, x, tap) for y, row in enumerate(self.rows) for x, tap in enumerate(row) if tap)
 
     @property
     def sum(self) -> float:
-        """Of all taps: what a plain ground is multiplied by.
+        """The sum of all taps: the factor for a uniform area.
 
         >>> kernel_of("sharpen").sum, kernel_of("edge").sum
         (1.0, 0.0)
@@ -62,7 +62,7 @@ class Kernel:
         return math.fsum(tap for row in self.rows for tap in row)
 
     def flipped(self) -> Kernel:
-        """Turned by half a circle, its anchor with it: the cross-correlation with this is the true convolution.
+        """Return the kernel rotated by 180°, with its anchor: cross-correlation with it is true convolution.
 
         >>> kernel_of("1 2 3 4").flipped().rows, kernel_of("1 2 3 4").anchor, kernel_of("1 2 3 4").flipped().anchor
         (((4.0, 3.0, 2.0, 1.0),), (0, 2), (0, 1))
@@ -72,9 +72,10 @@ class Kernel:
         return replace(self, rows=rows, anchor=(height - 1 - self.anchor[0], width - 1 - self.anchor[1]))
 
     def factors(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """A column and a row whose products are the taps, where that takes fewer multiply-adds; else None.
+        """Return a column and a row whose products are the taps, if that takes fewer multiply-adds; otherwise None.
 
-        A kernel of rank one is such a product. The row is that of the largest tap, the column what each row is of it.
+        A kernel of rank one is such a product. The row is that of the largest tap; the column holds the factor of each
+        row.
 
         >>> kernel_of("sobel-x").factors()
         ((0.5, 1.0, 0.5), (-2.0, 0.0, 2.0))
@@ -92,7 +93,7 @@ class Kernel:
         return tuple(column.tolist()), tuple(row.tolist())
 
     def cost(self) -> str:
-        """Multiply-adds for each sample of the image, taps of zero left out.
+        """Describe the multiply-adds per value of the image, without taps of zero.
 
         >>> kernel_of("gaussian:2").cost()
         'separable: two 1-d passes of 17 + 17 multiply-adds a sample in place of 289'
@@ -107,7 +108,7 @@ class Kernel:
         return f"{kind}: {direct} multiply-add{'s' if direct != 1 else ''} a sample"
 
     def __str__(self) -> str:
-        """The taps in aligned columns.
+        """Return the taps in aligned columns.
 
         >>> print(kernel_of("laplacian"))
          0  1  0
@@ -120,14 +121,14 @@ class Kernel:
 
 
 def kernel_of(given: str | Kernel | NDArray[np.generic]) -> Kernel:
-    """A kernel by the name of a preset (``gaussian:2``), as text (``"0 -1 0; -1 5 -1; 0 -1 0"``) or as a 2-d array.
+    """Return a kernel from a preset (``gaussian:2``), text (``"0 -1 0; -1 5 -1; 0 -1 0"``) or a 2-d array.
 
     Rows end at semicolons or line ends, numbers at blanks or commas; ``1/9`` is a number.
 
     Raises:
         UnknownNameError: there is no such preset.
-        FieldError: a word is not a number, the rows differ in length, a preset cannot have that number, or the kernel
-            is empty, not of two dimensions, or larger than 1001.
+        FieldError: a word is not a number, the rows differ in length, the argument of a preset is invalid, or the
+            kernel is empty, not two-dimensional, or larger than 1001.
 
     >>> kernel_of("1/4 1/2 1/4").rows
     ((0.25, 0.5, 0.25),)
@@ -142,7 +143,7 @@ def kernel_of(given: str | Kernel | NDArray[np.generic]) -> Kernel:
 
 
 def _made(name: str, rows: Rows) -> Kernel:
-    """A kernel with its anchor in the middle.
+    """Make a kernel with its anchor in the middle.
 
     Raises:
         FieldError: it is empty, not rectangular, too large or not finite.
@@ -196,7 +197,7 @@ def _preset(text: str) -> Kernel:
 
 
 def _box(side: float | None) -> Rows:
-    """Every pixel of a square counts alike."""
+    """Average a square with equal weights."""
     size = 3 if side is None else int(side)
     if size != (side or 3) or not 1 <= size <= LARGEST:
         raise FieldError(
@@ -206,7 +207,7 @@ def _box(side: float | None) -> Rows:
 
 
 def _gaussian(sigma: float | None) -> Rows:
-    """The bell curve at whole pixels, out to four standard deviations, its sum made one, as SciPy has it."""
+    """Sample a Gaussian at pixels up to four standard deviations, normalised to sum 1, as in SciPy."""
     sigma = 1.0 if sigma is None else sigma
     if not 0.1 <= sigma <= 100:
         raise FieldError(

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE, COLUMNS = 300, 3
-"""Longer side of an image on the sheet, at most [pixel], and images in a row."""
+"""Longest side of an image on the sheet [pixel], and images in a row."""
 
 
 def sheet(image: str | Path | NDArray[np.generic], *, border: str = "reflect", flip: bool = False) -> Figure:
-    """The image, shrunk to the sheet where it is larger, through each preset, with its kernel and its response.
+    """Filter the image, shrunk if it is large, with each preset; show kernels and responses.
 
     Args:
         image: as in :func:`convscope.filter`.
-        border: as there.
-        flip: as there.
+        border: likewise.
+        flip: likewise.
 
     Raises:
-        ConvscopeError: as there.
+        ConvscopeError: likewise.
     """
     whole = filtered(image, "identity", response="clip")
     shown = _shrunk(whole)
@@ -60,7 +60,7 @@ def _tile(found: Filtered) -> Titled:
 
 
 def _shrunk(found: Filtered) -> NDArray[np.uint8]:
-    """The means of squares of pixels, transparent parts on white."""
+    """Return the means of squares of pixels, transparent parts on white."""
     step = -(-max(found.array.shape[:2]) // SIDE)
     pixels = _rgb(found)
     high, wide = (max(1, side // step) for side in pixels.shape[:2])
@@ -70,7 +70,7 @@ def _shrunk(found: Filtered) -> NDArray[np.uint8]:
 
 
 def _rgb(found: Filtered) -> NDArray[np.uint8]:
-    """As ``h w 3``, on white where it is transparent."""
+    """Convert to ``h w 3``, on white where it is transparent."""
     pixels = found.pixels()
     shown = (pixels >> 8 if pixels.dtype == np.uint16 else pixels).astype(np.uint8)
     colours = shown[..., :1].repeat(3, -1) if shown.shape[2] < 3 else shown[..., :3]

@@ -1,4 +1,4 @@
-"""The sum after one pixel of a filtered image, term by term."""
+"""The sum that gives one pixel of a filtered image, term by term."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Term:
     Attributes:
         tap: its row and column in the kernel.
         weight: the tap.
-        at: row and column that it lies on, which may be beyond the image.
-        read: row and column that is read there; None where that is zero.
-        values: of the pixel, one for each colour.
+        at: row and column of its position, which may be beyond the image.
+        read: row and column of the pixel that is read there; None for zero.
+        values: the pixel's values by colour.
     """
 
     tap: tuple[int, int]
@@ -39,20 +39,20 @@ class Term:
 
     @property
     def products(self) -> tuple[float, ...]:
-        """Weight times value, for each colour."""
+        """Weight times value by colour."""
         return tuple(self.weight * value for value in self.values)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """One pixel's sum; prints itself.
+    """The sum of one pixel; prints itself.
 
     Attributes:
-        at: the pixel ``y, x`` of the result.
-        terms: one for each tap that is not zero.
-        zeros: taps that are zero.
-        response: what becomes of sums.
-        result: for each colour, as the filtered image has it.
+        at: position ``y, x`` in the result.
+        terms: the terms of non-zero taps.
+        zeros: number of taps that are zero.
+        response: the treatment of the sums.
+        result: the values in the filtered image by colour.
     """
 
     at: tuple[int, int]
@@ -63,7 +63,7 @@ class Terms:
 
     @property
     def sums(self) -> tuple[float, ...]:
-        """For each colour, rounded once."""
+        """The sums by colour, rounded once."""
         return tuple(math.fsum(term.products[at] for term in self.terms) for at in range(len(self.result)))
 
     def to_json(self) -> dict[str, Any]:
@@ -89,14 +89,14 @@ class Terms:
         }
 
     def grid(self) -> Grid:
-        """A line for each term."""
+        """Return a line for each term."""
         names = CHANNELS.get(len(self.result)) or tuple(map(str, range(len(self.result))))
         columns = [Column("tap"), Column("weight", right=True), Column("pixel"), Column("")]
         columns += [Column(title, right=True) for name in names for title in (name, "product")]
         return Grid(tuple(columns), tuple(_line(term) for term in self.terms))
 
     def stack(self) -> Stack:
-        """The terms, and what they come to."""
+        """Return the terms and their sum."""
         zeros = f", {self.zeros} taps are zero" if self.zeros else ""
         told = (f"pixel {_position(self.at)}: {len(self.terms)} terms{zeros}", self.grid())
         return Stack((*told, f"sum     {_row(self.sums)}", f"result  {_row(self.result)}  ({self.response})"))
@@ -128,7 +128,7 @@ def _row(values: tuple[float, ...]) -> str:
 
 
 def terms_of(colours: NDArray[Any], kernel: Kernel, border: str, response: str, at: tuple[int, int]) -> Terms:
-    """The sum at a position ``y, x`` of the result of an image ``h w c``, without the engine that filters images."""
+    """Compute the sum at a position ``y, x`` of the result, independently of the engine that filters images."""
     anchor = (0, 0) if border == "none" else kernel.anchor
     terms = []
     for y, x, weight in kernel.taps:

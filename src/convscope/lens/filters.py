@@ -1,4 +1,4 @@
-"""An image through one kernel: ``cs.filter``."""
+"""Filtering an image with a kernel: ``cs.filter``."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from convscope.lens.filter_kernels import Kernel
 
 TYPES = {np.uint8, np.uint16, np.float32, np.float64}
-"""Of the numbers of an image."""
+"""The dtypes that an image may have."""
 
 PREVIEW = 800
-"""Longer side of what a notebook shows, at most [pixel]."""
+"""Longest side of an image in a notebook [pixel]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Filtered:
-    """What :func:`filtered` returns; prints itself, and shows itself in a notebook.
+    """The result of :func:`filtered`; prints itself, and shows itself in a notebook.
 
     Attributes:
-        array: the response, ``h w`` or ``h w c`` as the image. Of the image's own type; where the response is
-            signed, floating point.
-        kernel: as it was applied, flipped where that was asked for.
-        border: what lies beyond the image.
+        array: the response, ``h w`` or ``h w c`` like the image, in the image's own type; a signed response is floating
+            point.
+        kernel: the kernel as applied, flipped if requested.
+        border: the rule for pixels beyond the image.
         response: ``clip``, ``absolute`` or ``signed``.
         flip: whether it is a true convolution.
-        seconds: of filtering, from array to array [second].
-        decoding: of reading the file; None where an array was given [second].
+        seconds: time for filtering, from array to array [second].
+        decoding: time for reading the file, or None for an array [second].
         image: the file, or ``array``.
         source: the image.
     """
@@ -60,7 +60,7 @@ class Filtered:
 
     @property
     def note(self) -> str:
-        """What was computed, and what it cost."""
+        """Describe the computation and its cost."""
         kind = "true convolution: kernel flipped" if self.flip else "cross-correlation, as conv layers compute it"
         lines = [f"{self.kernel.name}: {'x'.join(map(str, self.kernel.shape))}, {self.kernel.cost()}", kind]
         told = {"signed": f"; zero is mid-grey, white is {self.peak():.4g} and black is -{self.peak():.4g}"}
@@ -69,21 +69,21 @@ class Filtered:
         return "\n".join(lines)
 
     def peak(self) -> float:
-        """The largest absolute value of the response, colours only."""
+        """Return the largest absolute value of the response, without alpha."""
         colours = _colours(_planes(self.array))
         return max(float(colours.max()), -float(colours.min()))
 
     def explain(self, y: int, x: int) -> Terms:
-        """One pixel's sum, term by term, computed for itself.
+        """Compute the sum of one pixel term by term, independently.
 
         Raises:
-            FieldError: there is no such pixel in the result.
+            FieldError: the position lies outside the result.
         """
         at = checked_position((y, x), (self.array.shape[0], self.array.shape[1]))
         return terms_of(_colours(_planes(self.source)), self.kernel, self.border, self.response, at)
 
     def pixels(self) -> Pixels:
-        """The response as an image ``h w c`` of integers; arrays of floating point get 8 bits."""
+        """Return the response as an image ``h w c`` of integers; floating-point arrays become 8 bits."""
         planes, kind = _planes(self.array), self.source.dtype
         if planes.dtype.kind == "u":
             return planes.view()
@@ -94,7 +94,7 @@ class Filtered:
         if self.response == "signed":
             factor, zero = (top - 1) / 2 / (self.peak() or 1.0), (top + 1) / 2
         made: Pixels = np.empty(planes.shape, depth)
-        for at in range(0, len(planes), 256):  # so that no further copy of a large image is made
+        for at in range(0, len(planes), 256):  # to avoid another copy of a large image
             part = planes[at : at + 256]
             _colours(made)[at : at + 256] = np.rint(_colours(part) * factor + zero)
             if _alpha(planes):
@@ -102,7 +102,7 @@ class Filtered:
         return made
 
     def encoded(self, name: str) -> bytes:
-        """The response as a file, of the format that its name says.
+        """Encode the response in the format of the file's suffix.
 
         Raises:
             WriteError: the format is unknown, or cannot hold such an image.
@@ -110,7 +110,7 @@ class Filtered:
         return encode(self.pixels(), name)
 
     def save(self, path: str | Path) -> Path:
-        """Write the response as an image, replacing a file that is there.
+        """Write the response as an image, replacing an existing file.
 
         Raises:
             WriteError: the format is unknown or cannot hold such an image, or the file cannot be written.
@@ -119,7 +119,7 @@ class Filtered:
         return Path(path)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/filter/2``; the pixels are not in it."""
+        """Return plain data of schema ``convscope/filter/2``, without the pixels."""
         return {
             "schema": "convscope/filter/2",
             "image": self.image,
@@ -148,7 +148,7 @@ class Filtered:
         return small.encoded("preview.png")
 
 
-def filtered(  # noqa: PLR0913 -- what a filter is made of
+def filtered(  # noqa: PLR0913 -- the parts of a filter
     image: str | Path | NDArray[Any],
     kernel: str | Kernel | NDArray[Any],
     *,
@@ -159,26 +159,26 @@ def filtered(  # noqa: PLR0913 -- what a filter is made of
 ) -> Filtered:
     """Filter an image with a kernel: the cross-correlation that conv layers compute, the same for each colour.
 
-    Values are taken as they are stored (no gamma is undone). Alpha is kept, not filtered. 16 bits stay 16 bits.
+    Values are used as stored, without gamma correction. Alpha is kept, not filtered. 16 bits stay 16 bits.
 
     Args:
         image: a file, or an array ``h w`` or ``h w c`` with 1 to 4 channels, of which the second of two and the
             fourth of four are alpha: uint8, uint16, or floating point with 1 as white. Other integers become
             float64.
         kernel: a preset (``gaussian:2``), numbers (``"0 -1 0; -1 5 -1; 0 -1 0"``) or an array.
-        border: ``zero``, ``reflect``, ``symmetric``, ``replicate``, ``circular``, or ``none``, where the kernel stays
-            inside and the result is smaller. A kernel may be larger than the image: the border goes on.
-        response: ``clip`` (cut off at black and white), ``absolute`` (without its sign, cut off at white) or
-            ``signed``. By default ``absolute`` where the taps sum to zero and something else than zero can come out,
-            else ``clip``; ``signed`` for arrays of floating point.
-        flip: turn the kernel by half a circle first: the true convolution, as in ``scipy.ndimage.convolve``.
-        out: name of the file that the response is for, to find out first whether its format can hold it.
+        border: ``zero``, ``reflect``, ``symmetric``, ``replicate``, ``circular``, or ``none``, with which the kernel
+            stays inside and the result is smaller. A kernel may be larger than the image; the border rule is repeated.
+        response: ``clip`` (clipped to black and white), ``absolute`` (the absolute value, clipped to white) or
+            ``signed``. By default ``absolute`` if the taps sum to zero but are not all zero, otherwise ``clip``;
+            ``signed`` for floating-point arrays.
+        flip: rotate the kernel by 180° first, for true convolution as in ``scipy.ndimage.convolve``.
+        out: name of the output file, to check first that its format can hold the response.
 
     Raises:
-        FieldError: the kernel is not rectangular or not of numbers, or the array is not an image.
+        FieldError: the kernel is not rectangular or not numeric, or the array is not an image.
         UnknownNameError: there is no such preset, border or response.
         ShapeError: the array has the wrong dimensions, or the kernel does not fit and ``border`` is ``none``.
-        ImageError: the file is not an image, damaged, or needs more memory than there is.
+        ImageError: the file is not an image, is damaged, or needs more memory than is free.
         WriteError: the format of ``out`` cannot hold it.
 
     >>> filtered(np.array([[1.0, 2.0, 4.0, 8.0]]), "1 2 3", border="zero").array  # 2*1+3*2, 1*1+2*2+3*4, ...
@@ -202,7 +202,7 @@ def filtered(  # noqa: PLR0913 -- what a filter is made of
 
 
 def default_response(kernel: Kernel, dtype: np.dtype[Any]) -> str:
-    """How sums become grey levels, where nobody says.
+    """Return the default treatment of sums.
 
     >>> [default_response(kernel_of(name), np.dtype(np.uint8)) for name in ("sobel-x", "blur")]
     ['absolute', 'clip']
@@ -213,7 +213,7 @@ def default_response(kernel: Kernel, dtype: np.dtype[Any]) -> str:
 
 
 def _filtered(planes: NDArray[Any], kernel: Kernel, border: str, response: str) -> NDArray[Any]:
-    """All colours through the kernel, ``h w c``; alpha is what it was, at the positions that are left."""
+    """Filter all colours, ``h w c``; alpha is kept at the positions of the result."""
     height, width = size_of((planes.shape[0], planes.shape[1]), kernel, border)
     colours = _colours(planes)
     kind = np.result_type(planes.dtype, np.float32) if response == "signed" else planes.dtype
@@ -228,11 +228,11 @@ def _filtered(planes: NDArray[Any], kernel: Kernel, border: str, response: str) 
 
 
 def _array(given: NDArray[Any]) -> NDArray[Any]:
-    """An array as an image.
+    """Convert an array to an image.
 
     Raises:
-        FieldError: it holds no numbers.
-        ShapeError: it has the wrong dimensions.
+        FieldError: it is not numeric.
+        ShapeError: it has the wrong shape.
     """
     if given.dtype.kind not in "iuf":
         raise FieldError(f"an array of dtype {given.dtype} is not an image", expected="uint8, uint16 or floating point")
@@ -243,7 +243,7 @@ def _array(given: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_written(source: NDArray[Any]) -> Pixels:
-    """One pixel of what the file will hold."""
+    """Return a pixel of the future file."""
     corner = _planes(source)[:1, :1]
     return corner.astype(np.uint16) if source.dtype == np.uint16 else corner.astype(np.uint8)
 
@@ -257,7 +257,7 @@ def _alpha(planes: NDArray[Any]) -> bool:
 
 
 def _colours(planes: NDArray[Any]) -> NDArray[Any]:
-    """All channels but alpha, a view."""
+    """Return a view of all channels but alpha."""
     return planes[..., :-1] if _alpha(planes) else planes
 
 

@@ -1,4 +1,4 @@
-"""Grad-CAM: the maps of a layer, weighed by how much the score rises with each (Selvaraju et al., arXiv 1610.02391)."""
+"""Grad-CAM: the maps of a layer, weighted by the gradient of the score (Selvaraju et al., arXiv 1610.02391)."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def gradcam(model: TorchNet, x: Tensor, target: Target, layer: str) -> Tensor:
-    """``x: n c h w -> n h' w'``: on the map of a layer, before what is negative is cut off.
+    """``x: n c h w -> n h' w'``: Grad-CAM on the map of a layer, before negative values are clipped.
 
-    Each channel weighs what the slope of the score is by its mean over positions. The maps come from one pass of a net
-    in which every layer has a value of its own: no hook, and a layer that is used twice or works in place is itself.
+    The weight of a channel is the mean gradient of the score over its positions. The maps come from one pass of a net
+    in which each use of a layer has a value of its own, without hooks, even if a layer is used twice or works in place.
     """
     weights, maps = _weighed(model, x, target, layer)
     return (weights * maps).sum(1)
 
 
 def _weighed(model: TorchNet, x: Tensor, target: Target, layer: str) -> tuple[Tensor, Tensor]:
-    """The weight of each channel, ``n c 1 1``, and the maps, ``n c h w``."""
+    """Return the weight of each channel, ``n c 1 1``, and the maps, ``n c h w``."""
     leaf = x.detach().clone().requires_grad_()
     last = model.net.layer().node.name
     with torch.enable_grad():
@@ -41,7 +41,7 @@ def _weighed(model: TorchNet, x: Tensor, target: Target, layer: str) -> tuple[Te
 
 
 def why_empty(model: TorchNet, x: Tensor, target: Target, layer: str) -> str:
-    """Why Grad-CAM shows nothing on the map of a layer; empty where it shows something."""
+    """Explain why Grad-CAM is empty on the map of a layer; returns an empty text if it is not."""
     weights, maps = _weighed(model, x, target, layer)
     if ((weights * maps).sum(1) > 0).any():
         return ""
@@ -53,7 +53,7 @@ def why_empty(model: TorchNet, x: Tensor, target: Target, layer: str) -> str:
 
 
 def on_image(net: Net, layer: str, units: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``h' w' -> h w``: each pixel of the image gets the value of the unit whose field is centred nearest to it.
+    """``h' w' -> h w``: each pixel of the image gets the value of the unit whose field centre is nearest.
 
     >>> import convscope as cs
     >>> on_image(cs.read("input 1x6x1, maxpool 1x3"), "maxpool1", np.array([[1, 2]], np.float32)).tolist()
@@ -68,7 +68,7 @@ def on_image(net: Net, layer: str, units: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def _nearest(axis: AxisField, pixels: int, units: int) -> NDArray[np.intp]:
-    """For each pixel, the unit whose field is centred nearest; where fields do not move steadily, equal parts."""
+    """Return, for each pixel, the unit whose field centre is nearest; without a fixed stride, use equal parts."""
     positions = np.arange(pixels)
     if axis.stride is None or axis.centre is None or axis.stride <= 0:
         return positions * units // pixels

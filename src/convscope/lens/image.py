@@ -1,4 +1,4 @@
-"""The input image, as people see it and as the net expects it."""
+"""The input image, for people and for the net."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from convscope.lens.subject import Subject
 
 OWN = "test:"
-"""What stands before the number of a test image."""
+"""Prefix of the number of a test image."""
 
 
 @dataclass(frozen=True, eq=False)
 class InputImage:
-    """One image.
+    """An input image.
 
     Attributes:
-        name: of the file, or its place in a data set.
-        shown: ``c h w``: uint8, or the values the net expects if there are no others.
+        name: name of the file, or its number in a data set.
+        shown: ``c h w`` for people: uint8, or the net's input values if there are no others.
         taken: the input of the net, ``1 c h w``.
-        scale: how it was scaled, in words.
+        scale: description of the scaling.
         label: the index of its class, if known.
     """
 
@@ -49,15 +49,15 @@ class InputImage:
 
 
 def input_image(subject: Subject, image: str | Path | NDArray[Any] | None = None) -> InputImage:
-    """The image that a user named, or the first test image of the run.
+    """Return the image that a user named, or the first test image of the run.
 
     Args:
-        subject: the net it is given to.
-        image: a file; ``test:N``, the N-th test image of the run's data set; uint8 ``c h w`` (or ``h w``), scaled as
-            the images of the data set; other values are used as they are.
+        subject: the net.
+        image: a file; ``test:N``, the N-th test image of the run's data set; or an array ``c h w`` (or ``h w``): uint8
+            is scaled like the images of the data set, other values are used as is.
 
     Raises:
-        ImageError: it cannot be read, does not fit the net, or there is none.
+        ImageError: the image cannot be read, does not fit the net, or is missing.
         DataError: the data set of the run cannot be read.
     """
     if image is None and subject.run is None:
@@ -82,7 +82,7 @@ def _own(subject: Subject, number: str) -> InputImage:
 
 
 def test_name(dataset: Dataset, split: Split, at: int) -> str:
-    """What a test image is called: by its file, where it has one."""
+    """Return the name of a test image: that of its file if it has one."""
     return inert(split.names[at]) if len(split.names) else f"test image {at} of {dataset.slug}"
 
 
@@ -115,19 +115,19 @@ def _array(subject: Subject, array: NDArray[Any]) -> InputImage:
 
 
 def pixels(subject: Subject, image: NDArray[np.uint8], name: str, label: int | None = None) -> InputImage:
-    """A uint8 image, scaled for the net."""
+    """Scale a uint8 image for the net."""
     how = "scaled as in training" if subject.dataset else "scaled to 0 … 1"
     return InputImage(name, image, taken(subject, image[None]), how, label)
 
 
 def taken(subject: Subject, images: NDArray[np.uint8]) -> Tensor:
-    """uint8 images ``n c h w`` as the net expects them."""
+    """Scale uint8 images ``n c h w`` for the net."""
     batch = torch.from_numpy(np.array(images))
     return scaled(batch, subject.dataset) if subject.dataset else batch.float() / 255
 
 
 def nothing(subject: Subject) -> tuple[Tensor, str]:
-    """What replaces a removed pixel, ``1 c 1 1``, and in words: background, or the mean colour."""
+    """Return the value that replaces a removed pixel, ``1 c 1 1``, and its name: background or the mean colour."""
     zero = torch.zeros(1, subject.net.input[0], 1, 1)
     if subject.dataset and subject.dataset.ink:
         return scaled(zero, subject.dataset), "background"

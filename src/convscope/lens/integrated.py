@@ -1,4 +1,4 @@
-"""Integrated gradients: gradients summed from a baseline to the image (Sundararajan et al., 1703.01365)."""
+"""Integrated gradients: gradients integrated from a baseline to the image (Sundararajan et al., 1703.01365)."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from convscope.lens.score import Score
 
 STEPS = 50
-"""Points on the path at which gradients are taken."""
+"""Number of points on the path at which gradients are evaluated."""
 
 
 def integrated(score: Score, x: Tensor, nothing: Tensor, *, steps: int = STEPS, batch: int = 16) -> Tensor:
     """``x: 1 c h w -> 1 c h w``: each value's contribution to the score; they add up to its change from the baseline.
 
-    The integral is taken by the rule of Gauss and Legendre.
+    The integral is approximated by Gauss-Legendre quadrature.
 
     Args:
-        score: of a class.
+        score: the score of a class.
         x: the image.
-        nothing: the baseline, where the path begins; ``1 c h w``, or ``1 c 1 1``.
-        steps: points on the path.
-        batch: points at a time.
+        nothing: the baseline, ``1 c h w`` or ``1 c 1 1``.
+        steps: number of points on the path.
+        batch: number of points at a time.
 
-    Of the square it gives the square itself, 9, where the baseline is 0:
+    For the square and the baseline 0, it returns the square itself, 9:
 
     >>> integrated(lambda x: (x**2).sum((1, 2, 3)), torch.full((1, 1, 1, 1), 3.0), torch.zeros(1, 1, 1, 1)).item()
     9.0

@@ -1,4 +1,4 @@
-"""The kernels of a layer: what each output channel looks for in each input channel."""
+"""The kernels of a layer: the patterns that its output channels detect in its input channels."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Kernels:
     """The kernels of one layer; prints itself.
 
     Attributes:
-        source: what is shown: a run or a net.
-        weights: where they come from, in words.
+        source: the run or net that is shown.
+        weights: the origin of the weights, in words.
         layer: its name.
         why: the reason for this layer.
-        values: ``out in h w``; of a layer in groups, ``in`` counts the channels of one group.
+        values: ``out in h w``; for a grouped layer, ``in`` counts the channels of one group.
     """
 
     source: str
@@ -43,12 +43,12 @@ class Kernels:
 
     @property
     def span(self) -> Span:
-        """Range and sign."""
+        """The range and sign of the values."""
         return Span.of(self.values)
 
     @property
     def norms(self) -> NDArray[np.float64]:
-        """Norm of each output channel's kernel, ``out``."""
+        """The norm of each output channel's kernel, ``out``."""
         found: NDArray[np.float64] = np.sqrt((self.values.astype(np.float64) ** 2).sum((1, 2, 3)))
         return found
 
@@ -97,11 +97,11 @@ class Kernels:
 
 
 def kernels(subject: Subject, layer: str | None = None) -> Kernels:
-    """The kernels of a layer; by default of the first convolution.
+    """Return the kernels of a layer, by default of the first convolution.
 
     Raises:
         UnknownNameError: there is no such layer.
-        FieldError: it has no kernels.
+        FieldError: the layer has no kernels.
 
     >>> from convscope.lens.subject import subject
     >>> kernels(subject("input 8x8x3, conv 4 3x3")).values.shape
@@ -114,7 +114,7 @@ def kernels(subject: Subject, layer: str | None = None) -> Kernels:
 
 
 def _arranged(chosen: Choice, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A stored weight as ``out in h w``."""
+    """Return a stored weight as ``out in h w``."""
     op = chosen.layer.node.op
     if isinstance(op, Linear):  # on a map: one kernel as large as the map
         return weight.reshape(len(weight), *chosen.layer.inputs[0])

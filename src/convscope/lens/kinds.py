@@ -1,4 +1,4 @@
-"""The kinds of figure; nothing heavy is loaded for the list alone."""
+"""The kinds of figure, in a file of their own so that listing them loads nothing heavy."""
 
 from __future__ import annotations
 

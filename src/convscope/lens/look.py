@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Looked = Kernels | Features | Reach | Saliency | Mistakes
 
 
-def look(  # noqa: PLR0913 -- what may be asked, by keyword
+def look(  # noqa: PLR0913 -- the options, by keyword
     source: object,
     what: str = "features",
     *,
@@ -41,14 +41,14 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
     """Show what a net has learned: kernels, feature maps, receptive field, attributions or mistakes.
 
     Args:
-        source: a run, the folder of one, a net, or what :func:`convscope.read` takes.
+        source: a run, a run folder, a net, or anything that :func:`convscope.read` takes.
         what: ``kernels``, ``features``, ``field``, ``saliency`` or ``mistakes``.
-        image: an image's file, ``test:N`` for the N-th test image of the run, or an array ``c h w``: uint8, or
-            values as the net expects them. Of a run, its first test image by default.
-        layer: name; without it one is chosen by a rule that the result names.
+        image: an image file, ``test:N`` for the N-th test image of the run, or an array ``c h w``: uint8, or values as
+            the net expects them. For a run, its first test image by default.
+        layer: name of a layer; by default, chosen by a rule that the result states.
         at: the unit of ``field``, as for :func:`convscope.support`; the position in a map of scores for ``saliency``.
         classes: the class to explain for ``saliency``; a cell, ``true,predicted``, for ``mistakes``.
-        data: where the data set of the run is, for a run that was not trained by this user here.
+        data: name of the run's data set, for a run that this user did not train here.
         input: size of the input, for models that do not state it.
         seed: for random weights, if the net has none, and for the random orders of the checks.
 
@@ -57,7 +57,7 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
         FieldError: an option does not apply to this kind of figure, or the layer lacks what it needs.
         ImageError: the image cannot be read, does not fit the net, or is missing.
         RunError: the run is damaged or not finished.
-        ShapeError: the net does not take images, or takes images that are too large for the memory.
+        ShapeError: the net does not take images, or its images need more memory than is free.
 
     >>> look("input 9x9x1, conv 1 3x3, relu, gap", "field", at=(0, 6)).layer
     'relu1'
@@ -82,7 +82,7 @@ def look(  # noqa: PLR0913 -- what may be asked, by keyword
 
 
 def _features(seen: Subject, image: str | Path | NDArray[Any] | None, layer: str | None) -> Features:
-    seen.batch()  # refuses what does not fit into memory
+    seen.batch()  # refuses nets that do not fit into memory
     return features(seen, input_image(seen, image), layer)
 
 

@@ -1,7 +1,7 @@
-"""The effective receptive field as measured: the gradients of a unit, averaged over many images.
+"""The measured effective receptive field: the gradients of a unit, averaged over many images.
 
-The image is drawn from absolute gradients; the width that theory predicts is that of their squares. With random weights
-of mean zero, each convolution spreads the expected square as a box does, so that a stack of ``n`` convolutions of ``k``
+The map shows absolute gradients; the width that theory predicts is that of their squares. With random weights of mean
+zero, each convolution spreads the expected square like a box filter, so that a stack of ``n`` convolutions of ``k``
 taps has the variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128). Absolute
 gradients are wider, near a Gaussian by the square root of two.
 """
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     Heat = NDArray[np.float64]
 
 PARTS = 8
-"""Groups of images whose differences give the error of a width."""
+"""Number of groups of images, whose differences give the error of a width."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """How strongly a unit responds to each pixel; prints itself.
+    """The response of a unit to each pixel; prints itself.
 
     Attributes:
-        weights: of the net, in words.
-        images: how many.
+        weights: the origin of the net's weights, in words.
+        images: number of images.
         parts: mean absolute gradients of each group of images, ``groups h w``, summed over the image's channels.
-        squares: mean squared gradients, the same.
-        area: pixels of the box of the exact support.
+        squares: mean squared gradients, likewise.
+        area: number of pixels in the box of the exact support.
     """
 
     weights: str
@@ -71,7 +71,7 @@ class Measured:
         return widths(self.squares.mean(0))
 
     def shares(self) -> dict[int, float]:
-        """For 20, 30, 50 and 99 % of the weight: the fewest pixels that hold it, as a share of the box."""
+        """For 20, 30, 50 and 99 % of the weight: the fewest pixels that hold it, as a fraction of the box."""
         total = float(self.heat.sum())
         if not self.area or not total:
             return {}
@@ -104,18 +104,18 @@ class Measured:
     __repr__ = __str__
 
 
-def measured(  # noqa: PLR0913 -- what is measured, of what, on what
+def measured(  # noqa: PLR0913 -- the parts of the question
     model: TorchNet, layer: str, at: Sequence[slice], images: Tensor, *, weights: str, area: int, batch: int = 16
 ) -> Measured:
-    """Measure the field of units of a layer, all channels summed up.
+    """Measure the field of units of a layer, summed over all channels.
 
     Args:
         model: the net.
         layer: its name.
-        at: along each axis of its map, which units.
-        images: as the net expects them, ``n c h w``.
-        weights: where they come from, in words.
-        area: pixels of the box of the exact support.
+        at: the units along each axis of its map.
+        images: scaled for the net, ``n c h w``.
+        weights: the origin of the weights, in words.
+        area: number of pixels in the box of the exact support.
         batch: images at a time.
     """
     groups = np.array_split(np.arange(len(images)), min(PARTS, len(images)))
@@ -125,7 +125,7 @@ def measured(  # noqa: PLR0913 -- what is measured, of what, on what
 
 
 def _means(model: TorchNet, layer: str, at: Sequence[slice], images: Tensor, batch: int) -> tuple[Heat, Heat]:
-    """Mean absolute and mean squared gradients, ``h w``."""
+    """Return mean absolute and mean squared gradients, ``h w``."""
     absolute, squared = torch.zeros(images.shape[2:]).double(), torch.zeros(images.shape[2:]).double()
     for part in torch.split(images, batch):
         leaf = part.detach().clone().requires_grad_()
@@ -139,7 +139,7 @@ def _means(model: TorchNet, layer: str, at: Sequence[slice], images: Tensor, bat
 
 
 def widths(heat: Heat) -> tuple[float, float]:
-    """Standard deviation of a heat along each axis [input pixel]; 0 where there is none.
+    """Return the standard deviation of a heat map along each axis [input pixel]; 0 if the map is zero.
 
     A box of 3 pixels has the variance (9 - 1)/12:
 
@@ -156,7 +156,7 @@ def widths(heat: Heat) -> tuple[float, float]:
 
 
 def jackknife(parts: Heat) -> tuple[float, float]:
-    """Standard error of the widths of the mean of some heats ``groups h w``; not a number where there is one group."""
+    """Return the standard error of the widths of the mean of heat maps ``groups h w``; NaN for one group."""
     count = len(parts)
     if count < 2:
         return math.nan, math.nan

@@ -1,4 +1,4 @@
-"""Where a net fails: the confusion matrix, the images of one cell, and an explanation of one of them."""
+"""The mistakes of a net: the confusion matrix, the images of one cell, and an explanation of one of them."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ if TYPE_CHECKING:
     from convscope.view.figure import Figure
 
 GALLERY = 24
-"""Images of a cell, at most."""
+"""The most images of a cell that are shown."""
 
 NEAREST = 6
-"""Training images that are nearest."""
+"""Number of nearest training images."""
 
 NO_MISTAKES = "no image was misclassified; this class has the most images"
 
 AMONG = 10_000
-"""Training images that are searched, at most: evenly spread over the set."""
+"""The most training images that are searched, evenly spaced over the set."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """An image of a set and what is known of it.
+    """An image of a data set, with facts about it.
 
     Attributes:
-        number: in its split.
-        file: from which it was read, relative to the data set; empty where images have no files of their own.
+        number: its number in the split.
+        file: its file relative to the data set; empty if images have no files of their own.
         image: uint8 ``c h w``.
         label: its class.
-        value: probability of the predicted class, or distance.
+        value: the probability of the predicted class, or a distance.
     """
 
     number: int
@@ -68,25 +68,26 @@ class Seen:
 
     @property
     def name(self) -> str:
-        """The file, or the number where there is none."""
+        """The file, or the number if there is none."""
         return inert(self.file) or str(self.number)
 
 
 @dataclass(frozen=True, eq=False)
 class Mistakes:
-    """Where a net fails; prints itself.
+    """The mistakes of a net; prints itself.
 
     Attributes:
         source: the run.
-        evaluation: on the test images, with the confusion matrix.
+        evaluation: the evaluation on the test images, with the confusion matrix.
         cell: true class and the predicted class.
         why: the reason for this cell.
-        count: images in it.
+        count: number of images in the cell.
         gallery: its images, the most confident first.
-        image: the one that is explained.
-        split: the score of the predicted class less that of the true class (or of the runner-up, if it was right).
-        nearest: training images whose channels before the last layer are nearest, nearest first.
-        searched: training images that were searched, in words.
+        image: the image that is explained.
+        split: the score of the predicted class minus that of the true class (of the runner-up if the prediction is
+            correct).
+        nearest: training images with the nearest channels before the last layer, nearest first.
+        searched: description of the training images that were searched.
     """
 
     source: str
@@ -149,10 +150,10 @@ def mistakes(
     *,
     predicted: Predicted | None = None,
 ) -> Mistakes:
-    """Show where a run fails, and why it predicted one image as it did.
+    """Show the mistakes of a run, and explain the prediction for one image.
 
     Args:
-        subject: of a run.
+        subject: the net of a run.
         image: the image that is explained; by default the most confident one of the cell.
         cell: ``true,predicted``; by default that of the image, or the one with the most mistakes.
         predicted: the predictions for the test images, if already known.
@@ -193,7 +194,7 @@ def mistakes(
 def _cell(
     subject: Subject, evaluation: Evaluation, asked: InputImage | None, cell: str | None
 ) -> tuple[tuple[int, int], str]:
-    """True and predicted class, and why these."""
+    """Return the true and the predicted class of the cell, and the reason for it."""
     if cell is not None:
         names = [name.strip() for name in cell.split(",")]
         if len(names) != 2:
@@ -211,7 +212,7 @@ def _cell(
 
 
 def _two_best(subject: Subject, image: InputImage) -> tuple[int, int]:
-    """The predicted class and the runner-up."""
+    """Return the predicted class and the runner-up."""
     with torch.inference_mode():
         scores = subject.model(image.taken).flatten(1)[0]
     order = scores.argsort(descending=True, stable=True).tolist()
@@ -219,7 +220,7 @@ def _two_best(subject: Subject, image: InputImage) -> tuple[int, int]:
 
 
 def _pair(subject: Subject, image: InputImage, true: int, answer: int) -> tuple[int, int]:
-    """The classes whose scores are compared: the predicted class, and the true class or the next best."""
+    """Return the classes whose scores are compared: the predicted class, and the true class or the runner-up."""
     best = _two_best(subject, image)
     other = true if true != best[0] else answer if answer != best[0] else best[1]
     return best[0], other
@@ -244,10 +245,10 @@ def _file(images: Images, at: int) -> str:
 
 
 def nearest(subject: Subject, run: Run, image: InputImage) -> tuple[tuple[Seen, ...], str]:
-    """The training images that are nearest in the channels that the last layer reads (Euclidean).
+    """Return the nearest training images, by Euclidean distance in the channels that the last layer reads.
 
     Raises:
-        DataError: they cannot be read.
+        DataError: the images cannot be read.
     """
     train = registry.load(run.dataset, "train")
     rows = np.linspace(0, len(train.images) - 1, min(AMONG, len(train.images))).astype(int)

@@ -1,4 +1,4 @@
-"""Occlusion: how far the score drops when a patch is covered (Zeiler and Fergus, arXiv 1311.2901)."""
+"""Occlusion: the drop in score when a patch is covered (Zeiler and Fergus, arXiv 1311.2901)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from convscope.lens.score import Score
 
 PATCHES = 14
-"""Along an axis, about as many patches by default."""
+"""Approximate default number of patches along an axis."""
 
 
 def window(side: int) -> tuple[int, int]:
-    """Patch and step along an axis by default: neighbours overlap by half.
+    """Return the default patch and step along an axis: neighbours overlap by half.
 
     >>> window(28), window(224), window(1)
     ((4, 2), (32, 16), (1, 1))
@@ -27,15 +27,15 @@ def window(side: int) -> tuple[int, int]:
     return min(side, 2 * step), step
 
 
-def occlusion(  # noqa: PLR0913 -- what the question consists of
+def occlusion(  # noqa: PLR0913 -- the parts of the question
     score: Score, x: Tensor, nothing: Tensor, size: tuple[int, int], step: tuple[int, int], *, batch: int = 16
 ) -> Tensor:
     """``x: 1 c h w -> h w``: the drop in score, averaged over the patches that cover a pixel.
 
     Args:
-        score: of a class.
+        score: the score of a class.
         x: the image.
-        nothing: what covers the patch, ``1 c 1 1``.
+        nothing: the value that covers the patch, ``1 c 1 1``.
         size: height and width of a patch.
         step: from patch to patch; the last one is cut off at the border.
         batch: patches at a time.
@@ -60,5 +60,5 @@ def occlusion(  # noqa: PLR0913 -- what the question consists of
 
 
 def _starts(length: int, size: int, step: int) -> range:
-    """First pixels of the patches along an axis, so that every pixel is covered."""
+    """Return the first pixels of patches along an axis that cover every pixel."""
     return range(0, math.ceil(max(0, length - size) / step) * step + 1, step)

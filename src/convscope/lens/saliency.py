@@ -1,4 +1,4 @@
-"""The gradient of a score: how it changes with each pixel (Simonyan, Vedaldi and Zisserman, arXiv 1312.6034)."""
+"""The gradient of a score with respect to each pixel (Simonyan, Vedaldi and Zisserman, arXiv 1312.6034)."""
 
 from __future__ import annotations
 

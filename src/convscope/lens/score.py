@@ -24,13 +24,13 @@ Score = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Target:
-    """A class, and where the output is a map, a position in it.
+    """A class and, if the output is a map, a position in it.
 
     Attributes:
-        number: of the class.
-        name: of the class.
+        number: number of the class.
+        name: name of the class.
         predicted: whether the net predicts this class here.
-        position: in the map of scores; empty if there is one score per class.
+        position: position in the map of scores; empty if there is one score per class.
     """
 
     number: int
@@ -39,11 +39,11 @@ class Target:
     position: tuple[int, ...] = ()
 
     def of(self, output: Tensor) -> Tensor:
-        """The scores of this class, ``n``, in an output of the net."""
+        """Select the scores of this class, ``n``, in an output of the net."""
         return self.all(output)[:, self.number]
 
     def all(self, output: Tensor) -> Tensor:
-        """The scores of all classes at this position, ``n k``."""
+        """Select the scores of all classes at this position, ``n k``."""
         for at in self.position[::-1] or (0,) * (output.dim() - 2):
             output = output[..., at]
         return output
@@ -54,17 +54,17 @@ class Target:
 
 
 def target(subject: Subject, image: InputImage, name: str | None = None, at: Sequence[int] | None = None) -> Target:
-    """The class to explain; the predicted class if none is named.
+    """Return the class to explain; the predicted class if none is named.
 
     Args:
         subject: the net.
         image: the input image.
-        name: of the class.
-        at: position in the output, where that is a map; its middle by default.
+        name: name of the class.
+        at: position in the output if that is a map; its middle by default.
 
     Raises:
         UnknownNameError: there is no such class.
-        FieldError: ``at`` lies outside of the output.
+        FieldError: ``at`` lies outside the output.
         ShapeError: the net has several outputs.
     """
     subject.net.check_single("outputs", "explaining a score")
@@ -76,7 +76,7 @@ def target(subject: Subject, image: InputImage, name: str | None = None, at: Seq
 
 
 def classes_of(subject: Subject, image: InputImage) -> str:
-    """The true and the predicted class of an image, in words; empty for a net that was not trained on classes."""
+    """Describe the true and the predicted class of an image; empty for a net that was not trained on classes."""
     if subject.dataset is None or max(subject.net.output[1:], default=1) > 1:
         return ""
     with torch.inference_mode():
@@ -89,10 +89,10 @@ def classes_of(subject: Subject, image: InputImage) -> str:
 
 
 def class_number(subject: Subject, name: str) -> int:
-    """The number of a class.
+    """Return the number of a class.
 
     Raises:
-        UnknownNameError: there is none of that name.
+        UnknownNameError: there is no class of that name.
     """
     if name not in subject.classes:
         raise unknown("class", name, subject.classes[:200])
@@ -113,6 +113,6 @@ def _position(sizes: tuple[int, ...], at: Sequence[int] | None) -> tuple[int, ..
 
 
 def score_of(subject: Subject, wanted: Target, model: torch.nn.Module | None = None) -> Score:
-    """The score of a class as a function of images."""
+    """Return the score of a class as a function of images."""
     run = model or subject.model
     return lambda x: wanted.of(run(x))

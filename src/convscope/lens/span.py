@@ -1,4 +1,4 @@
-"""Range and sign of an array, in words: stated with every figure of values."""
+"""The range and sign of an array, stated with every figure of values."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Span:
 
     Attributes:
         low: the smallest finite value; 0 if there is none.
-        high: the largest.
-        broken: how many values are not finite.
+        high: the largest finite value.
+        broken: number of values that are not finite.
 
     >>> print(Span.of(np.array([-0.5, 0.25])))
     -0.5 … 0.25, both signs
@@ -32,7 +32,7 @@ class Span:
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> Span:
-        """The span of an array."""
+        """Return the span of an array."""
         finite = values[np.isfinite(values)]
         if not finite.size:
             return cls(0.0, 0.0, values.size)

@@ -1,4 +1,4 @@
-"""The difference between two scores, split over the channels that the last layer reads."""
+"""The difference between two scores, split into contributions of the channels that the last layer reads."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from convscope.lens.subject import Subject
 
 EXACT = 1e-4
-"""Share of the largest part that rounding may take."""
+"""Rounding error allowed, relative to the largest part."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Why one score is higher than another: parts that add up to the difference.
+    """The difference between two scores as a sum of parts.
 
     Attributes:
         layer: the last one with weights.
         reads: the layer that it reads, whose channels are the parts.
-        first: class of the one score.
-        second: class of the other.
-        difference: the first score less the second.
+        first: class of the first score.
+        second: class of the second score.
+        difference: the first score minus the second.
         bias: the part that no channel contributes.
         parts: the contribution of each channel, ``c``.
-        positions: of a channel, over which its contribution is summed.
+        positions: number of positions of a channel, over which its contribution is summed.
     """
 
     layer: str
@@ -50,7 +50,7 @@ class Split:
 
     @property
     def channel(self) -> str:
-        """What one channel is."""
+        """Explain what a channel is."""
         one = f"a channel is one of the {len(self.parts)} outputs of {self.reads}"
         where = f", summed over its {self.positions:,} positions" if self.positions > 1 else ""
         return inert(
@@ -59,16 +59,16 @@ class Split:
 
     @property
     def missed(self) -> float:
-        """What parts and bias do not account for: rounding, where what follows the layer is linear."""
+        """The part of the difference that parts and bias do not explain: only rounding if later layers are linear."""
         return self.difference - self.bias - float(self.parts.sum())
 
     @property
     def exact(self) -> bool:
-        """Whether only rounding is missing."""
+        """Whether the parts are exact up to rounding."""
         return abs(self.missed) <= EXACT * max(1.0, abs(self.difference), float(np.abs(self.parts).max(initial=0)))
 
     def largest(self, count: int = 8) -> list[tuple[int, float]]:
-        """The channels that matter most, and what each adds."""
+        """Return the channels with the largest contributions."""
         order = np.argsort(-np.abs(self.parts), kind="stable")[:count]
         return [(int(at), float(self.parts[at])) for at in order]
 
@@ -100,10 +100,10 @@ class Split:
 
 
 def last_weights(subject: Subject) -> tuple[str, str]:
-    """The last layer that weighs channels, and the layer that it reads.
+    """Return the last layer that weights channels, and the layer that it reads.
 
     Raises:
-        FieldError: the net has none.
+        FieldError: the net has no such layer.
     """
     for layer in reversed(subject.net.layers):
         if isinstance(layer.node.op, Linear | Conv):
@@ -114,18 +114,18 @@ def last_weights(subject: Subject) -> tuple[str, str]:
 def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
     """Split the difference of two scores of one image.
 
-    After the value ``v`` that the last layer with weights reads, the difference is ``bias + sum(gradient * v)`` where
-    all that follows is linear. The parts are gradients times values, summed over the positions of a channel; the bias
-    is the difference for ``v = 0``. Whether that is exact is computed, not assumed.
+    With ``v`` as the value that the last layer with weights reads, the difference is ``bias + sum(gradient * v)`` if
+    everything after it is linear. The parts are gradients times values, summed over the positions of a channel; the
+    bias is the difference for ``v = 0``. Whether the sum is exact is computed, not assumed.
 
     Args:
         subject: the net.
         x: the image, ``1 c h w``.
         first: number of a class.
-        second: number of another.
+        second: number of another class.
 
     Raises:
-        FieldError: no layer weighs channels.
+        FieldError: no layer weights channels.
     """
     layer, reads = last_weights(subject)
     last, name = subject.net.layer().node.name, subject.net.inputs[0].name

@@ -33,15 +33,15 @@ MOST = 64
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A net that is ready to be run.
+    """A net that is ready to run.
 
     Attributes:
         name: as the user gave it.
         net: the net.
-        model: gives scores; a softmax at the end is left out. Its weights take no gradients.
-        weights: where they come from, in words.
-        run: that the weights come from.
-        random: whether the net had no weights, so that nothing has been learned.
+        model: returns scores, without a final softmax. Its weights have no gradients.
+        weights: the origin of the weights, in words.
+        run: the run from which the weights come.
+        random: whether the weights are random because the net had none.
     """
 
     name: str
@@ -53,29 +53,29 @@ class Subject:
 
     @property
     def dataset(self) -> Dataset | None:
-        """What the net was trained on."""
+        """The data set that the net was trained on."""
         return self.run.dataset if self.run else None
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes; numbers, where there are none."""
+        """The names of the classes, or numbers if they have no names."""
         return self.dataset.classes if self.dataset else tuple(map(str, range(self.net.output[0])))
 
     def copy(self) -> TorchNet:
-        """A copy of the model that may be changed."""
+        """Return a copy of the model that may be changed."""
         made = TorchNet(self.net, logits=True)
         made.load_state_dict(self.model.state_dict())
         return _frozen(made)
 
     def untrained(self, seed: int = 0) -> TorchNet:
-        """The same net with random weights (He)."""
+        """Return the same net with random weights (He)."""
         return _with(self.net, initial(self.net, seed))
 
     def batch(self) -> int:
-        """Images at a time, so that a pass with gradients takes no more than half of the free memory.
+        """Return the number of images at a time for which a pass with gradients takes at most half of the free memory.
 
         Raises:
-            ShapeError: even one takes more than there is.
+            ShapeError: a single image takes more than is free.
         """
         free = free_memory()
         if free is None:
@@ -94,18 +94,18 @@ def _count(layer: Any) -> int:
 
 
 def subject(source: object, *, input: object = None, seed: int = 0) -> Subject:  # noqa: A002 -- as for read
-    """A run, the folder of one, a net, or whatever :func:`convscope.read` takes, ready to be run.
+    """Prepare a run, a run folder, a net, or anything that :func:`convscope.read` takes.
 
     Args:
-        source: what is shown: a run or a net.
+        source: the run or net that is shown.
         input: size of the input, for models that do not state it.
         seed: for random weights, if the net has none.
 
     Raises:
         RunError: a run folder is damaged or not finished.
-        ModelError: the weights of a model are not those that its layers take.
+        ModelError: the weights of a model do not fit its layers.
         ShapeError: the net does not take images of two axes.
-        ConvscopeError: as :func:`convscope.read`.
+        ConvscopeError: as for :func:`convscope.read`.
     """
     if isinstance(source, Run) or (isinstance(source, str | Path) and is_run(source)):
         run = source if isinstance(source, Run) else load(str(source))

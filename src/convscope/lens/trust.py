@@ -1,7 +1,7 @@
 """Two checks of whether an attribution can be trusted.
 
 Weight randomisation (Adebayo et al., arXiv 1810.03292): from the last layer down, the values in each weight tensor are
-shuffled. An attribution that stays the same shows the photograph, not what the net has learned.
+shuffled. An attribution that stays the same reflects the image, not what the net has learned.
 
 Deletion (Samek et al., arXiv 1509.06321; Petsiuk et al., arXiv 1806.07421): pixels are removed, the most important
 first. The probability of the class should fall faster than when pixels are removed in random order.
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     Heat = NDArray[np.float32]
 
 STAGES = 5
-"""Steps in which weights are shuffled, at most."""
+"""The most steps in which weights are shuffled."""
 
 SIMILAR = 0.5
-"""Rank correlation above which an attribution is said not to depend on the weights."""
+"""Rank correlation above which an attribution counts as independent of the weights."""
 
 PARTS = 20
-"""Steps in which pixels are removed."""
+"""Number of steps in which pixels are removed."""
 
 ORDERS = 10
-"""Random orders, for comparison."""
+"""Number of random orders for comparison."""
 
 
 @dataclass(frozen=True)
 class Randomised:
-    """How similar an attribution stays while weights are shuffled.
+    """The similarity of an attribution to the original while weights are shuffled.
 
     Attributes:
-        first: the layer whose weights are shuffled first; empty where no layer has weights.
-        layers: for each step, the deepest layer whose weights are shuffled, with all after it.
-        alike: rank correlation with that of the trained net, for each step; None if that is flat.
+        first: the layer whose weights are shuffled first; empty if no layer has weights.
+        layers: for each step, the deepest layer that is shuffled, together with all later ones.
+        alike: rank correlation with the map of the trained net at each step; None if that map is flat.
     """
 
     first: str
@@ -54,7 +54,7 @@ class Randomised:
 
     @property
     def passed(self) -> bool | None:
-        """Whether it changes when all weights are shuffled; None if that cannot be determined."""
+        """Whether the attribution changes when all weights are shuffled; None if that cannot be determined."""
         last = self.alike[-1] if self.alike else None
         return None if last is None else abs(last) < SIMILAR
 
@@ -66,12 +66,12 @@ class Randomised:
 
 @dataclass(frozen=True, eq=False)
 class Deletion:
-    """How the probability of the class falls while pixels are removed.
+    """The probability of the class while pixels are removed.
 
     Attributes:
-        shares: of the pixels, removed so far.
-        curve: probability, the most important pixels removed first.
-        chance: the same for each of several random orders.
+        shares: fraction of the pixels removed so far.
+        curve: the probability if the most important pixels are removed first.
+        chance: the probability for each of several random orders.
     """
 
     shares: NDArray[np.float64] = field(repr=False)
@@ -80,18 +80,18 @@ class Deletion:
 
     @property
     def area(self) -> float:
-        """Under the curve, 0 to 1; small is good."""
+        """The area under the curve, 0 to 1; small is good."""
         return float(np.trapezoid(self.curve, self.shares))
 
     @property
     def random_order(self) -> tuple[float, float]:
-        """Mean and standard deviation of the area over the random orders."""
+        """The mean and standard deviation of the area over the random orders."""
         areas = np.trapezoid(self.chance, self.shares, axis=1)
         return float(areas.mean()), float(areas.std(ddof=1))
 
     @property
     def passed(self) -> bool:
-        """Whether the area is smaller than in random order, by more than two standard deviations."""
+        """Whether the area is smaller than in random order by more than two standard deviations."""
         mean, spread = self.random_order
         return self.area < mean - 2 * spread
 
@@ -108,7 +108,7 @@ class Deletion:
 
 @dataclass(frozen=True, eq=False)
 class Trust:
-    """Both checks of one image of reasons; no deletion if the map is flat, because no pixel comes first."""
+    """Both checks of an attribution; deletion is omitted if the map is flat, since no pixel comes first."""
 
     randomised: Randomised
     deletion: Deletion | None
@@ -134,7 +134,7 @@ def randomised(model: TorchNet, heat: Callable[[TorchNet], Heat], *, seed: int =
 
     Args:
         model: a copy, which is changed.
-        heat: makes the image, ``h w``.
+        heat: computes the heat map, ``h w``.
         seed: for the random orders.
     """
     first = heat(model)
@@ -150,7 +150,7 @@ def randomised(model: TorchNet, heat: Callable[[TorchNet], Heat], *, seed: int =
 
 
 def stages(model: TorchNet) -> Iterator[list[str]]:
-    """Layers with weights, the last first, in a few parts."""
+    """Return the layers with weights, last first, in a few groups."""
     pairs = zip(model.names, model.parts, strict=True)
     names = [name for name, part in pairs if any(weight.numel() > 1 for weight in part.parameters())][::-1]
     for part in np.array_split(np.array(names, dtype=object), min(STAGES, len(names))) if names else ():
@@ -164,7 +164,7 @@ def _shuffle(part: torch.nn.Module, random: torch.Generator) -> None:
 
 
 def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float | None:
-    """Spearman's, equal numbers sharing their ranks; None where the first is flat, 0 where only the other is.
+    """Return Spearman's correlation, tied ranks averaged; None if the first map is flat, 0 if only the other is.
 
     >>> rank_correlation(np.array([1, 2, 3.0]), np.array([10, 20, 90.0]))
     1.0
@@ -182,16 +182,16 @@ def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
     return found
 
 
-def deletion(  # noqa: PLR0913 -- what the question consists of
+def deletion(  # noqa: PLR0913 -- the parts of the question
     probability: Callable[[Tensor], Tensor], x: Tensor, nothing: Tensor, heat: Heat, *, batch: int = 16, seed: int = 0
 ) -> Deletion | None:
-    """Remove pixels, the most important first (ties in any order), and in random order; None if all are equal.
+    """Remove pixels, the most important first (ties in any order), and in random order; None if the map is flat.
 
     Args:
-        probability: of the class, for images ``n c h w``.
+        probability: returns the probability of the class for images ``n c h w``.
         x: the image, ``1 c h w``.
-        nothing: what replaces a pixel, ``1 c 1 1``.
-        heat: ``h w``.
+        nothing: the value that replaces a pixel, ``1 c 1 1``.
+        heat: the heat map, ``h w``.
         batch: images at a time.
         seed: for the random orders.
     """

@@ -1,4 +1,4 @@
-"""What the drawings share: images at a good size, heat beside its scale."""
+"""Parts shared by the drawings: images at a suitable size, heat beside its scale."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from convscope.view.layout import Part
 
 MOST = 448
-"""Longest side of what is drawn; larger arrays are drawn with blocks of pixels as one."""
+"""Longest side of a drawn array; in larger arrays, blocks of pixels are averaged."""
 
 
 def zoom(shape: tuple[int, ...], side: int) -> float:
-    """How often a pixel is enlarged, an integer, so that the longer side is about ``side``; never below 1.
+    """Return the integer factor, at least 1, that enlarges the longer side to about ``side``.
 
     >>> zoom((28, 28), 200), zoom((96, 128), 210), zoom((300, 10), 200)
     (7, 2, 1)
@@ -31,7 +31,7 @@ def zoom(shape: tuple[int, ...], side: int) -> float:
 
 
 def block(shape: tuple[int, ...], most: int = MOST) -> int:
-    """Side of the blocks of pixels that are drawn as one.
+    """Return the side of the blocks of pixels that are averaged.
 
     >>> block((28, 28)), block((1000, 10))
     (1, 3)
@@ -40,7 +40,7 @@ def block(shape: tuple[int, ...], most: int = MOST) -> int:
 
 
 def shrunk(values: NDArray[Any], most: int = MOST) -> NDArray[np.float64]:
-    """The means of blocks ``… h w``; those at the lower and right border may be smaller.
+    """Return the means of blocks of ``… h w``; blocks at the lower and right border may be smaller.
 
     >>> shrunk(np.array([[1.0, 3, 5]]), most=2).tolist()
     [[2.0, 5.0]]
@@ -56,7 +56,7 @@ def shrunk(values: NDArray[Any], most: int = MOST) -> NDArray[np.float64]:
 
 
 def shown(image: InputImage, side: int) -> tuple[Raster, str]:
-    """An image, and how it is drawn, in words."""
+    """Return an image and a description of how it is drawn."""
     values, words = image.shown, []
     if values.dtype != np.uint8:
         low, high = float(values.min()), float(values.max())
@@ -70,7 +70,7 @@ def shown(image: InputImage, side: int) -> tuple[Raster, str]:
 
 
 def notes(text: str) -> list[str]:
-    """Lines of a result for a drawing, where blanks do not align: a colon after the first word.
+    """Put a colon after the first word of each line of a result, since blanks do not align in a drawing.
 
     >>> notes("range      0 … 1")
     ['range: 0 … 1']
@@ -79,7 +79,7 @@ def notes(text: str) -> list[str]:
 
 
 def even(count: int, most: int) -> int:
-    """Columns for so many tiles, at most so many, all rows full where that can be.
+    """Return the number of columns for some tiles, up to a limit, so that rows are full if possible.
 
     >>> even(16, 13), even(64, 9), even(7, 13), even(14, 6)
     (8, 8, 7, 6)
@@ -89,25 +89,25 @@ def even(count: int, most: int) -> int:
 
 
 def blocks(shape: tuple[int, ...], most: int = MOST) -> list[str]:
-    """What to say of a map that is drawn smaller than it is."""
+    """Describe the reduction of a map that is drawn smaller."""
     size = block(shape, most)
     return [f"shown at reduced size, {size}x{size} pixels averaged into one"] if size > 1 else []
 
 
 def bytes_raster(image: NDArray[np.uint8], side: int) -> Raster:
-    """An image ``c h w`` of a set."""
+    """Draw an image ``c h w`` of a data set."""
     pixels = grey(np.rint(shrunk(image, side)).astype(np.uint8))
     return Raster(pixels, zoom(pixels.shape[:2], side))
 
 
 def heat_raster(values: NDArray[Any], scale: Scale, side: int, most: int = MOST) -> Raster:
-    """A map ``h w`` in the colours of a scale."""
+    """Draw a map ``h w`` in the colours of a scale."""
     small = shrunk(values, most)
     return scale.raster(small, zoom(small.shape, side))
 
 
 def heat(values: NDArray[Any], title: str, note: str, side: int) -> Part:
-    """A map with a scale of its own beside it."""
+    """Draw a map with its own scale beside it."""
     scale = Scale.of(values)
     raster = heat_raster(values, scale, side)
     return Titled(Across((raster, Bar(scale, raster.height)), 8), title, "\n".join([note, *blocks(values.shape)]))

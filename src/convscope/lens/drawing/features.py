@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from convscope.lens.features import Features
 
 CHANNELS = 64
-"""That are drawn, at most."""
+"""The most channels that are drawn."""
 
 MAPS = 900
-"""Width of all maps, about [pixel]."""
+"""Approximate width of all maps [pixel]."""
 
 
 def draw(found: Features, most_channels: int = CHANNELS) -> Figure:
-    """The image, the maps of all channels on one scale, that scale."""
+    """Draw the image and the maps of all channels on one scale."""
     raster, how = shown(found.image, 200)
     scale, count = Scale.of(found.maps), min(most_channels, len(found.maps))
     side, most = _sizes(count)
@@ -44,7 +44,7 @@ def draw(found: Features, most_channels: int = CHANNELS) -> Figure:
 
 
 def _sizes(count: int) -> tuple[int, int]:
-    """Side of small maps and of large ones, for so many channels."""
+    """Return the side of small and of large maps for this number of channels."""
     return (72 if count <= 48 else 48), (MOST if count <= 2 else 224 if count <= 16 else 112)
 
 

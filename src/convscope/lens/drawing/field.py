@@ -1,4 +1,4 @@
-"""A drawing of where a unit looks."""
+"""A drawing of the receptive field of a unit."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 SIDE = 210
 DIM = 0.35
-"""Brightness of pixels that are not read."""
+"""Brightness factor for pixels that are not read."""
 
 
 def draw(found: Reach) -> Figure:
-    """Box and holes over the image; the weights of pixels in theory and as measured, on one scale; their profiles."""
+    """Draw box and holes over the image; theoretical and measured weights of pixels on one scale; their profiles."""
     heats = shares(found)
     scale = Scale.of(np.stack(list(heats.values())))
     panels: list[Part] = [_holes(found)]
@@ -45,7 +45,7 @@ def draw(found: Reach) -> Figure:
 
 
 def shares(found: Reach) -> dict[str, NDArray[np.float64]]:
-    """What is drawn: the share of the whole weight that each pixel has, in theory and as measured."""
+    """Return the maps to draw: each pixel's fraction of the total weight, theoretical and measured."""
     heats = {"uniform weights": found.unit.effective.heat}
     names = ("measured, untrained", "measured, trained")
     heats |= {name: one.heat / (one.heat.sum() or 1.0) for name, one in zip(names, found.both, strict=False)}
@@ -53,7 +53,7 @@ def shares(found: Reach) -> dict[str, NDArray[np.float64]]:
 
 
 def _holes(found: Reach) -> Part:
-    """The image, dark where it is not read; without an image, grey where it is."""
+    """Draw the image, darkened where it is not read; without an image, draw read pixels in grey."""
     unit = found.unit
     if found.image:
         raster, how = shown(found.image, SIDE)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from convscope.view.layout import Part
 
 WIDE = 880
-"""Of the tiles, about [pixel]."""
+"""Approximate side of the tiles [pixel]."""
 
 OUT, IN, TILES = 64, 16, 384
-"""Channels that are drawn, and tiles of both, at most."""
+"""The most channels and tiles that are drawn."""
 
 
 def draw(found: Kernels) -> Figure:
-    """One tile for each output channel, its input channels side by side; one scale for all."""
+    """Draw a tile for each output channel, its input channels side by side, on one scale."""
     inputs = min(IN, found.values.shape[1])
     out = min(OUT, len(found.values), TILES // inputs)
     scale = Scale.of(found.values)

@@ -1,4 +1,4 @@
-"""A drawing of where a net fails: matrix, gallery, one image."""
+"""A drawing of a net's mistakes: matrix, gallery, one image."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from convscope.view.layout import Part
 
 CLASSES = 20
-"""In the matrix, at most."""
+"""The most classes in the matrix."""
 
 PARTS = 10
-"""Channels of the split, at most."""
+"""The most channels of the split."""
 
 THUMB = 64
 
 
 def draw(found: Mistakes) -> Figure:
-    """From the matrix to a cell, from the cell to an image."""
+    """Draw the matrix, one cell, and one of its images."""
     matrix, left_out = _matrix(found)
     above = Across((matrix, _gallery(found)), 36)
     note = "\n".join([*left_out, found.split.channel, f"nearest: {found.searched}"])
@@ -83,7 +83,7 @@ def _near(one: Seen) -> Part:
 
 
 def _short(one: Seen) -> str:
-    """The name of a file without its folder, its middle left out where it is long."""
+    """Return the name of a file without its folder; the middle of long names is omitted."""
     return shortened(Path(one.name).name, 14)
 
 
@@ -93,7 +93,7 @@ def _bars(found: Mistakes) -> Part:
 
 
 def parts(found: Mistakes) -> list[tuple[str, float]]:
-    """What is drawn of the split: the channels that matter most, all others, the bias; together the difference."""
+    """Return the parts of the split to draw: the largest channels, all others, the bias; they sum to the difference."""
     split = found.split
     rows = [(f"channel {at}", value) for at, value in split.largest(PARTS)]
     others = len(split.parts) - len(rows)

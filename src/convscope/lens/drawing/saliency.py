@@ -1,4 +1,4 @@
-"""A drawing of the attributions of a score, and of whether they can be trusted."""
+"""A drawing of the attributions of a score and of their checks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIDE = 190
 
 
 def draw(found: Saliency) -> Figure:
-    """The image, one map for each method with its own scale, and both checks."""
+    """Draw the image, one map for each method with its own scale, and both checks."""
     raster, how = shown(found.image, SIDE)
     words = f"{Path(found.image.name).name}\n{found.target.name}: {100 * found.probability:.1f} %"
     seen = Titled(raster, "image", "\n".join(filter(None, (words, how))))
@@ -37,12 +37,12 @@ def draw(found: Saliency) -> Figure:
 
 
 def _where(one: Attribution) -> tuple[str, str]:
-    """Why this layer; and why there is nothing to see, where that is so."""
+    """Explain the choice of the layer, and why a map is empty if it is."""
     return f"{one.layer} is {one.why}" if one.layer else "", one.note if one.layer else ""
 
 
 def _alike(found: Saliency) -> Part:
-    """Rank correlation with the map of the net as it is, while weights are shuffled."""
+    """Plot the rank correlation with the map of the trained net while weights are shuffled."""
     lines = tuple(
         Line(
             one.method,
@@ -62,7 +62,7 @@ def _alike(found: Saliency) -> Part:
 
 
 def _deletion(found: Saliency) -> Part:
-    """Probability while pixels are removed."""
+    """Plot the probability while pixels are removed."""
     curves = [
         (one.method, trust.deletion, colour)
         for colour, (one, trust) in enumerate(zip(found.found, found.trust, strict=True))
