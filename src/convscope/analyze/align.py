@@ -1,7 +1,7 @@
-"""Two sequences held against each other: the longest stretch that they share, then the same before and after it.
+"""Alignment of two sequences: the longest run that they share, then the same before and after it.
 
-This is what ``difflib.SequenceMatcher`` does (Ratcliff and Metzener 1988), with the same result, but as arrays: words
-that come again and again do not slow it down.
+The result is that of ``difflib.SequenceMatcher`` (Ratcliff and Metzener 1988), but computed with arrays, so that
+frequent words do not slow it down.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from convscope.core.axis import Indices
 
 Stretch = tuple[int, int, int, int]
-"""From and to in the first sequence, from and to in the second."""
+"""Start and stop in the first sequence, start and stop in the second."""
 
 
 def aligned(first: Sequence[str], second: Sequence[str]) -> list[Stretch]:
-    """Stretches that are equal, and those between them, in order; each sequence is covered once.
+    """Return equal runs and those between them in order; each sequence is covered once.
 
     >>> aligned("abxcd", "abcd")
     [(0, 2, 0, 2), (2, 3, 2, 2), (3, 5, 2, 4)]
@@ -43,7 +43,7 @@ def aligned(first: Sequence[str], second: Sequence[str]) -> list[Stretch]:
 
 
 def _blocks(a: Indices, b: Indices) -> list[Stretch]:
-    """Equal stretches in order."""
+    """Return equal runs in order."""
     found, left = [], [(0, len(a), 0, len(b))]
     while left:
         low, high, start, stop = left.pop()
@@ -56,12 +56,12 @@ def _blocks(a: Indices, b: Indices) -> list[Stretch]:
 
 
 def _longest(a: Indices, b: Indices) -> tuple[int, int, int]:
-    """Where the longest stretch begins in both, the first of several, and its length."""
+    """Return where the longest equal run begins in both sequences, the first of several, and its length."""
     best = (0, 0, 0)
     if not len(b):
         return best
     spend(4 * len(a), elements=4 * len(a) * len(b))
-    lengths = np.zeros(len(b) + 1, np.int32)  # of the stretch that ends at each position
+    lengths = np.zeros(len(b) + 1, np.int32)  # of the run that ends at each position
     for at, word in enumerate(a.tolist()):
         lengths[1:] = (lengths[:-1] + 1) * (b == word)
         longest = int(lengths.max())
@@ -71,7 +71,7 @@ def _longest(a: Indices, b: Indices) -> tuple[int, int, int]:
 
 
 def _joined(blocks: list[Stretch]) -> list[Stretch]:
-    """Those that follow each other in both sequences as one."""
+    """Join runs that follow each other in both sequences."""
     found: list[Stretch] = []
     for block in blocks:
         last = found[-1] if found else None

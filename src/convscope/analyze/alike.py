@@ -1,4 +1,4 @@
-"""Equal blocks are followed once: what is equal by value becomes one object, and a layer is known by what it reads."""
+"""Memoisation for equal blocks: equal values become one object, and a layer is identified by what it reads."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from convscope.core.runs import Runs
 
 LISTED = 1024
-"""Units whose boxes are compared; more are equal only to themselves."""
+"""The most units whose boxes are compared; larger tracks are equal only to themselves."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Alike:
-    """What was found for layers of one net, for one question.
+    """Results for the layers of one net and one question.
 
-    Everything that is known by its identity is kept here, so that it stays alive.
+    Everything that is identified by ``id`` is kept here, so that it stays alive.
     """
 
     _objects: dict[Hashable, Any] = field(default_factory=dict)
     _layers: dict[Hashable, Tracks] = field(default_factory=dict)
 
     def layer(self, layer: Layer, before: list[Tracks], how: Hashable, work: Callable[[], Tracks]) -> Tracks:
-        """The state of a layer that reads the given ones, computed the first time for layers with an equal op.
+        """Return the state of a layer that reads the given states, computed once for layers with an equal op.
 
         Args:
             layer: the layer.
-            before: the state of each of its inputs, as this returned it.
-            how: whatever else the result depends on.
+            before: the state of each input, as returned by this function.
+            how: everything else on which the result depends.
             work: computes it.
         """
         key = layer.node.op, layer.inputs, how, *map(id, before)
@@ -48,12 +48,12 @@ class Alike:
         return found
 
     def tracks(self, tracks: Tracks) -> Tracks:
-        """The first of those that are equal."""
+        """Return the first of several equal values."""
         same = tuple([self._track(track) for track in tracks])
         return self._first(("tracks", *map(id, same)), same)
 
     def _first(self, key: Hashable, found: _T) -> _T:
-        return self._objects.setdefault(key, found)  # type: ignore[no-any-return] # the kind stands in the key
+        return self._objects.setdefault(key, found)  # type: ignore[no-any-return] # the key contains the type
 
     def _track(self, track: Track) -> Track:
         boxes, line = self._boxes(track.boxes), track.line and self._first(track.line, track.line)

@@ -1,8 +1,8 @@
 """The first and last pixel that each unit of a layer sees along one axis of the image.
 
 Most units lie on a :class:`~convscope.analyze.line.Line`, cut at the borders of the image. Only those beside the
-borders of a map may see something else, and are listed one by one: a map of any length takes next to no memory. Where
-there is no line, all units are listed.
+borders of a map may see something else and are listed one by one, so a map of any length takes almost no memory.
+Without a line, all units are listed.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     from convscope.core.axis import Indices
 
 Ends = tuple["Indices", "Indices"]
-"""First and last pixels of units; where one sees none, last < first."""
+"""First and last pixels of units; last < first for a unit that sees none."""
 
 NO_ENDS: Ends = (np.arange(0), np.arange(0))
 
 FEW = 1024
-"""Units that are listed without being counted: no more than what any layer takes."""
+"""Number of units that are listed without counting them against the limit: no more than any layer takes."""
 
 REACH = 2**62
-"""Beyond every pixel."""
+"""An index beyond every pixel."""
 
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """The first and last pixel on the image that each unit sees; a unit that sees none has last < first.
+    """The first and last pixel of the image that each unit sees; last < first for a unit that sees none.
 
     Attributes:
-        size: units.
-        pixels: of the image.
-        line: of the units between head and tail, before it is cut at the borders of the image.
+        size: number of units.
+        pixels: number of pixels of the image.
+        line: the line of the units between head and tail, before clipping to the image.
         head: boxes of the first units.
         tail: boxes of the last units.
-        rising: neither end ever falls from a unit to the next; False where it is not known.
-        gaps: some unit sees none.
+        rising: whether neither end ever falls from one unit to the next; False if unknown.
+        gaps: whether some unit sees no pixel.
     """
 
     size: int
@@ -58,17 +58,17 @@ class Boxes:
 
     @property
     def first(self) -> Indices:
-        """First pixel of each unit, made anew each time."""
+        """First pixel of each unit; computed on each call."""
         return self.at(np.arange(self.size))[0]
 
     @property
     def last(self) -> Indices:
-        """Last pixel of each unit, made anew each time."""
+        """Last pixel of each unit; computed on each call."""
         return self.at(np.arange(self.size))[1]
 
     @property
     def blind(self) -> bool:
-        """No unit sees any pixel."""
+        """Whether no unit sees any pixel."""
         return self.gaps and self.hull() == NOTHING
 
     @property
@@ -77,12 +77,12 @@ class Boxes:
         return range(len(self.head[0]), self.size - len(self.tail[0]))
 
     def box(self, unit: int) -> Box:
-        """First and last pixel of one unit."""
+        """Return the first and last pixel of one unit."""
         first, last = self.at(np.array([unit]))
         return int(first[0]), int(last[0])
 
     def at(self, units: Indices) -> Ends:
-        """First and last pixel of some units."""
+        """Return the first and last pixel of some units."""
         _count(len(units))
         body = self.body
         if self.line is None or not len(body):
@@ -96,7 +96,7 @@ class Boxes:
         return first, last
 
     def hull(self) -> Box:
-        """The pixels between the first and the last that any unit sees; empty where none sees any."""
+        """The range from the first to the last pixel that any unit sees; empty if none sees any."""
         return self._hull
 
     @cached_property
@@ -106,12 +106,12 @@ class Boxes:
         return (int(first[some].min()), int(last[some].max())) if some.any() else NOTHING
 
     def longest(self) -> int:
-        """Pixels of the longest box."""
+        """The length of the longest box in pixels."""
         first, last = self.at(self._telling())
         return max(0, int((last - first).max()) + 1)
 
     def _telling(self) -> Indices:
-        """Units among which are those with the first, the last, and the longest box."""
+        """Return units that include those with the first, the last, and the longest box."""
         body, edges = self.body, [np.arange(len(self.head[0])), np.arange(self.body.stop, self.size)]
         if not len(body) or self.line is None:
             return np.concatenate(edges)
@@ -119,7 +119,7 @@ class Boxes:
         if len(body) <= 4 * phases or not advance:
             few = np.arange(body.start, min(body.stop, body.start + 4 * phases))
             return np.concatenate([edges[0], few, edges[1]])
-        # along each phase a box grows out of one border of the image and shrinks into the other
+        # in each phase, boxes grow at one border of the image and shrink at the other
         first, last = np.array(self.line.phases).T
         ends = -first, -last, self.pixels - 1 - first, self.pixels - 1 - last
         turns = [end // self.line.advance for end in ends]
@@ -131,7 +131,7 @@ class Boxes:
 
 
 def cut(ends: Ends, pixels: int) -> Ends:
-    """Boxes cut at the borders of the image."""
+    """Clip boxes to the image."""
     first, last = np.maximum(ends[0], 0), np.minimum(ends[1], pixels - 1)
     none = last < first
     if none.any():
@@ -145,40 +145,40 @@ def _count(units: int) -> None:
 
 
 def even(size: int, pixels: int, line: Line) -> Boxes:
-    """Boxes that all lie on a line."""
+    """Return boxes that all lie on a line."""
     return _made(size, pixels, line, NO_ENDS, NO_ENDS)
 
 
 def every_pixel(size: int) -> Boxes:
-    """Those of the image itself: each unit sees one pixel."""
+    """Return the boxes of the image itself: each unit sees one pixel."""
     return even(size, size, Line(1, ((0, 0),)))
 
 
 def alike(size: int, box: Box, pixels: int) -> Boxes:
-    """The same box for so many units."""
+    """Return the same box for a number of units."""
     return even(size, pixels, Line(0, (box,)))
 
 
 def boxes_of(first: Indices, last: Indices, pixels: int, line: Line | None = None) -> Boxes:
-    """Boxes of these ends; those in the middle that are as a line says are not kept.
+    """Return boxes with these ends; those in the middle that agree with the line are not stored.
 
     >>> found = boxes_of(np.array([5, 0, 1, 2, 3]), np.array([6, 1, 2, 3, 4]), 9, Line(1, ((-1, 0),)))
     >>> len(found.head[0]), found.line, found.last.tolist()
     (1, Line(advance=1, phases=((-1, 0),), seams=False), [6, 1, 2, 3, 4])
     """
     half = len(first) // 2
-    # without a line all units may still see the same
+    # without a line, all units may still see the same
     line = line or Line(0, ((int(first[half]), int(last[half])) if first[half] <= last[half] else NOTHING,))
     return trimmed(len(first), pixels, line, (first[:half], last[:half]), (first[half:], last[half:]))
 
 
 def trimmed(size: int, pixels: int, line: Line, head: Ends, tail: Ends) -> Boxes:
-    """Boxes of which the first and the last are given, and the others lie on a line; those are dropped that do, too."""
+    """Return boxes given at both ends and on a line between; given boxes that lie on the line are dropped."""
     on, off = len(head[0]), size - len(tail[0])
     wrong, late = (_off(line, start, side, pixels) for start, side in ((0, head), (off, tail)))
     start, stop = int(wrong.max(initial=-1)) + 1, int(late.min(initial=len(tail[0])))
     if start == on == off and stop == 0:
-        return _made(size, pixels, None, tuple(map(np.concatenate, zip(head, tail, strict=True))), NO_ENDS)  # type: ignore[arg-type] # two
+        return _made(size, pixels, None, tuple(map(np.concatenate, zip(head, tail, strict=True))), NO_ENDS)  # type: ignore[arg-type] # a pair
     kept = slice(start), slice(stop, None)
     return _made(
         size,
@@ -189,7 +189,7 @@ def trimmed(size: int, pixels: int, line: Line, head: Ends, tail: Ends) -> Boxes
 
 
 def _off(line: Line, start: int, ends: Ends, pixels: int) -> Indices:
-    """Which of some units do not see what a line says, cut at the borders of the image."""
+    """Return which of some units do not see what the line predicts, clipped to the image."""
     count = len(ends[0])
     if not count:
         return ends[0]
@@ -216,13 +216,13 @@ def _made(size: int, pixels: int, line: Line | None, head: Ends, tail: Ends) -> 
 
 
 def _facts(ends: Ends) -> tuple[bool, bool]:
-    """Rising, and with gaps."""
+    """Return whether boxes rise, and whether there are gaps."""
     first, last = ends
     return bool((first[1:] >= first[:-1]).all() and (last[1:] >= last[:-1]).all()), bool((last < first).any())
 
 
 def _facts_on(line: Line, start: int, stop: int, pixels: int) -> tuple[bool, bool]:
-    """The same of units on a line; a gap spoils what is rising."""
+    """Return the same for units on a line; with a gap, boxes do not count as rising."""
     phases = len(line.phases)
     if stop <= start:
         return True, False
@@ -239,7 +239,7 @@ def _facts_on(line: Line, start: int, stop: int, pixels: int) -> tuple[bool, boo
 
 
 def seeing(boxes: Boxes) -> tuple[int, int]:
-    """The units on the line whose boxes lie on the image, as far as their phase sees anything at all."""
+    """Return the range of units on the line whose boxes meet the image, over phases that see anything."""
     assert boxes.line
     start, stop = boxes.body.start, boxes.body.stop
     phases, advance = len(boxes.line.phases), boxes.line.advance
@@ -250,7 +250,7 @@ def seeing(boxes: Boxes) -> tuple[int, int]:
             if last < 0 or first >= boxes.pixels:
                 return stop, stop
             continue
-        # turns from which on the last pixel is on the image, and up to which the first one is
+        # the period from which the last pixel is on the image, and up to which the first one is
         low, high = (-(last // advance), (boxes.pixels - 1 - first) // advance) if advance > 0 else (
             -(-(boxes.pixels - 1 - first) // advance), (-last) // advance)  # fmt: skip
         start, stop = max(start, (low - 1) * phases + at + 1), min(stop, (high + 1) * phases + at)
@@ -258,7 +258,7 @@ def seeing(boxes: Boxes) -> tuple[int, int]:
 
 
 def equal(one: Boxes, other: Boxes) -> bool:
-    """The same boxes, unit by unit."""
+    """Return the same boxes listed unit by unit."""
     if one is other or one.size != other.size:
         return one is other
     ends = zip(one.at(np.arange(one.size)), other.at(np.arange(other.size)), strict=True)
@@ -266,7 +266,7 @@ def equal(one: Boxes, other: Boxes) -> bool:
 
 
 def each_once(parts: Sequence[Boxes]) -> Boxes:
-    """The different boxes of all units of some parts, in rising order.
+    """Return the distinct boxes of all units of some parts, in ascending order.
 
     >>> each_once([every_pixel(2), every_pixel(2), alike(3, (0, 1), 2)]).last.tolist()
     [0, 1, 1]
@@ -277,7 +277,7 @@ def each_once(parts: Sequence[Boxes]) -> Boxes:
     ends = (part.at(np.arange(part.size)) for part in parts)
     with for_now(64 * count):
         keys = (np.where(last < first, pixels, first) * (pixels + 1) + np.maximum(last, -1) + 1 for first, last in ends)
-        every = np.sort(np.concatenate(list(keys)))  # numpy's own unique is slow here
+        every = np.sort(np.concatenate(list(keys)))  # numpy.unique is slow here
         every = every[np.append(True, every[1:] > every[:-1])]
     first, last = np.divmod(every, pixels + 1)
     return boxes_of(first, last - 1, pixels)

@@ -1,4 +1,4 @@
-"""How a table of a net is shown: its columns, and the lines below them."""
+"""The presentation of a net's table: its columns, and the lines below them."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
     from convscope.analyze.table import LayerTable, Row
 
 NAME = 50
-"""Letters of a name in a terminal; other forms of the table have it whole."""
+"""The most characters of a name in a terminal; other formats show it in full."""
 
 MOST_OUTPUTS = 6
-"""Outputs that the text names."""
+"""The most outputs that the text names."""
 
 LEAST_SHARE = 0.1
-"""Percent; of what is less, only that is said, as it is not nothing."""
+"""The smallest percentage that is printed as a number; smaller ones print as "below" it, since they are not zero."""
 
 HINT = "--wide shows them"
 
 
 def always(_: LayerTable) -> bool:
-    """The column stands in every table."""
+    """Return whether the column is in every table."""
     return True
 
 
 def spatial(table: LayerTable) -> bool:
-    """The input has positions, so that there are fields."""
+    """Return whether the input has positions, and layers therefore fields."""
     return len(table.input) > 1
 
 
 def has_gates(table: LayerTable) -> bool:
-    """Gates widen the field of a layer."""
+    """Return whether gates widen the field of a layer."""
     return spatial(table) and any(row.gated != row.field for row in table.rows)
 
 
 def has_frozen(table: LayerTable) -> bool:
-    """Some parameters are not trained."""
+    """Return whether some parameters are frozen."""
     return any(row.frozen for row in table.rows)
 
 
@@ -56,8 +56,8 @@ class Kind:
 
     Attributes:
         column: its heading.
-        cell: what stands in the row of a layer.
-        when: whether the column stands in a table.
+        cell: returns the cell for the row of a layer.
+        when: returns whether a table has the column.
     """
 
     column: Column
@@ -87,14 +87,14 @@ KINDS = (
     Kind(_number("start", hide=6), lambda row, _: pair_text(axis.start for axis in row.field), spatial),
     Kind(_number("centre", hide=7), lambda row, _: pair_text(axis.centre for axis in row.field), spatial),
 )
-"""In their order. Where room is short, ``hide`` says what goes first: place, then sizes of maps, then shares."""
+"""The columns in order. If narrow, ``hide`` ranks the omissions: positions, then map sizes, then shares."""
 
 NAMES = tuple(kind.column.name for kind in KINDS)
-"""What a user calls the columns."""
+"""The names of the columns for users."""
 
 
 def check_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of columns, in the order given.
+    """Parse names of columns, in the order given.
 
     Raises:
         UnknownNameError: there is no such column.
@@ -111,7 +111,7 @@ def check_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def grid(table: LayerTable) -> Grid:
-    """The rows under the columns that the table has, or that were asked for."""
+    """Return the rows with the columns of the table, or with the requested ones."""
     kinds = {kind.column.name: kind for kind in KINDS}
     if table.shown:
         shown = tuple(kinds[name] for name in table.shown)
@@ -122,7 +122,7 @@ def grid(table: LayerTable) -> Grid:
 
 
 def _costly(table: LayerTable) -> frozenset[int]:
-    """The row with the most multiply-adds; in a net without any, with the most parameters."""
+    """Return the row with the most multiply-adds or, in a net without any, the most parameters."""
     for values in ([row.macs or 0 for row in table.rows], [row.params or 0 for row in table.rows]):
         if len(values) > 1 and max(values) > 0:
             return frozenset({values.index(max(values))})
@@ -134,9 +134,9 @@ def _count(row: Row, key: str, value: int | None) -> str:
 
 
 def _share(row: Row, key: str, total: Total) -> str:
-    """Percent of the total; where that has unknown parts, the share is at most so large.
+    """Return the percentage of the total; it is an upper bound if the total has unknown parts.
 
-    What a row has at least, of a total that is at least so large, says nothing.
+    A lower bound relative to a lower bound says nothing.
     """
     value: int | None = getattr(row, key)
     if value is None or key in row.at_least:
@@ -152,7 +152,7 @@ def _stored(row: Row) -> str:
 
 
 def totals(table: LayerTable) -> dict[str, str]:
-    """The sums as texts, each with what must be known of it."""
+    """Return the totals as texts with their qualifications."""
     sizes = f"{bytes_text(table.activation_bytes)} (float32, batch 1)"
     params = _total(table.params)
     if table.frozen:
@@ -164,7 +164,7 @@ def totals(table: LayerTable) -> dict[str, str]:
 
 
 def below(table: LayerTable) -> str:
-    """The lines below the table."""
+    """Return the lines below the table."""
     parts = [
         _inputs_text(table),
         *_outputs_text(table),
@@ -192,14 +192,14 @@ def _inputs_text(table: LayerTable) -> str:
 
 
 def _outputs_text(table: LayerTable) -> list[str]:
-    """Names and sizes of several outputs, the first few of many."""
+    """Return names and sizes of several outputs, at most the first few."""
     few = [f"{one.name} {to_text(shape)}" for one, shape in table.outputs[:MOST_OUTPUTS]]
     more = [f"and {len(table.outputs) - MOST_OUTPUTS} more"] if len(table.outputs) > MOST_OUTPUTS else []
     return [f"outputs {', '.join([*few, *more])}"] if len(table.outputs) > 1 else []
 
 
 def _total(value: Total) -> str:
-    """The sum, exact and rounded; a lower bound where parts are unknown."""
+    """Return the sum, exact and rounded; a lower bound if parts are unknown."""
     exact = f"{value.value:,}"
     rounded = f" ({count_text(value.value)})" if value.value >= 10_000 else ""
     return f"{'' if value.exact else '≥ '}{exact}{rounded}"

@@ -1,4 +1,4 @@
-"""Two nets side by side: their layers aligned, with what changed."""
+"""Comparison of two nets: their layers aligned, with the changes."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ BY = ("layers", "stages")
 """Ways to align two nets."""
 
 NAME = 60
-"""Letters of a layer, its name and its op, in a terminal."""
+"""The most characters of a layer's name and op in a terminal."""
 
 Pair = tuple[Row | None, Row | None]
-"""A layer of the first net and one of the second; None where it has no partner."""
+"""A layer of the first net and one of the second; None if it has no partner."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What :func:`compare` returns; prints itself.
+    """The result of :func:`compare`; prints itself.
 
     Attributes:
         first: table of the first net.
         second: table of the second net.
         pairs: layers aligned by their ops.
-        peaks: peak of activations in inference of both, float32, one sample [byte].
-        by: ``layers``, or ``stages`` where the nets are different designs: how they are shown.
+        peaks: peak of activations of both nets in inference, float32, one sample [byte].
+        by: how they are shown: by ``layers``, or by ``stages`` if the nets are different designs.
     """
 
     first: LayerTable
@@ -49,11 +49,11 @@ class Comparison:
     by: str = "layers"
 
     def stages(self) -> tuple[Stages, ...]:
-        """The stages of both nets, the layers at one size of the map together."""
+        """The stages of both nets: the layers at one size of the map together."""
         return together(self.first.rows, self.second.rows)
 
     def totals(self) -> dict[str, tuple[Total, Total]]:
-        """Both numbers of params, MACs, activation bytes and peak memory; lower bounds where parts are unknown."""
+        """Params, MACs, activation bytes and peak memory of both nets; lower bounds if parts are unknown."""
         sizes = (self.first.activation_bytes, self.second.activation_bytes)
         return {
             "params": (self.first.params, self.second.params),
@@ -80,7 +80,7 @@ class Comparison:
         }
 
     def grid(self) -> Grid:
-        """The layers, or the stages, side by side as a figure part."""
+        """Return the layers or stages side by side as a figure part."""
         if self.by == "stages":
             columns = (Column(""), Column("stage"), Column("A"), Column("B"), *map(Column, ("params", "MACs", "RF")))
             return Grid(columns, tuple(_stage_cells(*one) for one in self.stages()))
@@ -94,12 +94,12 @@ class Comparison:
         return self.grid().to_html("\n".join(self._told(0)))
 
     def _told(self, width: int = 12) -> list[str]:
-        """A line for each total, names as wide as given."""
+        """Return a line for each total, with names padded to a width."""
         totals = self.totals().items()
         return [f"{name.removesuffix('_bytes'):<{width}} {_totals(name, a, b)}" for name, (a, b) in totals]
 
     def stack(self) -> Stack:
-        """The totals, and the layers or stages side by side."""
+        """Return the totals, and the layers or stages side by side."""
         alike = "by stages, since few of their layers are equal" if self.by == "stages" else ""
         return Stack((*self._told(), "", *filter(None, [alike]), self.grid()))
 
@@ -117,13 +117,13 @@ def compare(
     input: object = None,  # noqa: A002 -- the word of the notation
     by: str | None = None,
 ) -> Comparison:
-    """Align two nets: layer by layer, or stage by stage where they are different designs.
+    """Align two nets layer by layer, or stage by stage if they are different designs.
 
     Args:
         first: a net, or what :func:`convscope.read` takes.
         second: likewise.
-        input: size of the input of both, where they do not state it.
-        by: ``layers`` or ``stages``; by default stages where few layers of long nets are equal.
+        input: size of the input of both nets, if they do not state it.
+        by: ``layers`` or ``stages``; by default stages if few layers of long nets are equal.
 
     Raises:
         FieldError: ``by`` is neither.
@@ -145,7 +145,7 @@ def compare(
 
 
 def _aligned(first: tuple[Row, ...], second: tuple[Row, ...]) -> list[Pair]:
-    """Equal ops meet; what is left between them is paired in order where it is of one kind."""
+    """Align equal ops; pair the layers between them in order if their ops are of one kind."""
     pairs: list[Pair] = []
     for a0, a1, b0, b1 in aligned([row.op for row in first], [row.op for row in second]):
         for a, b in zip_longest(first[a0:a1], second[b0:b1]):

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds, of a layer and in total."""
+"""Parameters and multiply-adds of a layer and in total."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Total:
-    """A sum in which parts may be unknown. Unknown is not zero: then ``value`` is a lower bound.
+    """A sum in which parts may be unknown. Unknown is not zero, so ``value`` is then a lower bound.
 
     Attributes:
-        value: sum of the known parts.
+        value: the sum of the known parts.
         missing: names of the layers whose part is unknown.
     """
 
@@ -28,12 +28,12 @@ class Total:
 
     @property
     def exact(self) -> bool:
-        """Nothing is missing."""
+        """Whether nothing is missing."""
         return not self.missing
 
 
 def total(parts: Iterable[tuple[str, int | None]]) -> Total:
-    """Sum named parts; None is unknown.
+    """Sum named parts; None means unknown.
 
     >>> total([("conv1", 160), ("mystery1", None)])
     Total(value=160, missing=('mystery1',))
@@ -44,30 +44,30 @@ def total(parts: Iterable[tuple[str, int | None]]) -> Total:
 
 
 def params(layer: Layer) -> int | None:
-    """Learned numbers of a layer; None where unknown."""
+    """Return the number of parameters of a layer; None if unknown."""
     weights = layer.weights
     return None if weights is None else sum(weight.count for weight in weights if weight.trained)
 
 
 def frozen(layer: Layer) -> int | None:
-    """Parameters of a layer that training leaves as they are; None where unknown."""
+    """Return the number of frozen parameters of a layer; None if unknown."""
     weights = layer.weights
     return None if weights is None else sum(weight.count for weight in weights if weight.frozen and weight.trained)
 
 
 def net_frozen(net: Net) -> int:
-    """Parameters of a net that training leaves as they are, as far as they are known."""
+    """Return the number of frozen parameters of a net, as far as known."""
     return sum(frozen(layer) or 0 for layer in net) + sum(weight.count for weight in net.unused if weight.frozen)
 
 
 def stored_bytes(layer: Layer) -> int | None:
-    """Size of a layer's weights as the source stores them, buffers and scales included [byte]; None where unknown."""
+    """Return the size of a layer's weights as stored in the source, with buffers and scales [byte]; None if unknown."""
     weights = layer.weights
     return None if weights is None else sum(weight.stored_bytes for weight in weights)
 
 
 def is_float32(net: Net) -> bool:
-    """Every learned tensor of a net is stored in float32."""
+    """Return whether every parameter of a net is stored in float32."""
     return all(weight.dtype == FLOAT32 for weight in _weights(net) if weight.trained)
 
 
@@ -78,21 +78,21 @@ def _weights(net: Net) -> Iterator[Weight]:
 
 
 def net_params(net: Net) -> Total:
-    """Learned numbers of a net, those that no layer reads included."""
+    """Return the number of parameters of a net, including those that no layer reads."""
     return with_unused(net, total((layer.node.name, params(layer)) for layer in net))
 
 
 def with_unused(net: Net, params: Total) -> Total:
-    """The parameters of all layers with those that no layer reads."""
+    """Add parameters that no layer reads to those of all layers."""
     return Total(params.value + sum(weight.count for weight in net.unused), params.missing)
 
 
 def stored_with_unused(net: Net, stored: Total) -> Total:
-    """The stored bytes of all layers with those of weights that no layer reads."""
+    """Add the bytes of weights that no layer reads to those of all layers."""
     return Total(stored.value + sum(weight.stored_bytes for weight in net.unused), stored.missing)
 
 
 def macs(layer: Layer) -> int | None:
-    """Multiply-adds of a layer for one sample [MAC]; None where unknown."""
+    """Return the multiply-adds of a layer for one sample [MAC]; None if unknown."""
     own = layer.node.own.macs
     return layer.node.op.macs(layer.inputs, layer.output) if own is None else own

@@ -1,4 +1,4 @@
-"""Where axes of a layer depend on each other, so that its reads, stated axis by axis, are more than what is read."""
+"""Layers whose axes depend on each other, so that reads stated axis by axis cover more than what is read."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def tells(layer: Layer, *, all_channels: bool) -> bool:
-    """The reads of the layer are what is read: always, or because all of its channels are asked."""
+    """Return whether the reads are exact: always, or because all channels are requested."""
     hull = layer.node.op.hull()
     return not hull or (hull == "channels" and all_channels)
 
 
 def parts_channels(layer: Layer, reads: Sequence[Read]) -> bool:
-    """Channels of the layer see different pixels: they are positions of its input, or come from different inputs."""
+    """Return whether channels see different pixels: they are positions of the input, or come from different inputs."""
     joins = layer.node.op.merges and isinstance(reads[0].relation, Table)
     return (
         joins

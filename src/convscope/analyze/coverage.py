@@ -1,4 +1,4 @@
-"""What is wasted: pixels that nothing reads, multiply-adds spent on padding, layers that cannot see more."""
+"""Waste in a design: pixels that nothing reads, multiply-adds spent on padding, layers that add no context."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Unread:
-    """Positions of a layer's input that no unit of the layer reads, along one axis.
+    """Positions along one axis of a layer's input that no unit of the layer reads.
 
     Attributes:
         node: the layer.
         axis: spatial axis, from 0.
-        positions: indices.
+        positions: their indices.
         size: length of the axis.
     """
 
@@ -44,7 +44,7 @@ class Unread:
 
 @per_layer
 def unread(net: Net) -> list[Unread]:
-    """Rows and columns at the end of a layer's input that its windows never reach.
+    """Find rows and columns at the end of a layer's input that its windows never reach.
 
     A 3x3 with stride 2 and no padding on 224 starts at 0, 2, … 220; its last window ends at 222:
 
@@ -66,7 +66,7 @@ def unread(net: Net) -> list[Unread]:
 
 
 def _last(window: Window) -> int:
-    """The last position that a window reads; -1 where it reads none."""
+    """Return the last position that a window reads; -1 if it reads none."""
     end = (window.extent - 1) * window.stride - window.lo + window.span - 1
     if window.edge in EMPTY_EDGES and window.up == window.dilation == 1 and window.kernel >= window.stride:
         return min(end, window.size - 1)
@@ -75,9 +75,9 @@ def _last(window: Window) -> int:
 
 
 def padding_share(layer: Layer) -> float:
-    """Share of a layer's multiply-adds that fall on padding.
+    """Return the fraction of a layer's multiply-adds that fall on padding.
 
-    3x3 with padding 1 on 7x7: of 21 taps along an axis 19 lie on the map, so 1 - (19/21)^2 is wasted:
+    For 3x3 with padding 1 on 7x7, 19 of 21 taps along an axis lie on the map, so 1 - (19/21)^2 is wasted:
 
     >>> import convscope as cs
     >>> round(padding_share(cs.read("input 7x7x1, conv 1 3x3 p1").layers[0]), 3)
@@ -85,29 +85,29 @@ def padding_share(layer: Layer) -> float:
     """
     windows = [read.relation for read in layer.reads[0][1:] if isinstance(read.relation, Window)]
     if any(window.up > 1 or window.lo < 0 for window in windows) or not _gathers(layer):
-        return 0.0  # a transposed convolution counts its multiply-adds from the input
+        return 0.0  # for a transposed convolution, multiply-adds are counted from the input
     return 1 - math.prod(map(_on_map, windows))
 
 
 def _gathers(layer: Layer) -> bool:
-    """Counts a multiply-add for each tap of each output."""
+    """Return whether a multiply-add is counted for each tap of each output."""
     weights = layer.weights or ()
     return bool(weights) and cost.macs(layer) == math.prod(layer.output) * weights[0].fan_in
 
 
 def _on_map(window: Window) -> float:
-    """Share of the taps that lie on the input."""
-    if window.kernel > window.extent:  # the same places, counted for each output
+    """Return the fraction of taps that lie on the input."""
+    if window.kernel > window.extent:  # the same positions, counted for each output
         return _on_map_of_outputs(window)
     spend(0, elements=8 * window.kernel)
     taps = window.lo - window.dilation * np.arange(window.kernel)
-    first = np.maximum(0, -(-taps // window.stride))  # of the outputs of which a tap lies on the input
+    first = np.maximum(0, -(-taps // window.stride))  # outputs with a tap on the input
     last = np.minimum(window.extent - 1, (window.size - 1 + taps) // window.stride)
     return float(np.maximum(0, last - first + 1).sum() / (window.kernel * window.extent))
 
 
 def _on_map_of_outputs(window: Window) -> float:
-    """Share of the taps that lie on the input, from the taps of each output."""
+    """Return the fraction of taps that lie on the input, from the taps of each output."""
     spend(0, elements=8 * window.extent)
     start = window.lo - window.stride * np.arange(window.extent)
     first = np.maximum(0, -(-start // window.dilation))
@@ -117,7 +117,7 @@ def _on_map_of_outputs(window: Window) -> float:
 
 @per_layer
 def unproductive(net: Net) -> list[str]:
-    """Layers with a kernel before which the field is already as large as the image along every axis.
+    """Find layers with a kernel whose input already has a field as large as the image along every axis.
 
     Such layers add no new context (Richter et al., arXiv 2106.12307).
     """
@@ -135,25 +135,25 @@ def unproductive(net: Net) -> list[str]:
 
 
 def _slides(layer: Layer) -> bool:
-    """Has a kernel of more than one position."""
+    """Return whether the kernel has more than one position."""
     return any(isinstance(read.relation, Window) and read.relation.kernel > 1 for read in layer.reads[0][1:])
 
 
 def _covers(field: Field, sizes: tuple[int, ...]) -> bool:
-    """The field is as large as the image, and not only perhaps so."""
+    """Return whether the field is certainly as large as the image."""
     return all((axis.exact or axis.seams) and axis.size >= size for axis, size in zip(field, sizes, strict=True))
 
 
 @dataclass(frozen=True)
 class Branch:
-    """What one path brings to a merge along one axis.
+    """One path into a merge, along one axis.
 
     Attributes:
-        source: the layer, or input, that the path comes from.
+        source: the layer or input from which the path comes.
         stride: pixels between the fields of neighbours.
-        centre: middle of the field of unit 0, with the phases of an up-sampling averaged out.
-        end: last pixel of the field of unit 0, averaged alike.
-        coarse: pixels after which the fields repeat: those of one unit before an up-sampling; else the stride.
+        centre: middle of the field of unit 0, averaged over the phases of an up-sampling.
+        end: last pixel of the field of unit 0, likewise averaged.
+        coarse: pixels after which the fields repeat: those of one unit before an up-sampling, otherwise the stride.
     """
 
     source: str
@@ -164,18 +164,18 @@ class Branch:
 
     @classmethod
     def of(cls, source: str, line: Line) -> Branch:
-        """A path whose fields move steadily."""
+        """Describe a path whose fields advance steadily; otherwise return None."""
         return cls(source, line.stride, line.centre, line.end, Fraction(line.advance))
 
 
 @dataclass(frozen=True)
 class Misaligned:
-    """A merge whose paths look at different positions.
+    """A merge whose paths read different positions.
 
     Attributes:
         node: the merge.
         axis: spatial axis of the image, from 0.
-        branches: the paths that still have their place.
+        branches: the paths that keep their position.
     """
 
     node: str
@@ -185,10 +185,10 @@ class Misaligned:
 
 @per_layer
 def misaligned(net: Net) -> list[Misaligned]:
-    """Merges of paths whose strides or centres differ, so that unit ``o`` means different positions on each.
+    """Find merges of paths whose strides or centres differ, so that unit ``o`` means a different position on each.
 
-    Only paths are compared that meet at some unit: queries and keys of an attention lie along different axes of the
-    merge, and maps that are joined end to end have no unit in common.
+    Only paths that meet at some unit are compared: queries and keys of an attention lie along different axes of the
+    merge, and concatenated maps have no unit in common.
 
     >>> import convscope as cs
     >>> [m.node for m in misaligned(cs.read("input 9x9x1, add( conv 1 3x3 | crop 0:2 )"))]
@@ -213,15 +213,15 @@ def misaligned(net: Net) -> list[Misaligned]:
 
 
 def _units(layer: Layer, at: int, axis: int | None) -> range:
-    """Units of a merge that read something of one of its inputs, along an axis of that input."""
+    """Return the units of a merge that read one of its inputs, along an axis of that input."""
     relation = layer.reads[at][axis].relation if axis is not None else None
     if not isinstance(relation, Window) or relation.kernel > 1 or relation.up > 1:
-        return range(0)  # not told: all
+        return range(0)  # unknown: all
     return range(-(-relation.lo // relation.stride), (relation.lo + relation.size - 1) // relation.stride + 1)
 
 
 def only_moves(layer: Layer) -> bool:
-    """Each position of the output reads at most one position of each input: a slice, a shift, a 1x1 convolution."""
+    """Return whether each output position reads at most one of each input: a slice, a shift, a 1x1 convolution."""
     return not layer.statistics and all(_single(read.relation) for reads in layer.reads for read in reads[1:])
 
 

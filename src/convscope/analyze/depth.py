@@ -1,4 +1,4 @@
-"""How many convolutions until the image is one pixel, and until a unit sees a whole object."""
+"""The number of convolutions until the map is 1x1, and until a unit covers an object."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 SCHEMA = "convscope/depth/1"
 
 CONV = 200
-"""Microseconds for a convolution: it becomes a layer, and a row of a table."""
+"""Cost of a convolution, which becomes a layer and a row of a table [microsecond]."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """The net after some convolutions, and the pooling after the last of them where there is one.
+    """The net after some convolutions, including a pooling after the last one.
 
     Attributes:
-        convs: how many.
-        size: height (= width) of the map.
+        convs: number of convolutions.
+        size: height and width of the map.
         field: receptive field along one axis [input pixel].
-        params: parameters so far.
+        params: number of parameters so far.
         macs: multiply-adds so far [MAC].
     """
 
@@ -49,13 +49,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Depth:
-    """What :func:`depth` returns; prints itself.
+    """The result of :func:`depth`; prints itself.
 
     Attributes:
         input: shape ``c h w``.
         layer: the convolution, in the notation.
-        steps: one for each convolution until no more fits, or the object is seen.
-        target: size of the object, where one was asked for.
+        steps: one for each convolution until no more fits, or the object is covered.
+        target: size of the object, if one was given.
         pool_every: convolutions between 2x2 max-poolings; 0 for none.
     """
 
@@ -67,12 +67,12 @@ class Depth:
 
     @property
     def to_one(self) -> Step | None:
-        """The step at which the map is 1x1; None when it never is."""
+        """The step at which the map is 1x1; None if it never is."""
         return next((step for step in self.steps if step.size == 1), None)
 
     @property
     def to_object(self) -> Step | None:
-        """The step at which the field covers the object; None when it never does."""
+        """The step at which the field covers the object; None if it never does."""
         return next((step for step in self.steps if self.target and step.field >= self.target), None)
 
     def to_json(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _step_json(step: Step | None) -> dict[str, int] | None:
 
 
 @question()
-def depth(  # noqa: PLR0913 -- the numbers of the question
+def depth(  # noqa: PLR0913 -- the parameters of the question
     size: int,
     *,
     kernel: int = 3,
@@ -145,14 +145,14 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
     object: int | None = None,  # noqa: A002 -- the word of the command line
     pool_every: int = 0,
 ) -> Depth:
-    """How many ``kernel x kernel`` convolutions (no padding, no bias) bring ``size x size`` to 1x1.
+    """Count the ``kernel x kernel`` convolutions (no padding, no bias) that bring ``size x size`` to 1x1.
 
     Args:
         size: height and width of the image.
         kernel: height and width of the kernels, from 2.
-        channels: of the image.
-        filters: of every convolution.
-        object_size: height and width of an object; then also: how many convolutions until a unit covers it.
+        channels: channels of the image.
+        filters: channels of every convolution.
+        object_size: height and width of an object; the convolutions until a unit covers it are then counted, too.
         object: the same, by the name that it has on the command line.
         pool_every: the number of convolutions after which a 2x2 max-pooling follows; 0 for none.
 
@@ -184,7 +184,7 @@ def depth(  # noqa: PLR0913 -- the numbers of the question
 
 
 def _stack(size: int, conv: Conv, pool_every: int) -> list[Op]:
-    """Convolutions and poolings until the next does not fit."""
+    """Yield convolutions and poolings until the next one does not fit."""
     ops: list[Op] = []
     for convs in count(1):
         size = Window(size, conv.kernel[0]).extent
@@ -199,7 +199,7 @@ def _stack(size: int, conv: Conv, pool_every: int) -> list[Op]:
 
 
 def _steps(net: Net) -> tuple[Step, ...]:
-    """One step for each convolution and the pooling after it."""
+    """Return one step for each convolution and the pooling after it."""
     steps = []
     convs = params = macs = 0
     for row in layer_table(net).rows:

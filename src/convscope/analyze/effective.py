@@ -1,11 +1,11 @@
-"""The effective receptive field from the graph alone: how much each pixel weighs when all weights are equal.
+"""The effective receptive field from the graph alone: the weight of each pixel if all weights are equal.
 
-A unit hands its weight back in equal shares to the positions that it reads, and a merge in equal shares to its paths.
-What falls on padding is lost. For a stack of ``n`` convolutions of ``k`` taps this is the ``n``-fold convolution of a
-box, of variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128).
+A unit distributes its weight equally over the positions that it reads, and a merge equally over its paths. Weight on
+padding is lost. For a stack of ``n`` convolutions of ``k`` taps this is the ``n``-fold convolution of a box, of
+variance ``n*(k*k - 1)/12`` along each axis (Luo, Li, Urtasun and Zemel, arXiv 1701.04128).
 
-Paths that do not depend on the image (learned tokens, coordinates) take no share, nor do those that all units
-share, such as gates.
+Paths that do not depend on the image (learned tokens, coordinates) get no share, nor do paths that all units share,
+such as gates.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
     Weights = NDArray[np.float64]
 
 LEVELS = (20, 30, 50, 99)
-"""Shares of the weight, in percent, for which the pixels are counted."""
+"""Percentages of the weight for which the pixels are counted."""
 
 
 @dataclass(frozen=True, eq=False)
 class Effective:
-    """How the weight of some units spreads over the image.
+    """The distribution of the weight of some units over the image.
 
     Attributes:
         node: the layer.
-        shape: height and width (or one, or three axes) of the image.
-        spread: weight of each pixel, where there is some; sums to 1.
-        area: pixels of the box of the exact support.
-        on_image: share of the weight that does not fall on padding.
-        exact: False where axes of a layer on the way depend on each other, so that the weights are those of its reads,
-            which are more than what it reads.
+        shape: height and width of the image (or one or three axes).
+        spread: the weights of pixels that have one; they sum to 1.
+        area: number of pixels in the box of the exact support.
+        on_image: fraction of the weight that does not fall on padding.
+        exact: False if axes of a layer on the way depend on each other; the weights are then those of its reads, which
+            cover more than what it reads.
     """
 
     node: str
@@ -63,7 +63,7 @@ class Effective:
 
     @property
     def heat(self) -> Weights:
-        """Weight of each pixel of the image, ``h w``; sums to 1. Made anew each time.
+        """The weight of each pixel of the image, ``h w``; it sums to 1 and is computed on each access.
 
         Raises:
             ShapeError: the image is too large for an array.
@@ -81,7 +81,7 @@ class Effective:
         return tuple(_std(self.profile(axis)) for axis in range(len(self.shape)))
 
     def profile(self, axis: int) -> Weights:
-        """Weight along one axis, the others summed up: one number for each pixel of the image along it."""
+        """Return the weight of each pixel along one axis, summed over the others."""
         found = np.zeros(self.shape[axis])
         if self.spread:
             kinds = self.spread.axes[axis]
@@ -90,9 +90,9 @@ class Effective:
         return found
 
     def shares(self) -> dict[int, float]:
-        """For 20, 30, 50 and 99 % of the weight: the fewest pixels that hold it, as a share of the box.
+        """For 20, 30, 50 and 99 % of the weight: the fewest pixels that hold it, as a fraction of the box.
 
-        Empty where all of the weight falls on padding.
+        Empty if all weight falls on padding.
         """
         if not self.area or not self.spread:
             return {}
@@ -120,9 +120,9 @@ def _std(profile: Weights) -> float:
 
 
 def _fewest(weight: Weights, count: Weights, level: float) -> int:
-    """The fewest pixels that hold a share of all weight; ``count`` pixels have each ``weight``, the largest first."""
+    """Return the fewest pixels that hold a fraction of the weight; ``count`` pixels have each ``weight``, sorted."""
     held = np.cumsum(weight * count)
-    # 1e-12: sums of equal shares must not miss a level by rounding
+    # 1e-12: a sum of equal shares must not miss a level by rounding
     at = min(int(np.searchsorted(held, level - 1e-12)), len(held) - 1)
     before = float(held[at - 1]) if at else 0.0
     more = math.ceil((level - 1e-12 - before) / float(weight[at]))
@@ -137,23 +137,23 @@ def effective(
     of: str | None = None,
     input: object = None,  # noqa: A002 -- the word of the notation
 ) -> Effective:
-    """The uniform-weight effective field of the units ``at`` of a layer.
+    """Return the uniform-weight effective field of the units ``at`` of a layer.
 
-    It follows the spatial paths; where these see nothing of the image (class tokens), all of them.
+    It follows the spatial paths, or all paths if these see nothing of the image (class tokens).
 
     Args:
         net: a net, or what :func:`convscope.read` takes.
         node: name of the layer; that of the first output by default.
         at: as for :func:`convscope.analyze.support.support`.
         of: as for :func:`convscope.analyze.support.support`.
-        input: size of the input of the net, where ``net`` does not state it.
+        input: size of the input of the net, if ``net`` does not state it.
 
     Raises:
         UnknownNameError: there is no such layer or input.
-        FieldError: ``at`` lies outside of the layer, or the weights of all these units take too much memory.
+        FieldError: ``at`` lies outside the layer, or the weights of all these units take too much memory.
         ShapeError: the input is not an image.
 
-    One 3x3 has variance (9 - 1)/12 along each axis:
+    A 3x3 has variance (9 - 1)/12 along each axis:
 
     >>> import convscope as cs
     >>> found = effective(cs.read("input 9x9x1, conv 1 3x3"), at=(3, 3))
@@ -185,7 +185,7 @@ def _effective(net: Net, node: str | None, at: Sequence[int | tuple[int, int]] |
 
 
 def _seeing(net: Net, name: str) -> set[str]:
-    """Layers that depend on an input, and the input."""
+    """Return the input and the layers that depend on it."""
     found = {name}
     for layer in net:
         if not layer.node.op.source and not found.isdisjoint(layer.node.inputs):
@@ -195,15 +195,15 @@ def _seeing(net: Net, name: str) -> set[str]:
 
 @dataclass(eq=False)
 class _Way:
-    """What is known on the way from a layer back to the image.
+    """The state on the way from a layer back to the image.
 
     Attributes:
         question: the net and the image.
         seeing: layers that depend on the image.
-        gates: follow all paths.
-        known: weights of the layers that were reached and not yet followed.
-        loose: layers whose weights are right for all channels of a position together.
-        exact: the weights are those of what is read.
+        gates: whether all paths are followed.
+        known: weights of layers that are reached but not yet followed.
+        loose: layers whose weights are exact for all channels of a position together.
+        exact: whether the weights are those of what is read.
     """
 
     question: Question
@@ -220,7 +220,7 @@ class _Way:
             self.loose.add(name)
 
     def follow(self, layer: Layer) -> None:
-        """Hand the weights of a layer back to what it reads."""
+        """Distribute the weights of a layer to what it reads."""
         spread, name = self.known.pop(layer.node.name, None), layer.node.name
         if spread is None or name not in self.seeing:
             return
@@ -237,7 +237,7 @@ class _Way:
                 self.arrive(layer.node.inputs[at], back, loose=more)
 
     def _kept(self, layer: Layer) -> list[int]:
-        """The inputs that are followed: those that have their place, of those that see the image."""
+        """Return the inputs that are followed: of those that see the image, the ones that keep their position."""
         seeing = [at for at, name in enumerate(layer.node.inputs) if name in self.seeing]
         if len(seeing) == 1 or self.gates:
             return seeing
@@ -246,16 +246,16 @@ class _Way:
 
 
 def _parts(layer: Layer) -> bool:
-    """Whether some units may read no followed path: parts are joined, or positions without the image are added."""
+    """Return whether some units may read no followed path, as after a concatenation or with added positions."""
     return len(layer.reads) > 1 or any(
         isinstance(read.relation, Window) and read.relation.edge == "apart" for read in layer.reads[0]
     )
 
 
 def shared(spread: Spread, inputs: Sequence[Sequence[Read]]) -> list[Spread]:
-    """The weights of a layer that go to each of its inputs: a unit shares equally between those of which it reads some.
+    """Split the weights of a layer over its inputs: a unit distributes equally over the inputs that it reads.
 
-    Units that read none of them, but a path that is not followed, leave their weight to the others of the layer.
+    Units that read only paths that are not followed leave their weight to the other units of the layer.
     """
     on = np.ones((*[1] * len(spread.axes), len(inputs)), np.bool_)
     for axis in range(len(spread.axes)):
@@ -273,7 +273,7 @@ def shared(spread: Spread, inputs: Sequence[Sequence[Read]]) -> list[Spread]:
 
 
 def _reading(reads: Sequence[Read], axis: int, spread: Spread) -> NDArray[np.bool_] | None:
-    """Which positions along an output axis read some of an input; None for all."""
+    """Return the positions along an output axis that read an input; None for all."""
     found = None
     for read in reads:
         mark = reads_some(read.relation, spread.axes[axis]) if read.follows == axis else None

@@ -1,4 +1,4 @@
-"""The receptive field of every layer, in closed form; :mod:`convscope.analyze.lines` works it out.
+"""The receptive field of every layer in closed form, computed by :mod:`convscope.analyze.lines`.
 
 Reference for the fields of one phase: Araujo, Norris and Sim, "Computing receptive fields of convolutional neural
 networks", Distill 2019.
@@ -29,17 +29,17 @@ class AxisField:
     """The field along one axis of the input [input pixel].
 
     Attributes:
-        size: pixels from the first to the last, those on padding included; the largest over the phases.
-        local: units of the layer before that one unit reads: what the course notes call the local receptive field;
-            None where its units do not lie along this axis.
-        stride: pixels between the fields of neighbours; None where the fields do not move steadily along this axis.
-        start: first pixel of unit 0; negative on padding; None where units have no order along this axis.
-        centre: middle of the field of unit 0; None as above.
-        boxes: first and last pixel of the units 0, 1, … after which the boxes repeat, moved on: one, except after
-            up-sampling; empty where there is no stride.
-        exact: False where ``size`` is an upper bound, or right in the interior only.
-        seams: it is right in the interior only: units at a seam, where maps were joined end to end or a map goes on
-            at its other end, see other pixels.
+        size: number of pixels from the first to the last, including padding; the largest over the phases.
+        local: number of units of the previous layer that one unit reads, called the local receptive field in course
+            notes; None if its units do not lie along this axis.
+        stride: pixels between the fields of neighbours; None if the fields do not advance steadily along this axis.
+        start: first pixel of unit 0, negative on padding; None if units have no order along this axis.
+        centre: middle of the field of unit 0; None likewise.
+        boxes: first and last pixel of units 0, 1, … up to the period: one unit, except after up-sampling; empty without
+            a stride.
+        exact: False if ``size`` is an upper bound, or exact in the interior only.
+        seams: whether it is exact in the interior only: units at a seam, where maps were concatenated or a map wraps
+            around, see other pixels.
     """
 
     size: int
@@ -53,26 +53,27 @@ class AxisField:
 
     @property
     def phases(self) -> int:
-        """Units after which the boxes repeat."""
+        """The number of units after which the boxes repeat."""
         return max(1, len(self.boxes))
 
 
 Field = tuple[AxisField, ...]
-"""One for each spatial axis of the input of the net."""
+"""A field for each spatial axis of the net's input."""
 
 
 def fields(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str, Field]:
-    """The receptive field of every layer, by name.
+    """Compute the receptive field of every layer, by name.
 
     Args:
         net: the net.
-        gates: follow also the paths that lost their place: squeeze-excite, global pooling branches, norms over maps.
-        of: the input whose pixels are counted; by default, of those with the most spatial axes, the first.
+        gates: also follow paths that have lost their position: squeeze-excite, global pooling branches, norms over
+            maps.
+        of: the input whose pixels are counted; by default the first of those with the most spatial axes.
 
     Raises:
         UnknownNameError: there is no such input.
 
-    Two 3x3 see 5x5, as one 5x5 does:
+    Two 3x3 see 5x5, like one 5x5:
 
     >>> import convscope as cs
     >>> [axis.size for axis in fields(cs.read("input 9x9x1, conv 1 3x3, conv 1 3x3"))["conv2"]]
@@ -82,7 +83,7 @@ def fields(net: Net, *, gates: bool = False, of: str | None = None) -> dict[str,
 
 
 def both_fields(net: Net, *, of: str | None = None) -> tuple[dict[str, Field], dict[str, Field]]:
-    """The local fields, and those with gates; the same where nothing gates.
+    """Return the local fields and those with gates, which are the same object without gates.
 
     Raises:
         UnknownNameError: there is no input called ``of``.
@@ -95,19 +96,19 @@ def both_fields(net: Net, *, of: str | None = None) -> tuple[dict[str, Field], d
 
 @dataclass(frozen=True)
 class _Fields:
-    """Fields of layers, each computed once. Tracks are compared by identity, so ``kept`` keeps them alive."""
+    """Memoised fields of layers. Tracks are compared by identity, so ``kept`` keeps them alive."""
 
     axes: dict[Hashable, AxisField] = dataclasses.field(default_factory=dict)
     layers: dict[Hashable, Field] = dataclasses.field(default_factory=dict)
     kept: list[dict[str, Tracks]] = dataclasses.field(default_factory=list)
 
     def of(self, net: Net, tracks: dict[str, Tracks]) -> dict[str, Field]:
-        """The field of every layer, by name."""
+        """Return the field of every layer, by name."""
         self.kept.append(tracks)
         return {layer.node.name: self.layer(layer, tracks) for layer in net}
 
     def layer(self, layer: Layer, tracks: dict[str, Tracks]) -> Field:
-        """The field of one layer; one that reads each index for itself has that of the layer before."""
+        """Return the field of a layer; a pointwise layer has that of the layer before."""
         mine, before = tracks[layer.node.name], [tracks[name] for name in layer.node.inputs]
         key = id(mine), *(() if layer.pointwise else (id(layer.reads), *map(id, before)))
         if key not in self.layers:
@@ -116,7 +117,7 @@ class _Fields:
         return self.layers[key]
 
     def axis(self, track: Track, local: int | None) -> AxisField:
-        """The field along one axis."""
+        """Return the field along one axis."""
         key = id(track.boxes), id(track.line), local, track.ordered, track.exact
         if key not in self.axes:
             self.axes[key] = _summary(track, local)
@@ -124,18 +125,18 @@ class _Fields:
 
 
 def _local(layer: Layer, before: list[Track]) -> int | None:
-    """Units of the layer before that one unit reads along one axis of the image; None where units lie along none."""
+    """Return how many units of the previous layer a unit reads along an axis; None if units do not lie along it."""
     pairs = zip(before, layer.reads, strict=True)
     placed = [_width(reads[track.axis].relation) for track, reads in pairs if track.axis is not None and track.ordered]
     return max(placed, default=None)
 
 
 NO_FIELD = AxisField(0, None, None, None, None)
-"""Of what sees nothing."""
+"""The field of a layer that sees nothing."""
 
 
 def _width(relation: Relation) -> int:
-    """Positions from the first index that an output reads to the last."""
+    """Return the number of positions from the first to the last that an output reads."""
     if isinstance(relation, Window):
         return -(-relation.span // relation.up)
     return relation.width if isinstance(relation, Table) else relation.size

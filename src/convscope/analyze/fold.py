@@ -1,4 +1,4 @@
-"""Tables with fewer rows: layers folded into their modules, rows by what they cost, the first few of them."""
+"""Tables with fewer rows: layers folded into modules, rows sorted by cost, the first few rows."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from convscope.analyze.table import LayerTable, Row
 
 _PARTS = re.compile(r"[./]")
-"""Between the names of modules: torch and our notation have a dot, ONNX and Keras a slash."""
+"""Separators in names of modules: a dot in torch and our notation, a slash in ONNX and Keras."""
 
 KEYS = {"params": "params", "macs": "macs", "activations": "activation_bytes", "stored": "stored_bytes"}
-"""What rows can be sorted by, and the attribute of a row that says it."""
+"""The keys for sorting rows, with the attribute of a row."""
 
 
 def folded(table: LayerTable, depth: int) -> LayerTable:
-    """One row for each module, named by the first ``depth`` parts of the names of its layers.
+    """Return one row for each module, named by the first ``depth`` parts of its layers' names.
 
-    Costs are sums, of which an unknown part leaves a lower bound; output and receptive field are those of the last
-    layer. Rows stand in the order of the first layer of each.
+    Costs are sums, which are lower bounds if a part is unknown; output and receptive field are those of the last layer.
+    Rows are in the order of their first layers.
 
     Raises:
         FieldError: ``depth`` is less than 1.
@@ -38,7 +38,7 @@ def folded(table: LayerTable, depth: int) -> LayerTable:
 
 
 def _module(name: str, depth: int) -> str:
-    """The first parts of a name.
+    """Return the first parts of a name.
 
     >>> _module("layer1.0.conv1", 2), _module("/layer1/0/conv1/Conv", 1), _module("conv1", 3)
     ('layer1.0', '/layer1', 'conv1')
@@ -74,7 +74,7 @@ def _joined(name: str, rows: Sequence[Row]) -> Row:
 
 
 def _sum(values: Iterable[int | None]) -> tuple[int | None, bool]:
-    """The sum of what is known, None where nothing is, and whether all is.
+    """Return the sum of known values, or None without any, and whether all are known.
 
     >>> _sum([1, 2]), _sum([1, None]), _sum([None])
     ((3, True), (1, False), (None, False))
@@ -85,7 +85,7 @@ def _sum(values: Iterable[int | None]) -> tuple[int | None, bool]:
 
 
 def ordered(table: LayerTable, key: str) -> LayerTable:
-    """Rows by what they cost, the largest first; unknown costs before all, since nobody knows how large they are.
+    """Sort rows by cost, largest first; unknown costs come before all others, since they may be of any size.
 
     Raises:
         UnknownNameError: rows have no such cost.
@@ -102,7 +102,7 @@ def ordered(table: LayerTable, key: str) -> LayerTable:
 
 
 def first(table: LayerTable, count: int) -> LayerTable:
-    """The first rows.
+    """Return the first rows.
 
     Raises:
         FieldError: ``count`` is less than 1.

@@ -1,4 +1,4 @@
-"""Boxes followed through a layer: after a window or a table, where paths merge, where maps are joined end to end."""
+"""Propagation of boxes through a layer: a window, a table, a merge of paths, a concatenation of maps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def windowed(boxes: Boxes, window: Window, line: Line | None) -> Boxes:
-    """The boxes of the units after a window; ``line`` is that of the boxes after it, away from the borders."""
+    """Return the boxes of the units after a window; ``line`` is their line, away from the borders."""
     if line is None:
         with _listed(window.extent):
             return boxes_of(*_read(boxes, window, np.arange(window.extent)), boxes.pixels)
@@ -38,14 +38,14 @@ def windowed(boxes: Boxes, window: Window, line: Line | None) -> Boxes:
 
 
 def _listed(units: int) -> AbstractContextManager[None]:
-    """Count units that are looked at one by one, before they are."""
+    """Count units against the limit before they are examined one by one."""
     return for_now(40 * units)
 
 
 def _plain(boxes: Boxes, window: Window) -> bool:
-    """All units are on the line, and those beside the borders see what it says, cut at the borders of the image.
+    """Return whether all units are on the line, and those beside the borders see its boxes clipped to the image.
 
-    Windows that reach beyond the map read on at a unit that already sees the border.
+    Windows that reach beyond the map must read a unit that already sees the border.
     """
     line = boxes.line
     if line is None or len(boxes.body) < boxes.size or not boxes.rising or boxes.gaps:
@@ -60,7 +60,7 @@ def _plain(boxes: Boxes, window: Window) -> bool:
 
 
 def _within(boxes: Boxes, window: Window) -> tuple[int, int]:
-    """The outputs, from the first up to the last, whose windows read units on the line that see something."""
+    """Return the range of outputs whose windows read units on the line that see something."""
     body = boxes.body
     start, stop = seeing(boxes) if boxes.gaps else (body.start, body.stop)
     up, step = window.up, window.stride
@@ -71,7 +71,7 @@ def _within(boxes: Boxes, window: Window) -> tuple[int, int]:
 
 
 def _read(boxes: Boxes, window: Window, units: Indices) -> Ends:
-    """First and last pixel that some units after a window see."""
+    """Return the first and last pixel that some units after a window see."""
     starts = window.stride * units - window.lo
     if window.up == 1 and boxes.rising and window.edge in {*EMPTY_EDGES, "clamp"}:
         return _outermost(boxes, starts, window)
@@ -92,12 +92,12 @@ def _read(boxes: Boxes, window: Window, units: Indices) -> Ends:
 
 
 def _outermost(boxes: Boxes, starts: Indices, window: Window) -> Ends:
-    """Of rising boxes, a window sees from the first of its first unit to the last of its last one."""
+    """For rising boxes, a window sees from the first pixel of its first unit to the last pixel of its last one."""
     last, step, ends = window.size - 1, window.dilation, starts + window.span - 1
     if window.edge == "clamp":
         return boxes.at(np.clip(starts, 0, last))[0], boxes.at(np.clip(ends, 0, last))[1]
     low = np.where(starts < 0, starts + -(starts // step) * step, starts)  # the first tap on the map
-    high = np.where(ends > last, ends - -((last - ends) // step) * step, ends)  # the last one
+    high = np.where(ends > last, ends - -((last - ends) // step) * step, ends)  # the last tap on the map
     nothing = low > high
     firsts = np.where(nothing, boxes.pixels, boxes.at(np.clip(low, 0, last))[0])
     lasts = np.where(nothing, -1, boxes.at(np.clip(high, 0, last))[1])
@@ -105,7 +105,7 @@ def _outermost(boxes: Boxes, starts: Indices, window: Window) -> Ends:
 
 
 def united(parts: Sequence[Boxes]) -> Boxes:
-    """Boxes around what each unit sees on several paths.
+    """Return the boxes around what each unit sees on several paths.
 
     >>> never = boxes_of(np.array([1]), np.array([-1]), 9)
     >>> both = united([never, boxes_of(np.array([5]), np.array([6]), 9)])
@@ -131,8 +131,8 @@ def united(parts: Sequence[Boxes]) -> Boxes:
 
 
 def _covers(part: Boxes) -> bool:
-    """Every unit sees the whole image."""
-    return len(part.body) == part.size and part.box(0) == (0, part.pixels - 1) and len(part.line.phases) == 1  # type: ignore[union-attr] # asked for
+    """Return whether every unit sees the full image."""
+    return len(part.body) == part.size and part.box(0) == (0, part.pixels - 1) and len(part.line.phases) == 1  # type: ignore[union-attr] # checked above
 
 
 def _around(parts: Sequence[Boxes], units: Indices) -> Ends:
@@ -145,7 +145,7 @@ def _around(parts: Sequence[Boxes], units: Indices) -> Ends:
 
 
 def end_to_end(parts: Sequence[Boxes]) -> Boxes:
-    """The boxes of units that lie one part after the other.
+    """Return the boxes of units in concatenated parts.
 
     >>> from convscope.analyze.boxes import every_pixel
     >>> one = every_pixel(2)
@@ -168,7 +168,7 @@ def end_to_end(parts: Sequence[Boxes]) -> Boxes:
 
 
 def looked_up(boxes: Boxes, table: Table) -> Boxes:
-    """The boxes of the units after a table, each of which reads a run of units; nothing where the run is empty."""
+    """Return the boxes of the units after a table, each of which reads a run of units; nothing for an empty run."""
     spend(0, elements=12 * table.extent)
     starts, ends = table.ends(np.arange(table.extent))
     none = starts > ends
@@ -184,7 +184,7 @@ def looked_up(boxes: Boxes, table: Table) -> Boxes:
 
 
 def _over_runs(boxes: Boxes, starts: Indices, ends: Indices) -> Ends:
-    """Around the boxes of runs of units, from doubled stretches that are laid over each run from both ends."""
+    """Return boxes around runs of units, from two power-of-two ranges that cover each run from both ends."""
     first, last = boxes.at(np.arange(boxes.size))
     first = np.where(last < first, REACH, first)
     lengths = np.maximum(1, ends - starts + 1)

@@ -1,4 +1,4 @@
-"""A table of a net as a data frame of pandas."""
+"""A table of a net as a pandas data frame."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ COUNTS = ("params", "frozen", "macs", "activation_bytes", "stored_bytes")
 """Columns of integers, which may be unknown."""
 
 LARGEST = 2**63 - 1
-"""The largest integer of a pandas column; a column with a larger one holds Python's."""
+"""The largest integer of a pandas column; a column with a larger one holds Python integers."""
 
 
 def frame(table: LayerTable) -> pd.DataFrame:
-    """One row for each layer, with the keys of ``table.to_json()["rows"]`` as columns.
+    """Return one row for each layer, with the keys of ``table.to_json()["rows"]`` as columns.
 
-    What is a number for each axis there is a tuple here, so that a cell can be compared and hashed. Params, MACs and
-    bytes are integers (``Int64``), missing (``<NA>``) where unknown.
+    Lists of per-axis values become tuples, so that a cell can be compared and hashed. Params, MACs and bytes are
+    integers (``Int64``), and missing (``<NA>``) if unknown.
 
     Raises:
         MissingExtraError: pandas is not installed.
@@ -43,5 +43,5 @@ def frame(table: LayerTable) -> pd.DataFrame:
 
 
 def _frozen(value: Any) -> Any:
-    """Lists as tuples, all the way down."""
+    """Convert lists to tuples recursively."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

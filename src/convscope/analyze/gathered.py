@@ -1,4 +1,4 @@
-"""Sums over outputs for the input positions that they read: of random keys, which tell kinds apart, and of weights."""
+"""Sums over the outputs that read each input position: of random keys, which distinguish kinds, and of weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def keys_of(kinds: Indices, share: Weights) -> Keys:
-    """A random number for each position: the same for places of one kind that share between as many."""
+    """Return a random number for each position; it is equal for positions of one kind with equally many shares."""
     found = kinds.astype(np.uint64) + share.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):  # the mixer of splitmix64
         found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor)
@@ -27,9 +27,9 @@ def keys_of(kinds: Indices, share: Weights) -> Keys:
 
 
 def gathered(weight: Weights, outputs: tuple[Indices, Weights], pairs: tuple[Indices, Indices], count: int) -> Weights:
-    """For each of ``count`` input positions the sum over the outputs that read it; pairs are positions and outputs.
+    """Return, for each of ``count`` input positions, the sum over the outputs that read it, from pairs of both.
 
-    Outputs are the kind of each and its share.
+    Outputs are given by their kinds and shares.
     """
     kinds, share = outputs
     spend(0, elements=len(pairs[0]) * weight[0].size // 8 + 8 * len(pairs[0]))

@@ -1,4 +1,4 @@
-"""Weights handed back through all axes of a layer at once, also where several input axes follow one output axis."""
+"""Weights propagated back through all axes of a layer at once, even if several input axes follow one output axis."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def pulled_back(spread: Spread, reads: Sequence[Read]) -> Spread | None:
-    """The weights of a layer on the places of one input; None where all is lost.
+    """Return the weights of a layer on the positions of one input; None if all weight is lost.
 
-    Every unit shares its weight equally between the positions that it reads. What lies along an output axis that no
-    input axis follows is added up; where several input axes follow one (flattening), each output reads the positions
-    that it reads along all of them.
+    Every unit distributes its weight equally over the positions that it reads. Weights along an output axis that no
+    input axis follows are summed; if several input axes follow one (flattening), each output reads the combinations of
+    its positions along all of them.
 
     Raises:
-        LimitError: too many positions would have to be looked at one by one.
+        LimitError: too many positions would have to be examined one by one.
     """
     followers = [[at for at, read in enumerate(reads) if read.follows == axis] for axis in range(len(spread.axes))]
     kept = tuple(kinds for kinds, members in zip(spread.axes, followers, strict=True) if members)
@@ -45,7 +45,7 @@ def pulled_back(spread: Spread, reads: Sequence[Read]) -> Spread | None:
 
 
 def _fanned_out(spread: Spread, axis: int, relations: list[Relation]) -> Spread | None:
-    """The weights along one axis on those of the input that follow it, which come in its stead."""
+    """Map the weights along one axis to the input axes that follow it, which replace it."""
     if len(relations) == 1:
         return handed_back(spread, axis, relations[0])
     sizes = [relation.size for relation in relations]
@@ -62,7 +62,7 @@ def _fanned_out(spread: Spread, axis: int, relations: list[Relation]) -> Spread 
     if not back:
         return None
     found = back
-    for at in whole:  # in rising order, so that each comes to its place
+    for at in whole:  # in ascending order, so that each gets to its position
         weight = np.expand_dims(found.weight, axis + at) / sizes[at]
         axes = (*found.axes[: axis + at], Kinds.one(0, sizes[at] - 1), *found.axes[axis + at :])
         found = Spread(axes, weight)
@@ -70,13 +70,13 @@ def _fanned_out(spread: Spread, axis: int, relations: list[Relation]) -> Spread 
 
 
 def _with(spread: Spread, axis: int, kinds: list[Kinds], weight: NDArray[np.float64]) -> Spread:
-    """With other axes in the stead of one; ``weight`` still has one axis of length 1 there."""
+    """Replace one axis with others; ``weight`` has an axis of length 1 there."""
     shape = (*weight.shape[:axis], *[1] * len(kinds), *weight.shape[axis + 1 :])
     return Spread((*spread.axes[:axis], *kinds, *spread.axes[axis + 1 :]), weight.reshape(shape))
 
 
 def _is_even(spread: Spread, axis: int, relations: list[Relation]) -> bool:
-    """All of an axis weighs the same, spread evenly: each output is one position of the input, or all of them."""
+    """Return the even spread if an axis has one kind, and each output reads one input position or all of them."""
     if all(isinstance(relation, All) for relation in relations):
         return True
     even = spread.weight.shape[axis] == 1 and len(spread.axes[axis].of) == relations[0].extent
@@ -84,20 +84,20 @@ def _is_even(spread: Spread, axis: int, relations: list[Relation]) -> bool:
 
 
 def _renames(relations: list[Relation]) -> bool:
-    """As many outputs as positions, each of which reads one: such reads number the positions anew, each once."""
+    """Return whether each of the outputs reads exactly one of as many positions, which is a permutation."""
     single = all(_width(relation) == 1 for relation in relations)
     return single and math.prod(relation.size for relation in relations) == relations[0].extent
 
 
 def _width(relation: Relation) -> int:
-    """The most positions that one output reads."""
+    """Return the most positions that one output reads."""
     if isinstance(relation, Window):
         return relation.kernel
     return relation.width if isinstance(relation, Table) else relation.size
 
 
 def _scattered(spread: Spread, axis: int, relations: Sequence[Window | Table]) -> Spread | None:
-    """Each position for itself, on every combination of what it reads along each of several axes."""
+    """Map each position individually to all combinations of what it reads along several axes."""
     kinds = spread.axes[axis]
     outputs = kinds.positions()
     read: list[list[Tap]] = [list(taps(relation, outputs)) for relation in relations]
@@ -124,6 +124,6 @@ def _scattered(spread: Spread, axis: int, relations: Sequence[Window | Table]) -
 
 
 def _ends(steps: list[Tap]) -> tuple[int, int]:
-    """First and last position that is read at all."""
+    """Return the first and last position that is read at all."""
     some = [positions[inside] for positions, inside in steps if inside.any()]
     return (min(int(one.min()) for one in some), max(int(one.max()) for one in some)) if some else (0, -1)

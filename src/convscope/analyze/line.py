@@ -1,4 +1,4 @@
-"""Boxes in closed form: unit after unit they advance steadily, after up-sampling in phases."""
+"""Boxes in closed form: they advance steadily from unit to unit, in phases after up-sampling."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from convscope.core.axis import Indices, Table, Window
 
 Box = tuple[int, int]
-"""First and last input pixel along one axis, both included; empty when first > last."""
+"""First and last input pixel along one axis, inclusive; empty if first > last."""
 
 NOTHING: Box = (0, -1)
 
 FAR = 2**61
-"""Beyond this, pixels are counted in Python's own integers."""
+"""Above this, pixels are counted in Python integers."""
 
 MAX_PHASES = 4096
-"""Boxes of one line; a layer with more has no line."""
+"""The most boxes of one line; a layer with more has no line."""
 
 PHASE = 128
-"""Bytes of the box of one phase, and steps of sixteen of them."""
+"""Cost of the box of a phase in bytes, and of sixteen boxes in steps."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Line:
     Attributes:
         advance: input pixels for one period of units.
         phases: the boxes of one period.
-        seams: units at a seam, where maps were joined end to end or a map goes on at its other end, see other pixels.
+        seams: whether units at a seam, where maps were concatenated or a map wraps around, see other pixels.
     """
 
     advance: int
@@ -47,36 +47,36 @@ class Line:
 
     @property
     def stride(self) -> Fraction:
-        """Input pixels for one unit."""
+        """The input pixels per unit."""
         return Fraction(self.advance, len(self.phases))
 
     @property
     def centre(self) -> Fraction:
-        """Middle of the field of unit 0, with the phases averaged out [input pixel]."""
+        """The middle of the field of unit 0, averaged over the phases [input pixel]."""
         return self._averaged(Fraction(first + last, 2) for first, last in self.phases)
 
     @property
     def end(self) -> Fraction:
-        """Last pixel of the field of unit 0, with the phases averaged out [input pixel]."""
+        """The last pixel of the field of unit 0, averaged over the phases [input pixel]."""
         return self._averaged(Fraction(last) for _, last in self.phases)
 
     def _averaged(self, positions: Iterable[Fraction]) -> Fraction:
-        """The mean of a position in each phase, moved back to unit 0."""
+        """Average a position over the phases, relative to unit 0."""
         moved = (position - self.stride * at for at, position in enumerate(positions))
         return sum(moved, Fraction(0)) / len(self.phases)
 
     def box(self, unit: int) -> Box:
-        """What ``unit`` sees; units outside of the map are allowed (they lie on padding)."""
+        """Return what ``unit`` sees; units outside the map are allowed (they lie on padding)."""
         turn, phase = divmod(unit, len(self.phases))
         first, last = self.phases[phase]
         return first + turn * self.advance, last + turn * self.advance
 
     def moved(self, units: int) -> Line:
-        """The same with so many units put in front."""
+        """Return the line with a number of units prepended."""
         return replace(self, phases=tuple(self.box(unit - units) for unit in range(len(self.phases))))
 
     def boxes(self, units: Indices) -> tuple[Indices, Indices]:
-        """First and last pixels of many units.
+        """Return the first and last pixels of many units.
 
         >>> [side.tolist() for side in Line(3, ((0, 1), (1, 2))).boxes(np.arange(4))]
         [[0, 1, 3, 4], [1, 2, 4, 5]]
@@ -87,7 +87,7 @@ class Line:
 
 
 def slid(line: Line, window: Window) -> Line | None:
-    """A line after a window: again a line."""
+    """Return the line after a window."""
     if window.edge == "apart" and (window.lo > 0 or window.hi > 0):
         return None
     found = inside(line, window)
@@ -96,7 +96,7 @@ def slid(line: Line, window: Window) -> Line | None:
 
 
 def inside(line: Line, window: Window) -> Line | None:
-    """A line after a window, away from the borders: whatever lies beyond them."""
+    """Return the line after a window away from the borders, whatever lies beyond them."""
     if len(line.phases) == 1 and window.up == 1:
         (first, last), step = line.phases[0], line.advance
         lo, reach = step * window.lo, step * (window.span - 1)
@@ -117,7 +117,7 @@ def inside(line: Line, window: Window) -> Line | None:
 
 
 def turned(line: Line, table: Table) -> Line | None:
-    """A line after a table that repeats."""
+    """Return the line after a periodic table."""
     assert table.turn
     phases = len(line.phases)
     outputs, inputs = table.turn
@@ -130,7 +130,7 @@ def turned(line: Line, table: Table) -> Line | None:
 
 
 def met(lines: Collection[Line | None]) -> Line | None:
-    """Boxes around the boxes of lines with one stride; no line where one is missing or strides differ."""
+    """Return the line around lines of one stride; None if one is missing or strides differ."""
     if None in lines:
         return None
     steady = list(dict.fromkeys(line for line in lines if line))
@@ -148,22 +148,22 @@ def met(lines: Collection[Line | None]) -> Line | None:
 
 
 def _keep(phases: int) -> None:
-    """Count what the boxes of many phases take; few are a part of what every layer takes."""
+    """Count the cost of the boxes of many phases; few are part of what every layer costs."""
     if phases > 16:
         hold(PHASE * phases)
 
 
 def _around(line: Line, begins: Indices, counts: Indices, step: int) -> tuple[Box, ...]:
-    """For each of several runs of units, the least box around what they see.
+    """Return the smallest box around what each of several runs of units sees.
 
     Args:
-        line: of the units.
+        line: the line of the units.
         begins: first unit of each run.
-        counts: units of each run.
+        counts: number of units of each run.
         step: from one unit of a run to the next.
     """
     around = len(line.phases)
-    # the units a whole period from both ends of a run cannot reach farther than those at the ends
+    # units a full period inside a run cannot reach farther than those at its ends
     most = min(2 * around, int(counts.max(initial=0)))
     spend(8 * most, elements=8 * most * len(begins))
     _keep(len(begins))
@@ -184,6 +184,6 @@ def _around(line: Line, begins: Indices, counts: Indices, step: int) -> tuple[Bo
 
 
 def around_boxes(boxes: Iterable[Box]) -> Box:
-    """The least box around boxes."""
+    """Return the smallest box around boxes."""
     some = [box for box in boxes if box[0] <= box[1]]
     return (min(first for first, _ in some), max(last for _, last in some)) if some else NOTHING

@@ -1,16 +1,15 @@
-"""What each unit sees along one axis of the image, layer by layer.
+"""The pixels that each unit sees along one axis of the image, layer by layer.
 
-Two descriptions go side by side. ``boxes`` hold, for every unit that a layer really has, the first and last pixel that
-it sees on the image: exact, borders included. A ``line`` is the same in closed form, for units anywhere, those on
-padding included: the boxes advance steadily with the unit, after up-sampling in phases. Convolution and pooling keep
-both. A linear layer or a global pooling ends the position: every unit sees the same pixels. Flattening keeps the boxes
-and loses their order.
+There are two parallel descriptions. ``boxes`` hold the first and last pixel of the image that each existing unit of a
+layer sees: exact, borders included. A ``line`` is the closed form for units anywhere, including those on padding: the
+boxes advance steadily with the unit, in phases after up-sampling. Convolution and pooling keep both. A linear layer or
+a global pooling ends the position: every unit sees the same pixels. Flattening keeps the boxes and loses their order.
 
-The image is one of the inputs of the net. What does not depend on it, a constant or another input, sees nothing of it
-and is no part of what a merge sees.
+The image is one of the inputs of the net. Layers that do not depend on it, such as a constant or another input, see
+nothing of it and add nothing to what a merge sees.
 
-Where paths merge, the *local* field follows the paths that still have their place; *with gates* it follows every path,
-a squeeze-excite gate and the statistics of a norm included.
+At a merge, the *local* field follows the paths that keep their position; *with gates*, it follows every path, including
+a squeeze-excite gate and the statistics of a norm.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ if TYPE_CHECKING:
 
 
 MANY_CHANNELS = 2**16
-"""A table over more is that of a flattened map."""
+"""A table with more inputs is that of a flattened map."""
 
 _T = TypeVar("_T")
 
 
 def image_of(net: Net, of: str | None = None) -> Input:
-    """The input that a question is about: that of a name, or of those with the most spatial axes the first.
+    """Return the input with a name, or by default the first of those with the most spatial axes.
 
     Raises:
         UnknownNameError: there is no such input.
@@ -71,13 +70,13 @@ def image_of(net: Net, of: str | None = None) -> Input:
 
 
 def trace(net: Net, *, gates: bool = False, of: str | None = None, alike: Alike | None = None) -> dict[str, Tracks]:
-    """The state of every layer, by name; the inputs' own included.
+    """Return the state of every layer and input, by name.
 
     Args:
         net: the net.
-        gates: follow also the paths that lost their place.
+        gates: also follow paths that have lost their position.
         of: name of the input on which pixels are counted; see :func:`image_of`.
-        alike: what was found for layers of this net before.
+        alike: earlier results for layers of this net.
 
     Raises:
         UnknownNameError: there is no such input.
@@ -106,7 +105,7 @@ def trace(net: Net, *, gates: bool = False, of: str | None = None, alike: Alike 
 
 
 def has_gates(net: Net, local: dict[str, Tracks]) -> bool:
-    """Whether following gates can change a field: a norm over a map, or a merge with a path that lost its place."""
+    """Return whether gates can change a field: a norm over a map, or a merge with a path that has lost its position."""
 
     def parted(layer: Layer) -> bool:
         positions = _positions(layer, [local[name] for name in layer.node.inputs])
@@ -116,28 +115,28 @@ def has_gates(net: Net, local: dict[str, Tracks]) -> bool:
 
 
 def branches(layer: Layer, tracks: dict[str, Tracks]) -> list[Tracks]:
-    """What a layer joins: one state for each of its inputs, as it is after its reads."""
+    """Return the states that a layer joins: one for each input, after its reads."""
     tracer = _Tracer(gates=False, known={})
     pairs = zip(layer.node.inputs, layer.reads, strict=True)
     return [tuple(tracer.after(track, reads) for track in tracks[name]) for name, reads in pairs]
 
 
 def placed(layer: Layer, before: list[Tracks]) -> list[int]:
-    """Which inputs of a layer have their place along every axis after its reads; all where none has.
+    """Return the inputs that keep their position along every axis after the layer's reads; all if none does.
 
-    The others are gates: what they bring is shared by whole rows, columns or maps. What sees nothing is neither.
+    The others are gates, shared by entire rows, columns or maps. An input that sees nothing is neither.
     """
     positions = _positions(layer, before)
     return [at for at, position in enumerate(positions) if position or not any(positions)]
 
 
 def _positions(layer: Layer, before: list[Tracks]) -> list[bool | None]:
-    """For each input of a layer: whether it has its place along every axis after the layer's reads.
+    """Return whether each input of a layer keeps its position along every axis after the layer's reads.
 
-    None for an input that sees nothing: it has no position, and gates nothing.
+    None stands for an input that sees nothing: it has no position and gates nothing.
 
-    What becomes channels (the keys of an attention) has no position where another input has one. A path through a layer
-    that cannot be inspected may have it, so that it is followed too.
+    An input that becomes channels (the keys of an attention) has no position if another input has one. A path through a
+    layer that cannot be inspected may have it, so it is followed, too.
     """
     spatial = len(layer.output) > 1
     return [
@@ -150,7 +149,7 @@ def _positions(layer: Layer, before: list[Tracks]) -> list[bool | None]:
 
 
 def _goes_on(layer: Layer, before: list[Tracks]) -> bool:
-    """Every input has its place along every axis, so that to follow gates, or not to, is the same here."""
+    """Return whether every input keeps its position along every axis, so that gates make no difference here."""
     return not layer.statistics and all(
         track.axis is not None and not track.unknown and _stays(reads[track.axis], spatial=len(layer.output) > 1)
         for tracks, reads in zip(before, layer.reads, strict=True)
@@ -163,14 +162,14 @@ def _stays(read: Read, *, spatial: bool) -> bool:
 
 
 _Source = tuple[Track, "Sequence[Read]"]
-"""What is known of one input, and how it is read."""
+"""The state of an input, and how it is read."""
 
 
 @dataclass(frozen=True)
 class _Tracer:
-    """Follows layers; what was worked out for one axis serves the others of equal geometry.
+    """Propagates states through layers; a result for one axis serves other axes of equal geometry.
 
-    Results are known by the identity of what they were made from, which is kept beside them so that it stays alive.
+    Results are identified by the ``id`` of their sources, which are kept beside them so that they stay alive.
     """
 
     gates: bool
@@ -178,7 +177,7 @@ class _Tracer:
     apart: bool = False
 
     def once(self, source: object, how: object, work: Callable[[], _T]) -> _T:
-        """What ``work`` gives for a source, worked out the first time."""
+        """Return the result of ``work`` for a source, computed once."""
         key = id(source), how
         if key not in self.known:
             self.known[key] = source, work()
@@ -186,7 +185,7 @@ class _Tracer:
         return found
 
     def layer(self, layer: Layer, before: list[Tracks], sizes: Shape) -> Tracks:
-        """The state of a layer along all axes of an image, from the inputs that are followed."""
+        """Return the state of a layer along all axes of an image, from the inputs that are followed."""
         merges = layer.node.op.merges and not self.gates
         kept: Collection[int] = placed(layer, before) if merges else range(len(before))
         along = seam_axis(layer)
@@ -202,14 +201,14 @@ class _Tracer:
                 found.append(joined(followed, units, along, pixels))
         met = [before[number] for number in kept if not _blind(before[number])]
         if along is None and len(met) > 1 and any(map(_torn, met)):
-            # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot tell
+            # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot express
             found = [replace(track, exact=False) for track in found]
         if any(track.blind for track in found) and not all(track.blind for track in found):
-            return (BLIND,) * len(found)  # what sees no row sees no pixel
+            return (BLIND,) * len(found)  # a unit that sees no row sees no pixel
         return tuple(found)
 
     def axis(self, layer: Layer, before: list[Track], kept: Iterable[int]) -> Track:
-        """The state of a layer along one axis of the image."""
+        """Return the state of a layer along one axis of the image."""
         sources: list[_Source] = [(before[at], layer.reads[at]) for at in kept]
         if self.gates and layer.statistics:
             sources.append((before[0], layer.statistics))
@@ -222,7 +221,7 @@ class _Tracer:
         return self.joined(layer, sources)
 
     def joined(self, layer: Layer, sources: list[_Source]) -> Track:
-        """The state after several reads of all channels."""
+        """Return the state after several reads of all channels."""
         after = [self.after(track, reads) for track, reads in sources]
         if len(after) > 1 and len({track.axis for track in after}) > 1:
             after = _on_one_axis(after, spatial=len(layer.output) > 1)
@@ -233,7 +232,7 @@ class _Tracer:
         return found if same else replace(found, exact=found.exact and exact, mixed=mixed, unknown=unknown, shares=())
 
     def by_channels(self, layer: Layer, sources: list[_Source]) -> Track:
-        """The state of a layer whose channels may see different pixels, because they are read from different ones."""
+        """Return the state of a layer whose channels may see different pixels, since they read different channels."""
         every = [
             (part, reads, mask)
             for track, reads in sources
@@ -251,7 +250,7 @@ class _Tracer:
             return BLIND
         found = self.joined(layer, [(replace(track, shares=()), reads) for track, reads in used])
         kinds = told_apart(rows, channels)
-        # channels that are exact each for themselves need not be so together, unless one kind of them is read alone
+        # channels that are exact individually need not be exact together, unless only one kind is read
         read_of = [whose[number] for number, row in enumerate(rows) if row]
         together = all(sources[number][0].exact for number in read_of if read_of.count(number) > 1)
         if len(kinds) == 1 or not through:
@@ -265,7 +264,7 @@ class _Tracer:
     def parted(
         self, layer: Layer, every: list[_Source], kinds: list[tuple[tuple[bool, ...], Runs]]
     ) -> tuple[tuple[Runs, Track], ...]:
-        """What each kind of channels sees; kinds that see alike are one."""
+        """Return what each kind of channel sees; kinds that see the same are merged."""
         spend(len(kinds) * len(every) / 16 + 20 * sum(map(sum, (kind for kind, _ in kinds))))
         found: dict[tuple[int, int], tuple[Runs, Track]] = {}
         for kind, mask in kinds:
@@ -279,7 +278,7 @@ class _Tracer:
         return tuple(found.values())
 
     def after(self, track: Track, reads: Sequence[Read]) -> Track:
-        """The state after one read of a layer whose state is known."""
+        """Return the state after one read of a layer."""
         if track.axis is None:
             return track
         relation, axis = reads[track.axis].relation, reads[track.axis].follows
@@ -301,7 +300,7 @@ class _Tracer:
         return Track(axis, boxes, line, exact=track.exact)
 
     def windowed(self, boxes: Boxes, window: Window) -> Boxes:
-        """Boxes after a window; their line is that of the track where borders change nothing about that."""
+        """Return the boxes after a window; they use the track's line unless borders change it."""
         before = boxes.line
         if before is None:
             return windowed(boxes, window, None)
@@ -310,7 +309,7 @@ class _Tracer:
         return windowed(boxes, window, line or inside(before, window))
 
     def merge(self, tracks: list[Track]) -> Track:
-        """Join paths, once for all axes on which they are the same."""
+        """Join paths, once for all axes on which they are equal."""
         parts = [part for track in tracks for part in (track.boxes, track.line)]
         rest = (*map(id, parts[1:]), *((track.axis is None, track.ordered, track.exact) for track in tracks))
         axis = next((track.axis for track in tracks if track.axis is not None), None)
@@ -319,7 +318,7 @@ class _Tracer:
 
 
 def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[bool, bool]:
-    """Of a layer: do the boxes of all channels together stay right, and do its channels see different pixels."""
+    """Return whether the boxes of all channels together stay exact, and whether channels see different pixels."""
     hull = layer.node.op.hull()
     before = any(path.mixed for path in paths)
     if not before and not hull and not layer.node.op.merges:
@@ -331,17 +330,17 @@ def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[
 
 
 def _drops(relation: Relation) -> bool:
-    """Some channels of the input are read by none."""
+    """Return whether some channels of the input are read by none."""
     if isinstance(relation, Table):
         return relation.width == 1 and relation.extent < relation.size <= MANY_CHANNELS and relation.turn is None
     return isinstance(relation, Window) and (min(relation.lo, relation.hi) < 0 or relation.stride > relation.kernel)
 
 
 def _on_one_axis(tracks: list[Track], *, spatial: bool) -> list[Track]:
-    """Paths whose positions lie along different axes of the layer: all but those of the first are seen whole.
+    """Join paths whose positions lie along different axes of the layer; all but the first axis are seen in full.
 
-    What lies along the channels is seen whole by every position, as a gate is. What lies along another axis of the map
-    keeps its place there, so that it is followed like the first one; that every unit sees all of it is a bound.
+    A path along the channels is seen in full by every position, like a gate. A path along another axis of the map keeps
+    its position there and is followed like the first one; that every unit sees all of it is an upper bound.
     """
     first = next((track for track in tracks if track.axis or (track.axis == 0 and not spatial)), None)
 
@@ -354,12 +353,12 @@ def _on_one_axis(tracks: list[Track], *, spatial: bool) -> list[Track]:
 
 
 def _blind(tracks: Tracks) -> bool:
-    """Nothing of the image is seen."""
+    """Return whether nothing of the image is seen."""
     return all(track.blind for track in tracks)
 
 
 def _torn(tracks: Tracks) -> bool:
-    """Some unit sees nothing along one axis of the image and something along another."""
+    """Return whether some unit sees nothing along one axis of the image and something along another."""
     torn = {id(track.boxes): track.boxes for track in tracks if track.boxes.gaps}
     if not torn:
         return False
@@ -370,9 +369,9 @@ def _torn(tracks: Tracks) -> bool:
 
 
 def _unordered(track: Track, relation: Window | Table, axis: int) -> Track:
-    """Boxes without an order stay as they are where units are passed on singly; else the hull bounds them."""
+    """Keep unordered boxes if units are passed on one by one; otherwise use the hull as a bound."""
     single = (relation.width if isinstance(relation, Table) else relation.kernel) == 1
     found = track if single else replace(seen_whole(track), exact=False)
     if isinstance(relation, Window) and _drops(relation) and track.boxes.size > 1:
-        found = replace(found, exact=False)  # it is not known whose boxes are dropped
+        found = replace(found, exact=False)  # it is unknown which boxes are dropped
     return Track(axis, found.boxes, None, ordered=False, exact=found.exact)

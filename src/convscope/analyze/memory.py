@@ -1,17 +1,16 @@
 """Bytes: live activations over time in inference, tensors saved for the backward pass, weights and optimizer state.
 
 Inference runs the layers in order and drops each tensor after its last reader (the image stays: the caller has it).
-An op that works in place takes over the memory of its input where nobody else reads that. Training keeps, until the
-backward pass, what each op's gradient needs (``saves`` of the op); a tensor that several ops save is there once. The
-backward pass walks the layers in reverse, drops what it has used, and holds the gradients on their way. Frozen
-parameters have no gradient and no state of the optimizer, and a layer with no trained parameter at it or before it
-keeps nothing.
+An op that works in place takes over the memory of its input if nothing else reads that. Training keeps everything that
+each op's gradient needs (``saves`` of the op) until the backward pass; a tensor that several ops save is counted once.
+The backward pass walks the layers in reverse, drops what it has used, and holds the current gradients. Frozen
+parameters have neither gradient nor optimizer state, and a layer without a trained parameter at or before it keeps
+nothing.
 
-What is not counted: what a library takes inside of one op and keeps cached. For convolutions, poolings, norms,
-activations and merges that is little; attention and local response norm keep tensors of their own, and uneven padding a
-padded copy, so that estimates of nets with those are too low. A linear layer at every position is a 1x1 convolution
-here, which keeps its input for either gradient: where such weights are frozen after trained ones, the estimate is an
-upper bound.
+Memory that a library uses inside an op or caches is not counted. It is small for convolutions, poolings, norms,
+activations and merges; attention and local response norm keep tensors of their own, and uneven padding keeps a padded
+copy, so estimates for nets with these are too low. A linear layer at every position is a 1x1 convolution here, which
+keeps its input for either gradient: if such weights are frozen after trained ones, the estimate is an upper bound.
 """
 
 from __future__ import annotations
@@ -34,26 +33,26 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 FLOAT32 = 4
-"""Bytes of one float32 number."""
+"""Size of a float32 value [byte]."""
 
 ITEMSIZE = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "float64": 8}
-"""Bytes of one number."""
+"""Size of a value by dtype [byte]."""
 
 OTHER_NAMES = {
     "fp32": "float32", "float": "float32", "single": "float32", "f32": "float32", "fp16": "float16", "half": "float16",
     "f16": "float16", "bf16": "bfloat16", "fp64": "float64", "double": "float64", "f64": "float64", "i8": "int8",
 }  # fmt: skip
-"""What dtypes are called, too."""
+"""Other names of dtypes."""
 
 OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2, "nadam": 2, "rmsprop": 1, "adagrad": 1}
-"""Numbers that an optimizer keeps for each weight; gradients come on top."""
+"""Values that an optimizer keeps for each weight, in addition to gradients."""
 
 INDEX = 8
-"""Bytes of one index that a max-pooling saves."""
+"""Size of an index that a max-pooling saves [byte]."""
 
 
 def activation_bytes(shape: Shape, *, batch: int = 1, itemsize: int = FLOAT32) -> int:
-    """Bytes of one tensor of activations [byte].
+    """Return the size of a tensor of activations [byte].
 
     >>> activation_bytes((16, 26, 26))
     43264
@@ -63,7 +62,7 @@ def activation_bytes(shape: Shape, *, batch: int = 1, itemsize: int = FLOAT32) -
 
 @dataclass(frozen=True)
 class Moment:
-    """What is alive while one layer runs [byte]."""
+    """The live activations while a layer runs [byte]."""
 
     node: str
     bytes: int
@@ -71,19 +70,19 @@ class Moment:
 
 @dataclass(frozen=True)
 class Memory:
-    """What :func:`memory` returns; prints itself. All in bytes.
+    """The result of :func:`memory`; prints itself. All sizes are in bytes.
 
     Attributes:
         dtype: of activations and weights.
         batch: samples at a time.
         weights: parameters and stored statistics.
-        frozen: of the weights, the parameters that training leaves as they are.
+        frozen: the frozen part of the weights.
         timeline: live activations while each layer runs, in inference.
         saved: activations kept for the backward pass at the end of the forward pass.
         training_peak: the most activations and gradients alive at once in training, those of weights included.
-        gradients: of all weights that are trained.
-        optimizer: the optimizer's own state.
-        missing: layers whose weights are unknown, so that sums are lower bounds.
+        gradients: gradients of all trained weights.
+        optimizer: state of the optimizer.
+        missing: layers whose weights are unknown, which makes sums lower bounds.
     """
 
     dtype: str
@@ -99,7 +98,7 @@ class Memory:
 
     @property
     def peak(self) -> Moment:
-        """The moment of inference with the most live activations."""
+        """The layer of inference with the most live activations."""
         return max(self.timeline, key=lambda moment: moment.bytes)
 
     @property
@@ -152,7 +151,7 @@ class Memory:
         return text_html(str(self))
 
 
-def memory(  # noqa: PLR0913 -- the settings of the question, all by keyword
+def memory(  # noqa: PLR0913 -- the parameters of the question, all by keyword
     net: object,
     *,
     input: object = None,  # noqa: A002 -- the word of the notation
@@ -161,20 +160,20 @@ def memory(  # noqa: PLR0913 -- the settings of the question, all by keyword
     optimizer: str = "adam",
     in_place: bool = True,
 ) -> Memory:
-    """Work out the memory of a net.
+    """Estimate the memory of a net.
 
     Args:
         net: a net, or what :func:`convscope.read` takes.
-        input: size of the input, where ``net`` does not state it.
+        input: size of the input, if ``net`` does not state it.
         batch: samples at a time.
-        dtype: one of float32, bfloat16, float16, int8, float64; or another name of these, such as fp16.
-        optimizer: one of sgd, momentum, adam, adamw, nadam, rmsprop, adagrad.
-        in_place: in inference, ops that can take over their input's memory do.
+        dtype: float32, bfloat16, float16, int8, float64, or another name of these, such as fp16.
+        optimizer: sgd, momentum, adam, adamw, nadam, rmsprop or adagrad.
+        in_place: in inference, let ops take over their input's memory if they can.
 
     Raises:
-        FieldError: an argument is none of these.
+        FieldError: an argument is invalid.
 
-    A 1x1 to 8 channels on 4x4x2: 32 numbers in, 128 out, all alive at once.
+    A 1x1 to 8 channels on 4x4x2: 32 values in, 128 out, all alive at once.
 
     >>> memory("input 4x4x2, conv 8 1x1").peak
     Moment(node='conv1', bytes=640)
@@ -190,7 +189,7 @@ def memory(  # noqa: PLR0913 -- the settings of the question, all by keyword
 
 
 def dtype_of(name: str) -> str:
-    """The name of a dtype, which may be one of its other names.
+    """Return the canonical name of a dtype.
 
     Raises:
         FieldError: there is no such dtype.
@@ -226,7 +225,7 @@ def _memory(net: Net, batch: int, dtype: str, optimizer: str, *, in_place: bool)
 
 
 class _Flow:
-    """Tensors of a net on their way. A view shares the memory of its input; ``root`` names the tensor that owns it."""
+    """The tensors of a net during a pass. A view shares the memory of its input; ``root`` names the owner."""
 
     def __init__(self, net: Net, scale: int, batch: int) -> None:
         self.net, self.scale, self.batch = net, scale, batch
@@ -242,18 +241,18 @@ class _Flow:
                 self.last[self.root[source]] = step
         self.last |= {self.root[output.node]: len(net) for output in net.outputs}
         live = net.live()
-        self.learns: set[str] = set()  # layers after which a gradient is needed: with trained weights, or after such
+        self.learns: set[str] = set()  # layers whose output needs a gradient: at or after trained weights
         for layer in net:
-            needed = layer.node.name in live  # what a dead layer keeps is dropped with its output
+            needed = layer.node.name in live  # tensors that a dead layer keeps are dropped with its output
             if needed and (layer.trains or self.learns & set(layer.node.inputs)):
                 self.learns.add(layer.node.name)
 
     def bytes(self, name: str) -> int:
-        """Bytes of the tensor of one name."""
+        """Return the size of a tensor [byte]."""
         return math.prod(self.shapes[name]) * self.scale
 
     def inference(self, *, in_place: bool) -> list[Moment]:
-        """Live activations while each layer runs."""
+        """Return the live activations while each layer runs."""
         owner = dict(self.root)
         last = dict(self.last)
         moments, alive = [], {name: self.bytes(name) for name in self.given}
@@ -271,7 +270,7 @@ class _Flow:
                 ends.move(name, self.last.get(self.root[name], step))
                 alive[name] = self.bytes(name)
                 live += alive[name]
-            # torch works out the indices of a max-pooling in inference too, and drops them
+            # torch computes the indices of a max-pooling in inference, too, and drops them
             extra = math.prod(layer.output) * self.batch * INDEX if "indices" in layer.node.op.saves else 0
             moments.append(Moment(name, live + extra))
             for other in ends.at(step):
@@ -280,7 +279,7 @@ class _Flow:
         return moments
 
     def saves(self, layer: Layer) -> dict[str, int]:
-        """What the gradient of a layer needs: tensors by name, and tensors of its own."""
+        """Return what the gradient of a layer needs: tensors by name, and bytes of its own tensors."""
         name, sources = layer.node.name, layer.node.inputs
         found: dict[str, int] = {}
         for what in layer.node.op.saves if name in self.learns else ():
@@ -296,7 +295,7 @@ class _Flow:
         return found
 
     def factors(self, layer: Layer) -> list[str]:
-        """Inputs of a product that another factor needs for its gradient: another input, or the first weight."""
+        """Return inputs of a product that another factor, an input or the first weight, needs for its gradient."""
         stated = layer.node.op.weights(layer.inputs)
         if stated and stated[0].name in layer.trains:
             return list(layer.node.inputs)
@@ -305,7 +304,7 @@ class _Flow:
         return [name for name, needed in zip(layer.node.inputs, others, strict=True) if needed]
 
     def training(self) -> tuple[int, Moment]:
-        """Bytes saved at the end of the forward pass, and the peak of the whole step."""
+        """Return the bytes saved at the end of the forward pass, and the peak of the step."""
         users: dict[str, int] = {}
         peak = Moment(self.net.layers[0].node.name, 0)
         there = There({name: self.bytes(name) for name in self.given})
@@ -325,7 +324,7 @@ class _Flow:
         return there.bytes, self._backward(there, users, peak)
 
     def _backward(self, there: There, users: dict[str, int], peak: Moment) -> Moment:
-        """Walk back: gradients come in, saved tensors go."""
+        """Walk back: add gradients, release saved tensors."""
         gradients = _Gradients(self)
         weights = 0
         for layer in reversed(self.net.layers):
@@ -344,7 +343,7 @@ class _Flow:
 
 
 class _Gradients:
-    """Gradients on their way back: which layer's gradient lies in which tensor."""
+    """The gradients of the backward pass: the tensor that holds each layer's gradient."""
 
     def __init__(self, flow: _Flow) -> None:
         self.flow = flow
@@ -352,13 +351,13 @@ class _Gradients:
         self.held: dict[str, str] = {}
         self.sizes = {name: flow.bytes(name) for name in ends}
         self.holders: dict[str, int] = {}
-        self.bytes = 0  # of the tensors that hold a gradient
+        self.bytes = 0  # uses of the tensors that hold a gradient
         for name in ends:
             if name in flow.learns and name not in self.held:
                 self.put(name, name)
 
     def put(self, name: str, root: str) -> None:
-        """The gradient of a layer lies in a tensor."""
+        """Note that a tensor holds the gradient of a layer."""
         if name in self.held:
             self.drop(name)
         self.held[name] = root
@@ -367,14 +366,14 @@ class _Gradients:
             self.bytes += self.sizes[root]
 
     def drop(self, name: str) -> None:
-        """The gradient of a layer is needed no longer."""
+        """Release the gradient of a layer."""
         root = self.held.pop(name)
         self.holders[root] -= 1
         if not self.holders[root]:
             self.bytes -= self.sizes[root]
 
     def step(self, layer: Layer) -> int:
-        """The gradients of a layer's inputs come in; returns bytes that are taken for a moment."""
+        """Add the gradients of a layer's inputs; return the bytes that are needed temporarily."""
         name = layer.node.name
         extra = 0
         for source in dict.fromkeys(layer.node.inputs):
@@ -382,7 +381,7 @@ class _Gradients:
                 continue
             smaller = math.prod(self.flow.shapes[source]) < math.prod(layer.output)
             if layer.node.op.merges and smaller and not layer.node.op.passes:
-                extra += self.flow.bytes(name)  # worked out in full, then summed over the axes of length 1
+                extra += self.flow.bytes(name)  # computed in full, then summed over the axes of length 1
             shared = layer.node.op.passes or layer.node.op.memory == "view"
             root = self.held[name] if shared and source not in self.held else f"{name} to {source}"
             self.sizes.setdefault(root, self.flow.bytes(source))

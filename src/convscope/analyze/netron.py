@@ -1,8 +1,8 @@
-"""A table of a net as the metrics file that Netron shows beside a model.
+"""A table of a net as a metrics file for Netron.
 
-Netron (https://github.com/lutzroeder/netron) shows numbers of its own, such as parameters, under "Metrics" in the
-sidebar of a model, a node or a tensor. From version 8.3 on it takes more of them from a file that is opened, or dropped
-on its window, while the model is open. The name of the file ends in ``.json``, and it holds::
+Netron (https://github.com/lutzroeder/netron) shows its own metrics, such as parameters, under "Metrics" in the sidebar
+of a model, a node or a tensor. Since version 8.3, it adds metrics from a file that is opened, or dropped on its window,
+while the model is open. The name of the file ends in ``.json``, and it contains::
 
     {"signature": "netron:attachment",
      "metadata": [{"kind": "node", "target": "conv1", "name": "op", "value": "conv 8 3x3"}, ...],
@@ -10,9 +10,9 @@ on its window, while the model is open. The name of the file ends in ``.json``, 
 
 ``kind`` is model, graph, node, value or tensor; ``target`` is the name of the node as Netron shows it, empty for the
 whole model. A layer of a model that was read from a file has the name of its first operation there; layers of one
-operation have one entry together, and those without an operation of a name have none. An entry for a name that the
-model does not have is not shown. Of two entries of one name the last counts,
-and ours for ``parameters`` stands in place of Netron's own, which counts every stored number.
+operation share one entry, and layers without a named operation have none. Entries for names that the model lacks are
+not shown. The last of several entries for a name counts, so ours for ``parameters`` replaces Netron's own, which counts
+every stored value.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 SIGNATURE = "netron:attachment"
 
 TITLES = {"params": "parameters", "RF": "receptive field", "local": "local field", "with gates": "field with gates"}
-"""Headings of the table that say too little in a sidebar, and what stands there instead."""
+"""Headings of the table that are too short for a sidebar, with their replacements."""
 
 
 def attachment(table: LayerTable, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What stands in the table, for each layer and in total, as Netron reads it.
+    """Write the table, by layer and in total, for Netron.
 
     Args:
-        table: of the net that the model holds.
-        names: what the model calls a layer, for layers that have another name there; Netron finds a node by its name.
+        table: table of the net in the model.
+        names: the model's names of layers that have another name there; Netron finds a node by its name.
 
     >>> import convscope as cs
     >>> made = attachment(cs.read("input 9x9x1, conv 4 3x3").table())
@@ -62,7 +62,7 @@ def attachment(table: LayerTable, names: Mapping[str, str] | None = None) -> dic
 
 
 def _by_operation(rows: Iterable[Row], names: Mapping[str, str]) -> tuple[Row, ...]:
-    """Rows by the names that the model has for them, those of one name in one."""
+    """Group rows by their names in the model, merging rows of one name."""
     every = list(rows)
     from_file = any(row.sources for row in every)
     found: dict[str, Row] = {}
@@ -75,7 +75,7 @@ def _by_operation(rows: Iterable[Row], names: Mapping[str, str]) -> tuple[Row, .
 
 
 def _together(first: Row, second: Row) -> Row:
-    """Two layers of one operation: costs added, the position of the second."""
+    """Merge two layers of one operation: add the costs, keep the position of the second."""
     return replace(
         second,
         name=first.name,
@@ -89,7 +89,7 @@ def _together(first: Row, second: Row) -> Row:
 
 
 def _sum(first: int | None, second: int | None) -> int | None:
-    """The sum of two numbers; unknown where one of them is."""
+    """Add two numbers; the sum is unknown if either is."""
     return None if first is None or second is None else first + second
 
 

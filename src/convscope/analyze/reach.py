@@ -1,4 +1,4 @@
-"""How the field of a layer stands in a table: sizes with what must be known of them."""
+"""The receptive field of a layer as cells of a table: sizes with their qualifications."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def number(value: Fraction | None) -> int | float | str | None:
-    """A fraction as JSON can hold it exactly: an integer, a binary fraction, else text such as ``1/3``.
+    """Return a fraction in a form that JSON can hold exactly: an integer, a binary fraction, or text such as ``1/3``.
 
     >>> from fractions import Fraction
     >>> number(Fraction(4)), number(Fraction(1, 2)), number(Fraction(1, 3)), number(None)
@@ -29,14 +29,14 @@ def number(value: Fraction | None) -> int | float | str | None:
 
 
 def local_text(found: Field) -> str:
-    """Units of the layer before that one unit reads; a dash where they do not lie along an axis."""
+    """Return how many units of the previous layer a unit reads; a dash if they do not lie along an axis."""
     return "-" if any(axis.local is None for axis in found) else joined(axis.local for axis in found)
 
 
 def sizes_text(found: Field) -> str:
-    """Sizes with what must be known of them: a bound, boxes that repeat after some units, right away from seams only.
+    """Return sizes with qualifications: an upper bound, phases, or exact away from seams only.
 
-    A dash where nothing is seen.
+    A dash means that nothing is seen.
     """
     if found and not any(axis.size for axis in found):
         return "-"
@@ -47,7 +47,7 @@ def sizes_text(found: Field) -> str:
 
 
 def _phase_sizes(axis: AxisField) -> str:
-    """One size, or those of the phases where they differ: ``2/3``."""
+    """Return one size, or those of the phases if they differ: ``2/3``."""
     sizes = [last - first + 1 for first, last in axis.boxes] or [axis.size]
     if len(set(sizes)) == 1 or len(sizes) > 4:
         return str(axis.size) if len(set(sizes)) == 1 else f"{min(sizes)}-{max(sizes)}"
@@ -55,6 +55,6 @@ def _phase_sizes(axis: AxisField) -> str:
 
 
 def pair_text(values: Iterable[Fraction | int | None]) -> str:
-    """One number where all axes agree, else one for each; a dash where there is none."""
+    """Return one number if all axes agree, otherwise one for each; a dash if there is none."""
     texts = ["-" if value is None else str(number(Fraction(value))) for value in values]
     return texts[0] if len(set(texts)) == 1 else ",".join(texts)

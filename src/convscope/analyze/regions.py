@@ -1,7 +1,7 @@
-"""Sets of positions of a layer as unions of *regions*: products of one index set for each axis.
+"""Sets of positions of a layer as unions of *regions*: products of an index set for each axis.
 
-An index set is a ``range`` where it has no gaps, however long, and a sorted array without repeats where it has; so sets
-are equal where they are written alike, and a whole axis takes no memory.
+An index set without gaps is a ``range`` of any length, and one with gaps is a sorted array without repeats; so equal
+sets have equal representations, and an entire axis takes no memory.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     from convscope.core.axis import Indices, Read, Relation
 
 Index = Union[range, "Indices"]
-"""Positions along one axis; never empty."""
+"""A non-empty set of positions along one axis."""
 
 Region = tuple[Index, ...]
 """One index set for each axis."""
 
 MANY = 48
-"""Regions from which a union is written anew, as the fewest products of equal slices."""
+"""Number of regions from which a union is rewritten as the fewest products of equal slices."""
 
 MANY_POSITIONS = 2**16
-"""From so many on it is asked first whether a part of them reads all."""
+"""Number of outputs from which it is checked first whether a part of them reads everything."""
 
 MAX_CUT = 2**16
-"""Outputs whose reads are cut into products; what more of them read is bounded by one."""
+"""The most outputs whose reads are split into products; the reads of more are bounded by one product."""
 
 MAX_MASK = 2**24
-"""Positions of a mask that is cut into products; what is read of a larger one is bounded by one."""
+"""The most positions of a mask that is split into products; a larger one is bounded by one product."""
 
 
 def index_set(positions: Indices) -> Index | None:
-    """Sorted positions without repeats as a set; None where there are none.
+    """Return sorted positions without repeats as an index set; None if there are none.
 
     >>> index_set(np.array([3, 4, 5])), index_set(np.array([3, 5]))
     (range(3, 6), array([3, 5]))
@@ -61,7 +61,7 @@ def _set(positions: Indices) -> Index:
 
 
 def listed(positions: Index) -> Indices:
-    """The positions, one by one.
+    """Return the positions one by one.
 
     Raises:
         LimitError: there are too many.
@@ -74,21 +74,21 @@ def listed(positions: Index) -> Indices:
 
 
 def same(a: Index, b: Index) -> bool:
-    """Equal sets."""
+    """Return whether two sets are equal."""
     if isinstance(a, range) or isinstance(b, range):
         return isinstance(a, range) and isinstance(b, range) and a == b
     return np.array_equal(a, b)
 
 
 def contains(outer: Index, inner: Index) -> bool:
-    """All of one set is in the other."""
+    """Return whether one set contains the other."""
     if not (outer[0] <= inner[0] and outer[-1] >= inner[-1] and len(outer) >= len(inner)):
         return False
     return isinstance(outer, range) or bool(np.isin(listed(inner), outer, assume_unique=True).all())
 
 
 def joined(a: Index, b: Index) -> Index:
-    """The union of two sets."""
+    """Return the union of two sets."""
     if contains(a, b):
         return a
     if contains(b, a):
@@ -99,7 +99,7 @@ def joined(a: Index, b: Index) -> Index:
 
 
 def pulled(relation: Relation, outputs: Index) -> Index | None:
-    """Input positions that any of the outputs reads; None for none."""
+    """Return the input positions that any of the outputs reads; None for none."""
     if relation == Window(relation.size):
         return outputs
     if isinstance(relation, All):
@@ -115,7 +115,7 @@ def pulled(relation: Relation, outputs: Index) -> Index | None:
 
 
 def _between(table: Table, outputs: range) -> range | None:
-    """What neighbours read, from the first index of the first to the last of the last; None where there may be gaps."""
+    """Return what neighbours read, from the first index of the first to the last of the last; None with gaps."""
     if table.blocks and table.edge in EMPTY_EDGES:
         step, inputs, shift = table.blocks
         if table.width >= inputs or outputs[0] // step == outputs[-1] // step:
@@ -128,14 +128,14 @@ def _between(table: Table, outputs: range) -> range | None:
 
 
 def _leaves_no_gaps(window: Window, outputs: int) -> bool:
-    """So many neighbours together reach all positions of the stretched input from the first to the last."""
+    """Return whether this many neighbours reach all positions of the stretched input from the first to the last."""
     if window.dilation == 1:
         return outputs == 1 or window.kernel >= window.stride
     return window.stride == 1 and outputs >= window.dilation
 
 
 def _slid(window: Window, outputs: range) -> Index | None:
-    """What neighbours read that leave no gaps."""
+    """Return what neighbours without gaps read."""
     start = -(-(window.stride * outputs[0] - window.lo) // window.up)
     stop = (window.stride * outputs[-1] - window.lo + window.span - 1) // window.up + 1
     if window.edge in EMPTY_EDGES or (start >= 0 and stop <= window.size):
@@ -143,7 +143,7 @@ def _slid(window: Window, outputs: range) -> Index | None:
     if (start <= 0 and stop >= window.size) or (window.edge == "wrap" and stop - start >= window.size):
         return range(window.size)
     spend(0, elements=64 * min(stop - start, 4 * window.size))
-    # beyond the border no position is read that is not also read from a stretch as long as twice the input
+    # beyond the border, every position that is read is also read within twice the length of the input
     few = (
         np.arange(start, min(stop, start + 4 * window.size)) if window.edge != "clamp" else np.array([start, stop - 1])
     )
@@ -152,7 +152,7 @@ def _slid(window: Window, outputs: range) -> Index | None:
 
 
 def _shows_all(table: Table, outputs: range) -> bool:
-    """So many outputs are asked that some of them, at equal steps, already read the whole axis."""
+    """Return whether the outputs are so many that some of them, at equal steps, already read the full axis."""
     few = 4 * table.size
     if len(outputs) <= MANY_POSITIONS or few > MANY_POSITIONS:
         return False
@@ -161,10 +161,10 @@ def _shows_all(table: Table, outputs: range) -> bool:
 
 
 def pull(region: Region, reads: Sequence[Read]) -> tuple[list[Region], bool]:
-    """What a region reads of one input, and whether that is no more than it reads.
+    """Return what a region reads of one input, and whether that is exact.
 
-    Where several axes of the input follow one output axis (flattening), what some outputs read is not a product of what
-    they read along each axis. It is cut into products then, or bounded by one where that would be too many.
+    If several axes of the input follow one output axis (flattening), the reads of some outputs are not a product of the
+    reads along each axis. They are split into products then, or bounded by one if these would be too many.
     """
     sets = [pulled(read.relation, region[read.follows]) for read in reads]
     found = tuple(one for one in sets if one is not None)
@@ -177,7 +177,7 @@ def pull(region: Region, reads: Sequence[Read]) -> tuple[list[Region], bool]:
         if len(members) < 2:
             continue
         if len(region[axis]) == reads[members[0]].relation.extent:
-            continue  # all outputs together read all that is read along any axis
+            continue  # all outputs together read everything that is read along any axis
         parts = _cut([reads[at].relation for at in members], region[axis])
         exact &= parts is not None
         positions = [dict(zip(members, part, strict=True)) for part in parts or ()]
@@ -187,7 +187,7 @@ def pull(region: Region, reads: Sequence[Read]) -> tuple[list[Region], bool]:
 
 
 def _cut(relations: list[Relation], outputs: Index) -> list[Region] | None:
-    """What outputs read along several axes that follow theirs, as products; None where these would be too many."""
+    """Return what outputs read along several axes that follow theirs, as products; None if these would be too many."""
     if len(outputs) > MAX_CUT:
         return None
     each = [list(taps(relation, listed(outputs))) for relation in relations if not isinstance(relation, All)]
@@ -209,7 +209,7 @@ def _cut(relations: list[Relation], outputs: Index) -> list[Region] | None:
 
 
 def simplified(regions: list[Region]) -> list[Region]:
-    """The same union in fewer regions: contained ones are dropped, such that differ along one axis are joined."""
+    """Return the union in fewer regions: contained ones are dropped, those that differ along one axis are joined."""
     if len(regions) < 2:
         return regions
     spend(2 * len(regions) * min(len(regions), MANY))
@@ -220,7 +220,7 @@ def simplified(regions: list[Region]) -> list[Region]:
 
 
 def _absorb(kept: list[Region], region: Region) -> None:
-    """Add a region to a union: nothing where it is contained, joined where it differs along one axis only."""
+    """Add a region to a union, unless it is contained; join it with one that differs along a single axis."""
     position = 0
     while position < len(kept):
         other = kept[position]
@@ -239,7 +239,7 @@ def _absorb(kept: list[Region], region: Region) -> None:
 
 
 def _rewritten(regions: list[Region]) -> list[Region]:
-    """The same union, drawn as a mask and cut into products."""
+    """Return the same union, drawn as a mask and split into products."""
     drawn, axes = drawn_small(regions)
     return [
         tuple(_positions(positions, of, chosen) for (positions, of), chosen in zip(axes, product, strict=True))
@@ -252,7 +252,7 @@ def _positions(positions: Indices, of: Indices, chosen: Indices) -> Index:
 
 
 def drawn_small(regions: Sequence[Region]) -> tuple[NDArray[np.bool_], list[tuple[Indices, Indices]]]:
-    """A union as a mask over kinds of positions (those of one kind lie in the same regions), and positions and kinds.
+    """Return a union as a mask over kinds of positions (positions of one kind are in the same regions), with both.
 
     >>> mask, axes = drawn_small([(range(0, 4), range(0, 2)), (range(2, 9), range(1, 2))])
     >>> mask.astype(int).tolist(), [np.bincount(of).tolist() for _, of in axes]
@@ -273,7 +273,7 @@ def drawn_small(regions: Sequence[Region]) -> tuple[NDArray[np.bool_], list[tupl
 
 
 def _kinds(sets: Sequence[Index]) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    """All positions of some sets, the kind of each, and which set has which kind."""
+    """Return all positions of some sets, the kind of each, and which set has which kind."""
     different = list({id(one): one for one in sets}.values())
     start, stop = min(int(one[0]) for one in different), max(int(one[-1]) for one in different) + 1
     spend(0, elements=64 * (stop - start) * len(different))
@@ -284,7 +284,7 @@ def _kinds(sets: Sequence[Index]) -> tuple[Indices, Indices, NDArray[np.bool_]]:
 def _numbered(
     sets: Sequence[Index], different: list[Index], start: int, stop: int
 ) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    number = np.zeros(stop - start, np.intp)  # of a position: the sets that have it, told from those of other positions
+    number = np.zeros(stop - start, np.intp)  # the sets that contain each position, as a key
     for one in different:
         row = np.zeros(stop - start, np.intp)
         row[slice(one.start - start, one.stop - start) if isinstance(one, range) else one - start] = 1
@@ -299,7 +299,7 @@ def _numbered(
 
 
 def products(mask: NDArray[np.bool_]) -> Iterable[tuple[Indices, ...]]:
-    """A mask as products: slices that are equal share one."""
+    """Split a mask into products; equal slices share one."""
     if mask.ndim == 1:
         found = np.flatnonzero(mask)
         if len(found):
@@ -313,7 +313,7 @@ def products(mask: NDArray[np.bool_]) -> Iterable[tuple[Indices, ...]]:
 
 
 def counted(regions: Sequence[Region]) -> int:
-    """Positions of a union."""
+    """Return the number of positions of a union."""
     if len(regions) < 2:
         return sum(math.prod(map(len, region)) for region in regions)
     mask, axes = drawn_small(regions)

@@ -1,8 +1,8 @@
-"""Maps that are joined end to end along an axis of theirs: a unit lies in one of them, and sees what it saw there.
+"""Maps that are concatenated along a spatial axis: a unit lies in one of them and sees what it saw there.
 
-Their boxes lie one after the other, exactly. A line is there where the parts advance alike: that of the part with the
-largest field, or the longest of these. Where the parts do not go on where the one before ends (a border that was taken
-from the other end, a mirrored half), units at the seams see other pixels than the line says, and the line tells so.
+Their boxes follow one after the other, exactly. There is a line if the parts advance equally: that of the part with the
+largest field, or the longest of these. If a part does not continue where the previous one ends (a border taken from the
+opposite end, a mirrored half), units at the seam see other pixels than the line states, and the line is marked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def seam_axis(layer: Layer) -> int | None:
-    """The axis of the map along which a layer puts its inputs one after the other; None where it does not.
+    """Return the spatial axis along which a layer concatenates its inputs; None if it does not.
 
     >>> import convscope as cs
     >>> [seam_axis(layer) for layer in cs.read("input 4x4x1, cat along2( id | id ), cat( id | id )")][-2:]
@@ -37,7 +37,7 @@ def seam_axis(layer: Layer) -> int | None:
 
 
 def _in_turn(layer: Layer, axis: int) -> bool:
-    """Each input has its own units of the output, which begin where those of the input before end."""
+    """Return whether each input has its own units of the output, which begin where those of the previous input end."""
     total, start = layer.output[axis], 0
     for reads in layer.reads:
         size = reads[axis].relation.size if axis < len(reads) else 0
@@ -48,13 +48,13 @@ def _in_turn(layer: Layer, axis: int) -> bool:
 
 
 def joined(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int) -> Track:
-    """What the units of maps see that are joined along an axis.
+    """Return what the units of maps see that are concatenated along an axis.
 
     Args:
-        parts: what is known of each map.
-        sizes: units of each along the axis.
-        axis: of the maps.
-        pixels: of the image along the axis that is followed.
+        parts: the state of each map.
+        sizes: number of units of each along the axis.
+        axis: axis of the maps.
+        pixels: number of pixels of the image along the axis that is followed.
     """
     seen = [part for part in parts if not part.blind]
     if not seen:
@@ -72,7 +72,7 @@ def joined(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int)
 
 
 def _in_no_order(parts: Sequence[Track], axis: int) -> Track:
-    """The boxes of all units, each once, where units of all parts lie along the axis; else a hull."""
+    """Return the boxes of all units if the units of all parts lie along the axis; otherwise a hull."""
     found = listed(parts)
     if {part.axis for part in parts} <= {axis, None}:
         return replace(found, axis=axis)
@@ -80,7 +80,7 @@ def _in_no_order(parts: Sequence[Track], axis: int) -> Track:
 
 
 def _one_after_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: int, pixels: int) -> Track:
-    """Units of each part lie along the axis, or all see the same, which may be nothing."""
+    """Return whether the units of each part lie along the axis, or all see the same, which may be nothing."""
     first = parts[0].boxes
     if all(part.axis is None and equal(part.boxes, first) for part in parts):
         return parts[0]
@@ -94,7 +94,7 @@ def _one_after_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: int
 
 
 def _side_by_side(seen: Sequence[Track], sizes: Sequence[int]) -> Track:
-    """Units lie along another axis than that of the seams: each sees what the one of its part sees."""
+    """Return the boxes if units lie along another axis than the seams: each sees what its part sees."""
     placed = next(part for part in seen if part.axis is not None)
     spread = [_spread(part, placed.boxes.size) for part in seen]
     boxes = united(spread)
@@ -103,7 +103,7 @@ def _side_by_side(seen: Sequence[Track], sizes: Sequence[int]) -> Track:
 
 
 def _main(lines: Sequence[Line | None], sizes: Sequence[int]) -> Line | None:
-    """Of lines that advance alike the one with the largest field, of these the longest."""
+    """Return the line with the largest field, the longest of several, if all lines advance equally."""
     steady = [line for line in lines if line]
     if len(steady) < len(lines) or len({abs(line.stride) for line in steady}) > 1:
         return None
@@ -116,7 +116,7 @@ def _main(lines: Sequence[Line | None], sizes: Sequence[int]) -> Line | None:
 
 
 def _goes_on(boxes: Boxes, line: Line, seam: int, pixels: int) -> bool:
-    """On both sides of a seam units see what the line says of them."""
+    """Return whether units on both sides of a seam see what the line states."""
     around = len(line.phases)
     for unit in range(max(0, seam - around), min(boxes.size, seam + around)):
         first, last = line.box(unit)
@@ -128,7 +128,7 @@ def _goes_on(boxes: Boxes, line: Line, seam: int, pixels: int) -> bool:
 
 
 def _spread(part: Track, size: int) -> Boxes:
-    """The box of every unit, also where all see the same."""
+    """Return the box of every unit, even if all see the same."""
     if part.axis is not None:
         return part.boxes
     return alike(size, part.boxes.box(0), part.boxes.pixels)

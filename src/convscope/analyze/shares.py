@@ -1,4 +1,4 @@
-"""Which channels read which, where channels of one layer see different pixels."""
+"""Tracking of channels in layers whose channels see different pixels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def reading(relation: Relation, mask: Runs) -> Runs:
-    """The outputs that read any of some inputs.
+    """Return the outputs that read any of some inputs.
 
     >>> reading(Window(4, kernel=2, stride=2), Runs.whole(1))
     Runs(0)
@@ -37,7 +37,7 @@ def reading(relation: Relation, mask: Runs) -> Runs:
 
 
 def _by_blocks(table: Table, mask: Runs) -> Runs:
-    """Outputs in blocks of equal reads: those of the first block that reaches a run up to the last one."""
+    """Return outputs in blocks of equal reads: from the first block that reaches a run up to the last one."""
     assert table.blocks
     outputs, inputs, shift = table.blocks
     first = -(-(mask.starts - table.width + 1 - shift) // inputs)
@@ -46,7 +46,7 @@ def _by_blocks(table: Table, mask: Runs) -> Runs:
 
 
 def _by_ends(table: Table, mask: Runs) -> Runs:
-    """One by one."""
+    """Return outputs of a table, examined one by one."""
     spend(0, elements=16 * table.extent)
     with for_now(64 * table.extent):
         first, last = table.ends(np.arange(table.extent))
@@ -56,7 +56,7 @@ def _by_ends(table: Table, mask: Runs) -> Runs:
 
 
 def _by_windows(window: Window, mask: Runs) -> Runs:
-    """Outputs whose windows meet a run: all taps from the first to the last are read, or there is one only."""
+    """Return outputs whose windows meet a run, for dense windows or single taps."""
     low, high = mask.starts * window.up, (mask.stops - 1) * window.up
     first = -(-(low - window.kernel + 1 + window.lo) // window.stride)
     last = (high + window.lo) // window.stride
@@ -64,7 +64,7 @@ def _by_windows(window: Window, mask: Runs) -> Runs:
 
 
 def _by_taps(window: Window, mask: Runs) -> Runs:
-    """Output by output, tap by tap."""
+    """Return outputs of any window, examined tap by tap."""
     spend(4 * window.kernel, elements=16 * window.kernel * window.extent)
     with for_now(40 * window.extent):
         return runs_in(np.flatnonzero(_hit(window, mask)))
@@ -82,7 +82,7 @@ def _hit(window: Window, mask: Runs) -> NDArray[np.bool_]:
 
 
 def told_apart(rows: Sequence[Runs], size: int) -> list[tuple[tuple[bool, ...], Runs]]:
-    """The different columns of some rows, in order, and the indices that have each.
+    """Return the distinct columns of some rows, in order, and the indices of each.
 
     >>> told_apart([runs_in(np.array([0, 2])), Runs.whole(3)], 3)
     [((False, True), Runs(1)), ((True, True), Runs(0.2))]
@@ -101,21 +101,21 @@ def told_apart(rows: Sequence[Runs], size: int) -> list[tuple[tuple[bool, ...], 
 
 
 def _covers(runs: Runs, positions: Indices) -> NDArray[np.bool_]:
-    """Whether positions lie in some run."""
+    """Return whether positions lie in some run."""
     starts = np.append(runs.starts, np.iinfo(np.intp).max)
     found: NDArray[np.bool_] = starts[np.searchsorted(runs.stops, positions, side="right")] <= positions
     return found
 
 
 def columns(rows: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Indices]:
-    """The different columns of some rows, in order, and which of them each column is.
+    """Return the distinct columns of some rows, in order, and the number of each column among them.
 
     >>> found, which = columns(np.array([[True, False, True], [True, True, True]]))
     >>> found.T.tolist(), which.tolist()
     ([[False, True], [True, True]], [1, 0, 1])
     """
     number = np.zeros(rows.shape[1], np.intp)
-    for at in range(0, len(rows), 32):  # a column as the bits of one number, as many as fit
+    for at in range(0, len(rows), 32):  # as many bits of a column as fit into one number
         some = rows[at : at + 32]
         bits = (1 << np.arange(len(some))[::-1]) @ some
         number = np.unique((number << len(some)) + bits, return_inverse=True)[1]

@@ -1,12 +1,12 @@
-"""The weight of each position of a layer, kept only where it is not zero, and once for positions of equal weight.
+"""The weights of the positions of a layer, stored only if not zero, and once for positions of equal weight.
 
-Along each axis, channels included, the positions of the window are sorted into *kinds*: places of one kind weigh the
-same, whatever the position along the other axes. The weights are an array over the kinds. So a unit in an image of any
-size costs what its field costs, and a global pooling, after which all positions are of one kind, costs next to nothing.
+Along each axis, channels included, the positions of the window are sorted into *kinds*: positions of one kind have
+equal weight, whatever the position along the other axes. The weights are an array over the kinds. So the cost of a unit
+depends on its field and not on the size of the image, and a global pooling, after which all positions are of one kind,
+costs almost nothing.
 
-Which input positions are of one kind is told by a sum of random 64-bit keys over the outputs that read them, one key
-for each kind of output. The generator is fixed; that two of a million kinds get one sum by accident has a chance of
-3e-8.
+Input positions are of one kind if the sums of random 64-bit keys over the outputs that read them are equal, with one
+key for each kind of output. The generator is fixed; the probability that two of a million kinds get equal sums is 3e-8.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
     Tap = tuple[Indices, NDArray[np.bool_]]
 
 MANY_OUTPUTS = 2**16
-"""From so many on an axis that is passed on is not looked at."""
+"""Length from which an axis that is passed on unchanged is not examined."""
 
 MANY_POSITIONS = 2**24
-"""That are read of a layer; more are followed by their ends."""
+"""The most taps that are followed one by one; more are followed by their ends."""
 
 
 @dataclass(frozen=True, eq=False)
 class Kinds:
-    """The positions ``start, start + 1, …`` of an axis that have a weight, and the kind of each.
+    """The positions ``start, start + 1, …`` of an axis that have a weight, with their kinds.
 
     Attributes:
-        start: first place.
-        of: kind of each position, from 0; positions outside of the window have no weight.
+        start: first position.
+        of: kind of each position, from 0; positions outside the window have no weight.
     """
 
     start: int
@@ -54,21 +54,21 @@ class Kinds:
 
     @classmethod
     def one(cls, first: int, last: int) -> Kinds:
-        """All positions from the first to the last, both included, are of one kind; takes no memory."""
+        """Return a window from first to last, inclusive, of one kind; it takes no memory."""
         return cls(first, np.broadcast_to(np.intp(0), last - first + 1))
 
     @classmethod
     def each(cls, start: int, count: int) -> Kinds:
-        """Every position is a kind of its own."""
+        """Whether every position is a kind of its own."""
         return cls(start, np.arange(count))
 
     @property
     def stop(self) -> int:
-        """One after the last position."""
+        """The position after the last one."""
         return self.start + len(self.of)
 
     def positions(self) -> Indices:
-        """The positions themselves.
+        """Return the positions.
 
         Raises:
             LimitError: there are too many.
@@ -78,7 +78,7 @@ class Kinds:
             return np.arange(self.start, self.stop)
 
     def counts(self, kinds: int) -> Weights:
-        """Positions of each kind."""
+        """The number of positions of each kind."""
         if kinds == 1:
             return np.array([float(len(self.of))])
         return np.bincount(self.of, minlength=kinds).astype(np.float64)
@@ -90,7 +90,7 @@ class Spread:
 
     Attributes:
         axes: channels first.
-        weight: of one position, by its kind along each axis.
+        weight: weight of one position, by its kind along each axis.
     """
 
     axes: tuple[Kinds, ...]
@@ -98,38 +98,38 @@ class Spread:
 
     @classmethod
     def even(cls, ends: Sequence[tuple[int, int]]) -> Spread:
-        """A weight of 1, shared equally by the positions from first to last along each axis."""
+        """Distribute a weight of 1 equally over the positions from first to last along each axis."""
         count = math.prod(last - first + 1 for first, last in ends)
         return cls(tuple(Kinds.one(*pair) for pair in ends), np.full((1,) * len(ends), 1 / count))
 
     def counts(self, axis: int) -> Weights:
-        """Positions of each kind along an axis."""
+        """Return the number of positions of each kind along an axis, shaped for broadcasting."""
         return self.axes[axis].counts(self.weight.shape[axis])
 
     def total(self) -> float:
-        """The sum over all positions."""
+        """Return the sum over all positions."""
         return float(self.summed(range(len(self.axes))))
 
     def summed(self, axes: Iterable[int]) -> Weights:
-        """The sums over positions along some axes, by the kinds along the others."""
+        """Return the sums over positions along some axes, by the kinds along the others."""
         found = self.weight
         for axis in sorted(axes, reverse=True):
             found = np.tensordot(found, self.counts(axis), (axis, 0))
         return found
 
     def dense(self, axis: int) -> Spread:
-        """The same with every position along one axis as a kind of its own."""
+        """Return the same weights with every position along one axis as a kind of its own."""
         kinds = self.axes[axis]
         kinds.positions()
         return self.along(axis, Kinds.each(kinds.start, len(kinds.of)), np.take(self.weight, kinds.of, axis))
 
     def along(self, axis: int, kinds: Kinds, weight: Weights) -> Spread:
-        """With other kinds along one axis."""
+        """Return the weights with other kinds along one axis."""
         return Spread((*self.axes[:axis], kinds, *self.axes[axis + 1 :]), weight)
 
 
 def added(a: Spread, b: Spread) -> Spread:
-    """The sum of the weights of one layer."""
+    """Add weights of one layer."""
     sides = [a.weight, b.weight]
     axes = []
     for axis, pair in enumerate(zip(a.axes, b.axes, strict=True)):
@@ -143,7 +143,7 @@ def added(a: Spread, b: Spread) -> Spread:
 
 
 def _joint(a: Kinds, b: Kinds, counts: tuple[int, ...]) -> tuple[Kinds, tuple[Indices, Indices]]:
-    """Kinds that tell both sides apart; and for each, which kind it is on either side, the number of kinds for none."""
+    """Return common kinds of two windows and, for each, its kind on either side, or the number of kinds for none."""
     if counts == (1, 1) and (a.start, a.stop) == (b.start, b.stop):
         return a, (np.zeros(1, np.intp), np.zeros(1, np.intp))
     start, stop = min(a.start, b.start), max(a.stop, b.stop)
@@ -159,7 +159,7 @@ def _joint(a: Kinds, b: Kinds, counts: tuple[int, ...]) -> tuple[Kinds, tuple[In
 
 
 def _numbered(keys: NDArray[np.integer]) -> tuple[Indices, Indices]:
-    """The kind of each position, equal keys in one kind, and a position of each kind. In order if all are different."""
+    """Return the kind of each position by its key, and a position of each kind; in order if all keys differ."""
     values, first, of = np.unique(keys, return_index=True, return_inverse=True)
     if len(values) == len(keys):
         every = np.arange(len(keys))
@@ -168,7 +168,7 @@ def _numbered(keys: NDArray[np.integer]) -> tuple[Indices, Indices]:
 
 
 def _picked(weight: Weights, axis: int, pick: Indices) -> Weights:
-    """Weights of kinds; none for those beyond the last."""
+    """Return weights of kinds, zero beyond the last."""
     beyond = pick == weight.shape[axis]
     found: Weights = np.take(weight, np.where(beyond, 0, pick), axis)
     if beyond.any():
@@ -177,7 +177,7 @@ def _picked(weight: Weights, axis: int, pick: Indices) -> Weights:
 
 
 def split(spread: Spread, axis: int, marks: NDArray[np.bool_]) -> tuple[Spread, NDArray[np.bool_]]:
-    """The same weights in kinds that tell marked positions apart: a row of marks per position. And those of a kind."""
+    """Refine kinds so that they distinguish marked positions (a row of marks each); also return the marks by kind."""
     kinds = spread.axes[axis]
     apart, which = columns(marks.T)
     of, first = _numbered(kinds.of * apart.shape[1] + which)
@@ -185,7 +185,7 @@ def split(spread: Spread, axis: int, marks: NDArray[np.bool_]) -> tuple[Spread, 
 
 
 def taps(relation: Window | Table, outputs: Indices) -> Iterator[Tap]:
-    """One input index for each output, and whether it is read at all, for each tap in turn."""
+    """Yield, for each tap, the input index of each output and whether it is read at all."""
     if isinstance(relation, Window):
         start = relation.stride * outputs - relation.lo
         first, step = relation.hits(start)
@@ -201,7 +201,7 @@ def taps(relation: Window | Table, outputs: Indices) -> Iterator[Tap]:
 
 
 def widths(relation: Window | Table, outputs: Indices) -> Weights:
-    """Positions that each output reads, those beyond the borders included: between them it shares its weight."""
+    """Return how many positions each output reads, those beyond the borders included, to divide its weight by."""
     if isinstance(relation, Table):
         first, last = relation.ends(outputs)
         return np.asarray(np.maximum(1, last - first + 1), dtype=np.float64)
@@ -212,7 +212,7 @@ def widths(relation: Window | Table, outputs: Indices) -> Weights:
 
 
 def reads_some(relation: Relation, kinds: Kinds) -> NDArray[np.bool_] | None:
-    """Which positions of a window read anything; None for all."""
+    """Return the positions of a window that read anything; None for all."""
     if isinstance(relation, All) or relation == Window(relation.size):
         return None
     outputs = kinds.positions()
@@ -227,7 +227,7 @@ def reads_some(relation: Relation, kinds: Kinds) -> NDArray[np.bool_] | None:
 
 
 def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
-    """The weights along one axis of a layer on the positions of the input that it reads; None where all is lost."""
+    """Map the weights along one axis of a layer to the input positions that it reads; None if all weight is lost."""
     if relation == Window(relation.size) or _renumbers(spread.axes[axis], relation):
         return spread
     if isinstance(relation, All):
@@ -251,7 +251,7 @@ def handed_back(spread: Spread, axis: int, relation: Relation) -> Spread | None:
 
 
 def _renumbers(kinds: Kinds, relation: Relation) -> bool:
-    """Many outputs each read the input of their own number: sums of one weight need not be made."""
+    """Return whether many outputs each read the input of their own number, so that no sums are needed."""
     return isinstance(relation, Table) and relation.one_to_one and len(kinds.of) > MANY_OUTPUTS
 
 
@@ -260,7 +260,7 @@ def _is_long(table: Table, outputs: Indices) -> bool:
 
 
 def _over_ranges(spread: Spread, axis: int, table: Table) -> Spread | None:
-    """Weights over long ranges that begin and end anywhere: by what begins and what ends at each position."""
+    """Sum weights over long ranges by the differences at their beginnings and ends."""
     kinds = spread.axes[axis]
     outputs = kinds.positions()
     first, last = table.ends(outputs)
@@ -274,12 +274,12 @@ def _over_ranges(spread: Spread, axis: int, table: Table) -> Spread | None:
     parts = (weight[kinds.of] * share)[some]
     np.add.at(changes, np.maximum(first[some], start) - start, parts)
     np.subtract.at(changes, np.minimum(last[some] + 1, stop) - start, parts)
-    found = np.maximum(np.cumsum(changes[:-1], axis=0), 0)  # rounding may leave less than nothing
+    found = np.maximum(np.cumsum(changes[:-1], axis=0), 0)  # rounding may leave less than zero
     return spread.along(axis, Kinds.each(start, stop - start), np.moveaxis(found, 0, axis))
 
 
 def _on_the_input(relation: Window | Table, outputs: Indices) -> TypeGuard[Window]:
-    """Nothing beyond the borders is read, or what is there is zero."""
+    """Return whether nothing beyond the borders is read, or only zeros."""
     if isinstance(relation, Table):
         return False
     first, last = relation.stride * outputs[[0, -1]] - relation.lo
@@ -289,12 +289,12 @@ def _on_the_input(relation: Window | Table, outputs: Indices) -> TypeGuard[Windo
 
 @dataclass(frozen=True)
 class _Slide:
-    """A window over zeros, followed back by arithmetic."""
+    """A zero-padded window, inverted by arithmetic."""
 
     window: Window
 
     def sums(self, outputs: Indices, keys: Keys) -> tuple[int, Keys]:
-        """First input position that is read, and for each from there on the sum over the outputs that read it."""
+        """Return the first input position that is read and, from there on, the sums over the outputs that read each."""
         window, steps = self.window, self.window.stride * (len(outputs) - 1) + 1
         length = steps + window.span - 1
         spend(2 * min(window.kernel, len(outputs)), elements=4 * window.kernel * len(outputs) + 4 * length)
@@ -313,17 +313,16 @@ class _Slide:
         return start, found[offset : offset + max(0, stop - start) * window.up : window.up]
 
     def readers(self, outputs: Indices, positions: Indices) -> tuple[Indices, Indices]:
-        """Which of some input positions is read by which output, both by their number."""
+        """Return pairs of input positions and the outputs that read them, by number."""
         window = self.window
-        # tap t of output o is at position p where dilation*t = p*up + lo - stride*o: every ``step``-th tap from ``tap``
-        # on
+        # tap t of output o is at position p if dilation*t = p*up + lo - stride*o: every ``step``-th tap from ``tap`` on
         common = math.gcd(window.dilation, window.stride)
         step, start = window.stride // common, positions * window.up + window.lo
         some = start % common == 0
         tap = np.where(some, start // common * pow(window.dilation // common, -1, step) % step, 0)
         low = np.maximum(0, -(-(start - window.stride * outputs[-1]) // window.dilation))
         high = np.minimum(window.kernel - 1, (start - window.stride * outputs[0]) // window.dilation)
-        tap = tap + np.maximum(0, -((tap - low) // step)) * step  # the first of them that is not too late an output
+        tap = tap + np.maximum(0, -((tap - low) // step)) * step  # the first of these outputs that is not too late
         counts = np.where(some, np.maximum(0, (high - tap) // step + 1), 0)
         total = int(counts.sum())
         spend(0, elements=16 * total)
@@ -336,16 +335,16 @@ class _Slide:
 
 @dataclass(frozen=True)
 class _Steps:
-    """Any read, tap by tap."""
+    """A read of any kind, inverted tap by tap."""
 
     steps: tuple[Tap, ...]
 
     @classmethod
     def of(cls, relation: Window | Table, outputs: Indices) -> _Steps:
-        """The taps, where their number can be borne.
+        """Return the taps, if their number is within the limit.
 
         Raises:
-            LimitError: it cannot.
+            LimitError: there are too many.
         """
         width = relation.kernel if isinstance(relation, Window) else _longest(relation, outputs)
         spend(24 * width, elements=16 * width * len(outputs))
@@ -353,7 +352,7 @@ class _Steps:
             return cls(tuple(taps(relation, outputs)))
 
     def sums(self, outputs: Indices, keys: Keys) -> tuple[int, Keys]:  # noqa: ARG002 -- the steps are those of the outputs
-        """As for a slide."""
+        """See :class:`_Slide`."""
         some = [read[on] for read, on in self.steps if on.any()]
         start, stop = (
             min((int(one.min()) for one in some), default=0),
@@ -365,7 +364,7 @@ class _Steps:
         return start, found
 
     def readers(self, outputs: Indices, positions: Indices) -> tuple[Indices, Indices]:  # noqa: ARG002 -- as above
-        """As for a slide."""
+        """See :class:`_Slide`."""
         order = np.argsort(positions)
         targets, sources = [], []
         for read, on in self.steps:

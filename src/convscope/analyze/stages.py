@@ -1,4 +1,4 @@
-"""Two different designs held against each other by stages: the layers that work at one size of the map."""
+"""Comparison of two different designs by stages: the layers that work at one size of the map."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from convscope.analyze.table import Row
 
 FEW, SHORT = 0.5, 12
-"""Share of equal layers with multiply-adds below which two nets are different designs; layers that need no stages."""
+"""Fraction of equal layers with multiply-adds below which designs count as different; layers that need no stages."""
 
 HEAD: Shape = ()
-"""The size of the stage after the last map: what works on the image as a whole."""
+"""The size of the stage after the last map, which works on the image as a whole."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Stage:
 
     Attributes:
         size: height and width; empty for the head.
-        layers: how many.
-        channels: of the last of them.
-        params: of all of them.
-        macs: of all of them [MAC].
-        field: the receptive field of the last of them along each axis [input pixel].
+        layers: number of layers.
+        channels: channels of the last layer.
+        params: sum of their parameters.
+        macs: sum of their multiply-adds [MAC].
+        field: receptive field of the last layer along each axis [input pixel].
     """
 
     size: Shape
@@ -43,7 +43,7 @@ class Stage:
 
     @classmethod
     def of(cls, size: Shape, rows: list[Row]) -> Stage:
-        """The stage of some rows of a table."""
+        """Return the stage of some rows of a table."""
         last = rows[-1]
         return cls(
             size=size,
@@ -67,14 +67,14 @@ class Stage:
 
 
 Stages = tuple[Shape, Stage | None, Stage | None]
-"""A size, and the stage that each net has there; None for a net that has none."""
+"""A size, with the stage of each net; None for a net without one."""
 
 
 def stages(rows: Iterable[Row]) -> list[Stage]:
-    """The stages of a net, in the order in which they begin.
+    """Return the stages of a net, in the order in which they begin.
 
-    A layer that has lost its place, as the pooling of a gate, belongs to the stage that it works in; to the head, where
-    no layer after it has its place.
+    A layer that has lost its position, such as the pooling of a gate, belongs to the current stage, or to the head if
+    no later layer has its position.
     """
     known = list(rows)
     placed = [bool(row.field) and all(axis.stride is not None for axis in row.field) for row in known]
@@ -88,7 +88,7 @@ def stages(rows: Iterable[Row]) -> list[Stage]:
 
 
 def together(first: Iterable[Row], second: Iterable[Row]) -> tuple[Stages, ...]:
-    """The stages of two nets by their sizes, the largest map first, the head last."""
+    """Match the stages of two nets by size, the largest map first, the head last."""
     a, b = ({stage.size: stage for stage in stages(rows)} for rows in (first, second))
     return tuple((size, a.get(size), b.get(size)) for size in sorted({**a, **b}, key=_order))
 
@@ -98,12 +98,12 @@ def _order(size: Shape) -> tuple[bool, int]:
 
 
 def differ(first: Iterable[Row], second: Iterable[Row], shared: int) -> bool:
-    """Whether two nets are different designs, so that their layers have no partners.
+    """Return whether two nets are different designs, so that their layers have no partners.
 
     Args:
         first: rows of one net.
         second: rows of the other.
-        shared: how many pairs of equal layers with multiply-adds were found.
+        shared: number of pairs of equal layers with multiply-adds.
     """
     a, b = (tuple(rows) for rows in (first, second))
     working = sum(bool(row.macs) for row in (*a, *b))

@@ -1,9 +1,9 @@
 """The exact set of pixels that a unit, a patch or a layer depends on: holes, borders and padding included.
 
 The set of positions that are read is followed back from a layer to the image as a union of *regions*. A region is a
-product of index sets, one for each axis, channels included; every read maps a region to a region exactly. Where paths
-part, regions add up; contained ones are dropped and such that differ along one axis are joined. Nothing here has the
-size of the image, unless a mask is asked for.
+product of index sets, one for each axis, channels included; every read maps a region to a region exactly. At a
+branching, regions accumulate; contained ones are dropped, and those that differ along one axis are joined. Nothing here
+has the size of the image, unless a mask is requested.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 Patch = tuple[tuple[int, int], ...]
-"""First and last unit along each spatial axis of a layer, both included."""
+"""First and last unit along each spatial axis of a layer, inclusive."""
 
 MAX_PIXELS = 2**28
-"""Of an image for which a mask is made."""
+"""The most pixels of an image for which a mask is made."""
 
 
 @dataclass(frozen=True, eq=False)
 class Support:
-    """What some units of a layer depend on.
+    """The pixels that some units of a layer depend on.
 
     Attributes:
         node: the layer.
         patch: the units.
-        shape: height and width (or one, or three axes) of the image.
-        regions: the pixels that are read, as a union of products of index sets.
-        exact: False where axes depend on each other (pixel shuffle, opaque layers), so that the pixels are a hull.
+        shape: height and width of the image (or one or three axes).
+        regions: the pixels, as a union of products of index sets.
+        exact: False if axes depend on each other (pixel shuffle, opaque layers), so that the pixels are an upper bound.
     """
 
     node: str
@@ -66,7 +66,7 @@ class Support:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Which pixels of the image are read, ``h w``. Made anew each time; nothing else needs it.
+        """The mask of the pixels that are read, ``h w``; computed on each access.
 
         Raises:
             ShapeError: the image is too large for a mask.
@@ -79,7 +79,7 @@ class Support:
 
     @property
     def window(self) -> NDArray[np.bool_]:
-        """Which pixels of the box are read, in the shape of the box.
+        """The mask of the pixels that are read, in the shape of the box.
 
         Raises:
             ShapeError: the box is too large for a mask.
@@ -95,7 +95,7 @@ class Support:
 
     @property
     def box(self) -> tuple[tuple[int, int], ...] | None:
-        """First and last pixel along each axis, both included; None when nothing is read."""
+        """The first and last pixel along each axis, inclusive; None if nothing is read."""
         if not self.regions:
             return None
         along = zip(*self.regions, strict=True)
@@ -103,27 +103,27 @@ class Support:
 
     @property
     def pixels(self) -> int:
-        """Pixels that are read."""
+        """The number of pixels that are read."""
         return counted(self.regions)
 
     @property
     def area(self) -> int:
-        """Pixels of the box."""
+        """The number of pixels in the box."""
         return math.prod(last - first + 1 for first, last in self.box) if self.box else 0
 
     @property
     def holes(self) -> int:
-        """Pixels of the box that are not read."""
+        """The number of pixels in the box that are not read."""
         return self.area - self.pixels
 
     @property
     def coverage(self) -> float:
-        """Pixels read, as a share of the box."""
+        """The pixels that are read, as a fraction of the box."""
         return self.pixels / self.area if self.area else 0.0
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """Along each axis, the step between the pixels that are read: 1 without gaps, 2 where every other is missed."""
+        """The step between pixels that are read along each axis: 1 without gaps, 2 if every other one is skipped."""
         if not self.regions:
             return (1,) * len(self.shape)
         lines = (reduce(joined, sets) for sets in zip(*self.regions, strict=True))
@@ -147,7 +147,7 @@ class Support:
         return text_html(str(self))
 
 
-def support(  # noqa: PLR0913 -- the settings of the question
+def support(  # noqa: PLR0913 -- the parameters of the question
     net: object,
     node: str | None = None,
     at: Sequence[int | tuple[int, int]] | None = None,
@@ -156,22 +156,22 @@ def support(  # noqa: PLR0913 -- the settings of the question
     of: str | None = None,
     input: object = None,  # noqa: A002 -- the word of the notation
 ) -> Support:
-    """The pixels that the units ``at`` of a layer depend on.
+    """Return the pixels that the units ``at`` of a layer depend on.
 
     Args:
         net: a net, or what :func:`convscope.read` takes.
         node: name of the layer; that of the first output by default.
-        at: along each spatial axis of the layer a unit, or first and last of several; the whole layer by default.
-        gates: follow every path; without, leave out those that every unit shares (squeeze-excite, statistics of norms).
-        of: name of the input that is asked about; by default, of those with the most spatial axes, the first.
-        input: size of the input of the net, where ``net`` does not state it.
+        at: a unit, or the first and last of several, along each spatial axis; by default the entire layer.
+        gates: follow every path; if False, omit those that every unit shares (squeeze-excite, statistics of norms).
+        of: name of the input; by default the first of those with the most spatial axes.
+        input: size of the input of the net, if ``net`` does not state it.
 
     Raises:
         UnknownNameError: there is no such layer or input.
-        FieldError: ``at`` lies outside of the layer.
+        FieldError: ``at`` lies outside the layer.
         ShapeError: the input is not an image.
 
-    Two 3x3 with dilation 2 look at every other pixel of 9x9:
+    Two 3x3 with dilation 2 read every other pixel of 9x9:
 
     >>> import convscope as cs
     >>> found = support(cs.read("input 9x9x1, 2*( conv 1 3x3 d2 )"), at=(0, 0))
@@ -185,7 +185,7 @@ def support(  # noqa: PLR0913 -- the settings of the question
 
 
 class Question:
-    """A net and the input that is asked about; what is seen of it by each layer is found when that is first asked."""
+    """A net and one of its inputs; what each layer sees of it is computed on first use."""
 
     def __init__(self, net: Net, image: Input) -> None:
         self.net = net
@@ -193,12 +193,12 @@ class Question:
 
     @cached_property
     def tracks(self) -> dict[str, Tracks]:
-        """What each layer sees."""
+        """The tracks of each layer."""
         return trace(self.net, of=self.image.name)
 
 
 def support_of(layer: Layer, patch: Patch, question: Question, *, gates: bool) -> Support:
-    """The pixels that units of a layer depend on; see :func:`support`."""
+    """Return the pixels that units of a layer depend on; see :func:`support`."""
     image = question.image
     start = (range(layer.output[0]), *(range(first, last + 1) for first, last in patch))
     needed: dict[str, list[Region]] = {layer.node.name: [start]}
@@ -224,11 +224,11 @@ def support_of(layer: Layer, patch: Patch, question: Question, *, gates: bool) -
 
 
 def spatial_input(net: Net, name: str | None) -> Input:
-    """The input that is asked about; by default, of those with the most spatial axes, the first.
+    """Return the input; by default the first of those with the most spatial axes.
 
     Raises:
-        UnknownNameError: there is none of that name.
-        ShapeError: it has no spatial axis.
+        UnknownNameError: there is no input of that name.
+        ShapeError: the input has no spatial axis.
     """
     found = image_of(net, name)
     if len(found.shape) < 2:
@@ -250,10 +250,10 @@ def _ends(position: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Patch:
-    """The units ``at`` as first and last along each spatial axis.
+    """Return the units ``at`` as first and last along each spatial axis.
 
     Raises:
-        FieldError: another number of axes, or outside of the layer.
+        FieldError: the number of axes differs, or a unit lies outside the layer.
     """
     sizes = layer.output[1:]
     if at is None:
@@ -274,8 +274,8 @@ def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Pat
 
 
 def _followed(layer: Layer, local: Question | None) -> Iterable[tuple[str, Sequence[Read]]]:
-    """The reads of a layer: each input with what is read of it."""
-    # an opaque layer of more axes than its input reads axes that are not there
+    """Return the reads of a layer: each input with what is read of it."""
+    # an opaque layer with more axes than its input reads axes that do not exist
     reads = [one[: len(shape)] for one, shape in zip(layer.reads, layer.inputs, strict=True)]
     paths = list(zip(layer.node.inputs, reads, strict=True))
     if local is None:
@@ -288,7 +288,7 @@ def _followed(layer: Layer, local: Question | None) -> Iterable[tuple[str, Seque
 
 
 def _asks_more(layer: Layer, regions: list[Region]) -> bool:
-    """Some channels of the input are asked that the layer does not read: which it reads depends on the position."""
+    """Return whether requested channels may include some that are not read, since that depends on the position."""
     return bool(layer.node.op.hull()) and not any(map(_everything, regions, [layer.output] * len(regions)))
 
 

@@ -1,4 +1,4 @@
-"""The table of a net: one row for each layer, every number once."""
+"""The table of a net: one row for each layer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ UNITS = {
 }
 
 FIELD = 40
-"""Microseconds for the field of one layer on one more input."""
+"""Cost of the field of one layer on one more input [microsecond]."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +49,20 @@ class Row:
     """One layer.
 
     Attributes:
-        name: of the node.
+        name: name of the node.
         op: as written in the notation.
         out: output shape ``c h w``.
-        params: parameters; None where unknown.
-        frozen: of the params those that training leaves as they are; None where unknown.
-        stored_bytes: size of the weights as the source stores them, buffers and scales included [byte]; None where
-            unknown.
-        macs: multiply-adds for one sample [MAC]; None where unknown.
-        activation_bytes: of the output, float32, one sample [byte].
+        params: number of parameters; None if unknown.
+        frozen: number of frozen parameters among them; None if unknown.
+        stored_bytes: size of the weights as stored in the source, with buffers and scales [byte]; None if unknown.
+        macs: multiply-adds for one sample [MAC]; None if unknown.
+        activation_bytes: size of the output, float32, one sample [byte].
         field: receptive field along the spatial paths, one entry for each spatial axis of the input.
-        gated: the field with gates followed; equal to ``field`` where there are none.
-        sources: names of the operations of the file that the layer was read from.
-        fields: where the net has several inputs, the field on each, by its name; else empty.
-        layers: that a folded row stands for; 0 in a table that is not folded.
-        at_least: names of the costs of a folded row of which a part is unknown, so that they are lower bounds.
+        gated: the field with gates; equal to ``field`` if there are none.
+        sources: names of the operations in the file from which the layer was read.
+        fields: the field on each input by name, if the net has several; otherwise empty.
+        layers: number of layers in a folded row; 0 in a table that is not folded.
+        at_least: names of the costs of a folded row that are lower bounds, since a part is unknown.
     """
 
     name: str
@@ -84,23 +83,23 @@ class Row:
 
 @dataclass(frozen=True)
 class LayerTable:
-    """What ``net.table()`` returns; prints itself.
+    """The result of ``net.table()``; prints itself.
 
     Attributes:
-        input: shape ``c h w`` of the input on which the fields are.
+        input: shape ``c h w`` of the input on which fields are measured.
         rows: one for each layer, in order.
-        params: total of parameters.
-        frozen: of the params those that training leaves as they are, as far as they are known.
-        stored_bytes: total size of the weights as the source stores them [byte].
-        macs: total of multiply-adds for one sample [MAC].
-        activation_bytes: total of all outputs [byte].
-        float32: every learned tensor is stored in float32, so that the stored bytes say nothing new.
-        notes: what must be known of the source besides, one sentence each.
-        inputs: all, in order.
-        outputs: all, in order, each with its size ``c h w`` as its layer has it.
-        of: name of the input on which the fields are.
-        layers: of the net, however many rows stand for them; the totals are always those of the whole net.
-        shown: names of the columns of the text, where some were asked for.
+        params: total number of parameters.
+        frozen: number of frozen parameters, as far as known.
+        stored_bytes: total size of the weights as stored in the source [byte].
+        macs: total multiply-adds for one sample [MAC].
+        activation_bytes: total size of all outputs [byte].
+        float32: whether every parameter is stored in float32, which makes the stored bytes redundant.
+        notes: further facts about the source, one sentence each.
+        inputs: all inputs, in order.
+        outputs: all outputs, in order, with the shape ``c h w`` of their layers.
+        of: name of the input on which fields are measured.
+        layers: number of layers of the net, independent of the rows; totals are always those of the entire net.
+        shown: names of the requested columns of the text, if any.
     """
 
     input: Shape
@@ -119,7 +118,7 @@ class LayerTable:
     shown: tuple[str, ...] = ()
 
     def fold(self, depth: int = 1) -> LayerTable:
-        """One row for each module: layers whose names begin alike, by ``depth`` parts between dots or slashes.
+        """Fold layers into modules: layers whose names share ``depth`` parts between dots or slashes.
 
         Costs are sums; output and receptive field are those of the last layer.
 
@@ -134,7 +133,7 @@ class LayerTable:
         return fold.folded(self, depth)
 
     def sorted(self, key: str = "macs") -> LayerTable:
-        """The rows with the largest cost first: ``params``, ``macs``, ``activations`` or ``stored``.
+        """Sort rows by cost, largest first: ``params``, ``macs``, ``activations`` or ``stored``.
 
         Raises:
             UnknownNameError: rows have no such cost.
@@ -142,7 +141,7 @@ class LayerTable:
         return fold.ordered(self, key)
 
     def top(self, count: int = 10) -> LayerTable:
-        """The first rows; the totals stay those of the whole net.
+        """Keep the first rows; the totals stay those of the entire net.
 
         Raises:
             FieldError: ``count`` is less than 1.
@@ -150,7 +149,7 @@ class LayerTable:
         return fold.first(self, count)
 
     def select(self, *names: str) -> LayerTable:
-        """The same with some columns of the text, such as ``name``, ``macs``, ``macs%`` and ``rf``, in that order.
+        """Select columns of the text, such as ``name``, ``macs``, ``macs%`` and ``rf``, in that order.
 
         Raises:
             UnknownNameError: there is no such column.
@@ -181,33 +180,33 @@ class LayerTable:
         }
 
     def _inputs_json(self) -> dict[str, Any]:
-        """Of a net with several inputs their shapes, and on which the fields of the rows are."""
+        """Return the shapes of several inputs, and the one on which the fields of the rows are measured."""
         several = {one.name: to_text(one.shape) for one in self.inputs}
         return {"inputs": several, "rf_of": self.of} if len(several) > 1 else {}
 
     def totals(self) -> dict[str, str]:
-        """The sums as texts, each with what must be known of it."""
+        """Return the totals as texts with their qualifications."""
         return columns.totals(self)
 
     def grid(self) -> Grid:
-        """The table as a figure part, which draws itself as text, Markdown or CSV."""
+        """Return the table as a figure part, which draws itself as text, Markdown or CSV."""
         return columns.grid(self)
 
     def stack(self) -> Stack:
-        """Aligned columns, and a line of totals."""
+        """Return aligned columns and a line of totals."""
         return Stack((self.grid(), "", columns.below(self)))
 
     def to_text(self, width: int | None = None) -> str:
-        """For a terminal; where a width is given, columns are left out until the rows fit, and a line says which."""
+        """Return text for a terminal; columns are omitted until rows fit into ``width``, and a line names them."""
         return self.stack().to_text(width)
 
     def to_markdown(self) -> str:
-        """A table for a README."""
+        """Return a Markdown table."""
         below = "\n".join(map(in_markdown, columns.below(self).split("\n")))
         return f"{self.grid().to_markdown()}\n\n{below}"
 
     def to_csv(self) -> str:
-        """Comma-separated values, one line for each layer."""
+        """Return comma-separated values, one line for each layer."""
         return _plain(self).to_csv()
 
     def to_html(self) -> str:
@@ -215,13 +214,13 @@ class LayerTable:
         return self.grid().to_html(columns.below(self))
 
     def to_netron(self, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Metrics that Netron shows beside a model; ``names`` says what the model calls a layer, where it differs."""
+        """Return metrics for Netron; ``names`` gives the model's names of layers where they differ."""
         from convscope.analyze.netron import attachment  # the noun calls the verb
 
         return attachment(self, names)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row for each layer, columns as in the JSON; numbers along the axes as tuples, unknown ones missing.
+        """Return a data frame with a row for each layer and the columns of the JSON; per-axis values are tuples.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -271,7 +270,7 @@ def _output_json(output: Output, shape: Shape) -> dict[str, Any]:
 
 
 def _by_input(row: Row) -> dict[str, Any]:
-    """The field on each input; size 0 where the layer does not depend on it."""
+    """Return the field on each input; size 0 if the layer does not depend on it."""
     return {
         name: {"rf": [axis.size for axis in found], "exact": all(axis.exact for axis in found)}
         for name, found in row.fields.items()
@@ -279,7 +278,7 @@ def _by_input(row: Row) -> dict[str, Any]:
 
 
 def _plain(table: LayerTable) -> Grid:
-    """Every number as it is, for other programs: the keys of the JSON, per-axis numbers with a blank between."""
+    """Return exact values for other programs: the keys of the JSON, per-axis values separated by blanks."""
     rows = [_row_json(row) for row in table.rows]
     keys = [key for key in (rows[0] if rows else {}) if key not in {"phases", "rf_of_inputs"}]
     cells = (tuple(_cell(row[key]) for key in keys) for row in rows)
@@ -294,11 +293,11 @@ def _cell(value: Any) -> str:
 
 @per_layer
 def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
-    """Shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``.
+    """Compute shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``.
 
     Args:
         net: the net.
-        of: name of the input whose pixels the fields count; by default, of those with the most spatial axes, the first.
+        of: name of the input whose pixels are counted; by default the first of those with the most spatial axes.
 
     Raises:
         UnknownNameError: there is no such input.
@@ -311,7 +310,7 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
 
     def row(layer: Layer) -> Row:
         name, key = layer.node.name, (layer.node.op, layer.inputs, layer.node.own)
-        if key not in known:  # blocks repeat: an op at one shape is worked out once
+        if key not in known:  # blocks repeat: an op at one shape is computed once
             costs = cost.params(layer), cost.frozen(layer), cost.stored_bytes(layer), cost.macs(layer)
             known[key] = (spelled(layer.node.op), *costs, activation_bytes(layer.output))
         shown = known[key]

@@ -1,4 +1,4 @@
-"""What is known of the units of a layer along one axis of the image: boxes, and a closed form of them."""
+"""The state of the units of a layer along one axis of the image: boxes, and their closed form."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ class Track:
     """The state of a layer along one axis of the image.
 
     Attributes:
-        axis: the axis of the layer along which the units lie; None where all units see the same, or nothing.
-        boxes: of every unit; of one that stands for all where ``axis`` is None.
-        line: the closed form, where there is one.
-        ordered: the boxes are in the order of the units.
-        exact: False where boxes are hulls because axes depend on each other.
-        mixed: the channels of a position may see different pixels; the boxes are those of all channels together.
-        unknown: after a layer that cannot be inspected, which may have kept the position or not.
-        shares: where it is known which channels see what, and some channels are dropped later: channels that see alike,
-            with what they see.
+        axis: the axis of the layer along which the units lie; None if all units see the same, or nothing.
+        boxes: the boxes of every unit, or of one that stands for all if ``axis`` is None.
+        line: the closed form, if there is one.
+        ordered: whether the boxes are in the order of the units.
+        exact: False if boxes are upper bounds because axes depend on each other.
+        mixed: whether the channels of a position may see different pixels; the boxes are those of all channels
+            together.
+        unknown: whether an earlier layer could not be inspected, so that it may have lost the position.
+        shares: groups of channels that see the same, with what they see, if that is known and channels are dropped
+            later.
     """
 
     axis: int | None
@@ -44,32 +45,32 @@ class Track:
 
     @property
     def blind(self) -> bool:
-        """No unit sees any pixel: constants, and what depends on another input."""
+        """The track of constants and of layers that depend on another input only: no unit sees any pixel."""
         return self.boxes.blind
 
 
 BLIND = Track(None, alike(1, NOTHING, 1), None)
-"""Of a layer that sees nothing of the image."""
+"""The track of a layer that sees nothing of the image."""
 
 Tracks = tuple[Track, ...]
-"""One for each spatial axis of the image."""
+"""A track for each spatial axis of the image."""
 
 
 def seen_whole(track: Track) -> Track:
-    """Every unit sees what any unit saw."""
+    """Return the track if every unit sees what any unit saw."""
     return Track(None, alike(1, track.boxes.hull(), track.boxes.pixels), None, exact=track.exact)
 
 
 def spread(track: Track, like: Track) -> Track:
-    """Every unit along the axis of another track sees what any unit saw; the position is that of the other one."""
+    """Return the track if every unit along the axis of another track sees what any unit saw."""
     boxes = alike(like.boxes.size, track.boxes.hull(), like.boxes.pixels)
     return Track(like.axis, boxes, None, exact=track.exact)
 
 
 def merged(tracks: list[Track], *, gates: bool) -> Track:
-    """Join paths. A path that lost its place along this axis, and has it along another, leaves it to the others here.
+    """Join paths. A path that has its position along another axis only leaves the position here to the others.
 
-    With gates, or after what cannot be inspected, the position is lost where any path lost it.
+    With gates, or after a layer that cannot be inspected, the position is lost if any path has lost it.
     """
     placed = [track for track in tracks if track.axis is not None]
     exact = all(track.exact for track in tracks)
@@ -84,7 +85,7 @@ def merged(tracks: list[Track], *, gates: bool) -> Track:
 
 
 def listed(tracks: Sequence[Track]) -> Track:
-    """The boxes of all units of all paths, each once, without an order."""
+    """Return the distinct boxes of all units of all paths, unordered."""
     boxes = {id(track.boxes): track.boxes for track in tracks}
     if len(boxes) == 1:
         return Track(None, tracks[0].boxes, None, ordered=False)

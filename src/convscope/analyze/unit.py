@@ -1,4 +1,4 @@
-"""Everything about what one unit sees: its exact support, and how the weight spreads over it."""
+"""The receptive field of one unit: its exact support and the distribution of the weight."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _APPROXIMATE = " (approximate: axes of a layer on the way depend on each other)"
 
 @dataclass(frozen=True, eq=False)
 class UnitField:
-    """What ``net.field()`` returns; prints itself.
+    """The result of ``net.field()``; prints itself.
 
     Attributes:
-        support: the pixels.
-        effective: how much each weighs, along the spatial paths.
+        support: the pixels that are read.
+        effective: the weight of each pixel along the spatial paths.
     """
 
     support: Support
@@ -44,12 +44,12 @@ class UnitField:
 
     @property
     def box(self) -> tuple[tuple[int, int], ...] | None:
-        """First and last pixel along each axis, both included; None when nothing is read."""
+        """The first and last pixel along each axis, inclusive; None if nothing is read."""
         return self.support.box
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Which pixels of the image are read, ``h w``. Made anew each time."""
+        """The mask of the pixels that are read, ``h w``; computed on each access."""
         return self.support.mask
 
     def to_json(self) -> dict[str, Any]:
@@ -60,12 +60,12 @@ class UnitField:
         """Write :meth:`mask_png` to a file.
 
         Raises:
-            WriteError: the file cannot be written; or as for :meth:`mask_png`.
+            WriteError: the file cannot be written. Other errors are those of :meth:`mask_png`.
         """
         put(path, self.mask_png())
 
     def mask_png(self) -> bytes:
-        """The pixels that are read as an image: white, on a box of grey, on black.
+        """Draw the pixels that are read in white, on a grey box, on black.
 
         Raises:
             MissingExtraError: Pillow is not installed.
@@ -134,7 +134,7 @@ def unit_field(
     gates: bool = True,
     of: str | None = None,
 ) -> UnitField:
-    """Support and effective field of the units ``at`` of a layer, its middle unit by default, in an input.
+    """Return support and effective field of the units ``at`` of a layer, by default its middle unit, in an input.
 
     Raises:
         UnknownNameError: there is no such layer or input.
