@@ -87,7 +87,7 @@ KINDS = (
     Kind(_number("start", hide=6), lambda row, _: pair_text(axis.start for axis in row.field), spatial),
     Kind(_number("centre", hide=7), lambda row, _: pair_text(axis.centre for axis in row.field), spatial),
 )
-"""The columns in order. If narrow, ``hide`` ranks the omissions: positions, then map sizes, then shares."""
+"""The columns in order. ``hide`` ranks what a narrow terminal omits: positions, then map sizes, then shares."""
 
 NAMES = tuple(kind.column.name for kind in KINDS)
 """The names of the columns for users."""

@@ -1,6 +1,6 @@
 """Checks of a design: one file each; the docstring of a file is its documentation page.
 
-``check`` runs all of them, with limits if asked, so that it can stand as a gate.
+``check`` runs all of them, with limits if requested, and can serve as a gate.
 """
 
 from convscope.checks.gate import check

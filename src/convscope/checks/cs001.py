@@ -26,11 +26,11 @@ MUCH = 0.05
 """Share of an axis from which on the finding is a warning."""
 
 NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
-"""Of the axes of a map, by their number: a layer has its own, which need not be those of the input of the net."""
+"""Names of the axes of a map, by their number; a layer's axes may differ from those of the net's input."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Strided windows that leave something out."""
+    """Find strided windows that leave positions out."""
     for found in unread(facts.net):
         positions = _positions(found)
         layer = facts.layers[found.node]
@@ -49,12 +49,12 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _name(found: Unread, rank: int) -> str:
-    """What an index along the axis is called."""
+    """Return the name of an index along the axis."""
     return NAMES[rank][found.axis] if rank in NAMES else f"index along axis {found.axis + 1}"
 
 
 def _positions(found: Unread) -> str:
-    """First and last, where there are many."""
+    """Name the positions; of many, the first and the last."""
     positions = found.positions.tolist()
     return (
         ", ".join(map(str, positions))

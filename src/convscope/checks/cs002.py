@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 CODE = "CS002"
 
 LEAST = 0.15
-"""Share of a layer's multiply-adds below which nothing is said."""
+"""Fraction of a layer's multiply-adds below which nothing is reported."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Layers with multiply-adds of which many fall on padding."""
+    """Find layers whose multiply-adds largely fall on padding."""
     for layer in facts.net:
         macs = facts.rows[layer.node.name].macs
         share = padding_share(layer) if macs else 0.0

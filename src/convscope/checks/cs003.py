@@ -24,7 +24,7 @@ CODE = "CS003"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Convolutions after full sight; one finding for all of them."""
+    """Find convolutions whose input already sees the full image; one finding for all of them."""
     names = unproductive(facts.net)
     if not names:
         return

@@ -23,7 +23,7 @@ CODE = "CS004"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """The last layer that keeps its place, against the object."""
+    """Compare the field of the last layer that keeps its position with the object."""
     last = facts.placed
     if facts.object_size is None or last is None:
         return

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 CODE = "CS005"
 
 QUIET = ("flatten", "dropout", "id", "softmax")
-"""What may stand between the scores and the end."""
+"""Ops that may stand between the scores and the output."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Walk back from the end of a classifier (an output without a map) to what made its scores."""
+    """Walk back from the output of a classifier (without a map) to the op that computes its scores."""
     last = layer = facts.net.layer()
     if any(size > 1 for size in last.output[1:]):
         return

@@ -23,7 +23,7 @@ CODE = "CS006"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Convolutions whose stride is their odd kernel."""
+    """Find convolutions whose stride equals their odd kernel."""
     for layer in facts.net:
         op = layer.node.op
         if isinstance(op, Conv) and op.kernel == op.stride and min(op.kernel) > 1 and all(k % 2 for k in op.kernel):

@@ -24,7 +24,7 @@ CODE = "CS007"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Layers with a bias that only a norm reads."""
+    """Find layers with a bias that are read by a norm only."""
     for layer in facts.net:
         bias = next((w for w in layer.weights or () if w.name == "bias"), None)
         readers = facts.readers[layer.node.name]
@@ -41,7 +41,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _takes_mean(layer: Layer) -> bool:
-    """A norm that takes the mean of each channel away."""
+    """Return whether the norm subtracts the mean of each channel."""
     op = layer.node.op
     each = isinstance(op, GroupNorm) and op.groups == layer.inputs[0][0]
     return isinstance(op, BatchNorm | InstanceNorm) or each

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 CODE = "CS008"
 
 SHARE, CHANNELS, LEAST = 0.25, 32, 50_000
-"""Of the parameters of the net, of the channels that come in, and of the layer, below which nothing is said."""
+"""Thresholds for a report: fraction of the net's parameters, fraction of input channels, parameters of the layer."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Convolutions right after a pooling that hold much of the net."""
+    """Find convolutions right after a pooling that hold a large part of the net."""
     total = facts.table.params.value
     for layer in facts.net:
         if not isinstance(layer.node.op, Conv):

@@ -31,11 +31,11 @@ MANY = 16
 """Positions of a map above which the finding is a warning."""
 
 SHARE, LEAST = 0.5, 10_000
-"""Of the parameters of the net, and how many, below which nothing is said."""
+"""Thresholds for a report: fraction of the net's parameters, and their number."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Linear layers, and kernels as large as the map, on maps of more than one position."""
+    """Find linear layers, and kernels as large as the map, on maps of more than one position."""
     total = facts.table.params.value
     for layer in facts.net:
         op = layer.node.op

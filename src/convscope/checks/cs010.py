@@ -32,7 +32,7 @@ CODE = "CS010"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Merges whose paths differ in stride or centre; for each the axis along which they are farthest apart."""
+    """Find merges whose paths differ in stride or centre, and the axis along which they differ most."""
     origins = _origins(facts.net)
     worst: dict[str, Misaligned] = {}
     for found in misaligned(facts.net):
@@ -63,18 +63,18 @@ def _apart(found: Misaligned) -> Fraction:
 
 
 def _ends_agree(found: Misaligned) -> bool:
-    """No path sees anything after what another one sees last: a causal net."""
+    """Return whether all paths end at the same pixel, as in a causal net."""
     return len({(branch.stride, branch.end) for branch in found.branches}) == 1
 
 
 def _within_unit(found: Misaligned) -> bool:
-    """They are less than one unit apart, of the coarsest map that a path comes from."""
+    """Return whether they are less than one unit of the coarsest source map apart."""
     same = len({branch.stride for branch in found.branches}) == 1
     return same and _apart(found) < max(branch.coarse for branch in found.branches)
 
 
 def _origins(net: Net) -> dict[str, str | None]:
-    """For each layer and input the map that it moves about, itself where it does more than that; None for several."""
+    """Map each layer and input to the map that it only moves about, or to itself if it does more; None for several."""
     found: dict[str, str | None] = {}
     for layer in net:
         for name in layer.node.inputs:
@@ -85,6 +85,6 @@ def _origins(net: Net) -> dict[str, str | None]:
 
 
 def _one(origins: Iterable[str | None]) -> bool:
-    """They are one and the same map."""
+    """Return whether all paths move one map about."""
     known = set(origins)
     return len(known) == 1 and None not in known

@@ -25,7 +25,7 @@ CODE = "CS011"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Layers with weights on a stretched input whose outputs sum different numbers of taps."""
+    """Find layers with weights on a stretched input whose outputs sum different numbers of taps."""
     for layer in facts.net:
         windows = [r.relation for r in layer.reads[0][1:] if isinstance(r.relation, Window) and r.relation.up > 1]
         sums = [(window, _taps(window)) for window in windows]
@@ -48,10 +48,10 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _taps(window: Window) -> list[int]:
-    """Numbers of taps that meet an input, over the outputs after which the pattern repeats; the least and the most.
+    """Return the least and the most taps that meet an input, over one period of outputs.
 
-    These outputs begin at every position between two inputs, or at equal steps between them. Where a tap can meet an
-    input, every ``step``-th of the taps does, from the first, the second, ... of them on.
+    These outputs begin at every position between two inputs, or at equal steps between them. If any tap can meet an
+    input, every ``step``-th tap does, starting from the first, the second, ...
     """
     step = window.up // math.gcd(window.dilation, window.up)
     if window.stride > 1 and math.gcd(window.stride, window.up) > 1:

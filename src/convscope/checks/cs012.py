@@ -23,7 +23,7 @@ CODE = "CS012"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Layers with multiply-adds that read single positions, some left out."""
+    """Find layers with multiply-adds that read single positions and skip some."""
     for layer in facts.net:
         windows = [read.relation for read in layer.reads[0][1:] if isinstance(read.relation, Window)]
         strided = any(window.stride > 1 for window in windows)

@@ -25,7 +25,7 @@ CODE = "CS013"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Layers from which no path leads to an output; the last one of each branch that costs something is named."""
+    """Find layers from which no path leads to an output; name the last one of each branch that costs something."""
     live = facts.net.live()
     dead = [layer for layer in facts.net if layer.node.name not in live and not _free(facts, layer)]
     params = sum(facts.rows[layer.node.name].params or 0 for layer in dead)
@@ -42,9 +42,9 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _last(facts: Facts, dead: list[Layer]) -> list[Layer]:
-    """Of some layers those after which none of the others comes."""
+    """Return the layers that are followed by none of the others."""
     names = {layer.node.name for layer in dead}
-    before: set[str] = set()  # layers that lead to one of them
+    before: set[str] = set()  # layers that lead to one of these
     found = []
     for layer in reversed(facts.net.layers):
         leads = layer.node.name in before
@@ -56,7 +56,7 @@ def _last(facts: Facts, dead: list[Layer]) -> list[Layer]:
 
 
 def _free(facts: Facts, layer: Layer) -> bool:
-    """Only picks values out: nothing is computed, and a library makes a view of it."""
+    """Return whether the op only selects values: nothing is computed, and libraries use a view."""
     row = facts.rows[layer.node.name]
     picks = only_moves(layer) and not layer.pointwise and not layer.node.op.merges
     return row.params == row.macs == 0 and (layer.node.op.memory == "view" or picks)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 CODE = "CS014"
 
 STEP = 10
-"""Microseconds from one layer to the one before it."""
+"""Cost of a step from one layer to the one before it [microsecond]."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Pairs of layers with multiply-adds between which channels stay in their groups."""
+    """Find pairs of layers with multiply-adds between which channels stay in their groups."""
     for layer in facts.net:
         if not _grouped(facts, layer):
             continue
@@ -37,8 +37,8 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _apart(facts: Facts, layer: Layer) -> Iterator[Finding]:
-    """The grouped layer before a grouped layer, where channels stay apart between the two."""
-    channels: Index = range(1)  # what one channel depends on
+    """Return the grouped layer before a grouped layer, if channels stay separate between the two."""
+    channels: Index = range(1)  # the channels that one channel depends on
     one: Layer | None = layer
     while one is not None and not one.node.op.merges:
         read = pulled(one.reads[0][0].relation, channels)
@@ -55,7 +55,7 @@ def _apart(facts: Facts, layer: Layer) -> Iterator[Finding]:
 
 
 def _grouped(facts: Facts, layer: Layer) -> bool:
-    """Has multiply-adds, and sums over some input channels but not all; depthwise layers sum over none."""
+    """Return whether a layer sums over some input channels but not all; depthwise layers sum over none."""
     reads = layer.reads[0][0].relation
     return bool(facts.rows[layer.node.name].macs) and 1 < _count(pulled(reads, range(1))) < reads.size
 

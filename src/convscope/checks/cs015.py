@@ -24,7 +24,7 @@ CODE = "CS015"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """The last dilated layer that nothing fills up, at its middle unit."""
+    """Check the middle unit of the last dilated layer for holes."""
     dilated = [layer for layer in facts.net if _dilated(layer)]
     if not dilated:
         return

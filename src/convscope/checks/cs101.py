@@ -20,6 +20,6 @@ CODE, NAME = "CS101", "params"
 
 
 def margin(facts: Facts, limit: int) -> Margin:
-    """Parameters against the limit."""
+    """Compare the parameters with the limit."""
     do = f"narrow the largest layers: {largest(facts, lambda row: row.params, 'params')}"
     return of_count(CODE, NAME, facts.table.params, limit, do)

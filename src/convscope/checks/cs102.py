@@ -19,6 +19,6 @@ CODE, NAME = "CS102", "macs"
 
 
 def margin(facts: Facts, limit: int) -> Margin:
-    """Multiply-adds against the limit."""
+    """Compare the multiply-adds with the limit."""
     do = f"stride earlier, or narrow the largest layers: {largest(facts, lambda row: row.macs, 'MACs')}"
     return of_count(CODE, "MACs", facts.table.macs, limit, do)

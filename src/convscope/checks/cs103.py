@@ -23,7 +23,7 @@ CODE, NAME = "CS103", "memory"
 
 
 def margin(facts: Facts, limit: int) -> Margin:
-    """Weights and the peak of activations against the limit."""
+    """Compare weights and peak activations with the limit."""
     need = facts.memory
     weights_lead = need.weights >= need.peak.bytes
     do = cs105.advice(facts) if weights_lead else cs106.advice(facts)

@@ -1,7 +1,7 @@
 """A receptive field smaller than the limit.
 
-``--min-rf`` (in Python ``min_rf``) is the least receptive field that the last layer that keeps its place must have, in
-pixels along each axis. A field of which only an upper bound is known does not keep the limit.
+``--min-rf`` (in Python ``min_rf``) is the smallest receptive field allowed for the last layer that keeps its position,
+in pixels along each axis. A field of which only an upper bound is known does not satisfy the limit.
 
 Add a convolution, a larger kernel or a dilation, or stride earlier.
 """
@@ -20,12 +20,12 @@ CODE, NAME = "CS104", "rf"
 
 
 def margin(facts: Facts, limit: int) -> Margin:
-    """The field of the last layer that keeps its place against the limit."""
+    """Compare the field of the last layer that keeps its position with the limit."""
     field = facts.placed.field if facts.placed else ()
     sizes = [axis.size for axis in field]
     sure = bool(field) and all(axis.exact or axis.seams for axis in field)
     least = min(sizes, default=0)
-    seen = f"a field of {'' if sure else 'at most '}{joined(sizes)}" if sizes else "no layer that keeps its place"
+    seen = f"a field of {'' if sure else 'at most '}{joined(sizes)}" if sizes else "no layer that keeps its position"
     return Margin(
         code=CODE,
         name=NAME,
@@ -34,6 +34,6 @@ def margin(facts: Facts, limit: int) -> Margin:
         kept=sure and least >= limit,
         text=f"RF {joined(sizes)}, at least {limit}",
         what=f"{seen}, the limit is at least {limit}",
-        do="a convolution, a larger kernel or a dilation more, or a stride earlier",
+        do="add a convolution, a larger kernel or a dilation, or stride earlier",
         change=f"{limit - least} pixels too few" if least < limit else UNDECIDED,
     )

@@ -19,11 +19,11 @@ CODE, NAME = "CS105", "weights"
 
 
 def margin(facts: Facts, limit: int) -> Margin:
-    """Bytes of weights against the limit."""
+    """Compare the bytes of weights with the limit."""
     need = facts.memory
     return of_bytes(CODE, NAME, (need.weights, need.missing), limit, (f"of weights ({need.dtype})", advice(facts), ""))
 
 
 def advice(facts: Facts) -> str:
-    """What to do about too many weights."""
+    """Suggest how to reduce the weights."""
     return f"narrow the layers with the most weights: {largest(facts, lambda row: row.params, 'params')}"

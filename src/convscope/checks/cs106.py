@@ -20,14 +20,14 @@ CODE, NAME = "CS106", "activations"
 
 
 def margin(facts: Facts, limit: int) -> Margin:
-    """The peak of activations against the limit."""
+    """Compare the peak of activations with the limit."""
     need = facts.memory
     texts = f"of activations at their peak, {need.peak.node} ({need.dtype})", advice(facts), ""
     return of_bytes(CODE, NAME, (need.peak.bytes, ()), limit, texts)
 
 
 def advice(facts: Facts) -> str:
-    """What to do about too large a peak."""
+    """Suggest how to reduce the peak."""
     layer = facts.layers[facts.memory.peak.node]
     reads = " and ".join(dict.fromkeys(map(to_text, layer.inputs)))
     peak = f"{layer.node.name}, which reads {reads} and writes {to_text(layer.output)}"

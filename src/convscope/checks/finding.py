@@ -1,4 +1,4 @@
-"""What a check is given and what it gives back."""
+"""The input and the result of a check."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ ERROR, WARNING, NOTE = LEVELS = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check has found.
+    """One finding of a check.
 
     Attributes:
-        code: of the check.
-        node: the layer; empty where it is about the whole net.
-        what: the fact, with its numbers.
-        why: it matters.
+        code: code of the check.
+        node: the layer; empty if it is about the entire net.
+        what: the fact, with numbers.
+        why: why it matters.
         do: what to do.
-        change: what that would change, in numbers.
+        change: the effect of doing so, in numbers.
         level: ``error`` and ``warning`` fail a gate, ``note`` does not.
-        origin: where the layer was written.
+        origin: where the layer is written.
     """
 
     code: str
@@ -55,16 +55,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the checks look at, worked out once.
+    """The facts that the checks use, computed once.
 
     Attributes:
         net: the net.
         table: its table.
-        rows: of the table, by name.
-        layers: of the net, by name.
-        readers: of each layer, the layers that read it.
-        object_size: height and width of the objects that must be seen whole, if known.
-        dtype: in which bytes are counted.
+        rows: rows of the table, by name.
+        layers: layers of the net, by name.
+        readers: for each layer, the layers that read it.
+        object_size: height and width of the objects that a unit must cover, if known.
+        dtype: the dtype in which bytes are counted.
     """
 
     net: Net
@@ -77,7 +77,7 @@ class Facts:
 
     @classmethod
     def of(cls, net: Net, object_size: tuple[int, ...] | None = None, dtype: str = "float32") -> Facts:
-        """Work out the facts of a net."""
+        """Compute the facts of a net."""
         table = layer_table(net)
         layers = {layer.node.name: layer for layer in net}
         readers: dict[str, list[Layer]] = {name: [] for name in layers}
@@ -96,22 +96,22 @@ class Facts:
 
     @cached_property
     def memory(self) -> Memory:
-        """What the net needs in inference, one sample."""
+        """The memory that the net needs in inference of one sample."""
         return memory(self.net, dtype=self.dtype)
 
     @property
     def placed(self) -> Row | None:
-        """The last layer whose units keep their place along every axis of the image."""
+        """The last layer whose units keep their position along every axis of the image."""
         rows = (row for row in reversed(self.table.rows) if row.field)
         return next((row for row in rows if all(axis.stride is not None for axis in row.field)), None)
 
     def source(self, layer: Layer) -> Layer | None:
-        """The layer that an input comes from, past layers that work index by index; None where that is the image."""
+        """Return the layer behind an input, skipping pointwise layers; None if that is the image."""
         found = self.layers.get(layer.node.inputs[0])
         while found and found.pointwise:
             found = self.layers.get(found.node.inputs[0])
         return found
 
     def finding(self, code: str, layer: Layer, what: str, **texts: str) -> Finding:
-        """A finding about a layer."""
+        """Make a finding about a layer."""
         return Finding(code, layer.node.name, what, origin=layer.node.origin, **texts)

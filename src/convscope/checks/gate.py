@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
 
 Size = int | str | tuple[int, ...]
-"""Of an object: a number for all axes, ``HxW``, or one number for each axis."""
+"""The size of an object: a number for all axes, ``HxW``, or one number for each axis."""
 
 Amount = int | str
-"""A count or a number of bytes; or a text such as ``20k`` or ``64KiB``."""
+"""A count or a number of bytes, or a text such as ``20k`` or ``64KiB``."""
 
 
 def check(  # noqa: PLR0913 -- one argument for each limit
@@ -46,7 +46,7 @@ def check(  # noqa: PLR0913 -- one argument for each limit
 
     Args:
         net: a net, or what :func:`convscope.read` takes.
-        input: size of the input, where ``net`` does not state it.
+        input: size of the input, if ``net`` does not state it.
         object_size: height and width of the objects that the field must cover [pixel].
         object: the same, by the name that it has on the command line.
         max_params: the most parameters.
@@ -54,13 +54,13 @@ def check(  # noqa: PLR0913 -- one argument for each limit
         max_memory: the most bytes of weights and activations in inference of one sample [byte].
         max_weights: the most bytes of weights [byte].
         max_activations: the most bytes of activations alive at a time in inference of one sample [byte].
-        min_rf: the least field of the last layer that keeps its place [pixel].
-        dtype: of weights and activations, where bytes are limited.
-        ignore: codes to leave out.
+        min_rf: the smallest field of the last layer that keeps its position [pixel].
+        dtype: dtype of weights and activations for limits on bytes.
+        ignore: codes of checks to skip.
 
     Raises:
-        UnknownNameError: there is no check of a code to ignore.
-        FieldError: the object has another number of axes than the image, a limit is not an amount, there is no such
+        UnknownNameError: a code in ``ignore`` does not exist.
+        FieldError: the object and the image differ in their number of axes, a limit is not an amount, there is no such
             dtype, or the size of the object is given twice.
 
     >>> [f.code for f in check("input 9x9x1, conv 4 3x3 bn relu, gap, linear 3, relu").findings]
@@ -96,10 +96,10 @@ def _amount(value: Amount) -> int:
 
 
 def _object(net: Net, size: Size | None) -> tuple[int, ...] | None:
-    """The size of the objects, one number for each axis of the image.
+    """Return the size of the objects, one number for each axis of the image.
 
     Raises:
-        FieldError: it has another number of axes than the image, or one of length 0.
+        FieldError: its number of axes differs from that of the image, or an axis has length 0.
     """
     if size is None:
         return None

@@ -1,4 +1,4 @@
-"""How far a net is from a limit, and the finding where it is beyond."""
+"""The margin between a net and a limit, and the finding if the limit is exceeded."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from convscope.analyze.table import Row
 
 LARGEST = 3
-"""Layers that are named as the largest."""
+"""Number of largest layers that are named."""
 
 
 @dataclass(frozen=True)
 class Margin:
-    """One limit and what the net needs of it.
+    """A limit, and the net's value.
 
     Attributes:
-        code: of the limit.
-        name: of the limit.
-        value: what the net has.
-        limit: what it may have, or must have.
-        kept: whether the limit is kept; an unknown part is not enough to say so.
-        text: both numbers, in words.
+        code: code of the limit.
+        name: name of the limit.
+        value: value of the net.
+        limit: the most, or the least, that is allowed.
+        kept: whether the limit is satisfied; with an unknown part it is not.
+        text: both numbers as text.
         what: the fact, for a finding.
-        do: what to do where the limit is broken.
-        change: by how much it is broken.
+        do: what to do if the limit is exceeded.
+        change: by how much it is exceeded.
     """
 
     code: str
@@ -49,12 +49,12 @@ class Margin:
         return {key: getattr(self, key) for key in ("code", "name", "value", "limit", "kept")}
 
     def finding(self) -> Finding:
-        """The finding, for a limit that is broken."""
+        """Return the finding for a limit that is exceeded."""
         return Finding(self.code, "", self.what, "a limit was set for this design", self.do, self.change, ERROR)
 
 
 def of_count(code: str, name: str, total: Total, limit: int, do: str) -> Margin:
-    """The margin of a total of params or MACs; a lower bound cannot keep a limit."""
+    """Return the margin of total params or MACs; a lower bound cannot satisfy a limit."""
     over = total.value - limit
     return Margin(
         code=code,
@@ -72,14 +72,14 @@ def of_count(code: str, name: str, total: Total, limit: int, do: str) -> Margin:
 def of_bytes(
     code: str, name: str, need: tuple[int, tuple[str, ...]], limit: int, texts: tuple[str, str, str]
 ) -> Margin:
-    """The margin of a number of bytes.
+    """Return the margin of a number of bytes.
 
     Args:
         code: of the limit.
         name: of the limit.
-        need: bytes, and the layers whose part is unknown.
-        limit: bytes.
-        texts: what the bytes are, what to do, and what they consist of.
+        need: number of bytes, and the layers whose part is unknown.
+        limit: the most bytes.
+        texts: what the bytes are, what to do, and their parts.
     """
     value, missing = need
     what, do, parts = texts
@@ -105,18 +105,18 @@ def _unknown(missing: tuple[str, ...]) -> str:
 
 
 def _replace(missing: tuple[str, ...]) -> str:
-    """What to do where only an unknown part keeps a net from passing."""
+    """Suggest what to do if only an unknown part keeps a net from passing."""
     return f"replace the layers that cannot be inspected: {', '.join(missing)}"
 
 
 def _both(value: int, limit: int) -> tuple[str, str]:
-    """Two numbers of bytes; in full where they would look the same."""
+    """Format two numbers of bytes, in full if they would look the same."""
     texts = bytes_text(value), bytes_text(limit)
     return (f"{value:,} B", f"{limit:,} B") if value != limit and texts[0] == texts[1] else texts
 
 
 def bytes_of(value: int, limit: int) -> str:
-    """Two numbers of bytes, the unit once where it is the same.
+    """Format two numbers of bytes, with a common unit only once.
 
     >>> bytes_of(58_266, 64_000), bytes_of(900, 64_000), bytes_of(64_001, 64_000)
     ('56.9 of 62.5 KiB', '900 B of 62.5 KiB', '64,001 of 64,000 B')
@@ -127,7 +127,7 @@ def bytes_of(value: int, limit: int) -> str:
 
 
 def largest(facts: Facts, number: Callable[[Row], int | None], unit: str) -> str:
-    """The layers with the most of something, with their shares."""
+    """Return the layers with the most of a cost, with their percentages."""
     known = sorted(((number(row) or 0, row.name) for row in facts.table.rows), key=lambda pair: -pair[0])
     total = sum(value for value, _ in known)
     named = [

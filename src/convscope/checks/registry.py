@@ -60,19 +60,19 @@ LIMITS: dict[str, ModuleType] = {
     "CS105": cs105,  # bytes of weights
     "CS106": cs106,  # bytes of activations
 }
-"""Every limit; asked only where it is set."""
+"""Every limit; each is checked only if it is set."""
 
 PAGES = {**CHECKS, **LIMITS}
 """Every code that a finding may have."""
 
 
 def title(code: str) -> str:
-    """The first line of a check's page."""
+    """Return the first line of a check's page."""
     return documentation(PAGES[code]).splitlines()[0].rstrip(".")
 
 
 def page(code: str) -> str:
-    """The documentation page of a check, as Markdown.
+    """Return the documentation page of a check as Markdown.
 
     Raises:
         UnknownNameError: there is no such check.

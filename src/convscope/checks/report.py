@@ -1,4 +1,4 @@
-"""What a check has found, as text, plain data and SARIF."""
+"""The report of a check, as text, plain data and SARIF."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SCHEMA = "convscope/check/2"
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`convscope.check` returns; prints itself.
+    """The result of :func:`convscope.check`; prints itself.
 
     Attributes:
-        findings: errors first, then warnings, then notes; each in the order of the codes.
+        findings: errors, then warnings, then notes, each in the order of their codes.
         ran: codes of the checks that ran.
-        margins: the limits that were asked for, and how far the net is from each.
-        name: of the net, as it was given; empty for a net without a name.
+        margins: the requested limits, with the margin to each.
+        name: name of the net as it was given; empty for a net without a name.
     """
 
     findings: tuple[Finding, ...]
@@ -37,12 +37,12 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Nothing but notes was found."""
+        """Whether there is no finding but notes."""
         return all(finding.level == NOTE for finding in self.findings)
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """Codes that a finding may have."""
+        """The codes of findings."""
         return (*self.ran, *LIMITS)
 
     def to_json(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Report:
         }
 
     def to_sarif(self) -> dict[str, Any]:
-        """The format in which code hosts take findings (SARIF 2.1.0, OASIS)."""
+        """Return findings in the format of code hosts (SARIF 2.1.0, OASIS)."""
         return sarif([self])
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """One line: whether it passed, and how many findings of each level there are."""
+        """Summarise in one line whether it passed, and the number of findings of each level."""
         levels = [finding.level for finding in self.findings]
         counts = {level: levels.count(level) for level in LEVELS}
         found = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count)
@@ -81,7 +81,7 @@ class Report:
 
 
 def _alike(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Findings of one kind together, in the order of the first of each."""
+    """Group findings of one kind, in the order of the first of each."""
     found: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
         found.setdefault((finding.code, finding.level, finding.why), []).append(finding)
@@ -89,7 +89,7 @@ def _alike(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def _text(findings: list[Finding]) -> str:
-    """The first of some findings of one kind, and the layers of the others."""
+    """Describe the first of several findings of one kind, and name the layers of the others."""
     first, *others = str(findings[0]).split("\n")
     node = findings[0].node
     also = ", ".join(dict.fromkeys(one.node if one.node != node else one.what for one in findings[1:]))

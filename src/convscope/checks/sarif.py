@@ -1,4 +1,4 @@
-"""Findings as code hosts take them: SARIF 2.1.0 (OASIS)."""
+"""Findings in the format of code hosts: SARIF 2.1.0 (OASIS)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGES = f"{HOME}/blob/main/docs/reference/checks"
 
 
 def sarif(reports: Sequence[Report]) -> dict[str, Any]:
-    """The findings of some reports as one run."""
+    """Return the findings of some reports as one run."""
     codes = dict.fromkeys(code for report in reports for code in report.rules)
     driver = {
         "name": "convscope",
@@ -66,7 +66,7 @@ def _sentences(parts: Iterable[str]) -> str:
 
 
 def _file(name: str) -> str:
-    """The file that a net was read from; a name of our own for a net that is no file."""
+    """Return the file from which a net was read; a name of our own for a net without a file."""
     head, mark, _ = name.rpartition(":")
     found = head if mark and head.endswith(".py") else name
     return found if Path(found).is_file() else "net.cnn"

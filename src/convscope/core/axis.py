@@ -1,6 +1,6 @@
-"""Which input indices an output index reads, along one axis.
+"""Reads: which input indices an output index reads along one axis.
 
-An op says this once for each axis of each input; shapes, receptive fields and everything geometric derive from it.
+An op states this once for each axis of each input; shapes, receptive fields and all other geometry derive from it.
 Three kinds of read are enough: :class:`Window` (convolution, pooling, padding, cropping, striding, nearest
 up-sampling), :class:`Table` (channel groups, concatenation, flattening) and :class:`All` (linear layers, global
 pooling). Each answers ``size`` (input indices), ``extent`` (output indices) and ``pull`` (outputs -> inputs read).
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 EMPTY: Indices = np.arange(0)
 
 EMPTY_EDGES = ("zero", "apart")
-"""Edges beyond which nothing is read."""
+"""The edges beyond which nothing is read."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Window:
 
     Stretching puts ``up - 1`` zeros between neighbours, as a transposed convolution does. Negative ``lo`` or ``hi``
     crop. ``edge`` says what lies beyond the input: ``zero`` depends on nothing; ``clamp`` repeats the border,
-    ``reflect`` mirrors at it, ``wrap`` goes on at the other end. ``apart`` depends on nothing either, and is no
-    continuation of the input: class tokens.
+    ``reflect`` mirrors at it, ``wrap`` continues at the opposite end. ``apart`` depends on nothing either, and does not
+    continue the input, like class tokens.
 
     Attributes:
-        size: input indices.
-        kernel: taps.
+        size: number of input indices.
+        kernel: number of taps.
         stride: input steps for one output step.
         dilation: input steps between taps.
         lo: padding before the first index.
@@ -69,19 +69,19 @@ class Window:
 
     @property
     def span(self) -> int:
-        """Input steps from the first tap to the last, both counted: ``dilation*(kernel-1) + 1``."""
+        """The number of input steps from the first tap to the last, inclusive: ``dilation*(kernel-1) + 1``."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
     def extent(self) -> int:
-        """Output indices; zero or negative when the window does not fit."""
+        """The number of output indices; zero or negative if the window does not fit."""
         stretched = (self.size - 1) * self.up + 1
         return (stretched + self.lo + self.hi - self.span) // self.stride + 1
 
     def hits(self, starts: Indices) -> tuple[Indices, int]:
-        """Which taps meet an input index and no filling zero: the first of them, -1 for none, and the step to the next.
+        """Return the first tap that meets an input index and not a filling zero, -1 for none, and the step to the next.
 
-        Tap ``t`` of a window that starts at ``a`` meets one where ``a + dilation*t`` is a multiple of ``up``.
+        Tap ``t`` of a window that starts at ``a`` meets one if ``a + dilation*t`` is a multiple of ``up``.
 
         >>> Window(4, kernel=4, up=3).hits(np.array([0, 1, 2]))
         (array([0, 2, 1]), 3)
@@ -92,13 +92,13 @@ class Window:
         return np.where((starts % common == 0) & (first < self.kernel), first, -1), step
 
     def _joins(self, outputs: Indices) -> bool:
-        """The windows of these outputs leave no gap between them."""
+        """Return whether the windows of these outputs leave no gap between them."""
         return len(outputs) == 1 or (
             self.kernel >= self.stride and int(outputs[-1]) - int(outputs[0]) == len(outputs) - 1
         )
 
     def pull(self, outputs: Indices) -> Indices:
-        """Input indices that any of ``outputs`` reads."""
+        """Return the input indices that any of ``outputs`` reads."""
         if self == Window(self.size) or not len(outputs):
             return outputs
         starts = self.stride * outputs - self.lo
@@ -115,7 +115,7 @@ class Window:
 
 
 def beyond_each(indices: Indices, size: int, edge: str) -> tuple[Indices, NDArray[np.bool_]]:
-    """Bring indices beyond the borders back, by the rule of the edge; and which of them are read at all.
+    """Map indices beyond the borders back by the rule of the edge; also return which of them are read at all.
 
     >>> [beyond_each(np.array([-2, 0, 4]), 4, edge)[0].tolist() for edge in ("clamp", "reflect", "wrap")]
     [[0, 0, 3], [2, 0, 2], [2, 0, 0]]
@@ -135,27 +135,27 @@ def beyond_each(indices: Indices, size: int, edge: str) -> tuple[Indices, NDArra
 
 
 COMPARED = 1024
-"""Outputs of a table that is compared with others by what each of them reads."""
+"""The most outputs of a table that is compared with others by the reads of each."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Output ``o`` reads ``first .. last``, both included; nothing where ``first > last``.
+    """Output ``o`` reads ``first .. last``, inclusive; nothing if ``first > last``.
 
     The ends are a function of the outputs and not a stored list, since a flattened map has millions of outputs.
 
     Attributes:
-        size: input indices.
-        extent: output indices.
+        size: number of input indices.
+        extent: number of output indices.
         width: the most input indices that one output reads.
         ends: outputs -> (first, last); with ``turn``, also beyond the input.
-        turn: ``(outputs, inputs)`` after which the ranges repeat, moved on; None where they do not.
+        turn: period ``(outputs, inputs)`` of the ranges; None if they are not periodic.
         edge: what lies beyond the input, as for a window.
-        blocks: ``(outputs, inputs, shift)`` where ``first`` is ``o // outputs * inputs + shift`` and ``last`` is
-            ``width - 1`` more, beyond the input nothing is read; None where the ends are something else.
-        flows: neighbours read ranges that rise and leave no gap between them.
+        blocks: ``(outputs, inputs, shift)`` if ``first`` is ``o // outputs * inputs + shift``, ``last`` is ``width -
+            1`` more, and nothing beyond the input is read; otherwise None.
+        flows: whether neighbours read ascending ranges without a gap between them.
 
-    Two groups over four channels, one output each:
+    Two groups over four channels, with one output each:
 
     >>> t = Table(4, extent=2, width=2, ends=lambda o: (2 * o, 2 * o + 1))
     >>> t.pull(np.array([1])).tolist()
@@ -173,11 +173,11 @@ class Table:
 
     @property
     def one_to_one(self) -> bool:
-        """Every output reads the input of its own number."""
+        """Return whether every output reads the input of its own number."""
         return self.blocks == (1, 1, 0) and self.width == 1 and self.size == self.extent and self.edge == "zero"
 
     def content(self) -> Hashable:
-        """The same for tables that read the same, so far as they are short enough to be compared."""
+        """A key that is equal for tables with equal reads, if they are short enough to be compared."""
         outputs = max(self.extent, self.turn[0] if self.turn else 0)
         if outputs > COMPARED:
             return id(self)
@@ -185,11 +185,11 @@ class Table:
         return self.size, self.extent, self.turn, *(side.astype(np.int64).tobytes() for side in ends)
 
     def pull(self, outputs: Indices) -> Indices:
-        """Input indices that any of ``outputs`` reads."""
+        """Return the input indices that any of ``outputs`` reads."""
         return self.pulled(outputs).listed()
 
     def pulled(self, outputs: Indices) -> Runs:
-        """The same as runs of neighbours."""
+        """Return the same as runs of neighbours."""
         spend(0, elements=16 * len(outputs))
         first, last = self.ends(outputs)
         if self.edge == "clamp":
@@ -209,7 +209,7 @@ class All:
     extent: int
 
     def pull(self, outputs: Indices) -> Indices:
-        """All inputs, unless no output asks."""
+        """Return all inputs, unless there is no output."""
         return np.arange(self.size) if len(outputs) else EMPTY
 
 
@@ -218,7 +218,7 @@ Relation = Window | Table | All
 
 @dataclass(frozen=True)
 class Read:
-    """One input axis: which output axis it follows, and how."""
+    """One input axis: the output axis that it follows, and how."""
 
     follows: int
     relation: Relation

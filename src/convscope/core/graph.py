@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 INPUT = "input"
-"""The name by which nodes refer to the input of a net that has one."""
+"""The name by which nodes refer to a net's only input."""
 
 
 KINDS = ("float", "int", "bool")
-"""Of the numbers of an input; the first is the default."""
+"""The kinds of values of an input; the first is the default."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """One tensor that a net is given.
+    """An input tensor of a net.
 
     Attributes:
-        name: by which nodes refer to it; :data:`INPUT` where there is only one.
+        name: name by which nodes refer to it; :data:`INPUT` if there is only one.
         shape: ``c h w``.
-        order: how the tensor lies compared with that, see :mod:`convscope.core.order`; empty for the natural layout.
-        kind: of its numbers, one of :data:`KINDS`.
+        order: layout of the tensor relative to that, see :mod:`convscope.core.order`; empty for the natural layout.
+        kind: kind of its values, one of :data:`KINDS`.
     """
 
     name: str
@@ -42,7 +42,7 @@ Path = tuple[str | int, ...]
 
 
 def is_position(step: str | int) -> bool:
-    """A step of a path is a position in a list.
+    """Return whether a step of a path is a position in a list.
 
     >>> is_position("[0]"), is_position("boxes"), is_position(0)
     (True, False, False)
@@ -52,14 +52,14 @@ def is_position(step: str | int) -> bool:
 
 @dataclass(frozen=True)
 class Output:
-    """One tensor that a net returns.
+    """An output tensor of a net.
 
     Attributes:
-        node: the layer, or the input, that it is.
-        path: its place in what is returned; empty where a net returns one tensor by itself.
-        order: how the tensor lies compared with its layer, see :mod:`convscope.core.order`; empty for the natural
+        node: the layer or input that is returned.
+        path: its position in the returned structure; empty if a net returns a single tensor.
+        order: layout of the tensor relative to its layer, see :mod:`convscope.core.order`; empty for the natural
             layout.
-        title: what the source calls it, where the path does not say so.
+        title: its name in the source, if the path does not state it.
     """
 
     node: str
@@ -69,7 +69,7 @@ class Output:
 
     @property
     def name(self) -> str:
-        """The title, or the path as a word.
+        """The title, or the path as one word.
 
         >>> Output("head", ("boxes", 0)).name, Output("head", (1,), title="scores").name, Output("head").name
         ('boxes.0', 'scores', 'output')
@@ -80,14 +80,14 @@ class Output:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the user wrote something.
+    """A position in the user's text.
 
     Attributes:
         source: a file name, or ``<text>``.
-        line: from 1.
-        column: from 1.
-        words: what stands there.
-        context: the whole line, for the caret.
+        line: line number, from 1.
+        column: column number, from 1.
+        words: the text at this position.
+        context: the full line, for the caret.
     """
 
     source: str
@@ -101,7 +101,7 @@ class Origin:
         return f"{self.source}:{self.line}:{self.column}" + (f'  "{words}"' if words else "")
 
     def excerpt(self) -> str:
-        """The line and a caret below the words; long lines are cut around them.
+        """Return the line with carets below the words; long lines are cut around them.
 
         >>> print(Origin("<text>", 1, 8, "conv", "relu,  conv 3").excerpt())
         relu,  conv 3
@@ -114,23 +114,22 @@ class Origin:
 
 
 def _plain(char: str) -> str:
-    """A character as wide as it was, so that the caret stays below the words."""
+    """Return a harmless character of equal width, so that the caret stays below the words."""
     return char if is_inert(char) else " " if char == "\t" else "?"
 
 
 @dataclass(frozen=True)
 class Own:
-    """What the source of an imported net has at a node, where that differs from what the op states.
+    """Facts about a node of an imported net that differ from those of its op.
 
-    A layer that is used a second time has no weights there, because they are counted where it is used first; a table
-    of position biases is smaller than the bias that is gathered from it; a layer that cannot be inspected may still
-    be known to have so many weights.
+    The second use of a layer has no weights, because they are counted at the first use; a table of position biases is
+    smaller than the bias that is gathered from it; the number of weights of a layer that cannot be inspected may still
+    be known.
 
     Attributes:
-        weights: the tensors that are stored; None where the op's own are right.
-        macs: multiply-adds [MAC]; None where the op's own are right.
-        frozen: tensors of the op, by its names for them, that training leaves as they are: frozen parameters, and
-            constants of the source.
+        weights: the stored tensors; None if the op's own are right.
+        macs: multiply-adds [MAC]; None if the op's own are right.
+        frozen: names of the op's tensors that are not trained: frozen parameters, and constants of the source.
     """
 
     weights: tuple[Weight, ...] | None = None
@@ -140,15 +139,15 @@ class Own:
 
 @dataclass(frozen=True)
 class Node:
-    """One op with the names of what it reads.
+    """An op with the names of its inputs.
 
     Attributes:
         name: unique in its graph.
-        op: what is computed.
-        inputs: names of earlier nodes, or of inputs of the net.
-        origin: where the user wrote it; not part of equality.
-        own: what an imported net has here instead of what the op states.
-        sources: names of the operations of the file that it was read from; not part of equality.
+        op: the op.
+        inputs: names of earlier nodes or of inputs of the net.
+        origin: its position in the user's text; not part of equality.
+        own: facts about an imported net that differ from those of the op.
+        sources: names of the operations in the file from which it was read; not part of equality.
     """
 
     name: str
@@ -166,11 +165,11 @@ class Graph:
     Attributes:
         nodes: at least one.
         inputs: names of the inputs, in order.
-        outputs: what is returned, in order; the last node where none is given.
+        outputs: the outputs, in order; by default the last node.
 
     Raises:
-        UnknownNameError: a node reads a name that no earlier node has, or an output is none.
-        ValueError: a name is taken twice, or there is no node.
+        UnknownNameError: a node reads a name that no earlier node has, or an output names no node.
+        ValueError: a name is used twice, or there is no node.
     """
 
     nodes: tuple[Node, ...]

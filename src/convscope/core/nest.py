@@ -1,4 +1,4 @@
-"""Results within each other: from the positions of outputs to a tuple, a list or a dict, whatever these are made of."""
+"""Nested results: from the paths of outputs to a tuple, a list or a dict of anything."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _T = TypeVar("_T")
 def fold(
     outputs: Sequence[Output], leaf: Callable[[Output], _T], join: Callable[[str, dict[str, _T]], _T], depth: int = 0
 ) -> _T:
-    """What stands for all outputs, put together from what stands for each.
+    """Assemble a representation of all outputs from those of each.
 
     Args:
-        outputs: in order; those of one tuple, list or dict stand together.
-        leaf: what stands for one output.
-        join: what stands for several, given ``tuple``, ``list`` or ``dict`` and the entries by their steps.
-        depth: steps of the paths that are dealt with.
+        outputs: in order; those of one tuple, list or dict are adjacent.
+        leaf: represents one output.
+        join: represents several, given ``tuple``, ``list`` or ``dict`` and the entries by their steps.
+        depth: number of steps of the paths that are already handled.
 
     >>> from convscope.core.graph import Output
     >>> outputs = (Output("a", ("cls",)), Output("b", ("box", 0)), Output("c", ("box", 1)))

@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 
 MAX_SIDE = 2**20
-"""The longest spatial axis, of an image or of a map."""
+"""The longest spatial axis of an image or a map."""
 
 MAX_CHANNELS = 2**40
-"""The most channels, or numbers of a flattened map."""
+"""The most channels, or values of a flattened map."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One node at its shapes, with what its op states there. Shapes are ``c h w``.
+    """A node at its shapes, with the facts of its op. Shapes are ``c h w``.
 
     Attributes:
-        node: with its op fitted to the shapes.
-        inputs: one shape for each input.
-        output: shape.
-        reads: for each axis of each input.
+        node: the node, with its op fitted to the shapes.
+        inputs: the shape of each input.
+        output: the shape of the output.
+        reads: the reads for each axis of each input.
         statistics: further reads of the first input.
-        pointwise: has one input, and reads each index of it for itself and nothing else.
+        pointwise: whether each output index reads exactly the same index of a single input.
     """
 
     node: Node
@@ -51,7 +51,7 @@ class Layer:
 
     @property
     def weights(self) -> tuple[Weight, ...] | None:
-        """The tensors that are stored for this layer; None where that is unknown."""
+        """The stored tensors of this layer; None if unknown."""
         own = self.node.own
         if own.weights is not None:
             return own.weights
@@ -62,9 +62,9 @@ class Layer:
 
     @property
     def trains(self) -> tuple[str, ...]:
-        """Names of the tensors that take a gradient in training, in the order of the op.
+        """The names of tensors that get a gradient in training, in the order of the op.
 
-        A layer that uses the weights of another one trains them too, though it does not count them.
+        A layer that shares the weights of another one trains them, too, though it does not count them.
         """
         own = self.node.own
         stated = self.node.op.weights(self.inputs) or ()
@@ -75,15 +75,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class Net:
-    """A graph at a shape. Make one with :meth:`at`, or with :func:`convscope.read`.
+    """A graph at a concrete input shape. Make one with :meth:`at` or with :func:`convscope.read`.
 
     Attributes:
-        inputs: what it is given, in order; at least one.
+        inputs: its inputs, in order; at least one.
         layers: one for each node, in topological order.
-        outputs: what it returns, in order; at least one.
+        outputs: its outputs, in order; at least one.
         unused: parameters of an imported net that no layer reads.
-        tensors: the weights of an imported net, by ``layer.tensor``, loaded when called; None where there are none.
-        notes: what must be known of the source of an imported net besides, one sentence each.
+        tensors: loads the weights of an imported net, by ``layer.tensor``; None if there are none.
+        notes: further facts about the source of an imported net, one sentence each.
     """
 
     inputs: tuple[Input, ...]
@@ -95,14 +95,14 @@ class Net:
 
     @classmethod
     def at(cls, graph: Graph, given: Shape | Sequence[Input]) -> Net:
-        """Fit every op to the shape of what it reads.
+        """Fit every op to the shapes of its inputs.
 
         Args:
             graph: the nodes.
             given: the shape of the input, or all inputs, in the order of the graph.
 
         Raises:
-            ShapeError: an op does not fit; the error names the node, its input and where it was written.
+            ShapeError: an op does not fit; the error names the node, its input and its position in the text.
         """
         several = tuple(one for one in given if isinstance(one, Input))
         inputs = several or (Input(graph.inputs[0], tuple(one for one in given if isinstance(one, int))),)
@@ -117,19 +117,19 @@ class Net:
 
     @property
     def input(self) -> Shape:
-        """Shape ``c h w`` of the first input."""
+        """The shape ``c h w`` of the first input."""
         return self.inputs[0].shape
 
     @property
     def output(self) -> Shape:
-        """Shape ``c h w`` of the first output, as its layer has it."""
+        """The shape ``c h w`` of the layer of the first output."""
         return self.shape(self.outputs[0].node)
 
     def shape(self, name: str) -> Shape:
-        """Shape ``c h w`` of a layer or an input.
+        """Return the shape ``c h w`` of a layer or an input.
 
         Raises:
-            UnknownNameError: there is none of that name.
+            UnknownNameError: there is no layer or input of that name.
         """
         given = self._given.get(name)
         return given.shape if given else self[name].output
@@ -154,21 +154,21 @@ class Net:
         return {one.name: one for one in self.inputs}
 
     def layer(self, name: str | None = None) -> Layer:
-        """The layer of a name; where none is given, that of the first output that is not an input."""
+        """Return the layer of a name; by default, that of the first output that is not an input."""
         if name is not None:
             return self[name]
         given = {one.name for one in self.inputs}
         return next((self[one.node] for one in self.outputs if one.node not in given), self.layers[-1])
 
     def check_single(self, word: str, purpose: str) -> None:
-        """Raise ShapeError unless the net has one of its ``inputs``, or of its ``outputs``, which a purpose needs."""
+        """Raise ShapeError unless the net has exactly one of ``inputs`` or ``outputs``, as a purpose requires."""
         names = [one.name for one in (self.inputs if word == "inputs" else self.outputs)]
         if len(names) > 1:
             listed = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
             raise ShapeError(f"the net has {len(names)} {word}: {listed}", expected=f"a net with one, for {purpose}")
 
     def live(self) -> frozenset[str]:
-        """Names of the layers and inputs on which an output depends; the others are dead."""
+        """The names of layers and inputs on which an output depends; all others are dead."""
         needed = {output.node for output in self.outputs}
         for layer in reversed(self.layers):
             if layer.node.name in needed:
@@ -176,7 +176,7 @@ class Net:
         return frozenset(needed)
 
     def table(self, *, of: str | None = None) -> LayerTable:
-        """Shapes, parameters, multiply-adds, memory and receptive field of every layer; ``of`` an input, by its name.
+        """Return shapes, parameters, multiply-adds, memory and receptive field of every layer; ``of`` names an input.
 
         Raises:
             UnknownNameError: there is no such input.
@@ -193,14 +193,14 @@ class Net:
         gates: bool = True,
         of: str | None = None,
     ) -> UnitField:
-        """The exact pixels of an input (the first by default) that a unit (by default the middle one) depends on."""
-        from convscope.analyze.unit import unit_field  # as above
+        """Return the exact pixels of an input (default: the first) that a unit (default: the middle one) depends on."""
+        from convscope.analyze.unit import unit_field  # the noun calls the verb
 
         return unit_field(self, node, at, gates=gates, of=of)
 
     def __str__(self) -> str:
-        """The net in the notation."""
-        from convscope.frontends.text import write  # as above
+        """Return the net in the notation."""
+        from convscope.frontends.text import write  # the noun calls the verb
 
         return write(self)
 
@@ -212,7 +212,7 @@ class Net:
 
 
 def check_inputs(inputs: Sequence[Input]) -> None:
-    """Raise ShapeError for an input that is larger than any that is meant.
+    """Raise ShapeError for an input that is too large.
 
     >>> check_inputs([Input("input", (3, 8, 2**31))])
     Traceback (most recent call last):
@@ -227,7 +227,7 @@ def check_inputs(inputs: Sequence[Input]) -> None:
 
 
 def fitted(node: Node, inputs: tuple[Shape, ...]) -> Layer:
-    """A node at the shapes of what it reads.
+    """Fit a node to the shapes of its inputs.
 
     Raises:
         ShapeError: the op does not fit; the error names the node, its input and where it was written.
@@ -242,10 +242,10 @@ def fitted(node: Node, inputs: tuple[Shape, ...]) -> Layer:
 
 @lru_cache(maxsize=4096)  # blocks repeat, and so do nets
 def _fitted(op: Op, inputs: tuple[Shape, ...]) -> tuple[Op, Shape, Reads, tuple[Read, ...], bool]:
-    """An op at the shapes of what it reads: itself with one entry for each axis, output, reads, statistics, pointwise.
+    """Fit an op to input shapes; return the op with an entry for each axis, output, reads, statistics, pointwise.
 
     Raises:
-        ConvscopeError: it does not fit.
+        ConvscopeError: the op does not fit.
     """
     op = op.fit(len(inputs[0]) - 1)
     op.check(inputs)
@@ -259,7 +259,7 @@ def _fitted(op: Op, inputs: tuple[Shape, ...]) -> tuple[Op, Shape, Reads, tuple[
 
 
 def _located(error: ConvscopeError, node: Node, inputs: tuple[Shape, ...]) -> ConvscopeError:
-    """The bare error of an op with what the net knows: the node, what it was given, where it was written."""
+    """Add the net's knowledge to the error of an op: the node, its inputs, its position in the text."""
     given = ", ".join(
         f"{to_text(shape)} from {'the input' if name == INPUT else name}"
         for shape, name in zip(inputs, node.inputs, strict=True)

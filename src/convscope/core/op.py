@@ -1,4 +1,4 @@
-"""What an op is: a frozen dataclass that states four facts, and the registry of all of them.
+"""Ops: frozen dataclasses that state four facts, and the registry of all ops.
 
 The facts are ``check`` (do the fields and the inputs fit), ``axes`` (the reads), ``weights`` and ``macs``. Output
 shape, parameters, bytes, fan-in and all geometry are derived from them by generic functions.
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from convscope.core.spell import Kind
 
 Reads = tuple[tuple[Read, ...], ...]
-"""For each input, for each of its axes, one read."""
+"""One read for each axis of each input."""
 
 
 FLOAT32 = "float32"
-"""The dtype of weights where nothing else is said."""
+"""The default dtype of weights."""
 
 
 def bits(dtype: str) -> int:
-    """Bits of one number of a dtype, which its name ends or begins with.
+    """Bits of a value of a dtype, by the number in its name.
 
     >>> bits("float32"), bits("uint4"), bits("float8e4m3fn"), bits("bool")
     (32, 4, 8, 8)
@@ -50,11 +50,11 @@ class Weight:
     """A tensor that an op owns.
 
     Attributes:
-        name: as in the lowered module, ``weight``.
+        name: as in the lowered module, such as ``weight``.
         shape: output channels first.
-        trained: learned by gradient; False for running statistics, which are not counted as parameters.
-        frozen: a parameter that training leaves as it is (``requires_grad=False``, ``trainable=False``).
-        dtype: in which the source stores it.
+        trained: whether it is learned by gradient; False for running statistics, which do not count as parameters.
+        frozen: whether the parameter is not trained (``requires_grad=False``, ``trainable=False``).
+        dtype: dtype in which the source stores it.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Weight:
 
     @property
     def count(self) -> int:
-        """Numbers in the tensor.
+        """The number of values.
 
         >>> Weight("weight", (64, 32, 3, 3)).count
         18432
@@ -74,7 +74,7 @@ class Weight:
 
     @property
     def stored_bytes(self) -> int:
-        """Size as the source stores it [byte].
+        """The size as stored in the source [byte].
 
         >>> Weight("weight", (64, 32, 3, 3)).stored_bytes, Weight("weight", (5, 3), dtype="int4").stored_bytes
         (73728, 8)
@@ -83,7 +83,7 @@ class Weight:
 
     @property
     def fan_in(self) -> int:
-        """Inputs that one output sums over.
+        """The number of inputs that one output sums over.
 
         >>> Weight("weight", (64, 32, 3, 3)).fan_in
         288
@@ -93,20 +93,20 @@ class Weight:
 
 @dataclass(frozen=True)
 class Example:
-    """A case the contract suite runs: the op in the notation, and the shapes ``c h w`` of its inputs."""
+    """A case of the contract suite: the op in the notation, and the shapes ``c h w`` of its inputs."""
 
     text: str
     inputs: tuple[Shape, ...]
 
 
 def setting(kind: Kind, *, default: Any = MISSING) -> Any:
-    """Declare a field of an op: its kind says how it is written, checked and spread over the axes."""
+    """Declare a field of an op; its kind determines how it is written, checked and spread over the axes."""
     return field(default=default, metadata={"kind": kind})
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One declared field: what the notation and the checks need to know of it."""
+    """A declared field, as the notation and the checks need it."""
 
     name: str
     kind: Kind
@@ -114,41 +114,41 @@ class Setting:
 
     @property
     def required(self) -> bool:
-        """Has no default."""
+        """Whether the field has no default."""
         return self.default is MISSING
 
     @property
     def positional(self) -> bool:
-        """Written as a bare number, told from others by its place."""
+        """Whether the field is written as a bare number, identified by its position."""
         return not self.kind.marked
 
 
 class Op(ABC):
-    """One kind of layer. Concrete ops are registered with :func:`op` and state the four facts."""
+    """A kind of layer. Concrete ops are registered with :func:`op` and state the four facts."""
 
     keyword: ClassVar[str]
     declared: ClassVar[tuple[Setting, ...]] = ()
-    """The fields, in order; filled in by :func:`op`."""
+    """The fields in order, set by :func:`op`."""
 
     examples: ClassVar[tuple[Example, ...]]
     memory: ClassVar[str] = "new"
-    """Where the output goes: ``new`` memory, the input's (``in place``, where nobody else reads it), or a ``view``."""
+    """Where the output is stored: ``new`` memory, the input's (``in place``, if unread elsewhere), or a ``view``."""
 
     saves: ClassVar[tuple[str, ...]] = ("inputs",)
-    """What the gradient needs: ``inputs``, ``output``, ``indices`` (8 bytes an output), ``mask`` (an output's size).
+    """What the gradient needs: ``inputs``, ``output``, ``indices`` (8 bytes per output), ``mask`` (the output's size).
 
-    ``factors`` are inputs of a product: each is needed only where another factor, an input or the first weight, takes a
+    ``factors`` are inputs of a product: each is needed only if another factor, an input or the first weight, gets a
     gradient. A convolution and a norm keep their inputs for either gradient, as torch's do.
     """
 
     passes: ClassVar[bool] = False
-    """The gradient of the output, or a part of it, is that of the inputs: no new tensor in the backward pass."""
+    """Whether the gradient of the inputs is that of the output or a part of it, without a new tensor."""
 
     source: ClassVar[bool] = False
-    """The output does not depend on the numbers of the input, which tells only how many samples there are."""
+    """Whether the output does not depend on the values of the input, but only on the number of samples."""
 
     merges: ClassVar[bool] = False
-    """Takes two or more inputs, written as paths in parentheses."""
+    """Whether the op takes two or more inputs, written as paths in parentheses."""
 
     @abstractmethod
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -156,35 +156,36 @@ class Op(ABC):
 
     @abstractmethod
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """What is read, for each axis of each input."""
+        """Return the reads for each axis of each input."""
 
     def statistics(self, inputs: tuple[Shape, ...]) -> tuple[Read, ...]:  # noqa: ARG002 -- most have none
-        """Further reads of the first input, for numbers that scale all units alike; empty for most ops.
+        """Return further reads of the first input, for statistics that scale all units alike; empty for most ops.
 
-        A norm over a whole map, or a softmax over it, passes each unit on (its ``axes``) and divides by what all units
-        together give. A question about reach names whether it follows these reads.
+        A norm or a softmax over an entire map passes each unit on (its ``axes``) and divides by a statistic of all
+        units. A question about the receptive field states whether it follows these reads.
         """
         return ()
 
     def output(self) -> Shape | None:
-        """The shape of the output, where the reads do not tell it: an axis may be there that no input axis goes to."""
+        """Return the output's shape if the reads do not determine it, since an axis may come from no input axis."""
         return None
 
     def hull(self) -> str:
-        """How far the reads are more than what is read, because axes depend on each other.
+        """Return how far the reads exceed what is read, because axes depend on each other.
 
-        Empty: not at all. ``channels``: for a single unit, but all channels of a position together read just that.
-        ``positions``: what is read cannot be told along the map. ``unknown``: nor which paths keep their place.
+        Empty: the reads are exact. ``channels``: they are exact for all channels of a position together, but not for a
+            single unit. ``positions``: they are not exact along the map. ``unknown``: it is also unknown which paths
+            keep their position.
         """
         return ""
 
     @abstractmethod
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...] | None:
-        """The tensors the op owns; None where that is unknown."""
+        """Return the tensors that the op owns; None if unknown."""
 
     @abstractmethod
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int | None:
-        """Multiply-adds for one sample [MAC]; None where that is unknown."""
+        """Return the multiply-adds for one sample [MAC]; None if unknown."""
 
     @final
     def __post_init__(self) -> None:
@@ -193,10 +194,10 @@ class Op(ABC):
 
     @final
     def fit(self, rank: int) -> Self:
-        """The same op with one entry for each of ``rank`` spatial axes.
+        """Return the op with one entry for each of ``rank`` spatial axes.
 
         Raises:
-            ShapeError: a field has another number of axes.
+            ShapeError: a field has a different number of axes.
         """
         changes = {}
         for entry in self.declared:
@@ -224,7 +225,7 @@ class Free(Op):
 
 
 REGISTRY: dict[str, type[Op]] = {}
-"""Every op, by the keyword that writes it."""
+"""Every op, by its keyword."""
 
 
 _Op = TypeVar("_Op", bound=Op)
@@ -232,7 +233,7 @@ _Op = TypeVar("_Op", bound=Op)
 
 @dataclass_transform(frozen_default=True, field_specifiers=(setting,))
 def op(keyword: str) -> Callable[[type[_Op]], type[_Op]]:
-    """Register a class as the op that ``keyword`` writes, and make it a frozen dataclass."""
+    """Register a class as the op of a ``keyword``, and make it a frozen dataclass."""
 
     def register(cls: type[_Op]) -> type[_Op]:
         cls.keyword = keyword
@@ -240,7 +241,7 @@ def op(keyword: str) -> Callable[[type[_Op]], type[_Op]]:
         declared = fields(made)  # type: ignore[arg-type] # a dataclass since the line before
         made.declared = tuple(Setting(entry.name, entry.metadata["kind"], entry.default) for entry in declared)
         if sum(isinstance(entry.kind, Real) for entry in made.declared) > 1:
-            setattr(made, "__hash__", _hash_of_text)  # noqa: B010 -- no assignment, for the type checker
+            setattr(made, "__hash__", _hash_of_text)  # noqa: B010 -- not an assignment, for the type checker
         REGISTRY[keyword] = made
         return made
 
@@ -248,7 +249,7 @@ def op(keyword: str) -> Callable[[type[_Op]], type[_Op]]:
 
 
 def _hash_of_text(self: Op) -> int:
-    """The hash of an op of several floats: thousands of such groups can be chosen that have one hash, texts cannot."""
+    """Return the hash of an op with floats as text, since thousands of float tuples with one hash can be crafted."""
     values = (getattr(self, entry.name) for entry in self.declared)
     return hash(
         (type(self), *(repr(float(one) + 0.0) if isinstance(one, int | float) else repr(one) for one in values))
@@ -256,7 +257,7 @@ def _hash_of_text(self: Op) -> int:
 
 
 def spelled(op: Op) -> str:
-    """The op in the notation, settings at their default left out.
+    """Return the op in the notation, without settings at their defaults.
 
     >>> from convscope.ops.conv import Conv
     >>> spelled(Conv(16, (3, 3), stride=(2, 2), bias=False))
@@ -272,7 +273,7 @@ def spelled(op: Op) -> str:
 
 
 def usage(made: type[Op]) -> str:
-    """How an op is written, as documentation shows it.
+    """Return the syntax of an op for documentation.
 
     >>> from convscope.ops.pool import MaxPool
     >>> usage(MaxPool)
@@ -285,14 +286,14 @@ def usage(made: type[Op]) -> str:
     return " ".join(words)
 
 
-@lru_cache(maxsize=1024)  # a join of thousands reads each of them alike
+@lru_cache(maxsize=1024)  # a concatenation of thousands reads each of them alike
 def along(shape: Shape) -> tuple[Read, ...]:
-    """Every axis read index by index: what a pointwise op does."""
+    """Return the reads of a pointwise op: every axis index by index."""
     return tuple(Read(axis, Window(size)) for axis, size in enumerate(shape))
 
 
 def output_shape(op: Op, reads: Reads) -> Shape:
-    """The shape that the reads imply, if the op does not state it.
+    """Return the shape that the reads imply, unless the op states it.
 
     Raises:
         ShapeError: the window does not fit, or two inputs disagree.
@@ -311,7 +312,7 @@ def output_shape(op: Op, reads: Reads) -> Shape:
 
 
 def _too_small(read: Read) -> ShapeError:
-    """The error for a window larger than its padded input, with the numbers along that axis."""
+    """Return the error for a window larger than its padded input, with the sizes along that axis."""
     window = read.relation
     assert isinstance(window, Window), "only a window can fail to fit"
     padded = (window.size - 1) * window.up + 1 + window.lo + window.hi

@@ -1,8 +1,8 @@
-"""How a tensor that goes in or out lies, compared with the ``n c h w`` of its layer.
+"""The layout of an input or output tensor relative to the ``n c h w`` of its layer.
 
-An order is a pattern such as ``a8xb7xc7:nxbxcxa``: before the colon the axes of the layer, after it those of the
-tensor, ``n`` for the batch. An empty order is the layout that is natural for a library: channels first in PyTorch and
-ONNX, channels last in Keras.
+An order is a pattern such as ``a8xb7xc7:nxbxcxa``: the axes of the layer before the colon, those of the tensor after
+it, with ``n`` for the batch. An empty order is the natural layout of a library: channels first in PyTorch and ONNX,
+channels last in Keras.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ BATCH = "n"
 """The letter of the batch."""
 
 SCALAR = "scalar"
-"""What stands after the colon for a tensor without axes."""
+"""The part after the colon for a tensor without axes."""
 
 
 @dataclass(frozen=True)
 class Moves:
-    """What brings a tensor into an order: a reshape, a permutation, a reshape. None where a step changes nothing.
+    """The steps that bring a tensor into an order: reshape, permute, reshape. None if a step changes nothing.
 
     Attributes:
         split: sizes, -1 for the batch.
@@ -42,10 +42,10 @@ class Moves:
 
 
 def pattern_of(order: str) -> Pattern:
-    """The pattern that an order is, with a batch of one sample.
+    """Return the pattern of an order, with a batch of one sample.
 
     Raises:
-        FieldError: it is not an order.
+        FieldError: the text is not an order.
 
     >>> pattern_of("a8xb7:nxbxa").parts, pattern_of("1:scalar").parts
     ((('n', 'a', 'b'), ('n', 'b', 'a')), (('n', ''), ()))
@@ -61,13 +61,13 @@ def pattern_of(order: str) -> Pattern:
 
 
 def check_order(order: str, shape: Shape) -> None:
-    """Raise ShapeError unless the order is one for a layer of this shape ``c h w``."""
+    """Raise ShapeError unless the order fits a layer of this shape ``c h w``."""
     if order:
         pattern_of(order).check(((1, *shape),))
 
 
 def sizes_in(order: str, shape: Shape) -> tuple[int, ...]:
-    """Sizes of a tensor in an order, for one sample.
+    """Return the sizes of a tensor in an order, for one sample.
 
     >>> sizes_in("a8xb7xc5:nxbxcxa", (8, 7, 5)), sizes_in("", (8, 7, 5))
     ((1, 7, 5, 8), (1, 8, 7, 5))
@@ -79,14 +79,14 @@ def sizes_in(order: str, shape: Shape) -> tuple[int, ...]:
 
 
 def moves(order: str, axes: Sequence[int]) -> Moves:
-    """What brings the tensor of a layer into an order.
+    """Return the steps that bring the tensor of a layer into an order.
 
     Args:
         order: not empty.
-        axes: which axes of ``n c h w`` the library has, in its order: ``(0, 2, 3, 1)`` where channels are last.
+        axes: the axes of ``n c h w`` in the order of the library: ``(0, 2, 3, 1)`` for channels last.
 
     Raises:
-        ShapeError: the order repeats what is there, which no permutation does.
+        ShapeError: the order repeats axes, which a permutation cannot do.
 
     >>> moves("a8xb7xc5:nxbxcxa", (0, 1, 2, 3))
     Moves(split=None, permuted=(0, 2, 3, 1), joined=None)
@@ -100,7 +100,7 @@ def moves(order: str, axes: Sequence[int]) -> Moves:
 
 
 def moves_back(order: str, axes: Sequence[int]) -> Moves:
-    """What brings a tensor in an order into the layout of a library.
+    """Return the steps that bring a tensor in an order into the layout of a library.
 
     Args:
         order: not empty.
@@ -121,7 +121,7 @@ def _in_library(pattern: Pattern, axes: Sequence[int]) -> Axes:
 
 
 def _between(pattern: Pattern, have: Axes, wanted: Axes) -> Moves:
-    """From some axes to others. Where one side has no batch, it has one of length 1 on the way."""
+    """Return the steps from some axes to others. A side without a batch temporarily has one of length 1."""
     letters, kept = (_with_batch(pattern.letters(axes)) for axes in (have, wanted))
     if set(kept) != set(letters):
         raise ShapeError(

@@ -1,10 +1,10 @@
-"""Axes as products of letters: how a tensor is rearranged, reduced or contracted, as einops writes it.
+"""Axes as products of letters: rearranging, reducing or contracting tensors, as in einops.
 
-``a3b2xc7xd7:baxcxd`` reads: an input of three axes, channels first, whose channels are 3 times 2 and whose map is 7 by
-7; in the output the two parts of the channels have changed positions. Letters have a size where they first stand; an
-axis of length 1 is written ``1``. A letter that the output drops is reduced, one that it adds is repeated.
+``a3b2xc7xd7:baxcxd`` means: an input of three axes, channels first, whose channels are 3 times 2 and whose map is 7 by
+7; in the output, the two parts of the channels are swapped. Letters have a size at their first use; an axis of length 1
+is written ``1``. A letter that the output omits is reduced, one that it adds is repeated.
 
-From the letters follow the shapes and, for each input axis, the read.
+The shapes and the read of each input axis follow from the letters.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 LETTERS = "abcdefghijklmnopqrstuvwyz"
-"""All but x, which stands between axes."""
+"""All letters but x, which separates axes."""
 
 _AXIS = re.compile(r"1|([a-wyz][0-9]*)+")
 _LETTER = re.compile(r"([a-wyz])([0-9]*)")
@@ -39,11 +39,11 @@ Axes = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern that was read.
+    """A parsed pattern.
 
     Attributes:
-        parts: axes of every input, then of the output.
-        sizes: of each letter.
+        parts: the axes of every input, then of the output.
+        sizes: the size of each letter.
     """
 
     parts: tuple[Axes, ...]
@@ -51,28 +51,28 @@ class Pattern:
 
     @property
     def inputs(self) -> tuple[Axes, ...]:
-        """All parts but the last."""
+        """The axes of the inputs."""
         return self.parts[:-1]
 
     @property
     def output(self) -> Axes:
-        """The last part."""
+        """The axes of the output."""
         return self.parts[-1]
 
     def size(self, letters: str | Sequence[str]) -> int:
-        """Product of the sizes of letters."""
+        """Return the product of the sizes of letters."""
         return math.prod(self.sizes[letter] for letter in letters)
 
     def shape(self, axes: Axes) -> Shape:
-        """Lengths of axes."""
+        """Return the lengths of axes."""
         return tuple(map(self.size, axes))
 
     def letters(self, axes: Axes) -> tuple[str, ...]:
-        """All letters of axes, in order."""
+        """Return all letters of axes, in order."""
         return tuple("".join(axes))
 
     def dropped(self) -> str:
-        """Letters of inputs that the output does not have."""
+        """The letters of inputs that the output lacks."""
         kept = set("".join(self.output))
         return "".join(dict.fromkeys(letter for axes in self.inputs for letter in "".join(axes) if letter not in kept))
 
@@ -86,13 +86,13 @@ class Pattern:
                 )
 
     def reads(self, number: int) -> tuple[Read, ...]:
-        """For each axis of one input, which output axis it follows, and how."""
+        """Return, for each axis of one input, the output axis that it follows, and how."""
         return tuple(self._read(axis, at) for at, axis in enumerate(self.inputs[number]))
 
     def _read(self, axis: str, at: int) -> Read:
-        """The most major letter that stays says which axis is followed; those that go to other axes are free.
+        """The first letter that stays determines the axis that is followed; letters that go to other axes are free.
 
-        Channels go on as channels, positions as positions, where there is a choice.
+        If there is a choice, channels stay channels and positions stay positions.
         """
         hosts = [position for letter in axis for position, out in enumerate(self.output) if letter in out]
         alike = [position for position in hosts if (position == 0) == (at == 0)]
@@ -141,7 +141,7 @@ class Pattern:
         return Table(size, extent, reach + 1, ends, turn, blocks=(factors[0][0], factors[0][2], 0) if whole else None)
 
     def hull(self, inputs: int = 1) -> str:
-        """How far the reads of the first inputs are more than what is read; see :meth:`convscope.core.op.Op.hull`."""
+        """Return how far the reads of the first inputs exceed what is read; see :meth:`convscope.core.op.Op.hull`."""
         found = {self._axis_hull(axis, at) for axes in self.parts[:inputs] for at, axis in enumerate(axes)}
         return next((hull for hull in ("positions", "channels") if hull in found), "")
 
@@ -155,17 +155,17 @@ class Pattern:
         return "channels" if at == 0 or hosts - {read.follows} == {0} else "positions"
 
     def _dense(self, axis: str, follow: str) -> bool:
-        """What an output reads has no gaps: the free letters are the last ones of the axis."""
+        """Return whether an output reads no gaps: the free letters are the last ones of the axis."""
         free = [letter not in follow for letter in axis]
         return free == sorted(free)
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str, parts: int) -> Pattern:
-    """Read a pattern of so many parts.
+    """Parse a pattern with a number of parts.
 
     Raises:
-        FieldError: not of that form.
+        FieldError: the text has another form.
 
     >>> parse("a3b2xc7:baxc", 2).shape(("ba", "c"))
     (6, 7)

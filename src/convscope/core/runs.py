@@ -1,4 +1,4 @@
-"""Sets of indices as runs of neighbours: a set of any size takes as much memory as it has runs."""
+"""Sets of indices as runs of neighbours; the memory depends on the number of runs and not on that of indices."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from convscope.core.axis import Indices
 
 FEW = 1024
-"""Runs that take no more than what any layer takes."""
+"""Number of runs that take no more than any layer takes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Indices ``start .. stop - 1`` of each run, in rising order; runs neither meet nor overlap.
+    """Indices ``start .. stop - 1`` of each run, in ascending order; runs neither touch nor overlap.
 
     Attributes:
-        starts: one for each run.
-        stops: one for each run.
+        starts: the first index of each run.
+        stops: the index after each run.
 
     >>> runs_of(np.array([4, 0, 2]), np.array([6, 3, 4])), Runs.whole(3).listed().tolist()
     (Runs(0-5), [0, 1, 2])
@@ -33,7 +33,7 @@ class Runs:
 
     @classmethod
     def whole(cls, size: int) -> Runs:
-        """All indices of an axis."""
+        """Return all indices of an axis."""
         return cls(np.array([0]), np.array([size])) if size > 0 else NO_RUNS
 
     def __bool__(self) -> bool:
@@ -44,16 +44,16 @@ class Runs:
         return f"Runs({'.'.join(f'{first}-{last}' if first < last else str(first) for first, last in pairs)})"
 
     def covers(self, size: int) -> bool:
-        """All indices of an axis that is not empty, and no others."""
+        """Return whether these are all indices of a non-empty axis, and no others."""
         return len(self.starts) == 1 and self.starts[0] == 0 and self.stops[0] == size
 
     @property
     def count(self) -> int:
-        """Indices of all runs."""
+        """The number of indices."""
         return int((self.stops - self.starts).sum())
 
     def listed(self) -> Indices:
-        """The indices one by one.
+        """Return the indices one by one.
 
         Raises:
             LimitError: there are too many.
@@ -65,7 +65,7 @@ class Runs:
         return found
 
     def within(self, size: int) -> Runs:
-        """Those from 0 up to a size."""
+        """Return the indices from 0 up to a size."""
         starts, stops = np.maximum(self.starts, 0), np.minimum(self.stops, size)
         return Runs(starts[starts < stops], stops[starts < stops])
 
@@ -74,7 +74,7 @@ NO_RUNS = Runs(np.arange(0), np.arange(0))
 
 
 def runs_of(starts: Indices, stops: Indices) -> Runs:
-    """Runs of any order that may overlap; those that end before they begin are left out."""
+    """Normalise runs in any order that may overlap; runs that end before they begin are left out."""
     some = starts < stops
     order = np.argsort(starts[some], kind="stable")
     starts, stops = starts[some][order], np.maximum.accumulate(stops[some][order]) if some.any() else stops[some]
@@ -85,7 +85,7 @@ def runs_of(starts: Indices, stops: Indices) -> Runs:
 
 
 def runs_in(indices: Indices) -> Runs:
-    """Sorted indices without repeats as runs.
+    """Convert sorted indices without repeats to runs.
 
     >>> runs_in(np.array([0, 1, 5]))
     Runs(0-1.5)
@@ -99,13 +99,13 @@ def runs_in(indices: Indices) -> Runs:
 
 
 def progressions(starts: Indices, counts: Indices, step: int, size: int | None = None) -> Indices:
-    """The numbers ``start + step*j``, ``0 <= j < count``, of many progressions, sorted and each once.
+    """Return the distinct numbers ``start + step*j``, ``0 <= j < count``, of many progressions, sorted.
 
     Args:
         starts: first numbers.
-        counts: how many, of each.
-        step: from one number to the next.
-        size: where given, only numbers from 0 up to it are wanted.
+        counts: number of terms of each.
+        step: difference between neighbours.
+        size: if given, only numbers from 0 up to it are returned.
 
     >>> progressions(np.array([0, 2, 3]), np.array([3, 2, 1]), 2).tolist()
     [0, 2, 3, 4]
@@ -120,7 +120,7 @@ def progressions(starts: Indices, counts: Indices, step: int, size: int | None =
     if step == 1 or not len(starts):
         return runs_of(starts, starts + counts).listed()
     turn, rest = np.divmod(starts, step)
-    turns = int((turn + counts).max()) - int(turn.min()) + 2  # so that those of different rests do not meet
+    turns = int((turn + counts).max()) - int(turn.min()) + 2  # so that different remainders do not touch
     at = turn - turn.min() + rest * turns
     found = runs_of(at, at + counts)
     spend(0, elements=16 * found.count)

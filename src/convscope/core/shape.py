@@ -1,4 +1,4 @@
-"""Sizes as people write them (``28x28x1``) and as tensors have them (``c h w``, no batch axis)."""
+"""Conversion between sizes as people write them (``28x28x1``) and shapes of tensors (``c h w``, no batch axis)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_INT = 2**31
 
 
 def joined(values: Iterable[object]) -> str:
-    """Numbers with an x between.
+    """Join numbers with an x.
 
     >>> joined((3, 5))
     '3x5'
@@ -26,7 +26,7 @@ def joined(values: Iterable[object]) -> str:
 
 
 def to_text(shape: Shape) -> str:
-    """A tensor shape ``c h w`` as ``HxWxC``.
+    """Format a tensor shape ``c h w`` as ``HxWxC``.
 
     >>> to_text((32, 26, 20))
     '26x20x32'
@@ -36,10 +36,10 @@ def to_text(shape: Shape) -> str:
 
 
 def parse_numbers(text: str) -> tuple[int, ...]:
-    """The numbers of ``3x3``.
+    """Parse the numbers of ``3x3``.
 
     Raises:
-        FieldError: not of that form, or above 2^31.
+        FieldError: the text has another form, or a number is above 2^31.
 
     >>> parse_numbers("1x5x5")
     (1, 5, 5)
@@ -53,7 +53,7 @@ def parse_numbers(text: str) -> tuple[int, ...]:
 
 
 def turned(shape: Shape) -> str:
-    """How a size should have been written that has its channels first; empty where it does not look so.
+    """Return the right form of a size that seems to have its channels first; empty if it does not.
 
     >>> turned(from_text("3x224x224")), turned(from_text("28x28x1"))
     ('224x224x3', '')
@@ -64,7 +64,7 @@ def turned(shape: Shape) -> str:
 
 
 def batch_first(shape: Shape) -> Shape:
-    """The shape ``n c h w`` that was meant by one without its batch, or with its channels last; empty for any other.
+    """Return the probable ``n c h w`` of a shape without a batch or with channels last; empty for any other.
 
     >>> batch_first((3, 32, 32)), batch_first((32, 32, 3)), batch_first((8, 32, 32, 3))
     ((1, 3, 32, 32), (1, 3, 32, 32), (8, 3, 32, 32))
@@ -82,10 +82,10 @@ def batch_first(shape: Shape) -> Shape:
 
 
 def from_text(text: str) -> Shape:
-    """``HxWxC`` as a tensor shape ``c h w``.
+    """Parse ``HxWxC`` as a tensor shape ``c h w``.
 
     Raises:
-        FieldError: not a size, an axis of length 0, or more than 4 axes.
+        FieldError: the text is not a size, or has an axis of length 0, or more than 4 axes.
 
     >>> from_text("28x20x1")
     (1, 28, 20)

@@ -1,4 +1,4 @@
-"""The net that a caller means: every public function that asks about a net takes what :func:`convscope.read` takes."""
+"""The net argument of public functions, which accept anything that :func:`convscope.read` takes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from convscope.core.net import Net
 
 
 def net_of(source: object, input: object = None) -> Net:  # noqa: A002 -- the word of the notation
-    """A net as it is; anything else as :func:`convscope.read` reads it.
+    """Return a net as is; read anything else with :func:`convscope.read`.
 
     Args:
         source: a net, text in the notation, a path, a run, or a model of PyTorch or Keras.
         input: size of the input, for a source that does not state it.
 
     Raises:
-        ConvscopeError: as :func:`convscope.read`.
+        ConvscopeError: as for :func:`convscope.read`.
 
     >>> net_of("input 8x8x1, conv 2 3x3").output
     (2, 6, 6)

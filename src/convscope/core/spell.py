@@ -1,8 +1,8 @@
-"""How the fields of an op are written, checked and spread over the spatial axes.
+"""Kinds of fields: how the fields of an op are written, checked and spread over the spatial axes.
 
-A field's kind knows three things: which words of the notation are its own (``match``), how a value is written
-(``word``), and which values it may have (``validate``). The notation's reader and writer, the checks of Python
-callers and the documentation all derive from the kinds; no op parses or prints its own fields.
+A field's kind knows which words of the notation are its own (``match``), how a value is written (``word``), and which
+values are allowed (``validate``). The notation's reader and writer, the checks for Python callers and the documentation
+all derive from the kinds; no op parses or prints its own fields.
 """
 
 from __future__ import annotations
@@ -26,49 +26,49 @@ _REAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)(e-?[0-9]+)?", re.ASCII)
 
 
 class Kind(ABC):
-    """One kind of field."""
+    """A kind of field."""
 
     @property
     @abstractmethod
     def marked(self) -> bool:
-        """Its words begin with a letter; an unmarked kind is told by its place."""
+        """Whether its words begin with a letter; an unmarked kind is identified by its position."""
 
     @abstractmethod
     def match(self, word: str) -> Any:
-        """The value that ``word`` spells, or None when the word is not this field's."""
+        """Return the value of ``word``, or None if the word is not this field's."""
 
     @abstractmethod
     def word(self, value: Any) -> str:
-        """The word that spells ``value``; ``match(word(value)) == value``."""
+        """Return the word for ``value``; ``match(word(value)) == value``."""
 
     @abstractmethod
     def validate(self, name: str, value: Any) -> None:
-        """Raise FieldError unless the field ``name`` may have ``value``."""
+        """Raise FieldError unless ``value`` is valid for the field ``name``."""
 
     @abstractmethod
     def spread(self, name: str, value: Any, rank: int) -> Any:
-        """``value`` with one entry for each of ``rank`` spatial axes, where the kind has entries."""
+        """Return ``value`` with one entry for each of ``rank`` spatial axes, if the kind has entries."""
 
     @abstractmethod
     def usage(self, name: str) -> str:
-        """The word as documentation shows it, such as ``s2``."""
+        """Return the word for documentation, such as ``s2``."""
 
 
 def _own(prefix: str, word: str) -> str:
-    """What follows the prefix, if the word is the prefix and then a digit."""
+    """Return the text after the prefix, if that is followed by a digit."""
     rest = word.removeprefix(prefix)
     return rest if word.startswith(prefix) and _DIGIT.match(rest) else ""
 
 
 def whole_number(name: str, value: Any, minimum: int) -> None:
-    """Raise FieldError unless the field ``name`` may have this integer."""
+    """Raise FieldError unless this integer is valid for the field ``name``."""
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_INT:
         raise FieldError(f"{name}={value}", expected=f"an integer from {minimum} to 2,147,483,648")
 
 
 @dataclass(frozen=True)
 class Count(Kind):
-    """One integer: channels, groups.
+    """An integer: channels, groups.
 
     >>> Count("g").match("g4"), Count("g").match("s2"), Count("g").word(4)
     (4, None, 'g4')
@@ -130,12 +130,12 @@ def _spread(name: str, value: tuple[_T, ...], rank: int) -> tuple[_T, ...]:
 
 @dataclass(frozen=True)
 class Sizes(Kind):
-    """One integer for each spatial axis; a single one stands for all. Kernel, stride, dilation.
+    """An integer for each spatial axis, or one for all: kernel, stride, dilation.
 
     Args:
         prefix: the letter before the numbers.
-        minimum: the least value.
-        like: the field whose value is taken while this one is empty (a pool's stride is its kernel).
+        minimum: the smallest value.
+        like: the field that gives the default value (a pool's stride is its kernel).
 
     >>> Sizes("s").match("s2x1"), Sizes("s").word((2, 1)), Sizes("s").spread("stride", (2,), 3)
     ((2, 1), 's2x1', (2, 2, 2))
@@ -179,7 +179,7 @@ class Sizes(Kind):
 class Padding(Kind):
     """Padding before and after each axis, or the word ``same``.
 
-    ``p1`` pads every side by 1, ``p1x0`` the rows only, ``p0:1x0:1`` after each axis only.
+    ``p1`` pads every side by 1, ``p1x0`` pads the rows only, ``p0:1x0:1`` pads after each axis only.
 
     >>> Padding().match("p0:1x2"), Padding().word(((0, 1), (2, 2))), Padding().match("same")
     (((0, 1), (2, 2)), 'p0:1x2', 'same')
@@ -235,7 +235,7 @@ class Padding(Kind):
 
 @dataclass(frozen=True)
 class Real(Kind):
-    """One number: a slope, a probability, an exponent.
+    """A number: a slope, a probability, an exponent.
 
     >>> Real().match("0.1"), Real().word(0.1), Real().match("relu"), Real("e").match("e0.001")
     (0.1, '0.1', None, 0.001)
@@ -282,7 +282,7 @@ class Real(Kind):
 
 @dataclass(frozen=True)
 class Flag(Kind):
-    """A word that turns a setting away from its default.
+    """A word that changes a setting from its default.
 
     >>> Flag("nobias", means=False).match("nobias"), Flag("nobias", means=False).match("relu")
     (False, None)

@@ -1,4 +1,4 @@
-"""Further kinds of fields: one of a few words, whole shapes, ranges, patterns of axes."""
+"""Further kinds of fields: choices of words, shapes, ranges, patterns of axes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DIGIT = re.compile(r"[0-9]")
 
 @dataclass(frozen=True)
 class Choice(Kind):
-    """One of a few words; the first is the default and is not written, unless every one is ``named``.
+    """A choice of words; the first is the default and is not written, unless all are ``named``.
 
     >>> Choice(("nearest", "bilinear")).match("bilinear"), Choice(("nearest", "bilinear")).word("nearest")
     ('bilinear', '')
@@ -55,7 +55,7 @@ class Choice(Kind):
 
 @dataclass(frozen=True)
 class Extent(Kind):
-    """A whole shape, channels included, whatever the input has.
+    """A complete shape, channels included, independent of the input.
 
     >>> Extent().match("7x5x64"), Extent().word((64, 7, 5))
     ((64, 7, 5), '7x5x64')
@@ -92,7 +92,7 @@ class Extent(Kind):
 
 @dataclass(frozen=True)
 class Range(Kind):
-    """Indices from a first one up to, and without, a last one, with a step: ``4:16`` or ``0:16:2``.
+    """A range of indices that excludes its last one, with a step: ``4:16`` or ``0:16:2``.
 
     >>> Range().match("4:16"), Range().word((0, 16, 2))
     ((4, 16, 1), '0:16:2')
@@ -136,7 +136,7 @@ class Range(Kind):
 
 @dataclass(frozen=True)
 class Spec(Kind):
-    """Axes as products of letters, inputs and output with colons between; :mod:`convscope.core.pattern` reads it.
+    """Axes as products of letters, with colons between inputs and output, parsed by :mod:`convscope.core.pattern`.
 
     >>> Spec(2).match("a3b2xc7xd7:baxcxd"), Spec(2).match("relu")
     ('a3b2xc7xd7:baxcxd', None)
@@ -179,20 +179,20 @@ class Spec(Kind):
 
 
 MAX_INDICES = 2**20
-"""The most indices of a list."""
+"""The most indices in a list."""
 
 INDEX = 40
-"""Bytes that each of them takes."""
+"""Size of an index [byte]."""
 
 MAX_RUNS = 180
-"""Letters of the longest list of indices: longer ones do not fit into a word of the notation."""
+"""The most characters of a list of indices; longer ones do not fit into a word of the notation."""
 
 _RUNS = re.compile(r"[0-9]+(-[0-9]+)?(\.[0-9]+(-[0-9]+)?)*")
 
 
 @dataclass(frozen=True)
 class Runs(Kind):
-    """A list of indices: ``first-last``, up or down, for those that follow each other, with a dot between.
+    """A list of indices: ascending or descending runs ``first-last``, separated by dots.
 
     >>> Runs().match("0-2.7.3-1"), Runs().word((0, 1, 2, 7, 3, 2, 1))
     ((0, 1, 2, 7, 3, 2, 1), '0-2.7.3-1')
@@ -246,7 +246,7 @@ class Runs(Kind):
 
 
 def runs(indices: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """A list cut where neighbours do not follow each other in the direction in which the run began.
+    """Split a list into runs, each of which keeps its direction.
 
     >>> runs((0, 1, 2, 7, 7, 6))
     [(0, 1, 2), (7,), (7, 6)]

@@ -25,7 +25,7 @@ MOST = 120
 
 
 def net_facts(net: Net) -> tuple[tuple[str, str], ...]:
-    """Names and values."""
+    """Return names and values."""
     totals = layer_table(net).totals()
     return (
         ("params", totals["params"]),
@@ -35,7 +35,7 @@ def net_facts(net: Net) -> tuple[tuple[str, str], ...]:
 
 
 def net_sections(net: Net) -> tuple[Section, ...]:
-    """The sections in order."""
+    """Return the sections in order."""
     checked = check(net)
     return (
         Section("The net", f"<pre>{in_html(str(net))}</pre>{ribbons(net).to_html()}"),
@@ -45,7 +45,7 @@ def net_sections(net: Net) -> tuple[Section, ...]:
 
 
 def ribbons(net: Net) -> Figure:
-    """Params, MACs and activations, layer by layer; layers of very deep nets are joined into groups."""
+    """Draw params, MACs and activations by layer; layers of very deep nets are grouped."""
     rows = layer_table(net).rows
     each = -(-len(rows) // MOST)
     groups = [rows[at : at + each] for at in range(0, len(rows), each)]
@@ -67,6 +67,6 @@ def ribbons(net: Net) -> Figure:
 
 
 def _ribbon(kind: str, values: list[list[int | None]], words: Callable[[float], str], colour: int) -> Ribbon:
-    """One cost; what is unknown in a group is left out of its sum."""
+    """Draw one cost; unknown parts of a group are left out of its sum."""
     sums = [float(sum(value or 0 for value in group)) for group in values]
     return Ribbon(f"{kind} of each layer", tuple(sums), tuple(map(words, sums)), colour=colour)

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 CURVES = (("loss", "loss (nats)", 1), ("accuracy", "accuracy (%)", 100), ("learning_rate", "learning rate", 1))
 POINTS = 400
-"""Of a curve; of longer courses every second, third … report is drawn."""
+"""The most points of a curve; in longer logs, every second, third … report is drawn."""
 
 
 NAMES = {"name": "recipe", "precision": "precision requested"}
-"""What the page calls a setting, where its own name says too little."""
+"""Labels for settings whose own names say too little."""
 
 
 def run_facts(run: Run, evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
-    """Names and values."""
+    """Return names and values."""
     low, high = (100 * end for end in evaluation.interval)
     return (
         ("test accuracy", f"{100 * evaluation.accuracy:.2f} %"),
@@ -40,7 +40,7 @@ def run_facts(run: Run, evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
 
 
 def course(run: Run) -> Section:
-    """Loss, accuracy and learning rate over the epochs, as far as the log can be read."""
+    """Draw loss, accuracy and learning rate over the epochs, as far as the log is readable."""
     reports = metrics.read(run.path)
     lines = [line for line, _ in reports.lines]
     told = " ".join(f"{what}." for what in reports.told(run.path))
@@ -63,7 +63,7 @@ def course(run: Run) -> Section:
 
 
 def provenance(run: Run) -> Section:
-    """Everything needed to repeat the run."""
+    """List everything needed to repeat the run."""
     recipe = msgspec.structs.asdict(run.recipe)
     began, later, told = environment.noted(run.path)
     rows = [

@@ -1,4 +1,4 @@
-"""The page of a report: sections under headings, light or dark, no script, nothing from outside of the file."""
+"""The page of a report: sections under headings, light or dark, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from convscope.inert import in_html
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""A reader's browser loads nothing from outside of the file and runs nothing."""
+"""Content security policy: the browser loads nothing from outside the file and runs nothing."""
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fff; --line: #d8d8d8; --soft: #5a5a5a; --well: #f5f5f3;
@@ -39,12 +39,12 @@ summary { cursor: pointer; color: var(--link); width: fit-content }
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page.
+    """A section of a page.
 
     Attributes:
         title: its heading.
-        html: what stands below, as a fragment.
-        lead: a sentence or two before it.
+        html: its content, as a fragment.
+        lead: a sentence or two before the content.
     """
 
     title: str
@@ -53,7 +53,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """The anchor that links point to.
+        """The anchor for links.
 
         >>> Section("What it got wrong", "").anchor
         'what-it-got-wrong'
@@ -61,20 +61,20 @@ class Section:
         return "-".join(self.title.lower().split())
 
     def to_html(self) -> str:
-        """The section as a fragment."""
+        """Return the section as a fragment."""
         lead = f"<p>{in_html(self.lead)}</p>" if self.lead else ""
         head = f'<section aria-labelledby="{self.anchor}"><h2 id="{self.anchor}">{in_html(self.title)}</h2>'
         return f"{head}{lead}{self.html}</section>"
 
 
 def page(title: str, subtitle: str, facts: tuple[tuple[str, str], ...], sections: tuple[Section, ...]) -> str:
-    """The whole file.
+    """Return the complete file.
 
     Args:
-        title: of the page.
+        title: title of the page.
         subtitle: a line below it.
-        facts: names and values that come first.
-        sections: in their order.
+        facts: names and values at the top.
+        sections: the sections in order.
     """
     links = "".join(f'<a href="#{part.anchor}">{in_html(part.title)}</a>' for part in sections)
     told = "".join(f"<div><dt>{in_html(name)}</dt><dd>{in_html(value)}</dd></div>" for name, value in facts)

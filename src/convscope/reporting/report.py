@@ -21,7 +21,7 @@ from convscope.training.evaluate_run import predictions_of
 from convscope.view.parts import fragment
 
 LARGEST = 5_000_000
-"""A report is no larger [byte]."""
+"""Limit for the size of a report [byte]."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Report:
     """A page; a notebook shows its title, its facts and a small figure.
 
     Attributes:
-        title: of the page.
-        subtitle: below it.
-        facts: names and values that come first.
-        sections: in their order.
-        run: its folder, where it is about one.
+        title: title of the page.
+        subtitle: the line below it.
+        facts: names and values at the top.
+        sections: the sections in order.
+        run: folder of the run, if it is about one.
     """
 
     title: str
@@ -43,7 +43,7 @@ class Report:
     run: Path | None = None
 
     def to_html(self) -> str:
-        """The whole page."""
+        """Return the complete page."""
         return page(self.title, self.subtitle, self.facts, self.sections)
 
     def save(self, path: str | Path) -> Path:
@@ -65,7 +65,7 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """The title, the main facts, a small figure, and a link to the page where it has been written."""
+        """Return the title, the main facts, a small figure, and a link to the page if it has been written."""
         facts = "; ".join(f"{name} {value}" for name, value in self.facts)
         drawn = [part.html for part in self.sections[: 2 if self.run else 1] if "<svg" in part.html]
         small = re.search(r"<svg.*?</svg>", drawn[-1], re.DOTALL) if drawn else None
@@ -79,16 +79,16 @@ class Report:
 
 
 def report(source: object, *, input: object = None) -> Report:  # noqa: A002 -- the word of the notation
-    """A page about a run, or about a net.
+    """Make a page about a run or a net.
 
     Args:
-        source: a run, the folder of one, a net, or what :func:`convscope.read` takes.
+        source: a run, a run folder, a net, or anything that :func:`convscope.read` takes.
         input: size of the input, for models that do not state it.
 
     Raises:
         RunError: a run folder is damaged or not finished.
-        DataError: the data of the run are not there.
-        ConvscopeError: as :func:`convscope.read`.
+        DataError: the data of the run are missing.
+        ConvscopeError: as for :func:`convscope.read`.
     """
     seen = subject(source, input=input)
     return _of_run(seen) if seen.run else _of_net(seen)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 MAPS = 24
-"""Channels of a layer that are drawn, at most: those of six layers stand on one page."""
+"""The most channels of a layer that are drawn, since a page shows six layers."""
 
 
 def seen_sections(seen: Subject, predicted: Predicted) -> tuple[Section, ...]:
-    """The sections in order; one that cannot be shown for this net says why."""
+    """Return the sections in order; one that cannot be shown for this net says why."""
     return (
         _section("Mistakes", lambda: [mistakes(seen, predicted=predicted).figure()]),
         _section("Kernels", lambda: [kernels(seen, None).figure()]),
@@ -44,7 +44,7 @@ def seen_sections(seen: Subject, predicted: Predicted) -> tuple[Section, ...]:
 
 
 def chosen(predicted: Predicted) -> tuple[int, ...]:
-    """The first correctly classified test image, and the misclassified one with the highest confidence."""
+    """Return the first correctly classified test image, and the misclassified one with the highest confidence."""
     right, wrong = predicted.right.nonzero()[0], (~predicted.right).nonzero()[0]
     found = [int(right[0])] if len(right) else []
     if len(wrong):
@@ -55,5 +55,5 @@ def chosen(predicted: Predicted) -> tuple[int, ...]:
 def _section(title: str, draw: Callable[[], list[Figure]]) -> Section:
     try:
         return Section(title, "".join(figure.to_html() for figure in draw()))
-    except ConvscopeError as error:  # a net without kernels, a run without mistakes: the rest of the report stands
+    except ConvscopeError as error:  # a net without kernels, a run without mistakes: the other sections are unaffected
         return Section(title, text_html(error.told()))

@@ -1,1 +1,1 @@
-"""Drawing. Knows nothing of nets; every part draws itself as text and other formats."""
+"""Drawing. It knows nothing about nets; every part draws itself as text and in other formats."""

@@ -1,4 +1,4 @@
-"""A table as a part of a figure: the cells of a grid in columns, under a rule."""
+"""A table as a part of a figure: the cells of a grid in columns below a rule."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ LINE = 22
 """Height of a row [pixel]."""
 
 BETWEEN = 22
-"""Room between two columns [pixel]."""
+"""Space between columns [pixel]."""
 
 BOLD = 1.1
-"""How much wider bold letters are."""
+"""Width of bold letters relative to regular ones."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """A grid drawn as a table; columns of numbers are aligned to the right.
+    """A grid drawn as a table; columns of numbers are right-aligned.
 
     >>> from convscope.view.parts import Column, Grid
     >>> part = Cells(Grid((Column("name"), Column("params", right=True)), (("conv1", "160"),)))
@@ -73,5 +73,5 @@ class Cells:
 
 
 def table_figure(title: str, grid: Grid, note: str = "") -> Figure:
-    """A grid as a drawing of its own, with a title above and a note below it."""
+    """Return a grid as a figure with a title above and a note below."""
     return Figure(title, Cells(grid), note, grid)

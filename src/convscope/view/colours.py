@@ -1,4 +1,4 @@
-"""Numbers as colours: scales that keep zero where it is, and can be told apart by colour-blind readers."""
+"""Values as colours: scales that keep zero in place and are safe for colour-blind readers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Lines and bars, in this order (Okabe and Ito, "Color Universal Design", 2002)."""
+"""Colours of lines and bars, in this order (Okabe and Ito, "Color Universal Design", 2002)."""
 
 SIGNED = ((33, 102, 172), (103, 169, 207), (247, 247, 247), (239, 138, 98), (178, 24, 43))
 """Blue below zero, white at zero, red above (ColorBrewer RdBu, safe for colour-blind readers)."""
 
 AMOUNT = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
-"""Dark for nothing, bright for much (matplotlib's "inferno", five points of it)."""
+"""Dark for zero, bright for large values (five points of matplotlib's "inferno")."""
 
 INK = ((0, 0, 0), (255, 255, 255))
 """Black to white."""
@@ -25,7 +25,7 @@ INK = ((0, 0, 0), (255, 255, 255))
 def coloured(
     values: NDArray[np.floating], low: float, high: float, stops: tuple[tuple[int, ...], ...]
 ) -> NDArray[np.uint8]:
-    """Numbers ``h w`` as ``h w 3``; what lies outside of the range takes the colour of its end, NaN is grey.
+    """Map values ``h w`` to ``h w 3``; values outside the range get the colour of its end, NaN is grey.
 
     >>> coloured(np.array([[-1.0, 0.0, 1.0, 9.0]]), -1.0, 1.0, INK)[0, :, 0].tolist()
     [0, 128, 255, 255]

@@ -27,25 +27,25 @@ STYLE = (
     ".cs image{image-rendering:pixelated}"
 )
 ALONE = "svg{color:#1c1c1c;background:#fff}@media(prefers-color-scheme:dark){svg{color:#e4e4e4;background:#16181b}}"
-"""For a file of its own; inside of a page its colours count."""
+"""Style for a file of its own; within a page, the page's colours apply."""
 
 PAPER = "svg{color:#1c1c1c;background:#fff}"
 
 FONTS = Path(__file__).parent / "fonts"
-"""For PNGs, so that they are the same on every machine, also where there are no fonts."""
+"""The font of PNGs, which are thus equal on all machines, even without system fonts."""
 
 FONT = "Roboto"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with a title, a note, and its numbers.
+    """A drawing with a title, a note, and a table of its values.
 
     Attributes:
-        title: above the drawing.
-        body: what is drawn.
-        note: words below the drawing, its lines as they are.
-        table: the numbers; stands below the drawing on a page.
+        title: title above the drawing.
+        body: the drawing.
+        note: text below the drawing; line breaks are kept.
+        table: the values, shown below the drawing on a page.
     """
 
     title: str
@@ -67,11 +67,11 @@ class Figure:
         )
 
     def to_svg(self) -> str:
-        """A file of its own, light or dark as the reader's system prefers."""
+        """Return a stand-alone SVG file, light or dark as the reader's system prefers."""
         return self._svg(ALONE) + "\n"
 
     def to_html(self) -> str:
-        """A fragment of a page, in the page's colours; no script."""
+        """Return a fragment of a page in the page's colours, without scripts."""
         drawing = self._svg("").replace("<svg ", '<svg style="max-width:100%;height:auto;color:inherit" ', 1)
         table = f"<details><summary>numbers</summary>{self.table.to_html()}</details>" if self.table else ""
         return f'<figure tabindex="0" style="margin:0;overflow-x:auto">{drawing}{table}</figure>'
@@ -79,7 +79,7 @@ class Figure:
     _repr_html_ = to_html
 
     def to_png(self, zoom: float = 2.0) -> bytes:
-        """Drawn on white, so many pixels for one.
+        """Render on white, with each pixel enlarged by a factor.
 
         Raises:
             MissingExtraError: resvg is not installed.
@@ -100,11 +100,11 @@ class Figure:
         return bytes(drawn)
 
     def save(self, path: str | Path) -> Path:
-        """Write a file; what is in it is told by its name: ``.svg``, ``.html`` or ``.png``.
+        """Write a file in the format of its suffix: ``.svg``, ``.html`` or ``.png``.
 
         Raises:
-            WriteError: the name says nothing of these, or the place cannot be written.
-            MissingExtraError: as above.
+            WriteError: the suffix is unknown, or the file cannot be written.
+            MissingExtraError: resvg is not installed.
         """
         path = Path(path)
         make = FORMATS.get(path.suffix.lower())
@@ -119,4 +119,4 @@ FORMATS: dict[str, Callable[[Figure], bytes]] = {
     ".html": lambda figure: page_html(figure.title, figure.to_html()).encode(),
     ".png": Figure.to_png,
 }
-"""What can be written, by the name of the file."""
+"""The writers of a figure by suffix."""

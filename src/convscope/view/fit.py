@@ -1,4 +1,4 @@
-"""Which columns of a grid stand in a width, how wide, and which are left out."""
+"""Fitting a grid into a width: the columns that are shown, their widths, and the columns that are left out."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from convscope.view.parts import Column
 
 GAP = 2
-"""Blanks between two columns."""
+"""Number of blanks between columns."""
 
 LEAST = 12
-"""Letters to which a column of text is shortened before the grid is broken into blocks."""
+"""Width to which a column of text is shortened before the grid is split into blocks [character]."""
 
 Cells = tuple[str, ...]
 Block = tuple[tuple[int, Cells], ...]
-"""Columns that stand beside each other: the position of each, and its cells below the title."""
+"""Columns beside each other: the position of each, and its cells below the title."""
 
 
 def fitted(columns: Sequence[Column], lines: Sequence[Cells], width: int | None) -> tuple[list[Block], list[str]]:
-    """Columns in blocks no wider than ``width``, and the names of those left out.
+    """Arrange columns in blocks no wider than ``width``; return them and the names of the columns left out.
 
-    First the columns that may be hidden are, one after another; then columns of text are shortened; what is still too
-    wide stands in blocks below each other, the first column in each.
+    First, columns that may be hidden are hidden one by one; then columns of text are shortened; if this does not
+    suffice, columns are split into blocks, each of which repeats the first column.
 
     >>> from convscope.view.parts import Column
     >>> lines = (("name", "MACs", "start"), ("conv1", "97,344", "0"))
@@ -54,12 +54,12 @@ def _width(cells: Cells) -> int:
 
 
 def _wide(kept: dict[int, Cells]) -> int:
-    """Letters of a row."""
+    """Return the width of a row [character]."""
     return sum(map(_width, kept.values())) + GAP * (len(kept) - 1)
 
 
 def _shortened(columns: Sequence[Column], kept: dict[int, Cells], width: int) -> dict[int, Cells]:
-    """The widest columns of text with the middle of their cells left out, as far as it takes."""
+    """Shorten the widest columns of text in the middle of their cells as far as necessary."""
     widths = {at: _width(cells) for at, cells in kept.items() if not columns[at].right}
     over = _wide(kept) - width
     while over > 0 and widths:
@@ -75,7 +75,7 @@ def _shortened(columns: Sequence[Column], kept: dict[int, Cells], width: int) ->
 
 
 def _blocks(kept: dict[int, Cells], width: int) -> list[Block]:
-    """Columns below each other where they do not fit beside each other, the first one in each block."""
+    """Split columns into blocks if they do not fit beside each other; each block repeats the first column."""
     (first, names), *others = kept.items()
     widest = max((_width(cells) for _, cells in others), default=0)
     room = max(1, width - widest - GAP)

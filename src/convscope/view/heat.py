@@ -1,4 +1,4 @@
-"""Heat maps: numbers as colours, with the range and the sign written beside them."""
+"""Heat maps: values as colours, with range and sign written beside them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 THIN = 12
-"""Width of a bar of colours [pixel]."""
+"""Width of a colour bar [pixel]."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Which number has which colour; the same scale for all maps that are to be compared.
+    """A mapping from values to colours, shared by maps that are to be compared.
 
     Attributes:
-        low: the number at the dark (or blue) end.
-        high: the number at the bright (or red) end.
-        stops: colours from the one to the other.
+        low: the value at the dark (or blue) end.
+        high: the value at the bright (or red) end.
+        stops: colours from one end to the other.
     """
 
     low: float
@@ -33,7 +33,7 @@ class Scale:
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> Scale:
-        """For numbers of both signs blue to red with white at zero; from zero up for others. Nothing is cut off.
+        """Choose blue to red with white at zero for both signs, otherwise a scale from zero. Nothing is clipped.
 
         >>> Scale.of(np.array([-1.0, 3.0])).low, Scale.of(np.array([1.0, 3.0])).low
         (-3.0, 0.0)
@@ -47,17 +47,17 @@ class Scale:
         return cls(0.0, high, AMOUNT)
 
     def pixels(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        """Numbers ``h w`` as ``h w 3``."""
+        """Map values ``h w`` to ``h w 3``."""
         return coloured(values, self.low, self.high, self.stops)
 
     def raster(self, values: NDArray[Any], zoom: float = 1.0) -> Raster:
-        """A map ``h w``."""
+        """Draw a map ``h w``."""
         return Raster(self.pixels(values), zoom)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """The colours of a scale and its numbers."""
+    """The colour bar of a scale with its values."""
 
     scale: Scale
     long: float = 120.0
@@ -92,13 +92,13 @@ class Bar:
 
 
 def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image ``c h w`` of bytes as pixels ``h w 3``: one channel is grey, of more than three the first is shown."""
+    """Return an image ``c h w`` of bytes as pixels ``h w 3``; one channel, or the first of more than three, is grey."""
     shown = image if len(image) == 3 else image[:1].repeat(3, axis=0)
     return np.ascontiguousarray(shown.transpose(1, 2, 0))
 
 
 def short(value: float) -> str:
-    """A number in few letters.
+    """Return a short form of a number.
 
     >>> short(0.0), short(1234.5), short(-0.012345), short(2.0)
     ('0', '1,230', '-0.0123', '2')

@@ -1,4 +1,4 @@
-"""Parts of figures: each knows its size and draws itself into an SVG where it is placed."""
+"""Parts of figures: each knows its size and draws itself at a position of an SVG."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SMALL, NORMAL, LARGE = 11, 13, 17
-"""Sizes of letters [pixel]."""
+"""Font sizes [pixel]."""
 
 LETTER = 0.56
-"""Mean width of a letter, as a share of its size; a little more than in common fonts, so that words have room."""
+"""Mean width of a letter relative to the font size; a little more than in common fonts, so that text has room."""
 
 GAP = 14
 
 
 class Part(Protocol):
-    """What can be placed in a figure; sizes in pixels."""
+    """A part of a figure; sizes are in pixels."""
 
     @property
     def width(self) -> float:
-        """Of the room it takes."""
+        """The space that the part takes [pixel]."""
 
     @property
     def height(self) -> float:
-        """Of the room it takes."""
+        """The space that the part takes [pixel]."""
 
     def draw(self, x: float, y: float) -> str:
-        """SVG elements, the upper left corner at ``x, y``."""
+        """Return SVG elements with the upper left corner at ``x, y``."""
 
 
 def number(value: float) -> str:
-    """A coordinate, short.
+    """Return the short form of a coordinate.
 
     >>> number(3.0), number(0.125)
     ('3', '0.12')
@@ -51,14 +51,14 @@ def number(value: float) -> str:
 def text(  # noqa: PLR0913 -- where, what, and how it looks
     x: float, y: float, words: str, *, size: int = NORMAL, anchor: str = "start", extra: str = ""
 ) -> str:
-    """Words with their base line at ``y``."""
+    """Return text with its baseline at ``y``."""
     at = "" if anchor == "start" else f' text-anchor="{anchor}"'
     return f'<text x="{number(x)}" y="{number(y)}" font-size="{size}"{at}{extra}>{in_html(words)}</text>'
 
 
 @dataclass(frozen=True)
 class Words:
-    """Lines of text; their room is of whole pixels, so that what stands beside and below them is sharp."""
+    """Lines of text; their extent is rounded to full pixels, so that neighbouring parts are sharp."""
 
     lines: tuple[str, ...]
     size: int = NORMAL
@@ -87,7 +87,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Raster:
-    """Pixels, enlarged without smoothing.
+    """A raster of pixels, enlarged without smoothing.
 
     Attributes:
         pixels: uint8 ``h w 3``.
@@ -118,7 +118,7 @@ class Raster:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle over a raster, in its pixels; it may reach beyond."""
+    """A rectangle over a raster, in units of its pixels; it may extend beyond the raster."""
 
     top: float
     left: float
@@ -130,13 +130,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Marked:
-    """A raster with boxes over it; boxes that reach beyond it get room."""
+    """A raster with boxes over it; there is room for boxes that extend beyond it."""
 
     raster: Raster
     boxes: tuple[Box, ...]
 
     def _room(self) -> tuple[float, float, float, float]:
-        """Beyond the raster: left, top, right, bottom [pixel of the raster]."""
+        """The space beyond the raster: left, top, right, bottom [pixel of the raster]."""
         high, wide = self.raster.pixels.shape[:2]
         return (
             max(0.0, *(-box.left for box in self.boxes), 0.0),
@@ -174,7 +174,7 @@ class Marked:
 
 @dataclass(frozen=True)
 class Titled:
-    """A part with words above it, and others below."""
+    """A part with text above and below."""
 
     part: Part
     title: str = ""
@@ -211,7 +211,7 @@ class Titled:
 
 @dataclass(frozen=True)
 class Across:
-    """Parts side by side, their tops level."""
+    """Parts side by side, aligned at the top."""
 
     parts: tuple[Part, ...]
     gap: float = GAP
@@ -237,7 +237,7 @@ class Across:
 
 @dataclass(frozen=True)
 class Down:
-    """Parts below each other, their left sides level."""
+    """Parts below each other, aligned at the left."""
 
     parts: tuple[Part, ...]
     gap: float = GAP
@@ -262,7 +262,7 @@ class Down:
 
 
 def tiles(parts: tuple[Part, ...], columns: int, gap: float = 6) -> Part:
-    """Parts in rows of so many; columns are as wide as their widest part."""
+    """Arrange parts in rows of a number of columns, each as wide as its widest part."""
     wide = [max((part.width for part in parts[at::columns]), default=0.0) for at in range(columns)]
     rows = (parts[at : at + columns] for at in range(0, len(parts), columns))
     return Down(tuple(Across(tuple(map(Padded, row, wide)), gap) for row in rows), gap)
@@ -270,7 +270,7 @@ def tiles(parts: tuple[Part, ...], columns: int, gap: float = 6) -> Part:
 
 @dataclass(frozen=True)
 class Padded:
-    """A part in a room that is at least so wide."""
+    """A part padded to a least width."""
 
     part: Part
     least: float
@@ -291,7 +291,7 @@ class Padded:
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Pixels ``h w 3`` as a PNG, the smallest that is found quickly.
+    """Encode pixels ``h w 3`` as a small PNG.
 
     Raises:
         MissingExtraError: Pillow is not installed.

@@ -1,4 +1,4 @@
-"""A matrix of counts: cells in colours, with their numbers."""
+"""A matrix of counts: coloured cells with their values."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from convscope.view.layout import SMALL, number, text
 
 @dataclass(frozen=True)
 class Matrix:
-    """Counts in rows and columns of the same names; what is off the diagonal stands out.
+    """A matrix of counts with the same names for rows and columns; cells off the diagonal stand out.
 
     Attributes:
-        names: of rows and of columns.
+        names: names of rows and columns.
         counts: ``counts[row][column]``.
         row: what the rows are.
         column: what the columns are.
-        side: of a cell [pixel].
+        side: side of a cell [pixel].
     """
 
     names: tuple[str, ...]
@@ -31,7 +31,7 @@ class Matrix:
         return 26 + 6.6 * max(map(len, self.names))
 
     def _turned(self) -> bool:
-        """Names of columns are written upwards, where they are longer than a cell."""
+        """Whether names of columns are written upwards, since they are wider than a cell."""
         return 6.6 * max(map(len, self.names)) > self.side
 
     def _top(self) -> float:
@@ -71,7 +71,7 @@ class Matrix:
         return "".join(drawn)
 
     def _cell(self, x: float, y: float, count: int, *, right: bool, worst: int) -> str:
-        """Mistakes are the redder the more of them there are, by the root, so that single ones can be seen."""
+        """Return a cell's colour: mistakes redden with the root of their number, so that single ones are visible."""
         share = 0.16 if right else 0.85 * math.sqrt(count / worst) if worst else 0.0
         fill = f'fill="{SERIES[2 if right else 1]}" fill-opacity="{share:.2f}"' if count else 'fill="none"'
         at, up, wide = number(x), number(y), number(self.side - 1)
@@ -82,5 +82,5 @@ class Matrix:
 
 
 def _paint(fill: str) -> str:
-    """The same as a style, which goes before that of the class."""
+    """Return the attributes as a style, which overrides that of the class."""
     return fill.replace('="', ":").replace('" ', ";").replace('"', "")

@@ -1,4 +1,4 @@
-"""Numbers and long names as people read them."""
+"""Human-readable numbers and names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from convscope.errors import FieldError
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """A text with its middle left out where it is longer than ``most`` letters; the end tells more than the beginning.
+    """Shorten a text to ``most`` characters by omitting its middle; the end is more informative than the beginning.
 
     >>> shortened("block1/conv/kernel", 11), shortened("conv1", 11)
     ('bloc…kernel', 'conv1')
@@ -20,7 +20,7 @@ def shortened(text: str, most: int = 60) -> str:
 
 
 def count_text(value: float) -> str:
-    """Three digits and a unit.
+    """Return three digits and a unit.
 
     >>> count_text(950), count_text(2_941_792), count_text(1_824_033_792)
     ('950', '2.94 M', '1.82 G')
@@ -29,7 +29,7 @@ def count_text(value: float) -> str:
 
 
 def bytes_text(value: float) -> str:
-    """Three digits and a unit; 1 KiB is 1024 bytes.
+    """Return three digits and a unit; 1 KiB is 1024 bytes.
 
     >>> bytes_text(40), bytes_text(43264), bytes_text(3 * 1024**2)
     ('40 B', '42.2 KiB', '3.00 MiB')
@@ -50,10 +50,10 @@ _AMOUNT = re.compile(r"([0-9]{1,18}(?:[,_][0-9]{3}){0,5})(\.[0-9]{1,18})? ?([kmg
 
 
 def amount(text: str) -> int:
-    """A count, or a number of bytes, as people write it: k, M, G, T are powers of 1000; Ki, Mi, Gi, Ti of 1024.
+    """Parse a count or a number of bytes: k, M, G, T are powers of 1000; Ki, Mi, Gi, Ti of 1024.
 
     Raises:
-        FieldError: it is not an amount.
+        FieldError: the text is not an amount.
 
     >>> amount("20,000"), amount("20_000"), amount("20k"), amount("1.5M")
     (20000, 20000, 20000, 1500000)
@@ -79,7 +79,7 @@ def score_text(loss: float, accuracy: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Seconds, or minutes and seconds.
+    """Return a duration in seconds, or in minutes and seconds.
 
     >>> seconds_text(4.238), seconds_text(75)
     ('4.2 s', '1:15 min')

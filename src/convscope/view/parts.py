@@ -1,4 +1,4 @@
-"""Parts of figures that know how to draw themselves: grids and prose, as text, Markdown, CSV and HTML."""
+"""Parts of results that draw themselves: grids and prose, as text, Markdown, CSV and HTML."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _STYLE = """
 & p, & pre { margin: .7em; color: inherit; background: none; text-align: left; white-space: pre-wrap }
 & pre { font: .92em/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre }
 """.replace("&", ".convscope" * 3)
-"""Greys that are half transparent and colours that are inherited: it reads on a light and on a dark page.
+"""The style of tables, with translucent greys and inherited colours, readable on light and dark pages.
 
-The class is named three times, so that our rules weigh more than those of the page around: Jupyter aligns every cell to
+The class is named three times, so that our rules override those of the surrounding page: Jupyter aligns every cell to
 the right by ``.jp-RenderedHTMLCommon:not(.jp-RenderedMarkdown) td``, which outweighs a class named once or twice.
 """
 
 HEAD, FAINT, COSTLY = "head", "faint", "costly"
-"""Styles of a piece of text in a terminal that has colours."""
+"""Styles of text in a terminal with colours."""
 
 
 class Span(NamedTuple):
-    """A piece of a line, and the style in which a terminal shows it; "" for none."""
+    """A part of a line, with its style in a terminal; "" for none."""
 
     text: str
     style: str = ""
@@ -47,14 +47,14 @@ Line = tuple[Span, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """A heading.
+    """A column of a grid.
 
     Attributes:
-        title: above the cells.
-        right: numbers, aligned to the right.
-        widest: letters that a cell has at most in a terminal, where there is such a limit; the middle is left out.
-        key: by which a user asks for the column; the title where none is given.
-        hide: where room is short, columns with a higher number are left out first; 0 stays.
+        title: heading above the cells.
+        right: whether cells are numbers, aligned to the right.
+        widest: the most characters of a cell in a terminal, if limited; the middle is omitted.
+        key: name by which users select the column; by default the title.
+        hide: if space is short, columns with a higher number are omitted first; 0 is always shown.
     """
 
     title: str
@@ -65,11 +65,11 @@ class Column:
 
     @property
     def name(self) -> str:
-        """By which a user asks for the column."""
+        """The name by which users select the column."""
         return self.key or self.title
 
     def short(self, cell: str) -> str:
-        """A cell as a terminal shows it."""
+        """Return a cell as a terminal shows it."""
         cell = inert(cell)
         return cell if self.widest is None else shortened(cell, self.widest)
 
@@ -79,10 +79,10 @@ class Grid:
     """Rows of cells under headings.
 
     Attributes:
-        columns: the headings.
+        columns: the columns.
         rows: cells, one for each column.
-        costly: positions of the rows that a terminal with colours marks.
-        hint: how a reader sees the columns that were left out where room is short; "" where there is no way.
+        costly: positions of rows that a terminal highlights.
+        hint: how to show columns that were omitted for lack of space; "" if that is impossible.
 
     >>> grid = Grid((Column("name"), Column("params", right=True)), (("conv1", "160"),))
     >>> print(grid.to_text())
@@ -103,16 +103,16 @@ class Grid:
         return tuple(column.title for column in self.columns)
 
     def select(self, places: tuple[int, ...]) -> Grid:
-        """Some of the columns, by their positions, in the order given."""
+        """Select columns by position, in the order given."""
         rows = tuple(tuple(row[at] for at in places) for row in self.rows)
         return Grid(tuple(self.columns[at] for at in places), rows, self.costly, self.hint)
 
     def to_text(self, width: int | None = None) -> str:
-        """Aligned columns, two blanks between; no line is longer than ``width``, where one is given."""
+        """Return aligned columns, separated by two blanks; no line is longer than ``width`` if that is given."""
         return _text(self.lines(width))
 
     def lines(self, width: int | None = None) -> Iterator[Line]:
-        """The lines of :meth:`to_text`, with their styles."""
+        """Return the lines of :meth:`to_text` with their styles."""
         shown = (tuple(map(Column.short, self.columns, row)) for row in self.rows)
         cells = (tuple(map(inert, self._titles())), *shown)
         blocks, hidden = fitted(self.columns, cells, width)
@@ -127,7 +127,7 @@ class Grid:
                 yield (Span(line, FAINT),)
 
     def _block(self, block: tuple[tuple[int, tuple[str, ...]], ...]) -> Iterator[Line]:
-        """Some columns, each with its position and its cells below the title."""
+        """Return columns, each with its position and the cells below the title."""
         widths = [max(map(len, cells)) for _, cells in block]
         for row in range(len(self.rows) + 1):
             spans: list[Span] = []
@@ -145,17 +145,17 @@ class Grid:
         return FAINT if zero else COSTLY if row in self.costly else ""
 
     def to_markdown(self) -> str:
-        """A pipe table."""
+        """Return a Markdown table."""
         rule = "|".join("---:" if column.right else "---" for column in self.columns)
         cells = [" | ".join(map(in_markdown, line)) for line in (self._titles(), *self.rows)]
         return "\n".join([f"| {cells[0]} |", f"|{rule}|", *(f"| {line} |" for line in cells[1:])])
 
     def to_csv(self) -> str:
-        """Comma-separated values; a text with which a spreadsheet would begin a formula has an apostrophe before it."""
+        """Return comma-separated values; text that a spreadsheet would treat as a formula gets an apostrophe."""
         return "\n".join(",".join(map(in_csv, line)) for line in (self._titles(), *self.rows))
 
     def to_html(self, note: str = "") -> str:
-        """A table for a page, as a fragment that needs nothing else and runs no script; ``note`` stands below it.
+        """Return a self-contained fragment without scripts, with ``note`` below the table.
 
         >>> "<td>a &lt; b</td>" in Grid((Column("what"),), (("a < b",),)).to_html()
         True
@@ -175,7 +175,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Stack:
-    """Grids and prose below each other: what a result shows of itself.
+    """The representation of a result: grids and prose below each other.
 
     >>> stack = Stack((Grid((Column("name"),), (("conv1",),)), "", "one layer of three"))
     >>> print(stack.to_text(width=20))
@@ -188,7 +188,7 @@ class Stack:
     parts: tuple[Grid | str, ...]
 
     def lines(self, width: int | None = None) -> Iterator[Line]:
-        """Lines with their styles, none longer than ``width``, where one is given and words allow it."""
+        """Return lines with their styles, none longer than ``width`` if that is given and words allow it."""
         for part in self.parts:
             if isinstance(part, Grid):
                 yield from part.lines(width)
@@ -196,11 +196,11 @@ class Stack:
                 yield from ((Span(line),) for line in wrapped(inert_lines(part), width).split("\n"))
 
     def to_text(self, width: int | None = None) -> str:
-        """As a terminal shows it."""
+        """Return the text for a terminal."""
         return _text(self.lines(width))
 
     def to_html(self) -> str:
-        """A fragment of a page: tables, and prose as in a terminal."""
+        """Return a fragment of a page: tables, and prose as in a terminal."""
         shown = (part if isinstance(part, Grid) else part.strip("\n") for part in self.parts)
         return fragment(
             "\n".join(
@@ -216,14 +216,14 @@ def _text(lines: Iterator[Line]) -> str:
 
 
 def _stripped(spans: list[Span]) -> Line:
-    """Spans without the blanks at their end."""
+    """Strip trailing blanks from spans."""
     while spans and not spans[-1].text.strip():
         spans.pop()
     return (*spans[:-1], Span(spans[-1].text.rstrip(), spans[-1].style)) if spans else ()
 
 
 def text_html(text: str) -> str:
-    """A result that has no grid, as a fragment of a page: its text, as in a terminal.
+    """Return a fragment of a page for a result without a grid: its text, as in a terminal.
 
     >>> "<pre>1 &lt; 2</pre>" in text_html("1 < 2")
     True
@@ -232,7 +232,7 @@ def text_html(text: str) -> str:
 
 
 def page_html(title: str, fragment: str) -> str:
-    """A fragment as a file of its own, in the colours that the reader's system prefers."""
+    """Return a fragment as a stand-alone file, in the colours that the reader's system prefers."""
     head = (
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -244,5 +244,5 @@ def page_html(title: str, fragment: str) -> str:
 
 
 def fragment(body: str) -> str:
-    """HTML in the style of this project's tables, as a part of a page."""
+    """Return HTML in the style of our tables, as a part of a page."""
     return f'<div class="convscope" tabindex="0">\n<style>{_STYLE}</style>\n{body}\n</div>'

@@ -1,4 +1,4 @@
-"""Plots: lines, steps and bands over two axes; bars with their names."""
+"""Plots: lines, steps and bands over two axes; bars with names."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LEFT, BOTTOM, TOP, RIGHT = 58, 40, 8, 14
-"""Room for numbers and names of the axes [pixel]."""
+"""Space for numbers and names of the axes [pixel]."""
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers in a range, 1, 2 or 5 times a power of ten apart: as many as there may be.
+    """Return ticks in a range at steps of 1, 2 or 5 times a power of ten: as many as allowed.
 
     >>> ticks(0, 1), ticks(-3, 12, 4), ticks(0.2, 16, 4)
     ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.0, 5.0, 10.0], [5.0, 10.0, 15.0])
@@ -36,15 +36,15 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 @dataclass(frozen=True)
 class Line:
-    """Points that belong together.
+    """A line through points.
 
     Attributes:
-        name: in the legend; empty for none.
+        name: name in the legend; empty for none.
         xs: from left to right.
-        ys: as many; NaN leaves a gap.
-        colour: number in the list of colours.
-        dashed: a line of dashes.
-        steps: each value holds until the next ``x``; for histograms.
+        ys: a value for each; NaN leaves a gap.
+        colour: index into the list of colours.
+        dashed: whether the line is dashed.
+        steps: whether each value holds until the next ``x``, as in histograms.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Band:
-    """A range of ``x`` that is shaded."""
+    """A shaded range of ``x``."""
 
     low: float
     high: float
@@ -66,14 +66,14 @@ class Band:
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines over two axes, both linear; the range is that of the numbers unless one is given.
+    """Lines over two linear axes; the default range is that of the values.
 
     Attributes:
-        lines: what is drawn.
+        lines: the lines.
         x: name of the horizontal axis, with its unit.
         y: name of the vertical axis, with its unit.
-        wide: of all [pixel].
-        high: of all [pixel].
+        wide: total width [pixel].
+        high: total height [pixel].
         bands: shaded ranges.
         xlim: ends of the horizontal axis.
         ylim: ends of the vertical axis.
@@ -119,7 +119,7 @@ class Plot:
 
 
 class _Canvas:
-    """The ground of a plot: numbers to places."""
+    """The frame of a plot, which maps values to positions."""
 
     def __init__(self, plot: Plot, x: float, y: float) -> None:
         self.plot = plot
@@ -190,13 +190,13 @@ def _range(values: list[float], room: float = 0.0) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Bars:
-    """Numbers with their names, as bars from zero to the right (or to the left, below zero).
+    """Named values as bars from zero to the right (to the left for negative ones).
 
     Attributes:
-        names: one a bar.
-        values: one a bar.
-        words: written after each bar; the numbers themselves if left out.
-        wide: of the longest bars [pixel].
+        names: a name for each bar.
+        values: a value for each bar.
+        words: text after each bar; by default the values.
+        wide: width of the longest bars [pixel].
     """
 
     names: tuple[str, ...]

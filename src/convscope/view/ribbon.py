@@ -1,4 +1,4 @@
-"""The costs of a net: a bar for each layer."""
+"""The costs of a net, with a bar for each layer."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from convscope.view.colours import SERIES
 from convscope.view.layout import SMALL, number, text
 
 FILLED = 0.72
-"""Share of a layer's room that its bar takes."""
+"""Fraction of a layer's width that its bar takes."""
 
 LEAST = 1.0
-"""Height of a bar that is not zero [pixel]."""
+"""Least height of a bar that is not zero [pixel]."""
 
 NAMED = 3
-"""So many of the widest places have their number written."""
+"""The most bars whose value is written."""
 
 
 @dataclass(frozen=True)
 class Ribbon:
-    """One cost over the layers, in their order.
+    """One cost by layer, in order.
 
     Attributes:
-        title: what is shown, with its total.
-        values: one a layer, none below zero.
-        words: the same to read.
-        wide: of the whole [pixel].
-        high: of the tallest bar [pixel].
-        colour: number in the list of colours.
+        title: the cost, with its total.
+        values: a non-negative value for each layer.
+        words: the values as text.
+        wide: total width [pixel].
+        high: height of the tallest bar [pixel].
+        colour: index into the list of colours.
     """
 
     title: str
@@ -70,7 +70,7 @@ class Ribbon:
         return "".join(drawn)
 
     def _named(self, pitch: float) -> list[int]:
-        """Layers whose number is written: the costliest, so far as their words do not touch."""
+        """Return the layers whose value is written: the costliest ones whose texts do not touch."""
         chosen: list[int] = []
         for at in sorted(range(len(self.values)), key=lambda at: -self.values[at]):
             room = all(
@@ -83,11 +83,11 @@ class Ribbon:
 
 @dataclass(frozen=True)
 class Names:
-    """Names of layers below ribbons, written upwards; where there is no room for all, some are left out.
+    """Names of layers below ribbons, written upwards; some are omitted if space is short.
 
     Attributes:
-        names: one a layer.
-        wide: as that of the ribbons [pixel].
+        names: a name for each layer.
+        wide: width of the ribbons [pixel].
     """
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Prose at a width: lines are broken between words and go on below their first word, as a hanging indent."""
+"""Wrapping of prose: lines are broken between words and continue with a hanging indent."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import re
 import textwrap
 
 NARROWEST = 20
-"""Letters; in a terminal narrower than that, text is laid out as if it were so wide."""
+"""Least width of the layout, also in a narrower terminal [character]."""
 
 HANG = 2
-"""Blanks before what goes on, of a line without a label."""
+"""Indent of the continuation of a line without a label."""
 
 _LABEL = re.compile(r" *(?:\S+(?: \S+){0,3} {2,})?(?=\S)")
-"""Blanks and up to four words with two blanks or more after them: what follows belongs to them."""
+"""A label: up to four words followed by two blanks or more; the text after it belongs to it."""
 
 _CARETS = re.compile(r" *\^+ *")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|[kMGTP]|B|[KMGT]iB|s|min|pixels?)(?![\w]))|(?<=[≥≤]) (?=\d)| (?=·)")
-"""Blanks that stay: between a number and its unit, after a bound, before a dot that separates."""
+"""Blanks that are not broken: between a number and its unit, after a bound, before a separating dot."""
 
 _COMMAND = re.compile(r" *try {2,}(?:convscope |\S*pip |\S* -m pip )")
-"""A line to be copied into a terminal, which breaks it without a new line; a break of ours would end the command."""
+"""A line to be copied into a terminal, which wraps it without a line break; a break of ours would end the command."""
 
 _KEPT = "\u00a0"
 
 
 def wrapped(text: str, width: int | None) -> str:
-    r"""Lines of text, none longer than ``width`` where its words allow that; all as they are without a width.
+    r"""Wrap text to lines no longer than ``width`` if words allow it; without a width, keep the lines.
 
     >>> print(wrapped("  why      no unit sees the object whole", 28))
       why      no unit sees the
@@ -62,7 +62,7 @@ def _broken(line: str, width: int) -> list[str]:
         first, hang = "", HANG
     words = _UNIT.sub(_KEPT, line[len(first) :])
     items = words.split(f"{_KEPT}· ")
-    if len(items) > 1 and max(map(len, items)) < width - hang - 2:  # a list goes on with a whole item
+    if len(items) > 1 and max(map(len, items)) < width - hang - 2:  # a list continues with a complete item
         words = f"{_KEPT}· ".join(item.replace(" ", _KEPT) for item in items)
     body = textwrap.wrap(
         words,
@@ -77,7 +77,7 @@ def _broken(line: str, width: int) -> list[str]:
 
 
 def _pointed(line: str, carets: str, width: int) -> list[str]:
-    """The part of a line to which carets point, and the carets: a break would leave them below another word."""
+    """Return the part of a line to which carets point, and the carets; a break would put them below another word."""
     at, length = carets.index("^"), carets.count("^")
     indent = len(line) - len(line.lstrip())
     room = width - indent - 2
