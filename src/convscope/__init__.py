@@ -1,6 +1,6 @@
 """Convscope: a workbench for convolutional networks.
 
-The public names, sorted, loaded when first used: importing this package loads nothing else.
+The public names are loaded on first use; importing this package loads nothing else.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _HOMES = {
     "verify": ("convscope.verification", "verify"),
     "write": ("convscope.writers", "write"),
 }
-"""Public name -> module and name there."""
+"""The module of each public name, and the name there."""
 
 __all__ = [
     "ConvscopeError",

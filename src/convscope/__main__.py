@@ -1,4 +1,4 @@
-"""``python -m convscope``: the command line; so ``torchrun -m convscope`` starts it in many processes."""
+"""``python -m convscope`` runs the command line, and so does ``torchrun -m convscope`` in each of its processes."""
 
 from convscope.cli import main
 

@@ -1,15 +1,15 @@
-"""What one question may cost, counted where a claim of a file is turned into work.
+"""Limits for the cost of a question, counted where a claim in a file is turned into work.
 
-A file of thirty bytes can ask for a billion channels. Reading and analysing therefore count what they do, against an
-allowance that depends on the size of the file and of the answer, and never on what the file says of itself:
+A file of thirty bytes can request a billion channels. Reading and analysing therefore count their work against an
+allowance that depends on the size of the file and of the answer, and never on what the file claims:
 
-- a *step* is about a microsecond of work: one object of a file, one place of a tensor that is followed by itself, or
-  ``ELEMENTS`` numbers of an array;
-- *bytes* are what is held until the question is answered, or needed at once.
+- a *step* is about a microsecond of work: an object of a file, a position of a tensor that is followed individually, or
+  ``ELEMENTS`` values of an array;
+- *bytes* are held until the question is answered, or needed at one time.
 
-Code that does work in proportion to what it was given need not count: the size of a file bounds it. Whoever multiplies
-(a repetition, the call of a function, an array as long as a claimed axis) calls :func:`spend` or :func:`hold` before
-the work is done. A question that costs more ends in a ``LimitError``; the user can raise the limits, a file cannot.
+Code whose work is proportional to its input need not count: the size of a file bounds it. Code that multiplies (a
+repetition, a function call, an array as long as a claimed axis) calls :func:`spend` or :func:`hold` before it does the
+work. A question that costs more ends in a ``LimitError``; the user can raise the limits, a file cannot.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sized
 
 STEPS, BYTES = 1_000_000, 128 * 2**20
-"""What every question may cost: about a second, and what fits beside any other program."""
+"""The allowance of every question: about a second, and memory that fits beside any other program."""
 
 PER_BYTE = (1, 8)
-"""Steps and bytes for each byte of a file that is read."""
+"""Additional steps and bytes for each byte of a file."""
 
 PER_LAYER = (100, 4096)
-"""Steps and bytes for each layer of the net that is asked about."""
+"""Additional steps and bytes for each layer of the net."""
 
 ELEMENTS = 256
-"""Numbers of an array that are handled in one step."""
+"""Values of an array that are processed in one step."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -46,13 +46,13 @@ _times: ContextVar[float] = ContextVar("times", default=1.0)
 
 @dataclass
 class Budget:
-    """What is left of the allowance of one question.
+    """The allowance of a question, and how much of it is used.
 
     Attributes:
-        steps: allowed.
-        bytes: allowed.
-        spent: steps that were spent.
-        held: bytes that are held.
+        steps: the steps allowed.
+        bytes: the bytes allowed.
+        spent: the steps spent.
+        held: the bytes held.
     """
 
     steps: float
@@ -61,7 +61,7 @@ class Budget:
     held: float = 0.0
 
     def allow(self, *, size: int = 0, layers: int = 0, memory: int = 0) -> None:
-        """Extend the allowance by what a file of some bytes, or a net of some layers, may cost, and by more bytes."""
+        """Extend the allowance for a file of some bytes, for a net of some layers, or by more bytes."""
         times = _times.get()
         self.steps += times * (PER_BYTE[0] * size + PER_LAYER[0] * layers)
         self.bytes += times * (PER_BYTE[1] * size + PER_LAYER[1] * layers + memory)
@@ -76,13 +76,13 @@ def _fresh() -> Budget:
 
 @contextmanager
 def question(*, size: int = 0, layers: int = 0, memory: int = 0, apart: bool = False) -> Iterator[Budget]:
-    """Count the work of one question; inside of another, its work is a part of the other's.
+    """Count the work of one question; inside another question, its work counts for that one.
 
     Args:
-        size: bytes of the file that is read.
-        layers: of the net that is asked about.
-        memory: bytes that questions of this kind may take beside the usual.
-        apart: whether it counts by itself even inside of another, as each of many images does.
+        size: size of the file that is read [byte].
+        layers: number of layers of the net.
+        memory: additional bytes for questions of this kind.
+        apart: whether it is counted separately even inside another question, like each of many images.
 
     >>> with question(layers=1000):
     ...     spend(500_000)
@@ -107,19 +107,19 @@ def question(*, size: int = 0, layers: int = 0, memory: int = 0, apart: bool = F
 
 
 def per_layer(ask: Callable[Concatenate[_Net, _P], _T]) -> Callable[Concatenate[_Net, _P], _T]:
-    """Make a function of a net a question; it may cost more the more layers there are."""
+    """Make a function of a net a question, whose allowance grows with the number of layers."""
 
     @wraps(ask)
     def asked(net: _Net, *args: _P.args, **named: _P.kwargs) -> _T:
         with question(layers=len(net)):
             return ask(net, *args, **named)
 
-    return asked  # type: ignore[return-value] # mypy has the name of the first parameter from it, as it should be
+    return asked  # type: ignore[return-value] # mypy takes the name of the first parameter from it, as intended
 
 
 @contextmanager
 def about(name: str) -> Iterator[None]:
-    """Say in the error of a limit what the work was about.
+    """Name the subject of the work in the error of a limit.
 
     >>> with about("conv1"):
     ...     spend(2_000_000)
@@ -136,21 +136,21 @@ def about(name: str) -> Iterator[None]:
 
 
 def allow(*, size: int = 0, layers: int = 0) -> None:
-    """Extend the allowance of the open question, when the size of what is read, or answered, comes to be known."""
+    """Extend the allowance of the current question once the size of its input or answer is known."""
     budget = _open.get()
     if budget is not None:
         budget.allow(size=size, layers=layers)
 
 
 def spend(steps: float, *, elements: int = 0) -> None:
-    """Count work that is about to be done. Outside of a question it must fit by itself.
+    """Count work that is about to be done. Outside a question, it must fit on its own.
 
     Args:
         steps: microseconds, roughly.
-        elements: numbers of arrays that are handled at once.
+        elements: values of arrays that are processed at once.
 
     Raises:
-        LimitError: the question would cost too much; the caller, who knows the layer, adds its name.
+        LimitError: the question would cost too much; a caller that knows the layer adds its name.
 
     >>> spend(10, elements=2**31)
     Traceback (most recent call last):
@@ -167,10 +167,10 @@ def spend(steps: float, *, elements: int = 0) -> None:
 
 
 def hold(size: float) -> None:
-    """Count bytes that are about to be held until the question is answered.
+    """Count bytes that will be held until the question is answered.
 
     Raises:
-        LimitError: as :func:`spend`.
+        LimitError: as for :func:`spend`.
 
     >>> hold(2**30)
     Traceback (most recent call last):
@@ -187,7 +187,7 @@ def hold(size: float) -> None:
 
 
 def release(size: float) -> None:
-    """Bytes that were held and are not longer."""
+    """Release bytes that are no longer held."""
     budget = _open.get()
     if budget is not None:
         budget.held = max(0.0, budget.held - size)
@@ -195,7 +195,7 @@ def release(size: float) -> None:
 
 @contextmanager
 def for_now(size: float) -> Iterator[None]:
-    """Count bytes that are held inside of the block.
+    """Count bytes that are held within the block.
 
     >>> with for_now(2**31):
     ...     pass
@@ -213,14 +213,14 @@ def for_now(size: float) -> Iterator[None]:
 
 
 def _over(what: str, allowed: str, ratio: float) -> LimitError:
-    """The error for a limit that is passed, with what would be enough."""
+    """Return the error for a limit that is exceeded, with a factor that would suffice."""
     times = round(_times.get() * ratio + 0.5)
     attempt = f'--raise-limits {times}, for a file that you trust; in Python, "with convscope.raise_limits({times}):"'
     return LimitError(what, expected=f"at most {allowed}", attempt=attempt)
 
 
 def raised() -> float:
-    """How many times the usual work and memory the user allows.
+    """Return the factor on the usual work and memory that the user allows.
 
     >>> raised()
     1.0
@@ -230,7 +230,7 @@ def raised() -> float:
 
 @contextmanager
 def raise_limits(times: float) -> Iterator[None]:
-    """Allow every question inside of the block some times the usual work and memory.
+    """Allow every question within the block a multiple of the usual work and memory.
 
     Args:
         times: 1 or more.

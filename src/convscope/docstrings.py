@@ -1,4 +1,4 @@
-"""Docstrings that are shown to users: pages of checks, help of commands. ``python -OO`` drops them."""
+"""Docstrings that are shown to users: pages of checks and help of commands. ``python -OO`` drops them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def documentation(thing: Any) -> str:
-    """The docstring of a module or a function, without its indentation; out of the source, where Python dropped it.
+    """Return the docstring of a module or function without indentation, from the source if Python dropped it.
 
     >>> documentation(documentation).split(",")[0]
     'The docstring of a module or a function'
@@ -18,7 +18,7 @@ def documentation(thing: Any) -> str:
         return inspect.cleandoc(thing.__doc__)
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-    except (OSError, SyntaxError):  # there is no source
+    except (OSError, SyntaxError):  # the source is not available
         return ""
     found = tree if inspect.ismodule(thing) else tree.body[0]
     return ast.get_docstring(found) or ""  # type: ignore[arg-type]

@@ -4,23 +4,23 @@
 
     ConvscopeError
     ├── NotationError       the text of a net cannot be read
-    ├── ModelError          a model file is damaged, of an unknown kind, or holds what cannot be read
+    ├── ModelError          a model file is damaged, of an unknown kind, or unreadable
     ├── ShapeError          an op does not fit its input
-    ├── FieldError          a setting of an op or recipe has a value it cannot have
+    ├── FieldError          a setting of an op or recipe has an invalid value
     ├── UnknownNameError    no op, node, data set or recipe of that name
     ├── LimitError          a question costs more work or memory than its file is worth
-    ├── DataError           a data file is missing, damaged or not what it says
+    ├── DataError           a data file is missing, damaged or not what it claims
     │   └── UnnamedDataError    the data of a run from elsewhere, which the user has not named
     ├── ImageError        an image cannot be read
     ├── RunError            a run folder is missing, damaged or not one
-    ├── TrainingError       training cannot go on
+    ├── TrainingError       training cannot continue
     ├── WriteError          a net cannot be written in that language
     ├── MachineError        the machine has too little memory, disk, threads or open files, or refuses a file
     └── MissingExtraError   an optional dependency is not installed
 
-An error states four things: what is wrong, what was given, where that was written, and what to try (only when
-that is certain). They are fields, so that a page or a terminal renders them and never parses the message.
-Low-level code raises the bare fact; the caller who knows more adds it with :meth:`ConvscopeError.add`.
+An error states what is wrong, what was given, where that was written, and what to try (only if that is certain). These
+are fields, so that a page or a terminal renders them without parsing the message. Low-level code raises the bare fact;
+callers that know more add it with :meth:`ConvscopeError.add`.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
 
 
 class ConvscopeError(Exception):
-    """The one base class; catch this to catch every mistake in a user's input.
+    """The base class of all errors in a user's input.
 
     Args:
-        what: the fact, one line, with the numbers in it.
+        what: the fact in one line, with numbers.
         given: what the failing part received.
-        written: where the user wrote it, ``file:line:column`` and the words.
-        excerpt: the line of the user's text, with a caret line below it.
+        written: where the user wrote it: ``file:line:column`` and the text.
+        excerpt: the line of the user's text with carets below.
         expected: what would have been accepted.
-        attempt: what to try, only when it is certain to help.
+        attempt: what to try, if it is certain to help.
 
     >>> print(ShapeError("groups=5 does not divide in_channels=48", attempt="groups = 1, 2 or 4").told())
     ShapeError: groups=5 does not divide in_channels=48
@@ -75,7 +75,7 @@ class ConvscopeError(Exception):
         self.attempt: str = attempt
 
     def add(self, *, subject: str = "", given: str = "", written: str = "", excerpt: str = "") -> Self:
-        """Fill in what the raiser could not know; what is already known stays."""
+        """Fill in fields that the raiser could not know; fields that are set stay."""
         if subject:
             self.what = f"{subject}: {self.what}"
         self.given = self.given or given
@@ -90,14 +90,14 @@ class ConvscopeError(Exception):
         lines += [f"    {line}" for line in self.excerpt.split("\n") if line]
         labelled = {"expected": self.expected, "try": self.attempt}
         lines += [f"  {label:<8} {text}" for label, text in labelled.items() if text]
-        return "\n".join(map(inert, lines))  # what a file calls its parts stays in its line
+        return "\n".join(map(inert, lines))  # names from a file cannot break the line
 
     def told(self) -> str:
-        """The message with the kind of the error before it, as Python's own tracebacks show it."""
+        """Return the message after the kind of the error, as in Python's tracebacks."""
         return f"{type(self).__name__}: {self}"
 
     def _render_traceback_(self) -> list[str]:
-        """What a notebook shows: the lines of the user's own code, and the message; IPython asks for it."""
+        """Return the short traceback of a notebook, for IPython: the lines of the user's code, and the message."""
         own = [
             frame
             for frame in traceback.extract_tb(self.__traceback__)
@@ -108,13 +108,13 @@ class ConvscopeError(Exception):
 
 
 _OWN = Path(__file__).parent
-"""Where our own frames are, which tell a reader of a notebook nothing."""
+"""Return the folder of our own frames, which a notebook does not show."""
 
 _NOTEBOOK = f"{os.sep}IPython{os.sep}"
 
 
 def _place(frame: traceback.FrameSummary) -> str:
-    """Where a line of a user stands: in a cell, or in a file."""
+    """Describe the position of a user's line, in a cell or in a file."""
     if "ipykernel" in frame.filename or frame.filename.startswith("<ipython"):
         return f"this cell, line {frame.lineno}"
     return inert(f"{frame.filename}, line {frame.lineno}, in {frame.name}")
@@ -125,7 +125,7 @@ class NotationError(ConvscopeError):
 
 
 class ModelError(ConvscopeError):
-    """A model file is damaged, of an unknown kind, or holds what cannot be read."""
+    """A model file is damaged, of an unknown kind, or unreadable."""
 
 
 class ShapeError(ConvscopeError):
@@ -133,7 +133,7 @@ class ShapeError(ConvscopeError):
 
 
 class FieldError(ConvscopeError):
-    """A setting has a value it cannot have."""
+    """A setting has an invalid value."""
 
 
 class UnknownNameError(ConvscopeError):
@@ -145,14 +145,14 @@ class LimitError(ConvscopeError):
 
 
 class DataError(ConvscopeError):
-    """A data file is missing, damaged or not what it says."""
+    """A data file is missing, damaged or not what it claims."""
 
 
 class UnnamedDataError(DataError):
-    """A run states the name of its data, and the user has not: nothing is opened because a run says so.
+    """Only the run names its data; nothing is opened unless the user names it.
 
     Args:
-        run: what states it.
+        run: the run.
         data: the name.
 
     >>> print(UnnamedDataError("runs/x", "folder:/home/me/my pets"))
@@ -170,7 +170,7 @@ class UnnamedDataError(DataError):
         self.data: str = data
 
     def completed(self, command: Sequence[str]) -> Self:
-        """With the command that the user has typed, and what it lacks."""
+        """Return the command that the user typed, completed."""
         self.attempt = f"{join([*command, '--data', self.data])}, if you know that data"
         return self
 
@@ -184,7 +184,7 @@ class RunError(ConvscopeError):
 
 
 class TrainingError(ConvscopeError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class WriteError(ConvscopeError):
@@ -192,7 +192,7 @@ class WriteError(ConvscopeError):
 
 
 class MachineError(ConvscopeError):
-    """The machine has too little memory, room on the disk, threads or open files, or refuses a file."""
+    """The machine has too little memory, disk space, threads or open files, or refuses a file."""
 
 
 class MissingExtraError(ConvscopeError):
@@ -208,14 +208,14 @@ _LACKING = {
     errno.ENOMEM: ("there is too little memory", "use a smaller input, net or batch"),
     errno.EAGAIN: ("the system cannot start more processes or threads", "ulimit -u, or OMP_NUM_THREADS=1"),
 }
-"""What the system means by some of its numbers, and what helps."""
+"""The meaning of some error numbers of the system, and what helps."""
 
 _MEMORY = ("cannot allocate memory", "failed to map segment", "std::bad_alloc", "not enough memory")
 _THREADS = "can't start new thread"
 
 
 def machine(error: BaseException) -> MachineError | None:
-    """The error for an exception by which Python says what the machine lacks; None where it says something else.
+    """Return the error for an exception that reports a lack of resources; None for any other exception.
 
     >>> print(machine(OSError(errno.EMFILE, "Too many open files", "a.png")))  # doctest: +ELLIPSIS
     a.png: this process has too many files open
@@ -243,7 +243,7 @@ _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 
 def refuse_scarcity(error: BaseException) -> None:
-    """Raise the error for what the machine lacks, before an exception is taken for damage of the file it names.
+    """Raise the error for a lack of resources, before an exception is taken for damage of the file that it names.
 
     Raises:
         MachineError: the machine has too few open files, threads or too little memory.
@@ -262,7 +262,7 @@ def refuse_scarcity(error: BaseException) -> None:
 
 
 def _open_files() -> str:
-    """How many files this process may have open, in words."""
+    """Describe how many files this process may have open."""
     try:
         import resource
     except ImportError:  # Windows
@@ -275,11 +275,11 @@ def _has(words: str, known: Iterable[str]) -> bool:
 
 
 MOST_NAMES, LONGEST_NAME = 5000, 64
-"""How many names, of how many characters, are compared: no more is a slip of the keyboard worth."""
+"""The most names, and characters of a name, that are compared for a typing error."""
 
 
 def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
-    """The known name that was most likely meant, or an empty string.
+    """Return the known name that is nearest to a misspelt one, or an empty string.
 
     >>> nearest("cnov", ["conv", "maxpool"])
     'conv'
@@ -298,7 +298,7 @@ def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None =
 
 
 def unknown(kind: str, name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> UnknownNameError:
-    """The error for a name that is not in a list, with the list and the nearest entry.
+    """Return the error for a name that is not in a list, with the list and the nearest entry.
 
     >>> print(unknown("recipe", "fats", ["fast", "strong"]))
     there is no recipe "fats"

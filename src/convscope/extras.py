@@ -1,7 +1,7 @@
-"""What to type so that the interpreter that runs us gets a package that it lacks.
+"""Commands that install a missing package for the interpreter that runs us.
 
-A hint must work as it is pasted. So it names this interpreter, not whichever ``pip`` comes first; it names what an
-index has, or the checkout where Convscope was installed from one; and it never leads to another build of torch.
+A hint must work when it is pasted. So it names this interpreter and not the first ``pip``, names a package of an index
+or the checkout from which Convscope was installed, and never leads to another build of torch.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 from convscope.errors import MissingExtraError
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The checkout, where this file lies in one."""
+"""The checkout, if this file is in one."""
 
 RELEASES_APART = 15
-"""torchvision 0.28 is made for torch 2.13, and so on: their minor numbers differ by so much."""
+"""The difference between the minor versions of torchvision and torch: torchvision 0.28 belongs to torch 2.13."""
 
 ZOO = ("huggingface_hub", "pyyaml")
-"""What timm imports beside torch and torchvision."""
+"""Packages that timm imports in addition to torch and torchvision."""
 
 
 EXTRAS = {
@@ -43,20 +43,20 @@ EXTRAS = {
     "datasets": "data",
     "convscope_mnist": "mnist",
 }
-"""The extra that brings a module."""
+"""Return the extra that provides a module."""
 
 
 def missing_extra(subject: str, extra: str = "train") -> MissingExtraError:
-    """The error for something that an extra of ours brings."""
+    """Return the error for something that one of our extras provides."""
     return MissingExtraError(f"{subject} is not installed", attempt=pip(extra))
 
 
 def missing_module(name: str, *, needs: str = "") -> MissingExtraError:
-    """The error for a module that is not there: the extra that brings it, or the package itself.
+    """Return the error for a missing module, which names the extra that provides it or the package itself.
 
     Args:
         name: as it is imported.
-        needs: the package that the user asked for, where that one imports it.
+        needs: the package that the user requested, if that imports it.
 
     >>> missing_module("PIL.Image").what
     'PIL is not installed'
@@ -73,7 +73,7 @@ def missing_module(name: str, *, needs: str = "") -> MissingExtraError:
 
 
 def pip(extra: str) -> str:
-    """The command that adds an extra to this installation.
+    """Return the command that adds an extra to this installation.
 
     >>> pip("look").endswith(("[look]'", '[look]"'))
     True
@@ -83,13 +83,13 @@ def pip(extra: str) -> str:
     data = ROOT / "packages" / f"convscope-{extra}"
     if data.is_dir():
         return f"{_pip()} {quote(_near(data))}"
-    pins = ROOT / "constraints.txt"  # one build of torch for all
+    pins = ROOT / "constraints.txt"  # keep the same build of torch
     pinned = f"-c {quote(_near(pins, bare=True))} " if pins.is_file() else ""
     return f'{_pip()} {pinned}-e "{_near(ROOT)}[{extra}]"'
 
 
 def _wanted(extra: str) -> str:
-    """The requirement of an installed Convscope: by its name where an index has it, else where it came from."""
+    """Return the requirement of an installed Convscope: its name if it came from an index, otherwise its origin."""
     name = f"convscope[{extra}]"
     try:
         came: dict[str, Any] = json.loads(distribution("convscope").read_text("direct_url.json") or "{}")
@@ -102,7 +102,7 @@ def _wanted(extra: str) -> str:
 
 
 def _zoo(name: str) -> str:
-    """Code of models beside the torch that is installed: without what it asks for, which is another torch."""
+    """Return the command for a package of models without its requirements, which would replace torch."""
     vision = "torchvision"
     try:
         major, minor = version("torch").split(".")[:2]
@@ -115,7 +115,7 @@ def _zoo(name: str) -> str:
 
 
 def _pip() -> str:
-    """``pip`` of the interpreter that runs us."""
+    """Return ``pip`` of the interpreter that runs us."""
     own = sys.executable or "python"
     found = which("python")
     short = found and Path(found).absolute() == Path(own).absolute()
@@ -127,7 +127,7 @@ def _quoted(path: str) -> str:
 
 
 def _near(path: Path, *, bare: bool = False) -> str:
-    """A path as short as it can be typed here: below the working folder from there, else whole."""
+    """Return the shortest form of a path: relative below the working folder, otherwise absolute."""
     try:
         below = path.absolute().relative_to(Path.cwd()).as_posix()
     except (ValueError, OSError):

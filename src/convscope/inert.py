@@ -1,11 +1,11 @@
-r"""Text from files, made harmless for where it is shown: a terminal, a page, a table for other programs.
+r"""Making text from files harmless for a terminal, a page, or a table for other programs.
 
-A name in a model, a class in a run folder, the path of a file may hold anything: colours, the title of the window, a
-bell, marks that turn the direction of writing, a line break after which an error of ours seems to stand. Such a
-character is shown as the escape that Python has for it, ``\x1b``; nothing else is changed.
+A name in a model, a class in a run folder or the path of a file may contain anything: colours, a window title, a bell,
+marks that reverse the direction of writing, or a line break followed by a fake error of ours. Such a character is shown
+as Python's escape, ``\x1b``; nothing else is changed.
 
-Whoever builds a line puts a name into it through :func:`inert`, which leaves no line break. Whoever hands text out (the
-command line, a writer of a format) calls the function of that format once more on the whole.
+Code that builds a line calls :func:`inert` on each name, which leaves no line break. Code that emits text (the command
+line, a writer of a format) calls the function of that format again on the entire text.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import re
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Printable for Python, and yet nothing is seen: fillers and variation selectors, which make two names look alike."""
+"""Printable characters that are invisible: fillers and variation selectors, which make two names look alike."""
 
 _JOINER = re.compile("(?<=[\u0600-\u1aff])[\u200c\u200d](?=[\u0600-\u1aff])")
-"""Between letters of Arabic and Indic scripts these belong to the spelling."""
+"""Characters that belong to the spelling between letters of Arabic and Indic scripts."""
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?|inf|nan)|-", re.ASCII)
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-"""With these a spreadsheet begins a formula; the last four are the wide forms of the first."""
+"""Characters that begin a formula in a spreadsheet; the last four are the wide forms of the first four."""
 
 _MARKDOWN = re.compile(r"[\\`*\[\]<>&|]|(?<!\w)_|_(?!\w)")
 
 
 def is_inert(char: str) -> bool:
-    r"""Whether a character is seen, and does nothing but be seen.
+    r"""Return whether a character is visible and has no other effect.
 
     >>> [is_inert(char) for char in ("a", " ", "é", "\x1b", "\u202e", "\ufe0f")]
     [True, True, True, False, False, False]
@@ -39,7 +39,7 @@ def is_inert(char: str) -> bool:
 
 
 def inert(text: str) -> str:
-    r"""One line of text, in which nothing acts, hides or breaks the line. What is inert stays as it is.
+    r"""Return one line of text in which nothing acts, hides or breaks the line; inert text is unchanged.
 
     >>> inert("conv\x1b[31m\nModelError: forged"), inert("a\u202eb"), inert("Größe \udcff.png")
     ('conv\\x1b[31m\\x0aModelError: forged', 'a\\u202eb', 'Größe \\xff.png')
@@ -51,7 +51,7 @@ def inert(text: str) -> str:
 
 
 def inert_lines(text: str) -> str:
-    r"""Several lines of text, each inert.
+    r"""Return several lines of text, each of them inert.
 
     >>> inert_lines("one\ntwo\rthree\u2028")
     'one\ntwo\\x0dthree\\u2028'
@@ -60,7 +60,7 @@ def inert_lines(text: str) -> str:
 
 
 def _escape(char: str) -> str:
-    """The escape of a character; of a byte of a name that is not UTF-8, that byte."""
+    """Return the escape of a character, or of the byte if a name is not UTF-8."""
     code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:
         code -= 0xDC00
@@ -68,7 +68,7 @@ def _escape(char: str) -> str:
 
 
 def in_html(text: str) -> str:
-    r"""Text for HTML or SVG, between tags or in an attribute with double quotes.
+    r"""Escape text for HTML or SVG, between tags or in an attribute with double quotes.
 
     >>> in_html('<b title="\x1b')
     '&lt;b title=&quot;\\x1b'
@@ -77,7 +77,7 @@ def in_html(text: str) -> str:
 
 
 def in_markdown(text: str) -> str:
-    r"""Text for one line of Markdown: no tags, links, emphasis, and no end of a cell.
+    r"""Escape text for one line of Markdown: no tags, links, emphasis or end of a cell.
 
     >>> print(in_markdown("layer1_0 <img src=x> a|b [c](d)"))
     layer1_0 \<img src=x\> a\|b \[c\](d)
@@ -86,7 +86,7 @@ def in_markdown(text: str) -> str:
 
 
 def in_csv(text: str) -> str:
-    """A cell of comma-separated values that no spreadsheet takes for a formula; numbers stay numbers.
+    """Escape a cell of comma-separated values, so that spreadsheets see no formula; numbers stay numbers.
 
     >>> [in_csv(cell) for cell in ("=cmd|'/C calc'!A0", "-3", "-1 -1", "-a", "a, b")]
     ["'=cmd|'/C calc'!A0", '-3', '-1 -1', "'-a", '"a, b"']
@@ -98,12 +98,12 @@ def in_csv(text: str) -> str:
 
 
 def in_json(text: str) -> str:
-    r"""A document of JSON in which nothing acts: what would is written as the escape that JSON has for it.
+    r"""Return a JSON document in which characters that would act are written as JSON escapes.
 
     >>> in_json('["a\x7f\u202e"]')
     '["a\\u007f\\u202e"]'
     """
-    if text.isascii() and "\x7f" not in text:  # JSON itself escapes what lies below the blank
+    if text.isascii() and "\x7f" not in text:  # JSON itself escapes the characters below the blank
         return text
     return "".join(char if char == "\n" or is_inert(char) else _json_escape(char) for char in text)
 

@@ -1,4 +1,4 @@
-"""Progress of a training run: a live bar on a terminal and in a notebook, plain lines on stderr elsewhere."""
+"""Progress of a training run: a live bar in a terminal or a notebook, plain lines on stderr elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands; losses and accuracies are means over the steps of the epoch so far."""
+    """The progress of a run; losses and accuracies are means over the steps of the epoch so far."""
 
     step: int
     steps: int
@@ -34,21 +34,21 @@ class Progress:
 
     @property
     def images_per_second(self) -> float:
-        """Since the start."""
+        """The speed since the start."""
         return self.images / self.seconds if self.seconds else 0.0
 
     @property
     def seconds_left(self) -> float:
-        """At the speed so far."""
+        """The estimated remaining time."""
         return self.seconds / self.step * (self.steps - self.step) if self.step else math.inf
 
 
 PLAIN_EVERY = 5.0
-"""Seconds between two plain lines."""
+"""Time between two plain lines [second]."""
 
 
 def line(progress: Progress) -> str:
-    """One report as text."""
+    """Return a report as text."""
     return (
         f"epoch {progress.epoch:.2f}  step {progress.step}/{progress.steps}  train loss {progress.loss:.4f}  "
         f"train accuracy {100 * progress.accuracy:.2f} %  {progress.images_per_second:,.0f} images/s  "
@@ -58,7 +58,7 @@ def line(progress: Progress) -> str:
 
 @contextmanager
 def display(*, quiet: bool = False) -> Iterator[Report]:
-    """A function that shows each report it is given."""
+    """Yield a function that shows reports."""
     if quiet:
         yield lambda _: None
     elif sys.stderr and sys.stderr.isatty():
@@ -69,7 +69,7 @@ def display(*, quiet: bool = False) -> Iterator[Report]:
 
 
 def _plain() -> Report:
-    """A line every few seconds and one at the end, for logs."""
+    """Print a line every few seconds and one at the end, for logs."""
     due = [0.0]
 
     def report(progress: Progress) -> None:
@@ -82,7 +82,7 @@ def _plain() -> Report:
 
 @contextmanager
 def shown_where_watched() -> Iterator[Report]:
-    """As :func:`display`, for a caller in Python: nothing is shown where no person watches."""
+    """Yield :func:`display` for a caller in Python: nothing is shown outside a terminal or a notebook."""
     if _notebook():
         yield _in_notebook()
     else:
@@ -91,13 +91,13 @@ def shown_where_watched() -> Iterator[Report]:
 
 
 def _notebook() -> bool:
-    """Whether this runs in a notebook, whose kernel has loaded IPython already."""
+    """Return whether this runs in a notebook, whose kernel has loaded IPython already."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def _in_notebook() -> Report:
-    """A bar in the cell's output, drawn again in its place; no widgets are needed."""
+    """Draw a bar in the output of the cell and update it in place, without widgets."""
     shown = import_module("IPython.display")
     handle = shown.display(shown.HTML(in_html("loading")), display_id=True)
 
@@ -110,7 +110,7 @@ def _in_notebook() -> Report:
 
 @contextmanager
 def _live() -> Iterator[Report]:
-    """A bar that moves."""
+    """Show a live bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar

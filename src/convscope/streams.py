@@ -1,8 +1,8 @@
-"""Where the command line prints: data to standard output, messages to standard error, everything inert.
+"""Printing for the command line: data to standard output, messages to standard error, everything inert.
 
-All commands print with :func:`say`, :func:`present` and :func:`tell`, so that what a file calls its parts cannot act on
-a terminal. What a person reads is laid out at the width of the terminal, or at ``COLUMNS`` where that is set; what goes
-to a pipe or a file has every column, and its lines are not broken.
+All commands print with :func:`say`, :func:`present` and :func:`tell`, so that names from a file cannot act on a
+terminal. Text for people is laid out at the width of the terminal, or at ``COLUMNS`` if set; output to a pipe or a file
+has every column and no line breaks.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from convscope.view.parts import Line
 
 READER_GONE = 141
-"""Exit status when the reader of our output went away: what a shell gives for a process that SIGPIPE ends."""
+"""Exit status when the reader of our output has gone, as a shell reports it for SIGPIPE."""
 
 STYLES = {HEAD: "bold", FAINT: "dim", COSTLY: "yellow"}
-"""How a terminal shows the styles of a grid."""
+"""The terminal style of each style of a grid."""
 
 
 def width(stream: TextIO | None) -> int | None:
-    """Letters of a line of a terminal, or what ``COLUMNS`` says; None for a pipe or a file, where lines have no end."""
+    """Return the width of the terminal, or ``COLUMNS``; None for a pipe or a file, where lines are unlimited."""
     if stream is None or not (_is_terminal(stream) or os.environ.get("COLUMNS", "").isdecimal()):
         return None
     return max(NARROWEST, shutil.get_terminal_size().columns)
@@ -44,30 +44,30 @@ def width(stream: TextIO | None) -> int | None:
 def _is_terminal(stream: TextIO) -> bool:
     try:
         return stream.isatty()
-    except (AttributeError, OSError, ValueError):  # closed, or not a stream of Python's own
+    except (AttributeError, OSError, ValueError):  # closed, or not a Python stream
         return False
 
 
 def _has_colours(stream: TextIO) -> bool:
-    """A terminal shows colours, and the user has not forbidden them (https://no-color.org)."""
+    """Return whether a terminal shows colours and the user has not disabled them (https://no-color.org)."""
     return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 @runtime_checkable
 class Stacked(Protocol):
-    """A result that shows itself as grids and prose."""
+    """A result that presents itself as grids and prose."""
 
     def stack(self) -> Stack:
-        """What it shows."""
+        """Return the presentation."""
         ...
 
 
 def present(shown: object, *, wide: bool = False) -> None:
-    """Print what a person reads, at the width of the terminal; ``wide`` leaves every column where it is.
+    """Print for people, at the width of the terminal; ``wide`` keeps every column.
 
     Args:
         shown: a result, or text.
-        wide: do so as if the terminal had no end.
+        wide: print as if the terminal were unlimited.
 
     Raises:
         OSError: the output cannot be written, or is closed.
@@ -81,7 +81,7 @@ def present(shown: object, *, wide: bool = False) -> None:
 
 
 def _paint(lines: list[Line]) -> None:
-    """Print lines with their styles; each piece is inert, so that only the styles act."""
+    """Print lines with styles; each span is inert, so only the styles act."""
     from rich.console import Console
     from rich.text import Text
 
@@ -92,7 +92,7 @@ def _paint(lines: list[Line]) -> None:
 
 
 def say(text: str) -> None:
-    """Print data to standard output, as it is.
+    """Print data to standard output as is.
 
     Raises:
         OSError: the output cannot be written, or is closed.
@@ -103,38 +103,38 @@ def say(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a message to standard error, wrapped for a terminal; where nobody can read it, the work goes on."""
+    """Print a message to standard error, wrapped for a terminal; if that fails, the work continues."""
     with contextlib.suppress(OSError, ValueError):
         click.echo(wrapped(inert_lines(text), width(sys.stderr)), err=True)
 
 
 def prepare() -> None:
-    """Make the streams of a process ours: open, in any encoding, with warnings and tracebacks that are inert."""
+    """Prepare the streams of a process: open, in any encoding, with inert warnings and tracebacks."""
     for number in range(3):
         try:
             os.fstat(number)
-        except OSError:  # closed: else the next file that is opened would take its place
+        except OSError:  # closed: otherwise the next file that is opened would take its place
             os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError):  # not a stream of Python's own
+        with contextlib.suppress(AttributeError, OSError):  # not a Python stream
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.showwarning = _warned
     sys.excepthook = _failed
 
 
 def drop(stream: TextIO | None) -> None:
-    """Forget what a stream still holds: it cannot be written, and Python would try once more at its end."""
+    """Discard the buffer of a stream that cannot be written, which Python would otherwise try again at exit."""
     with contextlib.suppress(OSError, ValueError):
         if stream is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _warned(message: Warning | str, *_: Any, **__: Any) -> None:
-    """A warning of a library; its second line cannot be taken for a message of ours."""
+    """Format a warning of a library so that its second line does not look like a message of ours."""
     tell("warning: " + str(message).replace("\n", "\n  "))
 
 
 def _failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """An error that nothing expected."""
+    """Report an unexpected error."""
     with contextlib.suppress(OSError, ValueError):
         click.echo(inert_lines("".join(traceback.format_exception(kind, error, trace)).rstrip()), err=True)

@@ -1,4 +1,4 @@
-"""What every op promises, as functions that a test calls; for our ops and for anybody's own.
+"""The contract of every op as functions for tests, for our ops and for your own.
 
 Each check compares what an op states with what torch does, and raises AssertionError with the difference.
 """
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 NOISE = 1e-12
-"""Slopes below are rounding: an interpolation at a whole position gives the neighbour 1e-17."""
+"""Gradients below this are rounding: an interpolation at an integer position gives the neighbour 1e-17."""
 
 BUMP = 10.0
-"""Added to one number of the input at a time, so that each becomes the largest of its window once."""
+"""Added to one input value at a time, so that each becomes the largest of its window once."""
 
 
 def op_from_text(text: str, inputs: tuple[Shape, ...]) -> Op:
-    """The fitted op that an example writes."""
+    """Return the fitted op of an example."""
     from convscope.frontends.text.ends import parse
 
     element = parse(text, "<example>").series[0].elements[0]
@@ -42,9 +42,9 @@ def op_from_text(text: str, inputs: tuple[Shape, ...]) -> Op:
 
 
 def check_op(op: Op, inputs: tuple[Shape, ...]) -> None:
-    """All promises at once: shape, weights, reads, MACs, notation."""
+    """Check the entire contract: shape, weights, reads, MACs, notation."""
     op.check(inputs)
-    if op.weights(inputs) is None:  # what cannot be run can only be read
+    if op.weights(inputs) is None:  # an op that cannot run can only be read back
         check_notation(op, inputs)
         return
     model = lower(op, inputs).double().eval()
@@ -56,7 +56,7 @@ def check_op(op: Op, inputs: tuple[Shape, ...]) -> None:
 
 
 def check_shape(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
-    """The shape that follows from the reads is torch's."""
+    """Check that the shape implied by the reads is torch's."""
     claimed = output_shape(op, op.axes(inputs))
     with torch.no_grad():
         true = tuple(model(*(torch.zeros(2, *shape, dtype=torch.float64) for shape in inputs)).shape[1:])
@@ -64,7 +64,7 @@ def check_shape(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
 
 
 def check_weights(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
-    """Names, shapes, what is trained and what holds floats are the lowered module's."""
+    """Check that names, shapes, trainability and dtypes of weights are those of the lowered module."""
     stated = op.weights(inputs) or ()
     claimed = {one.name: (one.shape, one.trained, one.dtype.startswith("float")) for one in stated}
     trained, state = {name for name, _ in model.named_parameters()}, model.state_dict()
@@ -73,9 +73,9 @@ def check_weights(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
 
 
 def check_reads(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
-    """The declared reads are the inputs from which autograd finds a gradient, for every output unit.
+    """Check that the declared reads are the inputs with a gradient in autograd, for every output unit.
 
-    An op that declares a hull must declare no less.
+    An op that declares an upper bound must not declare less.
     """
     true = gradient_support(model, inputs)
     shape = output_shape(op, op.axes(inputs))
@@ -93,17 +93,17 @@ def check_reads(op: Op, inputs: tuple[Shape, ...], model: nn.Module) -> None:
 
 
 def declared_support(reads: tuple[Read, ...], position: tuple[int, ...], shape: Shape) -> NDArray[np.bool_]:
-    """The inputs that one output unit reads, as a mask."""
+    """Return the mask of inputs that one output unit reads."""
     mask = np.zeros(shape, dtype=np.bool_)
     mask[np.ix_(*(read.relation.pull(np.array([position[read.follows]])) for read in reads))] = True
     return mask
 
 
 def gradient_support(model: nn.Module, inputs: tuple[Shape, ...]) -> list[NDArray[np.bool_]]:
-    """For each input a mask ``output units x input units``: where a gradient is not zero for some input.
+    """Return a mask ``output units x input units`` for each input, where a gradient is not zero for some sample.
 
-    Weights are made positive, so that nothing cancels; each number of the input is the largest once, so that a maximum
-    looks everywhere.
+    Weights are made positive, so that nothing cancels; each input value is the largest once, so that a maximum reads
+    everything.
     """
     with torch.no_grad():
         for parameter in model.parameters():
@@ -125,7 +125,7 @@ def gradient_support(model: nn.Module, inputs: tuple[Shape, ...]) -> list[NDArra
 
 
 def _bumped(inputs: tuple[Shape, ...]) -> list[Tensor]:
-    """A batch of positive inputs, one for each number that is raised and one as it is."""
+    """Return a batch of positive inputs: one for each raised value, and one unchanged."""
     total = sum(map(math.prod, inputs))
     random = torch.Generator().manual_seed(0)
     flat = torch.rand(total, dtype=torch.float64, generator=random) + 0.5
@@ -136,7 +136,7 @@ def _bumped(inputs: tuple[Shape, ...]) -> list[Tensor]:
 
 
 def check_macs(op: Op, inputs: tuple[Shape, ...]) -> None:
-    """Multiply-adds are those that torch's own counter finds on meta tensors (it counts two FLOPs for one)."""
+    """Check that multiply-adds equal torch's own count on meta tensors (which counts two FLOPs for one)."""
     model = lower(op, inputs).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(*(torch.zeros(1, *shape, device="meta") for shape in inputs))
@@ -145,11 +145,11 @@ def check_macs(op: Op, inputs: tuple[Shape, ...]) -> None:
 
 
 def check_notation(op: Op, inputs: tuple[Shape, ...]) -> None:
-    """The op is read back from what it writes."""
+    """Check that the op can be read back from its notation."""
     text = f"{spelled(op)}( id | relu )" if op.merges else spelled(op)
     again = op_from_text(text, inputs)
     assert again == op, f"{text} is read as {again}, not {op}"
     if op.merges:
-        return  # whole nets are read back in the property tests
+        return  # entire nets are read back in the property tests
     net = read(f"input {'x'.join(map(str, (*inputs[0][1:], inputs[0][0])))}, {spelled(op)}")
     assert net.layers[0].node.op == op, f"{spelled(op)} in a net is {net.layers[0].node.op}, not {op}"

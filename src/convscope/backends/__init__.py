@@ -1,1 +1,1 @@
-"""Frameworks that run a net. Each is imported here and nowhere else."""
+"""Frameworks that run a net."""

@@ -1,4 +1,4 @@
-"""One torch module for each op."""
+"""Lowering: a torch module for each op."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Function(nn.Module):
 
 
 def _prepared(module: nn.Module, prepare: Callable[[Tensor], Tensor]) -> nn.Module:
-    """The module with its input prepared, under the names of its own weights (a wrapper would rename them)."""
+    """Prepend a preparation of the input to a module and keep the names of its weights; a wrapper would rename them."""
     module.register_forward_pre_hook(lambda _, inputs: (prepare(inputs[0]),))
     return module
 
@@ -79,7 +79,7 @@ _NORM = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNor
 
 
 def _torch_pads(pairs: tuple[tuple[int, int], ...]) -> list[int]:
-    """Padding as ``F.pad`` wants it: last axis first, flat."""
+    """Return padding for ``F.pad``: last axis first, flat."""
     return [side for pair in reversed(pairs) for side in pair]
 
 
@@ -89,7 +89,7 @@ def _even(pairs: tuple[tuple[int, int], ...]) -> bool:
 
 @singledispatch
 def lower(op: Op, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- the lowerings below use it
-    """The torch module that computes ``op`` on inputs of these shapes ``c h w``."""
+    """Return the torch module that computes ``op`` on inputs of these shapes ``c h w``."""
     raise ShapeError(f"{op.keyword} cannot be run, because what it computes is unknown")
 
 
@@ -136,7 +136,7 @@ def _avgpool(op: AvgPool, inputs: Shapes) -> nn.Module:
         return Function(partial(pool, padding=padding, ceil_mode=op.ceil, count_include_pad=op.count_pad))
     windows = [read.relation for read in op.axes(inputs)[0][1:]]
     sides = tuple((w.lo, w.hi) for w in windows if isinstance(w, Window))
-    # what counts is the input, or the input and its padding; what hangs over after counts never
+    # the input counts, with or without its padding; positions beyond the end never count
     counted = torch.ones(1, 1, *inputs[0][1:])
     if op.count_pad:
         counted = F.pad(counted, _torch_pads(pairs), value=1.0)
@@ -163,7 +163,7 @@ def _globalmaxpool(op: GlobalMaxPool, inputs: Shapes) -> nn.Module:  # noqa: ARG
 
 
 def _picked(axes: list[Tensor]) -> nn.Module:
-    """Pick places by index along each spatial axis. Torch's own nearest mode rounds a factor such as 41 wrongly."""
+    """Select positions by index along each spatial axis: torch's own nearest mode rounds factors such as 41 wrongly."""
 
     def call(x: Tensor) -> Tensor:
         for axis, places in enumerate(axes, 2):
@@ -192,7 +192,7 @@ _PLAIN: dict[type[Op], Callable[[], nn.Module]] = {
     Softplus: nn.Softplus,
     Mish: nn.Mish,
 }
-"""Ops without fields, and the module of the same name."""
+"""Modules of ops without fields."""
 
 for _made, _module in _PLAIN.items():
     lower.register(_made, lambda op, inputs, module=_module: module())  # noqa: ARG005 -- no field, any shape
@@ -239,7 +239,7 @@ def _dropout(op: Dropout, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any s
 
 
 def _broadcasting(join: Callable[[Tensor, Tensor], Tensor], inputs: Shapes) -> nn.Module:
-    """Left-aligned: a gate ``n c`` meets maps ``n c h w`` along the channels."""
+    """Align axes on the left, so that a gate ``n c`` matches maps ``n c h w`` along the channels."""
     rank = max(map(len, inputs)) + 1
 
     def call(*tensors: Tensor) -> Tensor:
@@ -260,7 +260,7 @@ _JOIN: dict[type[Op], Callable[[Tensor, Tensor], Tensor]] = {
     Mul: torch.mul,
     Sub: torch.sub,
 }
-"""Ops that join inputs number by number."""
+"""Functions of elementwise merges."""
 
 for _made, _join in _JOIN.items():
     lower.register(_made, lambda op, inputs, join=_join: _broadcasting(join, inputs))  # noqa: ARG005 -- no field
@@ -346,13 +346,13 @@ def _instancenorm(op: InstanceNorm, inputs: Shapes) -> nn.Module:
 
 
 def _by_group(x: Tensor, groups: int, work: Callable[[Tensor], Tensor]) -> Tensor:
-    """Let ``work`` act on the channels of each group, which it finds in the last axis."""
+    """Apply ``work`` to the channels of each group, in the last axis."""
     last = x.movedim(1, -1)
     return work(last.reshape(*last.shape[:-1], groups, -1)).reshape(last.shape).movedim(-1, 1)
 
 
 class _ChannelNorm(nn.LayerNorm):
-    """Layer norm over each group of channels at each place."""
+    """Layer norm over each group of channels at each position."""
 
     groups: int
 
@@ -362,7 +362,7 @@ class _ChannelNorm(nn.LayerNorm):
 
 
 class _ChannelRMSNorm(nn.RMSNorm):
-    """Root-mean-square norm over each group of channels at each place."""
+    """Root-mean-square norm over each group of channels at each position."""
 
     groups: int
 

@@ -1,4 +1,4 @@
-"""The lowerings of attention, of recurrent layers and of ops on whole tensors."""
+"""Lowering of attention, recurrent layers and ops on tensors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def _by_tiles(x: Tensor, tiles: tuple[int, ...], mix: Callable[[Tensor], Tensor]) -> Tensor:
-    """Cut a map into tiles, let ``mix: n places c -> n places c'`` work on each, and put them back."""
+    """Split a map into tiles, apply ``mix: n positions c -> n positions c'`` to each, and put them back."""
     n, c, *spatial = x.shape
     counts = [size // tile for size, tile in zip(spatial, tiles, strict=True)]
     split = [part for pair in zip(counts, tiles, strict=True) for part in pair]
@@ -44,7 +44,7 @@ def _by_tiles(x: Tensor, tiles: tuple[int, ...], mix: Callable[[Tensor], Tensor]
 
 
 class _MapAttention(nn.MultiheadAttention):
-    """Self-attention between the places of each tile of a map."""
+    """Self-attention between the positions of each tile of a map."""
 
     tiles: tuple[int, ...]
 
@@ -55,7 +55,7 @@ class _MapAttention(nn.MultiheadAttention):
 
 
 def _asked(queries_keys_values: tuple[Tensor, ...], heads: int) -> Tensor:
-    """Attention without projections: ``n places c`` each."""
+    """Attention without projections, on ``n positions c`` each."""
     n, places, c = queries_keys_values[0].shape
     q, k, v = (part.reshape(n, places, heads, c // heads).transpose(1, 2) for part in queries_keys_values)
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
@@ -86,7 +86,7 @@ _FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softsign": F.softsign,
     "tanhshrink": F.tanhshrink,
 }
-"""Those that are not functions of the name in torch itself."""
+"""Functions that torch has under another name."""
 
 
 @lower.register(Map)
@@ -110,7 +110,7 @@ def _pow(op: Pow, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any shape
 
 
 class _Stored(nn.Module):
-    """A tensor of the layer's own meets every number."""
+    """An elementwise op with a tensor of the layer's own."""
 
     weight: Tensor
 
@@ -140,7 +140,7 @@ def _shift(op: Shift, inputs: Shapes) -> nn.Module:
 
 
 class _Tokens(nn.Module):
-    """Learned places in front."""
+    """Prepended learned positions."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class _Tokens(nn.Module):
 
 
 class _Const(nn.Module):
-    """The same for every sample."""
+    """A tensor that is the same for every sample."""
 
     def __init__(self, weight: Weight) -> None:
         super().__init__()
@@ -196,12 +196,12 @@ def _cumsum(op: CumSum, inputs: Shapes) -> nn.Module:  # noqa: ARG001 -- any sha
 
 
 def _split(x: Tensor, pattern: Pattern, axes: Axes) -> Tensor:
-    """One axis for each letter, the batch first."""
+    """Reshape to an axis for each letter, the batch first."""
     return x.reshape(len(x), *(pattern.sizes[letter] for letter in pattern.letters(axes)))
 
 
 def _arranged(x: Tensor, have: list[str], pattern: Pattern) -> Tensor:
-    """Letters, after the batch, as the output of the pattern wants them; missing ones are repeated."""
+    """Order letters, after the batch, as in the pattern's output; new ones are repeated."""
     wanted = pattern.letters(pattern.output)
     order = [have.index(letter) + 1 for letter in wanted if letter in have]
     x = x.permute(0, *order)
@@ -285,7 +285,7 @@ def _mix(op: Mix, inputs: Shapes) -> nn.Module:
 
 
 def _recurrent(made: type[Any]) -> Callable[[Recurrent, Shapes], nn.Module]:
-    """A recurrent layer that takes and gives ``n c places``, under the names of its own weights."""
+    """A recurrent layer on ``n c positions`` that keeps the names of its weights."""
 
     class Sequence(made):  # type: ignore[misc] # the base is a parameter
         along: int

@@ -1,4 +1,4 @@
-"""What the machine can do, and the settings that make training on a CPU fast."""
+"""Facts about the machine, and settings that make training on a CPU fast."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's ``mallopt``."""
 
 LARGE = 32 << 20
-"""The size from which glibc always asks the kernel for a block of its own [byte]: the highest it chooses by itself."""
+"""The size from which glibc requests a separate block from the kernel: the highest default [byte]."""
 
 _lock = threading.Lock()
 _keeping = 0
-"""How many parts of the program train or evaluate now."""
+"""Number of parts of the program that are training or evaluating."""
 
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Let glibc keep freed blocks for the time being; does nothing on other C libraries.
+    """Let glibc keep freed blocks within the block; does nothing on other C libraries.
 
-    By default it hands each large activation back to the kernel at every step, and clearing the fresh pages takes
-    longer than the arithmetic. At the end everything that is free goes back, so that a program that has trained does
-    not stay as large as it was then.
+    By default, it returns each large activation to the kernel at every step, and clearing fresh pages takes longer than
+    the arithmetic. At the end, all free memory is returned, so that a program that has trained does not stay as large.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" else None
     _count(libc, 1)
@@ -42,7 +41,7 @@ def kept_memory() -> Iterator[None]:
 
 
 def _count(libc: ctypes.CDLL | None, change: int) -> None:
-    """Settle what glibc keeps when the first part begins and when the last one ends."""
+    """Set what glibc keeps when the first part begins, and again when the last one ends."""
     global _keeping
     with _lock:
         before, _keeping = _keeping, _keeping + change
@@ -55,7 +54,7 @@ def _count(libc: ctypes.CDLL | None, change: int) -> None:
 
 
 def cpu_flags() -> frozenset[str]:
-    """Instruction sets that the processor names; empty where the system does not tell."""
+    """Return the processor's instruction sets; empty if the system does not report them."""
     for line in _cpuinfo():
         if line.startswith(("flags", "Features")):
             return frozenset(line.partition(":")[2].split())
@@ -63,7 +62,7 @@ def cpu_flags() -> frozenset[str]:
 
 
 def cpu_name() -> str:
-    """The processor's own name."""
+    """Return the name of the processor."""
     for line in _cpuinfo():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -78,12 +77,12 @@ def _cpuinfo() -> list[str]:
 
 
 def fast_bfloat16() -> bool:
-    """The processor multiplies bfloat16 itself; elsewhere it is slower than float32."""
+    """Return whether the processor multiplies bfloat16 in hardware; otherwise it is slower than float32."""
     return bool(cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def free_memory() -> int | None:
-    """Bytes that can be taken without swapping [byte]; None where the system does not tell."""
+    """Return the memory that can be allocated without swapping [byte]; None if the system does not report it."""
     try:
         from psutil import virtual_memory
     except ImportError:
@@ -92,7 +91,7 @@ def free_memory() -> int | None:
 
 
 def _free_by_linux() -> int | None:
-    """The same where psutil is not installed: Linux tells in a file."""
+    """Return the same without psutil; Linux reports it in a file."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -102,12 +101,12 @@ def _free_by_linux() -> int | None:
 
 
 def cores() -> int:
-    """Processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     try:
         from psutil import Process
 
         return len(Process().cpu_affinity() or []) or 1  # Windows
-    except (ImportError, AttributeError):  # psutil is not installed, or the system has no such question
+    except (ImportError, AttributeError):  # psutil is not installed, or the system lacks this call
         return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""A net as one torch module, and its weights in and out by the names of the net."""
+"""A net as a torch module, with loading and saving of weights by the names of the net."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class TorchNet(nn.Module):
-    """A net as one module: ``x: n c h w -> y: n c' h' w'``, a tuple of tensors where the net has several outputs.
+    """A net as a module: ``x: n c h w -> y: n c' h' w'``, or a tuple of tensors for several outputs.
 
-    Inputs are given in the order of the net, each ``n c h w``; outputs lie as their layers do, whatever order the
-    source has them in. Each value is dropped after its last reader, so that inference holds no more than is needed.
+    Inputs are in the order of the net, each ``n c h w``; outputs have the layout of their layers, whatever the layout
+    in the source. Each value is released after its last reader, so inference holds no more than needed.
 
     Args:
         net: what to build.
-        logits: leave out a softmax at the end, because the loss takes it in itself.
+        logits: omit a final softmax, because the loss includes it.
     """
 
     def __init__(self, net: Net, *, logits: bool = False) -> None:
@@ -54,19 +54,19 @@ class TorchNet(nn.Module):
             for source in done:
                 values[source] = None
         results = tuple(values[at] for at in self.results)
-        return results[0] if len(results) == 1 else results  # type: ignore[return-value] # results are kept
+        return results[0] if len(results) == 1 else results  # type: ignore[return-value] # results are not released
 
     def values(self, given: Mapping[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
-        """The values of some layers in one pass, by name; every layer has a value of its own, so no hook is needed.
+        """Return the values of some layers in one pass, by name; every layer has its own value, so no hook is needed.
 
-        Only what is needed runs: from ``given`` on, up to the last wanted layer. Gradients flow as usual.
+        Only the necessary layers run, from ``given`` up to the last wanted one. Gradients flow as usual.
 
         Args:
-            given: values to begin with: ``{INPUT: x}``, or the value of a layer inside, to run what comes after it.
-            wanted: names of layers; what is given may be asked for too.
+            given: values to begin with: ``{INPUT: x}``, or the value of an inner layer to run only later ones.
+            wanted: names of layers, possibly given ones.
 
         Raises:
-            KeyError: a wanted layer, or one that it needs, is neither given nor in the net.
+            KeyError: a layer that is wanted or needed is neither given nor in the net.
         """
         kept = {*wanted}
         at = {name: number for number, name in enumerate(self.names)}
@@ -82,7 +82,7 @@ class TorchNet(nn.Module):
         return {name: found[name] for name in kept}
 
     def _needed(self, given: Mapping[str, Tensor], wanted: Iterable[str]) -> set[str]:
-        """Layers that must run to get from what is given to what is wanted."""
+        """Return the layers that must run to compute the wanted values from the given ones."""
         sources = {layer.node.name: layer.node.inputs for layer in self.net}
         needed: set[str] = set()
         missing = [name for name in wanted if name not in given]
@@ -95,7 +95,7 @@ class TorchNet(nn.Module):
 
 
 def arranged(tensor: Tensor, order: str) -> Tensor:
-    """The tensor ``n c h w`` of a layer in an order, see :mod:`convscope.core.order`."""
+    """Bring the tensor ``n c h w`` of a layer into an order, see :mod:`convscope.core.order`."""
     if not order:
         return tensor
     step = moves(order, range(tensor.dim()))
@@ -105,7 +105,7 @@ def arranged(tensor: Tensor, order: str) -> Tensor:
 
 
 def weights_out(model: TorchNet) -> dict[str, Tensor]:
-    """Every tensor of the model by ``layer.tensor``, as contiguous float32 or integers."""
+    """Return every tensor of the model by ``layer.tensor``, as contiguous float32 or integers."""
     return {
         f"{name}.{key}": value.detach().contiguous().cpu()
         for name, part in zip(model.names, model.parts, strict=True)
@@ -114,10 +114,10 @@ def weights_out(model: TorchNet) -> dict[str, Tensor]:
 
 
 def weights_in(model: TorchNet, tensors: dict[str, Tensor]) -> None:
-    """Put tensors by ``layer.tensor`` into the model.
+    """Load tensors by ``layer.tensor`` into the model.
 
     Raises:
-        ValueError: a tensor is missing, left over, or of another shape.
+        ValueError: a tensor is missing, unexpected, or of another shape.
     """
     mine = weights_out(model)
     if mine.keys() != tensors.keys():

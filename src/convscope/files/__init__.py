@@ -1,17 +1,18 @@
-"""How files are opened, read and put in place; the only layer that a file is opened through when it may be anybody's.
+"""Opening, reading and replacing files; every file that may be untrusted is opened through this layer.
 
 ===================  ==================================================================================
 :func:`opened`       a regular file, open for reading; pipes, sockets, devices are refused unopened
-:func:`read`         the content of one, up to a bound
-:func:`require`      refuse whatever is not a regular file, for libraries that open files themselves
-:func:`stdin_text`   the text on standard input, up to a bound
-:func:`is_run`       whether a folder is that of a run
-:func:`put`          a file that a user names is replaced at once, or stays what it was
-:class:`Folder`      a run: everything in it is reached from the folder itself, and no link is followed
+:func:`read`         its content, up to a limit
+:func:`require`      refuse anything but a regular file, for libraries that open files themselves
+:func:`stdin_text`   the text on standard input, up to a limit
+:func:`is_run`       whether a folder is a run folder
+:func:`put`          replace a file that a user names atomically, or not at all
+:class:`Folder`      a run folder: everything is opened relative to it, and no link is followed
 ===================  ==================================================================================
 
-Reading raises an ``OSError``, whose ``strerror`` is a sentence; who knows what the file was for makes it an error of
-ours. Writing raises ``WriteError``, in a run ``RunError``: it names the path, the bytes needed and the bytes free.
+Reading raises an ``OSError`` whose ``strerror`` is a sentence; callers that know the purpose of the file turn it into
+an error of ours. Writing raises ``WriteError``, or ``RunError`` in a run, which names the path, the bytes needed and
+the bytes free.
 """
 
 from __future__ import annotations

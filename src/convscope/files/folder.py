@@ -1,7 +1,7 @@
-"""A folder that may come from anybody: everything in it is reached from itself, and no link is followed.
+"""An untrusted folder: everything in it is opened relative to it, and no link is followed.
 
-A run that was unpacked, copied or downloaded may have links in it that lead to any place of the reader's. The folder is
-opened once; each name on a way inside of it is then opened from the folder above it. What is a link is refused.
+A run that was unpacked, copied or downloaded may contain links to any file of the user's. The folder is opened once;
+each part of a path inside it is then opened from the folder above. Links are refused.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 RELATIVE = {os.open, os.stat, os.mkdir, os.unlink, os.rmdir, os.rename} <= os.supports_dir_fd
-"""Names can be looked up from an open folder; where not (Windows), each is looked at before it is used."""
+"""Whether names can be resolved from an open folder; if not (Windows), each is examined before it is used."""
 
 MORE = (NEW & ~(os.O_CREAT | os.O_EXCL)) | os.O_APPEND
 
 DEEPEST = 8
-"""Folders inside of each other that are looked through."""
+"""The deepest nesting of folders that is searched."""
 
 
 class Folder:
-    """The folder of a run. Names are relative to it, with ``/`` where they lie in a folder inside of it.
+    """A run folder. Names are relative to it and use ``/`` for subfolders.
 
     Args:
-        path: of the folder; it may be a link itself, as it is the user who names it.
-        at: the folder, where it is open already.
+        path: path of the folder; it may itself be a link, since the user names it.
+        at: the folder, if it is open already.
 
     Raises:
         RunError: it is not a folder.
@@ -69,21 +69,21 @@ class Folder:
         self.close()
 
     def close(self) -> None:
-        """The folder is no longer needed."""
+        """Close the folder."""
         if self._at is not None:
             os.close(self._at)
             self._at = None
 
     def _name(self, name: str) -> str:
-        """As the system is asked for it."""
+        """Return the arguments with which the system is called."""
         return name if RELATIVE else str(self.path / name)
 
     def inside(self, name: str) -> Folder:
-        """A folder in this one.
+        """Open a subfolder.
 
         Raises:
             RunError: it is a link, or it cannot be opened.
-            OSError: it is not there, or not a folder.
+            OSError: it does not exist, or is not a folder.
         """
         first, _, rest = name.partition("/")
         if first in {"", ".", ".."}:
@@ -97,7 +97,7 @@ class Folder:
             return inner.inside(rest)
 
     def kind(self, name: str) -> str:
-        """``a file``, ``a folder``, ``a link``, ``a pipe`` …; empty where there is nothing of that name."""
+        """Return ``a file``, ``a folder``, ``a link``, ``a pipe`` …; empty if there is nothing of that name."""
         above, _, last = name.rpartition("/")
         try:
             if above:
@@ -108,8 +108,8 @@ class Folder:
             return ""
 
     def names(self) -> list[str]:
-        """What lies in the folder, sorted."""
-        return sorted(os.listdir(self.path if self._at is None else self._at))  # noqa: PTH208 -- of an open folder
+        """Return the sorted names in the folder."""
+        return sorted(os.listdir(self.path if self._at is None else self._at))  # noqa: PTH208 -- the folder is open
 
     def _refuse_link(self, name: str) -> None:
         if self.kind(name) == "a link":
@@ -122,7 +122,7 @@ class Folder:
             return ""
 
     def refuse_links(self, deepest: int = DEEPEST) -> None:
-        """Look through the folder, and those inside of it.
+        """Search the folder and its subfolders.
 
         Raises:
             RunError: there is a link.
@@ -134,11 +134,11 @@ class Folder:
                     inner.refuse_links(deepest - 1)
 
     def opened(self, name: str, most: int | None = None) -> BufferedReader:
-        """A file, open for reading.
+        """Open a file for reading.
 
         Raises:
             RunError: it is a link.
-            OSError: it is not there, not a regular file, or larger than ``most`` bytes.
+            OSError: it does not exist, is not a regular file, or is larger than ``most`` bytes.
         """
         above, _, last = name.rpartition("/")
         if above:
@@ -148,15 +148,15 @@ class Folder:
         return opened(self._name(name), most=most, follow=False, at=self._at)
 
     def read(self, name: str, most: int) -> bytes:
-        """The content of a file of at most some bytes; raises as :meth:`opened`."""
+        """Read a file of limited size; errors are those of :meth:`opened`."""
         with self.opened(name, most) as file:
             return content_of(file, self.path / name, most)
 
     def write(self, name: str, content: bytes) -> None:
-        """Replace a file, or make it; a reader finds the old one or the new one, never half of it.
+        """Replace or create a file; readers find the old or the new one, never a part.
 
         Raises:
-            RunError: it is a link or not a regular file, or it cannot be written; then all is as it was.
+            RunError: it is a link, is not a regular file, or cannot be written; nothing has changed then.
         """
         try:
             above, _, last = name.rpartition("/")
@@ -172,10 +172,10 @@ class Folder:
             raise cannot_write(RunError, self.path / name, len(content), error) from None
 
     def begun(self, name: str, content: bytes = b"") -> BufferedWriter:
-        """A file that is put in place with some content and stays open for more, whatever lay there before.
+        """Replace a file with some content and keep it open for more.
 
         Raises:
-            RunError: as :meth:`write`.
+            RunError: as for :meth:`write`.
         """
         self.write(name, content)
         try:
@@ -184,17 +184,17 @@ class Folder:
             raise cannot_write(RunError, self.path / name, len(content), error) from None
 
     def more(self, name: str) -> BufferedWriter:
-        """A file of this folder, open for more at its end.
+        """Open a file of this folder for appending.
 
         Raises:
-            RunError: it is a link, not a regular file, or lies elsewhere, too.
+            RunError: it is a link, is not a regular file, or has another name.
             OSError: it cannot be opened.
         """
         self.require_alone(name)
         return os.fdopen(os.open(self._name(name), MORE, dir_fd=self._at), "ab")
 
     def require_alone(self, name: str) -> None:
-        """Refuse what must not be changed as it is: a link, what is not a file, a file that has other names.
+        """Refuse to change a link, anything but a regular file, and a file with other names.
 
         Raises:
             RunError: it is one of these.
@@ -210,7 +210,7 @@ class Folder:
             raise RunError(what, attempt=copied(self.path))
 
     def make(self, name: str) -> None:
-        """A folder in this one, unless it is there.
+        """Make a subfolder, unless it exists.
 
         Raises:
             RunError: it is a link, or cannot be made.
@@ -224,7 +224,7 @@ class Folder:
             raise cannot_write(RunError, self.path / name, 0, error) from None
 
     def remove(self, name: str) -> None:
-        """Remove a file or a link, if it is there; what a link leads to stays."""
+        """Remove a file or a link if it exists, but not the target of a link."""
         above, _, last = name.rpartition("/")
         with suppress(FileNotFoundError):
             if above:
@@ -234,7 +234,7 @@ class Folder:
                 os.unlink(self._name(name), dir_fd=self._at)
 
     def clear(self, name: str, deepest: int = DEEPEST) -> None:
-        """Remove a folder in this one with all that is in it; links in it are removed, not followed."""
+        """Remove a subfolder and everything in it; links are removed, not followed."""
         if self.kind(name) != "a folder" or not deepest:
             return
         with suppress(OSError), self.inside(name) as inner:
@@ -244,14 +244,14 @@ class Folder:
             os.rmdir(self._name(name), dir_fd=self._at)
 
     def tidy(self) -> None:
-        """Remove the drafts that a process left which was killed."""
+        """Remove drafts that a killed process left."""
         for name in self.names():
             if name.startswith(".") and name.endswith(".tmp") and self.kind(name) == "a file":
                 self.remove(name)
 
 
 def has_links(path: Path, name: str, target: str) -> RunError:
-    """The error for a link in a run."""
+    """Return the error for a link in a run."""
     return RunError(
         f"the run {path} contains a link, and links are not followed: {name}",
         given=f"{path / name} leads to {target}" if target else "",
@@ -260,10 +260,10 @@ def has_links(path: Path, name: str, target: str) -> RunError:
 
 
 def not_a_file(path: Path, kind: str) -> RunError:
-    """The error for something else in the place of a file."""
+    """Return the error for something other than a file."""
     return RunError(f"{path} cannot be written: it is {kind}, not a file")
 
 
 def copied(path: Path) -> str:
-    """What to do about files that are elsewhere, too."""
+    """Suggest what to do about files that are also elsewhere."""
     return f"cp -rL {path} COPY, if you trust the targets of the links, then use COPY"

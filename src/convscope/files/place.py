@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the process ends."""
+"""Atomic writing: a file is complete or absent, whenever the process ends."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ PERMISSIONS = 0o777
 
 
 def place(name: str, content: bytes, mode: int | None, at: int | None) -> None:
-    """Put a file in place: first a draft in the same folder, then, when it is on the disk, under its name.
+    """Write a draft in the same folder and, when it is on disk, rename it.
 
     Args:
-        name: of the file; a path, where there is no ``at``.
-        content: of the file.
-        mode: permissions of the file that is replaced; None for a new one, which has what the umask leaves.
-        at: the open folder that it goes into.
+        name: name of the file; a path without ``at``.
+        content: content of the file.
+        mode: permissions of the file that is replaced; None for a new one, which follows the umask.
+        at: the open folder that contains it.
 
     Raises:
-        OSError: it cannot be written; then what was there is what it was, and the draft is removed.
+        OSError: it cannot be written; the old file is unchanged then, and the draft is removed.
     """
     folder = "" if at is not None else os.path.dirname(name)  # noqa: PTH120 -- a name, or a path
     draft = os.path.join(folder, f".{secrets.token_hex(6)}.tmp")  # noqa: PTH118
@@ -46,24 +46,24 @@ def place(name: str, content: bytes, mode: int | None, at: int | None) -> None:
         os.replace(draft, name, src_dir_fd=at, dst_dir_fd=at)
         settle(folder, at)
     finally:
-        with suppress(OSError):  # it has taken its place
+        with suppress(OSError):  # it has been renamed
             os.unlink(draft, dir_fd=at)
 
 
 def settle(folder: str | Path, at: int | None = None) -> None:
-    """Have the names in a folder on the disk, too."""
-    if os.name != "posix":  # elsewhere a folder cannot be opened
+    """Flush the names in a folder to disk, too."""
+    if os.name != "posix":  # on other systems, a folder cannot be opened
         return
     handle = os.open(folder or ".", os.O_RDONLY, dir_fd=at)
     try:
-        with suppress(OSError):  # file systems of networks may have no such call
+        with suppress(OSError):  # network file systems may lack this call
             os.fsync(handle)
     finally:
         os.close(handle)
 
 
 def permissions(name: str | Path, at: int | None = None, *, follow: bool = False) -> int | None:
-    """Those of a file that will be replaced; None where there is none."""
+    """Return the permissions of a file that will be replaced; None if there is none."""
     try:
         return stat.S_IMODE(os.stat(name, dir_fd=at, follow_symlinks=follow).st_mode)
     except FileNotFoundError:
@@ -71,7 +71,7 @@ def permissions(name: str | Path, at: int | None = None, *, follow: bool = False
 
 
 def sha256(content: bytes) -> str:
-    """Checksum of what is in a file."""
+    """Return the checksum of the content of a file."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -79,12 +79,12 @@ Made = TypeVar("Made", bound=ConvscopeError)
 
 
 def cannot_write(kind: type[Made], path: Path, need: int, error: OSError) -> Made:
-    """The error for a file that cannot be written: which, how large, how much is free."""
+    """Return the error for a file that cannot be written, with its size and the free space."""
     return kind(f"{path} cannot be written: {error.strerror}", given=room(path, need))
 
 
 def room(path: Path, need: int) -> str:
-    """The bytes that a file needs, and those that are free where it would lie.
+    """Describe the bytes that a file needs, and those that are free in its folder.
 
     >>> import pathlib
     >>> room(pathlib.Path("net.cnn"), 12_288).partition(",")[2].partition(" ")[0]
@@ -94,7 +94,7 @@ def room(path: Path, need: int) -> str:
 
 
 def free_space(folder: Path) -> int:
-    """Bytes that are free on the disk of a folder; of the nearest one above it that exists."""
+    """Return the free space on the disk of a folder, or of the nearest existing one above [byte]."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free

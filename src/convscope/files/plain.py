@@ -1,4 +1,4 @@
-"""Regular files, open for reading; anything else is refused before it is opened."""
+"""Regular files for reading; anything else is refused before it is opened."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = (
 
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 CAREFUL = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-"""Opening never waits, should a file have become a pipe in between."""
+"""Opening does not block, even if a file has become a pipe in between."""
 
 CHUNK = 2**16
 
@@ -31,7 +31,7 @@ NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 class UnfitError(OSError):
-    """A file that is not read: it is not a regular file, or it is too large. ``strerror`` says which.
+    """A file that is not a regular file, or is too large; ``strerror`` states which.
 
     >>> print(UnfitError("net.cnn", "it is a pipe, not a file"))
     net.cnn: it is a pipe, not a file
@@ -45,7 +45,7 @@ class UnfitError(OSError):
 
 
 def kind_of(mode: int) -> str:
-    """What an entry of a folder is, by its mode: ``a file``, ``a folder``, ``a link``, ``a pipe`` and so on.
+    """Name the kind of an entry by its mode: ``a file``, ``a folder``, ``a link``, ``a pipe`` and so on.
 
     >>> kind_of(stat.S_IFIFO | 0o644)
     'a pipe'
@@ -62,45 +62,45 @@ def _check(path: str | Path, mode: int) -> None:
 
 
 def kind_at(path: str | Path) -> str:
-    """What a path leads to, as :func:`kind_of` calls it, links followed; empty where there is nothing.
+    """Name the kind of a path as in :func:`kind_of`, following links; empty if nothing exists.
 
     >>> kind_at(os.devnull), kind_at("there is no such file")
     ('a device', '')
     """
     try:
-        return kind_of(os.stat(path).st_mode)  # noqa: PTH116 -- a text that may be no path at all
+        return kind_of(os.stat(path).st_mode)  # noqa: PTH116 -- the text may not be a path
     except (OSError, ValueError):
         return ""
 
 
 def require(path: str | Path) -> os.stat_result:
-    """Refuse what is not a regular file, without opening it; a link is followed.
+    """Refuse anything but a regular file without opening it; a link is followed.
 
     Raises:
         UnfitError: it is a folder, a pipe, a socket or a device.
-        OSError: it is not there.
+        OSError: it does not exist.
 
     >>> require(os.devnull)
     Traceback (most recent call last):
         ...
     convscope.files.plain.UnfitError: /dev/null: it is a device, not a file
     """
-    found = os.stat(path)  # noqa: PTH116 -- Path.stat has no dir_fd, and both are asked alike here
+    found = os.stat(path)  # noqa: PTH116 -- Path.stat has no dir_fd, and both cases are alike here
     _check(path, found.st_mode)
     return found
 
 
 def opened(path: str | Path, *, most: int | None = None, follow: bool = True, at: int | None = None) -> BufferedReader:
-    """A regular file, open for reading.
+    """Open a regular file for reading.
 
     Args:
         path: the file.
-        most: bytes that it may have.
-        follow: a link.
-        at: an open folder, which a relative ``path`` begins at.
+        most: limit for its size [byte].
+        follow: whether a link is followed.
+        at: an open folder, to which ``path`` is relative.
 
     Raises:
-        UnfitError: it is something else, or larger.
+        UnfitError: it is something else, or too large.
         OSError: it cannot be opened.
     """
     before = os.stat(path, dir_fd=at, follow_symlinks=follow)
@@ -119,10 +119,10 @@ def opened(path: str | Path, *, most: int | None = None, follow: bool = True, at
 
 
 def read(path: str | Path, most: int, *, follow: bool = True, at: int | None = None) -> bytes:
-    """The content of a regular file of at most some bytes; the arguments are those of :func:`opened`.
+    """Read a regular file of limited size; the arguments are those of :func:`opened`.
 
     Raises:
-        UnfitError: it is not a regular file, or larger.
+        UnfitError: it is not a regular file, or is too large.
         OSError: it cannot be read.
 
     >>> import tempfile, pathlib
@@ -137,13 +137,13 @@ def read(path: str | Path, most: int, *, follow: bool = True, at: int | None = N
 
 
 def content_of(file: BufferedReader, path: str | Path, most: int) -> bytes:
-    """What is in an open file of at most some bytes; memory is asked for as it is needed.
+    """Read an open file of limited size; memory is allocated as needed.
 
     Raises:
-        UnfitError: it is larger.
+        UnfitError: it is too large.
     """
     content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
-    while len(content) <= most and (more := file.read(CHUNK)):  # it grows, or is of a kind whose size is told as 0
+    while len(content) <= most and (more := file.read(CHUNK)):  # it grows, or is of a kind whose size is reported as 0
         content += more
     if len(content) > most:
         raise UnfitError(path, f"it has more than {most:,} bytes, the most that are read")
@@ -151,11 +151,11 @@ def content_of(file: BufferedReader, path: str | Path, most: int) -> bytes:
 
 
 def stdin_text(most: int) -> str:
-    """The text on standard input, of at most some bytes.
+    """Read text of limited size from standard input.
 
     Raises:
         UnfitError: there is more, or standard input is closed.
-        UnicodeDecodeError: it is not a text.
+        UnicodeDecodeError: it is not text.
     """
     if sys.stdin is None:
         raise UnfitError("standard input", "it is closed")

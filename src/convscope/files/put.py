@@ -1,4 +1,4 @@
-"""Put a file in place that a user names."""
+"""Writing files that a user names."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from convscope.files.folder import Folder
 from convscope.files.place import PERMISSIONS, cannot_write, place
 
 MARKS = ("net.cnn", "recipe.toml")
-"""A folder with these is a run."""
+"""A folder with these files is a run."""
 
 
 def put(path: str | Path, content: bytes) -> None:
-    """Put a file in place at once: a reader finds the old one or the new one, never half of it.
+    """Replace a file atomically: readers find the old or the new one, never a part.
 
-    A new file has the permissions that the umask leaves, a replaced one keeps its own. A link is followed, and a pipe
-    or a device is written to, since the user has named them; but nothing that lies in a run, whoever made that, leads
-    out of it.
+    A new file follows the umask; a replaced one keeps its permissions. A link is followed, and a pipe or a device is
+    written to, since the user has named it; but nothing inside a run may lead out of it.
 
     Args:
-        path: of the file.
-        content: of the file.
+        path: path of the file.
+        content: content of the file.
 
     Raises:
-        WriteError: the place cannot be written; it names the bytes needed and free.
-        RunError: it lies in a run, after a link.
+        WriteError: the file cannot be written; the error names the bytes needed and free.
+        RunError: it is reached through a link in a run.
     """
     path = Path(path)
     run = run_above(path)
@@ -52,13 +51,13 @@ def put(path: str | Path, content: bytes) -> None:
 
 
 def run_above(path: Path) -> Path | None:
-    """The run that a path leads into, by the names on its way; None where there is none."""
+    """Return the run that contains a path, by the names of its parents; None if there is none."""
     above = [folder for folder in _absolute(path).parents if is_run(folder)]
     return above[-1] if above else None
 
 
 def is_run(path: str | Path) -> bool:
-    r"""Whether a path, or any other text, is the folder of a run, whatever is the matter with what lies in it.
+    r"""Return whether a path, or any other text, is a run folder, in whatever state its files are.
 
     >>> is_run("input 8x8x1, relu"), is_run("\0"), is_run("x" * 10_000)
     (False, False, False)
@@ -70,6 +69,6 @@ def is_run(path: str | Path) -> bool:
 
 
 def _absolute(path: Path) -> Path:
-    if ".." in path.parts:  # a name after a link is not what it seems to be
+    if ".." in path.parts:  # a name after a link may be something else
         return path.parent.resolve() / path.name
     return path.absolute()

@@ -1,4 +1,4 @@
-"""The ops, one file per family. Importing this package fills the registry; the list is literal and complete."""
+"""The ops, one file per family. Importing this package fills the registry from a literal, complete list."""
 
 from convscope.ops import (
     act,

@@ -1,4 +1,4 @@
-"""Activation functions, and dropout."""
+"""Activation functions and dropout."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def _examples(*texts: str) -> tuple[Example, ...]:
 
 
 class Pointwise(Free):
-    """An op that reads each index for itself: ``x: c h w -> y: c h w``."""
+    """An elementwise op: ``x: c h w -> y: c h w``."""
 
     @final
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """Accept every input."""
 
     @final
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
@@ -55,7 +55,7 @@ class ReLU(Pointwise):
 
 @op("leaky_relu")
 class LeakyReLU(Pointwise):
-    """``x`` where positive, else ``slope * x``."""
+    """``x`` if positive, otherwise ``slope * x``."""
 
     slope: float = setting(Real(), default=0.01)
 
@@ -83,7 +83,7 @@ class Tanh(Pointwise):
 
 @op("gelu")
 class GELU(Pointwise):
-    """``x * Phi(x)``; ``approx`` takes the formula with tanh (Hendrycks and Gimpel, arXiv 1606.08415)."""
+    """``x * Phi(x)``; ``approx`` uses the formula with tanh (Hendrycks and Gimpel, arXiv 1606.08415)."""
 
     approx: bool = setting(Flag("approx", means=True), default=False)
 
@@ -124,7 +124,7 @@ class Hardsigmoid(Pointwise):
 
 @op("threshold")
 class Threshold(Pointwise):
-    """``x`` above the limit, 0 elsewhere: it jumps there."""
+    """``x`` above the limit, otherwise 0, with a jump."""
 
     limit: float = setting(Real(minimum=-math.inf))
 
@@ -145,7 +145,7 @@ class Clamp(Pointwise):
 
 @op("elu")
 class ELU(Pointwise):
-    """``x`` where positive, else ``alpha * (exp(x) - 1)`` (arXiv 1511.07289)."""
+    """``x`` if positive, otherwise ``alpha * (exp(x) - 1)`` (arXiv 1511.07289)."""
 
     alpha: float = setting(Real(), default=1.0)
 
@@ -156,7 +156,7 @@ class ELU(Pointwise):
 
 @op("selu")
 class SELU(Pointwise):
-    """The ELU that normalises itself (arXiv 1706.02515)."""
+    """The self-normalising ELU (arXiv 1706.02515)."""
 
     memory = "in place"
     saves: ClassVar[tuple[str, ...]] = ("output",)
@@ -180,7 +180,7 @@ class Mish(Pointwise):
 
 @op("prelu")
 class PReLU(Op):
-    """``x`` where positive, else ``weight * x``, with one learned slope or one for each channel (arXiv 1502.01852)."""
+    """``x`` if positive, otherwise ``weight * x``, with a learned slope, or one for each channel (arXiv 1502.01852)."""
 
     count: int = setting(Count(), default=1)
 
@@ -202,13 +202,13 @@ class PReLU(Op):
         return (Weight("weight", (self.count,)),)
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- activations count no MACs
-        """None, by the convention of this project."""
+        """Return None, by the convention of this project."""
         return 0
 
 
 @op("softmax")
 class Softmax(Free):
-    """``exp(x) / sum exp(x)`` over the channels, or over each of some groups, at each position for itself."""
+    """``exp(x) / sum exp(x)`` over the channels, or over each group of channels, at each position."""
 
     groups: int = setting(Count("g"), default=1)
 
@@ -228,7 +228,7 @@ class Softmax(Free):
 
 @op("dropout")
 class Dropout(Pointwise):
-    """In training each number is zero with probability ``p`` and the others grow by ``1/(1-p)``; else identity."""
+    """In training, zero each value with probability ``p`` and scale the others by ``1/(1-p)``; else the identity."""
 
     p: float = setting(Real(below=1.0), default=0.5)
 
@@ -239,7 +239,7 @@ class Dropout(Pointwise):
 
 @op("spatial_softmax")
 class SpatialSoftmax(Free):
-    """``exp(x) / sum exp(x)`` over the positions of each channel: the sum is a statistic of the whole map."""
+    """``exp(x) / sum exp(x)`` over the positions of each channel; the sum is a statistic of the entire map."""
 
     saves: ClassVar[tuple[str, ...]] = ("output",)
     examples: ClassVar[tuple[Example, ...]] = (
@@ -256,5 +256,5 @@ class SpatialSoftmax(Free):
         return (along(inputs[0]),)
 
     def statistics(self, inputs: tuple[Shape, ...]) -> tuple[Read, ...]:
-        """The channel, over the whole map."""
+        """Read the channel over the entire map."""
         return (along(inputs[0])[0], *(Read(axis, All(n, n)) for axis, n in enumerate(inputs[0][1:], 1)))

@@ -29,17 +29,17 @@ def _check(shape: Shape, parts: int, windows: PerAxis) -> None:
 
 
 def _products(shape: Shape, windows: PerAxis) -> int:
-    """Multiply-adds of queries with keys, and of the shares with values, over the channels of the output [MAC]."""
+    """Return the multiply-adds of queries with keys, and of attention weights with values [MAC]."""
     asked = math.prod(window or size for size, window in zip(shape[1:], windows, strict=True))
     return 2 * math.prod(shape) * asked
 
 
 @op("attention")
 class Attention(Op):
-    """``x: c h w -> y: c h w``: every position asks all positions, or those of its window, in ``heads`` heads.
+    """``x: c h w -> y: c h w``: every position attends to all positions, or to those of its window, in ``heads`` heads.
 
-    With projections to queries, keys, values and back, as ``nn.MultiheadAttention`` (arXiv 1706.03762); ``plain`` has
-    none and takes the input for all three. Windows tile the map (Swin, arXiv 2103.14030); what they shift is a ``roll``
+    It has projections to queries, keys, values and back, like ``nn.MultiheadAttention`` (arXiv 1706.03762); ``plain``
+    has none and uses the input for all three. Windows tile the map (Swin, arXiv 2103.14030); their shift is a ``roll``
     before and after.
     """
 
@@ -75,7 +75,7 @@ class Attention(Op):
         return tuple(map(Weight, names, ((3 * c, c), (3 * c,), (c, c), (c,))))
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        """Two products of every position with every position that it asks, and four projections of every position."""
+        """Count two products of each position with those that it attends to, and four projections of each position."""
         projections = 0 if self.plain else 4 * math.prod(output) * output[0]
         return projections + _products(inputs[0], self.window)
 
@@ -84,7 +84,7 @@ class Attention(Op):
 class ScaledDotProduct(Op):
     """``x: 3*c h w -> y: c h w``: attention alone, with queries, keys and values in the thirds of the channels.
 
-    A query is read at its own position only, a key and a value everywhere, so the reads are a hull.
+    A query is read at its own position only, keys and values everywhere, so the reads are an upper bound.
     """
 
     heads: int = setting(Count())
@@ -111,12 +111,12 @@ class ScaledDotProduct(Op):
         return ()
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- counted from the output
-        """Two products of every position with every position that it asks."""
+        """Count two products of every position with those that it attends to."""
         return _products(output, self.window)
 
 
 def _tiles(size: int, window: int) -> Relation:
-    """Every position reads its own tile, or all."""
+    """Let every position read its own tile, or everything."""
     if window in {0, size}:
         return All(size, size)
 

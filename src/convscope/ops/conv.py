@@ -75,7 +75,7 @@ class Conv(Op):
         return (kernel, Weight("bias", (self.out,))) if self.bias else (kernel,)
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        """Every output unit sums over its fan-in."""
+        """Count the fan-in of every output unit."""
         return math.prod(output) * self.weights(inputs)[0].fan_in
 
 
@@ -136,5 +136,5 @@ class ConvTranspose(Op):
         return (kernel, Weight("bias", (self.out,))) if self.bias else (kernel,)
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- counted from the input
-        """Every input unit is multiplied into all taps of its group's outputs."""
+        """Count all taps of its group's outputs for every input unit."""
         return math.prod(inputs[0]) * math.prod(self.weights(inputs)[0].shape[1:])

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def group_reads(channels: int, out: int, groups: int) -> Relation:
-    """An output channel reads all input channels of its group."""
+    """Return the read of an output channel: all input channels of its group."""
     if groups == 1:
         return All(channels, out)
     width, outputs = channels // groups, out // groups

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @op("linear")
 class Linear(Op):
-    """``x: c h w -> y: out``: every output is a weighted sum of the whole input, flattened where it has maps.
+    """``x: c h w -> y: out``: every output is a weighted sum of the entire input, which is flattened.
 
     >>> Linear(10).weights(((16, 5, 5),))[0].shape
     (10, 400)
@@ -33,7 +33,7 @@ class Linear(Op):
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """Accept every input."""
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`."""

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Elementwise(Free):
-    """Inputs of one shape, number by number.
+    """An elementwise op on inputs of one shape.
 
-    An axis of length 1, and a missing spatial axis, counts for every index: this is how a gate ``c`` multiplies maps
-    ``c h w`` in a squeeze-excite block.
+    An axis of length 1, or a missing spatial axis, is broadcast: this is how a gate ``c`` multiplies maps ``c h w`` in
+    a squeeze-excite block.
     """
 
     merges = True
@@ -104,7 +104,7 @@ class Div(Elementwise):
 
 @op("maximum")
 class Maximum(Elementwise):
-    """The larger of both."""
+    """The larger of two values."""
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("maximum( id | id )", ((2, 3, 3), (2, 3, 3))),
@@ -114,7 +114,7 @@ class Maximum(Elementwise):
 
 @op("minimum")
 class Minimum(Elementwise):
-    """The smaller of both."""
+    """The smaller of two values."""
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("minimum( id | id )", ((2, 3, 3), (2, 3, 3))),
@@ -124,7 +124,7 @@ class Minimum(Elementwise):
 
 @op("cat")
 class Cat(Free):
-    """Channels one after the other: ``a: c1 h w, b: c2 h w -> y: c1+c2 h w``; or positions, along a spatial axis."""
+    """Concatenation of channels: ``a: c1 h w, b: c2 h w -> y: c1+c2 h w``, or of positions along a spatial axis."""
 
     along: int = setting(Count("along", minimum=0), default=0)
 
@@ -163,9 +163,9 @@ class Cat(Free):
         return tuple(reads)
 
     def _part(self, start: int, size: int, total: int) -> Relation:
-        """The outputs ``start .. start+size`` read their own input; the others read nothing of it.
+        """Return the read in which outputs ``start .. start+size`` read their own input, and others nothing of it.
 
-        Along a map this is padding; channels are asked one by one, and a table tells which of them read at all.
+        Along a map this is padding; channels are examined one by one, and a table states which of them read at all.
         """
         if self.along:
             return Window(size, lo=start, hi=total - start - size)
@@ -173,7 +173,7 @@ class Cat(Free):
 
 
 def _part(start: int, size: int, total: int) -> Table:
-    """The channels ``start .. start+size`` of a concatenation read their own input; the others read nothing of it."""
+    """Return the read of the channels ``start .. start+size`` of a concatenation; others read nothing of this input."""
 
     def ends(o: Indices) -> tuple[Indices, Indices]:
         mine = (o >= start) & (o < start + size)

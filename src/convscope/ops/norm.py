@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 EPS = 1e-5
-"""Added to a variance, unless another number is given (torch's default)."""
+"""Default term added to a variance (torch's default)."""
 
 
 def _check_groups(groups: int, shape: Shape) -> None:
@@ -28,7 +28,7 @@ def _check_groups(groups: int, shape: Shape) -> None:
 class BatchNorm(Op):
     """``x: c h w -> y: c h w``, each channel by its running mean and variance, then scaled and shifted.
 
-    Two parameters a channel; the running statistics are stored, not learned, and not counted as parameters.
+    It has two parameters per channel; running statistics are stored, not learned, and do not count as parameters.
 
     >>> sum(w.count for w in BatchNorm().weights(((16, 26, 26),)) if w.trained)
     32
@@ -44,7 +44,7 @@ class BatchNorm(Op):
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """Accept every input."""
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
         """See :class:`Op`; the statistics are constants when the net is used."""
@@ -62,7 +62,7 @@ class BatchNorm(Op):
         return learned + stored
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
-        """None, by the convention of this project."""
+        """Return None, by the convention of this project."""
         return 0
 
 
@@ -93,7 +93,7 @@ class GroupNorm(Op):
         return (along(inputs[0]),)
 
     def statistics(self, inputs: tuple[Shape, ...]) -> tuple[Read, ...]:
-        """The group, over the whole map."""
+        """Read the group over the entire map."""
         channels = group_reads(inputs[0][0], inputs[0][0], self.groups)
         return (Read(0, channels), *(Read(axis, All(n, n)) for axis, n in enumerate(inputs[0][1:], 1)))
 
@@ -102,7 +102,7 @@ class GroupNorm(Op):
         return _scale_and_shift(inputs[0]) if self.affine else ()
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
-        """None, by the convention of this project."""
+        """Return None, by the convention of this project."""
         return 0
 
 
@@ -125,7 +125,7 @@ class InstanceNorm(Op):
         return (along(inputs[0]),)
 
     def statistics(self, inputs: tuple[Shape, ...]) -> tuple[Read, ...]:
-        """The channel, over the whole map."""
+        """Read the channel over the entire map."""
         return (along(inputs[0])[0], *(Read(axis, All(n, n)) for axis, n in enumerate(inputs[0][1:], 1)))
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
@@ -133,16 +133,16 @@ class InstanceNorm(Op):
         return _scale_and_shift(inputs[0]) if self.affine else ()
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
-        """None, by the convention of this project."""
+        """Return None, by the convention of this project."""
         return 0
 
 
 @op("ln")
 class LayerNorm(Op):
-    """``x: c h w -> y: c h w``, each position by the mean and variance over its channels (as ConvNeXt has it).
+    """``x: c h w -> y: c h w``, each position by the mean and variance over its channels (as in ConvNeXt).
 
-    With groups, over each group of channels; all groups share their weights (the heads of an attention). A layer norm
-    over channels and map at once is ``gn 1``.
+    With groups, it normalises each group of channels; all groups share their weights (the heads of an attention). A
+    layer norm over channels and map at once is ``gn 1``.
     """
 
     affine: bool = setting(Flag("noaffine", means=False), default=True)
@@ -170,7 +170,7 @@ class LayerNorm(Op):
         return _scale_and_shift((inputs[0][0] // self.groups,)) if self.affine else ()
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
-        """None, by the convention of this project."""
+        """Return None, by the convention of this project."""
         return 0
 
 
@@ -201,7 +201,7 @@ class RMSNorm(Op):
         return _scale_and_shift((inputs[0][0] // self.groups,))[:1] if self.affine else ()
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- norms count no MACs
-        """None, by the convention of this project."""
+        """Return None, by the convention of this project."""
         return 0
 
 
@@ -221,10 +221,10 @@ class LocalResponseNorm(Free):
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """Accept every input."""
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Channel ``o`` reads ``o - size//2 .. o - size//2 + size - 1``."""
+        """Let channel ``o`` read ``o - size//2 .. o - size//2 + size - 1``."""
         before = self.size // 2
         channels = Window(inputs[0][0], self.size, lo=before, hi=self.size - 1 - before)
         return ((Read(0, channels), *along(inputs[0])[1:]),)

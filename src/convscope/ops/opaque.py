@@ -1,4 +1,4 @@
-"""What cannot be inspected."""
+"""Layers that cannot be inspected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @op("opaque")
 class Opaque(Op):
-    """A layer of which only the output's shape is known: it may read everything, and costs an unknown amount."""
+    """A layer of which only the output shape is known: it may read everything, and its costs are unknown."""
 
     out: Shape = setting(Extent())
 
@@ -28,16 +28,16 @@ class Opaque(Op):
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """Accept every input."""
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Everything. An input with fewer axes than the output counts as having more of length 1."""
+        """Read everything. An input with fewer axes than the output gets further axes of length 1."""
         pairs = enumerate(zip_longest(inputs[0], self.out))
         last = len(self.out) - 1
         return (tuple(Read(min(axis, last), All(n or 1, self.out[min(axis, last)])) for axis, (n, _) in pairs),)
 
     def output(self) -> Shape:
-        """As it is given."""
+        """Return the given shape."""
         return self.out
 
     def hull(self) -> str:
@@ -45,9 +45,9 @@ class Opaque(Op):
         return "unknown"
 
     def weights(self, inputs: tuple[Shape, ...]) -> None:  # noqa: ARG002 -- unknown, whatever the input
-        """Unknown."""
+        """Return None: unknown."""
         return
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> None:  # noqa: ARG002 -- as above
-        """Unknown."""
+        """Return None: unknown."""
         return

@@ -1,4 +1,4 @@
-"""Padding, cropping, taking every n-th, rolling: windows of one tap."""
+"""Padding, cropping, striding, rolling: windows of one tap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convscope.core.spell import PerAxis
 
 EDGES = {"zero": "zero", "reflect": "reflect", "replicate": "clamp", "circular": "wrap"}
-"""What the words of the notation (torch's) mean for a window."""
+"""The edge of a window for each word of the notation (torch's words)."""
 
 
 def _spatial(shape: Shape, windows: Iterable[Window]) -> Reads:
@@ -29,9 +29,9 @@ def _spatial(shape: Shape, windows: Iterable[Window]) -> Reads:
 
 @op("pad")
 class Pad(Free):
-    """``x: c h w -> y: c h+lo+hi w+lo+hi``: zeros, the mirror image, the border repeated, or the other end.
+    """``x: c h w -> y: c h+lo+hi w+lo+hi``: zeros, the mirror image, the replicated border, or the opposite side.
 
-    ``v`` pads with another number than zero.
+    ``v`` pads with a value other than zero.
     """
 
     sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
@@ -72,7 +72,7 @@ class Pad(Free):
 
 @op("crop")
 class Crop(Free):
-    """``x: c h w -> y: c h-lo-hi w-lo-hi``, the border cut off."""
+    """``x: c h w -> y: c h-lo-hi w-lo-hi``, without the border."""
 
     sides: tuple[tuple[int, int], ...] = setting(Padding("", same=False))
 
@@ -95,7 +95,7 @@ class Crop(Free):
 
 @op("slice")
 class Slice(Free):
-    """``x: c h w -> y: c h' w'``, every ``stride``-th position from ``offset`` on."""
+    """``x: c h w -> y: c h' w'``, every ``stride``-th position, starting at ``offset``."""
 
     stride: PerAxis = setting(Sizes("s"), default=(2,))
     offset: PerAxis = setting(Sizes("o", minimum=0), default=(0,))
@@ -120,7 +120,7 @@ class Slice(Free):
 
 @op("roll")
 class Roll(Free):
-    """``x: c h w -> y: c h w``, each axis moved on by ``shift`` positions; what leaves after comes in in front."""
+    """``x: c h w -> y: c h w``, each axis rotated by ``shift`` positions towards its end."""
 
     shift: PerAxis = setting(Sizes(minimum=0))
 

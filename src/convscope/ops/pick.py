@@ -1,4 +1,4 @@
-"""Indices of one axis in another order: turned around, picked from a list."""
+"""Indices of one axis in another order: reversed, or selected by a list."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @op("pick")
 class Pick(Free):
-    """``x: c h w -> y: c h n``, the given indices of one axis: ``pick 5-0 along2`` turns six columns around.
+    """``x: c h w -> y: c h n``, the given indices of one axis: ``pick 5-0 along2`` reverses six columns.
 
-    Runs of indices are written ``first-last``, up or down, with a dot between: ``0-3.7.7``. Without ``along`` they are
-    channels.
+    Runs of indices are written ``first-last``, ascending or descending, and separated by dots: ``0-3.7.7``. Without
+    ``along``, they are channels.
     """
 
     indices: tuple[int, ...] = setting(Runs())
@@ -40,12 +40,12 @@ class Pick(Free):
 
     @property
     def step(self) -> int | None:
-        """From each index to the next; None where that differs, or there is one index only."""
+        """The step from each index to the next; None if it varies, or for a single index."""
         steps = set(np.diff(self.indices).tolist())
         return steps.pop() if len(steps) == 1 else None
 
     def turns(self, size: int) -> bool:
-        """An axis of this length is turned around, and nothing else."""
+        """Return whether the op reverses an axis of this length, and nothing else."""
         return self.indices == tuple(range(size - 1, -1, -1))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -60,7 +60,7 @@ class Pick(Free):
             )
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Output ``o`` reads the ``o``-th of the indices."""
+        """Let output ``o`` read the ``o``-th of the indices."""
         mine = list(along(inputs[0]))
         mine[self.along] = Read(self.along, self._table(inputs[0][self.along]))
         return (tuple(mine),)
@@ -70,7 +70,7 @@ class Pick(Free):
         listed = np.array(self.indices)
 
         def ends(o: Indices) -> tuple[Indices, Indices]:
-            index = listed[o] if step is None else first + step * o  # in equal steps also beyond the ends
+            index = listed[o] if step is None else first + step * o  # in equal steps, also beyond the ends
             return index, index
 
         turn, blocks = ((1, step) if step else None), ((1, step, first) if step and step > 0 else None)

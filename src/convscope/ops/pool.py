@@ -1,4 +1,4 @@
-"""Pooling: the largest or the mean of a window, or of a whole map."""
+"""Pooling: the maximum or the mean of a window or of an entire map."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def _check(pool: Sliding, shape: Shape) -> None:
 
 @op("maxpool")
 class MaxPool(Free):
-    """``x: c h w -> y: c h' w'``, the largest of each window. The stride is the kernel unless given.
+    """``x: c h w -> y: c h' w'``, the maximum of each window. The stride defaults to the kernel.
 
-    ``ceil`` lets a last window hang over the end, as long as it starts before it.
+    ``ceil`` lets a last window extend beyond the end if it starts before it.
     """
 
     kernel: PerAxis = setting(Sizes())
@@ -64,7 +64,7 @@ class MaxPool(Free):
 
 @op("avgpool")
 class AvgPool(Free):
-    """``x: c h w -> y: c h' w'``, the mean of each window. The stride is the kernel unless given.
+    """``x: c h w -> y: c h' w'``, the mean of each window. The stride defaults to the kernel.
 
     Padding counts as zeros in the mean; ``nocount`` leaves it out (TensorFlow's rule).
     """
@@ -90,7 +90,7 @@ class AvgPool(Free):
 
     @property
     def dilation(self) -> PerAxis:
-        """Averages have no dilation."""
+        """Return 1: averages have no dilation."""
         return (1,) * len(self.kernel)
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
@@ -103,7 +103,7 @@ class AvgPool(Free):
 
 
 def _whole_maps(shape: Shape) -> Reads:
-    """Every spatial axis is read whole and keeps length 1."""
+    """A pooling that reads every spatial axis in full and leaves length 1."""
     return ((Read(0, Window(shape[0])), *(Read(axis, All(size, 1)) for axis, size in enumerate(shape[1:], 1))),)
 
 
@@ -125,7 +125,7 @@ class GlobalAvgPool(Free):
 
 @op("gmp")
 class GlobalMaxPool(Free):
-    """``x: c h w -> y: c 1 1``, the largest of each map (global max pooling)."""
+    """``x: c h w -> y: c 1 1``, the maximum of each map (global max pooling)."""
 
     saves: ClassVar[tuple[str, ...]] = ("inputs", "output")
     examples: ClassVar[tuple[Example, ...]] = (Example("gmp", ((3, 4, 5),)), Example("gmp", ((2, 2, 3, 2),)))
@@ -149,7 +149,7 @@ def _shares(size: int, out: int) -> Relation:
         return o * size // out, -(-(o + 1) * size // out) - 1
 
     period, moved = out // common, size // common
-    widest = -(-(moved + period - 1) // period)  # that of the window which begins latest within its first index
+    widest = -(-(moved + period - 1) // period)  # the width of the window that begins latest within its first index
     return Table(size, out, widest, ends, (period, moved), flows=True)
 
 
@@ -160,7 +160,7 @@ def _adaptive(size: PerAxis, shape: Shape) -> Reads:
 
 @op("aavgpool")
 class AdaptiveAvgPool(Free):
-    """``x: c h w -> y: c size``, the mean of as many windows as asked, of nearly equal size."""
+    """``x: c h w -> y: c size``, the mean of a given number of windows of nearly equal size."""
 
     size: PerAxis = setting(Sizes())
 
@@ -182,7 +182,7 @@ class AdaptiveAvgPool(Free):
 
 @op("amaxpool")
 class AdaptiveMaxPool(Free):
-    """``x: c h w -> y: c size``, the largest of as many windows as asked, of nearly equal size."""
+    """``x: c h w -> y: c size``, the maximum of a given number of windows of nearly equal size."""
 
     size: PerAxis = setting(Sizes())
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recurrent(Op):
-    """``x: c n -> y: hidden n``, twice the channels where it runs in both directions.
+    """``x: c n -> y: hidden n``, with twice the channels if it runs in both directions.
 
-    On maps it runs along one spatial axis, for every position of the others by itself (Sequencer, arXiv 2205.01972).
+    On maps it runs along one spatial axis, independently for every position of the others (Sequencer, arXiv
+    2205.01972).
     """
 
     hidden: int = setting(Count())
@@ -40,7 +41,7 @@ class Recurrent(Op):
 
     @final
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """A position reads itself and all before it; in both directions, all."""
+        """Let a position read itself and all earlier ones; in both directions, all positions."""
         channels, positions = inputs[0][0], inputs[0][self.along]
 
         def ends(o: Indices) -> tuple[Indices, Indices]:
@@ -54,7 +55,7 @@ class Recurrent(Op):
 
     @final
     def hull(self) -> str:
-        """In both directions, half of the channels know what came before, and half what comes after."""
+        """In both directions, half of the channels depend on earlier positions, and half on later ones."""
         return "channels" if self.both else ""
 
     @final
@@ -74,7 +75,7 @@ class Recurrent(Op):
 
     @final
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- counted from the weights
-        """Every position is multiplied with all matrices."""
+        """Count the product of every position with all matrices."""
         matrices = (weight for weight in self.weights(inputs) if weight.name.startswith("weight"))
         return math.prod(inputs[0][1:]) * sum(weight.count for weight in matrices)
 

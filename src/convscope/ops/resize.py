@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @op("up")
 class Upsample(Free):
-    """``x: c h w -> y: c f*h f*w``, each number repeated (nearest neighbour)."""
+    """``x: c h w -> y: c f*h f*w``, each value repeated (nearest neighbour)."""
 
     factor: PerAxis = setting(Sizes())
 
@@ -38,22 +38,22 @@ class Upsample(Free):
         need_spatial(inputs[0])
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """On the stretched input, a window of ``f`` taps holds exactly one number that is not a filling zero."""
+        """Return windows of ``f`` taps on the stretched input, each with exactly one value besides filling zeros."""
         channels, *spatial = inputs[0]
         reads = (Window(n, kernel=f, lo=f - 1, hi=f - 1, up=f) for n, f in zip(spatial, self.factor, strict=True))
         return ((Read(0, Window(channels)), *(Read(axis, window) for axis, window in enumerate(reads, 1))),)
 
 
 REACH = {"nearest": (0, 0), "bilinear": (0, 1), "bicubic": (1, 2)}
-"""Neighbours of the source position that an interpolation mixes, where the position lies between pixels."""
+"""Neighbours of a source position between pixels that an interpolation mixes."""
 
 
 @op("resize")
 class Resize(Free):
     """``x: c h w -> y: c size``, interpolated: torch's ``interpolate`` to a given size, without anti-aliasing.
 
-    Output ``o`` looks at ``(o + 1/2) * n/size - 1/2``; with ``align`` at ``o * (n-1)/(size-1)``, so that corners meet;
-    the mode ``nearest`` at ``floor(o * n/size)``. ``bilinear`` means linear along every axis there is.
+    Output ``o`` samples ``(o + 1/2) * n/size - 1/2``; with ``align`` at ``o * (n-1)/(size-1)``, so that corners meet;
+    the mode ``nearest`` at ``floor(o * n/size)``. ``bilinear`` means linear along every axis.
     """
 
     size: PerAxis = setting(Sizes())
@@ -89,7 +89,7 @@ class Resize(Free):
         return ((Read(0, Window(channels)), *(Read(axis, side) for axis, side in enumerate(sides, 1))),)
 
     def _relation(self, n: int, out: int) -> Relation:
-        """The source position of output ``o`` as a fraction ``(a*o + b) / c``, and what is read around it."""
+        """Return the source position of output ``o`` as a fraction ``(a*o + b) / c``, and the neighbours it reads."""
         if self.mode == "nearest":
             a, b, c = n, 0, out
         elif self.align:
@@ -104,6 +104,6 @@ class Resize(Free):
             return first - before * between, first + after * between
 
         common = math.gcd(a, c)
-        on_pixels = b % c == 0 and (out == 1 or a % c == 0)  # as no position is: then nothing beside it is mixed in
+        on_pixels = b % c == 0 and (out == 1 or a % c == 0)  # no position is fractional, so no neighbour is mixed in
         width, turn = 1 if on_pixels else before + after + 1, (c // common, a // common)
         return Table(n, out, width, ends, turn, edge="clamp", flows=n <= out)

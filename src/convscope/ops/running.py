@@ -1,4 +1,4 @@
-"""Sums that run along an axis."""
+"""Cumulative sums along an axis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @op("cumsum")
 class CumSum(Free):
-    """``y[i] = x[0] + … + x[i]`` along one axis; without ``along`` these are channels."""
+    """``y[i] = x[0] + … + x[i]`` along one axis; by default the channels."""
 
     along: int = setting(Count("along", minimum=0), default=0)
 
@@ -37,7 +37,7 @@ class CumSum(Free):
             raise ShapeError(f"along={self.along}, but {to_text(inputs[0])} has {len(inputs[0]) - 1} spatial axes")
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Output ``o`` reads the indices from 0 to ``o``."""
+        """Let output ``o`` read the indices from 0 to ``o``."""
         size = inputs[0][self.along]
 
         def ends(o: Indices) -> tuple[Indices, Indices]:

@@ -1,4 +1,4 @@
-"""Functions of single numbers, and a number or a constant that is multiplied or added."""
+"""Elementwise functions, and multiplication with or addition of a number or a constant tensor."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FUNCTIONS = (
     "exp", "log", "sqrt", "rsqrt", "abs", "neg", "square", "sin", "cos", "erf", "reciprocal",
     "logsigmoid", "softsign", "tanhshrink",
 )  # fmt: skip
-"""Names as torch has them."""
+"""The names are those of torch."""
 
 _SHAPES = ((2, 3, 4),), ((5,),)
 
 
 @op("map")
 class Map(Pointwise):
-    """One function of every number, by name."""
+    """An elementwise function, by name."""
 
     name: str = setting(Choice(FUNCTIONS, named=True))
 
@@ -71,9 +71,9 @@ class Pow(Pointwise):
 
 @dataclass(frozen=True)
 class Stored(Op):
-    """A tensor of the op's own meets every number: ``x: c h w -> y: c h w``.
+    """An elementwise op with a tensor of its own: ``x: c h w -> y: c h w``.
 
-    An axis of the tensor may be shorter than the input's if it divides it; then it is repeated.
+    An axis of the tensor may be shorter than the input's if it divides it; it is then repeated.
     """
 
     shape: Shape = setting(Extent())
@@ -98,7 +98,7 @@ class Stored(Op):
 
     @final
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- as norms, by convention
-        """None, by the convention of this project."""
+        """Return None, by the convention of this project."""
         return 0
 
 
@@ -117,7 +117,7 @@ class Scale(Stored):
 
 @op("shift")
 class Shift(Stored):
-    """``x + weight``: position embeddings, a bias of its own."""
+    """``x + weight``: position embeddings, or a separate bias."""
 
     passes = True
     saves: ClassVar[tuple[str, ...]] = ()

@@ -1,4 +1,4 @@
-"""Windows that slide over spatial axes: the geometry that convolution and pooling share."""
+"""Windows that slide over spatial axes: the geometry shared by convolution and pooling."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class Sliding(Protocol):
 
 
 def need_spatial(shape: Shape) -> None:
-    """Raise ShapeError when there is no axis to slide over."""
+    """Raise ShapeError if there is no axis to slide over."""
     if len(shape) < 2:
         raise ShapeError("the input has no spatial axis", expected="an input such as 28x28x1")
 
 
 def pads(op: Sliding, shape: Shape) -> tuple[tuple[int, int], ...]:
-    """Padding before and after each spatial axis, with ``same`` worked out.
+    """Return the padding before and after each spatial axis, with ``same`` resolved.
 
     ``same`` makes the output ``ceil(input / stride)`` long; an odd pixel of padding goes after (TensorFlow's rule, and
-    torch's where torch has one).
+    torch's if it has one).
     """
     if not isinstance(op.pad, str):
         return op.pad
@@ -53,9 +53,9 @@ def pads(op: Sliding, shape: Shape) -> tuple[tuple[int, int], ...]:
 
 
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Padding before and after one axis.
+    """Return the padding before and after one axis.
 
-    A 3-tap window with stride 2 on 28: 14 outputs span 2*13 + 3 = 29, one more than there is, so it goes after.
+    A 3-tap window with stride 2 on 28: 14 outputs span 2*13 + 3 = 29, one more than the input, so one pixel goes after.
 
     >>> _same(28, 3, 2, 1)
     (0, 1)
@@ -66,7 +66,7 @@ def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]
 
 
 def windows(op: Sliding, shape: Shape, *, ceil: bool = False) -> tuple[Read, ...]:
-    """One read for each spatial axis; with ``ceil`` a last window may hang over the end."""
+    """Return a read for each spatial axis; with ``ceil``, a last window may extend beyond the end."""
     sides = zip(shape[1:], op.kernel, op.stride, op.dilation, pads(op, shape), strict=True)
     return tuple(
         Read(axis, _window(size, kernel, stride, dilation, lo_hi, ceil=ceil))
@@ -74,14 +74,14 @@ def windows(op: Sliding, shape: Shape, *, ceil: bool = False) -> tuple[Read, ...
     )
 
 
-def _window(  # noqa: PLR0913 -- the numbers of one axis
+def _window(  # noqa: PLR0913 -- the settings of one axis
     size: int, kernel: int, stride: int, dilation: int, lo_hi: tuple[int, int], *, ceil: bool
 ) -> Window:
     lo, hi = lo_hi
     if ceil:
         span = dilation * (kernel - 1) + 1
         outputs = -(-(size + lo + hi - span) // stride) + 1
-        if (outputs - 1) * stride >= size + lo:  # a window that starts in the padding after is dropped, as torch does
+        if (outputs - 1) * stride >= size + lo:  # a window that starts in the padding after is dropped, as in torch
             outputs -= 1
         hi = max(hi, (outputs - 1) * stride + span - size - lo)
     return Window(size, kernel, stride, dilation, lo, hi)

@@ -1,4 +1,4 @@
-"""What is there before any image comes: constants and learned tensors in the graph."""
+"""Sources: constants and learned tensors in the graph."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @op("const")
 class Const(Op):
-    """A tensor that is the same for every sample: learned queries, coordinates; ``fixed`` where it is not learned.
+    """A tensor that is the same for every sample: learned queries, coordinates; ``fixed`` if it is not learned.
 
-    It has an input, of which only the number of samples is read.
+    Only the number of samples of its input is read.
     """
 
     out: Shape = setting(Extent())
@@ -33,16 +33,16 @@ class Const(Op):
     )
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """Accept every input."""
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Nothing: every window lies beyond the input."""
+        """Read nothing: every window lies beyond the input."""
         last = len(self.out) - 1
         follow = (min(axis, last) for axis in range(len(inputs[0])))
         return (tuple(Read(to, _beyond(n, self.out[to])) for to, n in zip(follow, inputs[0], strict=True)),)
 
     def output(self) -> Shape:
-        """As it is given."""
+        """Return the given shape."""
         return self.out
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:  # noqa: ARG002 -- whatever the input
@@ -55,5 +55,5 @@ class Const(Op):
 
 
 def _beyond(size: int, extent: int) -> Window:
-    """A window of one tap of which every output lies beyond the input."""
+    """Return a window of one tap whose outputs all lie beyond the input."""
     return Window(size, lo=-size, hi=extent)

@@ -1,4 +1,4 @@
-"""Ops on whole tensors, written as patterns of axes: rearranging, reducing, products of tensors."""
+"""Ops on tensors, written as patterns of axes: rearranging, reducing, products of tensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATS = ("mean", "sum", "max", "min", "var", "std", "l2")
 
 @op("rearrange")
 class Rearrange(Free):
-    """The same numbers in another order; letters that only the output has repeat them."""
+    """The same values in another order; letters that only the output has repeat them."""
 
     spec: str = setting(Spec(2))
 
@@ -56,9 +56,9 @@ class Rearrange(Free):
 
 @op("reduce")
 class Reduce(Free):
-    """The mean, sum, largest, … over the letters that the output drops.
+    """The mean, sum, maximum, … over the letters that the output omits.
 
-    ``var`` and ``std`` divide by the count, ``l2`` is the root of the sum of squares.
+    ``var`` and ``std`` divide by the count; ``l2`` is the root of the sum of squares.
     """
 
     spec: str = setting(Spec(2))
@@ -94,7 +94,7 @@ class Reduce(Free):
 
 @op("einsum")
 class Einsum(Op):
-    """Products of two tensors, summed over the letters that the output drops: scores of attention, bilinear pooling."""
+    """Products of two tensors, summed over the letters that the output omits: attention scores, bilinear pooling."""
 
     spec: str = setting(Spec(3))
 
@@ -129,7 +129,7 @@ class Einsum(Op):
         return ()
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- the pattern has the sizes
-        """One for each combination of letters."""
+        """Count one for each combination of letters."""
         pattern = parse(self.spec, 3)
         return pattern.size(list(pattern.sizes))
 
@@ -138,7 +138,7 @@ class Einsum(Op):
 class Mix(Op):
     """A learned linear map along any letters: input, weight, output. ``axb:cxa:cxb`` is a 1x1 convolution.
 
-    ``bias`` adds a learned number for each letter that only weight and output have.
+    ``bias`` adds a learned value for each letter that only weight and output have.
     """
 
     spec: str = setting(Spec(3))
@@ -170,7 +170,7 @@ class Mix(Op):
         return hull(self.spec, 3)
 
     def added(self) -> str:
-        """Letters that weight and output have, and the input does not."""
+        """The letters of weight and output that the input lacks."""
         pattern = parse(self.spec, 3)
         inside = set("".join(pattern.parts[0]))
         return "".join(letter for letter in "".join(pattern.output) if letter not in inside)
@@ -182,6 +182,6 @@ class Mix(Op):
         return (matrix, Weight("bias", (pattern.size(self.added()),))) if self.bias else (matrix,)
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:  # noqa: ARG002 -- the pattern has the sizes
-        """One for each combination of letters."""
+        """Count one for each combination of letters."""
         pattern = parse(self.spec, 3)
         return pattern.size(list(pattern.sizes))

@@ -1,4 +1,4 @@
-"""The same numbers under another shape."""
+"""The same values in another shape."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Flatten(Free):
     examples: ClassVar[tuple[Example, ...]] = (Example("flatten", ((2, 3, 4),)), Example("flatten", ((3,),)))
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """Accept every input."""
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Output ``o`` reads the one unit with that number in the order ``c h w``."""
+        """Let output ``o`` read the one unit of that number in the order ``c h w``."""
         shape = inputs[0]
         steps = (math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
         return (tuple(Read(0, _digit(size, step, math.prod(shape))) for size, step in zip(shape, steps, strict=True)),)
 
 
 def _digit(size: int, step: int, total: int) -> Table:
-    """Along one axis: the digit of the output's number that belongs to the axis."""
+    """Return the read along one axis: the digit of the output's number for this axis."""
 
     def ends(o: Indices) -> tuple[Indices, Indices]:
         index = o // step % size
@@ -50,7 +50,7 @@ def _digit(size: int, step: int, total: int) -> Table:
 
 @op("shuffle")
 class ChannelShuffle(Free):
-    """``x: c h w -> y: c h w``, channels dealt out over ``groups`` (ShuffleNet, arXiv 1707.01083)."""
+    """``x: c h w -> y: c h w``, channels interleaved across ``groups`` (ShuffleNet, arXiv 1707.01083)."""
 
     groups: int = setting(Count())
 
@@ -75,9 +75,9 @@ class ChannelShuffle(Free):
 
 @op("pixelshuffle")
 class PixelShuffle(Free):
-    """``x: c*f*f h w -> y: c f*h f*w``, channels laid out as pixels (Shi et al., arXiv 1609.05158).
+    """``x: c*f*f h w -> y: c f*h f*w``, channels rearranged into pixels (Shi et al., arXiv 1609.05158).
 
-    Which of its ``f*f`` channels an output reads depends on its place, so the channels are a hull.
+    The channel, of ``f*f``, that an output reads depends on its position, so the channels are an upper bound.
     """
 
     factor: int = setting(Count())
@@ -115,7 +115,7 @@ class PixelShuffle(Free):
 class PixelUnshuffle(Free):
     """``x: c h w -> y: c*f*f h/f w/f``, pixels of each ``f x f`` block as channels (space to depth, patches).
 
-    Which pixel of its block an output reads depends on its channel, so the positions are a hull.
+    The pixel of the block that an output reads depends on its channel, so the positions are an upper bound.
     """
 
     factor: int = setting(Count())
@@ -151,7 +151,7 @@ class PixelUnshuffle(Free):
 
 @op("take")
 class Take(Free):
-    """``x: c h w -> y: c' h w``, the channels from the first up to the last, with a step."""
+    """``x: c h w -> y: c' h w``, a range of channels, with a step."""
 
     range: tuple[int, int, int] = setting(Range())
 

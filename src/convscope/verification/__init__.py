@@ -1,4 +1,4 @@
-"""Does a claim about a module hold? Asked of the module itself, by gradients and by torch's own counter."""
+"""Verification of claims about a module with the module itself, by gradients and torch's own counter."""
 
 from convscope.verification.claims import compare
 from convscope.verification.probe import Probe

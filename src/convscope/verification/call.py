@@ -1,4 +1,4 @@
-"""One call of a torch operator as a rule sees it: arguments by name, tensors under the probe as signals."""
+"""A call of a torch operator for a rule: arguments by name, probed tensors as signals."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """An operator with its arguments.
+    """A call of an operator.
 
     Attributes:
         func: the operator.
-        args: as called, with a :class:`Signal` for each tensor under the probe.
-        kwargs: as above.
-        gates: follow paths that lost their place.
-        doubts: what the probe cannot vouch for; rules add to it.
+        args: the arguments, with a :class:`Signal` for each probed tensor.
+        kwargs: the keyword arguments, likewise.
+        gates: whether paths that lost their position are followed.
+        doubts: facts that the probe cannot verify; rules add to it.
     """
 
     func: Any
@@ -34,31 +34,31 @@ class Call:
     doubts: dict[str, None] = field(default_factory=dict)
 
     def on(self, signal: Signal) -> Call:
-        """The same with another first argument."""
+        """Return a copy with a different first argument."""
         return replace(self, args=(signal, *self.args[1:]))
 
     @property
     def schema(self) -> Any:
-        """Names and defaults of the arguments."""
-        return self.func._schema  # noqa: SLF001 -- torch has no other way to tell them
+        """The names and defaults of the arguments."""
+        return self.func._schema  # noqa: SLF001 -- torch has no public way
 
     @property
     def name(self) -> str:
-        """Of the operator, such as ``mean``; one that writes in place has the name of the one that does not."""
+        """The name of the operator, such as ``mean``; an in-place operator has the name of its out-of-place form."""
         plain = str(self.schema.name).rpartition("::")[2]
         return plain.removesuffix("_") if self.schema.is_mutable else plain
 
     @property
     def overload(self) -> str:
-        """Name and variant, such as ``max.dim``."""
+        """The name and variant, such as ``max.dim``."""
         return f"{self.name}.{self.schema.overload_name}"
 
     def has(self, name: str) -> bool:
-        """Whether the operator has such an argument."""
+        """Return whether the operator has such an argument."""
         return any(argument.name == name for argument in self.schema.arguments)
 
     def get(self, *names: str) -> Any:
-        """The first of these arguments that the operator has; None where it has none of them."""
+        """Return the first of these arguments that the operator has; None if it has none."""
         for position, argument in enumerate(self.schema.arguments):
             if argument.name in names:
                 default = argument.default_value if argument.has_default_value() else None
@@ -67,37 +67,37 @@ class Call:
 
     @property
     def signals(self) -> list[Signal]:
-        """All of them, in order."""
+        """Return all arguments in order."""
         return [leaf for leaf in tree_leaves((self.args, self.kwargs)) if isinstance(leaf, Signal)]
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Of every tensor among the arguments."""
+        """Return the signal of every tensor among the arguments."""
         leaves = tree_leaves((self.args, self.kwargs))
         return [tuple(leaf.shape) for leaf in leaves if isinstance(leaf, Tensor | Signal)]
 
     def merge(self, paths: Sequence[Any], shape: Sequence[int]) -> Signal:
-        """Join those of the paths that are signals, by the question that is asked."""
+        """Join the paths that are signals, with or without gates."""
         return merge([path for path in paths if isinstance(path, Signal)], shape, gates=self.gates)
 
     def average(self, signal: Signal, dims: Sequence[int], *, keepdim: bool = True) -> Signal:
-        """The average over some axes; one that takes in all positions along an axis of the image loses the position."""
+        """Average over some axes; an average over all positions along an axis of the image loses the position."""
         found = signal.mean(dims, keepdim=keepdim)
         return found if self.gates or signal.lost or not signal.ends(dims) else replace(found, lost=True)
 
     def blend(self, paths: Sequence[Any], shape: Sequence[int]) -> Signal:
-        """Join paths position by position; without gates, one that repeats along those of another ends here."""
+        """Join paths position by position; without gates, a path that repeats along another's positions ends here."""
         signals = [path for path in paths if isinstance(path, Signal)]
         return self.merge(signals if self.gates else own_positions(signals), shape)
 
     def everything(self, shape: Sequence[int]) -> Signal:
-        """Every position of a result reads every position of every argument."""
+        """Let every position of a result read every position of every argument."""
         return self.merge([shared(signal, len(shape)) for signal in self.signals], shape)
 
     def through(self, func: Any = None) -> Any:
-        """Do the same to every value: right for what moves, copies or averages numbers.
+        """Apply the operator to every value, for operators that move, copy or average values.
 
-        Stored numbers count as zeros, since nothing flows from them.
+        Stored values count as zeros, since nothing flows from them.
         """
         signals = self.signals
         runs = [self._on_value(number, func or self.func) for number in range(len(signals[0].values))]
@@ -111,14 +111,14 @@ class Call:
         return func(*args, **kwargs)
 
     def on_numbers(self) -> Any:
-        """What the operator gives on the numbers at hand: for shapes, and for results that are positions or flags."""
+        """Run the operator on the actual values, for shapes and for results that are positions or flags."""
         args, kwargs = tree_map(_number, (self.args, self.kwargs))
         with torch.no_grad():
             return self.func(*args, **kwargs)
 
 
 def shared(signal: Signal, rank: int) -> Signal:
-    """The average of a signal, to be repeated to any shape of ``rank`` axes."""
+    """Return the average of a signal, broadcastable to any shape of ``rank`` axes."""
     ones = [1] * rank
     return replace(signal.mean(()).each(lambda value: value.reshape(ones)), lost=True)
 

@@ -1,4 +1,4 @@
-"""A net that states what a module does, held against the module itself."""
+"""Comparison of the claims of a net with the module that it describes."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from convscope.core.shape import Shape
 
 @dataclass(frozen=True)
 class Unit:
-    """One place of the output of a module, and the layer that claims to be it."""
+    """A unit in the output of a module, and the layer that claims to be it."""
 
     path: str
     layer: str
     at: Shape
 
 
-def compare(  # noqa: PLR0913 -- what is compared, and how much of it
+def compare(  # noqa: PLR0913 -- the parts of the comparison
     module: nn.Module,
     net: Net,
     outputs: Mapping[str, str],
@@ -51,22 +51,22 @@ def compare(  # noqa: PLR0913 -- what is compared, and how much of it
     seed: int = 0,
     taken: Taken | None = None,
 ) -> Verification:
-    """Hold what ``net`` states against what ``module`` does.
+    """Compare the claims of ``net`` with the behaviour of ``module``.
 
     Args:
         module: the model.
-        net: what is claimed of it.
-        outputs: for modules by path (empty for the whole), the layer that claims to be its output.
-        units: how many units are probed: the middle and the corners of the last map, others at random.
+        net: the claims about it.
+        outputs: the layer that claims to be the output of each module, by path (empty for the entire model).
+        units: number of units to probe: the middle and the corners of the last map, and random ones.
         seed: for the random choice.
-        taken: how the module is called; by default with the inputs of the net in their order.
+        taken: how the module is called; by default with the inputs of the net in order.
 
     Raises:
         FieldError: ``units`` is not a number from 1.
         ShapeError: the module fails on an input of the net's size.
         UnknownNameError: there is no such module, or no such layer.
 
-    A dilation that was forgotten is found:
+    It finds a forgotten dilation:
 
     >>> import convscope as cs
     >>> from torch import nn
@@ -79,7 +79,7 @@ def compare(  # noqa: PLR0913 -- what is compared, and how much of it
     if isinstance(units, bool) or not isinstance(units, int) or units < 1:
         raise FieldError(f"units={units} is not valid", expected="an integer from 1")
     given = {one.name for one in net.inputs}
-    outputs = {path: layer for path, layer in outputs.items() if layer not in given}  # an Identity gives what it gets
+    outputs = {path: layer for path, layer in outputs.items() if layer not in given}  # an Identity returns its input
     built = isinstance(module, TorchNet)
     taken = taken or Taken(_natural(net.inputs) if built else net.inputs, {}, "")
     images = [at for at, one in enumerate(net.inputs) if len(one.shape) > 1 and one.kind == KINDS[0]]
@@ -99,7 +99,7 @@ def _natural(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
 
 
 def _outputs(probe: Probe, net: Net, *, natural: bool) -> list[Check]:
-    """How many tensors are returned, and their sizes; of one in the natural layout, the shapes of layers tell that."""
+    """Compare number and sizes of returned tensors; a single one in natural layout is covered by layer shapes."""
     claimed = [sizes_in("" if natural else one.order, net.shape(one.node)) for one in net.outputs]
     probed = list(probe.run().results)
     if claimed == probed and len(claimed) == 1 and not net.outputs[0].order:
@@ -108,13 +108,13 @@ def _outputs(probe: Probe, net: Net, *, natural: bool) -> list[Check]:
 
 
 def _sizes_text(sizes: list[tuple[int, ...]]) -> str:
-    """How many tensors, and the sizes of the first few."""
+    """Describe the number of tensors and the sizes of the first few."""
     few = ", ".join(joined(one) or "a number" for one in sizes[:4])
     return f"{len(sizes)}: {few}{' …' if len(sizes) > 4 else ''}"
 
 
 def _fields(probe: Probe, net: Net, chosen: list[Unit]) -> Iterator[Check]:
-    """The fields of units on one input."""
+    """Compare the fields of units on one input."""
     name = net.inputs[probe.of].name
     probe.follow(unit.path for unit in chosen)
     tabled = [Tabled(net, gates, name) for gates in (True, False)]
@@ -131,10 +131,10 @@ def _params(module: nn.Module, net: Net) -> Check:
 
 
 def _stored_otherwise(net: Net) -> int:
-    """How many more parameters the source has than a module that is built of its layers.
+    """Return how many more parameters the source has than a module built from its layers.
 
-    A module that is built has every weight at every layer: a tensor that layers share twice, one that is worked out
-    from others as it is then, and none that no layer reads.
+    A built module has every weight at every layer: it has a shared tensor twice, a computed tensor in its final form,
+    and no tensor that no layer reads.
     """
     pairs = ((layer, layer.node.op.weights(layer.inputs)) for layer in net if layer.node.own.weights is not None)
     built = ((layer, stated) for layer, stated in pairs if stated is not None)
@@ -153,7 +153,7 @@ def _macs(probe: Probe, net: Net) -> Check:
 
 
 def _worked_out(net: Net) -> int:
-    """Multiply-adds of the source on constants: a module that is built of its layers has only the results."""
+    """Return the multiply-adds of the source on constants; a module built from its layers has only the results."""
     own = (layer for layer in net if layer.node.own.macs is not None)
     pairs = ((layer, layer.node.op.macs(layer.inputs, layer.output)) for layer in own)
     return sum((cost.macs(layer) or 0) - stated for layer, stated in pairs if stated is not None)
@@ -167,7 +167,7 @@ def _counted(what: str, claimed: Total, probed: int, note: str = "") -> Check:
 
 
 def _shapes(probe: Probe, net: Net, outputs: Mapping[str, str]) -> Check:
-    """The outputs of all modules; the first that differs is named."""
+    """Compare the outputs of all modules; the first that differs is named."""
     positions = probe.run().positions
     pairs = [(path, net[layer].output, positions[path].shape) for path, layer in outputs.items() if path in positions]
     wrong = [(path, claimed, shape) for path, claimed, shape in pairs if shape != (1, *claimed)]
@@ -180,7 +180,7 @@ def _shapes(probe: Probe, net: Net, outputs: Mapping[str, str]) -> Check:
 
 
 def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chance: Any) -> list[Unit]:
-    """Units of the last map, then of any."""
+    """Choose units of the last map, then of any layer."""
     positions = probe.run().positions
     fitting = [
         (path, layer)
@@ -190,7 +190,7 @@ def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chan
     order = {layer.node.name: number for number, layer in enumerate(net)}
     rank = len(image_of(net).shape)
     maps = {layer: path for path, layer in fitting if len(net[layer].output) == rank > 1}
-    if rank == 1:  # there is no image, so that no unit has a field
+    if rank == 1:  # there is no image, so no unit has a field
         return []
     if not maps:
         return [Unit(path, layer, ()) for path, layer in fitting[-1:] if len(net[layer].output) == 1]
@@ -198,7 +198,7 @@ def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chan
     last = max(large, key=order.__getitem__)
     some = [Unit(maps[last], last, at) for at in _corners(net[last].output[1:])][:units]
     names = sorted(maps, key=order.__getitem__)
-    for _ in range(4 * units):  # a small map has few units, so that chance may name one again
+    for _ in range(4 * units):  # a small map has few units, so a random one may be a repetition
         if len(some) >= units:
             break
         layer = names[int(chance.integers(len(names)))]
@@ -209,7 +209,7 @@ def _chosen(probe: Probe, net: Net, outputs: Mapping[str, str], units: int, chan
 
 
 def _corners(sizes: Shape) -> list[Shape]:
-    """The middle and the corners, each once.
+    """Return the middle and the corners, without repetition.
 
     >>> _corners((5, 1))
     [(2, 0), (0, 0), (4, 0)]
@@ -219,7 +219,7 @@ def _corners(sizes: Shape) -> list[Shape]:
 
 
 def _field(probe: Probe, tabled: list[Tabled], unit: Unit) -> Iterator[Check]:
-    """The pixels of one unit, with gates and without; one check where both give the same."""
+    """Compare the pixels of one unit, with gates and without; a single check if both give the same."""
     checks = [_one_field(probe, claims, unit) for claims in tabled]
     at = ", ".join(map(str, unit.at))
     what = f"field of {unit.layer}" + (f" at {at}" if at else "")
@@ -235,7 +235,7 @@ def _named(check: Check, what: str) -> Check:
 
 
 def _one_field(probe: Probe, tabled: Tabled, unit: Unit) -> Check:
-    """The exact pixels, and the boxes that the table has."""
+    """Compare the exact pixels, and the boxes of the table."""
     net, gates = tabled.net, tabled.gates
     claimed = support(net, unit.layer, unit.at, gates=gates, of=tabled.of)
     rank = len(net[unit.layer].output) - 1

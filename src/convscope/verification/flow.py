@@ -1,7 +1,7 @@
-"""Runs a module on signals: a dispatch mode that gives every operator of torch to its rule.
+"""Running a module on signals: a dispatch mode that passes every torch operator to its rule.
 
-Autograd records on the signals, whatever the module says of gradients. Stored tensors keep their numbers: what the
-module would write into one of them flows into a signal in its place.
+Autograd records on the signals, whatever gradient settings the module uses. Stored tensors keep their values: a write
+into one of them goes to a signal instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Flow", "rules_mixing", "rules_windows"]
 
-_KEYS = (torch._C.DispatchKey.Python, torch._C.DispatchKey.PythonTLSSnapshot)  # noqa: SLF001 -- no public name
+_KEYS = (torch._C.DispatchKey.Python, torch._C.DispatchKey.PythonTLSSnapshot)  # noqa: SLF001 -- it has no public name
 _PYTHON = torch._C.DispatchKeySet(_KEYS[0]) | torch._C.DispatchKeySet(_KEYS[1])  # noqa: SLF001 -- as above
 
 _TO_COMPLEX = {"_fft_r2c", "view_as_complex", "polar", "complex"}
@@ -37,10 +37,10 @@ _TO_REAL = {"_fft_c2r", "view_as_real", "abs", "angle"}
 
 @contextmanager
 def _outside() -> Iterator[None]:
-    """Plain torch with autograd, from within a dispatch mode."""
+    """Run plain torch with autograd from within a dispatch mode."""
     with ExitStack() as stack:
         stack.enter_context(torch.overrides.enable_reentrant_dispatch())
-        # torch brings back the keys that were there before the mode was asked; the mode's own must stay away
+        # torch restores the keys from before the mode was called; the mode's own must stay excluded
         stack.enter_context(torch._C._ExcludeDispatchKeyGuard(_PYTHON))  # noqa: SLF001 -- as above
         stack.enter_context(torch.inference_mode(mode=False))
         stack.enter_context(torch.enable_grad())
@@ -48,17 +48,17 @@ def _outside() -> Iterator[None]:
 
 
 class Flow(TorchDispatchMode):
-    """Gives every operator that meets a signal to its rule, and every other to torch.
+    """Passes every operator with a signal to its rule, and every other to torch.
 
     Args:
-        stored: tensors that must keep their numbers.
-        gates: follow paths that lost their place.
-        width: values of a signal.
+        stored: tensors that must keep their values.
+        gates: whether paths that lost their position are followed.
+        width: number of values of a signal.
 
     Attributes:
-        doubts: what the probe cannot vouch for, in the order in which it was met.
-        macs: multiply-adds so far, by the formulas of torch's own counter [MAC].
-        stored_macs: those of them that do not depend on the input [MAC].
+        doubts: facts that the probe cannot verify, in order.
+        macs: multiply-adds so far, by torch's own formulas [MAC].
+        stored_macs: the part of them that does not depend on the input [MAC].
     """
 
     def __init__(self, stored: Iterable[Tensor], *, gates: bool, width: int) -> None:
@@ -73,12 +73,12 @@ class Flow(TorchDispatchMode):
         self._numbers: dict[int, Tensor] = {}
 
     def restore(self) -> None:
-        """Give constants back the numbers that the module changed."""
+        """Restore values of constants that the module changed."""
         for tensor, before in self._before.values():
             tensor.data.copy_(before)
 
     def signal(self, tensor: Tensor) -> Signal | None:
-        """What flows into a tensor; None where it is a stored one."""
+        """Return the signal of a tensor; None for a stored one."""
         if isinstance(tensor, Shadow):
             return tensor.signal
         written = self._written.get(_memory(tensor)) if self._written else None
@@ -91,7 +91,7 @@ class Flow(TorchDispatchMode):
         return isinstance(tensor, Shadow) or (bool(self._written) and _memory(tensor) in self._written)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """One operator."""
+        """Run one operator."""
         kwargs = kwargs or {}
         tensors = _tensors((args, kwargs))
         flows = any(map(self._flows, tensors))
@@ -109,7 +109,7 @@ class Flow(TorchDispatchMode):
         return found
 
     def _plainly(self, func: Any, args: Any, kwargs: Any, *, in_place: bool) -> Any:
-        """An operator on constants alone."""
+        """Run an operator on constants only."""
         if in_place and isinstance(args[0], Tensor):
             stored = self._stored.get(_memory(args[0]))
             if stored is not None and _memory(stored) not in self._before:
@@ -122,11 +122,11 @@ class Flow(TorchDispatchMode):
         return found
 
     def _remember(self, found: Any) -> None:
-        """Positions and flags that were worked out from numbers that flow; the module should not decide by them."""
+        """Compute positions and flags from signals; the module should not branch on them."""
         self._numbers |= {_memory(tensor): tensor for tensor in _tensors(found)}
 
     def _compute(self, func: Any, args: Any, kwargs: Any, tensors: Sequence[Tensor]) -> Any:
-        """An operator that gives something new, or a view."""
+        """Run an operator that returns a new tensor or a view."""
         if "out" in kwargs:
             raise NotImplementedError(f"the probe cannot follow {func}")
         call = self._call(func, args, kwargs)
@@ -141,7 +141,7 @@ class Flow(TorchDispatchMode):
         return many if len(call.schema.returns) == 1 else tuple(many)
 
     def _write(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """An operator that writes into its first argument."""
+        """Run an operator that writes into its first argument."""
         target = args[0]
         if not self._flows(target):
             self._follow(target)
@@ -171,7 +171,7 @@ class Flow(TorchDispatchMode):
                 value.copy_(new)
 
     def _follow(self, tensor: Tensor) -> None:
-        """From now on something flows into a constant, or into one that the module made."""
+        """Attach a signal to a constant, or to a tensor that the module made."""
         size = tensor.untyped_storage().nbytes() // tensor.element_size()
         values = tuple(torch.zeros(size, dtype=torch.float64) for _ in range(self.width))
         self._written[_memory(tensor)] = tensor, Signal(values)
@@ -185,14 +185,14 @@ class Flow(TorchDispatchMode):
 
 
 class _Maker:
-    """Makes what the module sees of results."""
+    """Wraps results for the module."""
 
     def __init__(self, dtype: torch.dtype, device: torch.device, base: Any) -> None:
         self.dtype, self.device = dtype, device
         self.base = base if isinstance(base, Shadow) and base.signal.repeats else None
 
     def make(self, result: Any, again: Make) -> Any:
-        """A shadow of a signal; positions and flags as they are, on the device of the module."""
+        """Return a shadow for a signal; return positions and flags as is, on the device of the module."""
         if isinstance(result, Signal):
             shadow = Shadow(result, self.dtype, self.device)
             if self.base is not None:
@@ -202,12 +202,12 @@ class _Maker:
 
 
 def _entry(made: rules.Rule, call: Call, at: int) -> Make:
-    """Makes one of several results anew."""
+    """Recomputes one of several results."""
     return lambda signal: made(call.on(signal))[at]
 
 
 def _turn(target: Tensor, call: Call) -> None:
-    """A view that takes the position of what it looks at, as ``unsqueeze_`` makes it."""
+    """Replace a tensor with a view of it, as ``unsqueeze_`` does."""
     if not isinstance(target, Shadow):
         raise NotImplementedError(f"the probe cannot follow {call.func} on a tensor that was written to")
     target.signal = call.through(getattr(torch.ops.aten, call.name))
@@ -218,12 +218,12 @@ def _tensors(given: Any) -> list[Tensor]:
 
 
 def _memory(tensor: Tensor) -> int:
-    """Tensors of one memory have the same number; shadows have none."""
-    return 0 if isinstance(tensor, Shadow) else tensor.untyped_storage()._cdata  # noqa: SLF001 -- as torch itself does
+    """Return a number that is equal for tensors of one memory; shadows have none."""
+    return 0 if isinstance(tensor, Shadow) else tensor.untyped_storage()._cdata  # noqa: SLF001 -- as in torch itself
 
 
 def _dtype(call: Call, tensors: Sequence[Tensor]) -> torch.dtype:
-    """The type that the module expects of a result."""
+    """Return the type that the module expects for a result."""
     given = call.get("dtype")
     if isinstance(given, torch.dtype):
         return given

@@ -1,4 +1,4 @@
-"""Where the gradients of a real module come from, when every path is open and nothing cancels."""
+"""Gradients of a real module if every path is open and nothing cancels."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 BRIGHT = 1e150
-"""The gradient that a unit starts with, so that the faintest pixel is far above the smallest float (1e-308)."""
+"""The initial gradient of a unit, large enough that the weakest pixel is far above the smallest float (1e-308)."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """What one module gave: where its units lie.
+    """The position of the units in a module's output.
 
     Attributes:
-        path: of the module; empty for the whole.
+        path: path of the module; empty for the entire model.
         shape: with the batch axis.
-        axes: for each axis of the image that is longer than 1, the axes of the output along which its units lie.
+        axes: for each image axis longer than 1, the axes of the output along which its units lie.
     """
 
     path: str
@@ -53,7 +53,7 @@ class Position:
 
     @property
     def is_map(self) -> bool:
-        """One axis for each axis of the image, and one for samples and channels."""
+        """Whether there is one axis for each axis of the image, and one for samples and channels."""
         along = [axis for some in self.axes for axis in some]
         return (
             len(self.shape) == len(self.axes) + 2
@@ -64,11 +64,11 @@ class Position:
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What one module gave, to ask about.
+    """The output of a module, for questions.
 
     Attributes:
         position: path, shape and axes.
-        signal: what flows out of it; of a module that runs more than once, the last time.
+        signal: its signal; of the last run if a module runs repeatedly.
     """
 
     position: Position
@@ -77,17 +77,17 @@ class Output:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One forward pass.
+    """A forward pass.
 
     Attributes:
-        outputs: by path.
-        positions: of every module that gave something, by path.
+        outputs: outputs by path.
+        positions: positions of every module with an output, by path.
         last: the last output that is a map.
-        macs: multiply-adds that torch's own counter finds [MAC].
+        macs: multiply-adds by torch's own counter [MAC].
         stored_macs: those of them that do not depend on the input [MAC].
-        doubts: what the probe cannot vouch for.
+        doubts: facts that the probe cannot verify.
         image: the input, from which gradients are taken.
-        results: sizes of every tensor that the whole module returns, in order.
+        results: sizes of every tensor that the model returns, in order.
     """
 
     outputs: dict[str, Output]
@@ -100,7 +100,7 @@ class Run:
     results: tuple[tuple[int, ...], ...] = ()
 
     def mask(self, path: str, index: Sequence[int | slice]) -> NDArray[np.bool_]:
-        """The pixels on which the units ``index`` of an output depend."""
+        """Return the pixels on which the units ``index`` of an output depend."""
         value = self.outputs[path].signal.values[0][tuple(index)]
         if not value.requires_grad:
             return np.zeros(self.image.shape[2:], dtype=np.bool_)
@@ -112,20 +112,20 @@ class Run:
 
 
 class Probe:
-    """Asks a module which pixels its units depend on, by gradients.
+    """Determines by gradients on which pixels the units of a module depend.
 
-    The module runs as it is, but on signals (:mod:`convscope.verification.signals`): convolutions and linear layers
-    keep their geometry and weigh evenly, maxima are averages, activations pass everything on, products of two tensors
-    are sums. So a pixel has a gradient exactly where the unit depends on it, whatever was learned. Masks of attention
-    are taken as open, and stored matrices as full.
+    The module runs unchanged, but on signals (:mod:`convscope.verification.signals`): convolutions and linear layers
+    keep their geometry with even weights, maxima become averages, activations pass everything on, products of two
+    tensors become sums. So a pixel has a gradient exactly if the unit depends on it, whatever was learned. Attention
+    masks count as open, and stored matrices as dense.
 
-    The module stays as it was: mode, hooks, tensors, attributes; so do random generators. Its tensors are never read,
-    so it may lie on any device, ``meta`` included.
+    The mode, hooks, tensors and attributes of the module and the random generators are left unchanged. Its tensors are
+    never read, so it may be on any device, including ``meta``.
 
     Args:
-        module: in any architecture.
-        given: shape of its one input, ``c h w``; or how it is called, where it has several.
-        of: number of the input whose pixels are asked about; nothing flows from the others.
+        module: a module of any architecture.
+        given: shape of its only input, ``c h w``, or how it is called if it has several.
+        of: number of the input whose pixels are probed; nothing flows from the others.
 
     >>> probe = Probe(torch.nn.Conv2d(1, 4, 3, dilation=2), (1, 9, 9))
     >>> int(probe.unit("", (0, 0)).sum())
@@ -141,7 +141,7 @@ class Probe:
         self._runs: dict[bool, Run] = {}
 
     def follow(self, paths: Iterable[str]) -> None:
-        """Keep the outputs of these modules, too.
+        """Also keep the outputs of these modules.
 
         Raises:
             UnknownNameError: there is no such module.
@@ -155,7 +155,7 @@ class Probe:
             self._runs.clear()
 
     def run(self, *, gates: bool = True) -> Run:
-        """One forward pass, kept for later questions.
+        """Run a forward pass and keep it for later questions.
 
         Raises:
             ShapeError: the module fails on such an input.
@@ -167,16 +167,16 @@ class Probe:
         return self._runs[gates]
 
     def unit(self, path: str, at: Sequence[int], *, gates: bool = True) -> NDArray[np.bool_]:
-        """The pixels on which all channels of one unit depend.
+        """Return the pixels on which all channels of one unit depend.
 
         Args:
-            path: of the module; empty for the whole.
-            at: position along each axis of the output along which units differ; empty where they do not.
-            gates: follow also paths that lost their place: squeeze-excite, global attention, statistics of maps.
+            path: path of the module; empty for the entire model.
+            at: position along each output axis along which units differ; empty if they do not differ.
+            gates: also follow paths that lost their position: squeeze-excite, global attention, statistics of maps.
 
         Raises:
             UnknownNameError: there is no such module.
-            FieldError: ``at`` lies outside of the output.
+            FieldError: ``at`` lies outside the output.
         """
         self.follow([path])
         run = self.run(gates=gates)
@@ -194,10 +194,10 @@ class Probe:
         return run.mask(path, index)
 
     def last_map(self) -> Position:
-        """The last output that is a map.
+        """Return the last output that is a map.
 
         Raises:
-            ShapeError: there is none.
+            ShapeError: no output is a map.
         """
         found = self.run().last
         if found is None:
@@ -213,7 +213,7 @@ def _output(run: Run, path: str) -> Output:
 
 
 class _Keeper:
-    """A forward hook that keeps what modules give."""
+    """A forward hook that keeps the outputs of modules."""
 
     def __init__(self, module: nn.Module, flow: Flow, wanted: dict[str, nn.Module]) -> None:
         self.flow: Flow = flow
@@ -224,7 +224,7 @@ class _Keeper:
         self.last: Position | None = None
 
     def keep(self, module: nn.Module, _: Any, given: Any) -> None:
-        """Called after every module."""
+        """Keep an output; called after every module."""
         if module in self.paths:
             with _disable_current_modes(), torch.enable_grad():
                 self._keep(module, given)
@@ -238,7 +238,7 @@ class _Keeper:
         if position.is_map:
             self.last = position
         paths = [path for path, part in self.wanted.items() if part is module]
-        if paths:  # what comes later may write into it
+        if paths:  # later operators may write into it
             output = Output(position, signal.copy())
             self.outputs.update(dict.fromkeys(paths, output))
 
@@ -254,7 +254,7 @@ def _run(module: nn.Module, taken: Taken, of: int, wanted: dict[str, nn.Module],
     keeper = _Keeper(module, flow, wanted)
     like = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), torch.empty(0))
     with ExitStack() as stack:
-        # a hook for all modules, so that this one keeps its own
+        # a global hook, so that this module keeps its own
         stack.callback(register_module_forward_hook(keeper.keep).remove)
         stack.callback(flow.restore)
         stack.enter_context(unfused())
@@ -273,7 +273,7 @@ def _run(module: nn.Module, taken: Taken, of: int, wanted: dict[str, nn.Module],
 
 
 def _inputs(taken: Taken, of: int, start: Signal, like: Tensor) -> list[Tensor]:
-    """What the module is given: the signal that is followed, others from which nothing flows, integers as they are."""
+    """Return the module's inputs: the probed signal, others from which nothing flows, integers as is."""
     found: list[Tensor] = []
     for at, one in enumerate(taken.inputs):
         if one.kind != KINDS[0]:
@@ -287,9 +287,9 @@ def _inputs(taken: Taken, of: int, start: Signal, like: Tensor) -> list[Tensor]:
 
 
 def _start(shape: Shape) -> tuple[Tensor, Signal]:
-    """Ones, from which gradients are taken, and a ramp along each axis that is longer than 1."""
+    """Return ones, whose gradients are taken, and a ramp along each axis longer than 1."""
     image = torch.ones(1, *shape, dtype=torch.float64, requires_grad=True)
-    values = [image * 1]  # what the module writes to must not be the image itself
+    values = [image * 1]  # the module must not write to the image itself
     for axis, size in enumerate(shape[1:], 2):
         if size > 1:
             ramp = torch.linspace(0, 1, size, dtype=torch.float64)

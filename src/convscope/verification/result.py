@@ -1,4 +1,4 @@
-"""What a verification found; knows no torch, so that it can be read anywhere."""
+"""The result of a verification, independent of torch so that it can be used anywhere."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 SCHEMA = "convscope/verify/1"
 
 NAME = 60
-"""Letters of what is compared, in a terminal."""
+"""The most characters of a subject in a terminal."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was claimed and probed.
+    """A claim and the probed value.
 
     Attributes:
         what: params, MACs, shapes, or the field of a unit.
-        claimed: by the net.
-        probed: on the module.
-        agrees: both are the same; of a bound or a hull, it holds.
-        note: what is to be known of it.
+        claimed: the net's claim.
+        probed: the module's value.
+        agrees: whether both are equal or, for a bound, whether it holds.
+        note: an additional fact.
     """
 
     what: str
@@ -54,12 +54,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """What :func:`convscope.verify` returns; prints itself.
+    """The result of :func:`convscope.verify`; prints itself.
 
     Attributes:
-        inputs: of the net.
-        checks: one for each thing that was compared.
-        doubts: what the probe cannot vouch for.
+        inputs: inputs of the net.
+        checks: the comparisons.
+        doubts: facts that the probe cannot verify.
     """
 
     inputs: tuple[Input, ...]
@@ -68,7 +68,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Everything agrees."""
+        """Whether everything agrees."""
         return all(check.agrees for check in self.checks)
 
     def to_json(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Verification:
         }
 
     def grid(self) -> Grid:
-        """The table as a figure part."""
+        """Return the table as a figure part."""
         rows = (
             (check.what, check.claimed, check.probed, "yes" if check.agrees else "NO", check.note)
             for check in self.checks
@@ -92,7 +92,7 @@ class Verification:
         return Grid((Column("what", widest=NAME), *map(Column, ("claimed", "probed", "agrees", ""))), tuple(rows))
 
     def stack(self) -> Stack:
-        """What was compared, how it came out, and what is not vouched for."""
+        """Return the comparisons, their result, and facts that could not be verified."""
         wrong = sum(not check.agrees for check in self.checks)
         count = f"{len(self.checks)} checks"
         told = f"{wrong} of {count} disagree" if wrong else f"{count}, all agree"
@@ -113,7 +113,7 @@ class Verification:
 
 
 def pixels_text(mask: NDArray[np.bool_]) -> str:
-    """The box of some pixels, and how many of it they are.
+    """Describe the box of some pixels, and how many of its pixels they are.
 
     >>> import numpy as np
     >>> mask = np.zeros((9, 9), dtype=np.bool_)
@@ -134,7 +134,7 @@ def pixels_text(mask: NDArray[np.bool_]) -> str:
 
 
 def difference_text(claimed: NDArray[np.bool_], probed: NDArray[np.bool_]) -> str:
-    """How two sets of pixels differ, with the first pixel of each kind.
+    """Describe how two sets of pixels differ, with the first pixel of each kind.
 
     >>> import numpy as np
     >>> difference_text(np.array([[True, False]]), np.array([[False, True]]))

@@ -1,8 +1,8 @@
-"""What flows through each operator of torch: the registry, and the rules of what moves numbers.
+"""Rules for torch operators: the registry, and the rules of operators that move values.
 
-The rules are the surrogates of the probe. Every path is open and nothing is weighed by what was learned: what an
-operator does to a number by itself is left out, a maximum is an average, a product of two tensors is their sum, a norm
-adds the average that it divides by. Geometry (windows, views, indices) is left to torch.
+The rules are the surrogates of the probe. Every path is open and learned weights do not matter: elementwise functions
+are omitted, a maximum becomes an average, a product of two tensors becomes their sum, and a norm adds the average by
+which it divides. Geometry (windows, views, indices) is left to torch.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     Rule = Callable[[Call], Any]
 
 DECIDES = "the forward pass depends on the values of its tensors"
-"""A doubt: with other numbers it could have gone another way."""
+"""A doubt: with other values, it could have taken another path."""
 
 RULES: dict[str, Rule] = {}
-"""By the name of an operator, or by name and variant. Gives a signal, a list with signals among it, or numbers."""
+"""Rules by the name of an operator, or by name and variant; a rule returns a signal, a list with signals, or values."""
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
@@ -39,7 +39,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 def find(call: Call) -> Rule:
-    """The rule of an operator."""
+    """Return the rule of an operator."""
     made = RULES.get(call.overload) or RULES.get(call.name)
     if made:
         return made
@@ -53,7 +53,7 @@ def find(call: Call) -> Rule:
     "bernoulli", "hardshrink",
 )  # fmt: skip
 def pointwise(call: Call) -> Signal:
-    """Each position reads the same place of every argument."""
+    """Let each position read the same position of every argument."""
     return call.blend(call.signals, torch.broadcast_shapes(*call.shapes))  # type: ignore[no-untyped-call] # torch's own
 
 
@@ -65,20 +65,20 @@ def pointwise(call: Call) -> Signal:
     "masked_select", "masked_scatter", "diag_embed", "trace", "fill.Tensor",
 )  # fmt: skip
 def through(call: Call) -> Any:
-    """What moves, copies or adds numbers, as torch does it."""
+    """Run operators that move, copy or add values with torch itself."""
     return call.through()
 
 
 @rule("clone")
 def _cloned(call: Call) -> Signal:
-    """In new memory, unless nobody would notice."""
+    """Copy to new memory, unless nothing would notice."""
     signal: Signal = call.get("self")
     return signal.copy() if signal.repeats else call.through()
 
 
 @rule("constant_pad_nd")
 def _padded(call: Call) -> Signal:
-    """Nothing flows from padding, whatever it is made of."""
+    """Pad; nothing flows from padding of any kind."""
     signal, sides = call.get("self"), call.get("pad")
     axes = range(-len(sides) // 2, 0)
     found: Signal = signal.each(lambda value: apart(value, axes, lambda part: torch.constant_pad_nd(part, sides)))
@@ -113,7 +113,7 @@ def _filled(call: Call) -> Signal:
 
 
 def unknown(call: Call) -> Any:
-    """No rule: every position of the result reads everything, where the result is made of numbers that flow."""
+    """Handle an operator without a rule: every position of a result with signals reads everything."""
     results = call.on_numbers()
     single = isinstance(results, Tensor)
     found = [_flowing(call, result) for result in ((results,) if single else results)]
@@ -147,13 +147,13 @@ def _positions_and_flags(call: Call) -> Any:
     "new_full", "new_empty", "new_empty_strided",
 )  # fmt: skip
 def _made(call: Call) -> Any:
-    """Numbers of a shape that a tensor gives: nothing flows from it."""
+    """Make a tensor of another tensor's shape, from which nothing flows."""
     return call.on_numbers()
 
 
 @rule("detach", "alias", "lift_fresh", "lift")
 def _alias(call: Call) -> Any:
-    """The dependence goes on, whether the gradient of a training would or not."""
+    """Keep the dependence, even if the gradient in training would end here."""
     return call.through(torch.ops.aten.alias.default)
 
 
@@ -167,7 +167,7 @@ def _converted(call: Call) -> Any:
 @rule("view", "_unsafe_view", "_reshape_alias", "reshape")
 def _viewed(call: Call) -> Signal:
     shape = call.get("size", "shape")
-    if shape is None:  # the bits as another type
+    if shape is None:  # the bits, reinterpreted as another dtype
         return call.everything(call.on_numbers().shape)
     signal: Signal = call.get("self")
     return signal.each(lambda value: value.reshape(shape))
@@ -175,7 +175,7 @@ def _viewed(call: Call) -> Signal:
 
 @rule("as_strided")
 def _strided(call: Call) -> Signal:
-    """The module knows of the strides that a tensor of its own would have."""
+    """Compute the view with the strides that the module's own tensor would have."""
     signal: Signal = call.get("self")
     found: Signal = call.on(signal.own()).through()
     return found
@@ -183,7 +183,7 @@ def _strided(call: Call) -> Signal:
 
 @rule("split", "unsafe_split", "split_with_sizes", "unsafe_split_with_sizes")
 def _split(call: Call) -> list[Signal]:
-    """One view after another, since nobody may write into views that autograd made together."""
+    """Make views one by one, since views that autograd makes together must not be written to."""
     signal, dim = call.get("self"), call.get("dim")
     sizes, total = call.get("split_size", "split_sizes"), signal.shape[dim]
     if isinstance(sizes, int):
@@ -208,7 +208,7 @@ def _selected(signal: Signal, dim: int, at: int) -> Signal:
 
 @rule("cat", "stack")
 def _joined(call: Call) -> Any:
-    """Side by side; without gates, parts that lost their place fall silent where others have theirs."""
+    """Concatenate; without gates, parts that lost their position are zero if others have theirs."""
     parts = call.get("tensors")
     if not call.gates and any(isinstance(part, Signal) and not part.lost and not part.silent for part in parts):
         parts = [
@@ -219,7 +219,7 @@ def _joined(call: Call) -> Any:
 
 @rule("view_as_real")
 def _pairs(call: Call) -> Signal:
-    """A complex number is one number that flows."""
+    """Treat a complex number as one value."""
     signal: Signal = call.get("self")
     return signal.each(lambda value: value.unsqueeze(-1)).to((*signal.shape, 2))
 

@@ -1,4 +1,4 @@
-"""Rules of what averages over whole axes: reductions, norms, softmax, matrix products, Fourier transforms."""
+"""Rules of operators that average over entire axes: reductions, norms, softmax, matrix products, Fourier transforms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convscope.verification.rules import rule
 from convscope.verification.signals import Signal
 
 NOTHING = torch.empty(0)
-"""For results that only a backward pass looks at."""
+"""A placeholder for results that only a backward pass reads."""
 
 
 @rule(
@@ -42,7 +42,7 @@ def _average(call: Call) -> Signal:
 
 @rule("topk", "sort", "cummax", "cummin")
 def _ordered(call: Call) -> list[Any]:
-    """Any position along the axis may come first."""
+    """Sort: any position along the axis may come first."""
     values, positions = call.on_numbers()
     return [call.average(call.get("self"), (call.get("dim"),)).to(values.shape), positions]
 
@@ -62,7 +62,7 @@ def _softmax(call: Call) -> Signal:
 
 @rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm")
 def _batch_norm(call: Call) -> list[Any]:
-    """Stored statistics read nothing; those of the map itself (instance norm) read the map."""
+    """Normalise: stored statistics read nothing; those of the map itself (instance norm) read the map."""
     signal: Signal = call.get("input")
     others = [dim for dim in range(len(signal.shape)) if dim != 1]
     statistics = [call.average(signal, others)] if call.get("training") or call.overload.endswith("no_stats") else []
@@ -91,7 +91,7 @@ def _group_norm(call: Call) -> list[Any]:
 
 
 def _scaled(call: Call, paths: list[Signal]) -> Signal:
-    """A norm whose scale and shift may be computed."""
+    """Apply a norm whose scale and shift may be computed."""
     shape = paths[0].shape
     further = (call.get(name) for name in ("weight", "bias"))
     return call.blend([*paths, *(shared(part, len(shape)) for part in further if isinstance(part, Signal))], shape)
@@ -99,7 +99,7 @@ def _scaled(call: Call, paths: list[Signal]) -> Signal:
 
 @rule("glu")
 def _gated(call: Call) -> Signal:
-    """One half times a function of the other."""
+    """Multiply one half with a function of the other."""
     signal, dim = call.get("self"), call.get("dim")
     half = signal.shape[dim] // 2
     parts = [signal.each(lambda value, at=at: value.narrow(dim, at, half)) for at in (0, half)]
@@ -119,19 +119,19 @@ _FACTORS = {
     "_addmm_activation": ("mat1", "mat2", "self"),
     "baddbmm": ("batch1", "batch2", "self"),
 }
-"""Names of the factors of a matrix product, and of what is added."""
+"""The names of the factors of a matrix product and of the summand."""
 
 
 @rule(*_FACTORS)
 def _product(call: Call) -> Signal:
-    """``i k, k j -> i j``: a position reads its row of the one factor and its column of the other."""
+    """``i k, k j -> i j``: a position reads its row of the first factor and its column of the second."""
     first, second, added = (call.get(name) for name in _FACTORS[call.name])
     if first.shape[-1] != second.shape[-2]:
         raise ValueError(f"shapes {tuple(first.shape)} and {tuple(second.shape)} cannot be multiplied")
     rows = call.average(first, (-1,)) if isinstance(first, Signal) else None
     columns = call.average(second, (-2,)) if isinstance(second, Signal) else None
     if rows and columns and not call.gates and not rows.lost and columns.ends((-1,)):
-        columns = None  # keys of whole rows, columns or images: global attention
+        columns = None  # keys of entire rows, columns or images: global attention
     return call.merge([rows, columns, added], (*first.shape[:-1], second.shape[-1]))
 
 
@@ -145,7 +145,7 @@ def _linear(call: Call) -> Signal:
 
 @rule("mv", "addmv")
 def _applied(call: Call) -> Signal:
-    """A matrix times one vector."""
+    """Multiply a matrix with a vector."""
     matrix, vector = call.get("mat") if call.name == "addmv" else call.get("self"), call.get("vec")
     rows = call.average(matrix, (-1,), keepdim=False) if isinstance(matrix, Signal) else None
     return call.merge([rows, shared(vector, 1) if isinstance(vector, Signal) else None], matrix.shape[:1])
@@ -153,7 +153,7 @@ def _applied(call: Call) -> Signal:
 
 @rule("_fft_r2c", "_fft_c2r", "_fft_c2c")
 def _transformed(call: Call) -> Signal:
-    """Every frequency reads every position."""
+    """Transform: every frequency reads every position."""
     signal, dims = call.get("self"), call.get("dim")
     shape = list(signal.shape)
     if call.name == "_fft_r2c" and call.get("onesided"):

@@ -1,4 +1,4 @@
-"""Rules of what reads windows of positions: convolution, pooling, resizing, sampling."""
+"""Rules of operators that read windows of positions: convolution, pooling, resizing, sampling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
+from torch.nn import functional as F  # noqa: N812 -- torch's own convention
 
 from convscope.verification.call import Call, shared
 from convscope.verification.rules import rule
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROUNDING = 1e-12
-"""Weights of a resizing below are rounding: at a whole position its neighbour weighs 1e-17."""
+"""Weights of a resizing below this are rounding: at an integer position, the neighbour weighs 1e-17."""
 
 
 @rule("convolution", "_convolution", "convolution_overrideable", "mkldnn_convolution", "cudnn_convolution")
 def _convolution(call: Call) -> Signal:
-    """Every tap reads; a kernel that is itself computed is one more path, shared by all positions."""
+    """Convolve: every tap reads; a computed kernel is another path, shared by all positions."""
     signal, weight = call.get("input", "self"), call.get("weight")
     transposed, groups = bool(call.get("transposed")), call.get("groups")
     rank = len(weight.shape) - 2
@@ -84,7 +84,7 @@ def _adaptive_max(call: Call) -> list[Any]:
     "upsample_trilinear3d", "upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa",
 )  # fmt: skip
 def _resized(call: Call) -> Signal:
-    """Along each axis a matrix, whose negative weights (bicubic) count as positive ones."""
+    """Resize with a matrix along each axis, whose negative weights (bicubic) count as positive."""
     signal = call.get("self", "input")
     sizes = call.on_numbers().shape[2:]
     factors = call.get("scale_factors") or [
@@ -106,8 +106,8 @@ def _resized(call: Call) -> Signal:
 
 
 def _matrix(call: Call, size: int, out: int, factor: float | None) -> Tensor:
-    """Weights ``size out`` of a resizing along one axis, found by resizing an identity."""
-    others = [2] * (int(call.name.removesuffix("_aa")[-2]) - 1)  # antialiasing goes wrong where an axis has length 1
+    """Return the weights ``size out`` of a resizing along one axis, found by resizing an identity."""
+    others = [2] * (int(call.name.removesuffix("_aa")[-2]) - 1)  # antialiasing fails if an axis has length 1
     lines = torch.eye(size, dtype=torch.float64).reshape(size, 1, size, *[1] * len(others))
     align = () if call.get("align_corners") is None else (call.get("align_corners"),)
     scales = factor, *[None] * len(others)
@@ -120,7 +120,7 @@ def _matrix(call: Call, size: int, out: int, factor: float | None) -> Tensor:
 
 @rule("grid_sampler_2d", "grid_sampler_3d")
 def _sampled(call: Call) -> Signal:
-    """At stored positions as torch does it; at computed ones every position may read everything."""
+    """Sample at stored positions with torch; at computed ones, every position may read everything."""
     signal, grid = call.get("input"), call.get("grid")
     if isinstance(grid, Signal):
         call.doubts["computed positions (grid_sample) may lie anywhere"] = None

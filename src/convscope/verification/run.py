@@ -1,4 +1,4 @@
-"""``convscope.verify``: from whatever a net can be read from."""
+"""``convscope.verify``, for anything from which a net can be read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @torch.inference_mode(mode=False)
-@torch.enable_grad()  # the caller may have turned gradients off
+@torch.enable_grad()  # the caller may have disabled gradients
 def verify(
     source: object,
     *,
@@ -34,23 +34,23 @@ def verify(
     units: int = 8,
     seed: int = 0,
 ) -> Verification:
-    """Probe the real model and compare it with what is claimed of it: params, MACs, shapes, fields of units.
+    """Probe the real model and compare it with its claimed params, MACs, shapes and fields of units.
 
-    A module of PyTorch, live or by name, is held against the net that is read from it; any other net against the module
-    that it is built as, and so is that of a quantised module, which has no gradients. Fields are probed by gradients
-    with every path open, pixel by pixel, with gates and without.
+    A PyTorch module, live or by name, is compared with the net that is read from it. Any other net is compared with the
+    module that is built from it; so is that of a quantised module, which has no gradients. Fields are probed by
+    gradients with every path open, pixel by pixel, with gates and without.
 
     Args:
-        source: a net, or what :func:`convscope.read` takes.
-        input: size of the input, ``HxWxC``, or what else :func:`convscope.read` takes; needed for a live module,
-            overrides what the source says.
-        units: how many units are probed: the middle and the corners of the last map, others at random.
+        source: a net, or anything that :func:`convscope.read` takes.
+        input: size of the input, ``HxWxC``, or any other form that :func:`convscope.read` takes; required for a live
+            module, and overrides the source.
+        units: number of units to probe: the middle and the corners of the last map, and random ones.
         seed: for the random choice.
 
     Raises:
-        FieldError: ``input`` is missing or no size, or ``units`` is not a number from 1.
+        FieldError: ``input`` is missing or not a size, or ``units`` is less than 1.
         ShapeError: the model cannot be run on such an input.
-        ConvscopeError: whatever else keeps ``source`` from being read.
+        ConvscopeError: ``source`` cannot be read for another reason.
 
     >>> print(verify("input 11x11x1, conv 1 3x3 d2, conv 1 3x3 d2", units=1))
     what                    claimed             probed              agrees
@@ -73,10 +73,10 @@ def verify(
 
 
 def _built(net: Net, units: int, seed: int) -> Verification:
-    """A net against the module that it is built as.
+    """Compare a net with the module that is built from it.
 
     Raises:
-        MachineError: the module and what it computes do not fit into memory.
+        MachineError: the module and its activations do not fit into memory.
     """
     weights = sum(weight.count for layer in net for weight in layer.weights or ())
     values = sum(math.prod(layer.output) for layer in net)
@@ -89,15 +89,15 @@ def _built(net: Net, units: int, seed: int) -> Verification:
 
 
 FLOAT, COPIES = 4, 2
-"""Bytes of a number; an output is kept as a signal and as its gradient."""
+"""Size of a value, and the copies of an output: a signal and its gradient."""
 
 QUANTISED = "the module is quantised and has no gradients, so a module built from the net was probed instead"
 
 
 def _is_quantised(module: nn.Module) -> bool:
-    """Some weights are packed for kernels of integers."""
+    """Return whether some weights are packed for integer kernels."""
     values = (value for part in module.modules() for value in vars(part).values())
-    return any(type(one) is torch.ScriptObject for value in values for one in _each(value))  # a script is one, too
+    return any(type(one) is torch.ScriptObject for value in values for one in _each(value))  # scripts, too
 
 
 def _each(value: object) -> tuple[object, ...]:
@@ -105,7 +105,7 @@ def _each(value: object) -> tuple[object, ...]:
 
 
 def _is_keras(module: nn.Module) -> bool:
-    """A model of Keras is a module where Keras runs on PyTorch, but reads images with channels last."""
+    """Return the module to probe; a Keras model on PyTorch is a module, but reads images with channels last."""
     return any(kind.__module__.partition(".")[0] == "keras" for kind in type(module).__mro__)
 
 
@@ -119,8 +119,8 @@ def _live(module: nn.Module, shape: Asked, units: int, seed: int) -> Verificatio
         aside(),
         warnings.catch_warnings(),
         torch.compiler.set_stance("force_eager"),
-    ):  # what is compiled runs step by step, as it was written
-        warnings.filterwarnings("ignore", "Using `torch.compile")  # that it is called while there are hooks
+    ):  # compiled code runs eagerly, as written
+        warnings.filterwarnings("ignore", "Using `torch.compile")  # the warning that it is called with hooks
         try:
             imported = read_module(module, shape)
         except ShapeError as error:

@@ -1,4 +1,4 @@
-"""The tensors that a module computes with under a probe: shape, type and device, and a signal in place of numbers."""
+"""The tensors with which a probed module computes: shape, dtype and device, with a signal instead of values."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 class Shadow(Tensor):
-    """What a module sees of a signal.
+    """The module's view of a signal.
 
-    A view of what repeats shares no memory with it, so that both stay small. Before something is written to one of
-    them, :meth:`settle` gives the base memory of its own and makes its views anew, as views of that.
+    A view of a repeating signal shares no memory with it, so both stay small. Before a write to one of them,
+    :meth:`settle` gives the base memory of its own and recreates its views.
     """
 
     signal: Signal
     root: Shadow | None
-    """Of a view: what it looks at, where that repeats."""
+    """The base of a view, if it repeats."""
 
     views: list[ref[Shadow]]
-    """Its views, and views of these, in the order in which they were made."""
+    """The views of a tensor, and their views, in order of creation."""
 
     again: Callable[[], Signal]
-    """Of a view: makes its signal anew."""
+    """Recomputes the signal of a view."""
 
-    __torch_function__ = _C._disabled_torch_function_impl  # type: ignore[assignment] # noqa: SLF001 -- as torch tells
+    __torch_function__ = _C._disabled_torch_function_impl  # type: ignore[assignment] # noqa: SLF001 -- torch's way
 
     @staticmethod
     def __new__(cls: type[Shadow], signal: Signal, dtype: torch.dtype, device: torch.device) -> Shadow:  # noqa: PYI034
-        """A tensor without memory."""
+        """Make a tensor without memory."""
         value = signal.values[0]
         strides = None if signal.repeats else value.stride()
         made: Shadow = Tensor._make_wrapper_subclass(  # noqa: SLF001 -- as above
@@ -46,23 +46,23 @@ class Shadow(Tensor):
         return made
 
     @classmethod
-    def __torch_dispatch__(  # type: ignore[override] # declared by torch as a function that is not there
+    def __torch_dispatch__(  # type: ignore[override] # torch declares another signature
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Only a probe can work with it."""
+        """Refuse operators outside a probe."""
         raise RuntimeError(f"{func} was called outside the probe")
 
-    def __repr__(self, **_: Any) -> str:  # type: ignore[override] # torch's takes contents, which this has not
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override] # torch's takes contents, which a shadow lacks
         return f"Shadow({tuple(self.shape)}, {self.dtype})"
 
     def link(self, base: Shadow, again: Callable[[Signal], Signal]) -> None:
-        """This is a view of ``base``, which repeats; ``again`` makes it from the signal of ``base``."""
+        """Mark this as a view of the repeating ``base``; ``again`` recomputes it from the signal of ``base``."""
         root = base if base.root is None else base.root
         self.root, self.again = root, lambda: again(base.signal)
         root.views.append(ref(self))
 
     def settle(self) -> None:
-        """Make ready to be written to, and all that looks at the same memory."""
+        """Prepare this tensor, and all others on the same memory, for a write."""
         root = self if self.root is None else self.root
         if root.views and root.signal.repeats:
             root.signal = root.signal.own()

@@ -1,12 +1,12 @@
-"""What flows through a module under a probe: numbers that only ever add up, so that no dependence can cancel.
+"""Signals that flow through a probed module: values that only add up, so that no dependence can cancel.
 
-A :class:`Signal` stands for one tensor of the module. Its first value is the *mass*: ones at the input, and after
-every layer positive averages of what the layer reads. Where a pixel has a gradient, the unit depends on it, and it
-has none only where it does not. The other values are ramps along the axes of the image, carried through the same
-averages. A ramp divided by the mass is the middle of what a unit sees, so it tells along which axes of a tensor
-positions lie, whatever the module folded and permuted on the way; an average over all of these loses the position.
+A :class:`Signal` stands for one tensor of the module. Its first value is the *mass*: ones at the input, and after every
+layer positive averages of what the layer reads. A pixel has a gradient if and only if the unit depends on it. The other
+values are ramps along the axes of the image, carried through the same averages. A ramp divided by the mass is the
+centre of what a unit sees, so it reveals the axes of a tensor along which positions lie, however the module reshaped
+and permuted it; an average over all of these loses the position.
 
-All values are float64. Axes along which a value repeats have stride 0 and are worked on once.
+All values are float64. Axes along which a value repeats have stride 0 and are processed once.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SAME = 1e-9
-"""Middles that differ by less, as a share of the image, are the same; rounding gives 1e-13."""
+"""Centres that differ by less, as a fraction of the image, are equal; rounding gives 1e-13."""
 
 FADING = 0.6180339887498949
-"""Paths count less and less, so that a path and its mirror image do not have their middle in common."""
+"""Weights of paths decrease, so that a path and its mirror image do not share their centre."""
 
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """One tensor under the probe.
+    """A probed tensor.
 
     Attributes:
-        values: the mass, then one ramp for each axis of the image; all of one shape.
-        lost: its places share whole rows, columns or images, because something averaged over these.
+        values: the mass, then a ramp for each axis of the image; all of one shape.
+        lost: whether its positions share entire rows, columns or images after an average over these.
     """
 
     values: tuple[Tensor, ...]
@@ -42,24 +42,24 @@ class Signal:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the tensor that this stands for."""
+        """The shape of the tensor."""
         return tuple(self.values[0].shape)
 
     @property
     def repeats(self) -> bool:
-        """Several positions share memory, so that nothing may be written into it."""
+        """Whether several positions share memory, so that it must not be written to."""
         return any(repeating(value) for value in self.values)
 
     def each(self, work: Callable[[Tensor], Tensor]) -> Signal:
-        """The same linear work on every value."""
+        """Apply linear work to every value."""
         return Signal(tuple(map(work, self.values)), self.lost)
 
     def own(self) -> Signal:
-        """In memory that repeats nothing; the same signal where that is so already."""
+        """Return a signal whose memory repeats nothing; itself if it does not repeat."""
         return self.each(lambda value: value.contiguous() if repeating(value) else value)
 
     def copy(self) -> Signal:
-        """To be given on under another name; what repeats is never written to and may be shared."""
+        """Return a copy to pass on; a repeating signal is never written to and may be shared."""
         return self.each(lambda value: value if repeating(value) else value.clone())
 
     def slim(self) -> Signal:
@@ -67,39 +67,39 @@ class Signal:
         return self.each(slim)
 
     def to(self, shape: Sequence[int]) -> Signal:
-        """Repeated to a shape, without memory for it."""
+        """Broadcast to a shape without memory."""
         return self.each(lambda value: value.expand(*shape))
 
     def mean(self, dims: Sequence[int], *, keepdim: bool = True) -> Signal:
-        """The average over some axes, over all where none is given; whether it loses its place is not looked at."""
+        """Average over some axes, by default over all, without checking whether the position is lost."""
         return self.each(lambda value: mean(value, dims, keepdim=keepdim))
 
     def ends(self, dims: Sequence[int]) -> bool:
-        """An average over these axes takes in all positions along an axis of the image."""
+        """Return whether an average over these axes covers all positions along an axis of the image."""
         axes = {dim % len(self.shape) for dim in dims or range(len(self.shape))}
         return any(along and axes.issuperset(along) for along in self.varying())
 
     def silence(self) -> Signal:
-        """As large, but nothing flows."""
+        """Return a signal of this shape from which nothing flows."""
         return Signal(tuple(map(torch.zeros_like, self.values)))
 
     def middles(self) -> list[Tensor]:
-        """For each axis of the image the middle of what each position sees, between 0 and 1; nan where it sees none."""
+        """The centre of what each position sees along each image axis, between 0 and 1; NaN if it sees nothing."""
         mass, *ramps = (value.detach() for value in self.slim().values)
         return [torch.where(mass > 0, ramp / mass, torch.nan) for ramp in ramps]
 
     def varying(self) -> list[tuple[int, ...]]:
-        """For each axis of the image the axes of this tensor along which what positions see moves along it."""
+        """For each image axis, the axes of this tensor along which the centres move."""
         return [_moving(middle) for middle in self.middles()]
 
     @property
     def silent(self) -> bool:
-        """Depends on nothing."""
+        """Whether the signal depends on nothing."""
         return not bool((self.slim().values[0] > 0).any())
 
 
 def repeating(value: Tensor) -> bool:
-    """Some axis has stride 0."""
+    """Return whether some axis has stride 0."""
     return any(stride == 0 and size > 1 for stride, size in zip(value.stride(), value.shape, strict=True))
 
 
@@ -116,7 +116,7 @@ def slim(value: Tensor) -> Tensor:
 
 
 def apart(value: Tensor, axes: Sequence[int], work: Callable[[Tensor], Tensor]) -> Tensor:
-    """Work that concerns only some axes: along the others what repeats is worked on once."""
+    """Apply work along some axes; repeating parts of the others are processed once."""
     touched = {axis % value.ndim for axis in axes}
     narrow = value
     for axis, (stride, size) in enumerate(zip(value.stride(), value.shape, strict=True)):
@@ -127,7 +127,7 @@ def apart(value: Tensor, axes: Sequence[int], work: Callable[[Tensor], Tensor]) 
 
 
 def mean(value: Tensor, dims: Sequence[int], *, keepdim: bool = True) -> Tensor:
-    """The average over some axes, or over all; what repeats is read once."""
+    """Average over some axes, or over all; repeating parts are read once."""
     if not value.ndim:
         return value
     axes = sorted({dim % value.ndim for dim in dims or range(value.ndim)})
@@ -137,7 +137,7 @@ def mean(value: Tensor, dims: Sequence[int], *, keepdim: bool = True) -> Tensor:
 
 
 def _moving(middle: Tensor) -> tuple[int, ...]:
-    """The axes along which middles move most; along the others borders may move them a little."""
+    """Return the axes along which centres move most; along others, borders may move them slightly."""
     low, high = middle.nan_to_num(torch.inf), middle.nan_to_num(-torch.inf)
     spreads = [float((high.amax(axis) - low.amin(axis)).clamp(min=0).mean()) for axis in range(middle.ndim)]
     most = max(spreads, default=0.0)
@@ -145,12 +145,12 @@ def _moving(middle: Tensor) -> tuple[int, ...]:
 
 
 def merge(paths: Sequence[Signal], shape: Sequence[int], *, gates: bool) -> Signal:
-    """Several paths into one tensor of ``shape``, each repeated to it.
+    """Join several paths into one tensor of ``shape``, broadcasting each.
 
     Args:
         paths: one or more.
-        shape: of the result.
-        gates: follow every path; without, those that lost their place end here where another still has its own.
+        shape: shape of the result.
+        gates: follow every path; if False, paths that lost their position end here if another has its own.
     """
     kept = paths if gates else followed(paths)
     if len(kept) == 1:
@@ -166,7 +166,7 @@ def merge(paths: Sequence[Signal], shape: Sequence[int], *, gates: bool) -> Sign
 
 
 def followed(paths: Sequence[Signal]) -> list[Signal]:
-    """The paths that have their place; all where none has."""
+    """Return the paths that have their position; all if none has."""
     placed = [path for path in paths if not path.lost]
     if len(placed) == len(paths):
         return placed
@@ -174,7 +174,7 @@ def followed(paths: Sequence[Signal]) -> list[Signal]:
 
 
 def own_positions(paths: Sequence[Signal]) -> list[Signal]:
-    """The paths that are not repeated along the positions of another, as a gate is; all where each one is."""
+    """Return the paths that are not repeated along the positions of another, like a gate; all if each one is."""
     rank = max(len(path.shape) for path in paths)
     kinds = [[_repeated(path, axis) for axis in range(-rank, 0)] for path in paths]
     if kinds.count(kinds[0]) == len(kinds):
@@ -189,6 +189,6 @@ def own_positions(paths: Sequence[Signal]) -> list[Signal]:
 
 
 def _repeated(path: Signal, axis: int) -> bool:
-    """Is the same all along an axis, counted from the last, because it has length 1 or stride 0 or is not there."""
+    """Return whether values are constant along an axis, counted from the last: length 1, stride 0 or missing."""
     value = path.values[0]
     return value.ndim < -axis or value.shape[axis] == 1 or value.stride(axis) == 0

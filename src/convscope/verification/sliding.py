@@ -1,4 +1,4 @@
-"""Windows that slide: convolution and pooling as averages with uneven weights, all channels of a group at once."""
+"""Sliding windows: convolution and pooling as averages with uneven weights, for all channels of a group at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional as F  # noqa: N812 -- the name everybody knows
+from torch.nn import functional as F  # noqa: N812 -- torch's own convention
 
 from convscope.verification.signals import apart, mean, repeating
 
@@ -22,15 +22,14 @@ _SPREAD = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 @dataclass(frozen=True)
 class Window:
-    """Geometry of a convolution or a pooling, one entry for each axis.
+    """The geometry of a convolution or pooling, with an entry for each axis.
 
     Attributes:
-        kernel: taps.
-        stride: steps of the window.
+        kernel: taps. stride: steps of the window.
         lo: zeros before the first index.
         hi: zeros after the last.
         dilation: steps between taps.
-        transposed: spread and do not gather; then ``lo`` is cropped, and ``extra`` is added after.
+        transposed: whether it scatters instead of gathers; ``lo`` is then cropped, and ``extra`` added after.
         extra: output padding of a transposed convolution.
     """
 
@@ -59,9 +58,10 @@ class Window:
 
 @cache
 def taps(kernel: tuple[int, ...]) -> Tensor:
-    """Positive weights that add up to 1, uneven so that two windows over the same pixels differ in their middle.
+    """Return positive weights of sum 1, uneven so that two windows over the same pixels differ in their centres.
 
-    They are products of weights along each axis, so that what is cut off along one does not move the middle on another.
+    They are products of weights along each axis, so that cropping along one axis does not move the centre along
+    another.
     """
     weights = torch.ones(1, 1, *[1] * len(kernel), dtype=torch.float64)
     for axis, size in enumerate(kernel):
@@ -72,7 +72,7 @@ def taps(kernel: tuple[int, ...]) -> Tensor:
 
 
 def convolved(value: Tensor, window: Window, out: int, groups: int) -> Tensor:
-    """A convolution: each of ``out`` channels averages over the channels of its group."""
+    """Convolve: each of ``out`` channels averages over the channels of its group."""
     n, channels, *sizes = value.shape
     if groups == 1 or (repeating(value) and value.stride(1) == 0):
         found = window.slide(mean(value, (1,)))
@@ -84,7 +84,7 @@ def convolved(value: Tensor, window: Window, out: int, groups: int) -> Tensor:
 
 
 def pooled(value: Tensor, window: Window, sizes: Sequence[int]) -> Tensor:
-    """A pooling of every channel (and sample) for itself, to ``sizes`` positions."""
+    """Pool every channel (and sample) independently to ``sizes`` positions."""
     rank = len(sizes)
 
     def work(part: Tensor) -> Tensor:
@@ -97,12 +97,12 @@ def pooled(value: Tensor, window: Window, sizes: Sequence[int]) -> Tensor:
 
 
 def pool_window(sizes: Sequence[int], out: Sequence[int], settings: tuple[Sequence[int], ...]) -> Window:
-    """The window of a pooling that has ``out`` positions, so that what hangs over after (``ceil``) is covered.
+    """Return the window of a pooling with ``out`` positions, including any overhang (``ceil``).
 
     Args:
-        sizes: of the input, without channels.
-        out: of the output.
-        settings: kernel, stride (the kernel where it is empty), padding and dilation.
+        sizes: sizes of the input, without channels.
+        out: sizes of the output.
+        settings: kernel, stride (empty for the kernel), padding and dilation.
     """
     kernel, stride, pad, dilation = settings
     rank = len(sizes)
@@ -117,5 +117,5 @@ def pool_window(sizes: Sequence[int], out: Sequence[int], settings: tuple[Sequen
 
 
 def each_axis(entries: Sequence[int], rank: int) -> tuple[int, ...]:
-    """One entry for each axis, where one may stand for all."""
+    """Return an entry for each axis, if one stands for all."""
     return tuple(entries) if len(entries) == rank else tuple(entries) * rank

@@ -1,8 +1,8 @@
-"""The boxes that the table of a net claims for a unit, held against the pixels on which the unit depends.
+"""Comparison of the boxes in a net's table with the pixels on which a unit depends.
 
-The table says two things along each axis of the image. Every unit has a box, borders and seams included; and where
-fields advance steadily, a size, a stride and a start that hold away from borders and seams. The first is asked at every
-unit that is probed, the second at units in the middle of a map.
+The table makes two claims along each axis of the image: every unit has a box, borders and seams included; and if fields
+advance steadily, size, stride and start hold away from borders and seams. The first is checked at every probed unit,
+the second at units in the middle of a map.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tabled:
-    """What is claimed of every layer along the spatial paths, or with gates.
+    """The claims for every layer, along the spatial paths or with gates.
 
     Attributes:
         net: the net.
-        gates: whether paths are followed that lost their place.
-        of: the input whose pixels are counted; None for the one that the table takes.
+        gates: whether paths that lost their position are followed.
+        of: the input whose pixels are counted; None for the default of the table.
     """
 
     net: Net
@@ -44,23 +44,23 @@ class Tabled:
 
     @cached_property
     def tracks(self) -> dict[str, Tracks]:
-        """By the name of the layer."""
+        """The layers by name."""
         return trace(self.net, gates=self.gates, of=self.of)
 
     @cached_property
     def fields(self) -> dict[str, Field]:
-        """As the table shows them."""
+        """The fields as in the table."""
         return fields(self.net, gates=self.gates, of=self.of)
 
     @cached_property
     def folds(self) -> bool:
-        """Beyond a border the map goes on by its own values, so that a field that reaches there looks otherwise."""
+        """Return whether the map continues beyond a border with its own values, so that fields there differ."""
         relations = (read.relation for layer in self.net for reads in layer.reads for read in reads)
         return any(isinstance(one, Window | Table) and one.edge not in EMPTY_EDGES for one in relations)
 
     @cached_property
     def slack(self) -> int:
-        """Pixels that may be missing beside a border, because a dilation or a shift of channels jumps over them."""
+        """Return how many pixels may be missing beside a border, because a dilation or a shift skips them."""
         windows = [
             read.relation
             for layer in self.net
@@ -74,11 +74,11 @@ class Tabled:
         return (shifts + (taps if taps > 1 else 0)) * steps
 
     def wrong(self, layer: str, at: Sequence[int], mask: NDArray[np.bool_]) -> str:
-        """What the table claims of a unit and gradients deny; empty where they agree.
+        """Describe a claim of the table about a unit that gradients refute; empty if they agree.
 
         Args:
             layer: its name.
-            at: index along each spatial axis of the layer; of one without any, empty.
+            at: index along each spatial axis of the layer; empty without axes.
             mask: the pixels on which the unit depends.
         """
         boxes = seen(mask)
@@ -100,7 +100,7 @@ class Tabled:
         return ""
 
     def _denied(self, field: AxisField, track: Track, at: Sequence[int], pixels: int) -> bool:
-        """The closed form says something else than the box, at a unit in the middle of the map."""
+        """Return whether the closed form disagrees with the box at a unit in the middle of the map."""
         assert track.axis is not None
         unit, units = at[track.axis - 1], track.boxes.size
         if field.stride is None or not field.exact or unit != units // 2:
@@ -114,7 +114,7 @@ class Tabled:
         return not self.folds and not self._cut(track, (max(first, 0), min(last, pixels - 1)), box)
 
     def _cut(self, track: Track, wanted: Box, box: Box) -> bool:
-        """A box is what is left of the wanted one between the outermost pixels that the layer sees at all."""
+        """Return whether a box is the wanted one, clipped to the outermost pixels that the layer sees at all."""
         low, high = track.boxes.hull()
         first = box[0] == wanted[0] or (box[0] > wanted[0] and box[0] - low <= self.slack)
         last = box[1] == wanted[1] or (box[1] < wanted[1] and high - box[1] <= self.slack)
@@ -122,7 +122,7 @@ class Tabled:
 
 
 def _claimed(track: Track, at: Sequence[int]) -> Box | None:
-    """The box of a unit, or around all units where it is not known which is which; None where nothing is claimed."""
+    """Return the box of a unit, or around all units if they are unordered; None if nothing is claimed."""
     if track.axis is None or track.axis == 0 or not track.ordered:
         return track.boxes.hull()
     if track.axis > len(at):
@@ -131,7 +131,7 @@ def _claimed(track: Track, at: Sequence[int]) -> Box | None:
 
 
 def seen(mask: NDArray[np.bool_]) -> list[Box]:
-    """First and last pixel along each axis; empty where none is set.
+    """Return the first and last pixel along each axis; empty if none is set.
 
     >>> seen(np.array([[False, True, True]]))
     [(0, 0), (1, 2)]

@@ -1,4 +1,4 @@
-"""Leaves a module, and what chance gives next, as they were."""
+"""Preservation of a module's state and of the random generators."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def unchanged(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards modes, hooks, attributes and random generators are as before.
+    """Use evaluation mode within the block; restore modes, hooks, attributes and random generators after it.
 
-    Numbers of parameters and buffers are not copied here: whoever runs the module keeps those that it writes to.
+    Values of parameters and buffers are not copied here; code that runs the module keeps those that it writes to.
 
     >>> net = torch.nn.Dropout().train()
     >>> with unchanged(net):
@@ -37,7 +37,7 @@ def unchanged(module: nn.Module) -> Iterator[None]:
     chance = random.getstate(), np.random.get_state()  # noqa: NPY002 -- the global generator that a module may use
     try:
         with torch.random.fork_rng(devices=[]):
-            for part, _ in modes:  # not by eval(), which a class may have made to do more
+            for part, _ in modes:  # not by eval(), which a class may have overridden
                 part.training = False
             yield
     finally:
@@ -50,16 +50,16 @@ def unchanged(module: nn.Module) -> Iterator[None]:
 
 
 def stored(module: nn.Module) -> list[Tensor]:
-    """Parameters, buffers, and tensors that are plain attributes."""
+    """Yield parameters, buffers, and tensors that are plain attributes."""
     plain = (value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor))
     return [*module.parameters(), *module.buffers(), *plain]
 
 
 @contextmanager
 def unfused() -> Iterator[None]:
-    """No kernel that does the work of several operators at once: products of matrices stay visible inside."""
+    """Disable fused kernels within the block, so that matrix products stay visible."""
     fast = torch.backends.mha.get_fastpath_enabled()
-    library = torch._C._get_mkldnn_enabled()  # noqa: SLF001 -- the public context warns where there is no Intel GPU
+    library = torch._C._get_mkldnn_enabled()  # noqa: SLF001 -- the public context warns without an Intel GPU
     try:
         torch.backends.mha.set_fastpath_enabled(value=False)
         torch._C._set_mkldnn_enabled(False)  # noqa: SLF001, FBT003 -- as above
@@ -71,7 +71,7 @@ def unfused() -> Iterator[None]:
 
 
 def _contents(attributes: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Each attribute, with what it holds where it is a list or a dictionary."""
+    """Copy the attributes, with the content of lists and dictionaries."""
     return {
         name: (value, value.copy() if isinstance(value, dict | list | set) else None)
         for name, value in attributes.items()
