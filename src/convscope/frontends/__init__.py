@@ -1,4 +1,4 @@
-"""Ways to bring a net in, one module for each vocabulary."""
+"""Reading nets: one module for each vocabulary."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ READERS = {
     ".pth.tar": "convscope.frontends.weights",
     ".pt.tar": "convscope.frontends.weights",
 }
-"""By the suffix of a file, the module whose ``read_file(path, given)`` reads it."""
+"""The module with ``read_file(path, given)`` for each suffix of a file."""
 
 LIVE = {
     "torch.nn.modules.module.Module": "convscope.frontends.torch",
     "keras.src.models.model.Model": "convscope.frontends.keras",
 }
-"""By the class of a model, the module whose ``read_model(model, given)`` reads it."""
+"""The module with ``read_model(model, given)`` for each class of a model."""
 
 
 def read(source: object, *, input: object = None) -> Net:  # noqa: A002 -- the word of the notation
@@ -48,23 +48,23 @@ def read(source: object, *, input: object = None) -> Net:  # noqa: A002 -- the w
     Args:
         source: text in the notation; a path (``.cnn``, ``.onnx``, ``.keras``, ``.h5``, the folder of a run); ``-`` for
             standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME``, ``file.py:FUNCTION`` or
-            ``module:FUNCTION``; a module of PyTorch or a model of Keras; a net or a run, whose net is given back.
-        input: size of the input, ``HxWxC``, or a shape or tensor ``n c h w``; overrides what the source says. A module
-            of PyTorch needs it. For several inputs, a dict of these by name; a number there is a constant. ``50xnx40``
-            says where the batch lies, ``50x40 nobatch`` that there is none, ``16 int`` that the numbers are integers.
+            ``module:FUNCTION``; a PyTorch module or a Keras model; a net or a run, whose net is returned.
+        input: size of the input, ``HxWxC``, or a shape or tensor ``n c h w``; overrides the source. A PyTorch module
+            needs it. For several inputs, a dict of these by name, in which a number is a constant. ``50xnx40`` gives
+            the position of the batch, ``50x40 nobatch`` means that there is none, ``16 int`` that values are integers.
 
     Raises:
         NotationError: the text is not in the notation, or the file cannot be read.
         ShapeError: a layer does not fit its input.
-        FieldError: a setting, or ``input``, has a value it cannot have.
-        ModelError: a model file is damaged, of an unknown kind, or holds what cannot be read.
-        MissingExtraError: a package that is needed is not installed.
+        FieldError: a setting, or ``input``, has an invalid value.
+        ModelError: a model file is damaged, of an unknown kind, or unreadable.
+        MissingExtraError: a required package is not installed.
 
     >>> read("input 28x28x1, conv 16 3x3 relu").output
     (16, 26, 26)
     """
     shape = asked(input)
-    held = source if isinstance(source, Net) else getattr(source, "net", None)  # a run holds its net
+    held = source if isinstance(source, Net) else getattr(source, "net", None)  # a run has its net
     if isinstance(held, Net):
         if shape:
             raise FieldError("a net has its input already", expected="input for a model or a text")
@@ -94,15 +94,15 @@ def _read(source: object, shape: Asked) -> Net:
 
 
 def _text(words: str, source: str, given: Asked) -> Net:
-    """A net in the notation, at the sizes that are given."""
+    """Read a net in the notation, at the given sizes."""
     named = {name: one.shape for name, one in given.named.items()}
     return text.read(words, source=source, shape=given.first.shape if given.first else named or None)
 
 
 def _named(source: str, shape: Asked) -> Net:
-    """A model by name. Made without numbers, unless its code looks at them."""
+    """Read a model by name. It is created on the meta device, unless its code needs values."""
     model, usual = named.model(source)
-    if named.is_own(source):  # made as its code makes it
+    if named.is_own(source):  # created with values
         with theirs(f"{source} cannot be read", all_errors=True):
             return _live(model, shape or usual)
     try:
@@ -113,7 +113,7 @@ def _named(source: str, shape: Asked) -> Net:
 
 
 def is_weights(source: str) -> bool:
-    """A path whose suffix is that of a file of weights.
+    """Return whether a path has the suffix of a weights file.
 
     >>> is_weights("net.safetensors"), is_weights("net.cnn")
     (True, False)
@@ -122,12 +122,12 @@ def is_weights(source: str) -> bool:
 
 
 def _reader_of(source: str | Path) -> str | None:
-    """The module that reads files of this suffix."""
+    """Return the module that reads files of this suffix."""
     return READERS.get(suffix_of(Path(source).name, READERS)) if may_be_path(source) else None
 
 
 def _live(model: object, shape: Asked) -> Net:
-    """A live model, told by its class, so that no framework is loaded for the question."""
+    """Read a live model, identified by its class so that no framework is loaded."""
     for kind in type(model).__mro__:
         reader = LIVE.get(f"{kind.__module__}.{kind.__qualname__}")
         if reader:

@@ -1,7 +1,7 @@
-"""Code of others prints to standard error: standard output carries data only.
+"""Redirection of output of foreign code to standard error, since standard output carries data only.
 
-A model may print while it is made, loaded or run. Every call into such code stands inside of :func:`aside`, so that
-what ``--json``, ``--to csv`` and ``write`` put out stays what it is.
+A model may print while it is created, loaded or run. Every call into such code is inside :func:`aside`, so that the
+output of ``--json``, ``--to csv`` and ``write`` is not disturbed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STDOUT, _STDERR = 1, 2
 
 
 class _Streams:
-    """Standard output of the process, which is there once: the first who comes turns it, the last turns it back."""
+    """The redirection of the process's standard output: the first user redirects it, the last one restores it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -55,16 +55,16 @@ _STREAMS = _Streams()
 
 
 def _turned(stream: TextIO | None) -> int | None:
-    """Turn the file after standard output too, for what C code and other programs print; gives the old one back.
+    """Redirect the file descriptor, too, for C code and other programs; return the old one.
 
-    Only where ``sys.stdout`` is that file: a notebook or a test has a stream of its own.
+    This applies only if ``sys.stdout`` is that file: a notebook or a test has a stream of its own.
     """
     try:
         if stream is None or stream.fileno() != _STDOUT:
             return None
         stream.flush()
         before = os.dup(_STDOUT)
-    except (OSError, ValueError):  # closed, or no file
+    except (OSError, ValueError):  # closed, or not a file
         return None
     try:
         os.dup2(_STDERR, _STDOUT)
@@ -75,7 +75,7 @@ def _turned(stream: TextIO | None) -> int | None:
 
 
 def _flush(stream: TextIO | None) -> None:
-    """What was printed past ``sys.stdout``, by C code or otherwise, and is still held, goes the same way."""
+    """Flush buffered output that was printed past ``sys.stdout``, by C code or otherwise."""
     with contextlib.suppress(Exception):
         ctypes.CDLL(None).fflush(None)
     with contextlib.suppress(OSError, ValueError):
@@ -84,13 +84,13 @@ def _flush(stream: TextIO | None) -> None:
 
 
 def from_now_on() -> None:
-    """What is printed until the program ends goes to standard error: by threads, and by what was kept for the end."""
+    """Redirect everything printed until the program ends, by threads and exit handlers, to standard error."""
     _STREAMS.enter()
 
 
 @contextmanager
 def aside() -> Iterator[None]:
-    r"""What is printed inside goes to standard error.
+    r"""Redirect output within the block to standard error.
 
     >>> import contextlib, io
     >>> with contextlib.redirect_stderr(io.StringIO()) as told, aside():

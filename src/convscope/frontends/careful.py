@@ -1,4 +1,4 @@
-"""Zip archives of unknown origin: the list of the files in one is counted before it is read."""
+"""Untrusted zip archives: the list of files is checked before it is read."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import os
 from convscope.budget import about, hold, spend
 
 USUAL = 2**16
-"""Bytes that ``zipfile`` reads at once, but for the list; a list of so many is not worth counting."""
+"""Bytes that ``zipfile`` reads at once besides the list; a list of this size need not be counted."""
 
 _BYTES, _TIMES = 5, 12
-"""Bytes of the list that are read in one step, and how many bytes each of them takes in memory."""
+"""Bytes of the list that are read in one step, and the memory that each of them takes [byte]."""
 
 
 class Careful(io.BufferedReader):
-    """A file that ``zipfile`` is to look into.
+    """A file for ``zipfile``.
 
     Raises:
         LimitError: the list of its files is longer than that of any model.

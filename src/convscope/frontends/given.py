@@ -1,4 +1,4 @@
-"""What the caller says of the inputs of a model: sizes, how they lie, what is a constant."""
+"""The caller's description of a model's inputs: sizes, layout, constants."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ UNBATCHED = "nobatch"
 
 @dataclass(frozen=True)
 class Given:
-    """One input as the caller states it.
+    """The caller's description of one input.
 
     Attributes:
         shape: ``c h w``; empty for a constant.
-        order: how the tensor lies, see :mod:`convscope.core.order`; empty for the natural layout.
-        kind: of the numbers, one of :data:`convscope.core.graph.KINDS`; empty where the source is to say it.
-        constant: a number or a tensor, where the input is not one of the net.
-        whole: the shape with its batch axis, where it was given as one.
+        order: layout of the tensor, see :mod:`convscope.core.order`; empty for the natural layout.
+        kind: kind of the values, one of :data:`convscope.core.graph.KINDS`; empty for that of the source.
+        constant: a number or a tensor, if the input is not one of the net.
+        whole: the shape with its batch axis, if it was given as one.
     """
 
     shape: Shape
@@ -39,11 +39,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the caller says of all inputs.
+    """The caller's description of all inputs.
 
     Attributes:
-        first: of the only or first input, where it has no name.
-        named: of inputs by name.
+        first: description of the only or first input, if it has no name.
+        named: descriptions of inputs by name.
     """
 
     first: Given | None = None
@@ -53,11 +53,11 @@ class Asked:
         return self.first is not None or bool(self.named)
 
     def of(self, name: str, at: int = 0) -> Given | None:
-        """What is said of one input."""
+        """Return the description of one input."""
         return self.named.get(name, self.first if at == 0 else None)
 
     def shape(self) -> Shape | None:
-        """Of a model that has one input and no name for it.
+        """Return the description for a model with a single unnamed input.
 
         Raises:
             FieldError: several inputs are given.
@@ -71,7 +71,7 @@ class Asked:
         return found.shape if found else None
 
     def check(self, names: list[str]) -> None:
-        """Raise UnknownNameError for a name that the model does not have."""
+        """Raise UnknownNameError for a name that the model lacks."""
         for name in self.named:
             if name not in names:
                 raise UnknownNameError(
@@ -80,14 +80,14 @@ class Asked:
 
 
 def asked(said: object) -> Asked:
-    """What a caller says, as it may be said.
+    """Parse a caller's description.
 
     Args:
         said: None; a size as text, ``HxWxC``; a shape or a tensor ``n c h w``; or a dict of these by name. In a dict, a
             number or a bool is a constant, and so is a tuple ``("constant", value)``.
 
     Raises:
-        FieldError: it is not a size.
+        FieldError: the description is not a size.
 
     >>> asked("28x20x1").first
     Given(shape=(1, 28, 20), order='', kind='', constant=None)
@@ -104,7 +104,7 @@ def asked(said: object) -> Asked:
 
 
 def hinted(error: ShapeError, said: Asked) -> ShapeError:
-    """An error that may come of sizes with the channels first, with a word on that."""
+    """Add a hint to an error that may be caused by sizes with the channels first."""
     meant = next(filter(None, map(_meant, (said.first, *said.named.values()))), "")
     if meant and not error.attempt:
         error.attempt = meant
@@ -112,7 +112,7 @@ def hinted(error: ShapeError, said: Asked) -> ShapeError:
 
 
 def _meant(given: Given | None) -> str:
-    """What was meant by an input whose axes are in another order; empty where it does not look so."""
+    """Return the probable size if the axes seem to be in another order; otherwise empty."""
     if given is None or not given.shape:
         return ""
     if given.whole:
@@ -123,7 +123,7 @@ def _meant(given: Given | None) -> str:
 
 
 def of_shape(shape: Shape | Asked | None) -> Asked:
-    """A shape ``c h w``, as our own code has it."""
+    """Parse a shape ``c h w``, as our own code uses it."""
     if isinstance(shape, Asked):
         return shape
     return Asked(None if shape is None else Given(shape))
@@ -156,7 +156,7 @@ _KIND = {"int": "int", "uint": "int", "long": "int", "bool": "bool"}
 
 
 def _torch_style(name: str, shape: tuple[int, ...], said: object) -> Given:
-    """``(1, 3, 224, 224)``, the batch first."""
+    """Parse ``(1, 3, 224, 224)``, with the batch first."""
     if not 2 <= len(shape) <= 5 or min(shape) < 1:
         hint = "height x width x channels as text" if len(shape) == 1 else "two to five axes"
         raise FieldError(
@@ -166,7 +166,7 @@ def _torch_style(name: str, shape: tuple[int, ...], said: object) -> Given:
 
 
 def _text(text: str) -> Given:
-    """``224x224x3``, ``50xnx40`` with the batch where it lies, and the words after."""
+    """Parse ``224x224x3``, or ``50xnx40`` with the position of the batch, and the words after it."""
     size, *words = text.split() or [""]
     kinds = [word for word in words if word in KINDS]
     unknown = [word for word in words if word not in {*KINDS, UNBATCHED}]
@@ -183,7 +183,7 @@ def _text(text: str) -> Given:
 
 
 def _literal(axes: list[str]) -> tuple[Shape, str]:
-    """The shape ``c h w`` and the order of a tensor with these axes: channels come after a leading batch, else last."""
+    """Return the shape ``c h w`` and the order of a tensor of these axes; channels follow a leading batch or are last."""
     sizes = from_text("x".join(axis for axis in axes if axis != "n"))  # moves the last one to the front
     *positions, last = [axis for axis in axes if axis != "n"]
     first = axes[0] == "n"

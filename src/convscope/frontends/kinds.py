@@ -1,6 +1,6 @@
-"""Files of other kinds: each is recognised by its name or by how it begins, and told with what to do instead.
+"""Unsupported files: each kind is recognised by name or signature, and the error says what to do instead.
 
-Nothing of such a file is read but its first bytes and, of an archive, the names in it.
+Only the first bytes of such a file are read and, for an archive, the names in it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Mark = tuple[int, bytes]
-"""A position in the file, and the bytes that stand there."""
+"""A position in the file, and the bytes at it."""
 
 HEAD = 512
-"""Bytes that are looked at."""
+"""Number of bytes that are examined."""
 
 OFFERED = 8
-"""Names in a Python file that a message lists."""
+"""The most names in a Python file that a message lists."""
 
 PYTHON = ".py"
-"""The suffix of files from which a model is read by its name in them."""
+"""The suffix of files from which a model is read by name."""
 
 LFS = b"version https://git-lfs"
-"""How the file begins that Git LFS leaves in the place of a large one."""
+"""The beginning of a Git LFS pointer."""
 
 _CONVERT = "python -m tf2onnx.convert {} --output model.onnx, then: convscope table model.onnx"
 _PADDLE = "paddle2onnx --model_dir FOLDER --save_file model.onnx"
@@ -46,14 +46,14 @@ _SOURCE = "the original model, as an ONNX or Keras file or as FILE.py:FUNCTION"
 
 @dataclass(frozen=True)
 class Foreign:
-    """A kind of file which Convscope cannot read.
+    """A kind of file that Convscope cannot read.
 
     Attributes:
-        name: as it stands in a message, with its article.
-        suffixes: of its files or folders, in small letters.
+        name: name for messages, with its article.
+        suffixes: suffixes of its files or folders, in lower case.
         attempt: what to do instead.
-        marks: what stands in such a file; any one of them is enough.
-        members: what stands in an archive of this kind, anywhere in a name; any one of them is enough.
+        marks: signatures of such a file; any one of them is enough.
+        members: parts of names in an archive of this kind; any one of them is enough.
     """
 
     name: str
@@ -72,7 +72,7 @@ POINTERS = (
         ((0, b"<!DOCTYPE html"), (0, b"<!doctype html"), (0, b"<html"), (0, b"<HTML")),
     ),
 )
-"""What may stand in the place of a file of any kind."""
+"""Files that may replace a file of any kind."""
 
 KINDS = (
     Foreign(
@@ -147,7 +147,7 @@ KINDS = (
         ((0, b"\x1f\x8b"), (0, b"BZh"), (0, b"\xfd7zXZ"), (0, b"7z\xbc\xaf\x27\x1c"), (257, b"ustar")),
     ),
 )
-"""Kinds of files of other tools. The suffix decides; where that is unknown, how the file begins."""
+"""Kinds of files of other tools. The suffix decides or, if that is unknown, the signature."""
 
 RENAMED: tuple[tuple[str, str, tuple[Mark, ...], tuple[str, ...]], ...] = (
     ("an HDF5 file", ".h5", ((0, b"\x89HDF\r\n\x1a\n"),), ()),
@@ -167,15 +167,15 @@ FOLDERS = (
     ("model.safetensors", "a Hugging Face model", "the weights: convscope table FOLDER/model.safetensors; " + _LIVE),
     ("data.pkl", "an unpacked PyTorch archive", "the .pt file that it was unpacked from"),
 )
-"""Folders that are models of other tools: a file in them, name, and what to do instead."""
+"""Folders that are models of other tools: a file in them, the name, and what to do instead."""
 
 
 def refuse_foreign(path: Path, read: Collection[str]) -> None:
-    """Raise ModelError where a path is that of another kind of file, with what to do instead.
+    """Raise ModelError for a path to another kind of file, with what to do instead.
 
     Args:
-        path: which need not exist: then that is said first.
-        read: suffixes of the files that a net is read from.
+        path: the path; if it does not exist, the error states that first.
+        read: suffixes of files from which a net can be read.
     """
     known = bool(suffix_of(path.name, read))
     by_name = None if known else _by_suffix(path.name.lower())
@@ -207,7 +207,7 @@ def refuse_foreign(path: Path, read: Collection[str]) -> None:
 
 
 def suffix_of(name: str, read: Collection[str]) -> str:
-    """The longest of some suffixes that a name ends in; empty where it has none of them.
+    """Return the longest of some suffixes of a name; empty if it has none.
 
     >>> suffix_of("model.pth.TAR", (".tar", ".pth.tar")), suffix_of("net.cnn", (".onnx",))
     ('.pth.tar', '')
@@ -216,7 +216,7 @@ def suffix_of(name: str, read: Collection[str]) -> str:
 
 
 def _missing(path: Path, kind: Foreign) -> ModelError:
-    """The error for a file that is not there; and would not help if it were."""
+    """Return the error for a file that does not exist and would be of an unsupported kind."""
     what = f"there is no file {path}"
     if path.suffix == PYTHON:
         return ModelError(what)
@@ -224,7 +224,7 @@ def _missing(path: Path, kind: Foreign) -> ModelError:
 
 
 def _python(path: Path) -> ModelError:
-    """The error for a Python file of which nothing is named, with what it offers."""
+    """Return the error for a Python file without a name in it, with the names that it offers."""
     found = makers(path)
     if not found:
         return ModelError(f"{path} is a Python file", attempt="name the function or class in it: FILE.py:FUNCTION")
@@ -237,12 +237,12 @@ def _python(path: Path) -> ModelError:
 
 
 def listed(read: Collection[str]) -> str:
-    """The kinds of files that are read, for a message."""
+    """List the supported kinds of files for a message."""
     return f"a net in the notation (.cnn), or a file that ends in {', '.join(sorted(read))}"
 
 
 def _by_suffix(name: str) -> Foreign | None:
-    """The kind of a name; the longest suffix that fits decides.
+    """Return the kind of a name; the longest matching suffix decides.
 
     >>> _by_suffix("model.tflite").name
     'a TensorFlow Lite model'
@@ -254,12 +254,12 @@ def _by_suffix(name: str) -> Foreign | None:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # no file can be called so
+    except (OSError, ValueError):  # not a valid file name
         return False
 
 
 def _head(path: Path) -> bytes:
-    """How a file begins; nothing of what is not a file, or cannot be opened: its reader says that."""
+    """Read the first bytes of a file; empty if it is not a file or cannot be opened, which its reader reports."""
     try:
         with files.opened(path) as file:
             return file.read(HEAD)
@@ -268,7 +268,7 @@ def _head(path: Path) -> bytes:
 
 
 def _members(path: Path) -> list[str]:
-    """Names in an archive; none of a damaged one, or one of very many."""
+    """Return the names in an archive; none if it is damaged or very large."""
     try:
         with (
             files.opened(path) as file,
@@ -312,5 +312,5 @@ def _foreign(path: Path, kind: Foreign) -> ModelError:
 
 
 def _attempt(path: Path, kind: Foreign) -> str:
-    """What to do, with the name of the file."""
+    """Fill the name of the file into a suggestion."""
     return kind.attempt.replace("model.tflite", str(path)).replace("model.onnx", f"{path.stem}.onnx")

@@ -1,8 +1,8 @@
-"""Models by name: of a package (``torchvision:resnet50``, ``timm:convnext_tiny``, ``keras:ResNet50``), or one's own.
+"""Models by name: of a package (``torchvision:resnet50``, ``timm:convnext_tiny``, ``keras:ResNet50``), or your own.
 
-One's own are ``path/to/file.py:make_net`` and ``package.module:make_net``; :mod:`convscope.frontends.own` makes them.
+Your own are ``path/to/file.py:make_net`` and ``package.module:make_net``; :mod:`convscope.frontends.own` creates them.
 
-A model of a package is made without its trained weights, and where its code allows that without numbers at all.
+A model of a package is created without its trained weights and, if its code allows it, on the meta device.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Made = TypeVar("Made")
 
 
 def is_name(source: str) -> bool:
-    """Written as ``package:model``, ``file.py:function`` or ``module:function``.
+    """Return whether a text has the form ``package:model``, ``file.py:function`` or ``module:function``.
 
     >>> is_name("timm:convnext_tiny"), is_name("nets/mine.py:make"), is_name("input 8x8x1, a: conv 4 3x3")
     (True, True, False)
@@ -49,17 +49,17 @@ def is_name(source: str) -> bool:
 
 
 def _parts(source: str) -> tuple[str, str]:
-    """What stands before and after the colon; two are as good as one, and empty parentheses do no harm."""
+    """Return the parts before and after the colon; two colons count as one, and empty parentheses are ignored."""
     source = source.removesuffix("()")
     package, _, rest = source.partition(":")
-    if package in PACKAGES:  # whose names of models may have colons of their own
+    if package in PACKAGES:  # their model names may contain colons
         return package, rest.removeprefix(":")
     head, _, tail = source.rpartition(":")
     return head.removesuffix(":"), tail
 
 
 def is_own(source: str) -> bool:
-    """A name of one's own code, not of a model that a package makes without numbers.
+    """Return whether a name refers to the user's own code and not to a package.
 
     >>> is_own("nets.mine:Net"), is_own("timm:convnext_tiny")
     (True, False)
@@ -68,12 +68,12 @@ def is_own(source: str) -> bool:
 
 
 def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
-    """A model by name, and what is known of the input that it is made for.
+    """Return a model by name, and the known facts about its input.
 
     Raises:
         MissingExtraError: the package is not installed.
-        UnknownNameError: it has no such model, or the file no such function.
-        ModelError: the file or module is not there or cannot be run, or the model cannot be made.
+        UnknownNameError: the package has no such model, or the file no such function.
+        ModelError: the file or module does not exist or cannot be run, or the model cannot be created.
     """
     head, tail = _parts(source)
     try:
@@ -92,7 +92,7 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
 
 
 def _beside(make: Callable[[], Made]) -> Made:
-    """What ``make`` gives, also where torchvision is installed beside a torch that it was not built for."""
+    """Return the result of ``make``, even if torchvision was built for another torch."""
     try:
         return make()
     except RuntimeError as error:
@@ -112,14 +112,14 @@ def _package(name: str) -> ModuleType:
 
 
 def _made(make: Callable[[], Any], numbers: bool) -> Any:  # noqa: FBT001 -- passed on
-    """A module made without numbers; with them where asked, or where its code looks at them while it is made."""
+    """Create a module on the meta device; with values if requested, or if its constructor needs them."""
     torch = _package("torch")
     if numbers:
         return make()
     try:
         with torch.device("meta"):
             return make()
-    except Exception:  # noqa: BLE001 -- whatever the constructor does with a tensor without numbers
+    except Exception:  # noqa: BLE001 -- the constructor may fail in any way on meta tensors
         return make()
 
 
@@ -133,7 +133,7 @@ def _torchvision(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa:
 
 
 HUBS = ("hf-hub:", "hf_hub:", "local-dir:")
-"""How names of timm begin that are addresses."""
+"""Prefixes of timm names that are addresses."""
 
 
 def _timm(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001 -- passed on
@@ -148,7 +148,7 @@ def _timm(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001
     return made, tuple(size) if size else None
 
 
-def _keras(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001, ARG001 -- always has them
+def _keras(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001, ARG001 -- it always has values
     _choose_backend()
     applications = _package("keras.applications")
     found = getattr(applications, name, None)
@@ -159,13 +159,13 @@ def _keras(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT00
 
 
 def _choose_backend() -> None:
-    """Let Keras use what is installed, where nobody chose and what it would use is not."""
+    """Let Keras use an installed back end if the user chose none and the default is not installed."""
     if "keras" in sys.modules or "KERAS_BACKEND" in os.environ:
         return
     try:
         settings = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
         backend = json.loads(settings.read_text(encoding="utf-8"))["backend"]
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError):  # no file, or a damaged one: as Keras does
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError):  # missing or damaged: like Keras
         backend = "tensorflow"
     installed = [one for one in (backend, "torch", "jax") if importlib.util.find_spec(one)]
     if installed:
@@ -177,4 +177,4 @@ PACKAGES: dict[str, Callable[[str, bool], tuple[Any, Shape | None]]] = {
     "timm": _timm,
     "keras": _keras,
 }
-"""What makes a model of a package by its name."""
+"""The functions that create a model of a package by name."""

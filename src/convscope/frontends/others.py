@@ -1,4 +1,4 @@
-"""What the code of others raises: it may be anything, may want to end the program, and its text may raise in turn."""
+"""Exceptions of foreign code: they may be anything, may try to end the program, and their text may raise in turn."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TERMINATED = 128 + signal.SIGTERM
-"""The status with which the command line ends when it is told to."""
+"""Exit status of the command line on termination."""
 
 _KIND, _LINE = 60, 200
-"""Letters of a class and of what it says that are shown."""
+"""The most characters of a class name and of a message that are shown."""
 
 
 def stops(error: BaseException) -> bool:
-    """The user ends the program, by Ctrl-C or a signal, and not the code that happens to run.
+    """Return whether the user ends the program, by Ctrl-C or a signal, and not the running code.
 
     >>> stops(KeyboardInterrupt()), stops(SystemExit(143)), stops(SystemExit(7))
     (True, True, False)
     """
-    kind = type(error)  # isinstance would ask the error for its class
+    kind = type(error)  # isinstance would let the error fake its class
     return issubclass(kind, KeyboardInterrupt) or (kind is SystemExit and error.args == (TERMINATED,))
 
 
 def line(error: BaseException) -> str:
-    r"""The first line of what an error says; empty where it says nothing, or cannot.
+    r"""Return the first line of an error's message; empty if it has none or raises.
 
     >>> line(ValueError("a\nb")), line(ValueError())
     ('a', '')
@@ -44,22 +44,23 @@ def line(error: BaseException) -> str:
 
 
 def said(error: BaseException) -> str:
-    """The class of an error and the first line of what it says.
+    """Return the class of an error and the first line of its message.
 
     >>> said(ValueError("no")), said(SystemExit())
     ('ValueError: no', 'SystemExit')
     """
-    kind = type.__dict__["__name__"].__get__(type(error))[:_KIND]  # its own class may have another idea of its name
+    kind = type.__dict__["__name__"].__get__(type(error))[:_KIND]  # its own class may override its name
     return f"{kind}: {found}" if (found := line(error)) else kind
 
 
 @contextmanager
 def theirs(what: str, *, all_errors: bool = False) -> Iterator[None]:
-    """What others raise inside of the block is one error of ours.
+    """Turn exceptions of foreign code within the block into one error of ours.
 
     Args:
-        what: went wrong, for the message.
-        all_errors: else only what is not an ``Exception``, and would end the program without a word.
+        what: what went wrong, for the message.
+        all_errors: whether every exception is turned; otherwise only those that are not an ``Exception`` and would end
+            the program silently.
 
     >>> with theirs("net.py:make cannot be read"):
     ...     raise SystemExit(7)

@@ -1,4 +1,4 @@
-"""Models of the user's own code: a function or class in a Python file, or in a module that can be imported."""
+"""Models from the user's own code: a function or class in a Python file or an importable module."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST = 2**22
-"""Bytes of a Python file that is looked through for names."""
+"""Limit for a Python file that is searched for names [byte]."""
 
 MAKER = "a function or class that returns a model when it is called without arguments"
 
 
 def makers(path: Path) -> list[str]:
-    """Names in a Python file that may make a model: classes and functions without arguments that must be given.
+    """Return names in a Python file that may create a model: classes and functions without required arguments.
 
-    The file is not run. Functions come first that are called as such ones often are.
+    The file is not run. Functions with usual names come first.
     """
     try:
         tree = ast.parse(read(path, MOST))
@@ -40,7 +40,7 @@ def makers(path: Path) -> list[str]:
 
 
 def _callable(node: ast.FunctionDef | ast.ClassDef) -> bool:
-    """Can be called without arguments, as far as the text says."""
+    """Return whether it can be called without arguments, judging by the source."""
     if isinstance(node, ast.FunctionDef):
         return len(node.args.args) <= len(node.args.defaults) and None not in node.args.kw_defaults
     made = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"]
@@ -48,9 +48,9 @@ def _callable(node: ast.FunctionDef | ast.ClassDef) -> bool:
 
 
 def own(head: str, name: str) -> tuple[Any, Asked]:
-    """The model that ``name`` gives in a file or module ``head``, and its input where it comes with an example of it.
+    """Return the model that ``name`` creates in a file or module ``head``, and its input if it comes with an example.
 
-    A class is called, a model is taken as it is; a dotted name goes through classes and modules.
+    A class is called, a model is used as is; a dotted name refers to attributes of classes and modules.
 
     Raises:
         ModelError: there is no such file or module.
@@ -68,7 +68,7 @@ def own(head: str, name: str) -> tuple[Any, Asked]:
 
 @contextmanager
 def importable(*folders: Path, last: tuple[Path, ...] = ()) -> Iterator[None]:
-    """Modules in these folders can be imported; those in the ``last`` ones where there are no others of that name."""
+    """Make modules in these folders importable; those in the ``last`` ones have the lowest priority."""
     added = list(dict.fromkeys(str(folder.resolve()) for folder in folders))
     after = [str(folder.resolve()) for folder in last]
     sys.path[:] = [*added, *sys.path, *after]
@@ -76,7 +76,7 @@ def importable(*folders: Path, last: tuple[Path, ...] = ()) -> Iterator[None]:
     try:
         yield
     finally:
-        for folder in added:  # each one by itself: code of others may have changed the list
+        for folder in added:  # one by one: foreign code may have changed the list
             if folder in sys.path:
                 sys.path.remove(folder)
         for folder in after:
@@ -85,7 +85,7 @@ def importable(*folders: Path, last: tuple[Path, ...] = ()) -> Iterator[None]:
 
 
 def _imported(head: str) -> ModuleType:
-    """A module by its dotted name."""
+    """Import a module by its dotted name."""
     try:
         return importlib.import_module(head)
     except ModuleNotFoundError as error:
@@ -98,7 +98,7 @@ def _imported(head: str) -> ModuleType:
 
 
 def _folders(path: Path) -> list[Path]:
-    """The packages that a file lies in, the outermost first."""
+    """Return the packages that contain a file, outermost first."""
     found: list[Path] = []
     folder = path.resolve().parent
     while (folder / "__init__.py").is_file() and folder.name.isidentifier() and folder != folder.parent:
@@ -108,37 +108,37 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _roots(path: Path) -> list[Path]:
-    """The folder from which the package of a file is imported; none for a file in no package."""
+    """Return the folder from which the package of a file is imported; none for a file outside a package."""
     return [folder.parent for folder in _folders(path)[:1]]
 
 
 def _executed(path: Path) -> ModuleType:
-    """The module of a file, made anew. In a package it has its full name, so that relative imports work."""
+    """Load a file as a new module. In a package, it gets its full name, so that relative imports work."""
     name = f"{_package(path) or _folder(path)}.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look for themselves there
+    sys.modules[name] = module  # dataclasses look themselves up there
     spec.loader.exec_module(module)
     return module
 
 
 def _package(path: Path) -> str:
-    """The package of a file, imported; empty where there is none, or it cannot be imported."""
+    """Import the package of a file; empty if there is none or it cannot be imported."""
     packages = _folders(path)
     if not packages or not _has_room(packages[0]):
         return ""
     name = ".".join(folder.name for folder in packages)
     try:
         importlib.import_module(name)
-    except Exception:  # noqa: BLE001 -- somebody else's code; the file may do without
+    except Exception:  # noqa: BLE001 -- foreign code; the file may not need it
         return ""
     return name
 
 
 def _folder(path: Path) -> str:
-    """A package that stands for the folder of a file: what lies beside the file can be imported relatively."""
+    """Make a package for the folder of a file, so that its neighbours can be imported relatively."""
     folder = path.resolve().parent
     name = f"_folder_{folder.name}"
     sys.modules[name] = ModuleType(name)
@@ -147,9 +147,9 @@ def _folder(path: Path) -> str:
 
 
 def _has_room(package: Path) -> bool:
-    """Whether a package can have its name. One of the user's own that was imported from elsewhere makes room.
+    """Return whether a package can have its name. A user's package imported from elsewhere is removed first.
 
-    Who holds modules of that one keeps them.
+    Code that holds modules of that package keeps them.
     """
     top = package.name
     before = sys.modules.get(top)
@@ -164,7 +164,7 @@ def _has_room(package: Path) -> bool:
 
 
 def _made(module: ModuleType, name: str, head: str) -> Any:
-    """What a name in a module gives when it is called; a model is taken as it is."""
+    """Call a name in a module; a model is used as is."""
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -178,7 +178,7 @@ def _made(module: ModuleType, name: str, head: str) -> Any:
         raise ModelError(f"{head}:{name} is of type {type(found).__name__}", expected=MAKER)
     made = found()
     if inspect.iscoroutine(made):
-        made.close()  # else Python warns that nobody waits for it
+        made.close()  # otherwise Python warns that it is never awaited
         raise ModelError(f"{head}:{name} is a coroutine", expected=MAKER)
     return made
 
@@ -188,9 +188,9 @@ def _is_model(found: object) -> bool:
 
 
 def _paired(found: Any) -> tuple[Any, Asked]:
-    """A model and what is known of its input, where it comes with an example of that.
+    """Return a model, and the known facts about its input if it comes with an example.
 
-    An example is what ``input`` of :func:`convscope.read` may be; several in a tuple are those of ``forward``.
+    An example is anything that ``input`` of :func:`convscope.read` accepts; a tuple holds the arguments of ``forward``.
     """
     if not isinstance(found, tuple) or len(found) != 2 or not _is_model(found[0]):
         return found, Asked()

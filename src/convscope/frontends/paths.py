@@ -1,4 +1,4 @@
-"""Texts that are paths: which are, what stands in such a file, and what was meant where there is none."""
+"""Recognition of texts that are paths, their content, and corrections for missing files."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 MAX_PATH = 4096
 
 _SUFFIXED = re.compile(r"[^\s,(){}|*:]+\.[A-Za-z]\w*")
-"""One word with a suffix: a file, though it may not exist."""
+"""A word with a suffix: a file, though it may not exist."""
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
 def may_be_path(source: str | Path) -> bool:
-    """Could be a path: no text of several statements, unless a file is called so.
+    """Return whether a text may be a path: not several statements, unless a file has that name.
 
     Raises:
-        ModelError: it is an address.
+        ModelError: the text is an address.
     """
     if isinstance(source, Path):
         return True
@@ -43,7 +43,7 @@ def may_be_path(source: str | Path) -> bool:
 
 
 def is_path(source: str) -> bool:
-    """One word that has a suffix or a slash, or names a file or folder; a net has blanks and no slash."""
+    """Return whether a text is a word with a suffix or a slash, or names a file; a net has blanks and no slash."""
     if not source.strip() or "\n" in source or "\0" in source or len(source) > MAX_PATH:
         return False
     if _SUFFIXED.fullmatch(source):
@@ -56,15 +56,15 @@ def is_path(source: str) -> bool:
 def _exists(source: str) -> bool:
     try:
         return Path(source).exists()
-    except OSError:  # no name of a file can be that long
+    except OSError:  # the name is too long for a file
         return False
 
 
 def stdin_text() -> str:
-    """The text on standard input.
+    """Read the text on standard input.
 
     Raises:
-        NotationError: there is none.
+        NotationError: there is no text.
     """
     try:
         return files.stdin_text(text.MAX_BYTES)
@@ -76,11 +76,11 @@ def stdin_text() -> str:
 
 
 def file_text(path: Path, read: Collection[str]) -> str:
-    """The text in a file, or in the folder of a run; ``read`` are suffixes of other files that a net is read from.
+    """Read the text in a file or a run folder; ``read`` are suffixes of other files from which a net can be read.
 
     Raises:
         ModelError: there is no such file.
-        NotationError: it cannot be read, or is not a text.
+        NotationError: it cannot be read, or is not text.
     """
     try:
         if os.path.lexists(path / "net.cnn"):  # the folder of a run
@@ -99,7 +99,7 @@ def file_text(path: Path, read: Collection[str]) -> str:
 
 
 def _meant(source: str) -> str:
-    """A model by name that was written like a path; empty where there is no such file or module."""
+    """Return the name of a model that was written like a path; empty if there is no such file or module."""
     head, mark, tail = source.rpartition(":")
     if mark and _exists(f"{head}.py"):
         return f"{head}.py:{tail}"

@@ -63,7 +63,7 @@ class Signal:
         return self.each(lambda value: value if repeating(value) else value.clone())
 
     def slim(self) -> Signal:
-        """Of every repeating axis the first index."""
+        """Return the first index of every repeating axis."""
         return self.each(slim)
 
     def to(self, shape: Sequence[int]) -> Signal:
@@ -104,7 +104,7 @@ def repeating(value: Tensor) -> bool:
 
 
 def slim(value: Tensor) -> Tensor:
-    """Of every repeating axis the first index.
+    """Return the first index of every repeating axis.
 
     >>> slim(torch.ones(2, 1).expand(2, 5)).shape
     torch.Size([2, 1])

@@ -1,1 +1,1 @@
-"""From the tensors of a framework to a net: what the readers of torch, ONNX and Keras share."""
+"""From the tensors of a framework to a net, shared by the readers of torch, ONNX and Keras."""

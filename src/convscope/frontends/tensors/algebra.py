@@ -1,4 +1,4 @@
-"""Products and sums of tensors: number by number, and over shared dimensions."""
+"""Products and sums of tensors: elementwise, and over shared dimensions."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 LARGEST = float(np.finfo(np.float32).max)
 
 JOINS: dict[str, type[Op]] = {"add": Add, "sub": Sub, "mul": Mul, "div": Div, "maximum": Maximum, "minimum": Minimum}
-"""What joins two tensors, by its name."""
+"""The ops that join two tensors, by name."""
 
 
 def unary(builder: Builder, op: Op, value: Value, weights: dict[str, Const] | None = None) -> Value:
-    """An op that reads each number for itself leaves the dimensions as they are."""
+    """Apply an elementwise op, which leaves the dimensions unchanged."""
     return Value(builder.emit(op, (value.node,), weights).node, value.shape, value.dims)
 
 
 def broadcast(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
-    """Sizes of the result, dimensions aligned at the end.
+    """Return the broadcast sizes, with dimensions aligned at the end.
 
     Raises:
-        ShapeError: the sizes do not fit.
+        ShapeError: the sizes do not match.
     """
     rank = max(len(first), len(second))
     pairs = zip(_right(first, rank), _right(second, rank), strict=True)
@@ -69,7 +69,7 @@ def _right(sizes: Sequence[int], rank: int) -> tuple[int, ...]:
 
 
 def expanded(value: Value, sizes: Sequence[int]) -> Value:
-    """The tensor repeated along dimensions of length 1, new ones in front."""
+    """Broadcast the tensor along dimensions of length 1, with new ones in front."""
     dims: list[Dim] = [()] * (len(sizes) - len(value.dims)) + list(value.dims)
     if len(sizes) > MAX_RANK:
         raise ShapeError(f"a tensor has {len(sizes)} dimensions", expected=f"at most {MAX_RANK}")
@@ -78,7 +78,7 @@ def expanded(value: Value, sizes: Sequence[int]) -> Value:
 
 
 def binary(builder: Builder, name: str, first: Value | Const | float, second: Value | Const | float) -> Value:
-    """Two tensors number by number, at least one of which depends on the input.
+    """Join two tensors elementwise, at least one of which depends on the input.
 
     Args:
         builder: takes the layers.
@@ -129,13 +129,13 @@ def _join(builder: Builder, made: type[Op], first: Value, second: Value) -> Valu
     while len(groups) > len(other.shape) and not groups[-1]:
         groups.pop()
     once = tuple(tuple(factor for factor in dim if factor.axis != REPEATED) for dim in other.dims)
-    other = settled(builder, replace(other, dims=once), groups)  # what repeats is broadcast by the op itself
+    other = settled(builder, replace(other, dims=once), groups)  # the op itself broadcasts repetitions
     nodes = [other.node, host.node] if swapped else [host.node, other.node]
     return replace(host, node=builder.emit(made(), nodes).node)
 
 
 def _host(first: Value, second: Value, sizes: tuple[int, ...]) -> tuple[Value, Value, bool]:
-    """The tensor whose axes the result takes over, the other one, and whether their order changed."""
+    """Return the tensor that gives the axes of the result, the other one, and whether they were swapped."""
     full = [value.sizes == sizes for value in (first, second)]
     ranks = [sum(size > 1 for size in value.shape) for value in (first, second)]
     if full[1] and (not full[0] or ranks[1] > ranks[0]):
@@ -144,7 +144,7 @@ def _host(first: Value, second: Value, sizes: tuple[int, ...]) -> tuple[Value, V
 
 
 def _paired(host: Value, other: Value) -> dict[Factor, Factor] | None:
-    """For factors of the host those of the other tensor that run along; None where they are cut differently."""
+    """Match factors of the host with those of the other tensor; None if they are split differently."""
     rank = len(host.dims)
     dims: list[Dim] = [()] * (rank - len(other.dims)) + list(other.dims)
     pairs: dict[Factor, Factor] = {}
@@ -159,7 +159,7 @@ def _paired(host: Value, other: Value) -> dict[Factor, Factor] | None:
 
 
 def _group(found: list[Factor | None], axis: Dim) -> Dim:
-    """Factors of another tensor for one axis; where only some are there, the others repeat."""
+    """Return the factors of another tensor for one axis; missing ones are repetitions."""
     if all(factor is None for factor in found):
         return ()
     pairs = zip(found, axis, strict=True)
@@ -167,7 +167,7 @@ def _group(found: list[Factor | None], axis: Dim) -> Dim:
 
 
 def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Value:
-    """A tensor and one that does not depend on the input."""
+    """Join a tensor with one that does not depend on the input."""
     number = _number(const) if broadcast(value.sizes, const.sizes) == value.sizes else None
     if number is not None:
         return _with_number(builder, name, value, number)
@@ -191,17 +191,17 @@ def _with_const(builder: Builder, name: str, value: Value, const: Const) -> Valu
 
 
 def _number(const: Const) -> float | None:
-    """The number that a constant is, if it is one that is known and not learned."""
+    """Return the value of a constant that is a single known number and not learned; otherwise None."""
     if const.roots or math.prod(const.sizes) != 1:
         return None
     try:
         return float(const.load().reshape(()))
-    except ModelError:  # the model is without numbers
+    except ModelError:  # the model has no values
         return None
 
 
 def _limited(builder: Builder, name: str, value: Value, const: Const) -> Value:
-    """The larger of a tensor and a stored one, ``relu(x - t) + t``, or the smaller, ``t - relu(t - x)``."""
+    """Return the maximum of a tensor and a constant, ``relu(x - t) + t``, or the minimum, ``t - relu(t - x)``."""
     if name == "maximum":
         above = unary(builder, ReLU(), _with_const(builder, "sub", value, const))
         return _with_const(builder, "add", above, const)
@@ -227,7 +227,7 @@ def _with_number(builder: Builder, name: str, value: Value, number: float) -> Va
 
 
 def _laid_out(host: Value, const: Const) -> tuple[Shape, Const] | None:
-    """A constant along the axes of a layer: its shape there, and itself."""
+    """Lay a constant out along the axes of a layer; return its shape there and the constant."""
     rank = len(host.dims)
     sizes = _right(const.sizes, rank)
     order: list[Factor] = []
@@ -252,11 +252,11 @@ def _laid_out(host: Value, const: Const) -> tuple[Shape, Const] | None:
 
 
 Labels = list[str]
-"""A name for each dimension; equal ones run together."""
+"""A label for each dimension; equal labels are matched."""
 
 
 def contract(builder: Builder, first: Value, second: Value, labels: tuple[Labels, Labels, Labels]) -> Value:
-    """The product of two tensors, summed over the labels that the result does not have."""
+    """Multiply two tensors and sum over the labels that the result lacks."""
     a, b = without_repeats(builder, first), without_repeats(builder, second)
     pairs = _shared(a, b, labels)
     if pairs is None:
@@ -295,7 +295,7 @@ def contract(builder: Builder, first: Value, second: Value, labels: tuple[Labels
 
 
 def _positions(axes: list[list[tuple[str, int]]]) -> dict[str, Factor]:
-    """Where each letter lies in axes."""
+    """Return the position of each letter in axes."""
     found = {}
     for axis, group in enumerate(axes):
         step = 1
@@ -324,7 +324,7 @@ def _shared(a: Value, b: Value, labels: tuple[Labels, Labels, Labels]) -> list[t
 def _of(
     label: str, a: Value, b: Value, labels: tuple[Labels, Labels, Labels], axes_a: Dims, axes_b: Dims
 ) -> list[tuple[int, Factor]]:
-    """The factors of a dimension of the result, with the side that they are from."""
+    """Return the factors of a dimension of the result, with their side."""
     mine = _dim(a, labels[0], label)
     if mine:
         return [(0, factor) for factor in fine(mine, axes_a)]
@@ -338,7 +338,7 @@ def _kept(
 
 
 def mixed(builder: Builder, value: Value, weight: Const, labels: tuple[Labels, Labels, Labels]) -> Value:
-    """The product of a tensor with a stored one, summed over the labels that the result does not have."""
+    """Multiply a tensor with a constant and sum over the labels that the result lacks."""
     a = without_repeats(builder, value)
     axes = parts(a.shape, (factor for dim in a.dims for factor in dim))
     spelling = Spelling()
@@ -370,7 +370,7 @@ def mixed(builder: Builder, value: Value, weight: Const, labels: tuple[Labels, L
 
 
 def _replace(out: list[list[tuple[str, int]]], left: set[str], fresh: list[tuple[str, int]]) -> None:
-    """Put new letters where the first one that is summed over stood; drop those."""
+    """Replace the letters that are summed over with new ones, at the position of the first."""
     gone = [(axis, at) for axis, group in enumerate(out) for at, (letter, _) in enumerate(group) if letter not in left]
     axis, at = gone[0] if gone else (0, len(out[0]))
     out[axis][at:at] = fresh

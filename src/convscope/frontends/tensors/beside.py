@@ -1,7 +1,7 @@
-"""Stored tensors that are joined with tensors that depend on the input.
+"""Concatenation of constants with tensors that depend on the input.
 
-Learned positions in front of others are tokens. One number in front of a map, or after it, is padding. Everything else
-is a constant of its own, laid out as its neighbour is.
+Prepended learned positions are tokens. A single value before or after a map is padding. Everything else is a constant
+of its own with the layout of its neighbour.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.builder import Builder
 
 SMALL = 2**24
-"""Numbers of a constant up to which it is looked at whether they are all the same."""
+"""The most values of a constant that are checked for equality."""
 
 
 def as_layers(builder: Builder, values: Sequence[Value | Const], at: int) -> list[Value]:
-    """Tensors that are joined along a dimension, the stored ones as layers or as padding of the others.
+    """Concatenate tensors along a dimension, with constants as layers or as padding of others.
 
     Raises:
-        ShapeError: they differ in another dimension, as where a stored one has several samples.
+        ShapeError: they differ in another dimension, such as when a constant has several samples.
     """
     sizes = {(*value.sizes[:at], *value.sizes[at + 1 :]) for value in values}
     if len(sizes) > 1:
@@ -51,7 +51,7 @@ def as_layers(builder: Builder, values: Sequence[Value | Const], at: int) -> lis
 
 
 def _are_tokens(lead: Sequence[Value | Const], last: Value, at: int) -> bool:
-    """Learned positions, one sample of them, along a dimension of the positions of another tensor."""
+    """Return whether a constant is one sample of learned positions along the positions of another tensor."""
     if not lead or not at or last.dims[0] or any(factor.axis == 0 for factor in last.dims[at]):
         return False
     alike = all((*one.sizes[:at], *one.sizes[at + 1 :]) == (*last.sizes[:at], *last.sizes[at + 1 :]) for one in lead)
@@ -59,13 +59,13 @@ def _are_tokens(lead: Sequence[Value | Const], last: Value, at: int) -> bool:
 
 
 def _neighbour(values: Sequence[Value | Const], number: int) -> int | None:
-    """The tensor that depends on the input next to a stored one."""
+    """Return the nearest tensor that depends on the input."""
     beside = (one for one in (number + 1, number - 1) if 0 <= one < len(values))
     return next((one for one in beside if isinstance(values[one], Value)), None)
 
 
 def _pads(values: Sequence[Value | Const], number: int, at: int) -> bool:
-    """A constant is one number, beside a map and along an axis of it."""
+    """Return whether a constant is a single value beside a map, along one of its axes."""
     const, other = values[number], _neighbour(values, number)
     if not isinstance(const, Const) or const.roots or other is None or math.prod(const.sizes) > SMALL:
         return False
@@ -79,7 +79,7 @@ def _pads(values: Sequence[Value | Const], number: int, at: int) -> bool:
 
 
 def _pad(builder: Builder, values: list[Value | Const], number: int, at: int) -> None:
-    """Put a constant of one number into its neighbour, as padding."""
+    """Merge a constant of one value into its neighbour as padding."""
     const, other = values[number], _neighbour(values, number)
     assert isinstance(const, Const)
     assert other is not None
@@ -95,7 +95,7 @@ def _pad(builder: Builder, values: list[Value | Const], number: int, at: int) ->
 
 
 def _beside(builder: Builder, const: Const, like: Value, at: int) -> Value:
-    """A constant as a layer, with its axes where another tensor has them."""
+    """Make a layer of a constant, with the axes of another tensor."""
     axes = [dim[0].axis if len(dim) == 1 else None if dim else -1 for dim in like.dims]
     plain = all(
         axis is not None and (axis == -1 or is_whole(like, axis, dim))
@@ -105,7 +105,7 @@ def _beside(builder: Builder, const: Const, like: Value, at: int) -> Value:
         return placed(builder, const, batch=True)
     dims = {axis: number for number, axis in enumerate(axes) if axis != -1}
     shape = tuple(const.sizes[dims[axis]] if axis in dims else 1 for axis in range(len(like.shape)))
-    order = [dims[axis] for axis in sorted(dims)]  # type: ignore[type-var] # no axis is None here
+    order = [dims[axis] for axis in sorted(dims)]  # type: ignore[type-var] # none of them is None here
     order += [number for number in range(len(const.sizes)) if number not in order]
     sizes = const.sizes
     weight = const.then(
@@ -117,7 +117,7 @@ def _beside(builder: Builder, const: Const, like: Value, at: int) -> Value:
 
 
 def _with_tokens(builder: Builder, lead: Sequence[Const], last: Value, at: int) -> Value:
-    """Learned positions in front of others."""
+    """Prepend learned positions."""
     others = [one for one in range(1, len(last.dims)) if one != at]
     if not is_whole(last, 1, last.dims[at]) or len(last.shape) != len(others) + 1:
         last = settled(builder, last, [last.dims[others[-1]], last.dims[at], *(last.dims[one] for one in others[:-1])])

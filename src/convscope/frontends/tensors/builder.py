@@ -1,4 +1,4 @@
-"""Collects the layers of a net while a source is read: names, weights, what is counted once."""
+"""Collecting the layers of a net while a source is read: names, weights, shared tensors."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     Loader = Callable[[], NDArray[Any]]
 
 LAYER, INPUT_STEPS = 10, 2
-"""Steps for a layer and for each of its inputs; whoever makes many from a few bytes counts them besides."""
+"""Steps for a layer and for each of its inputs; code that makes many from a few bytes counts them in addition."""
 
 _ODD = re.compile(r"[^\w.\-]+", re.ASCII)
 
 
 NOTHING_OWN = Own()
-"""The source has what the op states."""
+"""The facts of an op that match its source."""
 
 
 class _Claim(NamedTuple):
-    """The weights that an op states.
+    """The weights that an op declares.
 
     Attributes:
-        shapes: by name.
-        learned: numbers.
-        trained: names of the learned ones.
-        stored: weights that are not learned.
+        shapes: their shapes by name.
+        learned: number of parameters.
+        trained: names of the learned tensors.
+        stored: number of values that are not learned.
     """
 
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
@@ -64,22 +64,22 @@ def _claim(op: Op, inputs: tuple[Shape, ...]) -> _Claim:
 
 
 def _learned(const: Const) -> list[Root]:
-    """The learned tensors that one is made from, without what is stored beside them."""
+    """Return the learned tensors from which one is made, without auxiliary ones."""
     return [root for root in const.roots if root.trained]
 
 
 @dataclass
 class Builder:
-    """A net that grows.
+    """A net under construction.
 
     Attributes:
-        inputs: of the net, in order.
-        layers: in order.
-        loaders: for each layer, the tensors that its lowering takes.
-        scope: the part of the source that is being read, ``layer1.0``; names of layers begin with it.
-        whole_scope: the part of the source is one layer of the framework, which needs no further name.
-        sources: names of the operations of the file that are being read.
-        quantized: dtype of the integers that quantised tensors hold, as the source last said it.
+        inputs: inputs of the net, in order.
+        layers: layers in order.
+        loaders: for each layer, the tensors of its lowering.
+        scope: the part of the source that is being read, such as ``layer1.0``; names of layers begin with it.
+        whole_scope: whether the part of the source is one layer of the framework, which needs no further name.
+        sources: names of the operations in the file that are being read.
+        quantized: dtype of quantised tensors, as last stated by the source.
     """
 
     inputs: tuple[Input, ...]
@@ -98,7 +98,7 @@ class Builder:
 
     @classmethod
     def of(cls, inputs: Sequence[Input]) -> Builder:
-        """A net without layers yet; an input that is the only one is called ``input``, others by their words."""
+        """Start a net without layers; a single input is called ``input``, several by their names."""
         words = [INPUT] if len(inputs) == 1 else unique_words(one.name for one in inputs)
         return cls(tuple(replace(one, name=word) for one, word in zip(inputs, words, strict=True)))
 
@@ -109,7 +109,7 @@ class Builder:
             self._names[one.name] = 1
 
     def input(self, at: int = 0) -> Value:
-        """An input as the tensor that the source is given, ``1 c h w`` where nothing else is stated."""
+        """Return an input as the source's tensor, by default ``1 c h w``."""
         one = self.inputs[at]
         return Value(one.name, one.shape, laid(one.shape, one.order))
 
@@ -122,18 +122,18 @@ class Builder:
         name: str = "",
         between: bool = False,
     ) -> Value:
-        """Add a layer that reads the named ones; its output with every axis as a dimension, and no batch.
+        """Add a layer; return its output with every axis as a dimension and without a batch.
 
         Args:
-            op: of the layer.
-            inputs: names of layers.
-            weights: by their names in the op.
-            name: of what is done, where that is not the keyword of the op.
-            between: it goes before the layer that is being read, and has no part in its name.
+            op: op of the layer.
+            inputs: names of the layers that it reads.
+            weights: weights by their names in the op.
+            name: base of the name, by default the keyword of the op.
+            between: whether it goes before the layer that is being read, without using its name.
 
         Raises:
             ShapeError: the op does not fit.
-            LimitError: there are more layers, or longer names, than the file is worth.
+            LimitError: there are too many layers, or too long names, for the size of the file.
         """
         spend(LAYER + INPUT_STEPS * len(inputs))
         shapes = tuple([self._shapes[name] for name in inputs])
@@ -151,11 +151,11 @@ class Builder:
         return Value(name, layer.output, whole(layer.output))
 
     def mark(self) -> tuple[int, str, bool]:
-        """Where the net stands, for :meth:`back_to`."""
+        """Return a mark for :meth:`back_to`."""
         return len(self.layers), self.scope, self.whole_scope
 
     def back_to(self, mark: tuple[int, str, bool]) -> None:
-        """Take the layers back that were added since a mark; names stay taken."""
+        """Remove layers that were added since a mark; their names stay reserved."""
         for layer in self.layers[mark[0] :]:
             del self._positions[layer.node.name]
             self.loaders.pop(layer.node.name, None)
@@ -163,17 +163,17 @@ class Builder:
         del self.layers[mark[0] :]
 
     def find(self, name: str) -> Layer | None:
-        """The layer of a name; None for an input."""
+        """Return the layer of a name; None for an input."""
         at = self._positions.get(name)
         return None if at is None else self.layers[at]
 
     def spend(self, value: Value, own: Own) -> None:
-        """State what the source has at the layer of a value, which was the last one added."""
+        """Set the source's facts about the layer of a value, which was added last."""
         at = self._positions[value.node]
         self.layers[at] = replace(self.layers[at], node=replace(self.layers[at].node, own=own))
 
     def fresh(self, roots: Iterable[Root]) -> list[Root]:
-        """Those of some learned tensors that no layer has counted yet; they are counted from now on."""
+        """Return the learned tensors that no layer has counted yet, and count them."""
         found = []
         for root in roots:
             if root.key not in self.counted:
@@ -182,7 +182,7 @@ class Builder:
         return found
 
     def _own(self, layer: Layer, weights: dict[str, Const]) -> Own:
-        """What the source has, where it is not just one learned tensor for each of the op."""
+        """Return the source's facts, unless it has exactly one learned tensor for each of the op."""
         op = layer.node.op
         claim = _claim(op, layer.inputs)
         for key, shape in claim.shapes:
@@ -228,7 +228,7 @@ class Builder:
         return numbered
 
     def net(self, outputs: Sequence[Output], unused: tuple[Weight, ...] = ()) -> Net:
-        """The net with these outputs."""
+        """Build the net with these outputs."""
         if not self.layers:
             raise ShapeError("the model has no layers that read its input", expected="a model with at least one layer")
         return Net(self.inputs, tuple(self.layers), tuple(outputs), unused, tensors=_Tensors(self.loaders))
@@ -236,17 +236,17 @@ class Builder:
 
 @dataclass(frozen=True)
 class _Tensors:
-    """Weights by ``layer.tensor``, loaded when called."""
+    """Return a function that loads weights by ``layer.tensor``."""
 
     loaders: dict[str, dict[str, Const]]
 
     def __call__(self) -> dict[str, NDArray[Any]]:
-        with aside():  # a layer of the user's own may have its own way to hand its weights out
+        with aside():  # a user's own layer may export its weights in its own way
             return {f"{at}.{key}": const.load() for at, found in self.loaders.items() for key, const in found.items()}
 
 
 def unique_words(names: Iterable[str]) -> list[str]:
-    """Names as the notation has them, each once.
+    """Unique names that are valid in the notation.
 
     >>> unique_words(["rgb/in", "rgb:in", "depth"])
     ['rgb_in', 'rgb_in_2', 'depth']

@@ -1,4 +1,4 @@
-"""Tensors that do not depend on the input, as layers of a net."""
+"""Constants as layers of a net."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def placed(builder: Builder, const: Const, *, batch: bool = False) -> Value:
-    """A constant as the output of a layer, so that it can meet what depends on the input.
+    """Return a constant as the output of a layer, so that it can be joined with tensors that depend on the input.
 
     Args:
         builder: takes the layer.
         const: the tensor; its last dimension becomes the channels, those before it become positions.
-        batch: its first dimension, of length 1, stands for the samples.
+        batch: whether its first dimension, of length 1, is the batch.
 
     Raises:
         ShapeError: a dimension has length 0.

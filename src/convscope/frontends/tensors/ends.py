@@ -1,4 +1,4 @@
-"""Tensors that a source returns, as outputs of a net: which layer each is, and how it lies."""
+"""Outputs of a net: the layer and the layout of each tensor that a source returns."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def output_of(
     channels: str = FIRST,
     batch: int | None = None,
 ) -> Output:
-    """An output of the net.
+    """Make an output of the net.
 
     Args:
-        builder: takes a layer, where the tensor repeats what is there.
-        value: what is returned.
-        path: its place in what the source returns.
-        title: what the source calls it, where the path does not say so.
-        channels: where they are in the natural layout of the source, :data:`FIRST` or :data:`LAST`.
-        batch: which axis it is, if that has length 1; None takes that of the inputs.
+        builder: receives a layer if the tensor repeats values.
+        value: the tensor that is returned.
+        path: its position in the returned structure.
+        title: its name in the source, if the path does not state it.
+        channels: their position in the natural layout of the source, :data:`FIRST` or :data:`LAST`.
+        batch: the axis of the batch, if that has length 1; None for that of the inputs.
     """
     value = without_repeats(builder, value)
     axes = whole(value.shape)
@@ -57,7 +57,7 @@ def output_of(
 
 
 def laid(shape: Shape, order: str) -> Dims:
-    """The dimensions of an input in an order; those of ``n c h w`` where it is empty.
+    """Return the dimensions of an input in an order, which defaults to ``n c h w``.
 
     >>> laid((8, 7), "a8xb7:bxnxa")
     ((Factor(axis=1, size=7, step=1),), (), (Factor(axis=0, size=8, step=1),))
@@ -76,7 +76,7 @@ def laid(shape: Shape, order: str) -> Dims:
 
 
 def key(name: object) -> str:
-    """A key of a dict, or the name of a field, as a step of a path.
+    """Return a key of a dict, or the name of a field, as a step of a path.
 
     >>> key("cls/logits"), key(0)
     ('cls_logits', '0')
@@ -85,7 +85,7 @@ def key(name: object) -> str:
 
 
 def order_of(value: Value, batch: int = 0) -> str | None:
-    """How a tensor lies, as :mod:`convscope.core.order` writes it; None where it has too many parts for letters."""
+    """Return the layout of a tensor, see :mod:`convscope.core.order`; None if it has too many parts for letters."""
     axes = parts(value.shape, (factor for dim in value.dims for factor in dim))
     free = (letter for letter in LETTERS if letter != BATCH)
     letters = dict(zip((factor for axis in axes for factor in axis), free, strict=False))
@@ -96,14 +96,14 @@ def order_of(value: Value, batch: int = 0) -> str | None:
 
 
 def _position_of_batch(inputs: Sequence[Input]) -> int:
-    """Which axis of every input is the batch; 0 where they do not agree."""
+    """Return the batch axis of all inputs; 0 if they differ."""
     axes = [pattern_of(one.order).output if one.order else (BATCH,) for one in inputs]
     positions = {one.index(BATCH) for one in axes if BATCH in one}
     return positions.pop() if len(positions) == 1 else 0
 
 
 def _after(dims: Dims, letters: dict[Factor, str], axes: Sequence[Dim], batch: int) -> list[str]:
-    """The dimensions of a tensor in letters. Of those of length 1 the batch lies where the inputs have it, or first."""
+    """Return the dimensions of a tensor in letters. The batch is at its position in the inputs, or first."""
     ones = [at for at, dim in enumerate(dims) if not dim]
     found = batch if batch in ones else next(iter(ones), None)
     return [

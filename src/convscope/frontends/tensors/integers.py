@@ -1,4 +1,4 @@
-"""Floats as integers express them: cut to a range. Rounding to the nearest step is left out.
+"""Quantisation as clamping of floats to the range of integers, without rounding.
 
 An integer stands for ``scale * (integer - zero point)``.
 """
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 FLOATS = {
     "float4e2m1": 6.0, "float8e4m3fn": 448.0, "float8e4m3fnuz": 240.0, "float8e5m2": 57344.0, "float8e5m2fnuz": 57344.0,
 }  # fmt: skip
-"""The largest number of each small float that tensors are quantised to."""
+"""The largest value of each small float dtype for quantised tensors."""
 
 Ends = tuple[float, float]
-"""The smallest and the largest integer."""
+"""Return the smallest and the largest integer."""
 
 
 def as_written(number: float) -> float:
-    """The shortest number with the same float32: 1e-05, as the author wrote it, and not 9.999999747378752e-06.
+    """Return the shortest decimal with the same float32: 1e-05, as the author wrote it, and not 9.999999747378752e-06.
 
     >>> as_written(9.999999747378752e-06)
     1e-05
@@ -42,10 +42,10 @@ def as_written(number: float) -> float:
 
 
 def limits(dtype: str) -> Ends:
-    """The smallest and the largest number of a dtype.
+    """Return the smallest and the largest value of a dtype.
 
     Raises:
-        ShapeError: nothing is quantised to that dtype.
+        ShapeError: quantisation to that dtype is not supported.
 
     >>> limits("uint8"), limits("int4")
     ((0, 255), (-8, 7))
@@ -60,18 +60,18 @@ def limits(dtype: str) -> Ends:
 
 
 ONE = Const((), lambda: np.ones((), np.float32))
-"""The scale of integers that stand for themselves."""
+"""The scale of integers that represent themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """How stored integers stand for floats: ``scale * (integer - zero)``.
+    """The representation of floats by stored integers: ``scale * (integer - zero)``.
 
     Attributes:
-        scale: one number, or one for each index along an axis, or for each block of them.
+        scale: a number, or one for each index along an axis, or for each block of indices.
         zero: the zero point; None for 0.
-        axis: the dimension that a scale of several numbers goes along.
-        block: how many indices a number of the scale is for; 0 where it is one.
+        axis: the dimension along which a scale varies.
+        block: number of indices that share a scale; 0 for one.
     """
 
     scale: Const = ONE
@@ -81,7 +81,7 @@ class Affine:
 
 
 def along(const: Const, rank: int, axis: int) -> Const:
-    """A scale or a zero point as floats, so that it meets a tensor of so many dimensions along one of them."""
+    """Return a scale or a zero point as floats, broadcastable along one dimension of a tensor of a given rank."""
     if math.prod(const.sizes) == 1:
         return Const((), lambda: np.asarray(as_written(const.load().item()), dtype=np.float64))
     if len(const.sizes) != 1 or rank == 0:
@@ -91,10 +91,10 @@ def along(const: Const, rank: int, axis: int) -> Const:
 
 
 def clamped(builder: Builder, value: Value, by: Affine, ends: Ends, *, relu: bool = False) -> Value:
-    """A float tensor cut to what integers between two ends express, and, for a ReLU before it, to what is not negative.
+    """Clamp a float tensor to the range of integers between two ends and, after a ReLU, to non-negative values.
 
     Raises:
-        ShapeError: the scale is negative or not a number, or there is one for each block.
+        ShapeError: the scale is negative or NaN, or there is one for each block.
     """
     lowest, highest = (_end(by, end, len(value.dims)) for end in ends)
     if lowest.sizes:
@@ -107,7 +107,7 @@ def clamped(builder: Builder, value: Value, by: Affine, ends: Ends, *, relu: boo
 
 
 def _end(by: Affine, end: float, rank: int) -> Const:
-    """The float that the smallest or the largest integer stands for."""
+    """Return the float that the smallest or the largest integer represents."""
     scale, zero = along(by.scale, rank, by.axis), along(by.zero, rank, by.axis) if by.zero else ONE
     sizes = np.broadcast_shapes(scale.sizes, zero.sizes)
     offset = zero.load if by.zero else lambda: np.zeros(())
@@ -119,11 +119,11 @@ KEEPS: tuple[type[Op], ...] = (
     view.Take, view.ChannelShuffle, view.PixelShuffle, view.PixelUnshuffle, resize.Upsample, tensor.Rearrange,
     merge.Cat,
 )  # fmt: skip
-"""Ops that give only numbers that they are given."""
+"""Ops that only return values of their inputs."""
 
 
 def _within(builder: Builder, node: str, low: float, high: float) -> bool:
-    """The output of a layer is known to lie between two ends: it was clamped before."""
+    """Return whether the output of a layer is known to lie between two ends, since it was clamped before."""
     left, seen = [node], {node}
     while left:
         layer = builder.find(left.pop())

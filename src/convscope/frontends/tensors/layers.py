@@ -1,4 +1,4 @@
-"""Layers with a name in every framework: convolution, pooling, norms, linear maps."""
+"""Layers that exist in every framework: convolution, pooling, norms, linear maps."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4096, typed=True)
 def one(kind: Callable[..., Op], *fields: Any) -> Op:
-    """An op; the same for the same fields, since blocks repeat."""
+    """Return an op; memoised by its fields, since blocks repeat."""
     return kind(*fields)
 
 
 NO_BATCHES = Const((), lambda: np.asarray(0))
-"""How many batches a norm has seen."""
+"""The tensor that counts the batches of a norm."""
 
 LOWEST = float(np.finfo(np.float32).min)
-"""What stands for minus infinity where a pooling pads."""
+"""The value for minus infinity in the padding of a pooling."""
 
 
 def maps(builder: Builder, value: Value, rank: int) -> Value:
-    """A tensor ``n c ...`` with so many spatial dimensions as the output of a layer of those axes.
+    """Bring a tensor ``n c ...`` with this number of spatial dimensions to the output of a layer with these axes.
 
     Raises:
-        ShapeError: the batch holds positions of the image.
+        ShapeError: the batch contains positions of the image.
     """
     if len(value.dims) not in {rank + 1, rank + 2}:
         raise ShapeError(f"the tensor has {len(value.dims)} dimensions, but {rank + 2} are needed")
@@ -56,17 +56,17 @@ def maps(builder: Builder, value: Value, rank: int) -> Value:
 
 
 def as_maps(value: Value, made: Value) -> Value:
-    """A layer's output as a tensor with the dimensions that its input had: with a batch, or without."""
+    """Return a layer's output with the dimensions of its input, with or without a batch."""
     lead: tuple[Dim, ...] = ((),) if len(value.dims) > len(made.dims) else ()
     return Value(made.node, made.shape, (*lead, *made.dims))
 
 
 Make = Callable[[int], tuple["Op", dict[str, Const] | None]]
-"""An op and its weights for maps with so many further spatial axes in front, along which nothing slides."""
+"""An op and its weights for maps with further leading spatial axes, along which nothing slides."""
 
 
 def sliding(builder: Builder, value: Value, make: Make, rank: int) -> Value:
-    """A layer on maps of so many spatial dimensions. Parts of a sample in the batch become an axis of their own."""
+    """Apply a layer to maps of this number of spatial dimensions. Parts of a sample in the batch become an axis."""
     if len(value.dims) == rank + 2 and value.dims[0]:
         if rank > 2:
             raise ShapeError("a batch that holds parts of one sample is not supported here")
@@ -82,7 +82,7 @@ def sliding(builder: Builder, value: Value, make: Make, rank: int) -> Value:
 
 
 def _kernel(weight: Const, further: int) -> Const:
-    """A kernel with further axes of length 1 in front of its own."""
+    """Prepend axes of length 1 to a kernel."""
     if not further:
         return weight
     sizes = (*weight.sizes[:2], *(1,) * further, *weight.sizes[2:])
@@ -90,7 +90,7 @@ def _kernel(weight: Const, further: int) -> Const:
 
 
 def _front(values: Any, further: int, fill: Any) -> Any:
-    """Numbers for each axis with those of further axes in front."""
+    """Prepend settings of further axes."""
     return values if isinstance(values, str) else (*(fill,) * further, *values)
 
 
@@ -105,7 +105,7 @@ def conv(
     dilation: PerAxis,
     groups: int,
 ) -> Value:
-    """A convolution; ``weight: out in/groups kernel...``."""
+    """Add a convolution; ``weight: out in/groups kernel...``."""
     out, _, *kernel = weight.sizes
 
     def make(further: int) -> tuple[Op, dict[str, Const] | None]:
@@ -128,7 +128,7 @@ def conv_transpose(
     output_pad: PerAxis,
     groups: int,
 ) -> Value:
-    """A transposed convolution; ``weight: in out/groups kernel...``."""
+    """Add a transposed convolution; ``weight: in out/groups kernel...``."""
     _, out, *kernel = weight.sizes
 
     def make(further: int) -> tuple[Op, dict[str, Const] | None]:
@@ -150,7 +150,7 @@ def max_pool(
     dilation: PerAxis,
     ceil: bool = False,
 ) -> Value:
-    """A maximum of each window."""
+    """Add a max-pooling."""
 
     def make(further: int) -> tuple[Op, None]:
         size, step, spread = (_front(numbers, further, 1) for numbers in (kernel, stride, dilation))
@@ -169,7 +169,7 @@ def avg_pool(
     ceil: bool = False,
     count_pad: bool = True,
 ) -> Value:
-    """A mean of each window."""
+    """Add an average pooling."""
 
     def make(further: int) -> tuple[Op, None]:
         size, step = (_front(numbers, further, 1) for numbers in (kernel, stride))
@@ -183,10 +183,10 @@ def _weights(weight: Const | None, bias: Const | None) -> dict[str, Const]:
 
 
 def _both(weight: Const | None, bias: Const | None) -> dict[str, Const]:
-    """Scales and shifts of a norm; the source may have only one of them.
+    """Return scales and shifts of a norm; the source may have only one of them.
 
     Raises:
-        ShapeError: it has no scales.
+        ShapeError: there are no scales.
     """
     if weight is None and bias is not None:
         raise ShapeError("a norm with bias but no weight is not supported")
@@ -197,7 +197,7 @@ def _both(weight: Const | None, bias: Const | None) -> dict[str, Const]:
 
 
 def linear(builder: Builder, value: Value, weight: Const, bias: Const | None) -> Value:
-    """A linear map of the last dimension; ``weight: out in``."""
+    """Add a linear map of the last dimension; ``weight: out in``."""
     out = weight.sizes[0]
     value = without_repeats(builder, value)
     last = value.dims[-1]
@@ -223,12 +223,12 @@ def linear(builder: Builder, value: Value, weight: Const, bias: Const | None) ->
 
 
 def _partial(value: Value, dim: Dim) -> bool:
-    """A dimension is a part of the channels, and other dimensions have the rest."""
+    """Return whether a dimension is a part of the channels, and other dimensions have the rest."""
     return all(factor.axis == 0 for factor in dim) and length(dim) < value.shape[0]
 
 
 def _as_channels(builder: Builder, value: Value) -> Value:
-    """The tensor with its last dimension as the channels; the other factors stay on their axes, the rest in front."""
+    """Make the last dimension the channels; the other factors stay on their axes, the rest goes in front."""
     last = value.dims[-1]
     rest = [[factor for factor in axis if factor not in last] for axis in by_axis(value)]
     groups = [last, *(tuple(axis) for axis in rest[1:] if axis)]
@@ -244,7 +244,7 @@ def _linear_along(builder: Builder, value: Value, weight: Const, bias: Const | N
 
 
 def by_channel(builder: Builder, value: Value) -> Value:
-    """The tensor as the output of a layer whose channels are dimension 1, or the only one."""
+    """Return the tensor as the output of a layer whose channels are dimension 1, or the only one."""
     value = without_repeats(builder, value)
     if is_whole(value, 0, value.dims[min(1, len(value.dims) - 1)]):
         return value
@@ -253,7 +253,7 @@ def by_channel(builder: Builder, value: Value) -> Value:
 
 
 def batch_norm(builder: Builder, value: Value, weights: dict[str, Const], eps: float) -> Value:
-    """A norm by stored statistics of dimension 1."""
+    """Add a norm by stored statistics of dimension 1."""
     value = by_channel(builder, value)
     stored = {**weights, "num_batches_tracked": NO_BATCHES}
     return unary(builder, one(BatchNorm, "weight" in weights, eps), value, stored)
@@ -269,7 +269,7 @@ def layer_norm(
     *,
     rms: bool = False,
 ) -> Value:
-    """A norm over the last dimensions, so many of them."""
+    """Add a norm over a number of last dimensions."""
     value = without_repeats(builder, value)
     names = joined(factor for dim in value.dims[-count:] for factor in dim)
     over_maps = _over_maps(value, names, eps)
@@ -291,7 +291,7 @@ def layer_norm(
 
 
 def _over_maps(value: Value, names: Dim, eps: float) -> Op | None:
-    """The norm whose statistics are those of whole maps: of all channels, or of each; None where they are of others."""
+    """Return the norm over entire maps, of all channels or of each; None for other statistics."""
     axes = whole(value.shape)
     if not names or not any(axes[1:]):
         return None
@@ -302,7 +302,7 @@ def _over_maps(value: Value, names: Dim, eps: float) -> Op | None:
 
 
 def _groups(value: Value, dim: Dim) -> int | None:
-    """In how many groups of neighbouring channels a dimension cuts them; None where it is no such part."""
+    """Return the number of groups of neighbouring channels in a dimension; None if it is not such a part."""
     if not dim:
         return value.shape[0] if value.shape[0] >= 1 else None
     if len(dim) == 1 and dim[0].axis == 0 and dim[0].step == 1:
@@ -313,21 +313,21 @@ def _groups(value: Value, dim: Dim) -> int | None:
 def group_norm(
     builder: Builder, value: Value, groups: int, weight: Const | None, bias: Const | None, eps: float
 ) -> Value:
-    """A norm over groups of channels and the whole map."""
+    """Add a norm over groups of channels and the entire map."""
     ready = settled(builder, value, value.dims[1:])
     op = GroupNorm(groups, weight is not None, eps)
     return as_maps(value, builder.emit(op, [ready.node], _both(weight, bias)))
 
 
 def instance_norm(builder: Builder, value: Value, weight: Const | None, bias: Const | None, eps: float) -> Value:
-    """A norm of each channel over its map."""
+    """Add a norm of each channel over its map."""
     ready = settled(builder, value, value.dims[1:])
     op = InstanceNorm(weight is not None, eps)
     return as_maps(value, builder.emit(op, [ready.node], _both(weight, bias)))
 
 
 def softmax(builder: Builder, value: Value, at: int) -> Value:
-    """Softmax over one dimension."""
+    """Add a softmax over one dimension."""
     value = without_repeats(builder, value)
     dim = value.dims[at]
     groups = _groups(value, dim)
@@ -343,13 +343,13 @@ def softmax(builder: Builder, value: Value, at: int) -> Value:
 
 
 def _own(value: Value, at: int) -> bool:
-    """A dimension is just one spatial axis of the layer."""
+    """Return whether a dimension is exactly one spatial axis of the layer."""
     dim = value.dims[at]
     return len(dim) == 1 and dim[0].axis > 0 and is_whole(value, dim[0].axis, dim)
 
 
 def as_axis(builder: Builder, value: Value, at: int) -> Value:
-    """The tensor with one dimension as a spatial axis of its own, after the others."""
+    """Return the tensor with one dimension as an additional last spatial axis."""
     dim = value.dims[at]
     rest = [tuple(factor for factor in axis if factor not in dim) for axis in by_axis(value)]
     groups = [rest[0], *(axis for axis in rest[1:] if axis), dim]
@@ -359,7 +359,7 @@ def as_axis(builder: Builder, value: Value, at: int) -> Value:
 
 
 def padded(builder: Builder, value: Value, sides: Sequence[tuple[int, int]], mode: str, number: float = 0.0) -> Value:
-    """Padding of the last dimensions, before and after each; negative numbers cut off.
+    """Pad the last dimensions, before and after each; negative numbers crop.
 
     Raises:
         ShapeError: a dimension cannot be a spatial axis.

@@ -1,4 +1,4 @@
-"""Products of tensors whose dimensions have names: matrix products, attention."""
+"""Products of tensors with labelled dimensions: matrix products, attention."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 def sizes_of(tensor: Tensor) -> tuple[int, ...]:
-    """Lengths of the dimensions of a tensor of either kind."""
+    """Return the sizes of a tensor of either kind."""
     return tensor.sizes
 
 
 def einsum(builder: Builder, operands: Sequence[Tensor], labels: Sequence[Labels], out: Labels) -> Value:
-    """A product of one or two tensors, of which one depends on the input, over labelled dimensions.
+    """Multiply one or two tensors, one of which depends on the input, over labelled dimensions.
 
     Raises:
-        ShapeError: there are more than two tensors, or one of them has something to do alone.
+        ShapeError: there are more than two tensors, or one of them is summed or indexed alone.
     """
     if len(operands) == 1 and isinstance(operands[0], Value):
         return _summed(builder, operands[0], labels[0], out)
@@ -42,7 +42,7 @@ def einsum(builder: Builder, operands: Sequence[Tensor], labels: Sequence[Labels
         raise ShapeError("an einsum that sums or takes the diagonal of one operand is not supported")
     x, y = operands
     if isinstance(x, Value) and isinstance(y, Value):
-        if set(out) >= {*labels[0], *labels[1]}:  # nothing is summed: number by number
+        if set(out) >= {*labels[0], *labels[1]}:  # nothing is summed: elementwise
             return binary(builder, "mul", _aligned(x, labels[0], out), _aligned(y, labels[1], out))
         return contract(builder, x, y, (labels[0], labels[1], out))
     if isinstance(x, Value) and isinstance(y, Const):
@@ -68,7 +68,7 @@ def _aligned(value: Value, labels: Labels, out: Labels) -> Value:
 
 
 def matmul(builder: Builder, x: Tensor, y: Tensor) -> Value:
-    """``x @ y`` over any leading dimensions, aligned at the end; with a stored matrix ``y`` a linear map."""
+    """``x @ y`` over any leading dimensions, aligned at the end; a constant matrix ``y`` makes it a linear map."""
     rank_x, rank_y = len(sizes_of(x)), len(sizes_of(y))
     if isinstance(x, Value) and isinstance(y, Const) and rank_y == 2:
         return layers.linear(builder, x, y.then(y.sizes[::-1], np.transpose), None)
@@ -90,7 +90,7 @@ def attention(
     causal: bool = False,
     scale: float | None = None,
 ) -> Value:
-    """``softmax(scale * q k' + mask) v`` over the last two dimensions; the scale is ``1/sqrt(d)`` unless given."""
+    """Add ``softmax(scale * q k' + mask) v`` over the last two dimensions; the scale defaults to ``1/sqrt(d)``."""
     factor = 1 / math.sqrt(k.sizes[-1]) if scale is None else scale
     rank = len(k.dims)
     scaled = binary(builder, "mul", q, factor) if isinstance(q, Value) else q

@@ -1,4 +1,4 @@
-"""Indices of a dimension in another order, and sums that run along one."""
+"""Reordering of indices along a dimension, and cumulative sums."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 
 MANY = 2048
-"""Indices in no order that are worth a layer for each few dozens."""
+"""The most irregular indices for which further layers are added."""
 
 
 def flipped(builder: Builder, value: Value, at: Sequence[int]) -> Value:
-    """Dimensions turned around."""
+    """Reverse dimensions."""
     for one in at:
         value = chosen(builder, value, one, range(length(value.dims[one]))[::-1])
     return value
 
 
 def chosen(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> Value:
-    """The given indices of a dimension, in that order.
+    """Select indices of a dimension, in the order given.
 
     Raises:
-        ShapeError: an index lies beyond the end, there is none, or the list is too long for a layer.
+        ShapeError: an index is out of range, there are none, or the list is too long for a layer.
     """
     size, count = length(value.dims[at]), len(indices)
     if count > MAX_INDICES:
@@ -63,7 +63,7 @@ def chosen(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> V
 
 
 def _in_halves(builder: Builder, value: Value, at: int, indices: Sequence[int]) -> Value:
-    """A list that is too long for one layer, as two that are joined."""
+    """Split a list that is too long for one layer into two that are concatenated."""
     if len(indices) > MANY:
         raise ShapeError(f"{len(indices):,} indices without a regular pattern are not supported")
     cut = len(indices) // 2
@@ -72,7 +72,7 @@ def _in_halves(builder: Builder, value: Value, at: int, indices: Sequence[int]) 
 
 
 def running(builder: Builder, value: Value, at: int) -> Value:
-    """The sum of everything up to each index of a dimension."""
+    """Add a cumulative sum along a dimension."""
     if not value.dims[at]:
         return value
     value, axis, block = _on_an_axis(builder, value, at)
@@ -87,7 +87,7 @@ def running(builder: Builder, value: Value, at: int) -> Value:
 
 
 def _on_an_axis(builder: Builder, value: Value, at: int) -> tuple[Value, int, int]:
-    """The tensor with a dimension that is an axis, or the first part of the channels; the axis and the rest of it."""
+    """Bring a dimension to an axis, or to the first part of the channels; return also the axis and its rest."""
     value = without_repeats(builder, value)
     dim = value.dims[at]
     if len(dim) != 1 or not _leads(value, dim[0]):
@@ -102,6 +102,6 @@ def _on_an_axis(builder: Builder, value: Value, at: int) -> tuple[Value, int, in
 
 
 def _leads(value: Value, factor: Factor) -> bool:
-    """The factor is the first part of the channels, or a whole spatial axis."""
+    """Return whether the factor is the first part of the channels, or an entire spatial axis."""
     full = factor.size * factor.step == value.shape[factor.axis] if factor.axis >= 0 else False
     return full and (factor.axis == 0 or factor.step == 1)

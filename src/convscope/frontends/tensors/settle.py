@@ -1,4 +1,4 @@
-"""Where a layer needs its input in another order than it has: the one position that writes rearrangements down."""
+"""Rearrangement of tensors for layers that need another order: the only place where it is recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def parts(shape: Shape, factors: Iterable[Factor]) -> Dims:
-    """For each axis of a layer the factors that it consists of, most significant first, cut where given factors are."""
+    """Return the factors of each axis of a layer, most significant first, split like the given factors."""
     cuts: list[set[int]] = [{1, size} for size in shape]
     for factor in factors:
         if factor.axis != REPEATED:
@@ -39,7 +39,7 @@ def _between(axis: int, steps: list[int]) -> Dim:
 
 
 def fine(factors: Iterable[Factor], axes: Dims) -> Dim:
-    """Factors cut as the axes are."""
+    """Return factors, split like the axes."""
     found: list[Factor] = []
     for factor in factors:
         if factor.axis == REPEATED:
@@ -53,7 +53,7 @@ def fine(factors: Iterable[Factor], axes: Dims) -> Dim:
 
 
 class Spelling:
-    """Letters for the factors of layers, for one pattern."""
+    """Letters for the factors of layers in one pattern."""
 
     def __init__(self) -> None:
         self.letters: dict[tuple[int, Factor], str] = {}
@@ -61,25 +61,25 @@ class Spelling:
         self.taken = 0
 
     def new(self) -> str:
-        """A letter that stands for nothing yet."""
+        """Return an unused letter."""
         if self.taken == len(LETTERS):
             raise ShapeError("a tensor has too many factors for a pattern")
         self.taken += 1
         return LETTERS[self.taken - 1]
 
     def letter(self, source: int, factor: Factor) -> str:
-        """The letter of a factor of one of the inputs."""
+        """Return the letter of a factor of one of the inputs."""
         key = source, factor
         if key not in self.letters:
             self.letters[key] = self.new()
         return self.letters[key]
 
     def same(self, source: int, factor: Factor, letter: str) -> None:
-        """Give a factor the letter of another one."""
+        """Assign the letter of another factor to a factor."""
         self.letters[source, factor] = letter
 
     def axes(self, axes: Iterable[Iterable[tuple[str, int]]]) -> str:
-        """Axes of letters with sizes; a size is written where a letter first stands."""
+        """Write axes of letters, with the size at the first use of each letter."""
         return "x".join("".join(self._word(letter, size) for letter, size in axis) or "1" for axis in axes)
 
     def _word(self, letter: str, size: int) -> str:
@@ -90,7 +90,7 @@ class Spelling:
 
 
 def is_whole(value: Value, axis: int, dim: Dim) -> bool:
-    """A dimension is exactly an axis of the layer."""
+    """Return whether a dimension is exactly an axis of the layer."""
     size = value.shape[axis] if axis < len(value.shape) else 1
     if len(dim) != 1:
         return not dim and size == 1
@@ -98,9 +98,9 @@ def is_whole(value: Value, axis: int, dim: Dim) -> bool:
 
 
 def settled(builder: Builder, value: Value, groups: Sequence[Dim]) -> Value:
-    """The tensor as the output of a layer whose axes are the given groups of its factors, in that order.
+    """Return the tensor as the output of a layer whose axes are the given groups of its factors, in that order.
 
-    Every factor of the tensor is in one group. Adds a layer where the tensor's own has other axes.
+    Every factor of the tensor is in one group. A layer is added if the tensor's own has other axes.
     """
     if len(groups) == len(value.shape) and all(map(is_whole, repeat(value), count(), groups)):
         return value
@@ -138,7 +138,7 @@ def _general(value: Value, groups: Dims) -> Op:
 
 
 def _named(value: Value, groups: Dims) -> Op | None:
-    """The op that has a name for this rearrangement."""
+    """Return the named op for this rearrangement, if there is one."""
     axes = whole(value.shape)
     flat = joined(factor for axis in axes for factor in axis)
     if len(groups) == 1 and groups[0] == flat:
@@ -162,7 +162,7 @@ def _named(value: Value, groups: Dims) -> Op | None:
 
 
 def _pixels(shape: Shape, groups: Dims) -> Op | None:
-    """Space to depth, or depth to space."""
+    """Recognise space to depth or depth to space."""
     channels, height, width = shape
     rows, columns = groups[1:]
     if len(rows) == len(columns) == 2 and rows[1].axis == columns[1].axis == 0:
@@ -192,12 +192,12 @@ def _pixels(shape: Shape, groups: Dims) -> Op | None:
 
 
 def spatial(value: Value, dims: Iterable[int]) -> bool:
-    """All factors of some dimensions are parts of spatial axes."""
+    """Return whether all factors of some dimensions are parts of spatial axes."""
     return all(factor.axis > 0 for at in dims for factor in value.dims[at])
 
 
 def by_axis(value: Value) -> list[list[Factor]]:
-    """The factors of a tensor by the axis of the layer, most significant first; repeated ones as further axes."""
+    """Group the factors of a tensor by the axis of the layer, most significant first; repetitions are further axes."""
     factors = sorted((d for dim in value.dims for d in dim if d.axis != REPEATED), key=lambda d: -d.step)
     axes: list[list[Factor]] = [
         [factor for factor in factors if factor.axis == axis] for axis in range(len(value.shape))
@@ -207,12 +207,12 @@ def by_axis(value: Value) -> list[list[Factor]]:
 
 
 def plain(builder: Builder, value: Value) -> Value:
-    """The tensor as the output of a layer whose axes are its dimensions, in order; without a batch of length 1."""
+    """Return the tensor as the output of a layer whose axes are its dimensions in order, without a unit batch."""
     return settled(builder, value, few([dim for at, dim in enumerate(value.dims) if dim or at] or [()]))
 
 
 def few(groups: Sequence[Dim]) -> list[Dim]:
-    """Groups with those joined that are too many: a layer has channels and at most three spatial axes."""
+    """Join surplus groups, since a layer has channels and at most three spatial axes."""
     channels, *positions = groups
     if len(positions) > 3:
         positions = [group for group in positions if group]
@@ -223,7 +223,7 @@ def few(groups: Sequence[Dim]) -> list[Dim]:
 
 
 def without_repeats(builder: Builder, value: Value) -> Value:
-    """The tensor with its repetitions written down: along its own axes, after what they repeat."""
+    """Record the repetitions of a tensor along its own axes, after the repeated parts."""
     if all(factor.axis != REPEATED for dim in value.dims for factor in dim):
         return value
     groups: list[list[Factor]] = [list(axis) for axis in by_axis(value)[: len(value.shape)]]

@@ -1,4 +1,4 @@
-"""What changes the shape of tensors: views, parts, joins, statistics of dimensions."""
+"""Functions that change the shape of tensors: views, slices, concatenation, reductions."""
 
 from __future__ import annotations
 
@@ -47,36 +47,36 @@ if TYPE_CHECKING:
 
 
 def positive(at: int, rank: int) -> int:
-    """A dimension counted from the front."""
+    """Return a dimension counted from the front."""
     return at + rank if at < 0 else at
 
 
 def permuted(value: Value, order: Sequence[int]) -> Value:
-    """The dimensions in another order."""
+    """Permute the dimensions."""
     rank = len(value.dims)
     return replace(value, dims=tuple(value.dims[positive(at, rank)] for at in order))
 
 
 def swapped(value: Value, first: int, second: int) -> Value:
-    """Two dimensions in each other's position."""
+    """Swap two dimensions."""
     order = list(range(len(value.dims)))
     order[first], order[second] = order[second], order[first]
     return permuted(value, order)
 
 
 def resolved(sizes: Sequence[int], total: int) -> tuple[int, ...]:
-    """Sizes with a -1 worked out."""
+    """Resolve a -1 in sizes."""
     known = math.prod(size for size in sizes if size != -1)
     return tuple(total // max(1, known) if size == -1 else size for size in sizes)
 
 
 def viewed(builder: Builder, value: Value, sizes: Sequence[int]) -> Value:
-    """The tensor with other dimensions, its numbers in the same order."""
+    """Reshape the tensor, with its values in the same order."""
     target = resolved(sizes, math.prod(value.sizes))
     if math.prod(target) != math.prod(value.sizes):
         raise ShapeError(f"{math.prod(value.sizes)} values cannot be viewed as {'x'.join(map(str, target))}")
     dims = divided([factor for dim in value.dims for factor in dim], target)
-    if dims is None:  # the cuts do not meet: the dimensions become axes, then one
+    if dims is None:  # the boundaries do not match: the dimensions become axes, then one
         value = settled(builder, value, [tuple(factor for dim in value.dims for factor in dim)])
         dims = divided(whole(value.shape)[0], target)
     assert dims is not None
@@ -84,20 +84,20 @@ def viewed(builder: Builder, value: Value, sizes: Sequence[int]) -> Value:
 
 
 def unsqueezed(value: Value, at: int) -> Value:
-    """A new dimension of length 1."""
+    """Insert a dimension of length 1."""
     at = positive(at, len(value.dims) + 1)
     return bounded(replace(value, dims=(*value.dims[:at], (), *value.dims[at:])))
 
 
 def squeezed(value: Value, at: Sequence[int] | None = None) -> Value:
-    """Without dimensions of length 1: all, or those that are named."""
+    """Remove dimensions of length 1: all, or the given ones."""
     rank = len(value.dims)
     named = range(rank) if at is None else {positive(one, rank) for one in at}
     return replace(value, dims=tuple(dim for position, dim in enumerate(value.dims) if dim or position not in named))
 
 
 def sliced(builder: Builder, value: Value, at: int, start: int, stop: int, step: int) -> Value:
-    """Every ``step``-th index of one dimension, from ``start`` up to and without ``stop``."""
+    """Select every ``step``-th index of a dimension from ``start`` to ``stop``, exclusive."""
     size = length(value.dims[at])
     start, stop = max(0, start), min(size, stop)
     if (start, stop, step) == (0, size, 1):
@@ -146,7 +146,7 @@ def _sliced_positions(builder: Builder, value: Value, at: int, cut: tuple[int, i
 
 
 def _every(builder: Builder, value: Value, at: int, cut: tuple[int, int, int]) -> Value:
-    """Every so many-th index of a part of an axis: one index of a part of that part."""
+    """Select every n-th index of a part of an axis as one index of a smaller part."""
     start, stop, step = cut
     size = length(value.dims[at])
     if size % step or start >= step or len(range(start, stop, step)) < size // step:
@@ -157,7 +157,7 @@ def _every(builder: Builder, value: Value, at: int, cut: tuple[int, int, int]) -
 
 
 def _phase(builder: Builder, value: Value, at: int, index: int) -> Value:
-    """One index of the last part of a spatial axis: a strided slice."""
+    """Select one index of the last part of a spatial axis by a strided slice."""
     factor = value.dims[at][0]
     positions = range(1, len(value.shape))
     steps = tuple(factor.size if one == factor.axis else 1 for one in positions)
@@ -171,7 +171,7 @@ def _phase(builder: Builder, value: Value, at: int, index: int) -> Value:
 
 
 def _own_axis(builder: Builder, value: Value, at: int) -> Value:
-    """The tensor with one dimension as an axis, or as the most significant part of the channels."""
+    """Bring one dimension to an axis, or to the most significant part of the channels."""
     dim = value.dims[at]
     rest = [tuple(factor for factor in axis if factor not in dim) for axis in by_axis(value)]
     if all(factor.axis > 0 for factor in dim):
@@ -185,19 +185,19 @@ def _own_axis(builder: Builder, value: Value, at: int) -> Value:
 
 
 def picked(builder: Builder, value: Value, at: int, index: int) -> Value:
-    """One index of a dimension, which goes away."""
+    """Select one index of a dimension, and remove the dimension."""
     found = sliced(builder, value, at, index, index + 1, 1)
     return replace(found, dims=(*found.dims[:at], *found.dims[at + 1 :]))
 
 
 def _is_position(value: Value, at: int) -> bool:
-    """A dimension is a spatial axis, or has length 1."""
+    """Return whether a dimension is a spatial axis or has length 1."""
     dim = value.dims[at]
     return not dim or (dim[0].axis > 0 and is_whole(value, dim[0].axis, dim))
 
 
 def _turned(builder: Builder, value: Value, at: int, shift: int) -> Value:
-    """A roll of channels, or of parts of axes: the end in front of the beginning."""
+    """Roll channels or parts of axes by concatenating the end before the beginning."""
     size = length(value.dims[at])
     shift %= size
     if not shift:
@@ -207,7 +207,7 @@ def _turned(builder: Builder, value: Value, at: int, shift: int) -> Value:
 
 
 def rolled(builder: Builder, value: Value, shifts: Sequence[int], at: Sequence[int]) -> Value:
-    """Positions moved on along dimensions; what leaves after comes in in front."""
+    """Roll positions along dimensions."""
     rank = len(value.dims)
     by: Counter[int] = Counter()
     for one, shift in zip(at, shifts, strict=True):
@@ -222,7 +222,7 @@ def rolled(builder: Builder, value: Value, shifts: Sequence[int], at: Sequence[i
 
 
 def concatenated(builder: Builder, values: Sequence[Value | Const], at: int) -> Value:
-    """Tensors one after the other along a dimension."""
+    """Concatenate tensors along a dimension."""
     values = [value for value in values if not (isinstance(value, Const) and 0 in value.sizes)]
     if len(values) == 1 and isinstance(values[0], Value):
         return values[0]
@@ -233,7 +233,7 @@ def concatenated(builder: Builder, values: Sequence[Value | Const], at: int) -> 
 
 
 def _along_one_axis(builder: Builder, values: list[Value], at: int) -> Value | None:
-    """Where the dimension is an axis of every layer, or the first part of its channels, and the rest is alike."""
+    """Concatenate if the dimension is an axis of every layer, or the first part of its channels, all else equal."""
     rest = {(*value.dims[:at], *value.dims[at + 1 :]) for value in values}
     dims = [value.dims[at] for value in values]
     if len(rest) > 1 or len({len(value.shape) for value in values}) > 1:
@@ -259,7 +259,7 @@ def _along_one_axis(builder: Builder, values: list[Value], at: int) -> Value | N
 
 
 def _along_own_axis(builder: Builder, values: list[Value], at: int) -> Value:
-    """Every tensor is settled alike: the dimension in front of the channels, or as an axis where it holds positions."""
+    """Concatenate after bringing the dimension to the front of the channels, or to an axis if it holds positions."""
     first = values[0]
     if any(factor.axis > 0 for value in values for factor in value.dims[at]):
         others = [one for one in range(1, len(first.dims)) if one != at]
@@ -284,7 +284,7 @@ def _front(builder: Builder, value: Value, at: int) -> Value:
 
 
 def reduced(builder: Builder, value: Value, stat: str, at: Sequence[int], *, keep: bool) -> Value:
-    """A statistic over dimensions: one of :data:`convscope.ops.tensor.STATS`."""
+    """Reduce dimensions by one of :data:`convscope.ops.tensor.STATS`."""
     rank = len(value.dims)
     gone = {positive(one, rank) for one in at}
     value = without_repeats(builder, value)
@@ -298,7 +298,7 @@ def reduced(builder: Builder, value: Value, stat: str, at: Sequence[int], *, kee
 
 
 def _of_one(builder: Builder, value: Value, stat: str) -> Value:
-    """The statistic of each number by itself."""
+    """Return the statistic of each single value."""
     if stat in {"mean", "sum", "max", "min"}:
         return value
     op = Map("abs") if stat == "l2" else Times(0.0)
@@ -306,7 +306,7 @@ def _of_one(builder: Builder, value: Value, stat: str) -> Value:
 
 
 def _pooled(builder: Builder, value: Value, stat: str, factors: set[Factor]) -> Value | None:
-    """A mean or maximum over whole spatial axes is a pooling."""
+    """Reduce entire spatial axes by a pooling, for a mean or maximum."""
     axes = whole(value.shape)
     hit = [axis for axis in range(1, len(axes)) if axes[axis] and set(axes[axis]) <= factors]
     if stat not in {"mean", "max"} or {factor for axis in hit for factor in axes[axis]} != factors:
@@ -341,13 +341,13 @@ def _reduced(builder: Builder, value: Value, stat: str, factors: set[Factor]) ->
 
 
 def repeated(value: Value, at: int, times: int) -> Value:
-    """A dimension with each index so many times in a row."""
+    """Repeat each index of a dimension a number of times in a row."""
     dim = (*value.dims[at], repetition(times))
     return bounded(replace(value, dims=(*value.dims[:at], dim, *value.dims[at + 1 :])))
 
 
 def tiled(value: Value, at: int, times: int) -> Value:
-    """A dimension so many times one after the other."""
+    """Repeat a dimension a number of times."""
     if times == 1:
         return value
     dim = (repetition(times), *value.dims[at])

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], own: Own, *, name: str = "") -> Value:
-    """A tensor of given sizes that depends on others in a way that is not known.
+    """Return a tensor of given sizes that depends on others in an unknown way.
 
     Args:
-        builder: takes the layers: one for each value, and their sum.
-        values: what it depends on, at least one.
-        sizes: of its dimensions; a leading 1 is taken for the batch.
-        own: what the source is known to have there.
-        name: of what is done.
+        builder: receives the layers: one for each value, and their sum.
+        values: the tensors on which it depends, at least one.
+        sizes: its sizes; a leading 1 counts as the batch.
+        own: the known facts of the source.
+        name: base of the name.
 
     Raises:
-        ShapeError: it holds no number, or its tail cannot be one axis.
+        ShapeError: it is empty, or its last dimensions cannot be one axis.
     """
     if 0 in sizes or not values:
         raise ShapeError("a tensor that is empty or has no inputs is not supported")
@@ -50,6 +50,6 @@ def opaque(builder: Builder, values: Sequence[Value], sizes: tuple[int, ...], ow
 
 
 def _loses_channels(value: Value, inner: tuple[int, ...]) -> bool:
-    """The dimensions are those of a map without its channels, as an argmax leaves it: a map of one channel."""
+    """Return whether the dimensions are those of a map without channels, as left by an argmax."""
     spatial = whole(value.shape)[1:]
     return len(spatial) > 1 and inner == value.shape[1:] and value.dims[-len(spatial) :] == spatial

@@ -1,11 +1,11 @@
 """Tensors of a framework as views of the layers of a net.
 
-A framework moves axes about: channels last, heads, windows, tokens. None of that is a layer. A :class:`Value` says
-which layer a tensor is the output of, and for each of its dimensions of which parts (:class:`Factor`) of the layer's
-axes it consists; transposing and reshaping change the dimensions only. Where a layer needs its input in another order
-than the one it has, :mod:`convscope.frontends.tensors.settle` writes the rearrangement down.
+A framework moves axes around: channels last, heads, windows, tokens. None of that is a layer. A :class:`Value` names
+the layer whose output a tensor is and, for each of its dimensions, the parts (:class:`Factor`) of the layer's axes;
+transposing and reshaping change the dimensions only. If a layer needs its input in another order,
+:mod:`convscope.frontends.tensors.settle` records the rearrangement.
 
-The batch has one sample, so that its dimension, like any of length 1, consists of no factor at all.
+The batch has one sample, so its dimension, like any of length 1, has no factors.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 MAX_RANK, MAX_COUNT = 64, 2**63
-"""Dimensions that a tensor of a framework has at most, and numbers that it has fewer of."""
+"""The most dimensions of a tensor, and an exclusive limit for its values."""
 
 REPEATED = -1
-"""The axis of a factor that only repeats what is there."""
+"""The axis of a factor that is a repetition."""
 
 
 class Factor(NamedTuple):
-    """A part of an axis: the index along the axis grows by ``step`` with it, ``size`` times.
+    """A part of an axis: the index along the axis grows by ``step``, ``size`` times.
 
     Attributes:
-        axis: of the layer's output ``c h w``; :data:`REPEATED` where the tensor repeats.
+        axis: axis of the layer's output ``c h w``; :data:`REPEATED` for a repetition.
         size: at least 2.
-        step: 1 for the last part of an axis; of a repetition just a number that tells it, and its parts, from others.
+        step: 1 for the last part of an axis; for a repetition, a number that distinguishes it and its parts.
     """
 
     axis: int
@@ -51,7 +51,7 @@ _APART = count(1)
 
 
 def repetition(size: int) -> Factor:
-    """A factor that repeats what is there, unlike any other.
+    """Return a new factor for a repetition.
 
     >>> repetition(3) == repetition(3)
     False
@@ -60,7 +60,7 @@ def repetition(size: int) -> Factor:
 
 
 Dim = tuple[Factor, ...]
-"""One dimension of a tensor: factors, the most significant first; none for length 1."""
+"""The factors of a dimension, most significant first; none for length 1."""
 
 Dims = tuple[Dim, ...]
 
@@ -71,8 +71,8 @@ class Value:
 
     Attributes:
         node: name of the layer.
-        shape: of the layer's output, ``c h w``.
-        dims: of the tensor, batch included.
+        shape: shape of the layer's output, ``c h w``.
+        dims: dimensions of the tensor, including the batch.
     """
 
     node: str
@@ -81,7 +81,7 @@ class Value:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Lengths of the dimensions."""
+        """The lengths of the dimensions."""
         return tuple(map(length, self.dims))
 
 
@@ -90,12 +90,12 @@ class Root:
     """A learned tensor of the source.
 
     Attributes:
-        key: the same for the same tensor.
-        name: in the source.
-        shape: of it.
-        frozen: training leaves it as it is.
-        dtype: in which the source stores it.
-        trained: False for what is stored beside a learned tensor to make sense of it: a scale, a zero point.
+        key: identifies the tensor.
+        name: name in the source.
+        shape: its shape.
+        frozen: whether it is not trained.
+        dtype: dtype in the source.
+        trained: False for auxiliary tensors of a learned one: a scale, a zero point.
     """
 
     key: Hashable
@@ -106,7 +106,7 @@ class Root:
     trained: bool = True
 
     def weight(self) -> Weight:
-        """The tensor as a layer counts it."""
+        """Return the tensor as a layer counts it."""
         return Weight(self.name, self.shape, self.trained, self.frozen, self.dtype)
 
 
@@ -116,10 +116,10 @@ class Const:
 
     Attributes:
         sizes: lengths of its dimensions.
-        load: gives its numbers.
-        roots: learned tensors that it is made from.
-        work: multiply-adds that the source spends on making it [MAC], each with what tells it from others.
-        origin: the constant that this is, unchanged and whether it is learned or not; None where it was made.
+        load: loads its values.
+        roots: learned tensors from which it is made.
+        work: multiply-adds that the source spends on it [MAC], each with an identifier.
+        origin: the constant of which this is an unchanged copy, learned or not; None if it was computed.
     """
 
     sizes: tuple[int, ...]
@@ -129,16 +129,16 @@ class Const:
     origin: Root | None = field(default=None, compare=False)
 
     def then(self, sizes: Sequence[int], change: Callable[[NDArray[Any]], NDArray[Any]]) -> Const:
-        """The tensor after a change of its numbers, made when they are loaded."""
+        """Return the tensor with a change of its values that is applied on loading."""
         load = self.load
         return Const(tuple(sizes), lambda: change(load()), self.roots, self.work)
 
 
 def bounded(value: Value) -> Value:
-    """A tensor that was given further dimensions or repetitions.
+    """Check a tensor that has new dimensions or repetitions.
 
     Raises:
-        ShapeError: it has more of them, or more numbers, than any framework allows.
+        ShapeError: it has more dimensions or values than frameworks allow.
     """
     if len(value.dims) > MAX_RANK or math.prod(value.sizes) >= MAX_COUNT:
         raise ShapeError(
@@ -149,7 +149,7 @@ def bounded(value: Value) -> Value:
 
 
 def length(dim: Dim) -> int:
-    """Length of a dimension.
+    """Return the length of a dimension.
 
     >>> length((Factor(1, 7, 2), Factor(1, 2, 1))), length(())
     (14, 1)
@@ -159,7 +159,7 @@ def length(dim: Dim) -> int:
 
 @lru_cache(maxsize=4096)
 def whole(shape: Shape) -> Dims:
-    """Every axis of a layer as one dimension.
+    """Return every axis of a layer as one dimension.
 
     >>> whole((3, 1))
     ((Factor(axis=0, size=3, step=1),), ())
@@ -168,7 +168,7 @@ def whole(shape: Shape) -> Dims:
 
 
 def joined(factors: Iterable[Factor]) -> Dim:
-    """Factors with neighbours joined that are parts of one.
+    """Join neighbouring factors that are parts of one.
 
     >>> joined((Factor(1, 7, 2), Factor(1, 2, 1)))
     (Factor(axis=1, size=14, step=1),)
@@ -184,7 +184,7 @@ def joined(factors: Iterable[Factor]) -> Dim:
 
 
 def divided(factors: Sequence[Factor], sizes: Sequence[int]) -> Dims | None:
-    """Factors dealt out to dimensions of given lengths, split where needed; None where they cannot be.
+    """Distribute factors over dimensions of given lengths, splitting them if needed; None if impossible.
 
     >>> divided((Factor(0, 6, 1),), (2, 3))
     ((Factor(axis=0, size=2, step=3),), (Factor(axis=0, size=3, step=1),))
@@ -214,7 +214,7 @@ def divided(factors: Sequence[Factor], sizes: Sequence[int]) -> Dims | None:
 
 
 def refined(first: Dim, second: Dim) -> tuple[Dim, Dim] | None:
-    """Two lists of factors of one length, split so that they have factors of the same sizes; None where impossible.
+    """Split two lists of factors of one length into factors of equal sizes; None if impossible.
 
     >>> refined((Factor(1, 4, 1),), (Factor(0, 2, 1), Factor(1, 2, 1)))[0]
     (Factor(axis=1, size=2, step=2), Factor(axis=1, size=2, step=1))
