@@ -183,7 +183,7 @@ def _text(text: str) -> Given:
 
 
 def _literal(axes: list[str]) -> tuple[Shape, str]:
-    """Return the shape ``c h w`` and the order of a tensor of these axes; channels follow a leading batch or are last."""
+    """Return shape ``c h w`` and order of a tensor of these axes; channels follow a leading batch or are last."""
     sizes = from_text("x".join(axis for axis in axes if axis != "n"))  # moves the last one to the front
     *positions, last = [axis for axis in axes if axis != "n"]
     first = axes[0] == "n"

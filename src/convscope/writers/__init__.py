@@ -1,4 +1,4 @@
-"""Ways to bring a net out, one for each language: a literal list.
+"""Writing nets: a literal list of languages.
 
 Text is written by ``write``; the tensors of a net under the names of the written code by ``torch_state`` and
 ``keras_state``.
@@ -32,10 +32,10 @@ WRITERS = {
     "onnx": ("convscope.writers.onnx_file", "onnx_bytes"),
     "dot": ("convscope.writers.dot", "write_dot"),
 }
-"""Languages, and what writes them: module and function."""
+"""The module and function that writes each language."""
 
 BINARY = ("onnx",)
-"""Languages that are bytes and hold the weights."""
+"""Binary languages that include the weights."""
 
 
 def write(
@@ -46,21 +46,21 @@ def write(
     tensors: Mapping[str, NDArray[Any]] | None = None,
     seed: int = 0,
 ) -> str | bytes:
-    """A net in another language.
+    """Write a net in another language.
 
     Args:
-        net: what to write: a net, or what :func:`convscope.read` takes.
-        input: size of the input, where ``net`` does not state it.
+        net: a net, or anything that :func:`convscope.read` takes.
+        input: size of the input, if ``net`` does not state it.
         to: ``notation``, ``torch`` or ``keras`` (the source of a Python module), ``dot`` (a graph for Graphviz), or
             ``onnx`` (the bytes of a file, with weights).
-        tensors: for ``onnx``, the weights by ``layer.tensor``; if left out, those of an imported net, or random ones.
-        seed: of the random ones.
+        tensors: for ``onnx``, the weights by ``layer.tensor``; by default, those of an imported net, or random ones.
+        seed: seed of random weights.
 
     Raises:
         UnknownNameError: there is no such language.
-        WriteError: the language has no words for an op; the error names the layer.
+        WriteError: the language cannot express an op; the error names the layer.
         MissingExtraError: ``onnx`` is not installed.
-        LimitError: writing costs more than it should for a net of this size.
+        LimitError: writing costs too much for a net of this size.
 
     >>> import convscope as cs
     >>> write(cs.read("input 8x8x1, conv 4 3x3 relu"))

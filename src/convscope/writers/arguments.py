@@ -1,4 +1,4 @@
-"""What the uses of a block differ in, as few parameters, and everything else in terms of these."""
+"""Parameters of a block: the differences between its uses as few parameters, and everything else in terms of these."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
     from convscope.writers.calls import Block, Path, Step, Steps, Use
 
 Column = tuple[Any, ...]
-"""One number of a block at every use; None where a use does not have it."""
+"""A number of a block at every use; None if a use lacks it."""
 
 NAMES = {"kernel": "kernel_size"}
-"""Parameters that are not called by what they count."""
+"""Names of parameters that differ from their kinds."""
 
 USUAL = {"stride": 1, "dilation": 1, "groups": 1, "padding": 0, "output_padding": 0}
-"""Values that a parameter has where it is not given, if any use has them."""
+"""Default values of parameters, if any use has them."""
 
 OFTEN = 4
-"""Times that a term is written before it gets a name."""
+"""Number of uses from which a term gets a name."""
 
 FACTORS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
 @dataclass(frozen=True)
 class Roles:
-    """What a library calls the channels that come in and go out.
+    """A library's names of input and output channels.
 
     Attributes:
-        given: that come in.
-        made: that go out.
-        both: where they are the same.
-        code: an expression for those that come in, where they need not be told.
+        given: input channels.
+        made: output channels.
+        both: both, if they are equal.
+        code: an expression for the input channels, if they need not be passed.
     """
 
     given: str
@@ -58,12 +58,12 @@ class _Known:
 
 
 def fits(column: Column, other: Column) -> bool:
-    """Equal wherever the first is known."""
+    """Return whether two columns are equal wherever the first is known."""
     return all(a is None or (a == b and type(a) is type(b)) for a, b in zip(column, other, strict=True))
 
 
 def settle(block: Block, uses: list[Use], roles: Roles) -> None:
-    """Give a block its parameters and its sample, and every use its arguments."""
+    """Set the parameters and the sample of a block, and the arguments of every use."""
     _Settler(block, uses, roles).settle()
 
 
@@ -87,7 +87,7 @@ class _Settler:
     def settle(self) -> None:
         self.name_roles()
         self.name_branches()
-        late = sorted(self.columns, key=lambda path: self.kinds[path] in {"groups", "padding"})  # told by others
+        late = sorted(self.columns, key=lambda path: self.kinds[path] in {"groups", "padding"})  # determined by others
         for path in (path for path in late if self.kinds[path]):
             self.code[path] = self.express(path, self.columns[path])
         for path, step in free_steps(self.sample):
@@ -102,7 +102,7 @@ class _Settler:
             use.args = tuple(self.argument(param, at) for param in self.block.params)
 
     def name_roles(self) -> None:
-        """The channels that come in and go out are parameters, whether they differ or not."""
+        """Make input and output channels parameters, whether they differ or not."""
         given = tuple(use.given[0] for use in self.uses)
         made = tuple(use.made[0] for use in self.uses)
         counts = [column for path, column in self.columns.items() if self.kinds[path] == "channels"]
@@ -115,7 +115,7 @@ class _Settler:
         ]
 
     def name_branches(self) -> None:
-        """What paths that are joined side by side end in is called by the number of the path, and what leads there."""
+        """Name the channels of concatenated paths by the number of the path."""
         for number, inside in branches(self.sample):
             here = [path for path in self.columns if path[: len(inside)] == inside and self.kinds[path] == "channels"]
             columns = [self.columns[path] for path in here if len(set(self.columns[path])) > 1]
@@ -126,12 +126,12 @@ class _Settler:
                 self.name_branch(f"branch{number}", end)
 
     def name_branch(self, name: str, column: Column) -> None:
-        """A parameter for what nothing known tells."""
+        """Add a parameter for a number that nothing known determines."""
         if None not in column and not self.expression("channels", column):
             self.add(name, "channels", column)
 
     def name_terms(self) -> None:
-        """What is worked out several times is worked out once; what need not be told is read off the input."""
+        """Name terms that are used several times; read sizes from the input if possible."""
         free = next((known.name for known in self.known if known.free), "")
         if free and any(re.search(rf"\b{free}\b", code) for code in self.code.values()):
             self.block.terms += ((free, self.roles.code),)
@@ -147,7 +147,7 @@ class _Settler:
             self.code = {path: name if text == code else text for path, text in self.code.items()}
 
     def add(self, name: str, kind: str, column: Column) -> str:
-        """A new parameter; its name ends in a number where it is taken."""
+        """Add a parameter; its name gets a number if it is taken."""
         taken = {known.name for known in self.known}
         more = (f"{name}{'_' * name[-1].isdigit()}{number}" for number in count(2))
         free = next(one for one in chain([name], more) if one not in taken)
@@ -155,7 +155,7 @@ class _Settler:
         return free
 
     def express(self, path: Path, column: Column) -> str:
-        """The code for one number: a parameter, a term of parameters, or nothing where it is always the same."""
+        """Return the code for a number: a parameter, a term of parameters, or nothing if it is constant."""
         kind = self.kinds[path]
         constant = len(set(column) - {None}) == 1
         if kind == "channels":
@@ -167,18 +167,18 @@ class _Settler:
         return known if known or constant else self.new(kind, column)
 
     def channel_count(self, column: Column, *, constant: bool) -> str:
-        """The code for a number of channels."""
+        """Return the code for a number of channels."""
         known = list(self.channels())
         terms = [(entry.name, entry.column) for entry in known]
-        if constant:  # of a sum nothing would be known
+        if constant:  # a sum would say nothing about its parts
             terms += [term for entry in known for term in multiples(entry) if len(set(entry.column)) == 1]
             return next((name for name, values in terms if fits(column, values)), "")
         return self.expression("channels", column) or self.add("hidden_channels", "channels", completed(column))
 
     def told(self, path: Path, column: Column) -> str | None:
-        """What follows from another argument of the same call: padding that keeps the size, a group a channel."""
+        """Derive a number from another argument of the call: padding that keeps the size, one group per channel."""
         beside = {self.kinds[other]: other for other in reversed(self.columns) if other[:-1] == path[:-1]}
-        if "kernel" not in beside:  # padding of its own stands before what it is for
+        if "kernel" not in beside:  # separate padding precedes its layer
             after = (*path[:-2], path[-2] + 1)
             beside |= {self.kinds[other]: other for other in reversed(self.columns) if other[:-1] == after}
         if self.kinds[path] == "groups" and "channels" in beside and max(filter(None, column)) > 1:
@@ -187,14 +187,14 @@ class _Settler:
         return self.padding(column, beside) if self.kinds[path] == "padding" else None
 
     def new(self, kind: str, column: Column) -> str:
-        """A parameter called by what it counts."""
+        """Add a parameter named after its kind."""
         return self.add(NAMES.get(kind, kind), kind, completed(column))
 
     def channels(self) -> Iterator[_Known]:
         return (known for known in self.known if known.kind == "channels")
 
     def expression(self, kind: str, column: Column) -> str:
-        """A known parameter of the kind, or a simple term of one or two."""
+        """Find a known parameter of the kind, or a simple term of one or two."""
         known = [entry for entry in self.known if entry.kind == kind]
         terms = [(entry.name, entry.column) for entry in known]
         if kind == "channels":
@@ -204,7 +204,7 @@ class _Settler:
         return next((name for name, values in terms if fits(column, values)), "")
 
     def padding(self, column: Column, beside: dict[str, Path]) -> str | None:
-        """Padding that keeps the size, in terms of kernel and dilation of the same call."""
+        """Return padding that keeps the size, in terms of kernel and dilation of the same call."""
         if "kernel" not in beside or len(set(column)) == 1:
             return None
         kernel, dilation = beside["kernel"], beside.get("dilation")
@@ -221,7 +221,7 @@ class _Settler:
         return step if half == "1" else f"{step} * ({half})" if size else f"{half} * {step}"
 
     def condition(self, path: Path, step: Step) -> None:
-        """When a use has the shortcut of a residual block, or its sum."""
+        """Return the condition for the shortcut or the sum of a residual block."""
         there = tuple(path in dict(filled(use.steps)) for use in self.uses)
         if all(there) or not step.items:
             return
@@ -255,7 +255,7 @@ class _Settler:
         return Arg(known.column[at], known.kind, "" if self.plain(param) else known.name, param.default)
 
     def plain(self, param: Param) -> bool:
-        """Told by its place: everybody knows what it is."""
+        """Return whether an argument is passed by position, since its meaning is obvious."""
         return param.default is None and param.name in {
             self.roles.given,
             self.roles.made,
@@ -265,13 +265,13 @@ class _Settler:
 
 
 def completed(column: Column) -> Column:
-    """A column with its first value in place of those that are not known."""
+    """Fill the unknown values of a column with its first value."""
     some = next(value for value in column if value is not None)
     return tuple(some if value is None else value for value in column)
 
 
 def either(a: tuple[bool, ...], b: tuple[bool, ...]) -> tuple[bool, ...]:
-    """Which of either holds."""
+    """Combine two conditions by "or"."""
     return tuple(x or y for x, y in zip(a, b, strict=True))
 
 
@@ -284,7 +284,7 @@ def multiples(known: _Known) -> Iterator[tuple[str, Column]]:
 
 
 def shifted(known: _Known, column: Column) -> Iterator[tuple[str, Column]]:
-    """``n + 32``, where three uses or more agree on it."""
+    """``n + 32``, if at least three uses agree on it."""
     steps = {a - b for a, b in zip(column, known.column, strict=True) if a is not None}
     if len(steps) == 1 and len(set(column)) > 2 and min(steps) > 0:
         (step,) = steps
@@ -297,7 +297,7 @@ def sums(a: _Known, b: _Known) -> Iterator[tuple[str, Column]]:
 
 
 def annotation(column: Column) -> str:
-    """The type of a parameter.
+    """Return the type of a parameter.
 
     >>> annotation((3, (1, 3))), annotation((0.1, 0.2))
     ('int | tuple[int, ...]', 'float')
@@ -308,7 +308,7 @@ def annotation(column: Column) -> str:
 
 
 def branches(steps: Steps, at: Path = ()) -> Iterator[tuple[int, Path]]:
-    """The paths that are joined side by side: their number from 1, and where they stand."""
+    """Yield the concatenated paths: their number, from 1, and their positions."""
     for s, step in enumerate(steps):
         for i, item in enumerate(step.items):
             if not isinstance(item, Region):
@@ -320,17 +320,17 @@ def branches(steps: Steps, at: Path = ()) -> Iterator[tuple[int, Path]]:
 
 
 def paths(steps: Steps) -> list[int]:
-    """The steps that a region's merge joins."""
+    """Return the steps that a region's merge joins."""
     return [at for at in steps[-1].inputs if at >= 0]
 
 
 def last_word(steps: Steps) -> str:
-    """The word of the merge that closes a region."""
+    """Return the word of the merge that closes a region."""
     return getattr(steps[-1].items[-1], "word", "") if steps[-1].items else ""
 
 
 def free_steps(steps: Steps, at: Path = ()) -> Iterator[tuple[Path, Step]]:
-    """Every step that some uses may not have, with its place."""
+    """Yield every optional step, with its position."""
     for s, step in enumerate(steps):
         if step.shortcut or step.optional:
             yield (*at, s), step

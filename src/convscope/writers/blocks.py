@@ -1,4 +1,4 @@
-"""Which parts of a net are written once: runs of items that come back with other numbers."""
+"""Detection of blocks: runs of items that repeat with other numbers and are written once."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     Run = tuple[Unit, ...]
 
 LONGEST = 12
-"""Units of a run that is looked for."""
+"""The most units of a run."""
 
 COST = 6
-"""Lines that a block costs its reader: its head, and the jump to it."""
+"""Cost of a block for readers: its head and the jump to it [line]."""
 
 PATHS = 2
-"""The same for a block with paths: where it is written out, its paths take lines too."""
+"""Cost of a block with paths, which would take lines, too, if written inline [line]."""
 
 WRAPPER = 12
-"""The same for a chain of blocks and single calls only."""
+"""Cost of a chain of blocks and single calls only [line]."""
 
 MOST = 9
-"""Numbers in which the uses of one block may differ."""
+"""The most numbers in which the uses of a block may differ."""
 
 
 @dataclass(frozen=True)
 class _Find:
-    """A run that comes back: where it was first seen, how often it stands somewhere, the lines that a block saves."""
+    """A repeated run: its first position, the number of its positions, and the lines that a block saves."""
 
     key: Hashable
     run: Run
@@ -44,11 +44,11 @@ class _Find:
 
 
 def extract(steps: Steps, layers: dict[str, Layer]) -> tuple[Steps, list[Block]]:
-    """The steps with blocks in place of what comes back, and the blocks.
+    """Return the steps with blocks in place of repetitions, and the blocks.
 
     Args:
-        steps: of a net.
-        layers: of the net, by name.
+        steps: steps of a net.
+        layers: layers of the net, by name.
     """
     steps = skipped(told_apart(steps), layers)
     blocks: list[Block] = []
@@ -65,7 +65,7 @@ def extract(steps: Steps, layers: dict[str, Layer]) -> tuple[Steps, list[Block]]
 
 
 def _chains(steps: Steps, seen: set[Block]) -> Iterator[Unit]:
-    """Every chain that will be written, each block's once."""
+    """Yield every chain that will be written, once for each block."""
     for step in steps:
         if not step.merges and step.items:
             yield step.items
@@ -78,7 +78,7 @@ def _chains(steps: Steps, seen: set[Block]) -> Iterator[Unit]:
 
 
 def _best(steps: Steps, refused: set[Hashable]) -> _Find | None:
-    """The run that saves the most, unless nearly all of its places lie in those of a longer one."""
+    """Return the run that saves the most, unless nearly all of its positions lie in those of a longer one."""
     times: Counter[Hashable] = Counter()
     first: dict[Hashable, Run] = {}
     for chain in _chains(steps, set()):
@@ -86,16 +86,16 @@ def _best(steps: Steps, refused: set[Hashable]) -> _Find | None:
     often = {key: run for key, run in first.items() if times[key] > 1 and key not in refused}
     finds = [_find(key, run, times) for key, run in often.items() if not _is_loop(run, times)]
     good = sorted((find for find in finds if find.score > 0), key=lambda find: find.score, reverse=True)
-    good = [find for find in good if _has_paths(find.run)] or good  # what is inside of paths is looked at afterwards
+    good = [find for find in good if _has_paths(find.run)] or good  # the content of paths is examined afterwards
     return next((find for find in good if not any(_covers(other, find) for other in good)), None)
 
 
 def _count(chain: list[Unit], times: Counter[Hashable], first: dict[Hashable, Run]) -> None:
-    """Count the runs of a chain, without those that overlap an earlier one of the same key."""
+    """Count the runs of a chain, excluding overlaps with an earlier one of the same key."""
     free: dict[Hashable, int] = {}
     for at, unit in enumerate(chain):
         if not any(call.tensors for call in every(unit)):
-            continue  # a block begins with something that it is about
+            continue  # a block begins with a characteristic item
         for length in range(1, min(LONGEST, len(chain) - at) + 1):
             run = tuple(chain[at : at + length])
             key = run_key(run)
@@ -106,10 +106,10 @@ def _count(chain: list[Unit], times: Counter[Hashable], first: dict[Hashable, Ru
 
 
 def run_key(run: Run) -> Hashable:
-    """What two runs share if one block can be written for both.
+    """Return the key that two runs share if they can be one block.
 
-    A single op, or its paths, may differ in its kernel, which becomes a parameter; in a longer run each position has
-    its own. What only follows does not count.
+    A single op, or its paths, may differ in the kernel, which becomes a parameter; in a longer run, kernels are part of
+    the key. Items that only follow do not count.
     """
     if _cores(run) == 1:
         return tuple(tuple(item.key for item in unit) for unit in run)
@@ -117,9 +117,9 @@ def run_key(run: Run) -> Hashable:
 
 
 def _is_loop(run: Run, times: Counter[Hashable]) -> bool:
-    """Holds one run three times in a row, or one with paths twice: the inner one is what comes back.
+    """Return whether it contains a run three times in a row, or one with paths twice: the real repetition.
 
-    Twice a plain run is let pass where there are never three of them.
+    Two plain runs are accepted if there are never three.
     """
     for at in range(len(run)):
         for length in range(1, (len(run) - at) // 2 + 1):
@@ -132,7 +132,7 @@ def _is_loop(run: Run, times: Counter[Hashable]) -> bool:
 
 
 def _same(run: Run, at: int, length: int, times: int) -> bool:
-    """The same units again and again, from a position on."""
+    """Return whether the same units repeat from a position on."""
     parts = [run[start : start + length] for start in range(at, at + times * length, length)]
     return len(parts[-1]) == length and len({tuple(map(_fine, part)) for part in parts}) == 1
 
@@ -142,7 +142,7 @@ def _fine(unit: Unit) -> Hashable:
 
 
 def _has_paths(run: Run) -> bool:
-    """Paths part and meet in it, in a block that it uses too."""
+    """Return whether it contains paths, also within a block that it uses."""
     return any(_parts(item) for unit in run for item in unit)
 
 
@@ -155,31 +155,31 @@ def _find(key: Hashable, run: Run, times: Counter[Hashable]) -> _Find:
     items = [item for unit in run for item in unit]
     alone = len(items) == 1 and not isinstance(items[0], Region)
     if alone or (_has_paths(run) and _cores(run) > 1 and run_key((*run, *run)) not in times):
-        return _Find(key, run, 0, 0)  # paths and what stands near them are two things, unless they alternate
+        return _Find(key, run, 0, 0)  # paths and their neighbours are separate, unless they alternate
     region = any(isinstance(item, Region) for item in items)
     cost = PATHS if region else WRAPPER if all(len(unit) == 1 for unit in run) else COST
     return _Find(key, run, times[key], (times[key] - 1) * sum(item.size for item in items) - cost)
 
 
 def _cores(run: Run) -> int:
-    """Units that are more than activations after others."""
+    """Count units, without activations that follow others."""
     return sum(not all(isinstance(item, Call) and item.follows and not item.tensors for item in unit) for unit in run)
 
 
 def _covers(other: _Find, find: _Find) -> bool:
-    """A longer run that holds nearly all positions of a shorter one."""
+    """Return whether a longer run contains nearly all positions of a shorter one."""
     longer = len(other.run) > len(find.run)
     return longer and other.times * _held(find, other.run) >= 0.9 * find.times
 
 
 def _held(find: _Find, run: Run) -> int:
-    """How often a run holds a shorter one."""
+    """Count how often a run contains a shorter one."""
     length = len(find.run)
     return sum(run_key(run[at : at + length]) == find.key for at in range(len(run) - length + 1))
 
 
 def _differences(made: list[Use]) -> int:
-    """In how many numbers they differ, equal ones counted once; what only some of them have is left out."""
+    """Count the numbers in which uses differ, equal ones once, without those that only some have."""
     rows = [_numbers(use) for use in made]
     longest = max(map(len, rows))
     columns = zip(*(row for row in rows if len(row) == longest), strict=True)
@@ -187,13 +187,13 @@ def _differences(made: list[Use]) -> int:
 
 
 def _has_model(made: list[Use]) -> bool:
-    """One of them has every path that any has, and so shows how the block is written."""
+    """Return whether one use has every path of all, and can serve as the sample of the block."""
     there = [set(dict(filled(use.steps))) for use in made]
     return set().union(*there) in there
 
 
 def _alike(steps: Steps) -> bool:
-    """All uses of a block hold the same blocks; they may not where a run fits some kernels only."""
+    """Return whether all uses contain the same blocks, which may fail if a run matches some kernels only."""
     seen: dict[tuple[Block, Path], Hashable] = {}
     return all(
         seen.setdefault((use.block, path), key) == key
@@ -209,7 +209,7 @@ def _numbers(use: Use) -> list[object]:
 
 @dataclass
 class _Replacement:
-    """Puts uses of a block where its run stands, in every body, those of other blocks too."""
+    """Replaces a run with uses of a block in every body, including those of other blocks."""
 
     find: _Find
     block: Block
@@ -223,13 +223,13 @@ class _Replacement:
         )
 
     def inside(self, item: Item) -> Item:
-        """An item with its own body looked through; what was just made stays."""
+        """Replace within the body of an item, except in new blocks."""
         if isinstance(item, Call) or (isinstance(item, Use) and item.block is self.block):
             return item
         return replace(item, steps=self.steps(item.steps))
 
     def chain(self, items: Unit) -> Unit:
-        """A chain with the run replaced wherever it stands."""
+        """Replace the run in a chain."""
         parts, done, at, length = units(items), list["Item"](), 0, len(self.find.run)
         while at < len(parts):
             run = tuple(parts[at : at + length])
@@ -239,7 +239,7 @@ class _Replacement:
         return tuple(done)
 
     def use(self, items: Unit) -> Use:
-        """The block in place of some items."""
+        """Make a use of the block for some items."""
         first = items[0]
         given = self.layers[first.layer].inputs[0] if isinstance(first, Call) else first.given
         steps = (Step(items, (-1,)),)

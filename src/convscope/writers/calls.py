@@ -1,4 +1,4 @@
-"""The words of generated code, the same for every library: calls, chains of calls, paths, and blocks of them."""
+"""The intermediate representation of generated code: calls, chains of calls, paths, and blocks of them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 Path = tuple[int, ...]
-"""Where an argument stands: step, item, and so on inwards, its own number last. That of a step ends in its number."""
+"""The position of an argument: step, item, and so on inwards, then its number; that of a step ends in its number."""
 
 
 @dataclass(frozen=True)
 class Arg:
-    """One argument of a call.
+    """An argument of a call.
 
     Attributes:
         value: a Python literal.
-        kind: what it counts (``channels``, ``stride``); empty for a word that never becomes a parameter of a block.
-        name: the keyword; empty where it is told by its place.
+        kind: its meaning (``channels``, ``stride``); empty for a value that never becomes a parameter of a block.
+        name: the keyword; empty for a positional argument.
         default: the value that need not be written.
-        code: the expression that stands for the value inside of a block.
+        code: the expression for the value inside a block.
     """
 
     value: Any
@@ -37,7 +37,7 @@ class Arg:
 
     @property
     def needed(self) -> bool:
-        """Must be written."""
+        """Whether it must be written."""
         return bool(self.code) or self.default is None or self.value != self.default
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class Arg:
 
 
 def literal(value: Any) -> str:
-    """A value as the formatter writes it.
+    """Return a value as the formatter writes it.
 
     >>> literal("zeros"), literal((2, 3)), literal(1e-5), literal(float("-inf"))
     ('"zeros"', '(2, 3)', '1e-5', 'float("-inf")')
@@ -64,7 +64,7 @@ def literal(value: Any) -> str:
 
 
 def _letter(char: str) -> str:
-    """A letter of a text between quotes; what a file calls its parts stays between them."""
+    """Escape a character of a quoted text, so that names from a file cannot leave the quotes."""
     if char in '"\\':
         return f"\\{char}"
     return char if is_inert(char) else char.encode("unicode_escape").decode()
@@ -72,18 +72,18 @@ def _letter(char: str) -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the library.
+    """A call of the library.
 
     Attributes:
-        target: what is called, ``nn.Conv2d``; or an expression with ``{x}`` for what it is given, ``{0}`` for its
-            arguments, and ``{x0}``, ``{x1}`` for several inputs.
-        args: in order, keywords last.
-        function: what computes the same without an object, ``F.relu``; empty where there is nothing such.
-        layer: the layer of the net that this belongs to.
-        word: a short word for names, ``Conv``.
-        follows: belongs to what stands before it, as an activation does.
-        tensors: names of the layer's tensors, and where this object has them.
-        helper: the definition that the code needs for it.
+        target: the callee, ``nn.Conv2d``, or an expression with ``{x}`` for its input, ``{0}`` for its arguments, and
+            ``{x0}``, ``{x1}`` for several inputs.
+        args: arguments in order, keywords last.
+        function: the equivalent function, ``F.relu``; empty if there is none.
+        layer: the layer of the net to which it belongs.
+        word: a short word for names, such as ``Conv``.
+        follows: whether it belongs to the item before it, like an activation.
+        tensors: names of the layer's tensors, and their attributes in this object.
+        helper: the definition that it needs in the code.
     """
 
     target: str
@@ -97,11 +97,11 @@ class Call:
 
     @property
     def is_object(self) -> bool:
-        """Makes an object that is then called; else it is an expression."""
+        """Whether it creates an object that is then called; otherwise it is an expression."""
         return "{" not in self.target
 
     def expression(self, text: str) -> str:
-        """A text with the arguments in place of ``{0}`` and so on, and ``{x0}`` for what it is given.
+        """Return a text with the arguments in place of ``{0}`` and so on, and ``{x0}`` for the input.
 
         >>> Call("{x}.roll({0})", (Arg((1, 2)),)).expression("{x}.roll({0})")
         '{x0}.roll((1, 2))'
@@ -113,31 +113,31 @@ class Call:
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for calls that differ in numbers only."""
+        """A key that is equal for calls that differ in numbers only."""
         return (self.target, tuple((a.name, a.kind or a.value) for a in self.args), len(self.tensors))
 
     @cached_property
     def fine(self) -> Hashable:
-        """Equal for calls that also have the same kernels, and both or neither work on groups of channels."""
+        """A key that is equal for calls with equal kernels that both do, or do not, use groups of channels."""
         kernels = tuple(arg.value for arg in self.args if arg.kind == "kernel")
         return (self.key, kernels, tuple(arg.value > 1 for arg in self.args if arg.kind == "groups"))
 
     @property
     def size(self) -> int:
-        """Calls in it."""
+        """The number of calls."""
         return 1
 
 
 @dataclass(frozen=True)
 class Step:
-    """A chain of items, each given what the one before it made; or one merge of several inputs.
+    """A chain of items, each applied to the result of the previous one, or a merge of several inputs.
 
     Attributes:
-        items: none for a path that changes nothing.
-        inputs: positions of steps, -1 for what the body is given.
-        shortcut: a path around the others of a residual block; one without items changes nothing.
-        optional: a merge that some uses of a block have; one without items takes its first input as it is.
-        when: the condition on which a block has this shortcut or merge.
+        items: the items; empty for an identity path.
+        inputs: positions of steps, -1 for the input of the body.
+        shortcut: whether it is the shortcut of a residual block; without items, it is the identity.
+        optional: whether it is a merge that only some uses of a block have; without items, it returns its first input.
+        when: the condition for this shortcut or merge in a block.
     """
 
     items: tuple[Item, ...]
@@ -148,22 +148,22 @@ class Step:
 
     @property
     def merges(self) -> bool:
-        """Has more than one input."""
+        """Whether it has several inputs."""
         return len(self.inputs) > 1
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for steps that differ in numbers only; all shortcuts are alike."""
+        """A key that is equal for steps that differ in numbers only; all shortcuts are alike."""
         return (self.inputs, self._free or tuple(item.key for item in self.items))
 
     @cached_property
     def fine(self) -> Hashable:
-        """As for calls."""
+        """The key with kernels, as for calls."""
         return (self.inputs, self._free or tuple(item.fine for item in self.items))
 
     @property
     def _free(self) -> str:
-        """A word for a step that may be empty."""
+        """Return a word for a step that may be empty."""
         return "shortcut" if self.shortcut else "optional" if self.optional else ""
 
 
@@ -172,10 +172,10 @@ Steps = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Region:
-    """Steps with one input and one output that are more than a chain: paths and their merge.
+    """Steps with one input and one output that form more than a chain: paths and their merge.
 
     Attributes:
-        steps: the merge last.
+        steps: the steps, with the merge last.
         given: shape of the input.
     """
 
@@ -184,35 +184,35 @@ class Region:
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for regions that differ in numbers only."""
+        """A key that is equal for regions that differ in numbers only."""
         return tuple(step.key for step in self.steps)
 
     @cached_property
     def fine(self) -> Hashable:
-        """As for calls."""
+        """The key with kernels, as for calls."""
         return tuple(step.fine for step in self.steps)
 
     @cached_property
     def size(self) -> int:
-        """Calls in it."""
+        """The number of calls."""
         return sum(item.size for step in self.steps for item in step.items)
 
     @property
     def layer(self) -> str:
-        """The merge."""
+        """The merge of the region."""
         return last_layer(self.steps)
 
 
 @dataclass(eq=False)
 class Block:
-    """What is written once and used in several positions.
+    """A class or function that is written once and used at several positions.
 
     Attributes:
-        name: of the class or function.
-        uses: every position, with its own numbers.
-        params: what differs between them.
-        terms: names of terms of the parameters that come back, with their code.
-        sample: the steps of one of them, with the parameters in place of the numbers.
+        name: name of the class or function.
+        uses: its uses, each with its own numbers.
+        params: the parameters in which they differ.
+        terms: names of repeated terms of the parameters, with their code.
+        sample: the steps of one use, with parameters in place of numbers.
     """
 
     number: int
@@ -228,14 +228,14 @@ class Block:
 
 @dataclass(eq=False)
 class Use:
-    """A block at one position.
+    """A use of a block.
 
     Attributes:
-        block: which one.
-        steps: what it does here.
+        block: the block.
+        steps: its steps here.
         given: shape of the input.
         made: shape of the output.
-        args: the numbers of this position, known once the block's parameters are.
+        args: the arguments here, once the block's parameters are known.
     """
 
     block: Block
@@ -246,39 +246,39 @@ class Use:
 
     @property
     def key(self) -> Hashable:
-        """Uses of one block are alike."""
+        """A key that is equal for uses of one block."""
         return self.block.number
 
     @cached_property
     def fine(self) -> Hashable:
-        """As for calls."""
+        """The key with kernels, as for calls."""
         return (self.block.number, tuple(step.fine for step in self.steps))
 
     @property
     def size(self) -> int:
-        """One line of code."""
+        """Return 1: a single line of code."""
         return 1
 
     @property
     def layer(self) -> str:
-        """The last layer in it."""
+        """The last layer of the use."""
         return last_layer(self.steps)
 
 
 Item = Call | Region | Use
 
 Unit = tuple[Item, ...]
-"""An op with what follows it."""
+"""An op with the items that follow it."""
 
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter of a block.
+    """A parameter of a block in the code.
 
     Attributes:
-        name: as written.
-        default: None where it must be given.
-        type: as written.
+        name: its name.
+        default: its default; None if it is required.
+        type: its type.
     """
 
     name: str
@@ -287,12 +287,12 @@ class Param:
 
 
 def last_layer(steps: Steps) -> str:
-    """The layer whose output the steps give."""
+    """Return the layer whose output the steps return."""
     return next(item.layer for step in reversed(steps) for item in reversed(step.items))
 
 
 def slots(steps: Steps, at: Path = ()) -> Iterator[tuple[Path, Arg]]:
-    """Every argument of the steps with its place. A block that is used counts by its own arguments."""
+    """Yield every argument of the steps with its position. A use of a block counts by its own arguments."""
     for s, step in enumerate(steps):
         for i, item in enumerate(step.items):
             if isinstance(item, Region):
@@ -302,7 +302,7 @@ def slots(steps: Steps, at: Path = ()) -> Iterator[tuple[Path, Arg]]:
 
 
 def bound(steps: Steps, code: dict[Path, str], at: Path = ()) -> Steps:
-    """The steps with expressions in place of numbers."""
+    """Return the steps with expressions in place of numbers."""
 
     def changed(item: Item, here: Path) -> Item:
         if isinstance(item, Region):
@@ -320,18 +320,18 @@ def bound(steps: Steps, code: dict[Path, str], at: Path = ()) -> Steps:
 
 
 def calls(steps: Steps) -> Iterator[Call]:
-    """Every call, those of blocks included."""
+    """Yield every call, including those of blocks."""
     return (call for step in steps for call in every(step.items))
 
 
 def every(items: Unit) -> Iterator[Call]:
-    """Every call of some items."""
+    """Yield every call of some items."""
     for item in items:
         yield from [item] if isinstance(item, Call) else calls(item.steps)
 
 
 def units(items: tuple[Item, ...]) -> list[Unit]:
-    """The items, each op with what follows it: ``conv bn relu`` is one unit. Paths stand alone.
+    """Group items into units: an op with the items that follow it, such as ``conv bn relu``. Paths are alone.
 
     >>> conv, relu = Call("nn.Conv2d", layer="conv1"), Call("nn.ReLU", layer="relu1", follows=True)
     >>> [len(unit) for unit in units((conv, relu, conv))]
@@ -348,7 +348,7 @@ def units(items: tuple[Item, ...]) -> list[Unit]:
 
 
 def filled(steps: Steps, at: Path = ()) -> Iterator[tuple[Path, Unit]]:
-    """Every step that does something, with its place."""
+    """Yield every non-empty step, with its position."""
     for s, step in enumerate(steps):
         if step.items:
             yield (*at, s), step.items
@@ -358,7 +358,7 @@ def filled(steps: Steps, at: Path = ()) -> Iterator[tuple[Path, Unit]]:
 
 
 def uses(steps: Steps) -> Iterator[Use]:
-    """Every use of every block, those inside of others too."""
+    """Yield every use of every block, including nested ones."""
     for item in (item for step in steps for item in step.items):
         if isinstance(item, Use):
             yield item

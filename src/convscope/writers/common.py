@@ -1,4 +1,4 @@
-"""What the writers share."""
+"""Functions shared by the writers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def one(values: tuple[Any, ...]) -> Any:
-    """A single number where all are the same.
+    """Return a single number if all are equal.
 
     >>> one((3, 3)), one((1, 3))
     (3, (1, 3))
@@ -27,18 +27,18 @@ def one(values: tuple[Any, ...]) -> Any:
 
 
 def evenly(pairs: tuple[tuple[int, int], ...]) -> bool:
-    """As much before as after, along every axis."""
+    """Return the padding per axis if it is symmetric; otherwise None."""
     return all(lo == hi for lo, hi in pairs)
 
 
 def params(net: Net) -> int:
-    """Learned numbers of the layers, each with weights of its own."""
+    """Count the parameters of the layers, each with its own weights."""
     weights = (weight for layer in net for weight in layer.node.op.weights(layer.inputs) or ())
     return sum(weight.count for weight in weights if weight.trained)
 
 
 def sizes_text(net: Net) -> str:
-    """What goes in and what comes out, for the first line of a text.
+    """Describe inputs and outputs for the first line of a text.
 
     >>> import convscope as cs
     >>> sizes_text(cs.read("input 8x8x1, conv 4 3x3"))
@@ -52,7 +52,7 @@ def sizes_text(net: Net) -> str:
 
 
 def definitions(helpers: Mapping[str, tuple[str, ...]], names: set[str]) -> list[str]:
-    """The texts of some helpers, in the order of the list, each once.
+    """Return the texts of some helpers, in the order of the list, each once.
 
     >>> definitions({"a": ("x", "y"), "b": ("x", "z"), "c": ()}, {"a", "b"})
     ['x', 'y', 'z']
@@ -62,13 +62,13 @@ def definitions(helpers: Mapping[str, tuple[str, ...]], names: set[str]) -> list
 
 
 def unwritten(op: Op, language: str, why: str = "") -> WriteError:
-    """The error for an op that a language has no words for."""
+    """Return the error for an op that a language cannot express."""
     reason = why or ("what it computes is unknown" if op.keyword == "opaque" else "")
     return WriteError(f"{op.keyword} has no spelling in {language}" + (f": {reason}" if reason else ""))
 
 
 def view_pattern(op: Op, shape: Shape) -> str:
-    """The pattern of axes that an op is which moves numbers by a rule of its own.
+    """Return the equivalent pattern of an op that moves values by a rule of its own.
 
     >>> from convscope.ops.view import ChannelShuffle, PixelShuffle
     >>> view_pattern(ChannelShuffle(2), (6, 5))

@@ -1,4 +1,4 @@
-"""A net as a graph of boxes in the language of Graphviz."""
+"""A net as a graph in the language of Graphviz."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ fontname="Helvetica", fontsize=10, margin="0.12,0.05", height=0.3];
 
 
 def write_dot(net: Net) -> str:
-    r"""A directed graph: a box for each layer with its op and the shape of its output.
+    r"""Return a directed graph with a box for each layer, its op and the shape of its output.
 
-    Layers whose names have a part in front in common, as ``layer1.0.conv1``, stand in a frame of that name.
+    Layers whose names share a prefix, as in ``layer1.0.conv1``, are in a frame of that name.
 
     >>> import convscope as cs
     >>> print(write_dot(cs.read("input 8x8x1, conv 4 3x3 relu")).split("\n", 5)[-1].strip())
@@ -54,7 +54,7 @@ def _end(node: str, name: str, shape: Shape) -> str:
 
 @dataclass
 class _Frame:
-    """Layers and frames inside of each other."""
+    """Nested frames of layers."""
 
     name: str
     inside: dict[str, _Frame | Layer] = field(default_factory=dict)
@@ -83,6 +83,6 @@ class _Frame:
 
 
 def _quoted(*lines: str) -> str:
-    """Lines of text in quotes."""
+    """Quote lines of text."""
     escaped = (inert(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines)
     return '"' + "\\n".join(escaped) + '"'

@@ -1,7 +1,7 @@
-"""The ends of a net as layers of their own, so that writers need to know layers only.
+"""Inputs and outputs of a net as layers, so that writers need to handle layers only.
 
-What a net is given beside its first input, what brings an input into the layout of the library, and what is returned:
-each is a layer that exists while the net is written.
+Further inputs, conversions of an input to the layout of the library, and the result are layers that exist while the net
+is written.
 """
 
 from __future__ import annotations
@@ -31,45 +31,45 @@ if TYPE_CHECKING:
     Move = Callable[[str, tuple[int, ...]], str]
 
 RESULT = "result"
-"""The layer of what is returned."""
+"""The name of the layer of the result."""
 
 GIVEN = "Given"
-"""The word of a call that is the name of a further input."""
+"""The word of a call that names a further input."""
 
 _ODD = re.compile(r"\W+", re.ASCII)
 
 
 class _End(Free):
-    """A layer that exists while a net is written."""
+    """An op that exists while a net is written."""
 
     keyword = "end"
     examples = ()
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
-        """Every input fits."""
+        """Accept every input."""
 
     def axes(self, inputs: tuple[Shape, ...]) -> Reads:
-        """Index by index."""
+        """Read index by index."""
         return tuple(map(along, inputs))
 
 
 @dataclass(frozen=True)
 class Given(_End):
-    """A further input of the net; it stands in the code as its name."""
+    """A further input of the net, which the code refers to by name."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Arrival(_End):
-    """An input that lies in another order than the library has it."""
+    """A conversion of an input to the layout of the library."""
 
     order: str
 
 
 @dataclass(frozen=True)
 class Return(_End):
-    """What the net returns."""
+    """The result of the net."""
 
     outputs: tuple[Output, ...]
 
@@ -77,7 +77,7 @@ class Return(_End):
 
 
 def ended(net: Net) -> Net:
-    """The net with its ends as layers: all but one input in the natural layout, and a last layer that reads the rest.
+    """Return the net with its ends as layers: all inputs but one in natural layout, and a last layer for the result.
 
     >>> import convscope as cs
     >>> [layer.node.name for layer in ended(cs.read("input 8x8x1, conv 4 3x3, output tuple( relu | gap )"))]
@@ -115,7 +115,7 @@ def _reading(layer: Layer, renamed: dict[str, str]) -> Layer:
 
 
 def words_of(inputs: Sequence[Input]) -> list[str]:
-    """Names of arguments: ``x`` for a single input, else their own as Python allows them.
+    """Return names of arguments: ``x`` for a single input, otherwise their own as valid Python names.
 
     >>> from convscope.core.graph import Input
     >>> words_of([Input("rgb.0", (3, 8, 8)), Input("class", (1,))])
@@ -133,16 +133,16 @@ def words_of(inputs: Sequence[Input]) -> list[str]:
 
 
 def is_something(item: Item) -> bool:
-    """Does more than to give its only input as it is."""
+    """Return whether it does more than return its only input."""
     return not (isinstance(item, Call) and item.target == "{x0}")
 
 
 def nested(outputs: Sequence[Output], said: Callable[[int], str]) -> str:
-    """Results as Python nests them: tuples, lists, dicts.
+    """Return the code for nested results: tuples, lists, dicts.
 
     Args:
         outputs: in order.
-        said: the expression for an output, by its number.
+        said: returns the expression for an output, by its number.
 
     >>> outputs = (Output("a", ("cls",)), Output("b", ("box", 0)), Output("c", ("box", 1)))
     >>> nested(outputs, "abc".__getitem__)
@@ -152,7 +152,7 @@ def nested(outputs: Sequence[Output], said: Callable[[int], str]) -> str:
 
     def join(kind: str, inside: dict[str, str]) -> str:
         if kind == "dict":
-            keys = {key: literal(key).replace("{", "\\x7b") for key in inside}  # no position for an expression
+            keys = {key: literal(key).replace("{", "\\x7b") for key in inside}  # not the place for an expression
             return f"{{{', '.join(f'{keys[key]}: {text}' for key, text in inside.items())}}}"
         entries = ", ".join(inside.values())
         if kind == "list":
@@ -163,13 +163,13 @@ def nested(outputs: Sequence[Output], said: Callable[[int], str]) -> str:
 
 
 def moved(text: str, step: Moves, reshape: Move, permute: Move) -> str:
-    """An expression brought into an order.
+    """Return an expression that brings a tensor into an order.
 
     Args:
-        text: of the tensor.
-        step: what is to be done.
-        reshape: how the library writes a reshape of an expression to some sizes.
-        permute: how it writes a permutation.
+        text: expression of the tensor.
+        step: the steps to take.
+        reshape: writes a reshape in the library.
+        permute: writes a permutation in the library.
     """
     for how, what in ((reshape, step.split), (permute, step.permuted), (reshape, step.joined)):
         if what is not None:

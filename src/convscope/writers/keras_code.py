@@ -1,4 +1,4 @@
-"""A net as a Python module that builds a Keras model, channels last, as a person would have written it."""
+"""A net as a Python module that builds a Keras model, channels last, like code written by hand."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 ROLES = Roles("channels", "filters", "channels", "x.shape[-1]")
 
 SAME = 3
-"""Equal uses of a block from which on there is a loop."""
+"""Number of equal uses of a block from which a loop is written."""
 
 LEVELS = {"Plus": 2, "Times": 1}
-"""Words of what is written with a sign."""
+"""Words of operations that are written as operators."""
 
 
 def keras_code(net: Net) -> str:
-    """The source of a module with a function ``build`` that returns the model.
+    """Return the source of a module with a function ``build`` that returns the model.
 
     >>> import convscope as cs
     >>> "layers.Conv2D(16, 3" in keras_code(cs.read("input 28x28x1, conv 16 3x3 relu, gap, linear 10"))
@@ -62,11 +62,11 @@ def keras_code(net: Net) -> str:
 
 
 def keras_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, list[NDArray[Any]]]:
-    """The weights of the written model: for the name of each layer, what its ``set_weights`` takes.
+    """Return the weights of the written model: the arguments of ``set_weights`` for each layer, by name.
 
     Args:
-        net: what was written.
-        tensors: by ``layer.tensor``, as the net has them.
+        net: the net that was written.
+        tensors: tensors of the net by ``layer.tensor``.
     """
     made, context = _program(net), context_of(ended(_live(net)))
     found: dict[str, list[NDArray[Any]]] = {}
@@ -78,7 +78,7 @@ def keras_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, list
 
 
 def _program(net: Net) -> Program:
-    """The net, without what nobody reads: a model of Keras holds only what leads to its outputs."""
+    """Return the net without dead layers, since a Keras model only has layers that lead to its outputs."""
     live = _live(net)
     return program(live, partial(_spell, context=context_of(ended(live))), ROLES)
 
@@ -105,14 +105,14 @@ def _head(net: Net, text: str) -> list[str]:
 
 
 class _Label(NamedTuple):
-    """The code of a name, and the number that it ends in, where a loop may count it."""
+    """The code of a name, and its final number, which a loop may count."""
 
     code: str = ""
     number: str = ""
 
 
 def _labels(steps: Steps) -> dict[int, str]:
-    """Inside of a block: for each item that has tensors, by its id, what is added to the name of the block."""
+    """Within a block: the suffix to the name of the block for each item with tensors, by its id."""
     counts: Counter[str] = Counter()
     found = {}
     for item in (item for step in steps for item in step.items):
@@ -124,7 +124,7 @@ def _labels(steps: Steps) -> dict[int, str]:
 
 
 def _is_named(item: Item) -> bool:
-    """Has weights, or holds layers that have."""
+    """Return whether it has weights, or contains layers that have."""
     return isinstance(item, Use) or (isinstance(item, Call) and bool(item.tensors))
 
 
@@ -148,7 +148,7 @@ def _signature(name: str, params: tuple[Param, ...]) -> list[str]:
 
 
 def _shortcut_lines(step: Step, labels: dict[int, str]) -> list[str]:
-    """A shortcut that only some uses have."""
+    """Write a shortcut that only some uses have."""
     found = ["    shortcut = x", f"    if {step.when}:"]
     for item in step.items:
         label = f'f"{{name}}_{labels[id(item)]}"' if id(item) in labels else ""
@@ -158,7 +158,7 @@ def _shortcut_lines(step: Step, labels: dict[int, str]) -> list[str]:
 
 
 def _text(item: Item, label: str) -> str:
-    """An item as an expression of ``{x0}``; a label is the code of its name."""
+    """Return an item as an expression of ``{x0}``; a label is the code of its name."""
     assert isinstance(item, Call | Use), "regions are written out"
     args = [str(arg) for arg in item.args if arg.needed]
     args += [f"name={label}"] if label else []
@@ -172,7 +172,7 @@ def _text(item: Item, label: str) -> str:
 
 
 def _operations(steps: Steps, labels: dict[int, _Label]) -> tuple[list[Operation], int]:
-    """The steps as values, and which is the result."""
+    """Return the steps as values, and the index of the result."""
     found: list[Operation] = []
     where = {-1: -1}
     for at, step in enumerate(steps):
@@ -190,7 +190,7 @@ def _operations(steps: Steps, labels: dict[int, _Label]) -> tuple[list[Operation
 
 
 def _choice(step: Step, inputs: tuple[int, ...], labels: dict[int, _Label]) -> Operation:
-    """A shortcut that only some uses have, from somewhere inside of the block."""
+    """Write a shortcut that only some uses have, from an inner value of the block."""
     text = "{x0}"
     for item in step.items:
         text = _text(item, labels.get(id(item), _Label()).code).replace("{x0}", text)
@@ -235,7 +235,7 @@ def _build_lines(made: Program) -> list[str]:
 
 
 def _input_text(given: Input, **more: str) -> str:
-    """What makes an input."""
+    """Return the code that creates an input."""
     kinds = {"int": '"int32"', "bool": '"bool"'}
     words = {**({"dtype": kinds[given.kind]} if given.kind in kinds else {}), **more}
     if not given.order:
@@ -248,20 +248,20 @@ def _input_text(given: Input, **more: str) -> str:
 
 
 def _net_label(name: str, item: Item) -> _Label:
-    """A name; that of a block's use ends in a number, which a loop may count."""
+    """Return a name; that of a block's use ends in a number, which a loop may count."""
     plain = name.rstrip(digits)
     return _Label(f'@"{plain}"', name.removeprefix(plain)) if isinstance(item, Use) else _Label(f'"{name}"')
 
 
 def _is_sequence(steps: Steps) -> bool:
-    """One chain of Keras's own layers."""
+    """Return whether the steps are one chain of Keras layers."""
     if len(steps) != 1 or steps[0].merges:
         return False
     return all(isinstance(i, Call) and i.is_object and i.target.startswith("layers.") for i in steps[0].items)
 
 
 def _sequence(made: Program, shape: str) -> Doc:
-    """A chain as ``keras.Sequential``."""
+    """Write a chain as ``keras.Sequential``."""
     names = {id(item): name for name, item in _net_names(made)}
     docs: list[Doc] = [shape]
     for item in made.steps[0].items:
@@ -273,7 +273,7 @@ def _sequence(made: Program, shape: str) -> Doc:
 
 
 def _looped(operations: list[Operation], result: int) -> tuple[list[Operation], int]:
-    """Uses of a block with the same numbers, one after the other, as one operation that is done several times."""
+    """Write consecutive equal uses of a block as one repeated operation."""
     readers = Counter(source for operation in operations for source in operation.inputs)
 
     def again(at: int) -> bool:
@@ -294,7 +294,7 @@ def _looped(operations: list[Operation], result: int) -> tuple[list[Operation], 
 
 
 def _net_names(made: Program) -> Iterator[tuple[str, Item]]:
-    """What has tensors in the net: layers by their own names, blocks by their kind and a number."""
+    """Name items with tensors: layers by their own names, blocks by their kind and a number."""
     counts: Counter[str] = Counter()
     taken: set[str] = set()
     for item in (item for step in made.steps for item in step.items if _is_named(item)):
@@ -310,12 +310,12 @@ def _net_names(made: Program) -> Iterator[tuple[str, Item]]:
 
 
 def _numbered(word: str, number: int) -> str:
-    """A word and a number: the 1st ``block2`` is not the 21st ``block``."""
+    """Return a word and a number such that the 1st ``block2`` differs from the 21st ``block``."""
     return f"{word}_{number}" if word[-1].isdigit() else f"{word}{number}"
 
 
 def _places(made: Program) -> Iterator[tuple[str, Call]]:
-    """Each call that has tensors, with the name that its layer has in the model."""
+    """Yield each call with tensors, with the name of its layer in the model."""
     for name, item in _net_names(made):
         yield from _item_places(item, name)
 

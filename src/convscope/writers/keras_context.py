@@ -1,4 +1,4 @@
-"""What the layers around a layer allow: an activation taken in, maps that are lines, the order of a flat map."""
+"""Facts about neighbouring layers: a fused activation, maps written as vectors, the order of a flattened map."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ACTIVATIONS: dict[Op, str] = {
     ReLU6(): "relu6", Hardswish(): "hard_silu", Hardsigmoid(): "hard_sigmoid", SELU(): "selu", Softplus(): "softplus",
     Mish(): "mish", ELU(): "elu",
 }  # fmt: skip
-"""Ops that Keras knows by a word."""
+"""Activations that Keras has by name."""
 
 POSITIVE = (ReLU, ReLU6, Sigmoid, Hardsigmoid, Softmax, Softplus)
 """Ops whose output is never negative."""
@@ -51,16 +51,16 @@ THROUGH = (MaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, Identity, Cat, Add, M
 
 @dataclass(frozen=True)
 class Context:
-    """Facts about layers by their names.
+    """Facts about layers by name.
 
     Attributes:
-        activation: the activation that a convolution or linear layer takes in.
-        absorbed: activations that a layer before them takes in.
-        lines: layers of one position whose value Keras has as a line of channels.
-        orders: what a linear layer reads as a map ``c h w``, flattened in Keras's order.
-        kept: flattened maps that need no other order, because linear layers alone read them.
+        activation: the activation that is fused into a convolution or linear layer.
+        absorbed: activations that are fused into the layer before them.
+        lines: layers with a single position whose value is a vector of channels in Keras.
+        orders: maps ``c h w`` that a linear layer reads, flattened in Keras's order.
+        kept: flattened maps that need no other order, since only linear layers read them.
         positive: layers whose output is never negative.
-        explicit: padding is written as layers of its own, everywhere alike.
+        explicit: whether padding is always written as separate layers.
     """
 
     activation: dict[str, str]
@@ -73,7 +73,7 @@ class Context:
 
 
 def context_of(net: Net) -> Context:
-    """Look at a net.
+    """Analyse a net.
 
     >>> import convscope as cs
     >>> found = context_of(cs.read("input 8x8x1, conv 4 3x3 relu, gap, linear 10"))
@@ -105,7 +105,7 @@ def _takes_in(layer: Layer, readers: dict[str, list[Layer]]) -> bool:
 
 
 def _is_same(op: Conv, layer: Layer) -> bool:
-    """Keras pads like that of itself, whatever the size of the map, or there is no padding."""
+    """Return whether Keras pads the same way by itself for any size of the map, or there is no padding."""
     found = pads(op, layer.inputs[0])
     if op.pad == "same" or not any(map(any, found)):
         return True
@@ -113,7 +113,7 @@ def _is_same(op: Conv, layer: Layer) -> bool:
 
 
 def _ends(layer: Layer, readers: dict[str, list[Layer]]) -> tuple[set[str], list[Layer | None]]:
-    """What reads a value with pointwise ops between: these ops, and the readers; None for the output of the net."""
+    """Return the readers of a value behind pointwise ops, and these ops; None stands for the output of the net."""
     between, ends, todo = set[str](), list["Layer | None"](), [layer]
     while todo:
         now = todo.pop()

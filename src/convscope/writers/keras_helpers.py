@@ -1,4 +1,4 @@
-"""Layers and functions that Keras has no name for, as the generated code defines them."""
+"""Layers and functions that Keras lacks, as the generated code defines them."""
 
 from __future__ import annotations
 
@@ -146,4 +146,4 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "plain_attention": (TILES, ATTEND, PLAIN_ATTENTION),
     "dot_product_attention": (TILES, ATTEND, DOT_PRODUCT_ATTENTION),
 }
-"""What the code of a net that uses it must define, in order."""
+"""The definitions that generated code may need, in order."""

@@ -1,4 +1,4 @@
-"""How each op is written in Keras, channels last. Arguments follow Keras's own names and defaults."""
+"""The spelling of each op in Keras, channels last. Arguments follow Keras's names and defaults."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ if TYPE_CHECKING:
 
 @singledispatch
 def spell(op: Op, layer: Layer, context: Context) -> Calls:
-    """The calls that compute an op.
+    """Return the calls that compute an op.
 
     Args:
-        op: what is computed.
-        layer: with its shapes, as the net has them; Keras has the channels last.
-        context: what the layers around it allow.
+        op: the op.
+        layer: the layer with the shapes of the net; Keras has the channels last.
+        context: facts about neighbouring layers.
 
     Raises:
-        WriteError: Keras cannot, or nobody knows what the op computes.
+        WriteError: Keras cannot express the op, or the op is unknown.
     """
     if op in ACTIVATIONS:
         if layer.node.name in context.absorbed:
@@ -61,43 +61,43 @@ def spell(op: Op, layer: Layer, context: Context) -> Calls:
 
 
 def tensors(layer: Layer) -> tuple[tuple[str, str], ...]:
-    """The tensors of a layer; how Keras arranges them is told elsewhere."""
+    """Return the tensors of a layer; their layout in Keras is defined in :mod:`convscope.writers.keras_state`."""
     return tuple((weight.name, weight.name) for weight in layer.node.op.weights(layer.inputs) or ())
 
 
 def rank(layer: Layer) -> int:
-    """Spatial axes."""
+    """Return the number of spatial axes."""
     return len(layer.inputs[0]) - 1
 
 
 def _sides(pairs: Pairs) -> Any:
-    """Padding as Keras wants it: one number, or before and after for each axis."""
+    """Return padding for Keras: one number, or before and after for each axis."""
     if len({side for pair in pairs for side in pair}) == 1:
         return pairs[0][0]
     return pairs[0] if len(pairs) == 1 else pairs
 
 
 def padded(pairs: Pairs) -> Calls:
-    """Zeros around a map."""
+    """Pad a map with zeros."""
     if not any(map(any, pairs)):
         return ()
     return (Call(f"layers.ZeroPadding{len(pairs)}D", (Arg(_sides(pairs), "padding"),), word="Pad"),)
 
 
 def _taken_in(layer: Layer, context: Context) -> Arg:
-    """The activation that a layer takes in."""
+    """Return the argument for the fused activation."""
     return Arg(context.activation.get(layer.node.name), name="activation")
 
 
 def _with(args: tuple[Arg, ...]) -> tuple[Arg, ...]:
-    """Arguments without an activation that is none."""
+    """Return arguments without an empty activation."""
     return tuple(arg for arg in args if arg.name != "activation" or arg.value)
 
 
 @spell.register(Conv)
 def _conv(op: Conv, layer: Layer, context: Context) -> Calls:
     pairs = pads(op, layer.inputs[0])
-    both = max(op.stride) > 1 and max(op.dilation) > 1  # Keras refuses this: take every n-th position of all of them
+    both = max(op.stride) > 1 and max(op.dilation) > 1  # Keras refuses this: compute all, select every n-th
     same = any(map(any, pairs)) and not both and (op.pad == "same" or _keeps(op, pairs, layer, context))
     args = (
         Arg(op.out, "channels"),
@@ -116,7 +116,7 @@ def _conv(op: Conv, layer: Layer, context: Context) -> Calls:
 
 
 def _keeps(op: Conv, pairs: Pairs, layer: Layer, context: Context) -> bool:
-    """Keras pads alike for every size of the map, and the net has no padding that it cannot say so."""
+    """Return whether Keras pads equally for every size of the map, and can express the padding."""
     return not context.explicit and pairs == pads(replace(op, pad="same"), layer.inputs[0])
 
 
@@ -147,7 +147,7 @@ def _convt(op: ConvTranspose, layer: Layer, context: Context) -> Calls:
 
 
 def cropped(pairs: Pairs) -> Calls:
-    """A border cut off."""
+    """Crop a border."""
     if not any(map(any, pairs)):
         return ()
     return (Call(f"layers.Cropping{len(pairs)}D", (Arg(_sides(pairs), "sides"),), word="Crop"),)
@@ -175,7 +175,7 @@ def _flatten(op: Flatten, layer: Layer, context: Context) -> Calls:  # noqa: ARG
 
 
 def _over(op: MaxPool | AvgPool, layer: Layer) -> Pairs:
-    """Padding before and after, with what a last window that hangs over adds."""
+    """Return the padding before and after, including the overhang of a last window."""
     found = (read.relation for read in op.axes(layer.inputs)[0][1:])
     return tuple((window.lo, window.hi) for window in found if isinstance(window, Window))
 
@@ -283,7 +283,7 @@ def _rmsnorm(op: RMSNorm, layer: Layer, context: Context) -> Calls:  # noqa: ARG
 
 
 def _by_group(groups: int, layer: Layer, norm: Calls) -> Calls:
-    """A norm over the last axis, which holds the channels of each group."""
+    """Write a norm over the last axis, which holds the channels of each group."""
     channels, *spatial = layer.inputs[0]
     if groups == 1:
         return norm

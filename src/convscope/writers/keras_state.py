@@ -1,4 +1,4 @@
-"""The tensors of a layer as Keras arranges them."""
+"""The tensors of a layer in Keras's layout."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @singledispatch
 def arrays(op: Op, layer: Layer, own: Own, context: Context) -> list[Array]:  # noqa: ARG001 -- used below
-    """What ``set_weights`` of the Keras layer takes, from the tensors of the net's layer by their names."""
+    """Convert the tensors of a layer, by name, to the arguments of ``set_weights`` of the Keras layer."""
     raise TypeError(f"{op.keyword} of {layer.node.name} has no tensors")
 
 

@@ -1,4 +1,4 @@
-"""How merges, views, ops on whole tensors, attention and recurrent layers are written in Keras."""
+"""The spelling of merges, views, tensor ops, attention and recurrent layers in Keras."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def last(axes: tuple[str, ...] | Shape) -> tuple[str | int, ...]:
-    """Axes as Keras has them: the channels last.
+    """Return axes in Keras's order: channels last.
 
     >>> last((16, 7, 5))
     (7, 5, 16)
@@ -94,7 +94,7 @@ def _pad(op: Pad, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- a
 
 
 def _beyond(mode: str, size: int, before: int, after: int) -> str:
-    """Positions from before an axis to after it, brought back."""
+    """Write positions from before an axis to after it, mapped back."""
     positions = f"np.arange({-before}, {size + after})"
     if mode == "circular":
         return f"{positions} % {size}"
@@ -142,7 +142,7 @@ def _cumsum(op: CumSum, layer: Layer, context: Context) -> Calls:  # noqa: ARG00
 
 
 _WORDS = {"logsigmoid": "log_sigmoid", "tanhshrink": "tanh_shrink", "neg": "negative"}
-"""Functions that Keras calls otherwise."""
+"""Functions with another name in Keras."""
 
 
 @spell.register(Map)
@@ -210,7 +210,7 @@ RESHAPE, PERMUTE = _laid("reshape"), _laid("transpose")
 
 
 def _axes(shape: Shape) -> tuple[int, ...]:
-    """Which axes of ``n c h w`` Keras has, in its order."""
+    """Return the axes of ``n c h w`` in Keras's order."""
     return (0, *range(2, len(shape) + 1), 1)
 
 
@@ -235,14 +235,14 @@ def _reshaped(sizes: Sequence[int]) -> Call:
 
 
 def _split(pattern: Pattern, axes: Axes) -> Calls:
-    """An axis for each letter."""
+    """Reshape to an axis for each letter."""
     if all(len(axis) == 1 for axis in axes):
         return ()
     return (_reshaped([pattern.sizes[letter] for letter in pattern.letters(axes)]),)
 
 
 def _joined(pattern: Pattern, have: Sequence[str]) -> Iterator[Call]:
-    """Letters in the order of the output, new ones repeated, joined to its axes."""
+    """Bring letters into the order of the output, repeat new ones, and join them to its axes."""
     axes = last(pattern.output)
     wanted = "".join(map(str, axes))
     order = [have.index(letter) + 1 for letter in wanted if letter in have]
@@ -256,7 +256,7 @@ def _joined(pattern: Pattern, have: Sequence[str]) -> Iterator[Call]:
 
 
 def arranged(text: str) -> Calls:
-    """The calls of a pattern that only moves numbers."""
+    """Return the calls of a pattern that only moves values."""
     pattern = parse(text, 2)
     axes = tuple(map(str, last(pattern.inputs[0])))
     return (*_split(pattern, axes), *_joined(pattern, pattern.letters(axes)))
@@ -325,7 +325,7 @@ def _mix(op: Mix, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- t
 
 
 def _window(op: Attention | ScaledDotProduct, layer: Layer) -> tuple[int, ...]:
-    """The positions that ask each other; those of the whole map where there is no window."""
+    """Return the window of the attention; the entire map without a window."""
     return tuple(window or size for window, size in zip(op.window, layer.inputs[0][1:], strict=True))
 
 
@@ -351,7 +351,7 @@ def _recurrent(op: Recurrent, layer: Layer, context: Context) -> Calls:  # noqa:
         raise unwritten(op, "keras", "it has several layers or runs over a map")
     args = (
         Arg(op.hidden, "channels"),
-        Arg(True, name="return_sequences"),  # noqa: FBT003 -- the value that is written
+        Arg(True, name="return_sequences"),  # noqa: FBT003 -- the value is written to the code
         Arg(op.bias, name="use_bias", default=True),
     )
     kind = type(op).__name__
@@ -363,7 +363,7 @@ def _recurrent(op: Recurrent, layer: Layer, context: Context) -> Calls:  # noqa:
 
 @dataclass(frozen=True)
 class _Written:
-    """An expression that is an argument as it stands."""
+    """Return an argument that is an expression."""
 
     text: str
 

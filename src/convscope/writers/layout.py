@@ -1,4 +1,4 @@
-"""Code within a width, broken as the formatter breaks it."""
+"""Layout of code within a width, with the line breaks of the formatter."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ INDENT = 4
 
 @dataclass(frozen=True)
 class Group:
-    """A bracket with what stands inside: ``head item, item tail``.
+    """A bracket with its content: ``head item, item tail``.
 
     Attributes:
-        head: up to the bracket that opens, ``nn.Sequential(``.
-        items: separated by commas.
-        tail: from the bracket that closes.
-        open: one item in each line, even where all fit in one.
+        head: text up to the opening bracket, ``nn.Sequential(``.
+        items: items separated by commas.
+        tail: text from the closing bracket.
+        open: whether each item is on its own line, even if all fit on one.
     """
 
     head: str
@@ -33,12 +33,12 @@ Doc = str | Group
 
 
 def opened(doc: Doc) -> bool:
-    """Holds a group that is open whatever the width."""
+    """Return whether it contains a group that is always open."""
     return isinstance(doc, Group) and (doc.open or any(map(opened, doc.items)))
 
 
 def lines(doc: Doc, *, depth: int = 0, before: str = "", after: str = "") -> list[str]:
-    r"""The lines of a statement, such as ``before=`` ``x = ``.
+    r"""Return the lines of a statement, such as ``before=`` ``x = ``.
 
     >>> print(*lines(Group("f(", ("a", Group("[", ("b", "c"), "]", open=True)))), sep="\n")
     f(
@@ -68,7 +68,7 @@ PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def parse(text: str) -> Doc:
-    """An expression with its last bracket as a group, if it ends in one and that holds something.
+    """Return an expression with its last bracket as a group, if it ends in a non-empty one.
 
     >>> found = parse("torch.cat([a, b], dim=1)")
     >>> found.head, found.items[0].items, found.items[1]
@@ -86,7 +86,7 @@ def parse(text: str) -> Doc:
 
 
 def _opening(text: str, end: int) -> int:
-    """Where the bracket opens that closes at a position; -1 where none does."""
+    """Return the position of the bracket that closes at a position; -1 if there is none."""
     if text[end : end + 1] not in PAIRS:
         return -1
     depth = 0
@@ -98,7 +98,7 @@ def _opening(text: str, end: int) -> int:
 
 
 def _outside(text: str) -> str:
-    """The text without what stands in brackets."""
+    """Return the text without the content of brackets."""
     depth, kept = 0, ""
     for letter in text:
         depth += (letter in PAIRS.values()) - (letter in PAIRS)
@@ -107,7 +107,7 @@ def _outside(text: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The parts between commas outside of brackets and quotes."""
+    """Return the parts between commas outside brackets and quotes."""
     depth, quoted, parts = 0, False, [""]
     for letter in text:
         quoted ^= letter == '"'

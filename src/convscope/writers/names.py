@@ -1,4 +1,4 @@
-"""Names that a person would give: of blocks, and of the parts of a module."""
+"""Natural names for blocks and parts of a module."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from convscope.writers.calls import Block, Item, Step, Steps
 
 LONGEST = 16
-"""Letters of a name that is put together from words."""
+"""The most characters of a name that is composed of words."""
 
 
 def snake(name: str) -> str:
-    """A class's name as a function's.
+    """Convert the name of a class to that of a function.
 
     >>> snake("ResidualBlock"), snake("ConvBNReLU"), snake("ConvBN2")
     ('residual_block', 'conv_bn_relu', 'conv_bn2')
@@ -30,7 +30,7 @@ def snake(name: str) -> str:
 
 
 def block_name(block: Block) -> str:
-    """By what the block does."""
+    """Name a block by its function."""
     regions = list(_regions(block.sample))
     if not regions:
         return _chain_name(block.sample[0].items)
@@ -58,12 +58,12 @@ def _regions(steps: Steps) -> Iterator[Region]:
 
 
 def _is_around(region: Region) -> bool:
-    """A path of the region is a shortcut, or changes nothing."""
+    """Return whether a path of the region is a shortcut or an identity."""
     return -1 in region.steps[-1].inputs or any(step.shortcut for step in region.steps)
 
 
 def _residual_name(region: Region) -> str:
-    """By the convolutions of the body: a 1x1, larger kernels and a 1x1 again are a bottleneck, or one turned round."""
+    """Name a block by its convolutions: a 1x1, larger kernels and a 1x1 form a bottleneck or an inverted one."""
     convs = [call for call in calls(region.steps[:1]) if call.word == "Conv"]
     kernels = [next(arg.value for arg in call.args if arg.kind == "kernel") for call in convs]
     if len(kernels) < 3 or {kernels[0], kernels[-1]} != {1} or 1 in kernels[1:-1]:
@@ -72,7 +72,7 @@ def _residual_name(region: Region) -> str:
 
 
 def _chain_name(items: tuple[Item, ...]) -> str:
-    """The words of a short chain; of a chain of two alike, the double of one."""
+    """Join the words of a short chain; two equal units are a double one."""
     words = [
         item.word if isinstance(item, Call) else item.block.name if isinstance(item, Use) else "" for item in items
     ]
@@ -89,12 +89,12 @@ def _chain_name(items: tuple[Item, ...]) -> str:
 
 
 def _depth(call: Call) -> bool:
-    """Each channel has a kernel of its own."""
+    """Return whether the call is a depthwise convolution."""
     return any(arg.kind == "groups" and arg.value > 1 for arg in call.args)
 
 
 def unique(hints: Iterable[str]) -> list[str]:
-    """Hints with numbers where several are alike; empty ones stay.
+    """Number equal hints; empty ones are kept.
 
     >>> unique(["up", "head", "", "up"])
     ['up1', 'head', '', 'up2']
@@ -112,18 +112,18 @@ def unique(hints: Iterable[str]) -> list[str]:
 
 
 ROLES = {"Add": "body", "Cat": "branch", "Mul": "factor"}
-"""What a path is called by the merge that it leads to."""
+"""Names of paths by the merge to which they lead."""
 
 SINGLE = {
     "Conv": "conv", "Up": "up", "Down": "down", "Linear": "linear", "Attention": "attention",
     "BN": "norm", "GN": "norm", "LN": "norm", "IN": "norm", "LRN": "norm",
     "MaxPool": "pool", "AvgPool": "pool", "Pool": "pool", "Pad": "pad", "Dropout": "dropout",
 }  # fmt: skip
-"""What a single call is called by its word."""
+"""Names of single calls by their word."""
 
 
 def part_name(steps: Steps, at: int) -> str:
-    """What a step inside of a block is called: by where it leads, or by what it is."""
+    """Name a step inside a block by its target or by its content."""
     step = steps[at]
     if step.shortcut:
         return "shortcut"
@@ -140,13 +140,13 @@ def part_name(steps: Steps, at: int) -> str:
 
 
 def _is_mlp(inside: list[Call]) -> bool:
-    """Works on each position for itself: linear layers, and convolutions of one tap."""
+    """Return whether it works on each position independently: linear layers, and convolutions of one tap."""
     kernels = [arg.value for call in inside for arg in call.args if arg.kind == "kernel"]
     return all(kernel == 1 for kernel in kernels) and any(call.word in {"Conv", "Linear"} for call in inside)
 
 
 def single_name(step: Step) -> str:
-    """By the one call that the step is, if it is one."""
+    """Name a step by its call, if it has only one."""
     first = step.items[0]
     if len(step.items) > 1:
         return ""
@@ -154,7 +154,7 @@ def single_name(step: Step) -> str:
 
 
 def scale_name(step: Step, layers: dict[str, Layer]) -> str:
-    """By what the step does to the size of the map: ``down``, ``up``, or nothing."""
+    """Name a step by its effect on the size of the map: ``down``, ``up``, or nothing."""
     first, last = step.items[0], step.items[-1]
     given = layers[first.layer].inputs[0] if isinstance(first, Call) else first.given
     made = layers[last.layer].output

@@ -1,4 +1,4 @@
-"""Growing an ONNX graph, layer by layer."""
+"""Building an ONNX graph, layer by layer."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Builder:
     """Nodes and constants of a graph.
 
     Attributes:
-        tensors: weights of the net by ``layer.tensor``.
-        nodes: made so far.
-        stored: by name.
-        layer: the one that is being written.
+        tensors: weights of the net, by ``layer.tensor``.
+        nodes: nodes so far.
+        stored: stored tensors by name.
+        layer: the current layer.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -35,19 +35,19 @@ class Builder:
     count: int = 0
 
     def begin(self, layer: Layer) -> None:
-        """Write another layer from now on."""
+        """Begin another layer."""
         self.layer, self.count = layer.node.name, 0
 
     def end(self, name: str) -> None:
-        """Write an end of the net from now on."""
+        """Begin an end of the net."""
         self.layer, self.count = name, 0
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """A node; the name of its output."""
+        """Add a node; return the name of its output."""
         return self.several(kind, 1, *inputs, **attributes)[0]
 
     def several(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
-        """A node of several outputs; their names."""
+        """Add a node with several outputs; return their names."""
         from onnx import helper
 
         self.count += 1
@@ -57,50 +57,50 @@ class Builder:
         return names
 
     def constant(self, values: ArrayLike, kind: Any = np.float32) -> str:
-        """A constant of the layer."""
+        """Add a constant of the layer."""
         self.count += 1
         name = f"{self.layer}/constant{self.count}"
         self.stored[name] = np.asarray(values, dtype=kind)
         return name
 
     def whole(self, values: ArrayLike) -> str:
-        """Stored integers."""
+        """Add stored integers."""
         return self.constant(values, np.int64)
 
     def array(self, name: str) -> NDArray[Any]:
-        """A tensor of the layer as it is."""
+        """Return a tensor of the layer."""
         return np.asarray(self.tensors[f"{self.layer}.{name}"], dtype=np.float32)
 
     def weight(self, name: str) -> str:
-        """A tensor of the layer under its own name."""
+        """Add a tensor of the layer under its own name."""
         full = f"{self.layer}.{name}"
         self.stored[full] = self.array(name)
         return full
 
     def reshape(self, x: str, sizes: Sequence[int]) -> str:
-        """Other axes after the batch."""
+        """Reshape the axes after the batch."""
         return self.node("Reshape", x, self.whole([-1, *sizes]))
 
     def transpose(self, x: str, order: Sequence[int]) -> str:
-        """Axes after the batch in another order, counted from 1."""
+        """Permute the axes after the batch, counted from 1."""
         if list(order) == sorted(order):
             return x
         return self.node("Transpose", x, perm=[0, *order])
 
     def moved(self, x: str, step: Moves) -> str:
-        """A tensor brought into an order."""
+        """Bring a tensor into an order."""
         x = x if step.split is None else self.node("Reshape", x, self.whole(step.split))
         x = x if step.permuted is None else self.node("Transpose", x, perm=list(step.permuted))
         return x if step.joined is None else self.node("Reshape", x, self.whole(step.joined))
 
     def split(self, x: str, pattern: Pattern, axes: Axes) -> str:
-        """An axis for each letter."""
+        """Reshape to an axis for each letter."""
         if all(len(axis) == 1 for axis in axes):
             return x
         return self.reshape(x, [pattern.sizes[letter] for letter in pattern.letters(axes)])
 
     def joined(self, x: str, pattern: Pattern, have: Sequence[str]) -> str:
-        """Letters in the order of the output, new ones repeated, joined to its axes."""
+        """Bring letters into the order of the output, repeat new ones, and join them to its axes."""
         wanted = pattern.letters(pattern.output)
         x = self.transpose(x, [have.index(letter) + 1 for letter in wanted if letter in have])
         new = [at for at, letter in enumerate(wanted, 1) if letter not in have]
@@ -112,6 +112,6 @@ class Builder:
         return self.reshape(x, pattern.shape(pattern.output))
 
     def sliced(self, x: str, axis: int, first: int, last: int, step: int = 1) -> str:
-        """Indices of one axis, the batch being axis 0."""
+        """Select indices of one axis, where axis 0 is the batch."""
         ends = (self.whole([number]) for number in (first, last, axis, step))
         return self.node("Slice", x, *ends)

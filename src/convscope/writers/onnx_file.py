@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 OPSET = 21
-"""The first version with group normalisation for each channel."""
+"""The first operator-set version with per-channel group normalisation."""
 
 IR_VERSION = 10
 
 MAX_BYTES = 2**31 - 2**20
-"""The most that fits in one file."""
+"""Limit for the size of a file [byte]."""
 
 
 def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed: int = 0) -> bytes:
-    """An ONNX model in float32, its inputs and outputs in the order, and with the axes, that the net states.
+    """Return an ONNX model in float32, with the inputs and outputs, and their layouts, that the net states.
 
-    They are ``n c h w`` where it states nothing; integers and flags that come in are int64 and bool.
+    The default layout is ``n c h w``; integer and boolean inputs are int64 and bool.
 
     Args:
-        net: what to write.
-        tensors: weights by ``layer.tensor``; where there are none, those of the net, or random ones.
-        seed: of the random ones.
+        net: the net.
+        tensors: weights by ``layer.tensor``; by default those of the net, or random ones.
+        seed: seed of random weights.
 
     Raises:
         WriteError: an op has no spelling, a tensor is missing, or the file would be larger than 2 GiB.
@@ -83,7 +83,7 @@ def _check_size(size: int) -> None:
 
 
 def _sizes(order: str, shape: Shape) -> list[int | str]:
-    """Sizes as the file states them, the batch open."""
+    """Return the sizes for the file, with an open batch."""
     if not order:
         return ["n", *shape]
     pattern = pattern_of(order)
@@ -91,7 +91,7 @@ def _sizes(order: str, shape: Shape) -> list[int | str]:
 
 
 def _arrived(given: Input, builder: Builder) -> str:
-    """An input as the layers read it: in float32, ``n c h w``."""
+    """Convert an input for the layers: float32, ``n c h w``."""
     from onnx import TensorProto
 
     builder.end(f"{given.name}/in")
@@ -100,7 +100,7 @@ def _arrived(given: Input, builder: Builder) -> str:
 
 
 def _returned(net: Net, names: Mapping[str, str], builder: Builder) -> list[str]:
-    """Names of the outputs: what the net calls them, else those of their layers."""
+    """Return the names of the outputs: their titles, or those of their layers."""
     inputs = {one.name for one in net.inputs}
     taken = inputs | set(names.values())
     found: list[str] = []
@@ -125,7 +125,7 @@ def _returned(net: Net, names: Mapping[str, str], builder: Builder) -> list[str]
 
 
 def _emitted(layer: Layer, inputs: tuple[str, ...], builder: Builder) -> str:
-    """Write a layer; what it makes is called by its name, if it makes anything."""
+    """Write a layer, and name its output after it, unless it is an identity."""
     builder.begin(layer)
     before = len(builder.nodes)
     try:
@@ -133,7 +133,7 @@ def _emitted(layer: Layer, inputs: tuple[str, ...], builder: Builder) -> str:
     except ConvscopeError as error:
         written, excerpt = (str(layer.node.origin), layer.node.origin.excerpt()) if layer.node.origin else ("", "")
         raise error.add(subject=layer.node.name, written=written, excerpt=excerpt) from None
-    if len(builder.nodes) == before:  # it changes nothing
+    if len(builder.nodes) == before:  # an identity
         name = builder.node("Identity", name)
     assert builder.nodes[-1].output[0] == name, "what a layer makes comes last"
     builder.nodes[-1].output[0] = layer.node.name

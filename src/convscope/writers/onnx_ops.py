@@ -1,4 +1,4 @@
-"""How each op is written in ONNX."""
+"""The spelling of each op in ONNX."""
 
 from __future__ import annotations
 
@@ -51,22 +51,22 @@ if TYPE_CHECKING:
 
 @singledispatch
 def emit(op: Op, layer: Layer, x: tuple[str, ...], b: Builder) -> str:  # noqa: ARG001 -- the emitters below use it
-    """Write an op; the name of what it makes.
+    """Write an op; return the name of its output.
 
     Args:
-        op: what is computed.
-        layer: with its shapes.
-        x: names of what it reads.
-        b: the graph.
+        op: the op.
+        layer: the layer with its shapes.
+        x: names of its inputs.
+        b: the graph builder.
 
     Raises:
-        WriteError: nobody knows what the op computes.
+        WriteError: it is unknown what the op computes.
     """
     raise unwritten(op, "onnx")
 
 
 def _sides(pairs: Pairs) -> list[int]:
-    """All before, then all after."""
+    """Return all padding before, then all after."""
     return [side for part in zip(*pairs, strict=True) for side in part]
 
 
@@ -99,13 +99,13 @@ def _flatten(op: Flatten, layer: Layer, x: tuple[str, ...], b: Builder) -> str: 
 
 
 def _over(op: MaxPool | AvgPool, layer: Layer) -> Pairs:
-    """Padding before and after, with what a last window that hangs over adds."""
+    """Return the padding before and after, including the overhang of a last window."""
     found = (read.relation for read in op.axes(layer.inputs)[0][1:])
     return tuple((window.lo, window.hi) for window in found if isinstance(window, Window))
 
 
 def padded(x: str, pairs: Pairs, b: Builder, value: float = 0.0, mode: str = "constant") -> str:
-    """Numbers around a map; negative ones cut off."""
+    """Pad a map; negative padding crops."""
     if not any(map(any, pairs)):
         return x
     sides = b.whole(_sides(((0, 0), (0, 0), *pairs)))
@@ -144,7 +144,7 @@ def _gmp(op: GlobalMaxPool, layer: Layer, x: tuple[str, ...], b: Builder) -> str
 
 
 def _shares(n: int, out: int) -> list[range]:
-    """The windows of an adaptive pooling along one axis."""
+    """Return the windows of an adaptive pooling along one axis."""
     return [range(at * n // out, -(-(at + 1) * n // out)) for at in range(out)]
 
 
@@ -166,7 +166,7 @@ def _aavgpool(op: AdaptiveAvgPool, layer: Layer, x: tuple[str, ...], b: Builder)
 def _amaxpool(op: AdaptiveMaxPool, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
     found = x[0]
     for axis, (n, out) in enumerate(zip(layer.inputs[0][1:], op.size, strict=True), 2):
-        width = -(-n // out) + 1  # of the widest window, or one more
+        width = -(-n // out) + 1  # the widest window, or one more
         hold(64 * out * width)
         windows = _shares(n, out)
         width = max(map(len, windows))
@@ -177,7 +177,7 @@ def _amaxpool(op: AdaptiveMaxPool, layer: Layer, x: tuple[str, ...], b: Builder)
 
 
 def _scale_and_shift(op: Any, channels: int, b: Builder) -> tuple[str, str]:
-    """The learned vectors of a norm, or ones and zeros."""
+    """Return the learned vectors of a norm, or ones and zeros."""
     if op.affine:
         return b.weight("weight"), b.weight("bias")
     hold(16 * channels)
@@ -205,7 +205,7 @@ def _instnorm(op: InstanceNorm, layer: Layer, x: tuple[str, ...], b: Builder) ->
 
 
 def _grouped(x: str, layer: Layer, groups: int, b: Builder) -> tuple[str, list[int]]:
-    """The channels of each group in the last axis, and the order of axes that brings them back."""
+    """Bring the channels of each group to the last axis; return also the permutation that reverts this."""
     channels, *spatial = layer.inputs[0]
     if groups > 1:
         x = b.reshape(x, (groups, channels // groups, *spatial))
@@ -234,7 +234,7 @@ def _rmsnorm(op: RMSNorm, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
 
 @emit.register(LocalResponseNorm)
 def _lrn(op: LocalResponseNorm, layer: Layer, x: tuple[str, ...], b: Builder) -> str:
-    """ONNX's own looks one channel further after where the size is even, so the mean is written out."""
+    """Write out the mean, since ONNX's own operator reads one channel further after for even sizes."""
     channels, *spatial = layer.inputs[0]
     lines = b.reshape(b.node("Mul", x[0], x[0]), (1, channels, math.prod(spatial)))
     before = op.size // 2
@@ -255,7 +255,7 @@ _PLAIN: dict[type[Op], tuple[str, dict[str, Any]]] = {
     Softplus: ("Softplus", {}),
     Mish: ("Mish", {}),
 }
-"""Activations without fields."""
+"""Operators of activations without fields."""
 
 for _made, (_kind, _fields) in _PLAIN.items():
     emit.register(_made, lambda op, layer, x, b, kind=_kind, more=_fields: b.node(kind, x[0], **more))  # noqa: ARG005
@@ -329,7 +329,7 @@ def _spatial_softmax(op: SpatialSoftmax, layer: Layer, x: tuple[str, ...], b: Bu
 
 
 def _picked(x: str, layer: Layer, out: tuple[int, ...], b: Builder) -> str:
-    """Positions by their number along each axis."""
+    """Select positions by index along each axis."""
     for axis, (n, size) in enumerate(zip(layer.inputs[0][1:], out, strict=True), 2):
         if n != size:
             hold(8 * size)

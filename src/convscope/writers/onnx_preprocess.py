@@ -1,4 +1,4 @@
-"""An ONNX model of a net, made to take images as they are: the scaling is put in front, and what it is is told."""
+"""Preprocessing in an ONNX model: scaling is prepended, so that it takes unscaled images, and metadata is added."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def takes_images(model: bytes, mean: Sequence[float], std: Sequence[float], told: Mapping[str, str]) -> bytes:
-    """The model with ``(images - 255 mean) / (255 std)`` before it and one row of scores for each image after it.
+    """Return the model with ``(images - 255 mean) / (255 std)`` prepended and a row of scores for each image as output.
 
     Args:
-        model: what :func:`convscope.writers.onnx_file.onnx_bytes` made.
-        mean: of each channel, 0 to 1.
-        std: of each channel, 0 to 1.
-        told: metadata, by name.
+        model: the result of :func:`convscope.writers.onnx_file.onnx_bytes`.
+        mean: mean of each channel, 0 to 1.
+        std: standard deviation of each channel, 0 to 1.
+        told: metadata by name.
 
     Raises:
         ModuleNotFoundError: ``onnx`` is not installed.
@@ -49,7 +49,7 @@ def takes_images(model: bytes, mean: Sequence[float], std: Sequence[float], told
 
 
 def _flatten(graph: Any) -> None:
-    """Maps of 1x1 at the end become a row."""
+    """Flatten final maps of 1x1 to a row."""
     from onnx import TensorProto, helper
 
     last = graph.output[0]

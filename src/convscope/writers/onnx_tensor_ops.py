@@ -1,4 +1,4 @@
-"""How merges, views, ops on whole tensors, attention and recurrent layers are written in ONNX."""
+"""The spelling of merges, views, tensor ops, attention and recurrent layers in ONNX."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MERGES: dict[type[Op], str] = {Add: "Add", Mul: "Mul", Sub: "Sub", Div: "Div", 
 
 @emit.register(Elementwise)
 def _elementwise(op: Elementwise, layer: Layer, x: Names, b: Builder) -> str:
-    """From left to right; axes that one input lacks have length 1."""
+    """Join inputs from left to right; missing axes have length 1."""
     rank = max(map(len, layer.inputs))
     full = [
         name if len(shape) == rank else b.node("Unsqueeze", name, b.whole(range(len(shape) + 1, rank + 1)))
@@ -142,7 +142,7 @@ def _pow(op: Pow, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 --
 
 
 def _tiled(op: Stored, layer: Layer, b: Builder) -> str:
-    """The constant, repeated where it is shorter than the input and longer than 1."""
+    """Return the constant, repeated if it is shorter than the input and longer than 1."""
     pairs = zip(op.shape, layer.inputs[0], strict=True)
     times = [1 if mine == 1 else size // mine for mine, size in pairs]
     hold(4 * math.prod(layer.inputs[0]) * (max(times) > 1))
@@ -217,7 +217,7 @@ def _reduce(op: Reduce, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG
 def _equation(pattern: Pattern, batches: tuple[str, str]) -> str:
     names = ["".join(axes) for axes in pattern.parts]
     first, second = (f"{batch}{name}" for batch, name in zip(batches, names[:2], strict=True))
-    return f"{first},{second}->x{names[2]}"  # no pattern has the letter x
+    return f"{first},{second}->x{names[2]}"  # no pattern contains the letter x
 
 
 @emit.register(Einsum)
@@ -242,13 +242,13 @@ def _mix(op: Mix, layer: Layer, x: Names, b: Builder) -> str:  # noqa: ARG001 --
 
 
 def _tiling(op: Attention | ScaledDotProduct, layer: Layer) -> list[tuple[int, int]]:
-    """Tiles along each axis, and positions in each."""
+    """Return the number of tiles along each axis, and of positions in each."""
     sides = zip(layer.inputs[0][1:], op.window, strict=True)
     return [(size // (window or size), window or size) for size, window in sides]
 
 
 def _to_tiles(x: str, channels: int, tiles: list[tuple[int, int]], b: Builder) -> str:
-    """``n c h w`` as ``n' positions c``."""
+    """Convert ``n c h w`` to ``n' positions c``."""
     split = b.reshape(x, (channels, *(part for pair in tiles for part in pair)))
     rank = len(tiles)
     order = [*range(2, 2 * rank + 1, 2), *range(3, 2 * rank + 2, 2), 1]
@@ -263,7 +263,7 @@ def _from_tiles(x: str, channels: int, tiles: list[tuple[int, int]], b: Builder)
 
 
 def _attend(parts: Sequence[str], channels: int, heads: int, positions: int, b: Builder) -> str:
-    """Queries, keys and values ``n positions c`` in several heads."""
+    """Write attention of queries, keys and values ``n positions c`` in several heads."""
     width = channels // heads
     q, k, v = (b.reshape(part, (positions, heads, width)) for part in parts)
     scores = b.node("MatMul", b.transpose(q, (2, 1, 3)), b.transpose(k, (2, 3, 1)))
@@ -297,15 +297,15 @@ def _sdpa(op: ScaledDotProduct, layer: Layer, x: Names, b: Builder) -> str:
 
 
 def _gates(array: NDArray[Any], order: tuple[int, ...]) -> NDArray[Any]:
-    """Torch's gates in the order of ONNX."""
+    """Bring torch's gates into the order of ONNX."""
     parts = np.split(array, len(order))
     return np.concatenate([parts[at] for at in order])
 
 
-def _recurrent(  # noqa: PLR0913 -- what two kinds of layers differ in
+def _recurrent(  # noqa: PLR0913 -- the differences between two kinds of layers
     kind: str, order: tuple[int, ...], op: Recurrent, layer: Layer, x: str, b: Builder, **more: int
 ) -> str:
-    """Places of one axis as a sequence, those of the others as more samples."""
+    """Write positions of one axis as a sequence, and those of the others as further samples."""
     channels, *spatial = layer.inputs[0]
     axes = [axis for axis in range(2, len(spatial) + 2) if axis != op.along + 1]
     perm = [0, *axes, op.along + 1, 1]
@@ -321,7 +321,7 @@ def _recurrent(  # noqa: PLR0913 -- what two kinds of layers differ in
 def _recurrent_layer(  # noqa: PLR0913 -- the parts of one node
     kind: str, order: tuple[int, ...], op: Recurrent, x: str, at: int, b: Builder, more: dict[str, int]
 ) -> str:
-    """One layer: ``positions n c`` to ``positions n c'``."""
+    """Write one layer: ``positions n c`` to ``positions n c'``."""
     ways = ("", "_reverse")[: 1 + op.both]
 
     def stacked(name: str) -> NDArray[Any]:

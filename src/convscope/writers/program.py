@@ -1,4 +1,4 @@
-"""A net as a program: the steps of the whole, and the blocks that it is made of."""
+"""A net as a program: its top-level steps and its blocks."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Program:
-    """A net that is ready to be written.
+    """A net that is ready for writing.
 
     Attributes:
-        source: what is written.
-        net: the same with its ends as layers.
-        steps: of the whole, without regions inside.
-        blocks: each after those that it uses.
-        layers: of the net, by name.
+        source: the net that is written.
+        net: the net with its ends as layers.
+        steps: top-level steps, without regions.
+        blocks: the blocks, each after those that it uses.
+        layers: layers of the net, by name.
     """
 
     source: Net
@@ -47,9 +47,9 @@ def program(net: Net, spell: Spell, roles: Roles) -> Program:
     """Find the structure of a net.
 
     Args:
-        net: what is to be written.
-        spell: how a library writes a layer.
-        roles: what it calls channels.
+        net: the net to write.
+        spell: writes a layer in the library.
+        roles: the library's names of channels.
 
     Raises:
         WriteError: an op has no spelling; the error names the layer.
@@ -79,7 +79,7 @@ def _spelled(layer: Layer, spell: Spell) -> tuple[Call, ...]:
 
 
 def _inner_first(steps: Steps) -> Iterator[Block]:
-    """Blocks, each after those that it uses."""
+    """Return the blocks, each after those that it uses."""
     for item in (item for step in steps for item in step.items):
         if isinstance(item, Use | Region):
             yield from _inner_first(item.steps)
@@ -88,7 +88,7 @@ def _inner_first(steps: Steps) -> Iterator[Block]:
 
 
 def flat(steps: Steps) -> Steps:
-    """The steps with those of regions between them.
+    """Return the steps with those of regions inlined.
 
     >>> inner = Region((Step(("a",), (-1,)), Step(("+",), (0, -1))), (1,))
     >>> [(step.items, step.inputs) for step in flat((Step(("b", inner, "c"), (-1,)),))]
@@ -96,13 +96,13 @@ def flat(steps: Steps) -> Steps:
     """
     found: list[Step] = []
     result = _flatten(steps, ENTRY, found)
-    if result != len(found) - 1:  # what is given back was made earlier, or is the input
+    if result != len(found) - 1:  # the result was computed earlier, or is the input
         found.append(Step((), (result,)))
     return tuple(found)
 
 
 def _flatten(steps: Steps, entry: int, found: list[Step]) -> int:
-    """Put the steps into the list; the position of what they make."""
+    """Add the steps to the list; return the position of their result."""
     where = {ENTRY: entry}
     for number, step in enumerate(steps):
         inputs = tuple(where[source] for source in step.inputs)
@@ -115,7 +115,7 @@ def _flatten(steps: Steps, entry: int, found: list[Step]) -> int:
 
 
 def _chain(step: Step, before: int, found: list[Step]) -> int:
-    """One chain: the runs between its regions and expressions, and these; a path without items is what it is given."""
+    """Add a chain: its regions and expressions, and the runs between them; an empty path is its input."""
     for run in _runs(step):
         first = run[0] if run else None
         if isinstance(first, Region):

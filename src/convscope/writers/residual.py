@@ -1,4 +1,4 @@
-"""Sums with a shortcut in one form, so that blocks which differ in their shortcut alone are seen to be one."""
+"""Normalisation of sums with a shortcut, so that blocks that differ in their shortcut only are recognised as one."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 ENTRY = -1
 
 PLAIN = {"Conv", "Linear", "BN", "GN", "LN", "AvgPool", "MaxPool", "Pad"}
-"""Words of calls that a shortcut may hold; an activation is none of them."""
+"""Words of calls that a shortcut may contain, which excludes activations."""
 
 
 def ordered(steps: Steps) -> Steps:
-    """A sum of two paths with the shortcut second, and there even where it changes nothing; other steps as they are."""
+    """Return a sum of two paths with the shortcut second, even if it is the identity; other steps are unchanged."""
     *paths, merge = steps
     if _word(merge.items[-1]) != "Add" or len(merge.inputs) != 2:
         return steps
@@ -41,7 +41,7 @@ def ordered(steps: Steps) -> Steps:
 
 
 def _exchanged(item: Item) -> Item:
-    """A sum whose first input comes second; for equal shapes it is the same either way."""
+    """Swap the inputs of a sum, which is symmetric for equal shapes."""
     assert isinstance(item, Call), "a sum is a call"
     if "Reshape" not in item.target and "None" not in item.target:
         return item
@@ -57,7 +57,7 @@ def _word(item: Item) -> str:
 
 
 def regions(steps: Steps) -> Iterator[Region]:
-    """Every region, those inside of others too."""
+    """Yield every region, including nested ones."""
     for item in (item for step in steps for item in step.items):
         if isinstance(item, Region):
             yield item
@@ -65,7 +65,7 @@ def regions(steps: Steps) -> Iterator[Region]:
 
 
 def told_apart(steps: Steps) -> Steps:
-    """Regions alike but for their shortcut are alike only if all shortcuts that do something are."""
+    """Treat regions that differ in the shortcut only as equal if all non-trivial shortcuts are equal."""
     shortcuts: dict[Hashable, set[Hashable]] = defaultdict(set)
     for region in regions(steps):
         shortcuts[region.key] |= {_key(step.items) for step in region.steps if step.shortcut and step.items}
@@ -84,7 +84,7 @@ def _key(items: Items) -> Hashable:
 
 
 def _mapped(steps: Steps, changed: Callable[[Region], Region]) -> Steps:
-    """The steps with every region changed, inner ones first."""
+    """Return the steps with every region changed, inner ones first."""
 
     def item_changed(item: Item) -> Item:
         if not isinstance(item, Region):
@@ -95,9 +95,9 @@ def _mapped(steps: Steps, changed: Callable[[Region], Region]) -> Steps:
 
 
 def skipped(steps: Steps, layers: Layers) -> Steps:
-    """Chains that are the body of a residual block elsewhere, as such blocks without their sum.
+    """Rewrite chains that are the body of a residual block elsewhere as such blocks without a sum.
 
-    This is how the blocks of MobileNetV2 are one: those that change the size have no shortcut.
+    This unifies the blocks of MobileNetV2: those that change the size have no shortcut.
     """
     found = {_body_key(region) for region in regions(steps) if _is_identity(region)}
     found -= {_body_key(region) for region in regions(steps) if _is_residual(region) and not _is_identity(region)}
@@ -113,7 +113,7 @@ def _is_residual(region: Region) -> bool:
 
 
 def _is_identity(region: Region) -> bool:
-    """A residual block of some size whose shortcut changes nothing."""
+    """Return whether it is a residual block of some size with an identity shortcut."""
     return _is_residual(region) and not region.steps[1].items and _body_size(region) > 1
 
 
@@ -132,7 +132,7 @@ def _optional(region: Region, keys: set[Fine]) -> Region:
 
 
 class _Skips:
-    """Puts regions without a sum in place of chains."""
+    """Replaces chains with regions without a sum."""
 
     def __init__(self, keys: set[Fine], layers: Layers) -> None:
         self.keys = keys
@@ -144,7 +144,7 @@ class _Skips:
         return tuple(step if step.merges else replace(step, items=self.chain(step.items)) for step in steps)
 
     def inside(self, item: Item) -> Item:
-        """A region looked through, its own body left."""
+        """Rewrite within a region, but not its own body."""
         if not isinstance(item, Region):
             return item
         if _is_residual(item) and _body_key(item) in self.keys:
@@ -152,7 +152,7 @@ class _Skips:
         return replace(item, steps=self.steps(item.steps))
 
     def chain(self, items: Items) -> Items:
-        """A chain with such bodies as regions; they begin and end where units do."""
+        """Rewrite such bodies in a chain as regions, at the boundaries of units."""
         ends = {0, *accumulate(map(len, units(items)))}
         done, at = list["Item"](), 0
         while at < len(items):
@@ -166,7 +166,7 @@ class _Skips:
         return tuple(item.fine for item in items) in self.keys
 
     def region(self, items: Items) -> Region:
-        """A chain as a residual block without its sum."""
+        """Return a chain as a residual block without its sum."""
         self.used.add(tuple(item.fine for item in items))
         steps = (Step(items, (ENTRY,)), Step((), (ENTRY,), shortcut=True), Step((), (0, 1), optional=True))
         return Region(steps, self.layers[items[0].layer].inputs[0])

@@ -1,4 +1,4 @@
-"""From operations that read each other to statements with few, short names."""
+"""Scheduling: from operations that read each other to statements with few short names."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 ENTRY = -1
 
 FLOW = ("x", "y", "z")
-"""What values are called that are used up at once."""
+"""Names for short-lived values."""
 
 _NUMBERED = re.compile(r'@"([^"]*)"')
-"""A name in quotes that is to end in a number."""
+"""A quoted name that will end in a number."""
 
 LONGEST = 88
-"""Characters of an expression that others are written into."""
+"""The most characters of an expression with inlined others."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One value.
+    """A value.
 
     Attributes:
-        inputs: positions of others, -1 for what the body is given.
-        text: the expression, with ``{x0}``, ``{x1}`` for its inputs; only ``{x0}`` for one that it is given unchanged.
-        inner: may be written into the expression that reads it.
-        outer: may have others written into it.
-        level: 0 for what stands for itself, 1 for a product, 2 for a sum, 3 for a choice.
-        wide: is a list that may take a line for each entry.
-        times: how often it is done, one time on the result of the time before.
-        first: the number of the first time, for ``@`` in the text: a name in quotes that ends in the number.
-        is_name: the text is a name that the function is given; nothing is computed.
+        inputs: positions of other values, -1 for the input of the body.
+        text: the expression, with ``{x0}``, ``{x1}`` for its inputs; just ``{x0}`` for an unchanged input.
+        inner: whether it may be inlined into its reader.
+        outer: whether others may be inlined into it.
+        level: precedence: 0 for an atom, 1 for a product, 2 for a sum, 3 for a conditional.
+        wide: whether it is a list that may take a line for each entry.
+        times: number of repetitions, each on the result of the previous one.
+        first: the number of the first repetition, for ``@`` in the text: a quoted name that ends in the number.
+        is_name: whether the text is an argument's name, and nothing is computed.
     """
 
     inputs: tuple[int, ...]
@@ -54,7 +54,7 @@ class Operation:
 def body(
     operations: Sequence[Operation], result: int, depth: int = 2, entry: str = "x", end: str = "return "
 ) -> list[str]:
-    r"""The lines of a function of ``x`` that returns one of the values, -1 for ``x`` itself.
+    r"""Return the lines of a function of ``x`` that returns one of the values, -1 for ``x`` itself.
 
     >>> print(*body([
     ...     Operation((-1,), "self.body({x0})", inner=True),
@@ -69,7 +69,7 @@ def body(
 
 
 def _allowed(text: str, mark: str, level: int, *, first: bool) -> int:
-    """The highest level that an input may have without brackets at its place."""
+    """Return the highest precedence of an input that needs no brackets."""
     before, _, after = text.partition(mark)
     if after[:1] in {"[", "."}:
         return 0
@@ -100,11 +100,11 @@ class _Body:
             for source in () if self.operations[at].is_name else self.operations[at].inputs:
                 self.readers[source].append(at)
         self.given = {one.text for one in self.operations if one.is_name}
-        self.given |= {self.entry} if self.given else set()  # one of several inputs, by which the result may be made
+        self.given |= {self.entry} if self.given else set()  # one of several inputs, which may determine the result
         self._fold()
 
     def _live(self) -> list[int]:
-        """Positions of what the last operation needs, in order."""
+        """Return the positions of operations that the result needs, in order."""
         needed, todo = set[int](), [self.result]
         while todo:
             at = todo.pop()
@@ -114,7 +114,7 @@ class _Body:
         return sorted(needed)
 
     def _fold(self) -> None:
-        """Find the values that are written into their reader: short ones, and lists as the only thing in a call."""
+        """Find values to inline into their readers: short ones, and lists as the only argument of a call."""
         length: dict[int, int] = {}
         lists: set[int] = set()
         for at in self.used:
@@ -145,7 +145,7 @@ class _Body:
         return self.operations[at].outer or self.operations[source].outer
 
     def lines(self) -> list[str]:
-        """Every statement."""
+        """Yield every statement."""
         stated = [at for at in self.used if at not in self.folded]
         self.until = self._last_uses(stated)
         last = len(stated) - 1
@@ -169,13 +169,13 @@ class _Body:
             yield f"{' ' * INDENT * self.depth}{self.end}{name}"
 
     def _line(self, text: str, before: str, number: str) -> list[str]:
-        """One statement; a name with a number that counts is put together when the code runs."""
+        """Return one statement; a name with a counting number is composed when the code runs."""
         if number:
             text = _NUMBERED.sub(lambda found: f'{"f" * (number == "{i}")}"{found[1]}{number}"', text)
         return lines(parse(text), depth=self.depth, before=before)
 
     def _text(self, at: int) -> str:
-        """The expression, others written into it."""
+        """Return the expression with others inlined."""
         operation = self.operations[at]
         text = operation.text
         if operation.is_name:
@@ -189,7 +189,7 @@ class _Body:
         return text
 
     def _name(self, order: int, at: int) -> str:
-        """A short name where the value is used up at once, a number where it waits."""
+        """Choose a short name for a value that is used immediately, a numbered one otherwise."""
         name = next((name for name in FLOW if name not in self.given and not self._waits(name, order)), "")
         if self.until.get(at, -1) > order + 1 or not name:
             self.long = next(at for at in count(self.long + 1) if f"x{at}" not in self.given)
@@ -201,13 +201,13 @@ class _Body:
         return name
 
     def _waits(self, name: str, order: int) -> bool:
-        """The value of a name is used after this statement."""
+        """Return whether the value of a name is used after this statement."""
         return name in self.holders and self.until.get(self.holders[name], -1) > order
 
     def _last_uses(self, stated: list[int]) -> dict[int, int]:
-        """For each value, the number of the last statement that uses it."""
+        """Return, for each value, the number of the last statement that uses it."""
         orders = {at: order for order, at in enumerate(stated)}
-        for at in reversed(self.used):  # what is written into a reader belongs to the statement of that
+        for at in reversed(self.used):  # an inlined value belongs to the statement of its reader
             if at in self.folded:
                 orders[at] = orders[self.readers[at][0]]
         return {at: max(orders[reader] for reader in readers) for at, readers in self.readers.items() if readers}

@@ -1,4 +1,4 @@
-"""The parts of a whole net: stem, stages and head; features and classifier."""
+"""The parts of a net: stem, stages and head; features and classifier."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ TAKEN = frozenset(kwlist) | {
     "add_module", "apply", "buffers", "children", "compile", "cpu", "cuda", "double", "eval", "float", "forward",
     "half", "modules", "parameters", "to", "train", "training", "type",
 }  # fmt: skip
-"""Names of other things in a module of torch."""
+"""Names that a torch module uses otherwise."""
 
 LEAST = 2
-"""Blocks from which on a chain has a stem, stages and a head."""
+"""Number of blocks from which a chain has a stem, stages and a head."""
 
 
 def staged(made: Program) -> list[tuple[str, Step]]:
-    """The steps of a net, long chains in parts, each with the name that it should have."""
+    """Split long chains of a net's steps into parts with names."""
     found: list[tuple[str, Step]] = []
     where = {-1: -1}
     for at, step in enumerate(made.steps):
@@ -46,21 +46,21 @@ def staged(made: Program) -> list[tuple[str, Step]]:
 
 
 def _by_source(found: list[tuple[str, Step]]) -> list[tuple[str, Step]]:
-    """Parts that are modules of an imported net under the names that they have there."""
+    """Name parts that are modules of an imported net."""
     names = [_module(step) for _, step in found]
     once = {name for name in names if name.isidentifier() and names.count(name) == 1} - TAKEN
     return [(name if name in once else hint, step) for name, (hint, step) in zip(names, found, strict=True)]
 
 
 def _module(step: Step) -> str:
-    """The module that all tensors of a step belong to, if it is more than one layer; else nothing."""
+    """Return the module of all tensors of a step, if it has several layers; otherwise nothing."""
     layers = {call.layer for call in every(step.items) if call.tensors}
     names = {layer.partition(".")[0] for layer in layers}
     return names.pop() if len(names) == 1 and len(layers) > 1 else ""
 
 
 def _parts(at: int, step: Step, made: Program) -> list[Named]:
-    """The parts of one chain."""
+    """Return the parts of one chain."""
     items = step.items
     weighty = [place for place, item in enumerate(items) if isinstance(item, Use) and _is_weighty(item)]
     if len(weighty) >= LEAST:
@@ -78,19 +78,19 @@ def _parts(at: int, step: Step, made: Program) -> list[Named]:
 
 
 def _is_weighty(use: Use) -> bool:
-    """Has paths, or tensors in more than one place."""
+    """Return whether it has paths, or tensors in several places."""
     paths = any(isinstance(item, Region) for step in use.steps for item in step.items)
     return paths or sum("weight" in dict(call.tensors) and not call.follows for call in calls(use.steps)) > 1
 
 
 def _by_size(items: tuple[Item, ...], layers: Layers) -> Iterator[tuple[Item, ...]]:
-    """The items, those that make maps of one size together."""
+    """Group the items by the size of their maps."""
     for _, part in groupby(items, key=lambda item: layers[item.layer].output[1:]):
         yield tuple(part)
 
 
 def _halves(items: tuple[Item, ...], layers: Layers) -> list[Named]:
-    """What works on maps, and what comes after."""
+    """Split items that work on maps from later ones."""
     ends = (at for at, item in enumerate(items) if isinstance(item, Call) and _ends_maps(item, layers))
     cut = next(ends, 0)
     if cut < 1 or len(items) - cut < 2:
@@ -99,6 +99,6 @@ def _halves(items: tuple[Item, ...], layers: Layers) -> list[Named]:
 
 
 def _ends_maps(call: Call, layers: Layers) -> bool:
-    """A map becomes one place or a line of numbers."""
+    """Return whether a map becomes a single position or a vector."""
     given, made = layers[call.layer].inputs[0], layers[call.layer].output
     return call.word in {"Pool", "Flatten"} and max(given[1:], default=1) > 1 and max(made[1:], default=1) == 1

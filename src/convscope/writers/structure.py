@@ -1,4 +1,4 @@
-"""Where the paths of a net part and meet again: from a graph to steps with regions inside."""
+"""Structure of a net: from a graph to steps with nested regions, where paths split and join."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     Spell = Callable[[Layer], tuple[Call, ...]]
 
 ENTRY = -1
-"""The position of what a net or a region is given."""
+"""The position of the input of a net or a region."""
 
 VISITS = 4
-"""Nodes that are looked at in one step of the budget."""
+"""Number of nodes that are examined in one step of the budget."""
 
 DEEPEST = 32
-"""Regions inside of regions; what is deeper is written step by step."""
+"""The deepest nesting of regions; deeper ones are written step by step."""
 
 
 @dataclass(frozen=True)
 class _Graph:
-    """The net by positions."""
+    """The net, by positions."""
 
     inputs: list[tuple[int, ...]]
     readers: list[list[int]]
@@ -53,9 +53,9 @@ class _Graph:
         return cls(inputs, readers, _dominators(inputs), given)
 
     def region(self, exit_: int) -> set[int] | None:
-        """What lies between a merge and the last node before it that all its paths share.
+        """Return the nodes between a merge and the last node that all its paths share.
 
-        None where more leave it, or where a further input of the net comes in.
+        None if other paths leave it, or a further input of the net enters.
         """
         entry, found, todo = self.above[exit_], set[int](), list(self.inputs[exit_])
         while todo:
@@ -69,13 +69,13 @@ class _Graph:
 
 
 def _dominators(inputs: list[tuple[int, ...]]) -> list[int]:
-    """For each node the nearest one that every path to it passes; inputs come before their readers."""
+    """Return the immediate dominator of each node; inputs come before their readers."""
     above: list[int] = []
     for sources in inputs:
         common = sources[0]
         for other in sources[1:]:
             a, b, steps = common, other, 0
-            while a != b:  # the later of two nodes cannot be above the other
+            while a != b:  # the later of two nodes cannot dominate the other
                 a, b = (above[a], b) if a > b else (a, above[b])
                 steps += 1
             spend(steps / VISITS)
@@ -85,7 +85,7 @@ def _dominators(inputs: list[tuple[int, ...]]) -> list[int]:
 
 
 def grown(net: Net) -> Net:
-    """A concatenation that begins with all of an earlier one reads that instead: this is how DenseNet's blocks nest.
+    """Let a concatenation that begins with all of an earlier one read that, so that DenseNet's blocks nest.
 
     >>> import convscope as cs
     >>> net = cs.read("input 4x4x2, a: relu, b: conv 1 1x1, cat( from a | from b ), c: conv 3 1x1, "
@@ -111,7 +111,7 @@ def grown(net: Net) -> Net:
 
 
 def steps_of(net: Net, spell: Spell) -> Steps:
-    """The net as steps; every part of it that has one input and one output and paths between is a region.
+    """Return the net as steps; every part with one input, one output and paths between them is a region.
 
     >>> import convscope as cs
     >>> from convscope.writers.calls import Call
@@ -137,7 +137,7 @@ class _Builder:
         self.regions = {at: nodes for at, nodes in found.items() if nodes is not None}
 
     def body(self, nodes: list[int], entry: int, last: int, depth: int = 0) -> Steps:
-        """Steps for some nodes; ``last`` is the merge that closes a region and stays one step in it."""
+        """Return steps for some nodes; ``last`` is the merge that closes a region and stays one step in it."""
         regions = self.regions if depth < DEEPEST else {}
         covered: set[int] = set()
         parts: list[tuple[int, tuple[int, ...]]] = []
@@ -155,7 +155,7 @@ class _Builder:
         return tuple(chain.steps)
 
     def region(self, at: int, depth: int) -> tuple[Item, ...]:
-        """What a merge is written as: all that lies in its region."""
+        """Return the item for a merge: its entire region."""
         entry, inside = self.graph.above[at], sorted(self.regions[at])
         given = self.net.input if entry == ENTRY else self.net.layers[entry].output
         return (Region(ordered(self.body([*inside, at], entry, at, depth + 1)), given),)
@@ -163,7 +163,7 @@ class _Builder:
 
 @dataclass
 class _Chains:
-    """Steps that grow: a node goes on in the chain of what it reads, if nobody else reads that."""
+    """Steps under construction: a node continues the chain of its input, if nothing else reads that."""
 
     entry: int
     readers: Counter[int]

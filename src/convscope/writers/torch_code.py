@@ -1,4 +1,4 @@
-"""A net as a Python module that needs torch alone, as a person would have written it."""
+"""A net as a Python module that needs torch only, like code written by hand."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ if TYPE_CHECKING:
 ROLES = Roles("in_channels", "out_channels", "channels")
 
 ROW, MANY = 68, 3
-"""The most letters, and the most items, of a chain that stands in one line."""
+"""The most characters and items of a chain on one line."""
 
 LEVELS = {"Add": 2, "Sub": 2, "Plus": 2, "Mul": 1, "Div": 1, "Times": 1}
-"""Words of what is written with a sign, and how much it holds together."""
+"""Words of operations that are written as operators, with their precedence."""
 
 RESIDUAL = "residual"
-"""The attribute that says whether a block adds its input."""
+"""The attribute for whether a block adds its input."""
 
 SAME = 3
-"""Equal items from which on a chain has a loop."""
+"""Number of equal items from which a loop is written."""
 
 
 def torch_code(net: Net) -> str:
-    """The source of a module with a class ``Net``.
+    """Return the source of a module with a class ``Net``.
 
     >>> import convscope as cs
     >>> "nn.Conv2d(1, 16, 3)" in torch_code(cs.read("input 28x28x1, conv 16 3x3 relu, gap, linear 10"))
@@ -64,11 +64,11 @@ def torch_code(net: Net) -> str:
 
 
 def torch_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Tensors by ``layer.tensor`` under the names that the ``state_dict`` of the written module has.
+    """Return tensors, given by ``layer.tensor``, under their names in the ``state_dict`` of the written module.
 
     Args:
-        net: what was written.
-        tensors: of its layers.
+        net: the net that was written.
+        tensors: tensors of its layers.
     """
     made = program(net, _spell, ROLES)
     whole = _whole(made)
@@ -77,7 +77,7 @@ def torch_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDAr
 
 
 def _spell(layer: Layer) -> tuple[Call, ...]:
-    """As torch has it; what stands in ``forward`` does not know the parameters of a block."""
+    """Write a layer in torch; code in ``forward`` cannot use the parameters of a block."""
     calls = spell(layer.node.op, layer.inputs)
     return tuple(call if call.is_object else replace(call, args=tuple(map(_word_only, call.args))) for call in calls)
 
@@ -87,7 +87,7 @@ def _word_only(arg: Arg) -> Arg:
 
 
 def _head(net: Net, text: str) -> list[str]:
-    """The docstring and the imports."""
+    """Return the docstring and the imports."""
     size = sizes_text(net)
     used = [
         *(["import math", ""] if "math." in text else []),
@@ -121,14 +121,14 @@ def _zeros(given: Input) -> str:
 
 @dataclass(frozen=True)
 class _Part:
-    """A step of a class with the name of its attribute, empty where it is written where it is used."""
+    """A step of a class with the name of its attribute, which is empty if the step is written inline."""
 
     name: str
     step: Step
 
 
 def _is_plain(item: Item) -> bool:
-    """A call without tensors, and without parameters of a block, that can be written where it is used."""
+    """Return whether a call without tensors and block parameters can be written inline."""
     if not isinstance(item, Call) or item.tensors or any(arg.code for arg in item.args):
         return False
     return bool(item.function) or not item.is_object
@@ -141,13 +141,13 @@ def _needs_name(step: Step) -> bool:
 
 
 def _parts(steps: Steps) -> list[_Part]:
-    """The steps of a block with their names."""
+    """Return the steps of a block with their names."""
     hints = [part_name(steps, at) if _needs_name(step) else "" for at, step in enumerate(steps)]
     return [_Part(name, step) for name, step in zip(unique(hints), steps, strict=True)]
 
 
 def _is_chain(steps: Steps) -> bool:
-    """All of a block is one chain of objects: it is written as a kind of ``nn.Sequential``."""
+    """Write a block that is one chain of objects as a subclass of ``nn.Sequential``."""
     objects = (not isinstance(item, Call) or item.is_object for item in steps[0].items)
     return len(steps) == 1 and not steps[0].merges and all(objects)
 
@@ -160,7 +160,7 @@ def _block_lines(block: Block) -> list[str]:
 
 
 def _terms(block: Block) -> list[str]:
-    """Terms of the parameters that have a name of their own."""
+    """Write the named terms of the parameters."""
     return [f"        {name} = {code}" for name, code in block.terms]
 
 
@@ -172,7 +172,7 @@ def _signature(params: tuple[Param, ...]) -> list[str]:
 def _class_lines(
     name: str, params: tuple[Param, ...], terms: list[str], parts: list[_Part], net: Net | None = None
 ) -> list[str]:
-    """A module with its parts as attributes, if it has any; that of the whole net takes its inputs."""
+    """Write a module with its parts as attributes, if any; that of the entire net takes its inputs."""
     words = words_of(net.inputs) if net else ["x"]
     result = _annotation(net.outputs) if net else "Tensor"
     given = ("self", *(f"{word}: Tensor" for word in words))
@@ -186,7 +186,7 @@ def _class_lines(
 
 
 def _annotation(outputs: Sequence[Output]) -> str:
-    """The type of what is returned."""
+    """Return the type of the result."""
 
     def join(kind: str, inside: dict[str, str]) -> str:
         if kind == "tuple" and len(inside) <= MANY:
@@ -198,7 +198,7 @@ def _annotation(outputs: Sequence[Output]) -> str:
 
 
 def _attribute(part: _Part) -> list[str]:
-    """``self.name = ...``; a shortcut that only some uses have is made on its condition."""
+    """``self.name = ...``; a shortcut that only some uses have is conditional."""
     made, before = _chain_doc(part.step.items), f"self.{part.name} = "
     if not part.step.when:
         return lines(made, depth=2, before=before)
@@ -218,7 +218,7 @@ def _chain_doc(items: tuple[Item, ...]) -> Doc:
 
 
 def _docs(items: tuple[Item, ...]) -> tuple[Doc, ...]:
-    """The items as code; what is the same several times, or counts up, as a loop."""
+    """Write items as code; repeated items, or those with a counting argument, become a loop."""
     found: list[Doc] = []
     while items:
         same, count = _same(items), _counted(items)
@@ -233,19 +233,19 @@ def _docs(items: tuple[Item, ...]) -> tuple[Doc, ...]:
 
 
 def _same(items: tuple[Item, ...]) -> int:
-    """How many items from the first on have the same code."""
+    """Count leading items with equal code."""
     first = str(_item_doc(items[0]))
     return sum(1 for _ in takewhile(lambda item: str(_item_doc(item)) == first, items))
 
 
 def _counted(items: tuple[Item, ...]) -> int:
-    """How many from the first on are uses of one block whose argument counts up in equal steps."""
+    """Count leading uses of one block whose argument grows in equal steps."""
     steps = [_stride(a, b) for a, b in pairwise(items)]
     return 1 + sum(1 for _ in takewhile(lambda step: step == steps[0] != 0, steps))
 
 
 def _stride(a: Item, b: Item) -> int:
-    """By how much the only argument of two uses of a block differs; 0 for anything else."""
+    """Return the difference between the only arguments of two uses of a block; 0 for anything else."""
     if not isinstance(a, Use) or not isinstance(b, Use) or a.block is not b.block or len(a.args) != 1:
         return 0
     one, other = a.args[0], b.args[0]
@@ -254,7 +254,7 @@ def _stride(a: Item, b: Item) -> int:
 
 
 def _range_doc(items: tuple[Item, ...]) -> Doc:
-    """Uses of a block whose argument counts up."""
+    """Write uses of a block with a counting argument."""
     uses = [item for item in items if isinstance(item, Use)]
     step, (first, last) = _stride(*uses[:2]), (uses[0].args[0].value, uses[-1].args[0].value)
     name = uses[0].block.params[0].name
@@ -268,7 +268,7 @@ def _item_doc(item: Item) -> Doc:
 
 
 def _operations(parts: list[_Part]) -> tuple[list[Operation], int]:
-    """The steps as values, and which is the result; an expression of two calls is two of them."""
+    """Return the steps as values, and the index of the result; an expression of two calls is two values."""
     found: list[Operation] = []
     where = {-1: -1}
     for at, part in enumerate(parts):
@@ -276,7 +276,7 @@ def _operations(parts: list[_Part]) -> tuple[list[Operation], int]:
         if part.name:
             found.append(Operation(inputs, f"self.{part.name}({{x0}})", inner=True))
         if inputs[1:] < inputs[:1] and len(inputs) == 2 and _commutes(part.step):
-            inputs = inputs[::-1]  # x + f(x), whatever came first
+            inputs = inputs[::-1]  # x + f(x), in either order
         items = () if part.name else tuple(filter(is_something, part.step.items))
         for item in items:
             made = _inline(item, inputs)
@@ -287,12 +287,12 @@ def _operations(parts: list[_Part]) -> tuple[list[Operation], int]:
 
 
 def _conditional(made: Operation) -> Operation:
-    """The sum of a residual block that not every use has; the body is its second input."""
+    """Write the sum of a residual block that only some uses have; the body is its second input."""
     return replace(made, text=f"{made.text} if self.{RESIDUAL} else {{x1}}", inner=False, level=3)
 
 
 def _commutes(step: Step) -> bool:
-    """A sum or product of two that need no new axes."""
+    """Return the operator for a sum or product of two inputs that need no new axes."""
     return any(isinstance(item, Call) and item.target in {"{x0} + {x1}", "{x0} * {x1}"} for item in step.items)
 
 
@@ -313,14 +313,14 @@ def _net_lines(made: Program) -> list[str]:
 
 
 def _whole(made: Program) -> list[_Part]:
-    """The steps of a net with their names."""
+    """Return the steps of a net with their names."""
     found = staged(made)
     names = unique(hint if _needs_name(step) else "" for hint, step in found)
     return [_Part(name, step) for name, (_, step) in zip(names, found, strict=True)]
 
 
 def _positions(names: Iterable[str], steps: Steps, before: str = "") -> Iterator[tuple[str, str]]:
-    """Each tensor by ``layer.tensor``, and its name in the module."""
+    """Yield each tensor by ``layer.tensor``, with its name in the module."""
     for name, step in zip(names, steps, strict=True):
         for at, item in enumerate(step.items if name else ()):
             position = f"{before}{name}" if len(step.items) == 1 else f"{before}{name}.{at}"

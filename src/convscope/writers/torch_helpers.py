@@ -1,4 +1,4 @@
-"""Modules that torch has no name for, as the generated code defines them."""
+"""Modules that torch lacks, as the generated code defines them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class {name}(nn.Module):
 
 
 def _stored(verb: str, start: str, sign: str) -> dict[str, tuple[str, ...]]:
-    """A learned or a fixed tensor, of the input's axes or repeated along them."""
+    """Return the helper for a learned or fixed tensor, with the input's axes or repeated along them."""
     name = "Scale" if sign == "*" else "Shift"
     made: dict[str, tuple[str, ...]] = {}
     for fixed in (False, True):
@@ -259,4 +259,4 @@ HELPERS: dict[str, tuple[str, ...]] = {
     "PlainAttention": (TILES, ATTEND, PLAIN_ATTENTION),
     "DotProductAttention": (TILES, ATTEND, DOT_PRODUCT_ATTENTION),
 }
-"""What the code of a net that uses it must define, in order."""
+"""The definitions that generated code may need, in order."""

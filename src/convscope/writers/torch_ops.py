@@ -1,4 +1,4 @@
-"""How each op is written in torch. Arguments follow torch's own names and defaults."""
+"""The spelling of each op in torch. Arguments follow torch's names and defaults."""
 
 from __future__ import annotations
 
@@ -54,21 +54,21 @@ if TYPE_CHECKING:
 
 @singledispatch
 def spell(op: Op, inputs: Shapes) -> Calls:  # noqa: ARG001 -- the spellings below use it
-    """The calls that compute an op on inputs of these shapes ``c h w``.
+    """Return the calls that compute an op on inputs of these shapes ``c h w``.
 
     Raises:
-        WriteError: torch cannot, or nobody knows what the op computes.
+        WriteError: torch cannot express the op, or the op is unknown.
     """
     raise unwritten(op, "torch")
 
 
 def tensors(op: Op, inputs: Shapes) -> tuple[tuple[str, str], ...]:
-    """The tensors of an op, where the object has them under the same names."""
+    """Return the tensors of an op whose object uses the same names."""
     return tuple((weight.name, weight.name) for weight in op.weights(inputs) or ())
 
 
 def _padded(name: str, pairs: Pairs, *more: Arg) -> Call:
-    """A padding layer: ``nn.ZeroPad2d((left, right, top, bottom))``."""
+    """Write a padding layer: ``nn.ZeroPad2d((left, right, top, bottom))``."""
     sides = tuple(side for pair in reversed(pairs) for side in pair)
     return Call(f"nn.{name}{len(pairs)}d", (Arg(one(sides), "sides"), *more), word="Pad")
 
@@ -122,13 +122,13 @@ def _linear(op: Linear, inputs: Shapes) -> Calls:
 
 
 def _windows(op: MaxPool | AvgPool, inputs: Shapes) -> Pairs:
-    """Padding before and after, with what a last window that hangs over adds."""
+    """Return the padding before and after, including the overhang of a last window."""
     found = (read.relation for read in op.axes(inputs)[0][1:])
     return tuple((window.lo, window.hi) for window in found if isinstance(window, Window))
 
 
 def _steps(op: MaxPool | AvgPool) -> tuple[Arg, ...]:
-    """Kernel, and the stride where it is not the kernel."""
+    """Write the kernel, and the stride if it differs."""
     stride = () if op.stride == op.kernel else (Arg(one(op.stride), "stride", "stride"),)
     return (Arg(one(op.kernel), "kernel"), *stride)
 
@@ -237,7 +237,7 @@ def _rmsnorm(op: RMSNorm, inputs: Shapes) -> Calls:
 
 
 def _channel_norm(op: LayerNorm | RMSNorm, inputs: Shapes, word: str, names: tuple[str, str, str], eps: Arg) -> Calls:
-    """Over the channels: of a line of numbers, of a map, and within groups."""
+    """Write a norm over the channels of a vector, of a map, or within groups."""
     name = names[2] if op.groups > 1 else names[len(inputs[0]) > 1]
     groups = (Arg(op.groups, "norm_groups"),) if op.groups > 1 else ()
     args = (Arg(inputs[0][0], "channels"), *groups, eps, Arg(op.affine, name="elementwise_affine", default=True))
@@ -267,7 +267,7 @@ _PLAIN: dict[type[Op], tuple[str, str]] = {
     Softplus: ("Softplus", "F.softplus"),
     Mish: ("Mish", "F.mish"),
 }
-"""Activations without fields: the module, and the function."""
+"""Activations without fields: module and function."""
 
 for _made, (_module, _function) in _PLAIN.items():
     _call = Call(f"nn.{_module}", function=_function, word=_module, follows=True)
@@ -339,7 +339,7 @@ def _dropout(op: Dropout, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
 
 
 def _repeats(n: int, out: int) -> bool:
-    """Torch's own nearest mode, which multiplies by a rounded fraction, finds the same places as integers do."""
+    """Return whether torch's nearest mode, which multiplies by a rounded fraction, finds the exact positions."""
     spend(0, elements=8 * out)
     positions = np.arange(out)
     return all(
@@ -349,7 +349,7 @@ def _repeats(n: int, out: int) -> bool:
 
 
 def _picked(inputs: Shapes, out: tuple[int, ...]) -> Call:
-    """Positions by their number along each axis."""
+    """Write positions by index along each axis."""
     text = "{x}"
     for axis, (n, size) in enumerate(zip(inputs[0][1:], out, strict=True)):
         if n != size:

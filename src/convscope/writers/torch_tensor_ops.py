@@ -1,4 +1,4 @@
-"""How ops on whole tensors, merges, attention and recurrent layers are written in torch."""
+"""The spelling of tensor ops, merges, attention and recurrent layers in torch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def _full(inputs: Shapes) -> list[str]:
-    """The inputs of a merge, with axes of length 1 where one has fewer than another."""
+    """Return the inputs of a merge, with axes of length 1 if one has fewer than another."""
     rank = max(map(len, inputs))
     return [
         f"{{x{at}}}"
@@ -45,7 +45,7 @@ def _full(inputs: Shapes) -> list[str]:
 
 
 _SIGNS: dict[type[Op], str] = {Add: "+", Sub: "-", Mul: "*", Div: "/"}
-"""Merges that Python has a sign for."""
+"""Merges with a Python operator."""
 
 for _made, _sign in _SIGNS.items():
     spell.register(
@@ -105,7 +105,7 @@ def _pixelunshuffle(op: PixelUnshuffle, inputs: Shapes) -> Calls:  # noqa: ARG00
 
 
 def _tiled(op: Attention | ScaledDotProduct, inputs: Shapes) -> tuple[Arg, ...]:
-    """The windows, where there are any."""
+    """Return the argument for windows, if any."""
     sizes = inputs[0][1:]
     tiles = tuple(window or size for window, size in zip(op.window, sizes, strict=True))
     return () if tiles == sizes else (Arg(tiles, "window", "window"),)
@@ -129,7 +129,7 @@ def _sdpa(op: ScaledDotProduct, inputs: Shapes) -> Calls:
 
 
 _METHODS = {"logsigmoid": "LogSigmoid", "softsign": "Softsign", "tanhshrink": "Tanhshrink"}
-"""Functions that are modules in torch and no methods of a tensor."""
+"""Functions that are modules in torch and not methods of a tensor."""
 
 
 @spell.register(Map)
@@ -155,7 +155,7 @@ def _pow(op: Pow, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
 
 
 def _stored(name: str, op: Stored, inputs: Shapes) -> Calls:
-    """A tensor of the layer's own; it is repeated where it is shorter than the input and longer than 1."""
+    """Write a tensor of the layer's own, repeated if it is shorter than the input and longer than 1."""
     times = tuple(n // mine for n, mine in zip(inputs[0], op.shape, strict=True))
     plain = all(mine == 1 or count == 1 for mine, count in zip(op.shape, times, strict=True))
     whole = op.shape[0] == inputs[0][0]
@@ -212,7 +212,7 @@ def _return(op: Return, inputs: Shapes) -> Calls:
 
 
 def _laid(order: str, shape: Shape, at: int) -> str:
-    """An output as it lies in the source."""
+    """Write an output in the layout of the source."""
     if not order:
         return f"{{x{at}}}"
     step = moves(order, range(len(shape) + 1))
@@ -241,7 +241,7 @@ def _cumsum(op: CumSum, inputs: Shapes) -> Calls:  # noqa: ARG001 -- any shape
 
 
 def _recurrent(base: str, op: Recurrent, inputs: Shapes) -> Calls:
-    """Over a line of positions, or along one axis of a map."""
+    """Write a recurrent layer over a sequence, or along one axis of a map."""
     line = len(inputs[0]) == 2
     args = (
         Arg(inputs[0][0], "channels"),
@@ -266,7 +266,7 @@ def _gru(op: GRU, inputs: Shapes) -> Calls:
 
 
 def _split(pattern: Pattern, axes: Axes) -> str:
-    """A method that gives each letter an axis of its own; axes without letters go."""
+    """Write the method that gives each letter an axis and removes axes without letters."""
     if sum(len(axis) != 1 for axis in axes) > 1:
         return f".reshape({_numbers(pattern, pattern.letters(axes))})"
     return "".join(_split_axis(pattern, axis, at) for at, axis in enumerate(axes, 1))
@@ -283,14 +283,14 @@ def _split_axis(pattern: Pattern, axis: str, at: int) -> str:
 
 
 def _joined(pattern: Pattern, have: Sequence[str]) -> str:
-    """Methods that bring letters, after the batch, into the order of the output and join them to its axes."""
+    """Write the methods that bring letters, after the batch, into the order of the output and join them to its axes."""
     wanted = pattern.letters(pattern.output)
     order = [have.index(letter) + 1 for letter in wanted if letter in have]
     return _ordered(order) + "".join(_repeated(pattern, wanted, have)) + _closed(pattern)
 
 
 def _ordered(order: list[int]) -> str:
-    """The axes after the batch in another order."""
+    """Write a permutation of the axes after the batch."""
     moved = [at for at, source in enumerate(order, 1) if at != source]
     if len(moved) == 2:
         return f".transpose({moved[0]}, {moved[1]})"
@@ -298,7 +298,7 @@ def _ordered(order: list[int]) -> str:
 
 
 def _repeated(pattern: Pattern, wanted: Sequence[str], have: Sequence[str]) -> Iterator[str]:
-    """New letters repeat what is there."""
+    """Write the repetition along new letters."""
     new = [at for at, letter in enumerate(wanted, 1) if letter not in have]
     yield from (f".unsqueeze({at})" for at in new)
     if new:
@@ -307,7 +307,7 @@ def _repeated(pattern: Pattern, wanted: Sequence[str], have: Sequence[str]) -> I
 
 
 def _closed(pattern: Pattern) -> str:
-    """A method that joins letters to axes; an axis without letters has length 1."""
+    """Write the method that joins letters to axes; an axis without letters has length 1."""
     axes = pattern.output
     changed = [at for at, axis in enumerate(axes, 1) if len(axis) != 1]
     if len(changed) > 1:
@@ -342,7 +342,7 @@ def _reduce(op: Reduce, inputs: Shapes) -> Calls:  # noqa: ARG001 -- the pattern
 
 
 def _equation(pattern: Pattern, *parts: str) -> str:
-    """An equation with a letter for the batch that no axis has."""
+    """Write an equation with an unused letter for the batch."""
     batch = next(letter for letter in "nxN" if letter not in pattern.sizes)
     names = ["".join(axes) for axes in pattern.parts]
     return ",".join(part + name for part, name in zip(parts, names, strict=False)).replace("@", batch) + (
@@ -381,7 +381,7 @@ def _methods(text: str) -> Calls:
 
 
 def _linear(op: Mix, pattern: Pattern, inputs: Shapes) -> Calls:
-    """A linear layer along the last axis, where the letters that it sums over are brought to."""
+    """Write a linear layer along the last axis, to which the summed letters are moved."""
     out, inner = pattern.parts[1]
     letters = pattern.letters(pattern.inputs[0])
     left = [letter for letter in letters if letter not in inner]

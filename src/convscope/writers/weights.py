@@ -1,4 +1,4 @@
-"""Weights for a net that has none yet."""
+"""Initial weights for a net."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from convscope.core.op import Weight
 
 ONES = ("weight", "running_var")
-"""Vectors of norms that begin at one; all others begin at zero."""
+"""Vectors of norms that are initialised to one; all others are initialised to zero."""
 
 
 def initial(net: Net, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Random weights by ``layer.tensor``: normal with a variance of 2 / fan-in (He et al., arXiv 1502.01852).
+    """Return random weights by ``layer.tensor``: normal with variance 2 / fan-in (He et al., arXiv 1502.01852).
 
-    Vectors begin where norms and biases do: scales and variances at one, everything else at zero.
+    Scales and variances of norms are one; all other vectors are zero.
 
     >>> import convscope as cs
     >>> found = initial(cs.read("input 8x8x1, conv 4 3x3 bn"))
@@ -47,23 +47,23 @@ def _start(weight: Weight, random: np.random.Generator) -> NDArray[Any]:
 
 
 def stored(net: Net) -> dict[str, NDArray[Any]] | None:
-    """The weights that an imported net came with; None where there are none.
+    """Return the weights of an imported net; None if there are none.
 
-    A model that was asked for by name is made without numbers; it has shapes only.
+    A model that was read by name is on the meta device and has shapes only.
     """
     if net.tensors is None:
         return None
     try:
         return net.tensors()
-    except NotImplementedError:  # torch's word for a tensor without numbers
+    except NotImplementedError:  # torch's message for a meta tensor
         return None
 
 
 def checked(net: Net, tensors: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
-    """Given tensors, if they are those of the net.
+    """Check that tensors are those of the net.
 
     Raises:
-        WriteError: one is missing or has another shape.
+        WriteError: a tensor is missing or has another shape.
     """
     for layer in net:
         for weight in layer.node.op.weights(layer.inputs) or ():

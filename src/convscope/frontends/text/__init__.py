@@ -1,4 +1,4 @@
-"""The notation: a net in one line of text. The grammar stands in :mod:`convscope.frontends.text.parse`."""
+"""The notation: a net in one line of text. The grammar is documented in :mod:`convscope.frontends.text.parse`."""
 
 from convscope.frontends.text.build import read
 from convscope.frontends.text.tokens import MAX_BYTES

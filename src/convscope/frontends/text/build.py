@@ -1,4 +1,4 @@
-"""From the tree to a net."""
+"""From the syntax tree to a net."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from convscope.frontends.text.ends import Text
 
 STEPS = 24
-"""What is spent on a layer or a path of a merge."""
+"""Cost of a layer or a path of a merge."""
 
 JUMP = 2
-"""What is spent on a jump."""
+"""Cost of a jump."""
 
 IDENTITY = REGISTRY["id"]()
 
@@ -40,14 +40,14 @@ def read(text: str, *, source: str = "<text>", shape: Shape | Mapping[str, Shape
 
     Args:
         text: the net.
-        source: named in errors.
-        shape: of the input, ``c h w``, or of some inputs by name; overrides what the text says.
+        source: the name of the text in errors.
+        shape: shape of the input, ``c h w``, or of some inputs by name; overrides the text.
 
     Raises:
         NotationError: the text is not in the notation, with line, column and what was expected.
         ShapeError: a layer does not fit its input.
-        FieldError: a setting has a value it cannot have.
-        LimitError: the net has more layers, paths and jumps than a text of its length should make.
+        FieldError: a setting has an invalid value.
+        LimitError: the net has too many layers, paths and jumps for the length of the text.
 
     >>> read("input 8x8x1, conv 4 3x3 relu, maxpool 2").output
     (4, 3, 3)
@@ -80,7 +80,7 @@ def _read(text: str, source: str, shape: Shape | Mapping[str, Shape] | None) -> 
 
 
 def _measured(part: Text, shape: Shape | Mapping[str, Shape] | None) -> Shape:
-    """The shape with which a part of a text ends."""
+    """Return the output shape of a part of a text."""
     given = _given(part.inputs, shape)
     if not part.series:
         return given[0].shape
@@ -90,11 +90,11 @@ def _measured(part: Text, shape: Shape | Mapping[str, Shape] | None) -> Shape:
 
 
 def _given(stated: dict[str, Input], shape: Shape | Mapping[str, Shape] | None) -> tuple[Input, ...]:
-    """The inputs, with the sizes that the caller gives; such an input lies as is natural.
+    """Return the inputs, with the sizes given by the caller, which imply the natural layout.
 
     Raises:
         NotationError: there is no size.
-        UnknownNameError: there is no input of a name that is given.
+        UnknownNameError: there is no input of a given name.
     """
     if shape is None and not stated:
         raise NotationError("the net has no input size", expected="input 28x28x1 as the first statement")
@@ -112,7 +112,7 @@ def _given(stated: dict[str, Input], shape: Shape | Mapping[str, Shape] | None) 
 
 @dataclass
 class _Draft:
-    """A node before it has a name; inputs are positions, -1 is the input of the net."""
+    """An unnamed node; inputs are positions, and -1 is the input of the net."""
 
     op: Op
     inputs: tuple[int, ...]
@@ -143,7 +143,7 @@ class _Builder:
         self.labels = {name: -at for at, name in enumerate(self.inputs, 1)}
 
     def output(self, result: Result, value: int) -> tuple[int, Result]:
-        """Where a result ends. Each begins where the statements before end."""
+        """Return the position of a result, whose path begins at the end of the previous statements."""
         return value if _passes(result.series) else self.series(result.series, value), result
 
     def emit(self, op: Op, inputs: tuple[int, ...], origin: Origin, channels: int | None = None) -> int:
@@ -227,7 +227,7 @@ class _Builder:
                     expected="another label",
                 )
             names.append(draft.name)
-        names += reversed(self.inputs)  # so that -1 is the first of them
+        names += reversed(self.inputs)  # so that -1 is the first input
         nodes = (
             Node(draft.name, draft.op, tuple(names[p] for p in draft.inputs), draft.origin) for draft in self.drafts
         )
@@ -235,7 +235,7 @@ class _Builder:
         return Graph(tuple(nodes), self.inputs, tuple(returned))
 
     def check_claims(self, net: Net) -> None:
-        """A layer written ``(3x3x32)x64`` says how many channels come in."""
+        """Check the input channels of a layer that is written as ``(3x3x32)x64``."""
         for draft, layer in zip(self.drafts, net, strict=True):
             if draft.channels is not None and draft.channels != layer.inputs[0][0]:
                 came = layer.inputs[0][0]
@@ -249,7 +249,7 @@ class _Builder:
 
 
 def spent(steps: int, origin: Origin) -> None:
-    """Count work; an error says where the text asks for it."""
+    """Count work; an error names the position in the text."""
     try:
         spend(steps)
     except LimitError as error:
@@ -257,7 +257,7 @@ def spent(steps: int, origin: Origin) -> None:
 
 
 def _passes(path: Series) -> bool:
-    """A path that is just ``id`` adds no layer."""
+    """Return whether a path is just ``id``, which adds no layer."""
     if len(path) != 1 or path[0].label or len(path[0].elements) != 1:
         return False
     element = path[0].elements[0]

@@ -1,4 +1,4 @@
-"""What a text says around its layers: the inputs at its beginning, what is returned at its end."""
+"""The ends of a text: the inputs at its beginning and the outputs at its end."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from convscope.frontends.text.tokens import Token
 
 STEPS = 30
-"""What is spent on an input or an output."""
+"""Cost of an input or an output."""
 
 SEVERAL = ("tuple", "list", "dict")
-"""What results are returned together in."""
+"""The containers of several outputs."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One tensor that the net returns: where the series ends, its place, its order and its title."""
+    """An output tensor: its series, path, order and title."""
 
     series: Series
     path: Path
@@ -40,12 +40,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Text:
-    """What a text says.
+    """A parsed text.
 
     Attributes:
-        inputs: by name, in order; empty where the text states none.
+        inputs: inputs by name, in order; empty if the text states none.
         series: the statements.
-        results: what is returned; empty where that is what the last statement gives.
+        results: the outputs; empty if that is the last statement.
     """
 
     inputs: dict[str, Input]
@@ -54,16 +54,16 @@ class Text:
 
 
 def parse(text: str, source: str, measure: Callable[[Text], Shape] | None = None) -> Text:
-    """The tree of a text.
+    """Parse a text.
 
     Args:
         text: the net.
-        source: named in errors.
-        measure: the shape with which a text ends, for a hint that needs it.
+        source: the name of the text in errors.
+        measure: returns the output shape of a text, for hints that need it.
 
     Raises:
         NotationError: the text is not in the notation.
-        FieldError: a setting has a value it cannot have.
+        FieldError: a setting has an invalid value.
     """
     reader = Reader(tokens(text, source))
     try:
@@ -76,7 +76,7 @@ def parse(text: str, source: str, measure: Callable[[Text], Shape] | None = None
 
 
 def _shape_at(stream: list[Token], position: int, measure: Callable[[Text], Shape]) -> Shape | None:
-    """The shape that comes in at a token; None where that cannot be told."""
+    """Return the input shape at a token; None if it is unknown."""
     kept = before([token.kind for token in stream], [token.text for token in stream], position)
     try:
         return measure(_tree(Reader([*(stream[at] for at in kept), stream[-1]]), empty=True))
@@ -94,7 +94,7 @@ def _tree(reader: Reader, *, empty: bool = False) -> Text:
 
 
 def inputs(reader: Reader) -> dict[str, Input]:
-    """The statements ``input 28x28x1`` with which the text begins, by name."""
+    """Parse the leading statements ``input 28x28x1``, by name."""
     found: dict[str, Input] = {}
     reader.skip_breaks()
     while (
@@ -109,7 +109,7 @@ def inputs(reader: Reader) -> dict[str, Input]:
 
 
 def _input(reader: Reader, name: str, start: Token) -> Input:
-    """The size after ``input``, and how the tensor lies."""
+    """Parse the size after ``input``, and the layout of the tensor."""
     spend(STEPS)
     if reader.now.kind != "word":
         raise fail("input has no size", start.origin, expected="a size, such as input 28x28x1")
@@ -127,7 +127,7 @@ def _input(reader: Reader, name: str, start: Token) -> Input:
 
 
 def output(reader: Reader) -> tuple[Result, ...]:
-    """The statement ``output …``, with which the text ends."""
+    """Parse the final statement ``output …``."""
     reader.take()
     found = tuple(_result(reader, ()))
     reader.skip_breaks()
@@ -139,7 +139,7 @@ def output(reader: Reader) -> tuple[Result, ...]:
 
 
 def _result(reader: Reader, path: Path) -> Iterator[Result]:
-    """One tensor, or several that are returned together."""
+    """Parse one tensor, or a container of several."""
     spend(STEPS)
     start = reader.now
     if start.text in SEVERAL and reader.stream[reader.at + 1].kind == "(":
@@ -156,7 +156,7 @@ def _result(reader: Reader, path: Path) -> Iterator[Result]:
 
 
 def _together(reader: Reader, kind: Token, path: Path) -> Iterator[Result]:
-    """``tuple( result | result )``, and so on."""
+    """Parse ``tuple( result | result )`` and so on."""
     if len(path) > MAX_DEPTH:
         raise fail("the parentheses are nested too deeply", kind.origin, expected=f"at most {MAX_DEPTH} levels")
     reader.take()

@@ -1,7 +1,7 @@
-"""What to try where a word is not one of the notation: other libraries' names, and settings written otherwise.
+"""Suggestions for unknown words: names and settings of other libraries.
 
-A hint may need the shape that comes in at that point (``dwconv 3x3`` on 8 channels is ``conv 8 3x3 g8``), so that it is
-a function of that shape; None where it is not known.
+A hint may need the input shape at that point (``dwconv 3x3`` on 8 channels is ``conv 8 3x3 g8``), so it is a function
+of that shape, which is None if unknown.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OTHER_NAMES = {
     "reshape": "rearrange", "zeropad": "pad", "zero_pad": "pad", "hswish": "hardswish", "instancenorm": "instnorm",
     "mha": "attention", "zeropadding2d": "pad", "cropping2d": "crop",
 }  # fmt: skip
-"""What other libraries call our ops."""
+"""Other libraries' names of our ops."""
 
 DEPTHWISE = {"dwconv", "dwconv2d", "depthwise", "depthwiseconv", "depthwiseconv2d", "depthwise_conv", "dw"}
 SEPARABLE = {"sepconv", "sepconv2d", "separable", "separableconv", "separableconv2d", "separable_conv", "dsconv"}
@@ -57,17 +57,17 @@ SPELLED = {
     "units": "", "size": "", "factor": "", "scale_factor": "", "s": "s", "p": "p", "d": "d", "g": "g", "activation": "",
     "act": "",
 }  # fmt: skip
-"""How settings are written, by the names that other libraries have for them."""
+"""Our spelling of settings, by other libraries' names."""
 
 USUAL = {"s": "2", "p": "1", "d": "2", "g": "2", "o": "1"}
-"""A value to show a setting with."""
+"""Example values of settings."""
 
 _NAMED = re.compile(r"([A-Za-z_]+)[=:]?(.*)")
 _OFF = {"false", "0", "no", "none", "off"}
 
 
 def for_op(word: str, rest: Sequence[str]) -> Hint:
-    """What to write for a word that is not an op; ``rest`` is what follows it in its statement.
+    """Return the suggestion for a word that is not an op; ``rest`` follows it in its statement.
 
     >>> for_op("dwconv", ["3x3", "s2"])((8, 28, 28)), for_op("Dense", ["10"])(None)
     ('conv 8 3x3 s2 g8', 'linear')
@@ -97,7 +97,7 @@ def for_op(word: str, rest: Sequence[str]) -> Hint:
 
 
 def for_setting(made: type[Op], word: str, values: Mapping[str, object], rest: Sequence[str]) -> Hint:
-    """What to write for a word that is not a setting of an op; ``values`` are those before it, ``rest`` what follows.
+    """Return the suggestion for a word that is not a setting of an op, after ``values`` and before ``rest``.
 
     >>> from convscope.ops.conv import Conv, ConvTranspose
     >>> for_setting(Conv, "stride=2", {}, [])(None)
@@ -116,7 +116,7 @@ def for_setting(made: type[Op], word: str, values: Mapping[str, object], rest: S
 
 
 def for_value(made: type[Op], word: str, rest: Sequence[str]) -> str:
-    """What to write for a word that is a setting, but with a value that cannot be.
+    """Return the suggestion for a setting with an invalid value.
 
     >>> from convscope.ops.conv import Conv
     >>> for_value(Conv, "3X3", []), for_value(Conv, "3x3", ["16", "s2"])
@@ -131,7 +131,7 @@ def for_value(made: type[Op], word: str, rest: Sequence[str]) -> str:
 
 
 def _fixed(made: type[Op], word: str, values: Mapping[str, object], rest: Sequence[str]) -> str:
-    """A hint that needs no shape."""
+    """Return a hint that needs no shape."""
     fields = {entry.name for entry in made.declared}
     if word != word.lower() and _says(made, word.lower()):
         return word.lower()
@@ -142,7 +142,7 @@ def _fixed(made: type[Op], word: str, values: Mapping[str, object], rest: Sequen
         has = f"leave it out: {made.keyword} has a bias unless nobias is given"
         return spelled if spelled == "nobias" and not _says(made, "bias") else has
     if _says(made, f"s{word}") and "stride" in fields - set(values):
-        square = "out" in fields and values.get("kernel") == parse_numbers(word)  # 16 3 3, as old Keras had it
+        square = "out" in fields and values.get("kernel") == parse_numbers(word)  # 16 3 3, as in old Keras
         return f"{word}x{word}" if square else f"s{word}"
     for one in (spelled, word.rpartition("=")[2] if "=" in word else ""):
         if one and (_says(made, one) or one in REGISTRY):
@@ -153,7 +153,7 @@ def _fixed(made: type[Op], word: str, values: Mapping[str, object], rest: Sequen
 
 
 def _spelled(word: str) -> str:
-    """A named setting of another library as it is written here; empty where it is none.
+    """Return our spelling of another library's setting; empty if it is not one.
 
     >>> _spelled("stride2"), _spelled("kernel_size=3"), _spelled("use_bias=False"), _spelled("act=relu")
     ('s2', '3', 'nobias', 'relu')
@@ -172,7 +172,7 @@ def _spelled(word: str) -> str:
 
 
 def _says(made: type[Op], word: str) -> bool:
-    """Whether a word sets a field of the op."""
+    """Return whether a word sets a field of the op."""
     return any(_matches(entry, word) for entry in made.declared)
 
 
@@ -198,7 +198,7 @@ def _squeeze(shape: Shape | None, ratio: int) -> str:
 
 
 def _resized(shape: Shape | None, factor: Sequence[str], mode: str) -> str:
-    """``resize`` takes a size where ``up`` takes a factor."""
+    """Suggest ``resize``, which takes a size instead of the factor of ``up``."""
     try:
         factors = parse_numbers(factor[0]) if factor else (2,)
     except ConvscopeError:
@@ -210,7 +210,7 @@ def _resized(shape: Shape | None, factor: Sequence[str], mode: str) -> str:
 
 
 def _as_same(values: Mapping[str, object], rest: Sequence[str]) -> str:
-    """Padding with which a transposed convolution makes the output ``stride`` times as large."""
+    """Return the padding with which a transposed convolution enlarges the output by ``stride``."""
     later = {word[0]: parse_numbers(word[1:]) for word in rest if re.fullmatch(r"[sd][0-9]+(x[0-9]+)*", word)}
     kernel = values.get("kernel")
     if not isinstance(kernel, tuple):
@@ -230,25 +230,25 @@ def _as_same(values: Mapping[str, object], rest: Sequence[str]) -> str:
     extra = [2 * pad - side for pad, side in zip(pads, over, strict=True)]
     if all(more < max(step, *dilation) for more, step in zip(extra, strides, strict=True)):
         words = f"{_word('p', pads)} {_word('o', extra)}".strip()
-    else:  # what an uneven kernel is too long by cannot be split evenly
+    else:  # the excess of an uneven kernel cannot be split evenly
         words = f"crop {joined(f'{side // 2}:{side - side // 2}' for side in over)} after it"
     return f"{words or 'no padding'}, which makes the output {joined(strides)} times as large"
 
 
 def _word(letter: str, values: Sequence[int]) -> str:
-    """A setting with a number for each axis, or one for all; empty where it is zero."""
+    """Return a setting with a number for each axis, or one for all; empty if it is zero."""
     return letter + joined(values if len(set(values)) > 1 else values[:1]) if any(values) else ""
 
 
 def before(kinds: Sequence[str], texts: Sequence[str], at: int) -> list[int]:
-    """Positions of the tokens that lead to a point of a text, which may stand inside of paths that are still open.
+    """Return the positions of the tokens that lead to a point of a text, possibly inside open paths.
 
-    Of a merge that is open, only what its path has so far is taken, of a repetition its first turn; a label that names
-    nothing yet is left out.
+    Of an open merge, only the current path counts; of a repetition, only the first pass; a label without a layer is
+    left out.
 
     Args:
-        kinds: of the tokens.
-        texts: what they say.
+        kinds: kinds of the tokens.
+        texts: their texts.
         at: the point.
 
     >>> words = ["relu", ",", "add", "(", "tanh", "|", "conv", "?"]
@@ -257,7 +257,7 @@ def before(kinds: Sequence[str], texts: Sequence[str], at: int) -> list[int]:
     ['relu', ',']
     """
     found: list[int] = []
-    opened: list[tuple[int, int]] = []  # for each open parenthesis: what was found before it, where its element starts
+    opened: list[tuple[int, int]] = []  # for each open parenthesis: positions before it, start of its element
     for position in range(at):
         kind = kinds[position]
         if kind == "(":

@@ -1,4 +1,4 @@
-"""From tokens to a tree.
+"""From tokens to a syntax tree.
 
 ::
 
@@ -42,10 +42,10 @@ _T = TypeVar("_T")
 MAX_DEPTH = 64
 
 STEPS = 8
-"""What is spent on an element, before it is built."""
+"""Cost of an element, before it is built."""
 
 MOST_WORDS = 32
-"""Words after an op that a hint looks at."""
+"""Number of words after an op that a hint considers."""
 
 CLOSING = ("output", "named", "as")
 """Words that end a series."""
@@ -65,12 +65,12 @@ NEEDS = {
     "range": "a range",
     "spec": "a pattern",
 }
-"""How an error calls a setting that is missing."""
+"""Names of missing settings in errors."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One op; ``channels`` is the number of input channels that the text claims, if it does."""
+    """One op; ``channels`` is the number of input channels if the text states it."""
 
     op: Op
     origin: Origin
@@ -88,7 +88,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Repeat:
-    """A series several times."""
+    """A repetition of a series."""
 
     times: int
     body: Series
@@ -97,7 +97,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Jump:
-    """Go on from a labelled node."""
+    """A jump to a labelled node."""
 
     label: str
     origin: Origin
@@ -108,7 +108,7 @@ Element = Call | Join | Repeat | Jump
 
 @dataclass(frozen=True)
 class Statement:
-    """Elements one after the other; the label names the last."""
+    """A sequence of elements; the label names the last."""
 
     elements: tuple[Element, ...]
     label: str = ""
@@ -124,38 +124,38 @@ def fail(what: str, origin: Origin, *, expected: str = "", attempt: str = "") ->
 
 
 class Reader:
-    """A cursor over the tokens; one method for each rule of the grammar."""
+    """A cursor over the tokens, with a method for each rule of the grammar."""
 
     def __init__(self, stream: list[Token]) -> None:
         self.stream: list[Token] = stream
         self.at = 0
-        self.made: dict[tuple[str, ...], Op] = {}  # by its words
-        self.hint: tuple[int, Hint] | None = None  # what to try, by the shape that comes in at a token
+        self.made: dict[tuple[str, ...], Op] = {}  # ops by their words
+        self.hint: tuple[int, Hint] | None = None  # a suggestion, given the input shape at a token
 
     @property
     def now(self) -> Token:
-        """The token under the cursor."""
+        """The current token."""
         return self.stream[self.at]
 
     def take(self) -> Token:
-        """The token under the cursor, and move on."""
+        """Return the current token and advance."""
         token = self.now
         self.at += 1
         return token
 
     def expect(self, kind: str, after: str) -> None:
-        """Move over a mark that must stand here."""
+        """Skip a required mark."""
         if self.now.kind != kind:
             raise fail(f"unexpected {shown(self.now)} after {after}", self.now.origin, expected=f'"{kind}"')
         self.take()
 
     def skip_breaks(self) -> None:
-        """Move over line breaks."""
+        """Skip line breaks."""
         while self.now.kind == "," and self.now.text == "\n":
             self.take()
 
     def after(self, word: str) -> Token:
-        """The word after another one, if that stands here."""
+        """Return the word after a keyword, if the keyword is here."""
         if self.now.kind != "word" or self.now.text != word:
             return self.now._replace(text="")
         self.take()
@@ -164,7 +164,7 @@ class Reader:
         return self.take()
 
     def series(self, depth: int, until: tuple[str, ...]) -> Series:
-        """Statements up to one of the closing tokens, which stays."""
+        """Parse statements up to a closing token, which is not consumed."""
         if depth > MAX_DEPTH:
             raise fail("the parentheses are nested too deeply", self.now.origin, expected=f"at most {MAX_DEPTH} levels")
         statements: list[Statement] = []
@@ -176,13 +176,13 @@ class Reader:
             self.separator(until)
 
     def ends(self, until: tuple[str, ...]) -> bool:
-        """One of the closing tokens stands here: a mark, or one of :data:`CLOSING`."""
+        """Return whether the current token closes: a mark, or one of :data:`CLOSING`."""
         return self.now.kind in until or (
             self.now.kind == "word" and self.now.text in CLOSING and self.now.text in until
         )
 
     def separator(self, until: tuple[str, ...]) -> None:
-        """Line breaks, a comma, or both, unless the series ends here."""
+        """Skip line breaks, a comma, or both, unless the series ends here."""
         broken = self.now.text == "\n"
         self.skip_breaks()
         if self.ends(until) or (broken and self.now.kind != ","):
@@ -202,7 +202,7 @@ class Reader:
         return Statement(tuple(elements), label, start.origin if label else None)
 
     def element(self, depth: int) -> Element:
-        """One op, merge, repetition or jump."""
+        """Parse one op, merge, repetition or jump."""
         spend(STEPS)
         token = self.take()
         if token.kind == "note":
@@ -260,7 +260,7 @@ class Reader:
 
     def note(self, token: Token) -> Call:
         """``(3x3x32)x64``: a kernel over 32 channels, 64 times."""
-        spend(3 * STEPS)  # two numbers to read, and a dict to fill
+        spend(3 * STEPS)  # two numbers to parse, and a dict to fill
         inside, out = token.text.replace(" ", "").replace("\t", "").lstrip("(").split(")x")
         numbers = at(token, lambda: parse_numbers(inside))
         if len(numbers) < 2:
@@ -274,7 +274,7 @@ class Reader:
         return replace(self.call(conv, token, given), channels=numbers[-1])
 
     def is_setting(self) -> bool:
-        """The word under the cursor goes on with the op before it."""
+        """Return whether the current word continues the op before it."""
         token = self.now
         return (
             token.kind == "word"
@@ -285,7 +285,7 @@ class Reader:
         )
 
     def call(self, made: type[Op], token: Token, given: dict[str, object] | None = None) -> Call:
-        """An op and the settings after it; the same words make the same op, since nets repeat them."""
+        """Parse an op and its settings; equal words give the same op, since nets repeat them."""
         start = self.at
         while self.is_setting():
             self.at += 1
@@ -297,7 +297,7 @@ class Reader:
         return Call(self.made[words], token.upto(self.stream[self.at - 1]))
 
     def new_call(self, made: type[Op], token: Token, given: dict[str, object] | None, words: tuple[str, ...]) -> Call:
-        """An op and the settings after it, which are read one by one."""
+        """Parse an op and its settings one by one."""
         values = dict(given or {})
         last, start_at = token, self.at - 1
         while self.is_setting():
@@ -328,20 +328,20 @@ class Reader:
             raise fail(what, first.origin, expected="a size, 3x3, or 3*( … )", attempt=f"{first.text}x{second.text}")
 
     def rest(self) -> list[str]:
-        """The words that follow in the statement."""
+        """Return the words that follow in the statement."""
         following = (self.stream[at] for at in range(self.at, len(self.stream)))
         words = takewhile(lambda token: token.kind == "word" and token.text not in REGISTRY, following)
         return [token.text for token in islice(words, MOST_WORDS)]
 
     def unknown_word(self, made: type[Op], token: Token, values: dict[str, object], position: int) -> NotationError:
-        """The error for a word after an op that is none of its settings."""
+        """Return the error for a word after an op that is not one of its settings."""
         hint = for_setting(made, token.text, values, self.rest())
         self.hint = position, hint
         what = f"{shown(token)} is neither a setting of {made.keyword} nor an op"
         return fail(what, token.origin, expected=usage(made), attempt=hint(None))
 
     def unknown_op(self, token: Token) -> NotationError:
-        """The error for a word where an op should stand."""
+        """Return the error for a word in place of an op."""
         if token.text.lower() == "input":
             expected = "input 28x28x1, then ops; several have names: rgb: input 64x64x3, depth: input 64x64x1"
             return fail("inputs come first, in lower case", token.origin, expected=expected)
@@ -358,7 +358,7 @@ class Reader:
 def _setting(
     made: type[Op], token: Token, values: dict[str, object], rest: Callable[[], list[str]]
 ) -> tuple[Setting, object] | None:
-    """The field that a word sets, and its value; None where it sets none."""
+    """Return the field that a word sets, and its value; None if it sets none."""
     settings = list(made.declared)
     position = next((entry for entry in settings if entry.positional and entry.name not in values), None)
     for entry in [*([position] if position else []), *(entry for entry in settings if not entry.positional)]:
@@ -380,14 +380,14 @@ def _matched(made: type[Op], entry: Setting, word: str, rest: Callable[[], list[
 
 
 def shown(token: Token) -> str:
-    """A token as an error names it."""
+    """Return a token for an error."""
     if token.kind == "end":
         return "end of the text"
     return "line break" if token.text == "\n" else f'"{shortened(token.text)}"'
 
 
 def at(where: Token | Origin, make: Callable[[], _T]) -> _T:
-    """Call ``make``; an error it raises learns where the text stands."""
+    """Call ``make``, and add the position of the text to an error."""
     try:
         return make()
     except ConvscopeError as error:

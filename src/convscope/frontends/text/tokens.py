@@ -1,4 +1,4 @@
-"""The words of the notation, each with its place."""
+"""The tokens of the notation, with their positions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_BYTES = 2**20
 MAX_WORD = 200
 
 _TIMES = re.compile("(?<=[0-9)])\N{MULTIPLICATION SIGN}(?=[0-9])")
-"""The sign for which papers have a position and keyboards have not: read as the letter x."""
+"""The multiplication sign of papers, which is read as the letter x."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][\w.\-]*", re.ASCII)
 """A name that needs no quotes."""
@@ -41,11 +41,11 @@ _TOKEN = re.compile(
 )
 
 STEPS = 7
-"""What is spent on a token."""
+"""Cost of a token."""
 
 
 class Text:
-    """A text and where its lines begin."""
+    """A text, with the beginnings of its lines."""
 
     def __init__(self, text: str, source: str) -> None:
         self.text = text
@@ -53,29 +53,29 @@ class Text:
 
     @cached_property
     def lines(self) -> list[str]:
-        """Each line once: the positions of all its words share it."""
+        """The lines, shared by the positions of all their words."""
         return self.text.split("\n")
 
     @cached_property
     def starts(self) -> list[int]:
-        """Where each line begins."""
+        """The beginning of each line."""
         return list(accumulate((len(line) + 1 for line in self.lines), initial=0))
 
     def origin(self, start: int, words: str) -> Origin:
-        """The position of some words, as errors and nodes have it."""
+        """Return the position of some words, for errors and nodes."""
         line = bisect_right(self.starts, start, hi=len(self.lines))
         return Origin(self.source, line, start - self.starts[line - 1] + 1, words.strip(), self.lines[line - 1])
 
 
 class Token(NamedTuple):
-    """One word, mark or label.
+    """A word, mark or label.
 
     Attributes:
         kind: ``word``, ``label``, ``note``, ``end``, or the mark itself; line breaks are one comma.
-        text: what stands there; of a label, its name; of a word in quotes, what they hold; of line breaks, one of them.
-        start: where in the text.
-        end: where it ends there.
-        whole: the text.
+        text: the text; for a label, its name; for a quoted word, its content; for line breaks, one of them.
+        start: start in the text.
+        end: end in the text.
+        whole: the entire text.
     """
 
     kind: str
@@ -86,20 +86,20 @@ class Token(NamedTuple):
 
     @property
     def origin(self) -> Origin:
-        """Where it stands; worked out when asked, since most tokens never are."""
+        """The position, computed on demand, since few tokens need it."""
         return self.whole.origin(self.start, self.whole.text[self.start : self.end])
 
     def upto(self, last: Token) -> Origin:
-        """Where the words from this one to another one stand."""
+        """Return the position of the words from this one to another one."""
         return self.whole.origin(self.start, self.whole.text[self.start : last.end])
 
 
 def tokens(text: str, source: str) -> list[Token]:
-    """Cut a text into tokens, an ``end`` last.
+    """Split a text into tokens, with an ``end`` as the last one.
 
     Raises:
-        NotationError: too long, or a character that the notation does not use.
-        LimitError: more tokens than a net needs.
+        NotationError: the text is too long, or has a character that the notation does not use.
+        LimitError: there are more tokens than a net needs.
 
     >>> [t.text for t in tokens("stem: conv 16 3x3, relu # ok", "<text>")]
     ['stem', 'conv', '16', '3x3', ',', 'relu', '']
@@ -140,7 +140,7 @@ def _cut(whole: Text) -> Iterator[Token]:
 
 
 def quoted(name: str) -> str:
-    r"""A name as the notation has it: in quotes, with the escapes of JSON, where it is more than one short plain word.
+    r"""Return a name for the notation, in quotes with JSON escapes if it is not a short plain word.
 
     >>> quoted("layer1.0"), quoted("../a b"), quoted('a"')
     ('layer1.0', '"../a b"', '"a\\""')
@@ -165,7 +165,7 @@ def _unquoted(words: str, whole: Text, start: int) -> str:
 
 
 def _hidden(char: str) -> bool:
-    """A control or formatting character: such text does not read as it looks."""
+    """Return whether it is a control or formatting character, with which a text is not what it seems."""
     return char not in "\t\r\n" and unicodedata.category(char) in {"Cc", "Cf", "Cs"}
 
 

@@ -1,4 +1,4 @@
-"""A net as text: nested where its paths nest, with labels where they do not."""
+"""Writing a net as text: nested if its paths nest, otherwise with labels."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from convscope.core.net import Layer, Net
 
 ATTACHED = 4
-"""Ops that work index by index go on in the statement before, as in ``conv 16 3x3 bn relu``; at most this many."""
+"""The most pointwise ops that continue a statement, as in ``conv 16 3x3 bn relu``."""
 
 
 def write(net: Net) -> str:
-    r"""The net in the notation; ``read(write(net)) == net``.
+    r"""Return the net in the notation; ``read(write(net)) == net``.
 
     >>> import convscope as cs
     >>> write(cs.read("input 8x8x4\nadd( conv 4 3x3 p1x1 bn | id ) relu"))
@@ -50,16 +50,16 @@ def _input(one: Input, *, named: bool) -> str:
 
 
 ROOT = ""
-"""What is above several inputs."""
+"""The position above several inputs."""
 
 
 class _TooDeepError(Exception):
-    """The paths nest deeper than the reader allows."""
+    """Raised if the paths nest deeper than the reader allows."""
 
 
 @dataclass
 class _Writer:
-    """Writes statements; a node that is named by a later ``from`` gets a label on a second pass."""
+    """Writes statements; a second pass adds labels to nodes that are named by a later ``from``."""
 
     net: Net
     root: str = field(init=False)
@@ -83,14 +83,14 @@ class _Writer:
 
     @property
     def plain(self) -> bool:
-        """The net returns its last layer by itself, which goes without saying."""
+        """Return whether the net returns just its last layer, which is implicit."""
         return self.net.outputs == (Output(self.net.layers[-1].node.name),)
 
     def nested(self) -> list[str]:
-        """Paths inside of their merge; empty where the order of the nodes does not allow it."""
+        """Write paths inside their merges; empty if the order of the nodes does not allow it."""
         ends = tuple(output.node for output in self.net.outputs)
         taken = self.given | set(self.inputs)
-        end = next(name for name in map("*".__mul__, count(1)) if name not in taken)  # what reads all outputs
+        end = next(name for name in map("*".__mul__, count(1)) if name not in taken)  # a virtual reader of all outputs
         above = _dominators({**self.inputs, end: ends}, self.given, self.root)
         try:
             for _ in range(2):  # the first pass finds out which nodes need a label
@@ -105,7 +105,7 @@ class _Writer:
         return body if list(self.written) == list(self.inputs) else []
 
     def path(self, end: str, start: str, above: dict[str, str], depth: int = 0) -> list[str]:
-        """Statements from after ``start`` up to ``end``."""
+        """Write the statements from after ``start`` up to ``end``."""
         if depth > MAX_DEPTH:
             raise _TooDeepError
         chain = []
@@ -120,7 +120,7 @@ class _Writer:
         return statements.done
 
     def node(self, name: str, statements: _Statements, above: dict[str, str], depth: int) -> None:
-        """Write one node, the paths that it merges before it."""
+        """Write a node after the paths that it merges."""
         inputs = self.inputs[name]
         layer = self.layers[name]
         op = layer.node.op
@@ -133,13 +133,13 @@ class _Writer:
         statements.add(text, name if name in self.labelled or alone else "", attach=layer.pointwise)
 
     def mention(self, name: str) -> str:
-        """``from name``; remembers that the name must be written as a label."""
+        """Write ``from name``, and note that the name needs a label."""
         if name not in self.given:
             self.labelled.add(name)
         return f"from {quoted(name)}"
 
     def flat(self) -> list[str]:
-        """Every node a statement of its own, in order."""
+        """Write every node as a statement of its own, in order."""
         statements: list[str] = []
         before = self.net.inputs[0].name
         for name, inputs in self.inputs.items():
@@ -157,7 +157,7 @@ class _Writer:
 
 
 def _returned(outputs: Sequence[Output], said: Callable[[str], str]) -> str:
-    """Results as the net nests them; ``said`` writes how to get to a layer."""
+    """Write outputs as the net nests them; ``said`` writes the path to a layer."""
 
     def leaf(one: Output) -> str:
         title = f" named {quoted(one.title)}" if one.title else ""
@@ -173,7 +173,7 @@ def _returned(outputs: Sequence[Output], said: Callable[[str], str]) -> str:
 
 @dataclass
 class _Statements:
-    """Statements of one path; small ops attach to the one before."""
+    """The statements of a path; small ops attach to the previous one."""
 
     done: list[str] = field(default_factory=list)
     open: int = 0
@@ -183,7 +183,7 @@ class _Statements:
         return not self.done
 
     def add(self, text: str, label: str = "", *, attach: bool = False) -> None:
-        """A node. A label names a whole statement by its last op, so a labelled one closes its statement."""
+        """Add a node. A label names a statement by its last op, so a labelled node closes its statement."""
         if attach and self.open and not label:
             self.done[-1] += f" {text}"
             self.open -= 1
@@ -193,7 +193,7 @@ class _Statements:
 
 
 def _dominators(inputs: dict[str, tuple[str, ...]], given: set[str], root: str) -> dict[str, str]:
-    """For each node the nearest earlier one that every path to it passes (Cooper, Harvey and Kennedy 2001)."""
+    """Return the immediate dominator of each node (Cooper, Harvey and Kennedy 2001)."""
     above = {name: root for name in given if name != root}
     depth = {root: 0, **dict.fromkeys(above, 1)}
     for name, before in inputs.items():

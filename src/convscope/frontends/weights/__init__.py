@@ -1,4 +1,4 @@
-"""Files of weights: what is in a ``.safetensors``, ``.pt`` or ``.pth``, without its numbers and without running it."""
+"""Weights files: the content of a ``.safetensors``, ``.pt`` or ``.pth`` without reading its values or running it."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 __all__ = ["WeightFile", "WeightRow", "read_file", "read_weights"]
 
 _OLD_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
-"""By which torch before 1.6 began its files, within a pickle."""
+"""The number at the beginning of files from torch before 1.6, within a pickle."""
 
 
 def read_weights(path: str | Path) -> WeightFile:
-    """Names, shapes and kinds of the tensors in a file of weights. Neither torch nor safetensors is loaded for it.
+    """Read names, shapes and dtypes of the tensors in a weights file, without loading torch or safetensors.
 
-    The numbers are not read, nothing in the file is run, and what a file may cost is counted.
+    Values are not read, nothing in the file is run, and the cost is limited.
 
     Args:
-        path: of a ``.safetensors`` file, or of what ``torch.save`` made of a state_dict or a dictionary of them.
+        path: path of a ``.safetensors`` file, or of a state_dict, or a dictionary of them, from ``torch.save``.
 
     Returns:
         One row for each tensor, shapes in the order of the file, sizes in bytes.
 
     Raises:
-        ModelError: the file is damaged, holds no tensors, or holds code beside of them: a whole model, TorchScript.
-        LimitError: it describes more than any model has.
+        ModelError: the file is damaged, has no tensors, or also has code: an entire model, TorchScript.
+        LimitError: its description is larger than that of any model.
 
     >>> import json, tempfile
     >>> header = {"fc.weight": {"dtype": "F32", "shape": [10, 4], "data_offsets": [0, 160]}}
@@ -68,10 +68,10 @@ def read_weights(path: str | Path) -> WeightFile:
 
 
 def read_file(path: Path, given: Asked | Shape | None = None) -> NoReturn:  # noqa: ARG001 -- as all readers of files
-    """Say why a net cannot be read from a file of weights.
+    """Refuse to read a net from a weights file.
 
     Raises:
-        ModelError: always; of a good file, that it has no layers.
+        ModelError: always; for a good file, since it has no layers.
     """
     found = read_weights(path)
     raise ModelError(
@@ -83,7 +83,7 @@ def read_file(path: Path, given: Asked | Shape | None = None) -> NoReturn:  # no
 
 
 def _read(file: BinaryIO) -> tuple[str, tuple[WeightRow, ...]]:
-    """The form of an open file, told by how it begins, and its tensors."""
+    """Return the format of an open file, recognised by its signature, and its tensors."""
     start = file.read(16)
     file.seek(0)
     if start[:4] == b"PK\x03\x04":
@@ -97,7 +97,7 @@ def _read(file: BinaryIO) -> tuple[str, tuple[WeightRow, ...]]:
 
 
 def _old(start: bytes) -> ModelError:
-    """The error for a pickle without an archive around it."""
+    """Return the error for a pickle outside an archive."""
     if _OLD_MAGIC not in start:
         return program("a bare pickle")
     return ModelError(

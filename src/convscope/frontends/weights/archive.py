@@ -1,7 +1,7 @@
-"""The zip archive that torch writes: which files are in it, and the one small file that says what the tensors are.
+"""The zip archive that torch writes: its list of files, and the small one that describes the tensors.
 
-Torch packs nothing, so what claims to be packed is refused; then no file can grow when it is read. An archive of a
-whole program (TorchScript, ``.pt2``) is told by the files that it has.
+Torch compresses nothing, so compressed members are refused, and no member can grow when it is read. An archive of a
+program (TorchScript, ``.pt2``) is recognised by its members.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _TIMES = 5
-"""Bytes of memory for each byte of the description of the tensors: a text of wide letters takes four."""
+"""Memory for each byte of the description of the tensors; text of wide characters takes four bytes."""
 
 _HEADER = 30
-"""Bytes before the name of each file, at least."""
+"""Least number of bytes before the name of each file."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """What is of interest.
+    """The relevant parts of an archive.
 
     Attributes:
         pickle: the description of the tensors.
-        storages: bytes of each file of numbers, by the key that the description calls it by.
+        storages: size of each storage, by its key in the description [byte].
     """
 
     pickle: bytes
@@ -42,11 +42,11 @@ class Archive:
 
 
 def opened(file: BinaryIO) -> Archive:
-    """The archive in an open file.
+    """Read the archive in an open file.
 
     Raises:
-        ModelError: it is damaged, not one of tensors, or a whole program.
-        LimitError: its list of files, or the description of the tensors, is longer than that of any model.
+        ModelError: it is damaged, not an archive of tensors, or a program.
+        LimitError: its list of files or its description of the tensors is longer than that of any model.
     """
     size = os.fstat(file.fileno()).st_size
     try:
@@ -68,7 +68,7 @@ def opened(file: BinaryIO) -> Archive:
 
 
 def _check(members: list[zipfile.ZipInfo], size: int) -> None:
-    """Nothing is packed or locked, lies on something else or outside, or is called like a file elsewhere."""
+    """Check that no member is compressed or encrypted, overlaps another, lies outside, or has an unsafe name."""
     if len({one.filename for one in members}) < len(members):
         raise ModelError("the archive lists a file twice")
     end = 0
@@ -89,7 +89,7 @@ def _check(members: list[zipfile.ZipInfo], size: int) -> None:
 
 
 def _top(members: Iterable[zipfile.ZipInfo]) -> str:
-    """The folder that all is in.
+    """Return the top-level folder of an archive.
 
     Raises:
         ModelError: it is not an archive of tensors.
@@ -107,7 +107,7 @@ def _top(members: Iterable[zipfile.ZipInfo]) -> str:
 
 
 def program(what: str) -> ModelError:
-    """The error for what holds code beside of weights."""
+    """Return the error for a file that contains code besides weights."""
     return ModelError(
         f"the file is {what}, not a weights file, and reading it would run code from it",
         expected="a state_dict: names and tensors",

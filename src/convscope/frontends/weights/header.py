@@ -1,7 +1,7 @@
 """The header of a safetensors file (https://github.com/huggingface/safetensors#format): 8 bytes of length, then JSON.
 
-The numbers after it are not read. Each tensor says which bytes are its own; together they must be all bytes of the
-file, each once, so that no two tensors can share numbers and nothing can hide between.
+The values after it are not read. Each tensor states its range of bytes; together, the ranges must cover all bytes of
+the file once, so that no two tensors share values and nothing is hidden between.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convscope.frontends.weights.result import WeightRow
 
 _TIMES = 5
-"""Bytes of memory for each byte of the header. The format allows 100 MB, which take gigabytes once they are parsed."""
+"""Memory for each byte of the header. The format allows 100 MB, which take gigabytes once parsed."""
 
 _MARK, _ENTRY = 0.7, 8
 """Steps for each bracket, comma and colon, and for each tensor."""
@@ -40,11 +40,11 @@ DTYPES = {f"{_LETTERS[kind]}{bits}": f"{kind}{bits}" for kind in _LETTERS for bi
 
 
 def header_rows(file: BinaryIO) -> tuple[WeightRow, ...]:
-    """The tensors of an open file.
+    """Read the tensors of an open file.
 
     Raises:
-        ModelError: the header is damaged, or is not true of the file.
-        LimitError: it is longer than that of any model.
+        ModelError: the header is damaged, or contradicts the file.
+        LimitError: the header is longer than that of any model.
     """
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
@@ -78,7 +78,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A dictionary in which each key stands once: of two, one reader takes the first, another the last."""
+    """Make a dictionary in which each key is unique, since readers differ in which of two they use."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ModelError("the header lists a name twice")
@@ -90,7 +90,7 @@ def _no_number(text: str) -> None:
 
 
 def _placed(name: str, entry: Any) -> tuple[WeightRow, int, int]:
-    """A tensor, its first byte and the one after its last."""
+    """Parse a tensor, its first byte and the one after its last."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ModelError(f"the entry of {shown(name)} is incomplete", expected="dtype, shape and data_offsets")
     shape, ends, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
@@ -113,7 +113,7 @@ def _whole(numbers: Any) -> bool:
 
 
 def _check_places(placed: list[tuple[WeightRow, int, int]], size: int) -> None:
-    """Every byte after the header belongs to one tensor."""
+    """Check that every byte after the header belongs to one tensor."""
     at = 0
     for made, first, end in sorted(placed, key=lambda one: one[1:]):
         if first != at:

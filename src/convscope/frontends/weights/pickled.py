@@ -1,8 +1,8 @@
-"""The description of tensors that torch writes, a pickle, read as data: nothing that it names is imported or called.
+"""The description of tensors that torch writes, a pickle, read as data: nothing in it is imported or called.
 
-A pickle is a program for a machine with a stack (https://docs.python.org/3/library/pickletools.html describes every
-code). This machine knows the codes that lists, dictionaries and tensors need; where the program asks for a function,
-it looks whether the name is one of a few and puts down what that function would have made.
+A pickle is a program for a stack machine (https://docs.python.org/3/library/pickletools.html describes every opcode).
+This machine knows the opcodes for lists, dictionaries and tensors; if the program requests a function, its name must be
+one of a few, and a placeholder of its result is pushed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CODES_AT_ONCE, CODE = 1000, 1.6
-"""Codes between two looks at what the file may cost, and steps for each; a tensor takes 45."""
+"""Number of opcodes between two checks of the budget, and steps for each; a tensor takes 45."""
 
 _STORAGES = {
     "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
@@ -34,7 +34,7 @@ _STORAGES = {
 STORAGES = {f"torch.{name}Storage": dtype for name, dtype in _STORAGES.items()} | {
     "torch.storage.UntypedStorage": "uint8"
 }
-"""Kinds of numbers, by the class of the storage that holds them."""
+"""The dtypes by class of the storage."""
 
 INERT = frozenset({
     "argparse.Namespace", "builtins.set", "__builtin__.set", "_codecs.encode", "pathlib.PosixPath", "torch.device",
@@ -43,37 +43,37 @@ INERT = frozenset({
     "collections.Counter", "numpy.dtype", "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar", *(f"torch.{dtype}" for dtype in BITS),
 })  # fmt: skip
-"""What stands beside of weights in checkpoints; it is passed over."""
+"""Objects in checkpoints besides weights, which are skipped."""
 
 PACKED = "torch.ScriptObject"
-"""What holds weights that are packed for a kernel of quantised layers."""
+"""Objects with weights that are packed for kernels of quantised layers."""
 
 MAX_KEY = 2**60
-"""What an integer that is a key lies below, on either side: of larger ones, thousands can have one hash."""
+"""Limit for the magnitude of an integer key, since thousands of larger ones can share a hash."""
 
 _MAX_GIVEN = 16
-"""Values that a function is given; a tensor takes 7. A long tuple could be given a thousand times."""
+"""The most arguments of a function; a tensor takes 7. A long tuple could be passed a thousand times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """Something that the pickle names; it is not looked up."""
+    """A name in the pickle, which is not resolved."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Inert:
-    """What a known name would have made of something; of no interest here."""
+    """A placeholder for an irrelevant object of a known name."""
 
 
 class Packed(dict[Any, Any]):
-    """Weights that are packed for a kernel, by their places."""
+    """Weights that are packed for a kernel, by position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A file of numbers, or a part of one."""
+    """A storage, or a part of one."""
 
     key: str
     dtype: str
@@ -82,9 +82,9 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A view of a storage: its shape, kind, bytes that it can take at most, and where it lies.
+    """A view of a storage: its shape, dtype, largest size in bytes, and position.
 
-    A sparse one takes so many bytes, with those that say where its numbers stand.
+    For a sparse tensor, the size includes its indices.
     """
 
     shape: tuple[int, ...]
@@ -95,15 +95,15 @@ class Tensor:
 
 
 def loaded(data: bytes, storages: Mapping[str, int]) -> Any:
-    """What the pickle describes, of dictionaries, lists, plain values and :class:`Tensor`.
+    """Return the content of a pickle as dictionaries, lists, plain values and :class:`Tensor`.
 
     Args:
         data: the pickle.
-        storages: bytes of each file of numbers.
+        storages: size of each storage [byte].
 
     Raises:
-        ModelError: the pickle is damaged, asks for anything but data, or is not true of the storages.
-        LimitError: it is longer than that of any model.
+        ModelError: the pickle is damaged, requests anything but data, or contradicts the storages.
+        LimitError: the pickle is longer than that of any model.
     """
     try:
         return _Machine(data, storages).run()
@@ -112,7 +112,7 @@ def loaded(data: bytes, storages: Mapping[str, int]) -> Any:
 
 
 class _Machine:
-    """A stack, a memory of earlier values, and a place in the program."""
+    """A stack, a memo of earlier values, and a position in the program."""
 
     def __init__(self, data: bytes, storages: Mapping[str, int]) -> None:
         self.data, self.storages, self.at = data, storages, 0
@@ -122,7 +122,7 @@ class _Machine:
         self.named = ""
 
     def run(self) -> Any:
-        """Follow the program to its end."""
+        """Run the program to its end."""
         data, codes = self.data, CODES
         while True:
             with about(f"the description of the tensors, {len(data):,} bytes"):
@@ -140,32 +140,32 @@ class _Machine:
                 step(self)
 
     def check_names(self) -> None:
-        """Refuse a name that tensors do not need; to look it up could already run code."""
+        """Refuse a name that tensors do not need; resolving it could already run code."""
         if self.named:
             raise _asked(self.named)
 
     def take(self, count: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         start, self.at = self.at, self.at + count
         if self.at > len(self.data):
             raise ValueError("it is truncated")
         return self.data[start : self.at]
 
     def number(self, size: int) -> int:
-        """The next bytes as a number without a sign."""
+        """Return the next bytes as an unsigned number."""
         return int.from_bytes(self.take(size), "little")
 
     def line(self) -> str:
-        """The next bytes up to the end of a line."""
+        """Return the next bytes up to the end of a line."""
         return self.take(self.data.index(b"\n", self.at) + 1 - self.at)[:-1].decode()
 
     def marked(self) -> list[Any]:
-        """What was put down since the last mark."""
+        """Pop everything since the last mark."""
         found, self.stack = self.stack, self.outer.pop()
         return found
 
     def name(self, module: str, name: str) -> None:
-        """Put down a name."""
+        """Push a name."""
         if len(module) + len(name) > MAX_NAME:
             raise ValueError("a name is too long")
         path = f"{module}.{name}"
@@ -174,7 +174,7 @@ class _Machine:
         self.stack.append(Name(path))
 
     def call(self) -> None:
-        """Put down what a function would have made."""
+        """Push the placeholder of a function's result."""
         given, function = self.stack.pop(), self.stack.pop().path
         if function not in KNOWN:
             raise _asked(function)
@@ -183,7 +183,7 @@ class _Machine:
         self.stack.append(MAKERS[function](self, *given) if function in MAKERS else Inert())
 
     def new(self) -> None:
-        """Put down an object of a class: of a model, where it is not a known one."""
+        """Push an object of a class; an unknown class belongs to a model."""
         self.stack.pop()
         made = self.stack.pop().path
         if made not in {*INERT, PACKED}:
@@ -191,7 +191,7 @@ class _Machine:
         self.stack.append(Packed() if made == PACKED else Inert())
 
     def build(self) -> None:
-        """What is set on an object is passed over, but for packed weights."""
+        """Skip state that is set on an object, except for packed weights."""
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, dict | Inert | Tensor):
             raise TypeError("state is set on something that cannot have it")
@@ -201,9 +201,9 @@ class _Machine:
             target.update(enumerate(state))
 
     def items(self, values: list[Any]) -> None:
-        """Keys and values into the dictionary below them.
+        """Pop keys and values into the dictionary below them.
 
-        A key is a name or a small integer: others could be a trap for whoever takes their hash.
+        A key is a name or a small integer; others could be crafted to collide in hashes.
         """
         if not all(type(key) is str or (type(key) is int and -MAX_KEY < key < MAX_KEY) for key in values[::2]):
             raise TypeError("a key is neither a name nor a small integer")
@@ -212,19 +212,19 @@ class _Machine:
         self.stack[-1].update(zip(values[::2], values[1::2], strict=True))
 
     def extend(self, values: list[Any]) -> None:
-        """Values into the list below them."""
+        """Pop values into the list below them."""
         if not isinstance(self.stack[-1], list):
             raise TypeError("values are added to something other than a list")
         self.stack[-1].extend(values)
 
     def tied(self, count: int) -> None:
-        """The last values as one."""
+        """Combine the last values into one."""
         if len(self.stack) < count:
             raise IndexError("the stack is empty")
         self.stack[len(self.stack) - count :] = [tuple(self.stack[len(self.stack) - count :])]
 
     def storage(self) -> None:
-        """A file of numbers, which must have as many as is said."""
+        """Return a storage, which must have the stated size."""
         word, kind, key, _, count = self.stack.pop()
         if word != "storage" or type(key) is not str or type(count) is not int or not 0 <= count < 2**63:
             raise TypeError("a storage is described incorrectly")
@@ -246,7 +246,7 @@ def _tensor(machine: _Machine, storage: Storage, offset: int, shape: Any, stride
     return _view(storage, storage.dtype, offset, shape, strides)
 
 
-def _typed_tensor(  # noqa: PLR0913 -- as torch's own
+def _typed_tensor(  # noqa: PLR0913 -- torch's signature
     machine: _Machine,  # noqa: ARG001
     storage: Storage,
     offset: int,
@@ -261,7 +261,7 @@ def _typed_tensor(  # noqa: PLR0913 -- as torch's own
 
 
 def _view(storage: Storage, dtype: str, offset: Any, shape: Any, strides: Any) -> Tensor:
-    """A tensor, after a look whether it stays inside of its storage."""
+    """Return a tensor, after checking that it stays within its storage."""
     if type(shape) is not tuple or type(strides) is not tuple or not len(shape) == len(strides) <= MAX_AXES:
         raise TypeError("shape and strides do not match")
     if not all(type(one) is int and 0 <= one < 2**63 for one in (offset, *shape, *strides)):
@@ -277,7 +277,7 @@ def _quantized(machine: _Machine, storage: Storage, offset: int, shape: Any, str
 
 
 def _sparse(machine: _Machine, layout: Any, parts: Any) -> Tensor:  # noqa: ARG001 -- as torch's own
-    """A tensor of which only some numbers are there: where they stand, they themselves, its shape."""
+    """Return a sparse tensor from its indices, its values and its shape."""
     if not isinstance(parts, tuple) or len(parts) > _MAX_GIVEN:
         raise TypeError("a sparse tensor is not a short tuple of parts")
     tensors = [one for one in parts if isinstance(one, Tensor)]
@@ -314,14 +314,14 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "torch.Size": _size,
     "torch._utils._rebuild_parameter_with_state": _parameter,
 }
-"""What is put down for the functions that tensors are made with."""
+"""The placeholders for the functions that make tensors."""
 
 KNOWN = frozenset({*MAKERS, *STORAGES, *INERT, PACKED})
 
 
 def _put(value: Callable[[_Machine], Any]) -> Callable[[_Machine], None]:
     def step(machine: _Machine) -> None:
-        found = value(machine)  # first: it may take the stack away
+        found = value(machine)  # first, since it may remove the stack
         machine.stack.append(found)
 
     return step
@@ -397,4 +397,4 @@ CODES: dict[int, Callable[[_Machine], Any]] = {
     ord("b"): _Machine.build,  # BUILD
     ord("Q"): _Machine.storage,  # BINPERSID
 }
-"""What each code does, by its byte."""
+"""The action of each opcode, by its byte."""

@@ -1,4 +1,4 @@
-"""What a file of weights holds: names, shapes, dtypes. The numbers themselves are not read."""
+"""The content of a weights file: names, shapes, dtypes, without values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convscope.view.parts import Column, Grid, Stack, text_html
 SCHEMA = "convscope/weights/2"
 
 ROW = 500
-"""Bytes of memory for each tensor of a file."""
+"""Memory for each tensor of a file [byte]."""
 
 MAX_NAME, MAX_AXES = 300, 64
 
@@ -26,7 +26,7 @@ BITS = {
     "float6_e2m3": 6, "float6_e3m2": 6, "float4": 4,
     "qint8": 8, "quint8": 8, "qint32": 32, "quint4x2": 4, "quint2x4": 2,
 }  # fmt: skip
-"""Bits of one number, by the name of its kind; 8 make a byte."""
+"""Bits of a value by dtype; 8 make a byte."""
 
 COLUMNS = (
     Column("name", widest=80), Column("shape", right=True), Column("dtype"), Column("values", right=True),
@@ -36,14 +36,14 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class WeightRow:
-    """One tensor.
+    """A tensor of a file.
 
     Attributes:
-        name: in the file; within nested dictionaries, with dots between.
-        shape: in the order of the file, for a convolution ``out in h w``.
-        dtype: kind of its numbers.
-        bytes: that its numbers take [byte].
-        same_as: name of an earlier tensor of which this is another name; tied weights. Else empty.
+        name: name in the file; with dots between the keys of nested dictionaries.
+        shape: shape in the order of the file, for a convolution ``out in h w``.
+        dtype: dtype of its values.
+        bytes: size of its values [byte].
+        same_as: for tied weights, name of the earlier tensor of which this is another name; otherwise empty.
     """
 
     name: str
@@ -54,11 +54,11 @@ class WeightRow:
 
     @property
     def count(self) -> int:
-        """How many numbers."""
+        """The number of values."""
         return math.prod(self.shape)
 
     def cells(self) -> tuple[str, ...]:
-        """As a row of the table."""
+        """Return the row of the table."""
         shape = joined(self.shape) or "scalar"
         return self.name, shape, self.dtype, f"{self.count:,}", bytes_text(self.bytes), self.same_as
 
@@ -72,17 +72,17 @@ class WeightRow:
 
 
 def row(name: str, shape: tuple[int, ...], dtype: str, *, stored: int | None = None, same_as: str = "") -> WeightRow:
-    """A tensor, after a look at what a file can claim.
+    """Make a tensor, after checking the claims of a file.
 
     Args:
-        name: of the tensor.
-        shape: of it.
-        dtype: kind of its numbers.
+        name: name of the tensor.
+        shape: shape of the tensor.
+        dtype: dtype of its values.
         stored: bytes that the file has for it, where numbers may stand for several; None when each is there.
-        same_as: an earlier name of it.
+        same_as: an earlier name of the tensor.
 
     Raises:
-        ModelError: a name, a shape or a dtype that no tensor has.
+        ModelError: the name, shape or dtype is invalid.
 
     >>> row("conv.weight", (16, 3, 3, 3), "float16").bytes
     864
@@ -105,7 +105,7 @@ def row(name: str, shape: tuple[int, ...], dtype: str, *, stored: int | None = N
 
 
 def shown(text: str) -> str:
-    r"""A text out of a file, safe to print.
+    r"""Return a text from a file, safe to print.
 
     >>> shown("conv"), shown("a\x1b[2J")
     ('conv', 'a\\x1b[2J')
@@ -115,7 +115,7 @@ def shown(text: str) -> str:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """What :func:`convscope.frontends.weights.read_weights` returns; prints itself.
+    """The result of :func:`convscope.frontends.weights.read_weights`; prints itself.
 
     Attributes:
         path: of the file.
@@ -129,31 +129,31 @@ class WeightFile:
 
     @property
     def total(self) -> int:
-        """Numbers in all tensors; what has two names counts once."""
+        """The number of values in all tensors; tied tensors count once."""
         return sum(row.count for row in self.rows if not row.same_as)
 
     @property
     def bytes(self) -> int:
-        """That they take [byte]."""
+        """The size of all tensors; tied tensors count once [byte]."""
         return sum(row.bytes for row in self.rows if not row.same_as)
 
     def grid(self) -> Grid:
-        """The rows as text; the last column stands only where something has two names."""
+        """Return the rows as text; the last column is present only with tied tensors."""
         used = len(COLUMNS) if any(row.same_as for row in self.rows) else len(COLUMNS) - 1
         return Grid(COLUMNS[:used], tuple(row.cells()[:used] for row in self.rows))
 
     def note(self) -> str:
-        """The totals in one line."""
+        """Return the totals in one line."""
         tensors = f"{len(self.rows)} tensor{'s' if len(self.rows) != 1 else ''}"
         short = f" ({count_text(self.total)})" if self.total >= 1000 else ""
         return f"{shown(self.path)} · {self.form} · {tensors} · {self.total:,} values{short} · {bytes_text(self.bytes)}"
 
     def stack(self) -> Stack:
-        """Aligned columns, the totals below."""
+        """Return aligned columns, with the totals below."""
         return Stack((self.grid(), "", self.note()))
 
     def to_text(self, width: int | None = None) -> str:
-        """For a terminal of a width, where one is given."""
+        """Return text for a terminal, of a width if given."""
         return self.stack().to_text(width)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tensors within dictionaries and lists, as rows with dotted names."""
+"""Flattening of tensors in dictionaries and lists into rows with dotted names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convscope.frontends.weights.result import WeightRow
 
 MAX_DEPTH = 32
-"""Dictionaries in dictionaries; that of an optimizer has 4."""
+"""The deepest nesting of dictionaries; that of an optimizer is 4."""
 
 _INSIDE, _VISIT, _TENSOR = 8, 3, 12
 """Steps for a dictionary or list, for each value in it, and for a tensor among them. A dictionary that holds another
@@ -24,11 +24,11 @@ twice, which holds another twice, is short as a pickle."""
 
 
 def rows_of(found: Any) -> tuple[WeightRow, ...]:
-    """The tensors in nested dictionaries and lists; other values are passed over.
+    """Return the tensors in nested dictionaries and lists; other values are skipped.
 
     Raises:
-        ModelError: nested too deeply.
-        LimitError: too many for the file.
+        ModelError: the nesting is too deep.
+        LimitError: there are too many values for the size of the file.
 
     >>> kernel = Tensor((8, 1, 3, 3), "float32", 288, ("0", 0, (9, 9, 3, 1)))
     >>> [(row.name, row.same_as) for row in rows_of({"epoch": 3, "net": {"a.weight": kernel, "b.weight": kernel}})]
