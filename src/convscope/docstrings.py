@@ -12,7 +12,7 @@ def documentation(thing: Any) -> str:
     """Return the docstring of a module or function without indentation, from the source if Python dropped it.
 
     >>> documentation(documentation).split(",")[0]
-    'The docstring of a module or a function'
+    'Return the docstring of a module or function without indentation'
     """
     if thing.__doc__ is not None:
         return inspect.cleandoc(thing.__doc__)

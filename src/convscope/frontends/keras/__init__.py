@@ -1,6 +1,6 @@
-"""Networks of Keras: files are read as plain data and live models by what they state of themselves.
+"""Keras models: files are read as plain data, and live models by their own configuration.
 
-Keras is not imported, nothing of a file is run, and no object is made from it.
+Keras is not imported, nothing in a file is run, and no object is created from it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
     """Read a ``.keras`` archive or an old ``.h5`` file.
 
     Args:
-        path: of the file.
-        given: shape ``c h w`` of the input; None takes that of the model.
+        path: path of the file.
+        given: shape ``c h w`` of the input; None for that of the model.
 
     Raises:
-        ModelError: the file is damaged, no model of Keras, or holds a layer that cannot be read.
-        FieldError: the model leaves the size of its input open, or takes another one.
+        ModelError: the file is damaged, not a Keras model, or contains a layer that cannot be read.
+        FieldError: the model does not state the size of its input, or takes another one.
         ShapeError: a layer does not fit its input.
-        LimitError: the model needs more work or memory than its file is worth.
+        LimitError: the model needs too much work or memory for the size of its file.
     """
     try:
         with question():
@@ -48,16 +48,16 @@ def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
 
 
 def read_model(model: Any, given: Asked | Shape | None = None) -> Net:
-    """Read a live model by its own configuration; its weights are taken when they are asked for.
+    """Read a live model by its own configuration; its weights are loaded on demand.
 
     Args:
-        model: Sequential, functional, or one whose layers are only in the code of its call; that is run once on
-            symbolic tensors.
-        given: shape ``c h w`` of the input; None takes that of the model.
+        model: a Sequential or functional model, or one that defines its layers in the code of its call, which is run
+            once on symbolic tensors.
+        given: shape ``c h w`` of the input; None for that of the model.
 
     Raises:
-        ModelError: the model does not state what it is made of, or holds a layer that cannot be read.
-        FieldError: the model leaves the size of its input open, or takes another one.
+        ModelError: the model does not state its layers, or contains a layer that cannot be read.
+        FieldError: the model does not state the size of its input, or takes another one.
         ShapeError: a layer does not fit its input.
     """
     asked = of_shape(given)
@@ -68,10 +68,10 @@ def read_model(model: Any, given: Asked | Shape | None = None) -> Net:
 
 
 def _source(model: Any, store: LiveStore) -> Source:
-    """What a Sequential or functional model says of itself."""
+    """Return the configuration of a Sequential or functional model."""
     try:
         text = model.to_json()
-    except Exception as error:  # noqa: BLE001 -- what a layer of the user's own may raise
+    except Exception as error:  # noqa: BLE001 -- a user's own layer may raise anything
         raise ModelError(
             f"the model does not say what it is made of: {line(error)}",
             expected="a Sequential or functional model, whose own layers have a get_config",

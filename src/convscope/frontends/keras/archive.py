@@ -1,7 +1,7 @@
-"""Keras files: the configuration out of a ``.keras`` archive or an old ``.h5`` file, as plain data.
+"""Keras files: the configuration of a ``.keras`` archive or an old ``.h5`` file, as plain data.
 
-Nothing of the file is run, and no object is made from it. Sizes are looked at before anything is read, so that a file
-cannot ask for more memory than a large model needs.
+Nothing in the file is run, and no object is created from it. Sizes are checked before anything is read, so that a file
+cannot request more memory than a large model needs.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from convscope.frontends.keras.weights import Store
 
 MAX_CONFIG = 16 * 2**20
-"""Bytes of a configuration; that of the largest model of Keras's own has one million."""
+"""Limit for a configuration; that of the largest Keras application has a million bytes."""
 
 WORTH = 2 * 2**20
-"""Bytes of a configuration for which further work is allowed; one of five thousand layers has as many."""
+"""Bytes of a configuration that extend the allowance; one of five thousand layers has as many."""
 
 _LETTERS, _PART = 40, 0.4
-"""Letters of a configuration that are parsed in one step, and steps for each list, group or value."""
+"""Characters of a configuration that are parsed in one step, and steps for each list, group or value."""
 
 _BYTES = {b"{": 200, b"[": 80, b",": 64}
-"""What a group, a list and a value take once they are parsed, besides their letters."""
+"""Memory of a parsed group, list and value, besides their characters [byte]."""
 
 MAX_DEPTH = 200
-"""Lists in lists."""
+"""The deepest nesting of lists."""
 
 _CHUNK = 2**16
 
@@ -49,13 +49,13 @@ _ZIP = b"PK"
 
 @dataclass(frozen=True)
 class Source:
-    """What a file says.
+    """The content of a file.
 
     Attributes:
         config: of the model.
         old: written by Keras 1 or 2.
         store: gives the weights.
-        weights: there are some that can be loaded.
+        weights: whether there are weights that can be loaded.
         like: outputs of a live model, nested as they are.
     """
 
@@ -70,7 +70,7 @@ def load(path: Path) -> Source:
     """Read the configuration of a file.
 
     Raises:
-        ModelError: it is not a file of Keras, damaged, or asks for too much.
+        ModelError: it is not a Keras file, is damaged, or requests too much.
     """
     try:
         with files.opened(path) as file:
@@ -107,7 +107,7 @@ def _check_names(members: list[zipfile.ZipInfo]) -> None:
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """A file inside of an archive, in small parts, so that what it claims of its size does not matter."""
+    """Read a member of an archive in small parts, so that its claimed size does not matter."""
     if name not in archive.namelist():
         raise ModelError(f"the archive does not contain {name}", expected="an archive made by model.save")
     info = archive.getinfo(name)
@@ -157,11 +157,11 @@ def _model(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
-    """A configuration as plain data.
+    """Parse a configuration as plain data.
 
     Raises:
-        ModelError: it is not JSON, not named values, or larger than any model's.
-        LimitError: it is small in the file, and large once it is parsed.
+        ModelError: it is not JSON, not a dictionary, or larger than that of any model.
+        LimitError: it is small in the file but large once parsed.
     """
     if len(raw) > MAX_CONFIG:
         raise ModelError(f"the configuration has {len(raw):,} bytes", expected=f"at most {MAX_CONFIG:,} bytes")
@@ -182,7 +182,7 @@ def parsed(raw: bytes) -> dict[str, Any]:
 
 
 def _depth(found: object) -> int:
-    """How deep lists and groups are nested."""
+    """Return the nesting depth of lists and groups."""
     level, depth = [found], 0
     while level:
         inside = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]

@@ -1,4 +1,4 @@
-"""What a model of Keras is given and what it returns: sizes, names and nesting."""
+"""Inputs and outputs of a Keras model: sizes, names and nesting."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.builder import Builder
 
 _KINDS = {**dict.fromkeys(("int8", "int16", "int32", "int64", "uint16", "uint32"), "int"), "bool": "bool"}
-"""Kinds of numbers by their dtype; an image of bytes counts as floats."""
+"""Kinds of values by dtype; an image of bytes counts as floats."""
 
 _NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 @dataclass(frozen=True)
 class Taken:
-    """One input of a model.
+    """An input of a model.
 
     Attributes:
-        input: as the net has it; None for a constant.
-        constant: its value, where it is one.
-        as_stated: the model states its sizes, and these are they.
+        input: the input of the net; None for a constant.
+        constant: its value, if it is a constant.
+        as_stated: whether these are the sizes that the model states.
     """
 
     input: Input | None
@@ -50,12 +50,12 @@ class Taken:
 
 
 def taken(made: Plan, asked: Asked) -> list[Taken]:
-    """The inputs of a model in its order.
+    """Return the inputs of a model in order.
 
     Raises:
         FieldError: a size is not stated, or does not fit the model.
         ModelError: an input has more dimensions than a net has axes, or every one is a constant.
-        UnknownNameError: an input is named that the model does not have.
+        UnknownNameError: the model has no input of a given name.
     """
     names = [ref.layer for ref in made.inputs]
     if len(names) > 1 or len(asked.named) > 1:
@@ -88,7 +88,7 @@ def _input(made: Plan, at: int, given: Given | None, *, alone: bool) -> Input:
 
 
 def _first(shape: Shape) -> str:
-    """The order of a tensor with its channels first, which is not the natural one of Keras.
+    """Return the order of a tensor with channels first, which is not Keras's natural one.
 
     >>> _first((3, 8, 6)), _first((5,))
     ('a3xb8xc6:nxaxbxc', '')
@@ -99,7 +99,7 @@ def _first(shape: Shape) -> str:
 
 
 def _shape(name: str, stated: Sizes | None, shape: Shape | None, *, channels_first: bool) -> Shape:
-    """The shape ``c h w`` of an input."""
+    """Return the shape ``c h w`` of an input."""
     if stated is None:
         if shape is None:
             raise FieldError(f"{name}: the model does not state its size", expected=_wish(name))
@@ -128,7 +128,7 @@ def _wish(name: str) -> str:
 
 
 def sizes_of(shape: Shape, *, channels_first: bool) -> Shape:
-    """Lengths of the dimensions after the batch.
+    """Return the sizes after the batch.
 
     >>> sizes_of((3, 8, 6), channels_first=False)
     (8, 6, 3)
@@ -137,7 +137,7 @@ def sizes_of(shape: Shape, *, channels_first: bool) -> Shape:
 
 
 def given_to(builder: Builder, inputs: Sequence[Taken]) -> list[Value]:
-    """The inputs as tensors as Keras has them."""
+    """Return the inputs as Keras's tensors."""
     found, at = [], 0
     for one in inputs:
         if one.input is None:
@@ -154,17 +154,17 @@ def given_to(builder: Builder, inputs: Sequence[Taken]) -> list[Value]:
 
 
 def returned(builder: Builder, made: Plan, values: Sequence[Value], like: Any) -> list[Output]:
-    """What a model returns, in its order.
+    """Return the outputs of a model in order.
 
     Args:
-        builder: takes layers, where the numbers lie in another order than those of any layer.
-        made: the model.
+        builder: receives layers if values have another order than those of any layer.
+        made: the plan of the model.
         values: its outputs.
-        like: the outputs of the live model, nested as they are; None where that is not known.
+        like: the nested outputs of the live model; None if unknown.
     """
     builder.scope, builder.whole_scope = "", False
     like = like[0] if isinstance(like, list | tuple) and len(like) == 1 else like
-    if not builder.layers:  # what goes in is handed out
+    if not builder.layers:  # an input is returned
         values = [replace(one, node=builder.emit(Identity(), [one.node]).node) for one in values]
     found = []
     for value, ref, path in zip(values, made.outputs, made.paths, strict=True):
@@ -176,7 +176,7 @@ def returned(builder: Builder, made: Plan, values: Sequence[Value], like: Any) -
 
 
 def _steps(path: tuple[str | int, ...], like: Any) -> Path:
-    """A path as a net has it: positions in lists and in tuples are told apart."""
+    """Convert a path, distinguishing positions in lists from those in tuples."""
     steps: list[str | int] = []
     for step in path:
         steps.append(key(step) if isinstance(step, str) else step if isinstance(like, tuple) else f"[{step}]")
@@ -188,7 +188,7 @@ def _steps(path: tuple[str | int, ...], like: Any) -> Path:
 
 
 def _finished(builder: Builder, value: Value, *, channels_first: bool) -> Value:
-    """The output as axes of a layer; where only their order differs, nothing is rearranged."""
+    """Return the output as axes of a layer; if only their order differs, nothing is rearranged."""
     batch, *dims = value.dims
     if sorted(dims) == sorted(whole(value.shape)) and not batch:
         return value

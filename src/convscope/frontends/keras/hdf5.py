@@ -1,7 +1,7 @@
-"""One text out of a file of HDF5, without the library: on a damaged file that one may run without an end.
+"""Reading a string from an HDF5 file without the library, which may loop forever on a damaged file.
 
-Where the text lies follows from the HDF5 File Format Specification, version 3.0: sections "Attribute Message" and
-"Global Heap".
+The position of the string follows from the HDF5 File Format Specification, version 3.0, sections "Attribute Message"
+and "Global Heap".
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _TEXT, _ANY_LENGTH = 3, 9
-"""Classes of types: a text of fixed length, and a sequence of any length."""
+"""Type classes: a string of fixed length, and a sequence of variable length."""
 
 _SEARCHED, _PART = 2**28, 2**20
-"""Bytes from the start that are searched, in parts of so many: texts come first."""
+"""Bytes from the start that are searched, and the size of a part; strings come first."""
 
 _STEPS = {"part": 300, "place": 40, "object": 10}
-"""For a part that is searched, a place that is looked at, and an object of a heap that is passed."""
+"""Steps for a part that is searched, a candidate, and an object of a heap."""
 
 
 def attribute(path: Path, name: str, most: int) -> bytes | None:
-    """A text that is attached to something in the file; None where there is none of that name.
+    """Return a string attribute in the file; None if there is none of that name.
 
     Raises:
-        ModelError: it is longer than allowed, or the file is damaged there.
+        ModelError: the string is too long, or the file is damaged there.
     """
     with files.opened(path) as file:
         for place in _places(file, f"{name}\0".encode()):
@@ -57,7 +57,7 @@ def _exactly(file: BinaryIO, at: int, count: int) -> bytes:
 
 
 def _places(file: BinaryIO, word: bytes) -> Iterator[int]:
-    """Where a word lies."""
+    """Yield the positions of a word."""
     for start in range(0, _SEARCHED, _PART):
         spend(_STEPS["part"])
         file.seek(start)
@@ -72,10 +72,10 @@ def _places(file: BinaryIO, word: bytes) -> Iterator[int]:
 
 
 def _message(file: BinaryIO, at: int, name: str) -> tuple[int, int] | None:
-    """Where the value of an attribute lies whose name lies here, and its length; None where this is not an attribute.
+    """Return position and length of the value of the attribute with its name here; None if it is not an attribute.
 
-    Before the name: version, flags and the sizes of name, type and space, from version 3 on one byte more. After it:
-    type, space and value; in version 1 each is padded to a multiple of 8.
+    Version, flags and the sizes of name, type and space precede the name, with one more byte from version 3. Type,
+    space and value follow; in version 1, each is padded to a multiple of 8.
     """
     for head in (8, 9):
         before = _exactly(file, at - head, head) if at >= head else b"\0" * head
@@ -94,7 +94,7 @@ def _message(file: BinaryIO, at: int, name: str) -> tuple[int, int] | None:
 
 
 def _in_heap(file: BinaryIO, length: int, heap: int, number: int) -> tuple[int, int]:
-    """Where an object of a global heap lies, and how much of it is meant."""
+    """Return the position of an object in a global heap, and its length."""
     if not length:
         return 0, 0
     mark, size = struct.unpack("<4s4xQ", _exactly(file, heap, 16))

@@ -1,4 +1,4 @@
-"""What a rule knows while it turns one call of a Keras layer into layers of a net."""
+"""The context of a rule that turns a call of a Keras layer into layers of a net."""
 
 from __future__ import annotations
 
@@ -33,22 +33,23 @@ LAST, FIRST = "channels_last", "channels_first"
 
 
 class BeyondError(Exception):
-    """A layer does what no layer of a net does; it is then written down as one that cannot be inspected."""
+    """Raised if no layer of a net computes a Keras layer, which then becomes an opaque layer."""
 
 
 @dataclass
 class Here:
-    """One call of a layer.
+    """A call of a layer.
 
     Attributes:
-        builder: takes the layers.
+        builder: receives the layers.
         spec: the layer.
-        store: gives its weights.
-        run: calls another layer in its place: its specification, what it is called with, leading dimensions.
-        lead: dimensions in front that the layer is repeated over: the batch, and times inside of ``TimeDistributed``.
-        given: the first tensor that it is called with.
-        sizes: of each of its outputs, where the configuration states them.
-        frozen: training leaves the whole model as it is.
+        store: provides its weights.
+        run: calls another layer instead, given its specification, arguments and leading dimensions.
+        lead: number of leading dimensions over which the layer is repeated: the batch, and times within
+            ``TimeDistributed``.
+        given: its first tensor argument.
+        sizes: sizes of each output, if the configuration states them.
+        frozen: whether the entire model is frozen.
     """
 
     builder: Builder
@@ -62,17 +63,17 @@ class Here:
 
     @property
     def settings(self) -> Settings:
-        """What the layer was made with."""
+        """The settings of the layer."""
         return self.spec.settings
 
     @property
     def first(self) -> bool:
-        """Channels come first."""
+        """Whether channels come first."""
         return self.settings.word("data_format", (LAST, FIRST)) == FIRST
 
     @contextmanager
     def aside(self, name: str = "") -> Iterator[None]:
-        """What is added now is not the layer itself but goes with it: it is called ``layer.relu``, or by a name."""
+        """Add accompanying layers within the block, named ``layer.relu`` or otherwise."""
         scope, alone = self.builder.scope, self.builder.whole_scope
         self.builder.scope, self.builder.whole_scope = f"{scope}.{name}" if name else scope, bool(name)
         try:
@@ -89,14 +90,14 @@ class Here:
         settings: Settings | None = None,
         layout: Layout = AS_MATRIX,
     ) -> dict[str, Const]:
-        """The tensors of the layer.
+        """Return the tensors of the layer.
 
         Args:
-            shapes: of all of them, in the order in which Keras makes them.
-            part: the attribute of the layer that has them, ``cell``, where it is not the layer itself.
-            stored: names of those that are not learned.
-            settings: of that part, where it has its own.
-            layout: of a quantised kernel.
+            shapes: their shapes, in the order in which Keras creates them.
+            part: the attribute of the layer that has them, such as ``cell``, if it is not the layer itself.
+            stored: names of tensors that are not learned.
+            settings: settings of that part, if it has its own.
+            layout: layout of a quantised kernel.
         """
         self._check_built()
         owner = self.spec.owner
@@ -109,7 +110,7 @@ class Here:
         }
 
     def _check_built(self) -> None:
-        """The weights were made for as many channels as come in."""
+        """Check that the weights match the number of input channels."""
         built, given = self.spec.built, self.given
         if not built or given is None or len(built) != len(given.dims):
             return
@@ -121,15 +122,15 @@ class Here:
             )
 
     def emit(self, op: Op, value: Value, weights: dict[str, Const] | None = None) -> Value:
-        """A layer on the maps that :meth:`maps` gave."""
+        """Add a layer on the maps from :meth:`maps`."""
         made = self.builder.emit(op, [value.node], weights)
         return replace(made, dims=((), *made.dims))
 
     def maps(self, x: Value, rank: int) -> Value:
-        """A tensor as ``n c ...`` with so many spatial dimensions, and times in front of them.
+        """Return a tensor as ``n c ...`` with a number of spatial dimensions, preceded by times.
 
         Raises:
-            ModelError: it has another number of dimensions.
+            ModelError: it has a different number of dimensions.
         """
         if len(x.dims) != self.lead + rank + 1:
             raise ModelError(f"the input has {len(x.dims)} dimensions", expected=f"{self.lead + rank + 1} dimensions")
@@ -145,7 +146,7 @@ class Here:
         return dims[-1], dims[1:-1]
 
     def back(self, made: Value) -> Value:
-        """The opposite of :meth:`maps`."""
+        """Revert :meth:`maps`."""
         _, channels, *positions = made.dims
         if self.first:
             times = self.lead - 1
@@ -153,14 +154,13 @@ class Here:
         return replace(made, dims=((), *positions, channels))
 
     def spread(self, numbers: Sequence[int], fill: int = 1) -> tuple[int, ...]:
-        """Numbers for the spatial dimensions with those for times in front."""
+        """Prepend settings for times to those of the spatial dimensions."""
         return (*(fill,) * (self.lead - 1), *numbers)
 
     def along_channels(self, x: Value, at: int) -> tuple[Value, Callable[[Const], Const]]:
-        """A tensor of which one dimension is the channels of a layer, and how a vector along it is turned to them.
+        """Return a tensor with one dimension as the channels of a layer, and the permutation of a vector along it.
 
-        A flattened map of Keras has its channels last, one of a net has them first: then the vector is turned, not the
-        tensor.
+        A flattened map has channels last in Keras and first in a net; the vector is permuted then, not the tensor.
         """
         x = without_repeats(self.builder, x)
         dim = x.dims[at]
@@ -183,7 +183,7 @@ class Here:
 
 
 def several(rule: Callable[..., Value]) -> Callable[..., Value]:
-    """A layer of Keras that is several of a net, none of which is the layer itself: ``n.shift`` and ``n.scale``."""
+    """Add a Keras layer that becomes several layers of a net, such as ``n.shift`` and ``n.scale``."""
 
     @wraps(rule)
     def call(here: Here, *args: Any, **named: Any) -> Value:
@@ -194,7 +194,7 @@ def several(rule: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def ordered(dim: Dim) -> Callable[[], NDArray[np.intp]]:
-    """For each index of an axis, the position along a dimension that has all of its factors, in any order."""
+    """Return, for each index of an axis, its position along a dimension with all of its factors in any order."""
 
     def work() -> NDArray[np.intp]:
         grid = np.zeros((), dtype=np.intp)

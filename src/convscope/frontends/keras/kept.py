@@ -1,7 +1,7 @@
-"""The tensors of a Keras layer as the net has them, however they are kept: quantised, in half precision, with LoRA.
+"""The tensors of a Keras layer as floats of a net, whether stored quantised, in half precision or with LoRA.
 
-Quantised kernels are integers of one byte, or two of four bits in a byte, with a scale for each output channel: the
-kernel is ``q / scale``. With a zero point for each group of rows it is ``(q - zero) * scale``. The tensors of a net are
+Quantised kernels are integers of 8 bits, or two of 4 bits in a byte, with a scale for each output channel: the kernel
+is ``q / scale``. With a zero point for each group of rows, it is ``(q - zero) * scale``. The tensors of a net are
 floats. LoRA (arXiv 2106.09685) adds ``alpha / rank * a @ b`` to a kernel that is frozen.
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     _Sizes = dict[str, tuple[tuple[int, ...], str]]
 
 HELD = ("kernel", "embeddings")
-"""Tensors that may be quantised, and have LoRA."""
+"""Tensors that may be quantised and have LoRA."""
 
 _BESIDE = {
     "int8": ("scale",),
@@ -41,17 +41,17 @@ _BESIDE = {
     "float8": ("inputs_scale", "inputs_amax_history", "scale", "kernel_amax_history", "outputs_grad_scale",
                "outputs_grad_amax_history"),
 }  # fmt: skip
-"""What is kept after the tensors of a layer, in the order in which Keras keeps it; ``scale`` is that of the kernel."""
+"""Tensors that Keras stores after those of a layer, in its order; ``scale`` is that of the kernel."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How a layer keeps its tensors.
+    """How a layer stores its tensors.
 
     Attributes:
-        mode: of the quantisation, ``int8``; empty where there is none.
-        block: rows that share a scale and a zero point; 0 where all rows do, without a zero point.
-        dtype: of what is not quantised.
+        mode: mode of the quantisation, such as ``int8``; empty without quantisation.
+        block: number of rows that share a scale and a zero point; 0 if all rows share a scale without a zero point.
+        dtype: dtype of tensors that are not quantised.
     """
 
     mode: str = ""
@@ -60,7 +60,7 @@ class Policy:
 
 
 def policy(given: Any) -> Policy:
-    """The policy that the setting ``dtype`` of a layer states.
+    """Return the policy in the setting ``dtype`` of a layer.
 
     >>> policy("mixed_bfloat16"), policy("float16").dtype
     (Policy(mode='', block=0, dtype='float32'), 'float16')
@@ -82,11 +82,11 @@ def policy(given: Any) -> Policy:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a quantised kernel lies.
+    """The layout of a quantised kernel.
 
     Attributes:
-        rows: of the kernel as a matrix, which are summed over; 0 means its first dimension.
-        spread: how a scale meets the kernel; None means along the last dimensions.
+        rows: rows of the kernel as a matrix, over which is summed; 0 for its first dimension.
+        spread: broadcasts a scale to the kernel; None for the last dimensions.
     """
 
     rows: int = 0
@@ -94,19 +94,19 @@ class Layout:
 
 
 AS_MATRIX = Layout()
-"""Its first dimension is summed over."""
+"""Return the layout of a kernel whose first dimension is summed over."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The tensors of one layer, or of a part of it.
+    """The tensors of a layer, or of a part of it.
 
     Attributes:
         store: has them.
         owner: the layer.
         settings: of the layer.
         frozen: training leaves the whole model as it is.
-        count: of the tensors that the layer has by itself.
+        count: number of the layer's own tensors.
         layout: of a quantised kernel.
     """
 
@@ -118,7 +118,7 @@ class Kept:
     layout: Layout
 
     def tensor(self, at: int, name: str, shape: tuple[int, ...], *, learned: bool = True) -> Const:
-        """One tensor of the layer, by its place and its name."""
+        """Return a tensor of the layer by position and name."""
         held = name in HELD
 
         def load() -> Numbers:
@@ -132,7 +132,7 @@ class Kept:
         return Const(shape, load, self._roots(name, shape) if learned else ())
 
     def _roots(self, name: str, shape: tuple[int, ...]) -> tuple[Root, ...]:
-        """The tensors that are kept for one: itself, what is beside it, and what LoRA adds."""
+        """Return the tensors that are stored for one: itself, auxiliary ones, and those of LoRA."""
         own, rank = policy(self.settings.get("dtype")), self._rank(name)
         known = self.store.fact(self.owner, name)
         mode = (own.mode or ("int8" if known and known[0] == "int8" else "")) if name in HELD else ""
@@ -154,7 +154,7 @@ class Kept:
         return Root(key, f"{self.owner.scope}.{name}", shape, frozen, dtype, trained)
 
     def _fixed(self, name: str) -> bool:
-        """Training leaves a tensor as it is: so says the live variable, else the setting of the layer."""
+        """Return whether a tensor is frozen, by the live variable or else by the setting of the layer."""
         known = self.store.fact(self.owner, name)
         return self.frozen or (not known[1] if known else self.settings.get("trainable", True) is False)
 
@@ -164,11 +164,11 @@ class Kept:
 
     @property
     def mode(self) -> str:
-        """Of the quantisation, as the settings state it; empty where there is none."""
+        """The mode of the quantisation in the settings; empty without quantisation."""
         return policy(self.settings.get("dtype")).mode
 
     def _beside(self, mode: str, block: int, name: str, shape: tuple[int, ...]) -> _Sizes:
-        """Sizes and dtypes of what is kept beside a quantised tensor."""
+        """Return sizes and dtypes of tensors that accompany a quantised one."""
         if mode == "float8":
             return {one: ((1024,) if "history" in one else (), FLOAT32) for one in _named(mode, name)}
         rows = self.layout.rows or shape[0]
@@ -180,7 +180,7 @@ class Kept:
         return {f"{name}_scale": (groups, FLOAT32), f"{name}_zero": (groups, "int8"), "g_idx": ((along,), FLOAT32)}
 
     def _whole(self, found: Numbers, name: str, shape: tuple[int, ...]) -> Numbers:
-        """A kernel in floats, with what LoRA adds."""
+        """Return a kernel in floats, including LoRA."""
         if found.dtype.kind in "iu":
             found = self._dequantised(found, name, shape)
         elif self.mode == "float8":
@@ -223,7 +223,7 @@ def _named(mode: str, name: str) -> list[str]:
 
 
 def _trailing(scale: Numbers, shape: tuple[int, ...]) -> Numbers:
-    """A scale for each position along the last dimensions of a kernel, as many as it has numbers for."""
+    """Broadcast a scale along the last dimensions of a kernel."""
     for at in range(len(shape) + 1):
         if math.prod(shape[at:]) == scale.size:
             return scale.reshape(shape[at:])
@@ -231,12 +231,12 @@ def _trailing(scale: Numbers, shape: tuple[int, ...]) -> Numbers:
 
 
 def by_rows(scale: Numbers, shape: tuple[int, ...]) -> Numbers:  # noqa: ARG001 -- as its neighbour
-    """A scale for each row of a table."""
+    """Broadcast a scale to the rows of a table."""
     return scale[:, None]
 
 
 def by_letters(matrix: Sequence[str], out: Sequence[str]) -> Spread:
-    """A scale that lies as the output of an einsum, for a kernel with other dimensions.
+    """Bring a scale with the dimensions of an einsum's output to those of the kernel.
 
     >>> by_letters("cde", "abed")(np.ones((1, 1, 5, 2)), (3, 2, 5)).shape
     (1, 2, 5)
@@ -255,7 +255,7 @@ def by_letters(matrix: Sequence[str], out: Sequence[str]) -> Spread:
 
 
 def unpacked(packed: Numbers, columns: int) -> Numbers:
-    """Two numbers of four bits out of each byte, the lower half first, of a matrix with so many columns.
+    """Unpack two 4-bit values from each byte, the lower half first, of a matrix with a number of columns.
 
     >>> unpacked(np.array([[0x2D, 0x07]], dtype=np.int8), 3)
     array([[-3,  2,  7]], dtype=int8)
@@ -265,7 +265,7 @@ def unpacked(packed: Numbers, columns: int) -> Numbers:
 
 
 def float8(numbers: Numbers, scale: Numbers) -> Numbers:
-    """Floats as they come back from eight bits, four of them for the exponent (arXiv 2209.05433).
+    """Round floats to eight bits, four of them for the exponent (arXiv 2209.05433).
 
     >>> float8(np.array([0.3, 500.0, 1e-4]), np.array(1.0))
     array([3.125e-01, 4.480e+02, 0.000e+00], dtype=float32)

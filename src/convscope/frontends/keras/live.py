@@ -1,6 +1,6 @@
-"""A live model of Keras: where its values are, and what its layers say of themselves.
+"""A live Keras model: its values, and the facts that its layers state.
 
-Keras is not imported: whoever has a model has loaded it.
+Keras need not be imported, since a live model has loaded it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class LiveStore:
-    """A model of a running program."""
+    """A model of the running program."""
 
     merged = False
     wish = "a layer that states its output_shape, or whose code runs on symbolic Keras tensors"
@@ -35,15 +35,15 @@ class LiveStore:
         """A store of a model.
 
         Args:
-            model: that is read, Sequential or functional.
-            whole: the model of the user, whose code it may have been made from.
-            variables: of that one, which its code uses by themselves.
+            model: the model that is read, Sequential or functional.
+            whole: the user's model, from whose code it may have been created.
+            variables: variables that the code of the user's model uses directly.
         """
         self.model, self.whole, self.variables = model, whole, variables
         self._layers: dict[int, dict[str, Any]] = {}
 
     def key(self, owner: Owner) -> Hashable:
-        """See :class:`Store`; a layer that stands in two models is one."""
+        """See :class:`Store`; a layer in two models is one."""
         found = self._find(owner)
         return owner if found is None else id(found)
 
@@ -53,11 +53,11 @@ class LiveStore:
         found: dict[str, Any] = {}
         try:
             variable = _variable(layer, name)
-            if variable is not None:  # as it is, where what would be saved is merged with what LoRA adds
+            if variable is not None:  # unmerged, while saving would merge LoRA
                 return _numpy(variable)
             layer.save_own_variables(found)
             return _numpy(found[str(at)])
-        except Exception as error:  # noqa: BLE001 -- whatever the library that keeps them raises
+        except Exception as error:  # noqa: BLE001 -- the library that stores them may raise anything
             raise ModelError(f"{owner.scope}: the values of {name} cannot be read: {line(error)}") from None
 
     def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
@@ -95,7 +95,7 @@ class LiveStore:
         return Const(sizes, lambda: _numpy(found), () if id(found) in stored else (root,))
 
     def unused(self) -> tuple[Weight, ...]:
-        """Learned tensors of the user's model that nothing of what is read has."""
+        """Return learned tensors of the user's model that no layer reads."""
         read = {id(one) for one in (*self.model.weights, *self.variables)}
         stored = {id(one) for part in _inside(self.whole) for one in getattr(part, "_non_trainable_variables", ())}
         return tuple(
@@ -105,14 +105,14 @@ class LiveStore:
         )
 
     def outputs(self, owner: Owner, args: Any, named: Any) -> tuple[Sizes, ...] | None:
-        """See :class:`Store`: what the layer recorded when it was called with such tensors, or says of them."""
+        """See :class:`Store`: the sizes that the layer recorded in a call with such tensors, or states for them."""
         layer, keras = self._find(owner), sys.modules.get("keras")
         if layer is None or keras is None:
             return None
         try:
             found = _recorded(layer, args, named, keras)
             found = _asked(layer, args, named, keras) if found is None else found
-        except Exception:  # noqa: BLE001 -- code of the user's own
+        except Exception:  # noqa: BLE001 -- the user's own code
             return None
         return tuple(tuple(one.shape) for one in keras.tree.flatten(found))
 
@@ -133,7 +133,7 @@ class LiveStore:
 
 
 def _numpy(value: Any) -> NDArray[Any]:
-    """The values of a variable, whichever library keeps them: floats, or the integers of a quantised kernel."""
+    """Return the values of a variable of any library: floats, or the integers of a quantised kernel."""
     whole = str(getattr(value, "dtype", "")) in {"int8", "uint8"}
     value = getattr(value, "value", value)
     value = value() if callable(value) else value
@@ -143,7 +143,7 @@ def _numpy(value: Any) -> NDArray[Any]:
 
 
 def _variable(layer: Any, name: str) -> Any:
-    """A variable of a layer by its name; None where it has none that is called so."""
+    """Return a variable of a layer by name; None if it has none."""
     found = (getattr(layer, one, None) for one in (f"_{name}", name))
     return next((one for one in found if hasattr(one, "assign")), None)
 
@@ -153,20 +153,20 @@ def _called(variable: Any) -> str:
 
 
 def _inside(layer: Any) -> Iterator[Any]:
-    """A layer and all layers that it holds."""
+    """Yield a layer and all layers that it contains."""
     yield layer
     for one in getattr(layer, "_layers", ()):
         yield from _inside(one)
 
 
 def _parts(model: Any) -> dict[str, Any]:
-    """Layers of a model by name, and functions that it calls."""
+    """Return the layers of a model by name, and functions that it calls."""
     found = [*(getattr(model, "operations", None) or ()), *(getattr(model, "layers", None) or ())]
     return {one.name: one for one in found}
 
 
 def _recorded(layer: Any, args: Any, named: Any, keras: Any) -> Any:
-    """What a layer returned when the model was made, if it was called once, with tensors of these sizes."""
+    """Return the output of a layer at the model's creation, if it was called once with tensors of these sizes."""
     try:
         given, result = layer.input, layer.output
     except (AttributeError, ValueError):  # never, or more than once
@@ -178,7 +178,7 @@ def _recorded(layer: Any, args: Any, named: Any, keras: Any) -> Any:
 
 
 def _asked(layer: Any, args: Any, named: Any, keras: Any) -> Any:
-    """What a layer says that it returns for tensors of these sizes."""
+    """Return the output sizes that a layer states for tensors of these sizes."""
     made = keras.tree.map_structure(
         lambda one: keras.KerasTensor(one.sizes) if isinstance(one, Shaped) else one, [list(args), dict(named)]
     )

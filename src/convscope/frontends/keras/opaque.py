@@ -1,6 +1,6 @@
-"""Layers of which only the shapes of their outputs are known: one row each, which may read everything.
+"""Opaque layers: only their output shapes are known, and they may read everything.
 
-The shapes are what the configuration states, what the settings of the layer tell, or what a live layer says of itself.
+The shapes come from the configuration, from the settings of the layer, or from a live layer.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from convscope.frontends.keras.spec import Sizes
 
 FURTHER = 100
-"""Steps for each layer that one call adds besides its first."""
+"""Steps for each further layer that a call adds."""
 
 MOST = 3
-"""Axes of a map of a net after its channels; what has more has its last ones joined."""
+"""The most spatial axes of a net; further ones are joined."""
 
 
 class UnstatedError(ModelError):
-    """Nobody states the shape of what a layer returns."""
+    """Raised if the output shape of a layer is unknown."""
 
 
 def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Value]) -> Any:
-    """What a layer returns that cannot be inspected: a tensor, or several with None for those that nobody reads.
+    """Return the output of an opaque layer: a tensor, or several, with None for those that are never read.
 
     Args:
         here: the call.
@@ -50,7 +50,7 @@ def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Valu
         values: the tensors among them.
 
     Raises:
-        UnstatedError: the shape of its output is not known.
+        UnstatedError: the shape of its output is unknown.
     """
     sizes = _outputs(here, args, named, values)
     if not values or not any(one is not None for one in sizes):
@@ -68,7 +68,7 @@ def opaque(here: Here, args: list[Any], named: dict[str, Any], values: list[Valu
 
 
 def rest(here: Here, values: list[Value]) -> Value:
-    """A layer at the end of a model whose output has a shape that nobody states: every size of it is shown as 1."""
+    """Add a final layer of unknown output shape, with every size shown as 1."""
     return unknown(here, _apart(values), (1,) * max(1, len(values[0].sizes) - 1), Own(_weights(here)))
 
 
@@ -77,13 +77,13 @@ def _apart(values: list[Value]) -> list[Value]:
 
 
 def _among(args: list[Any], here: Here) -> tuple[Weight, ...]:
-    """Learned tensors among the arguments of a function that no layer has counted yet."""
+    """Return learned tensors among the arguments of a function that no layer has counted yet."""
     roots = [root for one in args if isinstance(one, Const) for root in one.roots]
     return tuple(root.weight() for root in here.builder.fresh(roots))
 
 
 def _weights(here: Here) -> tuple[Weight, ...] | None:
-    """The tensors of a layer and of what is in it, as far as they are known."""
+    """Return the tensors of a layer and of its parts, as far as known."""
     found, frozen = here.store.stated(here.spec.owner), here.frozen or here.settings.get("trainable", True) is False
     if found is None or not frozen:
         return found
@@ -91,7 +91,7 @@ def _weights(here: Here) -> tuple[Weight, ...] | None:
 
 
 def _outputs(here: Here, args: list[Any], named: dict[str, Any], values: list[Value]) -> list[Shape | None]:
-    """Sizes of one sample of each output; None where they are not known."""
+    """Return the sizes of one sample of each output; None if unknown."""
     stated = [_known(one) for one in here.sizes]
     if stated and all(one is not None for one in stated):
         return stated
@@ -118,21 +118,21 @@ def _inside(nested: Any) -> Iterator[Value]:
 
 
 def _known(sizes: Sizes | None) -> Shape | None:
-    """Sizes after the batch, if all are known."""
+    """Return the sizes after the batch, if all are known."""
     inner = (sizes or ())[1:]
     known = tuple(size for size in inner if size)
     return known if sizes and len(known) == len(inner) else None
 
 
 def _merged(stated: Sequence[Shape | None], told: Sequence[Shape | None]) -> list[Shape | None]:
-    """What is stated, and where nothing is what else is known."""
+    """Prefer stated sizes to otherwise known ones."""
     count = max(len(stated), len(told))
     first, second = ([*one, *[None] * (count - len(one))] for one in (stated, told))
     return [a if a is not None else b for a, b in zip(first, second, strict=True)]
 
 
 def _without(nested: Any, lead: int) -> Any:
-    """Arguments with the sizes of tensors in place of them, without dimensions that the layer is repeated over."""
+    """Replace tensors in arguments with their sizes, without the dimensions over which the layer is repeated."""
     if isinstance(nested, Value):
         return Shaped((None, *nested.sizes[lead:]))
     if isinstance(nested, list | tuple):
@@ -143,14 +143,14 @@ def _without(nested: Any, lead: int) -> Any:
 
 
 def unknown(here: Here, values: Sequence[Value], inner: Shape, own: Own, *, at: int | None = None) -> Value:
-    """A tensor that depends on others in a way that is not known.
+    """Return a tensor that depends on others in an unknown way.
 
     Args:
         here: the call.
-        values: what it depends on, at least one.
+        values: the tensors on which it depends, at least one.
         inner: its sizes after the batch.
-        own: what the layer is known to have.
-        at: which of the sizes are the channels; None means the first or the last one, as the layer has it.
+        own: the known facts about the layer.
+        at: the position of the channels in the sizes; None for the layer's first or last one.
     """
     if len(inner) > MAX_RANK:
         raise ModelError(f"an output of {len(inner)} dimensions", expected=f"at most {MAX_RANK}")

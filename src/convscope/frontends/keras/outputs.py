@@ -1,6 +1,6 @@
-"""Sizes of what a layer returns that no rule reads, from its settings and the sizes of what it is called with.
+"""Output sizes of layers without a rule, from their settings and input sizes.
 
-A size here is that of one sample: the batch is left out.
+Sizes here are those of one sample, without the batch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _first(settings: Settings, given: Sequence[Shape]) -> Shape:  # noqa: ARG001
 
 
 def _together(settings: Settings, given: Sequence[Shape]) -> Shape:  # noqa: ARG001 -- as its neighbours
-    """Each dimension, counted from the last one, is as long as the longest.
+    """Broadcast dimensions, aligned at the last one.
 
     >>> _together(Settings({}), [(5, 1), (4, 1, 3)])
     (4, 5, 3)
@@ -43,7 +43,7 @@ def _image(settings: Settings, given: Sequence[Shape]) -> Shape:
 
 
 def _encoded(count: int | None, settings: Settings, given: Shape) -> Shape | None:
-    """Integers as vectors: one for each where they are one-hot, else one for all along the last dimension."""
+    """Encode integers as vectors: one for each if one-hot, otherwise one for all along the last dimension."""
     mode = settings.get("output_mode", "int")
     if mode == "int":
         return given
@@ -78,7 +78,7 @@ def _words(settings: Settings, given: Sequence[Shape]) -> Shape | None:
 
 
 def _frames(settings: Settings, given: Sequence[Shape]) -> Shape | None:
-    """A spectrum for each window of a signal ``time channels``."""
+    """Return a spectrum for each window of a signal ``time channels``."""
     last = settings.get("data_format") != "channels_first"
     time, channels = given[0] if last else given[0][::-1]
     window = settings.whole("frame_length", 256)
@@ -103,7 +103,7 @@ def _either_way(settings: Settings, given: Sequence[Shape]) -> Shape:
 
 
 def _heads(settings: Settings, given: Sequence[Shape]) -> list[Shape] | None:
-    """A vector for each query, and the scores of every head."""
+    """Return a vector for each query, and the scores of every head."""
     found: list[Shape] = [(*given[0][:-1], *settings.ints("output_shape", 1, given[0][-1]))]
     if not settings.flag("return_attention_scores"):
         return found
@@ -113,7 +113,7 @@ def _heads(settings: Settings, given: Sequence[Shape]) -> list[Shape] | None:
 
 
 def _module(settings: Settings, given: Sequence[Shape]) -> Shape | None:  # noqa: ARG001 -- as its neighbours
-    """What the user said of a module of PyTorch, the batch first."""
+    """Return the user's output shape of a PyTorch module, the batch first."""
     stated = settings.get("output_shape")
     known = [whole(one) for one in stated[1:]] if isinstance(stated, list | tuple) else []
     sizes = tuple(one for one in known if one is not None and one > 0)
@@ -133,12 +133,12 @@ def _one_hot(settings: Settings, given: Sequence[Shape]) -> Shape | None:
 
 
 def _weighted(settings: Settings, given: Sequence[Shape]) -> Shape:  # noqa: ARG001 -- as its neighbours
-    """A mean of values for each query."""
+    """Return a mean of values for each query."""
     return (*given[0][:-1], given[1][-1])
 
 
 def _lambda(settings: Settings, given: Sequence[Shape]) -> Shape | None:  # noqa: ARG001 -- as its neighbours
-    """What the user said; what the function makes of its input is not looked for."""
+    """Return the output shape that the user stated; the function is not evaluated."""
     stated = settings.get("output_shape")
     known = [whole(one) for one in stated] if isinstance(stated, list | tuple) else []
     sizes = tuple(one for one in known if one is not None and one > 0)
@@ -146,7 +146,7 @@ def _lambda(settings: Settings, given: Sequence[Shape]) -> Shape | None:  # noqa
 
 
 def _reduced(settings: Settings, given: Sequence[Shape]) -> Shape | None:
-    """One value in place of all along some dimensions; the batch is the first of them."""
+    """Reduce some dimensions, where dimension 0 is the batch."""
     rank = len(given[0]) + 1
     if settings.get("axis") is None:
         return None
@@ -157,7 +157,7 @@ def _reduced(settings: Settings, given: Sequence[Shape]) -> Shape | None:
 
 
 def slid(settings: Settings, positions: Sequence[int]) -> Shape:
-    """Sizes of a map after a window has slid over it.
+    """Return the sizes of a map after a sliding window.
 
     >>> slid(Settings({"kernel_size": 3, "strides": 2}), (8, 9)), slid(Settings({"padding": "same"}), (8,))
     ((3, 4), (8,))
@@ -170,11 +170,11 @@ def slid(settings: Settings, positions: Sequence[int]) -> Shape:
 
 
 _CARRIED = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1}
-"""States of a recurrent layer."""
+"""Return the states of a recurrent layer."""
 
 
 def _recurrent(kind: str, cell: Settings, layer: Settings, given: Shape) -> list[Shape]:
-    """The state after the last step or after every one, and the last states where they are returned."""
+    """Return the state after the last or after every step, and the last states if requested."""
     units = cell.whole("units")
     states = _CARRIED[kind] if layer.flag("return_state") else 0
     return [(given[0], units) if layer.flag("return_sequences") else (units,), *[(units,)] * states]
@@ -185,7 +185,7 @@ def _alone(kind: str, settings: Settings, given: Sequence[Shape]) -> list[Shape]
 
 
 def _cell(settings: Settings, given: Sequence[Shape]) -> list[Shape] | None:
-    """A layer that repeats a cell; the last one of a stack gives the output."""
+    """Handle a layer that repeats a cell; the last one of a stack gives the output."""
     held = settings.table("cell")
     config = Settings(held["config"])
     stacked = config.get("cells")
@@ -241,7 +241,7 @@ LAYERS: dict[str, Rule] = {
     "Embedding": _either_way,
     "Lambda": _lambda,
 }  # fmt: skip
-"""Layers of Keras by class."""
+"""Keras layers by class."""
 
 OPERATIONS: dict[str, Rule] = {
     **dict.fromkeys(
@@ -266,20 +266,20 @@ OPERATIONS: dict[str, Rule] = {
     "TopK": _largest,
     "OneHot": _one_hot,
 }  # fmt: skip
-"""Functions of Keras by class."""
+"""Keras functions by class."""
 
 
 _FLAGS = {"reverse", "return_attention_scores", "use_causal_mask", "mask", "training"}
-"""What layers may be called with besides tensors that is known here."""
+"""Known arguments of layers besides tensors."""
 
 
 def sizes_of(spec: Spec, given: Sequence[Shape], flags: Mapping[str, Any]) -> list[Shape] | None:
-    """Sizes of one sample of each tensor that a layer of Keras returns; None where its settings do not tell them.
+    """Return the sizes of one sample of each output of a Keras layer; None if its settings do not determine them.
 
     Args:
         spec: the layer.
-        given: sizes of one sample of each tensor that it is called with.
-        flags: what it is called with besides, by name.
+        given: sizes of one sample of each input tensor.
+        flags: its other arguments by name.
     """
     rule = (OPERATIONS if spec.operation else LAYERS).get(spec.kind) if spec.ours else None
     if rule is None or not given or (not spec.operation and not flags.keys() <= _FLAGS):

@@ -1,4 +1,4 @@
-"""A Keras configuration of a model as calls of layers, each after what it reads."""
+"""A Keras configuration as calls of layers in topological order."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 INPUT = "InputLayer"
 
 LAYER, REF, ARRAY = 50, 14, 50
-"""Steps for a layer as it is written, for a tensor that a call names, and for numbers that stand among them."""
+"""Steps for a layer as written, for a tensor in a call, and for numbers among these."""
 
 MAX_OUTPUTS = 2**20
-"""Outputs of one call."""
+"""The most outputs of a call."""
 
 
 Nested = tuple[str | int, ...]
-"""A position in nested lists and dicts."""
+"""A path in nested lists and dicts."""
 
 
 @dataclass(frozen=True)
 class Ref:
-    """One output of one call of a layer."""
+    """An output of a call of a layer."""
 
     layer: str
     call: int
@@ -40,21 +40,21 @@ class Ref:
 
 @dataclass(frozen=True)
 class Held:
-    """A variable of a live model that stands among the arguments of a function, by its number."""
+    """A variable of a live model among the arguments of a function, by number."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a layer.
+    """A call of a layer.
 
     Attributes:
         spec: the layer.
-        call: 0 for the first call of it.
-        args: what it is called with; :class:`Ref` where that is a tensor.
-        named: the same by name.
-        parts: how many values these are.
+        call: number of the call, from 0.
+        args: its arguments, with :class:`Ref` for tensors.
+        named: its keyword arguments, likewise.
+        parts: number of values in these.
     """
 
     spec: Spec
@@ -66,18 +66,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """A model.
+    """The calls of a model, in topological order.
 
     Attributes:
-        steps: in an order in which each reads only what came before.
-        inputs: what the model is called with.
-        outputs: what it returns, the keys of dicts in the order of the alphabet, as Keras has them.
-        paths: positions of the outputs in what it returns; empty for a single one.
-        sizes: of tensors, where the configuration states them.
-        input_sizes: of the inputs.
+        steps: calls in topological order.
+        inputs: the inputs of the model.
+        outputs: its outputs, with the keys of dicts in alphabetical order, as in Keras.
+        paths: positions of the outputs in the returned structure; empty for a single one.
+        sizes: sizes of tensors, if the configuration states them.
+        input_sizes: sizes of the inputs.
         kinds: dtypes of the inputs.
-        keys: names of the inputs, where they are given as a dict.
-        channels_first: the layers take ``n c h w``.
+        keys: names of the inputs, if they are passed as a dict.
+        channels_first: whether the layers take ``n c h w``.
     """
 
     steps: tuple[Step, ...]
@@ -91,7 +91,7 @@ class Plan:
     channels_first: bool
 
     def sizes_of(self, step: Step) -> tuple[Sizes | None, ...]:
-        """Sizes of the outputs of a call, as far as the configuration states them."""
+        """Return the sizes of the outputs of a call, as far as the configuration states them."""
         return self._by_call.get((step.spec.name, step.call), ())
 
     @cached_property
@@ -104,7 +104,7 @@ class Plan:
 
 
 def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
-    """The calls of a model.
+    """Plan the calls of a model.
 
     Args:
         raw: its configuration, with ``class_name`` and ``config``.
@@ -112,7 +112,7 @@ def plan(raw: dict[str, Any], owner: Owner, *, old: bool) -> Plan:
         old: written by Keras 1 or 2.
 
     Raises:
-        ModelError: it is not a model of Keras, names a layer that is not there, or goes in circles.
+        ModelError: it is not a Keras model, refers to a missing layer, or is cyclic.
     """
     config = raw["config"]
     entries = config if isinstance(config, list) else config["layers"]
@@ -135,7 +135,7 @@ def _channels_first(layers: list[Spec]) -> bool:
 
 
 def input_sizes(one: Spec) -> Sizes | None:
-    """What an input, or the first layer of an old model, states about the size of the input."""
+    """Return the input size that an input, or the first layer of an old model, states."""
     for name in ("batch_shape", "batch_input_shape"):
         found = sizes(one.settings.get(name))
         if found:
@@ -185,16 +185,16 @@ def _functional(config: dict[str, Any], layers: list[Spec]) -> Plan:
 
 
 def _alone(raw: Any) -> Any:
-    """Outputs without a list of one, which Keras leaves out."""
+    """Unwrap a list of a single output, as Keras does."""
     return raw[0] if isinstance(raw, list) and len(raw) == 1 and not _is_old_ref(raw) else raw
 
 
 class _Arguments:
-    """Reads what layers are called with.
+    """Parses the arguments of layers.
 
     Args:
         names: the layers of the model.
-        known: takes the sizes of tensors where they are stated.
+        known: receives sizes of tensors that are stated.
     """
 
     def __init__(self, names: dict[str, Spec], known: dict[Ref, Sizes]) -> None:
@@ -215,7 +215,7 @@ class _Arguments:
             yield Step(one, call, tuple(args), named, self.parts - before)
 
     def _old(self, node: object) -> tuple[list[Any], dict[str, Any]]:
-        """A call as Keras 2 writes it: one list for each tensor, with named arguments at its end."""
+        """Parse a call in the form of Keras 2: a list for each tensor, ending in keyword arguments."""
         if not isinstance(node, list) or not all(_is_old_ref(one) for one in node):
             raise ModelError(f"{shown(node)} is not a valid call", expected="lists of [layer, call, output]")
         found = [self.ref(one, inner=True) for one in node]
@@ -232,7 +232,7 @@ class _Arguments:
         return [self._old_value(one) for one in raw] if isinstance(raw, list) else raw
 
     def value(self, raw: Any) -> Any:
-        """An argument as Keras 3 writes it."""
+        """Parse an argument in the form of Keras 3."""
         self.parts += 1
         if isinstance(raw, list):
             return [self.value(one) for one in raw]
@@ -260,10 +260,10 @@ class _Arguments:
         return found
 
     def ref(self, raw: list[Any], *, inner: bool) -> Ref:
-        """What ``[layer, call, output]`` means.
+        """Resolve ``[layer, call, output]``.
 
-        A model that is used as a layer has a first call of its own, from the time it was made. Whether Keras counts it
-        depends on where the reference stands (``inner``), and on the kind of the model.
+        A model that is used as a layer has a first call of its own from its creation. Whether Keras counts it depends
+        on the position of the reference (``inner``) and on the kind of the model.
         """
         spend(REF)
         self.parts += 1
@@ -285,7 +285,7 @@ class _Arguments:
         return Ref(name, call, output)
 
     def results(self, raw: Any, path: Nested = ()) -> Iterator[tuple[Nested, Ref]]:
-        """The tensors of ``input_layers`` or ``output_layers`` with their places, however they are nested."""
+        """Yield the tensors of ``input_layers`` or ``output_layers`` with their paths, in any nesting."""
         if _is_old_ref(raw):
             yield path, self.ref(raw, inner=True)
         elif isinstance(raw, list | dict):
@@ -312,7 +312,7 @@ _WRAPPED: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
     "__numpy__": lambda raw, config: array(raw),  # noqa: ARG005 -- as its neighbours
     "__tensor__": lambda raw, config: array(raw),  # noqa: ARG005 -- as its neighbours
 }
-"""How Keras writes values that JSON does not have."""
+"""Keras's encodings of values that JSON lacks."""
 
 
 def _is_old_ref(raw: object) -> bool:
@@ -322,7 +322,7 @@ def _is_old_ref(raw: object) -> bool:
 
 
 def _nodes(one: Spec) -> list[Any]:
-    """The calls of a layer as they are written."""
+    """Return the calls of a layer as written."""
     found = one.raw.get("inbound_nodes", [])
     if not isinstance(found, list):
         raise ModelError(f"{one.name}: inbound_nodes={shown(found)}", expected="a list")
@@ -330,7 +330,7 @@ def _nodes(one: Spec) -> list[Any]:
 
 
 def refs(value: Any) -> Iterator[Ref]:
-    """The tensors in an argument."""
+    """Yield the tensors in an argument."""
     if isinstance(value, Ref):
         yield value
     elif isinstance(value, list | tuple | dict):
@@ -339,10 +339,10 @@ def refs(value: Any) -> Iterator[Ref]:
 
 
 def _in_order(steps: list[Step], inputs: tuple[Ref, ...]) -> tuple[Step, ...]:
-    """The calls, each after what it reads; otherwise as they are written.
+    """Sort the calls topologically, otherwise in the order in which they are written.
 
     Raises:
-        ModelError: some wait for each other.
+        ModelError: there is a cycle.
     """
     there = {(ref.layer, ref.call) for ref in inputs}
     readers: dict[tuple[str, int], list[int]] = {}

@@ -1,4 +1,4 @@
-"""A Keras configuration as a net: every call of a layer becomes layers of the net, in order."""
+"""From a Keras configuration to a net: every call of a layer becomes layers of the net, in order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from convscope.frontends.keras.weights import Store
 
 ONCE, AGAIN, PART = 50, 200, 3
-"""Steps for the first call of a layer, which the file states; for each further one, and for each part of a call."""
+"""Steps for the first call of a layer, for each further call, and for each part of a call."""
 
 _MISTAKES = (
     TypeError,
@@ -46,18 +46,18 @@ _MISTAKES = (
     AssertionError,
     RecursionError,
 )
-"""What a rule raises on settings that no layer can have."""
+"""The errors that a rule raises for invalid settings."""
 
 
 def net_of(source: Source, given: Asked | Shape | None) -> Net:
-    """The net of a configuration.
+    """Build the net of a configuration.
 
     Args:
         source: the configuration, and its weights.
-        given: shape ``c h w`` of the input; None takes that of the model.
+        given: shape ``c h w`` of the input; None for that of the model.
 
     Raises:
-        ModelError: the configuration is not one of a model, or holds what cannot be read.
+        ModelError: the configuration is not that of a model, or has a part that cannot be read.
         FieldError: the size of the input is not stated, or does not fit the model.
         ShapeError: a layer does not fit its input.
     """
@@ -76,7 +76,7 @@ def net_of(source: Source, given: Asked | Shape | None) -> Net:
 
 @dataclass(frozen=True)
 class _Tensors:
-    """Weights by ``layer.tensor``, loaded when called, all while the file is open."""
+    """Return a function that loads weights by ``layer.tensor``, with the file open only during the call."""
 
     inner: Callable[[], dict[str, NDArray[Any]]]
     store: Store
@@ -87,32 +87,32 @@ class _Tensors:
 
 
 class Reading:
-    """Turns calls into layers.
+    """Converts calls to layers.
 
     Args:
         builder: takes the layers.
         store: gives the weights.
-        trusted: the sizes that the configuration states hold for this input.
-        frozen: training leaves the whole model as it is.
+        trusted: whether the sizes that the configuration states apply to this input.
+        frozen: whether the entire model is frozen.
     """
 
     def __init__(self, builder: Builder, store: Store, *, trusted: bool, frozen: bool = False) -> None:
         self.builder, self.store, self.trusted, self.frozen = builder, store, trusted, frozen
-        self.plans: dict[int, Plan] = {}  # of models that are layers, by their place in the configuration
-        self.called: dict[int, float] = {}  # what a further call costs of those that were called
+        self.plans: dict[int, Plan] = {}  # plans of nested models, by their position in the configuration
+        self.called: dict[int, float] = {}  # cost of a further call of each nested model
         self.ran: set[int] = set()  # plans
         self.seen: set[Hashable] = set()
-        self.ends: dict[str, ModelError] = {}  # layers of outputs of unknown shape, and why nothing may read them
+        self.ends: dict[str, ModelError] = {}  # layers with outputs of unknown shape, and why nothing may read them
         self.notes: list[str] = []
 
     def run(self, made: Plan, inputs: list[Value], lead: int = 1) -> list[Value]:
-        """The outputs of a model."""
+        """Return the outputs of a model."""
         if len(inputs) != len(made.inputs):
             raise ModelError(f"the model takes {len(made.inputs)} inputs, but is called with {len(inputs)} tensors")
         found: dict[tuple[str, int], Any] = {
             (ref.layer, ref.call): value for ref, value in zip(made.inputs, inputs, strict=True)
         }
-        price = PART if id(made) in self.ran else 0  # the first time is in what the file states
+        price = PART if id(made) in self.ran else 0  # the first call is covered by the size of the file
         self.ran.add(id(made))
         spend(price * (len(made.inputs) + len(made.outputs)))
         for step in made.steps:
@@ -132,10 +132,10 @@ class Reading:
         lead: int = 1,
         sizes: tuple[Sizes | None, ...] = (),
     ) -> Any:
-        """What a layer returns: a tensor, or several.
+        """Return the output of a layer: a tensor, or several.
 
         Raises:
-            ConvscopeError: it cannot be read; the error names the layer and its class.
+            ConvscopeError: the layer cannot be read; the error names it and its class.
         """
         with _explained(spec):
             spend(self._price(spec))
@@ -155,7 +155,7 @@ class Reading:
         return found
 
     def _price(self, spec: Spec) -> float:
-        """Steps for a call. A model that is used twice in a model that is used twice ... grows fast."""
+        """Count steps for a call. A model that is used twice in a model that is used twice ... grows fast."""
         known = self.called.get(id(spec.raw))
         if known is None:
             self.called[id(spec.raw)] = AGAIN + (0 if spec.model else parts(spec.settings.values) / 2)
@@ -165,7 +165,7 @@ class Reading:
     def _made(
         self, here: Here, args: list[Any], named: dict[str, Any], values: list[Value], mark: tuple[int, str, bool]
     ) -> Any:
-        """What the rule of the layer makes; a layer that cannot be inspected where there is none."""
+        """Apply the rule of the layer; without a rule, return an opaque layer."""
         rule = rule_of(here.spec)
         failed = None
         if rule and _takes(rule, args, named):
@@ -174,7 +174,7 @@ class Reading:
             except BeyondError:
                 pass
             except ShapeError as error:
-                if error.given or error.expected:  # the layer does not fit; else no layers compute this
+                if error.given or error.expected:  # the layer does not fit; otherwise no layers compute this
                     raise
                 failed = error
             self.builder.back_to(mark)
@@ -188,7 +188,7 @@ class Reading:
             return self._end(here, values, error)
 
     def _end(self, here: Here, values: list[Value], error: UnstatedError) -> Value:
-        """What a layer returns whose shape nobody states; right only where nothing reads it."""
+        """Return the output of a layer of unknown shape, which is valid only if nothing reads it."""
         found = rest(here, values)
         name = f"{here.spec.owner.scope} ({here.spec.kind})"
         error.add(subject=name)
@@ -206,7 +206,7 @@ class Reading:
 
     @contextmanager
     def _called(self, spec: Spec) -> Iterator[None]:
-        """Layers of the net are called as the layer of the model."""
+        """Name layers of the net after the layer of the model."""
         before = self.builder.scope, self.builder.whole_scope
         self.builder.scope, self.builder.whole_scope = spec.owner.scope, True
         try:
@@ -215,7 +215,7 @@ class Reading:
             self.builder.scope, self.builder.whole_scope = before
 
     def _count_once(self, spec: Spec, start: int) -> None:
-        """What is stored for a layer is stored once, however often it is used, and for a function what is learned."""
+        """Return the tensors of a layer once for all its uses, and the learned ones of a function."""
         key = self.store.key(spec.owner)
         if key not in self.seen and not spec.operation:
             self.seen.add(key)
@@ -232,7 +232,7 @@ _signature = lru_cache(maxsize=1024)(signature)
 
 
 def _takes(rule: Callable[..., Any], args: list[Any], named: dict[str, Any]) -> bool:
-    """A rule knows all that the layer is called with."""
+    """Return whether a rule supports all arguments of the layer."""
     try:
         _signature(rule).bind(None, *args, **named)
     except TypeError:
@@ -242,14 +242,14 @@ def _takes(rule: Callable[..., Any], args: list[Any], named: dict[str, Any]) -> 
 
 @contextmanager
 def _explained(spec: Spec) -> Iterator[None]:
-    """Errors name the layer and its class."""
+    """Add the layer and its class to errors."""
     scope = spec.owner.scope
     try:
         yield
     except ConvscopeError as error:
         if not error.what.startswith(
             tuple(f"{scope}{mark}" for mark in (":", ".", " (", "_"))
-        ):  # else a layer inside of it is named, or one of the net that is called so
+        ):  # otherwise an inner layer is named, or a layer of the net with this name
             error.add(subject=f"{scope} ({spec.kind})")
         raise
     except _MISTAKES as error:
@@ -265,14 +265,14 @@ def _values(nested: Any) -> Iterator[Value]:
 
 
 def _ordered(made: Plan, args: list[Any]) -> list[Value]:
-    """The tensors that a model is called with, in the order of its inputs."""
+    """Return the tensor arguments of a model, in the order of its inputs."""
     if len(args) == 1 and isinstance(args[0], dict) and sorted(args[0]) == sorted(made.keys):
         return list(_values([args[0][name] for name in made.keys]))
     return list(_values(args))
 
 
 def _filled(nested: Any, found: dict[tuple[str, int], Any], store: Store) -> Any:
-    """Arguments with tensors in place of what names them."""
+    """Replace references in arguments with tensors."""
     if isinstance(nested, Held):
         return store.held(nested.number)
     if isinstance(nested, Ref):

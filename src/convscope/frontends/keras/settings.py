@@ -1,4 +1,4 @@
-"""The settings of one Keras layer: plain data out of a file, checked when it is asked for."""
+"""The settings of a Keras layer: plain data from a file, checked on access."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MISSING = object()
 
 @dataclass(frozen=True)
 class Settings:
-    """Named values of a layer; each is asked for with the kind that it must have.
+    """Named values of a layer, each of which is requested with its expected type.
 
     >>> Settings({"filters": 8, "kernel_size": 3}).ints("kernel_size", 2)
     (3, 3)
@@ -29,15 +29,15 @@ class Settings:
     values: dict[str, Any]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value as it stands in the file; the default where it is missing or null."""
+        """Return the raw value; the default if it is missing or null."""
         found = self.values.get(name)
         return default if found is None else found
 
     def whole(self, name: str, default: Any = _MISSING, *, least: int = 1) -> int:
-        """An integer.
+        """Return an integer.
 
         Raises:
-            ModelError: it is missing or no such number.
+            ModelError: the value is missing or invalid.
         """
         found = whole(self.get(name, default))
         if found is None or not least <= found <= MAX_INT:
@@ -45,10 +45,10 @@ class Settings:
         return found
 
     def ints(self, name: str, count: int, default: Any = _MISSING, *, least: int = 1) -> tuple[int, ...]:
-        """So many integers; a single one stands for all.
+        """Return a number of integers; a single one stands for all.
 
         Raises:
-            ModelError: they are missing or no such numbers.
+            ModelError: the value is missing or invalid.
         """
         found = self.get(name, default)
         given = [found] * count if whole(found) is not None else found
@@ -61,10 +61,10 @@ class Settings:
         return known
 
     def axes(self, name: str, rank: int, default: Any = _MISSING) -> tuple[int, ...]:
-        """Dimensions of a tensor of so many, counted from the front, each once.
+        """Return distinct dimensions of a tensor of a given rank, counted from the front.
 
         Raises:
-            ModelError: they are missing or no dimensions of such a tensor.
+            ModelError: the value is missing or invalid.
         """
         found = self.get(name, default)
         given = found if isinstance(found, list | tuple) else [found]
@@ -75,10 +75,10 @@ class Settings:
         return known
 
     def axis(self, name: str, rank: int, default: Any = _MISSING) -> int:
-        """One dimension of a tensor of so many, counted from the front.
+        """Return one dimension of a tensor of a given rank, counted from the front.
 
         Raises:
-            ModelError: it is missing or no dimension of such a tensor.
+            ModelError: the value is missing or invalid.
         """
         found = self.axes(name, rank, default)
         if len(found) > 1:
@@ -86,10 +86,10 @@ class Settings:
         return found[0]
 
     def real(self, name: str, default: Any = _MISSING) -> float:
-        """A number.
+        """Return a number.
 
         Raises:
-            ModelError: it is missing or no number.
+            ModelError: the value is missing or not a number.
         """
         found = number(self.get(name, default))
         if found is None:
@@ -97,10 +97,10 @@ class Settings:
         return found
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """A yes or no.
+        """Return a Boolean.
 
         Raises:
-            ModelError: it is neither.
+            ModelError: the value is not a Boolean.
         """
         found = self.get(name, default)
         if not isinstance(found, bool):
@@ -108,10 +108,10 @@ class Settings:
         return found
 
     def word(self, name: str, choices: tuple[str, ...], default: Any = None) -> str:
-        """One of a few words; the first one where there is none and no default is given.
+        """Return one of a few words; by default the first.
 
         Raises:
-            ModelError: it is another.
+            ModelError: the value is another word.
         """
         found = self.get(name, choices[0] if default is None else default)
         if not isinstance(found, str) or found.lower() not in choices:
@@ -119,10 +119,10 @@ class Settings:
         return found.lower()
 
     def table(self, name: str) -> dict[str, Any]:
-        """Named values inside of the settings.
+        """Return nested settings.
 
         Raises:
-            ModelError: there are none.
+            ModelError: the value is missing or not a dictionary.
         """
         found = self.get(name)
         if not isinstance(found, dict):
@@ -136,11 +136,11 @@ class Settings:
 
 
 SHOWN = 60
-"""Letters of a value in a message."""
+"""The most characters of a value in a message."""
 
 
 def shown(value: object) -> str:
-    """A value for a message, cut where it is long.
+    """Return a value for a message, shortened if it is long.
 
     >>> shown({"a": [0.5] * 10**6})
     "{'a': [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.…"
@@ -150,7 +150,7 @@ def shown(value: object) -> str:
 
 
 def _start(value: object, number: Iterator[int]) -> object:
-    """As much of a value as is shown: each part of it takes a letter at least."""
+    """Reduce a value to the part that is shown, since each part takes at least one character."""
     if isinstance(value, str):
         return value[: SHOWN + 1]
     if not isinstance(value, list | tuple | dict):
@@ -163,7 +163,7 @@ def _start(value: object, number: Iterator[int]) -> object:
 
 
 def parts(value: object) -> int:
-    """How many values one consists of, itself included.
+    """Count the values of which one consists, including itself.
 
     >>> parts({"a": [1, 2], "b": 3})
     5
@@ -178,7 +178,7 @@ def parts(value: object) -> int:
 
 
 def whole(value: object) -> int | None:
-    """An integer, also one that is written ``3.0``; None for anything else.
+    """Return an integer, which may be written as ``3.0``; None for anything else.
 
     >>> whole(3), whole(3.0), whole(True), whole("3")
     (3, 3, None, None)
@@ -191,14 +191,14 @@ def whole(value: object) -> int | None:
 
 
 def number(value: object) -> float | None:
-    """A finite number; None for anything else."""
+    """Return a finite number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > np.finfo(np.float64).max:
         return None
     return float(value) if math.isfinite(value) else None
 
 
 def array(value: object) -> np.ndarray[Any, np.dtype[np.float32]] | None:
-    """Numbers, nested as a tensor is or wrapped as Keras writes them; None for anything else.
+    """Return numbers, nested like a tensor or wrapped by Keras; None for anything else.
 
     >>> array([1, 2.5]), array({"class_name": "__numpy__", "config": {"value": [3]}})
     (array([1. , 2.5], dtype=float32), array([3.], dtype=float32))

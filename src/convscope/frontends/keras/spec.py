@@ -1,4 +1,4 @@
-"""One layer as a Keras configuration states it, and where its weights are kept."""
+"""A layer of a Keras configuration, and the location of its weights."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ if TYPE_CHECKING:
     from collections import Counter
 
 Sizes = tuple[int | None, ...]
-"""Lengths of the dimensions of a tensor, batch included; None where any length is allowed."""
+"""Sizes of a tensor, including the batch; None for any size."""
 
 MAX_NAME, MAX_PATH = 500, 2000
-"""Letters in the name of a layer or a class, and in those of all models that a layer is in, together."""
+"""The most characters of the name of a layer or class, and of all enclosing models together."""
 
 _HOMES = ("keras", "tf_keras", "tensorflow")
 _OPERATIONS = ("ops", "activations", "random")
-"""Modules of Keras whose classes are functions that were called on tensors, and no layers."""
+"""Keras modules whose classes are functions on tensors and not layers."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Where the weights of a layer are kept.
+    """The location of the weights of a layer.
 
     Attributes:
-        path: names of the models that it is in, and its own; ``@cell`` is an attribute of what is before.
-        groups: the same in a weights file of Keras 3, which numbers the layers of a class.
+        path: names of the enclosing models and its own; ``@cell`` is an attribute of the part before.
+        groups: the path in a weights file of Keras 3, which numbers the layers of a class.
     """
 
     path: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
     def layer(self, name: str, group: str) -> Owner:
-        """A layer of this model."""
+        """Return a layer of this model."""
         return Owner((*self.path, name), (*self.groups, "layers", group))
 
     def part(self, attribute: str) -> Owner:
-        """An attribute of this layer that is a layer itself."""
+        """Return an attribute of this layer that is a layer itself."""
         return Owner((*self.path, f"@{attribute}"), (*self.groups, attribute))
 
     @property
     def scope(self) -> str:
-        """What names in the net begin with: ``encoder.conv1``. What a wrapper holds is called as the wrapper."""
+        """The prefix of names in the net: ``encoder.conv1``. The content of a wrapper has the wrapper's name."""
         return ".".join(one.removeprefix("@") for one in self.path if one != "@layer")
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One layer.
+    """A layer.
 
     Attributes:
         name: unique in its model.
         kind: name of its class.
-        settings: what the class was made with.
-        owner: of the weights.
-        operation: a function that was called on tensors, such as ``keras.ops.mean``, and no layer.
-        ours: the class is one of Keras itself.
-        built: sizes of the input that the weights were made for; None where that is not stated.
+        settings: arguments of the class.
+        owner: location of the weights.
+        operation: whether it is a function on tensors, such as ``keras.ops.mean``, and not a layer.
+        ours: whether the class is Keras's own.
+        built: input sizes for which the weights were created; None if not stated.
         old: written by Keras 1 or 2.
         raw: everything that is stated.
     """
@@ -78,23 +78,23 @@ class Spec:
 
     @property
     def model(self) -> bool:
-        """The layer is a whole model."""
+        """Whether the layer is a model."""
         return is_model(self.raw)
 
 
 def is_model(raw: dict[str, Any]) -> bool:
-    """A configuration is that of a model: it has layers."""
+    """Return whether a configuration is that of a model, which has layers."""
     config = raw.get("config")
     return isinstance(config, list) or (isinstance(config, dict) and isinstance(config.get("layers"), list))
 
 
 def spec(raw: object, owner: Owner, numbers: Counter[str], *, old: bool) -> Spec:
-    """One entry of a list of layers.
+    """Parse an entry of a list of layers.
 
     Args:
         raw: the entry.
-        owner: of the model that has the list.
-        numbers: how many layers of each class came before, for :attr:`Owner.groups`.
+        owner: owner of the model with the list.
+        numbers: number of earlier layers of each class, for :attr:`Owner.groups`.
         old: written by Keras 1 or 2.
 
     Raises:
@@ -124,16 +124,16 @@ def spec(raw: object, owner: Owner, numbers: Counter[str], *, old: bool) -> Spec
 
 
 def _kind(raw: object) -> str | None:
-    """The class of a layer; None where there is none."""
+    """Return the class of a layer; None if there is none."""
     found = raw.get("class_name") if isinstance(raw, dict) else None
     return found if isinstance(found, str) and len(found) <= MAX_NAME else None
 
 
 def inner(raw: object, outer: Spec, attribute: str) -> Spec:
-    """The layer that a wrapper holds.
+    """Return the layer in a wrapper.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is no layer.
     """
     kind = _kind(raw)
     if kind is None:
@@ -147,7 +147,7 @@ def inner(raw: object, outer: Spec, attribute: str) -> Spec:
 
 
 def _home(raw: dict[str, Any]) -> tuple[bool, bool]:
-    """Whether a class is a function of Keras, and whether it is Keras's own at all; old files do not state it."""
+    """Return whether a class is a Keras function, and whether it is Keras's own; old files do not state it."""
     module = raw.get("module")
     if module is None:
         registered = raw.get("registered_name")
@@ -157,16 +157,16 @@ def _home(raw: dict[str, Any]) -> tuple[bool, bool]:
 
 
 def _is_function(kind: str, named: dict[str, Any]) -> bool:
-    """Files ``.h5`` of Keras 3 tell functions from layers only by their settings; a cast has a name and a dtype."""
+    """In ``.h5`` files of Keras 3, only the settings tell functions from layers; a cast has a name and a dtype."""
     return "trainable" not in named and ("dtype" not in named or len(named) == 2 or kind in OPERATIONS)
 
 
 _CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
-"""Names under which Keras offers a class, and those of the class itself, by which its weights are kept."""
+"""Public names of Keras classes, with the internal names under which weights are stored."""
 
 
 def _group(kind: str, numbers: Counter[str]) -> str:
-    """``Conv2D`` is kept under ``conv2d``, the second one under ``conv2d_1``.
+    """Return the group name: ``conv2d`` for the first ``Conv2D``, ``conv2d_1`` for the second.
 
     >>> from collections import Counter
     >>> seen = Counter()
@@ -181,7 +181,7 @@ def _group(kind: str, numbers: Counter[str]) -> str:
 
 
 def sizes(raw: object) -> Sizes | None:
-    """The sizes of one tensor; None where something else is stated."""
+    """Return the sizes of a tensor; None if something else is stated."""
     if not isinstance(raw, list | tuple) or len(raw) > 64:
         return None
     found = tuple(whole(one) for one in raw)

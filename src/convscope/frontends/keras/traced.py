@@ -1,7 +1,7 @@
-"""Code of the user in models of Keras: it is run once on symbolic tensors, and Keras writes down what is called.
+"""Tracing of users' code in Keras models: it is run once on symbolic tensors, and Keras records the calls.
 
-That gives a functional model with the layers and weights of the model that is read. Layers of the user's own, and the
-model itself where its layers are only in its code, are entered instead of called. The model is left as it was.
+The result is a functional model with the layers and weights of the original. Users' own layers, and a model that
+defines its layers in code, are entered instead of called. The model is left unchanged.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Traced:
-    """A functional model of what the code of another one does.
+    """A functional model, traced from the code of another one.
 
     Attributes:
-        model: the functional one.
-        variables: of the other one, that its code uses by itself.
+        model: the functional model.
+        variables: variables of the original that its code uses directly.
     """
 
     model: Any
@@ -36,24 +36,24 @@ class Traced:
 
 
 def stated(model: Any) -> bool:
-    """A model says of itself which layers it calls: it is Sequential or functional."""
+    """Return whether a model states its calls: it is Sequential or functional."""
     return hasattr(model, "_outputs_struct") or hasattr(model, "_functional")
 
 
 def own(layer: Any) -> bool:
-    """A layer of the user's own: its class is not one of Keras."""
+    """Return whether it is a user's own layer, whose class is not Keras's."""
     return type(layer).__module__.partition(".")[0] != "keras"
 
 
 @contextmanager
 def traced(model: Any, asked: Asked) -> Iterator[Traced]:
-    """What a model calls, while the context lasts. A functional model without layers of the user's own is itself.
+    """Trace the calls of a model within the block. A functional model without users' layers is returned as is.
 
     Raises:
-        FieldError: the sizes of the inputs are not known.
-        ModelError: the code of a model whose layers are only there does not run on symbolic tensors.
+        FieldError: the sizes of the inputs are unknown.
+        ModelError: code that defines the layers does not run on symbolic tensors.
     """
-    layers = list(model._flatten_layers())  # noqa: SLF001 -- Keras has no other way to list all of them
+    layers = list(model._flatten_layers())  # noqa: SLF001 -- Keras has no public way to list all of them
     with ExitStack() as stack:
         stack.enter_context(_configured(layers[1:]))
         found = Traced(model)
@@ -65,7 +65,7 @@ def traced(model: Any, asked: Asked) -> Iterator[Traced]:
 
 
 def _found(model: Any, asked: Asked, layers: list[Any]) -> Traced:
-    """The functional model that is made first: with own layers entered, else called; of any batch, else of one."""
+    """Return the first functional model that succeeds: users' layers entered or called; any batch or one sample."""
     given = _inputs(model, asked)
     if given is None:
         return Traced(model)
@@ -88,7 +88,7 @@ def _found(model: Any, asked: Asked, layers: list[Any]) -> Traced:
 
 
 def _attempt(model: Any, given: Any, layers: list[Any], batch: int | None) -> Traced | Exception:
-    """The functional model, or what its code raised."""
+    """Return the functional model, or the exception of its code."""
     keras = sys.modules["keras"]
     variables: list[Any] = []
     try:
@@ -100,26 +100,26 @@ def _attempt(model: Any, given: Any, layers: list[Any], batch: int | None) -> Tr
             result = model.call(**made, **named) if by_name else model.call(made, **named)
             found = keras.Model(made, result, name=model.name)
             found.to_json()
-    except Exception as error:  # noqa: BLE001 -- code of the user's own
+    except Exception as error:  # noqa: BLE001 -- the user's own code
         return error
     return Traced(found, variables)
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """An input that is to be made, of these sizes after the batch."""
+    """An input to create, with its sizes after the batch."""
 
     name: str
     sizes: tuple[int | None, ...]
     kind: str = "float32"
 
     def input(self, keras: Any, batch: int | None) -> Any:
-        """A symbolic tensor."""
+        """Create a symbolic tensor."""
         return keras.Input(self.sizes, batch_size=batch, name=self.name, dtype=self.kind)
 
 
 def _inputs(model: Any, asked: Asked) -> Any:
-    """The inputs as the caller states them, else those that the model was built for; None where it has none yet."""
+    """Return the caller's inputs, or those for which the model was built; None if it is not built yet."""
     if stated(model):
         struct = getattr(model, "_inputs_struct", None)
         struct = getattr(model, "inputs", None) if struct is None else struct
@@ -142,10 +142,10 @@ def _inputs(model: Any, asked: Asked) -> Any:
 
 
 def _checked(model: Any, given: Any) -> Any:
-    """The same inputs, if the model can be called with them.
+    """Check that the model can be called with the inputs.
 
     Raises:
-        FieldError: it takes others.
+        FieldError: the model takes other inputs.
     """
     try:
         found = inspect.signature(model.call).parameters.values()
@@ -173,7 +173,7 @@ def _wanted(name: str, given: Given) -> _Wanted:
 
 
 def _built(name: str, shape: Any) -> Any:
-    """Inputs of the sizes that a model was built for, nested as they were."""
+    """Return inputs of the sizes for which a model was built, with their nesting."""
     if isinstance(shape, dict):
         return {key: _built(key, one) for key, one in shape.items()}
     if isinstance(shape, list | tuple) and any(isinstance(one, list | tuple) for one in shape):
@@ -190,22 +190,22 @@ def _parameters(layer: Any) -> list[str]:
 
 @contextmanager
 def _unrecorded(layers: list[Any]) -> Iterator[None]:
-    """What layers remember of their calls, and numbers in names that Keras gives, are afterwards what they were."""
+    """Restore the call records of layers, and Keras's counters in names, after the block."""
     state = sys.modules["keras"].src.backend.common.global_state
     numbers = dict(state.get_global_attribute("object_name_uids", {}))
     once = {id(one): one for one in layers}.values()
-    kept = [(one, list(one._inbound_nodes), list(one._outbound_nodes)) for one in once]  # noqa: SLF001 -- as above
+    kept = [(one, list(one._inbound_nodes), list(one._outbound_nodes)) for one in once]  # noqa: SLF001 -- Keras has no public way
     try:
         yield
     finally:
         for one, inbound, outbound in kept:
-            one._inbound_nodes, one._outbound_nodes = inbound, outbound  # noqa: SLF001 -- as above
+            one._inbound_nodes, one._outbound_nodes = inbound, outbound  # noqa: SLF001 -- Keras has no public way
         state.set_global_attribute("object_name_uids", defaultdict(int, numbers))
 
 
 @contextmanager
 def _entered(layers: list[Any]) -> Iterator[None]:
-    """Layers of the user's own are entered, not called."""
+    """Enter users' own layers instead of calling them."""
     wide = {id(one) for one in layers if own(one)}
     with ExitStack() as stack:
         for kind in {type(one) for one in layers if id(one) in wide}:
@@ -227,7 +227,7 @@ def _calling(before: Callable[..., Any], wide: set[int]) -> Callable[..., Any]:
 
 @contextmanager
 def _numbered(variables: list[Any]) -> Iterator[None]:
-    """Variables that stand among the arguments of a function say their number in a list, which takes new ones."""
+    """Let variables among the arguments of a function serialise to their number in a list, which grows."""
     kind = sys.modules["keras"].Variable
 
     def config(self: Any) -> dict[str, int]:
@@ -242,7 +242,7 @@ def _numbered(variables: list[Any]) -> Iterator[None]:
 
 @contextmanager
 def _replaced(kind: type, name: str, value: Any) -> Iterator[None]:
-    """A class with another method for a while."""
+    """Replace a method of a class within the block."""
     before = kind.__dict__.get(name)
     setattr(kind, name, value)
     try:
@@ -256,7 +256,7 @@ def _replaced(kind: type, name: str, value: Any) -> Iterator[None]:
 
 @contextmanager
 def _configured(layers: list[Any]) -> Iterator[None]:
-    """Layers of the user's own that cannot say what they were made with say their name alone."""
+    """Let users' own layers without a configuration state their name only."""
     with ExitStack() as stack:
         done: set[type] = set()
         for one in layers:
@@ -269,7 +269,7 @@ def _configured(layers: list[Any]) -> Iterator[None]:
 def _says(layer: Any) -> bool:
     try:
         layer.get_config()
-    except Exception:  # noqa: BLE001 -- code of the user's own
+    except Exception:  # noqa: BLE001 -- the user's own code
         return False
     return True
 

@@ -1,7 +1,7 @@
-"""Names and shapes of the tensors in a file of HDF5, without the library, which may run without end on a damaged file.
+"""Names and shapes of the tensors in an HDF5 file, without the library, which may loop forever on a damaged file.
 
-What is read is the layout that Keras writes, of the HDF5 File Format Specification, version 3.0: superblock 0, groups
-with symbol tables, object headers of version 1. Of other layouts nothing is known.
+Only the layout that Keras writes is supported (HDF5 File Format Specification, version 3.0): superblock 0, groups with
+symbol tables, object headers of version 1.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from convscope.core.shape import Shape
 
 PART, BYTES = 16, 1000
-"""Steps for a part of a file that is looked at, and bytes that are read in one step."""
+"""Steps for a part of a file, and bytes that are read in one step."""
 
 LONGEST = 1024
-"""Bytes of the name of a tensor or a group."""
+"""Limit for the name of a tensor or a group [byte]."""
 
 _ROOT, _ENTRY, _SOFT = 64, 40, 2
-"""Where the superblock names the root's header; length of an entry of a symbol table; the kind of a link."""
+"""Offset of the root's header in the superblock; length of a symbol-table entry; the type of a link."""
 
 _SPACE, _TYPE, _MORE, _TABLE = 1, 3, 16, 17
-"""Messages of an object header: dimensions, kind of the values, where it goes on, the symbol table of a group."""
+"""Messages of an object header: dimensions, datatype, continuation, the symbol table of a group."""
 
 _INTEGER = 0
 
@@ -41,7 +41,7 @@ class Stored:
     """A tensor of a file.
 
     Attributes:
-        path: names of groups and its own, from where the walk began.
+        path: names of groups and its own, relative to the start.
         shape: of it.
         integer: its values are integers.
         width: of a value [byte].
@@ -55,13 +55,13 @@ class Stored:
 
 @dataclass
 class Tree:
-    """A file of HDF5 that is looked through; what that may cost is counted.
+    """An HDF5 file that is searched within a budget.
 
     Attributes:
         file: that is open.
         start: where the HDF5 file begins in it [byte].
         size: of the HDF5 file [byte].
-        groups: what lies in the groups on the way to those that were asked for, by their place; each is listed once.
+        groups: members of visited groups, by position; each group is listed once.
     """
 
     file: BinaryIO
@@ -76,7 +76,7 @@ class Tree:
             raise ModelError("the weights file has an unknown layout")
 
     def has(self, name: str) -> bool:
-        """There is something of that name at the top."""
+        """Return whether there is a top-level member of that name."""
         return name in self._group(struct.unpack("<Q", self._read(_ROOT, 8))[0])
 
     def _group(self, at: int) -> dict[str, int]:
@@ -85,10 +85,10 @@ class Tree:
         return self.groups[at]
 
     def tensors(self, names: Sequence[str]) -> list[Stored] | None:
-        """All tensors in a group, each once; None where there is no such group.
+        """Return all tensors in a group, each once; None if there is no such group.
 
         Raises:
-            ModelError: the file is damaged there, or has a layout that Keras does not write.
+            ModelError: the file is damaged there, or has an unsupported layout.
         """
         at: int | None = struct.unpack("<Q", self._read(_ROOT, 8))[0]
         for name in names:
@@ -103,7 +103,7 @@ class Tree:
         todo = [(at, path)]
         while todo:
             at, path = todo.pop()
-            if at in self._seen:  # it goes in circles, or two names are for one
+            if at in self._seen:  # a cycle, or two names of one object
                 continue
             self._seen.add(at)
             found = dict(self._messages(at))
@@ -123,7 +123,7 @@ class Tree:
         return Stored(path, shape, kind[0] & 15 == _INTEGER, width)
 
     def _members(self, at: int) -> Iterator[tuple[str, int]]:
-        """Names in a group, and where their headers lie; links are left out."""
+        """Return the names in a group with the positions of their headers, without links."""
         table = dict(self._messages(at)).get(_TABLE)
         if table is None:
             raise ModelError("the weights file has an unknown layout")
@@ -139,7 +139,7 @@ class Tree:
                     yield texts[name : texts.index(b"\0", name, name + LONGEST)].decode(errors="replace"), child
 
     def _leaves(self, at: int) -> Iterator[bytes]:
-        """Symbol tables under a node of a tree, the names in order."""
+        """Yield symbol tables below a node of a tree, in the order of names."""
         todo = [at]
         while todo:
             at = todo.pop()
@@ -153,7 +153,7 @@ class Tree:
                 raise ModelError("the weights file is damaged: the members of a group are missing")
 
     def _messages(self, at: int) -> Iterator[tuple[int, bytes]]:
-        """Messages of an object header."""
+        """Yield the messages of an object header."""
         version, size = struct.unpack("<B7xI", self._read(at, 12))
         if version != 1:
             raise ModelError("the weights file has an unknown layout")

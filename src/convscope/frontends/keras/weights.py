@@ -1,7 +1,7 @@
-"""Where the values of a saved Keras model are: in a ``.keras`` archive, or in an old ``.h5`` file.
+"""The values of a saved Keras model, in a ``.keras`` archive or an old ``.h5`` file.
 
-Nothing is loaded while a model is read. A file is opened again when its numbers are asked for; links out of it are not
-followed, and no array is made that is larger than what the file holds.
+Nothing is loaded while a model is read. A file is reopened when its values are requested; links out of it are not
+followed, and no array larger than the content of the file is created.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.values import Const
 
 WEIGHTS = "model.weights.h5"
-"""The file inside of an archive."""
+"""The weights file in an archive."""
 
 FAULTS = (
     OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, EOFError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What h5py and zipfile raise on damaged files."""
+"""The errors that h5py and zipfile raise for damaged files."""
 
 
 class Store(Protocol):
-    """Gives the tensors of layers."""
+    """A source of the tensors of layers."""
 
     def key(self, owner: Owner) -> Hashable:
-        """The same for the same layer."""
+        """Return a key that is equal for the same layer."""
 
     def load(self, owner: Owner, at: int, name: str) -> NDArray[Any]:
-        """One tensor of a layer, by its place among the layer's own tensors or by its name."""
+        """Load a tensor of a layer, by its position among the layer's own tensors or by name."""
 
     def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
-        """All tensors of a layer and of what is in it; None where that is unknown."""
+        """Return all tensors of a layer and its parts; None if unknown."""
 
     def outputs(self, owner: Owner, args: Any, named: Any) -> tuple[Sizes, ...] | None:
-        """Sizes of what a layer returns, batch included; None where only its code knows them.
+        """Return the output sizes of a layer, including the batch; None if only its code determines them.
 
         Args:
             owner: the layer.
@@ -66,32 +66,32 @@ class Store(Protocol):
         """
 
     def fact(self, owner: Owner, name: str) -> tuple[str, bool] | None:
-        """The dtype of a tensor, and whether training changes it; None where only the configuration says so."""
+        """Return the dtype of a tensor, and whether it is trained; None if only the configuration states it."""
 
     def held(self, number: int) -> Const:
-        """A variable that the code of a live model uses by itself."""
+        """Return a variable that the code of a live model uses directly."""
 
     def opened(self) -> Any:
-        """A context in which many tensors are loaded."""
+        """Return a context for loading many tensors."""
 
     @property
     def merged(self) -> bool:
-        """Kernels are kept with what LoRA adds to them."""
+        """Whether stored kernels include LoRA."""
 
     @property
     def wish(self) -> str:
-        """What is expected of a layer whose code would have to be run."""
+        """The expectation for a layer whose code would have to be run."""
 
 
 @dataclass(frozen=True)
 class Shaped:
-    """A tensor of which only the sizes are known, batch included."""
+    """A tensor of known sizes, including the batch."""
 
     sizes: Sizes
 
 
 class _Silent:
-    """A store that knows no more of a layer than its configuration."""
+    """A store that knows only the configuration of a layer."""
 
     wish = "the live model, loaded with keras.models.load_model, or a layer whose output another layer reads"
     merged = False
@@ -131,7 +131,7 @@ class NoStore(_Silent):
 
 
 class _FileStore(_Silent):
-    """A file of HDF5, open while tensors are asked for."""
+    """An HDF5 file that is open while tensors are requested."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -142,9 +142,9 @@ class _FileStore(_Silent):
         return owner
 
     def stated(self, owner: Owner) -> tuple[Weight, ...] | None:
-        """See :class:`Store`; the file is looked through by our own means, in bounded time.
+        """See :class:`Store`; the file is searched by our own code, in bounded time.
 
-        Which floats are learned the file does not say: all count that do not have the name of a statistic.
+        The file does not state which floats are learned: all count except those named like a statistic.
         """
         try:
             found = self._stored(owner)
@@ -153,7 +153,7 @@ class _FileStore(_Silent):
         return tuple(_weight(owner, one) for one in found)
 
     def _stored(self, owner: Owner) -> list[Stored]:
-        """Tensors of a layer and of what is in it."""
+        """Return the tensors of a layer and its parts."""
         raise NotImplementedError
 
     @contextmanager
@@ -179,32 +179,32 @@ class _FileStore(_Silent):
 
 
 _STATISTICS = ("moving_mean", "moving_variance", "seed_generator", "state")
-"""Names of tensors and of what has them that are not learned."""
+"""Names of tensors, and of their owners, that are not learned."""
 
 
 def _weight(owner: Owner, one: Stored) -> Weight:
-    """An integer is learned only where it is a quantised kernel, of one byte."""
+    """Return whether a tensor is learned; of integers, only quantised kernels of one byte are."""
     names = [name for name in one.path if name != "vars"]
     learned = one.width == 1 if one.integer else not any(name.startswith(_STATISTICS) for name in names)
     return Weight(".".join([owner.scope, *names]), one.shape, trained=learned)
 
 
 class _Kept(io.BytesIO):
-    """A file in memory, which is inspected more than once."""
+    """A file in memory that is read several times."""
 
     def close(self) -> None:
-        """It stays."""
+        """Keep the content."""
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a file lies within another.
+    """The position of a file within another.
 
     Attributes:
         start: its first byte.
         size: of it [byte].
-        data: it, unpacked; None where it is not packed.
-        groups: what is known of its groups; see :class:`Tree`.
+        data: its unpacked content; None if it is not compressed.
+        groups: known members of its groups, see :class:`Tree`.
     """
 
     start: int
@@ -231,11 +231,11 @@ class ArchiveStore(_FileStore):
         raise ModelError(f"the weights file has no {owner.scope}")
 
     def _place(self) -> _Place:
-        """Where the file of weights lies, looked for once: many layers may be asked for."""
+        """Return the position of the weights file, found once for all layers."""
         if self._found is None:
             with zipfile.ZipFile(self.path) as archive, files.opened(self.path) as file:
                 info = archive.getinfo(WEIGHTS)
-                if info.compress_type == zipfile.ZIP_STORED:  # it lies in the archive as it is
+                if info.compress_type == zipfile.ZIP_STORED:  # it is stored uncompressed
                     self._found = _Place(_start(file, info), info.file_size)
                 else:
                     hold(max(0, info.file_size - PER_BYTE[1] * info.compress_size))
@@ -273,11 +273,11 @@ class ArchiveStore(_FileStore):
 
 
 _FIRST = ("layers", "_layer_checkpoint_dependencies")
-"""What the group of all layers is called; the second name up to Keras 2.13."""
+"""Names of the group of all layers; the second one is used up to Keras 2.13."""
 
 
 def _start(file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Where a member of an archive begins that is not packed."""
+    """Return where an uncompressed member of an archive begins."""
     file.seek(info.header_offset)
     mark, name, extra = struct.unpack("<4s22x2H", file.read(30))
     if mark != b"PK\x03\x04":
@@ -286,7 +286,7 @@ def _start(file: BinaryIO, info: zipfile.ZipInfo) -> int:
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A packed member as a whole: it cannot be read here and there."""
+    """Unpack a compressed member, which allows no random access."""
     if info.file_size > 100 * info.compress_size + 2**24:
         raise ModelError(f"{WEIGHTS} claims to have {info.file_size:,} bytes, compressed to {info.compress_size:,}")
     with archive.open(info) as member:
@@ -294,7 +294,7 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 class LegacyStore(_FileStore):
-    """The weights in a file of the old ``.h5`` format, which knows them by name."""
+    """The weights in a file of the old ``.h5`` format, which stores them by name."""
 
     def _stored(self, owner: Owner) -> list[Stored]:
         top, *rest = owner.path
@@ -314,7 +314,7 @@ class LegacyStore(_FileStore):
             return _numbers(fits[0], file)
 
     def _of(self, file: Any, owner: Owner) -> Iterator[tuple[str, Any]]:
-        """Tensors whose names have those of all models, layers and parts on the way, in that order."""
+        """Return tensors whose names contain those of all enclosing models, layers and parts, in order."""
         top, *rest = owner.path
         for path, one in _datasets(_child(_child(file, "model_weights"), top)):
             if _belongs(path.split("/"), rest):
@@ -322,11 +322,11 @@ class LegacyStore(_FileStore):
 
 
 _CALLED = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
-"""Attributes of layers, and what the layers that they hold are called."""
+"""Attributes of layers, with the names of the layers in them."""
 
 
 def _belongs(path: Sequence[str], rest: list[str]) -> bool:
-    """A tensor's name has those of all models, layers and parts on the way, in that order."""
+    """Return whether a tensor's name contains those of all enclosing models, layers and parts, in order."""
     words = iter(path[:-1])
     return all(any(_called(need, word) for word in words) for need in rest if need != "@layer")
 
@@ -339,7 +339,7 @@ def _called(need: str, word: str) -> bool:
 
 
 def _guarded(owner: Owner, name: str, load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-    """Faults of a file as our error, with the tensor that was asked for."""
+    """Turn faults of a file into our error, which names the requested tensor."""
     try:
         return load()
     except ModelError as error:
@@ -349,7 +349,7 @@ def _guarded(owner: Owner, name: str, load: Callable[[], NDArray[Any]]) -> NDArr
 
 
 def _child(group: Any, name: str) -> Any:
-    """What a group holds under a name, if that is not a link."""
+    """Return the member of a group, if it is not a link."""
     import h5py
 
     if not isinstance(group, h5py.Group) or name not in group:
@@ -360,7 +360,7 @@ def _child(group: Any, name: str) -> Any:
 
 
 def _datasets(group: Any) -> list[tuple[str, Any]]:
-    """All tensors in a group, by their path in it; each once, whatever circles it goes in."""
+    """Yield all tensors in a group by path, each once, even with cycles."""
     import h5py
 
     found: list[tuple[str, Any]] = []
@@ -369,7 +369,7 @@ def _datasets(group: Any) -> list[tuple[str, Any]]:
 
 
 def _numbers(dataset: Any, file: Any) -> NDArray[Any]:
-    """The numbers of a tensor."""
+    """Load the values of a tensor."""
     import h5py
 
     if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:

@@ -1,7 +1,7 @@
-"""What each class of Keras is, in layers of a net: one rule for each class, by Keras's own name.
+"""Rules for Keras classes, by Keras's own names: each converts a class to layers of a net.
 
-A rule takes what is known here (:class:`~convscope.frontends.keras.here.Here`) and what the layer is called with, and
-returns a tensor, or several.
+A rule takes the context (:class:`~convscope.frontends.keras.here.Here`) and the arguments of the layer, and returns a
+tensor, or several.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ LAYERS: dict[str, Callable[..., Any]] = {
     **recurrent.LAYERS,
     **OLD,
 }
-"""Layers by class."""
+"""Rules of layers by class."""
 
 
 def rule_of(spec: Spec) -> Callable[..., Any] | None:
-    """The rule of a layer; None where there is none, or where the class is not Keras's own."""
+    """Return the rule of a layer; None if there is none, or the class is not Keras's own."""
     if not spec.ours:
         return None
     return (operations.OPERATIONS if spec.operation else LAYERS).get(spec.kind)

@@ -1,4 +1,4 @@
-"""Activations, by the name that a layer gives or as layers of their own; dropout and noise."""
+"""Activations, by name or as layers of their own; dropout and noise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _plain(op: Op) -> Callable[..., Value]:
 
 
 def relu(b: Builder, x: Value, slope: float = 0.0, highest: float | None = None, threshold: float = 0.0) -> Value:
-    """``x`` above the threshold and at most the highest value; the slope times its distance below the threshold."""
+    """``x`` above the threshold, clipped to a maximum; the slope times the distance below the threshold."""
     if threshold:
         return _jumping_relu(b, x, slope, highest, threshold)
     if slope:
@@ -46,7 +46,7 @@ def relu(b: Builder, x: Value, slope: float = 0.0, highest: float | None = None,
 
 
 def _jumping_relu(b: Builder, x: Value, slope: float, highest: float | None, limit: float) -> Value:
-    """``x`` above the limit, less the slope times its distance below it."""
+    """``x`` above the limit, minus the slope times the distance below it."""
     kept = unary(b, act.Threshold(limit), x)
     if highest is not None:
         kept = unary(b, act.Clamp(0.0, highest), kept)
@@ -57,13 +57,13 @@ def _jumping_relu(b: Builder, x: Value, slope: float, highest: float | None, lim
 
 
 def hard_shrink(b: Builder, x: Value, threshold: float = 0.5) -> Value:
-    """``x`` where it is more than the threshold away from 0."""
+    """``x`` if its magnitude is above the threshold, otherwise 0."""
     above, below = (unary(b, act.Threshold(threshold), one) for one in (x, unary(b, Map("neg"), x)))
     return binary(b, "sub", above, below)
 
 
 def threshold(b: Builder, x: Value, threshold: float = 0.0, default_value: float = 0.0) -> Value:
-    """``x`` above the threshold, another value elsewhere."""
+    """``x`` above the threshold, otherwise another value."""
     if default_value:
         raise BeyondError
     return unary(b, act.Threshold(threshold), x)
@@ -91,12 +91,12 @@ def squareplus(b: Builder, x: Value, b_: float = 4.0) -> Value:
 
 
 def soft_shrink(b: Builder, x: Value, threshold: float = 0.5) -> Value:
-    """What ``x`` is more than the threshold, in either direction."""
+    """The excess of ``x`` over the threshold, in either direction."""
     return binary(b, "sub", x, unary(b, act.Clamp(-threshold, threshold), x))
 
 
 def sparse_plus(b: Builder, x: Value) -> Value:
-    """0 up to -1, ``(x + 1)^2 / 4`` up to 1, then ``x``."""
+    """0 below -1, ``(x + 1)^2 / 4`` up to 1, then ``x``."""
     middle = unary(b, Map("square"), binary(b, "add", unary(b, act.Clamp(-1.0, 1.0), x), 1.0))
     above = unary(b, act.ReLU(), binary(b, "sub", x, 1.0))
     return binary(b, "add", binary(b, "mul", middle, 0.25), above)
@@ -113,7 +113,7 @@ def softmax(b: Builder, x: Value, axis: int = -1) -> Value:
 
 
 def log_softmax(b: Builder, x: Value, axis: int = -1) -> Value:
-    """The logarithm of the softmax along a dimension."""
+    """Log-softmax along a dimension."""
     return unary(b, Map("log"), softmax(b, x, axis))
 
 
@@ -150,17 +150,17 @@ NAMES: dict[str, Callable[..., Value]] = {
     "log_softmax": log_softmax,
     "linear": lambda b, x: x,  # noqa: ARG005 -- nothing is added
 }
-"""By Keras's own names. Not here: ``sparsemax``, which sorts."""
+"""Activations by Keras's names, except ``sparsemax``, which sorts."""
 
 
 def activated(here: Here, x: Value) -> Value:
-    """The output of a layer after the activation that the layer has."""
+    """Apply the activation of a layer to its output."""
     with here.aside():
         return activation(here, here.settings.get("activation"), x)
 
 
 def activation(here: Here, given: Any, x: Value) -> Value:
-    """A tensor after an activation as a configuration names it; one that is not known is a row of its own."""
+    """Apply an activation of a configuration; an unknown one becomes an opaque layer."""
     if isinstance(given, dict) and given.get("class_name") != "function":  # a layer such as LeakyReLU
         held = inner(given, here.spec, "activation")
         found: Value = here.run(held, [x], {}, lead=here.lead, sizes=((None, *x.sizes[1:]),))
@@ -169,9 +169,9 @@ def activation(here: Here, given: Any, x: Value) -> Value:
         return x
     if not isinstance(given, str | dict):
         raise ModelError(f"activation={shown(given)}", expected="the name of a function")
-    if isinstance(given, dict) or given not in NAMES:  # a function of the user's own, or one that no layers compute
+    if isinstance(given, dict) or given not in NAMES:  # a user's own function, or one that no layers compute
         return unknown(here, [x], x.sizes[1:], Own((), 0))
-    if given == "hard_sigmoid" and here.spec.old:  # Keras 2 had another slope
+    if given == "hard_sigmoid" and here.spec.old:  # Keras 2 has another slope
         return _line(0.2)(here.builder, x)
     return NAMES[given](here.builder, x)
 
@@ -194,7 +194,7 @@ def _leaky_relu(here: Here, x: Value) -> Value:
 
 
 def _prelu(here: Here, x: Value) -> Value:
-    """One slope for each number of the sample, or for each along the axes that do not share theirs."""
+    """Learned slopes for each value of the sample, or shared along axes."""
     rank = len(x.dims)
     given = here.settings.get("shared_axes")
     shared = () if given in (None, []) else here.settings.axes("shared_axes", rank)
@@ -228,12 +228,12 @@ def _dropout(here: Here, x: Value) -> Value:
 
 
 def unchanged(here: Here, x: Value) -> Value:
-    """A layer that changes nothing when the net is used."""
+    """Add a layer that is the identity in inference."""
     return unary(here.builder, act.Identity(), x)
 
 
 def _masking(here: Here, x: Value) -> Value:
-    """Steps that are masked become zero; where zero is what masks, nothing changes."""
+    """Set masked steps to zero; if the mask value is zero, nothing changes."""
     if here.settings.real("mask_value", 0.0) != 0:
         raise BeyondError
     return unchanged(here, x)

@@ -1,4 +1,4 @@
-"""Attention, and dense layers that are written as an einsum."""
+"""Attention, and dense layers in the form of an einsum."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 def _causal(rows: int, columns: int) -> Const:
-    """What is added to scores so that no position asks a later one."""
+    """The value added to scores so that no position attends to a later one."""
     return Const((rows, columns), lambda: np.triu(np.full((rows, columns), -np.inf, np.float32), 1))
 
 
 def _matrix(here: Here, name: str, coming: int, going: tuple[int, ...], *, bias: bool) -> tuple[Const, Const | None]:
-    """The kernel of a projection as ``out in``, and its bias."""
+    """Return the kernel of a projection as ``out in``, and its bias."""
     found = here.weights({"kernel": (coming, *going)} | ({"bias": going} if bias else {}), f"{name}_dense")
     out = math.prod(going)
     kernel = found["kernel"].then((out, coming), lambda n: np.ascontiguousarray(n.reshape(coming, out).T))
@@ -41,7 +41,7 @@ def _matrix(here: Here, name: str, coming: int, going: tuple[int, ...], *, bias:
 
 
 def _back_matrix(here: Here, heads: tuple[int, int], out: int, *, bias: bool) -> tuple[Const, Const | None]:
-    """The kernel of the projection after the heads as ``out in``, and its bias."""
+    """Return the kernel of the projection after the heads as ``out in``, and its bias."""
     found = here.weights(
         {"kernel": (*heads, out)} | ({"bias": (out,)} if bias else {}), "output_dense", layout=Layout(math.prod(heads))
     )
@@ -50,7 +50,7 @@ def _back_matrix(here: Here, heads: tuple[int, int], out: int, *, bias: bool) ->
     return kernel, found.get("bias")
 
 
-def _multi_head(  # noqa: PLR0913 -- what Keras takes
+def _multi_head(  # noqa: PLR0913 -- Keras's arguments
     here: Here,
     query: Value,
     value: Value,
@@ -81,7 +81,7 @@ def _multi_head(  # noqa: PLR0913 -- what Keras takes
 
 
 def _self_attention(here: Here, x: Value, heads: int) -> Value:
-    """Every position asks all positions, with as many channels in all heads together as come in: one layer of a net."""
+    """Add self-attention of all positions with as many channels in all heads as in the input, as one layer."""
     channels = x.sizes[-1]
     parts = [_matrix(here, name, channels, (heads, channels // heads), bias=True) for name in ("query", "key", "value")]
     kernel, bias = _back_matrix(here, (heads, channels // heads), channels, bias=True)
@@ -108,7 +108,7 @@ def _stacked(parts: Sequence[Const]) -> Const:
 def _heads(
     here: Here, values: tuple[Value, Value, Value], sizes: tuple[int, int, int], *, causal: bool, bias: bool
 ) -> Value:
-    """Projections, scores, shares: ``1 positions heads*inner``."""
+    """Add projections, scores and weighted values: ``1 positions heads*inner``."""
     b = here.builder
     count, size, inner = sizes
     made = []
@@ -134,7 +134,7 @@ def _shares(here: Here, scores: Value, *, causal: bool) -> Value:
 
 @several
 def _attention(here: Here, values: list[Value], *, use_causal_mask: bool = False) -> Value:
-    """Scores of queries with keys, with one learned factor at most."""
+    """Attention by scores of queries with keys, with at most one learned factor."""
     if here.settings.word("score_mode", ("dot", "concat")) != "dot":
         raise BeyondError
     query, value, key = _three(values)
@@ -147,7 +147,7 @@ def _attention(here: Here, values: list[Value], *, use_causal_mask: bool = False
 
 @several
 def _additive(here: Here, values: list[Value], *, use_causal_mask: bool = False) -> Value:
-    """Scores from the sum of a query and a key (arXiv 1409.0473)."""
+    """Attention by the sum of a query and a key (arXiv 1409.0473)."""
     query, value, key = _three(values)
     b = here.builder
     pairs = binary(b, "add", shapes.unsqueezed(query, 2), shapes.unsqueezed(key, 1))
@@ -172,7 +172,7 @@ def _weighted(here: Here, scores: Value, value: Value, *, causal: bool) -> Value
 
 
 def _einsum_dense(here: Here, x: Value) -> Value:
-    """A learned tensor that meets the input by an equation, such as ``abc,cde->abde``."""
+    """Multiply the input with a learned tensor by an equation, such as ``abc,cde->abde``."""
     coming, matrix, out, tail = _equation(here, len(x.dims))
     sizes = dict(zip(coming, x.sizes, strict=True))
     given = here.settings.get("output_shape")
@@ -199,7 +199,7 @@ def _einsum_dense(here: Here, x: Value) -> Value:
 
 
 def _equation(here: Here, rank: int) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Names of the dimensions of input, kernel and output, and of those that three dots at the end stand for."""
+    """Return labels of the dimensions of input, kernel and output, including those for a final ellipsis."""
     text = here.settings.get("equation")
     inputs, arrow, out = str(text).replace(" ", "").partition("->")
     first, comma, second = inputs.partition(",")

@@ -1,4 +1,4 @@
-"""Layers with kernels: convolutions of all kinds, and dense ones."""
+"""Layers with kernels: convolutions of all kinds, and dense layers."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Pair = tuple[int, int]
 
 
 def _kernel(here: Here, const: Const) -> Const:
-    """A kernel ``k... in out`` as ``out in k...``, with one tap along times."""
+    """Convert a kernel ``k... in out`` to ``out in k...``, with one tap along times."""
     *taps, coming, going = const.sizes
     shape = (going, coming, *here.spread(taps))
     return const.then(shape, lambda numbers: np.moveaxis(numbers, (-1, -2), (0, 1)).reshape(shape))
 
 
 def _depthwise(here: Here, const: Const) -> Const:
-    """A kernel ``k... in multiplier`` as ``in*multiplier 1 k...``."""
+    """Convert a kernel ``k... in multiplier`` to ``in*multiplier 1 k...``."""
     *taps, coming, times = const.sizes
     shape = (coming * times, 1, *here.spread(taps))
     return const.then(shape, lambda numbers: np.moveaxis(numbers, (-2, -1), (0, 1)).reshape(shape))
@@ -48,7 +48,7 @@ def _pads(here: Here, taps: tuple[int, ...], dilation: tuple[int, ...]) -> Pads:
 
 
 def _window(here: Here, rank: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], Pads]:
-    """Taps, strides, dilation and padding of a kernel."""
+    """Return the taps, strides, dilation and padding of a kernel."""
     taps = here.settings.ints("kernel_size", rank)
     strides, dilation = (here.spread(here.settings.ints(name, rank, 1)) for name in ("strides", "dilation_rate"))
     return taps, strides, dilation, _pads(here, here.spread(taps), dilation)
@@ -110,7 +110,7 @@ def _separable_conv(rank: int) -> Callable[..., Value]:
 
 
 def transposed_cut(taps: int, stride: int, dilation: int, extra: int | None, *, same: bool) -> Pair:
-    """What is cut off, before and after, from a transposed convolution without padding; negative numbers add zeros.
+    """Return the cropping, before and after, of an unpadded transposed convolution; negative numbers add zeros.
 
     Keras's rule: ``valid`` gives ``(n - 1)*stride + max(kernel, stride)``, ``same`` gives ``n*stride``, with output
     padding ``(n - 1)*stride + kernel % 2 + padding``; an odd one goes after.
@@ -127,7 +127,7 @@ def transposed_cut(taps: int, stride: int, dilation: int, extra: int | None, *, 
 
 
 def _settled_cut(cut: Pair, stride: int, dilation: int) -> tuple[int, int, Pair]:
-    """A cut as padding on both sides, output padding after, and what is left to cut."""
+    """Split cropping into padding on both sides, output padding after, and remaining cropping."""
     before, after = cut
     if 0 <= before - after < max(stride, dilation):
         return before, before - after, (0, 0)
@@ -160,10 +160,10 @@ def _conv_transpose(rank: int) -> Callable[..., Value]:
 
 
 def dense(here: Here, x: Value, weight: Const, bias: Const | None) -> Value:
-    """A linear map of the last dimension; ``weight: out in``.
+    """Add a linear map of the last dimension; ``weight: out in``.
 
-    Where the last dimension is a whole map, flattened with its channels last, the columns of the weight are turned to
-    channels first and the map goes in as it is.
+    If the last dimension is a flattened map with channels last, the columns of the weight are permuted to channels
+    first, and the map is used directly.
     """
     x = without_repeats(here.builder, x)
     if any(x.dims[:-1]) or x.sizes[-1] != math.prod(x.shape):

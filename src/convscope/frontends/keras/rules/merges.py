@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.values import Value
 
 JOINS: dict[str, type[Op]] = {"add": Add, "mul": Mul, "maximum": Maximum, "minimum": Minimum}
-"""What joins more than two tensors."""
+"""The merges of more than two tensors."""
 
 
 def joined(here: Here, name: str, values: Sequence[Value]) -> Value:
-    """Tensors number by number; those with fewer dimensions get some after the batch."""
+    """Join tensors elementwise; those with fewer dimensions get further ones after the batch."""
     rank = max(len(one.dims) for one in values)
     ready = [replace(one, dims=(one.dims[0], *[()] * (rank - len(one.dims)), *one.dims[1:])) for one in values]
     first, *rest = ready
@@ -57,7 +57,7 @@ def _concatenate(here: Here, values: list[Value]) -> Value:
 
 
 def _dot(here: Here, values: list[Value]) -> Value:
-    """The product of two tensors, summed over one dimension of each."""
+    """Multiply two tensors and sum over one dimension of each."""
     if len(values) != 2:
         raise ModelError(f"the layer has {len(values)} inputs", expected="2 inputs")
     given = here.settings.get("axes")

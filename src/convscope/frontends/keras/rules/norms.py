@@ -1,4 +1,4 @@
-"""Norms, and layers that shift and scale numbers."""
+"""Norms, and layers that shift and scale values."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from convscope.frontends.keras.here import Here
 
 EPS = 1e-3
-"""What Keras adds to a variance unless another number is given."""
+"""Keras's default term added to a variance."""
 
 
 def filled(sizes: tuple[int, ...], number: float) -> Const:
-    """A tensor of one number that is stored nowhere: the scale of a norm that has none."""
+    """Return a constant tensor for the missing scale of a norm."""
     return Const(sizes, lambda: np.full(sizes, number, dtype=np.float32))
 
 
 def _affine(here: Here, sizes: tuple[int, ...], stored: tuple[str, ...] = ()) -> dict[str, Const]:
-    """The tensors of a norm as those of a layer of the net; empty where it neither scales nor shifts."""
+    """Return the tensors of a norm for a layer of the net; empty if it neither scales nor shifts."""
     scale, center = (here.settings.flag(name, default=True) for name in ("scale", "center"))
     names = [*(["gamma"] if scale else []), *(["beta"] if center else []), *stored]
     found = here.weights(dict.fromkeys(names, sizes), stored=stored)
@@ -65,7 +65,7 @@ def _layer_norm(here: Here, x: Value) -> Value:
 
 
 def _over(here: Here, x: Value, axes: tuple[int, ...], found: dict[str, Const], *, rms: bool) -> Value:
-    """A norm over some dimensions, brought to the end for it."""
+    """Add a norm over some dimensions, which are moved to the end."""
     rank = len(x.dims)
     eps = here.settings.real("epsilon", 1e-6 if rms else EPS)
     if axes == tuple(range(1, rank)) and rank > 2 and not rms:
@@ -77,7 +77,7 @@ def _over(here: Here, x: Value, axes: tuple[int, ...], found: dict[str, Const], 
 
 
 def _over_all(here: Here, x: Value, found: dict[str, Const], eps: float) -> Value:
-    """A norm over a whole sample, and a factor and a summand for each number of it."""
+    """Add a norm over an entire sample, with a factor and a summand for each value."""
     made = unary(here.builder, GroupNorm(1, affine=False, eps=eps), without_repeats(here.builder, x))
     with here.aside():
         for join, name in (("mul", "weight"), ("add", "bias")):
@@ -107,19 +107,19 @@ def _group_norm(here: Here, x: Value) -> Value:
 
 @several
 def _unit_norm(here: Here, x: Value) -> Value:
-    """Divided by the root of the sum of squares."""
+    """Divide by the root of the sum of squares."""
     return unit(here, x, here.settings.axes("axis", len(x.dims), -1))
 
 
 def unit(here: Here, x: Value, axes: tuple[int, ...], least: float = 1e-6) -> Value:
-    """A tensor of length 1 along dimensions; one that is shorter than the least length is divided by that."""
+    """Normalise a tensor to length 1 along dimensions; a tensor below the least length is divided by that."""
     b = here.builder
     length = shapes.reduced(b, x, "l2", axes, keep=True)
     return binary(b, "div", x, unary(b, Clamp(least, LARGEST), length))
 
 
 def _constant(value: Any, name: str) -> Const | float:
-    """A number or a tensor of numbers out of the settings."""
+    """Return a number or a tensor from the settings."""
     found = array(value)
     if found is None or not np.isfinite(found).all():
         raise ModelError(f"{name}={shown(value)}", expected="numbers")
@@ -127,14 +127,14 @@ def _constant(value: Any, name: str) -> Const | float:
 
 
 def _unstored(here: Here, value: Value, before: Value) -> Value:
-    """Numbers of the settings are not weights: nothing is stored for them."""
+    """Make a constant of numbers in the settings, which are not stored weights."""
     if value.node != before.node:
         here.builder.spend(value, Own(()))
     return value
 
 
 def shifted(here: Here, x: Value, name: str, const: Const | float) -> Value:
-    """A tensor and numbers of the settings."""
+    """Join a tensor with numbers of the settings."""
     return _unstored(here, binary(here.builder, name, x, const), x)
 
 
@@ -147,7 +147,7 @@ def _rescaling(here: Here, x: Value) -> Value:
 
 @several
 def _normalization(here: Here, x: Value) -> Value:
-    """``(x - mean) / deviation``, of numbers that are given, or stored after they were measured."""
+    """``(x - mean) / deviation``, with given values, or with stored measured ones."""
     rank = len(x.dims)
     axes = here.settings.axes("axis", rank) if here.settings.get("axis") not in (None, []) else ()
     mean, variance = (here.settings.get(name) for name in ("mean", "variance"))
@@ -174,7 +174,7 @@ def _array(value: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 def _spread(numbers: np.ndarray[Any, Any], axes: tuple[int, ...], rank: int) -> np.ndarray[Any, Any]:
-    """Numbers along some dimensions of a tensor, the last along the last of them; length 1 along the others."""
+    """Lay values out along some dimensions of a tensor, with length 1 along the others."""
     sizes = [1] * rank
     for at, size in zip(reversed(axes), reversed(numbers.shape), strict=False):
         sizes[at] = size
@@ -183,7 +183,7 @@ def _spread(numbers: np.ndarray[Any, Any], axes: tuple[int, ...], rank: int) -> 
 
 
 def _measured(here: Here, x: Value, axes: tuple[int, ...]) -> Value:
-    """Mean and variance are stored: they are laid out along the axes of the layer without being loaded."""
+    """Lay stored mean and variance out along the axes of the layer without loading them."""
     x = without_repeats(here.builder, x)
     sizes = tuple(x.sizes[at] for at in axes)
     positions = [x.dims[at][0].axis for at in axes if x.dims[at]]
@@ -217,7 +217,7 @@ def _layer_scale(here: Here, x: Value) -> Value:
 
 
 def _custom_scale(here: Here, inputs: list[Value]) -> Value:
-    """The first tensor and so much of the second one: the residual of Inception-ResNet."""
+    """Add a scaled second tensor to the first one, as in the residual of Inception-ResNet."""
     first, second = inputs
     b = here.builder
     with here.aside():
@@ -237,4 +237,4 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "LayerScale": _layer_scale,
     "CustomScaleLayer": _custom_scale,
 }
-"""Layers by class; the last two are those of Keras's own model zoo."""
+"""Layers by class; the last two are those of Keras's model zoo."""

@@ -1,4 +1,4 @@
-"""How Keras 2 wrote functions that were called on tensors of a model: as one layer with the function's name."""
+"""Keras 2's form of functions that are called on tensors of a model: one layer with the function's name."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _NAMES = {
     "expand_dims": "ExpandDims",
     "cast": "Cast",
 }
-"""Functions of TensorFlow, and what they are called in Keras 3."""
+"""TensorFlow functions, with their names in Keras 3."""
 
 _SETTINGS = {"shape": "newshape", "perm": "axes"}
-"""Arguments of the same."""
+"""Names of their arguments in Keras 3."""
 
 _OPERANDS = ("y",)
-"""Arguments that are tensors."""
+"""Names of tensor arguments."""
 
 
 def _function(here: Here, x: Any, **named: Any) -> Any:

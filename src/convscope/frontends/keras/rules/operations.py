@@ -1,4 +1,4 @@
-"""Functions of ``keras.ops`` that were called on tensors of a model; they stand in it like layers."""
+"""Functions of ``keras.ops`` that are called on tensors of a model, in which they appear like layers."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 def operand(value: Any) -> Value | Const | float:
-    """A tensor, or numbers of the configuration.
+    """Return a tensor, or numbers of the configuration.
 
     Raises:
-        ModelError: neither.
+        ModelError: the value is neither.
     """
     if isinstance(value, Value | Const):
         return value
@@ -55,7 +55,7 @@ def _unary(op: Op) -> Callable[..., Value]:
 
 
 def _act(name: str, **settings: float) -> Callable[..., Value]:
-    """An activation with the settings that it takes, and their defaults."""
+    """Make a rule for an activation with settings and their defaults."""
 
     def rule(here: Here, x: Value) -> Value:
         given = [here.settings.get(key, default) for key, default in settings.items()]
@@ -159,13 +159,13 @@ def _moveaxis(here: Here, x: Value) -> Value:
 
 
 def _tensors(here: Here, values: Any) -> list[Value]:
-    """Operands as tensors of the net; stored ones become layers that depend on nothing."""
+    """Return operands as tensors of the net; constants become layers."""
     found = [operand(one) for one in values]
     if any(isinstance(one, float) for one in found):
         raise BeyondError
     spend(FURTHER * sum(isinstance(one, Const) for one in found))
     with here.aside():
-        return [placed(here.builder, one, batch=True) if isinstance(one, Const) else one for one in found]  # type: ignore[misc] # no floats are left
+        return [placed(here.builder, one, batch=True) if isinstance(one, Const) else one for one in found]  # type: ignore[misc] # there are no floats
 
 
 def _concatenate(here: Here, values: Any) -> Value:
@@ -198,7 +198,7 @@ def _unstack(here: Here, x: Value) -> list[Value]:
 
 
 def _get_item(here: Here, x: Value, key: Any) -> Value:
-    """``x[key]`` with slices and single indices; the batch is left alone."""
+    """``x[key]`` with slices and single indices, except for the batch."""
     keys = list(key) if isinstance(key, list | tuple) else [key]
     if len(keys) > 2 * MAX_RANK:
         raise ModelError(f"{len(keys)} indices are given", expected=f"one for each of {len(x.dims)} dimensions")
@@ -295,7 +295,7 @@ def _resize(here: Here, x: Value) -> Value:
 
 
 def _blocks(here: Here, x: Value, *, deep: bool) -> Value:
-    """Depth to space, or back: blocks of a map as channels, the channel last within a block."""
+    """Convert depth to space, or back: blocks of a map as channels, with the channel last within a block."""
     f = here.settings.whole("block_size")
     ready = here.maps(x, 2)
     n, c, h, w = ready.sizes

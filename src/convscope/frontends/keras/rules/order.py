@@ -1,4 +1,4 @@
-"""Functions of ``keras.ops`` that put the indices of an axis in another order, or sum them up."""
+"""Functions of ``keras.ops`` that reorder the indices of an axis, or sum along it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _flip(here: Here, x: Value) -> Value:
 
 
 def _take(here: Here, x: Value, indices: Any) -> Value:
-    """Indices of one axis, as a list of the configuration."""
+    """Parse the indices of one axis from the configuration."""
     found = np.asarray(indices)
     if here.settings.get("axis") is None or found.dtype.kind != "i" or found.ndim != 1:
         raise BeyondError
@@ -45,4 +45,4 @@ def _cumsum(here: Here, x: Value) -> Value:
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {"Flip": _flip, "Take": _take, "Cumsum": _cumsum}
-"""By class."""
+"""Functions by class."""

@@ -1,4 +1,4 @@
-"""Layers on maps without weights: pooling, padding, cropping, changing the size."""
+"""Layers on maps without weights: pooling, padding, cropping, resizing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _on_maps(here: Here, x: Value, rank: int, op: Op) -> Value:
 
 
 def pooled(here: Here, x: Value, rank: int, kind: str) -> Value:
-    """The largest of each window, or its mean without what lies beyond the border."""
+    """Pool by the maximum of each window, or by its mean excluding padding."""
     size = here.spread(here.settings.ints("pool_size", rank, 2))
     given = here.settings.get("strides")
     strides = size if given is None else here.spread(here.settings.ints("strides", rank))
@@ -65,7 +65,7 @@ def _adaptive(rank: int, kind: str) -> Callable[..., Value]:
 
 
 def _sides(here: Here, name: str, rank: int, default: int) -> Pairs:
-    """Numbers before and after each spatial dimension, however they are shortened."""
+    """Parse sizes before and after each spatial dimension, in any short form."""
     given = here.settings.get(name, default)
     one = whole(given)
     pairs = [given] if rank == 1 and one is None and len(given) == 2 and whole(given[0]) is not None else given
@@ -103,10 +103,10 @@ def _cropping(rank: int) -> Callable[..., Value]:
 
 
 def resized(here: Here, x: Value, size: tuple[int, ...], mode: str) -> Value:
-    """Maps of another size.
+    """Resize maps.
 
     Raises:
-        BeyondError: an interpolation that no layer of a net computes.
+        BeyondError: no layer of a net computes the interpolation.
     """
     ready = here.maps(x, len(size))
     if mode == "nearest":
@@ -117,9 +117,10 @@ def resized(here: Here, x: Value, size: tuple[int, ...], mode: str) -> Value:
 
 
 def _nearest(here: Here, ready: Value, size: tuple[int, ...]) -> Value:
-    """The position that is nearest to ``(o + 1/2) * n/size``: each one repeated, or the middle one of some.
+    """Select the position nearest to ``(o + 1/2) * n/size``: each one repeated, or the middle one of several.
 
-    Other sizes are made twice as large and every second position is taken: ``floor((2*o + 1) * n/(2*size))``.
+    For other sizes, the map is resized to twice the size and every second position is used: ``floor((2*o + 1) *
+    n/(2*size))``.
     """
     positions = ready.shape[1:]
     if any(out % n and n % out for n, out in zip(positions, size, strict=True)):
@@ -156,7 +157,7 @@ def _resizing(here: Here, x: Value) -> Value:
 
 
 def _in_shape(here: Here, x: Value, size: tuple[int, int]) -> Value:
-    """The middle of the image that has the shape of the new one, or the image with a border that gives it that."""
+    """Crop the image to the aspect ratio of the new one, or pad it."""
     cut, add = (here.settings.flag(f"{what}_to_aspect_ratio") for what in ("crop", "pad"))
     if not cut and not add:
         return x
@@ -178,7 +179,7 @@ def _in_shape(here: Here, x: Value, size: tuple[int, int]) -> Value:
 
 
 def _center_crop(here: Here, x: Value) -> Value:
-    """The middle of the image; an image that is smaller is made larger, which no layer does."""
+    """Crop the middle of the image; a smaller image would be enlarged, which no layer does."""
     ready = here.maps(x, 2)
     size = here.settings.whole("height"), here.settings.whole("width")
     spare = [n - out for n, out in zip(ready.shape[-2:], size, strict=True)]
@@ -189,7 +190,7 @@ def _center_crop(here: Here, x: Value) -> Value:
 
 
 def _random_crop(here: Here, x: Value) -> Value:
-    """Where nothing is random, the image is scaled; one of the right size stays."""
+    """Scale the image as in inference, where nothing is random; an image of the right size is unchanged."""
     ready = here.maps(x, 2)
     if (here.settings.whole("height"), here.settings.whole("width")) != ready.shape[-2:]:
         raise BeyondError
@@ -224,4 +225,4 @@ LAYERS: dict[str, Callable[..., Any]] = {
         unchanged,
     ),
 }  # fmt: skip
-"""Layers by class. Those that change images at random leave them as they are when the net is used."""
+"""Layers by class. Random augmentation is the identity in inference."""

@@ -1,4 +1,4 @@
-"""Products of tensors over dimensions with names."""
+"""Products of tensors over labelled dimensions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _rank(x: Operand) -> int:
 
 
 def matmul(b: Builder, x: Operand, y: Operand) -> Value:
-    """``x @ y`` over any dimensions in front, aligned at the end."""
+    """``x @ y`` over any leading dimensions, aligned at the end."""
     rank_x, rank_y = _rank(x), _rank(y)
     names = [f"d{at}" for at in range(max(0, max(rank_x, rank_y) - 2))]
     rows = [*names[len(names) - rank_x + 2 :], "rows", "inner"] if rank_x > 1 else ["inner"]
@@ -39,10 +39,10 @@ def matmul(b: Builder, x: Operand, y: Operand) -> Value:
 
 
 def einsum(b: Builder, operands: Sequence[Operand], labels: list[list[str]], out: list[str]) -> Value:
-    """A product of one or two tensors, summed over the names that the result does not have.
+    """Multiply one or two tensors and sum over the labels that the result lacks.
 
     Raises:
-        ModelError: the names are not those of the dimensions.
+        ModelError: the labels do not match the dimensions.
     """
     if len(operands) != len(labels) or any(_rank(x) != len(names) for x, names in zip(operands, labels, strict=True)):
         raise ModelError("the equation does not match the number of dimensions of its tensors")
@@ -72,7 +72,7 @@ def _summed(b: Builder, x: Value, names: list[str], out: list[str]) -> Value:
 
 
 def _aligned(x: Value, names: list[str], out: list[str]) -> Value:
-    """The tensor with a dimension for each name of the result."""
+    """Return the tensor with a dimension for each label of the result."""
     missing = [name for name in out if name not in names]
     full = [*names, *missing]
     return shapes.permuted(replace(x, dims=(*x.dims, *[()] * len(missing))), [full.index(name) for name in out])

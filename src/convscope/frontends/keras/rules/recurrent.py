@@ -1,4 +1,4 @@
-"""Layers over sequences, and layers that hold other layers."""
+"""Recurrent layers, and layers that contain other layers."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _GATES = {"LSTM": 4, "GRU": 3}
 
 
 def _usual(settings: Settings, kind: str) -> bool:
-    """The layer computes what the layer of a net does."""
+    """Return whether the layer computes the same as that of a net."""
     gates = settings.get("activation", "tanh"), settings.get("recurrent_activation", "sigmoid")
     after = kind == "LSTM" or settings.flag("reset_after", default=True)
     return kind in _GATES and gates == ("tanh", "sigmoid") and after
 
 
 def _turned(kind: str, units: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """Gates in the order of torch; the two of a GRU that come first have changed positions in Keras."""
+    """Bring gates into torch's order; Keras swaps the first two of a GRU."""
     order = [0, 1, 2, 3] if kind == "LSTM" else [1, 0, 2]
 
     def turned(numbers: NDArray[Any]) -> NDArray[Any]:
@@ -52,7 +52,7 @@ def _turned(kind: str, units: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
 
 
 def _cell(here: Here, settings: Settings, kind: str, coming: int, direction: tuple[str, str]) -> dict[str, Const]:
-    """The tensors of one direction under the names that the layer of a net has for them."""
+    """Return the tensors of one direction under the names of the net's layer."""
     part, suffix = direction
     units = settings.whole("units")
     rows = _GATES[kind] * units
@@ -87,7 +87,7 @@ def _recurrent(kind: str) -> Callable[..., Any]:
 
 
 def _further(*given: Any) -> list[Value]:
-    """Tensors that a layer is called with besides the sequence."""
+    """Return tensor arguments of a layer besides the sequence."""
     found: list[Value] = []
     for one in given:
         found += [one] if isinstance(one, Value) else list(one or ())
@@ -95,7 +95,7 @@ def _further(*given: Any) -> list[Value]:
 
 
 def _rnn(here: Here, x: Value, *, initial_state: Any = None, mask: Any = None) -> Any:
-    """A layer that is told which cell to repeat; those of Keras are the layers of their own names."""
+    """Handle a layer that repeats a given cell; Keras's own cells are their layers."""
     held = inner(here.settings.table("cell"), here.spec, "cell")
     kind = held.kind.removesuffix("Cell")
     if not held.ours or held.kind not in {"LSTMCell", "GRUCell", "SimpleRNNCell"}:
@@ -104,7 +104,7 @@ def _rnn(here: Here, x: Value, *, initial_state: Any = None, mask: Any = None) -
 
 
 def _layer(here: Here, x: Value, more: list[Value], cell: tuple[str, Settings]) -> Any:
-    """A sequence through a cell: the state after the last step or after every one, and the last states if asked for."""
+    """Run a sequence through a cell: return the last state or all states, and the final states if requested."""
     if len(x.dims) != 3 or here.lead > 1:
         raise BeyondError
     kind, full = cell[0], here.settings.flag("return_sequences")
@@ -119,7 +119,7 @@ def _layer(here: Here, x: Value, more: list[Value], cell: tuple[str, Settings]) 
 
 
 def _returned(here: Here, found: Value, last: Value, carried: list[Value]) -> Any:
-    """The output, and after it the last states where the layer returns them; what an LSTM carries is not known."""
+    """Return the output, and the last states if the layer returns them; the cell state of an LSTM is unknown."""
     if not here.settings.flag("return_state"):
         return found
     if not carried:
@@ -129,7 +129,7 @@ def _returned(here: Here, found: Value, last: Value, carried: list[Value]) -> An
 
 
 def _known(here: Here, x: Value, cell: tuple[str, Settings]) -> Value:
-    """The layer of a net: every step's state."""
+    """Add the layer of a net, which returns every step's state."""
     kind, settings = cell
     ready = _sequence(here, x)
     made = LSTM if kind == "LSTM" else GRU
@@ -144,7 +144,7 @@ def _last(x: Value) -> int:
 
 
 def _unknown(here: Here, values: list[Value], cell: tuple[str, Settings], *, full: bool) -> Value:
-    """A recurrent layer that no layer of a net computes; its weights and products are known all the same."""
+    """Add an opaque recurrent layer with known weights and multiply-adds."""
     kind, settings = cell
     _, positions, coming = values[0].sizes
     units = settings.whole("units")
@@ -158,14 +158,14 @@ def _unknown(here: Here, values: list[Value], cell: tuple[str, Settings], *, ful
 
 
 def _counted(here: Here, settings: Settings, kernels: dict[str, tuple[int, ...]], bias: tuple[int, ...] | None) -> Own:
-    """The weights of a cell, which are counted where it is used first."""
+    """Return the weights of a cell, which are counted at its first use."""
     found = here.weights(kernels | ({"bias": bias} if bias else {}), "cell", settings=settings)
     roots = here.builder.fresh(root for const in found.values() for root in const.roots)
     return Own(tuple(root.weight() for root in roots))
 
 
 def _conv_lstm(rank: int) -> Callable[..., Any]:
-    """An LSTM whose products are convolutions (arXiv 1506.04214), of the input and of its own state."""
+    """Add a convolutional LSTM (arXiv 1506.04214)."""
 
     def rule(here: Here, x: Value, *, initial_state: Any = None, mask: Any = None) -> Any:
         if len(x.dims) != rank + 3 or here.lead > 1:
@@ -191,7 +191,7 @@ def _conv_lstm(rank: int) -> Callable[..., Any]:
 
 
 def _bidirectional(here: Here, x: Value) -> Any:
-    """Forwards and backwards over the same sequence."""
+    """Run forwards and backwards over a sequence."""
     raw = here.settings.table("layer")
     held = inner(raw, here.spec, "forward_layer")
     kind, settings = held.kind, held.settings
@@ -210,7 +210,7 @@ def _bidirectional(here: Here, x: Value) -> Any:
     for direction in (("forward_layer/cell", ""), ("backward_layer/cell", "_reverse")):
         weights |= _cell(here, settings, kind, ready.shape[0], direction)
     made = LSTM if kind == "LSTM" else GRU
-    node = b.emit(made(units, 1, True, "bias_ih_l0" in weights), [ready.node], weights)  # noqa: FBT003 -- as above
+    node = b.emit(made(units, 1, True, "bias_ih_l0" in weights), [ready.node], weights)  # noqa: FBT003 -- in the order of the fields
     found = replace(node, dims=((), node.dims[1], node.dims[0]))
     full = settings.flag("return_sequences")
     with here.aside():
@@ -228,19 +228,19 @@ def _bidirectional(here: Here, x: Value) -> Any:
 
 
 def _same_cells(first: Spec, second: Spec) -> bool:
-    """Two directions compute alike."""
+    """Return whether both directions have equal settings."""
     names = ("units", "activation", "recurrent_activation", "use_bias", "reset_after", "return_sequences")
     return first.kind == second.kind and all(first.settings.get(one) == second.settings.get(one) for one in names)
 
 
 def _time_distributed(here: Here, *args: Value) -> Any:
-    """A layer that is repeated over the second dimension."""
+    """Repeat a layer over the second dimension."""
     held = inner(here.settings.table("layer"), here.spec, "layer")
     return here.run(held, list(args), {}, lead=here.lead + 1, sizes=here.sizes)
 
 
 def _spectral(here: Here, x: Value) -> Any:
-    """A layer whose kernel was divided by its largest factor while it was trained; a vector of that is stored."""
+    """Handle a layer with spectral normalisation in training, which stores a vector for it."""
     held = inner(here.settings.table("layer"), here.spec, "layer")
     start = len(here.builder.layers)
     found = here.run(held, [x], {}, lead=here.lead, sizes=here.sizes)
@@ -256,7 +256,7 @@ def _spectral(here: Here, x: Value) -> Any:
 
 
 def _embedding(here: Here, x: Value) -> Value:
-    """A learned vector for each integer that comes in: what is read depends on the numbers."""
+    """Embed integers as learned vectors, an opaque read that depends on values."""
     if len(x.dims) > 4 or here.lead > 1:
         raise BeyondError
     rows, width = here.settings.whole("input_dim"), here.settings.whole("output_dim")

@@ -1,4 +1,4 @@
-"""Layers that only give tensors other dimensions."""
+"""Layers that only change the dimensions of tensors."""
 
 from __future__ import annotations
 
