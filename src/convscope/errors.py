@@ -171,7 +171,7 @@ class UnnamedDataError(DataError):
 
     def completed(self, command: Sequence[str]) -> Self:
         """Return the command that the user typed, completed."""
-        self.attempt = f"{join([*command, '--data', self.data])}, if you know that data"
+        self.attempt: str = f"{join([*command, '--data', self.data])}, if you know that data"
         return self
 
 

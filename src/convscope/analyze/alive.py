@@ -30,7 +30,7 @@ class There:
     def __init__(self, alive: dict[str, int]) -> None:
         self.alive: dict[str, int] = alive
         self.kept: dict[str, int] = {}
-        self.bytes = sum(alive.values())
+        self.bytes: int = sum(alive.values())
 
     def live(self, name: str, size: int) -> None:
         """Add a live tensor."""

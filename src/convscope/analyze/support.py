@@ -188,8 +188,8 @@ class Question:
     """A net and one of its inputs; what each layer sees of it is computed on first use."""
 
     def __init__(self, net: Net, image: Input) -> None:
-        self.net = net
-        self.image = image
+        self.net: Net = net
+        self.image: Input = image
 
     @cached_property
     def tracks(self) -> dict[str, Tracks]:

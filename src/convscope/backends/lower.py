@@ -58,7 +58,7 @@ class Function(nn.Module):
 
     def __init__(self, call: Callable[..., Tensor]) -> None:
         super().__init__()
-        self.call = call
+        self.call: Callable[..., Tensor] = call
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Apply the function."""

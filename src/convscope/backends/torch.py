@@ -31,18 +31,18 @@ class TorchNet(nn.Module):
     def __init__(self, net: Net, *, logits: bool = False) -> None:
         super().__init__()
         self.net: Net = net
-        self.names = tuple(layer.node.name for layer in net)
+        self.names: tuple[str, ...] = tuple(layer.node.name for layer in net)
         given = [one.name for one in net.inputs]
         place = {name: at for at, name in enumerate((*given, *self.names))}
-        self.parts = nn.ModuleList(lower(layer.node.op, layer.inputs) for layer in net)
-        self.results = [place[output.node] for output in net.outputs]
+        self.parts: nn.ModuleList = nn.ModuleList(lower(layer.node.op, layer.inputs) for layer in net)
+        self.results: list[int] = [place[output.node] for output in net.outputs]
         for at, layer in enumerate(net):
             if logits and isinstance(layer.node.op, Softmax) and at + len(given) in self.results:
                 self.parts[at] = nn.Identity()
-        self.wiring = [tuple(place[name] for name in layer.node.inputs) for layer in net]
+        self.wiring: list[tuple[int, ...]] = [tuple(place[name] for name in layer.node.inputs) for layer in net]
         last = {source: at for at, sources in enumerate(self.wiring) for source in sources}
         kept = {*self.results}
-        self.done = [
+        self.done: list[tuple[int, ...]] = [
             tuple(one for one, at in last.items() if at == step and one not in kept) for step in range(len(net))
         ]
 

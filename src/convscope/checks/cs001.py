@@ -25,7 +25,7 @@ CODE = "CS001"
 MUCH = 0.05
 """Share of an axis from which on the finding is a warning."""
 
-NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+NAMES: dict[int, tuple[str, ...]] = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 """Names of the axes of a map, by their number; a layer's axes may differ from those of the net's input."""
 
 

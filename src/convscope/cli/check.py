@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from convscope.checks import Report
     from convscope.cli.common import Size
-    from convscope.cli.outputs import Out
+    from convscope.cli.outputs import Make, Out
 
 SCHEMA = "convscope/checks/1"
 """Of the reports of several nets."""
@@ -68,7 +68,7 @@ class Reports:
         return "\n\n".join([*named, f"{len(self.reports)} nets: {told}"])
 
 
-FORMS = reported("Check") | {
+FORMS: dict[str, Make] = reported("Check") | {
     ".csv": listing(*COLUMNS, rows=Reports.rows),
     ".sarif": lambda found: dumped(found.to_sarif()),
 }

@@ -34,8 +34,10 @@ class Chosen(click.ParamType):  # type: ignore[type-arg]  # generic since click 
     """
 
     def __init__(self, kind: str, names: Names, aliases: Callable[[], Mapping[str, str]] = dict) -> None:
-        self.kind, self.names, self.aliases = kind, names, aliases
-        self.name = kind
+        self.kind: str = kind
+        self.names: Names = names
+        self.aliases: Callable[[], Mapping[str, str]] = aliases
+        self.name: str = kind
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:  # noqa: ARG002 -- click's
         """The words, as ``--help`` shows them."""
@@ -63,7 +65,9 @@ class Known(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
     """
 
     def __init__(self, name: str, names: Callable[[click.Context, str], Iterable[str]], then: str = "") -> None:
-        self.name, self.names, self.then = name, names, then
+        self.name: str = name
+        self.names: Callable[[click.Context, str], Iterable[str]] = names
+        self.then: str = then
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 -- click's
         """The words that go on like this, and files."""

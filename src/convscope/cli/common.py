@@ -20,7 +20,7 @@ from convscope.version import __version__
 if TYPE_CHECKING:
     from convscope.training.run import Run
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print plain data for other programs.")
 SIZE = click.option("--input", "size", metavar="HxWxC", help="Size of the images, where the data set does not fix it.")

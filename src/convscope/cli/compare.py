@@ -15,9 +15,9 @@ from convscope.view.parts import page_html
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
-    from convscope.cli.outputs import Out
+    from convscope.cli.outputs import Make, Out
 
-NETS = tabled("Comparison", lambda found: found.grid()) | {
+NETS: dict[str, Make] = tabled("Comparison", lambda found: found.grid()) | {
     ".html": lambda found: page_html("Comparison", found.to_html())
 }
 RUNS = reported("Comparison")

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TASKS = {
+TASKS: dict[str, tuple[str, ...]] = {
     "See a net": ("table", "field", "memory", "depth", "check", "compare", "verify", "write"),
     "Train and use": ("train", "eval", "predict", "export"),
     "Look inside": ("look", "report", "filter", "activations"),

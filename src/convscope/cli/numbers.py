@@ -31,8 +31,10 @@ class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click
     """
 
     def __init__(self, low: float, high: float, *, whole: bool = True) -> None:
-        self.low, self.high, self.whole = low, high, whole
-        self.name = "integer" if whole else "float"
+        self.low: float = low
+        self.high: float = high
+        self.whole: bool = whole
+        self.name: str = "integer" if whole else "float"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See :class:`click.ParamType`."""

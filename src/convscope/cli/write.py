@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from convscope.cli.common import Size
     from convscope.cli.outputs import Out
 
-SUFFIXES = {
+SUFFIXES: dict[str, tuple[str, ...]] = {
     ".cnn": ("notation",),
     ".py": ("torch", "keras"),
     ".onnx": ("onnx",),
@@ -31,7 +31,7 @@ SUFFIXES = {
 }
 """The languages of a file by its suffix; the first one where nothing else is said."""
 
-LANGUAGES = tuple(dict.fromkeys(name for names in SUFFIXES.values() for name in names))
+LANGUAGES: tuple[str, ...] = tuple(dict.fromkeys(name for names in SUFFIXES.values() for name in names))
 
 
 @cli.command()

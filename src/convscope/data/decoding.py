@@ -58,7 +58,8 @@ class Room:
     """
 
     def __init__(self, size: int) -> None:
-        self.size, self.used = size, 0
+        self.size: int = size
+        self.used: int = 0
         self._changed = Condition()
 
     @contextmanager

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset
     from convscope.data.spelled import Spelled
 
-SPLITS = {"train": ("train",), "val": ("validation", "valid", "val"), "test": ("test",)}
+SPLITS: dict[str, tuple[str, ...]] = {"train": ("train",), "val": ("validation", "valid", "val"), "test": ("test",)}
 """The names that each of our splits may have there."""
 
 

@@ -58,7 +58,9 @@ class Npz:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive: zipfile.ZipFile = archive
-        self.members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        self.members: dict[str, zipfile.ZipInfo] = {
+            info.filename.removesuffix(".npy"): info for info in archive.infolist()
+        }
 
     def header(self, name: str) -> Header:
         """Read the header of an array.

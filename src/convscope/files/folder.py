@@ -47,7 +47,8 @@ class Folder:
     """
 
     def __init__(self, path: Path, at: int | None = None) -> None:
-        self.path, self._at = path, at
+        self.path: Path = path
+        self._at = at
         if at is not None:
             return
         try:

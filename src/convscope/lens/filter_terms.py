@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from convscope.lens.filter_kernels import Kernel
 
-CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
+CHANNELS: dict[int, tuple[str, ...]] = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
 @dataclass(frozen=True)

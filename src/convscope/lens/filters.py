@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convscope.lens.filter_files import Pixels
     from convscope.lens.filter_kernels import Kernel
 
-TYPES = {np.uint8, np.uint16, np.float32, np.float64}
+TYPES: set[type] = {np.uint8, np.uint16, np.float32, np.float64}
 """The dtypes that an image may have."""
 
 PREVIEW = 800

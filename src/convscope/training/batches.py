@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -54,17 +54,18 @@ class Batches:
     ) -> None:
         self.augment: Augment = augment
         augment.check(split.images.ndim)
-        self.mapped = split.images if isinstance(split.images, np.memmap) else None
+        self.mapped: np.memmap[Any, Any] | None = split.images if isinstance(split.images, np.memmap) else None
         if self.mapped is None:
-            self.images = augment.padded(torch.from_numpy(split.images.copy()))
-        self.labels = torch.from_numpy(split.labels.astype("int64"))
+            self.images: Tensor = augment.padded(torch.from_numpy(split.images.copy()))
+        self.labels: Tensor = torch.from_numpy(split.labels.astype("int64"))
         self.dataset: Dataset = dataset
-        self.batch = min(batch, len(self.labels))
-        self.part = ranks.shares(self.batch)
-        self.random = torch.Generator().manual_seed(seed)
+        self.batch: int = min(batch, len(self.labels))
+        self.part: slice = ranks.shares(self.batch)
+        self.random: torch.Generator = torch.Generator().manual_seed(seed)
         # a generator of its own, so that the draws for each epoch do not depend on it
-        self.flipped = torch.rand(len(self.labels), generator=torch.Generator().manual_seed(seed)) < 0.5
-        self.epoch = 0
+        coins = torch.rand(len(self.labels), generator=torch.Generator().manual_seed(seed))
+        self.flipped: Tensor = coins < 0.5
+        self.epoch: int = 0
         self._shuffle()
 
     def _shuffle(self) -> None:

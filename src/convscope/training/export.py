@@ -224,7 +224,7 @@ class TakesImages(nn.Module):
 
     def __init__(self, model: nn.Module, dataset: Dataset) -> None:
         super().__init__()
-        self.model = model
+        self.model: nn.Module = model
         self.centre: Tensor
         self.scale: Tensor
         mean, std = (torch.tensor(values, dtype=torch.float64) for values in channel_scale(dataset))

@@ -57,9 +57,10 @@ class CsvLog:
     """``metrics.csv``: a row for each step, a column for each name, empty where a line had no such value."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / CSV
-        self.rows = _rows(folder)
-        self.columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        self.folder: Path = folder
+        self.path: Path = folder / CSV
+        self.rows: list[dict[str, str]] = _rows(folder)
+        self.columns: list[str] = list(dict.fromkeys(name for row in self.rows for name in row))
         self._rewrite()
 
     def note(self, line: dict[str, Any]) -> None:
@@ -132,9 +133,9 @@ class TensorBoardLog:
         except ImportError:
             raise missing_extra("tensorboard", "tensorboard") from None
         self.make: Callable[..., Any] = SummaryWriter
-        self.folder = folder / TENSORBOARD
+        self.folder: Path = folder / TENSORBOARD
         self.writer: Any = None
-        self.last = 0
+        self.last: int = 0
 
     def note(self, line: dict[str, Any]) -> None:
         """Add a point to the curve of each name."""

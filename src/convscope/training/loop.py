@@ -97,20 +97,23 @@ class Trainer:
         seed: int,
         ranks: Ranks = ALONE,
     ) -> None:
-        self.model, self.recipe, self.ranks = model, recipe, ranks
+        self.model: TorchNet = model
+        self.recipe: Recipe = recipe
+        self.ranks: Ranks = ranks
         augment = Augment.of(recipe, ground=dataset.ink)
-        self.batches = Batches(split, dataset, batch=recipe.batch, augment=augment, seed=seed, ranks=ranks)
-        self.steps = Steps.of(samples=len(split.images), batch=self.batches.batch, epochs=recipe.epochs)
-        self.low = uses_bfloat16(recipe.precision)
-        self.watch = Watch(self.steps, self.batches.batch)
+        self.batches: Batches = Batches(split, dataset, batch=recipe.batch, augment=augment, seed=seed, ranks=ranks)
+        self.steps: Steps = Steps.of(samples=len(split.images), batch=self.batches.batch, epochs=recipe.epochs)
+        self.low: bool = uses_bfloat16(recipe.precision)
+        self.watch: Watch = Watch(self.steps, self.batches.batch)
         together = ranks.world > 1
         if together:
             sync_batch_norm(model)  # before the optimizer is made, since this replaces the norms
         begin(model, split, dataset, recipe)
         lay_out(model)
-        self.optimizers = Optimizers(model, recipe)
-        self.average = _average(model, 1 - 1 / max(1.0, recipe.average * self.steps.total)) if recipe.average else None
-        self.forward = DistributedDataParallel(model, forward_sync_buffers=False) if together else model
+        self.optimizers: Optimizers = Optimizers(model, recipe)
+        span = max(1.0, recipe.average * self.steps.total)  # steps
+        self.average: AveragedModel | None = _average(model, 1 - 1 / span) if recipe.average else None
+        self.forward: nn.Module = DistributedDataParallel(model, forward_sync_buffers=False) if together else model
 
     def run(self, report: Callable[[Progress], None], between: Callable[[], None]) -> Progress:
         """Train to the end and return the last progress.
@@ -225,10 +228,15 @@ class Watch:
     """Counts the steps and keeps the running means of the epoch."""
 
     def __init__(self, steps: Steps, batch: int) -> None:
-        self.steps, self.batch = steps, batch
-        self.done = self.in_epoch = self.hits = 0
-        self.loss = self.rate = self.before = 0.0
-        self.started = time.perf_counter()
+        self.steps: Steps = steps
+        self.batch: int = batch
+        self.done: int = 0
+        self.in_epoch: int = 0
+        self.hits: int = 0
+        self.loss: float = 0.0
+        self.rate: float = 0.0
+        self.before: float = 0.0
+        self.started: float = time.perf_counter()
 
     def start(self) -> None:
         """Start the clock."""

@@ -41,7 +41,7 @@ class Optimizers:
         self.all: list[Optimizer] = [_adamw(rest, recipe)] if rest else []
         if free:
             self.all.append(Muon([weight for weight in learned if id(weight) in free], rate=recipe.muon_rate))
-        self.peaks = [[group["lr"] for group in one.param_groups] for one in self.all]
+        self.peaks: list[list[float]] = [[group["lr"] for group in one.param_groups] for one in self.all]
 
     def step(self, share: float) -> None:
         """Take a step.

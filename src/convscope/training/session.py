@@ -129,8 +129,12 @@ class Keeper:
     def __init__(
         self, session: Session, trainer: Trainer, metrics: Metrics | None, logs: list[Log], request: Request
     ) -> None:
-        self.session, self.trainer, self.metrics, self.logs, self.request = session, trainer, metrics, logs, request
-        self.last = time.perf_counter()
+        self.session: Session = session
+        self.trainer: Trainer = trainer
+        self.metrics: Metrics | None = metrics
+        self.logs: list[Log] = logs
+        self.request: Request = request
+        self.last: float = time.perf_counter()
 
     def note(self, progress: Progress) -> None:
         """Write and show a report."""

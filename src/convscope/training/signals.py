@@ -24,7 +24,8 @@ class Stopped(KeyboardInterrupt):
 
     def __init__(self, path: Path, step: int, steps: int, number: int) -> None:
         super().__init__(f"stopped after step {step:,} of {steps:,} and saved")
-        self.path, self.signal = path, number
+        self.path: Path = path
+        self.signal: int = number
 
 
 class Request:

@@ -43,7 +43,8 @@ class Augmented(nn.Module):
 
     def __init__(self, model: nn.Module, count: int) -> None:
         super().__init__()
-        self.model, self.count = model, count
+        self.model: nn.Module = model
+        self.count: int = count
 
     def forward(self, images: Tensor) -> Tensor:
         """Return scores ``n classes``."""

@@ -66,7 +66,8 @@ class Flow(TorchDispatchMode):
         self.gates: bool = gates
         self.width: int = width
         self.doubts: dict[str, None] = {}
-        self.macs = self.stored_macs = 0
+        self.macs: int = 0
+        self.stored_macs: int = 0
         self._stored = {_memory(tensor): tensor for tensor in stored}
         self._before: dict[int, tuple[Tensor, Tensor]] = {}
         self._written: dict[int, tuple[Tensor, Signal]] = {}

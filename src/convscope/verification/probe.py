@@ -134,7 +134,7 @@ class Probe:
 
     def __init__(self, module: nn.Module, given: Shape | Taken, of: int = 0) -> None:
         self.module: nn.Module = module
-        self.taken = given if isinstance(given, Taken) else Taken((Input(INPUT, given),), {}, "")
+        self.taken: Taken = given if isinstance(given, Taken) else Taken((Input(INPUT, given),), {}, "")
         self.of: int = of
         self._modules = dict(module.named_modules(remove_duplicate=False))
         self._paths: set[str] = {""}

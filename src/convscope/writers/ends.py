@@ -10,7 +10,7 @@ import keyword
 import re
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from convscope.core.graph import INPUT, Node, Output
 from convscope.core.nest import fold
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from convscope.core.graph import Input
     from convscope.core.net import Net
-    from convscope.core.op import Reads
+    from convscope.core.op import Example, Reads
     from convscope.core.order import Moves
     from convscope.core.shape import Shape
     from convscope.writers.calls import Item
@@ -43,7 +43,7 @@ class _End(Free):
     """An op that exists while a net is written."""
 
     keyword = "end"
-    examples = ()
+    examples: ClassVar[tuple[Example, ...]] = ()
 
     def check(self, inputs: tuple[Shape, ...]) -> None:
         """Accept every input."""

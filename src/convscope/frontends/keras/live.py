@@ -39,7 +39,9 @@ class LiveStore:
             whole: the user's model, from whose code it may have been created.
             variables: variables that the code of the user's model uses directly.
         """
-        self.model, self.whole, self.variables = model, whole, variables
+        self.model: Any = model
+        self.whole: Any = whole
+        self.variables: tuple[Any, ...] = variables
         self._layers: dict[int, dict[str, Any]] = {}
 
     def key(self, owner: Owner) -> Hashable:

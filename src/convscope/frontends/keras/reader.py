@@ -97,7 +97,10 @@ class Reading:
     """
 
     def __init__(self, builder: Builder, store: Store, *, trusted: bool, frozen: bool = False) -> None:
-        self.builder, self.store, self.trusted, self.frozen = builder, store, trusted, frozen
+        self.builder: Builder = builder
+        self.store: Store = store
+        self.trusted: bool = trusted
+        self.frozen: bool = frozen
         self.plans: dict[int, Plan] = {}  # plans of nested models, by their position in the configuration
         self.called: dict[int, float] = {}  # cost of a further call of each nested model
         self.ran: set[int] = set()  # plans

@@ -85,7 +85,9 @@ class Bodies:
     """
 
     def __init__(self, functions: Iterable[FunctionProto]) -> None:
-        self.functions = {(domain(one.domain), one.name, one.overload): one for one in functions}
+        self.functions: dict[Key, FunctionProto] = {
+            (domain(one.domain), one.name, one.overload): one for one in functions
+        }
         self._called: dict[Key, Body] = {}
         self._graphs: dict[int, tuple[GraphProto, Body]] = {}
         self._versions: dict[tuple[int, int], tuple[Mapping[str, int], Body, Mapping[str, int]]] = {}

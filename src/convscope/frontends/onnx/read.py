@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.bodies import Body
     from convscope.frontends.onnx.call import Given
     from convscope.frontends.onnx.file import Source
+    from convscope.frontends.onnx.graph import Declared
+    from convscope.frontends.onnx.inputs import Source as Start
 
 MOST_DIMENSIONS = 64
 """Of a tensor."""
@@ -105,28 +107,29 @@ class Reading:
     def __init__(self, model: ModelProto, source: Source, asked: Asked) -> None:
         graph = model.graph
         self.source: Source = source
-        self.versions = versions(model.opset_import)
+        self.versions: Mapping[str, int] = versions(model.opset_import)
         if len(graph.node) > MOST_OPERATIONS:
             raise ModelError(f"the model has more than {MOST_OPERATIONS:,} operations")
-        self.bodies = Bodies(model.functions)
+        self.bodies: Bodies = Bodies(model.functions)
         self.bodies.count(graph.node)
         every = steps(graph.node)
         if not every:
             raise ModelError("the model has no operations", expected="a model with at least one layer")
-        self.steps, self.used = needed(every, [info.name for info in graph.output])
-        self.ahead = Ahead()
-        self.weights = Weights(graph, source, every, self.steps, self.ahead)
-        self.outputs = [info.name for info in graph.output]
-        self.sources = sources(graph, set(self.weights.tensors), self.used, asked, self.steps)
-        self.batch = next((one.batch for one in self.sources if one.batch), 0)
-        as_declared = all(one.as_declared for one in self.sources)
-        self.declared, self.unnamed = stated(graph, self.batch)
-        if not as_declared:
-            self.declared = {}
-        self.ends = {info.name: declared(info) for info in graph.output}
+        self.outputs: list[str] = [info.name for info in graph.output]
+        kept = needed(every, self.outputs)
+        self.steps: list[Step] = kept[0]
+        self.used: set[str] = kept[1]
+        self.ahead: Ahead = Ahead()
+        self.weights: Weights = Weights(graph, source, every, self.steps, self.ahead)
+        self.sources: list[Start] = sources(graph, set(self.weights.tensors), self.used, asked, self.steps)
+        self.batch: int = next((one.batch for one in self.sources if one.batch), 0)
+        sizes, unnamed = stated(graph, self.batch)
+        self.declared: dict[str, tuple[int, ...]] = sizes if all(one.as_declared for one in self.sources) else {}
+        self.unnamed: set[str] = unnamed
+        self.ends: dict[str, Declared | None] = {info.name: declared(info) for info in graph.output}
         self.told: list[str] = []
-        self.builder = Builder.of([one.input for one in self.sources if one.input])
-        self.taken = 0
+        self.builder: Builder = Builder.of([one.input for one in self.sources if one.input])
+        self.taken: int = 0
 
     def net(self) -> Net:
         """The net.
@@ -145,9 +148,8 @@ class Reading:
         names = tidied(self.builder, [one.node for one in outputs], with_quantized())
         ends = [replace(one, node=names.get(one.node, one.node)) for one in outputs]
         net = self.builder.net(ends, self.weights.unused(self.used))
-        notes = (*self.told, *self.weights.notes(self.builder.counted))
         guarded = Guarded(self.source.path, self.source.stamp[0], self.builder.loaders)
-        return replace(net, tensors=guarded, notes=notes)
+        return replace(net, tensors=guarded, notes=(*self.told, *self.weights.notes(self.builder.counted)))
 
     def _inputs(self, scope: Scope) -> None:
         at = 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from convscope.frontends.onnx.call import Call
 
-GATES = {LSTM: (0, 2, 3, 1), GRU: (1, 0, 2)}
+GATES: dict[type[LSTM | GRU], tuple[int, ...]] = {LSTM: (0, 2, 3, 1), GRU: (1, 0, 2)}
 """Where each gate of torch's order is in ONNX's: input, forget, cell, output; reset, update, new."""
 
 

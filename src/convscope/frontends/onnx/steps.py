@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from onnx import AttributeProto, NodeProto
 
-PLAIN = {int, float, str, list}
+PLAIN: set[type] = {int, float, str, list}
 """Classes of attributes that say what they say wherever the operation is."""
 
 LAYER, PART = 60, 10

@@ -58,7 +58,7 @@ class Net:
     def __init__(self, builder: Builder, outputs: Iterable[str]) -> None:
         self.builder: Builder = builder
         self.layers: dict[str, Layer] = {}
-        self.uses = Counter(outputs)
+        self.uses: Counter[str] = Counter(outputs)
         self.taken: Counter[str] = Counter()
         for layer in builder.layers:
             self.uses.update(layer.node.inputs)

@@ -43,15 +43,16 @@ class Weights:
     def __init__(
         self, graph: GraphProto, source: Source, every: Sequence[Step], steps: Sequence[Step], ahead: Ahead
     ) -> None:
-        self.source, self.ahead = source, ahead
-        self.tensors = {tensor.name: tensor for tensor in graph.initializer}
-        self.shared = Shared.of(steps)
-        self.named = parameters(graph)
-        self.settings = {
+        self.source: Source = source
+        self.ahead: Ahead = ahead
+        self.tensors: dict[str, TensorProto] = {tensor.name: tensor for tensor in graph.initializer}
+        self.shared: Shared = Shared.of(steps)
+        self.named: dict[str, bool] = parameters(graph)
+        self.settings: set[str] = {
             step.inputs[at] for step in every for at in settings(step.domain, step.op) if at < len(step.inputs)
         }
-        self.bare = not any(map(self._learned, graph.initializer))
-        self.kernels = set() if self.named else _kernels(steps)
+        self.bare: bool = not any(map(self._learned, graph.initializer))
+        self.kernels: set[str] = set() if self.named else _kernels(steps)
         self.made: dict[str, Root] | None = {} if made_weights(steps) else None
         self.kept: dict[tuple[int, bool], tuple[TensorProto, Const]] = {}  # kept, so that its number stays its own
 

@@ -58,7 +58,7 @@ class Spelling:
     def __init__(self) -> None:
         self.letters: dict[tuple[int, Factor], str] = {}
         self.stated: set[str] = set()
-        self.taken = 0
+        self.taken: int = 0
 
     def new(self) -> str:
         """Return an unused letter."""

@@ -128,7 +128,7 @@ class Reader:
 
     def __init__(self, stream: list[Token]) -> None:
         self.stream: list[Token] = stream
-        self.at = 0
+        self.at: int = 0
         self.made: dict[tuple[str, ...], Op] = {}  # ops by their words
         self.hint: tuple[int, Hint] | None = None  # a suggestion, given the input shape at a token
 

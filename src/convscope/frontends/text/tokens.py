@@ -48,8 +48,8 @@ class Text:
     """A text, with the beginnings of its lines."""
 
     def __init__(self, text: str, source: str) -> None:
-        self.text = text
-        self.source = source
+        self.text: str = text
+        self.source: str = source
 
     @cached_property
     def lines(self) -> list[str]:
