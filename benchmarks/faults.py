@@ -33,6 +33,9 @@ BARE = ("train", NET, "--quiet", "--no-report", "--batch", "16", "--name", "run"
 TRAIN = (*BARE, "--epochs", "0.6", "--save-every", "0")
 LONG = (*BARE, "--epochs", "500")
 
+PASSINGS = (1, 2, 3, 5, 8, 13, 21)
+"""Of a point of writing, at which a run is killed."""
+
 Row = dict[str, Any]
 
 
@@ -62,11 +65,11 @@ def counted(found: list[str], fault: str) -> Row:
     return {"fault": fault, "trials": len(found), **{one: found.count(one) for one in sorted(set(found))}}
 
 
-def crash_points(forked: Forked, whole: Path, folder: Path) -> Row:
+def crash_points(forked: Forked, whole: Path, folder: Path, passings: int) -> Row:
     """Death at every point of a run's writing, at its first to its last passing."""
     found = []
     for point in POINTS:
-        for passing in (1, 2, 3, 5, 8, 13, 21):
+        for passing in PASSINGS[:passings]:
             parent = folder / f"{point}-{passing}"
             env = {"CONVSCOPE_CRASH_AT": f"{point}:{passing}"}
             if forked.run(*TRAIN, "--out", parent, env=env)["status"] == 137:
@@ -146,6 +149,7 @@ def doubles(folder: Path, trials: int) -> Row:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--passings", type=int, default=len(PASSINGS), help="of each point (%(default)s)")
     parser.add_argument("--kills", type=int, default=200, help="random kills (%(default)s)")
     parser.add_argument("--signals", type=int, default=50, help="signals (%(default)s)")
     parser.add_argument("--doubles", type=int, default=50, help="double starts (%(default)s)")
@@ -158,7 +162,7 @@ def main() -> None:
         forked.run(*TRAIN, "--out", folder / "whole")
         whole = folder / "whole" / "run"
         rows = [
-            crash_points(forked, whole, folder / "points"),
+            crash_points(forked, whole, folder / "points", given.passings),
             kills(forked, whole, folder / "kills", given.kills),
             signals(forked, folder / "signals", given.signals),
             *damage(forked, folder / "damage", given.damage),
