@@ -231,7 +231,7 @@ def test_unknown_languages_and_misplaced_tensors() -> None:
         cs.write(net, to="jax")
     with pytest.raises(WriteError, match="torch holds no tensors"):
         cs.write(net, to="torch", tensors={})
-    assert set(WRITERS) == {"notation", "torch", "keras", "onnx", "dot"}
+    assert set(WRITERS) == {"notation", "torch", "keras", "onnx", "keras_model", "dot"}
 
 
 LENET = NETS["lenet"]

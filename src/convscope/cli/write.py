@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from convscope.cli.common import Size
     from convscope.cli.outputs import Out
 
-SUFFIXES: dict[str, tuple[str, ...]] = {
-    ".cnn": ("notation",),
-    ".py": ("torch", "keras"),
-    ".onnx": ("onnx",),
-    ".dot": ("dot",),
-    ".gv": ("dot",),
+SUFFIXES: dict[str, dict[str, str]] = {
+    ".cnn": {"notation": "notation"},
+    ".py": {"torch": "torch", "keras": "keras"},
+    ".onnx": {"onnx": "onnx"},
+    ".keras": {"keras": "keras_model"},
+    ".dot": {"dot": "dot"},
+    ".gv": {"dot": "dot"},
 }
-"""The languages of a file by its suffix; the first one where nothing else is said."""
+"""The languages of a file by its suffix, each with its writer; the first one where nothing else is said."""
 
 LANGUAGES: tuple[str, ...] = tuple(dict.fromkeys(name for names in SUFFIXES.values() for name in names))
 
@@ -42,7 +43,7 @@ LANGUAGES: tuple[str, ...] = tuple(dict.fromkeys(name for names in SUFFIXES.valu
 )
 @out(SUFFIXES, "Write to FILE, by default to standard output")
 @click.option(
-    "--seed", default=0, type=SEED, show_default=True, help="Seed for the weights of an ONNX file, if the net has none."
+    "--seed", default=0, type=SEED, show_default=True, help="Seed for the weights of a model, if the net has none."
 )
 def write(net: str, size: Size, language: str | None, out: Out | None, seed: int) -> None:
     r"""Write a net as code, ONNX, a graph or notation.
@@ -52,7 +53,7 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
     \b
     notation  one line of text, which reads back as the same net
     torch     a Python module with a class Net; repeated blocks are classes, repetition is a loop
-    keras     a Python module with a function build()
+    keras     a Python module with a function build(); in a .keras file, a model with the weights of NET
     onnx      a model with the weights of NET, a run or a model; random weights where NET has none
     dot       a graph for Graphviz, modules in frames
 
@@ -61,6 +62,7 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
       convscope write "input 28x28x1, conv 16 3x3 bn relu, gap, linear 10" --to torch
       convscope write torchvision:resnet18 --to keras -o resnet18.py
       convscope write runs/mnist-fast-seed0 -o digits.onnx
+      convscope write net.cnn -o net.keras
       convscope write net.cnn --to dot | dot -Tsvg > net.svg
     """
     from convscope.frontends import read
@@ -68,18 +70,19 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
     from convscope.writers import write as write_in
     from convscope.writers.weights import stored
 
-    fitting = SUFFIXES[out.suffix] if out else LANGUAGES
-    chosen = language or fitting[0]
+    fitting = SUFFIXES[out.suffix] if out else dict(zip(LANGUAGES, LANGUAGES, strict=True))
+    chosen = language or next(iter(fitting))
     if out and chosen not in fitting:
         suffixes = listed(suffix for suffix, names in SUFFIXES.items() if chosen in names)
         raise FieldError(f"{out} is not a name for {chosen}", expected=f"a name that ends in {suffixes}")
-    if chosen in BINARY and out is None:
+    writer = fitting[chosen]
+    if writer in BINARY and out is None:
         raise click.UsageError(f"{chosen} is not text: give a file with -o FILE")
     found = read(net, input=size)
-    tensors = (_weights_of_run(net) or stored(found)) if chosen in BINARY else None
-    if chosen in BINARY and tensors is None:
+    tensors = (_weights_of_run(net) or stored(found)) if writer in BINARY else None
+    if writer in BINARY and tensors is None:
         tell(f"the net has no weights: they are random, with seed {seed}")
-    made = write_in(found, to=chosen, tensors=tensors, seed=seed)
+    made = write_in(found, to=writer, tensors=tensors, seed=seed)
     if out is None:
         say(str(made).rstrip("\n"))
     else:

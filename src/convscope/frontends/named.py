@@ -8,17 +8,13 @@ A model of a package is created without its trained weights and, if its code all
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import json
-import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from convscope.errors import ConvscopeError, ModelError, unknown
 from convscope.extras import missing_module
 from convscope.frontends.aside import aside
 from convscope.frontends.given import of_shape
+from convscope.frontends.keras.installed import installed
 from convscope.frontends.others import line, said, stops
 from convscope.frontends.own import MAKER, own
 
@@ -149,27 +145,12 @@ def _timm(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001
 
 
 def _keras(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001, ARG001 -- it always has values
-    _choose_backend()
-    applications = _package("keras.applications")
+    applications = installed("keras.applications")
     found = getattr(applications, name, None)
     if not callable(found):
         names = [one for one in dir(applications) if one[0].isupper()]
         raise unknown("model in keras.applications", name, names)
     return found(weights=None), None
-
-
-def _choose_backend() -> None:
-    """Let Keras use an installed back end if the user chose none and the default is not installed."""
-    if "keras" in sys.modules or "KERAS_BACKEND" in os.environ:
-        return
-    try:
-        settings = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
-        backend = json.loads(settings.read_text(encoding="utf-8"))["backend"]
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError):  # missing or damaged: like Keras
-        backend = "tensorflow"
-    installed = [one for one in (backend, "torch", "jax") if importlib.util.find_spec(one)]
-    if installed:
-        os.environ["KERAS_BACKEND"] = installed[0]
 
 
 PACKAGES: dict[str, Callable[[str, bool], tuple[Any, Shape | None]]] = {

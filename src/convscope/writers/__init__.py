@@ -30,11 +30,12 @@ WRITERS = {
     "torch": ("convscope.writers.torch_code", "torch_code"),
     "keras": ("convscope.writers.keras_code", "keras_code"),
     "onnx": ("convscope.writers.onnx_file", "onnx_bytes"),
+    "keras_model": ("convscope.writers.keras_file", "keras_bytes"),
     "dot": ("convscope.writers.dot", "write_dot"),
 }
 """The module and function that writes each language."""
 
-BINARY = ("onnx",)
+BINARY = ("onnx", "keras_model")
 """Binary languages that include the weights."""
 
 
@@ -52,8 +53,8 @@ def write(
         net: a net, or anything that :func:`convscope.read` takes.
         input: size of the input, if ``net`` does not state it.
         to: ``notation``, ``torch`` or ``keras`` (the source of a Python module), ``dot`` (a graph for Graphviz), or
-            ``onnx`` (the bytes of a file, with weights).
-        tensors: for ``onnx``, the weights by ``layer.tensor``; by default, those of an imported net, or random ones.
+            ``onnx`` or ``keras_model`` (the bytes of a file, with weights).
+        tensors: for these two, the weights by ``layer.tensor``; by default, those of an imported net, or random ones.
         seed: seed of random weights.
 
     Raises:
@@ -78,7 +79,7 @@ def _written(net: Net, to: str, tensors: Mapping[str, NDArray[Any]] | None, seed
     writer = getattr(import_module(module), name)
     if to not in BINARY:
         if tensors is not None:
-            raise WriteError(f"{to} holds no tensors", expected="tensors with onnx only")
+            raise WriteError(f"{to} holds no tensors", expected=f"tensors with {' or '.join(BINARY)} only")
         return str(writer(net))
     try:
         return bytes(writer(net, tensors, seed))

@@ -77,6 +77,12 @@ def keras_state(net: Net, tensors: Mapping[str, NDArray[Any]]) -> dict[str, list
     return found
 
 
+def classes(net: Net) -> dict[str, str]:
+    """The layers whose code is a class of its own in the written module: the class of each."""
+    found = {call.layer: call.helper for _, call in _places(_program(net))}
+    return {layer: name for layer, name in found.items() if any("\nclass " in part for part in HELPERS.get(name, ()))}
+
+
 def _program(net: Net) -> Program:
     """Return the net without dead layers, since a Keras model only has layers that lead to its outputs."""
     live = _live(net)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.core.graph import KINDS, is_position
 from convscope.core.order import BATCH, moves, moves_back, pattern_of
-from convscope.errors import ConvscopeError, WriteError
+from convscope.errors import ConvscopeError
 from convscope.version import __version__
 from convscope.writers import onnx_tensor_ops  # noqa: F401 -- registers its emitters
 from convscope.writers.onnx_build import Builder
 from convscope.writers.onnx_ops import emit
-from convscope.writers.weights import checked, initial, stored
+from convscope.writers.weights import checked, initial, refuse_large, size_of, stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +26,6 @@ OPSET = 21
 """The first operator-set version with per-channel group normalisation."""
 
 IR_VERSION = 10
-
-MAX_BYTES = 2**31 - 2**20
-"""Limit for the size of a file [byte]."""
 
 
 def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed: int = 0) -> bytes:
@@ -48,14 +45,14 @@ def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    _check_size(sum(weight.count * 4 for layer in net for weight in layer.node.op.weights(layer.inputs) or ()))
+    refuse_large(size_of(net))
     found = tensors if tensors is not None else stored(net)
     builder = Builder(checked(net, initial(net, seed) if found is None else found))
     names = {one.name: _arrived(one, builder) for one in net.inputs}
     for layer in net:
         names[layer.node.name] = _emitted(layer, tuple(names[source] for source in layer.node.inputs), builder)
     made = _returned(net, names, builder)
-    _check_size(sum(array.nbytes for array in builder.stored.values()))
+    refuse_large(sum(array.nbytes for array in builder.stored.values()))
     kinds = {"float": TensorProto.FLOAT, "int": TensorProto.INT64, "bool": TensorProto.BOOL}
     given = [
         helper.make_tensor_value_info(one.name, kinds[one.kind], _sizes(one.order, one.shape)) for one in net.inputs
@@ -75,11 +72,6 @@ def onnx_bytes(net: Net, tensors: Mapping[str, NDArray[Any]] | None = None, seed
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_BYTES:
-        raise WriteError(f"the weights take {size:,} bytes", expected="at most 2 GiB in one file")
 
 
 def _sizes(order: str, shape: Shape) -> list[int | str]:

@@ -16,8 +16,26 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.core.op import Weight
 
+MAX_BYTES = 2**31 - 2**20
+"""The most that is written into one file; ONNX holds no more."""
+
 ONES = ("weight", "running_var")
 """Vectors of norms that are initialised to one; all others are initialised to zero."""
+
+
+def refuse_large(size: int) -> None:
+    """Refuse weights that no file is made of.
+
+    Raises:
+        WriteError: they take more bytes than that.
+    """
+    if size > MAX_BYTES:
+        raise WriteError(f"the weights take {size:,} bytes", expected="at most 2 GiB in one file")
+
+
+def size_of(net: Net) -> int:
+    """Bytes of all weights in float32."""
+    return sum(weight.count * 4 for layer in net for weight in layer.node.op.weights(layer.inputs) or ())
 
 
 def initial(net: Net, seed: int = 0) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,6 @@
 """Keras models: files are read as plain data, and live models by their own configuration.
 
-Keras is not imported, nothing in a file is run, and no object is created from it.
+To read a model, Keras is not imported, nothing in a file is run, and no object is created from it.
 """
 
 from __future__ import annotations
