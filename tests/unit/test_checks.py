@@ -403,7 +403,7 @@ def test_compare_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     assert names == [("conv1", "conv1"), (None, "conv2"), ("relu1", "relu1"), ("gap1", "gap1")]
     assert run(["compare", old, new, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["schema"] == "convscope/compare/2"
+    assert data["schema"] == "convscope/compare/3"
     assert [row["change"] for row in data["rows"]] == ["changed", "added", "", ""]
     assert data["total"]["params"] == {"a": 104, "b": 188, "delta": 84, "missing": []}
     same_as_golden("tables/compare.txt", str(found))
@@ -425,9 +425,9 @@ GATED = (
 def test_two_designs_are_compared_by_stages(capsys: pytest.CaptureFixture[str]) -> None:
     found = cs.compare(ROOMY, GATED)
     assert found.by == "stages"
-    stages = {size: (a, b) for size, a, b in found.stages()}
+    stages = {one.size: (a, b) for a, b in found.stages if (one := a or b)}
     assert list(stages) == [(32, 32), (16, 16), (8, 8), ()]
-    both = [list(one) for one in zip(*found.stages(), strict=True)][1:]
+    both = [list(one) for one in zip(*found.stages, strict=True)]
     for side, table in zip(both, (found.first, found.second), strict=True):  # every layer is in one stage
         assert sum(one.layers for one in side if one) == len(table.rows)
         assert sum(one.params.value for one in side if one) == table.params.value

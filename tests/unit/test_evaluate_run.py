@@ -227,7 +227,7 @@ def test_the_command_compares_folders_of_runs_and_else_nets(
     assert command(["compare", str(short_run.path), str(other_run.path)]) == 0
     assert "McNemar" in capsys.readouterr().out
     assert command(["compare", str(short_run.path), str(other_run.path / "net.cnn"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["schema"] == "convscope/compare/2"
+    assert json.loads(capsys.readouterr().out)["schema"] == "convscope/compare/3"
 
 
 def test_runs_that_have_nothing_to_be_compared_by(short_run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,16 +9,17 @@ from typing import Any
 from convscope.analyze.align import aligned
 from convscope.analyze.cost import Total
 from convscope.analyze.memory import memory
-from convscope.analyze.stages import Stage, Stages, differ, together
+from convscope.analyze.stages import Stage, StagePair, differ, together
+from convscope.analyze.stages import stages as stages_of
 from convscope.analyze.table import LayerTable, Row, layer_table
 from convscope.budget import question
-from convscope.core.shape import Shape, joined, to_text
+from convscope.core.shape import joined, to_text
 from convscope.core.source import net_of
 from convscope.errors import FieldError
 from convscope.view.numbers import bytes_text
 from convscope.view.parts import Column, Grid, Stack
 
-SCHEMA = "convscope/compare/2"
+SCHEMA = "convscope/compare/3"
 
 BY = ("layers", "stages")
 """Ways to align two nets."""
@@ -38,6 +39,7 @@ class Comparison:
         first: table of the first net.
         second: table of the second net.
         pairs: layers aligned by their ops.
+        stages: stages of both nets, aligned by the sizes of their maps and by their channels.
         peaks: peak of activations of both nets in inference, float32, one sample [byte].
         by: how they are shown: by ``layers``, or by ``stages`` if the nets are different designs.
     """
@@ -45,12 +47,9 @@ class Comparison:
     first: LayerTable
     second: LayerTable
     pairs: tuple[Pair, ...]
+    stages: tuple[StagePair, ...]
     peaks: tuple[int, int]
     by: str = "layers"
-
-    def stages(self) -> tuple[Stages, ...]:
-        """The stages of both nets: the layers at one size of the map together."""
-        return together(self.first.rows, self.second.rows)
 
     def totals(self) -> dict[str, tuple[Total, Total]]:
         """Params, MACs, activation bytes and peak memory of both nets; lower bounds if parts are unknown."""
@@ -63,7 +62,7 @@ class Comparison:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/compare/2``."""
+        """Plain data of schema ``convscope/compare/3``."""
         first = self.first.to_json()["rows"]
         second = self.second.to_json()["rows"]
         known = {row["name"]: row for row in first}, {row["name"]: row for row in second}
@@ -73,17 +72,15 @@ class Comparison:
                 {"a": a and known[0][a.name], "b": b and known[1][b.name], "change": _mark(a, b)} for a, b in self.pairs
             ],
             "by": self.by,
-            "stages": [
-                {"size": list(size), "a": a and a.to_json(), "b": b and b.to_json()} for size, a, b in self.stages()
-            ],
+            "stages": [{"a": a and a.to_json(), "b": b and b.to_json()} for a, b in self.stages],
             "total": {name: _total_json(a, b) for name, (a, b) in self.totals().items()},
         }
 
     def grid(self) -> Grid:
         """Return the layers or stages side by side as a figure part."""
         if self.by == "stages":
-            columns = (Column(""), Column("stage"), Column("A"), Column("B"), *map(Column, ("params", "MACs", "RF")))
-            return Grid(columns, tuple(_stage_cells(*one) for one in self.stages()))
+            columns = (Column(""), Column("A"), Column("B"), *map(Column, ("params", "MACs", "RF")))
+            return Grid(columns, tuple(_stage_cells(*one) for one in self.stages))
         numbers = (Column("params", right=True), Column("MACs", right=True))
         layers = (Column(side, widest=NAME) for side in "AB")
         columns = (Column(""), *layers, Column("output"), *numbers, Column("RF"))
@@ -139,9 +136,10 @@ def compare(
         a, b = layer_table(old), layer_table(new)
         peaks = memory(old).peak.bytes, memory(new).peak.bytes
         pairs = tuple(_aligned(a.rows, b.rows))
+        parts = together(stages_of(old, a.rows), stages_of(new, b.rows))
         shared = sum(bool(one and other and one.macs and one.op == other.op) for one, other in pairs)
         chosen = by or ("stages" if differ(a.rows, b.rows, shared) else "layers")
-        return Comparison(a, b, pairs, peaks, chosen)
+        return Comparison(a, b, pairs, parts, peaks, chosen)
 
 
 def _aligned(first: tuple[Row, ...], second: tuple[Row, ...]) -> list[Pair]:
@@ -177,16 +175,17 @@ def _cells(a: Row | None, b: Row | None) -> tuple[str, ...]:
     )
 
 
-def _stage_cells(size: Shape, a: Stage | None, b: Stage | None) -> tuple[str, ...]:
+def _stage_cells(a: Stage | None, b: Stage | None) -> tuple[str, ...]:
     sign = "+" if a is None else "-" if b is None else ""
     texts = [_stage_texts(one) for one in (a, b)]
-    return (sign, joined(size) or "head", texts[0][0], texts[1][0], *map(_change, texts[0][1:], texts[1][1:]))
+    return (sign, texts[0][0], texts[1][0], *map(_change, texts[0][1:], texts[1][1:]))
 
 
 def _stage_texts(stage: Stage | None) -> tuple[str, str, str, str]:
     if stage is None:
         return "", "", "", ""
-    layers = f"{stage.layers} layer{'' if stage.layers == 1 else 's'} to {stage.channels} channels"
+    size = joined((*stage.size, stage.channels)) if stage.stride else f"head, {stage.channels}"
+    layers = f"{size}: {stage.layers} layer{'' if stage.layers == 1 else 's'}"
     params, macs = (f"{'' if one.exact else '≥ '}{one.value:,}" for one in (stage.params, stage.macs))
     return layers, params, macs, joined(stage.field)
 

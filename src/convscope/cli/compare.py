@@ -40,7 +40,7 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, out: O
     r"""Compare two nets, or two trained runs.
 
     Of two nets, it shows the totals, then the layers side by side with what changed. Two different designs are aligned
-    by stages: all layers at one size of the map together.
+    by stages: the layers at one scale of the map, at one width.
 
     Two runs are evaluated on the same images: the difference of their accuracies with its 95 % interval
     (Bonett and Price 2012), the p value of McNemar's exact test, and the images that only one of them classifies
@@ -54,6 +54,8 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, out: O
       convscope compare runs/mnist-fast-seed0 runs/mnist-fast-seed1
     """
     if is_run(a) and is_run(b) and size is None:
+        if by is not None:
+            raise click.UsageError("--by is for nets: two runs are compared by the images that they classify")
         from convscope.training.paired import compare_runs
 
         aimed = out and out.of(RUNS)
