@@ -1,7 +1,7 @@
 """A typist: runs commands in a pseudo-terminal, each in a process forked from one that is warm.
 
-Read from standard input: one JSON line ``{"arguments": [...], "width": 80, "env": {...}, "folder": "..."}`` for each
-command. Written to standard output: one JSON line ``{"out": ..., "rc": ...}`` for each.
+Read from standard input: for each command one JSON line ``{"arguments": [...], "width": 80, "env": {...}, "folder":
+"...", "keys": "..."}``. Written to standard output: for each one JSON line ``{"out": ..., "rc": ..., "cpu": ...}``.
 """
 
 import fcntl
@@ -18,14 +18,16 @@ PATIENCE = 60.0
 """Seconds after which a command is stopped."""
 
 
-def typed(arguments: list[str], width: int, env: dict[str, str], folder: str) -> tuple[str, int]:
-    """What a command prints on a terminal of ``width`` letters, both streams together, and its exit status."""
+def typed(arguments: list[str], width: int, env: dict[str, str], folder: str, keys: str) -> tuple[str, int, float]:
+    """What a command prints on a terminal of ``width`` letters, both streams together, its exit status, its CPU [s]."""
     size = struct.pack("HHHH", 50, width, 0, 0)
     child, screen = pty.fork()
     if child == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, size)
         _run(arguments, env, folder)
     fcntl.ioctl(screen, termios.TIOCSWINSZ, size)
+    if keys:
+        os.write(screen, f"{keys}\n\x04".encode())
     shown = b""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
@@ -39,15 +41,16 @@ def typed(arguments: list[str], width: int, env: dict[str, str], folder: str) ->
             shown += part
     else:
         os.kill(child, 9)
-    _, status = os.waitpid(child, 0)
+    _, status, used = os.wait4(child, 0)
     os.close(screen)
-    return shown.decode("utf-8", "replace"), os.waitstatus_to_exitcode(status)
+    return shown.decode("utf-8", "replace"), os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
 
 
 def _run(arguments: list[str], env: dict[str, str], folder: str) -> None:
     """In the child: the command as it is started from a shell; never returns."""
     from convscope.cli import main
 
+    sys.stdin = os.fdopen(0, encoding="utf-8")  # the typist's own holds lines that it has read ahead
     os.chdir(folder)
     os.environ.pop("COLUMNS", None)
     os.environ.update(env)
@@ -79,8 +82,8 @@ def main() -> None:
     _warm()
     for line in sys.stdin:
         asked = json.loads(line)
-        out, status = typed(asked["arguments"], asked["width"], asked["env"], asked["folder"])
-        sys.stdout.write(json.dumps({"out": out, "rc": status}) + "\n")
+        out, status, seconds = typed(**asked)
+        sys.stdout.write(json.dumps({"out": out, "rc": status, "cpu": seconds}) + "\n")
         sys.stdout.flush()
 
 

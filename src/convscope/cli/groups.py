@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convscope.view.wrap import unbroken, wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,8 +21,29 @@ TASKS: dict[str, tuple[str, ...]] = {
 """Every command, by what it is for."""
 
 
-class Tasks(click.Group):
+class Laid(click.Command):
+    """A command whose help fits the terminal, the lists in it too, which click prints as they are written."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the text; what stands beside a word goes on below itself."""
+        before = len(formatter.buffer)
+        super().format_help_text(ctx, formatter)
+        text = "".join(formatter.buffer[before:])
+        del formatter.buffer[before:]
+        formatter.write(wrapped(unbroken(text), formatter.width))
+
+
+class Below(Laid, click.Group):
+    """A group of such commands."""
+
+    command_class = Laid
+
+
+class Tasks(Laid, click.Group):
     """A group whose help lists the commands by task."""
+
+    command_class = Laid
+    group_class = Below
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of :data:`TASKS`."""

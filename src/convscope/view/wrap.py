@@ -18,7 +18,7 @@ _CARETS = re.compile(r" *\^+ *")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|[kMGTP]|B|[KMGT]iB|s|min|pixels?)(?![\w]))|(?<=[≥≤]) (?=\d)| (?=·)")
 """Blanks that are not broken: between a number and its unit, after a bound, before a separating dot."""
 
-_COMMAND = re.compile(r" *try {2,}(?:convscope |\S*pip |\S* -m pip )")
+_COMMAND = re.compile(r" *try {2,}(?:convscope |\S*pip |\S* -m pip )| {4,}(?:echo .+)?convscope ")
 """A line to be copied into a terminal, which wraps it without a line break; a break of ours would end the command."""
 
 _KEPT = "\u00a0"
@@ -48,6 +48,27 @@ def wrapped(text: str, width: int | None) -> str:
         else:
             out += _broken(line, width)
             out += [below] if _CARETS.fullmatch(below) else []
+    return "\n".join(out)
+
+
+def unbroken(text: str) -> str:
+    r"""Text in which what belongs to a label is one line: lines that begin below the first word after it.
+
+    >>> print(unbroken("  flat  where the derivative\n        is 0\n  rest  else"))
+      flat  where the derivative is 0
+      rest  else
+    """
+    out: list[str] = []
+    column = 0
+    for line in text.split("\n"):
+        indent = len(line) - len(line.lstrip())
+        if column and line.strip() and indent == column:
+            out[-1] += f" {line.strip()}"
+            continue
+        label = _LABEL.match(line)
+        first = label.group() if label else ""
+        column = len(first) if first.strip() else 0
+        out.append(line)
     return "\n".join(out)
 
 
