@@ -202,6 +202,53 @@ def test_two_formats_for_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "keras" in (tmp_path / "k.py").read_text(encoding="utf-8")
 
 
+APART = {
+    "a drawing of one image": (["filter", "nowhere.png", "-k", "blur", "-o", "x.svg"], "a filtered image"),
+    "a contact sheet as a photo": (["filter", "nowhere.png", "--sheet", "-o", "x.jpg"], "a contact sheet"),
+    "a kernel and the sheet": (["filter", "nowhere.png", "--sheet", "-k", "blur", "-o", "x.png"], "--sheet"),
+    "an image and kernels": (["look", "nowhere.cnn", "--what", "kernels", "--image", "a.png"], "depend on image"),
+    "a class and a field": (["look", "nowhere.cnn", "--what", "field", "--classes", "3"], "depend on classes"),
+    "a place that is none": (["look", "nowhere.cnn", "--what", "field", "--at", "here"], "is not a place"),
+    "columns and Netron": (["table", "nowhere.cnn", "--to", "netron", "--columns", "name"], "--columns"),
+    "two formats of a table": (["table", "nowhere.cnn", "--to", "csv", "--json"], "one of --to and --json"),
+    "code in an ONNX file": (["write", "nowhere.cnn", "--to", "torch", "-o", "x.onnx"], "is not a name for torch"),
+    "torch in a Keras file": (["write", "nowhere.cnn", "--to", "torch", "-o", "x.keras"], "is not a name for torch"),
+    "a page and a net": (["check", "nowhere.cnn", "--explain", "CS011"], "--explain"),
+    "a page as data": (["check", "--explain", "CS011", "--json"], "--explain"),
+    "SARIF and data": (["check", "nowhere.cnn", "--sarif", "--json"], "--sarif"),
+    "images for functions": (["activations", "relu", "--data", "folder:nowhere"], "--data goes with --run"),
+    "strict without a run": (["train", "nowhere.cnn", "--strict"], "--strict"),
+    "a format and its file": (["export", "nowhere", "--to", "onnx", "-o", "x.pt2"], "is not a name for onnx"),
+}
+"""Options that do not go together, and what the error says: of the files that are not there, nothing."""
+
+
+@pytest.mark.parametrize("name", APART)
+def test_what_does_not_go_together_is_refused_before_any_work(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words, told = APART[name]
+    assert run(words) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert "nowhere" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_are_not_aligned(short_run: TrainedRun, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", str(short_run.path), str(short_run.path), "--by", "stages"]) == 2
+    assert "--by is for nets" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--input", "3x3x1"], ["--of", "x"], ["--top", "3"]], ids=" ".join)
+def test_a_file_of_weights_has_no_layers(
+    words: list[str], short_run: TrainedRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["table", str(short_run.path / "model.safetensors"), *words]) == 2
+    assert "are for nets" in capsys.readouterr().err
+
+
 def test_an_output_is_a_value() -> None:
     out = OutFile((".png",)).convert("a.PNG", None, None)
     assert isinstance(out, Out)
@@ -234,7 +281,9 @@ def test_completion_by_the_protocol(tmp_path: Path, short_run: TrainedRun) -> No
     (tmp_path / "net.cnn").write_text("input 8x8x1, first: conv 4 3x3, relu, final: linear 3", encoding="utf-8")
     assert completed("convscope field net.cnn --layer f", cwd=tmp_path) == ["first", "final"]
     shutil.copytree(short_run.path, tmp_path / "runs" / "mine")
-    assert "runs/mine" in completed("convscope eval runs/", cwd=tmp_path)
+    for name in ("a b", "a;ls", "a$(ls)", "a`ls`", "a&ls", "a'ls"):  # would be commands, or two words, on the line
+        shutil.copytree(short_run.path, tmp_path / "runs" / name)
+    assert completed("convscope eval runs/", cwd=tmp_path) == ["runs/", "runs/mine"]
     assert completed("convscope comp", "powershell") == ["compare", "completion"]
     assert completed("convscope list re", "powershell") == ["recipes"]
 

@@ -12,6 +12,32 @@ def hint(text: str, size: str | None = None) -> str:
     return caught.value.attempt
 
 
+def test_an_image_with_its_channels_first_is_noted() -> None:
+    (note,) = cs.read("input 3x32x32, conv 16 3x3").notes
+    assert note == (
+        "input 3x32x32 has 3 rows: if its channels come first there, write 32x32x3, height x width x channels"
+    )
+    assert note in str(cs.read("input 3x32x32, conv 16 3x3").table())
+    assert cs.read("input 1x28x28, conv 16 3x3 p1").notes[0].startswith("input 1x28x28 has 1 row: ")
+    assert cs.read("input 28x28x1, conv 16 3x3", input="3x32x32").notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 32x32x3, conv 16 3x3",
+        "input 3x64x32, conv 16 3x3",  # three rows of sensors
+        "input 1x32x32, conv 16 1x5",  # a line, read along it
+        "input 3x3x3, conv 16 3x3",
+        "input 28x28x28, conv 16 3x3",
+        "input 32x32, conv 16 3",
+        "input 3x16x16x16, conv 16 3x3x3",  # three slices
+    ],
+)
+def test_what_is_plausible_is_not_noted(text: str) -> None:
+    assert cs.read(text).notes == ()
+
+
 HINTS = {
     "conv 8 3x3 bias": "leave it out: conv has a bias unless nobias is given",
     "linear 10 bias=True": "leave it out: linear has a bias unless nobias is given",

@@ -11,6 +11,7 @@ from PIL import Image
 import convscope as cs
 from convscope.cli import run
 from convscope.errors import ConvscopeError
+from convscope.lens.field import Reach
 
 GRID = "input 32x32x1, 2*( conv 8 3x3 d2 p2 )"
 
@@ -20,6 +21,19 @@ def test_borders_cut_the_box() -> None:
     found = cs.read("input 8x8x1, conv 1 3x3 p1").field(at=(0, 7))
     assert found.box == ((0, 1), (6, 7))
     assert (found.support.pixels, found.support.holes) == (4, 0)
+
+
+def test_places_are_written_as_on_the_command_line() -> None:
+    net = cs.read("input 8x8x1, conv 1 3x3 p1")
+    assert net.field(at="0,7").box == net.field(at=(0, 7)).box
+    assert cs.support(net, at="0:3,2").box == cs.support(net, at=((0, 3), 2)).box
+    assert cs.effective(net, at="0:3,2").std == cs.effective(net, at=((0, 3), 2)).std
+    seen = cs.look(net, "field", layer="conv1", at="2,2")
+    assert isinstance(seen, Reach)
+    assert seen.unit.box == net.field(at=(2, 2)).box
+    for wrong in ("", "2", "2,2,2", "a,b", "1:2:3,4", "-1,0", "8,0"):
+        with pytest.raises(ConvscopeError):
+            net.field(at=wrong)
 
 
 def test_holes_of_a_grid() -> None:

@@ -20,7 +20,7 @@ from convscope.analyze.coupled import parts_channels, tells
 from convscope.analyze.joint import pulled_back
 from convscope.analyze.lines import placed
 from convscope.analyze.spread import Spread, added, reads_some, split
-from convscope.analyze.support import Question, check_patch, drawable, spatial_input, support_of
+from convscope.analyze.support import At, Question, check_patch, drawable, spatial_input, support_of
 from convscope.budget import about, question
 from convscope.core.axis import All, Window
 from convscope.core.source import net_of
@@ -132,7 +132,7 @@ def _fewest(weight: Weights, count: Weights, level: float) -> int:
 def effective(
     net: object,
     node: str | None = None,
-    at: Sequence[int | tuple[int, int]] | None = None,
+    at: At | None = None,
     *,
     of: str | None = None,
     input: object = None,  # noqa: A002 -- the word of the notation
@@ -165,7 +165,7 @@ def effective(
         return _effective(known, node, at, of)
 
 
-def _effective(net: Net, node: str | None, at: Sequence[int | tuple[int, int]] | None, of: str | None) -> Effective:
+def _effective(net: Net, node: str | None, at: At | None, of: str | None) -> Effective:
     layer, image = net.layer(node), spatial_input(net, of)
     patch = check_patch(layer, at)
     question = Question(net, image)

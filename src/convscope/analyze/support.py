@@ -25,6 +25,7 @@ from convscope.core.axis import All
 from convscope.core.shape import to_text
 from convscope.core.source import net_of
 from convscope.errors import FieldError, ShapeError
+from convscope.view.numbers import shortened
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 Patch = tuple[tuple[int, int], ...]
 """First and last unit along each spatial axis of a layer, inclusive."""
+
+At = str | Sequence[int | tuple[int, int]]
+"""A unit, or the first and last of several, along each spatial axis; or a text, as on the command line."""
 
 MAX_PIXELS = 2**28
 """The most pixels of an image for which a mask is made."""
@@ -150,7 +154,7 @@ class Support:
 def support(  # noqa: PLR0913 -- the parameters of the question
     net: object,
     node: str | None = None,
-    at: Sequence[int | tuple[int, int]] | None = None,
+    at: At | None = None,
     *,
     gates: bool = True,
     of: str | None = None,
@@ -161,7 +165,8 @@ def support(  # noqa: PLR0913 -- the parameters of the question
     Args:
         net: a net, or what :func:`convscope.read` takes.
         node: name of the layer; that of the first output by default.
-        at: a unit, or the first and last of several, along each spatial axis; by default the entire layer.
+        at: a unit, or the first and last of several, along each spatial axis, also as a text (``"3,4"``, ``"0:7,2"``);
+            by default the entire layer.
         gates: follow every path; if False, omit those that every unit shares (squeeze-excite, statistics of norms).
         of: name of the input; by default the first of those with the most spatial axes.
         input: size of the input of the net, if ``net`` does not state it.
@@ -249,7 +254,27 @@ def _ends(position: int | tuple[int, int]) -> tuple[int, int]:
     return index(position), index(position)
 
 
-def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Patch:
+def places(at: At) -> Sequence[int | tuple[int, int]]:
+    """Return a unit, or the first and last along each axis; a text is read as on the command line.
+
+    Raises:
+        FieldError: the text is not of this form.
+
+    >>> places("3,4"), places("0:7,2"), places((3, 4))
+    ((3, 4), ((0, 7), 2), (3, 4))
+    """
+    if not isinstance(at, str):
+        return at
+    found: list[int | tuple[int, int]] = []
+    for part in at.split(","):
+        ends = part.split(":")
+        if not 1 <= len(ends) <= 2 or not all(end.strip().isdecimal() and len(end) < 12 for end in ends):
+            raise FieldError(f'"{shortened(at)}" is not a place', expected="y,x or y0:y1,x0:x1")
+        found.append(int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1])))
+    return tuple(found)
+
+
+def check_patch(layer: Layer, at: At | None) -> Patch:
     """Return the units ``at`` as first and last along each spatial axis.
 
     Raises:
@@ -258,8 +283,9 @@ def check_patch(layer: Layer, at: Sequence[int | tuple[int, int]] | None) -> Pat
     sizes = layer.output[1:]
     if at is None:
         return tuple((0, size - 1) for size in sizes)
+    given = places(at)
     try:
-        ends = tuple(_ends(position) for position in at)
+        ends = tuple(map(_ends, given))
     except (TypeError, ValueError):
         raise FieldError(f"at={at}", expected="a unit, or first and last, for each axis") from None
     if len(ends) != len(sizes):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.analyze.effective import Effective, effective
-from convscope.analyze.support import Support, drawable, support
+from convscope.analyze.support import At, Support, drawable, support
 from convscope.budget import per_layer
 from convscope.core.shape import joined
 from convscope.errors import ImageError
@@ -19,7 +19,6 @@ from convscope.inert import inert
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -129,7 +128,7 @@ def _shares(weights: Effective, local: str) -> str:
 def unit_field(
     net: Net,
     node: str | None = None,
-    at: Sequence[int | tuple[int, int]] | None = None,
+    at: At | None = None,
     *,
     gates: bool = True,
     of: str | None = None,

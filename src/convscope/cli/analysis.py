@@ -10,8 +10,6 @@ from convscope.cli.choices import LAYER, NET, Chosen
 from convscope.cli.common import INPUT, JSON, OF, cli
 from convscope.cli.numbers import whole
 from convscope.cli.outputs import deliver, out, reported
-from convscope.errors import FieldError
-from convscope.view.numbers import shortened
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
@@ -67,17 +65,6 @@ def depth(
     deliver(result, out, as_json=as_json)
 
 
-def places(text: str) -> tuple[int | tuple[int, int], ...]:
-    """``3,4`` or ``0:7,0:7``: a unit or a first and last one along each axis."""
-    found: list[int | tuple[int, int]] = []
-    for part in text.split(","):
-        ends = part.split(":")
-        if not 1 <= len(ends) <= 2 or not all(end.strip().isdecimal() and len(end) < 12 for end in ends):
-            raise FieldError(f'"{shortened(text)}" is not a place', expected="y,x or y0:y1,x0:x1")
-        found.append(int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1])))
-    return tuple(found)
-
-
 @cli.command()
 @click.argument("net", type=NET)
 @INPUT
@@ -109,6 +96,7 @@ def field(
       convscope field net.cnn --layer conv3 --at 0,0 --json
       convscope field net.cnn --at 4:6,4:6 -o support.png
     """
+    from convscope.analyze.support import places
     from convscope.analyze.unit import unit_field
     from convscope.frontends import read
 

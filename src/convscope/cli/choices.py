@@ -5,6 +5,7 @@ Lists are read when they are needed, so that no command loads what another one k
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     Names = Callable[[], Iterable[str]]
+
+_PLAIN = re.compile(r"[\w.,:/@%+=-]*")
+"""Letters that mean nothing to a shell."""
 
 MOST = 200
 """Words that a shell is offered at a time."""
@@ -80,12 +84,16 @@ class Known(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 
 
 def beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    r"""Words that begin with what is typed; none that would act on the terminal, or be two words for the shell.
+    r"""Words that begin with what is typed; none of which the rest would act on the terminal, or in the shell.
 
-    >>> [item.value for item in beginning(["conv", "concat", "pool", "con\x1b[31m", "con\nv"], "con")]
+    A shell puts a word on the line as it is: a name from a file that has a semicolon, a dollar sign or a blank in it
+    would be a command, or two words. Such a name is typed in quotation marks.
+
+    >>> [item.value for item in beginning(["conv", "concat", "pool", "con\x1b[31m", "con;ls", "con$(ls)"], "con")]
     ['conv', 'concat']
     """
-    return [CompletionItem(name) for name in names if name.startswith(incomplete) and inert(name) == name][:MOST]
+    fitting = (name for name in names if name.startswith(incomplete) and inert(name) == name)
+    return [CompletionItem(name) for name in fitting if _PLAIN.fullmatch(name[len(incomplete) :])][:MOST]
 
 
 def one_of(kind: str, *names: str, **aliases: str) -> Chosen:

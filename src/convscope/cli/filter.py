@@ -10,8 +10,8 @@ import click
 
 from convscope.cli.choices import Chosen, Known
 from convscope.cli.common import JSON, cli, show
-from convscope.cli.outputs import out
-from convscope.errors import FieldError
+from convscope.cli.outputs import listed, out
+from convscope.errors import FieldError, WriteError
 from convscope.inert import inert
 from convscope.streams import present, say, tell
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from convscope.cli.outputs import Out
     from convscope.lens.filters import Filtered
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".svg", ".html")
-"""Of images; the last two, and .png, of a contact sheet."""
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+SHEETS = (".png", ".svg", ".html")
+"""What a filtered image is written as, and a contact sheet."""
 
 
 def _presets() -> Iterable[str]:
@@ -51,7 +52,7 @@ def _responses() -> Iterable[str]:
     type=Known("KERNEL", lambda _, __: _presets()),
     help="A preset, or rows of numbers between semicolons.",
 )
-@out(SUFFIXES)
+@out(dict.fromkeys((*IMAGES, *SHEETS), str))
 @click.option(
     "--border",
     default="reflect",
@@ -135,6 +136,9 @@ def _check_asked(
         raise click.UsageError("which kernel? Give --kernel sobel-x, for example, or --sheet for all presets")
     if out is None and (sheet or not (explain or as_json)):
         raise click.UsageError("where to? Give a file with -o FILE")
+    forms, what = (SHEETS, "a contact sheet") if sheet else (IMAGES, "a filtered image")
+    if out and out.suffix not in forms:
+        raise WriteError(f"{out} is not a name for {what}", expected=f"a name that ends in {listed(forms)}")
 
 
 def _place(text: str) -> tuple[int, int]:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convscope.cli.analysis import places
 from convscope.cli.choices import LAYER, NET
-from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli, with_data
+from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli
 from convscope.cli.numbers import SEED
 from convscope.cli.outputs import deliver, drawn, out, plain
 from convscope.lens.kinds import LENSES
@@ -72,8 +71,5 @@ def look(
     """
     from convscope.lens.look import look as ask
 
-    unit = None if at is None else places(at)
-    found = ask(
-        with_data(source, data), what, image=image, layer=layer, at=unit, classes=classes, input=size, seed=seed
-    )
+    found = ask(source, what, image=image, layer=layer, at=at, classes=classes, data=data, input=size, seed=seed)
     deliver(found, out, as_json=as_json, drawing=True)

@@ -119,8 +119,9 @@ def table(
     from convscope.frontends.weights import read_weights
 
     layers = _layers(net, size, of=of, trust=trust)
-    if layers is None and not shown.is_plain:
-        raise click.UsageError("--depth, --sort, --top and --columns are for nets; this is a file of weights")
+    if layers is None and (size or of or not shown.is_plain):
+        told = "--input, --of, --depth, --sort, --top and --columns are for nets; this is a file of weights"
+        raise click.UsageError(told)
     if out is None and wanted == "text":
         present(shown.of(layers) if layers else read_weights(net), wide=shown.wide)
         return

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convscope.analyze.support import At
     from convscope.analyze.table import LayerTable
     from convscope.analyze.unit import UnitField
     from convscope.core.axis import Read
@@ -188,7 +189,7 @@ class Net:
     def field(
         self,
         node: str | None = None,
-        at: Sequence[int | tuple[int, int]] | None = None,
+        at: At | None = None,
         *,
         gates: bool = True,
         of: str | None = None,

@@ -59,9 +59,9 @@ class Saliency:
     trust: tuple[Trust, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-saliency/2``."""
+        """Plain data of schema ``convscope/lens-saliency/3``."""
         return {
-            "schema": "convscope/lens-saliency/2",
+            "schema": "convscope/lens-saliency/3",
             "source": self.source,
             "weights": self.weights,
             "image": self.image.name,

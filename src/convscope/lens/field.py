@@ -17,12 +17,12 @@ from convscope.lens.image import taken
 from convscope.lens.measured import measured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from convscope.analyze.support import At
     from convscope.analyze.unit import UnitField
     from convscope.lens.image import InputImage
     from convscope.lens.measured import Measured
@@ -98,7 +98,7 @@ def reach(  # noqa: PLR0913 -- the parts of the question
     subject: Subject,
     image: str | Path | NDArray[Any] | None = None,
     layer: str | None = None,
-    at: Sequence[int | tuple[int, int]] | None = None,
+    at: At | None = None,
     *,
     images: int = IMAGES,
     seed: int = 0,

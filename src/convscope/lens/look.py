@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from convscope.analyze.support import places
 from convscope.errors import FieldError, unknown
 from convscope.lens.explain import Saliency, explain
 from convscope.lens.features import Features, features
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convscope.analyze.support import At
     from convscope.lens.subject import Subject
 
 Looked = Kernels | Features | Reach | Saliency | Mistakes
@@ -32,7 +34,7 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     *,
     image: str | Path | NDArray[Any] | None = None,
     layer: str | None = None,
-    at: Sequence[int | tuple[int, int]] | None = None,
+    at: At | None = None,
     classes: str | None = None,
     data: str | None = None,
     input: object = None,  # noqa: A002 -- the word of the notation
@@ -46,7 +48,8 @@ def look(  # noqa: PLR0913 -- the options, by keyword
         image: an image file, ``test:N`` for the N-th test image of the run, or an array ``c h w``: uint8, or values as
             the net expects them. For a run, its first test image by default.
         layer: name of a layer; by default, chosen by a rule that the result states.
-        at: the unit of ``field``, as for :func:`convscope.support`; the position in a map of scores for ``saliency``.
+        at: the unit of ``field``, as for :func:`convscope.support` (``(5, 5)`` or ``"5,5"``); the position in a map of
+            scores for ``saliency``.
         classes: the class to explain for ``saliency``; a cell, ``true,predicted``, for ``mistakes``.
         data: name of the run's data set, for a run that this user did not train here.
         input: size of the input, for models that do not state it.
@@ -68,6 +71,7 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     for name, value in asked.items():
         if value is not None and name not in LENSES[what]:
             raise FieldError(f"{what} does not depend on {name}", expected=f"only {', '.join(LENSES[what])}")
+    unit = None if at is None else places(at)
     given = source if data is None else load(str(source), data=data)
     seen = subject(given, input=input, seed=seed)
     if what == "kernels":
@@ -75,10 +79,10 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     if what == "mistakes":
         return mistakes(seen, image, classes)
     if what == "field":
-        return reach(seen, image, layer, at, seed=seed)
+        return reach(seen, image, layer, unit, seed=seed)
     if what == "features":
         return _features(seen, image, layer)
-    return explain(seen, input_image(seen, image), layer, at=_unit(at), name=classes, seed=seed)
+    return explain(seen, input_image(seen, image), layer, at=_unit(unit), name=classes, seed=seed)
 
 
 def _features(seen: Subject, image: str | Path | NDArray[Any] | None, layer: str | None) -> Features:
@@ -86,9 +90,9 @@ def _features(seen: Subject, image: str | Path | NDArray[Any] | None, layer: str
     return features(seen, input_image(seen, image), layer)
 
 
-def _unit(at: Sequence[int | tuple[int, int]] | None) -> tuple[int, ...] | None:
-    if at is None:
+def _unit(given: Sequence[int | tuple[int, int]] | None) -> tuple[int, ...] | None:
+    if given is None:
         return None
-    if not all(isinstance(one, int) for one in at):
+    if not all(isinstance(one, int) for one in given):
         raise FieldError("saliency explains one position of a map of scores", expected="at y,x")
-    return tuple(one for one in at if isinstance(one, int))
+    return tuple(one for one in given if isinstance(one, int))

@@ -25,8 +25,8 @@ Block = tuple[tuple[int, Cells], ...]
 def fitted(columns: Sequence[Column], lines: Sequence[Cells], width: int | None) -> tuple[list[Block], list[str]]:
     """Arrange columns in blocks no wider than ``width``; return them and the names of the columns left out.
 
-    First, columns that may be hidden are hidden one by one; then columns of text are shortened; if this does not
-    suffice, columns are split into blocks, each of which repeats the first column.
+    First, columns that may be hidden are hidden one by one; then columns of text are shortened, if this suffices;
+    otherwise columns are split into blocks, each of which repeats the first column.
 
     >>> from convscope.view.parts import Column
     >>> lines = (("name", "MACs", "start"), ("conv1", "97,344", "0"))
@@ -43,9 +43,8 @@ def fitted(columns: Sequence[Column], lines: Sequence[Cells], width: int | None)
             break
         hidden.append(at)
         del kept[at]
-    if _wide(kept) > width:
-        kept = _shortened(columns, kept, width)
-    blocks = [tuple(kept.items())] if _wide(kept) <= width else _blocks(kept, width)
+    short = _shortened(columns, kept, width) if _wide(kept) > width else kept
+    blocks = [tuple(short.items())] if _wide(short) <= width else _blocks(columns, kept, width)
     return blocks, [columns[at].name for at in sorted(hidden)]
 
 
@@ -74,15 +73,26 @@ def _shortened(columns: Sequence[Column], kept: dict[int, Cells], width: int) ->
     }
 
 
-def _blocks(kept: dict[int, Cells], width: int) -> list[Block]:
-    """Split columns into blocks if they do not fit beside each other; each block repeats the first column."""
+def _blocks(columns: Sequence[Column], kept: dict[int, Cells], width: int) -> list[Block]:
+    """Split columns into blocks if they do not fit beside each other; each block repeats the first column.
+
+    The first column says what a row is, so it may take half of the width. Titles of numbers are shortened so that
+    several columns fit into a block.
+    """
     (first, names), *others = kept.items()
     widest = max((_width(cells) for _, cells in others), default=0)
-    room = max(1, width - widest - GAP)
+    values = max((_width(cells[1:] or cells) for at, cells in others if columns[at].right), default=0)
+    room = max(1, min(width - GAP - values, max(width // 2, width - GAP - widest)))
     head = (first, tuple(shortened(name, room) for name in names))
+    left = max(1, width - GAP - _width(head[1]))
     blocks: list[list[tuple[int, Cells]]] = [[head]]
-    for at, cells in others:
-        if len(blocks[-1]) > 1 and _wide(dict([*blocks[-1], (at, cells)])) > width:
+    for at, (title, *cells) in others:
+        if columns[at].right:
+            most = min(max(left // 3, LEAST), left)
+            column = (at, (shortened(title, max(most, *map(len, cells), 1)), *cells))
+        else:
+            column = (at, tuple(shortened(cell, left) for cell in (title, *cells)))
+        if len(blocks[-1]) > 1 and _wide(dict([*blocks[-1], column])) > width:
             blocks.append([head])
-        blocks[-1].append((at, tuple(shortened(cell, width) for cell in cells)))
+        blocks[-1].append(column)
     return [tuple(block) for block in blocks]

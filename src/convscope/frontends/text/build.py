@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from convscope import ops  # noqa: F401 -- fills the registry
 from convscope.budget import question, spend
+from convscope.core.axis import Window
 from convscope.core.graph import INPUT, KINDS, Graph, Input, Node, Output
 from convscope.core.net import Net
 from convscope.core.op import REGISTRY, Op
 from convscope.core.order import check_order
-from convscope.core.shape import to_text
+from convscope.core.shape import to_text, turned
 from convscope.errors import LimitError, NotationError, ShapeError, UnknownNameError, nearest
 from convscope.frontends.given import Asked, Given, hinted
 from convscope.frontends.text.ends import Result, parse
@@ -76,7 +77,27 @@ def _read(text: str, source: str, shape: Shape | Mapping[str, Shape] | None) -> 
     for output in net.outputs:
         check_order(output.order, net.shape(output.node))
     builder.check_claims(net)
-    return net
+    return replace(net, notes=tuple(filter(None, (_mixed_up(net, one) for one in net.inputs))))
+
+
+def _mixed_up(net: Net, given: Input) -> str:
+    """A word on an input of few rows, as many columns as channels, that is most likely an image with channels first.
+
+    Where a layer that reads it has one kernel for the rows and another for the columns, the few rows are meant.
+    """
+    channels, *sizes = given.shape
+    meant = turned(given.shape)
+    if given.order or not meant or len(sizes) != 2 or sizes[0] not in {1, 3} or channels != sizes[1]:
+        return ""
+    for layer in net:
+        for name, reads in zip(layer.node.inputs, layer.reads, strict=True):
+            kernels = {one.relation.kernel for one in reads[1:] if isinstance(one.relation, Window)}
+            if name == given.name and len(kernels) > 1:
+                return ""
+    return (
+        f"{given.name} {to_text(given.shape)} has {sizes[0]} row{'' if sizes[0] == 1 else 's'}: "
+        f"if its channels come first there, write {meant}, height x width x channels"
+    )
 
 
 def _measured(part: Text, shape: Shape | Mapping[str, Shape] | None) -> Shape:
