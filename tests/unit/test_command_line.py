@@ -196,7 +196,7 @@ def test_every_known_suffix_is_written_as_what_it_says(name: str, tmp_path: Path
 def test_two_formats_for_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["table", NET, "--to", "csv"], ["write", NET, "--to", "onnx"]):
         assert run([*words, "-o", str(tmp_path / "out.html" if words[0] == "table" else tmp_path / "out.py")]) == 2
-        assert "is not a name for" in capsys.readouterr().err
+        assert "is not a file name for" in capsys.readouterr().err
     assert run(["table", NET, "--to", "netron", "-o", str(tmp_path / "n.json")]) == 0
     assert run(["write", NET, "--to", "keras", "-o", str(tmp_path / "k.py")]) == 0
     assert "keras" in (tmp_path / "k.py").read_text(encoding="utf-8")

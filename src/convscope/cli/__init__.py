@@ -3,8 +3,7 @@
 Exit status: 0 done, 1 a check failed, 2 a mistake in the input, 130 interrupted, 141 nobody reads the output any more,
 143 terminated.
 
-Nothing is imported here but what Python has loaded anyway: who presses Ctrl-C while the rest is loaded is answered
-like everybody else.
+Only modules that Python has loaded anyway are imported here, so that Ctrl-C is handled even while the rest is loaded.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM: what is half made is removed on the way out, and nobody takes it for an exit of their own."""
+    """Raised for SIGTERM: drafts are removed on the way out, and no code mistakes it for an ordinary exit."""
 
 
 _signalled: list[KeyboardInterrupt] = []
-"""What a signal raised: a library that is being loaded may swallow it, and fail in another way later."""
+"""The error that a signal raised; a library that is being loaded may swallow it and fail in another way later."""
 
 PATIENCE = 2.0
-"""Seconds for which a signal waits while modules are loaded: a library of C++ that starts may abort."""
+"""Delay of a signal while modules are loaded, since a C++ library that is initialising may abort [second]."""
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -44,7 +43,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _stop(error: KeyboardInterrupt, number: int, frame: FrameType | None) -> None:
-    """Raise the error, but not while modules are being loaded: then the signal comes again a little later."""
+    """Raise the error, but not while modules are being loaded: the signal is then repeated a little later."""
     if not _signalled:
         _signalled.append(error)
         _until.append(time.monotonic() + PATIENCE)
@@ -55,7 +54,7 @@ def _stop(error: KeyboardInterrupt, number: int, frame: FrameType | None) -> Non
 
 
 _until: list[float] = []
-"""When a signal that waits is raised wherever the program is."""
+"""Time at which a waiting signal is raised in any case."""
 
 
 def _again(number: signal.Signals) -> None:
@@ -64,7 +63,7 @@ def _again(number: signal.Signals) -> None:
 
 
 def _loading(frame: FrameType | None) -> bool:
-    """Whether a module is being imported where the program is."""
+    """Return whether the program is importing a module."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib._bootstrap"):
             return True
@@ -100,19 +99,19 @@ def main() -> None:
     """The command ``convscope``."""
     try:
         signal.signal(signal.SIGTERM, _terminate)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # unless it is ignored
             signal.signal(signal.SIGINT, _interrupt)
         status = _finished(sys.argv[1:])
     except KeyboardInterrupt as error:
         status = _interrupted(error)
     if others := sys.modules.get("convscope.frontends.aside"):
         others.from_now_on()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python may take a second to end, and would print where it is
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python may take a second to end, and would print a traceback
     sys.exit(status)
 
 
 def _finished(arguments: list[str]) -> int:
-    """Run one command and see to it that what it printed is out."""
+    """Run one command, and flush its output."""
     from convscope import streams, threads
 
     streams.prepare()
@@ -121,7 +120,7 @@ def _finished(arguments: list[str]) -> int:
         status = run(arguments)
         if sys.stdout:
             sys.stdout.flush()
-    except BrokenPipeError:  # nothing is left to say
+    except BrokenPipeError:  # the reader of the output has gone
         streams.drop(sys.stdout)
         status = streams.READER_GONE
     except OSError as error:

@@ -16,7 +16,7 @@ from convscope.streams import tell
 @click.option("--run", "run_folder", type=RUN, help="A trained run, to show what reaches its own activations.")
 @THREADS
 @OWN_DATA
-@click.option("--measure", is_flag=True, help="Measure the gradients; a second for each function.")
+@click.option("--measure", is_flag=True, help="Measure the gradients; about a second per function.")
 @out(drawn(lambda found: found.figure()) | {".json": plain}, "Write the drawing to FILE")
 @JSON
 def activations(
@@ -24,17 +24,17 @@ def activations(
 ) -> None:
     r"""Compare activation functions.
 
-    Each FUNCTION is written as in the notation, its numbers after colons; without any, nine common ones, or those of
-    the RUN: relu, leaky_relu[:SLOPE], prelu, relu6, threshold:LIMIT, clamp:LOW:HIGH, elu[:ALPHA], selu, sigmoid,
+    Each FUNCTION is written as in the notation, with parameters after colons; by default nine common ones, or those
+    of the RUN: relu, leaky_relu[:SLOPE], prelu, relu6, threshold:LIMIT, clamp:LOW:HIGH, elu[:ALPHA], selu, sigmoid,
     hardsigmoid, tanh, softplus, gelu[:approx], silu, hardswish, mish, and id (no activation).
 
     \b
-    flat      where the derivative is 0 for good (dead), or tends to zero and is below 0.05 (saturated)
-    gradient  what is left of a gradient after 10 and 50 layers: in nets of 64 units, median of 9 seeds, with
-              PyTorch's default weights, and with those of He (Xavier where both ends are flat)
-    silent    channels that lie in a flat zone for each of 500 images of the test set, everywhere
+    flat      where the derivative stays 0 (dead), or tends to zero and is below 0.05 (saturated)
+    gradient  fraction of a gradient left after 10 and 50 layers: in nets of 64 units, median of 9 seeds, with
+              PyTorch's default weights, and with those of He (Xavier if both ends are flat)
+    silent    channels in a flat zone at every position of each of 500 test images
 
-    The gradients come from a table of the package; --measure measures them here.
+    The gradients come from a table in the package; --measure measures them.
 
     \b
     Examples:
@@ -46,7 +46,7 @@ def activations(
     from convscope.lens.activations import activations as compared
 
     if data is not None and run_folder is None:
-        raise click.UsageError("--data goes with --run: it says where the images of that run are")
+        raise click.UsageError("--data requires --run: it names the data set of that run")
     run = with_data(run_folder, data) if run_folder else None
     found = compared(names or None, run=run, measure=measure, report=_measuring)
     deliver(found, out, as_json=as_json, drawing=True)

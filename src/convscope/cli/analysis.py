@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _known(name: str) -> Any:
-    """What the estimate of memory knows by a name."""
+    """Names that the memory estimate accepts."""
     from convscope.analyze import memory as known
 
     return getattr(known, name)
@@ -32,7 +32,7 @@ OPTIMIZER = Chosen("optimizer", lambda: _known("OPTIMIZERS"))
 @click.option("--kernel", default=3, type=whole(), show_default=True, help="Height and width of the kernels.")
 @click.option("--channels", default=1, type=whole(), show_default=True, help="Channels of the image.")
 @click.option("--filters", default=1, type=whole(), show_default=True, help="Channels of every convolution.")
-@click.option("--object", "target", type=whole(), help="Height and width of an object that a unit must see whole.")
+@click.option("--object", "target", type=whole(), help="Height and width of an object that a unit must cover.")
 @click.option(
     "--pool-every", default=0, type=whole(0), metavar="M", help="Put a 2x2 max-pooling after every M convolutions."
 )
@@ -49,7 +49,7 @@ def depth(
     *,
     as_json: bool,
 ) -> None:
-    r"""Count the convolutions that see a whole image.
+    r"""Count the convolutions that cover an image.
 
     How many KxK convolutions bring a SIZExSIZE image to 1x1, and how many it takes until one unit sees an object whole.
 

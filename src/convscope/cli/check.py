@@ -86,7 +86,7 @@ CODE = Known("CODE", lambda _, __: _codes())
 @cli.command()
 @click.argument("nets", nargs=-1, metavar="NET...", type=NET)
 @INPUT
-@click.option("--object", "target", metavar="HxW", help="Size of the objects that a unit must see whole.")
+@click.option("--object", "target", metavar="HxW", help="Size of the objects that a unit must cover.")
 @click.option("--max-params", type=AMOUNT, metavar="N", help="Most parameters allowed, such as 20k or 20,000.")
 @click.option("--max-macs", type=AMOUNT, metavar="N", help="Most multiply-adds (MACs) allowed, such as 2M.")
 @click.option("--max-memory", type=AMOUNT, metavar="BYTES", help="Most memory allowed in inference, such as 64KiB.")
@@ -125,8 +125,8 @@ def check(
 ) -> int:
     r"""Find design faults and check limits.
 
-    Each finding says what is wrong, with its numbers, why it matters, what to do and what that would change. Limits,
-    and the other options, may stand in [tool.convscope] of the nearest pyproject.toml: max-params = "20k".
+    Each finding says what is wrong, with its numbers, why it matters, what to do and what that would change. Limits
+    and other options can be set in [tool.convscope] of the nearest pyproject.toml: max-params = "20k".
 
     Exit status 1 if there is an error or a warning in any of the nets; notes do not count.
 

@@ -1,4 +1,4 @@
-"""What the commands share: the group, options, printing."""
+"""Parts shared by the commands: the group, options, printing."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print plain data fo
 SIZE = click.option("--input", "size", metavar="HxWxC", help="Size of the images, where the data set does not fix it.")
 
 _VALUE = re.compile(r"-?[0-9]*\.[0-9]+|true|false")
-"""A constant in the place of a size: it has a point, or is a word."""
+"""A constant instead of a size: it has a decimal point, or is a word."""
 
 Size = str | dict[str, str | float | bool] | None
-"""What ``--input`` says: the size of the input, or of several by name."""
+"""The value of ``--input``: the size of the input, or of several by name."""
 
 
 def _sizes(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> Size:  # noqa: ARG001 -- click's
-    """What is given with ``--input``, once or for each input by name."""
+    """Parse ``--input``, given once, or for each input by name."""
     if len(given) < 2 and not any("=" in one for one in given):
         return given[0] if given else None
     found: dict[str, str | float | bool] = {}
@@ -42,7 +42,7 @@ def _sizes(context: click.Context, parameter: click.Parameter, given: tuple[str,
         if not mark or not name:
             raise click.BadParameter(f'"{one}" names no input; with several, write NAME=HxWxC for each')
         if name in found:
-            raise click.BadParameter(f'two sizes for the input "{name}"')
+            raise click.BadParameter(f'two sizes are given for the input "{name}"')
         found[name] = size if not _VALUE.fullmatch(size) else size == "true" if size.isalpha() else float(size)
     return found
 
@@ -53,7 +53,7 @@ INPUT = click.option(
     metavar="[NAME=]HxWxC",
     multiple=True,
     callback=_sizes,
-    help="Size of the input; overrides what the net states. Repeat it with names for a net with several inputs.",
+    help="Size of the input; overrides that of the net. For several inputs, repeat it with names.",
 )
 
 
@@ -63,7 +63,7 @@ OWN_DATA = click.option(
 
 
 def with_data(source: str, data: str | None) -> str | Run:
-    """The folder of a run; or the run with the data that the user names."""
+    """Return the folder of a run, or the run with the data that the user names."""
     if data is None:
         return source
     from convscope.training.run import load
@@ -75,7 +75,7 @@ OF = click.option("--of", metavar="NAME", help="Name of the input whose pixels a
 
 
 def raise_limits() -> click.Option:
-    """The option of every command that allows a question more work and memory."""
+    """Add the option that allows a question more work and memory."""
 
     def entered(context: click.Context, parameter: click.Parameter, times: float | None) -> None:  # noqa: ARG001 -- click's
         if times is not None:
@@ -107,7 +107,7 @@ THREADS = click.option(
 
 
 def dumped(data: dict[str, Any]) -> str:
-    r"""Plain data as text; a number that is not finite, for which JSON has no word, is null: unknown.
+    r"""Return plain data as JSON; non-finite numbers, which JSON lacks, become null.
 
     >>> dumped({"loss": float("nan"), "count": 3})
     '{\n "loss": null,\n "count": 3\n}'

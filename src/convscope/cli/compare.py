@@ -42,7 +42,7 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, out: O
     Of two nets, it shows the totals, then the layers side by side with what changed. Two different designs are aligned
     by stages: the layers at one scale of the map, at one width.
 
-    Two runs are evaluated on the same images: the difference of their accuracies with its 95 % interval
+    Two runs are evaluated on the same images. It shows the difference of their accuracies with its 95 % interval
     (Bonett and Price 2012), the p value of McNemar's exact test, and the images that only one of them classifies
     correctly.
 

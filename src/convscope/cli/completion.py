@@ -1,4 +1,4 @@
-"""The command that prints the script by which a shell completes our words."""
+"""The command that prints the script for completion in a shell."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from convscope.streams import say
 
 NAME = "convscope"
 COMPLETE = "_CONVSCOPE_COMPLETE"
-"""Where a shell asks how a word may go on; see click's documentation."""
+"""Environment variable for completion requests; see click's documentation."""
 
 POWERSHELL = r"""
 Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
@@ -46,20 +46,20 @@ Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
 
 
 class PowerShell(ShellComplete):
-    """PowerShell 5 and newer, by the protocol of click: the line so far goes in, a line for each word comes out."""
+    """PowerShell 5 and newer, by click's protocol: the line so far is the input, each line of the output a word."""
 
     name = "powershell"
     source_template = POWERSHELL
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The words before the one that is typed, and that one."""
+        """Return the words before the current one, and the current one."""
         words = split_arg_string(os.environ["COMP_WORDS"]) if "COMP_WORDS" in os.environ else []
         incomplete = os.environ.get("COMP_INCOMPLETE", "").strip("'\"")
         typed = words[1:-1] if incomplete and words[1:] and words[-1] == incomplete else words[1:]
         return typed, incomplete
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Kind, word and help with tabs between."""
+        """Return kind, word and help, separated by tabs."""
         return f"{item.type}\t{item.value}\t{item.help or ''}"
 
 

@@ -1,4 +1,4 @@
-"""Commands that look at data sets."""
+"""Commands that inspect data sets."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 SPLIT = one_of("split", "train", "test", "val")
 
-SKIP = click.option("--skip-bad", is_flag=True, help="Leave out files that cannot be used instead of stopping.")
+SKIP = click.option("--skip-bad", is_flag=True, help="Skip files that cannot be used instead of stopping.")
 
 
 @cli.group()
 def data() -> None:
-    r"""Look at data sets and what is wrong with them.
+    r"""Inspect data sets and find problems in them.
 
     NAME is mnist, fashion-mnist, cifar10, or one of these with :FOLDER after it, where its files lie; or a set of your
     own: folder:PATH (a folder for each class), npz:PATH, hf:NAME, torchvision:NAME.
@@ -38,7 +38,7 @@ def data() -> None:
 
 
 def _find(name: str, size: str | None, *, skip_bad: bool) -> Dataset:
-    """The data set; how far its preparation is stands on stderr."""
+    """Open the data set, with the progress of its preparation on stderr."""
     from convscope.core.shape import from_text
     from convscope.data import find
 
@@ -55,7 +55,7 @@ def _find(name: str, size: str | None, *, skip_bad: bool) -> Dataset:
 @JSON
 @click.pass_context
 def check(context: click.Context, name: str, size: str | None, out: Out | None, *, as_json: bool) -> None:
-    r"""Find what is wrong in a data set.
+    r"""Find problems in a data set.
 
     Every image is decoded. Bad files, equal images in two splits (leaks) and equal images of two classes (conflicts)
     give exit status 1. Other copies, images of a single colour and classes without images are reported too.

@@ -1,4 +1,4 @@
-"""What the command line says of an exception."""
+"""Messages for exceptions on the command line."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ RENAMED = {
     "--markdown": "Write --to markdown.",
     "--csv": "Write --to csv.",
 }
-"""Options under names that they had, and what to write instead."""
+"""Former names of options, with their replacements."""
 
 DEPTH = 20
-"""Exceptions after an exception that are looked at."""
+"""The most chained exceptions that are examined."""
 
 
 def interrupt_in(error: BaseException) -> BaseException | None:
-    """The interrupt that an error came of, as a library makes another error of it that was being loaded.
+    """Return the interrupt behind an error, since a library that is being loaded may turn it into another error.
 
     >>> interrupt_in(click.Abort()), interrupt_in(ValueError())
     (Abort(), None)
     """
     found: BaseException | None = error
     for _ in range(DEPTH):
-        if found is None or issubclass(type(found), KeyboardInterrupt | click.Abort):  # code of others may lie
+        if found is None or issubclass(type(found), KeyboardInterrupt | click.Abort):  # its own class may be false
             return found
         found = found.__cause__ or found.__context__
     return None
 
 
 def message(error: Exception, arguments: Sequence[str] = ()) -> str | None:
-    """The words for a mistake of the user, or for what the machine lacks; None where it is neither.
+    """Return the message for a mistake of the user or a lack of resources; None for anything else.
 
     Args:
-        error: that was raised.
-        arguments: of the command, for an error that knows which one it lacks.
+        error: the exception.
+        arguments: arguments of the command, for errors that know which one is missing.
 
     >>> message(ConvscopeError("no"))
     'ConvscopeError: no'
@@ -61,7 +61,7 @@ def message(error: Exception, arguments: Sequence[str] = ()) -> str | None:
 
 
 def _usage(error: click.ClickException) -> str:
-    """As click prints it."""
+    """Return an error as click prints it."""
     if isinstance(error, click.NoSuchOption) and error.option_name in RENAMED:
         told = f"No such option: {error.option_name}. {RENAMED[error.option_name]}"
         error = click.UsageError(told, error.ctx)

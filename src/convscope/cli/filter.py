@@ -57,7 +57,7 @@ def _responses() -> Iterable[str]:
     "--border",
     default="reflect",
     show_default=True,
-    help="What lies beyond the border of the image.",
+    help="Pixels beyond the border of the image.",
     type=Chosen("border", _borders, lambda: {"valid": "none", "wrap": "circular", "mirror": "reflect"}),
 )
 @click.option(
@@ -95,7 +95,7 @@ def filter_(
 
     It is a cross-correlation, as in PyTorch, in our conv layers and in OpenCV; --flip gives the true convolution. A
     kernel with an even side is centred on the second of its two middle taps. A kernel may be larger than the image.
-    Values are taken as they are stored. The alpha channel is kept, not filtered. 16 bits stay 16 bits.
+    Values are used as stored. The alpha channel is kept, not filtered. 16 bits stay 16 bits.
 
     \b
     Examples:
@@ -129,11 +129,11 @@ def filter_(
 def _check_asked(
     kernel: str | None, out: Out | None, explain: str | None, response: str | None, *, sheet: bool, as_json: bool
 ) -> None:
-    """Raise UsageError unless the options go together."""
+    """Raise UsageError for incompatible options."""
     if sheet and (kernel or explain or response or as_json):
         raise click.UsageError("--sheet shows all presets: it takes no --kernel, --explain, --response or --json")
     if not sheet and kernel is None:
-        raise click.UsageError("which kernel? Give --kernel sobel-x, for example, or --sheet for all presets")
+        raise click.UsageError("no kernel is given: use --kernel sobel-x, for example, or --sheet for all presets")
     if out is None and (sheet or not (explain or as_json)):
         raise click.UsageError("where to? Give a file with -o FILE")
     forms, what = (SHEETS, "a contact sheet") if sheet else (IMAGES, "a filtered image")

@@ -1,4 +1,4 @@
-"""The command that prints the help of another one."""
+"""The command that prints the help of another command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that lists what there is to choose from."""
+"""The command that lists available recipes, data sets and so on."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listing:
-    """Things of one kind; prints itself as a table.
+    """Entries of one kind; prints itself as a table.
 
     Attributes:
-        kind: what they are.
-        rows: a value for each column; the same columns in every row.
+        kind: their kind.
+        rows: a value for each column, with the same columns in every row.
     """
 
     kind: str
     rows: tuple[Row, ...]
 
     def grid(self) -> Grid:
-        """The table as a figure part."""
+        """Return the table as a figure part."""
         columns = tuple(Column(name, right=name in NUMBERS, widest=70) for name in self.rows[0])
         return Grid(columns, tuple(tuple(_cell(value) for value in row.values()) for row in self.rows))
 
@@ -49,7 +49,7 @@ class Listing:
 
 
 NUMBERS = {"epochs", "params", "classes", "train", "test"}
-"""Columns of numbers."""
+"""The columns with numbers."""
 
 
 def _cell(value: Any) -> str:
@@ -59,7 +59,7 @@ def _cell(value: Any) -> str:
 
 
 def _recipes() -> Iterator[Row]:
-    """Every recipe, with the accuracy that its file states."""
+    """List the recipes, with the accuracy that their files state."""
     from importlib import import_module
 
     from convscope.training.recipe import RECIPES, find
@@ -73,7 +73,7 @@ def _recipes() -> Iterator[Row]:
 
 
 def _data() -> Iterator[Row]:
-    """Every data set with a name of its own, then the kinds of sets that a user brings."""
+    """List the named data sets, then the kinds of users' own sets."""
     from convscope.core.shape import to_text
     from convscope.data.registry import DATASETS, KINDS
 
@@ -85,7 +85,7 @@ def _data() -> Iterator[Row]:
 
 
 def _ops() -> Iterator[Row]:
-    """Every op of the notation."""
+    """List the ops of the notation."""
     from convscope.core.op import REGISTRY, usage
 
     for name in ops():
@@ -94,14 +94,14 @@ def _ops() -> Iterator[Row]:
 
 
 def _checks() -> Iterator[Row]:
-    """Every check of a design."""
+    """List the checks of a design."""
     from convscope.checks.registry import CHECKS, title
 
     return ({"code": code, "what": title(code)} for code in CHECKS)
 
 
 def _formats() -> Iterator[Row]:
-    """Every format of nets, by the suffix of its files."""
+    """List the formats of nets, by suffix."""
     from convscope.cli.write import SUFFIXES
     from convscope.frontends import READERS
 
@@ -112,7 +112,7 @@ def _formats() -> Iterator[Row]:
 
 
 def _models() -> Iterator[Row]:
-    """Every package whose models are read by name."""
+    """List the packages whose models are read by name."""
     from convscope.frontends.named import PACKAGES
 
     examples = {"torchvision": "resnet18", "timm": "convnext_tiny", "keras": "ResNet50"}
@@ -129,7 +129,7 @@ KINDS: dict[str, Callable[[], Iterator[Row]]] = {
     "formats": _formats,
     "models": _models,
 }
-"""What can be listed."""
+"""The kinds that can be listed."""
 
 
 @cli.command("list")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="RUN|NET", type=NET)
 @click.option("--what", type=click.Choice(list(LENSES)), default="features", show_default=True, help="What to show.")
 @click.option("--image", metavar="FILE", help="Image file, or test:N for a test image of the run; test:0 by default.")
-@click.option("--layer", type=LAYER, help="Name of the layer; by default one is chosen, and the rule is named.")
+@click.option("--layer", type=LAYER, help="Name of the layer; by default chosen by a rule that is stated.")
 @click.option("--at", metavar="Y,X", help="field: the unit, or Y0:Y1,X0:X1. saliency: the position in a map of scores.")
 @click.option(
     "--classes", metavar="C", help="saliency: the class to explain. mistakes: a cell of the matrix, TRUE,PREDICTED."
@@ -48,14 +48,14 @@ def look(
 ) -> None:
     r"""Show what a net has learned.
 
-    Give the folder of a RUN, or anything that a NET can be read from.
+    RUN is a run folder, or anything from which a net can be read.
 
     \b
-    kernels   what each output channel of a layer looks for
-    features  what a layer makes of an image
-    field     where a unit looks: box, holes, weight in theory and as measured, untrained and trained
-    saliency  which pixels a score rests on, by four methods (gradient, integrated gradients, Grad-CAM, occlusion),
-              with two checks that tell whether to trust them
+    kernels   the weights of a layer, by output channel
+    features  the output of a layer for an image, by channel
+    field     the receptive field of a unit: box, holes, weights in theory and as measured, untrained and trained
+    saliency  pixels on which a score depends, by four methods (gradient, integrated gradients, Grad-CAM, occlusion),
+              with two checks of whether to trust them
     mistakes  confusion matrix, the images of a cell, and one of them: its score split by channels, its nearest images
 
     Values are never rescaled silently; every drawing states its range and its sign. A net without weights is shown with

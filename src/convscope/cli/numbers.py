@@ -1,4 +1,4 @@
-"""Numbers on the command line: within bounds that a machine can count with, and told apart from what is none."""
+"""Numbers on the command line, with ranges and errors for anything else."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click
         return number
 
     def _number(self, value: Any) -> float | None:
-        """What is written; None where that is not a number of this kind."""
+        """Parse a number; None if it is not of this kind."""
         if isinstance(value, str) and not (_WHOLE if self.whole else _REAL).fullmatch(value):
             return self._amount(value)
         kind: Callable[[Any], float] = int if self.whole else float
@@ -55,7 +55,7 @@ class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click
         return number if math.isfinite(number) else None
 
     def _amount(self, text: str) -> float | None:
-        """The same with separators, or a letter for a power: ``20,000``, ``1.5k``."""
+        """Parse a number with separators or a unit prefix: ``20,000``, ``1.5k``."""
         try:
             number = amount(text)
         except FieldError:
@@ -89,7 +89,7 @@ def real(low: float = -math.inf) -> Bounded:
 
 
 SEED = whole(0)
-"""What random numbers start from."""
+"""A seed of random numbers."""
 
 
 class Amount(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5

@@ -1,8 +1,8 @@
-"""Files that a command writes: by the suffix of their name, at once or not at all, never onto what it reads.
+"""Output files: the format follows the suffix, writing is atomic, and inputs are never replaced.
 
-Every command that gives a result has the option that :func:`out` makes of its *forms*: a table of suffixes, each with
-what makes the content of such a file. A suffix that is not in it, or a folder that is not there, is refused before
-anything is computed. :func:`deliver` prints a result or writes it.
+Every command with a result has the option that :func:`out` makes from its *forms*: a table of suffixes, each with a
+function for the content of such a file. An unknown suffix or a missing folder is refused before anything is computed.
+:func:`deliver` prints or writes a result.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 
 
 def plain(found: Any) -> str:
-    """A result as JSON."""
+    """Return a result as JSON."""
     return dumped(found.to_json())
 
 
 def listing(*keys: str, rows: Callable[[Any], Iterable[Mapping[str, Any]]]) -> Make:
-    """A result as comma-separated values, one line for each of its rows."""
+    """Return a result as comma-separated values, with a line for each row."""
     columns = tuple(Column(key) for key in keys)
     return lambda found: Grid(columns, tuple(tuple(str(row[key]) for key in keys) for row in rows(found))).to_csv()
 
 
 def reported(title: str) -> dict[str, Make]:
-    """The forms of a result that prints itself and gives plain data."""
+    """Return the forms of a result that prints itself and has plain data."""
     return {
         ".txt": str,
         ".json": plain,
@@ -56,7 +56,7 @@ def reported(title: str) -> dict[str, Make]:
 
 
 def tabled(title: str, grid: Callable[[Any], Grid], note: Callable[[Any], str] = lambda _: "") -> dict[str, Make]:
-    """The forms of a result that is a table: those of :func:`reported`, and others that show its grid."""
+    """Return the forms of a tabular result: those of :func:`reported`, and those of its grid."""
     return reported(title) | {
         ".html": lambda found: page_html(title, grid(found).to_html(note(found))),
         ".md": lambda found: grid(found).to_markdown(),
@@ -66,7 +66,7 @@ def tabled(title: str, grid: Callable[[Any], Grid], note: Callable[[Any], str] =
 
 
 def drawn(figure: Callable[[Any], Figure], *suffixes: str) -> dict[str, Make]:
-    """The forms of a result that has a drawing."""
+    """Return the forms of a result with a drawing."""
 
     def by(make: Callable[[Figure], bytes]) -> Make:
         return lambda found: make(figure(found))
@@ -76,12 +76,12 @@ def drawn(figure: Callable[[Any], Figure], *suffixes: str) -> dict[str, Make]:
 
 @dataclass(frozen=True)
 class Out:
-    """A file that a result goes to.
+    """The output file of a result.
 
     Attributes:
         path: as the user wrote it.
-        suffix: of the forms of the command, the one that the name ends in.
-        forms: what the command can write, by suffix.
+        suffix: its suffix, one of the command's forms.
+        forms: the command's forms by suffix.
     """
 
     path: str
@@ -92,7 +92,7 @@ class Out:
         return self.path
 
     def of(self, forms: Forms) -> Out:
-        """The same file, of a result that has other forms.
+        """Return the same file for a result with other forms.
 
         Raises:
             WriteError: its suffix is not one of these.
@@ -100,17 +100,17 @@ class Out:
         return Out(self.path, suffix_in(self.path, forms), forms)
 
     def write(self, found: Any) -> None:
-        """Make the content and put it in place; nothing is written where it cannot be made."""
+        """Make the content and write it; nothing is written if that fails."""
         self.put(self.forms[self.suffix](found))
 
     def put(self, content: str | bytes) -> None:
-        """Put a content in place at once, and say so."""
+        """Write content atomically, and report it."""
         put(self.path, content if isinstance(content, bytes) else f"{inert_lines(content.rstrip())}\n".encode())
         tell(f"wrote {inert(self.path)}")
 
 
 class OutFile(click.Path):
-    """The name of a file whose suffix says what is written into it."""
+    """The name of a file whose suffix determines the format."""
 
     name = "file"
 
@@ -124,10 +124,10 @@ class OutFile(click.Path):
 
 
 def suffix_in(path: str, known: Iterable[str]) -> str:
-    """The suffix of a name, in small letters.
+    """Return the suffix of a name in lower case.
 
     Raises:
-        WriteError: it is not one of those that are known, the path is a folder, or its own folder is not there.
+        WriteError: the suffix is unknown, the path is a folder, or its folder does not exist.
 
     >>> suffix_in("T.HTML", (".html", ".csv"))
     '.html'
@@ -145,7 +145,7 @@ def suffix_in(path: str, known: Iterable[str]) -> str:
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:
-    """Words in a sentence.
+    """Join words for a sentence.
 
     >>> listed([".svg"]), listed([".svg", ".png", ".html"])
     ('.svg', '.svg, .png or .html')
@@ -155,7 +155,7 @@ def listed(words: Iterable[str], last: str = "or") -> str:
 
 
 def out(forms: Forms | Iterable[str], text: str = "Write the result to FILE") -> Callable[[Any], Any]:
-    """The option ``-o/--out`` of a command with these forms; whatever file another word of it names is not replaced."""
+    """Return the option ``-o/--out`` of a command with these forms; files that other arguments name are kept."""
     known = OutFile(forms)
     option = click.option("-o", "--out", metavar="FILE", type=known, help=f"{text}: {listed(known.forms)}.")
 
@@ -171,13 +171,13 @@ def out(forms: Forms | Iterable[str], text: str = "Write the result to FILE") ->
 
 
 def _texts(values: Iterable[Any]) -> Iterator[str]:
-    """The words among what a command is given, alone or in a row."""
+    """Yield the texts among a command's arguments, single or in sequences."""
     for value in values:
         yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, str))
 
 
 def deliver(found: Any, out: Out | None, *, as_json: bool = False, drawing: bool = False) -> None:
-    """Print a result, as text or as data; or write it to a file, and print it only if that is a drawing of it."""
+    """Print a result as text or data, or write it to a file; print it as well if the file is a drawing."""
     if out is not None:
         out.write(found)
     if as_json:
@@ -187,16 +187,16 @@ def deliver(found: Any, out: Out | None, *, as_json: bool = False, drawing: bool
 
 
 def refuse_own(out: Out | str | Path | None, *sources: str | None) -> None:
-    """Refuse an output that lies where an input does, whatever name or link leads there.
+    """Refuse an output that is the same file as an input, by any name or link.
 
-    :func:`out` does so for a file that the user names; a command does for the one that it writes by default.
+    :func:`out` does this for a file that the user names; a command does it for its default file.
 
     Args:
         out: the file that will be written; None for standard output.
-        sources: what is read: paths, with or without the words around them; other texts do not matter.
+        sources: inputs: paths, with or without prefixes and suffixes; other texts are ignored.
 
     Raises:
-        WriteError: they are one file.
+        WriteError: both are one file.
     """
     path = out.path if isinstance(out, Out) else out
     written = None if path is None else _identity(path)
@@ -208,7 +208,7 @@ def refuse_own(out: Out | str | Path | None, *sources: str | None) -> None:
 
 
 def _identities(source: str, out: Path) -> Iterator[tuple[int, int]]:
-    """The files that are read, where a word of a command names them."""
+    """Yield the files that an argument of a command names."""
     if source == "-":
         try:
             found = os.fstat(0)
@@ -225,7 +225,7 @@ def _identities(source: str, out: Path) -> Iterator[tuple[int, int]]:
 
 
 def _lies_in(file: Path, folder: Path) -> bool:
-    """Whether a file lies anywhere in the folder of a data set."""
+    """Return whether a file is anywhere in the folder of a data set."""
     try:
         return file.resolve().is_relative_to(folder.resolve()) and folder.is_dir()
     except (OSError, RuntimeError, ValueError):
@@ -233,9 +233,9 @@ def _lies_in(file: Path, folder: Path) -> bool:
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
-    """Device and number of a regular file; None where there is none."""
+    """Return device and inode of a regular file; None if there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116 -- a word may be no path at all
+        found = os.stat(path)  # noqa: PTH116 -- the text may not be a path
     except (OSError, ValueError):
         return None
     return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None

@@ -1,4 +1,4 @@
-"""Options that say which rows and columns of a table are shown."""
+"""Options for the rows and columns of a table."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def row_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the options say; made of what click passes to the command."""
+    """The values of the options, as click passes them to the command."""
 
     depth: int | None
     sort: str | None
@@ -46,11 +46,11 @@ class Shown:
 
     @property
     def is_plain(self) -> bool:
-        """Every row and column, in their order."""
+        """Return whether every row and column is shown in order."""
         return not (self.depth or self.sort or self.top or self.columns)
 
     def of(self, table: LayerTable) -> LayerTable:
-        """The table with the rows and columns that were asked for.
+        """Return the table with the requested rows and columns.
 
         Raises:
             UnknownNameError: there is no such column.
@@ -64,10 +64,10 @@ class Shown:
         return table.select(*self.columns.split(",")) if self.columns else table
 
     def check(self, form: str) -> None:
-        """Raise for options that say nothing about a format, or are misspelt, before a net is read.
+        """Raise for options that do not apply to a format, or are misspelt, before a net is read.
 
         Raises:
-            UsageError: the format has all layers, or all columns.
+            UsageError: the format always has all layers, or all columns.
             UnknownNameError: there is no such column.
         """
         if self.columns is not None:
@@ -77,4 +77,4 @@ class Shown:
         without = {"json": named, "csv": named, "netron": {**named, **rows}}.get(form, {})
         for option, given in without.items():
             if given:
-                raise click.UsageError(f"{option} does not go with the format {form}")
+                raise click.UsageError(f"{option} cannot be used with the format {form}")

@@ -1,4 +1,4 @@
-"""Commands that use what was trained."""
+"""Commands that use trained runs."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from convscope.cli.outputs import Out
 
 SUFFIXES = {".onnx": "onnx", ".pt2": "torch-export", ".safetensors": "safetensors"}
-"""The formats that a run is exported to, by the suffix of the file."""
+"""Formats for exporting a run, by suffix."""
 
 
 def cells(evaluation: Any) -> Iterator[dict[str, Any]]:
-    """The cells of a confusion matrix."""
+    """Return the cells of a confusion matrix."""
     for true, row in zip(evaluation.classes, evaluation.confusion, strict=True):
         for predicted, images in zip(evaluation.classes, row, strict=True):
             yield {"true": true, "predicted": predicted, "images": images}
 
 
 def shares(predictions: Any) -> Iterator[dict[str, Any]]:
-    """The prediction for each image, with its probability."""
+    """Return the prediction for each image, with its probability."""
     for one in predictions.found:
         yield {"image": one.image, "class": one.label, "probability": f"{one.probabilities[one.label]:.6f}"}
 
@@ -63,15 +63,15 @@ def evaluate(run_folder: str, data: str | None, split: str, tta: int, out: Out |
 
     Reports [loss, accuracy], the accuracy of each class, the confusion matrix and the calibration. The interval is
     Wilson's, 95 %. The expected calibration error is the mean distance between the probability that the net gives to
-    its predictions and the share of them that is correct, over 15 bins of equal width. A .csv holds the confusion
-    matrix, one cell a line.
+    its predictions and the share of them that is correct, over 15 bins of equal width. A .csv contains the
+    confusion matrix, one cell per line.
 
     DATA is the name of a data set. Its classes are matched to those of the run by name. The result on the images that
     the net was trained on (--split train) says how much it has memorised, never how good it is.
 
     With --tta 2 or 6 the scores of several views of each image are averaged (test-time augmentation): the image and its
-    mirror image, and both shifted by a pixel towards either corner. It takes that many times as long; say so when you
-    report the figure.
+    mirror image, and both shifted by a pixel towards either corner. It takes that many times as long; state it when you
+    report the result.
 
     \b
     Examples:
@@ -92,7 +92,7 @@ def evaluate(run_folder: str, data: str | None, split: str, tta: int, out: Out |
 @cli.command()
 @click.argument("run_folder", metavar="RUN", type=RUN)
 @click.argument("images", nargs=-1, required=True)
-@click.option("--skip-bad", is_flag=True, help="Leave out files that cannot be read, and list them.")
+@click.option("--skip-bad", is_flag=True, help="Skip files that cannot be read, and list them.")
 @THREADS
 @out(reported("Predictions") | {".csv": listing("image", "class", "probability", rows=shares)})
 @JSON
@@ -100,7 +100,7 @@ def predict(run_folder: str, images: tuple[str, ...], out: Out | None, *, skip_b
     r"""Classify images with a trained run.
 
     IMAGES are PNG, JPEG, WebP, BMP, GIF and TIFF files of any size, dark on light or light on dark. For a folder, every
-    image in it and in the folders below is classified, and the speed is reported, from files to classes.
+    image in it and in its subfolders is classified, and the speed is reported, from files to classes.
 
     \b
     Examples:
@@ -141,8 +141,8 @@ def export(run_folder: str, data: str | None, form: str | None, out: Out | None,
     torch-export  .pt2: the same for torch.export.load, without convscope
     safetensors   .safetensors: the weights by layer.tensor; net, classes, mean and std as metadata
 
-    The file must give what the run gives, on random and on test images. Exit status 1, and no file, if a score differs
-    by more than 1e-4 of the largest.
+    The file must reproduce the scores of the run on random and on test images. If a score differs by more than 1e-4 of
+    the largest, no file is written and the exit status is 1.
 
     \b
     Examples:
@@ -155,7 +155,7 @@ def export(run_folder: str, data: str | None, form: str | None, out: Out | None,
 
     chosen = format_of(form, out.path if out else None)
     if out and chosen.suffix != out.suffix:
-        raise FieldError(f"{out} is not a name for {chosen.name}", expected=f"a name that ends in {chosen.suffix}")
+        raise FieldError(f"{out} is not a file name for {chosen.name}", expected=f"a name that ends in {chosen.suffix}")
     loaded = load(run_folder, data=data)
     path = Path(out.path if out else f"{loaded.path.resolve().name}{chosen.suffix}")
     refuse_own(path, run_folder, data)

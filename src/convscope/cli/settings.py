@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE, TOOL = "pyproject.toml", "convscope"
 
 MOST = 2**22
-"""Bytes of a pyproject.toml that is read."""
+"""Limit for a pyproject.toml [byte]."""
 
 KEYS = {
     "max-params": "max_params",
@@ -32,14 +32,14 @@ KEYS = {
     "input": "size",
     "ignore": "ignore",
 }
-"""Keys of the section, each with the argument of the command; the options have the same names."""
+"""Keys of the section, with the arguments of the command; options have the same names."""
 
 LISTS = ("ignore",)
-"""Keys whose value is a list of texts; of the others it is a text or an integer."""
+"""Keys with a list of texts; the others have a text or an integer."""
 
 
 def nearest_settings(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The pyproject.toml with a section of ours that is nearest above a folder, and the arguments in it.
+    """Return the nearest pyproject.toml above a folder with our section, and the arguments in it.
 
     Raises:
         FieldError: a file on the way is not TOML, or a value is of another type.
@@ -78,10 +78,10 @@ def _fits(key: str, value: object) -> bool:
 
 
 def _configured(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:  # noqa: ARG001, FBT001 -- click's
-    """Let the section stand for options that are not given."""
+    """Use the section for options that are not given."""
     try:
         found = nearest_settings(Path.cwd()) if wanted else None
-    except FileNotFoundError:  # the working folder was removed
+    except FileNotFoundError:  # the working folder has been removed
         found = None
     if found:
         path, arguments = found
@@ -95,5 +95,5 @@ CONFIG = click.option(
     is_eager=True,
     expose_value=False,
     callback=_configured,
-    help="Take what is not given from [tool.convscope] of the nearest pyproject.toml; the default.",
+    help="Read options that are not given from [tool.convscope] of the nearest pyproject.toml; the default.",
 )

@@ -88,14 +88,14 @@ def table(
 
     \b
     %        share of all params, of all MACs (multiply-adds; a MAC is two FLOPs)
-    local    what a unit reads of the layer before: the local receptive field
+    local    units of the layer before that a unit reads: the local receptive field
     RF       input pixels that a unit depends on: the global receptive field
     stride   input pixels between neighbouring units
     start    first pixel of the receptive field of the first unit
     centre   its middle
 
-    In a terminal, columns are left out until the rows fit, from the last ones on; --wide keeps them all. In a pipe or a
-    file, all columns are there, unless COLUMNS is set.
+    In a terminal, columns are omitted, from the last ones on, until the rows fit; --wide keeps them all. Output to a
+    pipe or a file has all columns, unless COLUMNS is set.
 
     --to netron writes the metrics that Netron (8.3 or newer) shows beside a model whose nodes have the names of our
     layers: start Netron without a file, open the model there, then this file in the same window.
@@ -140,14 +140,14 @@ def _wanted(form: str | None, out: Out | None, *, as_json: bool) -> str:
         FieldError: the file has the suffix of another one.
     """
     if form and as_json:
-        raise click.UsageError("give one of --to and --json")
+        raise click.UsageError("give only one of --to and --json")
     form = "json" if as_json else form
     if out is None:
         return form or "text"
     written = SUFFIXES[out.suffix]
     if form not in {None, written} and (form, written) != ("netron", "json"):
         suffix = next((end for end, name in SUFFIXES.items() if name == form), ".json")
-        raise FieldError(f"{out} is not a name for {form}", expected=f"a name that ends in {suffix}")
+        raise FieldError(f"{out} is not a file name for {form}", expected=f"a name that ends in {suffix}")
     return form or written
 
 

@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 @click.argument("net", required=False, type=NET)
 @INPUT
 @click.option("--data", type=DATA, help="Data set: a name, folder:PATH, npz:PATH, …; by default that of the recipe.")
-@click.option("--skip-bad", is_flag=True, help="Leave out files of the data set that are not images.")
+@click.option("--skip-bad", is_flag=True, help="Skip files of the data set that are not images.")
 @click.option("--recipe", type=RECIPE, default="fast", show_default=True, help="Recipe, or a .toml file with one.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Seed for weights, data order and shifts.")
-@click.option("--epochs", type=real(), help="Passes over the training set, instead of those of the recipe.")
-@click.option("--batch", type=whole(), help="Images in a step, instead of those of the recipe.")
-@click.option("--lr", type=real(), help="Peak learning rate, instead of that of the recipe.")
+@click.option("--epochs", type=real(), help="Passes over the training set; by default those of the recipe.")
+@click.option("--batch", type=whole(), help="Images per step; by default those of the recipe.")
+@click.option("--lr", type=real(), help="Peak learning rate; by default that of the recipe.")
 @click.option("--name", metavar="NAME", help="Name of the run folder; by default DATA-RECIPE-seedN.")
 @click.option(
-    "-o", "--out", metavar="FOLDER", default="runs", show_default=True, help="Folder that the run folder goes into."
+    "-o", "--out", metavar="FOLDER", default="runs", show_default=True, help="Folder in which the run folder is made."
 )
 @click.option("--save-every", default=60.0, show_default=True, type=real(0), help="Seconds between checkpoints.")
 @click.option(
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     "logs",
     multiple=True,
     type=click.Choice(["csv", "tensorboard"]),
-    help="Also write such a log, beside metrics.jsonl.",
+    help="Also write a log of this kind, beside metrics.jsonl.",
 )
 @click.option("--resume", "resumed", type=RUN, help="Resume a run that was stopped.")
 @click.option("--strict", is_flag=True, help="With --resume: never fall back to an older checkpoint.")
@@ -115,7 +115,7 @@ def train(
 
 
 def _reported(done: Run) -> Path | None:
-    """The page about a run; a run is not lost because its page cannot be made."""
+    """Write the page about a run; a failure does not affect the run."""
     from convscope.reporting.report import report
     from convscope.training.contents import REPORT
 
@@ -127,10 +127,10 @@ def _reported(done: Run) -> Path | None:
 
 
 def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Callable[[Report], Run] | None:
-    """What is to be done: a function of the one that shows progress; None for a dry run."""
+    """Return the task as a function of the progress display; None for a dry run."""
     stated = {name for name in given if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     if given["strict"] and not given["resumed"]:
-        raise click.UsageError("--strict goes with --resume")
+        raise click.UsageError("--strict requires --resume")
     for option, allowed in (
         ("resumed", {"data", "strict", "save_every", "logs"}),
         ("repeated", {"data", "name", "out"}),
@@ -138,7 +138,7 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         more = stated - allowed - {option}
         if given[option] and (more or dry_run):
             raise click.UsageError(
-                f"{OPTIONS[option]} takes its settings from the run; it goes without {_listed(more)}"
+                f"{OPTIONS[option]} takes its settings from the run; it cannot be used with {_listed(more)}"
             )
     if dry_run:
         return None
@@ -181,7 +181,7 @@ def _net_and_recipe(given: dict[str, Any]) -> tuple[Net, Recipe]:
 
 
 def _net(source: str, size: Size, settings: Recipe) -> Net:
-    """The net; a model by name is made for the images of the data set, where these have a size."""
+    """Return the net; a model by name is created for the image size of the data set, if that is fixed."""
     from convscope.core.shape import to_text
     from convscope.data.registry import DATASETS
     from convscope.data.spelled import spelled
@@ -203,7 +203,7 @@ def _plan(given: dict[str, Any]) -> Plan:
 
 
 def _compared(done: Run, path: str) -> str:
-    """What a repetition says of the run that it repeats."""
+    """Compare a repetition with the original run."""
     from convscope.training.contents import MODEL
     from convscope.training.run import is_finished, load
 

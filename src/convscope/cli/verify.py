@@ -1,4 +1,4 @@
-"""The command that holds a net against the model itself."""
+"""The command that compares a net with the model itself."""
 
 from __future__ import annotations
 

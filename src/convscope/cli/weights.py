@@ -1,4 +1,4 @@
-"""What the command ``table`` prints of a file of weights, or of the whole model in it."""
+"""The output of the command ``table`` for a weights file, or for the complete model in it."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ FORMATS: dict[str, Callable[[WeightFile], str | bytes]] = {
     "svg": lambda found: _figure(found).to_svg(),
     "png": lambda found: _figure(found).to_png(),
 }
-"""What the table of a file of weights can be written as."""
+"""Formats for the table of a weights file."""
 
 
 def weights_text(path: str, form: str) -> str | bytes:
-    """The tensors of a file.
+    """Read the tensors of a file.
 
     Raises:
-        ModelError: it is damaged, or holds more than tensors.
-        FieldError: a format for nets only.
+        ModelError: the file is damaged, or contains more than tensors.
+        FieldError: the format is for nets only.
     """
     if form not in FORMATS:
         raise FieldError(
@@ -51,10 +51,10 @@ def weights_text(path: str, form: str) -> str | bytes:
 
 
 def trusted_table(path: str, size: Size) -> LayerTable | None:
-    """The layers of the whole model in a file, loaded with its code; None for a file that has no code.
+    """Return the layers of the model in a file, loaded with its code; None for a file without code.
 
     Raises:
-        ModelError: it cannot be loaded.
+        ModelError: the model cannot be loaded.
         FieldError: the size of the input is not given.
     """
     try:

@@ -48,7 +48,7 @@ LANGUAGES: tuple[str, ...] = tuple(dict.fromkeys(name for names in SUFFIXES.valu
 def write(net: str, size: Size, language: str | None, out: Out | None, seed: int) -> None:
     r"""Write a net as code, ONNX, a graph or notation.
 
-    Code looks as a person would have written it.
+    The code looks as if written by hand.
 
     \b
     notation  one line of text, which reads back as the same net

@@ -1,4 +1,4 @@
-"""Models in the format ONNX: the file is parsed and its shapes are worked out; nothing of it is run."""
+"""ONNX models: the file is parsed and its shapes are inferred; nothing in it is run."""
 
 from convscope.frontends.onnx.read import read_file
 

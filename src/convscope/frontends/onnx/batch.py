@@ -1,4 +1,4 @@
-"""What goes over the batch: a file that was written for several samples may mix them; one of them is read."""
+"""Operations over the batch: a file for several samples may mix them, but a net describes one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ALONG = {
     "ArgMax": 0, "ArgMin": 0, "CumSum": 0, "Hardmax": -1, "LogSoftmax": -1, "LpNormalization": -1, "Softmax": -1,
     "TopK": -1,
 }  # fmt: skip
-"""Operators that go along one dimension, and which it is unless an attribute says so."""
+"""Operators along one dimension, with its default."""
 
 
 def stated_batch(sizes: Declared | None) -> int | None:
-    """Which dimension of an output is open in the file, if just one is: the batch of a state is its second.
+    """Return the dimension of an output that is open in the file, if exactly one is; for a state, it is the second.
 
     >>> stated_batch((1, "n", 64)), stated_batch(("n", "t", 64)), stated_batch(None)
     (1, None, None)
@@ -28,7 +28,7 @@ def stated_batch(sizes: Declared | None) -> int | None:
 
 
 def over_batch(call: Call) -> bool:
-    """An operation goes over the samples of a batch of several: a mean or a softmax over the first dimension."""
+    """Return whether an operation mixes samples of a batch: a mean or a softmax over the first dimension."""
     x = call.get(0)
     if call.batch < 2 or call.domain or not isinstance(x, Value) or len(x.dims) < 2 or x.dims[0]:
         return False

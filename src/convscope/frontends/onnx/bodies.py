@@ -1,7 +1,7 @@
-"""Functions and branches of a file: each is prepared once, however often it is called.
+"""Functions and branches of a file; each is prepared once for all calls.
 
-A file of a few kilobytes can call a function that calls another one many times, ten levels deep. What all calls
-together run is therefore counted before the first of them is read.
+A file of a few kilobytes can call a function that calls another one many times, ten levels deep. The work of all calls
+is therefore counted before the first one is read.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ Key = tuple[str, str, str]
 """Domain, name and overload of a function."""
 
 NAMED, LETTERS = 4, 64
-"""Steps for each tensor or attribute that an operation names; letters that are read in one step."""
+"""Steps for each tensor or attribute of an operation; characters that are read in one step."""
 
 CIRCLES = 10**18
-"""More steps than this are not told apart."""
+"""The limit at which counting saturates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a function, or a graph inside of an operation, does.
+    """The body of a function, or of a graph inside an operation.
 
     Attributes:
-        steps: its operations, those that are needed.
-        used: names that anybody reads.
-        inputs: names of its own.
-        left_out: the same; what a call does not give is left out.
-        outputs: names.
-        defaults: of its attributes.
-        versions: of the operators that it states.
-        tensors: that it stores.
-        extent: operations, those of graphs inside of it too.
+        steps: its necessary operations.
+        used: names that are read.
+        inputs: names of its inputs.
+        left_out: the same names; inputs missing in a call are left out.
+        outputs: names of its outputs.
+        defaults: defaults of its attributes.
+        versions: operator versions that it states.
+        tensors: tensors that it stores.
+        extent: number of operations, including those of inner graphs.
     """
 
     steps: Sequence[Step]
@@ -61,7 +61,7 @@ class Body:
 
 
 def of_function(function: FunctionProto, outputs: Sequence[str] | None = None) -> Body:
-    """A function, or the part of it that some of its outputs need."""
+    """Prepare a function, or the part of it that some outputs need."""
     wanted = tuple(function.output) if outputs is None else tuple(outputs)
     found, used = needed(steps(function.node), wanted)
     inputs = tuple(function.input)
@@ -70,7 +70,7 @@ def of_function(function: FunctionProto, outputs: Sequence[str] | None = None) -
 
 
 def of_graph(graph: GraphProto) -> Body:
-    """A branch."""
+    """Prepare a branch."""
     outputs = tuple(info.name for info in graph.output)
     found, used = needed(steps(graph.node), outputs)
     tensors = tuple(tensor for tensor in graph.initializer if tensor.name in used)
@@ -78,10 +78,10 @@ def of_graph(graph: GraphProto) -> Body:
 
 
 class Bodies:
-    """The functions and branches of one file.
+    """The functions and branches of a file.
 
     Args:
-        functions: of the file.
+        functions: functions of the file.
     """
 
     def __init__(self, functions: Iterable[FunctionProto]) -> None:
@@ -93,7 +93,7 @@ class Bodies:
         self._versions: dict[tuple[int, int], tuple[Mapping[str, int], Body, Mapping[str, int]]] = {}
 
     def find(self, step: Step) -> Body | None:
-        """The function that an operation calls; None where it is an operator."""
+        """Return the function that an operation calls; None for an operator."""
         if not self.functions:
             return None
         key = step.domain, step.op, step.overload
@@ -103,24 +103,24 @@ class Bodies:
         return found
 
     def branch(self, graph: GraphProto) -> Body:
-        """A graph inside of an operation."""
+        """Return the body of a graph inside an operation."""
         if id(graph) not in self._graphs:
-            self._graphs[id(graph)] = graph, of_graph(graph)  # the graph is kept, so that its number stays its own
+            self._graphs[id(graph)] = graph, of_graph(graph)  # the graph is kept, so that its id stays unique
         return self._graphs[id(graph)][1]
 
     def versions(self, frame: Frame, body: Body) -> Mapping[str, int]:
-        """The operators that hold inside of a function that is called in some frame."""
+        """Return the operator versions inside a function that is called in some frame."""
         key = id(frame.versions), id(body)
         if key not in self._versions:
             self._versions[key] = frame.versions, body, {**frame.versions, **body.versions}
         return self._versions[key][2]
 
     def count(self, nodes: Iterable[NodeProto]) -> None:
-        """Count what the calls of functions run, before any of them is read.
+        """Count the work of all function calls before any of them is read.
 
         Raises:
-            LimitError: it is too much for the file; the call that is too many is named.
-            ModelError: calls are nested too deep, as those in a circle are.
+            LimitError: it is too much for the size of the file; the error names the call.
+            ModelError: calls are nested too deeply, such as cyclic ones.
         """
         known: dict[Key, int] = {}
 
@@ -148,7 +148,7 @@ class Bodies:
 
 
 def _every(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    """Operations, and those of the graphs inside of them."""
+    """Yield operations, including those of inner graphs."""
     for node in nodes:
         yield node
         for one in node.attribute:
@@ -157,7 +157,7 @@ def _every(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
 
 
 def _own(node: NodeProto) -> int:
-    """Steps of running an operation, without those of a function that it calls."""
+    """Count steps of an operation, without those of a function that it calls."""
     named = NAMED * (len(node.input) + len(node.output) + len(node.attribute))
     return LAYER + named + sum(map(_length, node.attribute))
 
@@ -167,5 +167,5 @@ def _length(one: AttributeProto) -> int:
 
 
 def definition_cost(function: FunctionProto) -> int:
-    """Steps of reading ONNX's own definition of an operator, which is made anew for each call."""
+    """Count steps of reading ONNX's definition of an operator, which is created for each call."""
     return 2 * sum(map(_own, function.node))

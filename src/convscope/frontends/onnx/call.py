@@ -1,4 +1,4 @@
-"""What a rule is given: an operation with its inputs at hand."""
+"""The argument of a rule: an operation with its inputs."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.builder import Builder
 
 Given: TypeAlias = "Value | Const | Held | Lost | Sequence | None"
-"""A tensor, one of which no sizes are known, a sequence of them, or an input that is left out."""
+"""A tensor, one of unknown sizes, a sequence of tensors, or a missing input."""
 
 LONGEST = 2**16
-"""Numbers of a setting that is given as a tensor."""
+"""The most values of a setting that is given as a tensor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operation.
+    """A call of an operation.
 
     Attributes:
-        builder: takes the layers.
+        builder: receives the layers.
         op: the operator.
         opset: version of its domain.
         inputs: in order.
         attrs: by name.
         outputs: how many are asked for.
-        batch: samples that the file was written for; read as one.
-        ahead: what is computed before anybody asks for it.
-        domain: of the operator; empty for ONNX's own.
-        total: how many outputs the operation has in the file, asked for or not.
+        batch: number of samples in the file, which are read as one.
+        ahead: budget of eager computation.
+        domain: domain of the operator; empty for ONNX's own.
+        total: number of outputs in the file, requested or not.
     """
 
     builder: Builder
@@ -54,14 +54,14 @@ class Call:
     total: int = 1
 
     def get(self, at: int) -> Given:
-        """An input; None where it is left out."""
+        """Return an input; None if it is missing."""
         return self.inputs[at] if at < len(self.inputs) else None
 
     def tensor(self, at: int) -> Value | Const:
-        """An input that has to be there.
+        """Return a required input.
 
         Raises:
-            ShapeError: it is not.
+            ShapeError: the input is missing.
         """
         found = self.get(at)
         if not isinstance(found, Value | Const):
@@ -69,7 +69,7 @@ class Call:
         return found
 
     def value(self, at: int) -> Value:
-        """An input that depends on the net's input.
+        """Return an input that depends on the net's input.
 
         Raises:
             ShapeError: it does not.
@@ -80,7 +80,7 @@ class Call:
         return found
 
     def const(self, at: int) -> Const:
-        """An input that does not depend on the net's input.
+        """Return a constant input.
 
         Raises:
             ShapeError: it does.
@@ -91,39 +91,39 @@ class Call:
         return found
 
     def maybe(self, at: int) -> Const | None:
-        """An input that may be left out, and does not depend on the net's input."""
+        """Return an optional constant input."""
         return None if self.get(at) is None else self.const(at)
 
     def whole(self, name: str, default: int) -> int:
-        """An attribute that is an integer."""
+        """Return an integer attribute."""
         found = self.attrs.get(name, default)
         if not isinstance(found, int):
             raise ModelError(f"{name} is not an integer")
         return found
 
     def real(self, name: str, default: float) -> float:
-        """An attribute that is a number."""
+        """Return a float attribute."""
         found = self.attrs.get(name, default)
         if not isinstance(found, int | float) or not math.isfinite(found):
             raise ModelError(f"{name} is not a number")
         return as_written(found)
 
     def word(self, name: str, default: str) -> str:
-        """An attribute that is a word."""
+        """Return a string attribute."""
         found = self.attrs.get(name, default)
         if not isinstance(found, str):
             raise ModelError(f"{name} is not a string")
         return found
 
     def wholes(self, name: str) -> list[int] | None:
-        """An attribute that is a list of integers."""
+        """Return an attribute that is a list of integers."""
         found = self.attrs.get(name)
         if found is not None and not (isinstance(found, list) and all(isinstance(one, int) for one in found)):
             raise ModelError(f"{name} is not a list of integers")
         return found
 
     def numbers(self, at: int) -> list[Any] | None:
-        """An input that is a list of settings; None where it is left out.
+        """Return an input that is a list of settings; None if it is missing.
 
         Raises:
             ShapeError: it depends on the net's input, or is too long for settings.
@@ -137,11 +137,11 @@ class Call:
         return list(at_hand(found).reshape(-1).tolist())
 
     def ints(self, at: int) -> list[int] | None:
-        """An input that is a list of integers."""
+        """Return an input that is a list of integers."""
         found = self.numbers(at)
         return None if found is None else [int(one) for one in found]
 
     def listed(self, name: str, at: int) -> list[int] | None:
-        """Integers that older operators have as an attribute and newer ones as an input."""
+        """Return integers that are an attribute in older operators and an input in newer ones."""
         found = self.wholes(name)
         return self.ints(at) if found is None else found

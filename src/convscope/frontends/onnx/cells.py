@@ -1,7 +1,7 @@
-"""A recurrent layer that is called a step or a few at a time, with the states of its caller: each step by products.
+"""Recurrent layers that are called for a few steps with given states, written as matrix products.
 
-Models that listen to a stream are run so: silero-vad takes one step and its last state, and gives the next state. For
-more steps a net would be as many copies of the cell; there it stays one opaque layer with its params and its cost.
+Streaming models work this way: silero-vad takes one step and its last state, and returns the next state. For many
+steps, a net would contain as many copies of the cell, so the layer stays opaque, with its params and its cost.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.call import Call
 
 STEPS = 4
-"""The most steps of a layer that are read one by one."""
+"""The most steps of a layer that are unrolled."""
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 UNUSUAL = ("activations", "activation_alpha", "activation_beta", "clip", "input_forget", "layout")
-"""Attributes that make another layer."""
+"""Attributes that change the computation."""
 
 
 def stepwise(call: Call) -> FunctionProto | None:
-    """The function that a recurrent layer with a given state is; None where it is none, has many steps or is unusual.
+    """Return a recurrent layer with a given state as a function; None if it is not one, has many steps or is unusual.
 
     x: t n i, W: d g*h i, R: d g*h h, B: d 2*g*h, h and c: d n h -> y: t d n h, last h and c: d n h.
     """
@@ -99,4 +99,4 @@ _CELLS = {
     "qn{at} = Add(pn{at}, bn) an{at} = Add(xn{at}, qn{at}) n{at} = Tanh(an{at}) "
     "d{at} = Sub(h{at}, n{at}) k{at} = Mul(z{at}, d{at}) h{to} = Add(n{at}, k{at})",
 }
-"""One step of each layer, of its input ``x`` and its states ``h`` and ``c``, gates in ONNX's order."""
+"""One step of each layer, from its input ``x`` and its states ``h`` and ``c``, with gates in ONNX's order."""

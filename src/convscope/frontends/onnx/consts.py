@@ -1,4 +1,4 @@
-"""Tensors that do not depend on the input: small ones known at once, large ones worked out when they are asked for."""
+"""Constants: small ones are computed eagerly, large ones on demand."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 
 
 MOST = 2**40
-"""Numbers of a tensor; more are not meant."""
+"""The most values of a tensor."""
 
 AHEAD = 2**28
-"""Numbers that are computed while one model is read, without being asked for."""
+"""The most values that are computed eagerly while a model is read."""
 
 FLOW = 4
-"""Numbers that numpy handles in the time that the budget counts for one: they lie in a row."""
+"""Contiguous values that NumPy processes in the time that the budget counts for one."""
 
 WIDTH = 8
-"""Bytes that are counted for a number."""
+"""Bytes counted for a value."""
 
 
 @dataclass
 class Ahead:
-    """How much more is computed before anybody asks for it; what comes after waits until it is needed.
+    """The budget of eager computation; once it is used up, constants are computed on demand.
 
     Attributes:
-        left: numbers.
+        left: number of remaining values.
     """
 
     left: int = AHEAD
 
     def take(self, work: int) -> bool:
-        """Whether so many numbers are computed now."""
+        """Return whether this number of values is computed eagerly."""
         if work >= self.left:
             return False
         self.left -= work
@@ -57,20 +57,20 @@ class Ahead:
 
 
 def count(numbers: int) -> None:
-    """Count that so many numbers of constants are about to be computed, read or moved.
+    """Count values of constants that are about to be computed, read or moved.
 
     Raises:
-        LimitError: they are too many for the file.
+        LimitError: there are too many for the size of the file.
     """
     spend(1, elements=numbers // FLOW)
 
 
 @contextmanager
 def passing(numbers: int) -> Iterator[None]:
-    """Count numbers that are computed and soon forgotten.
+    """Count values that are computed and soon released.
 
     Raises:
-        LimitError: they take too much work or memory for the file.
+        LimitError: they take too much work or memory for the size of the file.
     """
     count(numbers)
     hold(WIDTH * numbers)
@@ -81,7 +81,7 @@ def passing(numbers: int) -> Iterator[None]:
 
 
 def at_hand(const: Const) -> Numbers:
-    """The numbers of a tensor that says how the net is built.
+    """Return the values of a tensor that determines the structure of the net.
 
     Raises:
         LimitError: they take too much work.
@@ -94,10 +94,10 @@ def at_hand(const: Const) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Known(Const):
-    """A tensor whose numbers are at hand.
+    """A constant whose values are loaded.
 
     Attributes:
-        numbers: of it.
+        numbers: its values.
     """
 
     numbers: Numbers = field(default_factory=lambda: np.zeros(0), compare=False)
@@ -105,12 +105,12 @@ class Known(Const):
 
 @dataclass(frozen=True, slots=True)
 class Lazy(Const):
-    """A tensor that is worked out from others.
+    """A constant that is computed from others on demand.
 
     Attributes:
-        parents: the others.
-        how: from their numbers to its own.
-        effort: numbers that are handled for it, those of the others left out.
+        parents: the other constants.
+        how: computes its values from theirs.
+        effort: number of values that are processed for it, without those of the others.
     """
 
     parents: tuple[Const, ...] = field(default=(), compare=False)
@@ -119,11 +119,11 @@ class Lazy(Const):
 
 
 Done = tuple["Hashable", int]
-"""Multiply-adds that a source spends once, and what tells them from others."""
+"""Multiply-adds that a source spends once, with an identifier."""
 
 
 def known(numbers: Any, roots: tuple[Root, ...] = (), work: tuple[Done, ...] = ()) -> Known:
-    """A tensor of numbers.
+    """Make a constant from values.
 
     >>> known([2, 3]).sizes
     (2,)
@@ -133,21 +133,21 @@ def known(numbers: Any, roots: tuple[Root, ...] = (), work: tuple[Done, ...] = (
 
 
 def work_of(parents: Sequence[Const], macs: int) -> tuple[Done, ...]:
-    """What a source spends on a tensor that is made from others: so many multiply-adds, and those of the others."""
+    """Return the multiply-adds that a source spends on a tensor computed from others, including theirs."""
     mine = ((object(), macs),) if macs else ()
     return _each((mine, *(one.work for one in parents)))
 
 
 def roots_of(parents: Sequence[Const]) -> tuple[Root, ...]:
-    """The learned tensors that some are made from, each once."""
+    """Return the distinct learned tensors from which some are made."""
     return _each([one.roots for one in parents])
 
 
 def _each(groups: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """What is in some groups, each once; a long row of operations would copy what it has again and again.
+    """Return the distinct members of some groups; the work is counted, since a chain of operations repeats it.
 
     Raises:
-        LimitError: they are too many for the file.
+        LimitError: there are too many for the size of the file.
     """
     filled = {id(group): group for group in groups if group}
     if len(filled) < 2:
@@ -159,11 +159,11 @@ def _each(groups: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
 
 
 PARTS = 4
-"""Learned tensors that are looked at in one step."""
+"""Learned tensors that are examined in one step."""
 
 
 def lazy(sizes: tuple[int, ...], parents: Sequence[Const], work: Work, macs: int = 0, heavy: int = 0) -> Lazy:
-    """A tensor to be worked out from others, which takes ``macs`` multiply-adds and so many numbers besides its own.
+    """Make a constant that is computed from others on demand, with its multiply-adds and the values processed.
 
     >>> lazy((2,), [known([1, 2])], lambda arrays: arrays[0] * 2).load().tolist()
     [2, 4]
@@ -178,10 +178,10 @@ def _unasked() -> Numbers:
 
 
 def computed(wanted: Lazy) -> Numbers:
-    """The numbers of a tensor. Each of those before it is computed once, and kept as long as others need it.
+    """Return the values of a tensor. Each of its ancestors is computed once, and kept as long as others need it.
 
     Raises:
-        LimitError: they take too much work or memory for the file.
+        LimitError: they take too much work or memory for the size of the file.
     """
     order = _order(wanted)
     readers = Counter(id(other) for one in order for other in _parents(one))
@@ -210,7 +210,7 @@ def _parents(one: Const) -> tuple[Const, ...]:
 
 
 def _order(wanted: Const) -> list[Const]:
-    """A tensor and those before it, each after what it is made from."""
+    """Return a tensor and its ancestors in topological order."""
     found: dict[int, Const] = {}
     stack = [wanted]
     while stack:

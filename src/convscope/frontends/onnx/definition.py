@@ -1,7 +1,7 @@
-"""Operators that ONNX itself defines by others: a norm by its means, attention by its products.
+"""Operators that ONNX defines by other operators: a norm by means, attention by products.
 
-Where no rule takes such an operator as it stands, with a mask, along other dimensions, with a further output, its
-definition is read in its place.
+If no rule supports a variant of such an operator, with a mask, along other dimensions, or with a further output, its
+definition is read instead.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def definition(call: Call) -> FunctionProto | None:
-    """The function that an operator is, for the inputs and attributes of a call; None where ONNX defines none.
+    """Return the function that defines an operator for the inputs and attributes of a call; None if ONNX has none.
 
-    It has the defaults of the operator's attributes.
+    It includes the defaults of the operator's attributes.
     """
     from onnx import FunctionProto, defs
 

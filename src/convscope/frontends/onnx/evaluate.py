@@ -1,7 +1,7 @@
-"""Any other operation on constants, computed by ONNX's own reference: learned queries, recurrent cells from zeros.
+"""Other operations on constants, computed by ONNX's reference implementation, such as learned queries.
 
-Only ONNX's own operators are computed, one at a time, on numbers that are at hand. What is computed is counted before:
-its sizes are known from :mod:`convscope.frontends.onnx.infer`, its multiply-adds from the operator.
+Only ONNX's own operators are computed, one at a time, on loaded values. The cost is counted before: sizes come from
+:mod:`convscope.frontends.onnx.infer`, multiply-adds from the operator.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     Numbers = NDArray[Any]
 
 AT_ONCE = 2**16
-"""Numbers and multiply-adds up to which a result is computed at once."""
+"""Values and multiply-adds up to which a result is computed eagerly."""
 
 SLOW = 64
-"""How much longer the reference takes for a number than numpy for one that is moved."""
+"""Cost of a value in the reference implementation, relative to moving one in NumPy."""
 
 ASKED = 2**20
-"""As many numbers as are moved in the time that the reference takes to be asked at all."""
+"""Overhead of a call of the reference implementation, in moved values."""
 
 LEFT_OUT = {"Bernoulli", "GatherElements", "Multinomial", "RandomNormalLike", "RandomUniformLike"}
-"""Operators that give other numbers each time, and one that takes minutes for an index beyond the end."""
+"""Random operators, and one that takes minutes for an index beyond the end."""
 
 BY_NUMBERS = {"Compress", "NonMaxSuppression", "NonZero", "Unique"}
-"""Operators whose sizes depend on numbers; at most as many come out as go in."""
+"""Operators whose output sizes depend on values but do not exceed the input."""
 
 
 def worked_out(call: Call) -> list[Const]:
-    """The results of an operation on constants.
+    """Return the results of an operation on constants.
 
     Raises:
-        ShapeError: the operator is not among those that can be computed, or makes too much of too little.
+        ShapeError: the operator cannot be computed, or its result is too large.
     """
     if call.op in LEFT_OUT or call.op not in FREE | MACS.keys():
         raise ShapeError("the operator cannot be computed on constants")
@@ -74,7 +74,7 @@ def worked_out(call: Call) -> list[Const]:
 
 
 def computed(call: Call, arrays: Sequence[Numbers]) -> list[Numbers]:
-    """The outputs of an operation for given numbers, those of real kinds as float32."""
+    """Compute the outputs of an operation for given values, with real dtypes as float32."""
     from onnx import helper
     from onnx.reference import ReferenceEvaluator
 
@@ -91,7 +91,7 @@ def computed(call: Call, arrays: Sequence[Numbers]) -> list[Numbers]:
     try:
         with np.errstate(all="ignore"):
             found = ReferenceEvaluator(model).run(None, given)
-    except Exception as error:  # whatever the reference raises
+    except Exception as error:  # the reference may raise anything
         raise ShapeError("ONNX's reference implementation cannot compute the operation on constants") from error
     return [_plain(np.asarray(one)) for one in found]
 

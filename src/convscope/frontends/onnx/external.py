@@ -1,4 +1,4 @@
-"""Weights that a model keeps in files of their own. They are opened only when weights are asked for."""
+"""Weights in external files, which are opened only when weights are requested."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def read_external(model: Path, entries: Mapping[str, str], size: int) -> bytes:
-    """The bytes of a tensor in another file.
+    """Read the bytes of a tensor in another file.
 
     Args:
         model: the file of the model.
-        entries: what the model says: ``location``, ``offset`` and ``length``.
-        size: of the tensor [byte].
+        entries: the model's entries ``location``, ``offset`` and ``length``.
+        size: size of the tensor [byte].
 
     Raises:
-        ModelError: the file is not inside of the model's folder, is missing, or is too short; or the length is not that
-            of the tensor.
+        ModelError: the file is outside the model's folder, missing, or too short, or the length is not that of the
+            tensor.
     """
     location = entries.get("location", "")
     path = _inside(model.parent, location)
@@ -44,7 +44,7 @@ def read_external(model: Path, entries: Mapping[str, str], size: int) -> bytes:
 
 
 def _inside(folder: Path, location: str) -> Path:
-    """The file of a relative name, if it lies inside of the folder, links followed."""
+    """Return the file of a relative name, if it is inside the folder after following links."""
     parts = (*PurePosixPath(location).parts, *PureWindowsPath(location).parts)
     plain = location and "\0" not in location and ".." not in parts and not PureWindowsPath(location).anchor
     if plain and not PurePosixPath(location).is_absolute():

@@ -1,4 +1,4 @@
-"""The file of a model: opened, checked, parsed without its weights; and its weights, when they are asked for."""
+"""The file of a model: it is parsed without its weights, which are read on demand."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 EXPECTED = "a model in ONNX format"
 POINTER = b"version https://git-lfs"
-"""How the file begins that Git LFS leaves in the position of a large one."""
+"""The beginning of a Git LFS pointer."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file whose weights were left where they are.
+    """A file whose weights have not been read.
 
     Attributes:
         path: of the file.
-        stamp: size and time of its last change.
-        cuts: where its large tensors are.
+        stamp: its size and time of the last change.
+        cuts: positions of its large tensors.
     """
 
     path: Path
@@ -38,10 +38,10 @@ class Source:
     cuts: Cuts
 
     def part(self, start: int, length: int) -> bytes:
-        """Bytes of the file.
+        """Read bytes of the file.
 
         Raises:
-            ModelError: the file was changed since it was read, or cannot be opened any more.
+            ModelError: the file has changed since it was read, or can no longer be opened.
         """
         try:
             with files.opened(self.path) as file:
@@ -58,10 +58,10 @@ def _stamp(found: os.stat_result) -> tuple[int, int]:
 
 
 def opened(path: Path) -> tuple[ModelProto, Source]:
-    """The model in a file, without its large tensors.
+    """Read the model in a file, without its large tensors.
 
     Raises:
-        ModelError: the file is not there, damaged, or no model.
+        ModelError: the file is missing, damaged, or not a model.
         MissingExtraError: onnx is not installed.
     """
     try:
@@ -80,7 +80,7 @@ def opened(path: Path) -> tuple[ModelProto, Source]:
 
 
 def _checked(path: Path, cuts: Cuts) -> tuple[bytes, tuple[int, int]]:
-    """The message without its large tensors, and what the file was like."""
+    """Return the message without its large tensors, and the state of the file."""
     try:
         _need_bytes(path)
         with files.opened(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -1,4 +1,4 @@
-"""Sequences of tensors: some exporters hand parts of a tensor on in one."""
+"""Operators on sequences of tensors, which some exporters use to pass parts of a tensor."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 READ = 4
-"""Tensors of a sequence that are looked at in one step."""
+"""Tensors of a sequence that are examined in one step."""
 
 
 def flat(inputs: Iterable[Given]) -> Iterator[Value | Const | Held | Lost | None]:
-    """Tensors, those in sequences too."""
+    """Yield tensors, including those in sequences."""
     for one in inputs:
         if isinstance(one, Sequence):
             spend(len(one) / READ)
@@ -38,7 +38,7 @@ def flat(inputs: Iterable[Given]) -> Iterator[Value | Const | Held | Lost | None
 
 
 def values(inputs: Iterable[Given]) -> Iterator[Value]:
-    """The tensors of the net among some."""
+    """Return the tensors that depend on the net's input."""
     for one in flat(inputs):
         if isinstance(one, Value | Held):
             yield one if isinstance(one, Value) else one.value
@@ -68,7 +68,7 @@ def _counted(call: Call) -> list[Given]:
 
 
 def _position(call: Call, at: int, otherwise: int) -> int:
-    """The position in a sequence that an operation names, counted from the front."""
+    """Return the position in a sequence that an operation names, counted from the front."""
     given = call.ints(at)
     found = given[0] if given else otherwise
     return max(0, found + len(_sequence(call))) if found < 0 else found
@@ -133,4 +133,4 @@ SEQUENCES: dict[str, Callable[[Call], list[Given]]] = {
     "SplitToSequence": _split,
     "ConcatFromSequence": _joined,
 }
-"""By the name of the operator in ONNX's own domain."""
+"""Rules by the name of the operator in ONNX's own domain."""

@@ -1,7 +1,7 @@
-"""Operations on tensors that do not depend on the input: most of them say how large something is.
+"""Constant folding: most such operations compute sizes.
 
-Each has two parts: the sizes of its results, from the sizes of what it is given; and the numbers. Small results are
-worked out at once, large ones when they are asked for.
+Each operation has two parts: the sizes of its results, from the sizes of its inputs, and the values. Small results are
+computed eagerly, large ones on demand.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     Sizes = tuple[int, ...]
 
 SMALL = 2**16
-"""Numbers of a result that is worked out at once."""
+"""The most values of a result that is computed eagerly."""
 
 
 class Fold(NamedTuple):
-    """An operation on constants.
+    """A foldable operation.
 
     Attributes:
-        sizes: of the results.
-        work: the results, from the numbers of the inputs; None for one that is left out.
+        sizes: returns the sizes of the results.
+        work: computes the results from the values of the inputs; None for a missing one.
         macs: multiply-adds, from the sizes of the first result.
-        heavy: numbers that are handled besides those of the inputs and the results, from the sizes of the first result.
+        heavy: values that are processed besides inputs and results, from the sizes of the first result.
     """
 
     sizes: Callable[[Call], Sequence[Sizes]]
@@ -50,7 +50,7 @@ def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
     """The results of an operation on constants.
 
     Raises:
-        ShapeError: the operation is not in the list, does not fit, or makes too much of too little.
+        ShapeError: the operation is not in the list, does not fit, or its result is too large.
     """
     fold = folds.get(call.op)
     if fold is None:
@@ -80,7 +80,7 @@ def folded(call: Call, folds: dict[str, Fold]) -> list[Const]:
 
 
 def at_once(found: Sequence[Numbers], parents: Sequence[Const], macs: int = 0) -> list[Const]:
-    """Results that are at hand, and stay there until the model is read."""
+    """Compute results eagerly and keep them until the model is read."""
     hold(sum([one.nbytes for one in found]))
     roots, work = roots_of(parents), work_of(parents, macs)
     return [known(one, roots, work) for one in found]
@@ -95,17 +95,17 @@ def _results(call: Call, fold: Fold, arrays: Sequence[Numbers]) -> list[Numbers]
 
 
 def sizes_at(call: Call, at: int = 0) -> Sizes:
-    """Sizes of an input."""
+    """Return the sizes of an input."""
     return call.const(at).sizes
 
 
 def same(call: Call) -> list[Sizes]:
-    """Sizes of the first input."""
+    """Return the sizes of the first input."""
     return [sizes_at(call)]
 
 
 def together(call: Call) -> list[Sizes]:
-    """Sizes of all inputs, number by number."""
+    """Return the broadcast sizes of all inputs."""
     return [np.broadcast_shapes(*(one.sizes for one in call.inputs if isinstance(one, Const)))]
 
 
@@ -124,12 +124,12 @@ def _joined(join: Callable[[Any, Any], Any]) -> Fold:
 
 
 def _again(call: Call, sizes: Sizes) -> int:
-    """What is read and written anew where each further input is joined to what came of those before it."""
+    """Count intermediate values if inputs are joined one after the other."""
     return max(0, len(call.inputs) - 2) * 2 * math.prod(sizes)
 
 
 def _divided(x: Any, y: Any) -> Any:
-    """Integers are divided towards zero."""
+    """Divide; integers are truncated towards zero."""
     if not np.issubdtype(x.dtype, np.integer):
         return x / y
     down = x // y
@@ -137,7 +137,7 @@ def _divided(x: Any, y: Any) -> Any:
 
 
 CURVE, SLOW = 16, 256
-"""How much longer a number takes than one that is only moved: by a function of numpy, and by one of Python."""
+"""Cost of a value relative to moving one: in a NumPy function, and in a Python function."""
 
 
 def _erf(x: Numbers) -> Numbers:
@@ -152,7 +152,7 @@ def _clip(call: Call, given: Sequence[Any]) -> Any:
 
 
 KINDS = {2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 12: "u4", 13: "u8"}
-"""Integers and truth values, by their number in onnx.proto; all others are real numbers."""
+"""Integer and boolean dtypes, by their number in onnx.proto; all others are real."""
 
 
 def _cast(call: Call, given: Sequence[Any]) -> Any:
@@ -164,7 +164,7 @@ def _mean(_: Call, given: Sequence[Any]) -> Any:
 
 
 def _axes(call: Call) -> tuple[int, ...] | None:
-    """The dimensions that a statistic goes over; none where nothing is to be done."""
+    """Return the dimensions of a reduction; none for a no-op."""
     found = call.listed("axes", 1)
     rank = len(sizes_at(call))
     if not found:
@@ -269,4 +269,4 @@ NUMBERS: dict[str, Fold] = {
     "ArgMin": _extreme(np.argmin),
     "MatMul": Fold(_matmul_sizes, lambda _, g: np.matmul(*g), lambda c, s: math.prod(s) * sizes_at(c)[-1]),
 }
-"""By the name of the operator: those that make numbers from numbers."""
+"""Arithmetic operations by the name of the operator."""

@@ -1,4 +1,4 @@
-"""Operations on constants that move numbers about, or make tensors of given sizes."""
+"""Folding of operations that move values or create tensors of given sizes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def axis_of(call: Call, default: int, rank: int) -> int:
-    """The attribute ``axis``, counted from the front.
+    """Return the attribute ``axis``, counted from the front.
 
     Raises:
         ShapeError: there is no such dimension.
@@ -37,10 +37,10 @@ def axis_of(call: Call, default: int, rank: int) -> int:
 
 
 def reshaped(call: Call, have: Sizes) -> Sizes:
-    """What a Reshape makes of given sizes: 0 keeps a size, -1 takes the rest.
+    """Return the sizes after a Reshape: 0 keeps a size, -1 takes the rest.
 
     Raises:
-        ShapeError: the numbers are not as many.
+        ShapeError: the number of values differs.
     """
     target = call.wholes("shape") or call.ints(1) or []
     if not call.whole("allowzero", 0):
@@ -48,7 +48,7 @@ def reshaped(call: Call, have: Sizes) -> Sizes:
     total, inner = math.prod(have), math.prod(size for size in target[1:] if size != -1)
     whole = total % max(1, inner) == 0 if -1 in target[1:] else inner == total
     if call.batch > 1 and target[:1] == [call.batch] and have[:1] == (1,) and whole:
-        target = [1, *target[1:]]  # the file was written for a batch
+        target = [1, *target[1:]]  # the file is for a batch of several samples
     fixed = math.prod(size for size in target if size != -1)
     found = tuple(total // max(1, fixed) if size == -1 else size for size in target)
     if math.prod(found) != total or min(found, default=0) < 0 or target.count(-1) > 1:
@@ -57,7 +57,7 @@ def reshaped(call: Call, have: Sizes) -> Sizes:
 
 
 def squeezed(call: Call, have: Sizes) -> list[int]:
-    """The dimensions that a Squeeze takes away."""
+    """Return the dimensions that a Squeeze removes."""
     axes = call.listed("axes", 1)
     if axes is None:
         return [at for at, size in enumerate(have) if size == 1]
@@ -68,7 +68,7 @@ def squeezed(call: Call, have: Sizes) -> list[int]:
 
 
 def unsqueezed(call: Call, have: Sizes) -> list[int]:
-    """The positions of the dimensions that an Unsqueeze adds, in order."""
+    """Return the sorted positions of dimensions that an Unsqueeze adds."""
     axes = call.listed("axes", 1) or []
     rank = len(have) + len(axes)
     if rank > 64 or any(not -rank <= at < rank for at in axes):
@@ -77,7 +77,7 @@ def unsqueezed(call: Call, have: Sizes) -> list[int]:
 
 
 def with_ones(have: Sizes, positions: Sequence[int]) -> Sizes:
-    """Sizes with 1 put in at positions.
+    """Insert 1 into sizes at positions.
 
     >>> with_ones((3, 4), [0, 3])
     (1, 3, 4, 1)
@@ -89,7 +89,7 @@ def with_ones(have: Sizes, positions: Sequence[int]) -> Sizes:
 
 
 def slices(call: Call, have: Sizes) -> list[tuple[int, int, int]]:
-    """For each dimension start, stop and step, as ``range`` takes them."""
+    """Return start, stop and step for each dimension, as for ``range``."""
     starts, stops = call.listed("starts", 1) or [], call.listed("ends", 2) or []
     axes = call.listed("axes", 3) or list(range(len(starts)))
     steps = call.ints(4) or [1] * len(starts)
@@ -100,7 +100,7 @@ def slices(call: Call, have: Sizes) -> list[tuple[int, int, int]]:
 
 
 def split_sizes(call: Call, full: int) -> list[int]:
-    """The lengths of the parts of a Split, as many as it has outputs."""
+    """Return the lengths of the parts of a Split, one for each output."""
     given = call.listed("split", 1)
     count = call.whole("num_outputs", call.outputs) if given is None else len(given)
     if count != call.outputs or not count:
@@ -126,7 +126,7 @@ def _split(call: Call, given: Sequence[Any]) -> list[Numbers]:
 
 
 def padding(call: Call, rank: int) -> list[tuple[int, int]]:
-    """Before and after each dimension."""
+    """Return the padding before and after each dimension."""
     flat = call.listed("pads", 1) or call.wholes("paddings") or []
     axes = call.ints(3)
     positions = list(range(rank)) if axes is None else [at % max(1, rank) for at in axes]
@@ -154,10 +154,10 @@ def _padded_sizes(call: Call) -> list[Sizes]:
 
 
 def target(call: Call, at: int) -> Sizes:
-    """Sizes that are given as numbers.
+    """Return sizes that are given as values.
 
     Raises:
-        ShapeError: they are too large or negative.
+        ShapeError: a size is too large or negative.
     """
     found = tuple(call.ints(at) or ())
     if min(found, default=0) < 0 or math.prod(found) > MOST or len(found) > 64:
@@ -203,7 +203,7 @@ def _gather_sizes(call: Call) -> list[Sizes]:
 
 
 def _positions(index: Numbers, at: int) -> tuple[Numbers, ...]:
-    """For each dimension of a tensor, where the numbers are that are picked along one of them."""
+    """Return, for each dimension of a tensor, the indices of values that are selected along one of them."""
     found: list[Numbers] = list(np.indices(index.shape, sparse=True))
     found[at] = index
     return tuple(found)
@@ -234,7 +234,7 @@ def _concat_sizes(call: Call) -> list[Sizes]:
 
 
 def flat_sizes(call: Call, have: Sizes) -> Sizes:
-    """What a Flatten makes of given sizes."""
+    """Return the sizes after a Flatten."""
     at = call.whole("axis", 1)
     return math.prod(have[:at]), math.prod(have[at:])
 
@@ -287,16 +287,16 @@ SHAPES: dict[str, Fold] = {
     "ConstantOfShape": Fold(lambda c: [target(c, 0)], _filled),
     "Range": Fold(_range_sizes, _range),
 }
-"""By the name of the operator: those that move numbers about."""
+"""Moving operations by the name of the operator."""
 
 FOLDS: dict[str, Fold] = {**NUMBERS, **SHAPES}
 
 
 def constant(call: Call) -> Const:
-    """The tensor of a Constant.
+    """Return the tensor of a Constant.
 
     Raises:
-        ShapeError: it is of a kind that no net needs.
+        ShapeError: its kind is not supported.
     """
     value = call.attrs.get("value")
     if isinstance(value, Const):

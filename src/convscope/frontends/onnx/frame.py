@@ -1,4 +1,4 @@
-"""What holds around the operations of a model: versions of the operators, attributes of the function they are in."""
+"""The context of operations: operator versions, and attributes of the enclosing function."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.steps import Step
 
 OLDEST = 7
-"""The first version of the operators that is read."""
+"""The oldest supported version of the operators."""
 
 DEPTH = 16
-"""Functions and branches inside of each other."""
+"""The deepest nesting of functions and branches."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What holds inside of a function or a branch.
+    """The context inside a function or a branch.
 
     Attributes:
-        versions: of the operators, by domain.
-        attrs: of the call.
-        defaults: of attributes that the call does not give.
+        versions: operator versions by domain.
+        attrs: attributes of the call.
+        defaults: defaults of attributes that the call lacks.
         path: the part of the net.
-        depth: functions and branches around it.
-        caller: name of the operation of the file that calls the function; empty outside of one.
-        defined: the function is ONNX's own definition of an operator.
+        depth: number of enclosing functions and branches.
+        caller: name of the operation that calls the function; empty outside a function.
+        defined: whether the function is ONNX's definition of an operator.
     """
 
     versions: Mapping[str, int]
@@ -44,14 +44,14 @@ class Frame:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def attr(self, name: str) -> Any:
-        """The attribute of a function; None where nobody gives it."""
+        """Return an attribute of a function; None if it is not given."""
         return self.attrs[name] if name in self.attrs else self.defaults.get(name)
 
     def deeper(self) -> Frame:
-        """The same, one level further in.
+        """Return the context one level further in.
 
         Raises:
-            ModelError: it is too deep.
+            ModelError: the nesting is too deep.
         """
         if self.depth >= DEPTH:
             raise ModelError(
@@ -62,13 +62,13 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """An operation, and what holds around it.
+    """An operation with its context.
 
     Attributes:
         step: the operation.
         scope: tensors by name.
-        used: names that anybody reads.
-        frame: of the function or branch that it is in.
+        used: names that are read.
+        frame: context of the enclosing function or branch.
     """
 
     step: Step
@@ -77,12 +77,12 @@ class Here:
     frame: Frame
 
     def wanted(self) -> list[int]:
-        """Positions of the outputs that anybody reads."""
+        """The positions of outputs that are read."""
         return [at for at, name in enumerate(self.step.outputs) if name in self.used]
 
 
 def domain(name: str) -> str:
-    """The name of a domain; ONNX's own has two.
+    """Return the name of a domain; ONNX's own has two.
 
     >>> domain("ai.onnx"), domain("com.example")
     ('', 'com.example')
@@ -91,15 +91,15 @@ def domain(name: str) -> str:
 
 
 def imported(imports: Any) -> dict[str, int]:
-    """The version of the operators of each domain, as a function states it."""
+    """Return the operator version of each domain in a function."""
     return {domain(one.domain): one.version for one in imports}
 
 
 def versions(imports: Any) -> dict[str, int]:
-    """The version of the operators of each domain.
+    """Return the operator version of each domain in a model.
 
     Raises:
-        ModelError: ONNX's own are of none, or of one that is not known.
+        ModelError: the version of ONNX's own operators is missing or unknown.
     """
     from onnx.defs import onnx_opset_version
 

@@ -1,4 +1,4 @@
-"""What a graph says of itself: which of its operations are needed, the sizes that it declares."""
+"""Facts about a graph: scopes of tensors, and sizes that it declares."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.call import Given
 
 Declared = tuple[int | str, ...]
-"""Sizes as a file states them: a number, or the name of one that is open."""
+"""Sizes in a file: a number, or the name of an open size."""
 
 UNNAMED = "?"
 """An open size that has no name."""
 
 KIND = "pkg.torch.export.graph_signature.InputSpec.kind"
-"""Where torch writes down whether a constant is a parameter."""
+"""The metadata key in which torch records whether a constant is a parameter."""
 
 
 @dataclass(slots=True)
 class Scope:
-    """Tensors by name: those of a graph, and around it those of the graph that it is in.
+    """Tensors by name: those of a graph and of the enclosing graphs.
 
     Attributes:
-        outer: around it.
-        tensors: by name.
-        left_out: inputs of a function; those that its call does not give are left out.
+        outer: the enclosing scope.
+        tensors: tensors by name.
+        left_out: inputs of a function, which may be missing in its call.
     """
 
     outer: Scope | None = None
@@ -38,10 +38,10 @@ class Scope:
     left_out: frozenset[str] = frozenset()
 
     def get(self, name: str) -> Given:
-        """The tensor of a name; None for an input that is left out.
+        """Return the tensor of a name; None for a missing input.
 
         Raises:
-            ModelError: no earlier operation gives it.
+            ModelError: no earlier operation computes it.
         """
         scope: Scope | None = self
         while scope is not None and name:
@@ -56,7 +56,7 @@ class Scope:
 
 
 def declared(info: ValueInfoProto) -> Declared | None:
-    """The sizes of a tensor as a file states them; None where it does not."""
+    """Return the sizes of a tensor that a file states, or None."""
     if not info.type.HasField("tensor_type") or not info.type.tensor_type.HasField("shape"):
         return None
     dims = info.type.tensor_type.shape.dim
@@ -64,10 +64,10 @@ def declared(info: ValueInfoProto) -> Declared | None:
 
 
 def stated(graph: GraphProto, batch: int) -> tuple[dict[str, tuple[int, ...]], set[str]]:
-    """The sizes of tensors that a file states in full, for one sample; and those whose first size is open and unnamed.
+    """Return sizes of tensors that a file states in full, for one sample, and those with an open, unnamed first size.
 
-    A first size is the batch where it is as large, or has the name of the first size of an input; one without a name
-    is taken for it too, but it may also be how many were found.
+    A first size is the batch if it is equally large or has the name of an input's first size. A size without a name
+    also counts as the batch, but may be a number of detections.
     """
     firsts = {sizes[0] for sizes in map(declared, graph.input) if sizes}
     found: dict[str, tuple[int, ...]] = {}
@@ -88,7 +88,7 @@ def stated(graph: GraphProto, batch: int) -> tuple[dict[str, tuple[int, ...]], s
 
 
 def parameters(graph: GraphProto) -> dict[str, bool]:
-    """For constants of which the exporter says it, whether they are parameters."""
+    """Return whether constants are parameters, if the exporter states it."""
     return {
         info.name: entry.value == "PARAMETER"
         for info in (*graph.value_info, *graph.input)

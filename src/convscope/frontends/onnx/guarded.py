@@ -1,4 +1,4 @@
-"""The weights of a net, loaded when they are asked for."""
+"""The weights of a net, loaded on demand."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.values import Const
 
 WIDTH = 4
-"""Bytes of a weight."""
+"""Size of a value of a weight [byte]."""
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """Weights by ``layer.tensor``; what goes wrong with them is the fault of the file.
+    """Weights by ``layer.tensor``; errors in loading are reported as faults of the file.
 
     Attributes:
-        path: of the model.
-        size: of its file [byte].
-        loaders: for each layer, the tensors that its lowering takes.
+        path: path of the model.
+        size: size of its file [byte].
+        loaders: for each layer, the tensors of its lowering.
     """
 
     path: Path
@@ -36,11 +36,11 @@ class Guarded:
     loaders: Mapping[str, Mapping[str, Const]]
 
     def __call__(self) -> dict[str, NDArray[Any]]:
-        """Load them.
+        """Load the weights.
 
         Raises:
-            ModelError: they are not what the model says.
-            LimitError: they take more work or memory than their files are worth.
+            ModelError: the weights do not match the model.
+            LimitError: they take too much work or memory for the size of their files.
         """
         try:
             with question():

@@ -1,4 +1,4 @@
-"""Tensors of a quantised model that are held in other words than their numbers."""
+"""Tensors of a quantised model in symbolic form."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is known of a tensor of a quantised model in other words than its numbers.
+    """A tensor of a quantised model in symbolic form.
 
     Attributes:
-        value: the float tensor that it was made from.
+        value: the float tensor from which it was made.
     """
 
     value: Value
@@ -24,11 +24,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Scale(Held):
-    """A scale that the model works out from the tensor that is quantised, times stored factors.
+    """A scale that is computed from the tensor to quantise, times stored factors.
 
     Attributes:
-        runs: one for each scale that is worked out.
-        factor: stored.
+        runs: one for each computed scale.
+        factor: the stored factor.
     """
 
     runs: tuple[object, ...] = ()
@@ -37,7 +37,7 @@ class Scale(Held):
 
 @dataclass(frozen=True, slots=True)
 class Zero(Held):
-    """A zero point that the model works out from the tensor that is quantised."""
+    """A zero point that is computed from the tensor to quantise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Quantized(Held):
     """Integers, or their sums of products: ``value / scale + zero``.
 
     Attributes:
-        scale: stored, or worked out.
-        zero: stored, or worked out; None for 0.
-        axis: the dimension that a scale of several numbers goes along.
+        scale: stored or computed.
+        zero: stored or computed; None for 0.
+        axis: the dimension along which a scale varies.
     """
 
     scale: Const | Scale = ONE

@@ -1,7 +1,7 @@
-"""Sizes of what an operation gives, from those of what it is given: ONNX's own inference, asked about one operation.
+"""Shape inference of a single operation by ONNX.
 
-Nothing of the file's graph is handed to it: only the operator, its attributes, sizes, and the numbers of small stored
-tensors, such as the ``k`` of a TopK, which its sizes may depend on.
+The file's graph is not passed to it: only the operator, its attributes, sizes, and the values of small stored tensors
+on which sizes may depend, such as the ``k`` of a TopK.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     Sizes = tuple[int, ...]
 
 SETTINGS = 64
-"""Numbers of a constant that sizes may depend on, at most."""
+"""The most values of a constant on which sizes may depend."""
 
 LARGEST = 2**31
-"""Of an integer among attributes and settings; ONNX's inference does not expect larger ones."""
+"""Limit for integers among attributes and settings; ONNX's inference does not expect larger ones."""
 
 AXES = {"axis", "axes", "batch_axis", "batch_dims", "perm", "time_axis"}
-"""Attributes that name dimensions."""
+"""Attributes that are dimensions."""
 
 SIGNED = {"ends", "fmod", "k", "pads", "shape", "starts", "to", "value_int", "value_ints"}
 """Other attributes that may be negative."""
 
 IR_VERSION = 10
-"""Of the messages that are made here; every operator that is known fits into it."""
+"""Version of the messages that are created here, which covers every known operator."""
 
 FLOAT = 1
 
 
 def inferred(call: Call) -> list[Sizes | None]:
-    """The sizes of the outputs of one of ONNX's own operators; None for those that cannot be told.
+    """Infer the output sizes of one of ONNX's own operators; None for unknown ones.
 
-    A size that depends on numbers of the input, as that of NonMaxSuppression, cannot.
+    Sizes that depend on input values, as for NonMaxSuppression, are unknown.
     """
     from onnx import shape_inference
 
@@ -51,15 +51,15 @@ def inferred(call: Call) -> list[Sizes | None]:
         need_sane(call)
         model = asked(call, names)
         found = shape_inference.infer_shapes(model).graph.output
-    except Exception:  # noqa: BLE001 -- whatever ONNX raises of an operation that is not as it should be
+    except Exception:  # noqa: BLE001 -- ONNX may raise anything for an invalid operation
         return [None] * call.total
     return [_sizes(info.type.tensor_type) for info in found]
 
 
 def need_sane(call: Call) -> None:
-    """Raise ValueError for what ONNX's inference, which is native code, might take wrongly.
+    """Raise ValueError for inputs that might break ONNX's inference, which is native code.
 
-    It trusts that inputs are there, that dimensions exist, and that numbers are of a size that is meant.
+    It trusts that inputs and dimensions exist and that numbers have a reasonable size.
     """
     from onnx import defs
 
@@ -83,7 +83,7 @@ def need_sane(call: Call) -> None:
 
 
 def asked(call: Call, names: list[str]) -> ModelProto:
-    """A model of one operation, with outputs of these names.
+    """Make a model of one operation, with outputs of these names.
 
     Raises:
         TypeError: an attribute is a graph.
@@ -105,7 +105,7 @@ def asked(call: Call, names: list[str]) -> ModelProto:
 
 
 def types(call: Call) -> list[TypeProto]:
-    """The kind and the sizes of each input, as far as ONNX's definitions ask for them."""
+    """Return dtype and sizes of each input, as far as ONNX's definitions need them."""
     from onnx import TypeProto, helper
 
     found = []
@@ -116,7 +116,7 @@ def types(call: Call) -> list[TypeProto]:
 
 
 def node(call: Call, names: list[str]) -> NodeProto:
-    """The operation by itself; its inputs are called ``x0``, ``x1``, those that are left out not at all."""
+    """Return the single operation, with inputs ``x0``, ``x1`` and empty names for missing ones."""
     from onnx import NodeProto, helper
 
     given = [f"x{at}" if one is not None else "" for at, one in enumerate(call.inputs)]
@@ -137,14 +137,14 @@ def _attribute(value: Any) -> Any:
 
 
 def _setting(one: Any) -> Any:
-    """The numbers of a small constant of at most one dimension."""
+    """Return the values of a small constant of at most one dimension."""
     if not isinstance(one, Const) or len(one.sizes) > 1 or math.prod(one.sizes) > SETTINGS:
         return None
     return np.asarray(at_hand(one)) if _light(one) else None
 
 
 def _light(one: Const) -> bool:
-    """Its numbers are at hand, or made from few."""
+    """Return whether its values are loaded, or computed from few."""
     return not isinstance(one, Lazy) or (one.effort <= SETTINGS and all(isinstance(up, Known) for up in one.parents))
 
 
@@ -155,7 +155,7 @@ def _kind(one: Value | Const) -> int:
 
 
 def _sizes(kind: Any) -> Sizes | None:
-    """Sizes that are stated in full."""
+    """Return sizes that are stated in full."""
     if not kind.HasField("shape") or not all(dim.HasField("dim_value") for dim in kind.shape.dim):
         return None
     found = tuple(dim.dim_value for dim in kind.shape.dim)

@@ -1,4 +1,4 @@
-"""The inputs of a graph: which there are, how large, and how they lie."""
+"""The inputs of a graph: their names, sizes and layouts."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ NUMBERS = {
     1: "float", 10: "float", 11: "float", 16: "float",
     2: "int", 3: "int", 4: "int", 5: "int", 6: "int", 7: "int", 12: "int", 13: "int", 9: "bool",
 }  # fmt: skip
-"""Kinds of numbers of an input, by their number in onnx.proto."""
+"""Kinds of values of an input, by their number in onnx.proto."""
 
 BYTES = (2, 3)
-"""Integers of one byte, which an image may have; alone they are taken for one."""
+"""One-byte integers, which an image may have; a single such input counts as an image."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One input of a file.
+    """An input of a file.
 
     Attributes:
         name: in the file.
         input: as the net has it; None for a constant.
-        constant: its value, where it is one.
-        batch: samples that the file was written for; 0 where that is open.
-        as_declared: the file states the sizes, and they are these.
+        constant: its value, if it is a constant.
+        batch: number of samples in the file; 0 if open.
+        as_declared: whether these are the sizes that the file states.
     """
 
     name: str
@@ -55,13 +55,13 @@ class Source:
 
 
 def sources(graph: GraphProto, stored: set[str], used: set[str], asked: Asked, steps: Sequence[Step]) -> list[Source]:
-    """The inputs of a net, in the order of the file; those that nothing reads are left out, unless all are.
+    """Return the inputs of a net, in the order of the file; unused ones are left out, unless all are unused.
 
     Raises:
-        ModelError: there is none, or one is not a tensor of numbers.
-        FieldError: sizes are open and none are given, or those given have other axes.
-        ShapeError: they are too large.
-        UnknownNameError: an input is named that the file does not have.
+        ModelError: there is none, or one is not a numeric tensor.
+        FieldError: sizes are open and not given, or the given ones have other axes.
+        ShapeError: the sizes are too large.
+        UnknownNameError: the file has no input of a given name.
     """
     readers = _readers(graph, steps)
     found = [info for info in graph.input if info.name not in stored]
@@ -82,7 +82,7 @@ def sources(graph: GraphProto, stored: set[str], used: set[str], asked: Asked, s
 
 
 def _readers(graph: GraphProto, steps: Sequence[Step]) -> Readers:
-    """For each input the operations that read it."""
+    """Return the operations that read each input."""
     found: dict[str, list[Step]] = {info.name: [] for info in graph.input}
     for step in steps:
         for name in step.inputs:
@@ -123,7 +123,7 @@ def _source(info: ValueInfoProto, given: Given | None, readers: Readers, *, alon
 def _sized(
     info: ValueInfoProto, kind: str, sizes: Declared | None, given: Given | None, readers: Sequence[Step]
 ) -> Source:
-    """An input with its sizes: those of the file, or those that are given."""
+    """Return an input with its sizes: those of the file, or the given ones."""
     if sizes is None:
         if given is None:
             raise _unknown(info.name, ("all",))
@@ -149,7 +149,7 @@ def _sized(
 
 
 def _order(shape: Shape, *, last: bool, lone: bool) -> str:
-    """How the tensor of a file lies.
+    """Return the layout of a tensor in a file.
 
     >>> _order((3, 8, 9), last=True, lone=False), _order((5,), last=False, lone=True)
     ('a3xb8xc9:nxbxcxa', 'a5:a')
@@ -180,7 +180,7 @@ def _checked(shape: Shape) -> Shape:
 
 
 def _channels_last(rank: int, readers: Sequence[Step]) -> bool:
-    """The first thing that is done with the input is to bring its channels to the front."""
+    """Return whether the input's channels are first moved to the front."""
     order = [0, rank - 1, *range(1, rank - 1)]
     return (
         rank > 2 and bool(readers) and all(one.op == "Transpose" and one.attrs.get("perm") == order for one in readers)

@@ -1,8 +1,8 @@
-"""What follows an operation whose output has sizes that nobody states: NonMaxSuppression, a branch that data decides.
+"""Handling of operations with unknown output sizes, such as NonMaxSuppression or a data-dependent branch.
 
-Such tensors, and all that are made from them, are followed without being read. Where the file states the sizes of one,
-the net goes on there after a layer that cannot be inspected. Where none are stated up to the end, everything that
-follows is one such layer, and a note says so.
+Such tensors, and all that are computed from them, are tracked without being read. If the file states the sizes of one,
+the net continues there after an opaque layer. If none are stated up to the end, everything that follows is one opaque
+layer, and a note states this.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ BY_DATA = SETTINGS | {
     "Squeeze": {1},
     "Unsqueeze": {1},
 }
-"""Inputs that decide the sizes of the output, by the name of the operator."""
+"""Inputs that determine the sizes of the output, by the name of the operator."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lost:
-    """A tensor of sizes that are not known.
+    """A tensor of unknown sizes.
 
     Attributes:
-        first: the operation that made it, or the first of those that did.
-        why: it could not be read.
-        step: name of the operation that gave it.
-        values: what that operation reads of the net.
-        consts: constants that it reads, and that may be weights.
-        free: none of the operations up to here multiplies with weights.
+        first: the operation that computed it, or the first of several.
+        why: why it could not be read.
+        step: name of the operation that computed it.
+        values: tensors of the net that the operation reads.
+        consts: constants that it reads, which may be weights.
+        free: whether no operation so far multiplies with weights.
         before: tensors of unknown sizes that it reads.
     """
 
@@ -67,10 +67,10 @@ class Lost:
     before: tuple[Lost, ...]
 
     def every(self) -> list[Lost]:
-        """The tensor and those before it, each once.
+        """Return the tensor and its ancestors, each once.
 
         Raises:
-            LimitError: they are too many to be looked at so often.
+            LimitError: there are too many to traverse repeatedly.
         """
         found = {id(self): self}
         stack = [self]
@@ -83,13 +83,13 @@ class Lost:
         return list(found.values())
 
     def steps(self) -> set[str]:
-        """Names of every operation between what is known and this tensor."""
+        """Return the names of all operations between known tensors and this one."""
         return {one.step for one in self.every()}
 
     def row(self, builder: Builder, sizes: tuple[int, ...], *, name: str = "") -> Value:
-        """A layer that cannot be inspected, of sizes that somebody states.
+        """Add an opaque layer of stated sizes.
 
-        It has the weights that nobody has counted, which are counted from now on.
+        It has the weights that have not been counted yet, and counts them.
         """
         every = self.every()
         values = tuple(dict.fromkeys(value for one in every for value in one.values))
@@ -101,13 +101,13 @@ class Lost:
 
 
 def among(given: Iterable[Given]) -> list[Lost]:
-    """Those of some inputs, those in sequences too."""
+    """Return the lost tensors among some inputs, including those in sequences."""
     some = [one for one in given if isinstance(one, Lost) or (isinstance(one, Sequence) and one.marked)]
     return [one for one in flat(some) if isinstance(one, Lost)] if some else []
 
 
 def follows(step: Step, call: Call, why: Exception, scope: Scope) -> Lost:
-    """What an operation gives of which no sizes are known, or which reads what is lost."""
+    """Return the lost output of an operation of unknown sizes, or with lost inputs."""
     inner = list(_captured(step, scope))
     before = tuple(dict.fromkeys(among((*call.inputs, *inner))))
     known = [one for one in flat((*call.inputs, *inner)) if not isinstance(one, Lost)]
@@ -124,22 +124,22 @@ def follows(step: Step, call: Call, why: Exception, scope: Scope) -> Lost:
 
 
 def _captured(step: Step, scope: Scope) -> Iterator[Given]:
-    """Tensors that the graphs inside of an operation read from around them."""
+    """Return outer tensors that the graphs inside an operation read."""
     for name in dict.fromkeys(captured(step.attrs.values())):
         try:
             yield scope.get(name)
-        except ConvscopeError:  # an output of one of the graphs themselves
+        except ConvscopeError:  # an output of an inner graph
             continue
 
 
 def decided_by_data(step: Step, call: Call) -> bool:
-    """The sizes depend on numbers of the input: a setting of the operation does."""
+    """Return whether the sizes depend on input values through a setting of the operation."""
     settings = () if step.domain else BY_DATA.get(step.op, ())
     return any(True for _ in values(call.get(at) for at in settings))
 
 
 def ones(sizes: Declared | None) -> tuple[int, ...]:
-    """Sizes with 1 in the position of those that are not known.
+    """Replace unknown sizes with 1.
 
     >>> ones(("n", 3)), ones(None)
     ((1, 3), (1,))
@@ -148,7 +148,7 @@ def ones(sizes: Declared | None) -> tuple[int, ...]:
 
 
 def note(lost: Lost, sizes: dict[str, Declared | None]) -> str:
-    """What must be known of a net whose end is not read."""
+    """Return the note for a net whose end could not be read."""
     more = len(lost.steps()) - 1
     also = f" and the {more} operation{'' if more == 1 else 's'} after it are" if more else " is"
     stated = ", ".join(

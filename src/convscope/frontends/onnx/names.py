@@ -1,4 +1,4 @@
-"""The part of the net that an operation belongs to, from its name; and names as a message shows them."""
+"""Names: the part of the net to which an operation belongs, and names for messages."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from onnx import NodeProto
 
 SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
-"""Where torch writes down, for each operation, the paths and the classes of the modules that it is in."""
+"""Metadata keys in which torch records the paths and classes of enclosing modules."""
 
 LONGEST, LONGEST_PATH = 4000, 300
-"""Letters of a name that are looked at, and of the path of a part of the net."""
+"""The most characters of a name that are examined, and of a path."""
 
 _QUOTED = re.compile(r"'([^']*)'")
 
 
 def shown(name: object) -> str:
-    r"""A name as a message shows it: not too long, and without signs that a terminal acts on.
+    r"""Return a name for a message, shortened and inert.
 
     >>> shown("conv\x1b[2J1")
     'conv\\x1b[2J1'
@@ -31,7 +31,7 @@ def shown(name: object) -> str:
 
 
 def position(node: NodeProto) -> tuple[str, bool]:
-    """The part of the net, and whether it is one layer: as torch's exporters write it, or the name as it is."""
+    """Return the part of the net, and whether it is one layer, from torch's metadata or the name."""
     known = {entry.key: entry.value[:LONGEST] for entry in node.metadata_props} if len(node.metadata_props) else {}
     if SCOPES in known:
         path, whole = _from_properties(known)
@@ -44,7 +44,7 @@ def position(node: NodeProto) -> tuple[str, bool]:
 
 
 def _numbered(name: str, op: str) -> bool:
-    """A name that says nothing but the operator and a number.
+    """Return whether a name is just the operator and a number.
 
     >>> _numbered("node_conv_12", "conv"), _numbered("n3", "relu"), _numbered("conv1a", "conv")
     (True, True, False)
@@ -61,7 +61,7 @@ def _from_properties(known: Mapping[str, str]) -> tuple[str, bool]:
 
 
 def module_path(parts: Iterable[str]) -> str:
-    """The path of a module from the parts of a node's name, where a child of a list repeats the list's name.
+    """Return the path of a module from the parts of a node's name, in which a child of a list repeats the list's name.
 
     >>> module_path(["layer1", "layer1.0", "downsample", "downsample.1"])
     'layer1.0.downsample.1'

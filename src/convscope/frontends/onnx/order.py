@@ -1,4 +1,4 @@
-"""An order in which every operation comes after those whose results it reads; files may list them in any other."""
+"""Topological order of operations, since files may list them in any order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def captured(attrs: Iterable[Any]) -> Iterable[str]:
-    """Names that the graphs among some attributes read from around them."""
+    """Return outer names that the graphs among attributes read."""
     for value in attrs:
         if hasattr(value, "node"):
             own = {name for node in value.node for name in node.output}
@@ -27,23 +27,23 @@ def captured(attrs: Iterable[Any]) -> Iterable[str]:
 
 
 def reads(step: Step) -> tuple[str, ...]:
-    """Names that an operation reads, and the graphs inside of it."""
+    """Return the names that an operation and its inner graphs read."""
     return step.inputs if step.plain else (*step.inputs, *captured(step.attrs.values()))
 
 
 def extent(graph: GraphProto) -> int:
-    """Operations of a graph and of those inside of it."""
+    """Yield the operations of a graph and of its inner graphs."""
     inner = (one.g for node in graph.node for one in node.attribute if one.HasField("g"))
     return len(graph.node) + sum(map(extent, inner))
 
 
 def in_order(steps: Sequence[Step]) -> list[Step]:
-    """The operations, each after those that it reads; those that are in order already stay as they are.
+    """Sort operations topologically; those that are in order already are unchanged.
 
-    Every operation and every name is looked at once.
+    Every operation and every name is visited once.
 
     Raises:
-        ModelError: some of them read each other in a circle.
+        ModelError: there is a cycle.
     """
     makers: dict[str, int] = {}
     for at, step in enumerate(steps):
@@ -76,7 +76,7 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
 
 
 def needed(steps: Sequence[Step], outputs: Iterable[str]) -> tuple[list[Step], set[str]]:
-    """The operations on which outputs depend, and every name that is read."""
+    """Return the operations on which outputs depend, and all names that are read."""
     used = set(outputs)
     found = []
     for step in reversed(steps):

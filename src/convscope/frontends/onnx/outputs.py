@@ -1,4 +1,4 @@
-"""An output of a file, as a layer whose axes it has."""
+"""Outputs of a file as layers with their axes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def settled_output(builder: Builder, value: Value) -> Value:
-    """The output, rearranged where parts of its axes have other positions in it.
+    """Return the output, rearranged if parts of its axes are in other positions.
 
-    Axes in another order, and axes that are one dimension, are another way to write the same.
+    Permuted axes, and axes that share a dimension, need no rearrangement.
     """
     axes = whole(value.shape)
     same = joined(factor for dim in value.dims for factor in dim) == joined(factor for axis in axes for factor in axis)

@@ -1,4 +1,4 @@
-"""Weights of a few bits, several in a byte, with a scale for each block of them: the operator MatMulNBits."""
+"""Weights of a few bits, several to a byte, with a scale for each block: the operator MatMulNBits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def unpacked(packed: Numbers, bits: int) -> Numbers:
-    """Integers of so many bits along the last dimension, those of a byte from its lowest bits on.
+    """Unpack integers along the last dimension, from the lowest bits of each byte.
 
     >>> unpacked(np.array([[0x21, 0x43]], np.uint8), 4).tolist()
     [[1, 2, 3, 4]]
@@ -56,7 +56,7 @@ def product(call: Call) -> list[Any]:
 
 
 def _zeros(given: Numbers, rows: int, blocks: int, bits: int) -> Numbers:
-    """A zero point for each block: packed as the weights are, or floats."""
+    """Return the zero point of each block, packed like the weights or as floats."""
     if given.dtype != np.uint8:
         return given.astype(np.float32).reshape(rows, blocks, 1)
     found = unpacked(given.reshape(rows, -1), bits)[:, :blocks]
@@ -64,7 +64,7 @@ def _zeros(given: Numbers, rows: int, blocks: int, bits: int) -> Numbers:
 
 
 def _roots(packed: Const, shape: tuple[int, ...], bits: int, beside: Sequence[Const]) -> tuple[Root, ...]:
-    """The weights as they are counted, and what is stored beside them."""
+    """Return the weights for counting, and their auxiliary tensors."""
     if packed.origin is None:
         return packed.roots
     own = replace(packed.origin, shape=shape, dtype=f"uint{bits}")

@@ -1,10 +1,9 @@
-"""Quantised tensors: integers that stand for ``scale * (integer - zero point)``.
+"""Quantised tensors: integers that represent ``scale * (integer - zero point)``.
 
-The reader writes down the float function of a quantised model. A tensor of integers is held as the float tensor that
-it stands for, with its scale and zero point, and the operations of integers become those of floats. What quantising
-does to a float, apart from rounding it to the nearest step, is to clamp it to what the integers can express; that
-clamp is a layer of the net. An operation that is not known on quantised tensors gets the integers themselves, which
-are two more layers: divided by the scale, plus the zero point.
+The reader returns the float function of a quantised model. A tensor of integers is represented by its float tensor,
+with scale and zero point, and operations on integers become operations on floats. Apart from rounding, quantisation
+clamps a float to the range of the integers; that clamp is a layer of the net. An operation without a rule for quantised
+tensors gets the integers themselves through two more layers: division by the scale, and addition of the zero point.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ if TYPE_CHECKING:
 _NOTHING = Own((), 0)
 
 LARGEST = 2**16
-"""Numbers of a scale that is compared with another one."""
+"""The most values of scales that are compared."""
 
 
 def dtype_of(zero: Const | None, otherwise: str = "uint8") -> str:
-    """The dtype of integers, which is that of their zero point.
+    """Return the dtype of integers, which is that of their zero point.
 
     Raises:
-        ShapeError: the zero point was made by operations that do not tell it.
+        ShapeError: the operations of the zero point do not determine it.
     """
     if zero is None:
         return otherwise
@@ -57,7 +56,7 @@ def dtype_of(zero: Const | None, otherwise: str = "uint8") -> str:
 
 
 def same(first: Const | Held | None, second: Const | Held | None) -> bool:
-    """Two scales, or two zero points, are equal; one that is left out is 0."""
+    """Return whether two scales or zero points are equal; a missing one is 0."""
     if first is second:
         return True
     if isinstance(first, Held) or isinstance(second, Held):
@@ -70,7 +69,7 @@ def same(first: Const | Held | None, second: Const | Held | None) -> bool:
 
 
 def times(first: Const, second: Const, *, divided: bool = False) -> Const:
-    """The product of two scales, or their quotient."""
+    """Return the product or the quotient of two scales."""
     sizes = np.broadcast_shapes(first.sizes, second.sizes)
     if sizes not in {first.sizes, second.sizes}:
         raise ShapeError(f"scales of sizes {first.sizes} and {second.sizes} do not match")
@@ -83,14 +82,14 @@ def times(first: Const, second: Const, *, divided: bool = False) -> Const:
 
 
 def floats(builder: Builder, given: Value, by: Affine) -> Value:
-    """The floats that integers stand for, worked out from them."""
+    """Compute the floats that integers represent."""
     rank = len(given.dims)
     shifted = binary(builder, "sub", given, along(by.zero, rank, by.axis)) if by.zero else given
     return binary(builder, "mul", shifted, along(by.scale, rank, by.axis))
 
 
 def integers(builder: Builder, held: Held) -> Value:
-    """The numbers of a tensor that is held in other words; unknown where they depend on those of a whole tensor."""
+    """Return the values of a symbolic tensor; unknown if they depend on an entire tensor."""
     if not isinstance(held, Quantized):
         return opaque(builder, [held.value], (), _NOTHING)
     if isinstance(held.scale, Scale) or isinstance(held.zero, Zero):
@@ -101,25 +100,25 @@ def integers(builder: Builder, held: Held) -> Value:
 
 
 def as_tensor(builder: Builder, given: Given) -> Given:
-    """A tensor that is held in other words as its numbers; any other as it is."""
+    """Return the values of a symbolic tensor; any other tensor is unchanged."""
     return integers(builder, given) if isinstance(given, Held) else given
 
 
 def with_integers(call: Call) -> Call:
-    """An operation on the integers themselves."""
+    """Apply an operation to the integers themselves."""
     if not any(isinstance(one, Held) for one in call.inputs):
         return call
     return replace(call, inputs=tuple(as_tensor(call.builder, one) for one in call.inputs))
 
 
 def with_floats(call: Call) -> Call:
-    """An operation on the floats that integers stand for, where only their sizes count."""
+    """Apply an operation to the floats that integers represent, if only their sizes matter."""
     floating = (one.value if isinstance(one, Quantized) else one for one in call.inputs)
     return with_integers(replace(call, inputs=tuple(floating)))
 
 
 def dequantized(x: Const, by: Affine) -> Const:
-    """A constant of integers as floats. It is learned, and its scale and zero point are stored beside it."""
+    """Convert a constant of integers to floats. It is learned; its scale and zero point are auxiliary."""
 
     def work(arrays: Sequence[Numbers]) -> Numbers:
         steps, *offset = (_spread(one.astype(np.float32), x.sizes, by) for one in arrays[1:])
@@ -131,7 +130,7 @@ def dequantized(x: Const, by: Affine) -> Const:
 
 
 def quantized(x: Const, by: Affine, dtype: str) -> Const:
-    """A constant of floats as integers, as a model has them that was trained so."""
+    """Represent a constant of floats as integers, as in quantisation-aware models."""
     low, high = limits(dtype)
 
     def work(arrays: Sequence[Numbers]) -> Numbers:
@@ -144,14 +143,14 @@ def quantized(x: Const, by: Affine, dtype: str) -> Const:
 
 
 def _learned(x: Const, by: Affine) -> tuple[Root, ...]:
-    """The learned tensors of quantised weights; a bias is stored in int32, which no other learned tensor is."""
+    """Return the learned tensors of quantised weights; only a bias is stored in int32."""
     own = x.roots or ((x.origin,) if x.origin is not None and x.sizes else ())
     beside = (one.origin for one in (by.scale, by.zero) if one is not None and own)
     return (*own, *(replace(one, trained=False) for one in beside if one is not None))
 
 
 def _spread(given: Numbers, sizes: Sequence[int], by: Affine) -> Numbers:
-    """A scale or a zero point so that it meets a constant."""
+    """Broadcast a scale or a zero point to a constant."""
     if given.size == 1:
         return given.reshape(())
     rank = len(sizes)

@@ -1,4 +1,4 @@
-"""The pass over a model: every operation in order, each tensor a value of the net or a constant."""
+"""Reading a model: a pass over all operations in order, in which each tensor is a value of the net or a constant."""
 
 from __future__ import annotations
 
@@ -58,32 +58,32 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.inputs import Source as Start
 
 MOST_DIMENSIONS = 64
-"""Of a tensor."""
+"""The most dimensions of a tensor."""
 
 MOST_OPERATIONS = 200_000
-"""Of a model: the time is linear in them, and this many take fifteen seconds."""
+"""The most operations of a model; reading this many takes fifteen seconds."""
 
 WIDE = 16
-"""Tensors that an operation may name without more ado."""
+"""Number of tensors that an operation may name without being counted."""
 
 TOGETHER = {"Concat", "SequenceConstruct", "Loop", "Scan", "If"}
-"""Operators that take many tensors as they are, all in one layer."""
+"""Operators with many tensors in one layer."""
 
 REFUSED = (ConvscopeError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-"""What a rule raises when an operation is not as it should be."""
+"""The errors that a rule raises for an invalid operation."""
 
 
 def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
-    """Read a model in the format ONNX. Its weights are left where they are until they are asked for.
+    """Read an ONNX model. Its weights are read on demand.
 
     Args:
-        path: of the file.
-        given: shape ``c h w`` of the input, or what is said of several; needed where the model leaves sizes open.
+        path: path of the file.
+        given: shape ``c h w`` of the input, or the description of several; required if the model leaves sizes open.
 
     Raises:
-        ModelError: the file is damaged, or holds what cannot be read.
-        FieldError: the model leaves sizes of its inputs open, and none are given.
-        UnknownNameError: an input is named that the model does not have.
+        ModelError: the file is damaged, or contains something that cannot be read.
+        FieldError: the model leaves sizes of its inputs open, and they are not given.
+        UnknownNameError: the model has no input of a given name.
         ShapeError: a layer does not fit its input.
         MissingExtraError: onnx is not installed.
     """
@@ -102,7 +102,7 @@ def read_file(path: Path, given: Asked | Shape | None = None) -> Net:
 
 
 class Reading:
-    """One model that is read."""
+    """The state of reading a model."""
 
     def __init__(self, model: ModelProto, source: Source, asked: Asked) -> None:
         graph = model.graph
@@ -132,7 +132,7 @@ class Reading:
         self.taken: int = 0
 
     def net(self) -> Net:
-        """The net.
+        """Return the net.
 
         Raises:
             ModelError: an operation cannot be read, or the output does not depend on the input.
@@ -161,10 +161,10 @@ class Reading:
                 at += 1
 
     def _outputs(self, scope: Scope) -> list[Output]:
-        """Every output of the file, in its order; of one there is no name to tell it by.
+        """Return the outputs of the file in order; a single one needs no name.
 
         Raises:
-            ModelError: none depends on the input, or one is not a tensor.
+            ModelError: no output depends on the input, or one is not a tensor.
         """
         given = [(name, as_tensor(self.builder, scope.get(name))) for name in self.outputs]
         rest = self._rest(given)
@@ -183,11 +183,11 @@ class Reading:
         return made
 
     def run(self, all_steps: Sequence[Step], scope: Scope, used: set[str], frame: Frame) -> None:
-        """Take operations in order.
+        """Read operations in order.
 
         Raises:
-            ModelError: one cannot be read.
-            LimitError: one takes more work or memory than the file is worth.
+            ModelError: an operation cannot be read.
+            LimitError: an operation takes too much work or memory for the size of the file.
         """
         for step in all_steps:
             self.taken += 1
@@ -232,7 +232,7 @@ class Reading:
         return self._calculated(here, call)
 
     def _refused(self, here: Here, error: Exception) -> ConvscopeError:
-        """The error for an operation that cannot be read, with what can be."""
+        """Return the error for an operation that cannot be read, with the part that can be."""
         found = failed(here.step, error)
         if here.frame.depth or not self.builder.layers:
             return found
@@ -240,7 +240,7 @@ class Reading:
         return cut_before(found, self.source.path.name, [one.name for one in self.sources], before)
 
     def _attr(self, value: Any, names: Sequence[str], frame: Frame) -> Any:
-        """An attribute with what the caller of a function gives, and tensors as stored ones."""
+        """Resolve an attribute: references to the caller's, and tensors as constants."""
         if isinstance(value, Ref):
             value = frame.attr(value.name)
         if hasattr(value, "data_type"):
@@ -252,7 +252,7 @@ class Reading:
         return [self.weights.filled(step, first, self.taken), *rest]
 
     def _calculated(self, here: Here, call: Call) -> Sequence[Given]:
-        """What an operation gives: by a rule, as stored numbers, or as something that cannot be inspected."""
+        """Return the outputs of an operation: by a rule, as constants, or as opaque layers."""
         sequence = call.op in flow.SEQUENCES and not call.domain
         values = [] if sequence else list(flow.values(call.inputs))
         mark = self.builder.mark()
@@ -270,7 +270,7 @@ class Reading:
         return found if stored else self._completed(here, call, found, ShapeError("an output that is not known"))
 
     def _by_rule(self, step: Step, call: Call, values: Sequence[Value]) -> tuple[list[Given], bool]:
-        """What a rule makes of an operation, and whether that is all that there is to know.
+        """Apply a rule to an operation; return its outputs, and whether they are complete.
 
         Raises:
             UnreadError: there is no rule.
@@ -293,7 +293,7 @@ class Reading:
         return list(found), False
 
     def _completed(self, here: Here, call: Call, found: list[Given], error: Exception) -> Sequence[Given]:
-        """The outputs that a rule gave, and the others by the definition of the operator, or as opaque layers."""
+        """Complete the outputs of a rule by the definition of the operator, or with opaque layers."""
         missing = [at for at in here.wanted() if not has(found, at)]
         if not missing:
             return found
@@ -311,7 +311,7 @@ class Reading:
         return [made[at] if at in made else found[at] if has(found, at) else None for at in every]
 
     def _defined(self, here: Here, call: Call, missing: Sequence[int]) -> dict[int, Given] | None:
-        """Outputs by what ONNX defines the operator to be; None where it does not, or something in it is opaque."""
+        """Return outputs by ONNX's definition of the operator; None without one, or if a part of it is opaque."""
         function = definition(call)
         if function is None:
             return None
@@ -336,7 +336,7 @@ class Reading:
         return made
 
     def _lost(self, here: Here, call: Call, why: Exception) -> list[Given]:
-        """What follows where no sizes are known; the net goes on at tensors whose sizes the file states."""
+        """Continue after unknown sizes, at tensors whose sizes the file states."""
         lost = follows(here.step, call, why, here.scope)
         if not (lost.values or lost.before):
             raise failed(here.step, why)
@@ -344,10 +344,10 @@ class Reading:
         return [lost if sizes is None else lost.row(self.builder, sizes) for sizes in stated]
 
     def _rest(self, every: Sequence[tuple[str, Given]]) -> dict[str, Value]:
-        """The outputs that are lost, each as a layer of the sizes that the file states.
+        """Return lost outputs as layers of the sizes that the file states.
 
         Raises:
-            ModelError: nothing is known before them.
+            ModelError: no known tensor precedes them.
         """
         ends = [(name, one) for name, one in every if isinstance(one, Lost)]
         if not ends:
@@ -359,7 +359,7 @@ class Reading:
         return {name: lost.row(self.builder, ones(sizes[name]), name="rest") for name, lost in ends}
 
     def _branch(self, graph: GraphProto, here: Here) -> Sequence[Given]:
-        """A graph inside of the graph."""
+        """Read an inner graph."""
         body = self.bodies.branch(graph)
         inner = Scope(here.scope, {tensor.name: self.weights.const(tensor) for tensor in body.tensors})
         self.taken += body.extent
@@ -367,13 +367,13 @@ class Reading:
         return [inner.get(name) for name in body.outputs]
 
     def _inlined(self, here: Here, body: Body, given: Sequence[Given], attrs: Mapping[str, Any]) -> Sequence[Given]:
-        """The operations of a function, in the position of its call."""
+        """Read the operations of a function in place of its call."""
         scope = Scope(None, dict(zip(body.inputs, given, strict=False)), body.left_out)
         self.run(body.steps, scope, body.used, self._inside(here, body, attrs, self.bodies.versions(here.frame, body)))
         return [scope.get(name) for name in body.outputs[: len(here.step.outputs)]]
 
     def _inside(self, here: Here, body: Body, attrs: Mapping[str, Any], versions: Mapping[str, int]) -> Frame:
-        """What holds inside of a function that an operation calls."""
+        """Return the context inside a function that an operation calls."""
         frame, step = here.frame, here.step
         path = ".".join(filter(None, (frame.path, step.path)))
         caller = frame.caller or step.name
@@ -387,10 +387,10 @@ def _count_wide(step: Step) -> None:
 
 
 def _give(scope: Scope, step: Step, name: str, found: Given) -> None:
-    """Write down what a tensor is.
+    """Record a tensor.
 
     Raises:
-        ModelError: it was given already, or has too many dimensions.
+        ModelError: the tensor exists already, or has too many dimensions.
     """
     if name in scope.tensors:
         raise ModelError(f'{step}: "{shown(name)}" is computed twice')

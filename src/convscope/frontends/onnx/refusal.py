@@ -1,4 +1,4 @@
-"""How a model is refused: which operation cannot be read, and how the part before it can be."""
+"""Errors for operations that cannot be read, with a way to read the part before."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class UnreadError(ShapeError):
-    """An operator that no rule reads."""
+    """An operator without a rule."""
 
 
 def failed(step: Step, error: Exception) -> ConvscopeError:
-    """The error for an operation that cannot be read; what a layer says of its own input stays as it is."""
+    """Return the error for an operation that cannot be read; errors of layers about their input are kept."""
     if not isinstance(error, ConvscopeError):
         return ModelError(f"{step}: it does not fit its inputs")
     if error.given or (isinstance(error, ModelError) and error.what.startswith("node ")):
@@ -27,7 +27,7 @@ def failed(step: Step, error: Exception) -> ConvscopeError:
 
 
 def cut_before(error: ConvscopeError, file: str, inputs: Sequence[str], outputs: Sequence[str]) -> ConvscopeError:
-    """The error with how to cut the model before the operation, at tensors that are known."""
+    """Add to the error how to cut the model before the operation, at known tensors."""
     if outputs and not error.attempt:
         names = ", ".join(json.dumps(one, ensure_ascii=False) for one in (file, f"part of {file}"))
         error.attempt = (

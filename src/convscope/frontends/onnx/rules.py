@@ -1,7 +1,7 @@
-"""What each operator of ONNX is, in layers; one row for each, by the operator's own name.
+"""Rules for ONNX operators, by the operator's name: each converts an operator to layers.
 
-A rule takes a call and returns a value, or a list with one for each output. It raises ShapeError where the operation is
-no layer as it stands; then it is written down as one that cannot be inspected.
+A rule takes a call and returns a value, or a list with one for each output. It raises ShapeError if no layers compute
+the operation, which then becomes an opaque layer.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ FUNCTIONS: dict[str, Op] = {
     "Erf": Map("erf"),
     "Reciprocal": Map("reciprocal"),
 }
-"""Functions of single numbers, without parameters."""
+"""Elementwise functions without parameters."""
 
 SAME = ("Identity", "Cast", "Optional", "OptionalGetElement")
-"""Operators that leave the numbers as they are, but for how exactly they are stored."""
+"""Operators that change values only in their precision."""
 
 RULES: dict[str, Rule] = {
     **{name: numbers.plain(op) for name, op in FUNCTIONS.items()},
@@ -63,7 +63,7 @@ RULES: dict[str, Rule] = {
     "LayerNormalization": layers.layer_norm,
     "GroupNormalization": layers.group_norm,
     "RMSNormalization": layers.rms_norm,
-    "SimplifiedLayerNormalization": layers.rms_norm,  # of ONNX Runtime, which puts it into this domain
+    "SimplifiedLayerNormalization": layers.rms_norm,  # an operator of ONNX Runtime, which puts it into this domain
     "LRN": layers.lrn,
     "Gemm": layers.gemm,
     "MatMul": layers.dot,
@@ -124,11 +124,11 @@ RULES: dict[str, Rule] = {
     "Resize": shapes.resized,
     "Upsample": shapes.resized,
 }
-"""By the name of the operator in ONNX's own domain."""
+"""Rules by the name of the operator in ONNX's own domain."""
 
 MICROSOFT = "com.microsoft"
 
 
 def find(domain: str, op: str) -> Rule | None:
-    """The rule of an operator; None where there is none."""
+    """Return the rule of an operator; None if there is none."""
     return {"": RULES, MICROSOFT: CONTRIBUTED}.get(domain, {}).get(op)

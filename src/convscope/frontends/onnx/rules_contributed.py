@@ -1,4 +1,4 @@
-"""Operators of ONNX Runtime that its optimiser puts in the place of several; models it has saved have them."""
+"""Fused operators that the optimiser of ONNX Runtime writes into saved models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _activated(call: Call, value: Value) -> Value:
-    """What an activation that is named in attributes makes of a tensor; parameters are a list, or have names."""
+    """Apply an activation that is named in attributes; parameters are a list, or have names."""
     word = call.word("activation", "")
     listed = call.attrs.get("activation_params") or []
     named = [call.attrs[name] for name in ("activation_alpha", "activation_beta") if name in call.attrs]
@@ -58,7 +58,7 @@ def fused_gemm(call: Call) -> Value:
 
 
 def _turned(tensor: Value | Const) -> Value | Const:
-    """A matrix, or many, with rows and columns in each other's position."""
+    """Transpose the last two dimensions."""
     last = len(tensor.sizes) - 1
     if isinstance(tensor, Value):
         return shapes.swapped(tensor, last - 1, last)
@@ -67,7 +67,7 @@ def _turned(tensor: Value | Const) -> Value | Const:
 
 
 def fused_matmul(call: Call) -> Value:
-    """``alpha x y``, either of them turned."""
+    """``alpha x y``, with either factor transposed."""
     if call.whole("transBatchA", 0) or call.whole("transBatchB", 0):
         raise ShapeError("a product with the batch after the rows is not supported")
     given = [call.tensor(at) for at in range(2)]
@@ -79,12 +79,12 @@ def fused_matmul(call: Call) -> Value:
 
 
 def _biased(call: Call) -> Value:
-    """The first input and the second, a bias, where it is there."""
+    """Return the first input plus the second, an optional bias."""
     return call.value(0) if call.get(1) is None else binary(call.builder, "add", call.value(0), call.tensor(1))
 
 
 def gelu(*, approx: bool) -> Rule:
-    """GELU of the input and a bias, exactly or by the formula with tanh."""
+    """Apply GELU to the input plus a bias, exactly or by the formula with tanh."""
     return lambda call: unary(call.builder, act.GELU(approx=approx), _biased(call))
 
 
@@ -96,7 +96,7 @@ def quick_gelu(call: Call) -> Value:
 
 
 def skip_norm(*, rms: bool) -> Rule:
-    """The norm of the sum of two tensors and a bias; the fourth output is the sum itself."""
+    """Normalise the sum of two tensors and a bias; the fourth output is the sum itself."""
 
     def rule(call: Call) -> Any:
         weight, shift, bias = (call.get(2), None, call.get(3)) if rms else (call.get(2), call.get(3), call.get(4))
@@ -122,4 +122,4 @@ CONTRIBUTED: dict[str, Rule] = {
     "SkipLayerNormalization": skip_norm(rms=False),
     "SkipSimplifiedLayerNormalization": skip_norm(rms=True),
 }
-"""By the name of the operator in the domain ``com.microsoft``."""
+"""Rules by the name of the operator in the domain ``com.microsoft``."""

@@ -1,4 +1,4 @@
-"""Operations on tensors that are held in other words than their numbers."""
+"""Operations on symbolic tensors of quantised models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def multiply(call: Call) -> list[Any] | None:
-    """Sums of products of integers, or a scale that is worked out, with a scale."""
+    """Multiply sums of products of integers, or a computed scale, with a scale."""
     if len(call.inputs) != 2 or not all(isinstance(one, Held | Const) for one in call.inputs):
         return None
     held, other = call.inputs if isinstance(call.inputs[0], Quantized) else call.inputs[::-1]
@@ -51,11 +51,11 @@ MOVES = {
     "Shape", "Size", "MaxPool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "Dropout", "ReduceMax", "ReduceMin",
     "Concat", "Max", "Min", "Resize", "Upsample", "Pad",
 }  # fmt: skip
-"""Operators that give only numbers that they are given, whose order a scale does not change."""
+"""Operators that only return input values and depend on their order, which a scale does not change."""
 
 
 def moved(call: Call) -> list[Any] | None:
-    """An operation that moves integers about moves the floats that they stand for; None where it does more."""
+    """Apply a moving operation to the floats that integers represent; None if it does more."""
     first = call.get(0)
     held = [one for one in call.inputs if isinstance(one, Quantized)]
     if not isinstance(first, Quantized) or (call.op in {"Concat", "Max", "Min"} and len(held) < len(call.inputs)):
@@ -66,7 +66,7 @@ def moved(call: Call) -> list[Any] | None:
     if not alike or not single or mixes or (call.op == "Pad" and call.opset < 11):
         return None
     inputs = [one.value if isinstance(one, Quantized) else one for one in call.inputs]
-    if call.op == "Pad":  # with an integer, 0 where none is given
+    if call.op == "Pad":  # with an integer, which defaults to 0
         inputs[2:3] = [as_floats(call, (call.get(2) or known(np.zeros(())), first.scale, first.zero), 1)]
     made = RULES[call.op](replace(call, inputs=tuple(inputs)))
     found = made if isinstance(made, list) else [made]
@@ -74,13 +74,13 @@ def moved(call: Call) -> list[Any] | None:
 
 
 def quantised(call: Call) -> list[Any] | None:
-    """What an operation of a quantised model gives; None where it is one of floats, or of integers as such."""
+    """Return the outputs of an operation of a quantised model; None if it is one on floats or plain integers."""
     row = ROWS.get((call.domain, call.op))
     if row is not None:
         return row(call)
     if call.domain or not any(isinstance(one, Held) for one in call.inputs):
         return None
-    if call.op == "Cast":  # the numbers stay
+    if call.op == "Cast":  # the values are unchanged
         return [call.inputs[0]]
     if call.op == "Mul":
         return multiply(call)

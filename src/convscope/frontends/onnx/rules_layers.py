@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _bias(const: Const | None) -> Const | None:
-    """A bias; none for zeros that are not learned tensor, which some exporters write where there is none."""
+    """Return the bias; none for zeros that are not learned, which some exporters write instead of no bias."""
     no_bias = isinstance(const, Known) and not const.roots and not const.numbers.any()
     return None if no_bias else const
 
@@ -54,7 +54,7 @@ def conv(call: Call) -> Value:
 
 
 def conv_transpose(call: Call) -> Value:
-    """See the operator ConvTranspose. What cannot be cut off evenly is cut off after it."""
+    """See the operator ConvTranspose. Uneven cropping becomes a layer after it."""
     x, weight = call.value(0), call.const(1)
     rank, kernel = len(weight.sizes) - 2, weight.sizes[2:]
     need(weight.sizes[:1], x.sizes[1:2], "the input-channel axis of the weight")
@@ -85,7 +85,7 @@ def conv_transpose(call: Call) -> Value:
 def _transposed_cuts(  # noqa: PLR0913 -- the parameters of a transposed convolution
     call: Call, sizes: PerAxis, kernel: PerAxis, stride: PerAxis, dilation: PerAxis, extra: PerAxis
 ) -> tuple[tuple[int, int], ...]:
-    """What is cut off before and after each axis."""
+    """Return the cropping before and after each axis."""
     word, wanted = call.word("auto_pad", "NOTSET"), call.wholes("output_shape")
     if word not in {"SAME_UPPER", "SAME_LOWER"} and not wanted:
         pads = pads_of(call, len(kernel), sizes, kernel)
@@ -95,14 +95,14 @@ def _transposed_cuts(  # noqa: PLR0913 -- the parameters of a transposed convolu
     out = wanted or [n * s for n, s in zip(sizes, stride, strict=True)]
     for n, k, s, d, add, size in zip(sizes, kernel, stride, dilation, extra, out[-len(kernel) :], strict=True):
         total = s * (n - 1) + add + (k - 1) * d + 1 - size
-        total = total if wanted else max(0, total)  # ONNX Runtime lets a kernel below its stride leave the map short
+        total = total if wanted else max(0, total)  # in ONNX Runtime, a kernel below its stride gives a short map
         first = total // 2 if word == "SAME_UPPER" else total - total // 2
         found.append((first, total - first))
     return tuple(found)
 
 
 def _fixed(const: Const) -> Const:
-    """A constant that is not learned."""
+    """Make a constant that is not learned."""
     return replace(const, roots=())
 
 
@@ -123,14 +123,14 @@ def batch_norm(call: Call) -> Any:
 
 
 def _ones_and_zeros(weight: Const | None, bias: Const | None) -> bool:
-    """A scale of ones and a shift of zeros that are not learned tensors."""
+    """Return whether the scale is ones and the shift zeros, and neither is learned."""
     ones = weight is None or (isinstance(weight, Known) and not weight.roots and bool((weight.numbers == 1).all()))
     zeros = bias is None or (isinstance(bias, Known) and not bias.roots and not bias.numbers.any())
     return ones and zeros
 
 
 def instance_norm(call: Call) -> Value:
-    """See the operator InstanceNormalization. Channels in groups, as one dimension, make it a norm of groups."""
+    """See the operator InstanceNormalization. With groups of channels in one dimension, it is a group norm."""
     x, weight, bias, eps = call.value(0), call.const(1), call.const(2), call.real("epsilon", 1e-5)
     need(weight.sizes, x.sizes[1:2], "the scale")
     without = _ones_and_zeros(weight, bias)
@@ -179,7 +179,7 @@ def group_norm(call: Call) -> Value:
 def lrn(call: Call) -> Value:
     """See the operator LRN."""
     size = call.whole("size", 0)
-    if size % 2 == 0:  # then the middle lies elsewhere than in torch
+    if size % 2 == 0:  # the middle differs from torch's
         raise ShapeError("a norm over an even number of neighbours is not supported")
     op = LocalResponseNorm(size, call.real("alpha", 1e-4), call.real("beta", 0.75), call.real("bias", 1.0))
     return unary(call.builder, op, layers.by_channel(call.builder, call.value(0)))
@@ -198,7 +198,7 @@ def prelu(call: Call) -> Value:
 
 
 def softmax(call: Call) -> Value:
-    """See the operator Softmax; before version 13 all dimensions from one on were taken together."""
+    """See the operator Softmax; before version 13, it covers all dimensions from one on together."""
     x = call.value(0)
     rank = len(x.dims)
     at = shapes.positive(call.whole("axis", -1 if call.opset >= 13 else 1), rank)
@@ -248,7 +248,7 @@ def dot(call: Call) -> Value:
 
 
 def _heads(call: Call, value: Value | Const, name: str) -> Value:
-    """Queries, keys or values as ``n heads positions channels``."""
+    """Return queries, keys or values as ``n heads positions channels``."""
     if not isinstance(value, Value):
         raise ShapeError("attention to constants is not supported")
     if len(value.dims) == 4:

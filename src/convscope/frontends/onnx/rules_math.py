@@ -1,4 +1,4 @@
-"""Operators that work number by number, and statistics."""
+"""Elementwise operators and reductions."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def plain(op: Op) -> Callable[[Call], Value]:
-    """A function of single numbers."""
+    """Apply an elementwise function."""
     return lambda call: unary(call.builder, op, call.value(0))
 
 
 def same(call: Call) -> Value:
-    """The same numbers: other kinds of them, or nothing that a net computes."""
+    """Return the input: a change of dtype, or an operation without effect in a net."""
     return call.value(0)
 
 
 def cast_like(call: Call) -> Value | Const:
-    """See the operator CastLike; what depends on the image holds real numbers."""
+    """See the operator CastLike; tensors that depend on the image are floats."""
     found = call.tensor(0)
     if isinstance(found, Value):
         return found
@@ -48,7 +48,7 @@ def cast_like(call: Call) -> Value | Const:
 
 
 def operand(call: Call, at: int) -> Value | Const | float:
-    """An input as a tensor, or as the number that it is."""
+    """Return an input as a tensor, or as a number."""
     found = call.tensor(at)
     if isinstance(found, Const) and math.prod(found.sizes) == 1 and not found.roots:
         numbers = at_hand(found)
@@ -59,12 +59,12 @@ def operand(call: Call, at: int) -> Value | Const | float:
 
 
 def number(value: float) -> Const:
-    """A number as a tensor, as exact as it was written."""
+    """Make a tensor of a number, in its original precision."""
     return known(np.asarray(value, dtype=np.float64))
 
 
 def arithmetic(name: str) -> Callable[[Call], Value]:
-    """Two tensors or more, number by number."""
+    """Join two or more tensors elementwise."""
 
     def rule(call: Call) -> Value:
         first, *rest = (operand(call, at) for at in range(len(call.inputs)))
@@ -93,7 +93,7 @@ def power(call: Call) -> Value:
 
 
 def extreme(name: str) -> Callable[[Call], Value]:
-    """The larger or the smaller of tensors; a number makes it a clamp."""
+    """Return the maximum or minimum of tensors; with a number, a clamp."""
     both = arithmetic(name)
 
     def rule(call: Call) -> Value:
@@ -108,7 +108,7 @@ def extreme(name: str) -> Callable[[Call], Value]:
 
 
 def clamped(call: Call, value: Value, low: float, high: float) -> Value:
-    """Numbers below and above two ends are set to them."""
+    """Clamp values to two ends."""
     if (low, high) == (-math.inf, math.inf):
         return value
     if (low, high) == (0, math.inf):
@@ -182,7 +182,7 @@ def swish(call: Call) -> Value:
 
 
 def dropout(call: Call) -> Any:
-    """See the operator Dropout; it does nothing when the net is used, but is a layer all the same."""
+    """See the operator Dropout; it is the identity in inference, but stays a layer."""
     found = call.numbers(1)
     ratio = as_written(found[0]) if found else call.real("ratio", 0.5)
     x = call.value(0)
@@ -208,7 +208,7 @@ def where(call: Call) -> Value:
 
 
 def _axes(call: Call, rank: int) -> list[int] | None:
-    """The dimensions of a statistic; None where nothing is to be done."""
+    """Return the dimensions of a reduction; None for a no-op."""
     found = call.listed("axes", 1)
     if found:
         return found
@@ -216,7 +216,7 @@ def _axes(call: Call, rank: int) -> list[int] | None:
 
 
 def reduced(stat: str, before: str = "", after: str = "") -> Callable[[Call], Value]:
-    """A statistic over dimensions, with functions of the single numbers before and after it."""
+    """Reduce dimensions, with elementwise functions before and after."""
 
     def rule(call: Call) -> Value:
         x = call.value(0)
@@ -256,7 +256,7 @@ def _split_dots(term: str) -> list[str]:
 
 
 def _labels(term: str, rank: int) -> list[str]:
-    """A name for each dimension; those of an ellipsis are numbers, counted from the end."""
+    """Return a label for each dimension; those of an ellipsis are numbers, counted from the end."""
     parts = _split_dots(term)
     count = rank - len(parts) + 1
     found = [name for part in parts for name in ([str(at) for at in range(count, 0, -1)] if part == "..." else [part])]

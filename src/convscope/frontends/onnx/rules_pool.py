@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Window:
-    """How a pooling slides. A layer pads by half of the kernel at most; more is a layer of its own before it.
+    """The geometry of a pooling. A layer pads by at most half of the kernel; larger padding is a separate layer.
 
     Attributes:
         kernel: along each axis.
         stride: as above.
         dilation: as above.
         pads: of the layer.
-        ceil: a last window may hang over the end.
-        before: padding of the layer before it; none where there is no such layer.
-        inside: for each axis and position how many of its window lie inside of the map.
-        counted: as above, of the map with the padding that the operator states.
+        ceil: whether a last window may extend beyond the end.
+        before: padding of a separate layer before it; none without such a layer.
+        inside: for each axis and position, the number of window positions inside the map.
+        counted: likewise, inside the map with the operator's padding.
     """
 
     kernel: PerAxis
@@ -83,7 +83,7 @@ def _window(call: Call, x: Value) -> _Window:
 
 
 def max_pool(call: Call) -> Any:
-    """See the operator MaxPool; where the largest were is not known here, only how many there are."""
+    """See the operator MaxPool; the indices of maxima are unknown, except for their number."""
     x = image = call.value(0)
     how = _window(call, x)
     if how.before:
@@ -111,7 +111,7 @@ def average_pool(call: Call) -> Value:
 
 
 def _without_padding(call: Call, found: Value, how: _Window) -> Value:
-    """Means that counted zeros beyond the map, made those of the positions that count."""
+    """Correct means that counted zeros beyond the map."""
     counted = how.counted if call.whole("count_include_pad", 0) else how.inside
     shares = [known(k / np.maximum(counts, 1)) for k, counts in zip(how.kernel, counted, strict=True)]
     if all((one.numbers == 1).all() for one in shares):
@@ -125,7 +125,7 @@ def _without_padding(call: Call, found: Value, how: _Window) -> Value:
 
 
 def global_pool(op: Op) -> Callable[[Call], Value]:
-    """A pooling of whole maps."""
+    """Pool entire maps."""
 
     def rule(call: Call) -> Value:
         ready = layers.maps(call.builder, call.value(0), positions(call.value(0)))

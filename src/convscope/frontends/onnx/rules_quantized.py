@@ -1,6 +1,6 @@
-"""Operators of quantised models, as the float operators that they stand for.
+"""Operators of quantised models, read as float operators.
 
-Most are a row: which float operator it is, and which inputs are tensors, scales (``_s``) and zero points (``_z``).
+Most are a row: the float operator, and which inputs are tensors, scales (``_s``) and zero points (``_z``).
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     Rule = Callable[[Call], list[Any]]
 
 OPSET = 13
-"""The version of ONNX's own operators whose rules the rows use."""
+"""The version of ONNX's own operators for the rules in the rows."""
 
 
 def _const(given: Given) -> Const:
-    """A scale or a zero point that is stored.
+    """Return a stored scale or zero point.
 
     Raises:
-        ShapeError: it is worked out, or left out.
+        ShapeError: it is computed or missing.
     """
     if not isinstance(given, Const):
         raise ShapeError("a scale or zero point that depends on the input is not supported")
@@ -58,7 +58,7 @@ def _maybe(given: Given) -> Const | None:
 
 
 def _value(call: Call, given: Given) -> Value:
-    """Integers as a tensor of the net."""
+    """Return integers as a tensor of the net."""
     found = as_tensor(call.builder, given)
     if not isinstance(found, Value):
         raise ShapeError("the integers must be a tensor")
@@ -70,7 +70,7 @@ def _fits(held: Quantized, zero: Given) -> bool:
 
 
 def as_floats(call: Call, given: Sequence[Given], axis: int) -> Value | Const:
-    """The floats that integers stand for: the integers, their scale, their zero point."""
+    """Return the floats that integers represent, with their scale and zero point."""
     x, scale, zero = (*given, None)[:3]
     if isinstance(x, Const):
         return dequantized(x, Affine(_const(scale), _maybe(zero), axis, call.whole("block_size", 0)))
@@ -80,9 +80,9 @@ def as_floats(call: Call, given: Sequence[Given], axis: int) -> Value | Const:
 
 
 def _quantized(call: Call, value: Value, scale: Given, zero: Given, axis: int = 1) -> Quantized:
-    """A float tensor as integers: clamped to what they can express."""
+    """Quantise a float tensor: clamp it to the range of the integers."""
     by = Affine(_const(scale), _maybe(zero), axis)
-    if call.whole("saturate", 1):  # else what is too large for a small float is not a number at all
+    if call.whole("saturate", 1):  # otherwise values too large for a small float become NaN
         value = clamped(call.builder, value, by, limits(dtype_of(by.zero, _wanted(call))))
     return Quantized(value, by.scale, by.zero, axis)
 
@@ -107,7 +107,7 @@ def dequantize(call: Call) -> list[Any]:
 
 
 def quantize_dynamic(call: Call) -> list[Any]:
-    """See the operator DynamicQuantizeLinear: the range is that of the numbers, so that nothing is cut off."""
+    """See the operator DynamicQuantizeLinear: the range is that of the values, so nothing is clamped."""
     x = call.value(0)
     scale, zero = Scale(x, (object(),)), Zero(x)
     return [Quantized(x, scale, zero), scale, zero]
@@ -115,15 +115,15 @@ def quantize_dynamic(call: Call) -> list[Any]:
 
 @dataclass(frozen=True)
 class Row:
-    """An operator of integers.
+    """An operator on integers.
 
     Attributes:
         op: the float operator.
-        inputs: by name, separated by blanks: a tensor ``x`` with ``x_s`` and ``x_z``; ``y`` is the output; ``b`` is a
+        inputs: names separated by blanks: a tensor ``x`` with ``x_s`` and ``x_z``; ``y`` is the output; ``b`` is a
             bias.
-        axis: of the second tensor, along which its scale goes.
-        sums: the outputs are sums of products of integers, without a scale.
-        rule: where the operator is more than a float operator with its tensors quantised.
+        axis: axis of the second tensor along which its scale varies.
+        sums: whether outputs are sums of products of integers, without a scale.
+        rule: a rule of its own, if the operator is more than a float operator on quantised tensors.
     """
 
     op: str
@@ -133,7 +133,7 @@ class Row:
     rule: Rule | None = None
 
     def __call__(self, call: Call) -> list[Any]:
-        """The outputs, by the rule of the float operator."""
+        """Return the outputs by the rule of the float operator."""
         if self.rule is not None:
             return self.rule(call)
         names = self.inputs.split()
@@ -142,7 +142,7 @@ class Row:
         made = [self._operand(call, given, name, self.axis(call) if at else 1) for at, name in enumerate(tensors)]
         bias = given.get("b")
         operands: list[Given] = [one for one, _ in made]
-        if bias is not None and self.op in {"Conv", "Gemm"}:  # of integers, with the scale of the product
+        if bias is not None and self.op in {"Conv", "Gemm"}:  # a bias of integers, with the scale of the product
             scale = times(*(_flat(_const(given[f"{name}_s"])) for name in tensors))
             operands.append(dequantized(_const(bias), Affine(scale, axis=0)))
         value = _applied(call, self.op, operands)
@@ -155,7 +155,7 @@ class Row:
     def _operand(
         self, call: Call, given: dict[str, Given], name: str, axis: int
     ) -> tuple[Value | Const, Const | Scale]:
-        """A tensor as floats, and the scale by which they are too large."""
+        """Return a tensor as floats, and the scale by which they are too large."""
         tensor, zero = given.get(name), given.get(f"{name}_z")
         if f"{name}_s" in given:
             return as_floats(call, (tensor, given[f"{name}_s"], zero), axis), ONE
@@ -163,20 +163,20 @@ class Row:
             return dequantized(tensor, Affine(ONE, _maybe(zero), axis)), ONE
         if isinstance(tensor, Quantized) and _fits(tensor, zero):
             return tensor.value, tensor.scale
-        if isinstance(tensor, Value) and not self.sums:  # a float, which the operator quantises itself
+        if isinstance(tensor, Value) and not self.sums:  # a float that the operator itself quantises
             return tensor, ONE
         return floats(call.builder, _value(call, tensor), Affine(ONE, _maybe(zero), axis)), ONE
 
 
 def _flat(scale: Const) -> Const:
-    """A scale as one dimension, or as a number."""
+    """Return a scale as a vector or a number."""
     count = int(np.prod(scale.sizes, dtype=np.int64))
     sizes = (count,) if count > 1 else ()
     return scale.then(sizes, lambda numbers: numbers.reshape(sizes))
 
 
 def _applied(call: Call, op: str, operands: Sequence[Given]) -> Value:
-    """The rule of a float operator, on float tensors; with ``channels_last`` the first has them at its end."""
+    """Apply the rule of a float operator to float tensors; with ``channels_last``, the first has its channels last."""
     last = bool(call.whole("channels_last", 0))
     inputs = (_moved_channels(operands[0], -1, 1), *operands[1:]) if last else tuple(operands)
     made = RULES[op](replace(call, op=op, opset=call.whole("opset", OPSET), inputs=inputs))
@@ -187,7 +187,7 @@ def _applied(call: Call, op: str, operands: Sequence[Given]) -> Value:
 
 
 def _moved_channels(given: Given, source: int, target: int) -> Value:
-    """The channels in another position among the dimensions."""
+    """Move the channels to another dimension."""
     if not isinstance(given, Value) or len(given.dims) < 3:
         raise ShapeError("channels_last needs a tensor with spatial positions")
     order = list(range(len(given.dims)))
@@ -197,7 +197,7 @@ def _moved_channels(given: Given, source: int, target: int) -> Value:
 
 
 def pooled(call: Call) -> list[Any]:
-    """See the operator NhwcMaxPool: the largest of integers, whose channels come last."""
+    """See the operator NhwcMaxPool: the maximum of integers, with channels last."""
     x = call.get(0)
     value = x.value if isinstance(x, Quantized) else call.value(0)
     found = _applied(replace(call, attrs={**call.attrs, "channels_last": 1}), "MaxPool", [value])
@@ -205,7 +205,7 @@ def pooled(call: Call) -> list[Any]:
 
 
 def product_of(first: Const | Scale, second: Const | Scale) -> Const | Scale:
-    """The scale of a product."""
+    """Return the scale of a product."""
     if isinstance(first, Scale) and isinstance(second, Scale):
         return Scale(first.value, (*first.runs, *second.runs), times(first.factor, second.factor))
     if isinstance(first, Scale) and isinstance(second, Const):
@@ -241,13 +241,13 @@ def recurrent(call: Call) -> list[Any]:
 
 
 def _each_direction(const: Const) -> Const:
-    """A scale or a zero point of a recurrent weight: one for each direction, or also for each gate."""
+    """Return a scale or a zero point of a recurrent weight: one for each direction, or for each gate."""
     sizes = (const.sizes[0], 1, const.sizes[1] if len(const.sizes) > 1 else 1)
     return replace(const.then(sizes, lambda numbers: numbers.reshape(sizes)), origin=const.origin)
 
 
 def attend(call: Call) -> list[Any]:
-    """See the operator QAttention: queries, keys and values by one product, and attention in heads."""
+    """See the operator QAttention: queries, keys and values from one product, and multi-head attention."""
     if any(call.get(at) is not None for at in (5, 8)) or call.whole("do_rotary", 0):
         raise ShapeError("attention with a mask or a KV cache is not supported")
     x = as_floats(call, (call.get(0), call.get(3), call.get(6)), 1)
@@ -287,7 +287,7 @@ OWN: dict[str, Row] = {
     "ConvInteger": Row("Conv", "x w x_z w_z", sums=True),
     "MatMulInteger": Row("MatMul", "a c a_z c_z", _last, sums=True),
 }
-"""ONNX's own operators, by name."""
+"""ONNX's own quantised operators, by name."""
 
 CONTRIBUTED: dict[str, Row] = {
     "QuantizeLinear": QUANTIZE,
@@ -311,15 +311,15 @@ CONTRIBUTED: dict[str, Row] = {
     "MatMulNBits": Row("", "x w w_s w_z g b", rule=packed.product),
     "QAttention": Row("", "x w b x_s w_s m x_z w_z p", rule=attend),
 }
-"""Operators of ONNX Runtime, by name."""
+"""ONNX Runtime's quantised operators, by name."""
 
 ROWS = {("", op): row for op, row in OWN.items()} | {(MICROSOFT, op): row for op, row in CONTRIBUTED.items()}
-"""By the domain and the name of the operator."""
+"""Quantised operators by domain and name."""
 
 
 @lru_cache(maxsize=1024)
 def settings(domain: str, op: str) -> frozenset[int]:
-    """Which inputs of an operator are scales and zero points.
+    """Return which inputs of an operator are scales and zero points.
 
     >>> settings("", "QLinearConv") == {1, 2, 4, 5, 6, 7}
     True

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.call import Call
 
 GATES: dict[type[LSTM | GRU], tuple[int, ...]] = {LSTM: (0, 2, 3, 1), GRU: (1, 0, 2)}
-"""Where each gate of torch's order is in ONNX's: input, forget, cell, output; reset, update, new."""
+"""The position in ONNX of each of torch's gates: input, forget, cell, output; reset, update, new."""
 
 
 def recurrent(made: type[LSTM | GRU]) -> Callable[[Call], Any]:
-    """See the operators LSTM and GRU: one layer, in one direction or in both, that begins with zeros."""
+    """See the operators LSTM and GRU: one layer, in one direction or both, with zero initial state."""
 
     def rule(call: Call) -> Any:
         x, w, r, bias = call.value(0), call.const(1), call.const(2), call.maybe(3)
@@ -55,7 +55,7 @@ def recurrent(made: type[LSTM | GRU]) -> Callable[[Call], Any]:
 
 
 def _check(call: Call, made: type[LSTM | GRU]) -> None:
-    """Raise ShapeError for what torch's layers do not have."""
+    """Raise ShapeError for features that torch's layers lack."""
     states = (5, 6) if made is LSTM else (5,)
     for at in states:
         state = call.maybe(at)
@@ -71,7 +71,7 @@ def _check(call: Call, made: type[LSTM | GRU]) -> None:
 
 
 def _ordered(const: Const, direction: int, gates: Sequence[int]) -> Const:
-    """The weights of one direction, gates in torch's order."""
+    """Return the weights of one direction, with gates in torch's order."""
     sizes = const.sizes[1:]
 
     def change(numbers: NDArray[Any]) -> NDArray[Any]:
@@ -82,7 +82,7 @@ def _ordered(const: Const, direction: int, gates: Sequence[int]) -> Const:
 
 
 def _outputs(call: Call, found: Value, hidden: int, *, both: bool, batch_first: bool) -> list[Value | None]:
-    """All positions ``n directions 1 hidden``, and what each direction gives last."""
+    """Return all positions ``n directions 1 hidden``, and the final state of each direction."""
     positions = found.shape[1]
     time = (Factor(1, positions, 1),) if positions > 1 else ()
     way = (Factor(0, 2, hidden),) if both else ()

@@ -1,4 +1,4 @@
-"""Operators that change the shape of tensors: views, parts, joins, padding, sizes of maps."""
+"""Operators that change the shape of tensors: views, slices, concatenation, padding, resizing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def shape(call: Call) -> Const:
-    """See the operator Shape: it is known, whatever the image."""
+    """See the operator Shape, which is known for any image."""
     return known(np.asarray(call.tensor(0).sizes[call.whole("start", 0) : call.attrs.get("end")], dtype=np.int64))
 
 
@@ -130,7 +130,7 @@ def gather(call: Call) -> Value:
         spend(PICKED * index.size)
         try:
             found = reorder.chosen(call.builder, x, at, index.tolist())
-        except FieldError as error:  # more than a layer can list, though the file is as it should be
+        except FieldError as error:  # more than a layer can list, though the file is valid
             raise ShapeError(error.what) from None
     else:
         found = shapes.sliced(call.builder, x, at, first, int(index[-1]) + 1, step)
@@ -138,7 +138,7 @@ def gather(call: Call) -> Value:
 
 
 def cumsum(call: Call) -> Value:
-    """See the operator CumSum: from either end, with the index itself or without."""
+    """See the operator CumSum: from either end, inclusive or exclusive."""
     x = call.value(0)
     (at,) = at_hand(call.const(1)).reshape(-1).tolist()
     at = shapes.positive(int(at), len(x.dims))
@@ -153,7 +153,7 @@ def cumsum(call: Call) -> Value:
 
 
 PICKED = 2
-"""Steps for an index of a list in no order, which is written down with the layer."""
+"""Steps for an index of an irregular list, which is stored with the layer."""
 
 EDGES = {"constant": "zero", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
@@ -169,7 +169,7 @@ def pad(call: Call) -> Value:
 
 
 def depth_to_space(call: Call) -> Value:
-    """See the operator DepthToSpace: the parts of the channels come first in one order, last in the other."""
+    """See the operator DepthToSpace: the block parts of the channels come first in one mode, last in the other."""
     x, f = call.value(0), call.whole("blocksize", 1)
     n, c, h, w = x.sizes
     if f < 1 or c % (f * f):
@@ -205,7 +205,7 @@ def resized(call: Call) -> Value:
 
 
 def _interpolated(call: Call, x: Value, sizes: list[int], scales: list[float]) -> Value:
-    """Maps ``n c ...`` in other sizes."""
+    """Resize maps ``n c ...``."""
     rank = len(x.dims) - 2
     if sizes[:2] != list(x.sizes[:2]) or rank < 1:
         raise ShapeError("interpolation along channels is not supported")
@@ -215,7 +215,7 @@ def _interpolated(call: Call, x: Value, sizes: list[int], scales: list[float]) -
 
 
 def new_sizes(call: Call, x: Value) -> tuple[list[int], list[float]]:
-    """The sizes of all dimensions, and the factors as the operator has them."""
+    """Return the sizes of all dimensions, and the operator's factors."""
     axes = call.wholes("axes") or list(range(len(x.dims)))
     old = call.op == "Upsample" or call.opset < 11
     scales = call.attrs.get("scales") or call.numbers(1 if old else 2) or []
@@ -231,10 +231,10 @@ def new_sizes(call: Call, x: Value) -> tuple[list[int], list[float]]:
 
 
 def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: list[float]) -> Op | None:
-    """The op that reads the same places; None where nothing changes.
+    """Return the op that reads the same positions; None for the identity.
 
     Raises:
-        ShapeError: there is none.
+        ShapeError: there is no such op.
     """
     mode = call.word("mode", "nearest")
     old = call.op == "Upsample" or call.opset < 11
@@ -262,13 +262,13 @@ def _interpolation(call: Call, have: tuple[int, ...], sizes: list[int], scales: 
 
 
 def _nearest(n: int, out: int, scale: float, how: tuple[str, str]) -> Any:
-    """For each output the input that it takes, by the formulas of the operator."""
+    """Return the input index of each output, by the formulas of the operator."""
     with passing(NEAREST * out):
         return _taken(n, out, scale, how)
 
 
 NEAREST = 24
-"""Numbers that are handled, or held, for each position of an axis whose nearest neighbours are looked for."""
+"""Values that are processed, or held, for each position of an axis in a search for nearest neighbours."""
 
 
 def _taken(n: int, out: int, scale: float, how: tuple[str, str]) -> Any:

@@ -1,4 +1,4 @@
-"""A sequence of tensors, as some exporters hand the parts of a tensor on."""
+"""A sequence of tensors, which some exporters use to pass parts of a tensor."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 COPIED, KEPT = 64, 16
-"""Tensors that are copied in one step; bytes for each."""
+"""Tensors that are copied in one step, and bytes for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """The first few tensors of a list, which may go on: a sequence that grows at its end shares it, and copies nothing.
+    """A prefix of a shared list of tensors, so that a sequence that grows at its end copies nothing.
 
     Attributes:
         items: the list.
-        size: how many of them are in the sequence.
-        marked: how many of these are lost; see :mod:`convscope.frontends.onnx.lost`.
+        size: number of tensors in the sequence.
+        marked: number of lost ones, see :mod:`convscope.frontends.onnx.lost`.
 
     >>> one = Sequence.of("a")
     >>> two = one.with_one("b", 1)
@@ -36,7 +36,7 @@ class Sequence:
 
     @classmethod
     def of(cls, tensors: Iterable[Any]) -> Sequence:
-        """A new one."""
+        """Make a sequence."""
         found = list(tensors)
         return cls(found, len(found), sum(map(_lost, found)))
 
@@ -52,10 +52,10 @@ class Sequence:
         return self.items[at % self.size]
 
     def with_one(self, tensor: Any, at: int) -> Sequence:
-        """The sequence with one more tensor, before the one at a position.
+        """Insert a tensor before a position.
 
         Raises:
-            LimitError: it has to be copied, and is too long for that.
+            LimitError: the sequence must be copied, but is too long.
         """
         if at == self.size == len(self.items):
             self.items.append(tensor)

@@ -1,9 +1,9 @@
 """Stored tensors that several operations read.
 
-Exporters store tensors of equal numbers once: in a fresh model that is every bias of zeros and every scale of ones. A
-file does not tell such a tensor from a parameter that the source itself has at several layers. A tensor that holds one
-number throughout is taken for several that were equal, and counted for each layer; any other is taken for one that is
-tied, since two do not become equal by chance, and counted once. Both are told with the totals.
+Exporters store equal tensors once: in an untrained model, these are all biases of zeros and scales of ones. A file does
+not distinguish such a tensor from a parameter that is shared in the source. A tensor with the same value everywhere
+counts as several equal ones, once for each layer; any other counts as a tied parameter, since two are not equal by
+accident. Both are stated with the totals.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Shared:
-    """What a file shares between operations.
+    """The tensors that a file shares between operations.
 
     Attributes:
-        readers: for each tensor how many operations read it, as it is or dequantised.
-        quantized: names of tensors that are read as quantised weights, whatever they are stored as.
-        even: keys of shared tensors that hold one number throughout, and those that stand for them, one for each layer.
-        tied: names of other shared tensors that are weights, and how many operations read them.
+        readers: for each tensor, the number of operations that read it, directly or dequantised.
+        quantized: names of tensors that are read as quantised weights, in any dtype.
+        even: keys of shared tensors with one value everywhere, and of their copies for each layer.
+        tied: names of other shared weights, and the number of operations that read them.
     """
 
     readers: Counter[str]
@@ -48,7 +48,7 @@ class Shared:
 
     @classmethod
     def of(cls, steps: Iterable[Step]) -> Shared:
-        """Those of some operations."""
+        """Find the shared tensors of some operations."""
         every = list(steps)
         floats = {step.outputs[0]: step.inputs[0] for step in every if step.op in SAME and step.inputs}
         readers: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class Shared:
         return cls(readers, quantized)
 
     def seen(self, name: str, const: Const, ahead: Ahead) -> None:
-        """Take notice of a constant."""
+        """Record a constant."""
         roots = (const.origin,) if name in self.quantized else const.roots
         if self.readers[name] < 2 or not roots or roots[0] is None:
             return
@@ -72,14 +72,14 @@ class Shared:
             self.tied[name] = self.readers[name]
 
     def apart(self, step: Step, given: Iterable[Given], run: int) -> tuple[Given, ...]:
-        """The inputs of an operation, where shared tensors of one number are the operation's own.
+        """Return the inputs of an operation, with its own copies of shared tensors with one value.
 
-        Operations that read the same other weights are the same layer, used again.
+        Operations with equal other weights are repeated uses of one layer.
 
         Args:
             step: the operation.
             given: its inputs.
-            run: its number, among all that are read.
+            run: its number among all operations.
         """
         every = tuple(given)
         if not self.even or step.op in SAME:
@@ -95,7 +95,7 @@ class Shared:
         return const if (roots, origin) == (const.roots, const.origin) else replace(const, roots=roots, origin=origin)
 
     def _own(self, root: Root, own: Hashable) -> Root:
-        alone = not isinstance(own, tuple)  # the operation has no other weight: one number there is a setting
+        alone = not isinstance(own, tuple)  # the operation has no other weight, so a single value is a setting
         if root.key not in self.even or (alone and math.prod(root.shape) == 1):
             return root
         new = replace(root, key=(root.key, own))
@@ -103,7 +103,7 @@ class Shared:
         return new
 
     def notes(self, counted: set[Hashable]) -> list[str]:
-        """What must be known of the totals, given the keys of all tensors that are counted."""
+        """Return the notes on the totals, given the keys of all counted tensors."""
         found = []
         uses = [len(keys & counted) for keys in self.even.values()]
         many = [count for count in uses if count > 1]
@@ -122,21 +122,21 @@ class Shared:
 
 
 LOOKED_AT = 2**21
-"""Numbers of a shared tensor that are compared with each other, at most."""
+"""The most values of a shared tensor that are compared."""
 
 SAME = {"QuantizeLinear", "DequantizeLinear"}
-"""Operators that give the tensor that they are given, in other words."""
+"""Operators that convert a tensor to another representation."""
 
 
 def _stored(name: str, floats: Mapping[str, str]) -> str:
-    """The tensor of which one is the quantised or the dequantised form."""
+    """Return the tensor behind a quantised or dequantised one."""
     for _ in range(4):
         name = floats.get(name, name)
     return name
 
 
 def _weights(step: Step) -> Sequence[str]:
-    """What an operation reads, but for scales and zero points."""
+    """Return the inputs of an operation, except scales and zero points."""
     left_out = settings(step.domain, step.op)
     return [name for at, name in enumerate(step.inputs) if at not in left_out] if left_out else step.inputs
 
@@ -146,7 +146,7 @@ def _tensors(count: int) -> str:
 
 
 def _even(const: Const, ahead: Ahead) -> bool:
-    """All numbers are the same; a tensor that is too large, or whose file is not there, is taken for one of many."""
+    """Return whether all values are equal; a tensor that is too large, or whose file is missing, counts as unequal."""
     count = math.prod(const.sizes)
     if not 0 < count <= LOOKED_AT or not ahead.take(count):
         return False
@@ -158,7 +158,7 @@ def _even(const: Const, ahead: Ahead) -> bool:
 
 
 def made_weights(steps: Iterable[Step]) -> bool:
-    """A graph makes its own weights, as in files whose weights were taken out: layers read what it fills."""
+    """Return whether a graph creates its own weights, as in files from which the weights were removed."""
     every = list(steps)
     made = {name for step in every if step.op == "ConstantOfShape" for name in step.outputs}
     return any(step.op in LAYERS and step.inputs[1:2] and step.inputs[1] in made for step in every)

@@ -1,4 +1,4 @@
-"""Settings that convolutions and poolings share: one number for each axis, padding as it is written or by a word."""
+"""Settings shared by convolutions and poolings: a number for each axis, explicit or automatic padding."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
-    """An attribute with a number for each axis.
+    """Return an attribute with a number for each axis.
 
     Raises:
-        ModelError: they are fewer or more.
+        ModelError: the number of values differs.
     """
     found = call.wholes(name) or [default] * rank
     if len(found) != rank:
@@ -27,7 +27,7 @@ def per_axis(call: Call, name: str, rank: int, default: int = 1) -> PerAxis:
 
 
 def pads_of(call: Call, rank: int, sizes: PerAxis, kernel: PerAxis) -> Pads:
-    """Padding before and after each axis, as it is written or as the word for it says."""
+    """Return the padding before and after each axis, explicit or automatic."""
     word = call.word("auto_pad", "NOTSET")
     if word == "SAME_UPPER":
         return "same"
@@ -43,13 +43,13 @@ def pads_of(call: Call, rank: int, sizes: PerAxis, kernel: PerAxis) -> Pads:
 
 
 def _lower(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Padding that keeps the size, with an odd one in front."""
+    """Return padding that keeps the size, with an odd pixel before."""
     total = max(0, (-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size)
     return total - total // 2, total // 2
 
 
 def need(have: Sequence[int], wanted: Sequence[int], name: str) -> None:
-    """Raise ModelError unless a constant has the sizes that the operator asks for."""
+    """Raise ModelError unless a constant has the sizes that the operator needs."""
     if tuple(have) != tuple(wanted):
         raise ModelError(f"{name} has size {_text(have)}", expected=_text(wanted))
 
@@ -59,7 +59,7 @@ def _text(sizes: Sequence[int]) -> str:
 
 
 def positions(value: Value) -> int:
-    """How many spatial dimensions a tensor ``n c ...`` has."""
+    """Return the number of spatial dimensions of a tensor ``n c ...``."""
     if len(value.dims) < 3:
         raise ShapeError(f"a tensor of {len(value.dims)} dimensions has no spatial axes")
     return len(value.dims) - 2

@@ -1,4 +1,4 @@
-"""Operations of a model as plain values, with the part of the net that each belongs to."""
+"""Operations of a model as plain values, with the part of the net to which each belongs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from onnx import AttributeProto, NodeProto
 
 PLAIN: set[type] = {int, float, str, list}
-"""Classes of attributes that say what they say wherever the operation is."""
+"""Types of attributes that are independent of the context."""
 
 LAYER, PART = 60, 10
-"""Steps for an operation, or a tensor, that becomes a layer, and for one that is only read by a layer."""
+"""Steps for an operation or a tensor that becomes a layer, and for one that a layer only reads."""
 
 OWN_DOMAINS = {"", "ai.onnx"}
 """Names of the domain of ONNX's own operators."""
@@ -27,26 +27,26 @@ OWN_DOMAINS = {"", "ai.onnx"}
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """The attribute of a function that the position where it is called gives."""
+    """A reference to an attribute of the enclosing function."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation.
+    """An operation.
 
     Attributes:
         op: its operator.
-        domain: of the operator; empty for ONNX's own.
-        overload: tells functions of one name apart.
-        name: as in the file.
-        inputs: names of tensors; empty ones are left out.
+        domain: domain of the operator; empty for ONNX's own.
+        overload: distinguishes functions of one name.
+        name: its name in the file.
+        inputs: names of tensors; empty for missing inputs.
         outputs: names of tensors.
         attrs: by name.
         path: the part of the net, ``layer1.0.conv1``.
-        whole: the part is one layer, that needs no further name.
-        plain: its attributes are numbers and words: no graphs, tensors, or attributes of a function around it.
+        whole: whether the part is one layer, which needs no further name.
+        plain: whether its attributes are just numbers and strings, without graphs, tensors or references.
     """
 
     op: str
@@ -66,10 +66,10 @@ class Step:
 
 
 def attribute(found: AttributeProto) -> Any:
-    """The value of an attribute: a number, text, a list of them, a tensor, a graph.
+    """Return the value of an attribute: a number, text, a list of these, a tensor, a graph.
 
     Raises:
-        ModelError: it is of a kind that no operator here has.
+        ModelError: its kind is not supported.
     """
     if found.ref_attr_name:
         return Ref(found.ref_attr_name)
@@ -86,14 +86,14 @@ def attribute(found: AttributeProto) -> Any:
 
 _FIELDS = {1: "f", 2: "i", 4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
 _LISTS = {6: "floats", 7: "ints", 9: "tensors", 10: "graphs", 12: "sparse_tensors", 14: "type_protos"}
-"""By the number of an attribute's kind in onnx.proto, the field that holds it."""
+"""The field with the value for each attribute type, by its number in onnx.proto."""
 
 
 def steps(nodes: Iterable[NodeProto]) -> list[Step]:
-    """The operations of a graph or of a function, each after those that it reads, with its part of the net.
+    """Return the operations of a graph or a function in topological order, with their parts of the net.
 
     Raises:
-        ModelError: some of them read each other in a circle.
+        ModelError: there is a cycle.
     """
     found = in_order([_step(node) for node in nodes])
     paths = sorted({f"{one.path}." for one in found if one.path})
@@ -101,7 +101,7 @@ def steps(nodes: Iterable[NodeProto]) -> list[Step]:
 
 
 def _lone(step: Step, paths: Sequence[str]) -> bool:
-    """An operation of a part of the net that has no parts itself; of sorted paths, those of its parts come next."""
+    """Return whether a part of the net has no inner parts, which would follow it among the sorted paths."""
     if not step.path or not step.name.startswith("/"):
         return False
     path = f"{step.path}."
@@ -110,7 +110,7 @@ def _lone(step: Step, paths: Sequence[str]) -> bool:
 
 
 def _step(node: NodeProto) -> Step:
-    if not isinstance(node.op_type, str):  # protobuf gives bytes that are not UTF-8 as they are
+    if not isinstance(node.op_type, str):  # protobuf returns bytes if they are not UTF-8
         raise ModelError(f"the name of an operator is not valid text: {node.op_type!r:.80}")
     domain = "" if node.domain in OWN_DOMAINS else node.domain
     attrs = {one.name: attribute(one) for one in node.attribute}

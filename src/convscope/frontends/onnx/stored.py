@@ -1,4 +1,4 @@
-"""An operation on constants alone: by a fold of our own, or computed by ONNX's reference."""
+"""Operations on constants only, folded by our own code or by ONNX's reference implementation."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def on_stored(call: Call) -> list[Const]:
     """The results of an operation on constants.
 
     Raises:
-        ShapeError: nothing computes it.
+        ShapeError: the operation cannot be computed.
     """
     rule = find("", call.op) if call.op in {"Shape", "Size"} else None
     if rule:
         return [rule(call)]
     try:
         return folded(call, FOLDS) if call.op in FOLDS else worked_out(call)
-    except ShapeError as error:  # a variant that is not among the folds; if it is not computed either, they know why
+    except ShapeError as error:  # an unsupported variant; if the reference fails, too, the error of the fold is better
         with suppress(ShapeError):
             return worked_out(call)
         raise error from None

@@ -1,4 +1,4 @@
-"""Stored tensors of a model: their shapes at once, their numbers when they are asked for."""
+"""Stored tensors of a model: shapes are read eagerly, values on demand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convscope.frontends.onnx.file import Source
 
 SMALL = 4096
-"""Numbers up to which a tensor is read at once."""
+"""The most values of a tensor that is read eagerly."""
 
 STRING = 8
 DTYPES = {
@@ -33,31 +33,31 @@ DTYPES = {
     19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2",
     26: "int2",
 }  # fmt: skip
-"""Names of the dtypes, by their numbers in onnx.proto."""
+"""Names of dtypes, by their numbers in onnx.proto."""
 
 WIDTHS = {kind: bits(name) for kind, name in DTYPES.items()}
-"""Bits of a number, by the number of its dtype in onnx.proto."""
+"""Bits of a value, by the number of its dtype in onnx.proto."""
 
 PLAIN = {
     1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8", 12: "<u4",
     13: "<u8",
 }  # fmt: skip
-"""Kinds that numpy has too, and how they are laid out."""
+"""Dtypes that NumPy has, with their layouts."""
 
 FIELDS = {1: "float_data", 11: "double_data", 7: "int64_data", 12: "uint64_data", 13: "uint64_data"}
-"""Where numbers of a kind are that are not laid out as in memory; int32_data for all others."""
+"""Fields for values of each dtype that are not raw; int32_data for all others."""
 
 EXTERNAL = 1
 REAL = {1, 10, 11, 16, 17, 18, 19, 20, 23, 24}
 LEARNED = REAL | {2, 3, 21, 22, 25, 26}
-"""Kinds that weights have: real numbers, and the small whole ones of quantised nets."""
+"""Dtypes of weights: floats, and the small integers of quantised nets."""
 
 
 def sizes(tensor: TensorProto) -> tuple[int, ...]:
-    """Lengths of the dimensions.
+    """Return the sizes of a tensor.
 
     Raises:
-        ModelError: one is negative, or they are too large together.
+        ModelError: a size is negative, or their product is too large.
     """
     found = tuple(tensor.dims)
     if min(found, default=0) < 0 or math.prod(found) > MOST:
@@ -73,16 +73,16 @@ def _short(found: tuple[int, ...]) -> str:
 
 
 def stored(tensor: TensorProto, source: Source, key: Hashable, *, learned: bool) -> Const:
-    """A constant. What the file says of its size is checked; its numbers are read at once only if they are few.
+    """Make a constant. The size that the file states is checked; only few values are read eagerly.
 
     Args:
-        tensor: as in the file.
+        tensor: the tensor in the file.
         source: the file.
-        key: tells the tensor from others.
-        learned: it is a weight.
+        key: identifies the tensor.
+        learned: whether it is a weight.
 
     Raises:
-        ModelError: its kind is unknown, or it has not as many numbers as its sizes say.
+        ModelError: its dtype is unknown, or the number of values contradicts its sizes.
     """
     shape, kind = sizes(tensor), tensor.data_type
     root = Root(key, tensor.name or "constant", shape, dtype=DTYPES.get(kind, FLOAT32))
@@ -114,7 +114,7 @@ def _refuse(what: str) -> Any:
 
 
 def _check_count(tensor: TensorProto, kind: int, count: int, cut: tuple[str, int, int] | None) -> None:
-    """The numbers that are there are as many as the sizes say."""
+    """Check that the number of values matches the sizes."""
     need = -(-count * WIDTHS[kind] // 8)
     if cut:
         have = cut[2]
@@ -133,7 +133,7 @@ def _check_count(tensor: TensorProto, kind: int, count: int, cut: tuple[str, int
 
 
 def _inline(tensor: TensorProto, kind: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Numbers that are in the message."""
+    """Return values in the message."""
     if tensor.HasField("raw_data"):
         return _numbers(tensor.raw_data, kind, shape)
     entries = getattr(tensor, FIELDS.get(kind, "int32_data"))
@@ -148,7 +148,7 @@ def _inline(tensor: TensorProto, kind: int, shape: tuple[int, ...]) -> NDArray[A
 
 
 def _numbers(data: bytes, kind: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Numbers as they are laid out in memory; real ones as float32."""
+    """Return raw values; floats as float32."""
     if kind in PLAIN:
         found: NDArray[Any] = np.frombuffer(data, dtype=PLAIN[kind]).reshape(shape)
         return found.astype(np.float32) if kind in REAL else found

@@ -1,6 +1,6 @@
-"""Layers that an exporter took apart, put together again: activations, norms, a linear map and its bias.
+"""Fusion of layers that an exporter decomposed: activations, norms, a linear layer and its bias.
 
-Every pattern is looked for at its last layer, and matches only where nobody else reads what is inside of it.
+Every pattern is matched at its last layer, and only if nothing else reads its inner layers.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.values import Const
 
 CLOSE = 1e-4
-"""How near a number has to be to that of a formula."""
+"""Tolerance for numbers in formulas."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A layer that takes the place of several.
+    """A layer that replaces several.
 
     Attributes:
-        op: what they compute together.
-        inputs: what it reads.
-        gone: the layers, the first that the source has being the one that gives the name.
-        weights: what its lowering takes.
-        own: what the source has.
+        op: the fused op.
+        inputs: its inputs.
+        gone: the replaced layers; the first one that is in the source gives the name.
+        weights: the weights of its lowering.
+        own: the source's facts.
     """
 
     op: Op
@@ -53,7 +53,7 @@ class Found:
 
 
 class Net:
-    """Layers while they are put together."""
+    """The layers during fusion."""
 
     def __init__(self, builder: Builder, outputs: Iterable[str]) -> None:
         self.builder: Builder = builder
@@ -68,18 +68,18 @@ class Net:
         return self.layers.get(name)
 
     def free(self, name: str) -> None:
-        """A name that a layer had may be given to another one; of names with numbers, those below are still taken."""
+        """Release the name of a layer; lower numbers of numbered names stay reserved."""
         plain, _, number = name.rpartition("_")
         if number.isdecimal():
             self.taken[plain] = max(0, min(self.taken[plain], int(number[:9]) - 2))
 
     def before(self, layer: Layer | None, op: type[Op], at: int = 0) -> Layer | None:
-        """The layer that another one reads, if it is of a kind."""
+        """Return the layer that another one reads, if it is of a kind."""
         found = self.layers.get(layer.node.inputs[at]) if layer and at < len(layer.node.inputs) else None
         return found if found and isinstance(found.node.op, op) else None
 
     def lone(self, gone: tuple[Layer, ...]) -> bool:
-        """Nobody else reads these layers, the last one left out."""
+        """Return whether nothing else reads these layers, except the last one."""
         own = Counter(name for layer in gone for name in layer.node.inputs)
         return all(self.uses[layer.node.name] == own[layer.node.name] for layer in gone[:-1])
 
@@ -94,7 +94,7 @@ def _plus(layer: Layer | None, number: float) -> bool:
 
 
 def _drop_unread(builder: Builder, uses: Counter[str]) -> None:
-    """Leave out layers without weights that nobody reads: parts of a tensor that was split for the sake of another."""
+    """Remove layers without weights that nothing reads, such as unused parts of a split tensor."""
     kept = []
     for layer in reversed(builder.layers):
         if uses[layer.node.name] or layer.weights != ():
@@ -105,7 +105,7 @@ def _drop_unread(builder: Builder, uses: Counter[str]) -> None:
 
 
 def tidied(builder: Builder, outputs: Sequence[str], patterns: Patterns) -> dict[str, str]:
-    """Put layers together in a builder by some patterns; gives the names of those that have another one then."""
+    """Fuse layers in a builder by some patterns; return the renamed layers."""
     net = Net(builder, outputs)
     names: dict[str, str] = {}
     for layer in builder.layers:
@@ -142,7 +142,7 @@ def _put_together(net: Net, found: Found) -> Layer:
 
 
 def _name(net: Net, layer: Layer, op: Op) -> str:
-    """The name of the first layer; where that is its keyword, the keyword of what it is now."""
+    """Return the name of the first layer; a name that is a keyword becomes that of the fused op."""
     lead, _, own = layer.node.name.rpartition(".")
     plain, _, number = own.partition("_")
     if plain != layer.node.op.keyword or (number and not number.isdigit()):
@@ -157,7 +157,7 @@ def _name(net: Net, layer: Layer, op: Op) -> str:
 
 
 def _ways(layer: Layer) -> tuple[tuple[str, str], ...]:
-    """The two inputs of a layer, in both orders; none where it has more."""
+    """Return the two inputs of a layer in both orders; none if it has more."""
     names = layer.node.inputs
     return ((names[0], names[1]), (names[1], names[0])) if len(names) == 2 else ()
 
@@ -198,7 +198,7 @@ def _hard(net: Net, layer: Layer) -> Found | None:
 
 
 def _normal(net: Net, name: str) -> tuple[bool, tuple[Layer, ...], str] | None:
-    """``1 + erf(x/sqrt 2)``, or what the formula with tanh has for it: which, its layers, and x."""
+    """Match ``1 + erf(x/sqrt 2)``, or its form with tanh; return which, its layers, and x."""
     one = net[name]
     curve = net.before(one, Map) or net.before(one, act.Tanh)
     scaled = net.before(curve, Times)
@@ -218,7 +218,7 @@ def _normal(net: Net, name: str) -> tuple[bool, tuple[Layer, ...], str] | None:
 
 
 def _cubed(net: Net, layer: Layer | None, x: str) -> tuple[Layer, ...]:
-    """The layers of ``x^3``; none where it is something else."""
+    """Return the layers of ``x^3``; none for anything else."""
     if layer is None:
         return ()
     if layer.node.op == Pow(3.0) and layer.node.inputs == (x,):
@@ -231,7 +231,7 @@ def _cubed(net: Net, layer: Layer | None, x: str) -> tuple[Layer, ...]:
 
 
 def _gelu(net: Net, layer: Layer) -> Found | None:
-    """``x/2 * (1 + erf(x/sqrt 2))``, the half at any position, or the formula with tanh."""
+    """Match ``x/2 * (1 + erf(x/sqrt 2))`` with the half at any position, or the formula with tanh."""
     if isinstance(layer.node.op, Mul):
         return _gelu_of(net, layer, None)
     product = net.before(layer, Mul)
@@ -251,7 +251,7 @@ def _gelu_of(net: Net, product: Layer, half: Layer | None) -> Found | None:
 
 
 def _halves(net: Net, left: str, right: str) -> list[tuple[str, str, Layer | None]]:
-    """Where one factor is halved: both factors without it, and the layer that halves."""
+    """Return both factors without the halving of one, and the layer that halves."""
     one, other = net[left], net[right]
     found: list[tuple[str, str, Layer | None]] = []
     if one and _times(one, 0.5):
@@ -262,7 +262,7 @@ def _halves(net: Net, left: str, right: str) -> list[tuple[str, str, Layer | Non
 
 
 def per_channel(layer: Layer | None, *, fixed: bool = False) -> bool:
-    """A constant with one number for each channel, learned or also fixed."""
+    """Return a constant with a value for each channel, learned or also fixed."""
     op = layer.node.op if layer else None
     if not layer or not isinstance(op, Scale | Shift) or (op.fixed and not fixed):
         return False
@@ -270,15 +270,15 @@ def per_channel(layer: Layer | None, *, fixed: bool = False) -> bool:
 
 
 def owned(*layers: Layer) -> Own:
-    """What the source has at several layers."""
-    macs = layers[0].node.own.macs  # of a weight that is worked out from others
+    """Combine the source's facts about several layers."""
+    macs = layers[0].node.own.macs  # of a weight that is computed from others
     if all(layer.node.own.weights is None for layer in layers):
         return Own(macs=macs)
     return Own(tuple(weight for layer in layers for weight in layer.weights or ()), macs)
 
 
 def _biased(net: Net, layer: Layer) -> Found | None:
-    """A linear map, and a number for each of its outputs after it."""
+    """Match a linear layer followed by a per-channel bias."""
     before = net.before(layer, Linear) or net.before(layer, Conv)
     if not before or not per_channel(layer) or not net.lone((before, layer)):
         return None
@@ -292,7 +292,7 @@ def _biased(net: Net, layer: Layer) -> Found | None:
 
 
 def _affine(net: Net, layer: Layer) -> Found | None:
-    """A norm, a factor and a summand for each channel."""
+    """Match a norm followed by a per-channel factor and bias."""
     scale = net.before(layer, Scale)
     norm = net.before(scale, GroupNorm) or net.before(scale, LayerNorm) or net.before(scale, InstanceNorm)
     if not scale or not norm or not (per_channel(scale) and per_channel(layer)) or not net.lone((norm, scale, layer)):
@@ -308,7 +308,7 @@ def _affine(net: Net, layer: Layer) -> Found | None:
 
 
 def _over_channels(layer: Layer | None) -> bool:
-    """A mean over all channels, positions kept."""
+    """Match a mean over all channels that keeps positions."""
     op = layer.node.op if layer else None
     if not isinstance(op, Reduce) or op.stat != "mean":
         return False
@@ -342,7 +342,7 @@ def _layer_norm(net: Net, layer: Layer) -> Found | None:
 
 
 def _one_factor(net: Net, layer: Layer) -> Found | None:
-    """Factors on both sides of a product, as one on its first side."""
+    """Merge factors on both sides of a product into one on its first side."""
     first, second = net.before(layer, Times, 0), net.before(layer, Times, 1)
     if not first or not second or not net.lone((first, second, layer)):
         return None
@@ -355,7 +355,7 @@ def _one_factor(net: Net, layer: Layer) -> Found | None:
 
 
 def _rolled(net: Net, layer: Layer) -> Found | None:
-    """The two parts of a map in each other's position, along one axis."""
+    """Match a swap of the two parts of a map along one axis."""
     first, second = net.before(layer, Crop, 0), net.before(layer, Crop, 1)
     if not first or not second or len(layer.node.inputs) != 2 or first.node.inputs != second.node.inputs:
         return None
@@ -375,7 +375,7 @@ def _rolled(net: Net, layer: Layer) -> Found | None:
 
 
 def _rolled_on(net: Net, layer: Layer) -> Found | None:
-    """A map that is rolled along one axis and then along another."""
+    """Match rolls along one axis and then along another."""
     first = net.before(layer, Roll)
     if not first or not net.lone((first, layer)):
         return None
@@ -386,7 +386,7 @@ def _rolled_on(net: Net, layer: Layer) -> Found | None:
 
 
 Patterns = dict[type["Op"], tuple["Callable[[Net, Layer], Found | None]", ...]]
-"""For the op of the last layer, what it may be the end of."""
+"""Patterns by the op of their last layer."""
 
 PATTERNS: Patterns = {
     Mul: (_gated, _gelu),
@@ -397,4 +397,4 @@ PATTERNS: Patterns = {
     Cat: (_rolled,),
     Roll: (_rolled_on,),
 }
-"""By the op of the last layer."""
+"""Patterns by the op of their last layer."""

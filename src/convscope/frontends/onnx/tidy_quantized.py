@@ -1,4 +1,4 @@
-"""What quantising took apart, put together again: the scale of a product, and the bias after it."""
+"""Fusion for quantised models: the scale of a product, and the bias after it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def _product(net: Net, layer: Layer) -> Layer | None:
-    """The product with quantised weights whose result a layer reads, if nobody else does."""
+    """Return the product with quantised weights that only this layer reads."""
     before = next(filter(None, (net.before(layer, op) for op in (Linear, Conv, Mix))), None)
     if not before or not net.lone((before, layer)):
         return None
@@ -38,7 +38,7 @@ def _product(net: Net, layer: Layer) -> Layer | None:
 
 
 def _along(product: Op, scale: Op, output: Shape) -> int | None:
-    """The axis of a product's weight along which a stored scale goes; None where it goes along none, or several."""
+    """Return the axis of a product's weight along which a stored scale varies; None for none or several."""
     if not isinstance(scale, Scale) or not scale.fixed:
         return None
     axes = [at for at, size in enumerate(scale.shape) if size > 1]
@@ -52,7 +52,7 @@ def _along(product: Op, scale: Op, output: Shape) -> int | None:
 
 
 def _scaled(net: Net, layer: Layer) -> Found | None:
-    """A product of integers, and the scale of its weights after it: a product of floats."""
+    """Match a product of integers followed by the scale of its weights, as a product of floats."""
     before, op = _product(net, layer), layer.node.op
     axis = _along(before.node.op, op, layer.output) if before else None
     if not before or not (isinstance(op, Times) or axis is not None):
@@ -71,7 +71,7 @@ def _scaled(net: Net, layer: Layer) -> Found | None:
 
 
 def _biased(net: Net, layer: Layer) -> Found | None:
-    """A product with quantised weights, and a bias after it."""
+    """Match a product with quantised weights followed by a bias."""
     before = _product(net, layer)
     if not before or not per_channel(layer, fixed=True):
         return None
@@ -85,6 +85,6 @@ def _biased(net: Net, layer: Layer) -> Found | None:
 
 
 def with_quantized() -> dict[type[Op], tuple[Pattern, ...]]:
-    """The patterns of all models, with those of quantised ones."""
+    """The patterns of all models and of quantised ones."""
     more: dict[type[Op], tuple[Pattern, ...]] = {Times: (_scaled,), Scale: (_scaled,), Shift: (_biased,)}
     return {**PATTERNS, **{op: (*found, *PATTERNS.get(op, ())) for op, found in more.items()}}

@@ -1,4 +1,4 @@
-"""What is known of an operation that no rule takes: the sizes of its outputs, which inputs are weights, its cost."""
+"""Known facts about operations without a rule: output sizes, weights, cost."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ FREE = {
     "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Swish", "Tan", "Tanh", "TensorScatter",
     "ThresholdedRelu", "Tile", "TopK", "Transpose", "Trilu", "Unique", "Unsqueeze", "Upsample", "Where", "Xor",
 }  # fmt: skip
-"""Operators that multiply nothing with weights."""
+"""Operators without multiplication by weights."""
 
 FEW = 8
-"""Layers that any operation may be."""
+"""The most layers for one operation."""
 
 AS_GIVEN = {"GroupNormalization", "MeanVarianceNormalization"}
-"""Operators whose output has the sizes of their first input, and of which ONNX's inference says nothing."""
+"""Operators whose output has the sizes of the first input, which ONNX's inference does not cover."""
 
 SETTINGS: dict[str, set[int]] = {
     "CenterCropPad": {1},
@@ -66,7 +66,7 @@ SETTINGS: dict[str, set[int]] = {
     "Trilu": {1},
     "Upsample": {1},
 }
-"""Inputs that say how something is done, and hold no weights whatever they are stored as."""
+"""Inputs that are settings and never weights."""
 
 
 def _kernel(given: Sequence[Sizes], out: Sizes) -> int:
@@ -92,11 +92,11 @@ MACS: dict[str, Callable[[Sequence[Sizes], Sizes], int]] = {
     "GRU": _states,
     "LSTM": _states,
 }
-"""By the name of the operator, its multiply-adds from the sizes of what it is given and of its first output [MAC]."""
+"""Multiply-adds by the name of the operator, from the sizes of its inputs and of its first output [MAC]."""
 
 
 def macs_of(call: Call, out: Sizes | None) -> int | None:
-    """Multiply-adds of an operation [MAC]; None where they are not known."""
+    """Return the multiply-adds of an operation [MAC]; None if unknown."""
     count = None if call.domain else MACS.get(call.op)
     if count is None or out is None:
         return 0 if call.op in FREE and not call.domain else None
@@ -108,17 +108,17 @@ def macs_of(call: Call, out: Sizes | None) -> int | None:
 
 
 def weights_among(call: Call) -> list[Const]:
-    """The constants that an operation is given, but for its settings."""
+    """Return the constant inputs of an operation, except settings."""
     left_out = settings(call.domain, call.op) or (set() if call.domain else SETTINGS.get(call.op, set()))
     given = (one for at, one in enumerate(call.inputs) if at not in left_out)
     return [one for one in flat(given) if isinstance(one, Const)]
 
 
 def sizes_of(call: Call) -> list[Sizes | None]:
-    """The sizes of the outputs of an operation; None for those that cannot be told."""
+    """Return the output sizes of an operation; None for unknown ones."""
     if call.domain:
         return [None] * call.total
-    if call.op == "Reshape":  # whose target may hold the batch that the file was written for
+    if call.op == "Reshape":  # its target may contain the batch of the file
         try:
             return [given.reshaped(call, call.tensor(0).sizes)]
         except (ShapeError, ValueError, TypeError, LookupError):
@@ -130,13 +130,13 @@ def sizes_of(call: Call) -> list[Sizes | None]:
 def opaque_outputs(
     call: Call, wanted: Sequence[int], declared: Sequence[Sizes | None], *, costs: bool
 ) -> dict[int, Value] | None:
-    """Layers that cannot be inspected for some outputs of an operation; None where their sizes are not known.
+    """Add opaque layers for some outputs of an operation; None if their sizes are unknown.
 
     Args:
         call: the operation.
         wanted: positions of the outputs.
-        declared: for each output of the operation the sizes that the file states.
-        costs: the first layer has the weights and the multiply-adds of the operation; nobody has counted them.
+        declared: sizes that the file states for each output.
+        costs: whether the first layer gets the weights and multiply-adds of the operation, which are not counted yet.
     """
     guess = sizes_of(call)
     stated = [mine if mine is not None else its for mine, its in zip(guess, declared, strict=False)]
@@ -159,5 +159,5 @@ def opaque_outputs(
 
 
 def has(found: Sequence[Given], at: int) -> bool:
-    """A rule gave the output of a position."""
+    """Return whether a rule returned the output at a position."""
     return at < len(found) and found[at] is not None

@@ -1,4 +1,4 @@
-"""Which tensors of a file are weights: those that it stores, constants among its operations, those that it makes."""
+"""The weights of a file: stored tensors, constants among its operations, and tensors that it creates."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 class Weights:
-    """The weights of one file.
+    """The weights of a file.
 
     Args:
-        graph: of the file.
+        graph: graph of the file.
         source: the file.
         every: all operations of the graph.
-        steps: those that are needed.
-        ahead: what is computed before anybody asks for it.
+        steps: the necessary operations.
+        ahead: budget of eager computation.
 
     Attributes:
-        tensors: that the graph stores, by name.
-        shared: those that several operations read.
+        tensors: stored tensors of the graph by name.
+        shared: tensors that several operations read.
     """
 
     def __init__(
@@ -54,24 +54,24 @@ class Weights:
         self.bare: bool = not any(map(self._learned, graph.initializer))
         self.kernels: set[str] = set() if self.named else _kernels(steps)
         self.made: dict[str, Root] | None = {} if made_weights(steps) else None
-        self.kept: dict[tuple[int, bool], tuple[TensorProto, Const]] = {}  # kept, so that its number stays its own
+        self.kept: dict[tuple[int, bool], tuple[TensorProto, Const]] = {}  # kept, so that its id stays unique
 
     def into(self, scope: Scope, used: set[str]) -> None:
-        """Put those that are read into a scope."""
+        """Add those that are read to a scope."""
         for name, tensor in self.tensors.items():
             if name in used:
                 found = scope.tensors[name] = self.const(tensor)
                 self.shared.seen(name, found, self.ahead)
 
     def const(self, tensor: TensorProto) -> Const:
-        """A constant."""
+        """Make a constant."""
         return stored(tensor, self.source, tensor.name, learned=self._learned(tensor))
 
     def constant(self, tensor: TensorProto, names: Sequence[str], *, may_learn: bool) -> Const:
-        """A tensor among the attributes of an operation with these outputs.
+        """Make a constant of a tensor attribute of an operation with these outputs.
 
-        It is a weight where a file has weights nowhere else, and where a layer takes it as its kernel or its bias:
-        exporters that fold a transposition store what comes of it as a constant.
+        It is a weight if the file has no other weights, or a layer uses it as its kernel or bias: exporters that fold a
+        transposition store the result as a constant.
         """
         may_learn = may_learn and (self.bare or not self.kernels.isdisjoint(names))
         learned = may_learn and tensor.data_type in LEARNED and len(tensor.dims) > 0
@@ -81,12 +81,12 @@ class Weights:
         return self.kept[key][1]
 
     def filled(self, step: Step, found: Const, run: int) -> Const:
-        """What an operation makes of constants; the graph may make its weights so.
+        """Handle the result of an operation on constants, by which a graph may create its weights.
 
         Args:
             step: the operation.
             found: its first output.
-            run: the number of the operation, among all that are read.
+            run: its number among all operations.
         """
         if self.made is None or step.op != "ConstantOfShape" or not found.sizes:
             return found
@@ -94,12 +94,12 @@ class Weights:
         return replace(found, roots=(root,), origin=root)
 
     def unused(self, used: set[str]) -> tuple[Weight, ...]:
-        """Weights that no operation reads."""
+        """Return weights that no operation reads."""
         left = (tensor for name, tensor in self.tensors.items() if name not in used and self._learned(tensor))
         return tuple(Weight(tensor.name, sizes(tensor), dtype=DTYPES.get(tensor.data_type, FLOAT32)) for tensor in left)
 
     def notes(self, counted: set[Hashable]) -> list[str]:
-        """What must be known of the totals, given the keys of all tensors that are counted."""
+        """Return the notes on the totals, given the keys of all counted tensors."""
         found = self.shared.notes(counted)
         made = [root for root in (self.made or {}).values() if root.key in counted]
         if made:
@@ -110,19 +110,19 @@ class Weights:
         return found
 
     def _learned(self, tensor: TensorProto) -> bool:
-        """The exporter says that it is a parameter, or it has numbers as weights have; scales of integers are none."""
+        """Return whether the exporter marks it as a parameter, or it has a weight's dtype and is not a scale."""
         if tensor.name in self.named or tensor.name in self.settings:
             return self.named.get(tensor.name, False)
-        lone = self.named and set(tensor.dims) <= {1}  # the exporter names parameters, and this is a number of its own
+        lone = self.named and set(tensor.dims) <= {1}  # the exporter marks parameters, and this one is its own constant
         return tensor.data_type in LEARNED and len(tensor.dims) > 0 and not lone
 
 
 _KERNELS = {"Conv": (1,), "ConvTranspose": (1,), "Gemm": (1,), "MatMul": (0, 1)}
-"""Which inputs of an operation are its kernel."""
+"""Return which inputs of an operation are its kernel."""
 
 
 def _kernels(steps: Sequence[Step]) -> set[str]:
-    """Constants that are kernels, by the names of their outputs, and the biases that are added to such products."""
+    """Return the names of constants that are kernels, or biases that are added to their products."""
     constant = {step.outputs[0]: step for step in steps if step.op == "Constant" and not step.domain}
     found: set[str] = set()
     products: set[str] = set()

@@ -1,8 +1,8 @@
-"""The bytes of a model without its weights: a protobuf message is walked, and large tensors are left where they are.
+"""Parsing a model without its weights: the protobuf message is walked, and large tensors are cut out.
 
-A message is a row of fields, each a number, a wire type and a value; a value of wire type 2 has a length and may be a
-message itself. Only the messages that can hold tensors are entered, and only where they are large. What is cut out is
-replaced by a short name that no file can know beforehand, so that a file cannot point to bytes of its choice.
+A message is a sequence of fields, each with a number, a wire type and a value; a value of wire type 2 has a length and
+may be a message itself. Only large messages that may contain tensors are entered. A part that is cut out is replaced by
+a short name that no file can predict, so that a file cannot point to bytes of its choice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from convscope.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Bytes = Any  # bytes or a map of a file: both are indexed and sliced
+    Bytes = Any  # bytes or a memory-mapped file: both can be indexed and sliced
 
 MODEL, GRAPH, NODE, ATTRIBUTE, TENSOR, SPARSE, FUNCTION, VALUE, TYPE, OF, TENSOR_TYPE, SIZES, TEXT, OTHER = range(14)
 
@@ -37,68 +37,68 @@ INSIDE: dict[int, dict[int, int]] = {
     TEXT: {},
     OTHER: {},
 }
-"""By the kind of a message, its fields that are messages, by the numbers of onnx.proto."""
+"""The message fields of each kind of message, by the numbers of onnx.proto."""
 
 LEFT_OUT = {MODEL: {6, 14, 20, 26}, GRAPH: {10, 14, 16}, NODE: {6, 10}, TENSOR: {12}, FUNCTION: {8}}
-"""Fields that are not needed: documentation, training graphs, properties of the whole model."""
+"""Unused fields: documentation, training graphs, properties of the model."""
 
 PACKED = {ATTRIBUTE: {8: 8}, TENSOR: {1: 8, 5: 4, 7: 8, 11: 8}, SPARSE: {3: 8}}
-"""Fields of many numbers, and how many bytes of memory one byte of the file becomes."""
+"""Fields of repeated numbers, and the memory for each byte of the file."""
 
 RAW = {9: "raw", 4: "float", 10: "double"}
-"""Fields of a tensor that hold its numbers as they are in memory."""
+"""Fields of a tensor with raw values."""
 
 ENTERED = 4096
-"""Messages of fewer bytes are taken as they are."""
+"""Smaller messages are not entered [byte]."""
 
 DEPTH = 90
-"""Messages in messages; a protobuf reader allows 100."""
+"""The deepest nesting of messages; protobuf allows 100."""
 
 MESSAGE, ENTRY, TEXT_TIMES = 190, 16, 2
-"""Memory of an empty message, of an entry in a list, and how often a byte of text is held [byte]."""
+"""Memory of an empty message, of an entry in a list, and for each byte of text [byte]."""
 
 TINY, NOTHING = 4, 13_000
-"""Messages of fewer bytes say nothing, and count as so much memory: ten thousand of them are not a model [byte]."""
+"""Smaller messages are empty of content and count as this much memory; ten thousand of them are not a model [byte]."""
 
 SHORT, FIELD = 8, 2.5
-"""Fields of fewer bytes are counted, as so many steps."""
+"""Fields smaller than this are counted, with this number of steps."""
 
 SMALLEST, OPERATION, USUAL = 12, 20, 100
-"""An operation of fewer bytes is counted, as so many steps; any other is worth as many, and one for each usual byte."""
+"""Operations smaller than this are counted, with this number of steps; larger ones extend the allowance."""
 
 COPIES = 2
-"""How often the message is held while it is read: in pieces, and whole."""
+"""Copies of the message while it is read: in pieces, and complete."""
 
 OFTEN, MUCH = 4096, 2**20
-"""Fields, and bytes of memory, after which they are counted."""
+"""Number of fields, and bytes of memory, after which they are counted."""
 
 
 @dataclass
 class Cuts:
-    """Where the large tensors of a file are.
+    """The positions of the large tensors of a file.
 
     Attributes:
-        token: begins every name.
-        spans: for each name, the kind of its numbers, and the first byte and the length in the file.
+        token: prefix of every name.
+        spans: for each name, the field of its values, and the first byte and the length in the file.
     """
 
     token: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     spans: list[tuple[str, int, int]] = field(default_factory=list)
 
     def name(self, kind: str, start: int, length: int) -> bytes:
-        """A name for a part of the file."""
+        """Return a name for a part of the file."""
         self.spans.append((kind, start, length))
         return self.token + (len(self.spans) - 1).to_bytes(8, "little")
 
     def find(self, name: bytes) -> tuple[str, int, int] | None:
-        """The part that has a name; None for bytes that are numbers themselves."""
+        """Return the part of a name; None for bytes that are values themselves."""
         if len(name) != 24 or not name.startswith(self.token):
             return None
         return self.spans[int.from_bytes(name[16:], "little")]
 
 
 def varint(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """A number of one to ten bytes, the lowest seven bits first, and where it ends.
+    """Read a varint of one to ten bytes; return also where it ends.
 
     >>> varint(bytes([0x96, 0x01]), 0, 2)
     (150, 2)
@@ -115,7 +115,7 @@ def varint(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 def to_varint(number: int) -> bytes:
-    """The bytes of a number.
+    """Encode a varint.
 
     >>> to_varint(150).hex()
     '9601'
@@ -128,10 +128,10 @@ def to_varint(number: int) -> bytes:
 
 
 def fields(data: Bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
-    """For each field of a message: number, wire type, where it starts, where its value starts and ends.
+    """Yield number, wire type, start, and start and end of the value for each field of a message.
 
     Raises:
-        ModelError: the message is cut off, or this is not a message.
+        ModelError: the message is truncated, or is not a message.
 
     >>> [(number, start) for number, _, start, _, _ in fields(bytes([8, 1, 18, 1, 65]), 0, 5)]
     [(1, 0), (2, 2)]
@@ -158,13 +158,13 @@ def fields(data: Bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int,
 
 
 def without_tensors(data: Bytes, cuts: Cuts) -> bytes:
-    """A model's message with large tensors cut out. What it takes to be read is counted before it is.
+    """Return a model's message with large tensors cut out. The cost of parsing it is counted before.
 
-    The message itself is counted too, :data:`COPIES` times; who has read it releases that.
+    The message itself is counted, too, :data:`COPIES` times; its reader releases that.
 
     Raises:
-        ModelError: it is damaged.
-        LimitError: it is too large even so.
+        ModelError: the file is damaged.
+        LimitError: the message is still too large.
     """
     pieces, size = _Outline(data, cuts).pieces(0, len(data), MODEL, 0)
     hold(COPIES * size)
@@ -173,13 +173,13 @@ def without_tensors(data: Bytes, cuts: Cuts) -> bytes:
 
 @dataclass
 class _Outline:
-    """The parts of one file.
+    """The parts of a file.
 
     Attributes:
         data: the file.
         cuts: where its large tensors are.
-        fields: short ones that were seen since they were last counted.
-        memory: that they take [byte].
+        fields: number of short fields since the last count.
+        memory: their memory [byte].
     """
 
     data: Bytes
@@ -188,7 +188,7 @@ class _Outline:
     memory: int = 0
 
     def count(self) -> None:
-        """Count what was seen.
+        """Count the fields and the memory so far.
 
         Raises:
             LimitError: it is too much.
@@ -198,7 +198,7 @@ class _Outline:
         self.fields = self.memory = 0
 
     def pieces(self, at: int, end: int, kind: int, depth: int) -> tuple[list[bytes], int]:
-        """The bytes of a message of a kind that is left, neighbours joined, and how many they are."""
+        """Return the remaining bytes of a message of a kind, with neighbours joined, and their number."""
         if depth > DEPTH:
             raise ModelError(f"the parts of the model are nested more than {DEPTH} deep")
         inside, dropped, packed = INSIDE[kind], LEFT_OUT.get(kind, ()), PACKED.get(kind, {})
@@ -233,10 +233,10 @@ class _Outline:
         return found, size + end - done
 
     def look(self, kind: int, number: int, length: int) -> None:
-        """Take notice of a field of a large message.
+        """Record a field of a large message.
 
         Raises:
-            LimitError: what was seen is too much.
+            LimitError: the total is too much.
         """
         self.fields += length < SHORT
         if number in INSIDE[kind]:
@@ -250,7 +250,7 @@ class _Outline:
             self.count()
 
     def weigh(self, data: bytes, at: int, end: int, kind: int, depth: int) -> None:
-        """Add what a message takes that is taken as it is."""
+        """Add the memory of a message that is not entered."""
         if depth > DEPTH or kind == OTHER:
             self.memory += MESSAGE * (end - at)
             return
@@ -268,5 +268,5 @@ class _Outline:
 
 
 def _head(number: int, length: int) -> bytes:
-    """What a field of so many bytes begins with."""
+    """Return the head of a field of a length."""
     return to_varint(number << 3 | 2) + to_varint(length)
