@@ -1,4 +1,4 @@
-"""Networks of PyTorch: a live module is run once on tensors without numbers, and every operation is written down."""
+"""PyTorch models: a live module is run once on meta tensors, and every operation is recorded."""
 
 from convscope.frontends.torch.module import Imported, read_model, read_module
 

@@ -1,4 +1,4 @@
-"""What a module is given and what it returns: names of inputs, nesting of results."""
+"""Inputs and outputs of a module: names of inputs, nesting of results."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Taken:
     """How a module is called.
 
     Attributes:
-        inputs: tensors that depend on the image, in the order in which the net has them.
-        constants: other arguments, by name.
-        hint: what to say where the call fails; empty where the inputs cannot be the reason.
-        by: how the arguments are given: in their ``order``, by ``name``, or all in one ``dict``.
+        inputs: tensors that depend on the image, in the order of the net.
+        constants: other arguments by name.
+        hint: suggestion if the call fails; empty if the inputs cannot be the reason.
+        by: how arguments are passed: in ``order``, by ``name``, or all in one ``dict``.
     """
 
     inputs: tuple[Input, ...]
@@ -42,11 +42,11 @@ class Taken:
 
     @classmethod
     def of(cls, module: nn.Module, asked: Asked) -> Taken:
-        """What a module takes, from what the caller says.
+        """Return how a module is called, from the caller's description.
 
         Raises:
-            FieldError: there is no size for an input that it needs.
-            UnknownNameError: it has no input of a name that is given.
+            FieldError: the size of a required input is missing.
+            UnknownNameError: the module has no input of a given name.
         """
         names, needed, open_ended = _parameters(module)
         if asked.first is not None:
@@ -61,7 +61,7 @@ class Taken:
         in_dict = len(needed) == 1 < len(asked.named) and not set(asked.named) & set(names)
         if not open_ended and not in_dict:
             asked.check(names)
-        order = [name for name in names if name in asked.named]  # as the model has them, however they are given
+        order = [name for name in names if name in asked.named]  # in the model's order, independent of the caller's
         said = {name: asked.named[name] for name in (*order, *asked.named)}
         inputs = tuple(_input(name, one) for name, one in said.items() if one.constant is None)
         constants = {name: one.constant for name, one in asked.named.items() if one.constant is not None}
@@ -75,7 +75,7 @@ class Taken:
         return cls(inputs, constants, hint, by)
 
     def call(self, tensors: Sequence[Tensor]) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of the call."""
+        """Return the arguments of the call."""
         given = {one.name: tensor for one, tensor in zip(self.inputs, tensors, strict=True)}
         if self.by == "dict":
             return [{**given, **self.constants}], {}
@@ -89,10 +89,10 @@ def _input(name: str, given: Any) -> Input:
 
 
 def _parameters(module: nn.Module) -> tuple[list[str], list[str], bool]:
-    """Names of what ``forward`` takes, of what it cannot do without, and whether it takes any number of arguments."""
+    """Return the arguments of ``forward``, the required ones, and whether it takes any number of arguments."""
     try:
         found = inspect.signature(module.forward).parameters.values()
-    except (TypeError, ValueError):  # compiled code that does not say
+    except (TypeError, ValueError):  # compiled code without a signature
         return [], [], True
     names = [one.name for one in found if one.kind in {*PLACED, inspect.Parameter.KEYWORD_ONLY}]
     needed = [one.name for one in found if one.kind in PLACED and one.default is inspect.Parameter.empty]
@@ -101,7 +101,7 @@ def _parameters(module: nn.Module) -> tuple[list[str], list[str], bool]:
 
 
 def returned(result: Any, path: Path = ()) -> Iterator[tuple[Path, Tensor]]:
-    """Tensors of a result with their places, in order. What is not a tensor is left out, and counts for no position."""
+    """Yield the tensors of a result with their paths, in order. Other objects are left out and have no position."""
     if isinstance(result, Tensor):
         yield path, result
     elif isinstance(result, Mapping):

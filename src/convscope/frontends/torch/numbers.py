@@ -1,8 +1,8 @@
-"""The numbers of a run whose code looks at numbers: computed, as long as that does not take long.
+"""Values of a run whose code depends on values; they are computed within a budget.
 
-The image of such a run is noise. What code decides by the numbers after a hundred convolutions of noise means nothing,
-but it has to be able to decide; so convolutions beyond a budget give their bias and a little noise, as those of an
-image on which there is next to nothing would. A detector then finds nothing, instead of hundreds of things.
+The image of such a run is noise. Decisions based on values after a hundred convolutions of noise are meaningless, but
+the code must be able to make them; so convolutions beyond the budget return their bias and weak noise, as for an almost
+empty image. A detector then finds nothing, instead of hundreds of objects.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from convscope.frontends.torch.call import Call
 
 BUDGET = 2 * 10**9
-"""Multiply-adds of convolutions that are computed: about a second on one core, without oneDNN."""
+"""Budget of multiply-adds in convolutions: about a second on one core without oneDNN."""
 
 FAINT = 0.05
-"""Part of the strength that noise keeps from a convolution that is not computed to the next."""
+"""Factor on the strength of noise from one skipped convolution to the next."""
 
 MANY = 2**16
-"""Random numbers, which are repeated."""
+"""Number of random values, which are repeated."""
 
 CONVOLUTIONS = {
     "convolution", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
@@ -38,7 +38,7 @@ class Numbers:
         self.left = BUDGET
 
     def of(self, call: Call) -> Any:
-        """What an operation gives."""
+        """Return the result of an operation."""
         if call.name not in CONVOLUTIONS or len(call.args) < 2 or not call.args[0].is_floating_point():
             return call.run()
         room: Tensor = call.on_meta()
@@ -53,7 +53,7 @@ def _bias(call: Call) -> Tensor | None:
 
 
 def _noise(room: Tensor, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Noise around the bias, of a part of the strength that a convolution of noise has."""
+    """Return weak noise around the bias, relative to a convolution of noise."""
     strength = FAINT * _strength(image) * _strength(weight) * math.prod(weight.shape[1:]) ** 0.5
     few = torch.randn(MANY, generator=torch.Generator().manual_seed(0)) * strength
     found: Tensor = few.repeat(-(-room.numel() // MANY))[: room.numel()].reshape(room.shape).to(room.dtype)
@@ -64,6 +64,6 @@ def _noise(room: Tensor, image: Tensor, weight: Tensor, bias: Tensor | None) -> 
 
 
 def _strength(tensor: Tensor) -> float:
-    """Root of the mean square."""
+    """Return the root mean square."""
     length = float(torch.linalg.vector_norm(tensor))
     return length / math.sqrt(max(1, tensor.numel()))

@@ -1,4 +1,4 @@
-"""A whole model out of a file of torch: to load it runs code from the file, so only what somebody trusts comes here."""
+"""Complete models in torch files; loading runs code from the file, so only trusted files get here."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from convscope.frontends.own import importable
 def load_trusted(path: str | Path) -> nn.Module:
     """Load a pickled module, a TorchScript program or an exported one (``.pt2``).
 
-    **This runs code from the file.** The class of a pickled module is looked for beside the file and in the current
-    folder, too.
+    **This runs code from the file.** The class of a pickled module is also searched beside the file and in the current
+    folder.
 
     Args:
-        path: of the file. In a dictionary, the one module is taken.
+        path: path of the file. A dictionary must contain exactly one module.
 
     Raises:
-        ModelError: the file cannot be loaded, or holds no module.
+        ModelError: the file cannot be loaded, or contains no module.
     """
     path = Path(path)
     try:
         with warnings.catch_warnings(), importable(path.parent, Path()), aside():
-            warnings.simplefilter("ignore")  # of torch to who calls it: which of its loaders is old
+            warnings.simplefilter("ignore")  # torch warns its callers that a loader is deprecated
             found = _loaded(path)
     except BaseException as error:
         if stops(error):

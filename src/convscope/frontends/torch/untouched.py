@@ -1,4 +1,4 @@
-"""A module runs in evaluation mode and is left exactly as it was."""
+"""Running a module in evaluation mode and leaving it exactly unchanged."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Kept:
-    """The numbers of constants from before they were changed.
+    """The original values of constants that are changed.
 
     Args:
-        tensors: of the module; others may change.
+        tensors: tensors of the module; others may change.
     """
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
@@ -35,32 +35,32 @@ class Kept:
         return {memory_of(one): one for one in self.tensors if one.device.type != "meta"}
 
     def keep(self, tensor: Tensor) -> None:
-        """Remember the numbers of the tensor whose memory this one shares, if it is the module's."""
+        """Remember the values of the module's tensor whose memory this one shares, if any."""
         key = memory_of(tensor)
         if key in self._mine and key not in self._before:
             self._before[key] = self._mine[key], self._mine[key].detach().clone()
 
     def keep_all(self) -> None:
-        """Remember the numbers of all."""
+        """Remember all values."""
         for one in self._mine.values():
             self.keep(one)
 
     def changed(self) -> list[Tensor]:
-        """Tensors of the module whose numbers are not what they were."""
+        """Return tensors of the module whose values have changed."""
         return [tensor for tensor, before in self._before.values() if not torch.equal(tensor, before)]
 
     def put_back(self) -> None:
-        """Every tensor has its numbers again."""
+        """Restore all values."""
         for tensor in self.changed():
             tensor.detach().copy_(self._before[memory_of(tensor)][1])
 
 
 HOLDERS: set[type[Any]] = {dict, OrderedDict, list, set}
-"""Kinds of attributes that hold others: weights, submodules, hooks, caches."""
+"""Types of attributes that contain others: weights, submodules, hooks, caches."""
 
 
 class _Attributes:
-    """What hangs on a module: its attributes, and what is in those that hold others."""
+    """Record the attributes of a module, and the content of containers."""
 
     __slots__ = ("all", "empty", "filled", "own")
 
@@ -72,7 +72,7 @@ class _Attributes:
         self.empty = [one for one in holders if not one]
 
     def put_back(self) -> None:
-        """Every attribute is what it was."""
+        """Restore every attribute."""
         own = self.own
         if not _same(own, self.all):
             for name in own.keys() - self.all.keys():
@@ -87,7 +87,7 @@ class _Attributes:
 
 
 def _same(now: Any, before: Any) -> bool:
-    """The very same things in it, in the same order."""
+    """Return whether it has identical entries in the same order."""
     if len(now) != len(before) or not all(map(is_, now, before)):
         return False
     return not isinstance(now, dict) or all(map(is_, now.values(), before.values()))
@@ -95,7 +95,7 @@ def _same(now: Any, before: Any) -> bool:
 
 @contextmanager
 def untouched(modules: list[nn.Module], kept: Kept) -> Iterator[None]:
-    """Evaluation mode, no gradients; after, every module is what it was, and so are torch's random numbers."""
+    """Use evaluation mode without gradients; restore every module and torch's random state afterwards."""
     fast = torch.backends.mha.get_fastpath_enabled()
     attributes = [_Attributes(one) for one in modules]
     modes = [one for one in modules if one.training]
@@ -113,9 +113,9 @@ def untouched(modules: list[nn.Module], kept: Kept) -> Iterator[None]:
 
 
 def _let_pass(modules: Iterable[nn.Module]) -> None:
-    """Observers of torch's quantisation look at what passes; so does a range that moves with what it is given.
+    """Disable observers of torch's quantisation, and ranges that move with their input.
 
-    What they do with it has no part in the net.
+    Their work is not part of the net.
     """
     for one in modules:
         kinds = {kind.__name__ for kind in type(one).__mro__}
@@ -137,14 +137,14 @@ def _put_back(attributes: list[_Attributes]) -> None:
 def _set_modes(modules: list[nn.Module], *, training: bool) -> None:
     for one in modules:
         if "training" in one.__dict__:
-            one.__dict__["training"] = training  # past nn.Module's own check of every attribute
+            one.__dict__["training"] = training  # bypasses nn.Module's own check of attributes
         else:
-            one.training = training  # compiled and scripted modules keep it elsewhere
+            one.training = training  # compiled and scripted modules store it elsewhere
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Without the search for cyclic garbage, which walks through all of torch and takes longer than a run."""
+    """Disable cyclic garbage collection, which traverses all of torch and takes longer than a run."""
     before = gc.isenabled()
     gc.disable()
     try:

@@ -1,8 +1,8 @@
-"""The models of torchvision and timm, beside a torch that torchvision's compiled operators were not built for.
+"""The models of torchvision and timm with a torch for which torchvision's compiled operators were not built.
 
-torchvision comes with operators for one build of torch. Beside another build, such as the one for processors alone,
-they cannot be loaded, and ``import torchvision`` fails where it describes them to torch. Its models hardly need them:
-of what they call, only ``nms`` and ``roi_align`` are compiled. Here both are written with torch's own operations.
+torchvision comes with operators for one build of torch. With another build, such as the CPU-only one, they cannot be
+loaded, and ``import torchvision`` fails when it registers them. Its models hardly need them: they only call ``nms`` and
+``roi_align``. Here both are written with torch's own operations.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ OPERATORS = (
     *("_roi_align_backward", "_roi_pool_backward", "_ps_roi_align_backward", "_ps_roi_pool_backward"),
     "_deform_conv2d_backward",
 )
-"""What torchvision describes to torch beside these two; each is named, and fails when a model calls it."""
+"""Other operators that torchvision registers; they are declared, and fail if a model calls them."""
 
-_KEPT: list[torch.library.Library] = []  # what a library defines is gone when nobody holds it
+_KEPT: list[torch.library.Library] = []  # a library's definitions disappear without a reference
 
 
 def mend() -> None:
-    """After an import of torchvision that has failed by its operators: forget what was imported by half."""
+    """Remove half-imported modules after torchvision's import has failed because of its operators."""
     for name in [name for name in sys.modules if name.partition(".")[0] in {"torchvision", "timm"}]:
         del sys.modules[name]
     make_importable()
 
 
 def make_importable() -> None:
-    """Make ``import torchvision`` and ``import timm`` work; call it before either is imported. Twice does no harm."""
+    """Make ``import torchvision`` and ``import timm`` work. Call it before either is imported; it is idempotent."""
     if _KEPT or "torchvision" in sys.modules or _operators_load():
         return
     library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -54,12 +54,12 @@ def make_importable() -> None:
     _KEPT.append(library)
     from torchvision import extension
 
-    for module in (extension, sys.modules["torchvision.ops.roi_align"]):  # the second has a name of its own for it
+    for module in (extension, sys.modules["torchvision.ops.roi_align"]):  # the second uses its own name
         setattr(module, "_has_ops", lambda: True)  # noqa: B010 -- no assignment, for the type checker
 
 
 def _nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """The boxes of which none that overlaps by more than ``threshold`` has a better score, best first."""
+    """Return the boxes that no better-scoring one overlaps by more than ``threshold``, best first."""
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     left, kept = scores.argsort(descending=True, stable=True), []
     while len(left):
@@ -72,14 +72,14 @@ def _nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
 
 
 def _roi_align(*given: Any) -> Tensor:
-    """As torchvision itself writes it with torch's operations, without compiling that anew in each process."""
+    """Compute as torchvision's own fallback in torch, but without compiling it in each process."""
     compiled: Any = vars(sys.modules["torchvision.ops.roi_align"])["_roi_align"]
     found: Tensor = compiled.__wrapped__(*given)
     return found
 
 
 def _operators_load() -> bool:
-    """Whether the operators that came with torchvision are for this torch; if so they are loaded now."""
+    """Return whether torchvision's own operators fit this torch, and load them if so."""
     found = find_spec("torchvision")
     places = (found and found.submodule_search_locations) or ()
     files = [file for place in places for file in Path(place).glob("_C*") if file.suffix in {".so", ".pyd", ".dylib"}]

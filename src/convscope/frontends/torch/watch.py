@@ -1,4 +1,4 @@
-"""Calls of torch's functions that no operation shows: numbers that code puts in, and numbers that it takes out."""
+"""Calls of torch functions that no operation reveals: creating tensors from values, and reading values."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from convscope.frontends.torch.trace import Trace
 
 TAKES_OUT = {Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.data_ptr, Tensor.__dlpack__}
-"""Functions that read the numbers of a tensor without an operation."""
+"""Functions that read the values of a tensor without an operation."""
 
 
 class Watch(TorchFunctionMode):
-    """Tensors that are made of numbers keep them, and who takes numbers out of a tensor is written down.
+    """Keep the values of tensors that are created from values, and record reads of values.
 
-    A tensor made on the device of another one would have no numbers, since that has none.
+    A tensor created on the meta device of another one would otherwise have no values.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -40,7 +40,7 @@ class Watch(TorchFunctionMode):
 
 
 def _listed(index: Any) -> Any:
-    """An index whose lists of numbers are tensors, which torch would make where there are no numbers."""
+    """Convert lists in an index to tensors, which torch would otherwise create on the meta device."""
     if isinstance(index, tuple):
         return tuple(map(_listed, index))
     numbers = isinstance(index, list) and index and all(isinstance(one, int) for one in index)

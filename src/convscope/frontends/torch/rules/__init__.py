@@ -1,8 +1,7 @@
-"""What each operation of torch is, in layers; one row for each, by torch's own name.
+"""Rules for torch operations, by torch's own names: each converts an operation to layers.
 
 A rule takes the builder and the operation's arguments, tensors as values or constants, and returns a value, or several.
-It raises an error of this project where the operation is not a layer as it stands; then it is written down as one that
-cannot be inspected.
+It raises an error of ours if no layers compute the operation, which then becomes an opaque layer.
 """
 
 from __future__ import annotations
@@ -120,7 +119,7 @@ ACTIVATIONS: dict[str, Op] = {
     "log_sigmoid": Map("logsigmoid"),
     "softsign": Map("softsign"),
 }
-"""Functions of single numbers, without parameters."""
+"""Elementwise functions without parameters."""
 
 RULES: dict[str, Callable[..., Any]] = {
     **{name: pointwise(op) for name, op in ACTIVATIONS.items()},
@@ -250,4 +249,4 @@ RULES: dict[str, Callable[..., Any]] = {
     "to": cast,
     "_to_copy": cast,
 }
-"""By the name of the operation, without the underscore of those that work in place."""
+"""Rules by the name of the operation, without the underscore of in-place ones."""

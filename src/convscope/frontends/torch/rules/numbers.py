@@ -1,4 +1,4 @@
-"""Functions of numbers, and statistics of dimensions."""
+"""Elementwise functions and reductions."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def threshold(b: Builder, x: Value, limit: float, value: float = 0) -> Value:
 
 
 def hardshrink(b: Builder, x: Value, lambd: float = 0.5) -> Value:
-    """``x`` more than so far from 0: what is above, less what is above of ``-x``."""
+    """Soft shrinkage: the excess of ``x`` over the threshold, minus that of ``-x``."""
     above, below = (unary(b, act.Threshold(float(lambd)), one) for one in (x, unary(b, Map("neg"), x)))
     return binary(b, "sub", above, below)
 
@@ -142,7 +142,7 @@ def norm_rule(b: Builder, x: Value, p: float = 2, at: Ints | None = None, keepdi
 
 
 def cast(b: Builder, x: Value, *args: Any, **named: Any) -> Value:
-    """Another kind of numbers: the same, if they are not cut to whole ones."""
+    """Change the dtype, which keeps the values unless they become integers."""
     if any(not getattr(kind, "is_floating_point", True) for kind in (*args, *named.values())):
         raise ShapeError("a cast to integers is not supported")
     return x

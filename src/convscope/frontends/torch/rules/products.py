@@ -76,7 +76,7 @@ def attention(
 
 
 def allowed(numbers: NDArray[Any]) -> NDArray[Any]:
-    """A mask as what is added: one of truths says where to look."""
+    """Return a mask as a summand; a boolean one marks positions to attend to."""
     return np.where(numbers, np.float32(0), np.float32(-np.inf)) if numbers.dtype == np.bool_ else numbers
 
 

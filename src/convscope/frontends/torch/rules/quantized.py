@@ -1,7 +1,7 @@
-"""Operations on quantised tensors, as those on the floats that they stand for.
+"""Operations on quantised tensors, read as operations on the floats that they represent.
 
-What quantising does to a float, apart from rounding it to the nearest step, is to clamp it to what the integers can
-express; that clamp is a layer. Weights that torch packed for its kernels are unpacked and dequantised.
+Apart from rounding, quantisation clamps a float to the range of the integers; that clamp is a layer. Weights that torch
+packed for its kernels are unpacked and dequantised.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def stored(given: Any) -> Const:
-    """A scale or a zero point, which some code gives as a number and some as a tensor.
+    """Return a scale or a zero point, given as a number or as a tensor.
 
     Raises:
         ShapeError: it depends on the input.
@@ -56,7 +56,7 @@ def stored(given: Any) -> Const:
 
 
 def dtype_of(kind: torch.dtype) -> str:
-    """The name of the integers of a quantised dtype.
+    """Return the integer dtype of a quantised dtype.
 
     >>> dtype_of(torch.quint8), dtype_of(torch.qint32)
     ('uint8', 'int32')
@@ -70,7 +70,7 @@ def quantize(b: Builder, x: Value, scale: Any, zero: Any, kind: torch.dtype) -> 
 
 
 def expressed(b: Builder, x: Value, scale: Any, zero: Any, *, relu: bool = False) -> Value:
-    """A float tensor cut to what the integers of the model express."""
+    """Clamp a float tensor to the range of the model's integers."""
     return clamped(b, x, Affine(stored(scale), stored(zero)), limits(b.quantized), relu=relu)
 
 
@@ -92,7 +92,7 @@ def fake_by_channel(b: Builder, x: Value, scale: Const, zero: Const, axis: int, 
 
 
 def observed(b: Builder, x: Value, watched: Const, on: Const, *rest: Any) -> Any:
-    """While the range is still observed it moves with the input, so that nothing is cut off."""
+    """Return the input: a range that is still observed moves with it, so nothing is clamped."""
     _, _, scale, zero, _, low, high, axis, *_ = rest
     if not np.any(on.load()) or np.any(watched.load()):
         return x, None
@@ -100,20 +100,20 @@ def observed(b: Builder, x: Value, watched: Const, on: Const, *rest: Any) -> Any
 
 
 def unpacked(b: Builder, packed: Any) -> tuple[Const, Const | None]:
-    """Weight and bias that torch packed for its kernels, as floats."""
+    """Return weight and bias that torch packed for its kernels, as floats."""
     weight, bias = packed.unpack()
     return _weight(b, "weight", weight), None if bias is None else _bias(b, "bias", bias)
 
 
 def _root(b: Builder, name: str, tensor: Tensor, dtype: str) -> Root:
-    """A tensor that was packed. Torch gives it anew at each call: its place and its numbers tell it from others."""
+    """Return a packed tensor, identified by position and values, since torch unpacks it at each call."""
     numbers = (tensor.int_repr() if tensor.is_quantized else tensor).detach().numpy()
     path = f"{b.scope}.{name}" if b.scope else name
     return Root((path, blake2b(numbers.tobytes()).digest()), path, tuple(tensor.shape), dtype=dtype)
 
 
 def _weight(b: Builder, name: str, weight: Tensor) -> Const:
-    """A weight as floats; what is packed without being quantised has half the bits."""
+    """Return a weight as floats; packed weights that are not quantised are in half precision."""
     root = _root(b, name, weight, dtype_of(weight.dtype) if weight.is_quantized else "float16")
 
     def load() -> NDArray[Any]:
@@ -124,7 +124,7 @@ def _weight(b: Builder, name: str, weight: Tensor) -> Const:
 
 
 def _beside(root: Root, weight: Tensor) -> list[Root]:
-    """The scale and the zero point of a weight, or those of each channel, as torch stores them."""
+    """Return the scale and zero point of a weight, or of each channel, as torch stores them."""
     each = weight.qscheme() in {torch.per_channel_affine, torch.per_channel_affine_float_qparams}
     shape = tuple(weight.q_per_channel_scales().shape) if each else ()
     return [
@@ -141,7 +141,7 @@ def _bias(b: Builder, name: str, bias: Tensor) -> Const:
 def conv(rank: int, *, transposed: bool = False) -> Rule:
     def rule(b: Builder, x: Value, packed: Any, *_: Any) -> Value:
         weight, bias = unpacked(b, packed)
-        if len(weight.sizes) > rank + 2:  # one dimension is packed as two
+        if len(weight.sizes) > rank + 2:  # torch packs one dimension as two
             weight = weight.then((*weight.sizes[:2], *weight.sizes[3:]), lambda numbers: numbers.squeeze(2))
         settings = (packed.stride(), packed.padding(), packed.dilation(), packed.output_padding())
         stride, padding, dilation, more = (list(one[-rank:]) for one in settings)
@@ -154,13 +154,13 @@ def conv(rank: int, *, transposed: bool = False) -> Rule:
 
 def linear(b: Builder, x: Value, packed: Any, *_: Any) -> Value:
     weight, bias = unpacked(b, packed)
-    if x.sizes[-1] != weight.sizes[1]:  # no kernel runs here that would say so
+    if x.sizes[-1] != weight.sizes[1]:  # no kernel runs here that would report it
         raise ShapeError(f"the linear layer takes {weight.sizes[1]} features, but the input has {x.sizes[-1]}")
     return layers.linear(b, x, weight, bias)
 
 
 def cells(made: type[LSTM | GRU], gates: int) -> Rule:
-    """A recurrent layer of which each direction has its weights packed together."""
+    """Add a recurrent layer whose directions have packed weights."""
     inner = recurrent(made, gates)
 
     def rule(b: Builder, x: Value, state: Any, params: Sequence[Any], has_bias: bool, *rest: Any, **_: Any) -> Any:
@@ -176,7 +176,7 @@ def cells(made: type[LSTM | GRU], gates: int) -> Rule:
 
 
 def then_quantized(inner: Rule, *, relu: bool = False) -> Rule:
-    """A rule whose last two arguments are the scale and the zero point of the output."""
+    """Return a rule whose last two arguments are the scale and zero point of the output."""
 
     def rule(b: Builder, *args: Any) -> Value:
         *given, scale, zero = args
@@ -193,7 +193,7 @@ def then_relu(inner: Rule) -> Rule:
 
 
 def joined(name: str, *, relu: bool = False) -> Rule:
-    """Two tensors number by number, or a tensor and a number, which keeps the steps of the tensor."""
+    """Join two tensors elementwise, or a tensor and a number, which keeps the tensor's quantisation."""
 
     def rule(b: Builder, x: Any, y: Any, *output: Any) -> Value:
         found = binary(b, name, x, y)
@@ -205,7 +205,7 @@ def joined(name: str, *, relu: bool = False) -> Rule:
 
 
 def in_first(inner: Rule) -> Rule:
-    """A rule whose scale and zero point come before the settings of the function."""
+    """Return a rule whose scale and zero point precede the settings of the function."""
     return lambda b, x, scale, zero, *rest: expressed(b, inner(b, x, *rest), scale, zero)
 
 
@@ -256,7 +256,7 @@ PLAIN: dict[str, Rule] = {
     "relu6": lambda b, x, *_: unary(b, act.ReLU6(), x),
     "clamp": clamp,
 }
-"""Operations of torch's library ``quantized``, by name."""
+"""Rules for operations of torch's library ``quantized``, by name."""
 
 QUANTIZED: dict[str, Rule] = {
     **{f"quantized_{name}": rule for name, rule in PLAIN.items()},
@@ -272,4 +272,4 @@ QUANTIZED: dict[str, Rule] = {
     "quantized_lstm": cells(LSTM, 4),
     "quantized_gru": cells(GRU, 3),
 }
-"""By the name of the operation; those of the library ``quantized`` begin with its name."""
+"""Rules by the name of the operation; those of the library ``quantized`` begin with its name."""

@@ -28,7 +28,7 @@ Ints = int | list[int] | tuple[int, ...]
 
 
 def per_axis(value: Ints, rank: int) -> tuple[int, ...]:
-    """One number for each axis; torch gives a list of one for all."""
+    """Return a number for each axis; torch may pass a list of one for all."""
     numbers = (value,) if isinstance(value, int) else tuple(value)
     return numbers * rank if len(numbers) == 1 else numbers
 
@@ -142,7 +142,7 @@ def adaptive(rank: int, kind: str) -> Callable[..., Any]:
         else:
             op = pool.AdaptiveMaxPool(sizes) if kind == "max" else pool.AdaptiveAvgPool(sizes)
         found = layers.as_maps(x, b.emit(op, [ready.node]))
-        return (found, None) if kind == "max" else found  # torch gives the positions of the maxima too
+        return (found, None) if kind == "max" else found  # torch also returns the positions of the maxima
 
     return rule
 
@@ -245,7 +245,7 @@ def recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
         hidden = params[0].sizes[0] // gates
         more = [x.dims[batch]] if x.dims[batch] else []
         groups = [x.dims[feature], x.dims[time], *more]
-        if more and x.dims[time][0].axis > more[0][0].axis:  # positions stay in the order that they have
+        if more and x.dims[time][0].axis > more[0][0].axis:  # positions keep their order
             groups[1:] = groups[:0:-1]
         ready = settled(b, x, groups)
         op = made(hidden, count, both, has_bias, groups.index(x.dims[time], 1))
@@ -267,7 +267,7 @@ def recurrent(made: type[LSTM | GRU], gates: int) -> Callable[..., Any]:
 
 
 def last_state(b: Builder, out: Value, time: int, *, both: bool) -> Value:
-    """The state after the last step of a recurrent layer; backwards that is the first one."""
+    """Return the state after the last step of a recurrent layer, which is the first one backwards."""
     steps, width = out.sizes[time], out.sizes[2]
     if not both:
         return shapes.unsqueezed(shapes.picked(b, out, time, steps - 1), 0)

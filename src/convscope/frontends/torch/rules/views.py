@@ -1,4 +1,4 @@
-"""Views, parts and joins of tensors."""
+"""Views, slices and concatenation of tensors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.builder import Builder
 
 MAX_CHOSEN = 2**20
-"""Indices of a dimension that are looked at."""
+"""The most indices of a dimension."""
 
 Ints = int | list[int] | tuple[int, ...]
 
@@ -44,7 +44,7 @@ def slice_rule(
     at = shapes.positive(at, len(x.dims))
     size = length(x.dims[at])
     first, last, _ = slice(start, stop).indices(size)
-    if first >= last:  # nothing: as code has it for tokens that are not there
+    if first >= last:  # empty, as in code for missing tokens
         sizes = (*x.sizes[:at], 0, *x.sizes[at + 1 :])
         return Const(sizes, lambda: np.zeros(sizes, np.float32))
     return shapes.sliced(b, x, at, first, last, step)
@@ -75,7 +75,7 @@ def chunk(b: Builder, x: Value, count: int, at: int = 0) -> list[Value]:
 
 
 def tensor_split(b: Builder, x: Value, parts: Ints, at: int = 0) -> list[Value | Const]:
-    """So many parts, the first ones by one longer where they are not equal; or cut at these indices."""
+    """Split into a number of parts, the first ones longer by one if necessary, or at these indices."""
     size = length(x.dims[shapes.positive(at, len(x.dims))])
     if isinstance(parts, int):
         cuts = [size // parts * part + min(part, size % parts) for part in range(parts + 1)]
@@ -160,7 +160,7 @@ def index_select(b: Builder, x: Value, at: int, index: Const) -> Value:
 
 
 def index_rule(b: Builder, x: Value, indices: Sequence[Const | None]) -> Value:
-    """``x[:, index]`` with one constant of indices, or of truths about one dimension."""
+    """``x[:, index]`` with one constant of indices, or of Booleans along one dimension."""
     ((at, index),) = [(at, index) for at, index in enumerate(indices) if index is not None]
     return _chosen(b, x, at, index)
 
@@ -172,7 +172,7 @@ def _chosen(b: Builder, x: Value, at: int, index: Const) -> Value:
         )
     try:
         numbers = np.asarray(index.load())
-    except ModelError:  # a list of numbers that torch put where there are none
+    except ModelError:  # a list of indices that torch put on the meta device
         raise NumbersLostError from None
     if numbers.dtype == np.bool_:
         if numbers.ndim != 1:
