@@ -243,7 +243,7 @@ _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 
 def refuse_scarcity(error: BaseException) -> None:
-    """Raise the error for a lack of resources, before an exception is taken for damage of the file that it names.
+    """Raise the error for a lack of resources, before an exception is mistaken for damage of the file that it names.
 
     Raises:
         MachineError: the machine has too few open files, threads or too little memory.

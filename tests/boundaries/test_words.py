@@ -1,11 +1,14 @@
 """Words that no user reads: each has a better one, which the glossary of the field's terms or plain English gives.
 
 Read are all texts of the code that are not its own documentation (errors, notes, labels, help), the docstrings that
-users see (commands, checks, public names), and every page.
+users see (commands, checks, public names), and every page. All other docstrings and comments are read for turns of
+phrase that are foreign to technical English.
 """
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +40,7 @@ WORDS = {
     r"taken in": "fused, folded",
     r"by chance|of chance": "random",
     r"strangers?": "untrusted",
-    r"seen whole|sees? (it|the object) whole": "covered by the receptive field",
+    r"seen? whole|sees? (it|(an?|the) \w+) whole|sees? a whole": "covered by the receptive field",
     r"many processes": "data-parallel, distributed",
     r"hulls?": "upper bound",
     r"share right": "accuracy",
@@ -52,7 +55,10 @@ WORDS = {
     r"so many-th": "every n-th",
     r"to be meant|are meant|is meant": "too large; valid",
     r"in the position of": "in place of",
-    r"go together": "match, are compatible",
+    r"go(es)? together": "match, are compatible",
+    r"goes with(out)?|go with": "requires; cannot be used with",
+    r"leave out files": "skip",
+    r"instead of (that|those) of the recipe": "by default",
     r"vouched for": "verified",
     r"stand(s|ing)? over": "overhang",
     r"of nothing|from nothing": "empty",
@@ -62,7 +68,29 @@ WORDS = {
 }
 """What is not written, as a regular expression of words, and what is."""
 
-FORBIDDEN = {re.compile(rf"\b(?:{words})\b", re.IGNORECASE): better for words, better in WORDS.items()}
+DIALECT = {
+    r"anew": "again; computed on each call",
+    r"whoever|somebody|nobody": "name the code or the person that acts",
+    r"work(s|ed)? out": "compute",
+    r"look(s|ed)? into|looked (at|for)": "inspect, examine, search",
+    r"so many|so large a|so high": "a number of; the most …",
+    r"is told|are told|told (by|from|apart|of)": "reported, determined, distinguished",
+    r"(each|one|it) (for|by) itself": "independently",
+    r"what (is|must be) known": "the state, the facts",
+    r"in (its|their|the) stead": "in place of, instead",
+    r"(loses?|lost|keeps?|have|has) (its|their) place": "position",
+    r"(is|are) taken for": "counts as",
+    r"the most of it|seen otherwise": "a sentence that says what is meant",
+}
+"""What is not written in any documentation of the code either, public or not, and in no comment."""
+
+
+def compiled(words: dict[str, str]) -> dict[re.Pattern[str], str]:
+    """Each pattern, with what is written instead."""
+    return {re.compile(rf"\b(?:{word})\b", re.IGNORECASE): better for word, better in words.items()}
+
+
+FORBIDDEN, INTERNAL = compiled(WORDS), compiled(DIALECT)
 
 
 def text_of(node: ast.AST) -> str | None:
@@ -104,12 +132,22 @@ def prose(page: str) -> str:
     return re.sub(r"`[^`\s]+`", "", page)
 
 
-def hits(text: str) -> list[str]:
+def remarks(source: str) -> Iterator[str]:
+    """All documentation and comments of a file of code, without examples."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield re.split(r"^\s*>>> ", node.value.value, maxsplit=1, flags=re.MULTILINE)[0]
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def hits(text: str, forbidden: dict[re.Pattern[str], str] = FORBIDDEN) -> list[str]:
     """Each word of a text that is not written, with what surrounds it and what to write."""
     flat = " ".join(text.split())
     return [
         f"{flat[max(0, found.start() - 30) : found.end() + 30]!r}: say {better}"
-        for words, better in FORBIDDEN.items()
+        for words, better in forbidden.items()
         for found in words.finditer(flat)
     ]
 
@@ -132,12 +170,39 @@ def test_texts_are_written_in_the_words_of_the_field() -> None:
     assert not wrong, "\n".join(f"{path}: {word}" for path, words in wrong.items() for word in words)
 
 
+def test_documentation_of_the_code_is_plain_english() -> None:
+    all_remarks = {
+        path.relative_to(ROOT): list(remarks(path.read_text(encoding="utf-8"))) for path in sorted(SOURCE.rglob("*.py"))
+    }
+    assert sum(map(len, all_remarks.values())) > 5000
+    wrong = [f"{path}: {hit}" for path, some in all_remarks.items() for text in some for hit in hits(text, INTERNAL)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        'def _f():\n    """How many there are, worked out anew each time."""',
+        '"""Bytes, told by its header."""',
+        "x = 1  # whoever reads it, looks for it there",
+    ],
+)
+def test_a_foreign_turn_of_phrase_would_be_found(planted: str) -> None:
+    assert any(hits(text, INTERNAL) for text in remarks(planted))
+    assert not [
+        hit
+        for text in remarks('def f():\n    """Return it.\n\n    >>> "told by"\n    """')
+        for hit in hits(text, INTERNAL)
+    ]
+
+
 @pytest.mark.parametrize(
     "planted",
     [
         'raise DataError(f"{path} is no file")',
         'raise ShapeError("groups", expected="a whole number")',
         'note = f"what {name} said"',
+        'raise UsageError("--strict goes with --resume")',
         '@main.command()\ndef look():\n    """Judge a run by its pictures."""',
         'def read():\n    """Layers that cannot be looked into."""',
     ],

@@ -152,7 +152,7 @@ def _slid(window: Window, outputs: range) -> Index | None:
 
 
 def _shows_all(table: Table, outputs: range) -> bool:
-    """Return whether the outputs are so many that some of them, at equal steps, already read the full axis."""
+    """Return whether there are enough outputs that some of them, at equal steps, already read the full axis."""
     few = 4 * table.size
     if len(outputs) <= MANY_POSITIONS or few > MANY_POSITIONS:
         return False

@@ -1,6 +1,6 @@
 """The command line: parses, calls the public API, prints. Data on stdout, messages on stderr.
 
-Exit status: 0 done, 1 a check failed, 2 a mistake in the input, 130 interrupted, 141 nobody reads the output any more,
+Exit status: 0 done, 1 a check failed, 2 a mistake in the input, 130 interrupted, 141 the reader of the output has gone,
 143 terminated.
 
 Only modules that Python has loaded anyway are imported here, so that Ctrl-C is handled even while the rest is loaded.

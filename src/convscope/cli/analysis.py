@@ -51,7 +51,7 @@ def depth(
 ) -> None:
     r"""Count the convolutions that cover an image.
 
-    How many KxK convolutions bring a SIZExSIZE image to 1x1, and how many it takes until one unit sees an object whole.
+    Reports how many KxK convolutions bring a SIZExSIZE image to 1x1, and how many it takes until a unit covers an object.
 
     \b
     Examples:

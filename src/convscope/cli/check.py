@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from convscope.cli.outputs import Make, Out
 
 SCHEMA = "convscope/checks/1"
-"""Of the reports of several nets."""
+"""Schema of the reports of several nets."""
 
 COLUMNS = ("net", "code", "level", "node", "what", "why", "do", "change")
-"""Of a file of findings."""
+"""Suffix of a file of findings."""
 
 DTYPES = ("float32", "bfloat16", "float16", "int8", "float64")
 
@@ -38,11 +38,11 @@ class Reports:
 
     @property
     def passed(self) -> bool:
-        """No net has an error or a warning."""
+        """Whether no net has an error or a warning."""
         return all(report.passed for report in self.reports)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: that of the only net, or of all."""
+        """Return the plain data of the only net, or of all."""
         if len(self.reports) == 1:
             return self.reports[0].to_json()
         return {"schema": SCHEMA, "passed": self.passed, "nets": [report.to_json() for report in self.reports]}
@@ -54,12 +54,12 @@ class Reports:
         return sarif(self.reports)
 
     def rows(self) -> Iterator[dict[str, str]]:
-        """A row for each finding."""
+        """Return a table with a row for each finding."""
         for report in self.reports:
             yield from ({"net": report.name, **finding.to_json()} for finding in report.findings)
 
     def __str__(self) -> str:
-        """One report as it is; several under their names, with a last line for all."""
+        """Return one report unchanged, or several under their names with a summary."""
         if len(self.reports) == 1:
             return str(self.reports[0])
         failed = sum(not report.passed for report in self.reports)

@@ -1,6 +1,6 @@
-"""Words that an option takes: ``--help`` lists them, errors name them, and a shell completes them.
+"""Choices of options: ``--help`` lists them, errors name them, and shells complete them.
 
-Lists are read when they are needed, so that no command loads what another one knows.
+Lists are loaded on demand, so that no command loads the modules of another.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _PLAIN = re.compile(r"[\w.,:/@%+=-]*")
 """Letters that mean nothing to a shell."""
 
 MOST = 200
-"""Words that a shell is offered at a time."""
+"""The most words that are offered to a shell."""
 
 
 class Chosen(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
-    """One word of a list.
+    """A word from a list.
 
     Args:
-        kind: what the words name, as an error says it.
-        names: gives the words.
+        kind: what the words name, for errors.
+        names: returns the words.
         aliases: other words that are understood, and what each stands for.
     """
 
@@ -44,7 +44,7 @@ class Chosen(click.ParamType):  # type: ignore[type-arg]  # generic since click 
         self.name: str = kind
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:  # noqa: ARG002 -- click's
-        """The words, as ``--help`` shows them."""
+        """Return the words for ``--help``."""
         return f"[{'|'.join(self.names())}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002 -- click's
@@ -55,17 +55,17 @@ class Chosen(click.ParamType):  # type: ignore[type-arg]  # generic since click 
         return aliases.get(value, value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 -- click's
-        """The words that go on like this."""
+        """Complete a word."""
         return beginning(self.names(), incomplete)
 
 
 class Known(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
-    """A word that is often one of a list, and may be another: a file, a name of the user's own.
+    """A word that is usually from a list, but may be something else: a file, or a name of the user's own.
 
     Args:
-        name: in capitals, as ``--help`` shows it.
-        names: gives the words that a shell offers, for the arguments that are there.
-        then: what else it may be: ``file``, ``dir`` or nothing.
+        name: its name in ``--help``, in capitals.
+        names: returns the words that a shell offers, given the arguments so far.
+        then: the alternative: ``file``, ``dir`` or nothing.
     """
 
     def __init__(self, name: str, names: Callable[[click.Context, str], Iterable[str]], then: str = "") -> None:
@@ -74,7 +74,7 @@ class Known(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
         self.then: str = then
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 -- click's
-        """The words that go on like this, and files."""
+        """Complete a word, or a file."""
         try:
             found = beginning(self.names(ctx, incomplete), incomplete)
         except (ConvscopeError, OSError, ImportError):
@@ -97,7 +97,7 @@ def beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def one_of(kind: str, *names: str, **aliases: str) -> Chosen:
-    """One of these words.
+    """Return a type for one of these words.
 
     >>> one_of("split", "train", "test").convert("test", None, None)
     'test'
@@ -106,21 +106,21 @@ def one_of(kind: str, *names: str, **aliases: str) -> Chosen:
 
 
 def recipes() -> list[str]:
-    """Names of recipes."""
+    """Return the names of recipes."""
     from convscope.training.recipe import RECIPES
 
     return list(RECIPES)
 
 
 def data_names() -> list[str]:
-    """Names of data sets, and how the name of a set of one's own begins."""
+    """Return the names of data sets, and the prefixes of users' own sets."""
     from convscope.data.registry import DATASETS, KINDS
 
     return [*DATASETS, *(f"{kind}:" for kind in KINDS)]
 
 
 def ops() -> list[str]:
-    """Words of the notation for ops."""
+    """Return the keywords of ops."""
     from convscope.core.op import REGISTRY
     from convscope.frontends import text  # noqa: F401 -- fills the registry
 
@@ -128,7 +128,7 @@ def ops() -> list[str]:
 
 
 def runs(incomplete: str) -> list[str]:
-    """Folders of runs, in ``runs`` or where the word leads."""
+    """Return run folders, in ``runs`` or at the typed path."""
     typed = Path(incomplete)
     places = [Path("runs"), typed if incomplete.endswith("/") else typed.parent]
     found = [path for place in dict.fromkeys(places) if place.is_dir() for path in place.iterdir() if is_run(path)]
@@ -136,7 +136,7 @@ def runs(incomplete: str) -> list[str]:
 
 
 def nets(incomplete: str) -> list[str]:
-    """What a net may be: a run, a model of a package, or a line of text that goes on with an op."""
+    """Return completions of a net: a run, a model of a package, or a text that continues with an op."""
     from convscope.frontends.named import PACKAGES
 
     if incomplete.startswith("input "):
@@ -146,7 +146,7 @@ def nets(incomplete: str) -> list[str]:
 
 
 def layers(source: str) -> list[str]:
-    """Names of the layers of a net that can be read without running code of others."""
+    """Return the names of layers of a net that can be read without running foreign code."""
     from convscope.frontends import read
 
     if source == "-" or not (source.startswith("input ") or is_run(source) or source.endswith((".cnn", ".onnx"))):
@@ -161,7 +161,7 @@ NET = Known("NET", lambda _, typed: nets(typed), "file")
 
 
 def _source(context: click.Context) -> str:
-    """The net on a line that is not finished: its arguments are not sorted out while an option lacks its word."""
+    """Return the net of an unfinished command line, whose arguments are not parsed while an option lacks its value."""
     given = context.params.get("net") or context.params.get("source") or next(iter(context.args), "")
     return str(given)
 

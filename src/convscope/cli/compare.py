@@ -1,4 +1,4 @@
-"""The command that holds two nets, or two runs, against each other."""
+"""The command that compares two nets or two runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that puts an image through a kernel; it loads no torch."""
+"""The command that applies a kernel to an image, without torch."""
 
 from __future__ import annotations
 
@@ -142,10 +142,10 @@ def _check_asked(
 
 
 def _place(text: str) -> tuple[int, int]:
-    """``y,x``.
+    """Parse ``y,x``.
 
     Raises:
-        FieldError: it is something else.
+        FieldError: the text has another form.
     """
     words = text.split(",")
     if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
@@ -156,7 +156,7 @@ def _place(text: str) -> tuple[int, int]:
 
 
 def _written(found: Filtered, out: str) -> float:
-    """Write the image; how long that took [second]."""
+    """Write the image; return the time for encoding [second]."""
     started = perf_counter()
     found.save(Path(out))
     return perf_counter() - started

@@ -18,7 +18,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "Data": ("data",),
     "Other": ("list", "help", "completion"),
 }
-"""Every command, by what it is for."""
+"""The commands by task."""
 
 
 class Laid(click.Command):
@@ -46,7 +46,7 @@ class Tasks(Laid, click.Group):
     group_class = Below
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of :data:`TASKS`."""
+        """Return the names in the order of :data:`TASKS`."""
         order = [name for names in TASKS.values() for name in names]
         return sorted(super().list_commands(ctx), key=lambda name: (order.index(name) if name in order else 99, name))
 
@@ -65,7 +65,7 @@ class Tasks(Laid, click.Group):
 
 
 def summary(command: click.Command) -> str:
-    r"""The first line of a command's help, without its full stop.
+    r"""Return the first line of a command's help without its full stop.
 
     >>> summary(click.Command("x", help="Train a net.\n\nAt length."))
     'Train a net'

@@ -1,4 +1,4 @@
-"""The command that looks into nets; it loads torch when it runs."""
+"""The command that shows what a net has learned; it loads torch when it runs."""
 
 from __future__ import annotations
 

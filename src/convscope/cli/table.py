@@ -33,7 +33,7 @@ SUFFIXES = {
     ".svg": "svg",
     ".png": "png",
 }
-"""What a table is written as, by the suffix of the file."""
+"""The format of a table for each suffix."""
 
 
 def _title(table: LayerTable) -> str:
@@ -54,7 +54,7 @@ FORMATS: dict[str, Callable[[LayerTable], str | bytes]] = {
     "png": lambda table: _figure(table).to_png(),
     "netron": lambda table: dumped(table.to_netron()),
 }
-"""What a table can be written as."""
+"""The formats of a table."""
 
 PRINTED = ("text", "json", "markdown", "csv", "html", "netron")
 
@@ -133,11 +133,11 @@ def table(
 
 
 def _wanted(form: str | None, out: Out | None, *, as_json: bool) -> str:
-    """The format that the options ask for.
+    """Return the requested format.
 
     Raises:
-        UsageError: they ask for two.
-        FieldError: the file has the suffix of another one.
+        UsageError: two formats are requested.
+        FieldError: the file has the suffix of another format.
     """
     if form and as_json:
         raise click.UsageError("give only one of --to and --json")
@@ -152,7 +152,7 @@ def _wanted(form: str | None, out: Out | None, *, as_json: bool) -> str:
 
 
 def _layers(net: str, size: Size, *, of: str | None, trust: bool) -> LayerTable | None:
-    """The table of a net; None for a file of weights."""
+    """Return the table of a net; None for a weights file."""
     from convscope.cli.weights import trusted_table
     from convscope.frontends import is_weights, read
 

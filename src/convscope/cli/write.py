@@ -1,4 +1,4 @@
-"""The command that brings a net out; it loads torch only for the weights of a run."""
+"""The command that writes a net; it loads torch only for the weights of a run."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
 
 
 def _weights_of_run(path: str) -> dict[str, NDArray[Any]] | None:
-    """The trained weights, where the net is the folder of a run."""
+    """Return the trained weights, if the net is a run folder."""
     from convscope.frontends import STDIN
 
     if path == STDIN or not is_run(path) or not os.path.lexists(Path(path, "model.safetensors")):

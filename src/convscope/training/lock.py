@@ -57,7 +57,7 @@ def claimed(folder: Path) -> Iterator[None]:
     finally:
         with suppress(RunError), Folder(folder) as run:  # the folder may have been moved away
             run.remove(OWNER)
-        lock.release()  # the file stays: else one who has it open and one who makes it anew would both hold a lock
+        lock.release()  # the file stays: a process that has it open and one that recreates it would both hold a lock
 
 
 def _check_lock(folder: Path) -> None:

@@ -77,7 +77,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         name: name of the run folder; by default data set, recipe and seed.
         save_every: time between two checkpoints, from which :func:`resume` continues [second].
         logs: additional logs: ``csv``, ``tensorboard``.
-        skip_bad: leave out files of the data set that are not images.
+        skip_bad: skip files of the data set that are not images.
         report: called every few steps; by default a terminal or a notebook shows the progress.
         prepared: called with the number of prepared images and of all images while a folder is read for the first time.
 

@@ -204,7 +204,7 @@ def _maxpool(op: MaxPool, layer: Layer, context: Context) -> Calls:
 
 
 @spell.register(AvgPool)
-def _avgpool(op: AvgPool, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- told by its shapes
+def _avgpool(op: AvgPool, layer: Layer, context: Context) -> Calls:  # noqa: ARG001 -- known from its shapes
     pairs, full, name = pads(op, layer.inputs[0]), _over(op, layer), f"layers.AveragePooling{rank(layer)}D"
     if full == pairs and (op.count_pad or not any(map(any, pairs))):
         return (*padded(pairs), Call(name, _steps(op), word="AvgPool"))

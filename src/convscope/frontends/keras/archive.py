@@ -56,7 +56,7 @@ class Source:
         old: written by Keras 1 or 2.
         store: gives the weights.
         weights: whether there are weights that can be loaded.
-        like: outputs of a live model, nested as they are.
+        like: nested outputs of a live model.
     """
 
     config: dict[str, Any]

@@ -105,7 +105,7 @@ class Kept:
         store: has them.
         owner: the layer.
         settings: of the layer.
-        frozen: training leaves the whole model as it is.
+        frozen: whether the entire model is frozen.
         count: number of the layer's own tensors.
         layout: of a quantised kernel.
     """

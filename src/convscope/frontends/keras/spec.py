@@ -157,7 +157,7 @@ def _home(raw: dict[str, Any]) -> tuple[bool, bool]:
 
 
 def _is_function(kind: str, named: dict[str, Any]) -> bool:
-    """In ``.h5`` files of Keras 3, only the settings tell functions from layers; a cast has a name and a dtype."""
+    """In ``.h5`` files of Keras 3, functions differ from layers in their settings only; a cast has a dtype."""
     return "trainable" not in named and ("dtype" not in named or len(named) == 2 or kind in OPERATIONS)
 
 

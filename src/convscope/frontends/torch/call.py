@@ -1,4 +1,4 @@
-"""One operation, as torch asks for it."""
+"""A call of a torch operation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Call(NamedTuple):
 
     Attributes:
         func: torch's own object.
-        name: without the underscore of those that work in place.
-        in_place: changes its first argument.
-        args: by position.
-        kwargs: by name.
-        outs: names of arguments that are written into.
+        name: its name, without the underscore of in-place operations.
+        in_place: whether it changes its first argument.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        outs: names of arguments that it writes to.
     """
 
     func: Any
@@ -62,7 +62,7 @@ _NAMES: dict[Any, tuple[str, bool, tuple[str, ...]]] = {}
 
 
 def _name(func: Any) -> tuple[str, bool, tuple[str, ...]]:
-    """The name of an operation, whether it works in place, and its arguments that are written into."""
+    """Return the name of an operation, whether it works in place, and the arguments that it writes to."""
     schema = func._schema  # noqa: SLF001 -- torch has no public name for it
     library, name = schema.name.split("::")
     if library == "quantized":
@@ -79,13 +79,13 @@ def _off_meta(arg: Any) -> Any:
 
 
 def memory_of(tensor: Tensor) -> int:
-    """What tells the memory of a tensor from that of others."""
+    """Return an identifier of the memory of a tensor."""
     found: int = tensor.untyped_storage()._cdata  # noqa: SLF001 -- torch has no public name for it
     return found
 
 
 def flat(nested: Iterable[Any]) -> Iterable[Any]:
-    """What is in lists in lists."""
+    """Flatten nested lists."""
     for one in nested:
         if isinstance(one, list | tuple):
             yield from flat(one)
@@ -94,13 +94,13 @@ def flat(nested: Iterable[Any]) -> Iterable[Any]:
 
 
 def on_cpu(arg: Any) -> Any:
-    """A tensor of no numbers, of which only the kind is asked, on the processor."""
+    """Return an empty CPU tensor of the same dtype."""
     empty = isinstance(arg, Tensor) and arg.is_meta
     return torch.empty(arg.shape, dtype=arg.dtype, device="cpu") if empty else arg
 
 
 def on_meta(arg: Any) -> Any:
-    """A tensor of the same kind without numbers."""
+    """Return a meta tensor of the same kind."""
     if isinstance(arg, Tensor):
         return arg if arg.is_meta else torch.empty(arg.shape, dtype=arg.dtype, device="meta")
     if isinstance(arg, torch.device):

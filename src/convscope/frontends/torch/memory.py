@@ -1,4 +1,4 @@
-"""What the tensors of a run are, and which of them share memory: a change of one is a change of others."""
+"""The values of a run's tensors, and shared memory: a change of one tensor changes others."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ SAME_NUMBERS = {
     "view", "reshape", "view_as", "reshape_as", "flatten", "unflatten", "squeeze", "unsqueeze", "alias", "detach",
     "contiguous", "to", "type_as",
 }  # fmt: skip
-"""Views of all numbers in their order."""
+"""Views of all values in order."""
 
 TURNED = {"permute", "transpose", "swapaxes", "t", "numpy_T", "movedim"}
-"""Views of all numbers in another order."""
+"""Views of all values in another order."""
 
 PARTS = {"slice", "narrow", "select"}
 """Views of a part along one dimension."""
@@ -37,11 +37,11 @@ VIEWS = SAME_NUMBERS | TURNED | PARTS | {"split", "split_with_sizes", "chunk", "
 """Operations whose result shares its memory with the tensor that they are given."""
 
 PERHAPS = {"reshape", "reshape_as", "flatten", "contiguous", "to", "type_as"}
-"""Of those the ones that copy where they must."""
+"""Those of them that copy if necessary."""
 
 
 class _Later:
-    """A value that is worked out when somebody reads it, in the part of the source where it came up."""
+    """A value that is computed on access, in its original part of the source."""
 
     def __init__(self, builder: Builder, work: Callable[[], Value]) -> None:
         self.builder, self.work = builder, work
@@ -49,7 +49,7 @@ class _Later:
         self.found: Value | None = None
 
     def value(self) -> Value:
-        """The value; worked out once."""
+        """The value, computed once."""
         if self.found is None:
             here = self.builder.scope, self.builder.whole_scope
             self.builder.scope, self.builder.whole_scope = self.scope
@@ -59,7 +59,7 @@ class _Later:
 
 
 class _View:
-    """How a tensor is a view of another one: which operation, its arguments, and which of its results."""
+    """How a tensor is a view of another one: the operation, its arguments, and the position among its results."""
 
     __slots__ = ("args", "at", "base", "name", "sure")
 
@@ -68,12 +68,12 @@ class _View:
 
 
 class Memory:
-    """What tensors are, by identity. Tensors that do not depend on the input are not in it.
+    """The values of tensors, by identity, without tensors that do not depend on the input.
 
     Args:
-        builder: takes the layers.
-        unknown: makes a layer, of which only the output's shape is known, that reads some values.
-        const: a constant with its numbers as they are now.
+        builder: receives the layers.
+        unknown: adds an opaque layer that reads some values.
+        const: returns a constant with its current values.
     """
 
     def __init__(self, builder: Builder, unknown: Unknown, const: Callable[[Tensor], Const]) -> None:
@@ -86,12 +86,12 @@ class Memory:
         self._placed = 0
 
     def bind(self, tensor: Tensor, value: Value) -> Tensor:
-        """State what a tensor is."""
+        """Record the value of a tensor."""
         self.known[id(tensor)] = tensor, value
         return tensor
 
     def delay(self, tensor: Tensor, work: Callable[[], Value]) -> Tensor:
-        """State how to find out what a tensor is."""
+        """Record how to compute the value of a tensor."""
         self.known[id(tensor)] = tensor, _Later(self.builder, work)
         return tensor
 
@@ -100,10 +100,10 @@ class Memory:
         found = self.known.get(id(tensor))
         return None if found is None else _read(found[1])
 
-    def share(  # noqa: PLR0913 -- all that is known of one view
+    def share(  # noqa: PLR0913 -- the facts about a view
         self, tensor: Tensor, base: Tensor, name: str, args: tuple[Any, ...], at: int | None = None, *, sure: bool
     ) -> None:
-        """State that a tensor is a view of another one; or, if not sure, perhaps a copy."""
+        """Record that a tensor is a view of another one or, if not ``sure``, possibly a copy."""
         if tensor is base:
             return
         first = self._first.get(id(base), base)
@@ -112,7 +112,7 @@ class Memory:
         self._views[id(tensor)] = tensor, _View(base, name, args, at, sure=sure)
 
     def change(self, tensor: Tensor, value: Value) -> None:
-        """A tensor was changed in place, and with it all that share its memory. Those are worked out when read."""
+        """Record that a tensor was changed in place; others that share its memory are updated on access."""
         self.bind(tensor, value)
         path, part = {id(tensor)}, tensor
         while (found := self._views.get(id(part))) is not None:
@@ -128,7 +128,7 @@ class Memory:
                 self.delay(other, partial(self._seen_again, other, before and before[1]))
 
     def recognise(self, tensor: Tensor) -> bool:
-        """Whether a tensor has the memory of one that is known; then it is known, too."""
+        """Return whether a tensor shares the memory of a known one, and record it then."""
         for one, _ in islice(self.known.values(), self._placed, None):
             self._positions.setdefault(memory_of(one), []).append(one)
         self._placed = len(self.known)
@@ -147,13 +147,13 @@ class Memory:
         return bool(found)
 
     def alone(self, tensor: Tensor) -> None:
-        """A tensor is seen otherwise than its view was made: what it shares is no longer known in detail."""
+        """Record that a tensor is reinterpreted, so that it is no longer known in detail what it shares."""
         for one, view in self._views.values():
             if tensor is one or tensor is view.base:
                 view.name = "unknown"
 
     def relatives(self, tensor: Tensor) -> list[Tensor]:
-        """Other tensors that share the memory of a tensor."""
+        """Return other tensors that share the memory of a tensor."""
         first = self._first.get(id(tensor), tensor)
         return [one for one in (first, *self._family.get(id(first), ())) if one is not tensor]
 
@@ -185,14 +185,14 @@ class Memory:
         return shapes.concatenated(self.builder, parts, at)
 
     def _kept(self, old: Value | Const, at: int, first: int, last: int) -> Value | Const:
-        """A part of a tensor that was not changed."""
+        """Return an unchanged part of a tensor."""
         if isinstance(old, Value):
             return shapes.sliced(self.builder, old, at, first, last, 1)
         sizes = (*old.sizes[:at], last - first, *old.sizes[at + 1 :])
         return old.then(sizes, lambda numbers: numbers.take(range(first, last), at))
 
     def _seen_again(self, tensor: Tensor, before: Value | _Later | None) -> Value:
-        """What a view is of a tensor that was changed."""
+        """Return the value of a view after a change of its base."""
         view = self._views[id(tensor)][1]
         base = self.value(view.base)
         assert base is not None, "what was changed depends on the input"
@@ -226,7 +226,7 @@ def _part(found: Any, at: int | None) -> Value:
 
 
 def _cut(view: _View, sizes: tuple[int, ...]) -> tuple[int, int, int]:
-    """The dimension of which a view takes a part, the first index, and the one after the last."""
+    """Return the dimension of a partial view, its first index, and the one after its last."""
     args = (*view.args, *(0, None, None, 1)[len(view.args) :])
     at = shapes.positive(args[0], len(sizes))
     if view.name == "select":
@@ -241,7 +241,7 @@ def _cut(view: _View, sizes: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def _back(view: _View, rank: int) -> list[int]:
-    """The order that turns a turned view back."""
+    """Return the inverse permutation of a view."""
     probe = Value("", (2,) * rank, tuple((Factor(axis, 2, 1),) for axis in range(rank)))
     order = [dim[0].axis for dim in RULES[view.name](None, probe, *view.args).dims]
     return [order.index(axis) for axis in range(rank)]

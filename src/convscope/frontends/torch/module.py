@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Imported:
-    """A module as a net.
+    """A module, read as a net.
 
     Attributes:
         net: the net.
-        outputs: for modules whose output is just that of a layer, by the path of the module, the name of the layer.
+        outputs: the layer of each module whose output is exactly that of a layer, by the path of the module.
         unread: operations that could not be inspected.
     """
 
@@ -56,11 +56,11 @@ class Imported:
 
 
 _ONE_AT_A_TIME = threading.RLock()
-"""A module that is read is in evaluation mode, also for another thread that reads it."""
+"""Reading a module puts it into evaluation mode, so only one thread may read."""
 
 
 def read_model(module: nn.Module, given: Asked | Shape | None) -> Net:
-    """The net of a module; see :func:`read_module`.
+    """Return the net of a module; see :func:`read_module`.
 
     Raises:
         FieldError: the size of the input is not given.
@@ -73,19 +73,19 @@ def read_model(module: nn.Module, given: Asked | Shape | None) -> Net:
 
 
 def read_module(module: nn.Module, given: Asked | Shape) -> Imported:
-    """Read a module by running it once, in evaluation mode, on one sample without numbers.
+    """Read a module by running it once, in evaluation mode, on one sample on the meta device.
 
-    The module is left as it was: mode, hooks, weights, device. A model whose code looks at numbers is run a second time
-    on real ones.
+    The module is left unchanged: mode, hooks, weights, device. A model whose code depends on values is run again on
+    real ones.
 
     Args:
         module: the model.
-        given: shape ``c h w`` of the input, or what is said of several.
+        given: shape ``c h w`` of the input, or the description of several.
 
     Raises:
-        FieldError: no size is given for one of several inputs.
+        FieldError: the size of one of several inputs is not given.
         ShapeError: the model does not run on an input of this size, or its output does not depend on it.
-        UnknownNameError: an input is named that the model does not have.
+        UnknownNameError: the model has no input of a given name.
     """
     taken = Taken.of(module, of_shape(given))
     parts = _Parts.of(module)
@@ -107,7 +107,7 @@ def read_module(module: nn.Module, given: Asked | Shape) -> Imported:
                 return attempt(watched=True)
             except _GivenUpError as error:
                 first = error
-        if any(tensor.device.type == "meta" for tensor in parts.tensors):  # it has no numbers that code could look at
+        if any(tensor.device.type == "meta" for tensor in parts.tensors):  # it has no values that code could depend on
             raise first.error
         try:
             return attempt(watched=True, real=True)
@@ -116,11 +116,11 @@ def read_module(module: nn.Module, given: Asked | Shape) -> Imported:
 
 
 class _GivenUpError(Exception):
-    """A run failed.
+    """Raised if a run failed.
 
     Args:
         why: what the module raised.
-        error: as it is told to the user.
+        error: the error for the user.
     """
 
     def __init__(self, why: BaseException, error: ShapeError | ModelError) -> None:
@@ -130,14 +130,14 @@ class _GivenUpError(Exception):
 
 @dataclass(frozen=True)
 class _Parts:
-    """The submodules and learned tensors of a module, each once, by where it was found first.
+    """The submodules and learned tensors of a module, each once, under its first path.
 
     Attributes:
-        paths: of submodules, by identity.
+        paths: paths of submodules, by identity.
         modules: submodules, by identity.
         roots: learned tensors, by identity.
-        kinds: of numbers in them.
-        tensors: all that are stored.
+        kinds: dtypes of learned tensors.
+        tensors: all stored tensors.
     """
 
     paths: dict[int, str]
@@ -158,7 +158,7 @@ class _Parts:
         return found
 
     def walk(self, module: nn.Module, path: str) -> None:
-        """Take in a submodule and all below it."""
+        """Add a submodule and everything below it."""
         self.paths[id(module)], self.modules[id(module)] = path, module
         prefix = f"{path}." if path else ""
         for name, parameter in module._parameters.items():  # noqa: SLF001 -- named_parameters() takes ten times as long
@@ -182,9 +182,9 @@ def _root(name: str, parameter: Tensor) -> Root:
 
 
 class _Reading:
-    """One run of a module."""
+    """A run of a module."""
 
-    def __init__(  # noqa: PLR0913 -- three things and two switches
+    def __init__(  # noqa: PLR0913 -- three objects and two flags
         self,
         module: nn.Module,
         parts: _Parts,
@@ -205,7 +205,7 @@ class _Reading:
         self.thread = threading.get_ident()
 
     def run(self) -> Imported:
-        """The net of the run.
+        """Return the net of the run.
 
         Raises:
             _GivenUpError: the model failed.
@@ -236,7 +236,7 @@ class _Reading:
         return Imported(net, plain, frozenset(self.trace.unread))
 
     def _outputs(self, result: Any) -> list[Output]:
-        """Every tensor that the module returns.
+        """Return every tensor that the module returns.
 
         Raises:
             ShapeError: none of them depends on the input.
@@ -255,13 +255,13 @@ class _Reading:
         ]
 
     def _stored(self, tensor: Tensor) -> Value:
-        """A tensor that does not depend on the input, as a layer; how many things were found in an image may do."""
+        """Return a constant output as a layer; the number of detections may be one."""
         if not tensor.numel():
             return self.trace.unknown([self.builder.input(0)], tuple(tensor.shape), "found")
         return placed(self.builder, self.trace.stored.const(tensor))
 
     def _input(self, at: int) -> Tensor:
-        """One input as a tensor: without numbers, or with any."""
+        """Return an input tensor, on the meta device or with arbitrary values."""
         one = self.taken.inputs[at]
         kinds = [kind for kind in self.parts.kinds if kind.is_floating_point]
         kind = kinds[0] if len(kinds) == 1 else torch.float32
@@ -272,26 +272,26 @@ class _Reading:
         return self.trace.bind(tensor, value)
 
     def _unused(self) -> tuple[Weight, ...]:
-        """Learned tensors that no layer reads."""
+        """Return learned tensors that no layer reads."""
         return tuple(root.weight() for key, root in self.parts.roots.items() if key not in self.builder.counted)
 
     def _failed(self, error: BaseException) -> ShapeError | ModelError:
         path = self.blamed.get(id(error), self.builder.scope)
         usual = issubclass(type(error), Exception)
         sizes = " and ".join(to_text(one.shape) for one in self.taken.inputs)
-        if not usual:  # which no other input would help
+        if not usual:  # another input would not help
             return ModelError(f"the model does not run: {said(error)}").add(subject=path)
         told = line(error) or said(error)
         return ShapeError(f"the model does not run on {sizes}: {told}", expected=self.taken.hint).add(subject=path)
 
     @contextmanager
     def _names(self) -> Iterator[None]:
-        """Tell the builder which module is running. The hooks are global, so that the module keeps its own."""
+        """Record in the builder which module is running. The hooks are global, so that the module keeps its own."""
         before = torch_module.register_module_forward_pre_hook(self._enter)
         after = torch_module.register_module_forward_hook(self._leave, always_call=True)
         try:
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Using `torch.compile")  # that it is called while there are hooks
+                warnings.filterwarnings("ignore", "Using `torch.compile")  # the warning that it is called with hooks
                 yield
         finally:
             before.remove()
@@ -321,7 +321,7 @@ class _Reading:
 
 @contextmanager
 def _step_by_step() -> Iterator[None]:
-    """Operations in the steps that a run without numbers takes, not in those that a processor does at once."""
+    """Use operations of a run on the meta device instead of fused ones on a CPU."""
     fast: Any = torch.backends.mkldnn
     before = fast.enabled
     fast.enabled = False
@@ -333,7 +333,7 @@ def _step_by_step() -> Iterator[None]:
 
 
 def _settled(builder: Builder, value: Value) -> Value:
-    """The output as axes of a layer. Nothing is rearranged if their order differs, or positions are one dimension."""
+    """Return the output as axes of a layer. Permuted axes, and positions in one dimension, need no rearrangement."""
     dims = [dim for dim in value.dims if dim]
     uncut = sorted(factor for dim in dims for factor in dim) == sorted(
         factor for dim in whole(value.shape) for factor in dim

@@ -1,4 +1,4 @@
-"""Tensors of a run that do not depend on the input: weights, buffers, masks, and what is made from them."""
+"""Constants of a run: weights, buffers, masks, and tensors that are computed from them."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from convscope.frontends.tensors.values import Root
 
 SMALL = 2**20
-"""Numbers up to which such a tensor is worked out at once; larger ones when asked for."""
+"""The most values of a constant that is computed eagerly; larger ones are computed on demand."""
 
 PRODUCTS = {
     "linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "conv1d", "conv2d", "conv3d", "convolution",
     "scaled_dot_product_attention",
 }  # fmt: skip
-"""Operations that multiply and add, of which the work is counted where they are done on constants too."""
+"""Operations with multiply-adds, which are counted on constants, too."""
 
 
 class NumbersLostError(Exception):
-    """Code made a tensor of numbers where the input is, which has none."""
+    """Raised if code created a tensor of values on the meta device."""
 
 
 class Stored:
-    """What is known of tensors that do not depend on the input, by identity.
+    """The constants of a run, by identity.
 
     Args:
         roots: learned tensors, by identity.
-        real: everything is computed, so that nothing is put off.
-        keep: called with a tensor before its numbers change for the first time.
+        real: whether everything is computed, so that nothing is deferred.
+        keep: called with a tensor before its values change for the first time.
     """
 
     def __init__(self, roots: dict[int, Root], *, real: bool, keep: Callable[[Tensor], None]) -> None:
@@ -53,11 +53,11 @@ class Stored:
         self._just_lent: list[list[Tensor]] = []
 
     def roots(self, tensor: Tensor) -> tuple[Root, ...]:
-        """Learned tensors that a tensor is made from."""
+        """Return the learned tensors from which a tensor is made."""
         return self._roots.get(id(tensor), ())
 
     def const(self, tensor: Tensor) -> Const:
-        """A tensor for a rule, with its numbers as they are now."""
+        """Return a constant for a rule, with its current values."""
         key = id(tensor)
         later = self._later.get(key)
         box = self._lend(tensor)
@@ -74,18 +74,18 @@ class Stored:
         return Const(tuple(tensor.shape), load, self._roots.get(key, ()), self._work.get(key, ()))
 
     def _lend(self, tensor: Tensor) -> list[Tensor]:
-        """A position from which the numbers of a tensor can be had that it has now."""
+        """Return a holder for the current values of a tensor."""
         box = [tensor]
         self._alive.append(tensor)
         self._just_lent.append(box)
         return box
 
     def before_change(self, tensor: Tensor) -> None:
-        """Numbers are about to change: who was lent them keeps those that were there."""
+        """Preserve the current values for their holders before a change."""
         if tensor.is_meta:
             return
         self.keep(tensor)
-        for box in self._just_lent:  # by their memory only now: most are never changed
+        for box in self._just_lent:  # indexed by memory only now, since most are never changed
             if not box[0].is_meta:
                 self._lent.setdefault(memory_of(box[0]), []).append(box)
         self._just_lent.clear()
@@ -93,7 +93,7 @@ class Stored:
             box[0] = box[0].clone()
 
     def made(self, call: Call, related: Iterable[Tensor]) -> Any:
-        """What an operation makes of such tensors: worked out, where it is small.
+        """Return the result of an operation on constants, computed if it is small.
 
         Args:
             call: the operation.
@@ -118,7 +118,7 @@ class Stored:
         return made
 
     def knows(self, tensor: Tensor) -> bool:
-        """A tensor is learned, or made of stored ones, or to be made."""
+        """Return whether a tensor is learned, computed from stored ones, or deferred."""
         return id(tensor) in self._later or id(tensor) in self._roots
 
     def _inherit(self, call: Call, inputs: list[Tensor], made: Any) -> None:
@@ -136,7 +136,7 @@ class Stored:
                 self._alive.append(tensor)
 
     def _put_off(self, call: Call, made: Any) -> None:
-        """Remember how tensors are made that are too large to make now."""
+        """Record how to compute tensors that are too large to compute now."""
         tensors = call.tensors()
         before = {id(one): self._later.get(id(one)) for one in tensors}
         boxes = {id(one): self._lend(one) for one in tensors}
@@ -148,13 +148,15 @@ class Stored:
             return [now(one) for one in arg] if isinstance(arg, list | tuple) else arg
 
         def work() -> Any:
-            with torch.no_grad():  # tensors that were made while the model was read take no gradients
+            with torch.no_grad():  # tensors that were created while the model was read have no gradients
                 ready = [now(arg) for arg in call.args]
                 if call.in_place:
                     ready[0] = ready[0].clone()
                 return call.func(*ready, **{key: now(arg) for key, arg in call.kwargs.items()})
 
-        inputs = set() if call.in_place else set(map(id, tensors))  # what gives its argument back makes nothing
+        inputs = (
+            set() if call.in_place else set(map(id, tensors))
+        )  # what returns its argument computes nothing
         for at, tensor in enumerate(flat([made])):
             if isinstance(tensor, Tensor) and id(tensor) not in inputs:
                 self._alive.append(tensor)

@@ -1,4 +1,4 @@
-"""A run of a module in which every operation is caught before it computes anything."""
+"""Tracing: a run of a module in which every operation is intercepted before it computes anything."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ FILLED = {
     "new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like",
     "randn_like", "rand_like", "randint_like",
 }  # fmt: skip
-"""Operations that ask a tensor for its size and kind only."""
+"""Operations that only use the size and dtype of a tensor."""
 
 LIKE = {"to", "type_as", "view_as", "reshape_as", "expand_as"}
-"""Operations that ask their second tensor for its size and kind only."""
+"""Operations that only use the size and dtype of their second tensor."""
 
 DECIDES = {
     "_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "nonzero_numpy", "argwhere", "masked_select",
     "_unique", "_unique2", "unique_dim", "unique_consecutive", "bincount",
 }  # fmt: skip
-"""Operations after which sizes, or what code does, depend on the numbers of the image."""
+"""Operations after which sizes or control flow depend on the values of the image."""
 
 STATES = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
 """Operations whose further results are states, of ``layers x batch x hidden``."""
 
 UNCOUNTED = ("linalg_", "_linalg_", "fft_", "_fft_", "_trilinear", "lstm", "gru", "rnn_", "cholesky", "_cdist")
-"""Beginnings of names of operations whose multiply-adds torch does not count."""
+"""Prefixes of operations whose multiply-adds torch does not count."""
 
 
 class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own is not typed
-    """Catches operations and writes them down as layers.
+    """Intercepts operations and records them as layers.
 
-    Tensors that depend on the input have a shape and no numbers, unless ``real``: then everything is computed too, for
-    models whose code looks at numbers, and the sizes of every value are held against those of torch.
+    Tensors that depend on the input have a shape but no values, unless ``real``: then everything is also computed, for
+    models whose code depends on values, and the sizes of every value are compared with torch's.
 
     Args:
-        builder: takes the layers.
+        builder: receives the layers.
         roots: learned tensors, by identity.
-        real: compute.
-        keep: called with a constant before its numbers change.
-        watched: numbers that code puts in are caught, so that a run anew would not find those that are missing.
+        real: whether everything is computed.
+        keep: called with a constant before its values change.
+        watched: whether values that code inserts are intercepted, so that another run would not find missing ones.
     """
 
     def __init__(
@@ -77,18 +77,18 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         self.numbers = Numbers()
         self.builder, self.real, self.watched = builder, real, watched
         self.unread: set[str] = set()
-        self.batch: dict[int, int] = {}  # which axis of a tensor is the batch, where that is not the first of length 1
+        self.batch: dict[int, int] = {}  # the batch axis of tensors, if it is not the first of length 1
         self.stored = Stored(roots, real=real, keep=keep)
         self.memory = Memory(builder, self.unknown, self.stored.const)
         self._known = self.memory.known
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled in here; without torch's guard against that every operation is caught a little faster."""
+        """Nothing is compiled here; skipping torch's guard makes interception slightly faster."""
         return False
 
     def bind(self, tensor: Tensor, value: Value) -> Tensor:
-        """State what a tensor is."""
+        """Record the value of a tensor."""
         return self.memory.bind(tensor, value)
 
     def value(self, tensor: object) -> Value | None:
@@ -96,7 +96,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return self.memory.value(tensor)
 
     def taken_out(self, tensor: Tensor, name: str) -> None:
-        """Code took the numbers of a tensor: what follows depends on them in a way that nobody sees."""
+        """Record that code read the values of a tensor, so that later results depend on them invisibly."""
         value = self.value(tensor)
         if value:
             self.unread.add(name)
@@ -113,13 +113,13 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         if name in LIKE and not self._depends(args[:1]):
             return self._constant(call._replace(args=(args[0], *map(on_cpu, args[1:]))))
         if (call.in_place and not isinstance(args[0], Tensor)) or (call.outs and not self.real):
-            raise NotImplementedError(f"{name} writes to its arguments")  # then the model is run on real numbers
+            raise NotImplementedError(f"{name} writes to its arguments")  # the model is then run on real values
         if call.in_place and name == "copy":
             return self._copied(call)
         return self._written(call)
 
     def _depends(self, args: Iterable[Any]) -> bool:
-        """Any of some arguments is a tensor that depends on the input."""
+        """Return whether any argument is a tensor that depends on the input."""
         known = self._known
         for arg in args:
             if isinstance(arg, Tensor):
@@ -130,7 +130,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return False
 
     def _ready(self, arg: Any) -> Any:
-        """An argument as a rule takes it."""
+        """Convert an argument for a rule."""
         if isinstance(arg, Tensor):
             value = self.memory.value(arg)
             if value is None and self._recognised(arg):
@@ -141,7 +141,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return arg
 
     def _recognised(self, tensor: Tensor) -> bool:
-        """A tensor is one that depends on the input, under a new name that no operation gave it: ``x.data``."""
+        """Return whether a tensor is an alias of one that depends on the input, such as ``x.data``."""
         strange = self.real or tensor.is_meta
         return strange and not self.stored.knows(tensor) and self.memory.recognise(tensor)
 
@@ -187,10 +187,10 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return self._given_back(call, found, made)
 
     def _check(self, call: Call, found: Any, made: Any) -> None:
-        """Hold the sizes of what a rule found against torch's own.
+        """Compare the sizes of a rule's results with torch's own.
 
         Raises:
-            ShapeError: they differ.
+            ShapeError: the sizes differ.
         """
         if call.in_place and call.name not in VIEWS:
             made = call.args[0]
@@ -203,7 +203,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
                 raise ShapeError(f"{call.name} returns {tuple(tensor.shape)}, not {value.sizes}")
 
     def _given_back(self, call: Call, found: Any, made: Any) -> Any:
-        """Tensors for the values that a rule found."""
+        """Return tensors for the results of a rule."""
         if call.in_place:
             return self._changed(call, found)
         if isinstance(found, Const):
@@ -231,12 +231,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return made
 
     def _room(self, call: Call, sizes: tuple[int, ...]) -> Tensor:
-        """A tensor without numbers for a result, which lies in memory as torch's own would."""
+        """Return a meta tensor for a result, with the strides of torch's own."""
         first = call.args[0]
-        if call.name in VIEWS and call.name != "contiguous":  # torch asks for that only where it is a copy
+        if call.name in VIEWS and call.name != "contiguous":  # torch requests this only for a copy
             try:
                 found: Tensor = call.run()
-            except RuntimeError:  # it lies in memory otherwise than torch's own
+            except RuntimeError:  # its strides differ from torch's own
                 return torch.empty(sizes, device="meta")
             return found
         if isinstance(first, Tensor) and first.shape == sizes and not first.is_contiguous() and _dense(first):
@@ -244,13 +244,13 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return torch.empty(sizes, device="meta")
 
     def _rooms(self, call: Call, found: Any) -> Any:
-        """Tensors without numbers for several results."""
+        """Return meta tensors for several results."""
         if call.name in VIEWS or not all(isinstance(one, Value) for one in found):
             return call.on_meta()
         return type(found)(torch.empty(one.sizes, device="meta") for one in found)
 
     def _share(self, call: Call, made: Any) -> None:
-        """Results that are views are remembered as such."""
+        """Record results that are views."""
         if call.name not in VIEWS:
             return
         base, rest = call.args[0], tuple(call.args[1:])
@@ -262,9 +262,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
                 self.memory.share(tensor, base, call.name, rest, at if several else None, sure=sure)
 
     def _changed(self, call: Call, found: Value) -> Tensor:
-        """A tensor that an operation changed in place."""
+        """Record a tensor that an operation changed in place."""
         tensor: Tensor = call.args[0]
-        if call.name in VIEWS:  # the tensor is seen in another way, and its numbers stay
+        if call.name in VIEWS:  # the tensor is reinterpreted, and its values stay
             if not self.real:
                 call.run()
             self.memory.alone(tensor)
@@ -287,7 +287,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return target
 
     def _unread(self, call: Call, made: Any = None) -> Any:
-        """An operation that no rule takes: its parts, or one layer that cannot be inspected."""
+        """Handle an operation without a rule: by its decomposition, or as an opaque layer."""
         if not call.in_place and not call.outs and _composite(call.func):
             with self:
                 return call.func.decompose(*call.args, **call.kwargs)
@@ -319,9 +319,9 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return made
 
     def _own(self, call: Call, made: Any) -> Own:
-        """Weights and multiply-adds of a layer that cannot be inspected."""
+        """Return weights and multiply-adds of an opaque layer."""
         if any(isinstance(one, torch.ScriptObject) for one in flat([list(call.args), list(call.kwargs.values())])):
-            return Own()  # it packs weights of which nothing is known
+            return Own()  # it packs unknown weights
         consts = [one for one in call.tensors() if id(one) not in self._known]
         roots = self.builder.fresh(root for const in consts for root in self.stored.roots(const))
         counter = flop_registry.get(call.func._overloadpacket)  # noqa: SLF001 -- torch has no public name for it
@@ -333,7 +333,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         return Own(tuple(root.weight() for root in roots), macs)
 
     def unknown(self, values: Sequence[Value], sizes: tuple[int, ...], name: str = "", own: Own = Own((), 0)) -> Value:
-        """A layer of which only the output's shape is known."""
+        """Add an opaque layer."""
         return opaque(self.builder, values, tuple(max(1, n) for n in sizes), own, name=name.strip("_"))
 
 
@@ -342,5 +342,5 @@ def _composite(func: Any) -> bool:
 
 
 def _dense(tensor: Tensor) -> bool:
-    """The tensor has all numbers of its stretch of memory, each once, in whatever order."""
+    """Return whether the tensor covers its range of memory exactly once, in any order."""
     return sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True)) + 1 == tensor.numel()
