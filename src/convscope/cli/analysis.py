@@ -51,7 +51,7 @@ def depth(
 ) -> None:
     r"""Count the convolutions that cover an image.
 
-    Reports how many KxK convolutions bring a SIZExSIZE image to 1x1, and how many it takes until a unit covers an object.
+    Reports how many KxK convolutions bring a SIZExSIZE image to 1x1, and how many it takes to cover an object.
 
     \b
     Examples:

@@ -154,9 +154,7 @@ class Stored:
                     ready[0] = ready[0].clone()
                 return call.func(*ready, **{key: now(arg) for key, arg in call.kwargs.items()})
 
-        inputs = (
-            set() if call.in_place else set(map(id, tensors))
-        )  # what returns its argument computes nothing
+        inputs = set() if call.in_place else set(map(id, tensors))  # what returns its argument computes nothing
         for at, tensor in enumerate(flat([made])):
             if isinstance(tensor, Tensor) and id(tensor) not in inputs:
                 self._alive.append(tensor)
