@@ -141,7 +141,7 @@ def check(
     from convscope.checks import page
 
     if sarif and (as_json or out):
-        raise click.UsageError("give one of --json, --sarif and --out")
+        raise click.UsageError("give only one of --json, --sarif and --out")
     if explain and (nets or sarif or as_json or out):
         raise click.UsageError("--explain prints the page of a check: it goes without NET, --json, --sarif and --out")
     if explain:

@@ -135,10 +135,10 @@ def _check_asked(
     if not sheet and kernel is None:
         raise click.UsageError("no kernel is given: use --kernel sobel-x, for example, or --sheet for all presets")
     if out is None and (sheet or not (explain or as_json)):
-        raise click.UsageError("where to? Give a file with -o FILE")
+        raise click.UsageError("no output is given: name a file with -o FILE")
     forms, what = (SHEETS, "a contact sheet") if sheet else (IMAGES, "a filtered image")
     if out and out.suffix not in forms:
-        raise WriteError(f"{out} is not a name for {what}", expected=f"a name that ends in {listed(forms)}")
+        raise WriteError(f"{out} is not a file name for {what}", expected=f"a name that ends in {listed(forms)}")
 
 
 def _place(text: str) -> tuple[int, int]:

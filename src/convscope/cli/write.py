@@ -74,7 +74,7 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
     chosen = language or next(iter(fitting))
     if out and chosen not in fitting:
         suffixes = listed(suffix for suffix, names in SUFFIXES.items() if chosen in names)
-        raise FieldError(f"{out} is not a name for {chosen}", expected=f"a name that ends in {suffixes}")
+        raise FieldError(f"{out} is not a file name for {chosen}", expected=f"a name that ends in {suffixes}")
     writer = fitting[chosen]
     if writer in BINARY and out is None:
         raise click.UsageError(f"{chosen} is not text: give a file with -o FILE")
