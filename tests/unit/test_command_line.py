@@ -211,14 +211,17 @@ APART = {
     "a place that is none": (["look", "nowhere.cnn", "--what", "field", "--at", "here"], "is not a place"),
     "columns and Netron": (["table", "nowhere.cnn", "--to", "netron", "--columns", "name"], "--columns"),
     "two formats of a table": (["table", "nowhere.cnn", "--to", "csv", "--json"], "one of --to and --json"),
-    "code in an ONNX file": (["write", "nowhere.cnn", "--to", "torch", "-o", "x.onnx"], "is not a name for torch"),
-    "torch in a Keras file": (["write", "nowhere.cnn", "--to", "torch", "-o", "x.keras"], "is not a name for torch"),
+    "code in an ONNX file": (["write", "nowhere.cnn", "--to", "torch", "-o", "x.onnx"], "is not a file name for torch"),
+    "torch in a Keras file": (
+        ["write", "nowhere.cnn", "--to", "torch", "-o", "x.keras"],
+        "is not a file name for torch",
+    ),
     "a page and a net": (["check", "nowhere.cnn", "--explain", "CS011"], "--explain"),
     "a page as data": (["check", "--explain", "CS011", "--json"], "--explain"),
     "SARIF and data": (["check", "nowhere.cnn", "--sarif", "--json"], "--sarif"),
-    "images for functions": (["activations", "relu", "--data", "folder:nowhere"], "--data goes with --run"),
+    "images for functions": (["activations", "relu", "--data", "folder:nowhere"], "--data requires --run"),
     "strict without a run": (["train", "nowhere.cnn", "--strict"], "--strict"),
-    "a format and its file": (["export", "nowhere", "--to", "onnx", "-o", "x.pt2"], "is not a name for onnx"),
+    "a format and its file": (["export", "nowhere", "--to", "onnx", "-o", "x.pt2"], "is not a file name for onnx"),
 }
 """Options that do not go together, and what the error says: of the files that are not there, nothing."""
 

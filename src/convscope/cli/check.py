@@ -143,7 +143,9 @@ def check(
     if sarif and (as_json or out):
         raise click.UsageError("give only one of --json, --sarif and --out")
     if explain and (nets or sarif or as_json or out):
-        raise click.UsageError("--explain prints the page of a check: it goes without NET, --json, --sarif and --out")
+        raise click.UsageError(
+            "--explain prints the page of a check: it cannot be used with NET, --json, --sarif or --out"
+        )
     if explain:
         present(page(explain))
         return 0

@@ -27,13 +27,13 @@ def installed(module: str = "keras") -> Any:
 
 
 def _choose_backend() -> None:
-    """Let Keras use what is installed, where nobody chose and what it would use is not."""
+    """Let Keras use an installed back end if the user chose none and the default is not installed."""
     if "keras" in sys.modules or "KERAS_BACKEND" in os.environ:
         return
     try:
         settings = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
         backend = json.loads(settings.read_text(encoding="utf-8"))["backend"]
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError):  # no file, or a damaged one: as Keras does
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError):  # missing or damaged: like Keras
         backend = "tensorflow"
     found = [one for one in (backend, "torch", "jax") if importlib.util.find_spec(one)]
     if found:
