@@ -1,6 +1,8 @@
 """One short run that several tests look at, the order of the files, and what each adds to the memory of a worker."""
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +17,21 @@ for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
 
 LONGEST = (
     "faults/test_hold_runs.py",
-    "peers/test_verbs.py",
+    "peers/test_families.py",
     "peers/test_models.py",
+    "peers/test_fields.py",
     "faults/test_run_faults.py",
     "faults/test_hold_analyses.py",
 )
 """Files that take minutes, the longest first. A file stays on one worker: begun last, they would keep one at work while
 the others have nothing left to do. Needs ``--no-loadscope-reorder``: xdist sorts files by how many tests are in them.
 """
+
+_MMAP_THRESHOLD, _LARGE = -3, 2**20
+if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+    # what is freed goes back to the system: else glibc raises this limit to 32 MiB by and by, and keeps the weights of
+    # every model that was made, as there are small things between them
+    libc.mallopt(_MMAP_THRESHOLD, _LARGE)
 
 MEMORY = "CONVSCOPE_TEST_MEMORY"
 """Variable of the environment: the file to which each worker adds a line for each file of tests."""

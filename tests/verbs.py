@@ -11,16 +11,23 @@ from convscope.errors import ConvscopeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from convscope.analyze.table import Table
     from convscope.core.net import Net
 
+
+def in_all_forms(table: Table) -> list[object]:
+    """A table as it is shown, and as the command line writes it."""
+    return [str(table), table.to_csv(), table.to_html(), table.to_json()]
+
+
 VERBS: dict[str, Callable[[Net], Any]] = {
-    "table": lambda net: str(net.table()) + net.table().to_csv() + net.table().to_html() + str(net.table().to_json()),
-    "check": lambda net: str(cs.check(net, min_rf=3, max_macs=10**6, object_size=3)) + str(cs.check(net).to_sarif()),
+    "table": lambda net: in_all_forms(net.table()),
+    "check": lambda net: [str(one := cs.check(net, min_rf=3, max_macs=10**6, object_size=3)), one.to_sarif()],
     "field": lambda net: str(net.field()) + str(net.field(gates=False).to_json()),
     "fields": lambda net: [net.field(layer.node.name).box for layer in net.layers[:12]],
     "support": lambda net: cs.support(net).to_json(),
     "effective": lambda net: cs.effective(net).to_json(),
-    "memory": lambda net: str(cs.memory(net)) + str(cs.memory(net).to_json()),
+    "memory": lambda net: [str(one := cs.memory(net)), one.to_json()],
     "compare": lambda net: str(cs.compare(net, net)),
     "of each input": lambda net: [str(net.table(of=one.name)) for one in net.inputs],
     **{f"to {form}": partial(cs.write, to=form) for form in ("notation", "dot", "torch", "keras", "onnx")},

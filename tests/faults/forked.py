@@ -4,9 +4,12 @@ Reads lines of JSON ``{"args": [...], "env": {...}, "after": seconds or null, "s
 ``{"status": ..., "out": ..., "err": ...}``. With ``after`` the child gets the signal at that time, counted from the
 moment when there is something in the file ``when``, if one is named; with ``patience`` it
 ends when it has taken so many seconds, with the status -14; when it asks the network for anything, with the status 99.
-With ``here`` there is no child: what follows need not be loaded again.
+With ``encoding`` its streams have that one, and the command is started as the program starts it; ``stdin`` names a
+file, ``cwd`` the folder in which it runs. With ``limits`` it prints into pipes, which a limit on files does not reach:
+64 KiB at most. With ``here`` there is no child: what follows need not be loaded again.
 """
 
+import gc
 import io
 import json
 import os
@@ -18,7 +21,8 @@ import sys
 import tempfile
 import time
 import traceback
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +51,45 @@ def main() -> None:
         _load_all()
     else:
         _small_mnist(registry)
+    gc.freeze()  # a collection in a child would have to copy all that is loaded
     _say({"ready": True})
     for line in sys.stdin:
         told = json.loads(line)
         if told.get("here"):
             with redirect_stdout(io.StringIO()) as said:
                 status = run(told["args"])
+            gc.freeze()
             _say({"status": status, "out": said.getvalue(), "err": ""})
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            status = _child(told, Path(folder), run)
-            out, err = ((Path(folder) / name).read_text("utf-8", errors="replace") for name in ("out", "err"))
+        with _pipes() if "limits" in told else _files() as (ends, printed):
+            status = _child(told, ends, run)
+            out, err = (content.decode("utf-8", errors="replace") for content in printed())
         _say({"status": status, "out": out, "err": err})
+
+
+@contextmanager
+def _files() -> Iterator[tuple[list[int], Callable[[], list[bytes]]]]:
+    """Two files for what a child prints, and what is in them."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        ends = [out.fileno(), err.fileno()]
+        yield ends, lambda: [os.pread(one, os.fstat(one).st_size, 0) for one in ends]
+
+
+@contextmanager
+def _pipes() -> Iterator[tuple[list[int], Callable[[], list[bytes]]]]:
+    """Two pipes for it."""
+    pipes = [os.pipe(), os.pipe()]
+    for here, _ in pipes:
+        os.set_blocking(here, False)
+
+    def printed() -> list[bytes]:
+        for _, there in pipes:
+            os.close(there)
+        return [os.read(here, 2**16) for here, _ in pipes]
+
+    yield [there for _, there in pipes], printed
+    for here, _ in pipes:
+        os.close(here)
 
 
 def _load_all() -> None:
@@ -87,14 +118,15 @@ def _say(answer: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
-    for name in ("out", "err"):
-        (folder / name).touch()  # who is killed at once has said nothing
+def _child(told: dict[str, Any], ends: list[int], run: Any) -> int:
     number = os.fork()
     if number == 0:
-        for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
-            os.dup2(os.open(folder / name, os.O_CREAT | os.O_WRONLY), stream.fileno())
+        for end, stream in zip(ends, (sys.stdout, sys.stderr), strict=True):
+            os.dup2(end, stream.fileno())
         os.environ.update(told.get("env", {}))
+        os.chdir(told.get("cwd", "."))
+        if "stdin" in told:
+            os.dup2(os.open(told["stdin"], os.O_RDONLY), 0)
         import crashing  # type: ignore[import-not-found]  # lies beside this program
 
         if crashing.VARIABLE in os.environ:
@@ -102,13 +134,14 @@ def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
         for limit, value in told.get("limits", {}).items():
             import resource
 
+            sys.dont_write_bytecode = True
             resource.setrlimit(getattr(resource, limit), (value, value))
         for name in ("connect", "connect_ex", "sendto"):
             setattr(socket.socket, name, _asked)
         socket.getaddrinfo = _asked
         signal.alarm(told.get("patience", 0))
         try:
-            status = run(told["args"])
+            status = _main(told) if "encoding" in told else run(told["args"])
         except BaseException:  # noqa: BLE001 -- the child ends here
             traceback.print_exc()
             status = 70
@@ -121,6 +154,20 @@ def _child(told: dict[str, Any], folder: Path, run: Any) -> int:
         os.kill(number, told.get("signal", signal.SIGKILL))
     _, code = os.waitpid(number, 0)
     return os.waitstatus_to_exitcode(code)
+
+
+def _main(told: dict[str, Any]) -> int:
+    """The whole program, as if ``PYTHONIOENCODING`` were set."""
+    from convscope.cli import main as program
+
+    sys.stdout.reconfigure(encoding=told["encoding"])  # type: ignore[union-attr]
+    sys.stderr.reconfigure(encoding=told["encoding"], errors="backslashreplace")  # type: ignore[union-attr]
+    sys.argv = ["convscope", *told["args"]]
+    try:
+        program()
+    except SystemExit as done:
+        return int(done.code or 0)
+    return 0
 
 
 def _wait_for(path: str | None) -> None:

@@ -4,6 +4,7 @@ A process that has everything imported runs each command in a child whose standa
 terminal that changes nothing.
 """
 
+import gc
 import json
 import os
 import pty
@@ -90,6 +91,7 @@ def main() -> None:
 
     assert commands
     assert train
+    gc.freeze()  # a collection in a child would have to copy all that is loaded
     _say("ready")
     for line in sys.stdin:
         told = json.loads(line)

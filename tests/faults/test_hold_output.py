@@ -6,8 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from PIL import Image
 
 from convscope.cli import run
 from convscope.cli.commands import cli
+from faults.forked import Forked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,12 @@ pytestmark = [pytest.mark.faults, pytest.mark.skipif(os.name != "posix", reason=
 
 NET = "input 64x64x3, 40*( conv 4 3x3 p1 ), gap, linear 3\n"
 OUTPUTS = {"-o", "--output", "--out"}
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Forked]:
+    with closing(Forked(own=True)) as process:
+        yield process
 
 
 @pytest.fixture
@@ -121,7 +127,7 @@ def unbroken(said: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_room(work: Path, short_run: Run, name: str) -> None:
+def test_no_room(forked: Forked, work: Path, short_run: Run, name: str) -> None:
     """A file may have 100 bytes: what was there is there, whole, and nothing else."""
     command, suffix = words(short_run.path)[name]
     if command[0] == "data":
@@ -129,13 +135,10 @@ def test_no_room(work: Path, short_run: Run, name: str) -> None:
     out = work / f"out{suffix}"
     out.write_bytes(b"older")
     before = set(work.iterdir())
-    code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from convscope.cli import main; main()"
-    )
-    done = subprocess.run([sys.executable, "-B", "-c", code, *command, str(out)], capture_output=True, text=True,
-                          check=False)  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    said = unbroken(done.stderr)
+    env = {"CONVSCOPE_CACHE": str(work / "cache")}
+    done = forked.run(*command, out, cwd=str(work), env=env, limits={"RLIMIT_FSIZE": 100})
+    assert done["status"] == 2, done["err"]
+    said = unbroken(done["err"])
     assert f"{out} cannot be written: File too large" in said
     assert said.count("Error: ") == 1
     assert "bytes needed, " in said
@@ -192,7 +195,7 @@ def own(name: str) -> Path:
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("how", ["itself", "another way", "a link", "another name"])
-def test_no_command_writes_onto_what_it_reads(work: Path, name: str, how: str) -> None:
+def test_no_command_writes_onto_what_it_reads(forked: Forked, work: Path, name: str, how: str) -> None:
     for net in ("net.svg", "net.txt", "net.html"):
         Path(net).write_text(NET, encoding="utf-8")
     file = own(name)
@@ -208,12 +211,9 @@ def test_no_command_writes_onto_what_it_reads(work: Path, name: str, how: str) -
     before = file.read_bytes()
     if (name, how) == ("set", "another name"):
         pytest.skip("it is replaced by a new file; the image in the set stays")
-    with file.open("rb") as given:
-        code = "from convscope.cli import main; main()"
-        done = subprocess.run([sys.executable, "-c", code, *READERS[name], str(out)], stdin=given, capture_output=True,
-                              text=True, check=False)  # fmt: skip
-    assert done.returncode == 2, done.stdout
-    assert "is what this command reads" in unbroken(done.stderr)
+    done = forked.run(*READERS[name], out, cwd=str(work), stdin=str(file))
+    assert done["status"] == 2, done["out"]
+    assert "is what this command reads" in unbroken(done["err"])
     assert file.read_bytes() == before
 
 

@@ -1,7 +1,10 @@
 """The model zoos of torchvision and timm, as the tests ask for them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -25,11 +28,27 @@ def made(package: str, name: str, *, numbers: bool = False, **settings: Any) -> 
 
     if numbers:
         return make()
-    try:
-        with torch.device("meta"):
-            return make()
-    except Exception:  # noqa: BLE001 -- whatever a constructor does with a tensor without numbers
-        return make()
+    for without in (torch.device("meta"), _without_weights()):
+        try:
+            with without:
+                return make().to("meta")
+        except Exception:  # noqa: BLE001, S112 -- whatever a constructor does with a tensor without numbers
+            continue
+    return make()
+
+
+@contextmanager
+def _without_weights() -> Iterator[None]:
+    """Parameters have no numbers, from the moment when they are a module's; what else is computed has."""
+    register = nn.Module.register_parameter
+
+    def registered(self: nn.Module, name: str, given: nn.Parameter | None) -> None:
+        made = None if given is None else nn.Parameter(given.to("meta"), requires_grad=given.requires_grad)
+        register(self, name, made)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nn.Module, "register_parameter", registered)
+        yield
 
 
 def sizes(package: str, name: str, module: nn.Module) -> tuple[int, ...]:
@@ -44,9 +63,9 @@ def sizes(package: str, name: str, module: nn.Module) -> tuple[int, ...]:
 def multiply_adds(module: nn.Module, shape: tuple[int, ...]) -> int | None:
     """What torch's own counter finds on meta tensors [MAC]; None where the model does not run on them.
 
-    The model is moved there.
+    The model is moved there, and asks for no gradients any more: the counter would follow them too.
     """
-    module.to("meta").eval()
+    module.to("meta").eval().requires_grad_(requires_grad=False)
     try:
         with FlopCounterMode(display=False) as counter:
             module(torch.zeros(1, *shape, device="meta"))

@@ -5,6 +5,7 @@ Read from standard input: for each command one JSON line ``{"arguments": [...], 
 """
 
 import fcntl
+import gc
 import json
 import os
 import pty
@@ -80,6 +81,7 @@ def _warm() -> None:
 def main() -> None:
     """Answer every line."""
     _warm()
+    gc.freeze()  # a collection in a child would have to copy all that is loaded
     for line in sys.stdin:
         asked = json.loads(line)
         out, status, seconds = typed(**asked)
