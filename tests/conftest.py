@@ -1,6 +1,7 @@
 """One short run that several tests look at, the order of the files, and what each adds to the memory of a worker."""
 
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,13 @@ if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
     # every model that was made, as there are small things between them
     libc.mallopt(_MMAP_THRESHOLD, _LARGE)
 
+
+def _settle() -> None:
+    """Leave what is there now out of all later searches for garbage, which take a second once everything is loaded."""
+    gc.collect()
+    gc.freeze()
+
+
 MEMORY = "CONVSCOPE_TEST_MEMORY"
 """Variable of the environment: the file to which each worker adds a line for each file of tests."""
 
@@ -45,10 +53,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
+def pytest_collection_finish() -> None:
+    """Every module of tests is loaded now, and ten thousand tests are listed."""
+    _settle()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _memory(request: pytest.FixtureRequest) -> Iterator[None]:
     """Where ``CONVSCOPE_TEST_MEMORY`` is set: how much memory is resident after a file of tests, and at most so far."""
     yield
+    _settle()
     if path := os.environ.get(MEMORY):
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         now, most = (

@@ -11,11 +11,11 @@ from convscope.errors import ConvscopeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from convscope.analyze.table import Table
+    from convscope.analyze.table import LayerTable
     from convscope.core.net import Net
 
 
-def in_all_forms(table: Table) -> list[object]:
+def in_all_forms(table: LayerTable) -> list[object]:
     """A table as it is shown, and as the command line writes it."""
     return [str(table), table.to_csv(), table.to_html(), table.to_json()]
 

@@ -100,7 +100,10 @@ def _load_all() -> None:
     import convscope.training.export
     import convscope.training.paired
     import convscope.training.predict
+    from convscope.cli import run
 
+    with redirect_stdout(io.StringIO()):
+        run(["verify", "input 8x8x1, conv 2 3x3"])  # torch loads a compiler when it counts
     assert convscope
 
 

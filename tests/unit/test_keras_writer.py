@@ -49,7 +49,7 @@ def exact() -> Iterator[None]:
     yield
     keras.config.set_floatx(before[0])
     keras.config.set_dtype_policy(before[1])
-    keras.backend.clear_session()
+    keras.utils.clear_session(free_memory=False)  # else all that the tests hold is searched for garbage each time
 
 
 def error(net: Net, code: str) -> float:
