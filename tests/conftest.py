@@ -19,10 +19,14 @@ for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
 LONGEST = (
     "faults/test_hold_runs.py",
     "peers/test_families.py",
-    "peers/test_models.py",
-    "peers/test_fields.py",
     "faults/test_run_faults.py",
+    "peers/test_fields.py",
+    "peers/test_models.py",
     "faults/test_hold_analyses.py",
+    "faults/test_hold_terminal.py",
+    "unit/test_look.py",
+    "unit/test_writers.py",
+    "web/test_report_page.py",
 )
 """Files that take minutes, the longest first. A file stays on one worker: begun last, they would keep one at work while
 the others have nothing left to do. Needs ``--no-loadscope-reorder``: xdist sorts files by how many tests are in them.

@@ -97,6 +97,9 @@ class ZMQInteractiveShell:
     """The name by which Jupyter's kernel is known."""
 
 
+TRAINED = "input 28x28x1, maxpool 4, linear 10"
+
+
 class Notebook:
     """What IPython shows."""
 
@@ -117,7 +120,7 @@ def test_training_shows_its_progress_in_a_notebook(tmp_path: Path, monkeypatch: 
     notebook = Notebook()
     monkeypatch.setitem(sys.modules, "IPython", notebook)
     monkeypatch.setitem(sys.modules, "IPython.display", notebook.display)
-    cs.train(epochs=0.05, out=tmp_path)
+    cs.train(TRAINED, epochs=0.05, out=tmp_path)
     assert len(notebook.seen) > 2
     assert '<progress max="23" value="23"' in notebook.seen[-1]
     assert "train loss" in notebook.seen[-1]
@@ -126,11 +129,11 @@ def test_training_shows_its_progress_in_a_notebook(tmp_path: Path, monkeypatch: 
 def test_training_shows_its_progress_on_a_terminal_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cs.train(epochs=0.02, out=tmp_path, name="quiet")
+    cs.train(TRAINED, epochs=0.02, out=tmp_path, name="quiet")
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    cs.train(epochs=0.02, out=tmp_path, name="watched")
+    cs.train(TRAINED, epochs=0.02, out=tmp_path, name="watched")
     out, err = capsys.readouterr()
     assert out == ""
     assert "epoch" in err

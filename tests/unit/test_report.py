@@ -38,9 +38,18 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
+TRAINED = "input 28x28x1, conv 4 5x5 s4 relu, linear 10"
+"""What is trained where only the page counts."""
+
+
 @pytest.fixture(scope="module")
-def page(short_run: Run) -> Page:
-    return Page(cs.report(short_run).to_html())
+def report(short_run: Run) -> Report:
+    return cs.report(short_run)
+
+
+@pytest.fixture(scope="module")
+def page(report: Report) -> Page:
+    return Page(report.to_html())
 
 
 def test_all_sections_are_there_and_linked(page: Page) -> None:
@@ -62,8 +71,8 @@ def test_nothing_comes_from_outside_and_nothing_runs(page: Page) -> None:
     assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
 
 
-def test_the_numbers_are_those_of_the_run(page: Page, short_run: Run) -> None:
-    facts = dict(cs.report(short_run).facts)
+def test_the_numbers_are_those_of_the_run(page: Page, report: Report, short_run: Run) -> None:
+    facts = dict(report.facts)
     assert facts["test accuracy"] == f"{100 * short_run.result.accuracy:.2f} %"
     assert facts["params"].startswith(f"{short_run.result.params:,}")
     text = " ".join(page.words)
@@ -75,8 +84,8 @@ def test_the_numbers_are_those_of_the_run(page: Page, short_run: Run) -> None:
         assert row[at] in drawn
 
 
-def test_it_is_light_and_dark_and_small(short_run: Run, tmp_path: Path) -> None:
-    path = cs.report(short_run).save(tmp_path / "r.html")
+def test_it_is_light_and_dark_and_small(report: Report, tmp_path: Path) -> None:
+    path = report.save(tmp_path / "r.html")
     text = path.read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in text
     assert path.stat().st_size < 1_000_000
@@ -104,7 +113,7 @@ def test_a_net_alone_has_a_page_too(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_training_ends_in_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["train", "--epochs", "0.01", "--out", str(tmp_path), "--quiet"]
+    asked = ["train", TRAINED, "--epochs", "0.01", "--out", str(tmp_path), "--quiet"]
     assert command(asked) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == f"report {tmp_path / 'mnist-fast-seed0' / 'report.html'}"
@@ -121,7 +130,7 @@ def test_a_run_stands_even_where_its_page_cannot_be_made(
         raise WriteError("no room")
 
     monkeypatch.setattr(Report, "save", full)
-    assert command(["train", "--epochs", "0.01", "--out", str(tmp_path), "--quiet"]) == 0
+    assert command(["train", TRAINED, "--epochs", "0.01", "--out", str(tmp_path), "--quiet"]) == 0
     told = capsys.readouterr()
     assert "warning: no report: WriteError: no room" in told.err
     assert cs.load_run(tmp_path / "mnist-fast-seed0").result.accuracy > 0
