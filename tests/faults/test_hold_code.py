@@ -12,7 +12,7 @@ import pytest
 import convscope as cs
 from convscope.cli import run
 from convscope.errors import ModelError
-from convscope.frontends.others import said
+from convscope.frontends.others import described
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,8 +129,8 @@ def test_who_is_told_to_stop_stops(stop: str, tmp_path: Path) -> None:
 
 
 def test_an_error_that_says_nothing() -> None:
-    assert said(ValueError("")) == "ValueError"
-    assert said(ValueError("\n\n  a\nb")) == "ValueError: a"
+    assert described(ValueError("")) == "ValueError"
+    assert described(ValueError("\n\n  a\nb")) == "ValueError: a"
 
 
 def test_what_is_printed_late_is_not_data(tmp_path: Path) -> None:

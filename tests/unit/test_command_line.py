@@ -208,7 +208,7 @@ APART = {
     "a kernel and the sheet": (["filter", "nowhere.png", "--sheet", "-k", "blur", "-o", "x.png"], "--sheet"),
     "an image and kernels": (["look", "nowhere.cnn", "--what", "kernels", "--image", "a.png"], "depend on image"),
     "a class and a field": (["look", "nowhere.cnn", "--what", "field", "--classes", "3"], "depend on classes"),
-    "a place that is none": (["look", "nowhere.cnn", "--what", "field", "--at", "here"], "is not a place"),
+    "a place that is none": (["look", "nowhere.cnn", "--what", "field", "--at", "here"], "is not a position"),
     "columns and Netron": (["table", "nowhere.cnn", "--to", "netron", "--columns", "name"], "--columns"),
     "two formats of a table": (["table", "nowhere.cnn", "--to", "csv", "--json"], "one of --to and --json"),
     "code in an ONNX file": (["write", "nowhere.cnn", "--to", "torch", "-o", "x.onnx"], "is not a file name for torch"),

@@ -269,7 +269,7 @@ def places(at: At) -> Sequence[int | tuple[int, int]]:
     for part in at.split(","):
         ends = part.split(":")
         if not 1 <= len(ends) <= 2 or not all(end.strip().isdecimal() and len(end) < 12 for end in ends):
-            raise FieldError(f'"{shortened(at)}" is not a place', expected="y,x or y0:y1,x0:x1")
+            raise FieldError(f'"{shortened(at)}" is not a position', expected="y,x or y0:y1,x0:x1")
         found.append(int(ends[0]) if len(ends) == 1 else (int(ends[0]), int(ends[1])))
     return tuple(found)
 

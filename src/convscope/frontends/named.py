@@ -15,7 +15,7 @@ from convscope.extras import missing_module
 from convscope.frontends.aside import aside
 from convscope.frontends.given import of_shape
 from convscope.frontends.keras.installed import installed
-from convscope.frontends.others import line, said, stops
+from convscope.frontends.others import described, line, stops
 from convscope.frontends.own import MAKER, own
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def model(source: str, *, numbers: bool = False) -> tuple[Any, Asked]:
         if stops(error):
             raise
         expected = MAKER if type(error) is TypeError and "required" in line(error) else ""
-        raise ModelError(f"{source} cannot be created: {said(error)}", expected=expected) from None
+        raise ModelError(f"{source} cannot be created: {described(error)}", expected=expected) from None
 
 
 def _beside(make: Callable[[], Made]) -> Made:

@@ -43,10 +43,10 @@ def line(error: BaseException) -> str:
     return next(iter(text.strip().splitlines()), "")[:_LINE]
 
 
-def said(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """Return the class of an error and the first line of its message.
 
-    >>> said(ValueError("no")), said(SystemExit())
+    >>> described(ValueError("no")), described(SystemExit())
     ('ValueError: no', 'SystemExit')
     """
     kind = type.__dict__["__name__"].__get__(type(error))[:_KIND]  # its own class may override its name
@@ -75,4 +75,4 @@ def theirs(what: str, *, all_errors: bool = False) -> Iterator[None]:
     except BaseException as error:
         if stops(error) or (issubclass(type(error), Exception) and not all_errors):
             raise
-        raise ModelError(f"{what}: {said(error)}") from error
+        raise ModelError(f"{what}: {described(error)}") from error

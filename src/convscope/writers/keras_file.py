@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.errors import WriteError
 from convscope.frontends.aside import aside
 from convscope.frontends.keras.installed import installed
-from convscope.frontends.others import said, stops
+from convscope.frontends.others import described, stops
 from convscope.writers.keras_code import classes, keras_code, keras_state
 from convscope.writers.weights import checked, initial, refuse_large, size_of, stored
 
@@ -64,7 +64,7 @@ def _saved(code: str, state: Mapping[str, list[NDArray[Any]]]) -> bytes:
     except BaseException as error:
         if stops(error):
             raise
-        raise WriteError(f"Keras cannot build or save the model: {said(error)}") from error
+        raise WriteError(f"Keras cannot build or save the model: {described(error)}") from error
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from torch.nn.parameter import UninitializedParameter
 from convscope.core.shape import to_text
 from convscope.errors import ConvscopeError, FieldError, ModelError, ShapeError
 from convscope.frontends.given import Asked, of_shape
-from convscope.frontends.others import line, said, stops
+from convscope.frontends.others import described, line, stops
 from convscope.frontends.tensors.builder import Builder
 from convscope.frontends.tensors.constant import placed
 from convscope.frontends.tensors.ends import output_of
@@ -280,8 +280,8 @@ class _Reading:
         usual = issubclass(type(error), Exception)
         sizes = " and ".join(to_text(one.shape) for one in self.taken.inputs)
         if not usual:  # another input would not help
-            return ModelError(f"the model does not run: {said(error)}").add(subject=path)
-        told = line(error) or said(error)
+            return ModelError(f"the model does not run: {described(error)}").add(subject=path)
+        told = line(error) or described(error)
         return ShapeError(f"the model does not run on {sizes}: {told}", expected=self.taken.hint).add(subject=path)
 
     @contextmanager

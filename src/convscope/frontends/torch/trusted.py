@@ -11,7 +11,7 @@ from torch import nn
 
 from convscope.errors import ModelError
 from convscope.frontends.aside import aside
-from convscope.frontends.others import said, stops
+from convscope.frontends.others import described, stops
 from convscope.frontends.own import importable
 
 
@@ -35,7 +35,7 @@ def load_trusted(path: str | Path) -> nn.Module:
     except BaseException as error:
         if stops(error):
             raise
-        raise ModelError(f"{path.name} cannot be loaded: {said(error)}") from None
+        raise ModelError(f"{path.name} cannot be loaded: {described(error)}") from None
     modules = [one for one in (found.values() if isinstance(found, dict) else [found]) if isinstance(one, nn.Module)]
     if len(modules) != 1:
         kind = f"a dictionary with {len(modules)} modules" if isinstance(found, dict) else type(found).__name__
