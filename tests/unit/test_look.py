@@ -45,7 +45,7 @@ from modules import MODULES, made
 
 FIVE = Path(__file__).parents[2] / "docs" / "images" / "five.png"
 NET = "input 8x8x1, conv 4 3x3 relu, maxpool 2, linear 3"
-NEWER = {"features", "mistakes"}  # schemas of version 3
+NEWER = {"features", "mistakes", "saliency"}  # schemas of version 3
 
 
 @pytest.fixture(autouse=True)
