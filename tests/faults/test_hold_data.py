@@ -128,7 +128,7 @@ def test_a_folder_is_read_once_however_it_is_reached(place: Path) -> None:
 def test_an_audit_of_many_copies_is_linear() -> None:
     def took(groups: int) -> float:
         copies = tuple((Listed("train", f"{at}a", "x"), Listed("train", f"{at}b", "x")) for at in range(groups))
-        found = Audit("d", (1, 8, 8), {"train": {"x": 2 * groups}}, {}, copies, ())
+        found = Audit("d", (1, 8, 8), {"train": {"x": 2 * groups}}, {}, {}, (), copies, ())
         assert f"{groups:,}  other duplicates" in str(found)
         return clock.best(lambda: str(found), 1)
 
@@ -138,7 +138,7 @@ def test_an_audit_of_many_copies_is_linear() -> None:
 
 def test_a_group_of_many_copies_is_one_line_that_can_be_read() -> None:
     group = tuple(Listed("train", str(at), "x") for at in range(34_000))
-    said = str(Audit("d", (1, 8, 8), {"train": {"x": 34_000}}, {}, (group,), ()))
+    said = str(Audit("d", (1, 8, 8), {"train": {"x": 34_000}}, {}, {}, (), (group,), ()))
     assert "train 9 (x) = 33,990 more" in said
     assert len(said) < 1000
 

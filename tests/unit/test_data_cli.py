@@ -59,7 +59,7 @@ def test_every_planted_fault_is_found(photos: Path, capsys: pytest.CaptureFixtur
     status, text = asked(capsys, "check", f"folder:{photos}", "--json")
     found = json.loads(text)
     assert status == 1
-    assert found["schema"] == "convscope/data-check/2"
+    assert found["schema"] == "convscope/data-check/3"
     assert found["bad"] == {"train/bee/torn.png": "is truncated"}
     assert found["leaks"] == [["train train/ant/2.png (ant)", "test test/ant/seen.png (ant)"]]
     assert found["conflicts"] == [["train train/ant/3.png (ant)", "train train/bee/other.png (bee)"]]

@@ -17,7 +17,7 @@ from convscope.errors import DataError, FieldError, ShapeError
 from convscope.training.batches import scaled
 from convscope.training.calibration import BINS, calibration_error
 from convscope.training.evaluate import Evaluation, evaluate
-from convscope.training.evaluate_run import class_numbers, evaluate_run
+from convscope.training.evaluate_run import evaluate_run
 from convscope.training.intervals import Z, paired_difference, wilson
 from convscope.training.paired import compare_runs, mcnemar
 from convscope.training.recipe import find
@@ -156,16 +156,6 @@ def test_classes_of_other_data_are_matched_by_name(short_run: Run, monkeypatch: 
     assert found == replace(expected, data="two")
     assert found.per_class["7"] is not None
     assert found.per_class["0"] is None
-
-
-def test_numbers_are_no_names() -> None:
-    letters = replace(MNIST, classes=tuple("abcdefghij"))
-    assert class_numbers(replace(MNIST, classes=tuple("0123")), letters).tolist() == [0, 1, 2, 3]
-    assert class_numbers(replace(MNIST, classes=tuple("jab")), letters).tolist() == [9, 0, 1]
-    with pytest.raises(DataError, match='has a class "k", which the net was not trained on'):
-        class_numbers(replace(MNIST, classes=tuple("abk")), letters)
-    with pytest.raises(DataError, match='has a class "0"'):
-        class_numbers(replace(MNIST, classes=tuple(map(str, range(11)))), letters)
 
 
 def test_other_data_that_cannot_evaluate(short_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,8 +99,8 @@ def evaluate(run_folder: str, data: str | None, split: str, tta: int, out: Out |
 def predict(run_folder: str, images: tuple[str, ...], out: Out | None, *, skip_bad: bool, as_json: bool) -> None:
     r"""Classify images with a trained run.
 
-    IMAGES are PNG, JPEG, WebP, BMP, GIF and TIFF files of any size, dark on light or light on dark. For a folder, every
-    image in it and in its subfolders is classified, and the speed is reported, from files to classes.
+    IMAGES are PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF and other files of any size, dark on light or light on dark. For a
+    folder, every image in it and in its subfolders is classified, and the speed is reported, from files to classes.
 
     \b
     Examples:

@@ -153,7 +153,7 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         return lambda report: training.repeat(path, report=report, warn=_warn, **chosen)
     made, settings = _net_and_recipe(given)
     kept = {key: given[key] for key in ("seed", "out", "name", "save_every", "logs", "skip_bad")}
-    return lambda report: training.train(made, recipe=settings, report=report, prepared=_prepared, **kept)
+    return lambda report: training.train(made, recipe=settings, report=report, prepared=_prepared, warn=_warn, **kept)
 
 
 OPTIONS = {"resumed": "--resume", "repeated": "--from"}

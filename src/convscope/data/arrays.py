@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from convscope.budget import hold, question, spend
 from convscope.core.shape import to_text
-from convscope.data.folder import TEST_SHARE, order
+from convscope.data.folder import order, share_for_testing
 from convscope.data.home import printable
 from convscope.data.npz import Npz
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from convscope.data.spelled import Spelled
 
 NAMES: dict[str, tuple[tuple[str, str], ...]] = {
-    "train": (("x_train", "y_train"), ("train_images", "train_labels")),
-    "val": (("x_val", "y_val"), ("val_images", "val_labels")),
-    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
+    "train": (("x_train", "y_train"), ("X_train", "y_train"), ("train_images", "train_labels")),
+    "val": (("x_val", "y_val"), ("X_val", "y_val"), ("val_images", "val_labels")),
+    "test": (("x_test", "y_test"), ("X_test", "y_test"), ("test_images", "test_labels")),
     "": (("images", "labels"), ("x", "y"), ("X", "y")),
 }
 """Names of images and labels by split; the last row is a set that is not split yet."""
@@ -152,6 +153,10 @@ def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
         refuse_scarcity(error)
         if isinstance(error, PermissionError):
             raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
+        if path.suffix == ".npy":
+            raise DataError(
+                f"{printable(path)} holds one array", expected="an .npz file with images and labels"
+            ) from None
         raise DataError(f"{printable(path)} is not an .npz file, or is damaged: {error}") from None
 
 
@@ -168,10 +173,14 @@ def _splits(content: Npz, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...
         )
     found = {split: _arrays(content, x, y, printable(path)) for split, (x, y) in pairs.items()}
     if "train" not in found:
-        found = _divided(found[""])
+        found = _divided(found[""], printable(path))
     found.pop("", None)
     if "test" not in found:
-        found = {"train": found["train"], "test": found["val"]} if "val" in found else _divided(found["train"])
+        found = (
+            {"train": found["train"], "test": found["val"]}
+            if "val" in found
+            else _divided(found["train"], printable(path))
+        )
     shapes = {split: part.images.shape[1:] for split, part in found.items()}
     if len(set(shapes.values())) > 1:
         sizes = ", ".join(f"{split} {to_text(shape)}" for split, shape in shapes.items())
@@ -180,6 +189,11 @@ def _splits(content: Npz, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...
 
 
 def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, ...]:
+    """Names of the classes, in the order of their labels.
+
+    Raises:
+        DataError: labels, names and images do not go together, or there are fewer than two classes.
+    """
     count = 1 + max(int(part.labels.max()) for part in found.values())
     if count > 1_000_000 or min(int(part.labels.min()) for part in found.values()) < 0:
         raise DataError(f"{printable(path)} has labels below 0 or above a million")
@@ -188,24 +202,53 @@ def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, .
         raise DataError(f"{printable(path)} has {len(names)} class names but a label {count - 1}")
     if max(count, len(names)) < 2:
         raise DataError(f"{printable(path)} has one class", expected="at least two classes")
-    return tuple(map(printable, names)) or tuple(map(str, range(count)))
+    classes = tuple(map(printable, names)) or tuple(map(str, range(count)))
+    twice = [name for name, n in Counter(classes).items() if n > 1]
+    if twice:
+        raise DataError(f'{printable(path)} has two classes that are called "{twice[0]}"', attempt="rename one of them")
+    learned = set(np.unique(_labels(found["train"])).tolist())
+    for split, part in found.items():
+        lost = sorted(set(np.unique(_labels(part)).tolist()) - learned)
+        if lost:
+            raise DataError(
+                f'{printable(path)} has {split} images of the class "{classes[lost[0]]}", and none for training'
+            )
+    return classes
+
+
+def _labels(part: Arrays) -> NDArray[np.int64]:
+    """Those of the split."""
+    return part.labels[part.places]
 
 
 def _names(content: Npz) -> tuple[str, ...]:
     header = content.header("classes")
     spend(10 * math.prod(header.shape))
     hold(4 * header.size + 200 * math.prod(header.shape))
-    return tuple(str(name) for name in content.array("classes").reshape(-1))
+    names = content.array("classes").reshape(-1).tolist()
+    return tuple(name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name) for name in names)
 
 
 def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
     """Return arrays with channels first; dtype and shape are checked in their headers, before they are unpacked."""
     images, labels = content.header(x), content.header(y)
     if images.dtype != np.uint8 or len(images.shape) not in {3, 4} or not images.size:
-        raise DataError(f"{file}: {x} is {images.dtype} {images.shape}", expected="uint8: n h w, n h w c or n c h w")
+        floats = images.dtype.kind == "f"
+        raise DataError(
+            f"{file}: {x} is {images.dtype} {images.shape}",
+            expected="uint8: n h w, n h w c or n c h w",
+            attempt=f"if its values are 0 to 1, save ({x} * 255).round().astype(numpy.uint8)" if floats else "",
+        )
     if len(images.shape) == 4 and not {images.shape[1], images.shape[3]} & {1, 3}:
         raise DataError(f"{file}: {x} has the shape {images.shape}", expected="1 or 3 channels, last or second")
     count = images.shape[0]
+    if labels.dtype.hasobject or labels.dtype.kind in "SU":
+        kind = "Python objects" if labels.dtype.hasobject else "texts"
+        raise DataError(
+            f"{file}: {y} holds {kind}",
+            expected="whole numbers from 0 on, and their names in an array called classes",
+            attempt=f"classes, {y} = numpy.unique({y}.astype(str), return_inverse=True)",
+        )
     if math.prod(labels.shape) != count or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{file}: {x} has {count:,} images, but its labels are {labels.dtype} {labels.shape}")
     spend(PER_IMAGE[0] * count)
@@ -218,11 +261,18 @@ def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
     return Arrays(pixels, content.array(y).reshape(-1).astype(np.int64), np.arange(count))
 
 
-def _divided(whole: Arrays) -> dict[str, Arrays]:
-    """Set a fifth aside for testing: the first images in the order of the SHA-256 of their positions."""
-    places = sorted(range(len(whole.labels)), key=lambda at: order(str(at)))
-    testing = np.zeros(len(places), dtype=bool)
-    testing[places[: max(1, round(TEST_SHARE * len(places)))]] = True
+def _divided(whole: Arrays, file: str) -> dict[str, Arrays]:
+    """Set a fifth of each class aside for testing: its first images in the order of the SHA-256 of their positions.
+
+    Raises:
+        DataError: there is one image.
+    """
+    if len(whole.labels) < 2:
+        raise DataError(f"{file} has one image", expected="at least one for training, and one for testing")
+    testing = np.zeros(len(whole.labels), dtype=bool)
+    for label in np.unique(whole.labels):
+        places = sorted(np.flatnonzero(whole.labels == label).tolist(), key=lambda at: order(str(at)))
+        testing[places[: share_for_testing(len(places))]] = True
     return {
         name: replace(whole, places=np.flatnonzero(part)) for name, part in (("train", ~testing), ("test", testing))
     }

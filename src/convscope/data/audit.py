@@ -11,6 +11,8 @@ import numpy as np
 
 from convscope.core.shape import to_text
 from convscope.data import registry
+from convscope.data.imagefile import UNREAD
+from convscope.data.told import left_out_lines
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Audit:
         shape: ``c h w``.
         counts: images of each class, by split.
         bad: files that cannot be used, with the reason, by name.
+        left_out: numbers of files in class folders that are not read, by class and suffix.
+        empty: class folders without an image.
         copies: groups of images that are identical at the size of the set.
         blank: images of one colour.
     """
@@ -51,6 +55,8 @@ class Audit:
     shape: tuple[int, ...]
     counts: dict[str, dict[str, int]]
     bad: dict[str, str]
+    left_out: dict[str, dict[str, int]]
+    empty: tuple[str, ...]
     copies: tuple[tuple[Listed, ...], ...]
     blank: tuple[Listed, ...]
 
@@ -75,19 +81,26 @@ class Audit:
         return tuple(f"{split}: {name}" for split, row in self.counts.items() for name, n in row.items() if not n)
 
     @property
+    def unread(self) -> bool:
+        """Whether some of the files that were left out are images, by their suffixes."""
+        return any(ending in UNREAD for row in self.left_out.values() for ending in row)
+
+    @property
     def passed(self) -> bool:
-        """Whether the set is free of bad files, leaks and conflicts."""
-        return not (self.bad or self.leaks or self.conflicts)
+        """Whether the set is free of bad files, images that are not read, empty classes, leaks and conflicts."""
+        return not (self.bad or self.unread or self.empty or self.leaks or self.conflicts)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/data-check/2``."""
+        """Plain data of schema ``convscope/data-check/3``."""
         return {
-            "schema": "convscope/data-check/2",
+            "schema": "convscope/data-check/3",
             "data": self.data,
             "shape": to_text(self.shape),
             "passed": self.passed,
             "counts": self.counts,
             "bad": self.bad,
+            "left_out": self.left_out,
+            "empty": list(self.empty),
             "leaks": [list(map(str, group)) for group in self.leaks],
             "conflicts": [list(map(str, group)) for group in self.conflicts],
             "copies": [list(map(str, group)) for group in self.copies],
@@ -98,6 +111,8 @@ class Audit:
     def __str__(self) -> str:
         parts = {
             "bad files": [f"{name} {why}" for name, why in self.bad.items()],
+            "classes with files that are not read as images": left_out_lines(self.left_out),
+            "folders of classes without an image": list(self.empty),
             "leaks: identical images in two splits": _lines(self.leaks),
             "conflicts: identical images in two classes": _lines(self.conflicts),
             "other duplicates": _lines(self._plain),
@@ -164,7 +179,16 @@ def audit(dataset: Dataset) -> Audit:
             if (flat == flat[:, :1]).all():
                 blank.append(listed)
     copies = tuple(tuple(group) for group in groups.values() if len(group) > 1)
-    return Audit(dataset.name, dataset.shape, counts, dict(dataset.notes.get("skipped", {})), copies, tuple(blank))
+    return Audit(
+        data=dataset.name,
+        shape=dataset.shape,
+        counts=counts,
+        bad=dict(dataset.notes.get("skipped", {})),
+        left_out=dict(dataset.notes.get("left_out", {})),
+        empty=tuple(dataset.notes.get("empty", ())),
+        copies=copies,
+        blank=tuple(blank),
+    )
 
 
 def count(dataset: Dataset, split: Split) -> dict[str, int]:

@@ -39,6 +39,12 @@ TO_GREY = ("1", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 WEBP = 12
 """Memory of Pillow's WebP decoder beside the image: two canvases and a copy [byte per pixel]."""
 
+AVIF = 12
+"""The same of AVIF: three planes of up to 16 bits, and the colours that are made of them, twice."""
+
+JPEG2000 = 8
+"""The same of JPEG 2000 for each band: its coefficients and those of the next level, of 32 bits."""
+
 PASSES = 10
 """Number of passes over a JPEG that take as long as producing its pixels."""
 
@@ -141,9 +147,16 @@ def memory(image: Image, passes: int = 1, *, turned: bool = False) -> int:
     stored = BYTES.get(image.mode, 4)
     plain = image.mode in AS_THEY_ARE and "transparency" not in image.info
     made = 0 if plain else 1 if image.mode in TO_GREY else 4
-    own = WEBP if image.format == "WEBP" else 2 * len(image.getbands()) * _scale(image) ** 2 if passes > 1 else 0
+    own = _own(image, passes)
     pixels = image.width * image.height
     return pixels * (own + stored + (stored if turned else 0) + made) + _tile(image)
+
+
+def _own(image: Image, passes: int) -> int:
+    """What the decoder of a format needs beside the image [byte for each pixel]."""
+    bands = len(image.getbands())
+    known = {"WEBP": WEBP, "AVIF": AVIF, "JPEG2000": JPEG2000 * bands}
+    return known.get(image.format or "", 2 * bands * _scale(image) ** 2 if passes > 1 else 0)
 
 
 def _scale(image: Image) -> int:

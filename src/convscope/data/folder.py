@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from convscope.data.classes import listed
 from convscope.data.home import printable
 from convscope.data.imagefile import FORMATS
+from convscope.data.splits import TRAIN, split_of
 from convscope.errors import DataError, refuse_scarcity
 
 if TYPE_CHECKING:
@@ -19,8 +23,13 @@ if TYPE_CHECKING:
 SUFFIXES = tuple(FORMATS)
 """Files with these suffixes, in any case, are images; others are ignored."""
 
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""The split for each folder name that denotes one."""
+PROPS = {".db", ".ini", ".lnk", ".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".html"}
+"""Suffixes of files that accompany images and are not meant as images."""
+
+OTHERS = "others"
+"""Stands for suffixes that are not plausible ones."""
+
+_ENDING = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
 
 TEST_SHARE = 0.2
 """The fraction of each class that is set aside for testing if the folder has no splits."""
@@ -58,42 +67,97 @@ class Listing:
     Attributes:
         entries: images, sorted by name.
         bad: files that cannot be used, with the reason, by name.
-        others: files whose names are not those of images.
+        others: numbers of files whose names are not those of images, by class and suffix.
+        labels: class folders, with or without images.
+        nested: for each of these, the folders in it.
     """
 
     entries: list[Entry] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)
-    others: int = 0
+    others: Counter[tuple[str, str]] = field(default_factory=Counter)
+    labels: set[str] = field(default_factory=set)
+    nested: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> dict[str, dict[str, int]]:
+        """Numbers of files in class folders that are not read and may be meant as images, by class and suffix."""
+        found: dict[str, dict[str, int]] = {}
+        for (label, ending), count in sorted(self.others.items()):
+            if label and ending not in PROPS:
+                row, usual = found.setdefault(label, {}), _ENDING.fullmatch(ending)
+                row[ending if usual else OTHERS] = row.get(ending if usual else OTHERS, 0) + count
+        return found
+
+    @property
+    def empty(self) -> list[str]:
+        """Class folders without an image."""
+        return sorted(self.labels - {entry.label for entry in self.entries})
 
 
 def listing(root: Path) -> Listing:
     """List a folder; links are followed, and no file is opened or changed.
 
-    The first folder below the root, or below ``train``, ``val`` and ``test`` where there is a ``train``, is the class;
-    deeper folders and names that begin with a dot are ignored. A folder is read once, however many links lead to it:
-    repetitions are listed among the bad files, so the cost is bounded by the number of folders.
+    The first folder below the root is the class, or the first below a folder that is named after a split
+    (:mod:`convscope.data.splits`); deeper folders and names that begin with a dot are ignored. Such folders are splits
+    if all folders are named so, or if one of them is for training and has folders in it: a class may be called
+    ``train``. A folder is read once, however many links lead to it: repetitions are listed among the bad files, so the
+    cost is bounded by the number of folders.
 
     Raises:
-        DataError: the folder cannot be read.
+        DataError: the folder cannot be read, or its folders are splits and none of them is for training.
     """
     found = Listing()
     children = _children(root)
-    splits = {name for name, is_folder in children if is_folder and name.lower() in SPLITS}
-    named = "train" in {name.lower() for name in splits}
-    for path, name in _files(root, children, found):
-        if path.suffix.lower() not in SUFFIXES:
-            found.others += 1
-            continue
-        first = name.partition("/")[0]
-        split = SPLITS[first.lower()] if named and first in splits else ""
-        _take(found, path, name, split, named=named)
+    splits = _splits(root, [name for name, is_folder in children if is_folder])
+    for path, name, is_folder in _files(root, children, found):
+        if is_folder:
+            _note_folder(found, name, splits)
+        elif path.suffix.lower() in SUFFIXES:
+            _take(found, path, name, splits)
+        else:
+            found.others[_label(name, splits), path.suffix.lower()] += 1
     return found
 
 
-def _take(found: Listing, path: Path, name: str, split: str, *, named: bool) -> None:
+def _splits(root: Path, folders: list[str]) -> dict[str, str]:
+    """Return the split of each folder that holds one."""
+    named = {name: split for name in folders if (split := split_of(name))}
+    if not named:
+        return {}
+    if len(named) == len(folders):
+        if TRAIN not in named.values():
+            raise DataError(
+                f"{printable(root)} has folders for {listed(sorted(set(named.values())))}, and none for training",
+                given=f"folders {listed(folders)}",
+                expected="a folder train, with a folder for each class in it",
+            )
+        return named
+    inner = {name for name in named if any(is_folder for _, is_folder in _children(root / name))}
+    return named if any(named[name] == TRAIN for name in inner) else {}
+
+
+def _label(name: str, splits: dict[str, str]) -> str:
+    """Return the class that a relative path belongs to; empty for a file above the class folders."""
+    parts = name.split("/", 2)[1 if name.partition("/")[0] in splits else 0 :]
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _note_folder(found: Listing, name: str, splits: dict[str, str]) -> None:
+    """Record a class folder, or a folder in one."""
+    parts = name.split("/")
+    inner = parts[1 if parts[0] in splits else 0 :]
+    if not splits or parts[0] in splits:
+        if len(inner) == 1:
+            found.labels.add(inner[0])
+        elif len(inner) == 2:
+            found.nested.setdefault(inner[0], set()).add(inner[1])
+
+
+def _take(found: Listing, path: Path, name: str, splits: dict[str, str]) -> None:
     """Add an image to the listing, among the good or the bad ones."""
-    inner = name.split("/", 2)[1 if split else 0 :]
-    if len(inner) < 2 or (named and not split):
+    split = splits.get(name.partition("/")[0], "")
+    label = _label(name, splits)
+    if not label or (splits and not split):
         found.bad[name] = "is not in the folder of a class"
         return
     try:
@@ -105,7 +169,7 @@ def _take(found: Listing, path: Path, name: str, split: str, *, named: bool) -> 
     if not stat.S_ISREG(facts.st_mode):
         found.bad[name] = "is not a file"
         return
-    found.entries.append(Entry(path, name, split, inner[0], facts.st_size, facts.st_mtime_ns))
+    found.entries.append(Entry(path, name, split, label, facts.st_size, facts.st_mtime_ns))
 
 
 def _children(folder: Path) -> list[tuple[str, bool]]:
@@ -140,8 +204,8 @@ def _identity(folder: Path) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def _files(root: Path, children: list[tuple[str, bool]], found: Listing) -> Iterator[tuple[Path, str]]:
-    """Yield every file below a folder with its relative path; a second link to the same folder is recorded as bad."""
+def _files(root: Path, children: list[tuple[str, bool]], found: Listing) -> Iterator[tuple[Path, str, bool]]:
+    """Yield all below a folder: path, relative path, and whether it is a folder; a second link to one is bad."""
     known = {_identity(root): ""}
     ways = [(root, "", iter(children))]
     while ways:
@@ -152,10 +216,11 @@ def _files(root: Path, children: list[tuple[str, bool]], found: Listing) -> Iter
             continue
         path, inner = folder / name, above + name
         if not is_folder:
-            yield path, inner
+            yield path, inner, False
             continue
         first = known.setdefault(_identity(path), inner)
         if first is inner:
+            yield path, inner, True
             ways.append((path, f"{inner}/", iter(_children(path))))
         elif f"{inner}/".startswith(f"{first}/" if first else ""):
             found.bad[inner] = "is a link that leads back to a folder above it"
@@ -170,6 +235,15 @@ def order(name: str) -> bytes:
     '030c42b7'
     """
     return hashlib.sha256(os.fsencode(name)).digest()
+
+
+def share_for_testing(count: int) -> int:
+    """Return how many images of a class are for testing: a fifth, rounded, at least one of two.
+
+    >>> [share_for_testing(count) for count in (1, 2, 10)]
+    [0, 1, 2]
+    """
+    return max(1, round(TEST_SHARE * count)) if count > 1 else 0
 
 
 def divided(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
@@ -199,8 +273,7 @@ def divided(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
         classes.setdefault(entry.label, []).append(entry.name)
     for unordered in classes.values():
         names = sorted(unordered, key=order)
-        count = max(1, round(TEST_SHARE * len(names))) if len(names) > 1 else 0
-        testing.update(names[:count])
+        testing.update(names[: share_for_testing(len(names))])
     return {
         "train": [entry for entry in entries if entry.name not in testing],
         "test": [entry for entry in entries if entry.name in testing],

@@ -160,7 +160,9 @@ def decoded(
             expected=error.expected,
             attempt=error.attempt,
         ) from None
-    except ImageError:
+    except ImageError as error:
+        if printable(path) not in error.what:  # who looked at the pixels does not know where they came from
+            error.what = f"{printable(path)} {error.what}"
         raise
     except Exception as error:  # noqa: BLE001 -- decoders may raise anything on damaged files
         refuse_scarcity(error)
@@ -262,13 +264,25 @@ def _check_end(content: bytes, form: str, path: Path) -> None:
 
 
 def _eight_bits(image: Image) -> Callable[[Image], Image]:
-    """Reduce 16-bit grey to its high byte; Pillow's own conversion would clip at 255."""
+    """Reduce 16-bit and float grey to 8 bits; Pillow's own conversion would clip at 255.
+
+    Integers span 16 bits, whatever the largest of them is: a set has dark images and light ones. Floats have no range of
+    their own; they are 0 to 1, as most programs write them, or 0 to 255 if one is above 1.
+
+    Raises:
+        ImageError: a value is above 255.
+    """
     from PIL import Image as Pillow
 
     def values(part: Image) -> NDArray[np.float64]:
         return np.nan_to_num(np.asarray(part, dtype=np.float64), posinf=0.0, neginf=0.0)
 
-    top = 65535.0 if any(values(image.crop(box)).max() > 255 for box in _tiles(image)) else 255.0
+    top = 65535.0
+    if image.mode == "F":
+        largest = max(float(values(image.crop(box)).max()) for box in _tiles(image))
+        if largest > 255:
+            raise ImageError(f"has floats up to {largest:.6g}", expected="0 to 1, or 0 to 255")
+        top = 255.0 if largest > 1 else 1.0
     return lambda part: Pillow.fromarray(np.clip(values(part) / top * 255, 0, 255).astype(np.uint8))
 
 

@@ -27,19 +27,34 @@ if TYPE_CHECKING:
 FORMATS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".png": "PNG",
     ".webp": "WEBP",
     ".bmp": "BMP",
     ".gif": "GIF",
     ".tif": "TIFF",
     ".tiff": "TIFF",
+    ".avif": "AVIF",
+    ".jp2": "JPEG2000",
+    ".j2k": "JPEG2000",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pbm": "PPM",
+    ".pnm": "PPM",
 }
 """Pillow's name of the format for each suffix. No other format is opened."""
 
 NAMES = tuple(dict.fromkeys(FORMATS.values()))
 
-TOLD = "PNG, JPEG, WebP, BMP, GIF or TIFF"
+TOLD = "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF, JPEG 2000 or PNM"
 """The supported formats in words."""
+
+UNREAD = {
+    ".heic", ".heif", ".jxl", ".svg", ".psd", ".tga", ".ico", ".icns", ".exr", ".hdr", ".dds", ".pcx", ".eps", ".pdf",
+    ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf",
+}  # fmt: skip
+"""Suffixes of images that are not read, including the raw images of cameras."""
 
 KINDS = (
     (0, b"%!PS", "a PostScript file"),
@@ -54,18 +69,9 @@ KINDS = (
     (0, b"DDS ", "a DDS texture"),
     (0, b"qoif", "a QOI image"),
     (0, b"v/1\x01", "an OpenEXR image"),
-    (0, b"\x00\x00\x00\x0cjP", "a JPEG 2000 image"),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
-    (4, b"ftypavi", "an AVIF image"),
     (4, b"ftyphei", "a HEIC image"),
     (4, b"ftypmif", "a HEIC image"),
     (4, b"ftyp", "a video"),
-    (0, b"P1", "a PNM image"),
-    (0, b"P2", "a PNM image"),
-    (0, b"P3", "a PNM image"),
-    (0, b"P4", "a PNM image"),
-    (0, b"P5", "a PNM image"),
-    (0, b"P6", "a PNM image"),
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"\x1f\x8b", "a gzip file"),
 )

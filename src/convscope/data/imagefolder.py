@@ -14,11 +14,14 @@ import msgspec
 
 from convscope.budget import raised
 from convscope.core.shape import to_text
+from convscope.data.classes import listed, near, ordered
 from convscope.data.fetch import replacing
 from convscope.data.folder import divided, listing
 from convscope.data.home import printable
 from convscope.data.image import decoded, fitted, plain, seen
+from convscope.data.imagefile import TOLD
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
+from convscope.data.told import left_out_lines
 from convscope.errors import DataError, FieldError, ImageError, refuse_scarcity
 
 if TYPE_CHECKING:
@@ -62,7 +65,12 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     if skipped and not wanted.skip_bad:
         raise bad_files(root, skipped)
     name = str(replace(wanted, path=str(root), shape=shape))
-    return index.dataset(name, root, place / to_text(shape), "the user's own", {**notes, "skipped": skipped})
+    notes |= {
+        "skipped": skipped,
+        "left_out": {printable(label): row for label, row in found.left_out.items()},
+        "empty": list(map(printable, found.empty)),
+    }
+    return index.dataset(name, root, place / to_text(shape), "the user's own", notes)
 
 
 def bad_files(root: Path, bad: Mapping[str, str]) -> DataError:
@@ -75,22 +83,43 @@ def bad_files(root: Path, bad: Mapping[str, str]) -> DataError:
 
 
 def _classes(found: Listing, root: Path) -> tuple[str, ...]:
+    """Names of the classes, in the order of their labels.
+
+    Raises:
+        DataError: there are no images, none for training of some class, or fewer than two classes.
+    """
     if not found.entries:
         raise DataError(
             f"{printable(root)} has no images in class folders",
-            given=_some({printable(name): why for name, why in found.bad.items()}),
-            expected="a folder for each class, with JPEG, PNG, WebP, BMP, GIF or TIFF in it",
+            given=_some({printable(name): why for name, why in found.bad.items()}) or _left_out(found),
+            expected=f"a folder for each class, with {TOLD} in it",
         )
-    labels = sorted({entry.label for entry in divided(found.entries)["train"]})
-    odd = sorted({entry.label for entry in found.entries} - set(labels))
+    labels = ordered({entry.label for entry in divided(found.entries)["train"]})
+    odd = ordered({entry.label for entry in found.entries} - set(labels))
     if odd:
-        raise DataError(f"{printable(root)} has no training images of the class {printable(odd[0])}")
+        twin = near(odd[0], labels)
+        raise DataError(
+            f"{printable(root)} has no training images of the class {printable(odd[0])}",
+            given=f"for training: {listed(labels)}",
+            attempt=f"give the folders {printable(odd[0])} and {printable(twin)} one name" if twin else "",
+        )
     if len(labels) < 2:
-        raise DataError(f"{printable(root)} has one class, {printable(labels[0])}", expected="at least two classes")
+        deeper = len(found.nested.get(labels[0], ())) > 1
+        raise DataError(
+            f"{printable(root)} has one class, {printable(labels[0])}",
+            given=_left_out(found),
+            expected="at least two classes",
+            attempt=f"folder:{printable(root / labels[0])}, whose folders may be the classes" if deeper else "",
+        )
     names = tuple(map(printable, labels))
     if len(set(names)) < len(names):
         raise DataError(f"{printable(root)} has two classes whose names print alike", attempt="rename one of them")
     return names
+
+
+def _left_out(found: Listing) -> str:
+    """What lies in the folders of classes and is not read, in a line."""
+    return listed(left_out_lines(found.left_out), between="; ")
 
 
 def _digest(found: Listing) -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
 
-RULE = 1
+RULE = 2
 """Version of the way in which images are prepared."""
 
 INDEX = "index.json"

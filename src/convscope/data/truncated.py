@@ -25,7 +25,7 @@ def cut_off(content: bytes, form: str) -> bool:
     walk = WALKS.get(form)
     try:
         return walk is not None and not walk(content)
-    except (IndexError, struct.error):
+    except (IndexError, ValueError, struct.error):
         return True
 
 
@@ -51,17 +51,18 @@ def _scan(content: bytes) -> int:
     """Return where the header of the first scan of a JPEG begins.
 
     Raises:
-        IndexError: there is no scan.
-        struct.error: the file ends before it.
+        IndexError, ValueError, struct.error: there is none.
     """
     at = 2
     while True:
+        at = content.index(b"\xff", at)  # decoders skip what stands between two segments
         while content[at + 1] == 0xFF:
             at += 1
-        if content[at] != 0xFF:
-            raise IndexError
         if content[at + 1] == 0xDA:
             return at
+        if content[at + 1] == 0:  # no mark
+            at += 2
+            continue
         (size,) = struct.unpack_from(">H", content, at + 2)
         at += 2 + size
 
@@ -76,7 +77,7 @@ def scans(content: bytes, components: int) -> int:
         first = _scan(content)
         more = content[first + 4] < components  # the others are to follow
         return max(2 if more else 1, content.count(b"\xff\xda", first))
-    except (IndexError, struct.error):
+    except (IndexError, ValueError, struct.error):
         return 1
 
 

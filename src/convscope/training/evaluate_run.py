@@ -9,6 +9,7 @@ import numpy as np
 from convscope.backends.machine import kept_memory
 from convscope.core.shape import to_text
 from convscope.data import registry
+from convscope.data.classes import numbers_of
 from convscope.errors import DataError, ShapeError
 from convscope.training.evaluate import Evaluation, Predicted, answers
 from convscope.training.run import Run, load
@@ -17,8 +18,6 @@ from convscope.training.tta import Augmented, check_tta
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from convscope.data.registry import Dataset
 
@@ -54,7 +53,7 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
         FieldError, RunError, DataError, ShapeError: as for :func:`evaluate`.
     """
     check_tta(tta, run.recipe, run.dataset.shape)
-    numbers = class_numbers(dataset, run.dataset)
+    numbers = np.array(numbers_of(dataset.classes, run.dataset.classes, dataset.name))
     if dataset.shape != run.dataset.shape:
         raise ShapeError(
             f"the net expects {to_text(run.dataset.shape)}, "
@@ -65,30 +64,3 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
         raise DataError(f"{dataset.name} has no {split} images")
     with kept_memory():
         return answers(Augmented(model_of(run), tta), images.images, numbers[images.labels], run.dataset)
-
-
-def class_numbers(dataset: Dataset, known: Dataset) -> NDArray[np.int64]:
-    """Map each class of a data set to the class of the same name in the set that the net was trained on.
-
-    Classes that are called 0, 1, 2 … have no names; they are matched by number.
-
-    Raises:
-        DataError: the net was not trained on one of the classes.
-    """
-    places = {name: at for at, name in enumerate(known.classes)}
-    nameless = dataset.classes == tuple(map(str, range(len(dataset.classes))))
-    if nameless and len(dataset.classes) <= len(places):
-        return np.arange(len(dataset.classes))
-    strange = [name for name in dataset.classes if name not in places]
-    if strange:
-        raise DataError(
-            f'{dataset.name} has a class "{strange[0]}", which the net was not trained on',
-            given=f"classes {_listed(dataset.classes)}",
-            expected=f"some of {_listed(known.classes)}",
-        )
-    return np.array([places[name] for name in dataset.classes])
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    """List at most a dozen names."""
-    return ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")

@@ -19,6 +19,7 @@ from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
 from convscope.data import registry, trained
 from convscope.data.facts import Facts, name_of
+from convscope.data.told import known_images, warnings_of
 from convscope.errors import RunError
 from convscope.frontends import read
 from convscope.training import checkpoint, environment, metrics, seal
@@ -64,6 +65,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     skip_bad: bool = False,
     report: Report | None = None,
     prepared: Callable[[int, int], None] | None = None,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
     """Train a net and leave a run folder.
 
@@ -79,7 +81,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         logs: additional logs: ``csv``, ``tensorboard``.
         skip_bad: skip files of the data set that are not images.
         report: called every few steps; by default a terminal or a notebook shows the progress.
-        prepared: called with the number of prepared images and of all images while a folder is read for the first time.
+        prepared: called with images prepared and all images, while those of a folder are read the first time.
+        warn: called with what is wrong with the data and does not keep a net from being trained on them.
 
     Raises:
         ShapeError: the net does not fit the data.
@@ -108,6 +111,10 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             return _resumed(runs.load_job(begun), ranks, habits, strict=False, warn=warnings.warn)
         job = Job(Path(out) / name, made, dataset, settings, seed)
         if ranks.first:
+            for told in (
+                [*warnings_of(dataset), *known_images(*images)] if dataset.slug not in registry.DATASETS else ()
+            ):
+                warn(told)
             facts = Facts.of(dataset, dict(zip(("train", "test"), images, strict=True)))
             job = runs.found(Path(out), name, job, facts, environment.content(environment.here(settings)))
             _note_begun(job, ranks)
@@ -121,6 +128,12 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             if ranks.first and not checkpoint.steps(job.path):  # nothing to resume from
                 shutil.rmtree(job.path, ignore_errors=True)
             raise
+
+
+def _doubts(dataset: Dataset, learn: Split, test: Split) -> list[str]:
+    """What a person should know of their own images before they believe a result."""
+    known = dataset.name.partition(":")[0] in registry.DATASETS
+    return [] if known else [*warnings_of(dataset), *known_images(learn, test)]
 
 
 def _launch(out: Path) -> Path:
@@ -242,8 +255,15 @@ def repeat(  # noqa: PLR0913 -- by keyword
     for found in runs.edits(job):
         warn(found)
     return train(
-        job.net, data=name_of(job.dataset), recipe=job.recipe, seed=job.seed, out=out, name=name, report=report
-    )  # fmt: skip
+        job.net,
+        data=name_of(job.dataset),
+        recipe=job.recipe,
+        seed=job.seed,
+        out=out,
+        name=name,
+        report=report,
+        warn=warn,
+    )
 
 
 def _weights(net: Net) -> int:

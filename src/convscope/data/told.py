@@ -1,0 +1,69 @@
+"""What is told of a data set wherever it is used: what was left out of it, and what its classes lack."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from convscope.data.classes import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from convscope.data.dataset import Dataset, Split
+
+LOOKED_AT = 2**31
+"""Bytes of images that are compared with each other before a training; of larger sets, ``data check`` tells."""
+
+
+def left_out_lines(left_out: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Files that were not read, a line for each class.
+
+    >>> left_out_lines({"owl": {".heic": 5, ".psd": 1}})
+    ['owl: 5 .heic, 1 .psd']
+    """
+    return [
+        f"{label}: {', '.join(f'{count:,} {end}' for end, count in row.items())}" for label, row in left_out.items()
+    ]
+
+
+def warnings_of(dataset: Dataset) -> list[str]:
+    """What a person should know before training on a data set, or measuring with it; each in a line.
+
+    >>> from dataclasses import replace
+    >>> from convscope.data import DATASETS
+    >>> warnings_of(replace(DATASETS["mnist"], notes={"left_out": {"owl": {".heic": 5}}, "empty": ["owl"]}))
+    ['5 files are not read as images: owl: 5 .heic', 'no images in the folder of owl']
+    """
+    found = []
+    left_out = dataset.notes.get("left_out", {})
+    if left_out:
+        count = sum(sum(row.values()) for row in left_out.values())
+        verb = "file is not read as an image" if count == 1 else "files are not read as images"
+        found.append(f"{count:,} {verb}: {listed(left_out_lines(left_out), between='; ')}")
+    empty = dataset.notes.get("empty", [])
+    if empty:
+        found.append(f"no images in the folder{'s' if len(empty) > 1 else ''} of {listed(empty)}")
+    return found
+
+
+def known_images(train: Split, test: Split) -> list[str]:
+    """How many test images are training images, too, in a line; none where there are none, or the set is large.
+
+    >>> import numpy as np
+    >>> from convscope.data import Split
+    >>> images, labels = np.arange(12, dtype=np.uint8).reshape(3, 1, 2, 2), np.zeros(3, int)
+    >>> known_images(Split(images, labels), Split(images[1:], labels[1:]))
+    ['2 of 2 test images are training images, too: the accuracy is no measure for other images']
+    """
+    if train.images.nbytes + test.images.nbytes > LOOKED_AT:
+        return []
+    learned = {_digest(image.tobytes()) for image in train.images}
+    known = sum(_digest(image.tobytes()) in learned for image in test.images)
+    verb = "is a training image" if known == 1 else "are training images"
+    told = f"{known:,} of {len(test.images):,} test images {verb}, too: the accuracy is no measure for other images"
+    return [told] if known else []
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
