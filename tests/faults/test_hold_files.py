@@ -365,10 +365,8 @@ STRANGE: dict[str, tuple[Callable[[], bytes], str]] = {
     "svg": (lambda: b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
     "pdf": (lambda: encoded("PDF"), "a PDF file"),
     "ico": (lambda: encoded("ICO"), "an icon"),
-    "ppm": (lambda: encoded("PPM"), "a PNM image"),
     "tga": (lambda: encoded("TGA"), "not an image"),
     "pcx": (lambda: encoded("PCX"), "not an image"),
-    "jp2": (lambda: encoded("JPEG2000"), "a JPEG 2000 image"),
     "dds": (lambda: encoded("DDS"), "a DDS texture"),
     "fli": (lambda: struct.pack("<IHHHHHH", 128, 0xAF11, 1, 8, 8, 8, 3) + bytes(110), "not an image"),
 }

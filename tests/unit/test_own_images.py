@@ -268,3 +268,20 @@ def test_the_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     told = json.loads(capsys.readouterr().out)
     assert told["schema"] == "convscope/data-check/3"
     assert (told["left_out"], told["empty"]) == ({"dog": {".heif": 1}}, [])
+
+
+@pytest.mark.parametrize("form", ["AVIF", "JPEG2000", "PPM"])
+def test_a_small_file_of_many_pixels_is_refused_before_it_is_decoded(form: str, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(file, form)
+    content, side = file.getvalue(), 9000
+    if form == "AVIF":  # the box of the image's size
+        at = content.index(b"ispe") + 8
+        content = content[:at] + side.to_bytes(4, "big") * 2 + content[at + 8 :]
+    elif form == "JPEG2000":  # boxes of the header, and SIZ of the stream: the image, then its tile
+        content = content.replace((32).to_bytes(4, "big") * 2, side.to_bytes(4, "big") * 2)
+    else:
+        content = content.replace(b"32 32", b"9000 9000")
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(ImageError, match="more pixels than a file of its size can plausibly hold"):
+        open_image(tmp_path / "x")

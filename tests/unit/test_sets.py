@@ -161,7 +161,7 @@ def test_arrays(tmp_path: Path) -> None:
             {"images": np.zeros((4, 3, 3), np.uint8), "labels": np.arange(4), "classes": np.array(["a"])},
             "1 class names",
         ),
-        ({"images": np.array([{}] * 4), "labels": np.arange(4)}, "damaged"),
+        ({"images": np.array([{}] * 4), "labels": np.arange(4)}, "images is object"),
     ],
 )
 def test_arrays_that_are_no_images_say_so(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
