@@ -266,8 +266,8 @@ def _check_end(content: bytes, form: str, path: Path) -> None:
 def _eight_bits(image: Image) -> Callable[[Image], Image]:
     """Reduce 16-bit and float grey to 8 bits; Pillow's own conversion would clip at 255.
 
-    Integers span 16 bits, whatever the largest of them is: a set has dark images and light ones. Floats have no range of
-    their own; they are 0 to 1, as most programs write them, or 0 to 255 if one is above 1.
+    Integers span 16 bits, whatever the largest of them is: a set has dark images and light ones. Floats have no range
+    of their own; they are 0 to 1, as most programs write them, or 0 to 255 if one is above 1.
 
     Raises:
         ImageError: a value is above 255.
