@@ -246,7 +246,7 @@ def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
         kind = "Python objects" if labels.dtype.hasobject else "texts"
         raise DataError(
             f"{file}: {y} holds {kind}",
-            expected="whole numbers from 0 on, and their names in an array called classes",
+            expected="integers from 0, and their names in an array called classes",
             attempt=f"classes, {y} = numpy.unique({y}.astype(str), return_inverse=True)",
         )
     if math.prod(labels.shape) != count or not np.issubdtype(labels.dtype, np.integer):

@@ -54,14 +54,14 @@ def known_images(train: Split, test: Split) -> list[str]:
     >>> from convscope.data import Split
     >>> images, labels = np.arange(12, dtype=np.uint8).reshape(3, 1, 2, 2), np.zeros(3, int)
     >>> known_images(Split(images, labels), Split(images[1:], labels[1:]))
-    ['2 of 2 test images are training images, too: the accuracy is no measure for other images']
+    ['2 of 2 test images are training images, too: the accuracy says little about new images']
     """
     if train.images.nbytes + test.images.nbytes > LOOKED_AT:
         return []
     learned = {_digest(image.tobytes()) for image in train.images}
     known = sum(_digest(image.tobytes()) in learned for image in test.images)
     verb = "is a training image" if known == 1 else "are training images"
-    told = f"{known:,} of {len(test.images):,} test images {verb}, too: the accuracy is no measure for other images"
+    told = f"{known:,} of {len(test.images):,} test images {verb}, too: the accuracy says little about new images"
     return [told] if known else []
 
 
