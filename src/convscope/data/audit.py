@@ -11,8 +11,8 @@ import numpy as np
 
 from convscope.core.shape import to_text
 from convscope.data import registry
+from convscope.data.doubts import left_out_lines
 from convscope.data.imagefile import UNREAD
-from convscope.data.told import left_out_lines
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:

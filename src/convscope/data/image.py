@@ -161,7 +161,7 @@ def decoded(
             attempt=error.attempt,
         ) from None
     except ImageError as error:
-        if printable(path) not in error.what:  # who looked at the pixels does not know where they came from
+        if printable(path) not in error.what:  # whatever rejected the pixels does not know their file
             error.what = f"{printable(path)} {error.what}"
         raise
     except Exception as error:  # noqa: BLE001 -- decoders may raise anything on damaged files

@@ -15,13 +15,13 @@ import msgspec
 from convscope.budget import raised
 from convscope.core.shape import to_text
 from convscope.data.classes import listed, near, ordered
+from convscope.data.doubts import left_out_lines
 from convscope.data.fetch import replacing
 from convscope.data.folder import divided, listing
 from convscope.data.home import printable
 from convscope.data.image import decoded, fitted, plain, seen
 from convscope.data.imagefile import TOLD
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
-from convscope.data.told import left_out_lines
 from convscope.errors import DataError, FieldError, ImageError, refuse_scarcity
 
 if TYPE_CHECKING:

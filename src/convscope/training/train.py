@@ -18,8 +18,8 @@ from convscope.analyze.memory import FLOAT32
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
 from convscope.data import registry, trained
+from convscope.data.doubts import known_images, warnings_of
 from convscope.data.facts import Facts, name_of
-from convscope.data.told import known_images, warnings_of
 from convscope.errors import RunError
 from convscope.frontends import read
 from convscope.training import checkpoint, environment, metrics, seal

@@ -1,4 +1,4 @@
-"""What is told of a data set wherever it is used: what was left out of it, and what its classes lack."""
+"""Doubts about a data set that are reported wherever it is used: files left out, empty classes, known images."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from convscope.data.dataset import Dataset, Split
 
-LOOKED_AT = 2**31
-"""Bytes of images that are compared with each other before a training; of larger sets, ``data check`` tells."""
+COMPARED = 2**31
+"""Bytes of images that are compared with each other before a training; of larger sets, ``data check`` reports them."""
 
 
 def left_out_lines(left_out: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -48,7 +48,7 @@ def warnings_of(dataset: Dataset) -> list[str]:
 
 
 def known_images(train: Split, test: Split) -> list[str]:
-    """How many test images are training images, too, in a line; none where there are none, or the set is large.
+    """How many test images are training images, too, in a line; no line if there are none, or the set is large.
 
     >>> import numpy as np
     >>> from convscope.data import Split
@@ -56,13 +56,13 @@ def known_images(train: Split, test: Split) -> list[str]:
     >>> known_images(Split(images, labels), Split(images[1:], labels[1:]))
     ['2 of 2 test images are training images, too: the accuracy says little about new images']
     """
-    if train.images.nbytes + test.images.nbytes > LOOKED_AT:
+    if train.images.nbytes + test.images.nbytes > COMPARED:
         return []
     learned = {_digest(image.tobytes()) for image in train.images}
     known = sum(_digest(image.tobytes()) in learned for image in test.images)
     verb = "is a training image" if known == 1 else "are training images"
-    told = f"{known:,} of {len(test.images):,} test images {verb}, too: the accuracy says little about new images"
-    return [told] if known else []
+    line = f"{known:,} of {len(test.images):,} test images {verb}, too: the accuracy says little about new images"
+    return [line] if known else []
 
 
 def _digest(content: bytes) -> bytes:
