@@ -159,7 +159,11 @@ def spend(steps: float, *, elements: int = 0) -> None:
       expected at most 1,000,000
       try      --raise-limits 9, for a file that you trust; in Python, "with convscope.raise_limits(9):"
     """
-    budget = _open.get() or _fresh()
+    budget = _open.get()
+    if budget is None:
+        if steps <= STEPS and not elements:  # it fits by itself, as nearly all does
+            return
+        budget = _fresh()
     budget.spent += steps + elements / ELEMENTS
     if budget.spent > budget.steps:
         needed, allowed = f"{budget.spent:,.0f}", f"{budget.steps:,.0f}"
@@ -179,7 +183,11 @@ def hold(size: float) -> None:
       expected at most 128 MiB
       try      --raise-limits 8, for a file that you trust; in Python, "with convscope.raise_limits(8):"
     """
-    budget = _open.get() or _fresh()
+    budget = _open.get()
+    if budget is None:
+        if size <= BYTES:
+            return
+        budget = _fresh()
     if budget.held + size > budget.bytes:
         needed, allowed = f"{(budget.held + size) / 2**20:,.0f} MiB", f"{budget.bytes / 2**20:,.0f} MiB"
         raise _over(f"this needs {needed} of memory or more", allowed, (budget.held + size) / budget.bytes)

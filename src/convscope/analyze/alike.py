@@ -30,10 +30,13 @@ class Alike:
     """
 
     _objects: dict[Hashable, Any] = field(default_factory=dict)
-    _layers: dict[Hashable, Tracks] = field(default_factory=dict)
+    _canonical: set[int] = field(default_factory=set)
+    _layers: dict[Hashable, tuple[Layer, Tracks]] = field(default_factory=dict)
 
     def layer(self, layer: Layer, before: list[Tracks], how: Hashable, work: Callable[[], Tracks]) -> Tracks:
         """Return the state of a layer that reads the given states, computed once for layers with an equal op.
+
+        Ops that are equal at equal shapes are one object after they were fitted, and so are their reads.
 
         Args:
             layer: the layer.
@@ -41,11 +44,11 @@ class Alike:
             how: everything else on which the result depends.
             work: computes it.
         """
-        key = layer.node.op, layer.inputs, how, *map(id, before)
+        key = id(layer.node.op), id(layer.reads), how, *map(id, before)
         found = self._layers.get(key)
         if found is None:
-            found = self._layers[key] = self.tracks(work())
-        return found
+            found = self._layers[key] = layer, self.tracks(work())
+        return found[1]
 
     def tracks(self, tracks: Tracks) -> Tracks:
         """Return the first of several equal values."""
@@ -56,11 +59,20 @@ class Alike:
         return self._objects.setdefault(key, found)  # type: ignore[no-any-return] # the key contains the type
 
     def _track(self, track: Track) -> Track:
-        boxes, line = self._boxes(track.boxes), track.line and self._first(track.line, track.line)
+        if id(track) in self._canonical:
+            return track
+        known = id(track.boxes) in self._canonical
+        boxes = track.boxes if known else self._canon(self._boxes(track.boxes))
+        line = track.line and self._first(track.line, track.line)
         shares = tuple([(self._runs(runs), self._track(part)) for runs, part in track.shares])
         flags = track.axis, track.ordered, track.exact, track.mixed, track.unknown
         key = "track", id(boxes), id(line), *flags, *((id(runs), id(part)) for runs, part in shares)
-        return self._first(key, Track(flags[0], boxes, line, *flags[1:], shares))
+        return self._canon(self._first(key, Track(flags[0], boxes, line, *flags[1:], shares)))
+
+    def _canon(self, found: _T) -> _T:
+        """One of those that others become; it is known by its identity, and was kept before."""
+        self._canonical.add(id(found))
+        return found
 
     def _boxes(self, boxes: Boxes) -> Boxes:
         if len(boxes.head[0]) + len(boxes.tail[0]) > LISTED:

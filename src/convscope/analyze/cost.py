@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convscope.core.op import FLOAT32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from convscope.core.net import Layer, Net
     from convscope.core.op import Weight
@@ -43,38 +43,48 @@ def total(parts: Iterable[tuple[str, int | None]]) -> Total:
     return Total(known, tuple(name for name, value in pairs if value is None))
 
 
+Weights = tuple["Weight", ...] | None
+"""The weights of a layer; None if they are unknown."""
+
+
+def learned(weights: Weights) -> int | None:
+    """Return the number of learned values; None if unknown."""
+    return None if weights is None else sum([weight.count for weight in weights if weight.trained])
+
+
 def params(layer: Layer) -> int | None:
     """Return the number of parameters of a layer; None if unknown."""
-    weights = layer.weights
-    return None if weights is None else sum(weight.count for weight in weights if weight.trained)
+    return learned(layer.weights)
+
+
+def locked(weights: Weights) -> int | None:
+    """Return the number of frozen parameters; None if unknown."""
+    return None if weights is None else sum([weight.count for weight in weights if weight.frozen and weight.trained])
 
 
 def frozen(layer: Layer) -> int | None:
     """Return the number of frozen parameters of a layer; None if unknown."""
-    weights = layer.weights
-    return None if weights is None else sum(weight.count for weight in weights if weight.frozen and weight.trained)
+    return locked(layer.weights)
+
+
+def unused_frozen(net: Net) -> int:
+    """Return the number of frozen parameters that no layer reads."""
+    return sum(weight.count for weight in net.unused if weight.frozen)
 
 
 def net_frozen(net: Net) -> int:
     """Return the number of frozen parameters of a net, as far as known."""
-    return sum(frozen(layer) or 0 for layer in net) + sum(weight.count for weight in net.unused if weight.frozen)
+    return sum(frozen(layer) or 0 for layer in net) + unused_frozen(net)
 
 
-def stored_bytes(layer: Layer) -> int | None:
-    """Return the size of a layer's weights as stored in the source, with buffers and scales [byte]; None if unknown."""
-    weights = layer.weights
-    return None if weights is None else sum(weight.stored_bytes for weight in weights)
+def stored_bytes(weights: Weights) -> int | None:
+    """Return the size of weights as stored in the source, with buffers and scales [byte]; None if unknown."""
+    return None if weights is None else sum([weight.stored_bytes for weight in weights])
 
 
-def is_float32(net: Net) -> bool:
-    """Return whether every parameter of a net is stored in float32."""
-    return all(weight.dtype == FLOAT32 for weight in _weights(net) if weight.trained)
-
-
-def _weights(net: Net) -> Iterator[Weight]:
-    yield from net.unused
-    for layer in net:
-        yield from layer.weights or ()
+def in_float32(weights: Weights) -> bool:
+    """Return whether every parameter is stored in float32, as far as known."""
+    return all(weight.dtype == FLOAT32 for weight in weights or () if weight.trained)
 
 
 def net_params(net: Net) -> Total:

@@ -26,6 +26,7 @@ from convscope.analyze.followed import looked_up, windowed
 from convscope.analyze.line import Line, inside, slid, turned
 from convscope.analyze.seams import joined, seam_axis
 from convscope.analyze.shares import reading, told_apart
+from convscope.analyze.square import as_first
 from convscope.analyze.track import BLIND, Track, merged, seen_whole, spread
 from convscope.budget import about, spend
 from convscope.core.axis import All, Table, Window
@@ -189,16 +190,21 @@ class _Tracer:
         merges = layer.node.op.merges and not self.gates
         kept: Collection[int] = placed(layer, before) if merges else range(len(before))
         along = seam_axis(layer)
-        found = []
+        found: list[Track] = []
         for at, pixels in enumerate(sizes):
             parts = [one[at] for one in before]
             if along is None:
-                found.append(self.axis(layer, parts, kept))
+                like = None
+                if found:
+                    followed = [(number, layer.reads[number]) for number in kept]
+                    followed += [(0, layer.statistics)] if self.gates and layer.statistics else []
+                    like = as_first(before, at, found[0], followed)
+                found.append(like or self.axis(layer, parts, kept))
             else:
                 among = set(kept)
-                followed = [part if number in among else BLIND for number, part in enumerate(parts)]
+                seen = [part if number in among else BLIND for number, part in enumerate(parts)]
                 units = [shape[along] for shape in layer.inputs]
-                found.append(joined(followed, units, along, pixels))
+                found.append(joined(seen, units, along, pixels))
         met = [before[number] for number in kept if not _blind(before[number])]
         if along is None and len(met) > 1 and any(map(_torn, met)):
             # a path that sees no column at a unit adds no row there either, which boxes along one axis cannot express
@@ -248,7 +254,7 @@ class _Tracer:
         used = [(track, reads) for (track, reads, _), row in zip(every, rows, strict=True) if row]
         if not used:
             return BLIND
-        found = self.joined(layer, [(replace(track, shares=()), reads) for track, reads in used])
+        found = self.joined(layer, [(track.sharing(()), reads) for track, reads in used])
         kinds = told_apart(rows, channels)
         # channels that are exact individually need not be exact together, unless only one kind is read
         read_of = [whose[number] for number, row in enumerate(rows) if row]
@@ -293,7 +299,7 @@ class _Tracer:
             boxes = self.once(track.boxes, how, lambda: looked_up(track.boxes, relation))
             return Track(axis, boxes, line, exact=track.exact)
         if relation == Window(relation.size):
-            return track if axis == track.axis else replace(track, axis=axis)
+            return track if axis == track.axis else track.along(axis)
         before = track.line
         line = before and self.once(before, relation, lambda: slid(before, relation))
         boxes = self.once(track.boxes, relation, lambda: self.windowed(track.boxes, relation))
@@ -314,7 +320,7 @@ class _Tracer:
         rest = (*map(id, parts[1:]), *((track.axis is None, track.ordered, track.exact) for track in tracks))
         axis = next((track.axis for track in tracks if track.axis is not None), None)
         found = self.once(parts[0], rest, lambda: (merged(tracks, gates=self.gates), parts))[0]
-        return found if found.axis in {None, axis} else replace(found, axis=axis)
+        return found if found.axis is None or found.axis == axis else found.along(axis)
 
 
 def _channels(layer: Layer, paths: list[Track], reads: list[Relation]) -> tuple[bool, bool]:

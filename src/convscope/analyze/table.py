@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from dataclasses import field as data
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convscope.analyze import columns, cost, field, fold
 from convscope.analyze.lines import image_of
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from convscope.analyze.cost import Total
     from convscope.analyze.field import Field
-    from convscope.core.graph import Input, Output, Own
+    from convscope.core.graph import Input, Output
     from convscope.core.net import Layer, Net
-    from convscope.core.op import Op
     from convscope.core.shape import Shape
 
 SCHEMA = "convscope/table/1"
@@ -291,6 +290,26 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+class _Costs(NamedTuple):
+    """The part of a row that all layers with the same op at the same shape share.
+
+    Attributes:
+        shown: op, output, params, frozen, stored bytes, multiply-adds and activation bytes, as in :class:`Row`.
+        float32: whether all parameters are stored in float32.
+    """
+
+    shown: tuple[str, Shape, int | None, int | None, int | None, int | None, int]
+    float32: bool
+
+    @classmethod
+    def of(cls, layer: Layer) -> _Costs:
+        """Compute it for one of these layers."""
+        weights = layer.weights
+        costs = cost.learned(weights), cost.locked(weights), cost.stored_bytes(weights), cost.macs(layer)
+        shown = (spelled(layer.node.op), layer.output, *costs, activation_bytes(layer.output))
+        return cls(shown, cost.in_float32(weights))
+
+
 @per_layer
 def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
     """Compute shapes, parameters, multiply-adds, memory and receptive field of every layer of ``net``.
@@ -306,28 +325,29 @@ def layer_table(net: Net, *, of: str | None = None) -> LayerTable:
     fields, gated = field.both_fields(net, of=image.name)
     spend(FIELD * len(net) * (len(net.inputs) - 1))
     several = {one.name: field.fields(net, of=one.name) for one in net.inputs} if len(net.inputs) > 1 else {}
-    known: dict[tuple[Op, tuple[Shape, ...], Own], tuple[str, int | None, int | None, int | None, int | None, int]] = {}
+    known: dict[tuple[int, int, int], _Costs] = {}
 
     def row(layer: Layer) -> Row:
-        name, key = layer.node.name, (layer.node.op, layer.inputs, layer.node.own)
-        if key not in known:  # blocks repeat: an op at one shape is computed once
-            costs = cost.params(layer), cost.frozen(layer), cost.stored_bytes(layer), cost.macs(layer)
-            known[key] = (spelled(layer.node.op), *costs, activation_bytes(layer.output))
-        shown = known[key]
-        by_input = {source: found[name] for source, found in several.items()}
-        return Row(name, shown[0], layer.output, *shown[1:], fields[name], gated[name], layer.node.sources, by_input)
+        node = layer.node
+        key = id(node.op), id(layer.reads), id(node.own)
+        found = known.get(key)
+        if found is None:  # blocks repeat; equal ops at equal shapes are one object once they are fitted
+            found = known[key] = _Costs.of(layer)
+        name = node.name
+        by_input = {source: of_source[name] for source, of_source in several.items()} if several else {}
+        return Row(name, *found.shown, fields[name], gated[name], node.sources, by_input)
 
-    rows = tuple(map(row, net))
+    rows = tuple([row(layer) for layer in net])
     shapes = {one.name: one.shape for one in net.inputs} | {layer.node.name: layer.output for layer in net}
     return LayerTable(
         input=image.shape,
         rows=rows,
         params=cost.with_unused(net, cost.total((row.name, row.params) for row in rows)),
-        frozen=cost.net_frozen(net),
+        frozen=sum([row.frozen or 0 for row in rows]) + cost.unused_frozen(net),
         stored_bytes=cost.stored_with_unused(net, cost.total((row.name, row.stored_bytes) for row in rows)),
         macs=cost.total((row.name, row.macs) for row in rows),
         activation_bytes=sum(row.activation_bytes for row in rows),
-        float32=cost.is_float32(net),
+        float32=cost.in_float32(net.unused) and all(one.float32 for one in known.values()),
         notes=net.notes,
         inputs=net.inputs,
         outputs=tuple((one, shapes[one.node]) for one in net.outputs),

@@ -48,6 +48,18 @@ class Track:
         """The track of constants and of layers that depend on another input only: no unit sees any pixel."""
         return self.boxes.blind
 
+    def along(self, axis: int | None) -> Track:
+        """The same along an axis of the layer, or along none."""
+        if axis == self.axis:
+            return self
+        return Track(axis, self.boxes, self.line, self.ordered, self.exact, self.mixed, self.unknown, self.shares)
+
+    def sharing(self, shares: tuple[tuple[Runs, Track], ...]) -> Track:
+        """The same with other channels that see alike."""
+        if not shares and not self.shares:
+            return self
+        return Track(self.axis, self.boxes, self.line, self.ordered, self.exact, self.mixed, self.unknown, shares)
+
 
 BLIND = Track(None, alike(1, NOTHING, 1), None)
 """The track of a layer that sees nothing of the image."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convscope.core.graph import INPUT, Graph, Input, Node, Output
 from convscope.core.op import Reads, along, output_shape
@@ -234,16 +234,33 @@ def fitted(node: Node, inputs: tuple[Shape, ...]) -> Layer:
         ShapeError: the op does not fit; the error names the node, its input and where it was written.
     """
     try:
-        found = _fitted(node.op, inputs)
+        found = fit(node.op, inputs)
     except ConvscopeError as error:
         raise _located(error, node, inputs) from None
-    op = found[0]
-    return Layer(node if op is node.op else replace(node, op=op), inputs, *found[1:])
+    return Layer(node if found.op is node.op else replace(node, op=found.op), inputs, *found[1:])
+
+
+class Fit(NamedTuple):
+    """An op at input shapes.
+
+    Attributes:
+        op: the op, with an entry for each axis.
+        output: as in :class:`Layer`, like the rest.
+        reads: as in :class:`Layer`.
+        statistics: as in :class:`Layer`.
+        pointwise: as in :class:`Layer`.
+    """
+
+    op: Op
+    output: Shape
+    reads: Reads
+    statistics: tuple[Read, ...]
+    pointwise: bool
 
 
 @lru_cache(maxsize=4096)  # blocks repeat, and so do nets
-def _fitted(op: Op, inputs: tuple[Shape, ...]) -> tuple[Op, Shape, Reads, tuple[Read, ...], bool]:
-    """Fit an op to input shapes; return the op with an entry for each axis, output, reads, statistics, pointwise.
+def fit(op: Op, inputs: tuple[Shape, ...]) -> Fit:
+    """Fit an op to input shapes.
 
     Raises:
         ConvscopeError: the op does not fit.
@@ -256,7 +273,7 @@ def _fitted(op: Op, inputs: tuple[Shape, ...]) -> tuple[Op, Shape, Reads, tuple[
         raise ShapeError(f"its output {to_text(shape)} is too large")
     statistics = op.statistics(inputs)
     pointwise = not statistics and shape == inputs[0] and reads == (along(inputs[0]),)  # a repetition adds an axis
-    return op, shape, reads, statistics, pointwise
+    return Fit(op, shape, reads, statistics, pointwise)
 
 
 def _located(error: ConvscopeError, node: Node, inputs: tuple[Shape, ...]) -> ConvscopeError:

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -77,10 +78,16 @@ def _turned(stream: TextIO | None) -> int | None:
 def _flush(stream: TextIO | None) -> None:
     """Flush buffered output that was printed past ``sys.stdout``, by C code or otherwise."""
     with contextlib.suppress(Exception):
-        ctypes.CDLL(None).fflush(None)
+        _library().fflush(None)
     with contextlib.suppress(OSError, ValueError):
         if stream is not None:
             stream.flush()
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Of C, as this process has it."""
+    return ctypes.CDLL(None)
 
 
 def from_now_on() -> None:

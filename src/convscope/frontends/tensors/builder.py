@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convscope.budget import hold, spend
 from convscope.core.graph import INPUT, Input, Node, Output, Own
-from convscope.core.net import Layer, Net, check_inputs, fitted
+from convscope.core.net import Layer, Net, check_inputs, fit, fitted
 from convscope.core.op import FLOAT32
-from convscope.errors import ShapeError
+from convscope.errors import ConvscopeError, ShapeError
 from convscope.frontends.aside import aside
 from convscope.frontends.tensors.ends import laid
 from convscope.frontends.tensors.values import Value, whole
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convscope.core.net import Fit
     from convscope.core.op import Op, Weight
     from convscope.core.shape import Shape
     from convscope.frontends.tensors.values import Const, Root
@@ -38,7 +40,7 @@ NOTHING_OWN = Own()
 """The facts of an op that match its source."""
 
 
-class _Claim(NamedTuple):
+class Claim(NamedTuple):
     """The weights that an op declares.
 
     Attributes:
@@ -55,12 +57,13 @@ class _Claim(NamedTuple):
 
 
 @lru_cache(maxsize=4096)  # blocks repeat, and so do nets
-def _claim(op: Op, inputs: tuple[Shape, ...]) -> _Claim:
+def claimed_by(op: Op, inputs: tuple[Shape, ...]) -> Claim:
+    """Return the weights that an op declares."""
     claimed = op.weights(inputs) or ()
     shapes = tuple((weight.name, weight.shape) for weight in claimed)
     learned = sum(weight.count for weight in claimed if weight.trained)
     trained = tuple(weight.name for weight in claimed if weight.trained)
-    return _Claim(shapes, learned, trained, tuple(weight for weight in claimed if not weight.trained))
+    return Claim(shapes, learned, trained, tuple(weight for weight in claimed if not weight.trained))
 
 
 def _learned(const: Const) -> list[Root]:
@@ -135,20 +138,40 @@ class Builder:
             ShapeError: the op does not fit.
             LimitError: there are too many layers, or too long names, for the size of the file.
         """
-        spend(LAYER + INPUT_STEPS * len(inputs))
+        inputs = tuple(inputs)
         shapes = tuple([self._shapes[name] for name in inputs])
-        name = self._name(name or op.keyword, between=between)
-        hold(len(name))
-        layer = fitted(Node(name, op, tuple(inputs), sources=self.sources), shapes)
+        name = self.named(name or op.keyword, len(inputs), between=between)
+        try:
+            found = fit(op, shapes)
+        except ConvscopeError:
+            fitted(Node(name, op, inputs, sources=self.sources), shapes)  # which says where, too
+            raise
+        claim = None
         if weights:
-            own = self._own(layer, weights)
+            claim = claimed_by(found.op, shapes)
+            for key, shape in claim.shapes:
+                if weights[key].sizes != shape:
+                    raise ShapeError(f"{key} has shape {weights[key].sizes}", expected=f"{shape}")
+        self.add(name, found, inputs, shapes, weights, claim)
+        return Value(name, found.output, whole(found.output))
+
+    def add(
+        self,
+        name: str,
+        found: Fit,
+        inputs: tuple[str, ...],
+        shapes: tuple[Shape, ...],
+        weights: dict[str, Const] | None,
+        claim: Claim | None,
+    ) -> None:
+        """Add a layer whose op is fitted already; its name comes from :meth:`named`."""
+        own = NOTHING_OWN
+        if weights and claim:
+            own = self._own(name, found, shapes, weights, claim)
             self.loaders[name] = weights
-            if own is not NOTHING_OWN:
-                layer = replace(layer, node=replace(layer.node, own=own))
         self._positions[name] = len(self.layers)
-        self.layers.append(layer)
-        self._shapes[name] = layer.output
-        return Value(name, layer.output, whole(layer.output))
+        self.layers.append(Layer(Node(name, found.op, inputs, None, own, self.sources), shapes, *found[1:]))
+        self._shapes[name] = found.output
 
     def mark(self) -> tuple[int, str, bool]:
         """Return a mark for :meth:`back_to`."""
@@ -181,32 +204,48 @@ class Builder:
                 found.append(root)
         return found
 
-    def _own(self, layer: Layer, weights: dict[str, Const]) -> Own:
+    def _own(self, name: str, found: Fit, shapes: tuple[Shape, ...], weights: dict[str, Const], claim: Claim) -> Own:
         """Return the source's facts, unless it has exactly one learned tensor for each of the op."""
-        op = layer.node.op
-        claim = _claim(op, layer.inputs)
-        for key, shape in claim.shapes:
-            if weights[key].sizes != shape:
-                raise ShapeError(f"{key} has shape {weights[key].sizes}", expected=f"{shape}")
-        roots, first, macs = [], [], 0
+        roots: list[Root] = []
+        first: list[Hashable] = []
+        macs, learned, usual = 0, 0, True
+        counted = self.counted
         for const in weights.values():
-            fresh = self.fresh(const.roots)
-            roots += fresh
-            first += [root.key for root in fresh]
+            for root in const.roots:
+                if root.key in counted:
+                    usual = False
+                    continue
+                counted.add(root.key)
+                first.append(root.key)
+                roots.append(root)
+                learned += math.prod(root.shape)
+                usual = usual and root.trained and not root.frozen and root.dtype == FLOAT32
             for done, more in const.work:
-                if done not in self.counted:
-                    self.counted.add(done)
+                if done not in counted:
+                    counted.add(done)
                     first.append(done)
                     macs += more
-        self._first[layer.node.name] = first
-        extra = (op.macs(layer.inputs, layer.output) or 0) + macs if macs else None
-        frozen = tuple([name for name in claim.trained if all(root.frozen for root in _learned(weights[name]))])
-        mixed = any(root.frozen for name in claim.trained if name not in frozen for root in weights[name].roots)
-        new = tuple([root.weight() for root in roots])
-        as_stated = not mixed and all(one.trained and one.dtype == FLOAT32 for one in new)
-        if as_stated and sum([one.count for one in new]) == claim.learned:
+        self._first[name] = first
+        as_stated = learned == claim.learned
+        if usual and as_stated and not macs and all(weights[one].roots for one in claim.trained):
+            return NOTHING_OWN
+        extra = (found.op.macs(shapes, found.output) or 0) + macs if macs else None
+        frozen = tuple([one for one in claim.trained if all(root.frozen for root in _learned(weights[one]))])
+        mixed = any(root.frozen for one in claim.trained if one not in frozen for root in weights[one].roots)
+        if as_stated and not mixed and all(root.trained and root.dtype == FLOAT32 for root in roots):
             return Own(macs=extra, frozen=frozen) if macs or frozen else NOTHING_OWN
-        return Own((*new, *claim.stored), extra, frozen)
+        return Own((*[root.weight() for root in roots], *claim.stored), extra, frozen)
+
+    def named(self, keyword: str, inputs: int, *, between: bool = False) -> str:
+        """Return the name of a new layer with so many inputs, and count the layer.
+
+        Raises:
+            LimitError: there are more layers, or longer names, than the file is worth.
+        """
+        spend(LAYER + INPUT_STEPS * inputs)
+        name = self._name(keyword, between=between)
+        hold(len(name))
+        return name
 
     def _name(self, keyword: str, *, between: bool) -> str:
         scope = self._clean.get(self.scope)

@@ -81,8 +81,8 @@ class Value:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The lengths of the dimensions."""
-        return tuple(map(length, self.dims))
+        """Lengths of the dimensions."""
+        return tuple([dim[0][1] if len(dim) == 1 else length(dim) for dim in self.dims])
 
 
 @dataclass(frozen=True, slots=True)

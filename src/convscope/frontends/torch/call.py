@@ -41,6 +41,8 @@ class Call(NamedTuple):
 
     def off_meta(self) -> Call:
         """The operation where tensors have numbers, if it asks for where they have none."""
+        if not any(isinstance(arg, torch.device) for arg in (*self.args, *self.kwargs.values())):
+            return self
         args = tuple(map(_off_meta, self.args))
         return self._replace(args=args, kwargs={key: _off_meta(arg) for key, arg in self.kwargs.items()})
 
@@ -54,8 +56,16 @@ class Call(NamedTuple):
 
     def tensors(self) -> list[Tensor]:
         """Its arguments that are tensors."""
-        inputs = [arg for key, arg in self.kwargs.items() if key not in self.outs]
-        return [one for one in flat([list(self.args), inputs]) if isinstance(one, Tensor)]
+        given = self.args
+        if self.kwargs:
+            given = (*given, *[arg for key, arg in self.kwargs.items() if key not in self.outs])
+        found: list[Tensor] = []
+        for arg in given:
+            if isinstance(arg, Tensor):
+                found.append(arg)
+            elif isinstance(arg, list | tuple):
+                found += [one for one in flat(arg) if isinstance(one, Tensor)]
+        return found
 
 
 _NAMES: dict[Any, tuple[str, bool, tuple[str, ...]]] = {}

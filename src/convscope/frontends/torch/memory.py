@@ -98,7 +98,7 @@ class Memory:
     def value(self, tensor: object) -> Value | None:
         """What a tensor is; None for what does not depend on the input."""
         found = self.known.get(id(tensor))
-        return None if found is None else _read(found[1])
+        return None if found is None else read(found[1])
 
     def share(  # noqa: PLR0913 -- the facts about a view
         self, tensor: Tensor, base: Tensor, name: str, args: tuple[Any, ...], at: int | None = None, *, sure: bool
@@ -152,6 +152,11 @@ class Memory:
             if tensor is one or tensor is view.base:
                 view.name = "unknown"
 
+    def forget(self) -> None:
+        """Release the tensors of a finished run at once, without waiting for the search for cyclic garbage."""
+        for held in (self.known, self._views, self._family, self._first, self._positions):
+            held.clear()
+
     def relatives(self, tensor: Tensor) -> list[Tensor]:
         """Return other tensors that share the memory of a tensor."""
         first = self._first.get(id(tensor), tensor)
@@ -159,7 +164,7 @@ class Memory:
 
     def _put_back(self, view: _View, before: Value | _Later | Const | None, inside: Value | _Later) -> Value:
         """What a tensor is of which a view was changed."""
-        old, new = before.value() if isinstance(before, _Later) else before, _read(inside)
+        old, new = before.value() if isinstance(before, _Later) else before, read(inside)
         mark = self.builder.mark()
         try:
             if view.sure:
@@ -202,7 +207,7 @@ class Memory:
                 return self._again(view, base, tuple(tensor.shape))
         except ConvscopeError:
             self.builder.back_to(mark)
-        values = [base] if before is None or view.sure else [_read(before), base]
+        values = [base] if before is None or view.sure else [read(before), base]
         return self.unknown(values, tuple(tensor.shape))
 
     def _again(self, view: _View, base: Value, sizes: tuple[int, ...]) -> Value:
@@ -214,7 +219,8 @@ class Memory:
         return found
 
 
-def _read(found: Value | _Later) -> Value:
+def read(found: Value | _Later) -> Value:
+    """Return a value, computed on first use."""
     return found if isinstance(found, Value) else found.value()
 
 

@@ -7,6 +7,7 @@ import threading
 import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -164,7 +165,7 @@ class _Parts:
         for name, parameter in module._parameters.items():  # noqa: SLF001 -- named_parameters() takes ten times as long
             if parameter is None or id(parameter) in self.roots:
                 continue
-            if isinstance(parameter, UninitializedParameter):
+            if type(parameter) is not nn.Parameter and isinstance(parameter, UninitializedParameter):
                 raise ShapeError(f"{prefix}{name} has no shape yet", expected="a model whose lazy layers were run once")
             self.roots[id(parameter)] = _root(prefix + name, parameter)
             self.kinds.add(parameter.dtype)
@@ -177,8 +178,13 @@ class _Parts:
 
 def _root(name: str, parameter: Tensor) -> Root:
     """A parameter as a learned tensor of the source."""
-    dtype = str(parameter.dtype).removeprefix("torch.")
-    return Root(id(parameter), name, tuple(parameter.shape), not parameter.requires_grad, dtype)
+    return Root(id(parameter), name, tuple(parameter.shape), not parameter.requires_grad, _word(parameter.dtype))
+
+
+@cache
+def _word(dtype: torch.dtype) -> str:
+    """What a dtype is called, without the name of torch."""
+    return str(dtype).removeprefix("torch.")
 
 
 class _Reading:
@@ -232,6 +238,7 @@ class _Reading:
         self.builder.scope, self.builder.whole_scope = "", False
         outputs = self._outputs(result)
         net = self.builder.net(outputs, self._unused())
+        self.trace.memory.forget()
         plain = {path: v.node for path, v in self.outputs.items() if v.dims[1:] == whole(v.shape) and not v.dims[0]}
         return Imported(net, plain, frozenset(self.trace.unread))
 
@@ -303,8 +310,9 @@ class _Reading:
         self.stack.append((self.builder.scope, self.builder.whole_scope))
         path = self.parts.paths.get(id(module))
         if path is not None:
-            own = type(module).__module__.startswith("torch.nn.modules")
-            self.builder.scope, self.builder.whole_scope = path, own and not module._modules  # noqa: SLF001 -- no children
+            alone = not module._modules  # noqa: SLF001 -- no children
+            self.builder.scope = path
+            self.builder.whole_scope = alone and type(module).__module__.startswith("torch.nn.modules")
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG002 -- torch's own
         if threading.get_ident() != self.thread or not self.stack:

@@ -59,7 +59,7 @@ class Stored:
     def const(self, tensor: Tensor) -> Const:
         """Return a constant for a rule, with its current values."""
         key = id(tensor)
-        later = self._later.get(key)
+        later = self._later.get(key) if self._later else None
         box = self._lend(tensor)
 
         def load() -> NDArray[Any]:
@@ -71,7 +71,7 @@ class Stored:
             found: NDArray[Any] = (numbers.float() if numbers.is_floating_point() else numbers).numpy()
             return found
 
-        return Const(tuple(tensor.shape), load, self._roots.get(key, ()), self._work.get(key, ()))
+        return Const(tuple(tensor.shape), load, self._roots.get(key, ()), self._work.get(key, ()) if self._work else ())
 
     def _lend(self, tensor: Tensor) -> list[Tensor]:
         """Return a holder for the current values of a tensor."""
@@ -104,7 +104,7 @@ class Stored:
         call = call.off_meta()
         inputs = call.tensors()
         waits = any(id(one) in self._later or one.is_meta for one in inputs)
-        large = sum(one.numel() for one in inputs) > SMALL and not call.in_place
+        large = sum([one.numel() for one in inputs]) > SMALL and not call.in_place
         if (waits or (large and not self.real)) and inputs:
             found = call.on_meta()
             made = call.args[0] if call.in_place else found
@@ -123,9 +123,12 @@ class Stored:
 
     def _inherit(self, call: Call, inputs: list[Tensor], made: Any) -> None:
         """What is made from learned tensors remembers them, and the work."""
+        counts = call.name in PRODUCTS
+        if not counts and not any(id(one) in self._roots or id(one) in self._work for one in inputs):
+            return
         roots = tuple(dict.fromkeys(root for one in inputs for root in self._roots.get(id(one), ())))
         work = tuple(dict.fromkeys(done for one in inputs for done in self._work.get(id(one), ())))
-        if call.name in PRODUCTS:
+        if counts:
             with FlopCounterMode(display=False) as counter:
                 call.on_meta()
             work = (*work, (("work", len(self._alive)), counter.get_total_flops() // 2))

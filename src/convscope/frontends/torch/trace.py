@@ -14,8 +14,9 @@ from convscope.core.graph import Own
 from convscope.errors import ConvscopeError, ShapeError
 from convscope.frontends.tensors.unknown import opaque
 from convscope.frontends.tensors.values import Const, Value
+from convscope.frontends.torch.alike import SIMPLE, followed
 from convscope.frontends.torch.call import Call, flat, memory_of, on_cpu
-from convscope.frontends.torch.memory import PERHAPS, VIEWS, Memory
+from convscope.frontends.torch.memory import PERHAPS, VIEWS, Memory, read
 from convscope.frontends.torch.numbers import Numbers
 from convscope.frontends.torch.rules import RULES
 from convscope.frontends.torch.stored import NumbersLostError, Stored
@@ -132,10 +133,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
     def _ready(self, arg: Any) -> Any:
         """Convert an argument for a rule."""
         if isinstance(arg, Tensor):
-            value = self.memory.value(arg)
-            if value is None and self._recognised(arg):
-                value = self.memory.value(arg)
-            return value or self.stored.const(arg)
+            found = self._known.get(id(arg))
+            if found is not None:
+                return read(found[1])
+            if self._recognised(arg):
+                return self.memory.value(arg)
+            return self.stored.const(arg)
         if isinstance(arg, SEVERAL):
             return [self._ready(one) for one in arg]
         return arg
@@ -148,7 +151,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
     def _constant(self, call: Call) -> Any:
         """An operation on tensors that do not depend on the input."""
         recognised = [self._recognised(one) for one in call.tensors()]  # each of them, so no generator
-        if any(recognised):
+        if True in recognised:
             return self._written(call)
         related = self.memory.relatives(call.args[0]) if call.in_place else ()
         for name in call.outs:
@@ -163,15 +166,16 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own i
         rule = RULES.get(call.name)
         if rule is None:
             return self._unread(call)
-        ready = [self._ready(arg) for arg in call.args]
+        ready = [arg if type(arg) in SIMPLE else self._ready(arg) for arg in call.args]
         named = {key: self._ready(arg) for key, arg in call.kwargs.items() if key not in call.outs}
         if self.real and call.in_place:
             self.stored.before_change(call.args[0])
         made = self.numbers.of(call) if self.real else None
         mark = self.builder.mark()
         try:
-            found = rule(self.builder, *ready, **named)
-            self._check(call, found, made)
+            found = followed(rule, self.builder, ready, named)
+            if made is not None or call.in_place:
+                self._check(call, found, made)
         except (ConvscopeError, TypeError, ValueError, AssertionError, IndexError, KeyError, AttributeError):
             self.builder.back_to(mark)
             return self._unread(call, made)
