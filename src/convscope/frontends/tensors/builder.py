@@ -237,7 +237,7 @@ class Builder:
         return Own((*[root.weight() for root in roots], *claim.stored), extra, frozen)
 
     def named(self, keyword: str, inputs: int, *, between: bool = False) -> str:
-        """Return the name of a new layer with so many inputs, and count the layer.
+        """Return the name of a new layer with the given number of inputs, and count the layer.
 
         Raises:
             LimitError: there are more layers, or longer names, than the file is worth.

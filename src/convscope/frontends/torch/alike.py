@@ -234,7 +234,7 @@ class _Name(NamedTuple):
 
 
 def _telling(load: Loader, asked: set[str]) -> Loader:
-    """What loads the numbers of a constant, and tells that somebody did."""
+    """Return a loader of the values of a constant that records that it was called."""
 
     def loaded() -> NDArray[Any]:
         asked.add("numbers")
