@@ -42,14 +42,19 @@ def arrays(path: Path, count: int, test: int, **more: Any) -> str:
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (count + test, 8, 8), dtype=np.uint8)
     labels = np.arange(count + test) % 2
-    np.savez(path, x_train=images[:count], y_train=labels[:count], x_test=images[count:], y_test=labels[count:], **more)
+    known = {"x_train": images[:count], "y_train": labels[:count], "x_test": images[count:], "y_test": labels[count:]}
+    np.savez(path, **(known | more))
     return f"npz:{path}"
 
 
 UNFIT: dict[str, tuple[Callable[[Path], str], str]] = {
     "one image in each class": (lambda p: f"folder:{photos(p / 'f', {'a': [10], 'b': [200]})}", "has 0 test images"),
     "one class": (lambda p: f"folder:{photos(p / 'f', {'a': [10, 20, 30]})}", "has one class"),
-    "one image to learn from": (lambda p: arrays(p / "a.npz", 1, 4), "has 1 train image"),
+    "one image to learn from": (
+        lambda p: arrays(p / "a.npz", 1, 4, y_test=np.zeros(4, int), classes=np.array(["x", "y"])),
+        "has 1 train image",
+    ),
+    "a class for testing only": (lambda p: arrays(p / "a.npz", 1, 4), 'images of the class "1", and none for training'),
     "two classes of one name": (
         lambda p: arrays(p / "a.npz", 8, 4, classes=np.array(["x", "x"])),
         'has two classes called "x"',

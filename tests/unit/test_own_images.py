@@ -229,7 +229,7 @@ def test_arrays_that_do_not_go_together_are_told_in_words(tmp_path: Path) -> Non
     both = {"images": IMAGES, "labels": LABELS}
     assert "has one image" in error_of(saved(tmp_path / "one.npz", images=IMAGES[:1], labels=LABELS[:1])).what
     twice = error_of(saved(tmp_path / "twice.npz", **both, classes=np.array(["a", "a", "c", "d"])))
-    assert 'has two classes that are called "a"' in twice.what
+    assert 'has two classes called "a"' in twice.what
     names = np.array(list("abcd"), dtype=object)
     assert (
         "labels holds Python objects" in error_of(saved(tmp_path / "o.npz", images=IMAGES, labels=names[LABELS])).what

@@ -205,7 +205,9 @@ def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, .
     classes = tuple(map(printable, names)) or tuple(map(str, range(count)))
     twice = [name for name, n in Counter(classes).items() if n > 1]
     if twice:
-        raise DataError(f'{printable(path)} has two classes that are called "{twice[0]}"', attempt="rename one of them")
+        raise DataError(
+            f'{printable(path)} has two classes called "{twice[0]}"', expected="a distinct name for each class"
+        )
     learned = set(np.unique(_labels(found["train"])).tolist())
     for split, part in found.items():
         lost = sorted(set(np.unique(_labels(part)).tolist()) - learned)
