@@ -213,7 +213,8 @@ def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, .
         lost = sorted(set(np.unique(_labels(part)).tolist()) - learned)
         if lost:
             raise DataError(
-                f'{printable(path)} has {split} images of the class "{classes[lost[0]]}", and none for training'
+                f'{printable(path)} has {split} images of the class "{classes[lost[0]]}", and none for training',
+                expected="training images of every class",
             )
     return classes
 

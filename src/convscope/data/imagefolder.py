@@ -101,6 +101,7 @@ def _classes(found: Listing, root: Path) -> tuple[str, ...]:
         raise DataError(
             f"{printable(root)} has no training images of the class {printable(odd[0])}",
             given=f"for training: {listed(labels)}",
+            expected="training images of every class",
             attempt=f"give the folders {printable(odd[0])} and {printable(twin)} one name" if twin else "",
         )
     if len(labels) < 2:
