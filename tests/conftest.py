@@ -32,17 +32,19 @@ LONGEST = (
 the others have nothing left to do. Needs ``--no-loadscope-reorder``: xdist sorts files by how many tests are in them.
 """
 
-_MMAP_THRESHOLD, _LARGE = -3, 2**20
-if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-    # what is freed goes back to the system: else glibc raises this limit to 32 MiB by and by, and keeps the weights of
-    # every model that was made, as there are small things between them
-    libc.mallopt(_MMAP_THRESHOLD, _LARGE)
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def _settle() -> None:
-    """Leave what is there now out of all later searches for garbage, which take a second once everything is loaded."""
+    """Leave what is there now out of all later searches for garbage, which take a second once everything is loaded.
+
+    What is free goes back to the system: glibc keeps the weights of every model otherwise, as small things lie between
+    them.
+    """
     gc.collect()
     gc.freeze()
+    if LIBC and hasattr(LIBC, "malloc_trim"):
+        LIBC.malloc_trim(0)
 
 
 MEMORY = "CONVSCOPE_TEST_MEMORY"

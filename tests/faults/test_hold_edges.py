@@ -42,7 +42,12 @@ def arrays(path: Path, count: int, test: int, **more: Any) -> str:
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (count + test, 8, 8), dtype=np.uint8)
     labels = np.arange(count + test) % 2
-    known = {"x_train": images[:count], "y_train": labels[:count], "x_test": images[count:], "y_test": labels[count:]}
+    known: dict[str, Any] = {
+        "x_train": images[:count],
+        "y_train": labels[:count],
+        "x_test": images[count:],
+        "y_test": labels[count:],
+    }
     np.savez(path, **(known | more))
     return f"npz:{path}"
 

@@ -120,6 +120,7 @@ def table(
 
     layers = _layers(net, size, of=of, trust=trust)
     if layers is None and (size or of or not shown.is_plain):
+        read_weights(net)  # a whole model, which only --trust opens, has an error of its own
         told = "--input, --of, --depth, --sort, --top and --columns are for nets; this is a file of weights"
         raise click.UsageError(told)
     if out is None and wanted == "text":

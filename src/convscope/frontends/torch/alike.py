@@ -260,6 +260,8 @@ class _Watched:
         ]
 
     def __getattr__(self, name: str) -> Any:
+        if name in self.__slots__:  # of a copy that is not complete yet
+            raise AttributeError(name)
         self.asked.add(name)
         return getattr(self.builder, name)
 

@@ -221,6 +221,7 @@ class _Reading:
         try:
             with ExitStack() as modes:
                 modes.enter_context(self._names())
+                modes.enter_context(_uncompiled())
                 if self.watched:
                     modes.enter_context(Watch(self.trace))
                 if self.real:
@@ -325,6 +326,16 @@ class _Reading:
         value = self.trace.value(output) if isinstance(output, Tensor) else None
         if path is not None and value is not None:
             self.outputs[path] = value
+
+
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Run what ``torch.compile`` made as the code that it was made of: nothing is compiled, not even this reader."""
+    if "torch._dynamo" not in sys.modules:  # nothing has been compiled yet, and loading the compiler takes seconds
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 @contextmanager
