@@ -32,6 +32,10 @@ LONGEST = (
 the others have nothing left to do. Needs ``--no-loadscope-reorder``: xdist sorts files by how many tests are in them.
 """
 
+PAGE = 4096
+LARGE = 3 * 2**29
+"""A worker that has more than that in memory after a test looks for what is free [byte]."""
+
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -57,6 +61,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
     places = {tests / name: at for at, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A worker that has grown gives back what is free: one file of tests can make thousands of models."""
+    if LIBC and int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE > LARGE:
+        _settle()
 
 
 def pytest_collection_finish() -> None:
