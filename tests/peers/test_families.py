@@ -1,9 +1,6 @@
 """One model of each family of timm: params and MACs as torch counts them, and no public verb falls."""
 
 import tomllib
-import warnings
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,12 +9,7 @@ import convscope as cs
 from peers import zoo
 from verbs import VERBS, refusals
 
-pytestmark = [
-    pytest.mark.peer,
-    pytest.mark.skipif(
-        find_spec("torchvision") is None or find_spec("timm") is None, reason="torchvision or timm is not installed"
-    ),
-]
+pytestmark = zoo.NEEDED
 FAMILIES = tomllib.loads((Path(__file__).parent / "models.toml").read_text(encoding="utf-8"))["families"]
 
 LARGE = {"to onnx", "report", "fields"}
@@ -25,15 +17,6 @@ LARGE = {"to onnx", "report", "fields"}
 
 ALWAYS = {"table", "check", "support", "memory", "compare", "to notation", "to dot"}
 """Verbs that no model of the zoo is refused by."""
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """The zoos warn about each other's names."""
-    zoo.make_importable()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -2,15 +2,11 @@
 
 import math
 import tomllib
-import warnings
-from collections.abc import Iterator
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from convscope.analyze.line import Line
@@ -20,24 +16,8 @@ from convscope.frontends.torch import read_module
 from convscope.verification import Probe
 from peers import zoo
 
-pytestmark = [
-    pytest.mark.peer,
-    pytest.mark.skipif(
-        find_spec("torchvision") is None or find_spec("timm") is None, reason="torchvision or timm is not installed"
-    ),
-]
+pytestmark = zoo.NEEDED
 MODELS = tomllib.loads((Path(__file__).parent / "models.toml").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """The zoos warn about each other's names."""
-    threads = torch.get_num_threads()
-    zoo.make_importable()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    torch.set_num_threads(threads)
 
 
 def last_map(net: Net, outputs: dict[str, str]) -> tuple[str, str]:

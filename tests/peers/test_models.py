@@ -1,32 +1,12 @@
 """Models of torchvision: what is read from them against what is published and what torch counts."""
 
-import warnings
-from collections.abc import Iterator
-from importlib.util import find_spec
-
 import pytest
 import torch
 
 from convscope.frontends.torch import Imported, read_module
 from peers import zoo
 
-pytestmark = [
-    pytest.mark.peer,
-    pytest.mark.skipif(
-        find_spec("torchvision") is None or find_spec("timm") is None, reason="torchvision or timm is not installed"
-    ),
-]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """The zoos warn about each other's names."""
-    threads = torch.get_num_threads()
-    zoo.make_importable()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    torch.set_num_threads(threads)
+pytestmark = zoo.NEEDED
 
 
 def test_all_published_params_and_macs_of_torchvision() -> None:

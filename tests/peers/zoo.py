@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -11,7 +12,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convscope.frontends.torch.vision import make_importable
 
-__all__ = ["made", "make_importable", "multiply_adds", "sizes"]
+__all__ = ["NEEDED", "made", "make_importable", "multiply_adds", "sizes"]
+
+NEEDED = [
+    pytest.mark.peer,
+    pytest.mark.skipif(
+        find_spec("torchvision") is None or find_spec("timm") is None, reason="torchvision or timm is not installed"
+    ),
+    pytest.mark.usefixtures("quiet"),
+]
+"""Marks of tests that build models of both zoos."""
 
 
 def made(package: str, name: str, *, numbers: bool = False, **settings: Any) -> nn.Module:

@@ -66,6 +66,18 @@ def test_the_data_of_a_run_may_be_named_as_on_the_command_line(short_run: Run) -
     assert str(cs.look(short_run.path, "features", data="mnist")) == str(cs.look(short_run, "features"))
 
 
+def test_a_size_of_the_input_is_refused_by_what_has_one(short_run: Run) -> None:
+    for source in (short_run, str(short_run.path), cs.read("input 9x9x1, conv 2 3x3")):
+        for ask in (
+            lambda source, size: cs.look(source, "kernels", input=size),
+            lambda source, size: cs.report(source, input=size),
+        ):
+            with pytest.raises(FieldError, match="has its input already"):
+                ask(source, "9x9x1")
+            with pytest.raises(FieldError, match="is not a size"):
+                ask(source, "five.png")  # the name of an image
+
+
 def test_kernels_of_a_linear_layer_are_as_large_as_the_map() -> None:
     found = cs.look(NET, "kernels", layer="linear1")
     assert isinstance(found, Kernels)

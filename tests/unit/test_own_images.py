@@ -87,6 +87,8 @@ def test_splits_without_one_for_training_are_an_error(tmp_path: Path) -> None:
         put(tmp_path / split / "cat")
         put(tmp_path / split / "dog")
     assert "has folders for test, val, and none for training" in error_of(f"folder:{tmp_path}").what
+    put(tmp_path / "more" / "cat")
+    assert "has folders for test, val, and none for training" in error_of(f"folder:{tmp_path}").what
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:

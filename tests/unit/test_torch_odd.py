@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -309,3 +309,18 @@ def test_large_weights_that_are_made_with_small_ones_are_there_when_asked_for() 
             return nn.functional.conv2d(x, scaled.reshape_as(self.weight), self.bias)
 
     same_output(Standardised(600, 300, 3), (600, 3, 3))
+
+
+def test_nothing_is_compiled_while_a_module_is_read() -> None:
+    asked: list[object] = []
+
+    def compile_graph(graph: torch.fx.GraphModule, _: object) -> torch.fx.GraphModule:
+        asked.append(graph)
+        return graph
+
+    inner = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    net = cs.read(nn.Sequential(cast("nn.Module", torch.compile(inner, backend=compile_graph))), input="8x8x3")
+    assert [layer.node.op.keyword for layer in net] == ["conv", "relu"]
+    assert asked == []
+    torch.compile(inner, backend=compile_graph)(torch.zeros(1, 3, 8, 8))
+    assert len(asked) == 1  # it is compiled when it runs

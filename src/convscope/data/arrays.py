@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -203,11 +202,6 @@ def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, .
     if max(count, len(names)) < 2:
         raise DataError(f"{printable(path)} has one class", expected="at least two classes")
     classes = tuple(map(printable, names)) or tuple(map(str, range(count)))
-    twice = [name for name, n in Counter(classes).items() if n > 1]
-    if twice:
-        raise DataError(
-            f'{printable(path)} has two classes called "{twice[0]}"', expected="a distinct name for each class"
-        )
     learned = set(np.unique(_labels(found["train"])).tolist())
     for split, part in found.items():
         lost = sorted(set(np.unique(_labels(part)).tolist()) - learned)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from convscope.core.shape import to_text
 from convscope.data import registry
-from convscope.data.doubts import left_out_lines
+from convscope.data.doubts import digest, left_out_lines
 from convscope.data.imagefile import UNREAD
 from convscope.view.parts import Column, Grid
 
@@ -174,7 +173,7 @@ def audit(dataset: Dataset) -> Audit:
         counts[name] = count(dataset, split)
         for at, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
             listed = Listed(name, split.name(at), dataset.classes[label])
-            groups[hashlib.blake2b(image.tobytes(), digest_size=16).digest()].append(listed)
+            groups[digest(image)].append(listed)
             flat = image.reshape(len(image), -1)
             if (flat == flat[:, :1]).all():
                 blank.append(listed)

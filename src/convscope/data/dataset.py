@@ -88,6 +88,9 @@ class Dataset:
         object.__setattr__(self, "name", inert(self.name))
         object.__setattr__(self, "classes", tuple(map(inert, self.classes)))
         object.__setattr__(self, "licence", inert(self.licence))
+        if len(set(self.classes)) < len(self.classes):
+            twice = next(name for at, name in enumerate(self.classes) if name in self.classes[:at])
+            raise DataError(f'{self.name} has two classes called "{twice}"', expected="a distinct name for each class")
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def listing(root: Path) -> Listing:
 
     The first folder below the root is the class, or the first below a folder that is named after a split
     (:mod:`convscope.data.splits`); deeper folders and names that begin with a dot are ignored. Such folders are splits
-    if all folders are named so, or if one of them is for training and has folders in it: a class may be called
+    if all folders are named so, or if the one for training, or two others, have folders in them: a class may be called
     ``train``. A folder is read once, however many links lead to it: repetitions are listed among the bad files, so the
     cost is bounded by the number of folders.
 
@@ -124,16 +124,17 @@ def _splits(root: Path, folders: list[str]) -> dict[str, str]:
     named = {name: split for name in folders if (split := split_of(name))}
     if not named:
         return {}
-    if len(named) == len(folders):
-        if TRAIN not in named.values():
-            raise DataError(
-                f"{printable(root)} has folders for {listed(sorted(set(named.values())))}, and none for training",
-                given=f"folders {listed(folders)}",
-                expected="a folder train, with a folder for each class in it",
-            )
-        return named
-    inner = {name for name in named if any(is_folder for _, is_folder in _children(root / name))}
-    return named if any(named[name] == TRAIN for name in inner) else {}
+    if len(named) < len(folders):
+        full = {named[name] for name in named if any(is_folder for _, is_folder in _children(root / name))}
+        if TRAIN not in full and len(full) < 2:
+            return {}  # a class may be called so
+    if TRAIN not in named.values():
+        raise DataError(
+            f"{printable(root)} has folders for {listed(sorted(set(named.values())))}, and none for training",
+            given=f"folders {listed(folders)}",
+            expected="a folder train, with a folder for each class in it",
+        )
+    return named
 
 
 def _label(name: str, splits: dict[str, str]) -> str:

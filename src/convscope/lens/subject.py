@@ -11,11 +11,10 @@ import torch
 from convscope.analyze.memory import FLOAT32, memory
 from convscope.backends.machine import free_memory
 from convscope.backends.torch import TorchNet, weights_in
-from convscope.core.net import Net
 from convscope.core.shape import to_text
+from convscope.core.source import net_of
 from convscope.errors import ModelError, ShapeError
 from convscope.files import is_run
-from convscope.frontends import read
 from convscope.inert import inert
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
@@ -25,6 +24,7 @@ from convscope.writers.weights import initial, stored
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from convscope.core.net import Net
     from convscope.data import Dataset
 
 MOST = 64
@@ -109,8 +109,8 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
     """
     if isinstance(source, Run) or (isinstance(source, str | Path) and is_run(source)):
         run = source if isinstance(source, Run) else load(str(source))
-        return Subject(inert(str(run.path)), _with_ends(run.net), _frozen(model_of(run)), "trained", run)
-    net = _with_ends(source if isinstance(source, Net) else read(source, input=input))
+        return Subject(inert(str(run.path)), _with_ends(net_of(run, input)), _frozen(model_of(run)), "trained", run)
+    net = _with_ends(net_of(source, input))
     tensors = stored(net)
     words = f"random, seed {seed}" if tensors is None else "of the model"
     name = source if isinstance(source, str) and len(source) <= 60 else f"a net of {len(net)} layers"

@@ -178,12 +178,8 @@ def check_data(dataset: Dataset) -> None:
                 given=", ".join(f"{count:,} {name}" for name, count in dataset.counts.items()) or "no images",
                 expected=f"at least {least}: {why}",
             )
-    names = dataset.classes
-    if len(names) < 2:
+    if len(dataset.classes) < 2:
         raise DataError(f"{dataset.name} has one class", expected="at least two classes")
-    if len(set(names)) < len(names):
-        twice = next(name for at, name in enumerate(names) if name in names[:at])
-        raise DataError(f'{dataset.name} has two classes called "{twice}"', expected="a distinct name for each class")
 
 
 def check_fit(net: Net, dataset: Dataset) -> None:
