@@ -114,9 +114,10 @@ def recipes() -> list[str]:
 
 def data_names() -> list[str]:
     """Return the names of data sets, and the prefixes of users' own sets."""
-    from convscope.data.registry import DATASETS, KINDS
+    from convscope.data.kinds import kinds
+    from convscope.data.registry import DATASETS
 
-    return [*DATASETS, *(f"{kind}:" for kind in KINDS)]
+    return [*DATASETS, *(f"{kind}:" for kind in kinds())]
 
 
 def ops() -> list[str]:

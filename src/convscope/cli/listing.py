@@ -75,13 +75,14 @@ def _recipes() -> Iterator[Row]:
 def _data() -> Iterator[Row]:
     """List the named data sets, then the kinds of users' own sets."""
     from convscope.core.shape import to_text
-    from convscope.data.registry import DATASETS, KINDS
+    from convscope.data.kinds import kinds
+    from convscope.data.registry import DATASETS
 
     for name, found in DATASETS.items():
         yield {"name": name, "size": to_text(found.shape), "classes": len(found.classes),
                "train": found.counts["train"], "test": found.counts["test"], "licence": found.licence}  # fmt: skip
     unknown = dict.fromkeys(("size", "classes", "train", "test", "licence"))
-    yield from ({"name": f"{kind}:{what}", **unknown} for kind, (what, _) in KINDS.items())
+    yield from ({"name": f"{kind.name}:{kind.what}", **unknown} for kind in kinds().values())
 
 
 def _ops() -> Iterator[Row]:

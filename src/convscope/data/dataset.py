@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from convscope.data.kinds import ending, is_kind
 from convscope.errors import DataError
 from convscope.inert import inert
 
@@ -124,9 +125,5 @@ def short_word(name: str) -> str:
     ('cifar10', 'digits', 'mnist')
     """
     kind, _, path = name.partition(":")
-    last = (
-        path.rstrip("/").rpartition("/")[2]
-        if kind.partition(",")[0] in {"folder", "npz", "hf", "torchvision"}
-        else kind
-    )
-    return re.sub(r"[^A-Za-z0-9.]+", "-", last.removesuffix(".npz")).strip("-.")[:40] or "data"
+    last = path.rstrip("/").rpartition("/")[2] if is_kind(kind.partition(",")[0]) else kind
+    return re.sub(r"[^A-Za-z0-9.]+", "-", last[: len(last) - len(ending(last))]).strip("-.")[:40] or "data"

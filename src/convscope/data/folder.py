@@ -8,7 +8,7 @@ import re
 import stat
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from convscope.data.classes import listed
 from convscope.data.home import printable
@@ -17,7 +17,7 @@ from convscope.data.splits import TRAIN, split_of
 from convscope.errors import DataError, refuse_scarcity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 SUFFIXES = tuple(FORMATS)
@@ -108,42 +108,55 @@ def listing(root: Path) -> Listing:
     """
     found = Listing()
     children = _children(root)
-    splits = _splits(root, [name for name, is_folder in children if is_folder])
+    splits = splits_among(
+        printable(root),
+        [name for name, is_folder in children if is_folder],
+        lambda name: any(is_folder for _, is_folder in _children(root / name)),
+    )
     for path, name, is_folder in _files(root, children, found):
         if is_folder:
-            _note_folder(found, name, splits)
+            note_folder(found, name, splits)
         elif path.suffix.lower() in SUFFIXES:
             _take(found, path, name, splits)
         else:
-            found.others[_label(name, splits), path.suffix.lower()] += 1
+            found.others[label_of(name, splits), path.suffix.lower()] += 1
     return found
 
 
-def _splits(root: Path, folders: list[str]) -> dict[str, str]:
-    """Return the split of each folder that holds one."""
+def splits_among(subject: str, folders: list[str], has_folders: Callable[[str], bool]) -> dict[str, str]:
+    """Return the split of each folder that holds one.
+
+    Args:
+        subject: the set, for errors.
+        folders: names of the folders at the top of it.
+        has_folders: whether one of them has folders in it.
+
+    Raises:
+        DataError: some are named after splits, and none of them is for training.
+    """
     named = {name: split for name in folders if (split := split_of(name))}
     if not named:
         return {}
     if len(named) < len(folders):
-        full = {named[name] for name in named if any(is_folder for _, is_folder in _children(root / name))}
+        full = {named[name] for name in named if has_folders(name)}
         if TRAIN not in full and len(full) < 2:
             return {}  # a class may be called so
     if TRAIN not in named.values():
         raise DataError(
-            f"{printable(root)} has folders for {listed(sorted(set(named.values())))}, and none for training",
+            f"{subject} has folders for {listed(sorted(set(named.values())))}, and none for training",
             given=f"folders {listed(folders)}",
             expected="a folder train, with a folder for each class in it",
         )
     return named
 
 
-def _label(name: str, splits: dict[str, str]) -> str:
+def label_of(name: str, splits: dict[str, str]) -> str:
     """Return the class that a relative path belongs to; empty for a file above the class folders."""
     parts = name.split("/", 2)[1 if name.partition("/")[0] in splits else 0 :]
     return parts[0] if len(parts) > 1 else ""
 
 
-def _note_folder(found: Listing, name: str, splits: dict[str, str]) -> None:
+def note_folder(found: Listing, name: str, splits: dict[str, str]) -> None:
     """Record a class folder, or a folder in one."""
     parts = name.split("/")
     inner = parts[1 if parts[0] in splits else 0 :]
@@ -157,7 +170,7 @@ def _note_folder(found: Listing, name: str, splits: dict[str, str]) -> None:
 def _take(found: Listing, path: Path, name: str, splits: dict[str, str]) -> None:
     """Add an image to the listing, among the good or the bad ones."""
     split = splits.get(name.partition("/")[0], "")
-    label = _label(name, splits)
+    label = label_of(name, splits)
     if not label or (splits and not split):
         found.bad[name] = "is not in the folder of a class"
         return
@@ -171,6 +184,26 @@ def _take(found: Listing, path: Path, name: str, splits: dict[str, str]) -> None
         found.bad[name] = "is not a file"
         return
     found.entries.append(Entry(path, name, split, label, facts.st_size, facts.st_mtime_ns))
+
+
+def in_order(name: str) -> list[bytes]:
+    """Return the key by which names are sorted as a walk through folders finds them.
+
+    >>> sorted(["a-b/1", "a/1"], key=in_order)
+    ['a/1', 'a-b/1']
+    """
+    return [os.fsencode(part) for part in name.split("/")]
+
+
+def below(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield every file below a folder, by its relative path; hidden ones, and those reached a second time, are not.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    for path, name, is_folder in _files(root, _children(root), Listing()):
+        if not is_folder:
+            yield name, path
 
 
 def _children(folder: Path) -> list[tuple[str, bool]]:
@@ -247,7 +280,29 @@ def share_for_testing(count: int) -> int:
     return max(1, round(TEST_SHARE * count)) if count > 1 else 0
 
 
-def divided(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+class Placed(Protocol):
+    """An image with its name, its class and, if that is stated, its split."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def split(self) -> str:
+        """Its split, or an empty text."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """The name of its class."""
+        ...
+
+
+One = TypeVar("One", bound=Placed)
+
+
+def divided(entries: Sequence[One]) -> dict[str, list[One]]:
     """Assign images to splits, in the order of splits and names.
 
     Folders that are named after splits decide; without a ``test``, ``val`` takes its place. Otherwise the images of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convscope.core.shape import to_text
-from convscope.data.home import home, printable
+from convscope.data.home import printable
 from convscope.data.image import Seen, fitted, plain
 from convscope.data.imagefolder import bad_files, checked, default_shape, summary
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
@@ -72,7 +72,7 @@ def prepared(
         _remember(place, index.shape)
         forget_older(place)
     if index.skipped and not wanted.skip_bad:
-        raise bad_files(home(), index.skipped)
+        raise bad_files(printable(wanted.path), index.skipped)
     name = str(replace(wanted, shape=index.shape))
     notes = {"skipped": index.skipped}
     return index.dataset(name, place, place / to_text(index.shape), f"see {wanted.kind}, {wanted.path}", notes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
     from convscope.data.dataset import Dataset
+    from convscope.data.taken import Content
 
 MAX_PIXELS = 100_000_000
 
@@ -119,14 +122,16 @@ def decoded(
     made: Callable[[Image], _Made],
     ready: Callable[[Image], object] = lambda _: None,
     least: Sequence[int] = (),
+    given: Content | None = None,
 ) -> _Made:
     """Return what ``made`` makes of an image file, once the file is complete and decoded.
 
     Args:
-        path: the file.
+        path: the file, or the name of the image if its content is given.
         made: converts the decoded image.
         ready: called before the pixels are decoded.
         least: height and width to which it will be scaled, if it will be.
+        given: returns the content of the file, or pixels.
 
     Raises:
         ImageError: the file is missing, is not an image, is damaged or truncated, or is too large.
@@ -138,17 +143,20 @@ def decoded(
         raise missing_extra("Pillow, which reads images,", "look") from None
     content = b""
     try:
-        content = read(path, MAX_BYTES)
+        found = given() if given else read(path, MAX_BYTES)
+        if not isinstance(found, bytes):
+            return made(_of_pixels(found))
+        content = found
         with opened_image(content) as file:
             _check_size(file, path)
             with afforded(file, content, (least[0], least[1]) if least else None):
                 ready(file)
                 decode(file)
                 _check_end(content, file.format or "", path)
-                found = made(file)
-                if found is not file:
+                result = made(file)
+                if result is not file:
                     file.close()  # its pixels are freed before the next large image is admitted
-                return found
+                return result
     except UnidentifiedImageError:
         what = kind_of(content) or "not an image"
         raise ImageError(f"{printable(path)} is {what}", expected=f"{TOLD}, whatever its name is") from None
@@ -192,8 +200,12 @@ class Seen:
         return self.mode in GREY
 
 
-def seen(path: Path) -> Seen | None:
+def seen(path: Path, given: Content | None = None) -> Seen | None:
     """Read the header of an image without decoding it; None if it cannot be read.
+
+    Args:
+        path: the file.
+        given: returns its content, or pixels, if it is not a file of its own.
 
     Raises:
         MissingExtraError: Pillow is not installed.
@@ -205,7 +217,13 @@ def seen(path: Path) -> Seen | None:
     try:
         from PIL import Image
 
-        with opened(path, most=MAX_BYTES) as file, opened_image(file) as image:
+        content = given() if given else b""
+        if not isinstance(content, bytes):
+            return Seen("pixels", _mode(len(content)), *content.shape[1:])
+        with (
+            nullcontext(io.BytesIO(content)) if given else opened(path, most=MAX_BYTES) as file,
+            opened_image(file) as image,
+        ):
             # a PNG's EXIF may come after its pixels, so Pillow's own method would decode them
             turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) >= QUARTER_TURNED
             height, width = (image.width, image.height) if turned else (image.height, image.width)
@@ -213,6 +231,13 @@ def seen(path: Path) -> Seen | None:
     except Exception as error:  # noqa: BLE001 -- decoding reports whatever is wrong with it
         refuse_scarcity(error)
         return None
+
+
+def _of_pixels(pixels: NDArray[np.uint8]) -> Image:
+    """Return pixels ``c h w`` as an image."""
+    from PIL import Image
+
+    return Image.fromarray(np.ascontiguousarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)))
 
 
 def plain(image: Image) -> Image:

@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median_low
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -17,23 +19,26 @@ from convscope.core.shape import to_text
 from convscope.data.classes import listed, near, ordered
 from convscope.data.doubts import left_out_lines
 from convscope.data.fetch import replacing
-from convscope.data.folder import divided, listing
+from convscope.data.folder import SUFFIXES, below, divided, listing
 from convscope.data.home import printable
 from convscope.data.image import decoded, fitted, plain, seen
 from convscope.data.imagefile import TOLD
+from convscope.data.metadata import labelled, tables_of
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
+from convscope.data.splits import split_of
+from convscope.data.taken import File, Item, Taken
 from convscope.errors import DataError, FieldError, ImageError, refuse_scarcity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
     from convscope.core.shape import Shape
     from convscope.data.dataset import Dataset
-    from convscope.data.folder import Entry, Listing
+    from convscope.data.folder import Listing
     from convscope.data.image import Seen
     from convscope.data.prepared import Index
     from convscope.data.spelled import Spelled
@@ -52,82 +57,138 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
         DataError: there are no images, fewer than two classes, or files that cannot be used.
         FieldError: the size is invalid.
     """
-    root = wanted.folder
-    found = listing(root)
-    classes = _classes(found, root)
+    if tables := tables_of(wanted):
+        return _by_tables(wanted, tables, report)
+    found = listing(wanted.folder)
+    return opened_set(wanted, _digest(found), lambda: _taken(found, wanted), report)
+
+
+def _by_tables(wanted: Spelled, tables: list[str], report: Callable[[int, int], None] | None) -> Dataset:
+    """Open a folder whose images have their labels in tables."""
+    root, digest = wanted.folder, hashlib.sha256()
+    files = dict(below(root))
+    for name, path in files.items():
+        if name in tables or name.lower().endswith(SUFFIXES):
+            facts = path.stat()
+            digest.update(os.fsencode(name) + f"\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode())
+    folders = {name.partition("/")[0] for name in tables if "/" in name}
+    contents = {name: File(path) for name, path in files.items()}
+    splits = {folder: split_of(folder) for folder in folders}
+    return opened_set(wanted, digest.hexdigest(), lambda: labelled(contents, tables, splits, wanted, {}), report)
+
+
+def opened_set(
+    wanted: Spelled,
+    stamp: str,
+    take: Callable[[], Taken],
+    report: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Open a set of any kind whose images can be scaled; it is taken and prepared once for each stamp and size.
+
+    Args:
+        wanted: its name, the size, and whether unusable images are skipped.
+        stamp: changes when the set changes.
+        take: lists its images.
+        report: called with the number of prepared images and of all images.
+
+    Raises:
+        DataError: there are no images, fewer than two classes, or images that cannot be used.
+        FieldError: the size is invalid.
+    """
+    root = wanted.folder if wanted.is_path else Path()
+    subject = printable(root) if wanted.is_path else printable(wanted.path)
     allowed = "" if raised() == 1 else f"\0{raised()}"  # which images are skipped as too large depends on it
-    place = place_of(f"folder:{root}", _digest(found) + allowed)
-    notes = _notes(place, found)
-    shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
-    index = opened(place / to_text(shape)) or _prepare(place / to_text(shape), found, classes, shape, report)
+    place = place_of(f"{wanted.kind}:{root if wanted.is_path else wanted.path}", stamp + wanted.told + allowed)
+    notes, index = _kept(place), None
+    if notes:
+        shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
+        index = opened(place / to_text(shape))
+    if not notes or index is None:
+        with closing(take()) as taken:
+            classes = _classes(taken, subject)
+            notes = _notes(place, taken)
+            shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
+            index = opened(place / to_text(shape)) or _prepare(place / to_text(shape), taken, classes, shape, report)
     forget_older(place)
-    skipped = {printable(name): why for name, why in found.bad.items()} | index.skipped
+    skipped = notes.pop("bad") | index.skipped
     if skipped and not wanted.skip_bad:
-        raise bad_files(root, skipped)
-    name = str(replace(wanted, path=str(root), shape=shape))
-    notes |= {
-        "skipped": skipped,
-        "left_out": {printable(label): row for label, row in found.left_out.items()},
-        "empty": list(map(printable, found.empty)),
-    }
-    return index.dataset(name, root, place / to_text(shape), "the user's own", notes)
+        raise bad_files(subject, skipped)
+    name = str(replace(wanted, path=str(root) if wanted.is_path else wanted.path, shape=index.shape))
+    return index.dataset(name, root, place / to_text(index.shape), "the user's own", notes | {"skipped": skipped})
 
 
-def bad_files(root: Path, bad: Mapping[str, str]) -> DataError:
+def _taken(found: Listing, wanted: Spelled) -> Taken:
+    """Return the images in a folder."""
+    deeper = ""
+    labels = ordered({entry.label for entry in found.entries})
+    if len(labels) == 1 and len(found.nested.get(labels[0], ())) > 1:
+        deeper = f"folder:{printable(wanted.folder / labels[0])}, whose folders may be the classes"
+    return Taken(
+        [Item(entry.name, entry.split, entry.label, File(entry.path)) for entry in found.entries],
+        bad=found.bad,
+        left_out=found.left_out,
+        empty=found.empty,
+        hint=deeper,
+        expected=f"a folder for each class, with {TOLD} in it",
+    )
+
+
+def bad_files(subject: str, bad: Mapping[str, str]) -> DataError:
     """Return the error for files that cannot be used, which names the first twenty."""
     return DataError(
-        f"{printable(root)} has {len(bad):,} file{'s' if len(bad) > 1 else ''} that cannot be used",
+        f"{subject} has {len(bad):,} file{'s' if len(bad) > 1 else ''} that cannot be used",
         given=_some(bad),
         attempt="repair or remove them, or skip them with --skip-bad (in Python, folder,skip_bad:PATH)",
     )
 
 
-def _classes(found: Listing, root: Path) -> tuple[str, ...]:
+def _classes(taken: Taken, subject: str) -> tuple[str, ...]:
     """Names of the classes, in the order of their labels.
 
     Raises:
         DataError: there are no images, none for training of some class, or fewer than two classes.
     """
-    if not found.entries:
+    if not taken.items:
         raise DataError(
-            f"{printable(root)} has no images in class folders",
-            given=_some({printable(name): why for name, why in found.bad.items()}) or _left_out(found),
-            expected=f"a folder for each class, with {TOLD} in it",
+            f"{subject} has no images in class folders",
+            given=_some({printable(name): why for name, why in taken.bad.items()}) or _left_out(taken),
+            expected=taken.expected,
         )
-    labels = ordered({entry.label for entry in divided(found.entries)["train"]})
-    odd = ordered({entry.label for entry in found.entries} - set(labels))
+    learned = {item.label for item in divided(taken.items)["train"]}
+    labels = [name for name in taken.classes if name in learned] if taken.classes else ordered(learned)
+    odd = ordered({item.label for item in taken.items} - set(labels))
     if odd:
         twin = near(odd[0], labels)
         raise DataError(
-            f"{printable(root)} has no training images of the class {printable(odd[0])}",
+            f"{subject} has no training images of the class {printable(odd[0])}",
             given=f"for training: {listed(labels)}",
             expected="training images of every class",
             attempt=f"give the folders {printable(odd[0])} and {printable(twin)} one name" if twin else "",
         )
     if len(labels) < 2:
-        deeper = len(found.nested.get(labels[0], ())) > 1
         raise DataError(
-            f"{printable(root)} has one class, {printable(labels[0])}",
-            given=_left_out(found),
+            f"{subject} has one class, {printable(labels[0])}",
+            given=_left_out(taken),
             expected="at least two classes",
-            attempt=f"folder:{printable(root / labels[0])}, whose folders may be the classes" if deeper else "",
+            attempt=taken.hint,
         )
     names = tuple(map(printable, labels))
     if len(set(names)) < len(names):
-        raise DataError(f"{printable(root)} has two classes whose names print alike", attempt="rename one of them")
+        raise DataError(f"{subject} has two classes whose names print alike", attempt="rename one of them")
     return names
 
 
-def _left_out(found: Listing) -> str:
+def _left_out(taken: Taken) -> str:
     """What lies in the folders of classes and is not read, in a line."""
-    return listed(left_out_lines(found.left_out), between="; ")
+    return listed(left_out_lines(taken.left_out), between="; ")
 
 
 def _digest(found: Listing) -> str:
-    """Return a fingerprint of all names, sizes and times, which changes if a file is added, changed or removed."""
+    """Return a fingerprint of all names, sizes and times, and of what is left out."""
     digest = hashlib.sha256()
     for entry in found.entries:
         digest.update(os.fsencode(entry.name) + f"\0{entry.size}\0{entry.changed}\0".encode())
+    digest.update(repr((sorted(found.bad.items()), found.left_out, found.empty)).encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -142,29 +203,40 @@ def checked(shape: Shape) -> Shape:
     return shape
 
 
-def _notes(place: Path, found: Listing) -> dict[str, Any]:
-    """Return sizes and modes of the files from their headers, and keep them beside the images."""
-    path = place / "found.json"
+def _kept(place: Path) -> dict[str, Any]:
+    """Return the notes on a set that has been taken; empty if there are none."""
     try:
-        kept: dict[str, Any] = {**msgspec.json.decode(path.read_bytes(), type=Summary)}
+        kept: dict[str, Any] = {**msgspec.json.decode((place / "found.json").read_bytes(), type=Summary)}
         default_shape(kept)
     except (OSError, ValueError, RecursionError) as error:
         refuse_scarcity(error)
-        headers = [header for entry in found.entries if (header := seen(entry.path))]
-        kept = summary(headers)
-        with replacing(path) as draft:
-            draft.write_text(json.dumps(kept), encoding="utf-8")
+        return {}
+    return kept
+
+
+def _notes(place: Path, taken: Taken) -> dict[str, Any]:
+    """Return sizes and modes of the images from their headers, and what is left out; keep both beside the images."""
+    kept = summary([header for item in taken.items if (header := seen(Path(item.name), item.content))]) | {
+        "bad": {printable(name): why for name, why in taken.bad.items()},
+        "left_out": {printable(label): dict(row) for label, row in taken.left_out.items()},
+        "empty": list(map(printable, taken.empty)),
+    }
+    with replacing(place / "found.json") as draft:
+        draft.write_text(json.dumps(kept), encoding="utf-8")
     return kept
 
 
 class Summary(TypedDict):
-    """Summarise all headers: smallest, median and largest sizes, formats and modes, and whether all are grey."""
+    """Summarise a set: smallest, median and largest sizes, formats, modes, whether all are grey; what is left out."""
 
     height: list[int]
     width: list[int]
     formats: dict[str, int]
     modes: dict[str, int]
     grey: bool
+    bad: dict[str, str]
+    left_out: dict[str, dict[str, int]]
+    empty: list[str]
 
 
 def summary(headers: Sequence[Seen]) -> dict[str, Any]:
@@ -203,20 +275,24 @@ def _side(least: int, middle: int, greatest: int) -> int:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Prepare the images of entries at one size."""
+    """Prepare images at one size."""
 
     shape: Shape
 
-    def __call__(self, entry: Entry) -> NDArray[np.uint8]:
+    def _fitted(self, image: Image) -> NDArray[np.uint8]:
+        return fitted(plain(image), self.shape)
+
+    def __call__(self, item: Item) -> NDArray[np.uint8]:
+        path = Path(item.name)
         try:
-            return decoded(entry.path, lambda image: fitted(plain(image), self.shape), least=self.shape[1:])
+            return decoded(path, self._fitted, least=self.shape[1:], given=item.content)
         except ImageError as error:
-            raise ImageError(error.what.removeprefix(printable(entry.path)).strip()) from None
+            raise ImageError(error.what.removeprefix(printable(path)).strip()) from None
 
 
 def _prepare(
     place: Path,
-    found: Listing,
+    taken: Taken,
     classes: tuple[str, ...],
     shape: Shape,
     report: Callable[[int, int], None] | None,
@@ -224,19 +300,19 @@ def _prepare(
     """Decode every image; those that cannot be decoded are left out before the others are split."""
     labels = {name: at for at, name in enumerate(classes)}
 
-    def planned(skipped: Mapping[str, str]) -> Plan[Entry]:
-        entries = [entry for entry in found.entries if _name(entry) not in skipped]
-        parts = divided(entries)
-        lost = sorted(set(labels) - {printable(entry.label) for entry in parts["train"]})
+    def planned(skipped: Mapping[str, str]) -> Plan[Item]:
+        items = [item for item in taken.items if _name(item) not in skipped]
+        parts = divided(items)
+        lost = sorted(set(labels) - {printable(item.label) for item in parts["train"]})
         if lost:
             raise DataError(f"no image of the class {lost[0]} is left for training", given=_some(skipped))
-        return Plan(shape, classes, parts, _Reader(shape), lambda entry: labels[printable(entry.label)], _name)
+        return Plan(shape, classes, parts, _Reader(shape), lambda item: labels[printable(item.label)], _name)
 
     return prepare(place, planned, report)
 
 
-def _name(entry: Entry) -> str:
-    return printable(entry.name)
+def _name(item: Item) -> str:
+    return printable(item.name)
 
 
 def _some(bad: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from convscope.data.cifar import CifarFiles
 from convscope.data.dataset import Dataset, Split
 from convscope.data.home import home
 from convscope.data.idx import File, IdxFiles
+from convscope.data.kinds import kinds
 from convscope.data.spelled import spelled
 from convscope.errors import DataError, unknown
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
 
-__all__ = ["DATASETS", "KINDS", "Dataset", "Split", "find", "load"]
+__all__ = ["DATASETS", "Dataset", "Split", "find", "load"]
 
 HERE = Path()
 """Placeholder for the folder that :func:`located` finds."""
@@ -143,14 +143,6 @@ DATASETS: dict[str, Dataset] = {
 }
 """Every data set of fixed content by name; ``:FOLDER`` may follow the name."""
 
-KINDS: dict[str, tuple[str, str]] = {
-    "folder": ("PATH", "convscope.data.imagefolder"),
-    "npz": ("PATH", "convscope.data.arrays"),
-    "hf": ("NAME", "convscope.data.huggingface"),
-    "torchvision": ("NAME", "convscope.data.vision"),
-}
-"""The user's own data sets by kind: the meaning of the text after the colon, and the module that opens them."""
-
 
 def find(
     name: str,
@@ -159,7 +151,7 @@ def find(
     skip_bad: bool = False,
     report: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """Find the data set of that name: a declared one, ``name:FOLDER`` for one in a folder, or ``kind:PATH``.
+    """Find the data set of that name: a declared one, ``name:FOLDER`` for one in a folder, ``kind:PATH``, or a path.
 
     The user's own images are prepared when they are first requested at a size.
 
@@ -182,12 +174,10 @@ def find(
     wanted = spelled(name)
     if wanted.kind in DATASETS and wanted.path:
         return replace(DATASETS[wanted.kind], name=f"{wanted.kind}:{wanted.folder}", folder=wanted.folder)
-    if wanted.kind not in KINDS or not wanted.path:
-        raise unknown("data set", name, [*DATASETS, *(f"{kind}:{what}" for kind, (what, _) in KINDS.items())])
+    if wanted.kind not in kinds() or not wanted.path:
+        raise unknown("data set", name, [*DATASETS, *(f"{kind.name}:{kind.what}" for kind in kinds().values())])
     wanted = replace(wanted, shape=wanted.shape or shape, skip_bad=wanted.skip_bad or skip_bad)
-    found = import_module(KINDS[wanted.kind][1]).find(wanted, report)
-    assert isinstance(found, Dataset)
-    return found
+    return kinds()[wanted.kind].opened(wanted, report)
 
 
 def located(dataset: Dataset) -> Dataset:
