@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @cli.command()
 @click.argument("net", required=False, type=NET)
 @INPUT
-@click.option("--data", type=DATA, help="Data set: a name, a folder, .zip, .csv, .npz …; by default that of the recipe.")
+@click.option("--data", type=DATA, help="Data set: a name, folder, .zip, .csv, .npz …; by default that of the recipe.")
 @click.option("--skip-bad", is_flag=True, help="Skip files of the data set that are not images.")
 @click.option("--recipe", type=RECIPE, default="fast", show_default=True, help="Recipe, or a .toml file with one.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Seed for weights, data order and shifts.")
