@@ -41,7 +41,7 @@ DETECTION: dict[str, dict[str, int]] = {
     "ssd300_vgg16": {},
     "ssdlite320_mobilenet_v3_large": {},
     "fasterrcnn_mobilenet_v3_large_320_fpn": {},
-    "keypointrcnn_resnet50_fpn": {"min_size": 320},
+    "keypointrcnn_resnet50_fpn": {"min_size": 320, "box_detections_per_img": 10},  # its code loops over all 100
 }
 
 
