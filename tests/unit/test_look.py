@@ -15,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 import convscope as cs
+from convscope.backends import device
 from convscope.cli import run as command
 from convscope.data import DATASETS, load, registry
 from convscope.errors import (
@@ -443,11 +444,11 @@ def test_a_damaged_image_and_a_damaged_run(short_run: Run, tmp_path: Path) -> No
 def test_weights_that_are_not_those_of_the_net() -> None:
     net = cs.read("input 8x8x1, conv 4 3x3")
     with pytest.raises(ModelError, match="do not belong to this net"):
-        subjects._with(net, {"conv1.weight": np.zeros((4, 1, 3, 3))})
+        subjects._with(net, {"conv1.weight": np.zeros((4, 1, 3, 3))}, device.CPU)
 
 
 def test_a_image_that_takes_more_memory_than_there_is_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subjects, "free_memory", lambda: 2**20)
+    monkeypatch.setattr(device, "free_memory", lambda: 2**20)
     with pytest.raises(ShapeError, match=r"an image of 400x400x1 needs about .* MiB in this net, 1.00 MiB are free"):
         cs.look("input 400x400x1, conv 8 3x3 relu, gap", image=np.ones((400, 400)))
 

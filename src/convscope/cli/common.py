@@ -96,6 +96,14 @@ def _threads(context: click.Context, parameter: click.Parameter, count: int | No
         threads.use(count)
 
 
+DEVICES = "cpu, cuda, cuda:1, mps, xpu, … or auto, the accelerator of this machine or else its CPU"
+UNTESTED = "No accelerator has been tried yet."
+DEVICE = click.option("--device", metavar="NAME", help=f"Where to compute: {DEVICES}; the default. {UNTESTED}")
+ONE_DEVICE = click.option(
+    "--device", metavar="NAME", default="cpu", show_default=True, help=f"Where to compute: {DEVICES}. {UNTESTED}"
+)
+
+
 THREADS = click.option(
     "--threads",
     type=whole(1, 4096),

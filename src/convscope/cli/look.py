@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.choices import LAYER, NET
-from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli
+from convscope.cli.common import INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli
 from convscope.cli.numbers import SEED
 from convscope.cli.outputs import deliver, drawn, out, plain
 from convscope.lens.kinds import LENSES
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     "--classes", metavar="C", help="saliency: the class to explain. mistakes: a cell of the matrix, TRUE,PREDICTED."
 )
 @click.option("--seed", default=0, type=SEED, show_default=True, help="Seed for random weights and for the checks.")
+@ONE_DEVICE
 @THREADS
 @OWN_DATA
 @INPUT
@@ -41,6 +42,7 @@ def look(
     at: str | None,
     classes: str | None,
     seed: int,
+    device: str,
     size: Size,
     out: Out | None,
     *,
@@ -71,5 +73,7 @@ def look(
     """
     from convscope.lens.look import look as ask
 
-    found = ask(source, what, image=image, layer=layer, at=at, classes=classes, data=data, input=size, seed=seed)
+    found = ask(
+        source, what, image=image, layer=layer, at=at, classes=classes, data=data, input=size, seed=seed, device=device
+    )
     deliver(found, out, as_json=as_json, drawing=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.cli.choices import DATA, RUN, one_of
-from convscope.cli.common import JSON, OWN_DATA, THREADS, cli, show
+from convscope.cli.common import DEVICE, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, show
 from convscope.cli.numbers import whole
 from convscope.cli.outputs import deliver, listing, out, refuse_own, reported
 from convscope.errors import FieldError
@@ -55,10 +55,13 @@ def shares(predictions: Any) -> Iterator[dict[str, Any]]:
     show_default=True,
     help="Views of each image to average: 1, 2 (with its mirror image) or 6 (with shifts).",
 )
+@DEVICE
 @THREADS
 @out(reported("Evaluation") | {".csv": listing("true", "predicted", "images", rows=cells)})
 @JSON
-def evaluate(run_folder: str, data: str | None, split: str, tta: int, out: Out | None, *, as_json: bool) -> None:
+def evaluate(
+    run_folder: str, data: str | None, split: str, tta: int, device: str | None, out: Out | None, *, as_json: bool
+) -> None:
     r"""Evaluate a trained run on images.
 
     Reports [loss, accuracy], the accuracy of each class, the confusion matrix and the calibration. The interval is
@@ -86,17 +89,20 @@ def evaluate(run_folder: str, data: str | None, split: str, tta: int, out: Out |
     loaded = load(run_folder)
     from convscope.training.evaluate_run import evaluate_run
 
-    deliver(evaluate_run(loaded, data, split, tta=tta), out, as_json=as_json)
+    deliver(evaluate_run(loaded, data, split, tta=tta, device=device), out, as_json=as_json)
 
 
 @cli.command()
 @click.argument("run_folder", metavar="RUN", type=RUN)
 @click.argument("images", nargs=-1, required=True)
 @click.option("--skip-bad", is_flag=True, help="Skip files that cannot be read, and list them.")
+@DEVICE
 @THREADS
 @out(reported("Predictions") | {".csv": listing("image", "class", "probability", rows=shares)})
 @JSON
-def predict(run_folder: str, images: tuple[str, ...], out: Out | None, *, skip_bad: bool, as_json: bool) -> None:
+def predict(
+    run_folder: str, images: tuple[str, ...], device: str | None, out: Out | None, *, skip_bad: bool, as_json: bool
+) -> None:
     r"""Classify images with a trained run.
 
     IMAGES are PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF and other files of any size, dark on light or light on dark. For a
@@ -113,7 +119,7 @@ def predict(run_folder: str, images: tuple[str, ...], out: Out | None, *, skip_b
     loaded = load(run_folder)
     from convscope.training.predict import predict_files
 
-    found = predict_files(loaded, images, skip_bad=skip_bad)
+    found = predict_files(loaded, images, skip_bad=skip_bad, device=device)
     deliver(found, out, as_json=as_json)
     if len(found.found) > 1 or found.unreadable:
         tell(found.told())
@@ -128,10 +134,11 @@ def predict(run_folder: str, images: tuple[str, ...], out: Out | None, *, skip_b
     type=one_of("format", *SUFFIXES.values()),
     help="Format; by default that of the suffix of FILE.",
 )
+@ONE_DEVICE
 @THREADS
 @out(SUFFIXES, "Write to FILE, by default with the name of the run, here")
 @JSON
-def export(run_folder: str, data: str | None, form: str | None, out: Out | None, *, as_json: bool) -> int:
+def export(run_folder: str, data: str | None, form: str | None, device: str, out: Out | None, *, as_json: bool) -> int:
     r"""Export a run for other programs.
 
     The file is checked before it is written.
@@ -161,7 +168,7 @@ def export(run_folder: str, data: str | None, form: str | None, out: Out | None,
     refuse_own(path, run_folder, data)
     from convscope.training.export import export as bring_out
 
-    made = bring_out(loaded, to=chosen.name)
+    made = bring_out(loaded, to=chosen.name, device=device)
     if made.passed:
         put(path, made.data)
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.cli.choices import DATA, NET, RECIPE, RUN
-from convscope.cli.common import INPUT, JSON, THREADS, cli, show
+from convscope.cli.common import DEVICE, INPUT, JSON, THREADS, cli, show
 from convscope.cli.numbers import SEED, real, whole
 from convscope.errors import ConvscopeError
 from convscope.inert import inert
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 @click.option("--resume", "resumed", type=RUN, help="Resume a run that was stopped.")
 @click.option("--strict", is_flag=True, help="With --resume: never fall back to an older checkpoint.")
 @click.option("--from", "repeated", type=RUN, help="Repeat a run, with its net, data, recipe and seed.")
+@DEVICE
 @THREADS
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html into the run folder.")
@@ -132,8 +133,8 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
     if given["strict"] and not given["resumed"]:
         raise click.UsageError("--strict requires --resume")
     for option, allowed in (
-        ("resumed", {"data", "strict", "save_every", "logs"}),
-        ("repeated", {"data", "name", "out"}),
+        ("resumed", {"data", "strict", "save_every", "logs", "device"}),
+        ("repeated", {"data", "name", "out", "device"}),
     ):
         more = stated - allowed - {option}
         if given[option] and (more or dry_run):
@@ -143,16 +144,19 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
     if dry_run:
         return None
     from convscope.training import train as training
+    from convscope.training.environment import accelerator
 
+    if place := accelerator(given["device"]):
+        tell(f"training on {place}")
     if given["resumed"]:
         path = given["resumed"]
-        habits = {key: given[key] for key in ("data", "strict", "save_every", "logs")}
+        habits = {key: given[key] for key in ("data", "strict", "save_every", "logs", "device")}
         return lambda report: training.resume(path, report=report, warn=_warn, **habits)
     if given["repeated"]:
-        path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name")}
+        path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name", "device")}
         return lambda report: training.repeat(path, report=report, warn=_warn, **chosen)
     made, settings = _net_and_recipe(given)
-    kept = {key: given[key] for key in ("seed", "out", "name", "save_every", "logs", "skip_bad")}
+    kept = {key: given[key] for key in ("seed", "out", "name", "save_every", "logs", "skip_bad", "device")}
     return lambda report: training.train(made, recipe=settings, report=report, prepared=_prepared, warn=_warn, **kept)
 
 

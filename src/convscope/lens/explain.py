@@ -114,9 +114,9 @@ class _Case:
 
     def gradient(self, model: TorchNet) -> Attribution:
         values = gradient(self.score(model), self.x)
-        heat = strongest(values)[0].numpy()
+        heat = strongest(values)[0].cpu().numpy()
         return Attribution(
-            "gradient", heat, values[0].numpy(), "absolute gradient of the score with respect to each pixel"
+            "gradient", heat, values[0].cpu().numpy(), "absolute gradient of the score with respect to each pixel"
         )
 
     def integral(self, model: TorchNet) -> Attribution:
@@ -124,18 +124,18 @@ class _Case:
         values = integrated(score, self.x, self.empty, batch=self.batch)
         with torch.inference_mode():
             change = float((score(self.x) - score(self.empty.expand_as(self.x))).item())
-        missed = abs(float(values.sum(dtype=torch.float64)) - change)
+        missed = abs(float(values.cpu().sum(dtype=torch.float64)) - change)
         return Attribution(
             "integrated gradients",
-            values.sum(1)[0].numpy(),
-            values[0].numpy(),
+            values.sum(1)[0].cpu().numpy(),
+            values[0].cpu().numpy(),
             f"each pixel's contribution to the score on the path from the baseline, {STEPS} steps",
             note=f"the score changes by {number(change)}; the contributions differ from that by {number(missed)}",
         )
 
     def cam(self, model: TorchNet) -> Attribution:
         assert self.layer
-        units = gradcam(model, self.x, self.target, self.layer.name)[0].numpy()
+        units = gradcam(model, self.x, self.target, self.layer.name)[0].cpu().numpy()
         heat = on_image(self.subject.net, self.layer.name, units.clip(0))
         return Attribution(
             "Grad-CAM", heat, units, "feature maps weighted by their gradients, negative values set to 0",
@@ -145,7 +145,7 @@ class _Case:
     def covered(self, model: TorchNet) -> Attribution:
         sides = [window(side) for side in self.x.shape[2:]]
         size, step = (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1])
-        found = occlusion(self.score(model), self.x, self.empty, size, step, batch=self.batch).numpy()
+        found = occlusion(self.score(model), self.x, self.empty, size, step, batch=self.batch).cpu().numpy()
         meaning = f"drop in score when a {size[0]}x{size[1]} patch is covered, stride {step[0]}x{step[1]}"
         return Attribution("occlusion", found, found[None], meaning)
 

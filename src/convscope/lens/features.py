@@ -116,4 +116,6 @@ def features(subject: Subject, image: InputImage, layer: str | None = None) -> F
         found = subject.model.values({subject.net.inputs[0].name: image.taken}, [chosen.name])[chosen.name][0]
     words = classes_of(subject, image)
     maps = found.reshape(len(found), 1, -1) if found.dim() != 3 else found
-    return Features(subject.name, subject.weights, chosen.name, chosen.why, image, maps.contiguous().numpy(), words)
+    return Features(
+        subject.name, subject.weights, chosen.name, chosen.why, image, maps.contiguous().cpu().numpy(), words
+    )

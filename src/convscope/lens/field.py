@@ -143,4 +143,4 @@ def _images(subject: Subject, seen: InputImage | None, count: int, seed: int) ->
     if seen:
         return seen.taken, "the image"
     random = torch.Generator().manual_seed(seed)
-    return torch.randn(count, *subject.net.input, generator=random), f"{count} noise images"
+    return subject.device.put(torch.randn(count, *subject.net.input, generator=random)), f"{count} noise images"

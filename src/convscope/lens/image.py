@@ -111,7 +111,7 @@ def _array(subject: Subject, array: NDArray[Any]) -> InputImage:
     if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
         raise ImageError(f"the image holds {array.dtype} values that are not finite", expected="uint8 or float")
     numbers = array.astype(np.float32)
-    return InputImage("an array", numbers, torch.from_numpy(numbers)[None], "used as is")
+    return InputImage("an array", numbers, subject.device.put(torch.from_numpy(numbers)[None]), "used as is")
 
 
 def pixels(subject: Subject, image: NDArray[np.uint8], name: str, label: int | None = None) -> InputImage:
@@ -122,13 +122,13 @@ def pixels(subject: Subject, image: NDArray[np.uint8], name: str, label: int | N
 
 def taken(subject: Subject, images: NDArray[np.uint8]) -> Tensor:
     """Scale uint8 images ``n c h w`` for the net."""
-    batch = torch.from_numpy(np.array(images))
+    batch = subject.device.put(torch.from_numpy(np.array(images)))
     return scaled(batch, subject.dataset) if subject.dataset else batch.float() / 255
 
 
 def nothing(subject: Subject) -> tuple[Tensor, str]:
     """Return the value that replaces a removed pixel, ``1 c 1 1``, and its name: background or the mean colour."""
-    zero = torch.zeros(1, subject.net.input[0], 1, 1)
+    zero = subject.device.put(torch.zeros(1, subject.net.input[0], 1, 1))
     if subject.dataset and subject.dataset.ink:
         return scaled(zero, subject.dataset), "background"
     return zero, "the mean colour" if subject.dataset else "0"

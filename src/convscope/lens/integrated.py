@@ -37,10 +37,10 @@ def integrated(score: Score, x: Tensor, nothing: Tensor, *, steps: int = STEPS, 
     """
     positions, weights = np.polynomial.legendre.leggauss(steps)
     way = x - nothing
-    total = torch.zeros_like(x, dtype=torch.float64)
+    total = torch.zeros(x.shape, dtype=torch.float64)  # on the CPU: some devices have no float64
     for at in range(0, steps, batch):
-        some = torch.tensor((1 + positions[at : at + batch]) / 2, dtype=x.dtype).view(-1, 1, 1, 1)
+        some = torch.tensor((1 + positions[at : at + batch]) / 2, dtype=x.dtype).view(-1, 1, 1, 1).to(x.device)
         gradients = gradient(score, nothing + some * way)
         shares = torch.tensor(weights[at : at + batch] / 2).view(-1, 1, 1, 1)
-        total += (shares * gradients).sum(0, keepdim=True)
-    return (total * way).to(x.dtype)
+        total += (shares * gradients.cpu()).sum(0, keepdim=True)
+    return (total * way.cpu()).to(x.dtype)

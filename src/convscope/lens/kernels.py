@@ -109,7 +109,7 @@ def kernels(subject: Subject, layer: str | None = None) -> Kernels:
     """
     chosen = with_kernels(subject.net, layer)
     part = subject.model.parts[subject.model.names.index(chosen.name)]
-    values = _arranged(chosen, part.state_dict()["weight"].numpy())
+    values = _arranged(chosen, part.state_dict()["weight"].cpu().numpy())
     return Kernels(subject.name, subject.weights, chosen.name, chosen.why, values)
 
 

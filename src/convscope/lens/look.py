@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convscope.analyze.support import places
+from convscope.backends.device import CPU, find
 from convscope.errors import FieldError, unknown
 from convscope.lens.explain import Saliency, explain
 from convscope.lens.features import Features, features
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import torch
     from numpy.typing import NDArray
 
     from convscope.analyze.support import At
@@ -39,6 +41,7 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     data: str | None = None,
     input: object = None,  # noqa: A002 -- the word of the notation
     seed: int = 0,
+    device: str | torch.device = CPU.name,
 ) -> Looked:
     """Show what a net has learned: kernels, feature maps, receptive field, attributions or mistakes.
 
@@ -54,9 +57,10 @@ def look(  # noqa: PLR0913 -- the options, by keyword
         data: name of the run's data set, for a run that this user did not train here.
         input: size of the input, for models that do not state it.
         seed: for random weights, if the net has none, and for the random orders of the checks.
+        device: where to compute, as for :func:`convscope.train`; one image takes less time than the start of a GPU.
 
     Raises:
-        UnknownNameError: there is no such kind of figure, layer or class.
+        UnknownNameError: there is no such kind of figure, layer, class or device.
         FieldError: an option does not apply to this kind of figure, or the layer lacks what it needs.
         ImageError: the image cannot be read, does not fit the net, or is missing.
         RunError: the run is damaged or not finished.
@@ -71,9 +75,22 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     for name, value in asked.items():
         if value is not None and name not in LENSES[what]:
             raise FieldError(f"{what} does not depend on {name}", expected=f"only {', '.join(LENSES[what])}")
-    unit = None if at is None else places(at)
+    unit, place = None if at is None else places(at), find(device)
     given = source if data is None else load(str(source), data=data)
-    seen = subject(given, input=input, seed=seed)
+    seen = subject(given, input=input, seed=seed, device=place)
+    with place.exact():
+        return _looked(seen, what, image, layer, unit, classes, seed)
+
+
+def _looked(  # noqa: PLR0913 -- the options
+    seen: Subject,
+    what: str,
+    image: str | Path | NDArray[Any] | None,
+    layer: str | None,
+    unit: Sequence[int | tuple[int, int]] | None,
+    classes: str | None,
+    seed: int,
+) -> Looked:
     if what == "kernels":
         return kernels(seen, layer)
     if what == "mistakes":

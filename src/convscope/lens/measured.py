@@ -133,8 +133,9 @@ def _means(model: TorchNet, layer: str, at: Sequence[slice], images: Tensor, bat
             value = model.values({model.net.inputs[0].name: leaf}, [layer])[layer]
             units = value[(slice(None), slice(None), *at)].sum()
             (slopes,) = torch.autograd.grad(units, leaf, allow_unused=True, materialize_grads=True)
-        absolute += slopes.abs().double().sum((0, 1))
-        squared += slopes.double().square().sum((0, 1))
+        there = slopes.cpu().double()
+        absolute += there.abs().sum((0, 1))
+        squared += there.square().sum((0, 1))
     return (absolute / len(images)).numpy(), (squared / len(images)).numpy()
 
 

@@ -215,7 +215,7 @@ def _two_best(subject: Subject, image: InputImage) -> tuple[int, int]:
     """Return the predicted class and the runner-up."""
     with torch.inference_mode():
         scores = subject.model(image.taken).flatten(1)[0]
-    order = scores.argsort(descending=True, stable=True).tolist()
+    order = scores.argsort(descending=True, stable=True).cpu().tolist()
     return order[0], order[min(1, len(order) - 1)]
 
 
@@ -261,7 +261,8 @@ def nearest(subject: Subject, run: Run, image: InputImage) -> tuple[tuple[Seen, 
     with torch.inference_mode():
         mine = channels(image.taken)
         parts = [rows[at : at + size] for at in range(0, len(rows), size)]
-        far = torch.cat([(channels(taken(subject, train.images[part])) - mine).norm(dim=1) for part in parts]).numpy()
+        apart = torch.cat([(channels(taken(subject, train.images[part])) - mine).norm(dim=1) for part in parts])
+        far = apart.cpu().numpy()
     best = np.argsort(far, kind="stable")[:NEAREST]
     names = run.dataset.classes
     found = tuple(

@@ -53,7 +53,7 @@ def occlusion(  # noqa: PLR0913 -- the parts of the question
             covered = x.repeat(len(some), 1, 1, 1)
             for one, (top, left) in zip(covered, some, strict=True):
                 one[:, top : top + size[0], left : left + size[1]] = nothing[0]
-            for fall, (top, left) in zip((whole - score(covered)).tolist(), some, strict=True):
+            for fall, (top, left) in zip((whole - score(covered)).cpu().tolist(), some, strict=True):
                 falls[top : top + size[0], left : left + size[1]] += fall
                 counts[top : top + size[0], left : left + size[1]] += 1
     return (falls / counts.clamp(min=1)).to(x.dtype)

@@ -132,17 +132,18 @@ def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
     before = subject.model.values({name: x}, [reads])[reads].detach()
 
     def difference(value: Tensor) -> Tensor:
-        scores = subject.model.values({name: x, reads: value}, [last])[last].double().flatten(1)
+        scores = subject.model.values({name: x, reads: value}, [last])[last].cpu().double().flatten(1)
         return scores[0, first] - scores[0, second]
 
     leaf = before.clone().requires_grad_()
     with torch.enable_grad():
         found = difference(leaf)
         (gradient,) = torch.autograd.grad(found, leaf, allow_unused=True, materialize_grads=True)
+    gradient, value = gradient.cpu(), before.cpu()
     parts = (
-        (gradient.double() * before.double()).flatten(2).sum(2)[0]
+        (gradient.double() * value.double()).flatten(2).sum(2)[0]
         if before.dim() > 2
-        else gradient[0].double() * before[0]
+        else gradient[0].double() * value[0]
     )
     names = subject.classes
     bias = float(difference(torch.zeros_like(before)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from convscope.analyze.memory import FLOAT32, memory
-from convscope.backends.machine import free_memory
+from convscope.backends.device import CPU
 from convscope.backends.torch import TorchNet, weights_in
 from convscope.core.shape import to_text
 from convscope.core.source import net_of
@@ -24,6 +24,7 @@ from convscope.writers.weights import initial, stored
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from convscope.backends.device import Device
     from convscope.core.net import Net
     from convscope.data import Dataset
 
@@ -42,6 +43,7 @@ class Subject:
         weights: the origin of the weights, in words.
         run: the run from which the weights come.
         random: whether the weights are random because the net had none.
+        device: where the model is.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Subject:
     weights: str
     run: Run | None = None
     random: bool = False
+    device: Device = CPU
 
     @property
     def dataset(self) -> Dataset | None:
@@ -65,11 +68,12 @@ class Subject:
         """Return a copy of the model that may be changed."""
         made = TorchNet(self.net, logits=True)
         made.load_state_dict(self.model.state_dict())
+        self.device.module(made)
         return _frozen(made)
 
     def untrained(self, seed: int = 0) -> TorchNet:
         """Return the same net with random weights (He)."""
-        return _with(self.net, initial(self.net, seed))
+        return _with(self.net, initial(self.net, seed), self.device)
 
     def batch(self) -> int:
         """Return the number of images at a time for which a pass with gradients takes at most half of the free memory.
@@ -77,7 +81,7 @@ class Subject:
         Raises:
             ShapeError: a single image takes more than is free.
         """
-        free = free_memory()
+        free = self.device.free()
         if free is None:
             return MOST
         one = memory(self.net, batch=1).saved + 4 * FLOAT32 * max(map(_count, self.net))
@@ -93,13 +97,14 @@ def _count(layer: Any) -> int:
     return int(torch.Size(layer.output).numel())
 
 
-def subject(source: object, *, input: object = None, seed: int = 0) -> Subject:  # noqa: A002 -- as for read
+def subject(source: object, *, input: object = None, seed: int = 0, device: Device = CPU) -> Subject:  # noqa: A002 -- as for read
     """Prepare a run, a run folder, a net, or anything that :func:`convscope.read` takes.
 
     Args:
         source: the run or net that is shown.
         input: size of the input, for models that do not state it.
         seed: for random weights, if the net has none.
+        device: where the model runs.
 
     Raises:
         RunError: a run folder is damaged or not finished.
@@ -109,13 +114,14 @@ def subject(source: object, *, input: object = None, seed: int = 0) -> Subject: 
     """
     if isinstance(source, Run) or (isinstance(source, str | Path) and is_run(source)):
         run = source if isinstance(source, Run) else load(str(source))
-        return Subject(inert(str(run.path)), _with_ends(net_of(run, input)), _frozen(model_of(run)), "trained", run)
+        net, model = _with_ends(net_of(run, input)), _frozen(model_of(run, device))
+        return Subject(inert(str(run.path)), net, model, "trained", run, device=device)
     net = _with_ends(net_of(source, input))
     tensors = stored(net)
     words = f"random, seed {seed}" if tensors is None else "of the model"
     name = source if isinstance(source, str) and len(source) <= 60 else f"a net of {len(net)} layers"
-    model = _with(net, initial(net, seed) if tensors is None else tensors)
-    return Subject(inert(str(name)), net, model, words, random=tensors is None)
+    model = _with(net, initial(net, seed) if tensors is None else tensors, device)
+    return Subject(inert(str(name)), net, model, words, random=tensors is None, device=device)
 
 
 def _with_ends(net: Net) -> Net:
@@ -127,12 +133,13 @@ def _with_ends(net: Net) -> Net:
     return net
 
 
-def _with(net: Net, tensors: dict[str, NDArray[Any]]) -> TorchNet:
+def _with(net: Net, tensors: dict[str, NDArray[Any]], device: Device) -> TorchNet:
     made = TorchNet(net, logits=True)
     try:
         weights_in(made, {name: torch.tensor(numbers) for name, numbers in tensors.items()})
     except ValueError as error:
         raise ModelError(f"the weights do not belong to this net: {error}") from None
+    device.module(made)
     return _frozen(made)
 
 

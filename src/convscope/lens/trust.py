@@ -204,10 +204,10 @@ def deletion(  # noqa: PLR0913 -- the parts of the question
         position = np.empty(len(order), dtype=np.intp)
         position[order] = np.arange(len(order))
         gone = position[None] < np.round(shares * len(order))[:, None]
-        masks = torch.from_numpy(gone).view(-1, 1, *x.shape[2:])
+        masks = torch.from_numpy(gone).view(-1, 1, *x.shape[2:]).to(x.device)
         with torch.inference_mode():
             parts = [probability(torch.where(some, nothing, x)) for some in torch.split(masks, batch)]
-        return torch.cat(parts).double().numpy()
+        return torch.cat(parts).cpu().double().numpy()
 
     mattering = np.lexsort((random.permutation(heat.size), -heat.ravel()))
     chance = np.stack([curve(random.permutation(heat.size)) for _ in range(ORDERS)])

@@ -131,7 +131,7 @@ class Augment:
         if self.bend:
             knots = warp[:, 6:].view(-1, 2, KNOTS, KNOTS)
             field = F.interpolate(knots, (height, width), mode="bicubic", align_corners=True)
-            grid = grid + field.permute(0, 2, 3, 1) * (2 * self.bend / torch.tensor([width, height]))
+            grid = grid + field.permute(0, 2, 3, 1) * (2 * self.bend / torch.tensor([width, height]).to(grid.device))
         return grid
 
     def covered(self, images: Tensor, cover: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ class Augment:
         inside = []
         for axis, size in enumerate(images.shape[2:]):
             first = (cover[:, axis] * (size + self.erase - 1)).floor() - (self.erase - 1)
-            at = torch.arange(size)
+            at = torch.arange(size, device=cover.device)
             inside.append((at >= first[:, None]) & (at < first[:, None] + self.erase))
         rows, columns = inside
         return images.masked_fill_((rows[:, :, None] & columns[:, None, :]).unsqueeze(1), 0.0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from convscope.backends.device import CPU, fits
 from convscope.data.stream import read_ahead
 from convscope.training.checkpoint import Place
 from convscope.training.distributed import ALONE
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from convscope.backends.device import Device
     from convscope.data import Dataset, Split
     from convscope.training.augment import Augment
     from convscope.training.distributed import Ranks
@@ -27,7 +29,8 @@ def scaled(images: Tensor, dataset: Dataset) -> Tensor:
     if isinstance(mean, float) and isinstance(std, float):
         return (images.float() - 255 * mean).mul_(1 / (255 * std))
     across = (-1,) + (1,) * (images.dim() - 2)
-    means, factors = 255 * torch.tensor(mean), 1 / (255 * torch.tensor(std))
+    means, factors = (torch.tensor(one).to(images.device) for one in (mean, std))
+    means, factors = 255 * means, 1 / (255 * factors)
     return (images.float() - means.view(across)).mul_(factors.view(across))
 
 
@@ -35,7 +38,9 @@ class Batches:
     """An endless stream of training batches; each epoch in a new order.
 
     An incomplete batch at the end of an epoch is dropped. Images in a mapped file are prefetched, a batch at a time;
-    order, augmentation and values are the same as for images in memory.
+    order, augmentation and values are the same as for images in memory. On an accelerator, all images stay in its
+    memory if they fit; if not, each batch is copied while the one before is in use. Random numbers are drawn on the
+    CPU.
 
     Args:
         split: images and labels.
@@ -44,27 +49,40 @@ class Batches:
         augment: the augmentations.
         seed: for the order and the augmentation.
         ranks: processes that share each batch; order and augmentation are the same in all of them.
+        device: where the batches are needed.
 
     Raises:
         FieldError: the augmentations do not apply to images of this shape.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a stream
-        self, split: Split, dataset: Dataset, *, batch: int, augment: Augment, seed: int, ranks: Ranks = ALONE
+        self,
+        split: Split,
+        dataset: Dataset,
+        *,
+        batch: int,
+        augment: Augment,
+        seed: int,
+        ranks: Ranks = ALONE,
+        device: Device = CPU,
     ) -> None:
         self.augment: Augment = augment
         augment.check(split.images.ndim)
         self.mapped: np.memmap[Any, Any] | None = split.images if isinstance(split.images, np.memmap) else None
+        self.device: Device = device
+        self.resident: bool = False
         if self.mapped is None:
-            self.images: Tensor = augment.padded(torch.from_numpy(split.images.copy()))
-        self.labels: Tensor = torch.from_numpy(split.labels.astype("int64"))
+            images = augment.padded(torch.from_numpy(split.images.copy()))
+            self.resident = fits(device, images.nbytes)
+            self.images: Tensor = device.put(images) if self.resident else images
+        self.labels: Tensor = device.put(torch.from_numpy(split.labels.astype("int64")))
         self.dataset: Dataset = dataset
         self.batch: int = min(batch, len(self.labels))
         self.part: slice = ranks.shares(self.batch)
         self.random: torch.Generator = torch.Generator().manual_seed(seed)
         # a generator of its own, so that the draws for each epoch do not depend on it
         coins = torch.rand(len(self.labels), generator=torch.Generator().manual_seed(seed))
-        self.flipped: Tensor = coins < 0.5
+        self.flipped: Tensor = device.put(coins < 0.5)
         self.epoch: int = 0
         self._shuffle()
 
@@ -72,19 +90,22 @@ class Batches:
         """Begin an epoch."""
         self._began = self.random.get_state()
         self._order = torch.randperm(len(self.labels), generator=self.random)
+        self._there = self.device.put(self._order)
         self._go_to(0)
 
     def _go_to(self, at: int) -> None:
         """Continue from a position in the epoch."""
         self._at = at
-        rows = torch.split(self._order[at:], self.batch)
-        self._images = map(self._rows, rows) if self.mapped is None else read_ahead(self._rows, rows)
+        rows = torch.split((self._there if self.resident else self._order)[at:], self.batch)
+        self._images = map(self._rows, rows) if self.resident else read_ahead(self._rows, rows)
 
     def _rows(self, rows: Tensor) -> Tensor:
         """Return the images at these indices, padded."""
-        if self.mapped is None:
+        if self.resident:
             return self.images[rows]
-        return self.augment.padded(torch.from_numpy(np.take(self.mapped, rows.numpy(), axis=0)))
+        if self.mapped is None:
+            return self.device.put(self.images[rows])
+        return self.device.put(self.augment.padded(torch.from_numpy(np.take(self.mapped, rows.numpy(), axis=0))))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return self
@@ -93,11 +114,11 @@ class Batches:
         if self._at + self.batch > len(self._order):
             self.epoch += 1
             self._shuffle()
-        rows = self._order[self._at : self._at + self.batch]
+        rows = self._there[self._at : self._at + self.batch]
         self._at += self.batch
         images = self.augment.shifted(next(self._images), self.random)
         drawn = self.augment.drawn(len(rows), self.random)
-        mine, (warp, cover) = rows[self.part], (numbers[self.part] for numbers in drawn)
+        mine, (warp, cover) = rows[self.part], (self.device.put(numbers[self.part]) for numbers in drawn)
         images = self.augment.warped(images[self.part], warp)
         if self.augment.flip:
             mirrored = self.flipped[mine] ^ bool(self.epoch % 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convscope.analyze.table import layer_table
+from convscope.backends.device import CPU
 from convscope.inert import in_markdown
 from convscope.training.calibration import BINS
 from convscope.training.environment import shown
@@ -25,7 +26,8 @@ def card(run: Run, evaluation: Evaluation, began: Environment) -> str:
     )
     low, high = (100 * end for end in evaluation.interval)
     name = in_markdown(data.name)
-    machine = in_markdown(f"{env['cpu']}, {env['threads']} threads, {env['precision']}")
+    device = "" if env["device"] in {CPU.name, shown(None)} else f"{env['device']}, beside "
+    machine = in_markdown(f"{device}{env['cpu']}, {env['threads']} threads, {env['precision']}")
     return f"""# {name}, recipe {in_markdown(recipe.name)}, seed {run.seed}
 
 `{run.score()}` on the {evaluation.count:,} test images: cross-entropy loss and accuracy after the last epoch.

@@ -110,7 +110,7 @@ CONTENTS: tuple[Content, ...] = (
     ),
     Content(
         ENV,
-        "versions, processor, threads",
+        "versions, processor, threads, device",
         decides=False,
         sealed="nothing",
         damaged="reported; missing facts are shown as unknown",

@@ -11,10 +11,14 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
+from convscope.backends.device import CPU
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torch import Tensor
+
+    from convscope.backends.device import Device
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,12 @@ ALONE = Ranks()
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
-    """Connect the processes that ``torchrun`` started; without ``torchrun``, use this process alone."""
+def joined(device: Device = CPU) -> Iterator[Ranks]:
+    """Connect the processes that ``torchrun`` started; without ``torchrun``, use this process alone.
+
+    Args:
+        device: the device of this process, which decides how tensors travel: by NCCL between GPUs of NVIDIA.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1 or "RANK" not in os.environ:
         yield ALONE
@@ -79,7 +87,8 @@ def joined() -> Iterator[Ranks]:
     store, rank, world = next(rendezvous("env://"))
     # after a restart, the store still has the addresses of the processes that have ended
     fresh = dist.PrefixStore(f"start{restarts()}", store)  # type: ignore[attr-defined] # not in torch's __all__
-    dist.init_process_group("gloo", store=fresh, rank=rank, world_size=world)
+    device.claim()
+    dist.init_process_group(device.group, store=fresh, rank=rank, world_size=world)
     try:
         yield Ranks(rank, world)
         dist.barrier()  # the first process to leave would break the connections of the others

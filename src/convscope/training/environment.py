@@ -1,4 +1,4 @@
-"""The environment of a run: versions, processor, threads. It describes a run and affects no result.
+"""The environment of a run: versions, processor, threads, device. It describes a run and affects no result.
 
 Bit-equal weights are guaranteed only if all of these are the same, so a run that resumes elsewhere reports differences.
 Facts that ``env.json`` does not state, or that cannot be read, are unknown: ``null`` there, "unknown" in print.
@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from convscope import files
+from convscope.backends.device import CPU, find
 from convscope.backends.machine import cores, cpu_name
-from convscope.errors import RunError
+from convscope.errors import ConvscopeError, RunError
 from convscope.training import contents
 from convscope.training.contents import ENV
 from convscope.training.decode import Count, from_json
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from convscope.backends.device import Device
     from convscope.training.recipe import Recipe
     from convscope.training.run import Job
 
@@ -41,8 +43,12 @@ FACTS: dict[str, Any] = {
     "cores": Count,
     "threads": Count,
     "precision": Word,
+    "device": Word,
 }
 """The facts that are kept, with their types."""
+
+ALWAYS = {"device": CPU.name}
+"""Facts that runs of earlier versions do not state, as there was nothing else."""
 
 RESUMED = "resumed"
 """The environments in which the run was resumed elsewhere, as a list of the same facts."""
@@ -51,7 +57,7 @@ Environment = dict[str, str | int | None]
 """A value for each fact; None means unknown."""
 
 
-def here(recipe: Recipe) -> Environment:
+def here(recipe: Recipe, device: Device = CPU) -> Environment:
     """Return the environment of this process."""
     return {
         "convscope": __version__,
@@ -62,7 +68,8 @@ def here(recipe: Recipe) -> Environment:
         "cpu": cpu_name(),
         "cores": cores(),
         "threads": torch.get_num_threads(),
-        "precision": "bfloat16" if uses_bfloat16(recipe.precision) else "float32",
+        "precision": "bfloat16" if uses_bfloat16(recipe.precision, device) else "float32",
+        "device": device.described(),
     }
 
 
@@ -92,7 +99,8 @@ def noted(run: Path) -> tuple[Environment, list[Environment], str]:
 
 def _known(found: dict[str, Any]) -> Environment:
     """Return the facts in a file that have the right type."""
-    return {name: _as(found.get(name), kind) for name, kind in FACTS.items()}
+    stated = {**ALWAYS, **found} if found else {}
+    return {name: _as(stated.get(name), kind) for name, kind in FACTS.items()}
 
 
 def _as(value: object, kind: Any) -> Any:
@@ -108,17 +116,40 @@ def content(began: Environment, on: Sequence[Environment] = ()) -> bytes:
     return (json.dumps(told, indent=1) + "\n").encode()
 
 
-def go_on(job: Job) -> list[str]:
+def accelerator(name: str | torch.device | None) -> str:
+    """Describe the device of that name; empty for the CPU.
+
+    Raises:
+        UnknownNameError, FieldError: as for :func:`convscope.backends.device.find`.
+    """
+    place = find(name)
+    return "" if place is CPU else place.described()
+
+
+def began_on(run: Path) -> Device:
+    """Return the device on which a run began, or the default one if this machine does not have it."""
+    name, _, _ = str(noted(run)[0]["device"]).partition(",")
+    try:
+        return find(name)
+    except ConvscopeError:
+        return find()
+
+
+def go_on(job: Job, device: Device = CPU) -> list[str]:
     """Record where a run resumes; return the facts that differ from where it began or are unknown.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    now = here(job.recipe)
+    now = here(job.recipe, device)
     began, on, damage = noted(job.path)
     differ = [f"{name} was {began[name]}, is {now[name]}" for name in now if began[name] not in {None, now[name]}]
     told = [*([damage] if damage else []), *differ]
     if told:
         with files.Folder(job.path) as folder:
             folder.write(ENV, content(began, [*on, now]))
-    return [f"{what}: the weights may differ in the last bits" for what in told]
+    moved = "the weights will differ, since each device rounds sums in its own order"
+    return [
+        f"{what}: {moved if what.startswith('device was') else 'the weights may differ in the last bits'}"
+        for what in told
+    ]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 
+from convscope.backends.device import device_of
 from convscope.training.batches import scaled
 from convscope.training.calibration import BINS, calibration_error
 from convscope.training.intervals import wilson
@@ -166,9 +167,11 @@ class Evaluation:
 
 
 def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
-    """Return scores ``n classes`` in float32 for uint8 images ``n c h w``."""
+    """Return scores ``n classes`` in float32 on the CPU for uint8 images ``n c h w``, computed where the model is."""
+    place = device_of(model)
     with torch.inference_mode():
-        return torch.cat([model(layout(scaled(part, dataset))).flatten(1) for part in torch.split(images, BATCH)])
+        parts = (scaled(part.to(place), dataset) for part in torch.split(images, BATCH))
+        return torch.cat([model(layout(part)).flatten(1).cpu() for part in parts])
 
 
 def answers(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convscope.backends.device import CPU, find
 from convscope.backends.machine import kept_memory
 from convscope.core.shape import to_text
 from convscope.data import registry
@@ -19,10 +20,20 @@ from convscope.training.tta import Augmented, check_tta
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import torch
+
+    from convscope.backends.device import Device
     from convscope.data.registry import Dataset
 
 
-def evaluate_run(run: Run | str | Path, data: str | None = None, split: str = "test", *, tta: int = 1) -> Evaluation:
+def evaluate_run(
+    run: Run | str | Path,
+    data: str | None = None,
+    split: str = "test",
+    *,
+    tta: int = 1,
+    device: str | torch.device | None = None,
+) -> Evaluation:
     """Evaluate a run, or the run in a folder, on images of a data set.
 
     Args:
@@ -32,21 +43,24 @@ def evaluate_run(run: Run | str | Path, data: str | None = None, split: str = "t
         split: of the data set.
         tta: number of views of each image whose scores are averaged: 1, the image; 2, and its mirror image; 6, and
             both shifted by a pixel towards either corner (:mod:`convscope.training.tta`).
+        device: where to compute, as for :func:`convscope.train`.
 
     Raises:
-        FieldError: this number of views is not supported, or the net was not trained on mirror images.
+        FieldError: this number of views is not supported, the net was not trained on mirror images, or this machine
+            does not have the device.
         RunError: the weights are not those of the net.
         UnknownNameError: there is no such data set.
         DataError: a data file is damaged, the set has no such split, or it has a class that the net was not trained on.
         ShapeError: the images do not have the size that the net expects.
     """
+    place = find(device)
     run = run if isinstance(run, Run) else load(run)
     dataset = run.dataset if data is None else registry.find(data, run.dataset.shape)
-    found = predictions_of(run, dataset, split, tta=tta)
+    found = predictions_of(run, dataset, split, tta=tta, device=place)
     return Evaluation.of(found, run.dataset.classes, dataset.name, split, tta)
 
 
-def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1) -> Predicted:
+def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1, device: Device = CPU) -> Predicted:
     """Return the predictions of a run for a split of a data set; labels are indices of the run's classes.
 
     Raises:
@@ -62,5 +76,5 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
     images = registry.load(dataset, split)
     if not len(images.images):
         raise DataError(f"{dataset.name} has no {split} images")
-    with kept_memory():
-        return answers(Augmented(model_of(run), tta), images.images, numbers[images.labels], run.dataset)
+    with kept_memory(), device.exact():
+        return answers(Augmented(model_of(run, device), tta), images.images, numbers[images.labels], run.dataset)

@@ -15,6 +15,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from convscope import files
+from convscope.backends.device import CPU, find
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.graph import Graph
 from convscope.core.net import Net
@@ -113,13 +114,15 @@ class Export:
         }
 
 
-def export(run: Run | str | Path, *, to: str) -> Export:
+def export(run: Run | str | Path, *, to: str, device: str | torch.device = CPU.name) -> Export:
     """Export a run to a file in memory; it is not written yet.
 
     Args:
         run: the run, or its folder.
         to: ``onnx`` (images ``n c h w`` of 0 to 255 in float32 -> logits ``n classes``), ``torch-export`` (the
             same), or ``safetensors`` (the weights; the net, classes, mean and std as metadata).
+        device: where the run computes the scores that the file must reproduce, as for :func:`convscope.train`. The file
+            itself does not depend on it.
 
     Raises:
         UnknownNameError: there is no such format.
@@ -127,13 +130,14 @@ def export(run: Run | str | Path, *, to: str) -> Export:
         WriteError: the format cannot express an op of the net.
         MissingExtraError: a library that the format needs is not installed.
     """
-    form = format_of(to, None)
+    form, place = format_of(to, None), find(device)
     run = run if isinstance(run, Run) else load(run)
-    model = model_of(run)
+    model = model_of(run, place)
     images = check_images(run.dataset)
     metadata = _metadata(run, form.name)
     made = _WAYS[form.name](run, model, metadata)
-    true = logits(model, torch.from_numpy(images), run.dataset).numpy()
+    with place.exact():
+        true = logits(model, torch.from_numpy(images), run.dataset).numpy()
     difference = float(np.abs(made.scores(images) - true).max())
     return Export(
         form=form.name,

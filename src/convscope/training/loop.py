@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from convscope.backends.machine import fast_bfloat16
+from convscope.backends.device import CPU
 from convscope.errors import RunError, TrainingError
 from convscope.progress import Progress
 from convscope.training.augment import Augment
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from convscope.backends.device import Device
     from convscope.backends.torch import TorchNet
     from convscope.data.registry import Dataset, Split
     from convscope.training.distributed import Ranks
@@ -70,9 +71,19 @@ def lay_out(model: nn.Module) -> None:
         parameter.data = layout(parameter.data)
 
 
-def uses_bfloat16(precision: str) -> bool:
-    """Return whether a recipe's precision means bfloat16 on this machine."""
-    return precision == "bfloat16" or (precision == "auto" and fast_bfloat16())
+def uses_bfloat16(precision: str, device: Device = CPU) -> bool:
+    """Return whether a recipe's precision means bfloat16 on a device."""
+    return precision == "bfloat16" or (precision == "auto" and device.multiplies_bfloat16())
+
+
+class Unread(NamedTuple):
+    """What a step left on the device: its loss and hits; and its share of the batch, learning rate and images."""
+
+    loss: Tensor
+    hits: Tensor
+    share: float
+    rate: float
+    images: Tensor
 
 
 class Trainer:
@@ -85,6 +96,7 @@ class Trainer:
         recipe: the settings.
         seed: for order and shifts.
         ranks: the data-parallel processes, each of which trains on its part of every batch.
+        device: where it is trained. It is initialised on the CPU, so that the first weights are the same everywhere.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a run
@@ -96,19 +108,25 @@ class Trainer:
         *,
         seed: int,
         ranks: Ranks = ALONE,
+        device: Device = CPU,
     ) -> None:
         self.model: TorchNet = model
         self.recipe: Recipe = recipe
         self.ranks: Ranks = ranks
+        self.device: Device = device
         augment = Augment.of(recipe, ground=dataset.ink)
-        self.batches: Batches = Batches(split, dataset, batch=recipe.batch, augment=augment, seed=seed, ranks=ranks)
+        self.batches: Batches = Batches(
+            split, dataset, batch=recipe.batch, augment=augment, seed=seed, ranks=ranks, device=device
+        )
         self.steps: Steps = Steps.of(samples=len(split.images), batch=self.batches.batch, epochs=recipe.epochs)
-        self.low: bool = uses_bfloat16(recipe.precision)
+        self.low: bool = uses_bfloat16(recipe.precision, device)
+        self.unread: list[Unread] = []
         self.watch: Watch = Watch(self.steps, self.batches.batch)
         together = ranks.world > 1
         if together:
             sync_batch_norm(model)  # before the optimizer is made, since this replaces the norms
         begin(model, split, dataset, recipe)
+        device.module(model)
         lay_out(model)
         self.optimizers: Optimizers = Optimizers(model, recipe)
         span = max(1.0, recipe.average * self.steps.total)  # steps
@@ -131,6 +149,7 @@ class Trainer:
         while self.watch.done < self.steps.total:
             self._step()
             if self.watch.is_due():
+                self._read()
                 last = self.watch.progress()
                 report(last)
             between()
@@ -143,36 +162,55 @@ class Trainer:
         images, labels = next(self.batches)
         share_of_rate = triangle(self.watch.done, self.steps.total, self.recipe.warmup)
         rate = self.recipe.learning_rate * share_of_rate
-        with torch.autocast("cpu", dtype=torch.bfloat16) if self.low else nullcontext():
+        with self.device.autocast() if self.low else nullcontext():
             placed = layout(images)
             logits = self.forward(strided_last(placed) if self.low else placed).flatten(1)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
         share = len(labels) / self.batches.batch
-        right = int((logits.detach().argmax(1) == labels).sum())
-        value, hits = self.ranks.added([loss.item() * share, right])
-        if not math.isfinite(value):
-            raise self._not_finite(value, rate, images)
+        self.unread.append(Unread(loss.detach(), (logits.detach().argmax(1) == labels).sum(), share, rate, images))
+        self.watch.step(rate)
+        if len(self.unread) >= self.device.every:
+            self._read()
         self.optimizers.forget()
         # gradients are averaged over the processes, each of which has its share of the batch; alone the factor is 1
         (loss * (share * self.ranks.world)).backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
         self.optimizers.step(share_of_rate)
         if self.average:
             self.average.update_parameters(self.model)
-        self.watch.step(value, int(hits), rate)
 
-    def _not_finite(self, loss: float, rate: float, images: Tensor) -> TrainingError:
+    def _read(self) -> None:
+        """Read the loss and the hits of the steps since the last time, which waits for the device.
+
+        Raises:
+            TrainingError: a loss is not finite.
+        """
+        if not self.unread:
+            return
+        some, self.unread = self.unread, []
+        losses = torch.stack([one.loss for one in some]).cpu().tolist()
+        hits = torch.stack([one.hits for one in some]).cpu().tolist()
+        shares = [loss * one.share for loss, one in zip(losses, some, strict=True)]
+        found = self.ranks.added([*shares, *hits])
+        for at, (one, loss, right) in enumerate(zip(some, found, found[len(some) :], strict=False)):
+            if not math.isfinite(loss):
+                raise self._not_finite(loss, one, self.watch.done - len(some) + at + 1)
+            self.watch.add(loss, int(right))
+
+    def _not_finite(self, loss: float, at: Unread, step: int) -> TrainingError:
         """Return the error for a loss that is not finite: step, learning rate, and the layer where it began."""
         norm = gradient_norm(self.model)
         before = f"gradient norm of the previous step {norm:.3g}, " if norm is not None else ""
         return TrainingError(
-            f"the loss is {loss} at step {self.watch.done + 1} of {self.steps.total}, learning rate {rate:.3g}",
-            given=f"{before}{first_bad(self.model, layout(images))}",
+            f"the loss is {loss} at step {step} of {self.steps.total}, learning rate {at.rate:.3g}",
+            given=f"{before}{first_bad(self.model, layout(at.images))}",
             attempt="a lower learning rate, or a batch norm after each convolution",
         )
 
     def state(self) -> State:
         """Return the state of training: everything that later steps depend on."""
+        self._read()
         random, place = self.batches.state()
+        own = self.device.random()
         averaged = self.average.state_dict() if self.average else {}
         tensors = {
             **{f"model.{name}": tensor for name, tensor in self.model.state_dict().items()},
@@ -180,8 +218,14 @@ class Trainer:
             **{f"average.{name}": tensor for name, tensor in averaged.items()},
             **{f"batches.{name}": tensor for name, tensor in random.items()},
             **{f"torch.{rank}": one for rank, one in enumerate(self.ranks.gathered(torch.get_rng_state()))},
+            **(
+                {f"{self._own}.{rank}": one for rank, one in enumerate(self.ranks.gathered(own))}
+                if own is not None
+                else {}
+            ),
         }
-        return State(tensors, Numbers(self.watch.done, place, self.watch.state()))
+        there = {name: tensor.cpu() for name, tensor in tensors.items()}
+        return State(there, Numbers(self.watch.done, place, self.watch.state()))
 
     def restore(self, state: State) -> None:
         """Resume from a state, bit for bit.
@@ -202,8 +246,16 @@ class Trainer:
             self.batches.restore(parts["batches"], state.numbers.place)
             self.watch.restore(state.step, state.numbers.watch)
             torch.set_rng_state(state.tensors[f"torch.{self.ranks.rank}"])
+            own = state.tensors.get(f"{self._own}.{self.ranks.rank}")
+            if own is not None:  # there is none if the checkpoint was written on another kind of device
+                self.device.set_random(own)
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
             raise RunError(f"the checkpoint does not belong to this net: {str(error).splitlines()[0]}") from None
+
+    @property
+    def _own(self) -> str:
+        """The first word of the names of the device's random states in a checkpoint."""
+        return f"random-{self.device.torch.type}"
 
     def _check_place(self, state: State) -> None:
         """Raise RunError unless this many steps lead to that position in the data."""
@@ -247,12 +299,15 @@ class Watch:
         """Seconds of training, in this process and those before it."""
         return self.before + time.perf_counter() - self.started
 
-    def step(self, loss: float, hits: int, rate: float) -> None:
+    def step(self, rate: float) -> None:
         """Count one step."""
         if self.done % self.steps.per_epoch == 0:
             self.in_epoch, self.hits, self.loss = 0, 0, 0.0
-        self.done, self.in_epoch = self.done + 1, self.in_epoch + 1
-        self.loss, self.hits, self.rate = self.loss + loss, self.hits + hits, rate
+        self.done, self.in_epoch, self.rate = self.done + 1, self.in_epoch + 1, rate
+
+    def add(self, loss: float, hits: int) -> None:
+        """Add the loss and the hits of a step that is counted already."""
+        self.loss, self.hits = self.loss + loss, self.hits + hits
 
     def is_due(self) -> bool:
         """Return whether a report is due."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim import AdamW, Optimizer
 
+from convscope.backends.device import FUSED
 from convscope.ops.norm import BatchNorm
 from convscope.ops.pool import AvgPool, MaxPool
 
@@ -96,8 +97,9 @@ def _adamw(weights: list[torch.nn.Parameter], recipe: Recipe) -> AdamW:
         {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": recipe.weight_decay},
         {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
     ]
+    fused = weights[0].device.type in FUSED
     return AdamW(
-        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=recipe.betas, fused=True
+        [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=recipe.betas, fused=fused
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import torch
 
+from convscope.backends.device import find
 from convscope.backends.machine import cores
 from convscope.data.folder import SUFFIXES
 from convscope.data.image import read_image
@@ -147,22 +148,30 @@ def _thumbnail(file: str, dataset: Dataset) -> str:
     return f'<img alt="" style="height:56px;image-rendering:pixelated" src="data:image/png;base64,{data}">'
 
 
-def predict(run: Run | str | Path, images: str | Path | Sequence[str | Path]) -> Predictions:
+def predict(
+    run: Run | str | Path, images: str | Path | Sequence[str | Path], *, device: str | torch.device | None = None
+) -> Predictions:
     """Classify image files with a run, or with the run in a folder.
 
     Args:
         run: what was trained.
         images: a file or a folder, or several.
+        device: where to compute, as for :func:`convscope.train`.
 
     Raises:
+        FieldError: this machine does not have the device.
         ImageError: a file is not an image, or a folder has none; then nothing is predicted.
         RunError: the weights are not those of the net.
     """
-    return predict_files(run, images)
+    return predict_files(run, images, device=device)
 
 
 def predict_files(
-    run: Run | str | Path, images: str | Path | Sequence[str | Path], *, skip_bad: bool = False
+    run: Run | str | Path,
+    images: str | Path | Sequence[str | Path],
+    *,
+    skip_bad: bool = False,
+    device: str | torch.device | None = None,
 ) -> Predictions:
     """Like :func:`predict`, with the speed.
 
@@ -170,19 +179,21 @@ def predict_files(
         run: what was trained.
         images: a file or a folder, or several.
         skip_bad: skip files that cannot be read, and report them.
+        device: as for :func:`predict`.
 
     Raises:
         ImageError: a file is not an image (without ``skip_bad``), a folder has none, or none could be read.
         RunError: the weights are not those of the net.
     """
+    place = find(device)
     run = run if isinstance(run, Run) else load(run)
     given = [images] if isinstance(images, str | Path) else images
     paths = [path for entry in given for path in image_files(Path(entry))]
-    model = model_of(run)
+    model = model_of(run, place)
     start = perf_counter()
     found: list[Prediction] = []
     unreadable: dict[str, str] = {}
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool, place.exact():
         for at in range(0, len(paths), BATCH):
             part = paths[at : at + BATCH]
             limits = [copy_context() for _ in part]  # --raise-limits also applies in the threads

@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from convscope import files
 from convscope.analyze.cost import net_params
+from convscope.backends.device import CPU
 from convscope.backends.machine import kept_memory
 from convscope.backends.torch import TorchNet, weights_out
 from convscope.errors import TrainingError
@@ -32,6 +33,7 @@ from convscope.training.seal import Result
 from convscope.training.signals import Request, Stopped, requests
 
 if TYPE_CHECKING:
+    from convscope.backends.device import Device
     from convscope.data.registry import Split
     from convscope.training.checkpoint import State
     from convscope.training.distributed import Ranks
@@ -66,12 +68,14 @@ class Session:
         images: those for training and those for evaluation.
         habits: how often it saves, and where it reports.
         ranks: the data-parallel processes, of which the first writes the folder.
+        device: where this process computes.
     """
 
     job: Job
     images: tuple[Split, Split]
     habits: Habits
     ranks: Ranks
+    device: Device = CPU
 
     def run(self, state: State | None) -> Run:
         """Train to the end.
@@ -93,7 +97,8 @@ class Session:
                 logs = [metrics, *(open_log(kind, self.job.path) for kind in self.habits.logs)]
             for log in logs:
                 stack.callback(log.close)
-            stack.enter_context(torch.random.fork_rng(devices=[]))  # the caller's own random state is left unchanged
+            stack.enter_context(self.device.kept_random())  # the caller's own random state is left unchanged
+            stack.enter_context(self.device.exact())
             request = stack.enter_context(requests())
             report = self.habits.report
             if report is None and self.ranks.first:
@@ -107,7 +112,7 @@ class Session:
         model = TorchNet(job.net, logits=True)
         if not self.ranks.first:
             torch.manual_seed(job.seed + APART * self.ranks.rank)
-        trainer = Trainer(model, learn, job.dataset, job.recipe, seed=job.seed, ranks=self.ranks)
+        trainer = Trainer(model, learn, job.dataset, job.recipe, seed=job.seed, ranks=self.ranks, device=self.device)
         if state:
             trainer.restore(state)
         keeper = Keeper(self, trainer, metrics, logs, request)

@@ -50,7 +50,7 @@ class BatchNorm(_BatchNorm):
         axes = [axis for axis in range(x.dim()) if axis != 1]
         across = [1, -1, *(1 for _ in axes[1:])]
         full = x.float()
-        count = _sum(torch.tensor([float(x.numel() // x.shape[1])]))
+        count = _sum(torch.tensor([float(x.numel() // x.shape[1])]).to(x.device))
         mean = _sum(full.sum(axes)) / count
         centred = full - mean.view(across)
         variance = _sum(centred.square().sum(axes)) / count

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from convscope import files
 from convscope.analyze.cost import net_params
 from convscope.analyze.memory import FLOAT32
+from convscope.backends.device import CPU, find
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.net import Net
 from convscope.data import registry, trained
@@ -36,8 +37,10 @@ from convscope.training.session import Habits, Report, Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import torch
     from numpy.typing import NDArray
 
+    from convscope.backends.device import Device
     from convscope.data.registry import Dataset, Split
     from convscope.training.recipe import Recipe
 
@@ -63,6 +66,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     save_every: float = SAVE_EVERY,
     logs: Sequence[str] = (),
     skip_bad: bool = False,
+    device: str | torch.device | None = None,
     report: Report | None = None,
     prepared: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
@@ -80,20 +84,22 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         save_every: time between two checkpoints, from which :func:`resume` continues [second].
         logs: additional logs: ``csv``, ``tensorboard``.
         skip_bad: skip files of the data set that are not images.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, or ``auto``, the accelerator of this machine or else
+            its CPU; the default. The weights are the same, bit for bit, on the same device only.
         report: called every few steps; by default a terminal or a notebook shows the progress.
         prepared: called with images prepared and all images, while those of a folder are read the first time.
         warn: called with what is wrong with the data and does not keep a net from being trained on them.
 
     Raises:
         ShapeError: the net does not fit the data.
-        FieldError: the seed is out of range.
-        UnknownNameError: there is no such data set or recipe.
+        FieldError: the seed is out of range, or this machine does not have the device.
+        UnknownNameError: there is no such data set, recipe or device.
         DataError: a data file is damaged.
         TrainingError: the loss is no longer finite.
         RunError: the folder cannot be written.
         Stopped: SIGINT or SIGTERM arrived; the run is saved.
     """
-    seed = recipes.checked_seed(seed)
+    seed, place = recipes.checked_seed(seed), find(device)
     settings = recipes.find(recipe) if isinstance(recipe, str) else recipe
     settings = settings if epochs is None else settings.changed(epochs=epochs)
     made = net if isinstance(net, Net) else read(settings.net if net is None else net)
@@ -103,12 +109,12 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     check_memory(plan(made, dataset, settings).memory, "training this net")
     check_disk(Path(out), checkpoint.size(STATES * _weights(made)))
     images, habits = _load(dataset), Habits(save_every, tuple(logs), report)
-    with joined() as ranks:
+    with joined(place) as ranks:
         begun = ranks.told(_begun(Path(out)) if ranks.first else None)
         if begun and runs.is_finished(begun):
             return runs.load(begun)
         if begun:  # a process died, and torchrun has restarted all of them
-            return _resumed(runs.load_job(begun), ranks, habits, strict=False, warn=warnings.warn)
+            return _resumed(runs.load_job(begun), ranks, habits, place, strict=False, warn=warnings.warn)
         job = Job(Path(out) / name, made, dataset, settings, seed)
         if ranks.first:
             for told in (
@@ -116,14 +122,14 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
             ):
                 warn(told)
             facts = Facts.of(dataset, dict(zip(("train", "test"), images, strict=True)))
-            job = runs.found(Path(out), name, job, facts, environment.content(environment.here(settings)))
+            job = runs.found(Path(out), name, job, facts, environment.content(environment.here(settings, place)))
             _note_begun(job, ranks)
         path, seals = ranks.told((job.path, job.seals))
         job = replace(job, path=path, seals=seals)
         trained.remember(seals[DATA], dataset.name)
         try:
             with claimed(job.path) if ranks.first else nullcontext():
-                return Session(job, images, habits, ranks).run(None)
+                return Session(job, images, habits, ranks, place).run(None)
         except BaseException:
             if ranks.first and not checkpoint.steps(job.path):  # nothing to resume from
                 shutil.rmtree(job.path, ignore_errors=True)
@@ -180,13 +186,14 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     strict: bool = False,
     save_every: float = SAVE_EVERY,
     logs: Sequence[str] = (),
+    device: str | torch.device | None = None,
     report: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
     """Resume a run from its newest checkpoint, or from the start if it has none.
 
-    On the same machine, with the same versions and threads, the weights become those of a run that was never stopped,
-    bit for bit.
+    On the same machine and device, with the same versions and threads, the weights become those of a run that was never
+    stopped, bit for bit.
 
     Args:
         path: the run folder.
@@ -194,6 +201,7 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
         strict: refuse to resume from an older checkpoint if the newest is damaged.
         save_every: as for :func:`train` [second].
         logs: as for :func:`train`.
+        device: as for :func:`train`; by default the one on which the run began, if this machine has it.
         report: called every few steps; by default a terminal or a notebook shows the progress.
         warn: called with reports of damaged checkpoints, and of differences from where the run began.
 
@@ -201,12 +209,15 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
         RunError: it is not a run folder, it is finished, another process trains in it, or its checkpoints are damaged.
         Stopped: as for :func:`train`.
     """
-    with joined() as ranks:
-        job = runs.load_job(path, data=data)
-        return _resumed(job, ranks, Habits(save_every, tuple(logs), report), strict=strict, warn=warn)
+    job = runs.load_job(path, data=data)
+    place = environment.began_on(job.path) if device is None else find(device)
+    with joined(place) as ranks:
+        return _resumed(job, ranks, Habits(save_every, tuple(logs), report), place, strict=strict, warn=warn)
 
 
-def _resumed(job: Job, ranks: Ranks, habits: Habits, *, strict: bool, warn: Callable[[str], None]) -> Run:
+def _resumed(  # noqa: PLR0913 -- the parts of a session
+    job: Job, ranks: Ranks, habits: Habits, device: Device, *, strict: bool, warn: Callable[[str], None]
+) -> Run:
     _refuse_finished(job)
     check_memory(plan(job.net, job.dataset, job.recipe).memory, "training this net")
     with claimed(job.path) if ranks.first else nullcontext():
@@ -216,11 +227,11 @@ def _resumed(job: Job, ranks: Ranks, habits: Habits, *, strict: bool, warn: Call
             runs.tidy(job.path)
             state, damage = checkpoint.newest(job.path, strict=strict, most=checkpoint.largest(_weights(job.net)))
             damage += seal.check_unfinished(job.path, job.seals, state.seals if state else None)
-            for found in [*damage, *metrics.read(job.path).told(job.path), *environment.go_on(job)]:
+            for found in [*damage, *metrics.read(job.path).told(job.path), *environment.go_on(job, device)]:
                 warn(found)
             seal.write(job.path, job.seals)
         state = ranks.told(state)
-        return Session(job, _load(job.dataset), habits, ranks).run(state)
+        return Session(job, _load(job.dataset), habits, ranks, device).run(state)
 
 
 def _refuse_finished(job: Job) -> None:
@@ -234,6 +245,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
     data: str | None = None,
     out: str | Path = "runs",
     name: str | None = None,
+    device: str | torch.device | None = None,
     report: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
@@ -244,6 +256,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
         data: name of its data set, for a run that this user did not train here.
         out: as for :func:`train`.
         name: as for :func:`train`.
+        device: as for :func:`resume`.
         report: as for :func:`train`.
         warn: called with reports of settings that have changed since that run began.
 
@@ -261,6 +274,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
         seed=job.seed,
         out=out,
         name=name,
+        device=environment.began_on(job.path).name if device is None else device,
         report=report,
         warn=warn,
     )
@@ -277,8 +291,8 @@ def _load(dataset: Dataset) -> tuple[Split, Split]:
     return registry.load(dataset, "train"), registry.load(dataset, "test")
 
 
-def model_of(run: Run) -> TorchNet:
-    """Return the trained model of a run, ready to predict; it returns logits.
+def model_of(run: Run, device: Device = CPU) -> TorchNet:
+    """Return the trained model of a run on a device, ready to predict; it returns logits.
 
     Raises:
         RunError: the weights do not fit the net.
@@ -291,6 +305,7 @@ def model_of(run: Run) -> TorchNet:
         weights_in(model, load_file(run.path / MODEL))
     except (ValueError, OSError, safetensors.SafetensorError) as error:
         raise RunError(f"{run.path / MODEL} does not hold the weights of the net: {error}") from None
+    device.module(model)
     lay_out(model)
     return model.eval()
 
