@@ -1,5 +1,5 @@
 # make        set up and train: the main job
-# make test   set up and run every test
+# make test   set up and run the tests; CONVSCOPE_TESTS=all runs the long lists of cases whole
 # Any Python from 3.11 on; choose one with `make PYTHON=python3.12`.
 
 PYTHON ?= python3

@@ -7,6 +7,7 @@ import pytest
 
 import convscope as cs
 from peers import zoo
+from share import share
 from verbs import VERBS, refusals
 
 pytestmark = zoo.NEEDED
@@ -19,7 +20,7 @@ ALWAYS = {"table", "check", "support", "memory", "compare", "to notation", "to d
 """Verbs that no model of the zoo is refused by."""
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", share(FAMILIES, every=2))
 def test_a_model_of_each_family(family: str) -> None:
     module = zoo.made("timm", FAMILIES[family])
     shape = zoo.sizes("timm", FAMILIES[family], module)

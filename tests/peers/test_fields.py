@@ -15,6 +15,7 @@ from convscope.core.net import Net
 from convscope.frontends.torch import read_module
 from convscope.verification import Probe
 from peers import zoo
+from share import share
 
 pytestmark = zoo.NEEDED
 MODELS = tomllib.loads((Path(__file__).parent / "models.toml").read_text(encoding="utf-8"))
@@ -41,7 +42,7 @@ def strip(line: Line, axis: int, short: int) -> tuple[int, int, int]:
     return (3, long, short) if axis == 0 else (3, short, long)
 
 
-@pytest.mark.parametrize("net", MODELS["fields"]["nets"], ids=lambda net: net[1])
+@pytest.mark.parametrize("net", share(MODELS["fields"]["nets"], every=3), ids=lambda net: net[1])
 def test_fields_are_where_gradients_come_from(net: list[str | int]) -> None:
     """Size, stride, start and centre of the last map, gates followed and not, along both axes of the image."""
     package, name, short = map(str, (*net, 64)[:3])
