@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from convscope.lens.filters import filtered as filter  # noqa: A004 -- the verb of this package
     from convscope.lens.look import look
     from convscope.reporting.report import report
-    from convscope.training.evaluate_run import evaluate_run as evaluate
+    from convscope.training.evaluate_net import evaluate
     from convscope.training.export import export
     from convscope.training.predict import predict
     from convscope.training.run import Run
@@ -43,7 +43,7 @@ _HOMES = {
     "compare": ("convscope.analyze.compare", "compare"),
     "depth": ("convscope.analyze.depth", "depth"),
     "effective": ("convscope.analyze.effective", "effective"),
-    "evaluate": ("convscope.training.evaluate_run", "evaluate_run"),
+    "evaluate": ("convscope.training.evaluate_net", "evaluate"),
     "export": ("convscope.training.export", "export"),
     "filter": ("convscope.lens.filters", "filtered"),
     "load_run": ("convscope.training.run", "load"),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convscope.cli.choices import DATA, RUN, one_of
-from convscope.cli.common import DEVICE, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, show
+from convscope.cli.choices import DATA, NET, RUN, one_of
+from convscope.cli.common import DEVICE, INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, show
 from convscope.cli.numbers import whole
 from convscope.cli.outputs import deliver, listing, out, refuse_own, reported
 from convscope.errors import FieldError
@@ -19,6 +19,7 @@ from convscope.streams import present, say, tell
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from convscope.cli.common import Size
     from convscope.cli.outputs import Out
 
 SUFFIXES = {".onnx": "onnx", ".pt2": "torch-export", ".safetensors": "safetensors"}
@@ -39,7 +40,7 @@ def shares(predictions: Any) -> Iterator[dict[str, Any]]:
 
 
 @cli.command("eval")
-@click.argument("run_folder", metavar="RUN", type=RUN)
+@click.argument("net", metavar="RUN|NET", type=NET)
 @click.option("--data", type=DATA, help="Data set to evaluate on; by default that of the run.")
 @click.option(
     "--split",
@@ -56,18 +57,28 @@ def shares(predictions: Any) -> Iterator[dict[str, Any]]:
     help="Views of each image to average: 1, 2 (with its mirror image) or 6 (with shifts).",
 )
 @DEVICE
+@INPUT
+@click.option("--weights", metavar="FILE", help="Weights for NET: .safetensors, or a state_dict in .pt or .pth.")
+@click.option(
+    "--scale",
+    type=one_of("scale", "data", "unit", "raw"),
+    help="Scale of the images for NET: by mean and deviation of the data, 0 to 1, or 0 to 255; by default of the data.",
+)
 @THREADS
 @out(reported("Evaluation") | {".csv": listing("true", "predicted", "images", rows=cells)})
 @JSON
 def evaluate(
-    run_folder: str, data: str | None, split: str, tta: int, device: str | None, out: Out | None, *, as_json: bool
+    net: str, data: str | None, split: str, tta: int, out: Out | None, *, size: Size, as_json: bool, **more: Any
 ) -> None:
-    r"""Evaluate a trained run on images.
+    r"""Evaluate a trained run, or a net with weights.
 
     Reports [loss, accuracy], the accuracy of each class, the confusion matrix and the calibration. The interval is
     Wilson's, 95 %. The expected calibration error is the mean distance between the probability that the net gives to
     its predictions and the share of them that is correct, over 15 bins of equal width. A .csv contains the
     confusion matrix, one cell per line.
+
+    NET is any net that brings its weights: an ONNX or Keras file, or FILE.py:FUNCTION with --weights; it needs --data,
+    and its scores are in the order of the classes there.
 
     DATA is the name of a data set. Its classes are matched to those of the run by name. The result on the images that
     the net was trained on (--split train) says how much it has memorised, never how good it is.
@@ -83,13 +94,12 @@ def evaluate(
       convscope eval runs/mnist-fast-seed0 --split train
       convscope eval runs/cifar10-cifar10-strong-seed0 --tta 6
       convscope eval runs/mnist-fast-seed0 --data folder:my-digits
+      convscope eval digits.onnx --data mnist
+      convscope eval mine.py:Net --weights mine.safetensors --data folder:my-digits
     """
-    from convscope.training.run import load
+    from convscope.training.evaluate_net import evaluate as evaluated
 
-    loaded = load(run_folder)
-    from convscope.training.evaluate_run import evaluate_run
-
-    deliver(evaluate_run(loaded, data, split, tta=tta, device=device), out, as_json=as_json)
+    deliver(evaluated(net, data, split, tta=tta, input=size, **more), out, as_json=as_json)
 
 
 @cli.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convscope.cli.choices import DATA, NET, RECIPE, RUN
+from convscope.cli.choices import DATA, NET, RECIPE, RUN, one_of
 from convscope.cli.common import DEVICE, INPUT, JSON, THREADS, cli, show
 from convscope.cli.numbers import SEED, real, whole
 from convscope.errors import ConvscopeError
@@ -17,11 +17,8 @@ from convscope.streams import present, say, tell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from convscope.cli.common import Size
-    from convscope.core.net import Net
     from convscope.progress import Progress
     from convscope.training.plan import Plan
-    from convscope.training.recipe import Recipe
     from convscope.training.run import Run
 
     Report = Callable[[Progress], None]
@@ -37,6 +34,24 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=real(), help="Passes over the training set; by default those of the recipe.")
 @click.option("--batch", type=whole(), help="Images per step; by default those of the recipe.")
 @click.option("--lr", type=real(), help="Peak learning rate; by default that of the recipe.")
+@click.option("--lr-head", type=real(0), help="Peak learning rate of the head; by default that of all layers.")
+@click.option(
+    "--freeze", multiple=True, metavar="PATTERN", help="Do not train the layers of these names, such as 'layer1.*'."
+)
+@click.option(
+    "--init",
+    default="model",
+    show_default=True,
+    type=one_of("start", "model", "random"),
+    help="Start from the weights that NET brings, if it has any, or from random ones.",
+)
+@click.option("--weights", metavar="FILE", help="Weights for NET: .safetensors, or a state_dict in .pt or .pth.")
+@click.option(
+    "--scale",
+    type=one_of("scale", "data", "unit", "raw"),
+    help="Scale of the images: by mean and deviation of the data, 0 to 1, or 0 to 255; by default that of the run that "
+    "brings the weights, or else of the data.",
+)
 @click.option("--name", metavar="NAME", help="Name of the run folder; by default DATA-RECIPE-seedN.")
 @click.option(
     "-o", "--out", metavar="FOLDER", default="runs", show_default=True, help="Folder in which the run folder is made."
@@ -154,11 +169,32 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         return lambda report: training.resume(path, report=report, warn=_warn, **habits)
     if given["repeated"]:
         path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name", "device")}
-        return lambda report: training.repeat(path, report=report, warn=_warn, **chosen)
-    made, settings = _net_and_recipe(given)
-    kept = {key: given[key] for key in ("seed", "out", "name", "save_every", "logs", "skip_bad", "device")}
-    return lambda report: training.train(made, recipe=settings, report=report, prepared=_prepared, warn=_warn, **kept)
+        return lambda report: training.repeat(path, report=report, warn=_warn, note=tell, **chosen)
+    kept = {key: given[key] for key in PASSED}
+    heard: dict[str, Any] = {"prepared": _prepared, "warn": _warn, "note": tell}
+    return lambda report: training.train(given["net"], input=given["size"], report=report, **heard, **kept)
 
+
+PASSED = (
+    "data",
+    "recipe",
+    "seed",
+    "epochs",
+    "batch",
+    "lr",
+    "lr_head",
+    "freeze",
+    "init",
+    "weights",
+    "scale",
+    "out",
+    "name",
+    "save_every",
+    "logs",
+    "skip_bad",
+    "device",
+)
+"""Options that a training takes by the same names."""
 
 OPTIONS = {"resumed": "--resume", "repeated": "--from"}
 
@@ -176,34 +212,17 @@ def _warn(text: str) -> None:
     tell(f"warning: {text}")
 
 
-def _net_and_recipe(given: dict[str, Any]) -> tuple[Net, Recipe]:
+def _plan(given: dict[str, Any]) -> Plan:
+    from convscope.training.plan import plan
     from convscope.training.recipe import find
+    from convscope.training.start import Asked, start
 
     changes = {"data": given["data"], "epochs": given["epochs"], "batch": given["batch"], "learning_rate": given["lr"]}
+    changes |= {"head_rate": given["lr_head"], "freeze": given["freeze"] or None}
     settings = find(given["recipe"]).changed(**{key: value for key, value in changes.items() if value is not None})
-    return _net(settings.net if given["net"] is None else given["net"], given["size"], settings), settings
-
-
-def _net(source: str, size: Size, settings: Recipe) -> Net:
-    """Return the net; a model by name is created for the image size of the data set, if that is fixed."""
-    from convscope.core.shape import to_text
-    from convscope.data.registry import DATASETS
-    from convscope.data.spelled import spelled
-    from convscope.frontends import named, read
-
-    if size is None and named.is_name(source):
-        kind = settings.data.partition(":")[0]
-        shape = DATASETS[kind].shape if kind in DATASETS else spelled(settings.data).shape
-        size = to_text(shape) if shape else None
-    return read(source, input=size)
-
-
-def _plan(given: dict[str, Any]) -> Plan:
-    from convscope.data import registry
-    from convscope.training.plan import plan
-
-    made, settings = _net_and_recipe(given)
-    return plan(made, registry.find(settings.data, made.input, skip_bad=given["skip_bad"]), settings)
+    asked = Asked(given["net"], given["size"], given["init"], given["weights"], given["scale"], given["skip_bad"])
+    begin = start(asked, settings)
+    return plan(begin.net, begin.dataset, begin.recipe, notes=begin.notes)
 
 
 def _compared(done: Run, path: str) -> str:

@@ -16,10 +16,11 @@ from convscope.files import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-NET, RECIPE, DATA, SEAL, MODEL, METRICS, CSV, ENV, CARD, REPORT = (
+NET, RECIPE, DATA, INITIAL, SEAL, MODEL, METRICS, CSV, ENV, CARD, REPORT = (
     "net.cnn",
     "recipe.toml",
     "data.json",
+    "initial.safetensors",
     "seal.json",
     "model.safetensors",
     "metrics.jsonl",
@@ -71,8 +72,15 @@ CONTENTS: tuple[Content, ...] = (
         most=LARGE,
     ),
     Content(
+        INITIAL,
+        "the weights that a model brought, from which training starts; missing where they are random",
+        decides=True,
+        sealed=_SETTING,
+        damaged=_REFUSED,
+    ),
+    Content(
         SEAL,
-        "SHA-256 of the three settings, from the start; with the result, that of the weights as well",
+        "SHA-256 of the settings, from the start; with the result, that of the weights as well",
         decides=True,
         sealed="itself",
         damaged="reported, and the seals of the newest checkpoint are used; a finished run is refused, with advice",
@@ -142,8 +150,8 @@ CONTENTS: tuple[Content, ...] = (
 )
 """Every file of a run folder, in the order in which they are explained."""
 
-SETTINGS = tuple(content.name for content in CONTENTS if content.sealed == _SETTING)
-"""The files that exist from the start and define what is trained."""
+SETTINGS = tuple(content.name for content in CONTENTS if content.sealed == _SETTING and content.name != INITIAL)
+"""The files that exist from the start of every run and define what is trained."""
 
 SEALED = (*SETTINGS, MODEL)
 """Files whose checksums are part of the result."""

@@ -20,6 +20,7 @@ from convscope.training.batches import Batches
 from convscope.training.checkpoint import Means, Numbers, State
 from convscope.training.diagnose import first_bad, gradient_norm
 from convscope.training.distributed import ALONE
+from convscope.training.freezing import freeze
 from convscope.training.init import begin
 from convscope.training.optimizers import Optimizers
 from convscope.training.plan import Steps
@@ -95,6 +96,7 @@ class Trainer:
         dataset: for the scale.
         recipe: the settings.
         seed: for order and shifts.
+        brought: whether the weights were brought, so that no recipe replaces them.
         ranks: the data-parallel processes, each of which trains on its part of every batch.
         device: where it is trained. It is initialised on the CPU, so that the first weights are the same everywhere.
     """
@@ -107,6 +109,7 @@ class Trainer:
         recipe: Recipe,
         *,
         seed: int,
+        brought: bool = False,
         ranks: Ranks = ALONE,
         device: Device = CPU,
     ) -> None:
@@ -125,8 +128,10 @@ class Trainer:
         together = ranks.world > 1
         if together:
             sync_batch_norm(model)  # before the optimizer is made, since this replaces the norms
-        begin(model, split, dataset, recipe)
+        if not brought:
+            begin(model, split, dataset, recipe)
         device.module(model)
+        freeze(model, recipe.freeze)
         lay_out(model)
         self.optimizers: Optimizers = Optimizers(model, recipe)
         span = max(1.0, recipe.average * self.steps.total)  # steps

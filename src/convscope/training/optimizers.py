@@ -9,8 +9,10 @@ import torch
 from torch.optim import AdamW, Optimizer
 
 from convscope.backends.device import FUSED
+from convscope.errors import FieldError
 from convscope.ops.norm import BatchNorm
 from convscope.ops.pool import AvgPool, MaxPool
+from convscope.training.head import head_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +41,7 @@ class Optimizers:
         free = {id(weight) for weight in scale_free(model)} if recipe.muon_rate else set()
         learned = [weight for weight in model.parameters() if weight.requires_grad]
         rest = [weight for weight in learned if id(weight) not in free]
-        self.all: list[Optimizer] = [_adamw(rest, recipe)] if rest else []
+        self.all: list[Optimizer] = [_adamw(rest, recipe, _head(model) if recipe.head_rate else set())] if rest else []
         if free:
             self.all.append(Muon([weight for weight in learned if id(weight) in free], rate=recipe.muon_rate))
         self.peaks: list[list[float]] = [[group["lr"] for group in one.param_groups] for one in self.all]
@@ -91,12 +93,29 @@ class Optimizers:
             one.load_state_dict({"state": state, "param_groups": one.state_dict()["param_groups"]})
 
 
-def _adamw(weights: list[torch.nn.Parameter], recipe: Recipe) -> AdamW:
-    """Apply weight decay to kernels and matrices only."""
-    groups = [
-        {"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0},
-    ]
+def _head(model: TorchNet) -> set[int]:
+    """Return the parameters of the head.
+
+    Raises:
+        FieldError: the net has no head with weights of its own.
+    """
+    head = head_of(model.net)
+    if head is None:
+        raise FieldError("the net has no head that could have a learning rate of its own", attempt="without lr_head")
+    part = model.parts[model.names.index(head.node.name)]
+    return {id(weight) for weight in part.parameters()}
+
+
+def _adamw(weights: list[torch.nn.Parameter], recipe: Recipe, head: set[int]) -> AdamW:
+    """Apply weight decay to kernels and matrices only, and a rate of its own to the head."""
+    groups: list[dict[str, Any]] = []
+    for of_head in (False, True):
+        own = [weight for weight in weights if (id(weight) in head) is of_head]
+        rate = {"lr": recipe.head_rate} if of_head else {}
+        groups += [
+            {"params": [one for one in own if one.dim() > 1], "weight_decay": recipe.weight_decay, **rate},
+            {"params": [one for one in own if one.dim() <= 1], "weight_decay": 0.0, **rate},
+        ]
     fused = weights[0].device.type in FUSED
     return AdamW(
         [group for group in groups if group["params"]], lr=recipe.learning_rate, betas=recipe.betas, fused=fused

@@ -62,6 +62,7 @@ class Plan:
         macs: estimated multiply-adds of training [MAC].
         memory: estimated memory of the images and of training in float32: weights, optimizer, activations, gradients
             [byte].
+        notes: what the run starts from, a sentence each.
     """
 
     net: str
@@ -74,6 +75,7 @@ class Plan:
     params: int
     macs: int
     memory: int
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/plan/1``."""
@@ -90,6 +92,7 @@ class Plan:
             "params": self.params,
             "training_macs": self.macs,
             "memory_bytes": self.memory,
+            "notes": list(self.notes),
         }
 
     def __str__(self) -> str:
@@ -104,11 +107,12 @@ class Plan:
             "MACs": f"about {count_text(self.macs)} (forward and backward)",
             "memory": f"about {bytes_text(self.memory)} (images, weights, optimizer, a batch with its gradients)",
         }
-        return "\n".join(f"{key:<11}{value}" for key, value in rows.items())
+        lines = [f"{key:<11}{value}" for key, value in rows.items()]
+        return "\n".join([*lines, *(f"{'start' if at == 0 else '':<11}{note}" for at, note in enumerate(self.notes))])
 
 
-def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
-    """Plan a run.
+def plan(net: Net, dataset: Dataset, recipe: Recipe, notes: tuple[str, ...] = ()) -> Plan:
+    """Plan a run; ``notes`` say what it starts from.
 
     Raises:
         DataError: the data set has too few images for training or for evaluation.
@@ -132,6 +136,7 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe) -> Plan:
         params=table.params.value,
         macs=table.macs.value * (1 + BACKWARD) * batch * steps.total,
         memory=images + memory(net, batch=batch).training,
+        notes=notes,
     )
 
 

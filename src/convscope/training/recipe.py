@@ -63,6 +63,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         epochs: passes over the training set; parts of one are allowed.
         batch: images per step.
         learning_rate: the peak.
+        head_rate: the peak for the head, the last layer with weights; 0 trains it at the same rate as the others.
+        freeze: patterns for the names of layers that are not trained.
         warmup: fraction of the steps in which the rate rises to its peak; then it falls linearly to 2 % of it.
         betas: decay rates of AdamW's running mean and square (Loshchilov and Hutter, arXiv 1711.05101).
         weight_decay: of kernels and matrices; biases and norms have none.
@@ -89,6 +91,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     epochs: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
     batch: Annotated[int, msgspec.Meta(ge=2)]
     learning_rate: Positive
+    head_rate: Annotated[float, msgspec.Meta(ge=0, le=1e300)] = 0.0
+    freeze: tuple[str, ...] = ()
     warmup: Share = 0.2
     betas: tuple[Share, Share] = (0.9, 0.999)
     weight_decay: Annotated[float, msgspec.Meta(ge=0, le=1e300)] = 0.0

@@ -28,7 +28,7 @@ from convscope.errors import ConvscopeError, FieldError, RunError, refuse_scarci
 from convscope.frontends import text
 from convscope.inert import inert
 from convscope.training import contents, metrics, seal
-from convscope.training.contents import CHECKPOINTS, DATA, ENV, MODEL, NET, RECIPE, SEALED, SETTINGS
+from convscope.training.contents import CHECKPOINTS, DATA, ENV, INITIAL, MODEL, NET, RECIPE, SEALED, SETTINGS
 from convscope.training.decode import from_json, from_toml
 from convscope.training.plan import check_fit
 from convscope.training.recipe import Recipe, Seed, to_toml
@@ -122,7 +122,9 @@ def checked_name(name: str) -> str:
     return name
 
 
-def found(parent: Path, name: str, job: Job, data: Facts, environment: bytes) -> Job:
+def found(  # noqa: PLR0913 -- the parts of a run folder
+    parent: Path, name: str, job: Job, data: Facts, environment: bytes, initial: bytes | None = None
+) -> Job:
     """Make the folder of a run called ``name``, or ``name-2`` and so on if that exists, and write its settings.
 
     Args:
@@ -131,6 +133,7 @@ def found(parent: Path, name: str, job: Job, data: Facts, environment: bytes) ->
         job: the job; its path is not set yet.
         data: the facts about the data set, with fingerprints.
         environment: the content of ``env.json``.
+        initial: the content of ``initial.safetensors``, if a model brought its weights.
 
     Raises:
         RunError: ``parent`` cannot be written.
@@ -138,7 +141,7 @@ def found(parent: Path, name: str, job: Job, data: Facts, environment: bytes) ->
     draft = parent / f".new-{os.getpid()}-{time.time_ns()}"
     try:
         draft.mkdir(parents=True)
-        job = write_settings(replace(job, path=draft), data)
+        job = write_settings(replace(job, path=draft), data, initial)
         with files.Folder(draft) as folder:
             folder.write(ENV, environment)
         for index in count(1):
@@ -155,18 +158,19 @@ def found(parent: Path, name: str, job: Job, data: Facts, environment: bytes) ->
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_settings(job: Job, data: Facts) -> Job:
-    """Write ``net.cnn``, ``recipe.toml``, ``data.json`` and their seal; return the sealed job."""
+def write_settings(job: Job, data: Facts, initial: bytes | None = None) -> Job:
+    """Write the settings, the initial weights if there are any, and their seal; return the sealed job."""
     top = to_toml({"seed": job.seed})
     recipe = to_toml(msgspec.structs.asdict(job.recipe))
     written = {
         NET: f"{job.net}\n".encode(),
         RECIPE: f"{top}\n\n[recipe]\n{recipe}\n".encode(),
         DATA: data.to_json(),
+        **({INITIAL: initial} if initial is not None else {}),
     }
     with files.Folder(job.path) as folder:
-        for name in SETTINGS:
-            folder.write(name, written[name])
+        for name, content in written.items():
+            folder.write(name, content)
     seals = {name: files.sha256(content) for name, content in written.items()}
     seal.write(job.path, seals)
     return replace(job, seals=seals)
@@ -192,7 +196,22 @@ def digest(run: Path, name: str) -> str:
 
 def digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of the files that define a run."""
-    return {name: digest(folder, name) for name in SEALED}
+    return {name: digest(folder, name) for name in SEALED} | _initial(folder)
+
+
+def _initial(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the weights that a run starts from, if it has any.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    try:
+        return {INITIAL: digest(folder, INITIAL)}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        refuse_scarcity(error)
+        raise RunError(f"{folder / INITIAL} cannot be read: {error.strerror}") from None
 
 
 def tidy(folder: Path) -> None:
@@ -226,7 +245,7 @@ def load(path: str | Path, *, data: str | None = None) -> Run:
     result = _result(job.path)
     if result is None:
         raise RunError(f"{job.path} is not finished", attempt=f"convscope train --resume {job.path}")
-    if sorted(result.sha256) != sorted(SEALED):
+    if sorted({*result.sha256} - {INITIAL}) != sorted(SEALED):
         names = ", ".join(result.sha256) or "nothing"
         raise RunError(f"{job.path} is damaged: its result lists checksums of {names}")
     try:
@@ -256,7 +275,7 @@ def load_job(path: str | Path, *, data: str | None = None, edited: bool = False)
         raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
     _check_kinds(folder)
     there = {name: contents.read(folder, name) or b"" for name in SETTINGS}
-    seals = {name: files.sha256(content) for name, content in there.items()}
+    seals = {name: files.sha256(content) for name, content in there.items()} | _initial(folder)
     if not edited:
         _check_seal(folder, seals)
     settings = from_toml(there[RECIPE], Settings, folder / RECIPE)

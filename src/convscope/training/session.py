@@ -15,12 +15,13 @@ from safetensors.torch import save
 
 from convscope import files
 from convscope.analyze.cost import net_params
+from convscope.analyze.memory import FLOAT32
 from convscope.backends.device import CPU
 from convscope.backends.machine import kept_memory
 from convscope.backends.torch import TorchNet, weights_out
 from convscope.errors import TrainingError
 from convscope.progress import Progress, shown_where_watched
-from convscope.training import checkpoint, environment, seal
+from convscope.training import checkpoint, environment, initial, seal
 from convscope.training.card import card
 from convscope.training.contents import CARD, MODEL
 from convscope.training.evaluate import Evaluation, evaluate
@@ -110,9 +111,19 @@ class Session:
         job, (learn, test) = self.job, self.images
         torch.manual_seed(job.seed)
         model = TorchNet(job.net, logits=True)
+        initial.load_into(model, job.path, job.seals, FLOAT32 * net_params(job.net).value)
         if not self.ranks.first:
             torch.manual_seed(job.seed + APART * self.ranks.rank)
-        trainer = Trainer(model, learn, job.dataset, job.recipe, seed=job.seed, ranks=self.ranks, device=self.device)
+        trainer = Trainer(
+            model,
+            learn,
+            job.dataset,
+            job.recipe,
+            seed=job.seed,
+            brought=initial.has(job.seals),
+            ranks=self.ranks,
+            device=self.device,
+        )
         if state:
             trainer.restore(state)
         keeper = Keeper(self, trainer, metrics, logs, request)

@@ -17,12 +17,10 @@ from convscope.analyze.cost import net_params
 from convscope.analyze.memory import FLOAT32
 from convscope.backends.device import CPU, find
 from convscope.backends.torch import TorchNet, weights_in, weights_out
-from convscope.core.net import Net
 from convscope.data import registry, trained
 from convscope.data.doubts import known_images, warnings_of
-from convscope.data.facts import Facts, name_of
+from convscope.data.facts import Facts
 from convscope.errors import RunError
-from convscope.frontends import read
 from convscope.training import checkpoint, environment, metrics, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
@@ -33,6 +31,7 @@ from convscope.training.loop import lay_out
 from convscope.training.plan import check_data, check_disk, check_memory, plan
 from convscope.training.run import Job, Run
 from convscope.training.session import Habits, Report, Session
+from convscope.training.start import Asked, Start, again, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.backends.device import Device
+    from convscope.core.net import Net
     from convscope.data.registry import Dataset, Split
     from convscope.training.recipe import Recipe
 
@@ -54,13 +54,25 @@ SAVE_EVERY = 60.0
 """Default time between checkpoints [second]."""
 
 
+def _unheard(_: str) -> None:
+    """Do nothing with a note: a notebook does not show what a run starts from unless asked."""
+
+
 def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
-    net: Net | str | Path | None = None,
+    net: object = None,
     *,
     data: str | None = None,
     recipe: str | Recipe = "fast",
     seed: int = 0,
     epochs: float | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
+    lr_head: float | None = None,
+    freeze: str | Sequence[str] = (),
+    init: str = "model",
+    weights: str | Path | None = None,
+    scale: str | tuple[Any, Any] | None = None,
+    input: object = None,  # noqa: A002 -- the word of the notation
     out: str | Path = "runs",
     name: str | None = None,
     save_every: float = SAVE_EVERY,
@@ -70,15 +82,26 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     report: Report | None = None,
     prepared: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
+    note: Callable[[str], None] = _unheard,
 ) -> Run:
     """Train a net and leave a run folder.
 
     Args:
-        net: a net, its notation or its file; the recipe's own net by default.
+        net: a run, or anything that :func:`convscope.read` takes; the recipe's own net by default. Weights that it
+            brings are where training starts, and its head is replaced if the data have other classes.
         data: name of the data set; the recipe's by default.
         recipe: name of a recipe, path of a ``.toml`` file, or the settings themselves.
         seed: for weights, order and shifts.
         epochs: passes over the data; the recipe's by default.
+        batch: images per step; the recipe's by default.
+        lr: peak learning rate; the recipe's by default.
+        lr_head: peak learning rate of the head, the last layer with weights; by default that of all layers.
+        freeze: patterns for the names of layers that are not trained, such as ``layer1.*``.
+        init: ``model`` starts from the weights that the model brings, ``random`` from random ones.
+        weights: a file of weights for the net: ``.safetensors``, or a state_dict in ``.pt`` or ``.pth``.
+        scale: ``data`` scales images to mean 0 and deviation 1 over the data, ``unit`` to 0 … 1, ``raw`` leaves
+            0 … 255; or mean and deviation, 0 to 1. By default that of the run that brings the weights, or of the data.
+        input: size of the input of a model that does not state it; by default that of the images.
         out: the folder in which the run folder is made.
         name: name of the run folder; by default data set, recipe and seed.
         save_every: time between two checkpoints, from which :func:`resume` continues [second].
@@ -89,10 +112,12 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         report: called every few steps; by default a terminal or a notebook shows the progress.
         prepared: called with images prepared and all images, while those of a folder are read the first time.
         warn: called with what is wrong with the data and does not keep a net from being trained on them.
+        note: called with what the run starts from: weights, head, frozen layers.
 
     Raises:
         ShapeError: the net does not fit the data.
-        FieldError: the seed is out of range, or this machine does not have the device.
+        ModelError: the weights do not belong to the net.
+        FieldError: a setting is out of range, a pattern names no layer, or this machine does not have the device.
         UnknownNameError: there is no such data set, recipe or device.
         DataError: a data file is damaged.
         TrainingError: the loss is no longer finite.
@@ -101,28 +126,49 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     """
     seed, place = recipes.checked_seed(seed), find(device)
     settings = recipes.find(recipe) if isinstance(recipe, str) else recipe
-    settings = settings if epochs is None else settings.changed(epochs=epochs)
-    made = net if isinstance(net, Net) else read(settings.net if net is None else net)
-    dataset = registry.find(settings.data if data is None else data, made.input, skip_bad=skip_bad, report=prepared)
+    changes: dict[str, Any] = {
+        "data": data,
+        "epochs": epochs,
+        "batch": batch,
+        "learning_rate": lr,
+        "head_rate": lr_head,
+    }
+    changes["freeze"] = (freeze,) if isinstance(freeze, str) else tuple(freeze) or None
+    settings = settings.changed(**{key: value for key, value in changes.items() if value is not None})
+    found = start(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), settings)
+    for one in found.notes:
+        note(one)
+    return _trained(found, seed, (Path(out), name), Habits(save_every, tuple(logs), report), place, warn)
+
+
+def _trained(  # noqa: PLR0913 -- the parts of a run
+    begin: Start,
+    seed: int,
+    folder: tuple[Path, str | None],
+    habits: Habits,
+    place: Device,
+    warn: Callable[[str], None],
+) -> Run:
+    """Train from a start, in a new folder of that name."""
+    made, dataset, settings, (out, name) = begin.net, begin.dataset, begin.recipe, folder
     name = runs.checked_name(name or f"{dataset.slug}-{settings.name}-seed{seed}")
-    settings = settings.changed(net=str(made), data=dataset.name)
     check_memory(plan(made, dataset, settings).memory, "training this net")
-    check_disk(Path(out), checkpoint.size(STATES * _weights(made)))
-    images, habits = _load(dataset), Habits(save_every, tuple(logs), report)
+    check_disk(out, checkpoint.size(STATES * _weights(made)))
+    packed = begin.packed()
+    images = _load(dataset)
     with joined(place) as ranks:
-        begun = ranks.told(_begun(Path(out)) if ranks.first else None)
+        begun = ranks.told(_begun(out) if ranks.first else None)
         if begun and runs.is_finished(begun):
             return runs.load(begun)
         if begun:  # a process died, and torchrun has restarted all of them
             return _resumed(runs.load_job(begun), ranks, habits, place, strict=False, warn=warnings.warn)
-        job = Job(Path(out) / name, made, dataset, settings, seed)
+        job = Job(out / name, made, dataset, settings, seed)
         if ranks.first:
-            for told in (
-                [*warnings_of(dataset), *known_images(*images)] if dataset.slug not in registry.DATASETS else ()
-            ):
-                warn(told)
+            for doubt in _doubts(dataset, *images):
+                warn(doubt)
             facts = Facts.of(dataset, dict(zip(("train", "test"), images, strict=True)))
-            job = runs.found(Path(out), name, job, facts, environment.content(environment.here(settings, place)))
+            here = environment.content(environment.here(settings, place))
+            job = runs.found(out, name, job, facts, here, packed)
             _note_begun(job, ranks)
         path, seals = ranks.told((job.path, job.seals))
         job = replace(job, path=path, seals=seals)
@@ -248,6 +294,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
     device: str | torch.device | None = None,
     report: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
+    note: Callable[[str], None] = _unheard,
 ) -> Run:
     """Repeat a run: train with the net, data, recipe and seed that its folder states now.
 
@@ -259,6 +306,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
         device: as for :func:`resume`.
         report: as for :func:`train`.
         warn: called with reports of settings that have changed since that run began.
+        note: as for :func:`train`.
 
     Raises:
         RunError: it is not a run folder, or it is damaged.
@@ -267,17 +315,11 @@ def repeat(  # noqa: PLR0913 -- by keyword
     job = runs.load_job(path, data=data, edited=True)
     for found in runs.edits(job):
         warn(found)
-    return train(
-        job.net,
-        data=name_of(job.dataset),
-        recipe=job.recipe,
-        seed=job.seed,
-        out=out,
-        name=name,
-        device=environment.began_on(job.path).name if device is None else device,
-        report=report,
-        warn=warn,
-    )
+    place = environment.began_on(job.path) if device is None else find(device)
+    begin = again(job, _weights(job.net))
+    for one in begin.notes:
+        note(one)
+    return _trained(begin, job.seed, (Path(out), name), Habits(SAVE_EVERY, (), report), place, warn)
 
 
 def _weights(net: Net) -> int:

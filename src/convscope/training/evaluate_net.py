@@ -1,0 +1,92 @@
+"""Evaluation of any net with weights: a run, a live model, a file, or the user's own code with a file of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from convscope.backends.device import find as find_device
+from convscope.backends.machine import kept_memory
+from convscope.backends.torch import TorchNet, weights_in
+from convscope.data import registry
+from convscope.errors import DataError, FieldError, ModelError
+from convscope.files import is_run
+from convscope.training.evaluate import Evaluation, answers
+from convscope.training.evaluate_run import evaluate_run
+from convscope.training.loop import lay_out
+from convscope.training.plan import check_fit
+from convscope.training.recipe import find
+from convscope.training.run import Run
+from convscope.training.start import Asked, opened
+
+if TYPE_CHECKING:
+    from convscope.backends.device import Device
+    from convscope.training.start import Opened
+
+
+def evaluate(  # noqa: PLR0913 -- what a net without a run does not state
+    net: object,
+    data: str | None = None,
+    split: str = "test",
+    *,
+    tta: int = 1,
+    input: object = None,  # noqa: A002 -- the word of the notation
+    weights: str | Path | None = None,
+    scale: str | tuple[Any, Any] | None = None,
+    device: str | torch.device | None = None,
+) -> Evaluation:
+    """Evaluate a net on images of a data set.
+
+    Args:
+        net: a run, its folder, or anything with weights that :func:`convscope.read` takes.
+        data: name of the data set; a run's own by default. Images are scaled like the training images of a run, and its
+            classes are matched by their names; the scores of another net are in the order of the classes.
+        split: of the data set.
+        tta: number of views of each image whose scores are averaged, for a run: 1, the image; 2, and its mirror image;
+            6, and both shifted by a pixel towards either corner.
+        input: size of the input of a net that does not state it; by default that of the images.
+        weights: a file of weights for the net.
+        scale: for a net that is not a run, as for :func:`convscope.train`.
+        device: as for :func:`convscope.train`.
+
+    Raises:
+        FieldError: no data are named for a net that is not a run, or this number of views is not supported.
+        ModelError: the net has no weights.
+        RunError: the weights are not those of the net.
+        UnknownNameError: there is no such data set.
+        DataError: a data file is damaged, the set has no such split, or it has a class that the net was not trained on.
+        ShapeError: the net does not take the images, or does not give a score for each class.
+    """
+    if isinstance(net, Run) or (isinstance(net, str | Path) and is_run(net)):
+        if input is not None or weights is not None or scale is not None:
+            raise FieldError("a run states its input, its weights and its scale", expected="data, split and tta only")
+        return evaluate_run(net, data, split, tta=tta, device=device)
+    if data is None:
+        raise FieldError("a net that is not a run needs data to be evaluated on", attempt='data="mnist"')
+    if tta != 1:
+        raise FieldError(f"tta={tta!r:.40} is for runs, which state how they were trained", expected="1")
+    found = opened(Asked(net, input, weights=weights, scale=scale), find("fast").changed(data=data))
+    return _evaluated(found, split, find_device(device))
+
+
+def _evaluated(found: Opened, split: str, device: Device) -> Evaluation:
+    brought, dataset = found.brought, found.dataset
+    if brought.tensors is None:
+        raise ModelError("the net has no weights, so there is nothing to evaluate", expected="a model with weights")
+    check_fit(brought.net, dataset)
+    images = registry.load(dataset, split)
+    if not len(images.images):
+        raise DataError(f"{dataset.name} has no {split} images")
+    model = TorchNet(brought.net, logits=True)
+    try:
+        weights_in(model, {name: torch.from_numpy(np.array(one)) for name, one in brought.tensors.items()})
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ModelError(f"the weights do not belong to this net: {error}") from None
+    device.module(model)
+    lay_out(model)
+    with kept_memory(), device.exact():
+        predicted = answers(model.eval(), images.images, images.labels, dataset)
+    return Evaluation.of(predicted, dataset.classes, dataset.name, split)
