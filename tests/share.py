@@ -1,7 +1,7 @@
 """Which part of a long list of cases runs: an even share of it, or all of them where ``CONVSCOPE_TESTS=all``.
 
-A change must be tested in less than half an hour on two cores, and thousands of models, random ops and hostile runs take
-longer. All of them run each week, and before a release: ``CONVSCOPE_TESTS=all make test``.
+A change must be tested in less than half an hour on two cores, and all models, random ops and hostile runs take longer.
+All of them run each week, and before a release: ``CONVSCOPE_TESTS=all make test``.
 """
 
 import os

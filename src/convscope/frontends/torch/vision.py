@@ -75,12 +75,12 @@ def _nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
 
 
 def _roi_align(maps: Tensor, boxes: Tensor, *rest: Any) -> Tensor:
-    """Compute as torchvision's own fallback in torch, but without compiling it in each process, and some boxes at a time.
+    """Compute as torchvision's own fallback in torch, but without compiling it in each process.
 
-    The fallback samples all boxes at once, which takes 3 GB for a thousand of them.
+    Some boxes at a time: all at once take 3 GB for a thousand of them.
     """
     compiled: Any = vars(sys.modules["torchvision.ops.roi_align"])["_roi_align"]
-    return torch.cat([compiled.__wrapped__(maps, part, *rest) for part in boxes.split(BOXES)])
+    return torch.cat([compiled.__wrapped__(maps, part, *rest) for part in torch.split(boxes, BOXES)])
 
 
 def _operators_load() -> bool:
