@@ -41,6 +41,8 @@ EXTRAS = {
     "tensorboard": "tensorboard",
     "pandas": "data",
     "datasets": "data",
+    "pyarrow": "data",
+    "sklearn": "data",
     "convscope_mnist": "mnist",
 }
 """Return the extra that provides a module."""

@@ -12,7 +12,7 @@ from convscope import extras
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-NAMES = {"PIL": "pillow", "convscope_mnist": "convscope-mnist"}
+NAMES = {"PIL": "pillow", "convscope_mnist": "convscope-mnist", "sklearn": "scikit-learn"}
 """What a module is called where packages are listed."""
 
 

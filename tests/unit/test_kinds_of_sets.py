@@ -4,17 +4,22 @@ import csv
 import io
 import json
 import shutil
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from PIL import Image
 
 from convscope.cli import run as command
 from convscope.data import Dataset, find, load
-from convscope.data.kinds import kind_of_path, kinds
+from convscope.data.kinds import Kind, kind_of_path, kinds
+from convscope.data.spelled import Spelled
+from convscope.data.taken import Item, Taken
 from convscope.errors import DataError, UnknownNameError
 
 DRAW = np.random.default_rng(0)
@@ -93,6 +98,63 @@ def bare_table(folder: Path, out: Path) -> str:
     return str(out / "bare.csv")
 
 
+def tarred(folder: Path, out: Path) -> str:
+    with tarfile.open(out / "pets.tar", "w", format=tarfile.GNU_FORMAT) as made:
+        made.add(folder, "./" + "a" * 120)
+    return str(out / "pets.tar")
+
+
+def tarred_and_packed(folder: Path, out: Path) -> str:
+    with tarfile.open(out / "pets.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as made:
+        made.add(folder, "größe" * 40)
+    return str(out / "pets.tar.gz")
+
+
+def add(made: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    made.addfile(info, io.BytesIO(content))
+
+
+def shards(folder: Path, out: Path, end: str = "cls") -> str:
+    (out / "shards").mkdir()
+    rows = [*files(folder)]
+    for at in range(2):
+        with tarfile.open(out / "shards" / f"{at:05}.tar", "w") as made:
+            for name, content in rows[at::2]:
+                label, key = name.partition("/")[0], name.removesuffix(".png")
+                add(made, name, content)
+                add(made, f"{key}.{end}", label.encode() if end == "cls" else json.dumps({"label": label}).encode())
+    return f"tar:{out / 'shards'}"
+
+
+def shards_with_json(folder: Path, out: Path) -> str:
+    return shards(folder, out, "json")
+
+
+def parquet(folder: Path, out: Path) -> str:
+    """One file as `datasets` writes it: images as structs, labels as numbers of classes that its description names."""
+    rows = [({"bytes": content, "path": name}, name.partition("/")[0]) for name, content in files(folder)]
+    names = sorted({label for _, label in rows})
+    labels = pyarrow.array([names.index(label) for _, label in rows], pyarrow.int64())
+    features = {"image": {"_type": "Image"}, "nr": {"_type": "Value"}, "kind": {"names": names, "_type": "ClassLabel"}}
+    made = pyarrow.table({"image": [image for image, _ in rows], "nr": range(len(rows)), "kind": labels})
+    made = made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pyarrow.parquet.write_table(made, out / "pets.parquet", row_group_size=11)
+    return str(out / "pets.parquet")
+
+
+def plain_parquet(folder: Path, out: Path) -> str:
+    """Bytes and words, in two files, whose paths are distinct."""
+    (out / "set").mkdir()
+    rows = [*files(folder)]
+    for at in range(2):
+        images = [{"bytes": content, "path": name} for name, content in rows[at::2]]
+        table = pyarrow.table({"picture": images, "label": [name.partition("/")[0] for name, _ in rows[at::2]]})
+        pyarrow.parquet.write_table(table, out / "set" / f"{at}.parquet", compression="zstd")
+    return f"parquet:{out / 'set'}"
+
+
 ENCODINGS: list[Callable[[Path, Path], str]] = [
     zipped,
     zipped_below_a_folder,
@@ -101,6 +163,12 @@ ENCODINGS: list[Callable[[Path, Path], str]] = [
     with_metadata_zipped,
     table,
     bare_table,
+    tarred,
+    tarred_and_packed,
+    shards,
+    shards_with_json,
+    parquet,
+    plain_parquet,
 ]
 
 
@@ -141,11 +209,14 @@ def test_a_path_says_what_it_is(pets: Path, tmp_path: Path) -> None:
         find("petz")
 
 
-def test_a_zip_trains_from_end_to_end(pets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_encoding_trains_to_the_same_weights(
+    pets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     net = "input 12x12x3, conv 8 3x3 s2 relu, gap, linear 3"
     (tmp_path / "out").mkdir()
     weights = []
-    for at, data in enumerate((f"folder:{pets}", zipped(pets, tmp_path / "out"), table(pets, tmp_path / "out"))):
+    made = (zipped, table, tarred, shards, parquet, with_json)
+    for at, data in enumerate((f"folder:{pets}", *(encoded(pets, tmp_path / "out") for encoded in made))):
         given = [
             net,
             "--data",
@@ -162,7 +233,7 @@ def test_a_zip_trains_from_end_to_end(pets: Path, tmp_path: Path, capsys: pytest
         status = command(["train", *given, "--quiet", "--no-report"])
         assert status == 0, capsys.readouterr().err
         weights.append((tmp_path / "runs" / f"r{at}" / "model.safetensors").read_bytes())
-    assert weights[0] == weights[1] == weights[2]
+    assert len(set(weights)) == 1
 
 
 def test_findings_are_those_of_a_folder(pets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -248,6 +319,46 @@ def test_a_table_that_is_none_is_one_clear_error(content: bytes, message: str, t
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(DataError, match=message):
         find(f"csv:{tmp_path / 't.csv'}")
+
+
+class Point:
+    """An entry point of another package."""
+
+    def __init__(self, name: str, loaded: object) -> None:
+        self.name, self.value, self.loaded = name, f"mine:{name}", loaded
+
+    def load(self) -> object:
+        if isinstance(self.loaded, Exception):
+            raise self.loaded
+        return self.loaded
+
+
+def test_a_package_adds_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [DRAW.integers(0, 256, (1, 8, 8), dtype=np.uint8) for _ in range(10)]
+
+    def take(wanted: Spelled) -> Taken:
+        assert wanted.path == str(tmp_path / "a.mine")
+        return Taken([Item(str(at), "", "ab"[at % 2], partial(images.__getitem__, at)) for at in range(10)])
+
+    points = [
+        Point("mine", Kind("mine", "PATH", "mine", take=take)),
+        Point("zip", None),
+        Point("broken", ImportError("no module")),
+        Point("odd", 3),
+    ]
+    monkeypatch.setattr("convscope.data.kinds.entry_points", lambda **_: points)
+    kinds.cache_clear()
+    try:
+        (tmp_path / "a.mine").write_bytes(b"x")
+        found = find(f"mine:{tmp_path / 'a.mine'}")
+        assert (found.classes, found.counts, found.shape) == (("a", "b"), {"train": 8, "test": 2}, (1, 8, 8))
+        with pytest.raises(DataError, match="cannot be loaded: no module"):
+            find("broken:x")
+        with pytest.raises(DataError, match="is int"):
+            find("odd:x")
+        assert kinds()["zip"].take  # ours is kept
+    finally:
+        kinds.cache_clear()
 
 
 def test_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,8 +27,8 @@ def data() -> None:
     r"""Inspect data sets and find problems in them.
 
     NAME is mnist, fashion-mnist, cifar10, or one of these with :FOLDER after it, where its files lie; or a set of your
-    own: a folder with a folder for each class, a .zip of one, a .csv of paths and labels, an .npz, hf:NAME,
-    torchvision:NAME.
+    own: a folder with a folder for each class, a .zip or .tar of one, a .csv of paths or of pixels, a .parquet, an
+    .npz, hf:NAME, sklearn:NAME, torchvision:NAME.
 
     \b
     Examples:

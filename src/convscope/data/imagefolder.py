@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset
     from convscope.data.folder import Listing
     from convscope.data.image import Seen
-    from convscope.data.prepared import Index
     from convscope.data.spelled import Spelled
 
 LARGEST = 64
@@ -108,7 +107,9 @@ def opened_set(
             classes = _classes(taken, subject)
             notes = _notes(place, taken)
             shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
-            index = opened(place / to_text(shape)) or _prepare(place / to_text(shape), taken, classes, shape, report)
+            index = opened(place / to_text(shape)) or prepare(
+                place / to_text(shape), lambda skipped: _planned(taken, classes, shape, skipped, subject), report
+            )
     forget_older(place)
     skipped = notes.pop("bad") | index.skipped
     if skipped and not wanted.skip_bad:
@@ -129,6 +130,7 @@ def _taken(found: Listing, wanted: Spelled) -> Taken:
         left_out=found.left_out,
         empty=found.empty,
         hint=deeper,
+        nothing="no images in class folders",
         expected=f"a folder for each class, with {TOLD} in it",
     )
 
@@ -150,7 +152,7 @@ def _classes(taken: Taken, subject: str) -> tuple[str, ...]:
     """
     if not taken.items:
         raise DataError(
-            f"{subject} has no images in class folders",
+            f"{subject} has {taken.nothing}",
             given=_some({printable(name): why for name, why in taken.bad.items()}) or _left_out(taken),
             expected=taken.expected,
         )
@@ -290,25 +292,17 @@ class _Reader:
             raise ImageError(error.what.removeprefix(printable(path)).strip()) from None
 
 
-def _prepare(
-    place: Path,
-    taken: Taken,
-    classes: tuple[str, ...],
-    shape: Shape,
-    report: Callable[[int, int], None] | None,
-) -> Index:
-    """Decode every image; those that cannot be decoded are left out before the others are split."""
+def _planned(
+    taken: Taken, classes: tuple[str, ...], shape: Shape, skipped: Mapping[str, str], subject: str
+) -> Plan[Item]:
+    """Return what to prepare; images that cannot be decoded are left out before the others are split."""
     labels = {name: at for at, name in enumerate(classes)}
-
-    def planned(skipped: Mapping[str, str]) -> Plan[Item]:
-        items = [item for item in taken.items if _name(item) not in skipped]
-        parts = divided(items)
-        lost = sorted(set(labels) - {printable(item.label) for item in parts["train"]})
-        if lost:
-            raise DataError(f"no image of the class {lost[0]} is left for training", given=_some(skipped))
-        return Plan(shape, classes, parts, _Reader(shape), lambda item: labels[printable(item.label)], _name)
-
-    return prepare(place, planned, report)
+    items = [item for item in taken.items if _name(item) not in skipped]
+    parts = divided(items)
+    lost = sorted(set(labels) - {printable(item.label) for item in parts["train"]})
+    if lost:
+        raise DataError(f"{subject} has no image of the class {lost[0]} left for training", given=_some(skipped))
+    return Plan(shape, classes, parts, _Reader(shape), lambda item: labels[printable(item.label)], _name)
 
 
 def _name(item: Item) -> str:

@@ -80,14 +80,37 @@ BUILT_IN = (
     ),
     Kind("zip", "PATH", "a .zip of folders", take="convscope.data.zipped:take", suffixes=(".zip",)),
     Kind(
+        "tar",
+        "PATH",
+        "a .tar of folders, or shards of WebDataset",
+        take="convscope.data.tarred:take",
+        stamp="convscope.data.tarred:stamp",
+        suffixes=(".tar", ".tar.gz", ".tgz"),
+    ),
+    Kind(
         "csv",
         "PATH",
-        "a table of paths and labels",
+        "a table of paths and labels, or of labels and pixels",
         find="convscope.data.csvfile:find",
         suffixes=(".csv", ".tsv"),
     ),
+    Kind(
+        "parquet",
+        "PATH",
+        "Parquet with a column of images and one of labels",
+        take="convscope.data.parquet:take",
+        stamp="convscope.data.parquet:stamp",
+        suffixes=(".parquet",),
+    ),
     Kind("npz", "PATH", "NumPy arrays", find="convscope.data.arrays:find", suffixes=(".npz",)),
     Kind("hf", "NAME", "a data set from Hugging Face", find="convscope.data.huggingface:find"),
+    Kind(
+        "sklearn",
+        "NAME",
+        "images of scikit-learn, such as sklearn:digits",
+        take="convscope.data.bunches:take",
+        stamp="convscope.data.bunches:stamp",
+    ),
     Kind("torchvision", "NAME", "a data set of torchvision", find="convscope.data.vision:find"),
 )
 """The kinds that Convscope reads itself; a package cannot replace them."""

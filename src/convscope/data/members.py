@@ -106,6 +106,7 @@ def taken_of(
         bad=bad,
         left_out=found.left_out,
         empty=sorted(found.labels - {item.label for item in items}),
+        nothing="no images in class folders",
         expected=f"a folder for each class, with {TOLD} in it",
         close=close,
     )

@@ -57,6 +57,7 @@ class Taken:
         empty: classes without an image.
         classes: names in the order of the labels, if the set states it; else they are ordered by name.
         hint: what to try if there is one class only.
+        nothing: what it has if it has no items, for messages.
         expected: what a set of this kind contains, for messages.
         close: called when the images have been read.
     """
@@ -67,6 +68,7 @@ class Taken:
     empty: Sequence[str] = ()
     classes: Sequence[str] = ()
     hint: str = ""
+    nothing: str = "no images"
     expected: str = "images with their classes"
     close: Callable[[], None] = lambda: None
 

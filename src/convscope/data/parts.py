@@ -1,0 +1,137 @@
+"""The files of a set that may be one file or a folder of several: shards, and one for each split, by their names."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from convscope.data.home import printable
+from convscope.data.splits import TRAIN, WORDS
+from convscope.errors import DataError, ImageError, refuse_scarcity
+from convscope.files import opened, require
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_SHARD = re.compile(r"[-_.]?\d+[-_]of[-_]\d+")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a set, and the split that its name states; empty if it states none."""
+
+    path: Path
+    split: str = ""
+
+
+def parts_of(path: Path, suffixes: Sequence[str]) -> list[Part]:
+    """Return the files of a set: the file, or those in a folder that end so, sorted by name.
+
+    Their names state splits if one of them is for training, as in ``train-00000-of-00002.parquet`` and
+    ``test-00000-of-00001.parquet``.
+
+    Raises:
+        DataError: there is no such file, or some state a split and others none.
+    """
+    try:
+        if not path.is_dir():
+            require(path)
+            return [Part(path)]
+        found = sorted(entry for entry in path.rglob("*") if entry.name.lower().endswith(tuple(suffixes)))
+    except OSError as error:
+        refuse_scarcity(error)
+        raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
+    found = [entry for entry in found if not entry.name.startswith(".")]
+    if not found:
+        raise DataError(f"{printable(path)} has no files that end in {' or '.join(suffixes)}")
+    splits = [split_of_file(entry.name) for entry in found]
+    if len(set(splits)) < 2 or TRAIN not in splits:
+        return [Part(entry) for entry in found]
+    if "" in splits:
+        odd = found[splits.index("")]
+        raise DataError(
+            f"{printable(path)} has files for splits, and {printable(odd.name)}, which names none",
+            expected="train, val or test in the name of every file, or of none",
+        )
+    return [Part(entry, split) for entry, split in zip(found, splits, strict=True)]
+
+
+def split_of_file(name: str) -> str:
+    """Return the split that the name of a file states; empty if it states none, or two.
+
+    >>> split_of_file("mnist_train.csv"), split_of_file("test-00000-of-00001.parquet"), split_of_file("digits.csv")
+    ('train', 'test', '')
+    """
+    words = re.split(r"[^a-z]+", _SHARD.sub("", name.lower()))
+    named = {WORDS[word] for word in words if word in WORDS}
+    return named.pop() if len(named) == 1 else ""
+
+
+def stamp_of(parts: Sequence[Part]) -> str:
+    """Return a text that changes when one of the files changes: their names, sizes and times.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    try:
+        facts = [(part.path.name, found.st_size, found.st_mtime_ns) for part in parts if (found := require(part.path))]
+    except OSError as error:
+        refuse_scarcity(error)
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}") from None
+    return repr(facts)
+
+
+class Reader:
+    """Reads pieces of a file at any position, from several threads."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file: IO[bytes] = file
+        self.size: int = os.fstat(file.fileno()).st_size
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, path: Path) -> Reader:
+        """Open a file.
+
+        Raises:
+            DataError: it cannot be opened.
+        """
+        try:
+            return cls(opened(path))
+        except OSError as error:
+            refuse_scarcity(error)
+            raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
+
+    def read(self, at: int, size: int) -> bytes:
+        """Return bytes from a position; fewer at the end of the file."""
+        with self._lock:
+            self.file.seek(at)
+            return self.file.read(size)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """An image within a file."""
+
+    reader: Reader
+    at: int
+    size: int
+
+    def __call__(self) -> bytes:
+        """Read it.
+
+        Raises:
+            ImageError: the file has become shorter.
+        """
+        found = self.reader.read(self.at, self.size)
+        if len(found) < self.size:
+            raise ImageError("is truncated")
+        return found
