@@ -9,7 +9,7 @@ import numpy as np
 
 from convscope.core.shape import to_text
 from convscope.data.home import printable
-from convscope.data.pixels import Pixels
+from convscope.data.pixeltable import Pixels
 from convscope.data.taken import Item, Taken
 from convscope.errors import DataError, unknown
 from convscope.extras import missing_module

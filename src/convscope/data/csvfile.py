@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.budget import question
-from convscope.data import pixels
+from convscope.data import pixeltable
 from convscope.data.home import printable
 from convscope.data.imagefolder import opened_set
 from convscope.data.metadata import Gathered, plain
@@ -37,8 +37,8 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     """
     parts = parts_of(wanted.folder, ENDINGS)
     try:
-        if pixels.layout_of(parts[0].path, wanted):
-            return opened_set(wanted, stamp_of(parts), lambda: pixels.take(parts, wanted), report)
+        if pixeltable.layout_of(parts[0].path, wanted):
+            return opened_set(wanted, stamp_of(parts), lambda: pixeltable.take(parts, wanted), report)
         digest, found = hashlib.sha256(), Gathered({})
         for part in parts:
             _add(part, wanted, found, digest.update)
