@@ -8,6 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AUTO, MOST = "auto", 4096
+"""Measure whether one thread is faster than all; the largest number of threads."""
+
+LONG, LITTLE = 20.0, 0.5
+"""Seconds after which a training can be called slow, and the share of the processors below which it had too little."""
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 """Environment variables that determine how threads wait; any one of them is enough."""
@@ -28,3 +39,39 @@ def use(count: int) -> None:
         os.environ[name] = str(count)
     if torch := sys.modules.get("torch"):  # torch has read the variables already
         torch.set_num_threads(count)
+
+
+@contextmanager
+def used(count: int | None) -> Iterator[None]:
+    """Compute with this number of threads within the block; None changes nothing."""
+    torch = sys.modules.get("torch")
+    if count is None or torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def hint(seconds: float, processor: float, count: int) -> str:
+    """Return what to try if a training got much less of the processors than its threads could use; empty if not.
+
+    Args:
+        seconds: how long it took.
+        processor: seconds of all processors that it got.
+        count: number of its threads.
+
+    >>> hint(60.0, 30.0, 2)
+    'other programs use this machine: training got 25 % of 2 processors; --threads 1 or auto may be faster'
+    >>> hint(60.0, 110.0, 2), hint(5.0, 1.0, 2), hint(60.0, 55.0, 1)
+    ('', '', '')
+    """
+    share = processor / (seconds * count) if seconds > LONG else 1.0
+    if share >= LITTLE:
+        return ""
+    advice = "; --threads 1 or auto may be faster" if count > 1 else ""
+    many = f"{count} processors" if count > 1 else "a processor"
+    return f"other programs use this machine: training got {100 * share:.0f} % of {many}{advice}"

@@ -104,9 +104,30 @@ ONE_DEVICE = click.option(
 )
 
 
+class Counted(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5
+    """A number of threads, or the word ``auto``."""
+
+    name = "threads"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See :class:`click.ParamType`; a number holds at once, since torch reads it when it is loaded."""
+        if value == threads.AUTO:
+            return value
+        count = whole(1, threads.MOST).convert(value, param, ctx)
+        threads.use(count)
+        return count
+
+
+TRAIN_THREADS = click.option(
+    "--threads",
+    type=Counted(),
+    metavar="N",
+    help="Train with N threads, by default one for each core; auto measures whether one is faster. A run that resumes "
+    "or is repeated takes the number that it began with.",
+)
 THREADS = click.option(
     "--threads",
-    type=whole(1, 4096),
+    type=whole(1, threads.MOST),
     metavar="N",
     expose_value=False,
     callback=_threads,

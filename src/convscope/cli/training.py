@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from convscope.cli.choices import DATA, NET, RECIPE, RUN, one_of
-from convscope.cli.common import DEVICE, INPUT, JSON, THREADS, cli, show
+from convscope.cli.common import DEVICE, INPUT, JSON, TRAIN_THREADS, cli, show
 from convscope.cli.numbers import SEED, real, whole
 from convscope.errors import ConvscopeError
 from convscope.inert import inert
 from convscope.streams import present, say, tell
+from convscope.threads import hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="With --resume: never fall back to an older checkpoint.")
 @click.option("--from", "repeated", type=RUN, help="Repeat a run, with its net, data, recipe and seed.")
 @DEVICE
-@THREADS
+@TRAIN_THREADS
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html into the run folder.")
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
@@ -104,6 +106,7 @@ def train(
     from convscope.training.distributed import is_first
     from convscope.training.signals import Stopped
 
+    start = perf_counter(), process_time()
     try:
         with display(quiet=quiet or not is_first()) as report:
             done = work(report)
@@ -113,6 +116,8 @@ def train(
         return 128 + stopped.signal
     if not is_first():
         return 0
+    if not quiet:
+        _hint(done, perf_counter() - start[0], process_time() - start[1])
     page = None if no_report else _reported(done)
     if as_json:
         show({**done.to_json(), "report": str(page) if page else None})
@@ -128,6 +133,17 @@ def train(
     if page:
         say(f"report {inert(str(page))}")
     return 0
+
+
+def _hint(done: Run, seconds: float, processor: float) -> None:
+    """Report that other programs took the processors."""
+    from convscope.training import environment
+
+    began, _, _ = environment.noted(done.path)
+    if began["device"] == environment.ALWAYS["device"] and isinstance(began["threads"], int):
+        words = hint(seconds, processor, began["threads"])
+        if words:
+            tell(f"hint: {words}")
 
 
 def _reported(done: Run) -> Path | None:
@@ -148,8 +164,8 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
     if given["strict"] and not given["resumed"]:
         raise click.UsageError("--strict requires --resume")
     for option, allowed in (
-        ("resumed", {"data", "strict", "save_every", "logs", "device"}),
-        ("repeated", {"data", "name", "out", "device"}),
+        ("resumed", {"data", "strict", "save_every", "logs", "device", "threads"}),
+        ("repeated", {"data", "name", "out", "device", "threads"}),
     ):
         more = stated - allowed - {option}
         if given[option] and (more or dry_run):
@@ -165,10 +181,10 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         tell(f"training on {place}")
     if given["resumed"]:
         path = given["resumed"]
-        habits = {key: given[key] for key in ("data", "strict", "save_every", "logs", "device")}
+        habits = {key: given[key] for key in ("data", "strict", "save_every", "logs", "device", "threads")}
         return lambda report: training.resume(path, report=report, warn=_warn, **habits)
     if given["repeated"]:
-        path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name", "device")}
+        path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name", "device", "threads")}
         return lambda report: training.repeat(path, report=report, warn=_warn, note=tell, **chosen)
     kept = {key: given[key] for key in PASSED}
     heard: dict[str, Any] = {"prepared": _prepared, "warn": _warn, "note": tell}
@@ -193,6 +209,7 @@ PASSED = (
     "logs",
     "skip_bad",
     "device",
+    "threads",
 )
 """Options that a training takes by the same names."""
 

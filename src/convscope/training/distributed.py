@@ -80,7 +80,7 @@ def joined(device: Device = CPU) -> Iterator[Ranks]:
     Args:
         device: the device of this process, which decides how tensors travel: by NCCL between GPUs of NVIDIA.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = processes()
     if world == 1 or "RANK" not in os.environ:
         yield ALONE
         return
@@ -94,6 +94,11 @@ def joined(device: Device = CPU) -> Iterator[Ranks]:
         dist.barrier()  # the first process to leave would break the connections of the others
     finally:
         dist.destroy_process_group()
+
+
+def processes() -> int:
+    """Return the number of processes that ``torchrun`` started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:

@@ -21,7 +21,8 @@ from convscope.data import registry, trained
 from convscope.data.doubts import known_images, warnings_of
 from convscope.data.facts import Facts
 from convscope.errors import RunError
-from convscope.training import checkpoint, environment, metrics, seal
+from convscope.threads import used
+from convscope.training import checkpoint, environment, metrics, pace, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
 from convscope.training.contents import DATA, MODEL
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from convscope.backends.device import Device
     from convscope.core.net import Net
     from convscope.data.registry import Dataset, Split
+    from convscope.training.pace import Threads
     from convscope.training.recipe import Recipe
 
 MOST = 2**16
@@ -79,6 +81,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     logs: Sequence[str] = (),
     skip_bad: bool = False,
     device: str | torch.device | None = None,
+    threads: Threads = None,
     report: Report | None = None,
     prepared: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
@@ -109,6 +112,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         skip_bad: skip files of the data set that are not images.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, or ``auto``, the accelerator of this machine or else
             its CPU; the default. The weights are the same, bit for bit, on the same device only.
+        threads: number of threads, by default one for each core; ``auto`` measures whether one is faster. The weights
+            are the same, bit for bit, with the same number only.
         report: called every few steps; by default a terminal or a notebook shows the progress.
         prepared: called with images prepared and all images, while those of a folder are read the first time.
         warn: called with what is wrong with the data and does not keep a net from being trained on them.
@@ -138,7 +143,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     found = start(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), settings)
     for one in found.notes:
         note(one)
-    return _trained(found, seed, (Path(out), name), Habits(save_every, tuple(logs), report), place, warn)
+    with used(pace.chosen(threads, found.net, found.recipe, place)):
+        return _trained(found, seed, (Path(out), name), Habits(save_every, tuple(logs), report), place, warn)
 
 
 def _trained(  # noqa: PLR0913 -- the parts of a run
@@ -233,6 +239,7 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     save_every: float = SAVE_EVERY,
     logs: Sequence[str] = (),
     device: str | torch.device | None = None,
+    threads: Threads = None,
     report: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
@@ -248,6 +255,7 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
         save_every: as for :func:`train` [second].
         logs: as for :func:`train`.
         device: as for :func:`train`; by default the one on which the run began, if this machine has it.
+        threads: as for :func:`train`; by default the number with which the run began.
         report: called every few steps; by default a terminal or a notebook shows the progress.
         warn: called with reports of damaged checkpoints, and of differences from where the run began.
 
@@ -257,7 +265,8 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     """
     job = runs.load_job(path, data=data)
     place = environment.began_on(job.path) if device is None else find(device)
-    with joined(place) as ranks:
+    count = pace.recorded(job.path) if threads is None else pace.chosen(threads, job.net, job.recipe, place)
+    with used(count), joined(place) as ranks:
         return _resumed(job, ranks, Habits(save_every, tuple(logs), report), place, strict=strict, warn=warn)
 
 
@@ -292,6 +301,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
     out: str | Path = "runs",
     name: str | None = None,
     device: str | torch.device | None = None,
+    threads: Threads = None,
     report: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
     note: Callable[[str], None] = _unheard,
@@ -304,6 +314,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
         out: as for :func:`train`.
         name: as for :func:`train`.
         device: as for :func:`resume`.
+        threads: as for :func:`resume`.
         report: as for :func:`train`.
         warn: called with reports of settings that have changed since that run began.
         note: as for :func:`train`.
@@ -319,7 +330,9 @@ def repeat(  # noqa: PLR0913 -- by keyword
     begin = again(job, _weights(job.net))
     for one in begin.notes:
         note(one)
-    return _trained(begin, job.seed, (Path(out), name), Habits(SAVE_EVERY, (), report), place, warn)
+    count = pace.recorded(job.path) if threads is None else pace.chosen(threads, job.net, job.recipe, place)
+    with used(count):
+        return _trained(begin, job.seed, (Path(out), name), Habits(SAVE_EVERY, (), report), place, warn)
 
 
 def _weights(net: Net) -> int:
