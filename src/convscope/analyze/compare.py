@@ -24,6 +24,9 @@ SCHEMA = "convscope/compare/3"
 BY = ("layers", "stages")
 """Ways to align two nets."""
 
+TITLES = {"params": "params", "macs": "MACs", "activation_bytes": "activations", "peak_bytes": "peak memory"}
+"""What the totals are called."""
+
 NAME = 60
 """The most characters of a layer's name and op in a terminal."""
 
@@ -92,8 +95,7 @@ class Comparison:
 
     def _told(self, width: int = 12) -> list[str]:
         """Return a line for each total, with names padded to a width."""
-        totals = self.totals().items()
-        return [f"{name.removesuffix('_bytes'):<{width}} {_totals(name, a, b)}" for name, (a, b) in totals]
+        return [f"{TITLES[name]:<{width}} {_totals(name, a, b)}" for name, (a, b) in self.totals().items()]
 
     def stack(self) -> Stack:
         """Return the totals, and the layers or stages side by side."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from convscope.backends.torch import TorchNet, weights_in
 from convscope.data import registry
 from convscope.errors import DataError, FieldError, ModelError
 from convscope.files import is_run
+from convscope.frontends.named import is_name
 from convscope.training.evaluate import Evaluation, answers
 from convscope.training.evaluate_run import evaluate_run
 from convscope.training.loop import lay_out
@@ -65,11 +67,18 @@ def evaluate(  # noqa: PLR0913 -- what a net without a run does not state
             raise FieldError("a run states its input, its weights and its scale", expected="data, split and tta only")
         return evaluate_run(net, data, split, tta=tta, device=device)
     if data is None:
+        if isinstance(net, str | Path) and not _may_be_net(str(net)):
+            return evaluate_run(net, None, split, tta=tta, device=device)  # says that there is no such run
         raise FieldError("a net that is not a run needs data to be evaluated on", attempt='data="mnist"')
     if tta != 1:
         raise FieldError(f"tta={tta!r:.40} is for runs, which state how they were trained", expected="1")
     found = opened(Asked(net, input, weights=weights, scale=scale), find("fast").changed(data=data))
     return _evaluated(found, split, find_device(device))
+
+
+def _may_be_net(source: str) -> bool:
+    """Return whether a text can be a net: notation, the name of a model, or a file."""
+    return any(map(str.isspace, source)) or is_name(source) or os.path.isfile(source)  # noqa: PTH113 -- for long names
 
 
 def _evaluated(found: Opened, split: str, device: Device) -> Evaluation:

@@ -73,7 +73,7 @@ class Figure:
     def to_html(self) -> str:
         """Return a fragment of a page in the page's colours, without scripts."""
         drawing = self._svg("").replace("<svg ", '<svg style="max-width:100%;height:auto;color:inherit" ', 1)
-        table = f"<details><summary>numbers</summary>{self.table.to_html()}</details>" if self.table else ""
+        table = f"<details><summary>values</summary>{self.table.to_html()}</details>" if self.table else ""
         return f'<figure tabindex="0" style="margin:0;overflow-x:auto">{drawing}{table}</figure>'
 
     _repr_html_ = to_html
