@@ -67,7 +67,7 @@ def test_1x1_changes_the_channels_only(filters: int) -> None:
 
 def test_25000_iterations() -> None:
     # 5,000 samples in batches of 100 are 50 an epoch, times 500 epochs; the notes say 250,000
-    assert Steps.of(samples=5000, batch=100, epochs=500) == Steps(per_epoch=50, total=25_000)
+    assert Steps.of(samples=5000, batch=100, epochs=500) == Steps(per_epoch=50, total=25_000, images=5000)
 
 
 def test_the_notes_own_spelling_is_a_convolution_that_checks_its_channels() -> None:

@@ -146,7 +146,7 @@ def test_test_images_that_are_training_images_are_told(tmp_path: Path, capsys: p
     for label in ("a", "b"):
         put(tmp_path / "set" / label, 20)
         for path in list((tmp_path / "set" / label).iterdir()):
-            path.with_name(f"{path.stem} copy.png").write_bytes(path.read_bytes())
+            Image.open(path).save(path.with_name(f"{path.stem} copy.bmp"))  # other bytes, so it is no copy of the file
     data = f"folder:{tmp_path / 'set'}"
     test = load(find(data), "test")
     learned = {image.tobytes() for image in load(find(data), "train").images}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @INPUT
 @click.option("--data", type=DATA, help="Data set: a name, folder, .zip, .csv, .npz …; by default that of the recipe.")
 @click.option("--skip-bad", is_flag=True, help="Skip files of the data set that are not images.")
-@click.option("--recipe", type=RECIPE, default="fast", show_default=True, help="Recipe, or a .toml file with one.")
+@click.option("--recipe", type=RECIPE, help="Recipe, or a .toml file; by default fast, or own for your images.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Seed for weights, data order and shifts.")
 @click.option("--epochs", type=real(), help="Passes over the training set; by default those of the recipe.")
 @click.option("--batch", type=whole(), help="Images per step; by default those of the recipe.")
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     help="Scale of the images: by mean and deviation of the data, 0 to 1, or 0 to 255; by default that of the run that "
     "brings the weights, or else of the data.",
 )
+@click.option("--balance", is_flag=True, help="Draw equally many images of each class.")
 @click.option("--name", metavar="NAME", help="Name of the run folder; by default DATA-RECIPE-seedN.")
 @click.option(
     "-o", "--out", metavar="FOLDER", default="runs", show_default=True, help="Folder in which the run folder is made."
@@ -81,8 +82,9 @@ def train(
 ) -> int:
     r"""Train a net.
 
-    Trains NET, by default that of the recipe, and makes a run folder. Prints [loss, accuracy] on the test set after
-    the last epoch, the number of parameters, the seconds, and the path of a page about the run to open in a browser.
+    Trains NET, by default that of the recipe, or for your own images one that suits their size and number, and makes a
+    run folder. Prints [loss, accuracy] on the test set after the last epoch, the number of parameters, the seconds, and
+    the path of a page about the run to open in a browser.
     Ctrl-C and SIGTERM finish the step and save. A run that was stopped or killed resumes with --resume, and reaches
     the same weights bit for bit.
 
@@ -91,6 +93,7 @@ def train(
       convscope train
       convscope train "input 28x28x1, conv 8 3x3 relu, gap, linear 10" --lr 1
       convscope train net.cnn --recipe fast --seed 3 -o experiments
+      convscope train --data folder:photos
       convscope train mine.py:make_net --data cifar10 --recipe cifar10-small
       convscope train --recipe tiny-8k --dry-run
       convscope train --resume runs/mnist-fast-seed0
@@ -98,7 +101,7 @@ def train(
     """
     from convscope.progress import display
 
-    work = _work(context, given, dry_run=dry_run)
+    work = _work(context, given, dry_run=dry_run, quiet=quiet)
     if work is None:
         planned = _plan(given)
         show(planned.to_json()) if as_json else present(planned)
@@ -158,7 +161,9 @@ def _reported(done: Run) -> Path | None:
         return None
 
 
-def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Callable[[Report], Run] | None:
+def _work(
+    context: click.Context, given: dict[str, Any], *, dry_run: bool, quiet: bool
+) -> Callable[[Report], Run] | None:
     """Return the task as a function of the progress display; None for a dry run."""
     stated = {name for name in given if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     if given["strict"] and not given["resumed"]:
@@ -187,7 +192,7 @@ def _work(context: click.Context, given: dict[str, Any], *, dry_run: bool) -> Ca
         path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name", "device", "threads")}
         return lambda report: training.repeat(path, report=report, warn=_warn, note=tell, **chosen)
     kept = {key: given[key] for key in PASSED}
-    heard: dict[str, Any] = {"prepared": _prepared, "warn": _warn, "note": tell}
+    heard: dict[str, Any] = {"prepared": _prepared, "warn": _warn, "note": tell, "planned": None if quiet else _planned}
     return lambda report: training.train(given["net"], input=given["size"], report=report, **heard, **kept)
 
 
@@ -198,6 +203,7 @@ PASSED = (
     "epochs",
     "batch",
     "lr",
+    "balance",
     "lr_head",
     "freeze",
     "init",
@@ -229,17 +235,20 @@ def _warn(text: str) -> None:
     tell(f"warning: {text}")
 
 
-def _plan(given: dict[str, Any]) -> Plan:
-    from convscope.training.plan import plan
-    from convscope.training.recipe import find
-    from convscope.training.start import Asked, start
+def _planned(plan: Plan) -> None:
+    tell(str(plan))
 
-    changes = {"data": given["data"], "epochs": given["epochs"], "batch": given["batch"], "learning_rate": given["lr"]}
-    changes |= {"head_rate": given["lr_head"], "freeze": given["freeze"] or None}
-    settings = find(given["recipe"]).changed(**{key: value for key, value in changes.items() if value is not None})
+
+def _plan(given: dict[str, Any]) -> Plan:
+    from convscope.training.chosen import begin
+    from convscope.training.plan import plan
+    from convscope.training.start import Asked
+
+    stated = {"data": given["data"], "epochs": given["epochs"], "batch": given["batch"], "learning_rate": given["lr"]}
+    stated |= {"head_rate": given["lr_head"], "freeze": given["freeze"] or None, "balance": given["balance"] or None}
     asked = Asked(given["net"], given["size"], given["init"], given["weights"], given["scale"], given["skip_bad"])
-    begin = start(asked, settings)
-    return plan(begin.net, begin.dataset, begin.recipe, notes=begin.notes)
+    found = begin(asked, given["recipe"], stated)
+    return plan(found.net, found.dataset, found.recipe, notes=found.notes)
 
 
 def _compared(done: Run, path: str) -> str:

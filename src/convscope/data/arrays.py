@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from convscope.budget import hold, question, spend
 from convscope.core.shape import to_text
+from convscope.data.division import set_aside
+from convscope.data.doubts import digest
 from convscope.data.folder import order, share_for_testing
 from convscope.data.home import printable
 from convscope.data.npz import Npz
@@ -261,15 +264,17 @@ def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
 def _divided(whole: Arrays, file: str) -> dict[str, Arrays]:
     """Set a fifth of each class aside for testing: its first images in the order of the SHA-256 of their positions.
 
+    Copies of an image stay together.
+
     Raises:
         DataError: there is one image.
     """
     if len(whole.labels) < 2:
         raise DataError(f"{file} has one image", expected="at least one for training, and one for testing")
-    testing = np.zeros(len(whole.labels), dtype=bool)
-    for label in np.unique(whole.labels):
-        places = sorted(np.flatnonzero(whole.labels == label).tolist(), key=lambda at: order(str(at)))
-        testing[places[: share_for_testing(len(places))]] = True
+    labels, first = whole.labels.tolist(), dict[bytes, int]()
+    groups = [order(str(first.setdefault(digest(image), at))) for at, image in enumerate(whole.images)]
+    wanted = {label: share_for_testing(count) for label, count in Counter(labels).items()}
+    testing = np.array(set_aside(groups, labels, wanted))
     return {
         name: replace(whole, places=np.flatnonzero(part)) for name, part in (("train", ~testing), ("test", testing))
     }

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from convscope.data.classes import listed
+from convscope.data.division import set_aside
 from convscope.data.home import printable
 from convscope.data.imagefile import FORMATS
 from convscope.data.splits import TRAIN, split_of
 from convscope.errors import DataError, refuse_scarcity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 SUFFIXES = tuple(FORMATS)
@@ -302,12 +303,16 @@ class Placed(Protocol):
 One = TypeVar("One", bound=Placed)
 
 
-def divided(entries: Sequence[One]) -> dict[str, list[One]]:
+def divided(entries: Sequence[One], copies: Mapping[str, str] | None = None) -> dict[str, list[One]]:
     """Assign images to splits, in the order of splits and names.
 
     Folders that are named after splits decide; without a ``test``, ``val`` takes its place. Otherwise the images of
     each class are sorted by the SHA-256 of their names, and the first fifth, rounded, but at least one of two images,
-    is used for testing.
+    is used for testing; copies of a file stay together.
+
+    Args:
+        entries: the images.
+        copies: for the names of copies, the name of the image that they are copies of.
 
     >>> from pathlib import Path
     >>> made = [Entry(Path(str(i)), f"a/{i}.png", "", "a", 0, 0) for i in range(10)]
@@ -323,14 +328,11 @@ def divided(entries: Sequence[One]) -> dict[str, list[One]]:
         return {
             split: [e for e in entries if e.split == source] for split, source in (("train", "train"), ("test", "val"))
         }
-    testing: set[str] = set()
-    classes: dict[str, list[str]] = {}
-    for entry in entries:
-        classes.setdefault(entry.label, []).append(entry.name)
-    for unordered in classes.values():
-        names = sorted(unordered, key=order)
-        testing.update(names[: share_for_testing(len(names))])
+    groups = [order((copies or {}).get(entry.name, entry.name)) for entry in entries]
+    labels = [entry.label for entry in entries]
+    wanted = {label: share_for_testing(count) for label, count in Counter(labels).items()}
+    testing = set_aside(groups, labels, wanted)
     return {
-        "train": [entry for entry in entries if entry.name not in testing],
-        "test": [entry for entry in entries if entry.name in testing],
+        split: [entry for entry, chosen in zip(entries, testing, strict=True) if chosen == (split == "test")]
+        for split in ("train", "test")
     }

@@ -17,6 +17,7 @@ import msgspec
 from convscope.budget import raised
 from convscope.core.shape import to_text
 from convscope.data.classes import listed, near, ordered
+from convscope.data.division import copies
 from convscope.data.doubts import left_out_lines
 from convscope.data.fetch import replacing
 from convscope.data.folder import SUFFIXES, below, divided, listing
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from convscope.data.image import Seen
     from convscope.data.spelled import Spelled
 
-LARGEST = 64
-"""Default side of the images if neither the net nor the user states a size [pixel]."""
+LARGEST = 128
+"""Longest side of the images if neither the net nor the user states a size [pixel]."""
 
 SHOWN = 20
 """Number of bad files that an error names."""
@@ -261,18 +262,22 @@ def summary(headers: Sequence[Seen]) -> dict[str, Any]:
 def default_shape(notes: dict[str, Any]) -> Shape:
     """Choose the size of a set whose images can be scaled; one channel if all images are grey.
 
-    Along each axis, equal sizes of at most 64 are kept; otherwise the median is rounded to a multiple of 8 from 8 to
-    64.
+    The size is the median of the heights and of the widths. If one of them is above 128, both are reduced alike, so
+    that the aspect is kept. A side that is the same in all images, and is not reduced, is kept as it is; others are
+    rounded to a multiple of 8.
 
-    >>> default_shape({"height": [28, 28, 28], "width": [300, 640, 900], "grey": True})
-    (1, 28, 64)
+    >>> default_shape({"height": [28, 28, 28], "width": [100, 110, 120], "grey": True})
+    (1, 28, 112)
+    >>> default_shape({"height": [480, 480, 960], "width": [300, 640, 900], "grey": False})
+    (3, 96, 128)
     """
-    height, width = (_side(*(notes[key] or (0, LARGEST, 0))) for key in ("height", "width"))
+    sides = [notes[key] or (0, LARGEST, 0) for key in ("height", "width")]
+    scale = min(1.0, LARGEST / max(middle for _, middle, _ in sides))
+    height, width = (
+        middle if least == greatest and scale == 1 else max(8, 8 * round(middle * scale / 8))
+        for least, middle, greatest in sides
+    )
     return (1 if notes["grey"] else 3, height, width)
-
-
-def _side(least: int, middle: int, greatest: int) -> int:
-    return middle if least == greatest <= LARGEST else min(LARGEST, max(8, 8 * round(middle / 8)))
 
 
 @dataclass(frozen=True)
@@ -298,7 +303,7 @@ def _planned(
     """Return what to prepare; images that cannot be decoded are left out before the others are split."""
     labels = {name: at for at, name in enumerate(classes)}
     items = [item for item in taken.items if _name(item) not in skipped]
-    parts = divided(items)
+    parts = divided(items, copies(items))
     lost = sorted(set(labels) - {printable(item.label) for item in parts["train"]})
     if lost:
         raise DataError(f"{subject} has no image of the class {lost[0]} left for training", given=_some(skipped))

@@ -3,7 +3,10 @@
 A prepared set is a folder of the user's cache::
 
     train.images.npy   uint8 n c h w      train.labels.npy   int64 n      train.names.json
-    test.images.npy    …                  index.json         shape, classes, counts, mean, std, skipped files
+    val.images.npy     …                  test.images.npy    …
+    index.json         shape, classes, counts, mean, std, skipped files
+
+A set without images for validation gets some of those for training (:func:`convscope.data.division.hold_out`).
 
 It is written under another name and renamed when it is complete. If a set has changed and is prepared again, the
 earlier folders are removed.
@@ -30,6 +33,7 @@ import msgspec
 import numpy as np
 
 from convscope.data.dataset import Dataset, Split, short_word
+from convscope.data.division import hold_out
 from convscope.data.home import VARIABLE, home
 from convscope.errors import DataError, ImageError, refuse_scarcity
 
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
 
-RULE = 2
+RULE = 3
 """Version of the way in which images are prepared."""
 
 INDEX = "index.json"
@@ -221,14 +225,28 @@ def prepare(
             if not bad:
                 break
             skipped |= bad
-        index = _index(plan, written["train"].sums, skipped)
+        counts, sums = _with_validation(draft, plan, written["train"].sums)
+        index = _index(plan, counts, sums, skipped)
         (draft / INDEX).write_text(json.dumps(asdict(index), indent=1, ensure_ascii=False), encoding="utf-8")
     return index
 
 
-def _index(plan: Plan[Item], sums: NDArray[np.int64], skipped: dict[str, str]) -> Index:
-    """Return mean and standard deviation by channel from sums of values and of squares; at least one grey level."""
+def _with_validation(
+    draft: Path, plan: Plan[Item], sums: NDArray[np.int64]
+) -> tuple[dict[str, int], NDArray[np.int64]]:
+    """Hold images out for validation if there are none; return the counts, and the sums of the training images."""
     counts = {split: len(items) for split, items in plan.splits.items()}
+    held = 0 if "val" in counts else int(hold_out(draft).sum())
+    if not held:
+        return counts, sums
+    less, images = np.zeros_like(sums), np.load(draft / "val.images.npy", mmap_mode="r", allow_pickle=False)
+    for start in range(0, held, WINDOW):
+        _add(less, images[start : start + WINDOW])
+    return {"train": counts.pop("train") - held, "val": held, **counts}, sums - less
+
+
+def _index(plan: Plan[Item], counts: dict[str, int], sums: NDArray[np.int64], skipped: dict[str, str]) -> Index:
+    """Return mean and standard deviation by channel from sums of values and of squares; at least one grey level."""
     mean, square = sums / (max(1, counts["train"]) * int(np.prod(plan.shape[1:])))
     std = np.sqrt(np.maximum(square - mean**2, 1))
     means, deviations = (tuple((values / 255).round(6).tolist()) for values in (mean, std))

@@ -11,6 +11,7 @@ from convscope.backends.device import CPU, fits
 from convscope.data.stream import read_ahead
 from convscope.training.checkpoint import Place
 from convscope.training.distributed import ALONE
+from convscope.training.plan import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +35,34 @@ def scaled(images: Tensor, dataset: Dataset) -> Tensor:
     return (images.float() - means.view(across)).mul_(factors.view(across))
 
 
+def even_order(labels: Tensor, random: torch.Generator) -> Tensor:
+    """Return as many positions as there are labels, equally many of each class, in random order.
+
+    Positions of a class are repeated only when all of them have been drawn.
+
+    Args:
+        labels: ``n``.
+        random: for the order.
+
+    >>> labels = torch.tensor([0, 0, 0, 0, 0, 1])
+    >>> labels[even_order(labels, torch.Generator().manual_seed(0))].sum().item()
+    3
+    """
+    classes = labels.unique()  # type: ignore[no-untyped-call] # torch leaves it untyped
+    each = -(-len(labels) // len(classes))
+    found = []
+    for label in classes:
+        rows = (labels == label).nonzero().flatten()
+        rounds = [rows[torch.randperm(len(rows), generator=random)] for _ in range(-(-each // len(rows)))]
+        found.append(torch.cat(rounds)[:each])
+    drawn = torch.stack(found, 1).flatten()[: len(labels)]
+    return drawn[torch.randperm(len(drawn), generator=random)]
+
+
 class Batches:
     """An endless stream of training batches; each epoch in a new order.
 
-    An incomplete batch at the end of an epoch is dropped. Images in a mapped file are prefetched, a batch at a time;
+    Images in a mapped file are prefetched, a batch at a time;
     order, augmentation and values are the same as for images in memory. On an accelerator, all images stay in its
     memory if they fit; if not, each batch is copied while the one before is in use. Random numbers are drawn on the
     CPU.
@@ -50,6 +75,8 @@ class Batches:
         seed: for the order and the augmentation.
         ranks: processes that share each batch; order and augmentation are the same in all of them.
         device: where the batches are needed.
+        even: spread all images over batches of nearly equal sizes; else drop the images after the last full batch.
+        balance: draw as many images of each class, those of small classes several times; else each image once.
 
     Raises:
         FieldError: the augmentations do not apply to images of this shape.
@@ -65,6 +92,8 @@ class Batches:
         seed: int,
         ranks: Ranks = ALONE,
         device: Device = CPU,
+        even: bool = False,
+        balance: bool = False,
     ) -> None:
         self.augment: Augment = augment
         augment.check(split.images.ndim)
@@ -77,8 +106,10 @@ class Batches:
             self.images: Tensor = device.put(images) if self.resident else images
         self.labels: Tensor = device.put(torch.from_numpy(split.labels.astype("int64")))
         self.dataset: Dataset = dataset
-        self.batch: int = min(batch, len(self.labels))
-        self.part: slice = ranks.shares(self.batch)
+        self.steps: Steps = Steps.of(samples=len(self.labels), batch=batch, epochs=1, even=even)
+        self.batch: int = self.steps.end(1)
+        self.ranks: Ranks = ranks
+        self.balance: bool = balance
         self.random: torch.Generator = torch.Generator().manual_seed(seed)
         # a generator of its own, so that the draws for each epoch do not depend on it
         coins = torch.rand(len(self.labels), generator=torch.Generator().manual_seed(seed))
@@ -89,14 +120,18 @@ class Batches:
     def _shuffle(self) -> None:
         """Begin an epoch."""
         self._began = self.random.get_state()
-        self._order = torch.randperm(len(self.labels), generator=self.random)
+        drawn = even_order(self.labels.cpu(), self.random) if self.balance else None
+        self._order = torch.randperm(len(self.labels), generator=self.random) if drawn is None else drawn
         self._there = self.device.put(self._order)
         self._go_to(0)
 
     def _go_to(self, at: int) -> None:
         """Continue from a position in the epoch."""
         self._at = at
-        rows = torch.split((self._there if self.resident else self._order)[at:], self.batch)
+        ends = [self.steps.end(step) for step in range(self.steps.per_epoch + 1)]
+        self._ends = iter([end for end in ends if end > at])
+        order = self._there if self.resident else self._order
+        rows = torch.tensor_split(order[at : self.steps.images], [end - at for end in ends if at < end < ends[-1]])
         self._images = map(self._rows, rows) if self.resident else read_ahead(self._rows, rows)
 
     def _rows(self, rows: Tensor) -> Tensor:
@@ -111,15 +146,18 @@ class Batches:
         return self
 
     def __next__(self) -> tuple[Tensor, Tensor]:
-        if self._at + self.batch > len(self._order):
+        end = next(self._ends, None)
+        if end is None:
             self.epoch += 1
             self._shuffle()
-        rows = self._there[self._at : self._at + self.batch]
-        self._at += self.batch
+            end = next(self._ends)
+        rows, self._at = self._there[self._at : end], end
+        self.batch = len(rows)
+        part = self.ranks.shares(self.batch)
         images = self.augment.shifted(next(self._images), self.random)
         drawn = self.augment.drawn(len(rows), self.random)
-        mine, (warp, cover) = rows[self.part], (self.device.put(numbers[self.part]) for numbers in drawn)
-        images = self.augment.warped(images[self.part], warp)
+        mine, (warp, cover) = rows[part], (self.device.put(numbers[part]) for numbers in drawn)
+        images = self.augment.warped(images[part], warp)
         if self.augment.flip:
             mirrored = self.flipped[mine] ^ bool(self.epoch % 2)
             images = torch.where(mirrored.view(-1, *(1,) * (images.dim() - 1)), images.flip(-1), images)

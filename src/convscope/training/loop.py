@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- torch's own convention
@@ -118,13 +118,13 @@ class Trainer:
         self.ranks: Ranks = ranks
         self.device: Device = device
         augment = Augment.of(recipe, ground=dataset.ink)
-        self.batches: Batches = Batches(
-            split, dataset, batch=recipe.batch, augment=augment, seed=seed, ranks=ranks, device=device
-        )
-        self.steps: Steps = Steps.of(samples=len(split.images), batch=self.batches.batch, epochs=recipe.epochs)
+        spread: dict[str, Any] = {"batch": recipe.batch, "even": recipe.even}
+        shared: dict[str, Any] = {"seed": seed, "ranks": ranks, "device": device, "balance": recipe.balance}
+        self.batches: Batches = Batches(split, dataset, **spread, augment=augment, **shared)
+        self.steps: Steps = Steps.of(samples=len(split.images), epochs=recipe.epochs, **spread)
         self.low: bool = uses_bfloat16(recipe.precision, device)
         self.unread: list[Unread] = []
-        self.watch: Watch = Watch(self.steps, self.batches.batch)
+        self.watch: Watch = Watch(self.steps)
         together = ranks.world > 1
         if together:
             sync_batch_norm(model)  # before the optimizer is made, since this replaces the norms
@@ -171,7 +171,7 @@ class Trainer:
             placed = layout(images)
             logits = self.forward(strided_last(placed) if self.low else placed).flatten(1)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
-        share = len(labels) / self.batches.batch
+        share = len(labels) / self.batches.batch  # of the images of this step that this process has
         self.unread.append(Unread(loss.detach(), (logits.detach().argmax(1) == labels).sum(), share, rate, images))
         self.watch.step(rate)
         if len(self.unread) >= self.device.every:
@@ -264,14 +264,14 @@ class Trainer:
 
     def _check_place(self, state: State) -> None:
         """Raise RunError unless this many steps lead to that position in the data."""
-        place, watch, steps, batch = state.numbers.place, state.numbers.watch, self.steps, self.batches.batch
-        given = place.epoch * steps.per_epoch * batch + place.at
-        fits = place.at <= steps.per_epoch * batch and watch.hits <= watch.in_epoch * batch
-        if state.step > steps.total or given != state.step * batch or watch.in_epoch > steps.per_epoch or not fits:
+        place, watch, steps = state.numbers.place, state.numbers.watch, self.steps
+        given = place.epoch * steps.images + place.at
+        fits = place.at <= steps.images and watch.hits <= steps.end(watch.in_epoch)
+        if state.step > steps.total or given != steps.seen(state.step) or watch.in_epoch > steps.per_epoch or not fits:
             raise RunError(
                 f"the checkpoint does not belong to this run: step {state.step:,}",
                 given=f"image {place.at:,} of epoch {place.epoch:,}",
-                expected=f"at most {steps.total:,} steps, each of {batch:,} images, {steps.per_epoch:,} in an epoch",
+                expected=f"at most {steps.total:,} steps, {steps.per_epoch:,} in an epoch of {steps.images:,} images",
             )
 
 
@@ -284,9 +284,8 @@ def _average(model: nn.Module, decay: float) -> AveragedModel:
 class Watch:
     """Counts the steps and keeps the running means of the epoch."""
 
-    def __init__(self, steps: Steps, batch: int) -> None:
+    def __init__(self, steps: Steps) -> None:
         self.steps: Steps = steps
-        self.batch: int = batch
         self.done: int = 0
         self.in_epoch: int = 0
         self.hits: int = 0
@@ -326,10 +325,10 @@ class Watch:
             steps=self.steps.total,
             epoch=self.done / self.steps.per_epoch,
             loss=self.loss / max(1, self.in_epoch),
-            accuracy=self.hits / max(1, self.in_epoch * self.batch),
+            accuracy=self.hits / max(1, self.steps.end(self.in_epoch)),
             rate=self.rate,
             seconds=self.seconds,
-            images=self.done * self.batch,
+            images=self.steps.seen(self.done),
         )
 
     def state(self) -> Means:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +11,24 @@ from convscope.analyze.memory import activation_bytes, memory
 from convscope.analyze.table import layer_table
 from convscope.backends.machine import free_memory
 from convscope.core.shape import to_text
+from convscope.data import registry
+from convscope.data.classes import listed
+from convscope.data.facts import Again
 from convscope.errors import DataError, RunError, ShapeError, TrainingError
 from convscope.files import free_space
 from convscope.view.numbers import bytes_text, count_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from convscope.core.net import Net
+    from convscope.core.shape import Shape
     from convscope.data import Dataset
     from convscope.training.recipe import Recipe
+
+WORDS = {"train": "for training", "val": "for validation", "test": "for testing"}
+"""What the images of a split are for."""
 
 BACKWARD = 2
 """The backward pass costs about twice the forward pass, for gradients of the inputs and of the weights."""
@@ -34,16 +43,43 @@ class Steps:
     >>> steps = Steps.of(samples=5000, batch=100, epochs=500)
     >>> steps.per_epoch, steps.total
     (50, 25000)
+
+    Attributes:
+        per_epoch: steps in an epoch.
+        total: steps in all epochs.
+        images: number of images that an epoch uses.
     """
 
     per_epoch: int
     total: int
+    images: int
 
     @classmethod
-    def of(cls, *, samples: int, batch: int, epochs: float) -> Steps:
-        """Count full batches in an epoch and in all epochs."""
-        per_epoch = max(1, samples // batch)
-        return cls(per_epoch, max(1, round(epochs * per_epoch)))
+    def of(cls, *, samples: int, batch: int, epochs: float, even: bool = False) -> Steps:
+        """Count the batches in an epoch and in all epochs.
+
+        Args:
+            samples: number of training images.
+            batch: images per step.
+            epochs: passes over the images.
+            even: spread all images over the steps of an epoch, each of ``batch`` images or slightly fewer; else every
+                step has ``batch`` images, and those that are left at the end of an epoch are dropped.
+        """
+        per_epoch = max(1, min(-(-samples // batch), samples // 2) if even else samples // batch)
+        return cls(per_epoch, max(1, round(epochs * per_epoch)), samples if even else per_epoch * min(batch, samples))
+
+    def end(self, step: int) -> int:
+        """Return how many images of an epoch have been used after that many of its steps.
+
+        >>> [Steps.of(samples=10, batch=4, epochs=1, even=True).end(step) for step in range(4)]
+        [0, 3, 6, 10]
+        """
+        return self.images * step // self.per_epoch
+
+    def seen(self, step: int) -> int:
+        """Return how many images have been used after that many steps of all epochs."""
+        epochs, rest = divmod(step, self.per_epoch)
+        return epochs * self.images + self.end(rest)
 
 
 @dataclass(frozen=True)
@@ -53,10 +89,15 @@ class Plan:
     Attributes:
         net: in the notation.
         data: name of the data set.
+        shape: ``c h w`` of the images.
+        splits: images of each split.
+        classes: names of the classes, in the order of the labels, each with its training images; None where the images
+            would have to be read to count them.
         recipe: name of the recipe.
         samples: number of training images.
         batch: images per step.
         epochs: passes over the set.
+        learning_rate: the peak.
         steps: number of iterations.
         params: number of parameters.
         macs: estimated multiply-adds of training [MAC].
@@ -67,10 +108,14 @@ class Plan:
 
     net: str
     data: str
+    shape: Shape
+    splits: Mapping[str, int]
+    classes: Mapping[str, int | None]
     recipe: str
     samples: int
     batch: int
     epochs: float
+    learning_rate: float
     steps: Steps
     params: int
     macs: int
@@ -83,10 +128,14 @@ class Plan:
             "schema": "convscope/plan/1",
             "net": self.net,
             "data": self.data,
+            "input": to_text(self.shape),
+            "splits": dict(self.splits),
+            "classes": dict(self.classes),
             "recipe": self.recipe,
             "samples": self.samples,
             "batch": self.batch,
             "epochs": self.epochs,
+            "learning_rate": self.learning_rate,
             "iterations_per_epoch": self.steps.per_epoch,
             "iterations": self.steps.total,
             "params": self.params,
@@ -98,17 +147,23 @@ class Plan:
     def __str__(self) -> str:
         rows = {
             "net": self.net,
-            "data": f"{self.data}, {self.samples:,} samples",
+            "data": f"{self.data}, images of {to_text(self.shape)}",
+            "split": ", ".join(f"{count:,} {WORDS.get(split, split)}" for split, count in self.splits.items()),
+            "classes": f"{len(self.classes)}: {listed(self._counted())}",
             "recipe": self.recipe,
             "params": f"{self.params:,}",
             "batch": f"{self.batch}",
-            "epochs": f"{self.epochs:g}",
+            "epochs": f"{self.epochs:g}, learning rate {self.learning_rate:g} at its peak",
             "iterations": f"{self.steps.per_epoch:,} per epoch, {self.steps.total:,} in all",
             "MACs": f"about {count_text(self.macs)} (forward and backward)",
             "memory": f"about {bytes_text(self.memory)} (images, weights, optimizer, a batch with its gradients)",
         }
         lines = [f"{key:<11}{value}" for key, value in rows.items()]
         return "\n".join([*lines, *(f"{'start' if at == 0 else '':<11}{note}" for at, note in enumerate(self.notes))])
+
+    def _counted(self) -> list[str]:
+        """The classes, with their training images where these are known."""
+        return [name if count is None else f"{name} ({count:,})" for name, count in self.classes.items()]
 
 
 def plan(net: Net, dataset: Dataset, recipe: Recipe, notes: tuple[str, ...] = ()) -> Plan:
@@ -122,22 +177,34 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe, notes: tuple[str, ...] = ()
     check_fit(net, dataset)
     samples = dataset.count("train")
     batch = min(recipe.batch, samples)
-    steps = Steps.of(samples=samples, batch=batch, epochs=recipe.epochs)
+    steps = Steps.of(samples=samples, batch=batch, epochs=recipe.epochs, even=recipe.even)
     table = layer_table(net)
     images = 0 if dataset.mapped else samples * activation_bytes(dataset.shape, itemsize=1)
     return Plan(
         net=str(net),
         data=dataset.name,
+        shape=dataset.shape,
+        splits=dict(dataset.counts),
+        classes=_counts(dataset),
         recipe=recipe.name,
         samples=samples,
         batch=batch,
         epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
         steps=steps,
         params=table.params.value,
-        macs=table.macs.value * (1 + BACKWARD) * batch * steps.total,
+        macs=table.macs.value * (1 + BACKWARD) * steps.seen(steps.total),
         memory=images + memory(net, batch=batch).training,
         notes=notes,
     )
+
+
+def _counts(dataset: Dataset) -> dict[str, int | None]:
+    """Return the training images of each class, where the labels of the set lie ready."""
+    if not dataset.mapped or isinstance(dataset.source, Again):
+        return dict.fromkeys(dataset.classes)
+    counts = Counter(registry.load(dataset, "train").labels.tolist())
+    return {name: counts[label] for label, name in enumerate(dataset.classes)}
 
 
 def check_memory(need: int, subject: str) -> None:

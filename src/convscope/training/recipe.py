@@ -29,6 +29,7 @@ RECIPES: dict[str, str] = {
     "fashion-strong": "convscope.training.recipes.fashion_strong",
     "cifar10-small": "convscope.training.recipes.cifar10_small",
     "cifar10-strong": "convscope.training.recipes.cifar10_strong",
+    "own": "convscope.training.recipes.own",
 }
 """Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
 
@@ -82,6 +83,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         bend: largest displacement in a smooth random field [pixel].
         flip: mirrors the images in every second epoch.
         erase: side of a square in each image that is erased [pixel].
+        even: spreads all images over the steps of an epoch, each of ``batch`` images or slightly fewer; else the images
+            that are left after the last full batch of an epoch are dropped.
+        balance: draws equally many images of each class, those of small classes several times in an epoch.
         precision: ``auto`` uses bfloat16 if the processor has it, else float32.
     """
 
@@ -108,6 +112,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     bend: Annotated[float, msgspec.Meta(ge=0, le=64)] = 0.0
     flip: bool = False
     erase: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    even: bool = False
+    balance: bool = False
     precision: Annotated[str, msgspec.Meta(pattern="^(auto|float32|bfloat16)$")] = "auto"
 
     def __post_init__(self) -> None:

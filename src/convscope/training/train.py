@@ -22,7 +22,7 @@ from convscope.data.doubts import known_images, warnings_of
 from convscope.data.facts import Facts
 from convscope.errors import RunError
 from convscope.threads import used
-from convscope.training import checkpoint, environment, metrics, pace, seal
+from convscope.training import checkpoint, chosen, environment, metrics, pace, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
 from convscope.training.contents import DATA, MODEL
@@ -32,7 +32,7 @@ from convscope.training.loop import lay_out
 from convscope.training.plan import check_data, check_disk, check_memory, plan
 from convscope.training.run import Job, Run
 from convscope.training.session import Habits, Report, Session
-from convscope.training.start import Asked, Start, again, start
+from convscope.training.start import Asked, Start, again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.data.registry import Dataset, Split
     from convscope.training.pace import Threads
+    from convscope.training.plan import Plan
     from convscope.training.recipe import Recipe
 
 MOST = 2**16
@@ -64,7 +65,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     net: object = None,
     *,
     data: str | None = None,
-    recipe: str | Recipe = "fast",
+    recipe: str | Recipe | None = None,
     seed: int = 0,
     epochs: float | None = None,
     batch: int | None = None,
@@ -74,6 +75,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     init: str = "model",
     weights: str | Path | None = None,
     scale: str | tuple[Any, Any] | None = None,
+    balance: bool = False,
     input: object = None,  # noqa: A002 -- the word of the notation
     out: str | Path = "runs",
     name: str | None = None,
@@ -86,14 +88,17 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     prepared: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
     note: Callable[[str], None] = _unheard,
+    planned: Callable[[Plan], None] | None = None,
 ) -> Run:
     """Train a net and leave a run folder.
 
     Args:
-        net: a run, or anything that :func:`convscope.read` takes; the recipe's own net by default. Weights that it
-            brings are where training starts, and its head is replaced if the data have other classes.
+        net: a run, or anything that :func:`convscope.read` takes. Weights that it brings are where training starts, and
+            its head is replaced if the data have other classes. By default the recipe's own net, or for the user's own
+            images one that is chosen by their size and number (:mod:`convscope.training.ladder`).
         data: name of the data set; the recipe's by default.
-        recipe: name of a recipe, path of a ``.toml`` file, or the settings themselves.
+        recipe: name of a recipe, path of a ``.toml`` file, or the settings themselves; by default ``fast``, or ``own``
+            for the user's own images, whose schedule follows from their number (:mod:`convscope.training.duration`).
         seed: for weights, order and shifts.
         epochs: passes over the data; the recipe's by default.
         batch: images per step; the recipe's by default.
@@ -104,7 +109,9 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         weights: a file of weights for the net: ``.safetensors``, or a state_dict in ``.pt`` or ``.pth``.
         scale: ``data`` scales images to mean 0 and deviation 1 over the data, ``unit`` to 0 … 1, ``raw`` leaves
             0 … 255; or mean and deviation, 0 to 1. By default that of the run that brings the weights, or of the data.
-        input: size of the input of a model that does not state it; by default that of the images.
+        balance: draw equally many images of each class.
+        input: size of the input of a model that does not state it, and of images for which a net is chosen; by default
+            that of the images, at most 128.
         out: the folder in which the run folder is made.
         name: name of the run folder; by default data set, recipe and seed.
         save_every: time between two checkpoints, from which :func:`resume` continues [second].
@@ -118,6 +125,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         prepared: called with images prepared and all images, while those of a folder are read the first time.
         warn: called with what is wrong with the data and does not keep a net from being trained on them.
         note: called with what the run starts from: weights, head, frozen layers.
+        planned: called with the plan before the training of the user's own images.
 
     Raises:
         ShapeError: the net does not fit the data.
@@ -130,21 +138,21 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         Stopped: SIGINT or SIGTERM arrived; the run is saved.
     """
     seed, place = recipes.checked_seed(seed), find(device)
-    settings = recipes.find(recipe) if isinstance(recipe, str) else recipe
     changes: dict[str, Any] = {
         "data": data,
         "epochs": epochs,
         "batch": batch,
         "learning_rate": lr,
         "head_rate": lr_head,
+        "balance": balance or None,
     }
     changes["freeze"] = (freeze,) if isinstance(freeze, str) else tuple(freeze) or None
-    settings = settings.changed(**{key: value for key, value in changes.items() if value is not None})
-    found = start(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), settings)
+    found = chosen.begin(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), recipe, changes)
     for one in found.notes:
         note(one)
+    habits = Habits(save_every, tuple(logs), report)
     with used(pace.chosen(threads, found.net, found.recipe, place)):
-        return _trained(found, seed, (Path(out), name), Habits(save_every, tuple(logs), report), place, warn)
+        return _trained(found, seed, (Path(out), name), habits, place, warn, planned)
 
 
 def _trained(  # noqa: PLR0913 -- the parts of a run
@@ -154,11 +162,13 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
     habits: Habits,
     place: Device,
     warn: Callable[[str], None],
+    planned: Callable[[Plan], None] | None = None,
 ) -> Run:
     """Train from a start, in a new folder of that name."""
     made, dataset, settings, (out, name) = begin.net, begin.dataset, begin.recipe, folder
     name = runs.checked_name(name or f"{dataset.slug}-{settings.name}-seed{seed}")
-    check_memory(plan(made, dataset, settings).memory, "training this net")
+    outlook = plan(made, dataset, settings)
+    check_memory(outlook.memory, "training this net")
     check_disk(out, checkpoint.size(STATES * _weights(made)))
     packed = begin.packed()
     images = _load(dataset)
@@ -170,7 +180,9 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
             return _resumed(runs.load_job(begun), ranks, habits, place, strict=False, warn=warnings.warn)
         job = Job(out / name, made, dataset, settings, seed)
         if ranks.first:
-            for doubt in _doubts(dataset, *images):
+            if planned and dataset.name.partition(":")[0] not in registry.DATASETS:
+                planned(outlook)
+            for doubt in _doubts(job, *images):
                 warn(doubt)
             facts = Facts.of(dataset, dict(zip(("train", "test"), images, strict=True)))
             here = environment.content(environment.here(settings, place))
@@ -188,10 +200,12 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
             raise
 
 
-def _doubts(dataset: Dataset, learn: Split, test: Split) -> list[str]:
+def _doubts(job: Job, learn: Split, test: Split) -> list[str]:
     """What a person should know of their own images before they believe a result."""
-    known = dataset.name.partition(":")[0] in registry.DATASETS
-    return [] if known else [*warnings_of(dataset), *known_images(learn, test)]
+    if job.dataset.name.partition(":")[0] in registry.DATASETS:
+        return []
+    uneven = chosen.uneven(learn, job.dataset.classes, balance=job.recipe.balance)
+    return [*warnings_of(job.dataset), *known_images(learn, test), *uneven]
 
 
 def _launch(out: Path) -> Path:
