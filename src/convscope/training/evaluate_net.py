@@ -13,6 +13,7 @@ from convscope.backends.device import find as find_device
 from convscope.backends.machine import kept_memory
 from convscope.backends.torch import TorchNet, weights_in
 from convscope.data import registry
+from convscope.data.objects import named
 from convscope.errors import DataError, FieldError, ModelError
 from convscope.files import is_run
 from convscope.frontends.named import is_name
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 def evaluate(  # noqa: PLR0913 -- what a net without a run does not state
     net: object,
-    data: str | None = None,
+    data: object = None,
     split: str = "test",
     *,
     tta: int = 1,
@@ -44,8 +45,9 @@ def evaluate(  # noqa: PLR0913 -- what a net without a run does not state
 
     Args:
         net: a run, its folder, or anything with weights that :func:`convscope.read` takes.
-        data: name of the data set; a run's own by default. Images are scaled like the training images of a run, and its
-            classes are matched by their names; the scores of another net are in the order of the classes.
+        data: name of the data set, or images and labels as for :func:`convscope.train`; a run's own by default. Images
+            are scaled like the training images of a run, and its classes are matched by their names; the scores of
+            another net are in the order of the classes.
         split: of the data set.
         tta: number of views of each image whose scores are averaged, for a run: 1, the image; 2, and its mirror image;
             6, and both shifted by a pixel towards either corner.
@@ -65,14 +67,14 @@ def evaluate(  # noqa: PLR0913 -- what a net without a run does not state
     if isinstance(net, Run) or (isinstance(net, str | Path) and is_run(net)):
         if input is not None or weights is not None or scale is not None:
             raise FieldError("a run states its input, its weights and its scale", expected="data, split and tta only")
-        return evaluate_run(net, data, split, tta=tta, device=device)
+        return evaluate_run(net, data if data is None else named(data), split, tta=tta, device=device)
     if data is None:
         if isinstance(net, str | Path) and not _may_be_net(str(net)):
             return evaluate_run(net, None, split, tta=tta, device=device)  # says that there is no such run
         raise FieldError("a net that is not a run needs data to be evaluated on", attempt='data="mnist"')
     if tta != 1:
         raise FieldError(f"tta={tta!r:.40} is for runs, which state how they were trained", expected="1")
-    found = opened(Asked(net, input, weights=weights, scale=scale), find("fast").changed(data=data))
+    found = opened(Asked(net, input, weights=weights, scale=scale), find("fast").changed(data=named(data)))
     return _evaluated(found, split, find_device(device))
 
 

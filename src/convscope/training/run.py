@@ -24,6 +24,7 @@ from convscope import files
 from convscope.budget import question
 from convscope.data import trained
 from convscope.data.facts import Facts
+from convscope.data.objects import named
 from convscope.errors import ConvscopeError, FieldError, RunError, refuse_scarcity
 from convscope.frontends import text
 from convscope.inert import inert
@@ -230,13 +231,13 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def load(path: str | Path, *, data: str | None = None) -> Run:
+def load(path: str | Path, *, data: object = None) -> Run:
     """Read a run folder and check it.
 
     Args:
         path: the folder.
-        data: name of its data set. If this user did not train the run here, its data are opened by this name, never by
-            the one that the run states (``docs/design/runs-from-elsewhere.md``).
+        data: its data set, as for :func:`convscope.train`. If this user did not train the run here, its data are opened
+            by this name, never by the one that the run states (``docs/design/runs-from-elsewhere.md``).
 
     Raises:
         RunError: it is not a run folder, it is not finished, or a file in it is damaged.
@@ -259,7 +260,7 @@ def load(path: str | Path, *, data: str | None = None) -> Run:
     return Run(job.path, job.net, job.dataset, job.recipe, job.seed, result, seals=job.seals)
 
 
-def load_job(path: str | Path, *, data: str | None = None, edited: bool = False) -> Job:
+def load_job(path: str | Path, *, data: object = None, edited: bool = False) -> Job:
     """The settings of a run, finished or not.
 
     Args:
@@ -280,7 +281,9 @@ def load_job(path: str | Path, *, data: str | None = None, edited: bool = False)
         _check_seal(folder, seals)
     settings = from_toml(there[RECIPE], Settings, folder / RECIPE)
     facts = from_json(there[DATA], Facts, folder / DATA)
-    dataset = facts.dataset(run=str(folder), known=trained.is_known(seals[DATA]), named=data)
+    dataset = facts.dataset(
+        run=str(folder), known=trained.is_known(seals[DATA]), named=data if data is None else named(data)
+    )
     net = _net(there[NET], folder / NET)
     try:
         check_fit(net, dataset)

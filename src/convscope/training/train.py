@@ -20,6 +20,7 @@ from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.data import registry, trained
 from convscope.data.doubts import known_images, warnings_of
 from convscope.data.facts import Facts
+from convscope.data.objects import named
 from convscope.errors import RunError
 from convscope.threads import used
 from convscope.training import checkpoint, chosen, environment, metrics, pace, seal
@@ -64,7 +65,7 @@ def _unheard(_: str) -> None:
 def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     net: object = None,
     *,
-    data: str | None = None,
+    data: object = None,
     recipe: str | Recipe | None = None,
     seed: int = 0,
     epochs: float | None = None,
@@ -96,7 +97,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         net: a run, or anything that :func:`convscope.read` takes. Weights that it brings are where training starts, and
             its head is replaced if the data have other classes. By default the recipe's own net, or for the user's own
             images one that is chosen by their size and number (:mod:`convscope.training.ladder`).
-        data: name of the data set; the recipe's by default.
+        data: name of the data set, or images and labels (:func:`convscope.data.objects.named`); the recipe's by
+            default.
         recipe: name of a recipe, path of a ``.toml`` file, or the settings themselves; by default ``fast``, or ``own``
             for the user's own images, whose schedule follows from their number (:mod:`convscope.training.duration`).
         seed: for weights, order and shifts.
@@ -139,7 +141,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     """
     seed, place = recipes.checked_seed(seed), find(device)
     changes: dict[str, Any] = {
-        "data": data,
+        "data": data if data is None else named(data),
         "epochs": epochs,
         "batch": batch,
         "learning_rate": lr,
@@ -248,7 +250,7 @@ def _note_begun(job: Job, ranks: Ranks) -> None:
 def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     path: str | Path,
     *,
-    data: str | None = None,
+    data: object = None,
     strict: bool = False,
     save_every: float = SAVE_EVERY,
     logs: Sequence[str] = (),
@@ -264,7 +266,8 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
 
     Args:
         path: the run folder.
-        data: name of its data set, for a run that this user did not begin here; the images must be the same.
+        data: its data set, as for :func:`train`, for a run that this user did not begin here; the images must be the
+            same.
         strict: refuse to resume from an older checkpoint if the newest is damaged.
         save_every: as for :func:`train` [second].
         logs: as for :func:`train`.
@@ -311,7 +314,7 @@ def _refuse_finished(job: Job) -> None:
 def repeat(  # noqa: PLR0913 -- by keyword
     path: str | Path,
     *,
-    data: str | None = None,
+    data: object = None,
     out: str | Path = "runs",
     name: str | None = None,
     device: str | torch.device | None = None,
@@ -324,7 +327,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
 
     Args:
         path: the run folder; it need not be finished.
-        data: name of its data set, for a run that this user did not train here.
+        data: its data set, as for :func:`train`, for a run that this user did not train here.
         out: as for :func:`train`.
         name: as for :func:`train`.
         device: as for :func:`resume`.

@@ -1,0 +1,272 @@
+"""Data sets that a program has in memory: arrays, tensors, and data sets of PyTorch and Hugging Face.
+
+They are kept in the user's cache as an ``.npz`` file, named by its content, so that a run with them can be resumed and
+evaluated like any other, and trains to the same weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convscope.data.classes import ordered
+from convscope.data.home import home
+from convscope.data.image import fitted
+from convscope.data.pixels import as_array, as_bytes, image_array
+from convscope.errors import DataError, refuse_scarcity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+NAMES = {"images": ("x", "y"), "train": ("x_train", "y_train"), "val": ("x_val", "y_val"), "test": ("x_test", "y_test")}
+"""The names of arrays in the file, by split; ``images`` for a set that is not split."""
+
+IMAGES, LABELS = (
+    ("image", "img", "images", "pixel_values", "x"),
+    ("label", "labels", "target", "class", "fine_label", "y"),
+)
+"""The usual names of columns, in the order in which they are tried."""
+
+SPLITS = {"train": ("train",), "val": ("validation", "valid", "val"), "test": ("test",)}
+"""The names of splits in a dictionary of sets."""
+
+EXPECTED = (
+    "a name such as mnist or folder:PATH, (x, y), ((x, y), (x_test, y_test)), a Dataset, a DataLoader, "
+    "or several of them"
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The images and labels of a split, as they were given.
+
+    Attributes:
+        images: uint8 ``n h w`` or ``n h w c``.
+        labels: integers, or texts.
+        classes: the names of the classes by label; empty if they are not known.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[Any]
+    classes: tuple[str, ...] = ()
+
+
+def named(data: object) -> str:
+    """Return the name of a data set; one that is given as objects is written to the cache first.
+
+    Args:
+        data: a name; ``(x, y)``, images ``n h w``, ``n h w c`` or ``n c h w`` with labels; a data set of PyTorch or
+            Hugging Face whose items are an image and a label; a DataLoader of one; two or three of these, or a
+            dictionary of them by split.
+
+    Raises:
+        DataError: it is something else, or images and labels do not go together.
+    """
+    if isinstance(data, str | os.PathLike):
+        return os.fspath(data) if isinstance(data, str) else str(data)
+    parts = {split: _part(one, split) for split, one in _splits(data).items()}
+    classes = _classes(list(parts.values()))
+    arrays: dict[str, NDArray[Any]] = {}
+    for split, part in parts.items():
+        x, y = NAMES[split]
+        arrays |= {x: part.images, y: _numbers(part, classes)}
+    if classes:
+        arrays["classes"] = np.array(classes)
+    return f"npz:{_kept(arrays)}"
+
+
+def _splits(data: object) -> dict[str, object]:
+    """Return what was given for each split."""
+    if isinstance(data, dict) or _is_dict(data):
+        held: Any = data
+        found = {ours: held[one] for ours, names in SPLITS.items() for one in names if one in held}
+        if "train" in found:
+            return found
+        raise DataError(f"the data have the splits {', '.join(map(str, held))[:200] or 'of nothing'}", expected="train")
+    if isinstance(data, tuple | list) and 2 <= len(data) <= 3 and all(map(_is_set, data)):
+        names = ("train", "test") if len(data) == 2 else ("train", "val", "test")
+        return dict(zip(names, data, strict=True))
+    return {"images": data}
+
+
+def _is_dict(data: object) -> bool:
+    return callable(getattr(data, "keys", None)) and callable(getattr(data, "values", None))
+
+
+def _is_set(data: object) -> bool:
+    """Return whether an object is a set of images with labels, and not only images or labels."""
+    if isinstance(data, tuple | list):
+        return len(data) == 2 and all(_is_array(one) for one in data)
+    return not _is_array(data) and (_is_items(data) or _is_loader(data))
+
+
+def _is_array(data: object) -> bool:
+    return hasattr(data, "__array__") or isinstance(data, list | tuple)
+
+
+def _is_items(data: object) -> bool:
+    return hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, str | bytes)
+
+
+def _is_loader(data: object) -> bool:
+    return hasattr(data, "batch_size") and hasattr(data, "dataset") and hasattr(data, "__iter__")
+
+
+def _part(data: object, split: str) -> Part:
+    what = "the data" if split == "images" else f"the {split} data"
+    if isinstance(data, tuple | list) and len(data) == 2 and all(map(_is_array, data)):
+        return _of_arrays(*data, what)
+    if _is_loader(data):
+        return _part(getattr(data, "dataset", None), split)
+    if _is_items(data) and not _is_array(data):
+        return _of_items(data, what)
+    raise DataError(f"{what} cannot be {type(data).__name__}", expected=EXPECTED)
+
+
+def _of_arrays(x: object, y: object, what: str) -> Part:
+    """Return images and labels in two arrays."""
+    found = as_array(x, f"the images of {what}")
+    if found.ndim not in {3, 4} or 0 in found.shape:
+        raise DataError(f"the images of {what} have the shape {found.shape}", expected="n h w, n h w c or n c h w")
+    return Part(
+        as_bytes(found, f"the images of {what}"), _labels(as_array(y, f"the labels of {what}"), len(found), what)
+    )
+
+
+def _labels(labels: NDArray[Any], count: int, what: str) -> NDArray[Any]:
+    """Return one label for each image; rows with a single 1 are labels, too."""
+    if labels.ndim == 2 and labels.shape[1] > 1 and labels.shape[0] == count:
+        if labels.dtype.kind in "iufb" and bool((labels.sum(1) == 1).all()) and bool((labels.max(1) == 1).all()):
+            return labels.argmax(1)
+        raise DataError(f"the labels of {what} have the shape {labels.shape}", expected="one for each image")
+    flat = labels.reshape(-1)
+    if len(flat) != count:
+        raise DataError(f"{what} have {count:,} images and {len(flat):,} labels", expected="one label for each image")
+    if flat.dtype.kind == "f" and bool((flat == flat.round()).all()):
+        flat = flat.astype(np.int64)
+    if flat.dtype.kind not in "iuUSb":
+        raise DataError(f"the labels of {what} are {flat.dtype}", expected="integers, or the names of the classes")
+    return flat.astype(np.int64) if flat.dtype.kind in "iub" else flat.astype(str)
+
+
+def _of_items(data: Any, what: str) -> Part:
+    """Return the images and labels of a map-style data set, whose items are read one by one."""
+    images, labels = [], []
+    try:
+        count = len(data)
+        for at in range(count):
+            image, label = _pair(data[at], what)
+            images.append(image_array(image, f"image {at} of {what}"))
+            labels.append(label)
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- another library may raise anything
+        raise DataError(f"{what} cannot be read: {type(error).__name__}: {error}"[:300]) from None
+    if not images:
+        raise DataError(f"{what} have no images", expected="at least two")
+    return Part(_stacked(images), _labels(as_array(labels, f"the labels of {what}"), count, what), _known(data))
+
+
+def _pair(item: Any, what: str) -> tuple[Any, Any]:
+    """Return the image and the label of an item: a pair, or a dictionary with the usual names."""
+    if isinstance(item, dict) or _is_dict(item):
+        image = next((one for one in IMAGES if one in item), None)
+        label = next((one for one in LABELS if one in item), None)
+        if image is None or label is None:
+            raise DataError(f"an item of {what} has {', '.join(map(str, item))[:200]}", expected="an image and a label")
+        return item[image], _plain_label(item[label])
+    if isinstance(item, tuple | list) and len(item) == 2:
+        return item[0], _plain_label(item[1])
+    raise DataError(f"an item of {what} is {type(item).__name__}", expected="a pair: an image, and a label")
+
+
+def _plain_label(label: Any) -> Any:
+    return label.item() if callable(getattr(label, "item", None)) else label
+
+
+def _stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return images as one array ``n h w c``, fitted to the commonest size, and in colour if one of them is."""
+    channels = max(image.shape[2] for image in images)
+    sizes, counts = np.unique([image.shape[:2] for image in images], axis=0, return_counts=True)
+    height, width = map(int, sizes[counts.argmax()])
+    return np.stack([_at(image, height, width, channels) for image in images])
+
+
+def _at(image: NDArray[np.uint8], height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    if image.shape[:2] != (height, width):
+        held = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+        image = fitted(held, (image.shape[2], height, width)).transpose(1, 2, 0)
+    return np.repeat(image, channels, 2) if image.shape[2] < channels else image
+
+
+def _known(data: Any) -> tuple[str, ...]:
+    """Return the names of the classes that a data set states: of Hugging Face, or of torchvision."""
+    features = getattr(data, "features", None)
+    if _is_dict(features):
+        held: Any = features
+        found = next((held[one] for one in LABELS if one in held), None)
+        names = getattr(found, "names", None)
+        return tuple(map(str, names)) if names else ()
+    classes = getattr(data, "classes", None)
+    return tuple(map(str, classes)) if isinstance(classes, list | tuple) else ()
+
+
+def _classes(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the names of the classes: those that the data state, or the texts among the labels."""
+    if stated := next((part.classes for part in parts if part.classes), ()):
+        return stated
+    texts = {str(label) for part in parts if part.labels.dtype.kind == "U" for label in np.unique(part.labels)}
+    return tuple(ordered(texts)) if texts else ()
+
+
+def _numbers(part: Part, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Return the labels of a split as integers."""
+    if part.labels.dtype.kind != "U":
+        return part.labels.astype(np.int64)
+    numbers = {name: at for at, name in enumerate(classes)}
+    other = [label for label in np.unique(part.labels) if label not in numbers]
+    if other:
+        raise DataError(f'a label is "{other[0]}"', expected=f"one of {', '.join(classes)[:200]}")
+    return np.array([numbers[label] for label in part.labels], dtype=np.int64)
+
+
+def _kept(arrays: dict[str, NDArray[Any]]) -> Path:
+    """Write arrays to the cache under a name that their content decides, unless they are there.
+
+    Raises:
+        DataError: the cache cannot be written.
+    """
+    found = hashlib.sha256()
+    for name, array in arrays.items():
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(
+            np.ascontiguousarray(array).view(np.uint8).data
+            if array.dtype.kind != "U"
+            else repr(array.tolist()).encode()
+        )
+    path = home() / "given" / f"images-{found.hexdigest()[:12]}.npz"
+    if path.exists():
+        return path
+    draft = path.with_name(f".{secrets.token_hex(6)}.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(draft, allow_pickle=False, **arrays)  # type: ignore[arg-type] # the stub takes only arrays
+        draft.replace(path)
+    except OSError as error:
+        refuse_scarcity(error)
+        raise DataError(f"{path.parent} cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+    return path

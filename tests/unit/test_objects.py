@@ -1,0 +1,175 @@
+"""Data that a program has in memory train to the same weights as files with the same images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+
+import convscope as cs
+from convscope.data.objects import named
+from convscope.errors import DataError
+from convscope.training.contents import MODEL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+TEXT = "input 10x10x3, conv 6 3x3 bn relu, gap, linear 3"
+CLASSES = ("cat", "cow", "dog")
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+
+
+def images(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return images ``n h w c`` in the order of their classes, and their labels."""
+    labels = np.repeat(np.arange(3), count // 3)
+    base = np.random.default_rng(0).integers(0, 256, (3, 10, 10, 3))
+    noise = np.random.default_rng(seed).integers(-40, 41, (len(labels), 10, 10, 3))
+    return np.clip(base[labels] + noise, 0, 255).astype(np.uint8), labels
+
+
+LEARN, TEST = images(45, 1), images(15, 2)
+
+
+class Items(Dataset[Any]):
+    """A map-style data set of images of Pillow."""
+
+    classes: ClassVar = list(CLASSES)
+
+    def __init__(self, part: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
+        self.part = part
+
+    def __len__(self) -> int:
+        return len(self.part[1])
+
+    def __getitem__(self, at: int) -> tuple[Image.Image, int]:
+        return Image.fromarray(self.part[0][at]), int(self.part[1][at])
+
+
+class Label:
+    names: ClassVar = list(CLASSES)
+
+
+class Rows:
+    """A stand-in for a data set of Hugging Face, whose rows are dictionaries."""
+
+    def __init__(self, part: tuple[NDArray[np.uint8], NDArray[np.int64]], *, texts: bool) -> None:
+        self.part, self.texts = part, texts
+        self.features = {"image": object(), "label": object() if texts else Label()}
+
+    def __len__(self) -> int:
+        return len(self.part[1])
+
+    def __getitem__(self, at: int) -> dict[str, Any]:
+        label = int(self.part[1][at])
+        return {"image": Image.fromarray(self.part[0][at]), "label": CLASSES[label] if self.texts else label}
+
+
+def scaled(part: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> TensorDataset:
+    return TensorDataset(torch.from_numpy(part[0]).permute(0, 3, 1, 2) / 255, torch.from_numpy(part[1]))
+
+
+FORMS: dict[str, Any] = {
+    "arrays": (LEARN, TEST),
+    "texts": tuple((x, np.array(CLASSES)[y]) for x, y in (LEARN, TEST)),
+    "tensors": tuple((torch.from_numpy(x).permute(0, 3, 1, 2) / 255, torch.from_numpy(y)) for x, y in (LEARN, TEST)),
+    "one hot": tuple((x, np.eye(3)[y]) for x, y in (LEARN, TEST)),
+    "Dataset": (Items(LEARN), Items(TEST)),
+    "Dataset of tensors": (scaled(LEARN), scaled(TEST)),
+    "DataLoader": (DataLoader(scaled(LEARN), batch_size=7), DataLoader(scaled(TEST))),
+    "Hugging Face": {"train": Rows(LEARN, texts=False), "test": Rows(TEST, texts=False)},
+    "Hugging Face with texts": {"train": Rows(LEARN, texts=True), "validation": Rows(TEST, texts=True)},
+}
+
+
+def files(place: Path) -> dict[str, str]:
+    """Write the same images as a folder and as arrays."""
+    for split, (x, y) in (("train", LEARN), ("test", TEST)):
+        for at, (image, label) in enumerate(zip(x, y, strict=True)):
+            path = place / "set" / split / CLASSES[label] / f"{at:04}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), (*LEARN, *TEST), strict=True))
+    np.savez(place / "set.npz", allow_pickle=False, **arrays)  # type: ignore[arg-type] # only arrays are given
+    return {"folder": f"folder:{place / 'set'}", "npz": f"npz:{place / 'set.npz'}"}
+
+
+def test_the_same_images_train_to_the_same_weights_in_every_form(tmp_path: Path) -> None:
+    found = {}
+    for form, data in {**files(tmp_path), **FORMS}.items():
+        run = cs.train(TEXT, data=data, epochs=2, batch=15, out=tmp_path / "runs")
+        found[form] = run.result.sha256[MODEL]
+        assert run.result.loss == cs.evaluate(run.path, data=data).loss, form
+    assert set(found.values()) == {found["npz"]}, found
+    other = cs.train(TEXT, data=(TEST, LEARN), epochs=6, batch=15, out=tmp_path / "runs")
+    assert other.result.sha256[MODEL] != found["npz"]
+
+
+def test_a_run_with_arrays_is_repeated_and_loaded(tmp_path: Path) -> None:
+    run = cs.train(TEXT, data=LEARN, epochs=2, batch=15, out=tmp_path / "runs")
+    assert cs.repeat(run.path, out=tmp_path / "more").result.sha256 == run.result.sha256
+    assert cs.evaluate(cs.load_run(run.path)).loss == run.result.loss
+    (tmp_path / "set.npz").parent.mkdir(exist_ok=True)
+    np.savez(tmp_path / "set.npz", images=LEARN[0], labels=LEARN[1])
+    same = cs.train(TEXT, data=f"npz:{tmp_path / 'set.npz'}", epochs=2, batch=15, out=tmp_path / "runs")
+    assert same.result.sha256[MODEL] == run.result.sha256[MODEL]
+
+
+def test_a_module_takes_the_size_of_arrays(tmp_path: Path) -> None:
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(256, 3))
+    assert cs.train(module, data=LEARN, epochs=1, batch=15, out=tmp_path / "runs").net.input == (3, 10, 10)
+    assert cs.evaluate(module, data=(LEARN, TEST)).count == 15
+
+
+def test_images_of_several_sizes_are_fitted() -> None:
+    class Odd(Items):
+        def __getitem__(self, at: int) -> tuple[Image.Image, int]:
+            image, label = super().__getitem__(at)
+            return image.resize((14, 12)) if at % 5 == 0 else image, label
+
+    assert cs.evaluate(module := torch.nn.Sequential(
+        torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 3)
+    ), data=(Odd(LEARN), Odd(TEST)), input="10x10x3").count == 15, module  # fmt: skip
+
+
+X, Y = LEARN
+WRONG: dict[str, tuple[Any, str]] = {
+    "a number": (5, "cannot be int"),
+    "an array": (X, "cannot be ndarray"),
+    "None in a pair": ((X, None), "cannot be tuple"),
+    "three axes of labels": ((X, X), "have 45 images and 13,500 labels"),
+    "too few labels": ((X, Y[:4]), "45 images and 4 labels"),
+    "normalised": (((X / 255 - 0.5) / 0.2, Y), "values from -2.5 to 2.5"),
+    "no axes": ((np.zeros(5), np.zeros(5)), "have the shape"),
+    "objects": ((np.array([object()] * 3), np.zeros(3)), "not an array of numbers"),
+    "ragged": (([[1], [1, 2]], [0, 1]), "cannot be read as an array"),
+    "fractions": ((X, Y + 0.5), "labels of the data are float64"),
+    "soft labels": ((X, np.full((45, 3), 1 / 3)), "have the shape"),
+    "an empty set": (Subset(Items(LEARN), []), "have no images"),
+    "items": (Subset(scaled(LEARN), ["x"]), "cannot be read: "),  # type: ignore[list-item]
+    "a dictionary": ({"a": LEARN}, "have the splits a"),
+    "an iterator": (iter([LEARN]), "cannot be list_iterator"),
+    "bytes": (b"mnist", "cannot be bytes"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_wrong_data_are_our_error(kind: str) -> None:
+    data, message = WRONG[kind]
+    with pytest.raises(DataError) as error:
+        named(data)
+    assert message in str(error.value)
+
+
+def test_a_name_stays_a_name(tmp_path: Path) -> None:
+    assert named("mnist") == "mnist"
+    assert named(tmp_path) == str(tmp_path)
