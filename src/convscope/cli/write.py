@@ -13,14 +13,18 @@ from convscope.cli.common import INPUT, cli
 from convscope.cli.numbers import SEED
 from convscope.cli.outputs import listed, out
 from convscope.errors import FieldError
-from convscope.files import is_run
+from convscope.files import is_run, put
+from convscope.inert import inert
 from convscope.streams import say, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from convscope.cli.common import Size
     from convscope.cli.outputs import Out
+    from convscope.core.net import Net
 
 SUFFIXES: dict[str, dict[str, str]] = {
     ".cnn": {"notation": "notation"},
@@ -52,7 +56,8 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
 
     \b
     notation  one line of text, which reads back as the same net
-    torch     a Python module with a class Net; repeated blocks are classes, repetition is a loop
+    torch     a Python module with a class Net; repeated blocks are classes, repetition is a loop; the weights of NET,
+              if it has any, go into FILE.safetensors beside it
     keras     a Python module with a function build(); in a .keras file, a model with the weights of NET
     onnx      a model with the weights of NET, a run or a model; random weights where NET has none
     dot       a graph for Graphviz, modules in frames
@@ -62,6 +67,7 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
       convscope write "input 28x28x1, conv 16 3x3 bn relu, gap, linear 10" --to torch
       convscope write torchvision:resnet18 --to keras -o resnet18.py
       convscope write runs/mnist-fast-seed0 -o digits.onnx
+      convscope write runs/mnist-fast-seed0 --to torch -o digits.py
       convscope write net.cnn -o net.keras
       convscope write net.cnn --to dot | dot -Tsvg > net.svg
     """
@@ -79,14 +85,26 @@ def write(net: str, size: Size, language: str | None, out: Out | None, seed: int
     if writer in BINARY and out is None:
         raise click.UsageError(f"{chosen} is not text: give a file with -o FILE")
     found = read(net, input=size)
-    tensors = (_weights_of_run(net) or stored(found)) if writer in BINARY else None
+    holds = writer in BINARY or (writer == "torch" and out is not None)
+    tensors = (_weights_of_run(net) or stored(found)) if holds else None
     if writer in BINARY and tensors is None:
         tell(f"the net has no weights: they are random, with seed {seed}")
-    made = write_in(found, to=writer, tensors=tensors, seed=seed)
+    made = write_in(found, to=writer, tensors=tensors if writer in BINARY else None, seed=seed)
     if out is None:
         say(str(made).rstrip("\n"))
-    else:
-        out.put(made)
+        return
+    if tensors is not None and writer == "torch":
+        _put_state(found, tensors, Path(out.path).with_suffix(".safetensors"))
+    out.put(made)
+
+
+def _put_state(net: Net, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Write the weights under the names of the written module; ``load_state_dict`` takes the file as it is."""
+    from convscope.training.statefile import packed
+    from convscope.writers import torch_state
+
+    put(path, packed(torch_state(net, tensors)))
+    tell(f"wrote {inert(str(path))}")
 
 
 def _weights_of_run(path: str) -> dict[str, NDArray[Any]] | None:

@@ -124,7 +124,7 @@ def _is_loader(data: object) -> bool:
 def _part(data: object, split: str) -> Part:
     what = "the data" if split == "images" else f"the {split} data"
     if isinstance(data, tuple | list) and len(data) == 2 and all(map(_is_array, data)):
-        return _of_arrays(*data, what)
+        return _of_arrays(data[0], data[1], what)
     if _is_loader(data):
         return _part(getattr(data, "dataset", None), split)
     if _is_items(data) and not _is_array(data):
@@ -146,7 +146,7 @@ def _labels(labels: NDArray[Any], count: int, what: str) -> NDArray[Any]:
     """Return one label for each image; rows with a single 1 are labels, too."""
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.shape[0] == count:
         if labels.dtype.kind in "iufb" and bool((labels.sum(1) == 1).all()) and bool((labels.max(1) == 1).all()):
-            return labels.argmax(1)
+            return np.argmax(labels, 1)
         raise DataError(f"the labels of {what} have the shape {labels.shape}", expected="one for each image")
     flat = labels.reshape(-1)
     if len(flat) != count:
@@ -261,7 +261,7 @@ def _kept(arrays: dict[str, NDArray[Any]]) -> Path:
     draft = path.with_name(f".{secrets.token_hex(6)}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(draft, allow_pickle=False, **arrays)  # type: ignore[arg-type] # the stub takes only arrays
+        np.savez(draft, allow_pickle=False, **arrays)
         draft.replace(path)
     except OSError as error:
         refuse_scarcity(error)

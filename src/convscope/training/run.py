@@ -31,6 +31,7 @@ from convscope.inert import inert
 from convscope.training import contents, metrics, seal
 from convscope.training.contents import CHECKPOINTS, DATA, ENV, INITIAL, MODEL, NET, RECIPE, SEALED, SETTINGS
 from convscope.training.decode import from_json, from_toml
+from convscope.training.history import History
 from convscope.training.plan import check_fit
 from convscope.training.recipe import Recipe, Seed, to_toml
 from convscope.view.numbers import score_text
@@ -38,6 +39,8 @@ from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from torch import nn
 
     from convscope.core.net import Net
     from convscope.data import Dataset
@@ -96,6 +99,24 @@ class Run(Job):
             "seed": self.seed,
             **asdict(self.result),
         }
+
+    def module(self, *, scaled: bool = True) -> nn.Module:
+        """Return the trained module in evaluation mode: images ``n c h w`` to logits ``n classes``.
+
+        Args:
+            scaled: whether it takes images of 0 to 255 and scales them; else it takes scaled images.
+
+        Raises:
+            RunError: the weights do not fit the net.
+        """
+        from convscope.training.module import module_of  # the noun calls the verb
+
+        return module_of(self, scaled=scaled)
+
+    @property
+    def history(self) -> History:
+        """The training log: a dictionary for each report."""
+        return History(tuple(json.loads(line) for _, line in metrics.read(self.path).lines))
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every line of ``metrics.jsonl`` that can be read."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import safetensors
 import torch
-from safetensors.torch import load
+from safetensors.torch import load, save
 from torch import Tensor
 
 from convscope import files
@@ -18,6 +19,8 @@ from convscope.inert import inert
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 MOST = 2**33
 """Limit for a file of weights [byte]."""
@@ -59,6 +62,11 @@ def state_in(path: Path) -> dict[str, Tensor]:
         )
     plain = {name: one.detach().float() if one.is_floating_point() else one.detach() for name, one in state.items()}
     return bare(plain)
+
+
+def packed(tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the content of a ``.safetensors`` file."""
+    return save({name: torch.from_numpy(np.array(one)) for name, one in tensors.items()})
 
 
 def _unpickled(path: Path) -> Any:
