@@ -94,9 +94,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'convscope' has no attribute {name!r}")
+    from convscope.border import checked
+
     module, attribute = _HOMES[name]
     try:
-        return getattr(import_module(module), attribute)
+        found = getattr(import_module(module), attribute)
+        return found if isinstance(found, type) else checked(found)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("convscope"):
             raise

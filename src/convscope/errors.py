@@ -278,7 +278,7 @@ MOST_NAMES, LONGEST_NAME = 5000, 64
 """The most names, and characters of a name, that are compared for a typing error."""
 
 
-def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+def nearest(name: object, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
     """Return the known name that is nearest to a misspelt one, or an empty string.
 
     >>> nearest("cnov", ["conv", "maxpool"])
@@ -288,6 +288,8 @@ def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None =
     >>> nearest("nett", ["Net", "make"])
     'Net'
     """
+    if not isinstance(name, str):  # of a caller in Python
+        return ""
     if aliases and name.lower() in aliases:
         return aliases[name.lower()]
     if len(name) > LONGEST_NAME:

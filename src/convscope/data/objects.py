@@ -146,7 +146,8 @@ def _labels(labels: NDArray[Any], count: int, what: str) -> NDArray[Any]:
     """Return one label for each image; rows with a single 1 are labels, too."""
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.shape[0] == count:
         if labels.dtype.kind in "iufb" and bool((labels.sum(1) == 1).all()) and bool((labels.max(1) == 1).all()):
-            return np.argmax(labels, 1)
+            found: NDArray[Any] = np.argmax(labels, 1)
+            return found
         raise DataError(f"the labels of {what} have the shape {labels.shape}", expected="one for each image")
     flat = labels.reshape(-1)
     if len(flat) != count:

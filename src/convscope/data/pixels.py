@@ -16,6 +16,29 @@ GREY = ("L", "1", "I", "I;16", "F", "LA")
 """The modes of Pillow's images that have one channel."""
 
 
+def is_image(given: object) -> bool:
+    """Return whether an object may be an image or several: an array, a tensor, or an image of Pillow."""
+    return hasattr(given, "__array__") or hasattr(given, "__array_interface__")
+
+
+def for_net(image: Any) -> Any:
+    """Return an image in memory as an array ``c h w``; anything else as it is.
+
+    uint8 ``h w c`` and images of Pillow are turned; other values are used as they are.
+
+    Raises:
+        DataError: it is not an image.
+    """
+    if not is_image(image):
+        return image
+    if callable(getattr(image, "convert", None)):
+        return image_array(image, "the image").transpose(2, 0, 1)
+    found = as_array(image, "the image")
+    found = found[0] if found.ndim == 4 and len(found) == 1 else found
+    last = found.ndim == 3 and found.shape[2] in {1, 3} and found.shape[0] not in {1, 3}
+    return found.transpose(2, 0, 1) if last and found.dtype == np.uint8 else found
+
+
 def as_array(given: object, what: str) -> NDArray[Any]:
     """Return numbers of any library as an array; a tensor may lie on a device or have a gradient.
 

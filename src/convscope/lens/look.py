@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.analyze.support import places
 from convscope.backends.device import CPU, find
+from convscope.data.pixels import for_net
 from convscope.errors import FieldError, unknown
 from convscope.lens.explain import Saliency, explain
 from convscope.lens.features import Features, features
@@ -34,11 +35,11 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     source: object,
     what: str = "features",
     *,
-    image: str | Path | NDArray[Any] | None = None,
+    image: object = None,
     layer: str | None = None,
     at: At | None = None,
     classes: str | None = None,
-    data: str | None = None,
+    data: object = None,
     input: object = None,  # noqa: A002 -- the word of the notation
     seed: int = 0,
     device: str | torch.device = CPU.name,
@@ -48,8 +49,9 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     Args:
         source: a run, a run folder, a net, or anything that :func:`convscope.read` takes.
         what: ``kernels``, ``features``, ``field``, ``saliency`` or ``mistakes``.
-        image: an image file, ``test:N`` for the N-th test image of the run, or an array ``c h w``: uint8, or values as
-            the net expects them. For a run, its first test image by default.
+        image: an image file, ``test:N`` for the N-th test image of the run, an image of Pillow, or an array or a
+            tensor ``c h w`` or ``h w``: uint8, or values as the net expects them. For a run, its first test image by
+            default.
         layer: name of a layer; by default, chosen by a rule that the result states.
         at: the unit of ``field``, as for :func:`convscope.support` (``(5, 5)`` or ``"5,5"``); the position in a map of
             scores for ``saliency``.
@@ -71,7 +73,8 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     """
     if what not in LENSES:
         raise unknown("lens", what, LENSES)
-    asked = {"image": image, "layer": layer, "at": at, "classes": classes}
+    taken = for_net(image)
+    asked = {"image": taken, "layer": layer, "at": at, "classes": classes}
     for name, value in asked.items():
         if value is not None and name not in LENSES[what]:
             raise FieldError(f"{what} does not depend on {name}", expected=f"only {', '.join(LENSES[what])}")
@@ -79,7 +82,7 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     given = source if data is None else load(str(source), data=data)
     seen = subject(given, input=input, seed=seed, device=place)
     with place.exact():
-        return _looked(seen, what, image, layer, unit, classes, seed)
+        return _looked(seen, what, taken, layer, unit, classes, seed)
 
 
 def _looked(  # noqa: PLR0913 -- the options

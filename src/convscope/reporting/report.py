@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from convscope.core.shape import to_text
-from convscope.errors import WriteError
+from convscope.errors import FieldError, WriteError
 from convscope.files import put
 from convscope.inert import in_html
 from convscope.lens.subject import Subject, subject
@@ -50,8 +51,11 @@ class Report:
         """Write the page.
 
         Raises:
+            FieldError: it is not a path.
             WriteError: the file cannot be written, or the page is larger than 5 MB.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise FieldError(f"{path!r:.60} is not a path", expected="the name of a file")
         path, made = Path(path), self.to_html().encode()
         if len(made) > LARGEST:
             raise WriteError(f"the report would take {len(made):,} bytes", expected=f"{LARGEST:,} at most")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
+from convscope.errors import unknown
 from convscope.view.parts import Column, Grid
 
 SHOWN = 40
@@ -50,9 +51,15 @@ class History(Sequence[dict[str, Any]]):
     def __getitem__(self, at: str) -> list[Any]: ...
 
     def __getitem__(self, at: int | slice | str) -> dict[str, Any] | list[Any]:
+        """Return a report, several of them, or the values of a column.
+
+        Raises:
+            UnknownNameError: there is no such column.
+            IndexError: there is no such report.
+        """
         if isinstance(at, str):
             if at not in self.columns:
-                raise KeyError(at)
+                raise unknown("column", at, self.columns)
             return [row.get(at) for row in self.rows]
         return list(self.rows[at]) if isinstance(at, slice) else self.rows[at]
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class Scale(nn.Module):
     """Images of 0 to 255, uint8 or float, ``n c h w``, to those that the net was trained on."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, dataset: Dataset) -> None:
         super().__init__()
         mean, std = (torch.tensor(values, dtype=torch.float32) for values in channel_scale(dataset))

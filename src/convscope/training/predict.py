@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
@@ -18,6 +18,7 @@ import torch
 from convscope.backends.device import find
 from convscope.backends.machine import cores
 from convscope.data.folder import SUFFIXES
+from convscope.data.held import in_files
 from convscope.data.image import read_image
 from convscope.errors import ImageError
 from convscope.inert import in_html, inert
@@ -148,14 +149,13 @@ def _thumbnail(file: str, dataset: Dataset) -> str:
     return f'<img alt="" style="height:56px;image-rendering:pixelated" src="data:image/png;base64,{data}">'
 
 
-def predict(
-    run: Run | str | Path, images: str | Path | Sequence[str | Path], *, device: str | torch.device | None = None
-) -> Predictions:
-    """Classify image files with a run, or with the run in a folder.
+def predict(run: Run | str | Path, images: object, *, device: str | torch.device | None = None) -> Predictions:
+    """Classify images with a run, or with the run in a folder.
 
     Args:
         run: what was trained.
-        images: a file or a folder, or several.
+        images: a file or a folder; an array or a tensor, ``h w``, ``h w c`` or ``c h w``, 0 to 255 or 0 to 1, or
+            several with a first axis more; an image of Pillow; or several of these. All are prepared like files.
         device: where to compute, as for :func:`convscope.train`.
 
     Raises:
@@ -163,7 +163,9 @@ def predict(
         ImageError: a file is not an image, or a folder has none; then nothing is predicted.
         RunError: the weights are not those of the net.
     """
-    return predict_files(run, images, device=device)
+    with in_files(images) as held:
+        made = predict_files(run, held.paths, device=device)
+        return replace(made, found=[replace(one, image=held.names.get(one.image, one.image)) for one in made.found])
 
 
 def predict_files(

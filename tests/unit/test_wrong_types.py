@@ -1,0 +1,148 @@
+"""Every public function of Python with wrong types: one error of our own, before any work, never one of Python's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.border import checked
+from convscope.errors import FieldError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from convscope.training.run import Run
+
+NET = "input 28x28x1, maxpool 4, linear 10"
+X, Y = np.zeros((20, 8, 8), dtype=np.uint8), np.arange(20) % 2
+
+
+class Odd:
+    """An object that is nothing of ours."""
+
+
+ODD: Any = Odd()
+CALLS = """
+cs.read(None)
+cs.read(5)
+cs.read(b"x")
+cs.read([1])
+cs.read(NET, input=ODD)
+cs.read(NET, input=["a"])
+cs.read(NET, inputs="8x8x1")
+cs.read()
+cs.read(NET).table(of=5)
+cs.read(NET).field(5)
+cs.read(NET).field("conv1", at="x")
+cs.read(NET).field("conv1", at=ODD)
+cs.read(NET).field("conv1", at=(1.5, 2))
+cs.check(ODD)
+cs.check(NET, min_rf="x")
+cs.check(NET, object_size="big")
+cs.check(NET, max_macs=ODD)
+cs.check(NET, ignore=5)
+cs.compare(NET, ODD)
+cs.compare(NET, net, by=5)
+cs.depth("x")
+cs.depth(28, kernel="3")
+cs.memory(NET, batch="x")
+cs.memory(5)
+cs.effective(NET, 5)
+cs.support(NET, "conv1", at="q")
+cs.support(None)
+cs.verify(NET, units="x")
+cs.verify(ODD)
+cs.write(NET, to=5)
+cs.write(NET, to="onnx", tensors=5)
+cs.write(NET, to="onnx", tensors={"a":1})
+cs.write(NET, to="onnx", seed="x")
+cs.train(ODD, data=(X, Y))
+cs.train(NET, data=5)
+cs.train(NET, data=X)
+cs.train(NET, recipe=5)
+cs.train(NET, seed="x")
+cs.train(NET, epochs="x")
+cs.train(NET, epochs=[1])
+cs.train(NET, batch=1.5)
+cs.train(NET, lr="0.1")
+cs.train(NET, freeze=5)
+cs.train(NET, weights=5)
+cs.train(NET, data=(X, Y), scale=ODD)
+cs.train(NET, data=(X, Y), input=ODD)
+cs.train(NET, out=5)
+cs.train(NET, name=5)
+cs.train(NET, logs=5, data=(X, Y))
+cs.train(NET, logs=["x"], data=(X, Y))
+cs.train(NET, device=5)
+cs.train(NET, save_every="x")
+cs.train(NET, report=5, data=(X, Y))
+cs.train(NET, warn=5, data=(X, Y))
+cs.train(NET, epoch=5)
+cs.resume(5)
+cs.resume(run)
+cs.repeat(None)
+cs.repeat(run)
+cs.load_run(5)
+cs.load_run(run.path, data=5)
+cs.load_run(run)
+cs.evaluate(5)
+cs.evaluate(run, data=5)
+cs.evaluate(run, split=5)
+cs.evaluate(run, tta="x")
+cs.evaluate(ODD, data=(X, Y))
+cs.predict(run, None)
+cs.predict(run, [])
+cs.predict(run, 5)
+cs.predict(ODD, "x.png")
+cs.look(ODD)
+cs.look(run, 5)
+cs.look(run, image=5)
+cs.look(run, image=ODD)
+cs.look(run, layer=5)
+cs.look(run, "field", at=ODD, layer="conv1")
+cs.look(run, data=5)
+cs.look(run, "mistakes", classes=5)
+cs.export(run, to=5)
+cs.export(ODD, to="onnx")
+cs.report(5)
+cs.report(ODD)
+cs.report(NET).save(5)
+cs.activations(5)
+cs.activations([1])
+cs.activations(run=5)
+cs.filter(5, "blur")
+cs.filter(X[0], 5)
+cs.filter(X[0], "sobel", border=5)
+cs.raise_limits("x").__enter__()
+run.history["x"]
+cs.read(NET)[5]
+cs.predict(5, "x.png")
+cs.evaluate(None)
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_wrong_types_are_our_error(call: str, short_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(cs.ConvscopeError):
+        eval(call, {"cs": cs, "NET": NET, "X": X, "Y": Y, "ODD": ODD, "run": short_run, "net": cs.read(NET)})  # noqa: S307
+    assert not (tmp_path / "runs").exists()
+
+
+def test_there_are_sixty_and_a_raw_error_would_be_found() -> None:
+    assert len(CALLS) >= 60
+    with pytest.raises(TypeError):
+        eval("len(5)")  # noqa: S307
+
+
+def test_an_argument_is_named_and_the_nearest_one_offered() -> None:
+    with pytest.raises(cs.ConvscopeError, match='no argument "epoch"') as error:
+        cs.train(NET, epoch=1)  # type: ignore[call-arg]
+    assert error.value.attempt == "epochs"
+    with pytest.raises(FieldError, match="missing a required argument"):
+        cs.read()  # type: ignore[call-arg]
+    assert checked(len)([1]) == 1
