@@ -66,7 +66,7 @@ def resumed(device: str, out: Path) -> None:
 
     cut = f"cut-{device[:3]}"
     try:
-        cs.train(recipe=PART, out=out, device=device, name=cut, save_every=0.0, report=stop)
+        cs.train(recipe=PART, out=out, device=device, name=cut, save_every=0.0, progress=stop)
         sys.exit("the run was not stopped")
     except Stopped:
         done = cs.resume(out / cut, device=device)

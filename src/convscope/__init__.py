@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from convscope.reporting.report import report
     from convscope.training.evaluate_net import evaluate
     from convscope.training.export import export
+    from convscope.training.logs import Log
     from convscope.training.predict import predict
     from convscope.training.run import Run
     from convscope.training.run import load as load_run
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ConvscopeError": ("convscope.errors", "ConvscopeError"),
+    "Log": ("convscope.training.logs", "Log"),
     "Net": ("convscope.core.net", "Net"),
     "Run": ("convscope.training.run", "Run"),
     "activations": ("convscope.lens.activations", "activations"),
@@ -64,6 +66,7 @@ _HOMES = {
 
 __all__ = [
     "ConvscopeError",
+    "Log",
     "Net",
     "Run",
     "__version__",

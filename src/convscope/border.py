@@ -22,6 +22,12 @@ def _texts(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, Mapping | bytes) and all(map(_is_text, value))
 
 
+def _logs(value: object) -> bool:
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
+        return isinstance(value, str)
+    return all(_is_text(one) or (hasattr(one, "note") and hasattr(one, "close")) for one in value)
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -69,6 +75,7 @@ NUMBER = (_is_number, "a number")
 FLAG = (_is_flag, "True or False")
 AMOUNT = (_is_amount, "a number, or a text such as 20k")
 TABLE = (_is_table, "a dictionary")
+LOGS = (_logs, "the names of logs, or logs of your own, with note() and close()")
 IMAGE = (_is_image, "a path, an array, a tensor or an image of Pillow")
 FUNCTION = (callable, "a function")
 TEXTS = (_texts, "a text, or several")
@@ -87,7 +94,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("max_params", "max_macs", "max_memory", "max_weights", "max_activations"), AMOUNT),
     **dict.fromkeys(("strict", "skip_bad", "flip", "gates", "measure", "scaled"), FLAG),
     **dict.fromkeys(("report", "progress", "warn", "note", "prepared"), FUNCTION),
-    **dict.fromkeys(("freeze", "logs", "ignore", "names"), TEXTS),
+    **dict.fromkeys(("freeze", "ignore", "names"), TEXTS),
+    "logs": LOGS,
     "run": RUN,
     "tensors": TABLE,
     "image": IMAGE,

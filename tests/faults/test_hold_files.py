@@ -91,7 +91,7 @@ def unfinished(data: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     with pytest.raises(Kept):
         cs.train(NET, data=data, recipe=find("fast").changed(batch=16), epochs=9, out=out, name="unf", save_every=0,
-                 report=stop)  # fmt: skip
+                 progress=stop)  # fmt: skip
     assert len(checkpoint.steps(out / "unf")) == 2
     return out / "unf"
 

@@ -93,7 +93,7 @@ def placed(home: Path) -> Iterator[Place]:
         settings: dict[str, Any] = {"data": f"npz:{home / 'own.npz'}", "recipe": recipe, "epochs": 2, "save_every": 0}
         whole = cs.train(NET, out=home / "runs", name="finished", **settings)
         with suppress(Enough):
-            cs.train(NET, out=home / "runs", name="unfinished", report=stop, **settings)
+            cs.train(NET, out=home / "runs", name="unfinished", progress=stop, **settings)
         weights = (whole.path / "model.safetensors").read_bytes()
         with closing(Forked(own=True, env={"CONVSCOPE_CACHE": str(home / "cache"), "HOME": str(home)})) as forked:
             made = Place(home, whole.path, home / "runs" / "unfinished", weights, forked)

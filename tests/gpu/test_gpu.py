@@ -40,7 +40,7 @@ def test_a_stopped_run_resumes_to_nearly_the_same_weights(tmp_path: Path) -> Non
         raise Stopped(tmp_path / "cut", 50, 94, 2) if progress.step >= 50 else None  # type: ignore[attr-defined,misc]
 
     with pytest.raises(Stopped):
-        cs.train(recipe=PART, out=tmp_path, name="cut", save_every=0.0, report=stop)
+        cs.train(recipe=PART, out=tmp_path, name="cut", save_every=0.0, progress=stop)
     resumed = cs.resume(tmp_path / "cut")
     for name, value in weights(whole.path).items():
         torch.testing.assert_close(weights(resumed.path)[name], value, rtol=1e-2, atol=1e-2, msg=name)

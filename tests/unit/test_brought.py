@@ -257,7 +257,7 @@ def test_resume_and_repeat_of_a_run_with_brought_weights_are_bit_equal(tmp_path:
     whole = cs.train(live, out=tmp_path / "whole", **given)
     for at in (10, 20):
         with pytest.raises(Stopped) as stopped:
-            cs.train(live, out=tmp_path / f"stopped{at}", report=stopping(at), **given)
+            cs.train(live, out=tmp_path / f"stopped{at}", progress=stopping(at), **given)
         with torch.no_grad():
             for one in live.parameters():
                 one.add_(1)  # the model is another by now

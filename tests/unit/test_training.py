@@ -212,7 +212,7 @@ def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(recipe=FAST.changed(epochs=0.05), out=tmp_path / "runs", report=stop)
+        train(recipe=FAST.changed(epochs=0.05), out=tmp_path / "runs", progress=stop)
     wild = FAST.changed(epochs=0.05, learning_rate=1e30, precision="float32")
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step"):
         train("input 28x28x1, conv 4 3x3 relu, linear 10", recipe=wild, out=tmp_path / "runs")

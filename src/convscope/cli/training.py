@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     "--log",
     "logs",
     multiple=True,
-    type=click.Choice(["csv", "tensorboard"]),
+    type=one_of("log", "csv", "tensorboard", "trackio", "wandb", "mlflow"),
     help="Also write a log of this kind, beside metrics.jsonl.",
 )
 @click.option("--resume", "resumed", type=RUN, help="Resume a run that was stopped.")
@@ -187,13 +187,13 @@ def _work(
     if given["resumed"]:
         path = given["resumed"]
         habits = {key: given[key] for key in ("data", "strict", "save_every", "logs", "device", "threads")}
-        return lambda report: training.resume(path, report=report, warn=_warn, **habits)
+        return lambda report: training.resume(path, progress=report, warn=_warn, **habits)
     if given["repeated"]:
         path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name", "device", "threads")}
-        return lambda report: training.repeat(path, report=report, warn=_warn, note=tell, **chosen)
+        return lambda report: training.repeat(path, progress=report, warn=_warn, note=tell, **chosen)
     kept = {key: given[key] for key in PASSED}
     heard: dict[str, Any] = {"prepared": _prepared, "warn": _warn, "note": tell, "planned": None if quiet else _planned}
-    return lambda report: training.train(given["net"], input=given["size"], report=report, **heard, **kept)
+    return lambda report: training.train(given["net"], input=given["size"], progress=report, **heard, **kept)
 
 
 PASSED = (

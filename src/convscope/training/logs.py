@@ -6,12 +6,12 @@ import csv
 import io
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from convscope.errors import RunError, unknown
 from convscope.extras import missing_extra
 from convscope.files import Folder, cannot_write
-from convscope.training import contents
+from convscope.training import contents, trackers
 from convscope.training.contents import CSV
 
 if TYPE_CHECKING:
@@ -24,8 +24,18 @@ TENSORBOARD = "tensorboard"
 STEP = "step"
 
 
+@runtime_checkable
 class Log(Protocol):
-    """A log that receives each line of ``metrics.jsonl`` as it is written."""
+    """A log that receives each line of ``metrics.jsonl`` as it is written; ``logs=`` takes your own.
+
+    >>> class Lines:
+    ...     def note(self, line: dict[str, Any]) -> None:
+    ...         self.last = line
+    ...
+    ...     def close(self) -> None: ...
+    >>> isinstance(Lines(), Log)
+    True
+    """
 
     def note(self, line: dict[str, Any]) -> None:
         """Write one line: names and values, including ``step``."""
@@ -34,20 +44,22 @@ class Log(Protocol):
         """Close the log."""
 
 
-def open_log(kind: str, folder: Path) -> Log:
+def open_log(kind: str | Log, folder: Path) -> Log:
     """Open a log in the folder of a run; what an earlier part of the run has written is kept.
 
     A step before the last one means that the run was resumed from a checkpoint: later entries are dropped.
 
     Args:
-        kind: ``csv`` or ``tensorboard``.
+        kind: one of :data:`LOGS`, or a log, which is used as it is.
         folder: the run folder, which exists.
 
     Raises:
         UnknownNameError: there is no such kind.
-        MissingExtraError: ``tensorboard`` is not installed.
+        MissingExtraError: the library is not installed.
         RunError: the folder cannot be written.
     """
+    if not isinstance(kind, str):
+        return kind
     if kind not in LOGS:
         raise unknown("log", kind, LOGS)
     return LOGS[kind](folder)
@@ -168,5 +180,11 @@ def _numbers(line: dict[str, Any]) -> dict[str, int | float]:
     }
 
 
-LOGS: dict[str, Callable[[Path], Log]] = {"csv": CsvLog, "tensorboard": TensorBoardLog}
+LOGS: dict[str, Callable[[Path], Log]] = {
+    "csv": CsvLog,
+    "tensorboard": TensorBoardLog,
+    "trackio": trackers.trackio,
+    "wandb": trackers.wandb,
+    "mlflow": trackers.mlflow,
+}
 """Every kind of log by name."""

@@ -56,7 +56,7 @@ class Habits:
     """
 
     save_every: float
-    logs: tuple[str, ...]
+    logs: tuple[str | Log, ...]
     report: Report | None
 
 
@@ -95,9 +95,9 @@ class Session:
             metrics = None
             if self.ranks.first:
                 metrics = Metrics(self.job.path, state.step if state else 0)
-                logs = [metrics, *(open_log(kind, self.job.path) for kind in self.habits.logs)]
-            for log in logs:
-                stack.callback(log.close)
+                for kind in (metrics, *self.habits.logs):
+                    logs.append(open_log(kind, self.job.path))
+                    stack.callback(logs[-1].close)
             stack.enter_context(self.device.kept_random())  # the caller's own random state is left unchanged
             stack.enter_context(self.device.exact())
             request = stack.enter_context(requests())

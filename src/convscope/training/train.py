@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from convscope.backends.device import Device
     from convscope.core.net import Net
     from convscope.data.registry import Dataset, Split
+    from convscope.training.logs import Log
     from convscope.training.pace import Threads
     from convscope.training.plan import Plan
     from convscope.training.recipe import Recipe
@@ -81,11 +82,11 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     out: str | Path = "runs",
     name: str | None = None,
     save_every: float = SAVE_EVERY,
-    logs: Sequence[str] = (),
+    logs: str | Sequence[str | Log] = (),
     skip_bad: bool = False,
     device: str | torch.device | None = None,
     threads: Threads = None,
-    report: Report | None = None,
+    progress: Report | None = None,
     prepared: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
     note: Callable[[str], None] = _unheard,
@@ -117,13 +118,14 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         out: the folder in which the run folder is made.
         name: name of the run folder; by default data set, recipe and seed.
         save_every: time between two checkpoints, from which :func:`resume` continues [second].
-        logs: additional logs: ``csv``, ``tensorboard``.
+        logs: additional logs: ``csv``, ``tensorboard``, ``trackio``, ``wandb``, ``mlflow``, or any
+            :class:`convscope.Log`.
         skip_bad: skip files of the data set that are not images.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, or ``auto``, the accelerator of this machine or else
             its CPU; the default. The weights are the same, bit for bit, on the same device only.
         threads: number of threads, by default one for each core; ``auto`` measures whether one is faster. The weights
             are the same, bit for bit, with the same number only.
-        report: called every few steps; by default a terminal or a notebook shows the progress.
+        progress: called every few steps; by default a terminal or a notebook shows it.
         prepared: called with images prepared and all images, while those of a folder are read the first time.
         warn: called with what is wrong with the data and does not keep a net from being trained on them.
         note: called with what the run starts from: weights, head, frozen layers.
@@ -152,7 +154,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     found = chosen.begin(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), recipe, changes)
     for one in found.notes:
         note(one)
-    habits = Habits(save_every, tuple(logs), report)
+    habits = Habits(save_every, _several(logs), progress)
     with used(pace.chosen(threads, found.net, found.recipe, place)):
         return _trained(found, seed, (Path(out), name), habits, place, warn, planned)
 
@@ -200,6 +202,10 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
             if ranks.first and not checkpoint.steps(job.path):  # nothing to resume from
                 shutil.rmtree(job.path, ignore_errors=True)
             raise
+
+
+def _several(logs: str | Sequence[str | Log]) -> tuple[str | Log, ...]:
+    return (logs,) if isinstance(logs, str) else tuple(logs)
 
 
 def _doubts(job: Job, learn: Split, test: Split) -> list[str]:
@@ -253,10 +259,10 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     data: object = None,
     strict: bool = False,
     save_every: float = SAVE_EVERY,
-    logs: Sequence[str] = (),
+    logs: str | Sequence[str | Log] = (),
     device: str | torch.device | None = None,
     threads: Threads = None,
-    report: Report | None = None,
+    progress: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Run:
     """Resume a run from its newest checkpoint, or from the start if it has none.
@@ -273,7 +279,7 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
         logs: as for :func:`train`.
         device: as for :func:`train`; by default the one on which the run began, if this machine has it.
         threads: as for :func:`train`; by default the number with which the run began.
-        report: called every few steps; by default a terminal or a notebook shows the progress.
+        progress: called every few steps; by default a terminal or a notebook shows it.
         warn: called with reports of damaged checkpoints, and of differences from where the run began.
 
     Raises:
@@ -284,7 +290,7 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     place = environment.began_on(job.path) if device is None else find(device)
     count = pace.recorded(job.path) if threads is None else pace.chosen(threads, job.net, job.recipe, place)
     with used(count), joined(place) as ranks:
-        return _resumed(job, ranks, Habits(save_every, tuple(logs), report), place, strict=strict, warn=warn)
+        return _resumed(job, ranks, Habits(save_every, _several(logs), progress), place, strict=strict, warn=warn)
 
 
 def _resumed(  # noqa: PLR0913 -- the parts of a session
@@ -319,7 +325,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
     name: str | None = None,
     device: str | torch.device | None = None,
     threads: Threads = None,
-    report: Report | None = None,
+    progress: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
     note: Callable[[str], None] = _unheard,
 ) -> Run:
@@ -332,7 +338,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
         name: as for :func:`train`.
         device: as for :func:`resume`.
         threads: as for :func:`resume`.
-        report: as for :func:`train`.
+        progress: as for :func:`train`.
         warn: called with reports of settings that have changed since that run began.
         note: as for :func:`train`.
 
@@ -349,7 +355,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
         note(one)
     count = pace.recorded(job.path) if threads is None else pace.chosen(threads, job.net, job.recipe, place)
     with used(count):
-        return _trained(begin, job.seed, (Path(out), name), Habits(SAVE_EVERY, (), report), place, warn)
+        return _trained(begin, job.seed, (Path(out), name), Habits(SAVE_EVERY, (), progress), place, warn)
 
 
 def _weights(net: Net) -> int:
