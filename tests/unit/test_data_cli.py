@@ -108,10 +108,14 @@ def test_objects_need_a_plain_ground() -> None:
 def test_a_sheet_shows_the_images(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "sheet.png"
     assert asked(capsys, "show", f"folder:{photos}", "--out", str(out), "--each", "4") == (0, f"{out}\n")
-    drawn = np.asarray(Image.open(out))
-    assert drawn.shape == (2 * 34 + 2, 110 + 4 * 34 + 2, 3)
+    drawn = np.asarray(Image.open(out).convert("RGB"))  # twice as large as the drawing, in which a pixel is 2x2
     first = np.asarray(Image.open(photos / "train" / "ant" / "0.png"))
-    assert np.array_equal(drawn[2:34:2, 110:142:2], first)
+    grown = first.repeat(4, 0).repeat(4, 1)
+    windows = np.lib.stride_tricks.sliding_window_view(drawn[:, :, 0], grown.shape[:2])
+    assert (np.abs(windows.astype(int) - grown[:, :, 0]).max((2, 3)) <= 1).sum() == 1
+    svg = tmp_path / "sheet.svg"
+    assert asked(capsys, "show", f"folder:{photos}", "--out", str(svg), "--each", "4") == (0, f"{svg}\n")
+    assert svg.read_text(encoding="utf-8").count("<image") == 2 * 4
     assert run(["data", "show", f"folder:{photos}", "--out", str(tmp_path / "no" / "x.png")]) == 2
     assert "cannot be written" in capsys.readouterr().err
 
@@ -120,6 +124,7 @@ def test_a_class_with_an_odd_name_is_drawn(photos: Path, tmp_path: Path) -> None
     for split in ("train", "test"):
         (photos / split / "bee").rename(photos / split / "蜂 🐝")
     assert sheet(find(f"folder:{photos}"), tmp_path / "x.png").stat().st_size > 100
+    assert ">蜂 🐝</text>" in sheet(find(f"folder:{photos}"), tmp_path / "x.svg").read_text(encoding="utf-8")
 
 
 def test_every_command_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from convscope.errors import WriteError
-from convscope.view.colours import INK, SIGNED, coloured
+from convscope.view.colours import INK, NEGATIVE, POSITIVE, SIGNED, coloured
 from convscope.view.figure import Figure
 from convscope.view.heat import Bar, Scale, grey
-from convscope.view.layout import GAP, Across, Box, Down, Marked, Raster, Titled, Words, tiles
+from convscope.view.layout import GAP, PAGE, Across, Box, Down, Marked, Raster, Titled, Words, flowed, tiles
 from convscope.view.matrix import Matrix
 from convscope.view.plot import BOTTOM, LEFT, RIGHT, TOP, Band, Bars, Line, Plot
 from convscope.view.ribbon import Names, Ribbon
@@ -146,3 +146,52 @@ def test_files_are_told_by_their_names(tmp_path: Path) -> None:
         figure.save(tmp_path / "no" / "f.svg")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f.PNG", "f.html", "f.svg"]
     assert words(figure.to_svg()) == ["a < b", "x & y"]
+
+
+def test_bars_have_the_colours_of_maps() -> None:
+    high, low = (tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5)) for colour in (POSITIVE, NEGATIVE))
+    assert (SIGNED[-1], SIGNED[0]) == (high, low)
+    bars = elements(Figure("a", Bars(("up", "down"), (2.0, -1.0))).to_svg(), "rect")
+    assert [bar["fill"] for bar in bars] == [POSITIVE, NEGATIVE]
+    both = Scale.of(np.array([[-1.0, 1.0]]))
+    assert both.pixels(np.array([[-1.0, 1.0]]))[0].tolist() == [list(low), list(high)]
+
+
+@pytest.mark.parametrize(
+    "ys", [(2.3501, 2.3504), (2.35, 2.35), (0.0, 0.0), (10.0, 10.0), (-3.0, -3.0), (0.002, 0.0021)]
+)
+def test_ticks_of_a_constant_curve_differ(ys: tuple[float, ...]) -> None:
+    svg = Figure("a", Plot((Line("", (1, 2), ys),), "epoch", "y", wide=280, high=220)).to_svg()
+    numbers = [word for word in words(svg) if re.fullmatch(r"-?[\d.,]+", word)]
+    up = numbers[numbers.index("2") + 1 :]  # the epochs, 1 to 2, come first
+    assert len(up) == len({*up}) >= 2
+    assert min(map(float, up)) >= 0 or min(ys) < 0
+    (path,) = [one for one in elements(svg, "path") if one.get("stroke-width") == "1.8"]
+    heights = [float(at) for at in re.findall(r"[ML][\d.]+ ([\d.]+)", path["d"])]
+    assert (max(heights) - min(heights) < 4) == (ys[1] - ys[0] <= 0.02 * abs(ys[1]))
+
+
+def test_parts_flow_into_rows_that_fit_a_page() -> None:
+    parts = tuple(Raster(PIXELS, 60) for _ in range(5))  # each 240 wide
+    found = flowed(parts, 20)
+    assert (found.width, found.height) == (3 * 240 + 2 * 20, 2 * 120 + 20)
+    assert flowed(parts[:1], most=10).width == 240  # one part is never broken
+    long = Figure("a word " * 40, Raster(PIXELS, 100), "a note " * 200)
+    assert float(elements(long.to_svg(), "svg")[0]["width"]) <= PAGE
+
+
+def test_a_legend_that_is_too_long_has_rows() -> None:
+    lines = tuple(Line(f"a curve with number {at}", (0, 1), (0, at)) for at in range(4))
+    plot = Plot(lines, wide=420)
+    svg = Figure("a", plot).to_svg()
+    assert plot.height > Plot(lines[:1], wide=420).height
+    ends = [float(one["x"]) + 6.2 * len("a curve with number 0") for one in elements(svg, "text") if one.get("x")]
+    names = [one for one in words(svg) if one.startswith("a curve")]
+    assert len(names) == 4
+    assert max(ends[1:5]) <= 420 + GAP
+
+
+def test_a_drawing_on_a_page_keeps_its_size() -> None:
+    html = Figure("a", Raster(PIXELS, 9)).to_html()
+    assert "overflow-x:auto" in html
+    assert "max-width" not in html

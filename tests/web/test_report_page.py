@@ -15,6 +15,12 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 pytestmark = pytest.mark.web
 
+SMALLEST = """Math.min(...[...document.querySelectorAll('svg')].flatMap(svg => {
+  const zoom = Math.round(svg.getBoundingClientRect().width) / Math.round(svg.viewBox.baseVal.width)
+  return [...svg.querySelectorAll('text')].map(text => zoom * parseFloat(text.getAttribute('font-size')))
+}))"""
+"""The smallest text of all drawings, as it appears on the screen [pixel]."""
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
@@ -34,7 +40,7 @@ def path(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cs.report(short_run).save(tmp_path_factory.mktemp("page") / "report.html")
 
 
-@pytest.mark.parametrize("width", [1100, 390])
+@pytest.mark.parametrize("width", [1100, 420, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_in_a_browser(browser: Any, path: Path, scheme: str, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -50,6 +56,7 @@ def test_the_page_in_a_browser(browser: Any, path: Path, scheme: str, width: int
     images = page.eval_on_selector_all("svg image", "all => all.map(one => one.getBoundingClientRect().width)")
     assert len(images) > 20
     assert min(images) > 0
+    assert page.evaluate(SMALLEST) >= 11
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 24, 27)")
     found = axe.Axe().run(page).response["violations"]

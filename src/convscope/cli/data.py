@@ -76,7 +76,7 @@ def check(context: click.Context, name: str, size: str | None, out: Out | None, 
 
 @data.command("show")
 @click.argument("name", type=DATA)
-@out((".png",), "Write the sheet to FILE, by default sheet.png")
+@out((".png", ".svg", ".html"), "Write the sheet to FILE, by default sheet.png")
 @click.option("--split", default="train", show_default=True, type=SPLIT, help="Split of the data set.")
 @click.option("--each", default=10, show_default=True, type=whole(1, 100), help="Number of images for each class.")
 @SIZE

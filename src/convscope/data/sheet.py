@@ -1,15 +1,17 @@
-"""A contact sheet: some images of each class, in one file."""
+"""A contact sheet: some images of each class, in one file, drawn like every other figure."""
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convscope.data import registry
-from convscope.extras import missing_extra
-from convscope.files import put
+from convscope.data.dataset import short_word
+from convscope.view.figure import Figure
+from convscope.view.heat import grey
+from convscope.view.layout import NORMAL, Across, Down, Padded, Raster, Words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,49 +19,70 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convscope.data.dataset import Dataset
+    from convscope.view.layout import Part
 
 LEAST = 32
 """Height to which images are enlarged, each pixel to a square [pixel]."""
 
-GAP, MARGIN = 2, 110
-"""Space between images, and for the names of the classes [pixel]."""
+GAP = 2
+"""Space between images [pixel]."""
 
-MOST_CLASSES = 200
+MOST_CLASSES, LETTERS = 200, 24
+"""The most classes, and the most letters of a name."""
 
 
 def sheet(dataset: Dataset, path: Path, *, split: str = "train", each: int = 10) -> Path:
-    """Write a PNG with a row for each class, its images evenly spread over the split.
+    """Write an image file with a row for each class, its images evenly spread over the split.
 
     Args:
         dataset: the set to show; the first 200 classes.
-        path: path of the file; an existing file is replaced.
+        path: path of the file, ``.png``, ``.svg`` or ``.html``; an existing file is replaced.
         split: ``train``, ``test`` or ``val``.
         each: number of images of each class.
 
     Raises:
         DataError: there is no such split, or a file is damaged.
         WriteError: the sheet cannot be written.
-        MissingExtraError: Pillow is not installed.
+        MissingExtraError: Pillow or resvg is not installed.
     """
-    try:
-        from PIL import Image, ImageDraw
-    except ImportError:
-        raise missing_extra("Pillow, which writes images,", "look") from None
+    return contact(dataset, split=split, each=each).save(path)
+
+
+def contact(dataset: Dataset, *, split: str = "train", each: int = 10) -> Figure:
+    """Draw a row for each class.
+
+    Raises:
+        DataError, MissingExtraError: as for :func:`sheet`.
+    """
     found = registry.load(dataset, split)
     names = dataset.classes[:MOST_CLASSES]
-    factor = -(-LEAST // dataset.shape[1])
-    high, wide = (size * factor + GAP for size in dataset.shape[1:])
-    canvas = Image.new("RGB", (MARGIN + each * wide + GAP, len(names) * high + GAP), "white")
-    draw = ImageDraw.Draw(canvas)
-    for row, name in enumerate(names):
-        top = GAP + row * high
-        draw.text((GAP + 2, top + (high - 12) // 2), _plain(name), fill="black")
-        for column, at in enumerate(spread(np.flatnonzero(found.labels == row), each)):
-            canvas.paste(Image.fromarray(_enlarged(found.images[at], factor)), (MARGIN + column * wide, top))
-    out = io.BytesIO()
-    canvas.save(out, "PNG")
-    put(path, out.getvalue())
-    return path
+    labels = [Words((_short(name),), NORMAL) for name in names]
+    wide = max(words.width for words in labels)
+    rows: list[Part] = []
+    for row, words in enumerate(labels):
+        places = np.flatnonzero(found.labels == row)
+        strip = _strip([found.images[at] for at in spread(places, each)], -(-LEAST // dataset.shape[1]))
+        rows.append(Across((Padded(Middle(words, strip.height), wide), strip), 12))
+    left = f"; the first {len(names)} of {len(dataset.classes)} classes" if len(names) < len(dataset.classes) else ""
+    title = f"{short_word(dataset.name)}, {split}: {len(found.labels):,} images of {len(dataset.classes)} classes"
+    return Figure(title, Down(tuple(rows), GAP), f"at most {each} images of each class, evenly spread over them{left}")
+
+
+@dataclass(frozen=True)
+class Middle:
+    """Words in the middle of a height."""
+
+    words: Words
+    height: float
+
+    @property
+    def width(self) -> float:
+        """See :class:`~convscope.view.layout.Part`."""
+        return self.words.width
+
+    def draw(self, x: float, y: float) -> str:
+        """See :class:`~convscope.view.layout.Part`."""
+        return self.words.draw(x, y + (self.height - self.words.height) / 2)
 
 
 def spread(places: NDArray[np.intp], count: int) -> list[int]:
@@ -73,12 +96,10 @@ def spread(places: NDArray[np.intp], count: int) -> list[int]:
     return [int(places[at * len(places) // count]) for at in range(count)]
 
 
-def _plain(name: str) -> str:
-    """Return the text as far as the font of the sheet can render it."""
-    return name.encode("latin-1", "replace").decode("latin-1")[:18]
+def _short(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
 
 
-def _enlarged(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Convert ``c h w`` to RGB ``h w 3``, each pixel enlarged to a square."""
-    colours = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
-    return np.ascontiguousarray(colours.repeat(factor, 0).repeat(factor, 1))
+def _strip(images: list[NDArray[np.uint8]], factor: int) -> Across:
+    """Draw images side by side, each pixel enlarged to a square."""
+    return Across(tuple(Raster(grey(np.asarray(image)), factor) for image in images), GAP)

@@ -16,7 +16,7 @@ from convscope.lens.image import nothing
 from convscope.lens.integrated import STEPS, integrated
 from convscope.lens.occlusion import occlusion, window
 from convscope.lens.saliency import gradient, strongest
-from convscope.lens.score import score_of, target
+from convscope.lens.score import classes_of, score_of, target
 from convscope.lens.span import number
 from convscope.lens.trust import Trust, deletion, randomised
 
@@ -46,6 +46,7 @@ class Saliency:
         nothing: description of the value that replaces a removed pixel.
         found: the attribution of each method.
         trust: the two checks of each, in the same order.
+        classes: the true and the predicted class of the image, in words; empty if neither is known.
     """
 
     source: str
@@ -57,16 +58,18 @@ class Saliency:
     nothing: str
     found: tuple[Attribution, ...]
     trust: tuple[Trust, ...]
+    classes: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-saliency/3``."""
+        """Plain data of schema ``convscope/lens-saliency/4``."""
         return {
-            "schema": "convscope/lens-saliency/3",
+            "schema": "convscope/lens-saliency/4",
             "source": self.source,
             "weights": self.weights,
             "image": self.image.name,
             "class": self.target.name,
             "predicted": self.target.predicted,
+            "classes": self.classes,
             "at": list(self.target.position),
             "score": self.score,
             "probability": self.probability,
@@ -87,6 +90,7 @@ class Saliency:
         lines = [
             f"attributions for {self.target}, weights {self.weights}",
             f"image      {self.image.name}, {self.image.scale}",
+            *([f"classes    {self.classes}"] if self.classes else []),
             f"score      {number(self.score)}, probability {100 * self.probability:.1f} %",
             f"removed    pixels become {self.nothing}",
         ]
@@ -187,7 +191,9 @@ def explain(  # noqa: PLR0913 -- the parts of the question
     trust = tuple(_trust(case, method, one, seed) for method, one in zip(methods, found, strict=True))
     with torch.inference_mode():
         score, share = case.score(subject.model)(image.taken).item(), case.probability(image.taken).item()
-    return Saliency(subject.name, subject.weights, image, wanted, score, share, words, found, trust)
+    return Saliency(
+        subject.name, subject.weights, image, wanted, score, share, words, found, trust, classes_of(subject, image)
+    )
 
 
 def _layer(subject: Subject, name: str | None) -> Choice | None:

@@ -51,7 +51,7 @@ def course(run: Run) -> Section:
     lines = lines[:: -(-len(lines) // POINTS) or 1] if len(lines) > POINTS else lines
     epochs = [line.epoch for line in lines]
     plots = tuple(
-        Plot((Line("", epochs, [unit * getattr(line, key) for line in lines], at),), "epoch", name, wide=300, high=220)
+        Plot((Line("", epochs, [unit * getattr(line, key) for line in lines], at),), "epoch", name, wide=280, high=220)
         for at, (key, name, unit) in enumerate(CURVES)
     )
     means = "Loss and accuracy are averages over the training images since the epoch began, so they lag behind the net."

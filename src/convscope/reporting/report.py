@@ -73,7 +73,7 @@ class Report:
         facts = "; ".join(f"{name} {value}" for name, value in self.facts)
         drawn = [part.html for part in self.sections[: 2 if self.run else 1] if "<svg" in part.html]
         small = re.search(r"<svg.*?</svg>", drawn[-1], re.DOTALL) if drawn else None
-        thumbnail = f'<div style="width:24em">{small[0]}</div>' if small else ""
+        thumbnail = f'<div style="overflow-x:auto">{small[0]}</div>' if small else ""
         page = self.run / REPORT if self.run else None
         if page and page.is_file():
             link = f'<a href="{in_html(str(page))}" target="_blank">{in_html(str(page))}</a>'

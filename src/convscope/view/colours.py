@@ -15,8 +15,14 @@ SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 SIGNED = ((33, 102, 172), (103, 169, 207), (247, 247, 247), (239, 138, 98), (178, 24, 43))
 """Blue below zero, white at zero, red above (ColorBrewer RdBu, safe for colour-blind readers)."""
 
+POSITIVE, NEGATIVE = "#b2182b", "#2166ac"
+"""Bars above and below zero, as in :data:`SIGNED`."""
+
 AMOUNT = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
 """Dark for zero, bright for large values (five points of matplotlib's "inferno")."""
+
+RED = ((247, 247, 247), (239, 138, 98), (178, 24, 43))
+"""White for zero, red for large values: the upper half of :data:`SIGNED`, for maps that are drawn over images."""
 
 INK = ((0, 0, 0), (255, 255, 255))
 """Black to white."""

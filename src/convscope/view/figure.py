@@ -10,7 +10,7 @@ from convscope.errors import WriteError
 from convscope.extras import missing_extra
 from convscope.files import put
 from convscope.inert import in_html
-from convscope.view.layout import GAP, LARGE, SMALL, Down, Words, number
+from convscope.view.layout import GAP, LARGE, SMALL, Down, Words, broken, number
 from convscope.view.parts import page_html
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ STYLE = (
 )
 ALONE = "svg{color:#1c1c1c;background:#fff}@media(prefers-color-scheme:dark){svg{color:#e4e4e4;background:#16181b}}"
 """Style for a file of its own; within a page, the page's colours apply."""
+
+LEAST, BOLD = 520, 1.08
+"""The least width at which text below a drawing is broken [pixel]; width of bold letters relative to regular ones."""
 
 PAPER = "svg{color:#1c1c1c;background:#fff}"
 
@@ -54,8 +57,10 @@ class Figure:
     table: Grid | None = None
 
     def _whole(self) -> Down:
-        note = (Words(tuple(self.note.split("\n")), SMALL, soft=True),) if self.note else ()
-        return Down((Words((self.title,), LARGE, bold=True), self.body, *note))
+        wide = max(self.body.width, LEAST)
+        lines = [part for line in self.note.split("\n") for part in broken(line, wide, SMALL)] if self.note else []
+        title = Words(tuple(broken(self.title, wide / BOLD, LARGE)), LARGE, bold=True)
+        return Down((title, self.body, *([Words(tuple(lines), SMALL, soft=True)] if lines else [])))
 
     def _svg(self, style: str) -> str:
         whole = self._whole()
@@ -71,8 +76,11 @@ class Figure:
         return self._svg(ALONE) + "\n"
 
     def to_html(self) -> str:
-        """Return a fragment of a page in the page's colours, without scripts."""
-        drawing = self._svg("").replace("<svg ", '<svg style="max-width:100%;height:auto;color:inherit" ', 1)
+        """Return a fragment of a page in the page's colours, without scripts; on a narrow page it scrolls.
+
+        A drawing is never made smaller, so that its text keeps its size.
+        """
+        drawing = self._svg("").replace("<svg ", '<svg style="display:block;color:inherit" ', 1)
         table = f"<details><summary>values</summary>{self.table.to_html()}</details>" if self.table else ""
         return f'<figure tabindex="0" style="margin:0;overflow-x:auto">{drawing}{table}</figure>'
 

@@ -6,12 +6,15 @@ import base64
 import io
 import math
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol
 
 from convscope.extras import missing_extra
 from convscope.inert import in_html
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -22,6 +25,9 @@ LETTER = 0.56
 """Mean width of a letter relative to the font size; a little more than in common fonts, so that text has room."""
 
 GAP = 14
+
+PAGE = 860
+"""Width that a figure should not exceed: that of a notebook's column, and of a report's [pixel]."""
 
 
 class Part(Protocol):
@@ -259,6 +265,28 @@ class Down:
             drawn.append(part.draw(x, y))
             y += part.height + self.gap
         return "".join(drawn)
+
+
+def flowed(parts: Iterable[Part], gap: float = GAP, most: float = PAGE) -> Part:
+    """Arrange parts in rows, each as full as the width allows."""
+    rows: list[list[Part]] = [[]]
+    left = most
+    for part in parts:
+        if rows[-1] and part.width > left:
+            rows.append([])
+            left = most
+        rows[-1].append(part)
+        left -= part.width + gap
+    return Down(tuple(Across(tuple(row), gap) for row in rows), gap)
+
+
+def broken(line: str, wide: float, size: int) -> list[str]:
+    """Break a line of text at words, so that it fits a width [pixel].
+
+    >>> broken("one two three", 60, 11)
+    ['one two', 'three']
+    """
+    return wrap(line, max(1, int(wide / (size * LETTER))), break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def tiles(parts: tuple[Part, ...], columns: int, gap: float = 6) -> Part:

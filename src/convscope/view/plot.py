@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from convscope.view.colours import SERIES
+from convscope.view.colours import NEGATIVE, POSITIVE, SERIES
 from convscope.view.heat import short
 from convscope.view.layout import SMALL, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+LEGEND = 18
+"""Height of a row of a legend [pixel]."""
+
+FLAT = 0.02
+"""The span of values, relative to the largest, below which a curve counts as constant."""
 
 LEFT, BOTTOM, TOP, RIGHT = 58, 40, 8, 14
 """Space for numbers and names of the axes [pixel]."""
@@ -32,6 +39,20 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
         if len(places) <= most:
             return [round(at * step, 12) + 0.0 for at in places]
     raise AssertionError("twenty times a power of ten is more than the range")
+
+
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Return ticks as text with the digits that distinguish them.
+
+    >>> tick_texts([2.35, 2.352, 2.354]), tick_texts([0.0, 0.5, 1.0]), tick_texts([2500, 3000])
+    (['2.350', '2.352', '2.354'], ['0', '0.5', '1'], ['2,500', '3,000'])
+    """
+    texts = [short(value) for value in values]
+    exact = [float(words.replace(",", "")) == value for words, value in zip(texts, values, strict=True)]
+    if all(exact) or len(values) < 2:
+        return texts
+    step = min(abs(high - low) for low, high in pairwise(values))
+    return [f"{value:,.{max(0, math.ceil(-math.log10(step) - 1e-9))}f}" for value in values]
 
 
 @dataclass(frozen=True)
@@ -96,23 +117,35 @@ class Plot:
     @property
     def height(self) -> float:
         """See :class:`~convscope.view.layout.Part`."""
-        return self.high + 18 * bool(self._named())
+        return self.high + LEGEND * len(self._legend())
 
-    def _named(self) -> list[Line]:
-        return [line for line in self.lines if line.name]
+    def _legend(self) -> list[list[tuple[float, Line]]]:
+        """Return the rows of the legend, each entry with its distance from the left axis."""
+        rows: list[list[tuple[float, Line]]] = []
+        at = 0.0
+        for line in (line for line in self.lines if line.name):
+            room = 37 + 6.2 * len(line.name)
+            if not rows or at + room - 14 > self.wide - LEFT:
+                rows.append([])
+                at = 0.0
+            rows[-1].append((at, line))
+            at += room
+        return rows
 
     def draw(self, x: float, y: float) -> str:
         """See :class:`~convscope.view.layout.Part`."""
-        legend, named = [], self._named()
-        at = x + LEFT
-        for line in named:
-            dash = ' stroke-dasharray="5 3"' if line.dashed else ""
-            legend.append(
-                f'<path d="M{number(at)} {number(y + 7)}h18" fill="none" stroke-width="2" '
-                f'stroke="{SERIES[line.colour % len(SERIES)]}"{dash}/>' + text(at + 23, y + 11, line.name, size=SMALL)
-            )
-            at += 37 + 6.2 * len(line.name)
-        drawn = _Canvas(self, x, y + 18 * bool(named))
+        legend, rows = [], self._legend()
+        for row, entries in enumerate(rows):
+            top = y + LEGEND * row
+            for off, line in entries:
+                at = x + LEFT + off
+                dash = ' stroke-dasharray="5 3"' if line.dashed else ""
+                legend.append(
+                    f'<path d="M{number(at)} {number(top + 7)}h18" fill="none" stroke-width="2" '
+                    f'stroke="{SERIES[line.colour % len(SERIES)]}"{dash}/>'
+                    + text(at + 23, top + 11, line.name, size=SMALL)
+                )
+        drawn = _Canvas(self, x, y + LEGEND * len(rows))
         return (
             "".join(legend) + drawn.axes() + "".join(map(drawn.band, self.bands)) + "".join(map(drawn.line, self.lines))
         )
@@ -139,14 +172,16 @@ class _Canvas:
     def axes(self) -> str:
         drawn = []
         bottom = self.top + self.high
-        for value in ticks(*self.xlim, most=max(2, int(self.wide / 55))):
+        across = ticks(*self.xlim, most=max(2, int(self.wide / 55)))
+        for value, words in zip(across, tick_texts(across), strict=True):
             at = self.across(value)
             drawn.append(f'<path class="faint" d="M{number(at)} {number(self.top)}V{number(bottom)}"/>')
-            drawn.append(text(at, bottom + 14, short(value), size=SMALL, anchor="middle"))
-        for value in ticks(*self.ylim, most=max(2, int(self.high / 34))):
+            drawn.append(text(at, bottom + 14, words, size=SMALL, anchor="middle"))
+        up = ticks(*self.ylim, most=max(2, int(self.high / 34)))
+        for value, words in zip(up, tick_texts(up), strict=True):
             at = self.up(value)
             drawn.append(f'<path class="faint" d="M{number(self.left)} {number(at)}h{number(self.wide)}"/>')
-            drawn.append(text(self.left - 5, at + 4, short(value), size=SMALL, anchor="end"))
+            drawn.append(text(self.left - 5, at + 4, words, size=SMALL, anchor="end"))
         frame = f"M{number(self.left)} {number(self.top)}V{number(bottom)}h{number(self.wide)}"
         drawn.append(f'<path class="rule" d="{frame}"/>')
         middle = self.left + self.wide / 2
@@ -181,16 +216,26 @@ class _Canvas:
 
 
 def _range(values: list[float], room: float = 0.0) -> tuple[float, float]:
+    """Return the ends of an axis for some values; it does not go below zero if they do not.
+
+    A curve that moves by less than a fiftieth of its values is drawn flat, on an axis from zero.
+
+    >>> _range([2.0, 2.01]), _range([0.0]), _range([0.0, 1.0], 0.04), _range([-1.0, 1.0])
+    ((0.0, 4.01), (0.0, 1.0), (0.0, 1.04), (-1.0, 1.0))
+    """
     finite = [value for value in values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    return low - room * (high - low), high + room * (high - low)
+    if low == high == 0:
+        high = 1.0
+    elif high - low < FLAT * max(abs(low), abs(high)):
+        low, high = min(0.0, low + high), max(0.0, low + high)
+    extra = room * (high - low)
+    return (max(0.0, low - extra) if low >= 0 else low - extra), high + extra
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Named values as bars from zero to the right (to the left for negative ones).
+    """Named values as bars from zero: red to the right, or blue to the left for negative ones, as in maps.
 
     Attributes:
         names: a name for each bar.
@@ -234,7 +279,7 @@ class Bars:
             drawn.append(text(left - 8, base, name, size=SMALL, anchor="end"))
             drawn.append(
                 f'<rect x="{number(start)}" y="{number(top)}" width="{number(long)}" height="{number(self.thick)}" '
-                f'fill="{SERIES[value < 0]}"/>'
+                f'fill="{NEGATIVE if value < 0 else POSITIVE}"/>'
             )
             drawn.append(text(max(zero, start + long) + 5, base, said, size=SMALL))
         drawn.append(f'<path class="rule" d="M{number(zero)} {number(y - 2)}V{number(y + self.height)}"/>')

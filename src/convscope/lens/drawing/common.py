@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.view.colours import RED, SIGNED
 from convscope.view.heat import Bar, Scale, grey, short
 from convscope.view.layout import Across, Raster, Titled
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from convscope.lens.image import InputImage
     from convscope.view.layout import Part
+
+PALE = 0.78
+"""Brightness of black in an image below a map."""
 
 MOST = 448
 """Longest side of a drawn array; in larger arrays, blocks of pixels are averaged."""
@@ -106,8 +110,17 @@ def heat_raster(values: NDArray[Any], scale: Scale, side: int, most: int = MOST)
     return scale.raster(small, zoom(small.shape, side))
 
 
-def heat(values: NDArray[Any], title: str, note: str, side: int) -> Part:
-    """Draw a map with its own scale beside it."""
+def over(values: NDArray[Any], image: InputImage, scale: Scale, side: int) -> Raster:
+    """Draw a map ``h w`` over an image in light grey: where the map is zero, only the image is seen."""
+    small = scale.pixels(shrunk(values)).astype(np.float64)
+    shade = shown(image, side)[0].pixels.mean(-1, keepdims=True) / 255
+    pixels = np.rint(small * (PALE + (1 - PALE) * shade)).astype(np.uint8)
+    return Raster(pixels, zoom(pixels.shape[:2], side))
+
+
+def heat(values: NDArray[Any], title: str, note: str, side: int, image: InputImage) -> Part:
+    """Draw a map over its image, with its own scale beside it: red above zero, blue below."""
     scale = Scale.of(values)
-    raster = heat_raster(values, scale, side)
+    scale = scale if scale.stops is SIGNED else Scale(scale.low, scale.high, RED)
+    raster = over(values, image, scale, side)
     return Titled(Across((raster, Bar(scale, raster.height)), 8), title, "\n".join([note, *blocks(values.shape)]))

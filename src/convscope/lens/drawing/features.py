@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CHANNELS = 64
 """The most channels that are drawn."""
 
-MAPS = 900
+MAPS = 560
 """Approximate width of all maps [pixel]."""
 
 

@@ -13,7 +13,7 @@ from convscope.lens.drawing.common import block, blocks, heat_raster, notes, sho
 from convscope.view.colours import SERIES
 from convscope.view.figure import Figure
 from convscope.view.heat import Bar, Scale
-from convscope.view.layout import Across, Box, Down, Marked, Raster, Titled
+from convscope.view.layout import Box, Down, Marked, Raster, Titled, flowed
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from convscope.lens.field import Reach
     from convscope.view.layout import Part
 
-SIDE = 210
+SIDE = 170
 DIM = 0.35
 """Brightness factor for pixels that are not read."""
 
@@ -37,8 +37,8 @@ def draw(found: Reach) -> Figure:
         Titled(_boxed(found, heat_raster(heat, scale, SIDE)), name, _widths(found, name))
         for name, heat in heats.items()
     ]
-    row = Across((*panels, Bar(scale, max(80, panels[1].height - 40))), 20)
-    plots = Across((_profile(heats, 0, "image row"), _profile(heats, 1, "image column")), 20)
+    row = flowed((*panels, Bar(scale, max(80, panels[1].height - 40))), 20)
+    plots = flowed((_profile(heats, 0, "image row"), _profile(heats, 1, "image column")), 20)
     note = "\n".join([*_predicted(found), *blocks(found.unit.mask.shape)])
     title = f"Receptive field of {found.layer} at {_positions(found)}"
     return Figure(title, Down((row, plots)), note, _table(found))
@@ -96,7 +96,7 @@ def _profile(heats: dict[str, NDArray[Any]], axis: int, name: str) -> Part:
         Line(label, range(heat.shape[axis]), heat.sum(1 - axis).tolist(), colour)
         for colour, (label, heat) in enumerate(heats.items())
     )
-    return Plot(lines, name, "share of the weight", wide=470)
+    return Plot(lines, name, "share of the weight", wide=410)
 
 
 def _predicted(found: Reach) -> list[str]:

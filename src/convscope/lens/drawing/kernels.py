@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from convscope.lens.kernels import Kernels
     from convscope.view.layout import Part
 
-WIDE = 880
+WIDE = 760
 """Approximate side of the tiles [pixel]."""
 
 OUT, IN, TILES = 64, 16, 384

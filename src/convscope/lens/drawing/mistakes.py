@@ -10,7 +10,7 @@ import numpy as np
 from convscope.data.dataset import short_word
 from convscope.lens.drawing.common import bytes_raster, shown
 from convscope.view.figure import Figure
-from convscope.view.layout import Across, Down, Titled, Words, tiles
+from convscope.view.layout import PAGE, SMALL, Down, Titled, Words, broken, flowed, tiles
 from convscope.view.matrix import Matrix
 from convscope.view.numbers import shortened
 from convscope.view.parts import Column, Grid
@@ -32,7 +32,7 @@ THUMB = 64
 def draw(found: Mistakes) -> Figure:
     """Draw the matrix, one cell, and one of its images."""
     matrix, left_out = _matrix(found)
-    above = Across((matrix, _gallery(found)), 36)
+    above = flowed((matrix, _gallery(found)), 36)
     note = "\n".join([*left_out, found.split.channel, f"nearest: {found.searched}"])
     wrong = found.evaluation.count - found.evaluation.hits
     if not wrong:
@@ -74,8 +74,10 @@ def _one(found: Mistakes) -> Part:
     exact = "exact" if split.exact else f"except for {split.missed:+.3g}: later layers are not linear"
     scores = f"score of {split.first} minus score of {split.second}"
     title = f"{scores}: {split.difference:+.3f}, {exact}, by channel of {split.reads}"
-    near = tuple(_near(one) for one in found.nearest)
-    return Across((image, Titled(_bars(found), title), Titled(tiles(near, 3, 10), "nearest training images")), 30)
+    bars, near = _bars(found), tuple(_near(one) for one in found.nearest)
+    words = Words(tuple(broken(title, bars.width, SMALL)), SMALL)
+    parts = (image, Down((words, bars), 3), Titled(tiles(near, 3, 10), "nearest training images"))
+    return flowed(parts, 30, PAGE)
 
 
 def _near(one: Seen) -> Part:
@@ -89,7 +91,8 @@ def _short(one: Seen) -> str:
 
 def _bars(found: Mistakes) -> Part:
     rows = parts(found)
-    return Bars(tuple(name for name, _ in rows), tuple(value for _, value in rows), tuple(f"{v:+.3f}" for _, v in rows))
+    names, values = zip(*rows, strict=True)
+    return Bars(names, values, tuple(f"{value:+.3f}" for value in values))
 
 
 def parts(found: Mistakes) -> list[tuple[str, float]]:

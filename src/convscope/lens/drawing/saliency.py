@@ -9,7 +9,7 @@ import numpy as np
 
 from convscope.lens.drawing.common import heat, shown
 from convscope.view.figure import Figure
-from convscope.view.layout import SMALL, Across, Down, Titled, Words
+from convscope.view.layout import SMALL, Down, Titled, Words, broken, flowed
 from convscope.view.parts import Column, Grid
 from convscope.view.plot import Line, Plot
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from convscope.lens.explain import Saliency
     from convscope.view.layout import Part
 
-SIDE = 190
+SIDE, WIDE = 200, 420
 
 
 def draw(found: Saliency) -> Figure:
@@ -27,13 +27,15 @@ def draw(found: Saliency) -> Figure:
     words = f"{Path(found.image.name).name}\n{found.target.name}: {100 * found.probability:.1f} %"
     seen = Titled(raster, "image", "\n".join(filter(None, (words, how))))
     maps = [
-        heat(one.heat, f"{one.method}{one.layer and ' of '}{one.layer}", one.span.sign, SIDE) for one in found.found
+        heat(one.heat, f"{one.method}{one.layer and ' of '}{one.layer}", one.span.sign, SIDE, found.image)
+        for one in found.found
     ]
-    body = Down((Across((seen, *maps), 20), Across((_alike(found), _deletion(found)), 24)), 22)
+    body = Down((flowed((seen, *maps), 20), flowed((_alike(found), _deletion(found)), 20)), 22)
     note = "\n".join("; ".join(filter(None, (f"{one.method}: {one.meaning}", *_where(one)))) for one in found.found)
-    title = f"Attributions for {found.target}"
+    name = found.target.name
+    title = f"the score of {name}: {found.classes}" if found.classes else str(found.target)
     note = f"weights: {found.weights}\n{note}"
-    return Figure(title, body, f"{note}\nremoved pixels become {found.nothing}", _table(found))
+    return Figure(f"Attributions for {title}", body, f"{note}\nremoved pixels become {found.nothing}", _table(found))
 
 
 def _where(one: Attribution) -> tuple[str, str]:
@@ -57,8 +59,10 @@ def _alike(found: Saliency) -> Part:
         return Words(("Weight randomisation: not measured, because every map is flat.",), SMALL)
     shuffled = found.trust[0].randomised
     stages = " · ".join(shuffled.layers)
-    x = f"weights shuffled from {shuffled.first} down to: {stages}" if stages else "no weights"
-    return Titled(Plot(lines, x, "rank correlation", wide=600, ylim=(-1, 1)), "Weight randomisation")
+    words = f"weights shuffled from {shuffled.first} down to: {stages}" if stages else "no weights"
+    x = "\n".join(broken(words, WIDE, SMALL))
+    plot = Plot(lines, "weights shuffled", "rank correlation", wide=WIDE, ylim=(-1, 1))
+    return Titled(plot, "Weight randomisation", x)
 
 
 def _deletion(found: Saliency) -> Part:
@@ -75,7 +79,7 @@ def _deletion(found: Saliency) -> Part:
         [Line("random order", first.shares.tolist(), first.chance.mean(0).tolist(), 4, dashed=True)] if first else []
     )
     plot = Plot(
-        (*lines, *chance), "fraction of pixels removed", f"probability of {found.target.name}", wide=600, ylim=(0, 1)
+        (*lines, *chance), "fraction of pixels removed", f"probability of {found.target.name}", wide=WIDE, ylim=(0, 1)
     )
     return Titled(plot, "Deletion of pixels")
 
