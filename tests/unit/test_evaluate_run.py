@@ -141,7 +141,7 @@ def test_any_split(short_run: Run) -> None:
 def other(monkeypatch: pytest.MonkeyPatch, name: str, classes: tuple[str, ...], split: Split) -> None:
     """Another data set, which the registry finds."""
     found = replace(MNIST, name=name, classes=classes, shape=split.images.shape[1:])
-    monkeypatch.setattr(registry, "find", lambda wanted, _: {name: found}[wanted])
+    monkeypatch.setattr(registry, "find", lambda wanted, _, **__: {name: found}[wanted])
     monkeypatch.setattr(registry, "load", lambda dataset, which: {(name, "test"): split}[dataset.name, which])
 
 

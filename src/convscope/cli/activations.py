@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from convscope.cli.choices import RUN
-from convscope.cli.common import JSON, OWN_DATA, THREADS, cli, with_data
+from convscope.cli.common import JSON, OWN_DATA, THREADS, cli, note_state, with_data
 from convscope.cli.outputs import Out, deliver, drawn, out, plain
 from convscope.inert import inert
 from convscope.streams import tell
@@ -47,6 +47,8 @@ def activations(
 
     if data is not None and run_folder is None:
         raise click.UsageError("--data requires --run: it names the data set of that run")
+    if run_folder:
+        note_state(run_folder, images=data is None)
     run = with_data(run_folder, data) if run_folder else None
     found = compared(names or None, run=run, measure=measure, report=_measuring)
     deliver(found, out, as_json=as_json, drawing=True)

@@ -13,8 +13,10 @@ from convscope import budget, threads
 from convscope.cli.choices import DATA
 from convscope.cli.groups import Tasks
 from convscope.cli.numbers import real, whole
-from convscope.inert import in_json
-from convscope.streams import say
+from convscope.errors import ConvscopeError
+from convscope.files import is_run
+from convscope.inert import in_json, inert
+from convscope.streams import say, tell
 from convscope.version import __version__
 
 if TYPE_CHECKING:
@@ -69,6 +71,29 @@ def with_data(source: str, data: str | None) -> str | Run:
     from convscope.training.run import load
 
     return load(source, data=data)
+
+
+def note_state(source: str, *, images: bool = False) -> None:
+    """Say on stderr that a run is not finished, and that its images are not at hand where they would be used.
+
+    Args:
+        source: an argument of a command, which may be the folder of a run.
+        images: whether the command uses the run's own images if they are there.
+    """
+    if not is_run(source):
+        return
+    from convscope.data.facts import at_hand
+    from convscope.training.run import load
+
+    try:
+        run = load(source)
+        missing = at_hand(run.dataset, "test") if images else ""
+    except ConvscopeError:  # the command says so itself
+        return
+    if run.step:
+        tell(f"note: {inert(source)} is not finished; its weights are those after step {run.step:,}")
+    if missing and isinstance(missing, str):
+        tell(f"note: without the images of the run: {inert(missing)} (--data names them)")
 
 
 OF = click.option("--of", metavar="NAME", help="Name of the input whose pixels are counted, for a net with several.")

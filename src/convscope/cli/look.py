@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.choices import LAYER, NET
-from convscope.cli.common import INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli
+from convscope.cli.common import INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, note_state
 from convscope.cli.numbers import SEED
 from convscope.cli.outputs import deliver, drawn, out, plain
 from convscope.lens.kinds import LENSES
@@ -73,6 +73,7 @@ def look(
     """
     from convscope.lens.look import look as ask
 
+    note_state(source)
     found = ask(
         source, what, image=image, layer=layer, at=at, classes=classes, data=data, input=size, seed=seed, device=device
     )

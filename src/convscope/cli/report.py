@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.choices import NET
-from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli, show, with_data
+from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli, note_state, show, with_data
 from convscope.cli.outputs import out, refuse_own
 from convscope.inert import inert
 from convscope.streams import say
@@ -39,6 +39,7 @@ def report(source: str, data: str | None, size: Size, out: Out | None, *, as_jso
     """
     from convscope.reporting.report import report as made
 
+    note_state(source, images=data is None)
     found = made(with_data(source, data), input=size)
     path = Path(out.path) if out else Path(source if found.run else "", REPORT)
     refuse_own(path, source, data)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.cli.choices import DATA, NET, RUN, one_of
-from convscope.cli.common import DEVICE, INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, show
+from convscope.cli.common import DEVICE, INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, note_state, show
 from convscope.cli.numbers import whole
 from convscope.cli.outputs import deliver, listing, out, refuse_own, reported
 from convscope.errors import FieldError
@@ -44,10 +44,8 @@ def shares(predictions: Any) -> Iterator[dict[str, Any]]:
 @click.option("--data", type=DATA, help="Data set to evaluate on; by default that of the run.")
 @click.option(
     "--split",
-    default="test",
-    type=one_of("split", "train", "test", "val"),
-    show_default=True,
-    help="Split of the data set.",
+    type=one_of("split", "all", "train", "test", "val"),
+    help="Split of the data set; by default test, and all for a set of your own that is not divided.",
 )
 @click.option(
     "--tta",
@@ -68,7 +66,7 @@ def shares(predictions: Any) -> Iterator[dict[str, Any]]:
 @out(reported("Evaluation") | {".csv": listing("true", "predicted", "images", rows=cells)})
 @JSON
 def evaluate(
-    net: str, data: str | None, split: str, tta: int, out: Out | None, *, size: Size, as_json: bool, **more: Any
+    net: str, data: str | None, split: str | None, tta: int, out: Out | None, *, size: Size, as_json: bool, **more: Any
 ) -> None:
     r"""Evaluate a trained run, or a net with weights.
 
@@ -80,7 +78,8 @@ def evaluate(
     NET is any net that brings its weights: an ONNX or Keras file, or FILE.py:FUNCTION with --weights; it needs --data,
     and its scores are in the order of the classes there.
 
-    DATA is the name of a data set. Its classes are matched to those of the run by name. The result on the images that
+    DATA is the name of a data set. Its classes are matched to those of the run by name, and it may have some of them
+    only. The result on the images that
     the net was trained on (--split train) says how much it has memorised, never how good it is.
 
     With --tta 2 or 6 the scores of several views of each image are averaged (test-time augmentation): the image and its
@@ -99,6 +98,7 @@ def evaluate(
     """
     from convscope.training.evaluate_net import evaluate as evaluated
 
+    note_state(net)
     deliver(evaluated(net, data, split, tta=tta, input=size, **more), out, as_json=as_json)
 
 
@@ -129,6 +129,7 @@ def predict(
     loaded = load(run_folder)
     from convscope.training.predict import predict_files
 
+    note_state(run_folder)
     found = predict_files(loaded, images, skip_bad=skip_bad, device=device)
     deliver(found, out, as_json=as_json)
     if len(found.found) > 1 or found.unreadable:
@@ -174,6 +175,7 @@ def export(run_folder: str, data: str | None, form: str | None, device: str, out
     if out and chosen.suffix != out.suffix:
         raise FieldError(f"{out} is not a file name for {chosen.name}", expected=f"a name that ends in {chosen.suffix}")
     loaded = load(run_folder, data=data)
+    note_state(run_folder)
     path = Path(out.path if out else f"{loaded.path.resolve().name}{chosen.suffix}")
     refuse_own(path, run_folder, data)
     from convscope.training.export import export as bring_out

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from convscope.data.kinds import ending, is_kind
+from convscope.data.kinds import ending, is_kind, kinds
 from convscope.errors import DataError
 from convscope.inert import inert
 
@@ -109,6 +109,16 @@ class Dataset:
         return self.counts[split]
 
     @property
+    def title(self) -> str:
+        """The name without the folders of this machine, for files that go elsewhere.
+
+        >>> from convscope.data import DATASETS
+        >>> DATASETS["mnist"].title, title_of("folder,32x32x3:/home/me/my photos")
+        ('mnist', 'folder,32x32x3:my photos')
+        """
+        return title_of(self.name)
+
+    @property
     def slug(self) -> str:
         """A short name for folders.
 
@@ -116,6 +126,20 @@ class Dataset:
         'my-photos'
         """
         return short_word(self.name)
+
+
+def title_of(name: str) -> str:
+    r"""Return the name of a data set without the folders above it.
+
+    >>> title_of("cifar10:/data/c10"), title_of("hf:ylecun/mnist"), title_of("zip:C:\\me\\pets.zip")
+    ('cifar10', 'hf:ylecun/mnist', 'zip:pets.zip')
+    """
+    head, mark, path = name.partition(":")
+    kind = kinds().get(head.partition(",")[0])
+    if not mark or kind is None:
+        return head
+    last = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return name if kind.what == "NAME" else f"{head}:{last}"
 
 
 def short_word(name: str) -> str:

@@ -13,10 +13,12 @@ import numpy as np
 from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.data.dataset import Dataset, Split
-from convscope.errors import DataError, UnnamedDataError
+from convscope.errors import DataError, MissingExtraError, UnknownNameError, UnnamedDataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+ELSEWHERE = "if the images are elsewhere now, name them with --data (in Python, data=…)"
 
 LOOKED_AT = 1000
 """Number of images of a split whose pixels enter its fingerprint; all of a large set would take minutes to read."""
@@ -104,8 +106,14 @@ class Again:
             DataError: the images no longer exist.
             UnknownNameError: the data set no longer exists.
         """
-        if self.named or self.known:
-            return registry.find(self.named or dataset.name, dataset.shape)
+        if self.named:
+            return registry.find(self.named, dataset.shape)
+        if self.known:
+            try:
+                return registry.find(dataset.name, dataset.shape)
+            except DataError as error:
+                error.attempt = error.attempt or ELSEWHERE
+                raise
         here = registry.at_hand(dataset.name)
         if here is None:
             raise UnnamedDataError(self.run, dataset.name)
@@ -130,8 +138,23 @@ class Again:
                 f"the {split} images of {now.name} have changed since this run was trained",
                 given=f"{len(images.labels):,} images of {len(now.classes)} classes",
                 expected=f"the same {dataset.count(split):,} images as before",
+                attempt="" if self.named else ELSEWHERE,
             )
         return images
+
+
+def at_hand(dataset: Dataset, split: str) -> Split | str:
+    """Return a split of a set; or, for a run whose images are not where they were, why it cannot be used.
+
+    Raises:
+        DataError: the user named the images, and they are not those of the run.
+    """
+    try:
+        return registry.load(dataset, split)
+    except (DataError, UnknownNameError, MissingExtraError) as error:
+        if not isinstance(dataset.source, Again) or dataset.source.named:
+            raise
+        return error.what
 
 
 def name_of(dataset: Dataset) -> str:

@@ -98,18 +98,21 @@ def opened_set(
     root = wanted.folder if wanted.is_path else Path()
     subject = printable(root) if wanted.is_path else printable(wanted.path)
     allowed = "" if raised() == 1 else f"\0{raised()}"  # which images are skipped as too large depends on it
-    place = place_of(f"{wanted.kind}:{root if wanted.is_path else wanted.path}", stamp + wanted.told + allowed)
+    stamp += wanted.told + allowed + ("\0partial" if wanted.partial else "")
+    place = place_of(f"{wanted.kind}:{root if wanted.is_path else wanted.path}", stamp)
     notes, index = _kept(place), None
     if notes:
         shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
         index = opened(place / to_text(shape))
     if not notes or index is None:
         with closing(take()) as taken:
-            classes = _classes(taken, subject)
+            classes = _classes(taken, subject, partial=wanted.partial)
             notes = _notes(place, taken)
             shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
             index = opened(place / to_text(shape)) or prepare(
-                place / to_text(shape), lambda skipped: _planned(taken, classes, shape, skipped, subject), report
+                place / to_text(shape),
+                lambda skipped: _planned(taken, classes, shape, skipped, subject, partial=wanted.partial),
+                report,
             )
     forget_older(place)
     skipped = notes.pop("bad") | index.skipped
@@ -145,8 +148,8 @@ def bad_files(subject: str, bad: Mapping[str, str]) -> DataError:
     )
 
 
-def _classes(taken: Taken, subject: str) -> tuple[str, ...]:
-    """Names of the classes, in the order of their labels.
+def _classes(taken: Taken, subject: str, *, partial: bool = False) -> tuple[str, ...]:
+    """Names of the classes, in the order of their labels; a partial set may have one, or none for training.
 
     Raises:
         DataError: there are no images, none for training of some class, or fewer than two classes.
@@ -157,7 +160,8 @@ def _classes(taken: Taken, subject: str) -> tuple[str, ...]:
             given=_some({printable(name): why for name, why in taken.bad.items()}) or _left_out(taken),
             expected=taken.expected,
         )
-    learned = {item.label for item in divided(taken.items)["train"]}
+    there = taken.items if partial else divided(taken.items)["train"]
+    learned = {item.label for item in there}
     labels = [name for name in taken.classes if name in learned] if taken.classes else ordered(learned)
     odd = ordered({item.label for item in taken.items} - set(labels))
     if odd:
@@ -168,7 +172,7 @@ def _classes(taken: Taken, subject: str) -> tuple[str, ...]:
             expected="training images of every class",
             attempt=f"give the folders {printable(odd[0])} and {printable(twin)} one name" if twin else "",
         )
-    if len(labels) < 2:
+    if len(labels) < 2 and not partial:
         raise DataError(
             f"{subject} has one class, {printable(labels[0])}",
             given=_left_out(taken),
@@ -223,6 +227,7 @@ def _notes(place: Path, taken: Taken) -> dict[str, Any]:
         "bad": {printable(name): why for name, why in taken.bad.items()},
         "left_out": {printable(label): dict(row) for label, row in taken.left_out.items()},
         "empty": list(map(printable, taken.empty)),
+        "undivided": not any(item.split for item in taken.items),
     }
     with replacing(place / "found.json") as draft:
         draft.write_text(json.dumps(kept), encoding="utf-8")
@@ -240,6 +245,7 @@ class Summary(TypedDict):
     bad: dict[str, str]
     left_out: dict[str, dict[str, int]]
     empty: list[str]
+    undivided: bool
 
 
 def summary(headers: Sequence[Seen]) -> dict[str, Any]:
@@ -297,15 +303,21 @@ class _Reader:
             raise ImageError(error.what.removeprefix(printable(path)).strip()) from None
 
 
-def _planned(
-    taken: Taken, classes: tuple[str, ...], shape: Shape, skipped: Mapping[str, str], subject: str
+def _planned(  # noqa: PLR0913 -- what is prepared, and how it is called
+    taken: Taken,
+    classes: tuple[str, ...],
+    shape: Shape,
+    skipped: Mapping[str, str],
+    subject: str,
+    *,
+    partial: bool = False,
 ) -> Plan[Item]:
     """Return what to prepare; images that cannot be decoded are left out before the others are split."""
     labels = {name: at for at, name in enumerate(classes)}
     items = [item for item in taken.items if _name(item) not in skipped]
     parts = divided(items, copies(items))
     lost = sorted(set(labels) - {printable(item.label) for item in parts["train"]})
-    if lost:
+    if lost and not partial:
         raise DataError(f"{subject} has no image of the class {lost[0]} left for training", given=_some(skipped))
     return Plan(shape, classes, parts, _Reader(shape), lambda item: labels[printable(item.label)], _name)
 

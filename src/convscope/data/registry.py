@@ -149,6 +149,7 @@ def find(
     shape: Shape | None = None,
     *,
     skip_bad: bool = False,
+    partial: bool = False,
     report: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Find the data set of that name: a declared one, ``name:FOLDER`` for one in a folder, ``kind:PATH``, or a path.
@@ -159,6 +160,7 @@ def find(
         name: as in a recipe or on the command line.
         shape: ``c h w`` that a net expects; for sets that can be resized, unless the name states a size.
         skip_bad: leave out files that cannot be used; else they are an error.
+        partial: for a set that is only evaluated on: one class is enough, and none needs images for training.
         report: called now and then with the number of prepared images and of all images.
 
     Raises:
@@ -177,7 +179,12 @@ def find(
     if wanted.kind not in kinds() or not wanted.path:
         raise unknown("data set", name, [*DATASETS, *(f"{kind.name}:{kind.what}" for kind in kinds().values())])
     wanted = replace(wanted, shape=wanted.shape or shape, skip_bad=wanted.skip_bad or skip_bad)
-    return kinds()[wanted.kind].opened(wanted, report)
+    try:
+        return kinds()[wanted.kind].opened(wanted, report)
+    except DataError:
+        if not partial:
+            raise
+    return kinds()[wanted.kind].opened(replace(wanted, partial=True), report)
 
 
 def located(dataset: Dataset) -> Dataset:

@@ -30,6 +30,7 @@ class Spelled:
         shape: the requested ``c h w``; None for the set's own.
         skip_bad: whether unusable files are skipped.
         columns: names of columns of a table, by what they contain: ``image``, ``label`` or ``split``.
+        partial: whether one class is enough, for a set that is only evaluated on.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Spelled:
     shape: Shape | None = None
     skip_bad: bool = False
     columns: tuple[tuple[str, str], ...] = ()
+    partial: bool = False
 
     @property
     def is_path(self) -> bool:

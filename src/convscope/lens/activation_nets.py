@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from convscope.core.op import spelled
-from convscope.data import registry
+from convscope.data.facts import at_hand
 from convscope.errors import RunError
 from convscope.lens.activation_curves import FUNCTIONS, curve
 from convscope.training.evaluate import logits
@@ -119,11 +119,15 @@ def layers_of(run: Run) -> tuple[Layer, ...]:
 def pre_activations(run: Run, layers: Iterable[Layer]) -> tuple[Seen, ...]:
     """Run a trained net on evenly spaced test images and count the pre-activations of these layers.
 
+    Without test images at hand, there is nothing to count, and the result is empty.
+
     Raises:
         RunError: the weights do not belong to the net.
-        DataError: the data set is missing or damaged.
+        DataError: the user named images, and they are not those of the run.
     """
-    model, split = model_of(run), registry.load(run.dataset, "test")
+    model, split = model_of(run), at_hand(run.dataset, "test")
+    if isinstance(split, str):
+        return ()
     positions = np.linspace(0, len(split.images) - 1, min(IMAGES, len(split.images))).astype(int)
     tallies = [_Tally(layer) for layer in layers]
     for tally in tallies:

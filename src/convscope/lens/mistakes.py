@@ -169,7 +169,7 @@ def mistakes(
     run = subject.run
     test = registry.load(run.dataset, "test")
     predicted = predicted or answers(subject.model, test.images, test.labels, run.dataset)
-    evaluation = Evaluation.of(predicted, run.dataset.classes, run.dataset.name)
+    evaluation = Evaluation.of(predicted, run.dataset.classes, run.dataset.title)
     asked = None if image is None else named(subject, image)
     (true, answer), why = _cell(subject, evaluation, asked, cell)
     inside = np.flatnonzero((predicted.labels == true) & (predicted.predicted == answer))

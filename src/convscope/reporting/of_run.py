@@ -28,14 +28,21 @@ NAMES = {"name": "recipe", "precision": "precision requested"}
 """Labels for settings whose own names say too little."""
 
 
-def run_facts(run: Run, evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
-    """Return names and values."""
+def run_facts(run: Run, evaluation: Evaluation | None) -> tuple[tuple[str, str], ...]:
+    """Return names and values; without an evaluation, those that the run states."""
+    seconds = ("training", f"{run.result.seconds:.1f} s")
+    step = (("stopped", f"after step {run.step:,}"),) if run.step else ()
+    if evaluation is None:
+        result = run.result
+        known = (("test accuracy", f"{100 * result.accuracy:.2f} %"), ("loss", f"{result.loss:.4f}"))
+        return (*step, *(() if run.step else known), seconds)
     low, high = (100 * end for end in evaluation.interval)
     return (
+        *step,
         ("test accuracy", f"{100 * evaluation.accuracy:.2f} %"),
         ("95 % interval", f"{low:.2f} to {high:.2f} %"),
         ("loss", f"{evaluation.loss:.4f}"),
-        ("training", f"{run.result.seconds:.1f} s"),
+        seconds,
     )
 
 
@@ -67,8 +74,8 @@ def provenance(run: Run) -> Section:
     recipe = msgspec.structs.asdict(run.recipe)
     began, later, told = environment.noted(run.path)
     rows = [
-        ("folder", run.path.name),
-        ("data", run.dataset.name),
+        ("folder", run.path.resolve().name),
+        ("data", run.dataset.title),
         ("licence", run.dataset.licence),
         ("seed", str(run.seed)),
     ]
@@ -79,7 +86,7 @@ def provenance(run: Run) -> Section:
     rows += [("resumed with", ", ".join(f"{key} {environment.shown(one[key])}" for key in one)) for one in later]
     rows += [(f"SHA-256 of {name}", value) for name, value in run.result.sha256.items()]
     grid = Grid((Column("what"), Column("value")), tuple(rows))
-    again = f"<pre>{in_html(f'convscope train --from {run.path}')}</pre>"
+    again = f"<pre>{in_html(f'convscope train --from {run.path.resolve().name}')}</pre>"
     return Section(
         "Provenance",
         grid.to_html() + again,

@@ -18,7 +18,7 @@ from convscope.reporting.page import Section, page
 from convscope.reporting.seen import seen_sections
 from convscope.training.contents import REPORT
 from convscope.training.evaluate import Evaluation
-from convscope.training.evaluate_run import predictions_of
+from convscope.training.evaluate_run import has_images, predictions_of
 from convscope.view.parts import fragment
 
 LARGEST = 5_000_000
@@ -90,8 +90,8 @@ def report(source: object, *, input: object = None) -> Report:  # noqa: A002 -- 
         input: size of the input, for models that do not state it.
 
     Raises:
-        RunError: a run folder is damaged or not finished.
-        DataError: the data of the run are missing.
+        RunError: a run folder is damaged, or is not finished and has no checkpoint.
+        DataError: the user named images, and they are not those of the run.
         ConvscopeError: as for :func:`convscope.read`.
     """
     seen = subject(source, input=input)
@@ -106,11 +106,13 @@ def _of_net(seen: Subject) -> Report:
 def _of_run(seen: Subject) -> Report:
     run = seen.run
     assert run
-    predicted = predictions_of(run, run.dataset)
-    evaluation = Evaluation.of(predicted, run.dataset.classes, run.dataset.name)
+    predicted = predictions_of(run, run.dataset) if has_images(run) else None
+    evaluation = Evaluation.of(predicted, run.dataset.classes, run.dataset.title) if predicted else None
+    trained = f"trained on {run.dataset.count('train'):,} images"
+    evaluated = f"evaluated on {evaluation.count:,}" if evaluation else "whose images are not at hand now"
     return Report(
         f"{run.dataset.slug}, recipe {run.recipe.name}, seed {run.seed}",
-        f"run {run.path.name}: trained on {run.dataset.count('train'):,} images, evaluated on {evaluation.count:,}",
+        f"run {run.path.resolve().name}: {trained}, {evaluated}",
         (*run_facts(run, evaluation), *net_facts(run.net)),
         (
             *net_sections(run.net)[:1],

@@ -26,11 +26,17 @@ MAPS = 24
 """The most channels of a layer that are drawn, since a page shows six layers."""
 
 
-def seen_sections(seen: Subject, predicted: Predicted) -> tuple[Section, ...]:
-    """Return the sections in order; one that cannot be shown for this net says why."""
+ABSENT = "The images of the run are not where they were, or have changed: --data names them."
+
+
+def seen_sections(seen: Subject, predicted: Predicted | None) -> tuple[Section, ...]:
+    """Return the sections in order; one that cannot be shown for this net, or without its images, says why."""
+    shown = _section("Kernels", lambda: [kernels(seen, None).figure()])
+    if predicted is None:
+        return Section("Mistakes", text_html(ABSENT)), shown, Section("Feature maps", text_html(ABSENT))
     return (
         _section("Mistakes", lambda: [mistakes(seen, predicted=predicted).figure()]),
-        _section("Kernels", lambda: [kernels(seen, None).figure()]),
+        shown,
         _section(
             "Feature maps",
             lambda: [

@@ -9,6 +9,7 @@ from convscope.backends.device import CPU
 from convscope.inert import in_markdown
 from convscope.training.calibration import BINS
 from convscope.training.environment import shown
+from convscope.training.evaluate import MANY
 
 if TYPE_CHECKING:
     from convscope.training.environment import Environment
@@ -21,11 +22,12 @@ def card(run: Run, evaluation: Evaluation, began: Environment) -> str:
     env = {name: shown(value) for name, value in began.items()}
     recipe, result, data = run.recipe, run.result, run.dataset
     epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
-    classes = ", ".join(
-        f"{in_markdown(name)} {100 * share:.2f} %" for name, share in evaluation.per_class.items() if share is not None
-    )
+    shares = [(name, share) for name, share in evaluation.per_class.items() if share is not None]
+    lowest = sorted(shares, key=lambda pair: pair[1])[:MANY] if len(shares) > MANY else shares
+    classes = ", ".join(f"{in_markdown(name)} {100 * share:.2f} %" for name, share in lowest)
+    each = f"The {MANY} lowest of {len(shares):,} classes" if len(shares) > MANY else "Accuracy of each class"
     low, high = (100 * end for end in evaluation.interval)
-    name = in_markdown(data.name)
+    name = in_markdown(data.title)
     device = "" if env["device"] in {CPU.name, shown(None)} else f"{env['device']}, beside "
     machine = in_markdown(f"{device}{env['cpu']}, {env['threads']} threads, {env['precision']}")
     return f"""# {name}, recipe {in_markdown(recipe.name)}, seed {run.seed}
@@ -47,7 +49,7 @@ number of threads gives the same weights, bit for bit.
 
 ## Limits
 
-Accuracy of each class: {classes}. {evaluation.count:,} test images leave a 95 % interval of {low:.2f} to {high:.2f} %
+{each}: {classes}. {evaluation.count:,} test images leave a 95 % interval of {low:.2f} to {high:.2f} %
 (Wilson). The predicted probabilities are off by {100 * evaluation.calibration:.2f} points on average (expected
 calibration error, {BINS} bins of equal width). The net predicts one of {len(data.classes)} classes whatever the
 image shows, and it was trained on nothing but {name}.

@@ -18,12 +18,17 @@ from convscope.view.numbers import score_text
 from convscope.view.parts import Column, Grid, Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from convscope.data import Dataset, Split
 
 BATCH = 500
+
+MANY, SHOWN, LONG = 40, 12, 40
+"""Classes from which on no matrix is shown, rows that are shown instead, and the most characters of a name there."""
 
 
 @dataclass(frozen=True)
@@ -137,25 +142,56 @@ class Evaluation:
         }
 
     def stack(self) -> Stack:
-        """Return the score, the confusion matrix and their uncertainty."""
+        """Return the score, the confusion matrix and their uncertainty; of many classes, the worst only."""
+        low, high = (100 * end for end in self.interval)
+        seen = f", averaging {self.tta} views of each (test-time augmentation)" if self.tta > 1 else ""
+        split = "" if self.split == "all" else f"{self.split} "
+        told = (
+            f"{self.count - self.hits:,} of {self.count:,} {split}images misclassified{seen}\n"
+            f"accuracy {100 * self.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} % (Wilson)\n"
+            f"expected calibration error {100 * self.calibration:.2f} points ({BINS} bins of equal width)"
+        )
+        if len(self.classes) > MANY:
+            return Stack((f"{self.score()}\n", *self._many(), "", told))
         columns = (
             Column("true"),
             *(Column(name, right=True) for name in self.classes),
             Column("accuracy", right=True),
         )
         rows = tuple(
-            (name, *(str(n) if n else "." for n in row), "-" if share is None else f"{100 * share:.2f} %")
+            (name, *(str(n) if n else "." for n in row), _share(share))
             for (name, share), row in zip(self.per_class.items(), self.confusion, strict=True)
-        )
-        low, high = (100 * end for end in self.interval)
-        seen = f", averaging {self.tta} views of each (test-time augmentation)" if self.tta > 1 else ""
-        told = (
-            f"{self.count - self.hits:,} of {self.count:,} {self.split} images misclassified{seen}\n"
-            f"accuracy {100 * self.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} % (Wilson)\n"
-            f"expected calibration error {100 * self.calibration:.2f} points ({BINS} bins of equal width)"
         )
         head = f"{self.score()}\n\nimages of each class (rows), predicted as (columns):\n"
         return Stack((head, Grid(columns, rows), "", told))
+
+    def _many(self) -> tuple[Grid | str, ...]:
+        """Return the classes with the lowest accuracy, and the pairs that are confused most often."""
+        shares = [(share, name) for name, share in self.per_class.items() if share is not None]
+        worst = sorted(shares, key=lambda pair: pair[0])[:SHOWN]
+        pairs = [
+            (count, true, predicted)
+            for true, row in enumerate(self.confusion)
+            for predicted, count in enumerate(row)
+            if count and true != predicted
+        ]
+        often = sorted(pairs, key=lambda pair: -pair[0])[:SHOWN]
+        names = [name if len(name) <= LONG else f"{name[: LONG - 1]}…" for name in self.classes]
+        images = dict(zip(self.classes, map(sum, self.confusion), strict=True))
+        lowest = Grid(
+            (Column("class"), Column("images", right=True), Column("accuracy", right=True)),
+            tuple((names[self.classes.index(name)], f"{images[name]:,}", _share(share)) for share, name in worst),
+        )
+        confused = Grid(
+            (Column("true"), Column("predicted"), Column("images", right=True)),
+            tuple((names[true], names[predicted], f"{count:,}") for count, true, predicted in often),
+        )
+        return (
+            f"the {len(worst)} of {len(self.classes):,} classes with the lowest accuracy:\n",
+            lowest,
+            f"\nthe {len(often)} most frequent of {len(pairs):,} confusions; -o FILE.csv has the whole matrix:\n",
+            confused,
+        )
 
     def __str__(self) -> str:
         return self.stack().to_text()
@@ -164,6 +200,10 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         return self.stack().to_html()
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
 
 
 def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
@@ -188,6 +228,15 @@ def answers(
     pairs = ((images[at : at + BATCH], labels[at : at + BATCH]) for at in range(0, len(images), BATCH))
     parts = [_answers(logits(model, torch.from_numpy(part.copy()), dataset), true) for part, true in pairs]
     return Predicted(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def together(parts: Sequence[Predicted]) -> Predicted:
+    """Return predictions for several sets of images as those for one."""
+    return Predicted(*(np.concatenate(column) for column in zip(*map(_columns, parts), strict=True)))
+
+
+def _columns(one: Predicted) -> tuple[NDArray[Any], ...]:
+    return one.labels, one.predicted, one.confidence, one.losses
 
 
 def _answers(scores: Tensor, labels: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], ...]:

@@ -12,13 +12,12 @@ import torch
 from convscope.backends.device import find as find_device
 from convscope.backends.machine import kept_memory
 from convscope.backends.torch import TorchNet, weights_in
-from convscope.data import registry
 from convscope.data.objects import named
-from convscope.errors import DataError, FieldError, ModelError
+from convscope.errors import FieldError, ModelError
 from convscope.files import is_run
 from convscope.frontends.named import is_name
-from convscope.training.evaluate import Evaluation, answers
-from convscope.training.evaluate_run import evaluate_run
+from convscope.training.evaluate import Evaluation, answers, together
+from convscope.training.evaluate_run import evaluate_run, splits_of
 from convscope.training.loop import lay_out
 from convscope.training.plan import check_fit
 from convscope.training.recipe import find
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 def evaluate(  # noqa: PLR0913 -- what a net without a run does not state
     net: object,
     data: object = None,
-    split: str = "test",
+    split: str | None = None,
     *,
     tta: int = 1,
     input: object = None,  # noqa: A002 -- the word of the notation
@@ -48,7 +47,8 @@ def evaluate(  # noqa: PLR0913 -- what a net without a run does not state
         data: name of the data set, or images and labels as for :func:`convscope.train`; a run's own by default. Images
             are scaled like the training images of a run, and its classes are matched by their names; the scores of
             another net are in the order of the classes.
-        split: of the data set.
+        split: of the data set, or ``all``; by default ``test``, and ``all`` where a run is evaluated on a set that is
+            not divided and is not its own.
         tta: number of views of each image whose scores are averaged, for a run: 1, the image; 2, and its mirror image;
             6, and both shifted by a pixel towards either corner.
         input: size of the input of a net that does not state it; by default that of the images.
@@ -75,7 +75,7 @@ def evaluate(  # noqa: PLR0913 -- what a net without a run does not state
     if tta != 1:
         raise FieldError(f"tta={tta!r:.40} is for runs, which state how they were trained", expected="1")
     found = opened(Asked(net, input, weights=weights, scale=scale), find("fast").changed(data=named(data)))
-    return _evaluated(found, split, find_device(device))
+    return _evaluated(found, split or "test", find_device(device))
 
 
 def _may_be_net(source: str) -> bool:
@@ -88,9 +88,7 @@ def _evaluated(found: Opened, split: str, device: Device) -> Evaluation:
     if brought.tensors is None:
         raise ModelError("the net has no weights, so there is nothing to evaluate", expected="a model with weights")
     check_fit(brought.net, dataset)
-    images = registry.load(dataset, split)
-    if not len(images.images):
-        raise DataError(f"{dataset.name} has no {split} images")
+    parts = splits_of(dataset, split)
     model = TorchNet(brought.net, logits=True)
     try:
         weights_in(model, {name: torch.from_numpy(np.array(one)) for name, one in brought.tensors.items()})
@@ -99,5 +97,5 @@ def _evaluated(found: Opened, split: str, device: Device) -> Evaluation:
     device.module(model)
     lay_out(model)
     with kept_memory(), device.exact():
-        predicted = answers(model.eval(), images.images, images.labels, dataset)
+        predicted = together([answers(model.eval(), one.images, one.labels, dataset) for one in parts])
     return Evaluation.of(predicted, dataset.classes, dataset.name, split)

@@ -11,11 +11,15 @@ from convscope.backends.machine import kept_memory
 from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.data.classes import numbers_of
+from convscope.data.facts import Again, at_hand, fingerprint
 from convscope.errors import DataError, ShapeError
-from convscope.training.evaluate import Evaluation, Predicted, answers
+from convscope.training.evaluate import Evaluation, Predicted, answers, together
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
 from convscope.training.tta import Augmented, check_tta
+
+ALL = "all"
+"""Stands for every split of a set."""
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +27,13 @@ if TYPE_CHECKING:
     import torch
 
     from convscope.backends.device import Device
-    from convscope.data.registry import Dataset
+    from convscope.data.registry import Dataset, Split
 
 
 def evaluate_run(
     run: Run | str | Path,
     data: str | None = None,
-    split: str = "test",
+    split: str | None = None,
     *,
     tta: int = 1,
     device: str | torch.device | None = None,
@@ -40,7 +44,8 @@ def evaluate_run(
         run: the run, or its folder.
         data: name of the data set; the run's own by default. Images are scaled like the training
             images, and classes are matched by their names.
-        split: of the data set.
+        split: of the data set, or ``all``; by default ``test``, and ``all`` for a named set that is not divided and is
+            not the run's own.
         tta: number of views of each image whose scores are averaged: 1, the image; 2, and its mirror image; 6, and
             both shifted by a pixel towards either corner (:mod:`convscope.training.tta`).
         device: where to compute, as for :func:`convscope.train`.
@@ -55,9 +60,45 @@ def evaluate_run(
     """
     place = find(device)
     run = run if isinstance(run, Run) else load(run)
-    dataset = run.dataset if data is None else registry.find(data, run.dataset.shape)
-    found = predictions_of(run, dataset, split, tta=tta, device=place)
-    return Evaluation.of(found, run.dataset.classes, dataset.name, split, tta)
+    dataset = run.dataset if data is None else registry.find(data, run.dataset.shape, partial=True)
+    chosen = split or ("test" if data is None or _is_own(run, dataset) else usual_split(dataset))
+    found = predictions_of(run, dataset, chosen, tta=tta, device=place)
+    return Evaluation.of(found, run.dataset.classes, dataset.name, chosen, tta)
+
+
+def has_images(run: Run) -> bool:
+    """Return whether the test images of a run are where they were, or where the user says that they are.
+
+    Raises:
+        DataError: the user named the images, and they are not those of the run.
+    """
+    return not isinstance(at_hand(run.dataset, "test"), str)
+
+
+def usual_split(dataset: Dataset) -> str:
+    """Return the split on which other nets are evaluated: all images, if the set is not divided."""
+    return ALL if dataset.notes.get("undivided") else "test"
+
+
+def _is_own(run: Run, dataset: Dataset) -> bool:
+    """Return whether a set is the one that the run was trained on, by its name or by its test images."""
+    if dataset.name == run.dataset.name:
+        return True
+    known = run.dataset.source.sha256.get("test") if isinstance(run.dataset.source, Again) else None
+    return bool(known) and fingerprint(registry.load(dataset, "test"), dataset.classes) == known
+
+
+def splits_of(dataset: Dataset, split: str) -> list[Split]:
+    """Return a split of a data set, or all of them.
+
+    Raises:
+        DataError: it has no such split, or no images in it.
+    """
+    names = dataset.splits if split == ALL else (split,)
+    found = [part for part in (registry.load(dataset, name) for name in names) if len(part.images)]
+    if not found:
+        raise DataError(f"{dataset.name} has no {'' if split == ALL else f'{split} '}images")
+    return found
 
 
 def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1, device: Device = CPU) -> Predicted:
@@ -73,8 +114,7 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
             f"the net expects {to_text(run.dataset.shape)}, "
             f"but the images of {dataset.name} are {to_text(dataset.shape)}"
         )
-    images = registry.load(dataset, split)
-    if not len(images.images):
-        raise DataError(f"{dataset.name} has no {split} images")
+    parts = splits_of(dataset, split)
+    model = Augmented(model_of(run, device), tta)
     with kept_memory(), device.exact():
-        return answers(Augmented(model_of(run, device), tta), images.images, numbers[images.labels], run.dataset)
+        return together([answers(model, one.images, numbers[one.labels], run.dataset) for one in parts])

@@ -19,7 +19,7 @@ from convscope.backends.device import CPU, find
 from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.graph import Graph
 from convscope.core.net import Net
-from convscope.data import registry
+from convscope.data.facts import at_hand
 from convscope.errors import WriteError
 from convscope.extras import missing_extra
 from convscope.ops.act import Softmax
@@ -64,6 +64,7 @@ class Export:
         test: number of test images.
         difference: the largest difference from the run in any score of any image.
         largest: the largest magnitude of a score of the run.
+        without: why there are no test images; empty if there are.
     """
 
     form: str
@@ -74,6 +75,7 @@ class Export:
     test: int
     difference: float
     largest: float
+    without: str = ""
 
     @property
     def relative(self) -> float:
@@ -91,10 +93,12 @@ class Export:
 
     def checked(self) -> str:
         """Describe the check and its result."""
+        tested = f" and {self.test} test" if self.test else ""
         text = (
-            f"{self.runner} on {self.random} random and {self.test} test images: "
+            f"{self.runner} on {self.random} random{tested} images: "
             f"largest difference {self.difference:.1e} ({self.relative:.1e} of the largest score)"
         )
+        text += f"\nnot on test images: {self.without}" if self.without else ""
         return text if self.passed else f"{text}, more than {TOLERANCE:g}: no file was written"
 
     def to_json(self) -> dict[str, Any]:
@@ -108,6 +112,7 @@ class Export:
             "runner": self.runner,
             "random_images": self.random,
             "test_images": self.test,
+            **({"no_test_images": self.without} if self.without else {}),
             "largest_difference": self.difference if isfinite(self.difference) else None,
             "largest_score": self.largest if isfinite(self.largest) else None,
             "passed": self.passed,
@@ -133,7 +138,7 @@ def export(run: Run | str | Path, *, to: str, device: str | torch.device = CPU.n
     form, place = format_of(to, None), find(device)
     run = run if isinstance(run, Run) else load(run)
     model = model_of(run, place)
-    images = check_images(run.dataset)
+    images, without = check_images(run.dataset)
     metadata = _metadata(run, form.name)
     made = _WAYS[form.name](run, model, metadata)
     with place.exact():
@@ -148,13 +153,23 @@ def export(run: Run | str | Path, *, to: str, device: str | torch.device = CPU.n
         test=len(images) - IMAGES,
         difference=difference,
         largest=float(np.abs(true).max()),
+        without=without,
     )
 
 
-def check_images(dataset: Dataset) -> NDArray[np.uint8]:
-    """Return random images, the same each time, then the first images of the test set: uint8 ``n c h w``."""
+def check_images(dataset: Dataset) -> tuple[NDArray[np.uint8], str]:
+    """Return random images, the same each time, then the first images of the test set: uint8 ``n c h w``.
+
+    Without test images at hand, a file is checked on the random ones, and the second value says why.
+
+    Raises:
+        DataError: the user named images, and they are not those of the run.
+    """
     random = np.random.default_rng(0).integers(0, 256, (IMAGES, *dataset.shape), dtype=np.uint8)
-    return np.concatenate([random, registry.load(dataset, "test").images[:IMAGES]])
+    found = at_hand(dataset, "test")
+    if isinstance(found, str):
+        return random, found
+    return np.concatenate([random, found.images[:IMAGES]]), ""
 
 
 def channel_scale(dataset: Dataset) -> tuple[list[float], list[float]]:
@@ -177,13 +192,14 @@ def _metadata(run: Run, form: str) -> dict[str, Any]:
     pixels = "(0 to 255 - 255 mean) / (255 std)" if plain else "0 to 255, scaled inside"
     return {
         "net": str(run.net),
-        "data": run.dataset.name,
+        "data": run.dataset.title,
         "classes": list(run.dataset.classes),
         "mean": mean,
         "std": std,
         "input": f"images n {size}, float32, {pixels}",
         "output": f"logits n {len(run.dataset.classes)}",
-        "test_accuracy": run.result.accuracy,
+        "test_accuracy": None if run.step else run.result.accuracy,
+        **({"stopped_after_step": run.step} if run.step else {}),
         "producer": f"convscope {__version__}",
     }
 

@@ -70,7 +70,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Run(Job):
-    """A finished run.
+    """A finished run, or one that was stopped, at its newest checkpoint.
 
     Attributes:
         path: the folder.
@@ -79,13 +79,17 @@ class Run(Job):
         recipe: the settings.
         seed: for weights, order and shifts.
         seals: SHA-256 of the files that state these, by name.
-        result: the result.
+        result: the result; the loss and the accuracy of a stopped run are NaN.
+        step: the step of the checkpoint whose weights are used; 0 for a finished run.
     """
 
     result: Result
+    step: int = 0
 
     def score(self) -> str:
-        """``[loss, accuracy]`` on the test set."""
+        """``[loss, accuracy]`` on the test set; for a stopped run, where it stopped."""
+        if self.step:
+            return f"stopped after step {self.step:,}"
         return score_text(self.result.loss, self.result.accuracy)
 
     def to_json(self) -> dict[str, Any]:
@@ -97,6 +101,7 @@ class Run(Job):
             "data": self.dataset.name,
             "recipe": self.recipe.name,
             "seed": self.seed,
+            **({"step": self.step} if self.step else {}),
             **asdict(self.result),
         }
 
@@ -253,7 +258,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def load(path: str | Path, *, data: object = None) -> Run:
-    """Read a run folder and check it.
+    """Read a run folder and check it; a run that was stopped is read as it is at its newest checkpoint.
 
     Args:
         path: the folder.
@@ -261,12 +266,14 @@ def load(path: str | Path, *, data: object = None) -> Run:
             by this name, never by the one that the run states (``docs/design/runs-from-elsewhere.md``).
 
     Raises:
-        RunError: it is not a run folder, it is not finished, or a file in it is damaged.
+        RunError: it is not a run folder, it is not finished and has no checkpoint, or a file in it is damaged.
     """
     job = load_job(path, data=data)
     result = _result(job.path)
     if result is None:
-        raise RunError(f"{job.path} is not finished", attempt=f"convscope train --resume {job.path}")
+        from convscope.training.stopped import stopped
+
+        return stopped(job)
     if sorted({*result.sha256} - {INITIAL}) != sorted(SEALED):
         names = ", ".join(result.sha256) or "nothing"
         raise RunError(f"{job.path} is damaged: its result lists checksums of {names}")

@@ -9,14 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import safetensors
-from safetensors.torch import load_file
-
 from convscope import files
 from convscope.analyze.cost import net_params
 from convscope.analyze.memory import FLOAT32
 from convscope.backends.device import CPU, find
-from convscope.backends.torch import TorchNet, weights_in, weights_out
+from convscope.backends.torch import TorchNet, weights_out
 from convscope.data import registry, trained
 from convscope.data.doubts import known_images, warnings_of
 from convscope.data.facts import Facts
@@ -26,7 +23,7 @@ from convscope.threads import used
 from convscope.training import checkpoint, chosen, environment, metrics, pace, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
-from convscope.training.contents import DATA, MODEL
+from convscope.training.contents import DATA
 from convscope.training.distributed import Ranks, joined, launch, restarts
 from convscope.training.lock import claimed
 from convscope.training.loop import lay_out
@@ -34,6 +31,7 @@ from convscope.training.plan import check_data, check_disk, check_memory, plan
 from convscope.training.run import Job, Run
 from convscope.training.session import Habits, Report, Session
 from convscope.training.start import Asked, Start, again
+from convscope.training.stopped import weights_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -377,12 +375,7 @@ def model_of(run: Run, device: Device = CPU) -> TorchNet:
     """
     check_memory(_weights(run.net), "this net")
     model = TorchNet(run.net, logits=True)
-    try:
-        with files.Folder(run.path) as folder:
-            folder.opened(MODEL).close()  # it was checked to be a file in the folder
-        weights_in(model, load_file(run.path / MODEL))
-    except (ValueError, OSError, safetensors.SafetensorError) as error:
-        raise RunError(f"{run.path / MODEL} does not hold the weights of the net: {error}") from None
+    weights_from(run, model)
     device.module(model)
     lay_out(model)
     return model.eval()
