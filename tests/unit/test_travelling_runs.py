@@ -3,12 +3,15 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from PIL import Image
 
 import convscope as cs
@@ -257,6 +260,25 @@ def test_a_set_that_is_not_divided_is_evaluated_as_a_whole(
     status, _, err = asked(capsys, "eval", run, "--data", mine)
     assert status == 2
     assert 'call it "cat"' in err
+
+
+def test_the_card_has_a_head_that_the_hub_reads(place: Path) -> None:
+    run = cs.load_run(place / "runs" / "run")
+    text = (run.path / "README.md").read_text(encoding="utf-8")
+    data: Any = ModelCard(text).data
+    assert (data.library_name, data.pipeline_tag) == ("convscope", "image-classification")
+    assert data.model_name == f"pets-{run.recipe.name}-seed0"
+    found = {one.metric_type: one for one in data.eval_results or ()}
+    assert found["accuracy"].metric_value == round(run.result.accuracy, 6)
+    assert found["loss"].metric_value == round(run.result.loss, 6)
+    assert found["accuracy"].dataset_name == "folder,12x12x3:pets"
+    assert found["accuracy"].dataset_split == "test"
+    answers = Predicted(np.zeros(2, int), np.zeros(2, int), np.ones(2), np.ones(2))
+    odd = replace(run, dataset=replace(run.dataset, name='hf:a"/b: [c]', classes=("a", "b")))
+    page = card(odd, Evaluation.of(answers, ("a", "b"), "x"), environment.noted(run.path)[0])
+    data = ModelCard(page).data
+    assert data.datasets == ['a"/b: [c]']
+    assert page.count("\n---\n") == 1
 
 
 def test_a_thousand_classes_are_a_screenful(place: Path) -> None:

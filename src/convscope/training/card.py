@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from convscope.analyze.table import layer_table
@@ -30,7 +31,8 @@ def card(run: Run, evaluation: Evaluation, began: Environment) -> str:
     name = in_markdown(data.title)
     device = "" if env["device"] in {CPU.name, shown(None)} else f"{env['device']}, beside "
     machine = in_markdown(f"{device}{env['cpu']}, {env['threads']} threads, {env['precision']}")
-    return f"""# {name}, recipe {in_markdown(recipe.name)}, seed {run.seed}
+    return f"""{head(run, evaluation)}
+# {name}, recipe {in_markdown(recipe.name)}, seed {run.seed}
 
 `{run.score()}` on the {evaluation.count:,} test images: cross-entropy loss and accuracy after the last epoch.
 
@@ -65,4 +67,36 @@ convscope eval .
 convscope predict . image.png
 convscope export . --to onnx
 ```
+"""
+
+
+def head(run: Run, evaluation: Evaluation) -> str:
+    """Return the head of a model card in YAML, as the hub of Hugging Face reads it.
+
+    Texts are written as in JSON, which YAML takes, so that no name can end the head or add to it.
+    """
+    data = run.dataset
+    kind, _, name = data.name.partition(":")
+    known = f"datasets:\n- {json.dumps(name)}\n" if kind.partition(",")[0] == "hf" else ""
+    metrics = "".join(
+        f"    - type: {key}\n      value: {value:.6f}\n"
+        for key, value in (("accuracy", evaluation.accuracy), ("loss", evaluation.loss))
+    )
+    return f"""---
+library_name: convscope
+pipeline_tag: image-classification
+tags:
+- convscope
+- image-classification
+{known}model-index:
+- name: {json.dumps(f"{data.slug}-{run.recipe.name}-seed{run.seed}")}
+  results:
+  - task:
+      type: image-classification
+    dataset:
+      name: {json.dumps(data.title)}
+      type: {json.dumps(name if known else data.slug)}
+      split: {json.dumps(evaluation.split)}
+    metrics:
+{metrics}---
 """
