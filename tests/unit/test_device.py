@@ -12,6 +12,7 @@ import convscope as cs
 from convscope.backends import device as devices
 from convscope.backends.device import CPU, Accelerator, find
 from convscope.backends.torch import TorchNet, weights_out
+from convscope.cli import run as command
 from convscope.data import DATASETS, Split, load
 from convscope.errors import FieldError, UnknownNameError
 from convscope.lens.subject import subject
@@ -199,3 +200,15 @@ def test_predictions_of_a_device(device: Pretended, short_run: Run, tmp_path: Pa
     here, there = (cs.predict(short_run, tmp_path, device=name)[0] for name in ("cpu", "pretended"))
     assert here.label == there.label == "7"
     assert device.counted["module"] == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_device_that_is_not_there_is_refused_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    monkeypatch.setattr(devices, "counts", lambda: {"cpu": 1})
+    assert command(["train", "-o", str(tmp_path / "runs"), "--device", "cuda", *more]) == 2
+    told = capsys.readouterr()
+    assert "this machine has no device cuda" in told.err
+    assert not told.out
+    assert not (tmp_path / "runs").exists()

@@ -177,13 +177,11 @@ def _work(
             raise click.UsageError(
                 f"{OPTIONS[option]} takes its settings from the run; it cannot be used with {_listed(more)}"
             )
+    _place(given, dry_run=dry_run)
     if dry_run:
         return None
     from convscope.training import train as training
-    from convscope.training.environment import accelerator
 
-    if place := accelerator(given["device"]):
-        tell(f"training on {place}")
     if given["resumed"]:
         path = given["resumed"]
         habits = {key: given[key] for key in ("data", "strict", "save_every", "logs", "device", "threads")}
@@ -218,6 +216,17 @@ PASSED = (
     "threads",
 )
 """Options that a training takes by the same names."""
+
+
+def _place(given: dict[str, Any], *, dry_run: bool) -> None:
+    """Check the device, and report it if it is an accelerator; a run that resumes or is repeated has its own."""
+    if given["device"] is None and (dry_run or given["resumed"] or given["repeated"]):
+        return
+    from convscope.training.environment import accelerator
+
+    if place := accelerator(given["device"]):
+        tell(f"training on {place}")
+
 
 OPTIONS = {"resumed": "--resume", "repeated": "--from"}
 
