@@ -13,6 +13,7 @@ if not all(map(find_spec, ("keras", "torch"))):
 
 from convscope.frontends import read
 from keras_twin import keras, stored
+from share import share
 
 pytestmark = pytest.mark.peer
 
@@ -30,7 +31,7 @@ def model(name: str) -> Any:
         return getattr(keras.applications, name)(weights=None)
 
 
-@pytest.mark.parametrize("name", TRUTH)
+@pytest.mark.parametrize("name", share(TRUTH, every=2))
 def test_parameters_are_those_of_the_table(name: str, tmp_path: Path) -> None:
     live = model(name)
     size = None if None not in live.input_shape[1:] else "224x224x3"
