@@ -1,8 +1,8 @@
 """A process that has everything imported and loaded, and runs commands in children of its own: a run takes a second.
 
 Reads lines of JSON ``{"args": [...], "env": {...}, "after": seconds or null, "signal": number}`` and answers each with
-``{"status": ..., "out": ..., "err": ...}``. With ``after`` the child gets the signal at that time, counted from the
-moment when there is something in the file ``when``, if one is named; with ``patience`` it
+``{"status": ..., "out": ..., "err": ...}``. With ``after`` the child gets the signal when it has spent that much of the
+processor's time, from the moment when there is something in the file ``when``, if one is named; with ``patience`` it
 ends when it has taken so many seconds, with the status -14; when it asks the network for anything, with the status 99.
 With ``encoding`` its streams have that one, and the command is started as the program starts it; ``stdin`` names a
 file, ``cwd`` the folder in which it runs. With ``limits`` it prints into pipes, which a limit on files does not reach:
@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 import clock
 
@@ -153,10 +155,18 @@ def _child(told: dict[str, Any], ends: list[int], run: Any) -> int:
         os._exit(status)
     if told.get("after") is not None:
         _wait_for(told.get("when"))
-        time.sleep(told["after"])
+        _let_spend(number, told["after"])
         os.kill(number, told.get("signal", signal.SIGKILL))
     _, code = os.waitpid(number, 0)
     return os.waitstatus_to_exitcode(code)
+
+
+def _let_spend(number: int, seconds: float) -> None:
+    """Until a child has spent some more of the processor's time, or has ended: a busy machine changes nothing."""
+    child = psutil.Process(number)
+    until = sum(child.cpu_times()[:2]) + seconds
+    while child.status() != psutil.STATUS_ZOMBIE and sum(child.cpu_times()[:2]) < until:
+        time.sleep(0.002)
 
 
 def _main(told: dict[str, Any]) -> int:
