@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a run; losses and accuracies are means over the steps of the epoch so far."""
+    """The progress of a run; losses and accuracies are means over the steps of the epoch so far.
+
+    Attributes:
+        step: steps so far, of ``steps``.
+        epoch: passes over the images so far, of ``epochs``.
+        loss: on the training images [nat].
+        accuracy: on the training images, 0 to 1.
+        rate: learning rate.
+        seconds: since the start.
+        images: training images so far.
+        ends: whether an epoch, or the training, ends here.
+        val_loss: on the images for validation at the end of an epoch; None without them.
+        val_accuracy: likewise.
+    """
 
     step: int
     steps: int
@@ -31,6 +44,10 @@ class Progress:
     rate: float
     seconds: float
     images: int
+    epochs: float = 0.0
+    ends: bool = False
+    val_loss: float | None = None
+    val_accuracy: float | None = None
 
     @property
     def images_per_second(self) -> float:
@@ -56,6 +73,36 @@ def line(progress: Progress) -> str:
     )
 
 
+def epoch_line(progress: Progress) -> str:
+    """Return an epoch as a line of at most 80 characters that stays.
+
+    >>> epoch_line(Progress(10, 20, 1, 0.5, 0.75, 0.01, 2.0, 640, 2, True, 0.6, 0.7))
+    'epoch 1/2  train 0.500 75.00 %  val 0.600 70.00 %  320 images/s  lr 0.01'
+    """
+    parts = [
+        f"epoch {progress.epoch:.3g}/{progress.epochs:.3g}",
+        f"train {_pair(progress.loss, progress.accuracy)}",
+        f"{progress.images_per_second:,.0f} images/s",
+        f"lr {progress.rate:.2g}",
+    ]
+    if progress.val_loss is not None and progress.val_accuracy is not None:
+        parts.insert(2, f"val {_pair(progress.val_loss, progress.val_accuracy)}")
+    return "  ".join(parts)
+
+
+def _pair(loss: float, accuracy: float) -> str:
+    """Return loss and accuracy in few letters.
+
+    >>> _pair(0.12345, 0.99876), _pair(2.3, 1)
+    ('0.123 99.88 %', '2.300 100.0 %')
+    """
+    return f"{loss:.3f} {f'{100 * accuracy:.2f}'[:5]} %"
+
+
+HEAD = "loss and accuracy, on training images as they are learned and, if there are any, on validation images:"
+"""Printed above the lines of the epochs."""
+
+
 @contextmanager
 def display(*, quiet: bool = False) -> Iterator[Report]:
     """Yield a function that shows reports."""
@@ -69,11 +116,14 @@ def display(*, quiet: bool = False) -> Iterator[Report]:
 
 
 def _plain() -> Report:
-    """Print a line every few seconds and one at the end, for logs."""
+    """Print a line every few seconds, at the end, and for each epoch with validation, for logs."""
     due = [0.0]
 
     def report(progress: Progress) -> None:
-        if progress.seconds >= due[0] or progress.step == progress.steps:
+        if progress.ends and progress.val_loss is not None:
+            due[0] = progress.seconds + PLAIN_EVERY
+            tell(epoch_line(progress))
+        elif progress.seconds >= due[0] or progress.step == progress.steps:
             due[0] = progress.seconds + PLAIN_EVERY
             tell(line(progress))
 
@@ -117,15 +167,26 @@ def _live() -> Iterator[Report]:
 
     columns = (
         TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
+        BarColumn(bar_width=14),
         MofNCompleteColumn(),
         TextColumn("{task.fields[numbers]}"),
     )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with ExitStack() as stack:
+        bar = Bar(*columns, console=Console(stderr=True, highlight=False))
         task = bar.add_task("train", total=None, epoch="0.00", numbers="")
+        begun: list[bool] = []
 
         def report(progress: Progress) -> None:
-            numbers = line(progress).split("  ", 2)[2]
+            if not bar.live.is_started:  # what is printed before the first step stays above the bar
+                stack.enter_context(bar)
+            if progress.ends and (progress.epochs > 1 or progress.val_loss is not None):
+                for text in ([] if begun else [HEAD]) + [epoch_line(progress)]:
+                    bar.console.print(text, markup=False)
+                begun.append(True)
+            left = seconds_text(progress.seconds_left)
+            numbers = (
+                f"{progress.loss:.3f} {100 * progress.accuracy:.1f} %  {progress.images_per_second:,.0f}/s  {left}"
+            )
             bar.update(
                 task,
                 total=progress.steps,

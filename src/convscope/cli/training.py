@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
@@ -55,6 +57,12 @@ if TYPE_CHECKING:
     "brings the weights, or else of the data.",
 )
 @click.option("--balance", is_flag=True, help="Draw equally many images of each class.")
+@click.option(
+    "--keep",
+    type=one_of("choice", "last", "best"),
+    help="Keep the weights of the last step, or of the epoch with the best validation; by default the last.",
+)
+@click.option("--patience", type=whole(), metavar="N", help="End when validation has not become better for N epochs.")
 @click.option("--name", metavar="NAME", help="Name of the run folder; by default DATA-RECIPE-seedN.")
 @click.option(
     "-o", "--out", metavar="FOLDER", default="runs", show_default=True, help="Folder in which the run folder is made."
@@ -135,7 +143,21 @@ def train(
         say(_compared(done, given["repeated"]))
     if page:
         say(f"report {inert(str(page))}")
+    if not quiet:
+        _next(done)
     return 0
+
+
+def _next(done: Run) -> None:
+    """Suggest commands that use the run."""
+    run = shlex.quote(inert(str(done.path)))
+    uses = {
+        f"convscope look {run} --what mistakes": "the images that it gets wrong",
+        f"convscope predict {run} IMAGE": "classify other images",
+        f"convscope export {run} -o net.onnx": "use it in other programs",
+    }
+    width = max(map(len, uses))
+    tell("next:\n" + "\n".join(f"  {use:<{width}}  {what}" for use, what in uses.items()))
 
 
 def _hint(done: Run, seconds: float, processor: float) -> None:
@@ -180,6 +202,8 @@ def _work(
     _place(given, dry_run=dry_run)
     if dry_run:
         return None
+    if not quiet and sys.stderr and sys.stderr.isatty():
+        tell("loading torch …")
     from convscope.training import train as training
 
     if given["resumed"]:
@@ -190,7 +214,13 @@ def _work(
         path, chosen = given["repeated"], {key: given[key] for key in ("data", "out", "name", "device", "threads")}
         return lambda report: training.repeat(path, progress=report, warn=_warn, note=tell, **chosen)
     kept = {key: given[key] for key in PASSED}
-    heard: dict[str, Any] = {"prepared": _prepared, "warn": _warn, "note": tell, "planned": None if quiet else _planned}
+    heard: dict[str, Any] = {
+        "prepared": _prepared,
+        "warn": _warn,
+        "note": tell,
+        "planned": None if quiet else _planned,
+        "doubt": _warn,
+    }
     return lambda report: training.train(given["net"], input=given["size"], progress=report, **heard, **kept)
 
 
@@ -202,6 +232,8 @@ PASSED = (
     "batch",
     "lr",
     "balance",
+    "keep",
+    "patience",
     "lr_head",
     "freeze",
     "init",
@@ -255,6 +287,7 @@ def _plan(given: dict[str, Any]) -> Plan:
 
     stated = {"data": given["data"], "epochs": given["epochs"], "batch": given["batch"], "learning_rate": given["lr"]}
     stated |= {"head_rate": given["lr_head"], "freeze": given["freeze"] or None, "balance": given["balance"] or None}
+    stated |= {"keep": given["keep"], "patience": given["patience"]}
     asked = Asked(given["net"], given["size"], given["init"], given["weights"], given["scale"], given["skip_bad"])
     found = begin(asked, given["recipe"], stated)
     return plan(found.net, found.dataset, found.recipe, notes=found.notes)

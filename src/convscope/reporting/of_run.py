@@ -17,9 +17,13 @@ from convscope.view.plot import Line, Plot
 
 if TYPE_CHECKING:
     from convscope.training.evaluate import Evaluation
+    from convscope.training.metrics import Line as Row
     from convscope.training.run import Run
 
 CURVES = (("loss", "loss (nats)", 1), ("accuracy", "accuracy (%)", 100), ("learning_rate", "learning rate", 1))
+VALIDATION = 3
+"""Colour of the curves of validation."""
+
 POINTS = 400
 """The most points of a curve; in longer logs, every second, third … report is drawn."""
 
@@ -57,8 +61,9 @@ def course(run: Run) -> Section:
         )
     lines = lines[:: -(-len(lines) // POINTS) or 1] if len(lines) > POINTS else lines
     epochs = [line.epoch for line in lines]
+    checked = [line for line, _ in reports.lines if line.val_loss is not None]
     plots = tuple(
-        Plot((Line("", epochs, [unit * getattr(line, key) for line in lines], at),), "epoch", name, wide=280, high=220)
+        Plot(_curves(lines, checked, key, unit, at), "epoch", name, wide=300, high=220)
         for at, (key, name, unit) in enumerate(CURVES)
     )
     means = "Loss and accuracy are averages over the training images since the epoch began, so they lag behind the net."
@@ -67,6 +72,18 @@ def course(run: Run) -> Section:
         Figure(f"{epochs[-1]:.3g} epoch{'' if epochs[-1] == 1 else 's'}", Across(plots, gap=6)).to_html(),
         f"{means} {told}".rstrip(),
     )
+
+
+def _curves(lines: list[Row], checked: list[Row], key: str, unit: int, colour: int) -> tuple[Line, ...]:
+    """Return the curve over the training, and that of the validation at the end of each epoch, if there is one."""
+    validated = bool(checked) and hasattr(checked[0], f"val_{key}")
+    curve = Line("training" if validated else "", *_points(lines, key, unit), colour)
+    return (curve, Line("validation", *_points(checked, f"val_{key}", unit), VALIDATION)) if validated else (curve,)
+
+
+def _points(lines: list[Row], key: str, unit: int) -> tuple[list[float], list[float]]:
+    """Return epochs and values."""
+    return [line.epoch for line in lines], [unit * getattr(line, key) for line in lines]
 
 
 def provenance(run: Run) -> Section:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.core.shape import from_text
 from convscope.data import registry
 from convscope.data.classes import listed
+from convscope.data.doubts import known_images, warnings_of
 from convscope.training import recipe as recipes
 from convscope.training.duration import duration
 from convscope.training.ladder import notation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from convscope.data.dataset import Dataset, Split
     from convscope.training.recipe import Recipe
+    from convscope.training.run import Job
     from convscope.training.start import Asked, Start
 
 OWN = "own"
@@ -146,3 +148,11 @@ def uneven(split: Split, classes: tuple[str, ...], *, balance: bool) -> list[str
     return [
         f"the classes are uneven: {many:,} training images of {first}, {few:,} of {last}; --balance draws them evenly"
     ]
+
+
+def doubts(job: Job, learn: Split, test: Split) -> list[str]:
+    """Return what a user should know of their own images before they believe a result, a sentence each."""
+    if job.dataset.name.partition(":")[0] in registry.DATASETS:
+        return []
+    classes = uneven(learn, job.dataset.classes, balance=job.recipe.balance)
+    return [*warnings_of(job.dataset), *known_images(learn, test), *classes]

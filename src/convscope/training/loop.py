@@ -138,12 +138,18 @@ class Trainer:
         self.average: AveragedModel | None = _average(model, 1 - 1 / span) if recipe.average else None
         self.forward: nn.Module = DistributedDataParallel(model, forward_sync_buffers=False) if together else model
 
-    def run(self, report: Callable[[Progress], None], between: Callable[[], None]) -> Progress:
+    def run(
+        self,
+        report: Callable[[Progress], None],
+        between: Callable[[], None],
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Progress:
         """Train to the end and return the last progress.
 
         Args:
             report: called every few steps and at the last step of each epoch.
             between: called after every step; an exception in it ends the run.
+            is_over: whether to end before the last step.
 
         Raises:
             TrainingError: the loss is no longer a number.
@@ -151,7 +157,7 @@ class Trainer:
         self.model.train()
         self.watch.start()
         last = self.watch.progress()
-        while self.watch.done < self.steps.total:
+        while self.watch.done < self.steps.total and not is_over():
             self._step()
             if self.watch.is_due():
                 self._read()
@@ -315,8 +321,12 @@ class Watch:
 
     def is_due(self) -> bool:
         """Return whether a report is due."""
-        ends = self.done % self.steps.per_epoch == 0 or self.done == self.steps.total
-        return ends or self.done % REPORT_EVERY == 0
+        return self.ends or self.done % REPORT_EVERY == 0
+
+    @property
+    def ends(self) -> bool:
+        """Whether this was the last step of an epoch, or of all."""
+        return self.done % self.steps.per_epoch == 0 or self.done == self.steps.total
 
     def progress(self) -> Progress:
         """Return a progress report."""
@@ -329,6 +339,8 @@ class Watch:
             rate=self.rate,
             seconds=self.seconds,
             images=self.steps.seen(self.done),
+            epochs=self.steps.total / self.steps.per_epoch,
+            ends=self.ends,
         )
 
     def state(self) -> Means:

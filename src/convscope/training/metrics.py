@@ -30,6 +30,8 @@ class Line(msgspec.Struct, frozen=True):
     accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)]
     learning_rate: Measure
     seconds: Measure
+    val_loss: Finite | None = None
+    val_accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
 
 class Last(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -174,6 +174,7 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe, notes: tuple[str, ...] = ()
         ShapeError: the net does not fit the data.
     """
     check_data(dataset)
+    check_validation(dataset, recipe)
     check_fit(net, dataset)
     samples = dataset.count("train")
     batch = min(recipe.batch, samples)
@@ -252,6 +253,17 @@ def check_data(dataset: Dataset) -> None:
             )
     if len(dataset.classes) < 2:
         raise DataError(f"{dataset.name} has one class", expected="at least two classes")
+
+
+def check_validation(dataset: Dataset, recipe: Recipe) -> None:
+    """Raise DataError if the recipe needs images for validation and there are none."""
+    asked = f"keep={recipe.keep}" if recipe.keep == "best" else f"patience={recipe.patience}" if recipe.patience else ""
+    if asked and not dataset.counts.get("val"):
+        raise DataError(
+            f"{dataset.name} has no images for validation, which {asked} needs",
+            given=", ".join(f"{count:,} {name}" for name, count in dataset.counts.items()),
+            attempt="a folder val beside train and test, with a folder for each class",
+        )
 
 
 def check_fit(net: Net, dataset: Dataset) -> None:

@@ -86,6 +86,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         even: spreads all images over the steps of an epoch, each of ``batch`` images or slightly fewer; else the images
             that are left after the last full batch of an epoch are dropped.
         balance: draws equally many images of each class, those of small classes several times in an epoch.
+        keep: ``last`` keeps the weights of the last step; ``best`` those of the epoch with the highest accuracy in
+            validation, or of those with this accuracy the one with the lowest loss.
+        patience: ends the training when validation has not become better for that many epochs; 0 never does.
         precision: ``auto`` uses bfloat16 if the processor has it, else float32.
     """
 
@@ -114,6 +117,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     erase: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
     even: bool = False
     balance: bool = False
+    keep: Annotated[str, msgspec.Meta(pattern="^(last|best)$")] = "last"
+    patience: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
     precision: Annotated[str, msgspec.Meta(pattern="^(auto|float32|bfloat16)$")] = "auto"
 
     def __post_init__(self) -> None:

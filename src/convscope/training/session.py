@@ -25,6 +25,7 @@ from convscope.training import checkpoint, environment, initial, seal
 from convscope.training.card import card
 from convscope.training.contents import CARD, MODEL
 from convscope.training.evaluate import Evaluation, evaluate
+from convscope.training.findings import findings
 from convscope.training.lock import LOCK
 from convscope.training.logs import Log, open_log
 from convscope.training.loop import Trainer
@@ -32,6 +33,7 @@ from convscope.training.metrics import Metrics
 from convscope.training.run import Job, Run
 from convscope.training.seal import Result
 from convscope.training.signals import Request, Stopped, requests
+from convscope.training.validation import Validation
 
 if TYPE_CHECKING:
     from convscope.backends.device import Device
@@ -53,11 +55,17 @@ class Habits:
         save_every: time between checkpoints [second].
         logs: additional logs (:mod:`convscope.training.logs`).
         report: called every few steps; None shows the progress in a terminal or a notebook.
+        doubt: called with what is doubtful about the result, a sentence each; None if it is not to be reported.
     """
 
     save_every: float
     logs: tuple[str | Log, ...]
     report: Report | None
+    doubt: Callable[[str], None] | None = None
+
+
+def _unheard(_: str) -> None:
+    """Do nothing with a doubt: the caller has not asked for it."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +132,14 @@ class Session:
             ranks=self.ranks,
             device=self.device,
         )
+        validation = Validation(job, trainer)
         if state:
             trainer.restore(state)
-        keeper = Keeper(self, trainer, metrics, logs, request)
-        last = trainer.run(keeper.note, keeper.between)
-        result = None
+            validation.restore(state.tensors)
+        keeper = Keeper(self, trainer, validation, metrics, logs, request)
+        last = trainer.run(keeper.note, keeper.between, lambda: validation.is_over)
+        validation.settle()
+        result, doubt = None, self.habits.doubt or _unheard
         if metrics:
             evaluation = evaluate(model, test, job.dataset)
             if not math.isfinite(evaluation.loss):
@@ -136,24 +147,38 @@ class Session:
         keeper.stop_if_asked()
         if metrics:
             result = finish(job, model, last, evaluation, metrics)
+            for one in findings(evaluation, keeper.latest, trainer.steps.per_epoch):
+                doubt(one)
         return Run(job.path, job.net, job.dataset, job.recipe, job.seed, self.ranks.told(result), seals=job.seals)
 
 
 class Keeper:
     """Reports and saves the state of a run when it is due, or when the run is asked to stop."""
 
-    def __init__(
-        self, session: Session, trainer: Trainer, metrics: Metrics | None, logs: list[Log], request: Request
+    def __init__(  # noqa: PLR0913 -- what a report needs
+        self,
+        session: Session,
+        trainer: Trainer,
+        validation: Validation,
+        metrics: Metrics | None,
+        logs: list[Log],
+        request: Request,
     ) -> None:
         self.session: Session = session
         self.trainer: Trainer = trainer
+        self.validation: Validation = validation
         self.metrics: Metrics | None = metrics
         self.logs: list[Log] = logs
         self.request: Request = request
         self.last: float = time.perf_counter()
+        self.latest: Progress = trainer.watch.progress()
 
     def note(self, progress: Progress) -> None:
-        """Write and show a report."""
+        """Write and show a report; at the end of an epoch, validate."""
+        found = self.validation() if progress.ends else None
+        if found:
+            progress = replace(progress, val_loss=found[0], val_accuracy=found[1])
+        self.latest = progress
         for log in self.logs:
             log.note(_line(progress))
         if self.metrics and self.session.habits.report:
@@ -187,6 +212,7 @@ class Keeper:
         if not asked and not due:
             return
         state = self.trainer.state()
+        state.tensors.update(self.validation.state())
         if self.metrics:
             self.metrics.sync()
             checkpoint.write(self.session.job.path, state, self.session.job.seals)
@@ -204,6 +230,7 @@ def _line(progress: Progress) -> dict[str, Any]:
         "accuracy": progress.accuracy,
         "learning_rate": progress.rate,
         "seconds": round(progress.seconds, 4),
+        **({} if progress.val_loss is None else {"val_loss": progress.val_loss, "val_accuracy": progress.val_accuracy}),
     }
 
 

@@ -15,7 +15,6 @@ from convscope.analyze.memory import FLOAT32
 from convscope.backends.device import CPU, find
 from convscope.backends.torch import TorchNet, weights_out
 from convscope.data import registry, trained
-from convscope.data.doubts import known_images, warnings_of
 from convscope.data.facts import Facts
 from convscope.data.objects import named
 from convscope.errors import RunError
@@ -76,6 +75,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     weights: str | Path | None = None,
     scale: str | tuple[Any, Any] | None = None,
     balance: bool = False,
+    keep: str | None = None,
+    patience: int | None = None,
     input: object = None,  # noqa: A002 -- the word of the notation
     out: str | Path = "runs",
     name: str | None = None,
@@ -89,6 +90,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     warn: Callable[[str], None] = warnings.warn,
     note: Callable[[str], None] = _unheard,
     planned: Callable[[Plan], None] | None = None,
+    doubt: Callable[[str], None] | None = None,
 ) -> Run:
     """Train a net and leave a run folder.
 
@@ -111,6 +113,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         scale: ``data`` scales images to mean 0 and deviation 1 over the data, ``unit`` to 0 … 1, ``raw`` leaves
             0 … 255; or mean and deviation, 0 to 1. By default that of the run that brings the weights, or of the data.
         balance: draw equally many images of each class.
+        keep: ``last`` keeps the weights of the last step, ``best`` those of the epoch with the best validation.
+        patience: end when validation has not become better for that many epochs.
         input: size of the input of a model that does not state it, and of images for which a net is chosen; by default
             that of the images, at most 128.
         out: the folder in which the run folder is made.
@@ -128,6 +132,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         warn: called with what is wrong with the data and does not keep a net from being trained on them.
         note: called with what the run starts from: weights, head, frozen layers.
         planned: called with the plan before the training of the user's own images.
+        doubt: called with what is doubtful about the result (:mod:`convscope.training.findings`), a sentence each.
 
     Raises:
         ShapeError: the net does not fit the data.
@@ -147,12 +152,14 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         "learning_rate": lr,
         "head_rate": lr_head,
         "balance": balance or None,
+        "keep": keep,
+        "patience": patience,
     }
     changes["freeze"] = (freeze,) if isinstance(freeze, str) else tuple(freeze) or None
     found = chosen.begin(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), recipe, changes)
     for one in found.notes:
         note(one)
-    habits = Habits(save_every, _several(logs), progress)
+    habits = Habits(save_every, _several(logs), progress, doubt)
     with used(pace.chosen(threads, found.net, found.recipe, place)):
         return _trained(found, seed, (Path(out), name), habits, place, warn, planned)
 
@@ -184,7 +191,7 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
         if ranks.first:
             if planned and dataset.name.partition(":")[0] not in registry.DATASETS:
                 planned(outlook)
-            for doubt in _doubts(job, *images):
+            for doubt in chosen.doubts(job, *images):
                 warn(doubt)
             facts = Facts.of(dataset, dict(zip(("train", "test"), images, strict=True)))
             here = environment.content(environment.here(settings, place))
@@ -204,14 +211,6 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
 
 def _several(logs: str | Sequence[str | Log]) -> tuple[str | Log, ...]:
     return (logs,) if isinstance(logs, str) else tuple(logs)
-
-
-def _doubts(job: Job, learn: Split, test: Split) -> list[str]:
-    """What a person should know of their own images before they believe a result."""
-    if job.dataset.name.partition(":")[0] in registry.DATASETS:
-        return []
-    uneven = chosen.uneven(learn, job.dataset.classes, balance=job.recipe.balance)
-    return [*warnings_of(job.dataset), *known_images(learn, test), *uneven]
 
 
 def _launch(out: Path) -> Path:
