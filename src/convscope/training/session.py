@@ -22,6 +22,7 @@ from convscope.backends.torch import TorchNet, weights_out
 from convscope.errors import TrainingError
 from convscope.progress import Progress, shown_where_watched
 from convscope.training import checkpoint, environment, initial, seal
+from convscope.training.callbacks import Callbacks
 from convscope.training.card import card
 from convscope.training.contents import CARD, MODEL
 from convscope.training.evaluate import Evaluation, evaluate
@@ -56,12 +57,14 @@ class Habits:
         logs: additional logs (:mod:`convscope.training.logs`).
         report: called every few steps; None shows the progress in a terminal or a notebook.
         doubt: called with what is doubtful about the result, a sentence each; None if it is not to be reported.
+        callbacks: what the user gave (:mod:`convscope.training.callbacks`).
     """
 
     save_every: float
     logs: tuple[str | Log, ...]
     report: Report | None
     doubt: Callable[[str], None] | None = None
+    callbacks: tuple[Any, ...] = ()
 
 
 def _unheard(_: str) -> None:
@@ -137,7 +140,7 @@ class Session:
             trainer.restore(state)
             validation.restore(state.tensors)
         keeper = Keeper(self, trainer, validation, metrics, logs, request)
-        last = trainer.run(keeper.note, keeper.between, lambda: validation.is_over)
+        last = trainer.run(keeper.note, keeper.between, lambda: validation.is_over or keeper.callbacks.is_over)
         validation.settle()
         result, doubt = None, self.habits.doubt or _unheard
         if metrics:
@@ -147,6 +150,8 @@ class Session:
         keeper.stop_if_asked()
         if metrics:
             result = finish(job, model, last, evaluation, metrics)
+            if keeper.callbacks.is_over:
+                doubt(f"a callback ended the training at step {trainer.watch.done:,} of {trainer.steps.total:,}")
             for one in findings(evaluation, keeper.latest, trainer.steps.per_epoch):
                 doubt(one)
         return Run(job.path, job.net, job.dataset, job.recipe, job.seed, self.ranks.told(result), seals=job.seals)
@@ -170,6 +175,7 @@ class Keeper:
         self.metrics: Metrics | None = metrics
         self.logs: list[Log] = logs
         self.request: Request = request
+        self.callbacks: Callbacks = Callbacks(session.habits.callbacks)
         self.last: float = time.perf_counter()
         self.latest: Progress = trainer.watch.progress()
 
@@ -183,6 +189,9 @@ class Keeper:
             log.note(_line(progress))
         if self.metrics and self.session.habits.report:
             self.session.habits.report(progress)
+        self.callbacks(progress)
+        if self.session.ranks.world > 1:  # all processes end together
+            self.callbacks.is_over = bool(self.session.ranks.added([self.callbacks.is_over])[0])
 
     def between(self) -> None:
         """Save if it is due; called after every step.

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convscope import files
 from convscope.analyze.cost import net_params
 from convscope.analyze.memory import FLOAT32
 from convscope.backends.device import CPU, find
@@ -19,11 +18,12 @@ from convscope.data.facts import Facts
 from convscope.data.objects import named
 from convscope.errors import RunError
 from convscope.threads import used
-from convscope.training import checkpoint, chosen, environment, metrics, pace, seal
+from convscope.training import checkpoint, chosen, environment, launches, metrics, pace, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
+from convscope.training.callbacks import checked
 from convscope.training.contents import DATA
-from convscope.training.distributed import Ranks, joined, launch, restarts
+from convscope.training.distributed import Ranks, joined
 from convscope.training.lock import claimed
 from convscope.training.loop import lay_out
 from convscope.training.plan import check_data, check_disk, check_memory, plan
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
     from convscope.training.pace import Threads
     from convscope.training.plan import Plan
     from convscope.training.recipe import Recipe
-
-MOST = 2**16
-"""Limit for the file that names a run [byte]."""
 
 STATES = 3
 """Values in a checkpoint for each weight: the weight and the optimizer's two means."""
@@ -82,6 +79,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     name: str | None = None,
     save_every: float = SAVE_EVERY,
     logs: str | Sequence[str | Log] = (),
+    callbacks: object = (),
     skip_bad: bool = False,
     device: str | torch.device | None = None,
     threads: Threads = None,
@@ -122,6 +120,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         save_every: time between two checkpoints, from which :func:`resume` continues [second].
         logs: additional logs: ``csv``, ``tensorboard``, ``trackio``, ``wandb``, ``mlflow``, or any
             :class:`convscope.Log`.
+        callbacks: functions, or objects with methods ``on_step``, ``on_epoch`` or ``on_validation``; each gets the
+            progress, and ends the training if it returns True.
         skip_bad: skip files of the data set that are not images.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ``xpu``, or ``auto``, the accelerator of this machine or else
             its CPU; the default. The weights are the same, bit for bit, on the same device only.
@@ -159,7 +159,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     found = chosen.begin(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), recipe, changes)
     for one in found.notes:
         note(one)
-    habits = Habits(save_every, _several(logs), progress, doubt)
+    habits = Habits(save_every, _several(logs), progress, doubt, checked(callbacks))
     with used(pace.chosen(threads, found.net, found.recipe, place)):
         return _trained(found, seed, (Path(out), name), habits, place, warn, planned)
 
@@ -182,7 +182,7 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
     packed = begin.packed()
     images = _load(dataset)
     with joined(place) as ranks:
-        begun = ranks.told(_begun(out) if ranks.first else None)
+        begun = ranks.told(launches.begun(out) if ranks.first else None)
         if begun and runs.is_finished(begun):
             return runs.load(begun)
         if begun:  # a process died, and torchrun has restarted all of them
@@ -196,7 +196,7 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
             facts = Facts.of(dataset, dict(zip(("train", "test"), images, strict=True)))
             here = environment.content(environment.here(settings, place))
             job = runs.found(out, name, job, facts, here, packed)
-            _note_begun(job, ranks)
+            launches.note_begun(job, ranks)
         path, seals = ranks.told((job.path, job.seals))
         job = replace(job, path=path, seals=seals)
         trained.remember(seals[DATA], dataset.name)
@@ -213,43 +213,6 @@ def _several(logs: str | Sequence[str | Log]) -> tuple[str | Log, ...]:
     return (logs,) if isinstance(logs, str) else tuple(logs)
 
 
-def _launch(out: Path) -> Path:
-    """Return the file that notes which run the processes of this torchrun launch train."""
-    return out / f".launch-{launch()}"
-
-
-def _begun(out: Path) -> Path | None:
-    """Return the run that this launch began before one of its processes died."""
-    note = _launch(out)
-    if not restarts() or not note.is_file():
-        return None
-    path = _noted(note)
-    return path if path.is_dir() else None
-
-
-def _noted(note: Path) -> Path:
-    """Return the run that a note names.
-
-    Raises:
-        RunError: the note cannot be read.
-    """
-    try:
-        return Path(files.read(note, MOST).decode())
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{note} cannot be read: {getattr(error, 'strerror', error)}") from None
-
-
-def _note_begun(job: Job, ranks: Ranks) -> None:
-    """Note which run this launch trains; the notes of launches that have ended are removed."""
-    if ranks.world == 1:
-        return
-    for note in job.path.parent.glob(".launch-*"):
-        path = _noted(note)
-        if runs.is_finished(path) or not path.is_dir():
-            note.unlink(missing_ok=True)
-    files.put(_launch(job.path.parent), str(job.path).encode())
-
-
 def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     path: str | Path,
     *,
@@ -257,6 +220,7 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
     strict: bool = False,
     save_every: float = SAVE_EVERY,
     logs: str | Sequence[str | Log] = (),
+    callbacks: object = (),
     device: str | torch.device | None = None,
     threads: Threads = None,
     progress: Report | None = None,
@@ -274,6 +238,7 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
         strict: refuse to resume from an older checkpoint if the newest is damaged.
         save_every: as for :func:`train` [second].
         logs: as for :func:`train`.
+        callbacks: as for :func:`train`.
         device: as for :func:`train`; by default the one on which the run began, if this machine has it.
         threads: as for :func:`train`; by default the number with which the run began.
         progress: called every few steps; by default a terminal or a notebook shows it.
@@ -283,11 +248,12 @@ def resume(  # noqa: PLR0913 -- the settings of a session, all by keyword
         RunError: it is not a run folder, it is finished, another process trains in it, or its checkpoints are damaged.
         Stopped: as for :func:`train`.
     """
+    habits = Habits(save_every, _several(logs), progress, callbacks=checked(callbacks))
     job = runs.load_job(path, data=data)
     place = environment.began_on(job.path) if device is None else find(device)
     count = pace.recorded(job.path) if threads is None else pace.chosen(threads, job.net, job.recipe, place)
     with used(count), joined(place) as ranks:
-        return _resumed(job, ranks, Habits(save_every, _several(logs), progress), place, strict=strict, warn=warn)
+        return _resumed(job, ranks, habits, place, strict=strict, warn=warn)
 
 
 def _resumed(  # noqa: PLR0913 -- the parts of a session
