@@ -34,6 +34,7 @@ EXTRAS = {
     "safetensors": "train",
     "filelock": "train",
     "psutil": "train",
+    "scipy": "train",
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "keras": "keras",

@@ -16,7 +16,8 @@ from convscope.data import DATASETS, find
 from convscope.data.audit import Audit, Listed
 from convscope.data.decoding import Room
 from convscope.data.folder import Entry, divided
-from convscope.data.image import fitted, open_image, read_image, seen
+from convscope.data.image import fitted, open_image, seen
+from convscope.data.preparation import read_image
 from convscope.errors import DataError, ImageError, LimitError
 from faults.hold_data import (
     COLOURS,

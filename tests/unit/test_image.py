@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from convscope.data import DATASETS, load
-from convscope.data.image import read_image
+from convscope.data.preparation import read_image
 from convscope.errors import ImageError
 
 MNIST = DATASETS["mnist"]

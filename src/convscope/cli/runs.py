@@ -10,11 +10,12 @@ import click
 from convscope.cli.choices import DATA, NET, RUN, one_of
 from convscope.cli.common import DEVICE, INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, note_state, show
 from convscope.cli.numbers import whole
-from convscope.cli.outputs import deliver, listing, out, refuse_own, reported
+from convscope.cli.outputs import OutFile, deliver, drawn, listed, listing, out, refuse_own, reported
 from convscope.errors import FieldError
 from convscope.files import put
 from convscope.inert import inert
 from convscope.streams import present, say, tell
+from convscope.view.figure import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,15 @@ def cells(evaluation: Any) -> Iterator[dict[str, Any]]:
 def shares(predictions: Any) -> Iterator[dict[str, Any]]:
     """Return the prediction for each image, with its probability."""
     for one in predictions.found:
-        yield {"image": one.image, "class": one.label, "probability": f"{one.probabilities[one.label]:.6f}"}
+        probability = f"{one.probabilities[one.label]:.6f}" if one.label else ""
+        yield {"image": one.image, "class": one.label, "probability": probability}
+
+
+def _given(predictions: Any) -> Any:
+    """Return the drawing of what the net was given."""
+    from convscope.lens.drawing.given import draw
+
+    return draw(predictions)
 
 
 @cli.command("eval")
@@ -78,8 +87,8 @@ def evaluate(
     NET is any net that brings its weights: an ONNX or Keras file, or FILE.py:FUNCTION with --weights; it needs --data,
     and its scores are in the order of the classes there.
 
-    DATA is the name of a data set. Its classes are matched to those of the run by name, and it may have some of them
-    only. The result on the images that
+    DATA is the name of a data set. Its images are prepared as by convscope predict. Its classes are matched to those of
+    the run by name, and it may have some of them only. The result on the images that
     the net was trained on (--split train) says how much it has memorised, never how good it is.
 
     With --tta 2 or 6 the scores of several views of each image are averaged (test-time augmentation): the image and its
@@ -106,21 +115,42 @@ def evaluate(
 @click.argument("run_folder", metavar="RUN", type=RUN)
 @click.argument("images", nargs=-1, required=True)
 @click.option("--skip-bad", is_flag=True, help="Skip files that cannot be read, and list them.")
+@click.option(
+    "--show",
+    "drawing",
+    metavar="FILE",
+    type=OutFile(drawn(_given)),
+    help=f"Draw what the net was given: {listed(FORMATS)}.",
+)
 @DEVICE
 @THREADS
 @out(reported("Predictions") | {".csv": listing("image", "class", "probability", rows=shares)})
 @JSON
 def predict(
-    run_folder: str, images: tuple[str, ...], device: str | None, out: Out | None, *, skip_bad: bool, as_json: bool
+    run_folder: str,
+    images: tuple[str, ...],
+    drawing: Out | None,
+    device: str | None,
+    out: Out | None,
+    *,
+    skip_bad: bool,
+    as_json: bool,
 ) -> None:
     r"""Classify images with a trained run.
 
-    IMAGES are PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF and other files of any size, dark on light or light on dark. For a
-    folder, every image in it and in its subfolders is classified, and the speed is reported, from files to classes.
+    IMAGES are PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF and other files of any size. For a folder, every image in it and in
+    its subfolders is classified, and the speed is reported, from files to classes.
+
+    Each image is prepared like the training images: scaled to their size, and inverted if they have a plain dark
+    background and the image a plain light one, or the other way round, which is reported. For a net that was trained
+    on MNIST, strokes are found in photos of paper: every digit is cut out, scaled and centred, and shadows, squares,
+    edges and specks are left out. Several digits are read in order, and an image without strokes shows "nothing here".
+    --show draws what the net was given.
 
     \b
     Examples:
       convscope predict runs/mnist-fast-seed0 five.png
+      convscope predict runs/mnist-fast-seed0 photo.jpg --show given.png
       convscope predict runs/mnist-fast-seed0 scans/*.jpg --json
       convscope predict runs/mnist-fast-seed0 scans/ --skip-bad -o classes.csv
     """
@@ -132,8 +162,12 @@ def predict(
     note_state(run_folder)
     found = predict_files(loaded, images, skip_bad=skip_bad, device=device)
     deliver(found, out, as_json=as_json)
+    if drawing:
+        drawing.write(found)
     if len(found.found) > 1 or found.unreadable:
         tell(found.told())
+    elif found.notes():
+        tell("\n".join(found.notes()))
 
 
 @cli.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from convscope.data.kinds import ending, is_kind, kinds
 from convscope.errors import DataError
@@ -64,6 +64,8 @@ class Dataset:
         mean: mean of the training pixels, 0 to 1, overall or by channel; ``std``: their standard deviation.
         ink: whether an image shows bright strokes on a dark, empty background with its mass in the
             middle (user images are converted to that form before a prediction).
+        ground: ``dark`` or ``light``, the plain background of the images that a run was trained on; empty if they have
+            none, or were not examined.
         licence: the licence and the authors.
         source: reads the images.
         folder: the folder of the files.
@@ -83,6 +85,7 @@ class Dataset:
     folder: Path = field(compare=False)
     mapped: bool = False
     notes: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    ground: Literal["", "dark", "light"] = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         """Make the names inert: they are shown in many places, and a run from elsewhere may state any text."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -48,6 +48,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     mapped: bool
     notes: dict[str, Any]
     sha256: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]
+    ground: Literal["", "dark", "light"] = ""
 
     def __post_init__(self) -> None:
         """Check the values against each other; msgspec adds the position to the ValueError."""
@@ -61,10 +62,9 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def of(cls, dataset: Dataset, splits: Mapping[str, Split]) -> Facts:
         """Return the facts to keep of a data set, with fingerprints of the given splits."""
         kept = {name: getattr(dataset, name) for name in cls.__struct_fields__ if name != "sha256"}
-        prints = {name: fingerprint(split, dataset.classes) for name, split in splits.items()}
-        return msgspec.convert(
-            kept | {"counts": dict(dataset.counts), "notes": dict(dataset.notes), "sha256": prints}, cls
-        )
+        kept |= {"counts": dict(dataset.counts), "notes": dict(dataset.notes)}
+        kept["sha256"] = {name: fingerprint(split, dataset.classes) for name, split in splits.items()}
+        return msgspec.convert(kept, cls)
 
     def to_json(self) -> bytes:
         """Return human-readable JSON."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from convscope.core.shape import Shape
-    from convscope.data.dataset import Dataset
     from convscope.data.taken import Content
 
 MAX_PIXELS = 100_000_000
@@ -44,42 +42,6 @@ DEEP = ("I", "I;16", "I;16B", "I;16L", "F")
 
 TILE = 1024
 """Side of the tiles in which an image is converted [pixel]."""
-
-INK = 20
-"""Longer side of the box that a digit fills in 28x28 (LeCun et al. 1998: 20x20 inside 28x28)."""
-
-LARGE = 8_000_000
-"""The most pixels in which a digit is searched."""
-
-RINGING = 0.04
-"""Fraction of the strongest stroke below which a signal near it may be a JPEG artefact."""
-
-
-def read_image(path: Path, dataset: Dataset) -> NDArray[np.uint8]:
-    """Convert an image file to the form of the data set's own images: uint8 ``c h w``.
-
-    Colours become grey if the data set is grey; transparent parts become white. For a data set of strokes on a dark
-    background, the background is estimated from the rim, dark strokes on a light background are inverted, and the
-    strokes are cut out, scaled and centred at their centre of mass, as the authors of MNIST did.
-
-    Raises:
-        ImageError: the file is missing, is not an image, is damaged, or is too large.
-        MissingExtraError: Pillow is not installed.
-    """
-    _, height, width = dataset.shape
-
-    def made(image: Image) -> NDArray[np.uint8]:
-        if not dataset.ink:
-            return fitted(plain(image), dataset.shape)
-        return _digit(_grey(plain(image)), height, width, path)[None]
-
-    return decoded(path, made, least=(height, width))
-
-
-def _grey(image: Image) -> NDArray[np.float32]:
-    """Return grey values; in a large image, each is the mean of a block."""
-    blocks = math.ceil(math.sqrt(image.width * image.height / LARGE))
-    return np.asarray(_as(image.reduce(blocks) if blocks > 1 else image, "L"), dtype=np.float32)
 
 
 def fitted(image: Image, shape: Shape) -> NDArray[np.uint8]:
@@ -145,7 +107,7 @@ def decoded(
     try:
         found = given() if given else read(path, MAX_BYTES)
         if not isinstance(found, bytes):
-            return made(_of_pixels(found))
+            return made(as_image(found))
         content = found
         with opened_image(content) as file:
             _check_size(file, path)
@@ -233,25 +195,41 @@ def seen(path: Path, given: Content | None = None) -> Seen | None:
         return None
 
 
-def _of_pixels(pixels: NDArray[np.uint8]) -> Image:
+def as_image(pixels: NDArray[np.uint8]) -> Image:
     """Return pixels ``c h w`` as an image."""
     from PIL import Image
 
     return Image.fromarray(np.ascontiguousarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)))
 
 
+def upright(image: Image) -> Image:
+    """Convert a decoded image to grey (``L``), ``RGB``, or ``RGBA`` if a part of it is transparent, upright, 8 bits."""
+    image = _rotated(image)
+    if not _transparent(image):
+        return plain(image)
+    found = _by_tiles(image, "RGBA", lambda part: part.convert("RGBA"))
+    return _by_tiles(found, "RGB", _on_white) if found.getchannel("A").getextrema() == (255, 255) else found
+
+
 def plain(image: Image) -> Image:
     """Convert a decoded image to grey (``L``) or ``RGB``, upright, 8 bits per channel, transparent parts on white."""
-    from PIL import ExifTags, ImageOps
-
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        image = ImageOps.exif_transpose(image)
+    image = _rotated(image)
     if image.mode in DEEP:
         return _by_tiles(image, "L", _eight_bits(image))
-    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+    if _transparent(image):
         return _by_tiles(image, "RGB", _on_white)
     mode = "L" if image.mode in GREY else "RGB"
     return image if image.mode == mode else _by_tiles(image, mode, lambda part: part.convert(mode))
+
+
+def _rotated(image: Image) -> Image:
+    from PIL import ExifTags, ImageOps
+
+    return ImageOps.exif_transpose(image) if image.getexif().get(ExifTags.Base.Orientation, 1) != 1 else image
+
+
+def _transparent(image: Image) -> bool:
+    return "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
 
 
 def _by_tiles(image: Image, mode: str, made: Callable[[Image], Image]) -> Image:
@@ -309,50 +287,3 @@ def _eight_bits(image: Image) -> Callable[[Image], Image]:
             raise ImageError(f"has floats up to {largest:.6g}", expected="0 to 1, or 0 to 255")
         top = 255.0 if largest > 1 else 1.0
     return lambda part: Pillow.fromarray(np.clip(values(part) / top * 255, 0, 255).astype(np.uint8))
-
-
-def _digit(grey: NDArray[np.float32], height: int, width: int, path: Path) -> NDArray[np.uint8]:
-    """Return bright strokes, cut out, scaled and centred."""
-    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ground = float(np.median(rim))
-    ink = ground - grey if ground > 127 else grey - ground
-    peak = float(ink.max())
-    if peak < 16:
-        raise ImageError(
-            f"{printable(path)} shows nothing: no stroke differs from the background",
-            expected="a digit on a plain background",
-        )
-    strokes = np.clip(ink, 0, None) / peak
-    # a signal no stronger than the noise of the rim or the JPEG ringing around a stroke is not a stroke
-    grain = float(np.quantile(np.abs(rim - ground), 0.99)) / peak
-    strokes[strokes < max(RINGING, 1.5 * min(grain, 0.4))] = 0
-    rows, columns = np.flatnonzero(strokes.any(1)), np.flatnonzero(strokes.any(0))
-    cut = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    small = _fit(cut, INK * min(height, width) // 28)
-    return _centred(small, height, width)
-
-
-def _fit(cut: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Scale an image so that its longer side is ``side``."""
-    from PIL import Image
-
-    scale = side / max(cut.shape)
-    size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
-    return np.asarray(
-        Image.fromarray(cut).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
-    )
-
-
-def _centred(small: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
-    """Place strokes on an empty background with their centre of mass in the middle."""
-    small = np.clip(small / max(float(small.max()), 1e-6), 0, 1)
-    mass = float(small.sum())
-    rows, columns = small.shape
-    centre_y = float((small.sum(1) * (np.arange(rows) + 0.5)).sum()) / mass
-    centre_x = float((small.sum(0) * (np.arange(columns) + 0.5)).sum()) / mass
-    # MNIST's centres of mass lie within half a pixel of the middle of pixel 14, counted from 0
-    top = min(max(0, round(height / 2 + 0.5 - centre_y)), height - rows)
-    left = min(max(0, round(width / 2 + 0.5 - centre_x)), width - columns)
-    canvas = np.zeros((height, width), dtype=np.uint8)
-    canvas[top : top + rows, left : left + columns] = np.round(small * 255).astype(np.uint8)
-    return canvas

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from convscope.data.dataset import Dataset
     from convscope.data.folder import Listing
     from convscope.data.image import Seen
+    from convscope.data.preparation import Preparation
     from convscope.data.spelled import Spelled
 
 LARGEST = 128
@@ -103,15 +104,16 @@ def opened_set(
     notes, index = _kept(place), None
     if notes:
         shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
-        index = opened(place / to_text(shape))
+        index = opened(place / _form(shape, wanted))
     if not notes or index is None:
         with closing(take()) as taken:
             classes = _classes(taken, subject, partial=wanted.partial)
             notes = _notes(place, taken)
             shape = checked(wanted.shape) if wanted.shape else default_shape(notes)
-            index = opened(place / to_text(shape)) or prepare(
-                place / to_text(shape),
-                lambda skipped: _planned(taken, classes, shape, skipped, subject, partial=wanted.partial),
+            within, reader = place / _form(shape, wanted), _Reader(shape, wanted.preparation)
+            index = opened(within) or prepare(
+                within,
+                lambda skipped: _planned(taken, classes, reader, skipped, subject, partial=wanted.partial),
                 report,
             )
     forget_older(place)
@@ -119,7 +121,15 @@ def opened_set(
     if skipped and not wanted.skip_bad:
         raise bad_files(subject, skipped)
     name = str(replace(wanted, path=str(root) if wanted.is_path else wanted.path, shape=index.shape))
-    return index.dataset(name, root, place / to_text(index.shape), "the user's own", notes | {"skipped": skipped})
+    within = place / _form(index.shape, wanted)
+    return index.dataset(
+        name, root, within, "the user's own", notes | {"skipped": skipped, "prepared": wanted.prepared}
+    )
+
+
+def _form(shape: Shape, wanted: Spelled) -> str:
+    """Return the name of a folder for images of one size and preparation."""
+    return f"{to_text(shape)}-{wanted.prepared}" if wanted.prepared else to_text(shape)
 
 
 def _taken(found: Listing, wanted: Spelled) -> Taken:
@@ -291,9 +301,10 @@ class _Reader:
     """Prepare images at one size."""
 
     shape: Shape
+    preparation: Preparation | None = None
 
     def _fitted(self, image: Image) -> NDArray[np.uint8]:
-        return fitted(plain(image), self.shape)
+        return self.preparation.pixels(image) if self.preparation else fitted(plain(image), self.shape)
 
     def __call__(self, item: Item) -> NDArray[np.uint8]:
         path = Path(item.name)
@@ -306,7 +317,7 @@ class _Reader:
 def _planned(  # noqa: PLR0913 -- what is prepared, and how it is called
     taken: Taken,
     classes: tuple[str, ...],
-    shape: Shape,
+    reader: _Reader,
     skipped: Mapping[str, str],
     subject: str,
     *,
@@ -319,7 +330,7 @@ def _planned(  # noqa: PLR0913 -- what is prepared, and how it is called
     lost = sorted(set(labels) - {printable(item.label) for item in parts["train"]})
     if lost and not partial:
         raise DataError(f"{subject} has no image of the class {lost[0]} left for training", given=_some(skipped))
-    return Plan(shape, classes, parts, _Reader(shape), lambda item: labels[printable(item.label)], _name)
+    return Plan(reader.shape, classes, parts, reader, lambda item: labels[printable(item.label)], _name)
 
 
 def _name(item: Item) -> str:

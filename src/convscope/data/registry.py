@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from convscope.core.shape import Shape
+    from convscope.data.preparation import Preparation
 
 __all__ = ["DATASETS", "Dataset", "Split", "find", "load"]
 
@@ -144,12 +145,13 @@ DATASETS: dict[str, Dataset] = {
 """Every data set of fixed content by name; ``:FOLDER`` may follow the name."""
 
 
-def find(
+def find(  # noqa: PLR0913 -- the options, by keyword
     name: str,
     shape: Shape | None = None,
     *,
     skip_bad: bool = False,
     partial: bool = False,
+    preparation: Preparation | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Find the data set of that name: a declared one, ``name:FOLDER`` for one in a folder, ``kind:PATH``, or a path.
@@ -161,6 +163,7 @@ def find(
         shape: ``c h w`` that a net expects; for sets that can be resized, unless the name states a size.
         skip_bad: leave out files that cannot be used; else they are an error.
         partial: for a set that is only evaluated on: one class is enough, and none needs images for training.
+        preparation: how the user's own images are prepared, for a net that was trained on others.
         report: called now and then with the number of prepared images and of all images.
 
     Raises:
@@ -178,7 +181,8 @@ def find(
         return replace(DATASETS[wanted.kind], name=f"{wanted.kind}:{wanted.folder}", folder=wanted.folder)
     if wanted.kind not in kinds() or not wanted.path:
         raise unknown("data set", name, [*DATASETS, *(f"{kind.name}:{kind.what}" for kind in kinds().values())])
-    wanted = replace(wanted, shape=wanted.shape or shape, skip_bad=wanted.skip_bad or skip_bad)
+    skip_bad = wanted.skip_bad or skip_bad
+    wanted = replace(wanted, shape=wanted.shape or shape, skip_bad=skip_bad, preparation=preparation)
     try:
         return kinds()[wanted.kind].opened(wanted, report)
     except DataError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from convscope.errors import ConvscopeError, DataError, FieldError
 
 if TYPE_CHECKING:
     from convscope.core.shape import Shape
+    from convscope.data.preparation import Preparation
 
 SKIP = "skip_bad"
 
@@ -31,6 +32,7 @@ class Spelled:
         skip_bad: whether unusable files are skipped.
         columns: names of columns of a table, by what they contain: ``image``, ``label`` or ``split``.
         partial: whether one class is enough, for a set that is only evaluated on.
+        preparation: how images are prepared; None if they are only scaled.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Spelled:
     skip_bad: bool = False
     columns: tuple[tuple[str, str], ...] = ()
     partial: bool = False
+    preparation: Preparation | None = field(default=None, compare=False)
 
     @property
     def is_path(self) -> bool:
@@ -49,6 +52,11 @@ class Spelled:
     def told(self) -> str:
         """The columns as options; empty if none is named."""
         return ",".join(f"{what}={name}" for what, name in self.columns)
+
+    @property
+    def prepared(self) -> str:
+        """How images are prepared, in a word; empty if they are only scaled."""
+        return self.preparation.key if self.preparation else ""
 
     def __str__(self) -> str:
         options = [to_text(self.shape)] if self.shape else []

@@ -136,7 +136,7 @@ def reach(  # noqa: PLR0913 -- the parts of the question
 
 def _images(subject: Subject, seen: InputImage | None, count: int, seed: int) -> tuple[Tensor, str]:
     """Return the images to measure over, and a description of them."""
-    if subject.dataset:
+    if subject.dataset and subject.run:
         images = registry.load(subject.dataset, "test").images
         images = images[np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
         return taken(subject, images), f"{len(images)} test images of {subject.dataset.slug}"

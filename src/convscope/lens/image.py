@@ -12,7 +12,8 @@ import torch
 from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.data.home import printable
-from convscope.data.image import decoded, fitted, plain, read_image
+from convscope.data.image import decoded, fitted, plain
+from convscope.data.preparation import read_image
 from convscope.errors import ImageError
 from convscope.inert import inert
 from convscope.training.batches import scaled
@@ -70,7 +71,7 @@ def input_image(subject: Subject, image: str | Path | NDArray[Any] | None = None
 
 
 def _own(subject: Subject, number: str) -> InputImage:
-    if subject.dataset is None:
+    if subject.dataset is None or subject.run is None:
         raise ImageError(f"{OWN}{number} cannot be used: the net has no data set", attempt="--image five.png")
     split = registry.load(subject.dataset, "test")
     if not number.isdecimal() or int(number[:12]) >= len(split.images):

@@ -40,6 +40,8 @@ NEAREST = 6
 
 NO_MISTAKES = "no image was misclassified; this class has the most images"
 
+UNKNOWN = "the two likeliest classes of the image, whose own class is not known"
+
 AMONG = 10_000
 """The most training images that are searched, evenly spaced over the set."""
 
@@ -132,13 +134,20 @@ class Mistakes:
         near = ", ".join(f"{one.name} is {inert(one.label)} ({one.value:.2f})" for one in self.nearest)
         lines = [
             f"mistakes of {self.source} on {self.evaluation.data}: {part}",
-            f"cell       true {self.cell[0]}, predicted {self.cell[1]} ({self.why}): {self.count:,} images",
+            self._cell(),
             f"confident  {sure or 'none'}",
             f"image      {self.image.name}",
             str(self.split),
             f"nearest    {near}; {self.searched}",
         ]
         return "\n".join(lines)
+
+    def _cell(self) -> str:
+        true, predicted = self.cell
+        if self.why == UNKNOWN:
+            also = f"{self.count:,} test images of {true} were predicted as {predicted}"
+            return f"predicted  {predicted}, then {true}; the class of this image is not known. {also}"
+        return f"cell       true {true}, predicted {predicted} ({self.why}): {self.count:,} images"
 
     __repr__ = __str__
 
@@ -204,7 +213,9 @@ def _cell(
         return (class_number(subject, names[0]), class_number(subject, names[1])), "as requested"
     if asked:
         best = _two_best(subject, asked)
-        return (best[1] if asked.label is None else asked.label, best[0]), "that of the image"
+        if asked.label is None:
+            return (best[1], best[0]), UNKNOWN
+        return (asked.label, best[0]), "that of the image"
     table = np.array(evaluation.confusion)
     wrong = table - np.diag(np.diag(table))
     true, answer = np.unravel_index(int((wrong if wrong.any() else table).argmax()), table.shape)

@@ -16,6 +16,7 @@ from convscope.core.source import net_of
 from convscope.errors import ModelError, ShapeError
 from convscope.files import is_run
 from convscope.inert import inert
+from convscope.training.exported import stated
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
 from convscope.view.numbers import bytes_text
@@ -44,6 +45,7 @@ class Subject:
         run: the run from which the weights come.
         random: whether the weights are random because the net had none.
         device: where the model is.
+        stated: what an exported file says about the images that it takes; it has no images.
     """
 
     name: str
@@ -53,11 +55,12 @@ class Subject:
     run: Run | None = None
     random: bool = False
     device: Device = CPU
+    stated: Dataset | None = None
 
     @property
     def dataset(self) -> Dataset | None:
-        """The data set that the net was trained on."""
-        return self.run.dataset if self.run else None
+        """The data set that the net was trained on; of an exported file, what the file says about it."""
+        return self.run.dataset if self.run else self.stated
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -121,7 +124,8 @@ def subject(source: object, *, input: object = None, seed: int = 0, device: Devi
     words = f"random, seed {seed}" if tensors is None else "of the model"
     name = source if isinstance(source, str) and len(source) <= 60 else f"a net of {len(net)} layers"
     model = _with(net, initial(net, seed) if tensors is None else tensors, device)
-    return Subject(inert(str(name)), net, model, words, random=tensors is None, device=device)
+    known = stated(source, net) if isinstance(source, str | Path) else None
+    return Subject(inert(str(name)), net, model, words, random=tensors is None, stated=known, device=device)
 
 
 def _with_ends(net: Net) -> Net:

@@ -12,6 +12,8 @@ from convscope.core.shape import to_text
 from convscope.data import registry
 from convscope.data.classes import numbers_of
 from convscope.data.facts import Again, at_hand, fingerprint
+from convscope.data.image import as_image
+from convscope.data.preparation import Preparation
 from convscope.errors import DataError, ShapeError
 from convscope.training.evaluate import Evaluation, Predicted, answers, together
 from convscope.training.run import Run, load
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
+    from numpy.typing import NDArray
 
     from convscope.backends.device import Device
     from convscope.data.registry import Dataset, Split
@@ -42,8 +45,8 @@ def evaluate_run(
 
     Args:
         run: the run, or its folder.
-        data: name of the data set; the run's own by default. Images are scaled like the training
-            images, and classes are matched by their names.
+        data: name of the data set; the run's own by default. Images of another set are prepared as by
+            :func:`convscope.predict`, and classes are matched by their names.
         split: of the data set, or ``all``; by default ``test``, and ``all`` for a named set that is not divided and is
             not the run's own.
         tta: number of views of each image whose scores are averaged: 1, the image; 2, and its mirror image; 6, and
@@ -60,7 +63,7 @@ def evaluate_run(
     """
     place = find(device)
     run = run if isinstance(run, Run) else load(run)
-    dataset = run.dataset if data is None else registry.find(data, run.dataset.shape, partial=True)
+    dataset = run.dataset if data is None else other(run, data)
     chosen = split or ("test" if data is None or _is_own(run, dataset) else usual_split(dataset))
     found = predictions_of(run, dataset, chosen, tta=tta, device=place)
     return Evaluation.of(found, run.dataset.classes, dataset.name, chosen, tta)
@@ -101,6 +104,23 @@ def splits_of(dataset: Dataset, split: str) -> list[Split]:
     return found
 
 
+def other(run: Run, data: str) -> Dataset:
+    """Return a data set for a net that was trained on another; its images are prepared as for predictions."""
+    found, preparation = registry.find(data, run.dataset.shape, partial=True), Preparation.of(run.dataset)
+    if not preparation.key or data in registry.DATASETS or _is_own(run, found):
+        return found
+    return registry.find(data, run.dataset.shape, partial=True, preparation=preparation)
+
+
+def _as_trained(run: Run, dataset: Dataset, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Prepare pixels of a set whose files were only scaled, or that has no files, if it is not the run's own."""
+    preparation = Preparation.of(run.dataset)
+    known = not preparation.key or dataset.notes.get("prepared") or (dataset.ink and run.dataset.ink)
+    if known or _is_own(run, dataset):
+        return images
+    return np.stack([preparation.pixels(as_image(image)) for image in images])
+
+
 def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1, device: Device = CPU) -> Predicted:
     """Return the predictions of a run for a split of a data set; labels are indices of the run's classes.
 
@@ -117,4 +137,6 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
     parts = splits_of(dataset, split)
     model = Augmented(model_of(run, device), tta)
     with kept_memory(), device.exact():
-        return together([answers(model, one.images, numbers[one.labels], run.dataset) for one in parts])
+        pixels = [_as_trained(run, dataset, one.images) for one in parts]
+        found = zip(pixels, parts, strict=True)
+        return together([answers(model, images, numbers[one.labels], run.dataset) for images, one in found])

@@ -20,10 +20,12 @@ from convscope.backends.torch import TorchNet, weights_in, weights_out
 from convscope.core.graph import Graph
 from convscope.core.net import Net
 from convscope.data.facts import at_hand
+from convscope.data.preparation import Preparation
 from convscope.errors import WriteError
 from convscope.extras import missing_extra
 from convscope.ops.act import Softmax
 from convscope.training.evaluate import logits
+from convscope.training.exported import PREPARATION
 from convscope.training.formats import format_of
 from convscope.training.loop import lay_out
 from convscope.training.run import Run, load
@@ -194,6 +196,7 @@ def _metadata(run: Run, form: str) -> dict[str, Any]:
         "net": str(run.net),
         "data": run.dataset.title,
         "classes": list(run.dataset.classes),
+        PREPARATION: Preparation.of(run.dataset).to_json(),
         "mean": mean,
         "std": std,
         "input": f"images n {size}, float32, {pixels}",

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.analyze.cost import net_params
-from convscope.data import registry
 from convscope.errors import DataError
 from convscope.training.evaluate import Evaluation
-from convscope.training.evaluate_run import predictions_of
+from convscope.training.evaluate_run import other, predictions_of
 from convscope.training.intervals import paired_difference
 from convscope.training.run import Run, load
 from convscope.view.parts import Column, Grid, Stack
@@ -174,7 +173,7 @@ def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | 
         )
     if a.dataset.classes != b.dataset.classes:
         raise DataError("the classes of the runs differ", expected="the same classes in the same order")
-    dataset = a.dataset if data is None else registry.find(data, a.dataset.shape)
+    dataset = a.dataset if data is None else other(a, data)
     predicted = predictions_of(a, dataset), predictions_of(b, dataset)
     evaluation = tuple(Evaluation.of(found, a.dataset.classes, dataset.name) for found in predicted)
     return RunComparison((a, b), (evaluation[0], evaluation[1]), _disagreements(*predicted, a.dataset.classes))

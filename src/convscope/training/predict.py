@@ -19,7 +19,7 @@ from convscope.backends.device import find
 from convscope.backends.machine import cores
 from convscope.data.folder import SUFFIXES
 from convscope.data.held import in_files
-from convscope.data.image import read_image
+from convscope.data.preparation import EMPTY, Preparation, prepared
 from convscope.errors import ImageError
 from convscope.inert import in_html, inert
 from convscope.training.evaluate import BATCH, logits
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from convscope.backends.torch import TorchNet
     from convscope.data import Dataset
+    from convscope.data.preparation import Prepared
 
 
 SHOWN = 20
@@ -44,27 +45,46 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Prediction:
-    """The prediction for one image; prints itself.
+    """The prediction for one image, or for one of several digits in it; prints itself.
 
     Attributes:
         image: the file.
-        probabilities: by class, the likeliest first.
+        probabilities: by class, the likeliest first; empty if the image shows nothing.
+        box: top, left, bottom and right of the digit in the image [pixel]; None for an image that is used as a whole.
+        place: its number among the digits of the image, from 1, and how many there are.
+        inverted: whether light and dark were exchanged, as the training images have the opposite background.
+        pixels: what the net was given, uint8 ``c h w``; None if that is nothing.
     """
 
     image: str
     probabilities: dict[str, float]
+    box: tuple[int, int, int, int] | None = None
+    place: tuple[int, int] = (1, 1)
+    inverted: bool = False
+    pixels: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     @property
     def label(self) -> str:
-        """The likeliest class."""
-        return next(iter(self.probabilities))
+        """The likeliest class; empty if the image shows nothing."""
+        return next(iter(self.probabilities), "")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
-        return {"image": inert(self.image), "class": self.label, "probabilities": self.probabilities}
+        return {
+            "image": inert(self.image),
+            "class": self.label or None,
+            "probabilities": self.probabilities,
+            "box": list(self.box) if self.box else None,
+            "digit": self.place[0],
+            "digits": self.place[1] if self.probabilities else 0,
+            "inverted": self.inverted,
+        }
 
     def __str__(self) -> str:
-        return f"{inert(self.image)}: {inert(self.label)}   ({self.likeliest()})"
+        if not self.probabilities:
+            return f"{inert(self.image)}: nothing here   ({EMPTY})"
+        digit = f", digit {self.place[0]} of {self.place[1]}" if self.place[1] > 1 else ""
+        return f"{inert(self.image)}{digit}: {inert(self.label)}   ({self.likeliest()})"
 
     def likeliest(self) -> str:
         """The three likeliest classes with their probabilities."""
@@ -105,8 +125,8 @@ class Predictions(Sequence[Prediction]):
     def _repr_html_(self) -> str:
         """Return the first images as the net sees them, with their likeliest classes."""
         rows = "".join(
-            f"<tr><td>{_thumbnail(one.image, self.dataset)}</td><td>{in_html(one.image)}</td>"
-            f"<td><b>{in_html(one.label)}</b></td><td>{in_html(one.likeliest())}</td></tr>"
+            f"<tr><td>{_thumbnail(one)}</td><td>{in_html(one.image)}</td>"
+            f"<td><b>{in_html(one.label or 'nothing here')}</b></td><td>{in_html(one.likeliest())}</td></tr>"
             for one in self.found[:SHOWN]
         )
         head = "<tr><th>image</th><th>file</th><th>predicted</th><th>probabilities</th></tr>"
@@ -116,12 +136,13 @@ class Predictions(Sequence[Prediction]):
     @property
     def images_per_second(self) -> float:
         """Images per second, from file to class."""
-        return len(self.found) / self.seconds
+        return len({one.image for one in self.found}) / self.seconds
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/predict/2``."""
+        """Plain data of schema ``convscope/predict/3``."""
         return {
-            "schema": "convscope/predict/2",
+            "schema": "convscope/predict/3",
+            "preparation": Preparation.of(self.dataset).to_json(),
             "images": [entry.to_json() for entry in self.found],
             "unreadable": [{"image": inert(name), "why": inert(why)} for name, why in self.unreadable.items()],
             "seconds": self.seconds,
@@ -129,23 +150,36 @@ class Predictions(Sequence[Prediction]):
         }
 
     def told(self) -> str:
-        """Return the number of images, the speed, and the files that could not be read."""
-        bad = len(self.unreadable)
-        speed = f"{len(self.found):,} images, {self.images_per_second:,.0f} images/s"
+        """Return the number of images, the speed, what was prepared in a special way, and files that were not read."""
+        bad, count = len(self.unreadable), len({one.image for one in self.found})
+        speed = f"{count:,} images, {self.images_per_second:,.0f} images/s"
         lines = [f"not read: {inert(why)}" for why in self.unreadable.values()]
+        lines += self.notes()
         return "\n".join([*lines, speed + (f"; {bad:,} could not be read" if bad else "")])
+
+    def notes(self) -> list[str]:
+        """Describe images with several digits, and images that were inverted."""
+        several = {one.image: "" for one in self.found if one.place[1] > 1}
+        for one in self.found:
+            if one.image in several:
+                several[one.image] += f" {one.label}"
+        lines = [f"{inert(image)} shows{inert(labels)}" for image, labels in list(several.items())[:SHOWN]]
+        inverted = sum(one.inverted for one in self.found)
+        if inverted and not self.dataset.ink:
+            own, given = ("dark", "light") if self.dataset.ground == "dark" else ("light", "dark")
+            what = f"the background of the training images is {own}, theirs is {given}"
+            lines.append(f"{inverted:,} of {len(self.found):,} images inverted: {what}")
+        return lines
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.found))
 
 
-def _thumbnail(file: str, dataset: Dataset) -> str:
-    """Return an image as the net sees it, or nothing if the file no longer exists."""
-    try:
-        image = read_image(Path(file), dataset)
-    except ImageError:
+def _thumbnail(one: Prediction) -> str:
+    """Return what the net was given, or nothing."""
+    if one.pixels is None:
         return ""
-    data = base64.b64encode(png(grey(image))).decode()
+    data = base64.b64encode(png(grey(one.pixels))).decode()
     return f'<img alt="" style="height:56px;image-rendering:pixelated" src="data:image/png;base64,{data}">'
 
 
@@ -236,24 +270,30 @@ def _unreadable_folder(error: OSError) -> None:
     raise ImageError(f"{error.filename} cannot be read: {error.strerror}")
 
 
-def _read(path: Path, run: Run) -> NDArray[np.uint8] | ImageError:
-    """Return an image, or what is wrong with it."""
+def _read(path: Path, run: Run) -> tuple[Prepared, ...] | ImageError:
+    """Return what an image file shows, or what is wrong with it."""
     try:
-        return read_image(path, run.dataset)
+        return prepared(path, Preparation.of(run.dataset))
     except ImageError as error:
         return error
 
 
 def _predicted(
-    model: TorchNet, run: Run, paths: list[Path], arrays: list[NDArray[np.uint8] | ImageError]
+    model: TorchNet, run: Run, paths: list[Path], read: list[tuple[Prepared, ...] | ImageError]
 ) -> list[Prediction]:
     """Predict the readable images of a batch."""
-    read = [(path, image) for path, image in zip(paths, arrays, strict=True) if not isinstance(image, ImageError)]
-    if not read:
-        return []
-    scores = logits(model, torch.from_numpy(np.stack([image for _, image in read])), run.dataset)
-    shares = torch.softmax(scores.double(), 1).tolist()
-    return [
-        Prediction(str(path), dict(sorted(zip(run.dataset.classes, row, strict=True), key=lambda pair: -pair[1])))
-        for (path, _), row in zip(read, shares, strict=True)
-    ]
+    images = [one for found in read if not isinstance(found, ImageError) for one in found]
+    rows: Iterator[list[float]] = iter(())
+    if images:
+        scores = logits(model, torch.from_numpy(np.stack([one.pixels for one in images])), run.dataset)
+        rows = iter(torch.softmax(scores.double(), 1).tolist())
+    result = []
+    for path, found in zip(paths, read, strict=True):
+        if isinstance(found, ImageError):
+            continue
+        if not found:
+            result.append(Prediction(str(path), {}, place=(0, 0)))
+        for at, one in enumerate(found, 1):
+            shares = dict(sorted(zip(run.dataset.classes, next(rows), strict=True), key=lambda pair: -pair[1]))
+            result.append(Prediction(str(path), shares, one.box, (at, len(found)), one.inverted, one.pixels))
+    return result

@@ -16,6 +16,7 @@ from convscope.backends.torch import TorchNet, weights_out
 from convscope.data import registry, trained
 from convscope.data.facts import Facts
 from convscope.data.objects import named
+from convscope.data.preparation import ground_of
 from convscope.errors import RunError
 from convscope.threads import used
 from convscope.training import checkpoint, chosen, environment, launches, metrics, pace, seal
@@ -181,6 +182,7 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
     check_disk(out, checkpoint.size(STATES * _weights(made)))
     packed = begin.packed()
     images = _load(dataset)
+    dataset = replace(dataset, ground=ground_of(images[0].images))
     with joined(place) as ranks:
         begun = ranks.told(launches.begun(out) if ranks.first else None)
         if begun and runs.is_finished(begun):
