@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import convscope as cs
 from convscope.cli.commands import cli
@@ -31,6 +32,9 @@ NETS = ("net.cnn", "old.cnn", "new.cnn", "small.cnn", "large.cnn")
 MODULE = (
     "import torch\n\ndef make_net():\n"
     "    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),"
+    " torch.nn.Flatten(), torch.nn.Linear(4, 10))\n\n"
+    "def Net():\n"
+    "    return torch.nn.Sequential(torch.nn.Conv2d(1, 4, 5), torch.nn.AdaptiveAvgPool2d(1),"
     " torch.nn.Flatten(), torch.nn.Linear(4, 10))\n"
 )
 
@@ -126,6 +130,9 @@ def furnish(folder: Path, run: Run) -> None:
     _images(folder / "my-digits", tuple("0123456789"), (28, 28))
     _onnx(folder / "model.onnx")
     shutil.copy(run.path / "model.safetensors", folder / "weights.safetensors")
+    (folder / "digits.onnx").write_bytes(cs.export(run, to="onnx").data)
+    layers = torch.nn.Conv2d(1, 4, 5), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 10)
+    save_file(torch.nn.Sequential(*layers).state_dict(), folder / "mine.safetensors")
     torch.save(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()), folder / "mine.pt")
 
 

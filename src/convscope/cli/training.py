@@ -109,7 +109,8 @@ def train(
     """
     from convscope.progress import display
 
-    work = _work(context, given, dry_run=dry_run, quiet=quiet)
+    doubts: list[str] = []
+    work = _work(context, given, doubts.append, dry_run=dry_run, quiet=quiet)
     if work is None:
         planned = _plan(given)
         show(planned.to_json()) if as_json else present(planned)
@@ -127,6 +128,7 @@ def train(
         return 128 + stopped.signal
     if not is_first():
         return 0
+    _warn(*doubts)  # below the bar
     if not quiet:
         _hint(done, perf_counter() - start[0], process_time() - start[1])
     page = None if no_report else _reported(done)
@@ -184,7 +186,7 @@ def _reported(done: Run) -> Path | None:
 
 
 def _work(
-    context: click.Context, given: dict[str, Any], *, dry_run: bool, quiet: bool
+    context: click.Context, given: dict[str, Any], doubt: Callable[[str], None], *, dry_run: bool, quiet: bool
 ) -> Callable[[Report], Run] | None:
     """Return the task as a function of the progress display; None for a dry run."""
     stated = {name for name in given if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
@@ -219,7 +221,7 @@ def _work(
         "warn": _warn,
         "note": tell,
         "planned": None if quiet else _planned,
-        "doubt": _warn,
+        "doubt": doubt,
     }
     return lambda report: training.train(given["net"], input=given["size"], progress=report, **heard, **kept)
 
@@ -272,8 +274,9 @@ def _prepared(done: int, total: int) -> None:
     tell(f"prepared {done:,} of {total:,} images")
 
 
-def _warn(text: str) -> None:
-    tell(f"warning: {text}")
+def _warn(*texts: str) -> None:
+    for text in texts:
+        tell(f"warning: {text}")
 
 
 def _planned(plan: Plan) -> None:

@@ -177,6 +177,7 @@ def check_images(dataset: Dataset) -> tuple[NDArray[np.uint8], str]:
 def channel_scale(dataset: Dataset) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation of each channel, 0 to 1.
 
+    >>> from convscope.data import registry
     >>> channel_scale(registry.DATASETS["mnist"])
     ([0.1307], [0.3081])
     """

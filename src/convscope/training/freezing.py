@@ -32,8 +32,8 @@ def frozen(net: Net, patterns: Sequence[str]) -> list[str]:
 
     >>> import convscope as cs
     >>> net = cs.read("input 8x8x1, conv 4 3x3 bn relu, linear 2")
-    >>> frozen(net, ["conv*", "linear.bias"])
-    ['conv1.weight', 'conv1.bias', 'linear.bias']
+    >>> frozen(net, ["conv*", "linear1.bias"])
+    ['conv1.weight', 'conv1.bias', 'linear1.bias']
     """
     found: dict[str, None] = {}
     names = [f"{layer.node.name}.{one}" for layer in net for one in trained(layer)]

@@ -26,9 +26,9 @@ class History(Sequence[dict[str, Any]]):
     >>> log["loss"], log[-1]["step"], len(log)
     ([2.0, 1.0], 2, 2)
     >>> print(log)
-    step   loss
-       1      2
-       2      1
+    step  loss
+       1     2
+       2     1
     """
 
     rows: tuple[dict[str, Any], ...]
