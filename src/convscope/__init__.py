@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from convscope.reporting.report import report
     from convscope.training.evaluate_net import evaluate
     from convscope.training.export import export
+    from convscope.training.find_lr import find_lr
     from convscope.training.logs import Log
     from convscope.training.predict import predict
     from convscope.training.run import Run
@@ -48,6 +49,7 @@ _HOMES = {
     "evaluate": ("convscope.training.evaluate_net", "evaluate"),
     "export": ("convscope.training.export", "export"),
     "filter": ("convscope.lens.filters", "filtered"),
+    "find_lr": ("convscope.training.find_lr", "find_lr"),
     "load_run": ("convscope.training.run", "load"),
     "look": ("convscope.lens.look", "look"),
     "memory": ("convscope.analyze.memory", "memory"),
@@ -78,6 +80,7 @@ __all__ = [
     "evaluate",
     "export",
     "filter",
+    "find_lr",
     "load_run",
     "look",
     "memory",

@@ -89,7 +89,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("to", "what", "split", "border", "response", "by", "dtype", "optimizer"), TEXT),
     **dict.fromkeys(("name", "node", "layer", "of", "init", "classes", "language"), TEXT),
     **dict.fromkeys(("path", "out", "weights"), PATH),
-    **dict.fromkeys(("seed", "tta", "units", "size", "batch", "channels", "filters", "pool_every"), INTEGER),
+    **dict.fromkeys(("seed", "tta", "units", "size", "batch", "channels", "filters", "pool_every", "steps"), INTEGER),
     **dict.fromkeys(("epochs", "lr", "lr_head", "save_every", "times", "threads"), NUMBER),
     **dict.fromkeys(("max_params", "max_macs", "max_memory", "max_weights", "max_activations"), AMOUNT),
     **dict.fromkeys(("strict", "skip_bad", "flip", "gates", "measure", "scaled"), FLAG),

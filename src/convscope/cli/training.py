@@ -13,6 +13,7 @@ import click
 from convscope.cli.choices import DATA, NET, RECIPE, RUN, one_of
 from convscope.cli.common import DEVICE, INPUT, JSON, TRAIN_THREADS, cli, show
 from convscope.cli.numbers import SEED, real, whole
+from convscope.cli.sweeping import swept
 from convscope.errors import ConvscopeError
 from convscope.inert import inert
 from convscope.streams import present, say, tell
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
 @click.option("--from", "repeated", type=RUN, help="Repeat a run, with its net, data, recipe and seed.")
 @DEVICE
 @TRAIN_THREADS
+@click.option("--find-lr", is_flag=True, help="Sweep the learning rate, suggest one and stop; -o FILE draws the sweep.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--no-report", is_flag=True, help="Do not write report.html into the run folder.")
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
@@ -102,6 +104,7 @@ def train(
       convscope train "input 28x28x1, conv 8 3x3 relu, gap, linear 10" --lr 1
       convscope train net.cnn --recipe fast --seed 3 -o experiments
       convscope train --data folder:photos
+      convscope train --data folder:photos --find-lr -o sweep.svg
       convscope train mine.py:make_net --data cifar10 --recipe cifar10-small
       convscope train --recipe tiny-8k --dry-run
       convscope train --resume runs/mnist-fast-seed0
@@ -109,6 +112,8 @@ def train(
     """
     from convscope.progress import display
 
+    if given.pop("find_lr"):
+        return swept(context, given, as_json=as_json)
     doubts: list[str] = []
     work = _work(context, given, doubts.append, dry_run=dry_run, quiet=quiet)
     if work is None:
@@ -135,19 +140,24 @@ def train(
     if as_json:
         show({**done.to_json(), "report": str(page) if page else None})
         return 0
+    _said(done, given["repeated"], page)
+    if not quiet:
+        _next(done)
+    return 0
+
+
+def _said(done: Run, repeated: str | None, page: Path | None) -> None:
+    """Print the result of a run."""
     result = done.result
     say(done.score())
     say(f"test loss {result.loss:.4f}, test accuracy {100 * result.accuracy:.2f} %")
     say(f"params {result.params:,}")
     say(f"seconds {result.seconds:.2f} of training, {result.images_per_second:,.0f} images/s")
     say(f"run {inert(str(done.path))}")
-    if given["repeated"]:
-        say(_compared(done, given["repeated"]))
+    if repeated:
+        say(_compared(done, repeated))
     if page:
         say(f"report {inert(str(page))}")
-    if not quiet:
-        _next(done)
-    return 0
 
 
 def _next(done: Run) -> None:

@@ -61,11 +61,20 @@ def packed(net: Net, tensors: Tensors) -> bytes:
         ModelError: they are not.
     """
     model = TorchNet(net)
+    fill(model, tensors)
+    return save(weights_out(model))
+
+
+def fill(model: TorchNet, tensors: Tensors) -> None:
+    """Give a model weights that are brought.
+
+    Raises:
+        ModelError: they are not those of its net.
+    """
     try:
         weights_in(model, {name: torch.from_numpy(np.array(one)) for name, one in tensors.items()})
     except (ValueError, TypeError, RuntimeError) as error:
         raise ModelError(f"the weights do not belong to this net: {error}") from None
-    return save(weights_out(model))
 
 
 def has(seals: Mapping[str, str]) -> bool:

@@ -169,14 +169,23 @@ class Trainer:
         self.model.eval()
         return last
 
+    def loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of a batch, and the logits ``n classes``.
+
+        Args:
+            images: ``n c h w``, as :class:`Batches` gives them.
+            labels: ``n``.
+        """
+        with self.device.autocast() if self.low else nullcontext():
+            placed = layout(images)
+            logits = self.forward(strided_last(placed) if self.low else placed).flatten(1)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing), logits
+
     def _step(self) -> None:
         images, labels = next(self.batches)
         share_of_rate = triangle(self.watch.done, self.steps.total, self.recipe.warmup)
         rate = self.recipe.learning_rate * share_of_rate
-        with self.device.autocast() if self.low else nullcontext():
-            placed = layout(images)
-            logits = self.forward(strided_last(placed) if self.low else placed).flatten(1)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        loss, logits = self.loss(images, labels)
         share = len(labels) / self.batches.batch  # of the images of this step that this process has
         self.unread.append(Unread(loss.detach(), (logits.detach().argmax(1) == labels).sum(), share, rate, images))
         self.watch.step(rate)
