@@ -14,6 +14,7 @@ from PIL import Image
 
 import convscope as cs
 from convscope.lens.attribution import Attribution
+from convscope.lens.cases import Case
 from convscope.lens.drawing.field import shares
 from convscope.lens.drawing.mistakes import parts
 from convscope.lens.explain import Saliency
@@ -178,10 +179,11 @@ def mistakes() -> Mistakes:
     evaluation = Evaluation(0.25, ("cat", "dog"), ((40, 2), (5, 53)), 0.0312, "pets")
     split = Split("linear1", "relu4", "cat", "dog", 1.5, 0.25, np.array([1.0, -0.5, 0.75]))
     images = tuple(Seen(7 * at, RAMP + np.uint8(at), "dog", 0.9 - 0.1 * at) for at in range(5))
-    near = tuple(Seen(100 + at, RAMP, "cat", 1.0 + at) for at in range(2))
+    near = tuple(Seen(100 + at, RAMP, "cat", 1.0 + at, split="train") for at in range(2))
+    wrong = Case("test:7", "test", 7, "dog", "cat", 0.9, 0.1, 2.25)
     return Mistakes(
         "runs/a", evaluation, ("dog", "cat"), "the most frequent mistake", 5, images, IMAGE, split, near,
-        "distance in relu4, among 90 of 90 training images",
+        "distance in relu4, among 90 of 90 training images", (wrong,),
     )  # fmt: skip
 
 
@@ -196,7 +198,7 @@ def test_mistakes() -> None:
     assert "7 of 100 test images of pets misclassified" in predicted
     gallery = rasters(svg)[:5]
     assert [int(one[0, 0, 0]) for one in gallery] == [0, 1, 2, 3, 4]  # the images themselves, in their order
-    assert {"0", "7", "14", "21", "28", "90 %", "50 %"} <= set(predicted)
+    assert {"test:0", "test:7", "test:14", "test:21", "test:28", "90 %", "50 %"} <= set(predicted)
 
 
 def test_a_split_that_does_not_add_up_says_so() -> None:

@@ -37,7 +37,7 @@ from convscope.lens.features import Features
 from convscope.lens.field import Reach
 from convscope.lens.image import input_image, nothing
 from convscope.lens.kernels import Kernels
-from convscope.lens.kinds import LENSES
+from convscope.lens.kinds import LENSES, LISTS
 from convscope.lens.mistakes import Mistakes
 from convscope.lens.split import split
 from convscope.lens.subject import subject
@@ -52,7 +52,7 @@ from modules import MODULES, made
 
 FIVE = Path(__file__).parents[2] / "docs" / "images" / "five.png"
 NET = "input 8x8x1, conv 4 3x3 relu, maxpool 2, linear 3"
-VERSIONS = {"features": 3, "mistakes": 3, "saliency": 4}  # of the schemas; of the others, it is 2
+VERSIONS = {"features": 3, "mistakes": 4, "saliency": 4}  # of the schemas; of the others, it is 2
 
 
 def drawn_text(figure: Figure) -> str:
@@ -145,7 +145,7 @@ def test_layers_without_places_and_nets_of_one_pixel() -> None:
     assert isinstance(flat, Features)
     assert flat.maps.shape == (3, 1, 1)
     for what, asked in LENSES.items():
-        if what not in {"mistakes", "kernels"}:
+        if what not in {"mistakes", "kernels", *LISTS}:
             given: dict[str, Any] = {"image": np.ones((1, 1, 1))} | ({"layer": "conv1"} if what == "features" else {})
             given |= {"layer": "conv1"} if what == "field" else {}
             found = cs.look("input 1x1x1, conv 2 1x1, linear 2", what, **given)
@@ -382,7 +382,7 @@ def test_a_image_of_ones_own_among_the_mistakes(short_run: Run) -> None:
     found = cs.look(short_run, "mistakes", image=FIVE)
     assert isinstance(found, Mistakes)
     predicted = list(cs.predict(short_run, FIVE)[0].probabilities)[:2]
-    assert found.why == "that of the image"
+    assert found.why == looking.UNKNOWN
     assert found.cell == (predicted[1], predicted[0])
     assert found.split.difference > 0
     cell = cs.look(short_run, "mistakes", classes="4, 4")

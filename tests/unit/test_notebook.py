@@ -51,7 +51,7 @@ def test_runs_and_what_they_say(short_run: Run) -> None:
     assert html.count("<svg") == 1
     assert "<section" not in html
     assert ".save(" in html
-    for what in ("features", "field", "saliency", "mistakes"):
+    for what in ("features", "field", "saliency", "mistakes", "worst"):
         assert "<svg" in shown(cs.look(short_run, what))
 
 
@@ -68,13 +68,13 @@ def test_predictions_are_a_table_with_images(short_run: Run) -> None:
     assert [one.label for one in found] == [one.label for one in found[:2]]
 
 
-def test_an_image_that_is_gone_leaves_its_row(short_run: Run, tmp_path: Path) -> None:
+def test_an_image_that_is_gone_is_shown_as_the_net_saw_it(short_run: Run, tmp_path: Path) -> None:
     copy = tmp_path / "five<b>.png"
     copy.write_bytes(FIVE.read_bytes())
     found = cs.predict(short_run, copy)
     copy.unlink()
-    html = shown(found)
-    assert "<img" not in html
+    html = shown_with_images(found)
+    assert html.count("<img") == 1
     assert "five&lt;b&gt;.png" in html
 
 

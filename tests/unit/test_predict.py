@@ -68,7 +68,7 @@ def test_bad_files_are_named_and_left_out_on_request(
     assert err.endswith(" images/s; 1 could not be read\n")
     assert command(["predict", str(short_run.path), str(folder), "--skip-bad", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["schema"] == "convscope/predict/3"
+    assert data["schema"] == "convscope/predict/4"
     assert [Path(entry["image"]).name for entry in data["unreadable"]] == ["bb.png"]
     assert len(data["images"]) == 6
     assert data["images_per_second"] == pytest.approx(6 / data["seconds"])

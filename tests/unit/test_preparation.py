@@ -106,10 +106,11 @@ def test_a_blank_photo_is_answered_with_nothing(
     assert drawing.count("<image") == 1
     assert command(["predict", str(short_run.path), str(tmp_path / "a.png"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == "convscope/predict/3"
+    assert told["schema"] == "convscope/predict/4"
     assert told["preparation"] == {"size": "28x28x1", "strokes": True, "background": "dark"}
     assert told["images"][0] | {"image": ""} == {
-        "image": "", "class": None, "probabilities": {}, "box": None, "digit": 0, "digits": 0, "inverted": False,
+        "image": "", "class": None, "likeliest": None, "sure": False, "probabilities": {},
+        "box": None, "digit": 0, "digits": 0, "inverted": False,
     }  # fmt: skip
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convscope.cli.choices import LAYER, NET
 from convscope.cli.common import INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, note_state
-from convscope.cli.numbers import SEED
-from convscope.cli.outputs import deliver, drawn, out, plain
-from convscope.lens.kinds import LENSES
+from convscope.cli.numbers import SEED, whole
+from convscope.cli.outputs import deliver, drawn, listing, out, plain
+from convscope.lens.kinds import LENSES, LISTS
 
 if TYPE_CHECKING:
     from convscope.cli.common import Size
     from convscope.cli.outputs import Out
+
+FORMS = drawn(lambda found: found.figure()) | {".json": plain}
+
+TABLE = ("image", "split", "number", "class", "predicted", "probability", "class_probability", "loss")
+"""The columns of a list of images."""
 
 
 @cli.command()
@@ -26,12 +31,16 @@ if TYPE_CHECKING:
 @click.option(
     "--classes", metavar="C", help="saliency: the class to explain. mistakes: a cell of the matrix, TRUE,PREDICTED."
 )
+@click.option("--top", type=whole(), metavar="N", help="worst, labels: the number of images; 20 by default.")
 @click.option("--seed", default=0, type=SEED, show_default=True, help="Seed for random weights and for the checks.")
 @ONE_DEVICE
 @THREADS
 @OWN_DATA
 @INPUT
-@out(drawn(lambda found: found.figure()) | {".json": plain}, "Write the drawing to FILE")
+@out(
+    FORMS | {".csv": listing(*TABLE, rows=lambda found: found.rows())},
+    "Write the drawing to FILE, of a list also the table",
+)
 @JSON
 def look(
     source: str,
@@ -41,6 +50,7 @@ def look(
     layer: str | None,
     at: str | None,
     classes: str | None,
+    top: int | None,
     seed: int,
     device: str,
     size: Size,
@@ -59,6 +69,9 @@ def look(
     saliency  pixels on which a score depends, by four methods (gradient, integrated gradients, Grad-CAM, occlusion),
               with two checks of whether to trust them
     mistakes  confusion matrix, the images of a cell, and one of them: its score split by channels, its nearest images
+    worst     the test images with the highest loss: file, true and predicted class, probabilities
+    labels    validation and test images whose label is likely wrong: the net is as sure of another class as it usually
+              is of that class, and was not trained on them
 
     Values are never rescaled silently; every drawing states its range and its sign. A net without weights is shown with
     random ones.
@@ -69,12 +82,14 @@ def look(
       convscope look runs/mnist-fast-seed0 --image five.png --layer relu2 -o features.png
       convscope look runs/mnist-fast-seed0 --what saliency --image five.png --classes 3 -o why.html
       convscope look runs/mnist-fast-seed0 --what mistakes --classes 4,9 -o mistakes.svg
+      convscope look runs/mnist-fast-seed0 --what worst --top 50 -o worst.csv
       convscope look model.onnx --what field --layer conv3 --at 5,5 --json
     """
     from convscope.lens.look import look as ask
 
+    if out and what not in LISTS:
+        out = out.of(FORMS)
     note_state(source)
-    found = ask(
-        source, what, image=image, layer=layer, at=at, classes=classes, data=data, input=size, seed=seed, device=device
-    )
-    deliver(found, out, as_json=as_json, drawing=True)
+    asked: dict[str, Any] = {"image": image, "layer": layer, "at": at, "classes": classes, "top": top}
+    found = ask(source, what, **asked, data=data, input=size, seed=seed, device=device)
+    deliver(found, out, as_json=as_json, drawing=not (out and out.suffix == ".csv"))

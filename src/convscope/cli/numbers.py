@@ -67,7 +67,7 @@ class Bounded(click.ParamType):  # type: ignore[type-arg]  # generic since click
     def _expected(self) -> str:
         kind = "an integer" if self.whole else "a finite number"
         least = f" from {self.low:g}" if math.isfinite(self.low) else ""
-        return f"{kind}{least}" + (f" to {self.high:.0f}" if self.whole else "")
+        return f"{kind}{least}" + (f" to {self.high:.0f}" if math.isfinite(self.high) else "")
 
 
 def whole(low: int = 1, high: int = MOST) -> Bounded:
@@ -77,6 +77,10 @@ def whole(low: int = 1, high: int = MOST) -> Bounded:
     (12, 60000, 1500)
     """
     return Bounded(low, high)
+
+
+SHARE = Bounded(0, 1, whole=False)
+"""A share or a probability."""
 
 
 def real(low: float = -math.inf) -> Bounded:

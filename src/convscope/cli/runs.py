@@ -9,7 +9,7 @@ import click
 
 from convscope.cli.choices import DATA, NET, RUN, one_of
 from convscope.cli.common import DEVICE, INPUT, JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, note_state, show
-from convscope.cli.numbers import whole
+from convscope.cli.numbers import SHARE, whole
 from convscope.cli.outputs import OutFile, deliver, drawn, listed, listing, out, refuse_own, reported
 from convscope.errors import FieldError
 from convscope.files import put
@@ -34,11 +34,27 @@ def cells(evaluation: Any) -> Iterator[dict[str, Any]]:
             yield {"true": true, "predicted": predicted, "images": images}
 
 
-def shares(predictions: Any) -> Iterator[dict[str, Any]]:
-    """Return the prediction for each image, with its probability."""
-    for one in predictions.found:
-        probability = f"{one.probabilities[one.label]:.6f}" if one.label else ""
-        yield {"image": one.image, "class": one.label, "probability": probability}
+ANSWERS = ("image", "class", "probability", "likeliest", "digit")
+"""The columns of a table of predictions, before those of further classes."""
+
+
+def shares(predictions: Any) -> str | bytes:
+    """Return the prediction for each image as comma-separated values, with as many classes as are asked for.
+
+    ``class`` is empty where the net is not sure or the image shows nothing, ``likeliest`` only in the latter case;
+    ``probability`` is that of the likeliest class.
+    """
+    more = range(1, predictions.found[0].top or 1)
+    keys = (*ANSWERS, *(f"{word}_{at + 1}" for at in more for word in ("class", "probability")))
+    return listing(*keys, rows=lambda found: (_answer(one, more) for one in found.found))(predictions)
+
+
+def _answer(one: Any, more: range) -> dict[str, Any]:
+    pairs = [(name, f"{share:.6f}") for name, share in one.first(None)] or [("", "")]
+    row = dict(zip(ANSWERS, (one.image, one.label, pairs[0][1], one.best, one.place[0]), strict=True))
+    for at in more:
+        row[f"class_{at + 1}"], row[f"probability_{at + 1}"] = pairs[at] if at < len(pairs) else ("", "")
+    return row
 
 
 def _given(predictions: Any) -> Any:
@@ -115,6 +131,13 @@ def evaluate(
 @click.argument("run_folder", metavar="RUN", type=RUN)
 @click.argument("images", nargs=-1, required=True)
 @click.option("--skip-bad", is_flag=True, help="Skip files that cannot be read, and list them.")
+@click.option("--top", type=whole(), metavar="K", help="Show the K likeliest classes; 3 by default, all in --json.")
+@click.option(
+    "--at-least",
+    type=SHARE,
+    metavar="P",
+    help='Answer "not sure" where the likeliest class has a probability below P, 0 to 1.',
+)
 @click.option(
     "--show",
     "drawing",
@@ -124,11 +147,13 @@ def evaluate(
 )
 @DEVICE
 @THREADS
-@out(reported("Predictions") | {".csv": listing("image", "class", "probability", rows=shares)})
+@out(reported("Predictions") | {".csv": shares})
 @JSON
 def predict(
     run_folder: str,
     images: tuple[str, ...],
+    top: int | None,
+    at_least: float | None,
     drawing: Out | None,
     device: str | None,
     out: Out | None,
@@ -147,11 +172,16 @@ def predict(
     edges and specks are left out. Several digits are read in order, and an image without strokes shows "nothing here".
     --show draws what the net was given.
 
+    With --at-least 0.8 the answer is "not sure" where no class has that probability; in --json the class is null then,
+    and likeliest and probabilities are kept. A .csv has a line for each image: class, probability, likeliest, and with
+    --top the further classes.
+
     \b
     Examples:
       convscope predict runs/mnist-fast-seed0 five.png
       convscope predict runs/mnist-fast-seed0 photo.jpg --show given.png
       convscope predict runs/mnist-fast-seed0 scans/*.jpg --json
+      convscope predict runs/mnist-fast-seed0 scans/ --top 5 --at-least 0.8 -o classes.csv
       convscope predict runs/mnist-fast-seed0 scans/ --skip-bad -o classes.csv
     """
     from convscope.training.run import load
@@ -160,7 +190,7 @@ def predict(
     from convscope.training.predict import predict_files
 
     note_state(run_folder)
-    found = predict_files(loaded, images, skip_bad=skip_bad, device=device)
+    found = predict_files(loaded, images, skip_bad=skip_bad, top=top, at_least=at_least, device=device)
     deliver(found, out, as_json=as_json)
     if drawing:
         drawing.write(found)

@@ -8,5 +8,10 @@ LENSES: dict[str, tuple[str, ...]] = {
     "field": ("image", "layer", "at"),
     "saliency": ("image", "layer", "at", "classes"),
     "mistakes": ("image", "classes"),
+    "worst": ("top",),
+    "labels": ("top",),
 }
 """The kinds of figure, and the options of each."""
+
+LISTS = ("worst", "labels")
+"""The kinds that are lists of images, which can be written as a table."""

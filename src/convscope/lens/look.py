@@ -13,9 +13,10 @@ from convscope.lens.features import Features, features
 from convscope.lens.field import Reach, reach
 from convscope.lens.image import input_image
 from convscope.lens.kernels import Kernels, kernels
-from convscope.lens.kinds import LENSES
+from convscope.lens.kinds import LENSES, LISTS
 from convscope.lens.mistakes import Mistakes, mistakes
 from convscope.lens.subject import subject
+from convscope.lens.worst import Worst, labels, worst
 from convscope.training.run import load
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from convscope.analyze.support import At
     from convscope.lens.subject import Subject
 
-Looked = Kernels | Features | Reach | Saliency | Mistakes
+Looked = Kernels | Features | Reach | Saliency | Mistakes | Worst
 
 
 def look(  # noqa: PLR0913 -- the options, by keyword
@@ -39,16 +40,18 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     layer: str | None = None,
     at: At | None = None,
     classes: str | None = None,
+    top: int | None = None,
     data: object = None,
     input: object = None,  # noqa: A002 -- the word of the notation
     seed: int = 0,
     device: str | torch.device = CPU.name,
 ) -> Looked:
-    """Show what a net has learned: kernels, feature maps, receptive field, attributions or mistakes.
+    """Show what a net has learned: kernels, feature maps, receptive field, attributions, mistakes, or images to check.
 
     Args:
         source: a run, a run folder, a net, or anything that :func:`convscope.read` takes.
-        what: ``kernels``, ``features``, ``field``, ``saliency`` or ``mistakes``.
+        what: ``kernels``, ``features``, ``field``, ``saliency``, ``mistakes``, ``worst`` (the test images with the
+            highest loss) or ``labels`` (images whose label is likely wrong).
         image: an image file, ``test:N`` for the N-th test image of the run, an image of Pillow, or an array or a
             tensor ``c h w`` or ``h w``: uint8, or values as the net expects them. For a run, its first test image by
             default.
@@ -56,6 +59,7 @@ def look(  # noqa: PLR0913 -- the options, by keyword
         at: the unit of ``field``, as for :func:`convscope.support` (``(5, 5)`` or ``"5,5"``); the position in a map of
             scores for ``saliency``.
         classes: the class to explain for ``saliency``; a cell, ``true,predicted``, for ``mistakes``.
+        top: the number of images of ``worst`` and ``labels``; 20 by default.
         data: name of the run's data set, for a run that this user did not train here.
         input: size of the input, for models that do not state it.
         seed: for random weights, if the net has none, and for the random orders of the checks.
@@ -74,7 +78,7 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     if what not in LENSES:
         raise unknown("lens", what, LENSES)
     taken = for_net(image)
-    asked = {"image": taken, "layer": layer, "at": at, "classes": classes}
+    asked = {"image": taken, "layer": layer, "at": at, "classes": classes, "top": top}
     for name, value in asked.items():
         if value is not None and name not in LENSES[what]:
             raise FieldError(f"{what} does not depend on {name}", expected=f"only {', '.join(LENSES[what])}")
@@ -82,7 +86,7 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     given = source if data is None else load(str(source), data=data)
     seen = subject(given, input=input, seed=seed, device=place)
     with place.exact():
-        return _looked(seen, what, taken, layer, unit, classes, seed)
+        return _looked(seen, what, taken, layer, unit, classes, top, seed)
 
 
 def _looked(  # noqa: PLR0913 -- the options
@@ -92,12 +96,15 @@ def _looked(  # noqa: PLR0913 -- the options
     layer: str | None,
     unit: Sequence[int | tuple[int, int]] | None,
     classes: str | None,
+    top: int | None,
     seed: int,
 ) -> Looked:
     if what == "kernels":
         return kernels(seen, layer)
     if what == "mistakes":
         return mistakes(seen, image, classes)
+    if what in LISTS:
+        return worst(seen, top) if what == "worst" else labels(seen, top)
     if what == "field":
         return reach(seen, image, layer, unit, seed=seed)
     if what == "features":

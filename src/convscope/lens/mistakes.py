@@ -11,6 +11,7 @@ import torch
 from convscope.data import registry
 from convscope.errors import FieldError, RunError
 from convscope.inert import inert
+from convscope.lens.cases import Case, case, file_of, image_name
 from convscope.lens.drawing.mistakes import draw
 from convscope.lens.image import input_image as named
 from convscope.lens.image import pixels, taken, test_name
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 GALLERY = 24
 """The most images of a cell that are shown."""
 
+WORST = 3
+"""The most misclassified images that are named in the text."""
+
 NEAREST = 6
 """Number of nearest training images."""
 
@@ -53,6 +57,7 @@ class Seen:
     Attributes:
         number: its number in the split.
         file: its file relative to the data set; empty if images have no files of their own.
+        split: the split that it is in.
         image: uint8 ``c h w``.
         label: its class.
         value: the probability of the predicted class, or a distance.
@@ -63,15 +68,17 @@ class Seen:
     label: str
     value: float
     file: str = ""
+    split: str = "test"
 
     def to_json(self, value: str) -> dict[str, Any]:
         """Plain data."""
-        return {"number": self.number, "file": inert(self.file) or None, "class": self.label, value: self.value}
+        file = inert(self.file) or None
+        return {"image": self.name, "number": self.number, "file": file, "class": self.label, value: self.value}
 
     @property
     def name(self) -> str:
-        """The file, or the number if there is none."""
-        return inert(self.file) or str(self.number)
+        """The file, or split and index if there is none."""
+        return image_name(self.split, self.number, self.file)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +97,7 @@ class Mistakes:
             correct).
         nearest: training images with the nearest channels before the last layer, nearest first.
         searched: description of the training images that were searched.
+        wrong: all misclassified images, those with the highest loss first.
     """
 
     source: str
@@ -102,11 +110,12 @@ class Mistakes:
     split: Split
     nearest: tuple[Seen, ...]
     searched: str
+    wrong: tuple[Case, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/lens-mistakes/3``."""
+        """Plain data of schema ``convscope/lens-mistakes/4``."""
         return {
-            "schema": "convscope/lens-mistakes/3",
+            "schema": "convscope/lens-mistakes/4",
             "source": self.source,
             "classes": list(self.evaluation.classes),
             "confusion": [list(row) for row in self.evaluation.confusion],
@@ -118,6 +127,7 @@ class Mistakes:
             "split": self.split.to_json(),
             "nearest": [one.to_json("distance") for one in self.nearest],
             "searched": self.searched,
+            "misclassified": [one.to_json() for one in self.wrong],
         }
 
     def figure(self) -> Figure:
@@ -138,9 +148,15 @@ class Mistakes:
             f"confident  {sure or 'none'}",
             f"image      {self.image.name}",
             str(self.split),
+            *([f"worst      {self._worst()}"] if self.wrong else []),
             f"nearest    {near}; {self.searched}",
         ]
         return "\n".join(lines)
+
+    def _worst(self) -> str:
+        """Return the names of the misclassified images with the highest loss, with both classes."""
+        named = (f"{one.image} (is {inert(one.label)}, predicted {inert(one.predicted)})" for one in self.wrong[:WORST])
+        return f"{', '.join(named)}; --what worst lists more"
 
     def _cell(self) -> str:
         true, predicted = self.cell
@@ -197,7 +213,14 @@ def mistakes(
         split=split(subject, chosen.taken, first, second),
         nearest=near,
         searched=searched,
+        wrong=_wrong(test, predicted, evaluation.classes),
     )
+
+
+def _wrong(test: Images, predicted: Predicted, classes: tuple[str, ...]) -> tuple[Case, ...]:
+    """Return the misclassified images, those with the highest loss first."""
+    order = np.argsort(-predicted.losses, kind="stable")
+    return tuple(case("test", test, int(at), predicted, int(at), classes) for at in order[~predicted.right[order]])
 
 
 def _cell(
@@ -247,12 +270,8 @@ def _surest(subject: Subject, test: Images, inside: NDArray[np.intp], true: str,
 
 def _seen(test: Images, at: int, predicted: Predicted, classes: tuple[str, ...]) -> Seen:
     return Seen(
-        at, np.array(test.images[at]), classes[int(test.labels[at])], float(predicted.confidence[at]), _file(test, at)
+        at, np.array(test.images[at]), classes[int(test.labels[at])], float(predicted.confidence[at]), file_of(test, at)
     )
-
-
-def _file(images: Images, at: int) -> str:
-    return images.names[at] if len(images.names) else ""
 
 
 def nearest(subject: Subject, run: Run, image: InputImage) -> tuple[tuple[Seen, ...], str]:
@@ -277,7 +296,7 @@ def nearest(subject: Subject, run: Run, image: InputImage) -> tuple[tuple[Seen, 
     best = np.argsort(far, kind="stable")[:NEAREST]
     names = run.dataset.classes
     found = tuple(
-        Seen(at, np.array(train.images[at]), names[int(train.labels[at])], float(away), _file(train, at))
+        Seen(at, np.array(train.images[at]), names[int(train.labels[at])], float(away), file_of(train, at), "train")
         for at, away in ((int(rows[at]), far[at]) for at in best)
     )
     return found, f"distance in {reads}, among {len(rows):,} of {len(train.images):,} training images"

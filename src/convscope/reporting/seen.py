@@ -11,6 +11,7 @@ from convscope.lens.field import reach
 from convscope.lens.image import input_image
 from convscope.lens.kernels import kernels
 from convscope.lens.mistakes import mistakes
+from convscope.lens.worst import worst
 from convscope.reporting.page import Section
 from convscope.view.parts import text_html
 
@@ -35,7 +36,10 @@ def seen_sections(seen: Subject, predicted: Predicted | None) -> tuple[Section, 
     if predicted is None:
         return Section("Mistakes", text_html(ABSENT)), shown, Section("Feature maps", text_html(ABSENT))
     return (
-        _section("Mistakes", lambda: [mistakes(seen, predicted=predicted).figure()]),
+        _section(
+            "Mistakes",
+            lambda: [mistakes(seen, predicted=predicted).figure(), worst(seen, predicted=predicted).figure()],
+        ),
         shown,
         _section(
             "Feature maps",

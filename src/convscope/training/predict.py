@@ -20,7 +20,7 @@ from convscope.backends.machine import cores
 from convscope.data.folder import SUFFIXES
 from convscope.data.held import in_files
 from convscope.data.preparation import EMPTY, Preparation, prepared
-from convscope.errors import ImageError
+from convscope.errors import FieldError, ImageError
 from convscope.inert import in_html, inert
 from convscope.training.evaluate import BATCH, logits
 from convscope.training.run import Run, load
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from convscope.data.preparation import Prepared
 
 
+UNSURE, NOTHING = "not sure", "nothing here"
+
+FEW = 3
+"""The number of classes that are shown by default."""
+
 SHOWN = 20
 """The most images that a notebook shows."""
 
@@ -54,6 +59,8 @@ class Prediction:
         place: its number among the digits of the image, from 1, and how many there are.
         inverted: whether light and dark were exchanged, as the training images have the opposite background.
         pixels: what the net was given, uint8 ``c h w``; None if that is nothing.
+        top: the number of classes that are shown; None for three, and for all in :meth:`to_json`.
+        at_least: the probability below which the net counts as not sure.
     """
 
     image: str
@@ -62,18 +69,37 @@ class Prediction:
     place: tuple[int, int] = (1, 1)
     inverted: bool = False
     pixels: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+    top: int | None = None
+    at_least: float | None = None
+
+    @property
+    def best(self) -> str:
+        """The likeliest class, however likely it is; empty if the image shows nothing."""
+        return next(iter(self.probabilities), "")
+
+    @property
+    def sure(self) -> bool:
+        """Whether the likeliest class is as likely as was asked for."""
+        return bool(self.best) and self.probabilities[self.best] >= (self.at_least or 0)
 
     @property
     def label(self) -> str:
-        """The likeliest class; empty if the image shows nothing."""
-        return next(iter(self.probabilities), "")
+        """The likeliest class; empty if the image shows nothing, or the net is not sure."""
+        return self.best if self.sure else ""
+
+    @property
+    def words(self) -> str:
+        """The class, ``nothing here`` or ``not sure``."""
+        return inert(self.label) or (UNSURE if self.best else NOTHING)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return {
             "image": inert(self.image),
             "class": self.label or None,
-            "probabilities": self.probabilities,
+            "likeliest": self.best or None,
+            "sure": self.sure,
+            "probabilities": dict(self.first(self.top)),
             "box": list(self.box) if self.box else None,
             "digit": self.place[0],
             "digits": self.place[1] if self.probabilities else 0,
@@ -82,14 +108,17 @@ class Prediction:
 
     def __str__(self) -> str:
         if not self.probabilities:
-            return f"{inert(self.image)}: nothing here   ({EMPTY})"
+            return f"{inert(self.image)}: {NOTHING}   ({EMPTY})"
         digit = f", digit {self.place[0]} of {self.place[1]}" if self.place[1] > 1 else ""
-        return f"{inert(self.image)}{digit}: {inert(self.label)}   ({self.likeliest()})"
+        return f"{inert(self.image)}{digit}: {self.words}   ({self.likeliest()})"
+
+    def first(self, count: int | None) -> list[tuple[str, float]]:
+        """Return the likeliest classes with their probabilities, or all of them."""
+        return list(self.probabilities.items())[:count]
 
     def likeliest(self) -> str:
-        """The three likeliest classes with their probabilities."""
-        best = list(self.probabilities.items())[:3]
-        return ", ".join(f"{inert(name)} {100 * p:.1f} %" for name, p in best)
+        """The likeliest classes with their probabilities; three, if no other number was asked for."""
+        return ", ".join(f"{inert(name)} {100 * p:.1f} %" for name, p in self.first(self.top or FEW))
 
     __repr__ = __str__
 
@@ -126,7 +155,7 @@ class Predictions(Sequence[Prediction]):
         """Return the first images as the net sees them, with their likeliest classes."""
         rows = "".join(
             f"<tr><td>{_thumbnail(one)}</td><td>{in_html(one.image)}</td>"
-            f"<td><b>{in_html(one.label or 'nothing here')}</b></td><td>{in_html(one.likeliest())}</td></tr>"
+            f"<td><b>{in_html(one.words)}</b></td><td>{in_html(one.likeliest())}</td></tr>"
             for one in self.found[:SHOWN]
         )
         head = "<tr><th>image</th><th>file</th><th>predicted</th><th>probabilities</th></tr>"
@@ -139,10 +168,12 @@ class Predictions(Sequence[Prediction]):
         return len({one.image for one in self.found}) / self.seconds
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data of schema ``convscope/predict/3``."""
+        """Plain data of schema ``convscope/predict/4``."""
         return {
-            "schema": "convscope/predict/3",
+            "schema": "convscope/predict/4",
             "preparation": Preparation.of(self.dataset).to_json(),
+            "at_least": self.found[0].at_least,
+            "top": self.found[0].top,
             "images": [entry.to_json() for entry in self.found],
             "unreadable": [{"image": inert(name), "why": inert(why)} for name, why in self.unreadable.items()],
             "seconds": self.seconds,
@@ -162,8 +193,12 @@ class Predictions(Sequence[Prediction]):
         several = {one.image: "" for one in self.found if one.place[1] > 1}
         for one in self.found:
             if one.image in several:
-                several[one.image] += f" {one.label}"
+                several[one.image] += f" {one.label or '?'}"
         lines = [f"{inert(image)} shows{inert(labels)}" for image, labels in list(several.items())[:SHOWN]]
+        unsure = sum(bool(one.best) and not one.sure for one in self.found)
+        if unsure and len(self.found) > 1:
+            least = f"no class has a probability of at least {self.found[0].at_least:g}"
+            lines.append(f"{unsure:,} of {len(self.found):,} {UNSURE}: {least}")
         inverted = sum(one.inverted for one in self.found)
         if inverted and not self.dataset.ink:
             own, given = ("dark", "light") if self.dataset.ground == "dark" else ("light", "dark")
@@ -183,30 +218,41 @@ def _thumbnail(one: Prediction) -> str:
     return f'<img alt="" style="height:56px;image-rendering:pixelated" src="data:image/png;base64,{data}">'
 
 
-def predict(run: Run | str | Path, images: object, *, device: str | torch.device | None = None) -> Predictions:
+def predict(
+    run: Run | str | Path,
+    images: object,
+    *,
+    top: int | None = None,
+    at_least: float | None = None,
+    device: str | torch.device | None = None,
+) -> Predictions:
     """Classify images with a run, or with the run in a folder.
 
     Args:
         run: what was trained.
         images: a file or a folder; an array or a tensor, ``h w``, ``h w c`` or ``c h w``, 0 to 255 or 0 to 1, or
             several with a first axis more; an image of Pillow; or several of these. All are prepared like files.
+        top: the number of likeliest classes that are shown; by default three, and all in ``to_json()``.
+        at_least: the least probability for an answer, 0 to 1; below it, ``label`` is empty and ``not sure`` is printed.
         device: where to compute, as for :func:`convscope.train`.
 
     Raises:
-        FieldError: this machine does not have the device.
+        FieldError: this machine does not have the device, ``top`` is below 1 or ``at_least`` is not a probability.
         ImageError: a file is not an image, or a folder has none; then nothing is predicted.
         RunError: the weights are not those of the net.
     """
     with in_files(images) as held:
-        made = predict_files(run, held.paths, device=device)
+        made = predict_files(run, held.paths, top=top, at_least=at_least, device=device)
         return replace(made, found=[replace(one, image=held.names.get(one.image, one.image)) for one in made.found])
 
 
-def predict_files(
+def predict_files(  # noqa: PLR0913 -- the options, by keyword
     run: Run | str | Path,
     images: str | Path | Sequence[str | Path],
     *,
     skip_bad: bool = False,
+    top: int | None = None,
+    at_least: float | None = None,
     device: str | torch.device | None = None,
 ) -> Predictions:
     """Like :func:`predict`, with the speed.
@@ -215,12 +261,16 @@ def predict_files(
         run: what was trained.
         images: a file or a folder, or several.
         skip_bad: skip files that cannot be read, and report them.
+        top: as for :func:`predict`.
+        at_least: as for :func:`predict`.
         device: as for :func:`predict`.
 
     Raises:
+        FieldError: as for :func:`predict`.
         ImageError: a file is not an image (without ``skip_bad``), a folder has none, or none could be read.
         RunError: the weights are not those of the net.
     """
+    _check(top, at_least)
     place = find(device)
     run = run if isinstance(run, Run) else load(run)
     given = [images] if isinstance(images, str | Path) else images
@@ -241,7 +291,15 @@ def predict_files(
             found += _predicted(model, run, part, arrays)
     if not found:
         raise ImageError(f"none of {len(paths):,} images can be read", given=next(iter(unreadable.values())))
+    found = [replace(one, top=top, at_least=at_least) for one in found]
     return Predictions(found, unreadable, perf_counter() - start, run.dataset)
+
+
+def _check(top: int | None, at_least: float | None) -> None:
+    if top is not None and top < 1:
+        raise FieldError(f"{top} classes cannot be shown", expected="top of at least 1")
+    if at_least is not None and not 0 <= at_least <= 1:
+        raise FieldError(f"{at_least:g} is not a probability", expected="at_least from 0 to 1")
 
 
 def image_files(path: Path) -> Iterator[Path]:

@@ -35,5 +35,6 @@ def _tile(one: Prediction) -> Part:
         return Titled(Words(("nothing here", EMPTY), 11, soft=True), name)
     digit = f"digit {one.place[0]} of {one.place[1]}, " if one.place[1] > 1 else ""
     inverted = ", inverted" if one.inverted else ""
-    below = f"{digit}{one.label} {100 * one.probabilities[one.label]:.0f} %{inverted}"
+    unsure = "" if one.sure else "not sure: "
+    below = f"{digit}{unsure}{one.best} {100 * one.probabilities[one.best]:.0f} %{inverted}"
     return Titled(bytes_raster(one.pixels, SIDE), name, below)

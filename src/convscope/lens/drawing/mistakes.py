@@ -57,7 +57,7 @@ def _gallery(found: Mistakes) -> Part:
     true, predicted = found.cell
     some = f", the {len(found.gallery)} most confident" if len(found.gallery) < found.count else ""
     heading = Words((f"true {true}, predicted {predicted}: {found.count:,} images{some}",), bold=True)
-    what = "file" if any(one.file for one in found.gallery) else "number"
+    what = "file" if any(one.file for one in found.gallery) else "split and index"
     images = tuple(
         Titled(bytes_raster(one.image, THUMB), _short(one), f"{100 * one.value:.0f} %") for one in found.gallery
     )
