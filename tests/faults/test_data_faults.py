@@ -194,7 +194,9 @@ def test_sets_that_are_none(photos: Path, tmp_path: Path) -> None:
 def test_a_class_of_bad_files_only(photos: Path) -> None:
     for path in (photos / "bee").iterdir():
         path.write_text("no image")
-    assert "no image of the class bee left for training" in str(refused(lambda: find(f"folder:{photos}", skip_bad=True)))
+    assert "no image of the class bee left for training" in str(
+        refused(lambda: find(f"folder:{photos}", skip_bad=True))
+    )
 
 
 def test_a_class_that_is_only_tested(photos: Path, tmp_path: Path) -> None:

@@ -198,7 +198,8 @@ def test_a_reader_that_is_gone(text: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 @SHELL
 def test_messages_that_nobody_reads_stop_nothing(tmp_path: Path) -> None:
-    np.savez(tmp_path / "own.npz", images=np.zeros((16, 8, 8, 3), np.uint8), labels=np.arange(16) % 3)
+    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "own.npz", images=images, labels=np.arange(16) % 3)
     words = f'"$N" --data npz:{tmp_path}/own.npz --epochs 1 --out {tmp_path} --no-report'
     for name, end in (("a", "2>&-"), ("b", "2>/dev/full"), ("c", "2> >(true)")):
         done = shell(f"C train {words} --name {name} {end}")

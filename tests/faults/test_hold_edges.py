@@ -131,7 +131,7 @@ def test_an_image_is_not_left_out_because_the_machine_lacks_something(
     place = photos(tmp_path / "f", {"a": list(range(0, 90, 10)), "b": list(range(100, 190, 10))})
     for failure in (failing(errno.EMFILE), failing(errno.ENOMEM)):
         with monkeypatch.context() as patch:
-            patch.setattr("convscope.data.image.read", failure)
+            patch.setattr("convscope.data.taken.read", failure)
             with pytest.raises(MachineError):
                 registry.find(f"folder,8x8x1,skip_bad:{place}")
 

@@ -67,7 +67,7 @@ def words(run_folder: Path) -> dict[str, tuple[list[str], str]]:
         "compare html": (["compare", folder, folder, "-o"], ".html"),
         "verify": (["verify", "net.cnn", "--units", "1", "-o"], ".md"),
         "eval": (["eval", folder, "-o"], ".csv"),
-        "predict": (["predict", folder, *["image.png"] * 5, "-o"], ".csv"),
+        "predict": (["predict", folder, *["image.png"] * 20, "-o"], ".csv"),
         "data check": (["data", "check", "folder:set", "-o"], ".json"),
         "data stats": (["data", "stats", "folder:set", "-o"], ".txt"),
         "write": (["write", "net.cnn", "-o"], ".py"),

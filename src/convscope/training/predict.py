@@ -165,7 +165,12 @@ class Predictions(Sequence[Prediction]):
     @property
     def images_per_second(self) -> float:
         """Images per second, from file to class."""
-        return len({one.image for one in self.found}) / self.seconds
+        return self.images / self.seconds
+
+    @property
+    def images(self) -> int:
+        """How many images there are; one with several digits has several predictions."""
+        return sum(one.place[0] <= 1 for one in self.found)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/predict/4``."""
@@ -182,8 +187,8 @@ class Predictions(Sequence[Prediction]):
 
     def told(self) -> str:
         """Return the number of images, the speed, what was prepared in a special way, and files that were not read."""
-        bad, count = len(self.unreadable), len({one.image for one in self.found})
-        speed = f"{count:,} images, {self.images_per_second:,.0f} images/s"
+        bad, count = len(self.unreadable), self.images
+        speed = f"{count:,} image{'s' * (count != 1)}, {self.images_per_second:,.0f} images/s"
         lines = [f"not read: {inert(why)}" for why in self.unreadable.values()]
         lines += self.notes()
         return "\n".join([*lines, speed + (f"; {bad:,} could not be read" if bad else "")])
