@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from convscope.training.find_lr import find_lr
     from convscope.training.logs import Log
     from convscope.training.predict import predict
+    from convscope.training.push import push
     from convscope.training.run import Run
     from convscope.training.run import load as load_run
     from convscope.training.train import repeat, resume, train
@@ -54,6 +55,7 @@ _HOMES = {
     "look": ("convscope.lens.look", "look"),
     "memory": ("convscope.analyze.memory", "memory"),
     "predict": ("convscope.training.predict", "predict"),
+    "push": ("convscope.training.push", "push"),
     "raise_limits": ("convscope.budget", "raise_limits"),
     "read": ("convscope.frontends", "read"),
     "repeat": ("convscope.training.train", "repeat"),
@@ -85,6 +87,7 @@ __all__ = [
     "look",
     "memory",
     "predict",
+    "push",
     "raise_limits",
     "read",
     "repeat",

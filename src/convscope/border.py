@@ -92,7 +92,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("seed", "tta", "units", "size", "batch", "channels", "filters", "pool_every", "steps"), INTEGER),
     **dict.fromkeys(("epochs", "lr", "lr_head", "save_every", "times", "threads"), NUMBER),
     **dict.fromkeys(("max_params", "max_macs", "max_memory", "max_weights", "max_activations"), AMOUNT),
-    **dict.fromkeys(("strict", "skip_bad", "flip", "gates", "measure", "scaled"), FLAG),
+    **dict.fromkeys(("strict", "skip_bad", "flip", "gates", "measure", "scaled", "private", "dry_run"), FLAG),
     **dict.fromkeys(("report", "progress", "warn", "note", "prepared"), FUNCTION),
     **dict.fromkeys(("freeze", "ignore", "names"), TEXTS),
     "logs": LOGS,

@@ -40,6 +40,7 @@ EXTRAS = {
     "keras": "keras",
     "h5py": "keras",
     "tensorboard": "tensorboard",
+    "huggingface_hub": "hub",
     "pandas": "data",
     "datasets": "data",
     "pyarrow": "data",

@@ -35,8 +35,10 @@ OTHERS = {
     "evaluate": "a run",
     "export": "a run",
     "filter": "an image",
+    "find_lr": "as train",
     "load_run": "a run",
     "predict": "a run",
+    "push": "a run",
     "raise_limits": "a number",
     "repeat": "a run",
     "resume": "a run",
@@ -145,7 +147,8 @@ def test_a_python_file_lists_what_it_offers(tmp_path: Path) -> None:
     assert caught.value.attempt == f"{path}:make"
 
 
-def test_a_model_on_a_server_is_not_fetched() -> None:
-    with pytest.raises(ModelError, match="no model is downloaded") as caught:
-        cs.read("timm:hf-hub:timm/resnet18.a1_in1k")
-    assert "create_model('hf-hub:timm/resnet18.a1_in1k')" in caught.value.attempt
+def test_a_model_on_a_server_that_is_not_reached_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match="timm:hf-hub:nobody/nothing cannot be fetched") as caught:
+        cs.read("timm:hf-hub:nobody/nothing")
+    assert "check the name, the network" in caught.value.attempt

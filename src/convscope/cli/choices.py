@@ -157,8 +157,20 @@ def layers(source: str) -> list[str]:
 
 RECIPE = Known("RECIPE", lambda _, __: recipes(), "file")
 DATA = Known("DATA", lambda _, __: data_names())
-RUN = Known("RUN", lambda _, typed: runs(typed), "dir")
-NET = Known("NET", lambda _, typed: nets(typed), "file")
+
+
+class Model(Known):
+    """A net or a run; one on the hub of Hugging Face is fetched."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002 -- click's
+        """See :class:`click.ParamType`."""
+        from convscope.frontends import hub
+
+        return str(hub.fetched(value)) if hub.is_name(value) else value
+
+
+RUN = Model("RUN", lambda _, typed: runs(typed), "dir")
+NET = Model("NET", lambda _, typed: nets(typed), "file")
 
 
 def _source(context: click.Context) -> str:

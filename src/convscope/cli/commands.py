@@ -18,6 +18,7 @@ from convscope.cli import (
     help,  # noqa: A004 -- the name of the command
     listing,
     look,
+    push,
     report,
     runs,
     table,
@@ -42,6 +43,7 @@ __all__ = [
     "invoke",
     "listing",
     "look",
+    "push",
     "report",
     "runs",
     "table",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from convscope.core.net import Net
 from convscope.errors import FieldError, ModelError, ShapeError
-from convscope.frontends import named, text
+from convscope.frontends import hub, named, text
 from convscope.frontends.aside import aside
 from convscope.frontends.given import Asked, asked, hinted
 from convscope.frontends.kinds import refuse_foreign, suffix_of
@@ -47,8 +47,9 @@ def read(source: object, *, input: object = None) -> Net:  # noqa: A002 -- the w
 
     Args:
         source: text in the notation; a path (``.cnn``, ``.onnx``, ``.keras``, ``.h5``, the folder of a run); ``-`` for
-            standard input; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME``, ``file.py:FUNCTION`` or
-            ``module:FUNCTION``; a PyTorch module or a Keras model; a net or a run, whose net is returned.
+            standard input; ``hf:OWNER/NAME``, a run on the hub; ``torchvision:NAME``, ``timm:NAME``, ``keras:NAME``,
+            ``file.py:FUNCTION`` or ``module:FUNCTION``; a PyTorch module or a Keras model; a net or a run, whose net
+            is returned.
         input: size of the input, ``HxWxC``, or a shape or tensor ``n c h w``; overrides the source. A PyTorch module
             needs it. For several inputs, a dict of these by name, in which a number is a constant. ``50xnx40`` gives
             the position of the batch, ``50x40 nobatch`` means that there is none, ``16 int`` that values are integers.
@@ -80,6 +81,8 @@ def _read(source: object, shape: Asked) -> Net:
         return _live(source, shape)
     if source == STDIN:
         return _text(stdin_text(), "<stdin>", shape)
+    if isinstance(source, str) and hub.is_name(source):
+        return _read(hub.fetched(source), shape)
     if may_be_path(source):
         refuse_foreign(Path(source), READERS)
     reader = _reader_of(source)

@@ -14,6 +14,7 @@ from convscope.errors import ConvscopeError, ModelError, unknown
 from convscope.extras import missing_module
 from convscope.frontends.aside import aside
 from convscope.frontends.given import of_shape
+from convscope.frontends.hub import REMEDY, told
 from convscope.frontends.keras.installed import installed
 from convscope.frontends.others import described, line, stops
 from convscope.frontends.own import MAKER, own
@@ -133,13 +134,36 @@ HUBS = ("hf-hub:", "hf_hub:", "local-dir:")
 
 
 def _timm(name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001 -- passed on
-    if name.startswith(HUBS):
-        code = f"timm.create_model({name!r}), in Python, downloads it: give that model to convscope.read"
-        raise ModelError(f"timm:{name} lies on a server; no model is downloaded", attempt=code)
     timm = _package("timm")
+    if name.startswith(HUBS):
+        return _addressed(timm, name, numbers)
     if not timm.is_model(name):
         raise unknown("model in timm", name, timm.list_models())
     made = _made(lambda: timm.create_model(name, pretrained=False), numbers)
+    size = (getattr(made, "pretrained_cfg", None) or {}).get("input_size")
+    return made, tuple(size) if size else None
+
+
+def is_addressed(source: str) -> bool:
+    """Return whether a name is the address of a model of timm with its trained weights.
+
+    >>> is_addressed("timm:hf-hub:timm/resnet18.a1_in1k"), is_addressed("timm:resnet18")
+    (True, False)
+    """
+    head, tail = _parts(source)
+    return head == "timm" and tail.startswith(HUBS)
+
+
+def _addressed(timm: ModuleType, name: str, numbers: bool) -> tuple[Any, Shape | None]:  # noqa: FBT001 -- passed on
+    """Create a model of an address: its settings are fetched, and its weights if values are requested.
+
+    Raises:
+        ModelError: it cannot be fetched.
+    """
+    try:
+        made = _made(lambda: timm.create_model(name, pretrained=numbers), numbers)
+    except Exception as error:  # noqa: BLE001 -- the library of the hub may raise anything
+        raise ModelError(f"timm:{name} cannot be fetched: {told(error)}", attempt=REMEDY) from None
     size = (getattr(made, "pretrained_cfg", None) or {}).get("input_size")
     return made, tuple(size) if size else None
 

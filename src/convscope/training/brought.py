@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.core.net import Net
+from convscope.core.shape import to_text
 from convscope.errors import ModelError, WriteError
 from convscope.files import is_run
-from convscope.frontends import STDIN, is_weights, named, read
+from convscope.frontends import STDIN, hub, is_weights, named, read
 from convscope.frontends.others import theirs
 from convscope.frontends.paths import may_be_path
 from convscope.inert import inert
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from torch import nn
+
+    from convscope.frontends.given import Asked
 
     Tensors = Mapping[str, NDArray[Any]]
 
@@ -72,17 +75,23 @@ def bring(source: object, *, input: object = None, weights: str | Path | None = 
         ModelError: the weights do not belong to the net, or some of them would be lost.
         ConvscopeError: as for :func:`convscope.read`.
     """
+    source = str(hub.fetched(str(source))) if hub.is_name(source) else source
     if weights is not None:
         return _with_file(source, input, Path(weights), seed)
     if isinstance(source, Run) or (isinstance(source, str | Path) and source != STDIN and is_run(source)):
         return _of_run(source if isinstance(source, Run) else load(source))
     net = _read(source, input, seed)
     where = _where(source)
-    if isinstance(source, str) and named.is_name(source) and not named.is_own(source):  # no trained weights are fetched
+    if isinstance(source, str) and _is_bare(source):
         note = f"{inert(source)} is made without trained weights: training starts from random ones"
         return Brought(net, notes=(note,))
     tensors = stored(net)
     return Brought(net) if tensors is None else _checked(net, tensors, where)
+
+
+def _is_bare(source: str) -> bool:
+    """Return whether a name is that of a model of a package, which is made without trained weights."""
+    return named.is_name(source) and not named.is_own(source) and not named.is_addressed(source)
 
 
 def _read(source: object, input: object, seed: int) -> Net:  # noqa: A002 -- as for read
@@ -91,6 +100,9 @@ def _read(source: object, input: object, seed: int) -> Net:  # noqa: A002 -- as 
         return source
     if not (isinstance(source, str) and may_be_path(source) and named.is_name(source)):
         return read(source, input=input)
+    if named.is_addressed(source):
+        made, usual = named.model(source, numbers=True)
+        return read(made, input=_size(usual) if input is None else input)
     if not named.is_own(source):  # created without values
         return read(source, input=input)
     import torch
@@ -98,6 +110,11 @@ def _read(source: object, input: object, seed: int) -> Net:  # noqa: A002 -- as 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return read(source, input=input)
+
+
+def _size(usual: Asked) -> str | None:
+    """Return the usual size of an input as text."""
+    return to_text(usual.first.shape) if usual.first else None
 
 
 def _where(source: object) -> str:
@@ -181,7 +198,7 @@ def _module(source: object, seed: int) -> tuple[nn.Module | None, object]:
             torch.manual_seed(seed)
             made, usual = named.model(source, numbers=True)
         if isinstance(made, nn.Module):
-            return made, tuple(usual.first.shape) if usual.first else None
+            return made, _size(usual)
     return None, None
 
 

@@ -26,7 +26,7 @@ from convscope.data import trained
 from convscope.data.facts import Facts
 from convscope.data.objects import named
 from convscope.errors import ConvscopeError, FieldError, RunError, refuse_scarcity
-from convscope.frontends import text
+from convscope.frontends import hub, text
 from convscope.inert import inert
 from convscope.training import contents, metrics, seal
 from convscope.training.contents import CHECKPOINTS, DATA, ENV, INITIAL, MODEL, NET, RECIPE, SEALED, SETTINGS
@@ -261,7 +261,7 @@ def load(path: str | Path, *, data: object = None) -> Run:
     """Read a run folder and check it; a run that was stopped is read as it is at its newest checkpoint.
 
     Args:
-        path: the folder.
+        path: the folder, or ``hf:OWNER/NAME``.
         data: its data set, as for :func:`convscope.train`. If this user did not train the run here, its data are opened
             by this name, never by the one that the run states (``docs/design/runs-from-elsewhere.md``).
 
@@ -299,7 +299,7 @@ def load_job(path: str | Path, *, data: object = None, edited: bool = False) -> 
     Raises:
         RunError: it is not a run folder, or a file in it is damaged or has changed since the run began.
     """
-    folder = Path(path)
+    folder = hub.fetched(path) if isinstance(path, str) and hub.is_name(path) else Path(path)
     if not _is_folder(folder):
         raise RunError(f"{folder} is not a folder", expected="the folder of a run, such as runs/mnist-fast-seed0")
     _check_kinds(folder)
