@@ -109,7 +109,8 @@ def test_a_blank_photo_is_answered_with_nothing(
     assert told["schema"] == "convscope/predict/4"
     assert told["preparation"] == {"size": "28x28x1", "strokes": True, "background": "dark"}
     assert told["images"][0] | {"image": ""} == {
-        "image": "", "class": None, "likeliest": None, "sure": False, "probabilities": {},
+        "image": "", "class": None, "likeliest": None, "sure": False, "unlike": None, "distance": None,
+        "probabilities": {},
         "box": None, "digit": 0, "digits": 0, "inverted": False,
     }  # fmt: skip
 

@@ -46,12 +46,17 @@ def shares(predictions: Any) -> str | bytes:
     """
     more = range(1, predictions.found[0].top or 1)
     keys = (*ANSWERS, *(f"{word}_{at + 1}" for at in more for word in ("class", "probability")))
+    keys += ("unlike", "distance") if predictions.likeness else ()
     return listing(*keys, rows=lambda found: (_answer(one, more) for one in found.found))(predictions)
 
 
 def _answer(one: Any, more: range) -> dict[str, Any]:
     pairs = [(name, f"{share:.6f}") for name, share in one.first(None)] or [("", "")]
     row = dict(zip(ANSWERS, (one.image, one.label, pairs[0][1], one.best, one.place[0]), strict=True))
+    if one.distance is not None:
+        row |= {"unlike": str(one.unlike).lower(), "distance": f"{one.distance:.4f}"}
+    else:
+        row |= {"unlike": "", "distance": ""}
     for at in more:
         row[f"class_{at + 1}"], row[f"probability_{at + 1}"] = pairs[at] if at < len(pairs) else ("", "")
     return row
@@ -138,6 +143,8 @@ def evaluate(
     metavar="P",
     help='Answer "not sure" where the likeliest class has a probability below P, 0 to 1.',
 )
+@click.option("--unlike", is_flag=True, help="Tell images apart that are unlike all training images, which it reads.")
+@OWN_DATA
 @click.option(
     "--show",
     "drawing",
@@ -154,10 +161,12 @@ def predict(
     images: tuple[str, ...],
     top: int | None,
     at_least: float | None,
+    data: str | None,
     drawing: Out | None,
     device: str | None,
     out: Out | None,
     *,
+    unlike: bool,
     skip_bad: bool,
     as_json: bool,
 ) -> None:
@@ -176,6 +185,10 @@ def predict(
     and likeliest and probabilities are kept. A .csv has a line for each image: class, probability, likeliest, and with
     --top the further classes.
 
+    With --unlike an image that is farther from the training images than 99 % of the test images is answered with
+    "unlike the training images": the Mahalanobis distance to the nearest class mean in the channels that the last layer
+    reads.
+
     \b
     Examples:
       convscope predict runs/mnist-fast-seed0 five.png
@@ -186,11 +199,11 @@ def predict(
     """
     from convscope.training.run import load
 
-    loaded = load(run_folder)
+    loaded = load(run_folder, data=data)
     from convscope.training.predict import predict_files
 
     note_state(run_folder)
-    found = predict_files(loaded, images, skip_bad=skip_bad, top=top, at_least=at_least, device=device)
+    found = predict_files(loaded, images, skip_bad=skip_bad, top=top, at_least=at_least, unlike=unlike, device=device)
     deliver(found, out, as_json=as_json)
     if drawing:
         drawing.write(found)

@@ -16,8 +16,9 @@ from convscope.lens.drawing.mistakes import draw
 from convscope.lens.image import input_image as named
 from convscope.lens.image import pixels, taken, test_name
 from convscope.lens.score import class_number
-from convscope.lens.split import last_weights, split
+from convscope.lens.split import split
 from convscope.training.evaluate import Evaluation, answers
+from convscope.training.unlike import last_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -282,7 +283,7 @@ def nearest(subject: Subject, run: Run, image: InputImage) -> tuple[tuple[Seen, 
     """
     train = registry.load(run.dataset, "train")
     rows = np.linspace(0, len(train.images) - 1, min(AMONG, len(train.images))).astype(int)
-    _, reads = last_weights(subject)
+    _, reads = last_weights(subject.net)
 
     def channels(x: Tensor) -> Tensor:
         return subject.model.values({subject.net.inputs[0].name: x}, [reads])[reads].flatten(1)

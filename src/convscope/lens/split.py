@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from convscope.errors import FieldError
 from convscope.inert import inert
 from convscope.lens.span import Span, number
-from convscope.ops.conv import Conv
-from convscope.ops.linear import Linear
+from convscope.training.unlike import last_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,18 +97,6 @@ class Split:
         )
 
 
-def last_weights(subject: Subject) -> tuple[str, str]:
-    """Return the last layer that weights channels, and the layer that it reads.
-
-    Raises:
-        FieldError: the net has no such layer.
-    """
-    for layer in reversed(subject.net.layers):
-        if isinstance(layer.node.op, Linear | Conv):
-            return layer.node.name, layer.node.inputs[0]
-    raise FieldError("no layer of this net weights its channels", expected="a linear layer or a convolution")
-
-
 def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
     """Split the difference of two scores of one image.
 
@@ -127,7 +113,7 @@ def split(subject: Subject, x: Tensor, first: int, second: int) -> Split:
     Raises:
         FieldError: no layer weights channels.
     """
-    layer, reads = last_weights(subject)
+    layer, reads = last_weights(subject.net)
     last, name = subject.net.layer().node.name, subject.net.inputs[0].name
     before = subject.model.values({name: x}, [reads])[reads].detach()
 

@@ -19,12 +19,14 @@ from convscope.backends.device import find
 from convscope.backends.machine import cores
 from convscope.data.folder import SUFFIXES
 from convscope.data.held import in_files
-from convscope.data.preparation import EMPTY, Preparation, prepared
+from convscope.data.preparation import Preparation, prepared
 from convscope.errors import FieldError, ImageError
 from convscope.inert import in_html, inert
 from convscope.training.evaluate import BATCH, logits
+from convscope.training.prediction import UNLIKE, UNSURE, Prediction
 from convscope.training.run import Run, load
 from convscope.training.train import model_of
+from convscope.training.unlike import Likeness, likeness
 from convscope.view.heat import grey
 from convscope.view.layout import png
 from convscope.view.parts import fragment
@@ -32,95 +34,13 @@ from convscope.view.parts import fragment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from convscope.backends.torch import TorchNet
     from convscope.data import Dataset
     from convscope.data.preparation import Prepared
 
 
-UNSURE, NOTHING = "not sure", "nothing here"
-
-FEW = 3
-"""The number of classes that are shown by default."""
-
 SHOWN = 20
 """The most images that a notebook shows."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The prediction for one image, or for one of several digits in it; prints itself.
-
-    Attributes:
-        image: the file.
-        probabilities: by class, the likeliest first; empty if the image shows nothing.
-        box: top, left, bottom and right of the digit in the image [pixel]; None for an image that is used as a whole.
-        place: its number among the digits of the image, from 1, and how many there are.
-        inverted: whether light and dark were exchanged, as the training images have the opposite background.
-        pixels: what the net was given, uint8 ``c h w``; None if that is nothing.
-        top: the number of classes that are shown; None for three, and for all in :meth:`to_json`.
-        at_least: the probability below which the net counts as not sure.
-    """
-
-    image: str
-    probabilities: dict[str, float]
-    box: tuple[int, int, int, int] | None = None
-    place: tuple[int, int] = (1, 1)
-    inverted: bool = False
-    pixels: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
-    top: int | None = None
-    at_least: float | None = None
-
-    @property
-    def best(self) -> str:
-        """The likeliest class, however likely it is; empty if the image shows nothing."""
-        return next(iter(self.probabilities), "")
-
-    @property
-    def sure(self) -> bool:
-        """Whether the likeliest class is as likely as was asked for."""
-        return bool(self.best) and self.probabilities[self.best] >= (self.at_least or 0)
-
-    @property
-    def label(self) -> str:
-        """The likeliest class; empty if the image shows nothing, or the net is not sure."""
-        return self.best if self.sure else ""
-
-    @property
-    def words(self) -> str:
-        """The class, ``nothing here`` or ``not sure``."""
-        return inert(self.label) or (UNSURE if self.best else NOTHING)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "image": inert(self.image),
-            "class": self.label or None,
-            "likeliest": self.best or None,
-            "sure": self.sure,
-            "probabilities": dict(self.first(self.top)),
-            "box": list(self.box) if self.box else None,
-            "digit": self.place[0],
-            "digits": self.place[1] if self.probabilities else 0,
-            "inverted": self.inverted,
-        }
-
-    def __str__(self) -> str:
-        if not self.probabilities:
-            return f"{inert(self.image)}: {NOTHING}   ({EMPTY})"
-        digit = f", digit {self.place[0]} of {self.place[1]}" if self.place[1] > 1 else ""
-        return f"{inert(self.image)}{digit}: {self.words}   ({self.likeliest()})"
-
-    def first(self, count: int | None) -> list[tuple[str, float]]:
-        """Return the likeliest classes with their probabilities, or all of them."""
-        return list(self.probabilities.items())[:count]
-
-    def likeliest(self) -> str:
-        """The likeliest classes with their probabilities; three, if no other number was asked for."""
-        return ", ".join(f"{inert(name)} {100 * p:.1f} %" for name, p in self.first(self.top or FEW))
-
-    __repr__ = __str__
 
 
 @dataclass(frozen=True)
@@ -132,12 +52,14 @@ class Predictions(Sequence[Prediction]):
         unreadable: what is wrong with each skipped file, by its name.
         seconds: time for reading and predicting.
         dataset: the data set of the net, like whose images the files are prepared.
+        likeness: the measure of their distance from the training images, if it was asked for.
     """
 
     found: list[Prediction]
     unreadable: dict[str, str]
     seconds: float
     dataset: Dataset = field(repr=False)
+    likeness: Likeness | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.found)
@@ -179,6 +101,7 @@ class Predictions(Sequence[Prediction]):
             "preparation": Preparation.of(self.dataset).to_json(),
             "at_least": self.found[0].at_least,
             "top": self.found[0].top,
+            "likeness": self.likeness.to_json() if self.likeness else None,
             "images": [entry.to_json() for entry in self.found],
             "unreadable": [{"image": inert(name), "why": inert(why)} for name, why in self.unreadable.items()],
             "seconds": self.seconds,
@@ -204,6 +127,10 @@ class Predictions(Sequence[Prediction]):
         if unsure and len(self.found) > 1:
             least = f"no class has a probability of at least {self.found[0].at_least:g}"
             lines.append(f"{unsure:,} of {len(self.found):,} {UNSURE}: {least}")
+        unlike = sum(one.unlike or False for one in self.found)
+        if unlike and self.likeness and len(self.found) > 1:
+            where = f"the distance in {self.likeness.layer} is above {self.likeness.limit:.4g}"
+            lines.append(f"{unlike:,} of {len(self.found):,} {UNLIKE}: {where}")
         inverted = sum(one.inverted for one in self.found)
         if inverted and not self.dataset.ink:
             own, given = ("dark", "light") if self.dataset.ground == "dark" else ("light", "dark")
@@ -223,12 +150,13 @@ def _thumbnail(one: Prediction) -> str:
     return f'<img alt="" style="height:56px;image-rendering:pixelated" src="data:image/png;base64,{data}">'
 
 
-def predict(
+def predict(  # noqa: PLR0913 -- the options, by keyword
     run: Run | str | Path,
     images: object,
     *,
     top: int | None = None,
     at_least: float | None = None,
+    unlike: bool = False,
     device: str | torch.device | None = None,
 ) -> Predictions:
     """Classify images with a run, or with the run in a folder.
@@ -239,15 +167,18 @@ def predict(
             several with a first axis more; an image of Pillow; or several of these. All are prepared like files.
         top: the number of likeliest classes that are shown; by default three, and all in ``to_json()``.
         at_least: the least probability for an answer, 0 to 1; below it, ``label`` is empty and ``not sure`` is printed.
+        unlike: tell images apart that are unlike all training images (:mod:`convscope.training.unlike`); this reads
+            the images of the run.
         device: where to compute, as for :func:`convscope.train`.
 
     Raises:
+        DataError: the images of the run are needed and cannot be read.
         FieldError: this machine does not have the device, ``top`` is below 1 or ``at_least`` is not a probability.
         ImageError: a file is not an image, or a folder has none; then nothing is predicted.
         RunError: the weights are not those of the net.
     """
     with in_files(images) as held:
-        made = predict_files(run, held.paths, top=top, at_least=at_least, device=device)
+        made = predict_files(run, held.paths, top=top, at_least=at_least, unlike=unlike, device=device)
         return replace(made, found=[replace(one, image=held.names.get(one.image, one.image)) for one in made.found])
 
 
@@ -258,6 +189,7 @@ def predict_files(  # noqa: PLR0913 -- the options, by keyword
     skip_bad: bool = False,
     top: int | None = None,
     at_least: float | None = None,
+    unlike: bool = False,
     device: str | torch.device | None = None,
 ) -> Predictions:
     """Like :func:`predict`, with the speed.
@@ -268,6 +200,7 @@ def predict_files(  # noqa: PLR0913 -- the options, by keyword
         skip_bad: skip files that cannot be read, and report them.
         top: as for :func:`predict`.
         at_least: as for :func:`predict`.
+        unlike: as for :func:`predict`.
         device: as for :func:`predict`.
 
     Raises:
@@ -281,6 +214,8 @@ def predict_files(  # noqa: PLR0913 -- the options, by keyword
     given = [images] if isinstance(images, str | Path) else images
     paths = [path for entry in given for path in image_files(Path(entry))]
     model = model_of(run, place)
+    with place.exact():
+        measure = likeness(run, model) if unlike else None
     start = perf_counter()
     found: list[Prediction] = []
     unreadable: dict[str, str] = {}
@@ -297,7 +232,17 @@ def predict_files(  # noqa: PLR0913 -- the options, by keyword
     if not found:
         raise ImageError(f"none of {len(paths):,} images can be read", given=next(iter(unreadable.values())))
     found = [replace(one, top=top, at_least=at_least) for one in found]
-    return Predictions(found, unreadable, perf_counter() - start, run.dataset)
+    if measure:
+        with place.exact():
+            found = _measured(found, measure)
+    return Predictions(found, unreadable, perf_counter() - start, run.dataset, measure)
+
+
+def _measured(found: list[Prediction], measure: Likeness) -> list[Prediction]:
+    """Return predictions with the distance of each image that shows something."""
+    pixels = [one.pixels for one in found if one.pixels is not None]
+    far: Iterator[float] = iter(measure.distances(np.stack(pixels)).tolist() if pixels else ())
+    return [one if one.pixels is None else replace(one, distance=next(far), limit=measure.limit) for one in found]
 
 
 def _check(top: int | None, at_least: float | None) -> None:

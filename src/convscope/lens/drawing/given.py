@@ -13,7 +13,8 @@ from convscope.view.layout import Titled, Words, tiles
 from convscope.view.numbers import shortened
 
 if TYPE_CHECKING:
-    from convscope.training.predict import Prediction, Predictions
+    from convscope.training.predict import Predictions
+    from convscope.training.prediction import Prediction
     from convscope.view.layout import Part
 
 MOST = 60
@@ -35,6 +36,6 @@ def _tile(one: Prediction) -> Part:
         return Titled(Words(("nothing here", EMPTY), 11, soft=True), name)
     digit = f"digit {one.place[0]} of {one.place[1]}, " if one.place[1] > 1 else ""
     inverted = ", inverted" if one.inverted else ""
-    unsure = "" if one.sure else "not sure: "
+    unsure = "" if one.label else "unlike: " if one.unlike else "not sure: "
     below = f"{digit}{unsure}{one.best} {100 * one.probabilities[one.best]:.0f} %{inverted}"
     return Titled(bytes_raster(one.pixels, SIDE), name, below)
