@@ -367,6 +367,18 @@ def test_wrong_settings_are_our_errors(tmp_path: Path, source: Run, data: str) -
     assert not (tmp_path / "runs").exists()
 
 
+def test_random_weights_get_a_head_for_other_classes_too(tmp_path: Path, source: Run) -> None:
+    random, count = np.random.default_rng(0), len(source.dataset.classes) + 2
+    labels = np.array([f"class {at % count}" for at in range(4 * count)])
+    sets = [(random.integers(0, 256, (4 * count, *source.dataset.shape)).astype(np.uint8), labels) for _ in range(2)]
+    notes: list[str] = []
+    more = {"epochs": 1, "batch": 8, "out": tmp_path, "note": notes.append}
+    made = cs.train(source, data=tuple(sets), init="random", **more)  # type: ignore[arg-type]
+    assert made.net.output == (count,)
+    assert any("is replaced by one of" in one for one in notes)
+    assert not any("training starts from the weights" in one for one in notes)
+
+
 def test_random_weights_are_those_of_the_text(tmp_path: Path, source: Run, data: str) -> None:
     mine = cs.train(source, data=data, init="random", epochs=1, batch=20, out=tmp_path / "a")
     text = cs.train(TEXT, data=data, epochs=1, batch=20, out=tmp_path / "b")

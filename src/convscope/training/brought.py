@@ -48,6 +48,7 @@ class Brought:
         run: the run from which they come.
         frozen: the tensors that are frozen in the source, by ``layer.tensor``.
         notes: what a user should know about them, a sentence each.
+        left: whether it brought weights that are not wanted.
     """
 
     net: Net
@@ -56,10 +57,11 @@ class Brought:
     run: Run | None = None
     frozen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    left: bool = False
 
     def without(self) -> Brought:
         """Return the net alone, to be trained from random weights."""
-        return Brought(self.net)
+        return Brought(self.net, left=self.tensors is not None)
 
 
 def bring(source: object, *, input: object = None, weights: str | Path | None = None, seed: int = 0) -> Brought:  # noqa: A002 -- as for read

@@ -232,6 +232,11 @@ def _fitted(brought: Brought, dataset: Dataset, recipe: Recipe, seed: int) -> St
         net, tensors = fit.net, initial.with_head(fit, tensors, seed)
         notes += _skipped(recipe)
         frozen = _frozen(brought, net, notes)
+    elif brought.left:
+        net.check_single("outputs", "training")
+        fit = head.fitted(net, dataset.classes)
+        net = fit.net
+        notes += [fit.note] * bool(fit.note)
     settings = recipe.changed(net=str(net), data=dataset.name, freeze=(*recipe.freeze, *frozen))
     if settings.freeze:
         names = freezing.frozen(net, settings.freeze)
