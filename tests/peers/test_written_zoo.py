@@ -36,8 +36,8 @@ def narrow(model: Any) -> None:
     """Give the layers of 4,096 units, which have 100 million weights in VGG, 64: the net is the same but for that."""
     for at, layer in enumerate(model.classifier):
         if isinstance(layer, torch.nn.Linear):
-            sizes = (64 if size == 4096 else size for size in (layer.in_features, layer.out_features))
-            model.classifier[at] = torch.nn.Linear(*sizes)
+            taken, given = (64 if size == 4096 else size for size in (layer.in_features, layer.out_features))
+            model.classifier[at] = torch.nn.Linear(taken, given)
 
 
 @pytest.mark.skipif(find_spec("torchvision") is None, reason="torchvision is not installed")
