@@ -38,7 +38,7 @@ MODULE = (
     " torch.nn.Flatten(), torch.nn.Linear(4, 10))\n"
 )
 
-NEEDS_THE_NET = {r"\bcifar10\b": "CIFAR-10 is downloaded"}
+NEEDS_THE_NET = {r"\bcifar10\b": "CIFAR-10 is downloaded", r"\bhf:(?:me|OWNER)\b(?!.*--dry-run)": "a hub is asked"}
 """What is not typed, and why: nothing else may be here."""
 
 STEPS = ("--epochs", "0.02", "--no-report")
