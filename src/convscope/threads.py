@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 AUTO, MOST = "auto", 4096
 """Measure whether one thread is faster than all; the largest number of threads."""
 
-LONG, LITTLE = 20.0, 0.5
-"""Seconds after which a training can be called slow, and the share of the processors below which it had too little."""
+LONG, LITTLE = 20.0, 0.7
+"""Seconds after which a training can be called slow, and the share of one processor below which it had too little.
+
+With nothing else running, one thread has all of a processor; those of a small net wait for each other about half of the
+time, so that their share says nothing.
+"""
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 """Environment variables that determine how threads wait; any one of them is enough."""
@@ -57,7 +61,7 @@ def used(count: int | None) -> Iterator[None]:
 
 
 def hint(seconds: float, processor: float, count: int) -> str:
-    """Return what to try if a training got much less of the processors than its threads could use; empty if not.
+    """Return what to try if a training did not even get one processor; empty if it did.
 
     Args:
         seconds: how long it took.
@@ -65,13 +69,12 @@ def hint(seconds: float, processor: float, count: int) -> str:
         count: number of its threads.
 
     >>> hint(60.0, 30.0, 2)
-    'other programs use this machine: training got 25 % of 2 processors; --threads 1 or auto may be faster'
-    >>> hint(60.0, 110.0, 2), hint(5.0, 1.0, 2), hint(60.0, 55.0, 1)
+    'other programs use this machine: training got 50 % of a processor; --threads 1 or auto may be faster'
+    >>> hint(60.0, 58.0, 2), hint(5.0, 1.0, 2), hint(60.0, 55.0, 1)
     ('', '', '')
     """
-    share = processor / (seconds * count) if seconds > LONG else 1.0
+    share = processor / seconds if seconds > LONG else 1.0
     if share >= LITTLE:
         return ""
     advice = "; --threads 1 or auto may be faster" if count > 1 else ""
-    many = f"{count} processors" if count > 1 else "a processor"
-    return f"other programs use this machine: training got {100 * share:.0f} % of {many}{advice}"
+    return f"other programs use this machine: training got {100 * share:.0f} % of a processor{advice}"

@@ -94,7 +94,7 @@ def typed_as(line: str) -> str | None:
         line = re.sub(kind, other, line)
     words = shlex.split(line, comments=True)
     words = words[: next((at for at, word in enumerate(words) if word in {"|", ">"}), len(words))]
-    if words[0] == "train" and not {"--dry-run", "--resume", "--from", "--help"} & set(words):
+    if words[0] == "train" and not {"--dry-run", "--resume", "--from", "--find-lr", "--help"} & set(words):
         words = [*_without(words, "--epochs"), *STEPS, *([] if "-o" in words else ["-o", "typed"])]
     return shlex.join(words)
 
