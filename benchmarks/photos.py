@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from convscope.training.run import Run
 
     Draw = np.random.Generator
-    Picture = NDArray[np.float64]
+    Grey = NDArray[np.float64]
 
 EACH = 30
 HEIGHT, WIDTH = 480, 640
@@ -46,14 +46,14 @@ INK = np.array([36.0, 36.0, 44.0])
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
 
 
-def strokes(digit: NDArray[np.uint8], side: int) -> Picture:
+def strokes(digit: NDArray[np.uint8], side: int) -> Grey:
     """Return the digit's shape at ``side`` pixels, 0 to 1, with an edge of about two pixels."""
     large = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
     smooth = np.asarray(large.filter(ImageFilter.GaussianBlur(side / 60)), dtype=np.float64)
     return np.clip((smooth - 100) / 30, 0, 1)
 
 
-def mask(digit: NDArray[np.uint8], draw: Draw, side: int = 0, middle: tuple[int, int] | None = None) -> Picture:
+def mask(digit: NDArray[np.uint8], draw: Draw, side: int = 0, middle: tuple[int, int] | None = None) -> Grey:
     """Return where the ink is in a photo, 0 to 1."""
     side = side or int(draw.integers(210, 320))
     shape = strokes(digit, side)
@@ -65,17 +65,17 @@ def mask(digit: NDArray[np.uint8], draw: Draw, side: int = 0, middle: tuple[int,
     return found
 
 
-def painted(where: Picture, ink: Picture = INK, paper: Picture = PAPER) -> Picture:
+def painted(where: Grey, ink: Grey = INK, paper: Grey = PAPER) -> Grey:
     """Return the ink on the paper."""
     return np.asarray(paper * (1 - where[..., None]) + ink * where[..., None])
 
 
-def taken(photo: Picture, draw: Draw, noise: float = 4.0) -> Image.Image:
+def taken(photo: Grey, draw: Draw, noise: float = 4.0) -> Image.Image:
     """Add the noise of a sensor."""
     return Image.fromarray(np.clip(photo + draw.normal(0, noise, photo.shape[:2])[..., None], 0, 255).astype(np.uint8))
 
 
-def lines(photo: Picture, draw: Draw) -> Picture:
+def lines(photo: Grey, draw: Draw) -> Grey:
     """Draw the squares of a school book, 5 mm apart, below the ink."""
     step, first = int(draw.integers(34, 46)), int(draw.integers(0, 30))
     on = ((ROWS - first) % step < 2) | ((COLUMNS - first) % step < 2)
@@ -103,7 +103,7 @@ def frame(digit: NDArray[np.uint8], draw: Draw) -> Image.Image:
     return taken(np.where(off[..., None], 18.0, painted(mask(digit, draw, side=260, middle=(240, 320)))), draw)
 
 
-def shade(draw: Draw, *, slanted: bool) -> Picture:
+def shade(draw: Draw, *, slanted: bool) -> Grey:
     """Return the light that is left in each pixel beside the edge of a shadow."""
     slope = draw.uniform(0.3, 1.1) * draw.choice([-1, 1]) if slanted else 0.0
     across = COLUMNS + slope * (ROWS - 240) - draw.uniform(200, 440)
