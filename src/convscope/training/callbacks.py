@@ -61,3 +61,7 @@ class Callbacks:
             named = [hook for hook in HOOKS if callable(getattr(one, hook, None))]
             for act in [getattr(one, hook) for hook in named if due[hook]] if named else [one]:
                 self.is_over = act(progress) is True or self.is_over
+
+
+def unheard(_: str) -> None:
+    """Do nothing with a note, where a caller does not ask for notes."""

@@ -15,6 +15,8 @@ from convscope.errors import FieldError
 from convscope.threads import used
 from convscope.training import chosen, initial, pace
 from convscope.training import recipe as recipes
+from convscope.training.callbacks import unheard
+from convscope.training.freezing import patterns
 from convscope.training.loop import Trainer
 from convscope.training.plan import check_memory, plan
 from convscope.training.start import Asked
@@ -39,10 +41,6 @@ MOST = 10_000
 """The most steps in a sweep."""
 
 
-def _unheard(_: str) -> None:
-    """Do nothing with a note."""
-
-
 def find_lr(  # noqa: PLR0913 -- the settings of a run, all by keyword
     net: object = None,
     *,
@@ -62,7 +60,7 @@ def find_lr(  # noqa: PLR0913 -- the settings of a run, all by keyword
     steps: int = STEPS,
     limits: tuple[float, float] = LIMITS,
     prepared: Callable[[int, int], None] | None = None,
-    note: Callable[[str], None] = _unheard,
+    note: Callable[[str], None] = unheard,
 ) -> Sweep:
     """Return a suggestion for the peak learning rate, by one sweep.
 
@@ -99,7 +97,7 @@ def find_lr(  # noqa: PLR0913 -- the settings of a run, all by keyword
     seed, place = recipes.checked_seed(seed), devices.find(device)
     low, high = _checked(steps, limits)
     changes: dict[str, Any] = {"data": data if data is None else named(data), "batch": batch}
-    changes |= {"balance": balance or None, "freeze": (freeze,) if isinstance(freeze, str) else tuple(freeze) or None}
+    changes |= {"balance": balance or None, "freeze": patterns(freeze) or None}
     found = chosen.begin(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), recipe, changes)
     for one in found.notes:
         note(one)

@@ -62,6 +62,15 @@ def _fits(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern) or fnmatchcase(layer, pattern) or layer.startswith(f"{pattern}.")
 
 
+def patterns(freeze: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one pattern, or several, as a tuple.
+
+    >>> patterns("conv1"), patterns(["conv1", "bn*"])
+    (('conv1',), ('conv1', 'bn*'))
+    """
+    return (freeze,) if isinstance(freeze, str) else tuple(freeze)
+
+
 def freeze(model: TorchNet, patterns: Sequence[str]) -> None:
     """Freeze the layers that patterns name; a norm that is frozen as a whole keeps its statistics, too.
 

@@ -11,6 +11,7 @@ from convscope.errors import RunError
 from convscope.frontends import hub
 from convscope.inert import inert
 from convscope.training import run as runs
+from convscope.training.callbacks import unheard
 from convscope.training.contents import CARD
 from convscope.training.run import Run
 from convscope.training.shared import copied
@@ -44,17 +45,13 @@ class Pushed:
         return "\n".join([*rows, inert(self.address) if self.address else f"nothing was sent to {self.name}"])
 
 
-def _unheard(_: str) -> None:
-    """Do nothing with a note."""
-
-
 def push(
     run: Run | str | Path,
     to: str,
     *,
     private: bool = False,
     dry_run: bool = False,
-    note: Callable[[str], None] = _unheard,
+    note: Callable[[str], None] = unheard,
 ) -> Pushed:
     """Send a copy of a finished run to the hub of Hugging Face, which is made if it is not there.
 

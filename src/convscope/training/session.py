@@ -22,7 +22,7 @@ from convscope.backends.torch import TorchNet, weights_out
 from convscope.errors import TrainingError
 from convscope.progress import Progress, shown_where_watched
 from convscope.training import checkpoint, environment, initial, seal
-from convscope.training.callbacks import Callbacks
+from convscope.training.callbacks import Callbacks, unheard
 from convscope.training.card import card
 from convscope.training.contents import CARD, MODEL
 from convscope.training.evaluate import Evaluation, evaluate
@@ -65,10 +65,6 @@ class Habits:
     report: Report | None
     doubt: Callable[[str], None] | None = None
     callbacks: tuple[Any, ...] = ()
-
-
-def _unheard(_: str) -> None:
-    """Do nothing with a doubt: the caller has not asked for it."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +138,7 @@ class Session:
         keeper = Keeper(self, trainer, validation, metrics, logs, request)
         last = trainer.run(keeper.note, keeper.between, lambda: validation.is_over or keeper.callbacks.is_over)
         validation.settle()
-        result, doubt = None, self.habits.doubt or _unheard
+        result, doubt = None, self.habits.doubt or unheard
         if metrics:
             evaluation = evaluate(model, test, job.dataset)
             if not math.isfinite(evaluation.loss):

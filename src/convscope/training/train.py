@@ -22,9 +22,10 @@ from convscope.threads import used
 from convscope.training import checkpoint, chosen, environment, launches, metrics, pace, seal
 from convscope.training import recipe as recipes
 from convscope.training import run as runs
-from convscope.training.callbacks import checked
+from convscope.training.callbacks import checked, unheard
 from convscope.training.contents import DATA
 from convscope.training.distributed import Ranks, joined
+from convscope.training.freezing import patterns
 from convscope.training.lock import claimed
 from convscope.training.loop import lay_out
 from convscope.training.plan import check_data, check_disk, check_memory, plan
@@ -52,10 +53,6 @@ STATES = 3
 
 SAVE_EVERY = 60.0
 """Default time between checkpoints [second]."""
-
-
-def _unheard(_: str) -> None:
-    """Do nothing with a note: a notebook does not show what a run starts from unless asked."""
 
 
 def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
@@ -87,7 +84,7 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
     progress: Report | None = None,
     prepared: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
-    note: Callable[[str], None] = _unheard,
+    note: Callable[[str], None] = unheard,
     planned: Callable[[Plan], None] | None = None,
     doubt: Callable[[str], None] | None = None,
 ) -> Run:
@@ -155,8 +152,8 @@ def train(  # noqa: PLR0913 -- the settings of a run, all by keyword
         "balance": balance or None,
         "keep": keep,
         "patience": patience,
+        "freeze": patterns(freeze) or None,
     }
-    changes["freeze"] = (freeze,) if isinstance(freeze, str) else tuple(freeze) or None
     found = chosen.begin(Asked(net, input, init, weights, scale, skip_bad, seed, prepared), recipe, changes)
     for one in found.notes:
         note(one)
@@ -292,7 +289,7 @@ def repeat(  # noqa: PLR0913 -- by keyword
     threads: Threads = None,
     progress: Report | None = None,
     warn: Callable[[str], None] = warnings.warn,
-    note: Callable[[str], None] = _unheard,
+    note: Callable[[str], None] = unheard,
 ) -> Run:
     """Repeat a run: train with the net, data, recipe and seed that its folder states now.
 
