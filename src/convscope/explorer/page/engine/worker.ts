@@ -1,0 +1,3 @@
+// The worker in which nets run.
+
+export {};
