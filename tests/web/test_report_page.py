@@ -1,17 +1,12 @@
 """The report in a real browser, light and dark: nothing is asked for, nothing goes wrong, nothing keeps readers out."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import convscope as cs
 from convscope.training.run import Run
-
-sync = pytest.importorskip("playwright.sync_api")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+from watched import Opened
 
 pytestmark = pytest.mark.web
 
@@ -21,19 +16,6 @@ SMALLEST = """Math.min(...[...document.querySelectorAll('svg')].flatMap(svg => {
 }))"""
 """The smallest text of all drawings, as it appears on the screen [pixel]."""
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    where = shutil.which("chromium")
-    if where is None:
-        pytest.skip("there is no chromium")
-    with sync.sync_playwright() as play:
-        found = play.chromium.launch(executable_path=where, args=FLAGS)
-        yield found
-        found.close()
-
 
 @pytest.fixture(scope="module")
 def path(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,16 +24,11 @@ def path(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("width", [1100, 420, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_in_a_browser(browser: Any, path: Path, scheme: str, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    asked: list[str] = []
-    said: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(path.as_uri())
-    assert [url for url in asked if not url.startswith("data:image/png")] == [path.as_uri()]
-    assert said == []
+def test_the_page_in_a_browser(opened: Opened, path: Path, scheme: str, width: int) -> None:
+    watched = opened(path.as_uri(), width=width, scheme=scheme)
+    page = watched.page
+    assert watched.foreign == []
+    assert watched.said == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width  # wide parts scroll by themselves
     images = page.eval_on_selector_all("svg image", "all => all.map(one => one.getBoundingClientRect().width)")
     assert len(images) > 20
@@ -59,7 +36,4 @@ def test_the_page_in_a_browser(browser: Any, path: Path, scheme: str, width: int
     assert page.evaluate(SMALLEST) >= 11
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 24, 27)")
-    found = axe.Axe().run(page).response["violations"]
-    serious = {one["id"]: one["help"] for one in found if one["impact"] in {"serious", "critical"}}
-    assert serious == {}
-    page.close()
+    assert watched.serious() == {}
