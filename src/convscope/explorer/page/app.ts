@@ -1,0 +1,101 @@
+// What all parts of the page share: the document, the net as it is now, the selection, the link to Python.
+
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import { Blobs } from "./blobs.ts";
+import type { Document, Layer } from "./document.ts";
+import { Folding } from "./items.ts";
+import type { Link } from "./link/link.ts";
+import { Model } from "./model.ts";
+import { address, type Selection, Store } from "./state.ts";
+import { Trouble } from "./trouble.ts";
+import { nearest } from "./words.ts";
+
+export interface Layout {
+  /** Width of the drawing area [CSS pixel]. */
+  width: number;
+  phone: boolean;
+}
+
+const PHONE = 620;
+
+export class App {
+  readonly document: Document;
+  readonly link: Link;
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly model: ReadonlySignal<Model>;
+  readonly folding: ReadonlySignal<Folding>;
+  /** The layer or input that is selected. */
+  readonly layer: ReadonlySignal<string>;
+  readonly layout: Signal<Layout> = signal({ width: 900, phone: false });
+  readonly theme = signal<"" | "light" | "dark">("");
+  readonly keysShown = signal(false);
+  readonly notice = signal<Trouble | null>(null);
+
+  constructor(document: Document, link: Link) {
+    this.document = document;
+    this.link = link;
+    const keep = link.keep;
+    this.store = new Store(keep ? { read: keep.read, write: (text) => keep.write(text) } : address);
+    this.blobs = new Blobs(document.blobs);
+    const given = new Model(document.net);
+    this.model = computed(() => given);
+    this.folding = computed(() => new Folding(this.model.value));
+    this.layer = computed(() => this.#found(this.selection.value.layer));
+  }
+
+  get selection(): ReadonlySignal<Selection> {
+    return this.store.selection;
+  }
+
+  /** The selected layer; undefined where an input is selected. */
+  get selected(): Layer | undefined {
+    return this.model.value.get(this.layer.value);
+  }
+
+  select(layer: string, how: "step" | "glide" = "step"): void {
+    const changes = layer !== this.layer.peek();
+    this.store.set(changes ? { layer, unit: null, channel: null } : { layer }, how);
+  }
+
+  resized(width: number): void {
+    const before = this.layout.peek();
+    if (Math.abs(before.width - width) > 0.5) this.layout.value = { width, phone: width < PHONE };
+  }
+
+  /** Say what an address names that is not there. */
+  checkNames(): void {
+    const wanted = this.store.now.layer;
+    if (wanted && !this.model.peek().index.has(wanted)) {
+      const found = this.#found(wanted);
+      this.notice.value = new Trouble(`There is no layer "${wanted.slice(0, 80)}".`, `Selected instead: ${found}.`);
+      this.store.set({ layer: found, unit: null }, "glide");
+    }
+  }
+
+  close(): void {
+    this.store.close();
+  }
+
+  #found(name: string): string {
+    const model = this.model.value;
+    if (model.index.has(name)) return name;
+    const near = name ? nearest(name, model.layers.map((layer) => layer.name)) : dearest(model.layers)?.name;
+    return near ?? model.net.inputs[0].name;
+  }
+}
+
+/** The layer with the most multiply-adds: where a reader looks first. */
+const dearest = (layers: readonly Layer[]): Layer | undefined =>
+  layers.reduce<Layer | undefined>((best, one) => (one.macs ?? 0) > (best?.macs ?? -1) ? one : best, undefined);
+
+const Shared = createContext<App | null>(null);
+export const Provider = Shared.Provider;
+
+export function useApp(): App {
+  const app = useContext(Shared);
+  if (!app) throw new Error("a part of the page stands outside of it");
+  return app;
+}

@@ -1,0 +1,163 @@
+// The selection in exact numbers, with the arithmetic where it is short, and the ways on.
+
+import type { Layer } from "../document.ts";
+import { type App, useApp } from "../app.ts";
+import { arithmetic, fieldText, fraction, short, strideText, title } from "../model.ts";
+import { bytes, plural, signed, size, whole } from "../words.ts";
+
+const unknown = (value: number | null): string => value === null ? "unknown" : whole(value);
+
+export function Inspector() {
+  const app = useApp();
+  const layer = app.selected;
+  return (
+    <aside class="side" aria-label="Selection in numbers">
+      {layer ? <OfLayer layer={layer} /> : <OfInput />}
+      <Findings />
+      <Ways />
+    </aside>
+  );
+}
+
+/** One number; where it is short, how it arises. */
+const Fact = ({ name, value, how }: { name: string; value: string; how?: string }) => (
+  <>
+    <dt>{name}</dt>
+    <dd>
+      {value}
+      {how && <small>{how}</small>}
+    </dd>
+  </>
+);
+
+function OfLayer({ layer }: { layer: Layer }) {
+  const app = useApp();
+  const model = app.model.value;
+  const made = arithmetic(layer, model.shape(layer.inputs[0]));
+  const start = layer.rf.map((axis) => axis.start === null ? "–" : signed(axis.start));
+  const steady = layer.rf.some((axis) => axis.stride !== null);
+  return (
+    <>
+      <p class="lab">{title(layer)}</p>
+      <h2 title={layer.name}>{short(layer.name)}</h2>
+      {short(layer.name) !== layer.name && <p class="path">{layer.name}</p>}
+      <p class="mono notation">{layer.text}</p>
+      <dl>
+        <Fact name="Output" value={size(layer.out)} />
+        <Fact name="Params" value={unknown(layer.params)} how={made.params} />
+        <Fact name="MACs" value={unknown(layer.macs)} how={made.macs} />
+        <Fact name="Activations" value={bytes(layer.bytes)} />
+        <Fact name="Live memory" value={bytes(layer.live)} />
+        <Fact
+          name="RF"
+          value={`${fieldText(layer.rf)} px`}
+          how={layer.gated ? `${fieldText(layer.gated)} with gates` : undefined}
+        />
+        {steady && (
+          <Fact
+            name="Stride, start"
+            value={`${strideText(layer.rf)}, ${[...new Set(start)].join("×")}`}
+            how="input pixels"
+          />
+        )}
+        {steady && layer.rf.some((axis) => axis.centre) && (
+          <Fact
+            name="Centre of unit 0"
+            value={[...new Set(layer.rf.map((axis) => signed2(fraction(axis.centre))))].join("×")}
+          />
+        )}
+      </dl>
+      {layer.rf.some((axis) => axis.seams) && (
+        <p class="lab">Units at a seam see other pixels; elsewhere this is exact.</p>
+      )}
+      {layer.shared && <p class="lab">Its weights are counted at the layer that uses them first.</p>}
+    </>
+  );
+}
+
+const signed2 = (text: string): string => text.replace("-", "\u2212");
+
+function OfInput() {
+  const app = useApp();
+  const name = app.layer.value;
+  const { net } = app.model.value;
+  return (
+    <>
+      <p class="lab">Input</p>
+      <h2>{name}</h2>
+      <dl>
+        <Fact name="Size" value={size(app.model.value.shape(name))} />
+        <Fact name="Layers" value={whole(net.layers.length)} />
+        <Fact name="Params" value={`${net.totals.exact ? "" : "≥ "}${whole(net.totals.params)}`} />
+        <Fact name="MACs" value={`${net.totals.exact ? "" : "≥ "}${whole(net.totals.macs)}`} />
+      </dl>
+      {!net.totals.exact && <p class="lab">Unknown: {net.totals.missing.slice(0, 8).join(", ")}.</p>}
+      {net.notes.map((note) => <p class="lab" key={note}>{note}</p>)}
+    </>
+  );
+}
+
+function Findings() {
+  const app = useApp();
+  const name = app.layer.value;
+  const input = !app.selected;
+  const found = app.document.checks.filter((one) => one.layer === name || (input && one.layer === null));
+  const others = app.document.checks.length - found.length;
+  if (!app.document.checks.length) return null;
+  return (
+    <section>
+      <h3>Checks</h3>
+      {found.map((one, i) => (
+        <div class="check" key={i}>
+          <p>
+            <span class="mono code">{one.code}</span> <b>{one.what}</b>
+          </p>
+          <p class="dim">{one.do}</p>
+          {one.change && <p class="lab">{one.change}</p>}
+        </div>
+      ))}
+      {others > 0 && <Elsewhere app={app} count={others} />}
+    </section>
+  );
+}
+
+function Elsewhere({ app, count }: { app: App; count: number }) {
+  const name = app.layer.value;
+  const next = app.document.checks.find((one) => one.layer !== null && one.layer !== name);
+  return (
+    <p class="lab">
+      {plural(count, "finding")} at other layers{next?.layer && (
+        <>
+          , such as{" "}
+          <button type="button" class="way" onClick={() => next.layer && app.select(next.layer)}>{next.layer}</button>
+        </>
+      )}.
+    </p>
+  );
+}
+
+const WAYS: readonly (readonly [string, string, string])[] = [
+  ["map", "Show on the Map", "1"],
+  ["bench", "Change this layer", "2"],
+  ["reach", "See what a unit reads", "3"],
+  ["micro", "See how a number arises", "4"],
+];
+
+function Ways() {
+  const app = useApp();
+  const here = app.selection.value.view;
+  return (
+    <div class="ways">
+      {WAYS.filter(([view]) => view !== here && (app.selected || view === "map")).map(([view, words, key]) => (
+        <button
+          type="button"
+          key={view}
+          onClick={() => app.store.set({ view })}
+        >
+          <span>{words}</span>
+          <kbd>{key}</kbd>
+        </button>
+      ))}
+    </div>
+  );
+}

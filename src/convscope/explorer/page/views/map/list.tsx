@@ -1,0 +1,74 @@
+// The Map on a narrow screen: a list with one bar each.
+
+import { useApp } from "../../app.ts";
+import { type Cost, costOf, type Item } from "../../items.ts";
+import { fieldText } from "../../model.ts";
+import { size } from "../../words.ts";
+import { type Geometry, most } from "./geometry.ts";
+import { Mini } from "./mini.tsx";
+import { costText } from "./ribbon.tsx";
+import { Merge, Slab } from "./slab.tsx";
+
+const MOST = 200;
+
+export function List(
+  { g, cost, selected, choose }: { g: Geometry; cost: Cost; selected: number; choose: (i: number) => void },
+) {
+  const top = most(g.items, cost) || 1;
+  const first = Math.max(0, Math.min(selected - MOST / 2, g.items.length - MOST));
+  const shown = g.items.slice(first, first + MOST);
+  const depth = new Int32Array(g.items.length);
+  for (const { from, to } of g.shown.brackets) for (let i = from; i <= to; i++) depth[i] += 1;
+  return (
+    <ol class="list" start={first + 1}>
+      {shown.map((item, k) => (
+        <li key={item.key} class={depth[first + k] ? "deep" : ""}>
+          <button
+            type="button"
+            aria-pressed={first + k === selected}
+            data-column={first + k}
+            onClick={() => choose(first + k)}
+          >
+            <Picture g={g} i={first + k} on={first + k === selected} />
+            <span>
+              <b>{item.title}</b> <span class="dim">{item.kind === "group" ? item.sub : ""}</span>
+              <br />
+              <span class="dim">{size(item.out)}</span>
+              {item.kind !== "group" && item.sub && <span class="dim small">{item.sub}</span>}
+              <span class="bar" style={{ width: `${100 * costOf(item, cost).value / top}%` }} />
+            </span>
+            <span class="num">
+              {item.layers.length ? costText(costOf(item, cost), cost) : "–"}
+              <small>RF {fieldText(item.rf)}</small>
+            </span>
+          </button>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Picture({ g, i, on }: { g: Geometry; i: number; on: boolean }) {
+  const item: Item = g.items[i];
+  const model = useApp().model.value;
+  const h = Math.max(6, g.h[i] * 0.4), w = Math.min(46, Math.max(6, g.w[i] * 0.8));
+  return (
+    <svg width="60" height="54" aria-hidden="true">
+      {item.kind === "merge"
+        ? <Merge x={30} y={27} op={item.layers[0].op} on={on} />
+        : item.kind === "group"
+        ? <Mini model={model} item={item} x={30} y={30} wide={60} h={Math.min(h, 34)} w={w * 0.6} on={on} />
+        : (
+          <Slab
+            kind={item.kind}
+            x={30 - w / 2}
+            y={27 - h / 2}
+            w={w}
+            h={h}
+            slices={Math.round(Math.log2(1 + item.out[0]))}
+            on={on}
+          />
+        )}
+    </svg>
+  );
+}

@@ -1,0 +1,27 @@
+// All layers as rows, for those who would rather read than look.
+
+import { fieldText, type Model, strideText } from "../../model.ts";
+import type { Table } from "../../parts/sheet.tsx";
+
+/** Every layer with its exact numbers. */
+export function layerTable(model: Model): Table {
+  return {
+    columns: ["Layer", "Op", "Output", "Params", "MACs", "Activations [B]", "Live [B]", "RF", "Stride"],
+    rows: model.layers.length,
+    row(i) {
+      const layer = model.layers[i];
+      const out = [...layer.out.slice(1), layer.out[0]].join("×");
+      return [
+        layer.name,
+        layer.text,
+        out,
+        layer.params ?? "unknown",
+        layer.macs ?? "unknown",
+        layer.bytes,
+        layer.live,
+        fieldText(layer.rf),
+        strideText(layer.rf),
+      ];
+    },
+  };
+}

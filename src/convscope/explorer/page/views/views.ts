@@ -1,0 +1,35 @@
+// The views, in the order of their keys. To add one, write its file and its line here.
+
+import type { ComponentType } from "preact";
+import type { App } from "../app.ts";
+import { mapKeys, MapView } from "./map.tsx";
+
+export interface View {
+  id: string;
+  name: string;
+  question: string;
+  Body?: ComponentType;
+  /** Handle a key; returns whether it did. */
+  keys?: (app: App, event: KeyboardEvent) => boolean;
+  /** What a document must have for this view, in a sentence, where this one lacks it. */
+  missing?: (app: App) => string;
+}
+
+const needsRun = (app: App): string =>
+  app.document.run ? "" : "This view is about a trained net. Open a run: convscope explore RUN";
+
+const needsWeights = (app: App): string =>
+  app.document.net.layers.some((layer) => layer.weights?.some((weight) => weight.blob))
+    ? ""
+    : "This view needs the weights of the net. Open a run: convscope explore RUN";
+
+export const VIEWS: readonly View[] = [
+  { id: "map", name: "Map", question: "What have I built, and where do its costs go?", Body: MapView, keys: mapKeys },
+  { id: "bench", name: "Bench", question: "What if I change it?" },
+  { id: "reach", name: "Reach", question: "Is the receptive field large enough for my objects?" },
+  { id: "micro", name: "Microscope", question: "How exactly does this number arise?", missing: needsWeights },
+  { id: "channel", name: "Channel", question: "What does this channel look for?", missing: needsRun },
+  { id: "health", name: "Health", question: "Which layer is wasted?", missing: needsRun },
+  { id: "mistakes", name: "Mistakes", question: "Why were these images misclassified?", missing: needsRun },
+  { id: "runs", name: "Runs", question: "When did it learn, and is the difference real?", missing: needsRun },
+];
