@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
+import sklearn.datasets
 import torch
 from PIL import Image
+from sklearn.utils import Bunch
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 import convscope as cs
+from convscope.data import find, load
 from convscope.data.objects import named
 from convscope.errors import DataError
 from convscope.training.contents import MODEL
@@ -157,6 +160,12 @@ WRONG: dict[str, tuple[Any, str]] = {
     "an empty set": (Subset(Items(LEARN), []), "have no images"),
     "items": (Subset(scaled(LEARN), ["x"]), "cannot be read: "),  # type: ignore[list-item]
     "a dictionary": ({"a": LEARN}, "have the splits a"),
+    "labels below 0": ((X, Y - 1), "have the label -1"),
+    "integers and texts": (((X, Y), (X, Y.astype(str))), "of two kinds: train integers, test texts"),
+    "an unknown name": ({"train": (X, np.array(CLASSES)[Y]), "classes": ["cat", "cow"]}, 'a label is "dog"'),
+    "one name": ({"train": LEARN, "classes": ["cat"]}, "the classes of the data are not names"),
+    "a text of names": ({"train": LEARN, "classes": "cat"}, "the classes of the data are not names"),
+    "rows": ((X[..., 0].reshape(len(X), -1), Y), "x.reshape(-1, 10, 10)"),
     "an iterator": (iter([LEARN]), "cannot be list_iterator"),
     "bytes": (b"mnist", "cannot be bytes"),
 }
@@ -168,6 +177,77 @@ def test_wrong_data_are_our_error(kind: str) -> None:
     with pytest.raises(DataError) as error:
         named(data)
     assert message in str(error.value)
+
+
+def trained(data: Any, tmp_path: Path, net: Any = None) -> tuple[cs.Run, list[str]]:
+    """Return a run, and what was told about its data."""
+    told: list[str] = []
+    net = net or TEXT
+    run = cs.train(net, data=data, recipe="fast", epochs=1, batch=15, out=tmp_path / "runs", warn=told.append)
+    return run, told
+
+
+def test_integers_stay_the_names_of_their_classes_and_those_that_are_absent_are_told(tmp_path: Path) -> None:
+    x, y = LEARN
+    gaps = np.array([3, 5, 9])
+    numbered = TensorDataset(torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(gaps[y]))
+    np.savez(tmp_path / "set.npz", x=x, y=gaps[y])
+    weights = set()
+    for data in ((x, gaps[y]), numbered, DataLoader(numbered, batch_size=4), f"npz:{tmp_path / 'set.npz'}"):
+        run, told = trained(data, tmp_path)
+        assert run.dataset.classes == ("3", "5", "9")
+        assert told == ["no label is 0, 1, 2, 4, 6, 7, 8: the 3 classes are called by their numbers, 3, 5, 9"]
+        weights.add(run.result.sha256[MODEL])
+    assert len(weights) == 1
+    assert trained((x, y), tmp_path)[1] == []
+    with pytest.raises(cs.ConvscopeError, match=r"ends in 10, but npz:.* has 3 classes") as error:
+        trained((x, gaps[y]), tmp_path, TEXT.replace("linear 3", "linear 10"))
+    assert error.value.given == "classes 3, 5, 9"
+
+
+def test_classes_that_are_stated_may_have_no_images_and_are_told(tmp_path: Path) -> None:
+    x, y = LEARN
+    names = [*"0123456789"]
+    run, told = trained({"train": (x, y + 3), "classes": names}, tmp_path, TEXT.replace("linear 3", "linear 10"))
+    assert run.dataset.classes == tuple(names)
+    assert told == ["no training image has the class 0 or 1 or 2 or 6 or 7 or 8 or 9"]
+    run, told = trained({"train": (x, np.array(CLASSES)[y]), "classes": ["dog", "cow", "cat"]}, tmp_path)
+    assert (run.dataset.classes, told) == (("dog", "cow", "cat"), [])
+
+
+def test_a_net_of_more_scores_is_evaluated_by_number() -> None:
+    x, y = LEARN
+    head = torch.nn.Linear(3, 10)
+    module = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), head)
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.copy_(torch.eye(10)[5])
+    found = cs.evaluate(module, data=(x, y + 4), input="10x10x3")
+    assert found.classes == tuple("0123456789")
+    assert found.accuracy == pytest.approx(1 / 3)
+    assert found.per_class["5"] == 1
+    with pytest.raises(cs.ConvscopeError, match="ends in 10, but"):
+        cs.evaluate(module, data=(x, y + 8), input="10x10x3")
+
+
+def test_a_bunch_of_scikit_learn_is_read_like_its_name() -> None:
+    digits = sklearn.datasets.load_digits()
+    by_name, by_object = (find(named(one)) for one in ("sklearn:digits", digits))
+    assert by_object.classes == by_name.classes == tuple("0123456789")
+    assert by_object.counts == by_name.counts
+    for split in by_name.splits:
+        first, second = load(by_name, split), load(by_object, split)
+        np.testing.assert_array_equal(first.images, second.images)
+        np.testing.assert_array_equal(first.labels, second.labels)
+    frame = sklearn.datasets.load_digits(as_frame=True)
+    assert named(frame) == named(digits)
+    assert find(named({"data": digits.data, "target": digits.target})).counts == by_name.counts
+    faces = {"images": np.random.default_rng(0).random((12, 64, 64)), "target": np.arange(12) % 3, "target_names": None}
+    assert find(named(Bunch(**faces))).classes == ("0", "1", "2")
+    pair = Bunch(images=X, target=Y, target_names=np.array(CLASSES)), Bunch(images=X[::2], target=Y[::2])
+    assert find(named(pair)).classes == CLASSES
+    with pytest.raises(DataError, match="rows of 13 values"):
+        named(sklearn.datasets.load_wine())
 
 
 def test_a_name_stays_a_name(tmp_path: Path) -> None:

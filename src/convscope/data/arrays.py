@@ -16,6 +16,7 @@ from convscope.core.shape import to_text
 from convscope.data.division import set_aside
 from convscope.data.doubts import digest
 from convscope.data.folder import order, share_for_testing
+from convscope.data.given import used
 from convscope.data.home import printable
 from convscope.data.npz import Npz
 from convscope.data.prepared import Plan, forget_older, opened, place_of, prepare
@@ -95,6 +96,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
         with question(size=facts.st_size):
             index = from_arrays(place, *read(path), report=report)
     forget_older(place)
+    used(path)
     if wanted.shape and wanted.shape != index.shape:
         raise DataError(
             f"{printable(path)} has images of {to_text(index.shape)}, not {to_text(wanted.shape)}",
@@ -187,24 +189,28 @@ def _splits(content: Npz, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...
     if len(set(shapes.values())) > 1:
         sizes = ", ".join(f"{split} {to_text(shape)}" for split, shape in shapes.items())
         raise DataError(f"{printable(path)} has images of several sizes: {sizes}")
-    return found, _classes(content, found, path)
+    return _classed(content, found, path)
 
 
-def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, ...]:
-    """Names of the classes, in the order of their labels.
+def _classed(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
+    """Return the splits with labels from 0, and the names of the classes in their order.
+
+    Without names, classes are called by their numbers; a number that no image has is no class.
 
     Raises:
         DataError: labels, names and images do not go together, or there are fewer than two classes.
     """
-    count = 1 + max(int(part.labels.max()) for part in found.values())
-    if count > 1_000_000 or min(int(part.labels.min()) for part in found.values()) < 0:
+    there = np.unique(np.concatenate([_labels(part) for part in found.values()]))
+    if there[-1] >= 1_000_000 or there[0] < 0:
         raise DataError(f"{printable(path)} has labels below 0 or above a million")
     names = _names(content) if "classes" in content.members else ()
-    if names and len(names) < count:
-        raise DataError(f"{printable(path)} has {len(names)} class names but a label {count - 1}")
-    if max(count, len(names)) < 2:
+    if names and len(names) <= there[-1]:
+        raise DataError(f"{printable(path)} has {len(names)} class names but a label {there[-1]}")
+    if max(len(there), len(names)) < 2:
         raise DataError(f"{printable(path)} has one class", expected="at least two classes")
-    classes = tuple(map(printable, names)) or tuple(map(str, range(count)))
+    classes = tuple(map(printable, names)) or tuple(map(str, there.tolist()))
+    if not names:
+        found = {split: replace(part, labels=np.searchsorted(there, part.labels)) for split, part in found.items()}
     learned = set(np.unique(_labels(found["train"])).tolist())
     for split, part in found.items():
         lost = sorted(set(np.unique(_labels(part)).tolist()) - learned)
@@ -213,7 +219,7 @@ def _classes(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[str, .
                 f'{printable(path)} has {split} images of the class "{classes[lost[0]]}", and none for training',
                 expected="training images of every class",
             )
-    return classes
+    return found, classes
 
 
 def _labels(part: Arrays) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,23 +60,40 @@ def _library() -> Any:
     return sklearn
 
 
+def is_bunch(given: object) -> bool:
+    """Return whether an object has images and their labels under the names of scikit-learn.
+
+    >>> is_bunch({"data": [], "target": []}), is_bunch({"train": []}), is_bunch(5)
+    (True, False, False)
+    """
+    if isinstance(given, Mapping):
+        return "target" in given and ("images" in given or "data" in given)
+    return hasattr(given, "target") and hasattr(given, "images")
+
+
+def _has(bunch: Any, name: str, other: Any = ()) -> Any:
+    """Return what a bunch has under a name: a dictionary, or an object with attributes."""
+    return bunch.get(name, other) if isinstance(bunch, Mapping) else getattr(bunch, name, other)
+
+
 def taken_of(bunch: Any, name: str) -> Taken:
     """Return the images of a bunch: ``images`` or square rows of ``data``, ``target`` and, if stated, ``target_names``.
 
     Values of at most 1, 16 or 255 become 0 to 255.
 
     Args:
-        bunch: of ``sklearn.datasets``, or anything with these attributes.
+        bunch: of ``sklearn.datasets``, or anything with these attributes or keys.
         name: for errors.
 
     Raises:
         DataError: it holds no images, or no label for each.
     """
-    values = _images(np.asarray(getattr(bunch, "images", getattr(bunch, "data", ()))), name)
-    target = np.asarray(getattr(bunch, "target", ()))
+    values = _images(np.asarray(_has(bunch, "images", _has(bunch, "data"))), name)
+    target = np.asarray(_has(bunch, "target"))
     if target.shape != (len(values),):
         raise DataError(f"{printable(name)} has {len(values):,} images, but labels of the shape {target.shape}")
-    names = [str(one) for one in getattr(bunch, "target_names", ())]
+    stated = _has(bunch, "target_names")
+    names = [] if stated is None else [str(one) for one in stated]
     if not names or target.dtype.kind not in "iu" or not 0 <= target.min() <= target.max() < len(names):
         names, labels = [], [str(one) for one in target.tolist()]
     else:

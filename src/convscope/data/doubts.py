@@ -50,6 +50,31 @@ def warnings_of(dataset: Dataset) -> list[str]:
     return found
 
 
+def absent(dataset: Dataset, learn: Split) -> list[str]:
+    """Which classes have no training image, and which numbers are no class because no image has them, in a line.
+
+    >>> import numpy as np
+    >>> from dataclasses import replace
+    >>> from convscope.data import DATASETS, Split
+    >>> images = np.zeros((4, 1, 2, 2), np.uint8)
+    >>> absent(replace(DATASETS["mnist"], classes=("a", "b", "c")), Split(images, np.array([0, 2, 2, 0])))
+    ['no training image has the class b']
+    >>> absent(replace(DATASETS["mnist"], name="npz:x.npz", classes=("3", "5")), Split(images, np.array([0, 1, 1, 0])))
+    ['no label is 0, 1, 2, 4: the 2 classes are called by their numbers, 3, 5']
+    """
+    there = {*learn.labels.tolist()}
+    lost = [name for at, name in enumerate(dataset.classes) if at not in there]
+    if lost:
+        return [f"no training image has the class {listed(lost, between=' or ')}"]
+    if not dataset.name.startswith("npz") or not all(map(str.isdecimal, dataset.classes)):
+        return []
+    numbers = {*map(int, dataset.classes)}
+    gaps = [str(one) for one in range(max(numbers)) if one not in numbers]
+    count = len(dataset.classes)
+    called = f"the {count} classes are called by their numbers, {listed(dataset.classes)}"
+    return [f"no label is {listed(gaps)}: {called}"] if gaps else []
+
+
 def known_images(train: Split, test: Split) -> list[str]:
     """How many test images are training images, too, in a line; no line if there are none, or the set is large.
 

@@ -1,4 +1,4 @@
-"""Data sets that a program has in memory: arrays, tensors, and data sets of PyTorch and Hugging Face.
+"""Data sets that a program has in memory: arrays, tensors, data sets of PyTorch and Hugging Face, and bunches.
 
 They are kept in the user's cache as an ``.npz`` file, named by its content, so that a run with them can be resumed and
 evaluated like any other, and trains to the same weights.
@@ -6,24 +6,22 @@ evaluated like any other, and trains to the same weights.
 
 from __future__ import annotations
 
-import hashlib
+import math
 import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.data.classes import ordered
-from convscope.data.home import home
+from convscope.data.bunches import is_bunch, taken_of
+from convscope.data.classes import listed, ordered
+from convscope.data.given import kept
 from convscope.data.image import fitted
 from convscope.data.pixels import as_array, as_bytes, image_array
-from convscope.errors import DataError, refuse_scarcity
+from convscope.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,7 +38,7 @@ SPLITS = {"train": ("train",), "val": ("validation", "valid", "val"), "test": ("
 """The names of splits in a dictionary of sets."""
 
 EXPECTED = (
-    "a name such as mnist or folder:PATH, (x, y), ((x, y), (x_test, y_test)), a Dataset, a DataLoader, "
+    "a name such as mnist or folder:PATH, (x, y), ((x, y), (x_test, y_test)), a Dataset, a DataLoader, a bunch, "
     "or several of them"
 )
 
@@ -65,37 +63,52 @@ def named(data: object) -> str:
 
     Args:
         data: a name; ``(x, y)``, images ``n h w``, ``n h w c`` or ``n c h w`` with labels; a data set of PyTorch or
-            Hugging Face whose items are an image and a label; a DataLoader of one; two or three of these, or a
-            dictionary of them by split.
+            Hugging Face whose items are an image and a label; a DataLoader of one; a bunch of scikit-learn; two or
+            three of these, or a dictionary of them by split, in which ``classes`` may name the classes.
 
     Raises:
         DataError: it is something else, or images and labels do not go together.
     """
     if isinstance(data, str | os.PathLike):
         return os.fspath(data) if isinstance(data, str) else str(data)
-    parts = {split: _part(one, split) for split, one in _splits(data).items()}
-    classes = _classes(list(parts.values()))
+    splits, stated = _splits(data)
+    parts = {split: _part(one, split) for split, one in splits.items()}
+    stated = stated or next((part.classes for part in parts.values() if part.classes), ())
+    classes = stated or _called(parts)
     arrays: dict[str, NDArray[Any]] = {}
     for split, part in parts.items():
         x, y = NAMES[split]
-        arrays |= {x: part.images, y: _numbers(part, classes)}
+        arrays |= {x: part.images, y: _numbers(part, classes, stated=bool(stated))}
     if classes:
         arrays["classes"] = np.array(classes)
-    return f"npz:{_kept(arrays)}"
+    return f"npz:{kept(arrays)}"
 
 
-def _splits(data: object) -> dict[str, object]:
-    """Return what was given for each split."""
-    if isinstance(data, dict) or _is_dict(data):
+def _splits(data: object) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return what was given for each split, and the names of the classes if they were given."""
+    if _is_dict(data) and not is_bunch(data):
         held: Any = data
         found = {ours: held[one] for ours, names in SPLITS.items() for one in names if one in held}
-        if "train" in found:
-            return found
-        raise DataError(f"the data have the splits {', '.join(map(str, held))[:200] or 'of nothing'}", expected="train")
+        if "train" not in found:
+            there = ", ".join(map(str, held))[:200]
+            raise DataError(f"the data have {f'the splits {there}' if there else 'no splits'}", expected="train")
+        return found, _stated(held["classes"]) if "classes" in held else ()
     if isinstance(data, tuple | list) and 2 <= len(data) <= 3 and all(map(_is_set, data)):
         names = ("train", "test") if len(data) == 2 else ("train", "val", "test")
-        return dict(zip(names, data, strict=True))
-    return {"images": data}
+        return dict(zip(names, data, strict=True)), ()
+    return {"images": data}, ()
+
+
+def _stated(classes: Any) -> tuple[str, ...]:
+    """Return the names of the classes that a user states.
+
+    Raises:
+        DataError: they are not names, or fewer than two.
+    """
+    names = tuple(map(str, classes)) if isinstance(classes, list | tuple | np.ndarray) else ()
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise DataError("the classes of the data are not names", expected="a list of at least two different names")
+    return names
 
 
 def _is_dict(data: object) -> bool:
@@ -106,6 +119,8 @@ def _is_set(data: object) -> bool:
     """Return whether an object is a set of images with labels, and not only images or labels."""
     if isinstance(data, tuple | list):
         return len(data) == 2 and all(_is_array(one) for one in data)
+    if is_bunch(data):
+        return True
     return not _is_array(data) and (_is_items(data) or _is_loader(data))
 
 
@@ -125,6 +140,8 @@ def _part(data: object, split: str) -> Part:
     what = "the data" if split == "images" else f"the {split} data"
     if isinstance(data, tuple | list) and len(data) == 2 and all(map(_is_array, data)):
         return _of_arrays(data[0], data[1], what)
+    if is_bunch(data):
+        return _of_bunch(data, what)
     if _is_loader(data):
         return _part(getattr(data, "dataset", None), split)
     if _is_items(data) and not _is_array(data):
@@ -136,10 +153,24 @@ def _of_arrays(x: object, y: object, what: str) -> Part:
     """Return images and labels in two arrays."""
     found = as_array(x, f"the images of {what}")
     if found.ndim not in {3, 4} or 0 in found.shape:
-        raise DataError(f"the images of {what} have the shape {found.shape}", expected="n h w, n h w c or n c h w")
+        side = math.isqrt(found.shape[1]) if found.ndim == 2 else 0
+        raise DataError(
+            f"the images of {what} have the shape {found.shape}",
+            expected="n h w, n h w c or n c h w",
+            attempt=f"x.reshape(-1, {side}, {side})" if side > 3 and side * side == found.shape[1] else "",
+        )
     return Part(
         as_bytes(found, f"the images of {what}"), _labels(as_array(y, f"the labels of {what}"), len(found), what)
     )
+
+
+def _of_bunch(bunch: object, what: str) -> Part:
+    """Return the images of a bunch of scikit-learn, read like those of its name."""
+    taken = taken_of(bunch, what)
+    images = np.stack([as_array(item.content(), what) for item in taken.items]).transpose(0, 2, 3, 1)
+    labels = np.array([item.label for item in taken.items])
+    numbers = not taken.classes and all(map(str.isdecimal, {*labels.tolist()}))
+    return Part(images, labels.astype(np.int64) if numbers else labels, tuple(taken.classes))
 
 
 def _labels(labels: NDArray[Any], count: int, what: str) -> NDArray[Any]:
@@ -223,51 +254,39 @@ def _known(data: Any) -> tuple[str, ...]:
     return tuple(map(str, classes)) if isinstance(classes, list | tuple) else ()
 
 
-def _classes(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Return the names of the classes: those that the data state, or the texts among the labels."""
-    if stated := next((part.classes for part in parts if part.classes), ()):
-        return stated
-    texts = {str(label) for part in parts if part.labels.dtype.kind == "U" for label in np.unique(part.labels)}
-    return tuple(ordered(texts)) if texts else ()
+def _called(parts: Mapping[str, Part]) -> tuple[str, ...]:
+    """Return the names of the classes where the data state none: the texts among the labels, or their numbers.
 
-
-def _numbers(part: Part, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Return the labels of a split as integers."""
-    if part.labels.dtype.kind != "U":
-        return part.labels.astype(np.int64)
-    numbers = {name: at for at, name in enumerate(classes)}
-    other = [label for label in np.unique(part.labels) if label not in numbers]
-    if other:
-        raise DataError(f'a label is "{other[0]}"', expected=f"one of {', '.join(classes)[:200]}")
-    return np.array([numbers[label] for label in part.labels], dtype=np.int64)
-
-
-def _kept(arrays: dict[str, NDArray[Any]]) -> Path:
-    """Write arrays to the cache under a name that their content decides, unless they are there.
+    A number that no image has is no class; nothing is returned if the numbers are 0, 1, 2 … without a gap.
 
     Raises:
-        DataError: the cache cannot be written.
+        DataError: some splits have integers and others texts, or a number is below 0.
     """
-    found = hashlib.sha256()
-    for name, array in arrays.items():
-        found.update(f"{name} {array.dtype} {array.shape}".encode())
-        found.update(
-            np.ascontiguousarray(array).view(np.uint8).data
-            if array.dtype.kind != "U"
-            else repr(array.tolist()).encode()
-        )
-    path = home() / "given" / f"images-{found.hexdigest()[:12]}.npz"
-    if path.exists():
-        return path
-    draft = path.with_name(f".{secrets.token_hex(6)}.npz")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(draft, allow_pickle=False, **arrays)
-        draft.replace(path)
-    except OSError as error:
-        refuse_scarcity(error)
-        raise DataError(f"{path.parent} cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            draft.unlink()
-    return path
+    kinds = {split: "texts" if part.labels.dtype.kind == "U" else "integers" for split, part in parts.items()}
+    if len(set(kinds.values())) > 1:
+        told = ", ".join(f"{split} {kind}" for split, kind in kinds.items())
+        raise DataError(f"the labels are of two kinds: {told}", expected="integers, or texts, in all splits")
+    there = np.unique(np.concatenate([part.labels for part in parts.values()])).tolist()
+    if "texts" in kinds.values():
+        return tuple(ordered({*there}))
+    if there[0] < 0:
+        raise DataError(f"the data have the label {there[0]}", expected="integers from 0, or the names of the classes")
+    return () if there == [*range(len(there))] else tuple(map(str, there))
+
+
+def _numbers(part: Part, classes: Sequence[str], *, stated: bool) -> NDArray[np.int64]:
+    """Return the labels of a split as the positions of their classes.
+
+    Args:
+        part: the split.
+        classes: the names; empty if the labels are 0, 1, 2 …
+        stated: whether integers are positions in these names already.
+    """
+    if part.labels.dtype.kind != "U" and (stated or not classes):
+        return part.labels.astype(np.int64)
+    numbers = {name: at for at, name in enumerate(classes)}
+    labels = part.labels.astype(str).tolist()
+    other = ordered({*labels} - numbers.keys())
+    if other:
+        raise DataError(f'a label is "{other[0]}"', expected=f"one of {listed(classes)}")
+    return np.array([numbers[label] for label in labels], dtype=np.int64)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from convscope.core.shape import Shape
 
-RULE = 3
+RULE = 4
 """Version of the way in which images are prepared."""
 
 INDEX = "index.json"

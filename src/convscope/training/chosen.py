@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.core.shape import from_text
 from convscope.data import registry
 from convscope.data.classes import listed
-from convscope.data.doubts import known_images, warnings_of
+from convscope.data.doubts import absent, known_images, warnings_of
 from convscope.training import recipe as recipes
 from convscope.training.duration import duration
 from convscope.training.ladder import notation
@@ -155,4 +155,4 @@ def doubts(job: Job, learn: Split, test: Split) -> list[str]:
     if job.dataset.name.partition(":")[0] in registry.DATASETS:
         return []
     classes = uneven(learn, job.dataset.classes, balance=job.recipe.balance)
-    return [*warnings_of(job.dataset), *known_images(learn, test), *classes]
+    return [*warnings_of(job.dataset), *absent(job.dataset, learn), *known_images(learn, test), *classes]

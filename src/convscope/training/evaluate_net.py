@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from convscope.training.start import Asked, opened
 
 if TYPE_CHECKING:
     from convscope.backends.device import Device
+    from convscope.data.dataset import Dataset, Split
     from convscope.training.start import Opened
 
 
@@ -87,8 +89,9 @@ def _evaluated(found: Opened, split: str, device: Device) -> Evaluation:
     brought, dataset = found.brought, found.dataset
     if brought.tensors is None:
         raise ModelError("the net has no weights, so there is nothing to evaluate", expected="a model with weights")
-    check_fit(brought.net, dataset)
     parts = splits_of(dataset, split)
+    dataset, parts = _numbered(dataset, parts, brought.net.output[0])
+    check_fit(brought.net, dataset)
     model = TorchNet(brought.net, logits=True)
     try:
         weights_in(model, {name: torch.from_numpy(np.array(one)) for name, one in brought.tensors.items()})
@@ -99,3 +102,15 @@ def _evaluated(found: Opened, split: str, device: Device) -> Evaluation:
     with kept_memory(), device.exact():
         predicted = together([answers(model.eval(), one.images, one.labels, dataset) for one in parts])
     return Evaluation.of(predicted, dataset.classes, dataset.name, split)
+
+
+def _numbered(dataset: Dataset, parts: list[Split], scores: int) -> tuple[Dataset, list[Split]]:
+    """Return a set whose classes are numbers with labels that are these numbers, for a net of more scores.
+
+    The net gives its scores by number; images of some classes only, such as 3 to 9 of ten digits, belong to those.
+    """
+    known = tuple(map(str, range(scores)))
+    if len(dataset.classes) >= scores or not {*dataset.classes} <= {*known}:
+        return dataset, parts
+    numbers = np.array([*map(int, dataset.classes)])
+    return replace(dataset, classes=known), [replace(part, labels=numbers[part.labels]) for part in parts]

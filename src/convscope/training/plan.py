@@ -279,6 +279,7 @@ def check_fit(net: Net, dataset: Dataset) -> None:
     if net.output[0] != classes or any(size != 1 for size in net.output[1:]):
         raise ShapeError(
             f"the net ends in {to_text(net.output)}, but {dataset.name} has {classes} classes",
+            given="" if dataset.classes == tuple(map(str, range(classes))) else f"classes {listed(dataset.classes)}",
             expected=f"an output of {classes} values, such as a last layer linear {classes}",
         )
     if not any(params(layer) for layer in net):
