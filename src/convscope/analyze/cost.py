@@ -52,6 +52,11 @@ def learned(weights: Weights) -> int | None:
     return None if weights is None else sum([weight.count for weight in weights if weight.trained])
 
 
+def net_macs(net: Net) -> Total:
+    """Return the multiply-adds of a net for one sample [MAC]."""
+    return total((layer.node.name, macs(layer)) for layer in net)
+
+
 def params(layer: Layer) -> int | None:
     """Return the number of parameters of a layer; None if unknown."""
     return learned(layer.weights)

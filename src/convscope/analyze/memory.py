@@ -19,8 +19,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convscope.analyze.alive import Ends, There
-from convscope.analyze.cost import frozen, net_frozen, net_params, params
+from convscope.analyze.cost import net_frozen, net_params
+from convscope.analyze.flow import Flow, Moment
 from convscope.budget import question
 from convscope.core.source import net_of
 from convscope.errors import FieldError
@@ -29,7 +29,7 @@ from convscope.view.numbers import bytes_text
 from convscope.view.parts import text_html
 
 if TYPE_CHECKING:
-    from convscope.core.net import Layer, Net
+    from convscope.core.net import Net
     from convscope.core.shape import Shape
 
 FLOAT32 = 4
@@ -47,9 +47,6 @@ OTHER_NAMES = {
 OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2, "nadam": 2, "rmsprop": 1, "adagrad": 1}
 """Values that an optimizer keeps for each weight, in addition to gradients."""
 
-INDEX = 8
-"""Size of an index that a max-pooling saves [byte]."""
-
 
 def activation_bytes(shape: Shape, *, batch: int = 1, itemsize: int = FLOAT32) -> int:
     """Return the size of a tensor of activations [byte].
@@ -58,14 +55,6 @@ def activation_bytes(shape: Shape, *, batch: int = 1, itemsize: int = FLOAT32) -
     43264
     """
     return math.prod(shape) * batch * itemsize
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The live activations while a layer runs [byte]."""
-
-    node: str
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -208,14 +197,14 @@ def _memory(net: Net, batch: int, dtype: str, optimizer: str, *, in_place: bool)
     owned = {layer.node.name: layer.weights for layer in net}
     stored = sum(weight.count for weights in owned.values() for weight in weights or ())
     learned, left = net_params(net), net_frozen(net)
-    flow = _Flow(net, batch * size, batch)
+    flow = Flow(net, batch * size, batch)
     saved, peak = flow.training()
     return Memory(
         dtype=dtype,
         batch=batch,
         weights=stored * size,
         frozen=left * size,
-        timeline=tuple(flow.inference(in_place=in_place)),
+        timeline=tuple(moment for moment, _ in flow.inference(in_place=in_place)),
         saved=saved,
         training_peak=peak,
         gradients=(learned.value - left) * size,
@@ -224,168 +213,13 @@ def _memory(net: Net, batch: int, dtype: str, optimizer: str, *, in_place: bool)
     )
 
 
-class _Flow:
-    """The tensors of a net during a pass. A view shares the memory of its input; ``root`` names the owner."""
+def alive_at(net: Net, moment: Moment) -> tuple[str, ...]:
+    """Return the inputs and layers whose tensors are alive at a moment of inference, in float32, in place.
 
-    def __init__(self, net: Net, scale: int, batch: int) -> None:
-        self.net, self.scale, self.batch = net, scale, batch
-        self.given = {one.name: one.shape for one in net.inputs}
-        self.shapes = self.given | {layer.node.name: layer.output for layer in net}
-        self.root = {name: name for name in self.given}
-        for layer in net:
-            name, source = layer.node.name, layer.node.inputs[0]
-            self.root[name] = self.root[source] if layer.node.op.memory == "view" else name
-        self.last: dict[str, int] = {}
-        for step, layer in enumerate(net):
-            for source in layer.node.inputs:
-                self.last[self.root[source]] = step
-        self.last |= {self.root[output.node]: len(net) for output in net.outputs}
-        live = net.live()
-        self.learns: set[str] = set()  # layers whose output needs a gradient: at or after trained weights
-        for layer in net:
-            needed = layer.node.name in live  # tensors that a dead layer keeps are dropped with its output
-            if needed and (layer.trains or self.learns & set(layer.node.inputs)):
-                self.learns.add(layer.node.name)
-
-    def bytes(self, name: str) -> int:
-        """Return the size of a tensor [byte]."""
-        return math.prod(self.shapes[name]) * self.scale
-
-    def inference(self, *, in_place: bool) -> list[Moment]:
-        """Return the live activations while each layer runs."""
-        owner = dict(self.root)
-        last = dict(self.last)
-        moments, alive = [], {name: self.bytes(name) for name in self.given}
-        live, ends = sum(alive.values()), Ends(last)
-        for step, layer in enumerate(self.net):
-            name = layer.node.name
-            before = owner[layer.node.inputs[0]]
-            spent = last[before] == step and before not in self.given
-            takes_over = in_place and spent and layer.node.op.memory == "in place"
-            if takes_over or layer.node.op.memory == "view":
-                owner[name] = before
-                ends.move(before, max(last.get(self.root[name], step), last.get(before, step)))
-            else:
-                owner[name] = name
-                ends.move(name, self.last.get(self.root[name], step))
-                alive[name] = self.bytes(name)
-                live += alive[name]
-            # torch computes the indices of a max-pooling in inference, too, and drops them
-            extra = math.prod(layer.output) * self.batch * INDEX if "indices" in layer.node.op.saves else 0
-            moments.append(Moment(name, live + extra))
-            for other in ends.at(step):
-                if other in alive and other not in self.given:
-                    live -= alive.pop(other)
-        return moments
-
-    def saves(self, layer: Layer) -> dict[str, int]:
-        """Return what the gradient of a layer needs: tensors by name, and bytes of its own tensors."""
-        name, sources = layer.node.name, layer.node.inputs
-        found: dict[str, int] = {}
-        for what in layer.node.op.saves if name in self.learns else ():
-            if what in {"inputs", "factors"}:
-                kept = sources if what == "inputs" else self.factors(layer)
-                found |= {self.root[source]: self.bytes(self.root[source]) for source in kept}
-            elif what == "output":
-                found[self.root[name]] = self.bytes(self.root[name])
-            elif what == "indices":
-                found[f"{name}.indices"] = math.prod(layer.output) * self.batch * INDEX
-            elif what == "mask":
-                found[f"{name}.mask"] = self.bytes(name)
-        return found
-
-    def factors(self, layer: Layer) -> list[str]:
-        """Return inputs of a product that another factor, an input or the first weight, needs for its gradient."""
-        stated = layer.node.op.weights(layer.inputs)
-        if stated and stated[0].name in layer.trains:
-            return list(layer.node.inputs)
-        taking = [name in self.learns for name in layer.node.inputs]
-        others = [sum(taking) > takes for takes in taking]
-        return [name for name, needed in zip(layer.node.inputs, others, strict=True) if needed]
-
-    def training(self) -> tuple[int, Moment]:
-        """Return the bytes saved at the end of the forward pass, and the peak of the step."""
-        users: dict[str, int] = {}
-        peak = Moment(self.net.layers[0].node.name, 0)
-        there = There({name: self.bytes(name) for name in self.given})
-        ends = Ends(self.last)
-        for step, layer in enumerate(self.net):
-            for name, size in self.saves(layer).items():
-                there.keep(name, size)
-                users[name] = users.get(name, 0) + 1
-            root = self.root[layer.node.name]
-            if root not in there.alive:
-                there.live(root, self.bytes(root))
-                ends.move(root, self.last.get(root, step))
-            peak = max(peak, Moment(layer.node.name, there.bytes), key=lambda moment: moment.bytes)
-            for other in ends.at(step):
-                if other not in self.given:
-                    there.drop(other)
-        return there.bytes, self._backward(there, users, peak)
-
-    def _backward(self, there: There, users: dict[str, int], peak: Moment) -> Moment:
-        """Walk back: add gradients, release saved tensors."""
-        gradients = _Gradients(self)
-        weights = 0
-        for layer in reversed(self.net.layers):
-            if layer.node.name not in gradients.held:
-                continue
-            weights += ((params(layer) or 0) - (frozen(layer) or 0)) * self.scale // self.batch
-            extra = gradients.step(layer)
-            live = there.bytes + gradients.bytes + weights + extra
-            peak = max(peak, Moment(f"{layer.node.name}, backward", live), key=lambda moment: moment.bytes)
-            gradients.drop(layer.node.name)
-            for saved in self.saves(layer):
-                users[saved] -= 1
-                if not users[saved]:
-                    there.release(saved)
-        return peak
-
-
-class _Gradients:
-    """The gradients of the backward pass: the tensor that holds each layer's gradient."""
-
-    def __init__(self, flow: _Flow) -> None:
-        self.flow = flow
-        ends = [output.node for output in flow.net.outputs]
-        self.held: dict[str, str] = {}
-        self.sizes = {name: flow.bytes(name) for name in ends}
-        self.holders: dict[str, int] = {}
-        self.bytes = 0  # uses of the tensors that hold a gradient
-        for name in ends:
-            if name in flow.learns and name not in self.held:
-                self.put(name, name)
-
-    def put(self, name: str, root: str) -> None:
-        """Note that a tensor holds the gradient of a layer."""
-        if name in self.held:
-            self.drop(name)
-        self.held[name] = root
-        self.holders[root] = self.holders.get(root, 0) + 1
-        if self.holders[root] == 1:
-            self.bytes += self.sizes[root]
-
-    def drop(self, name: str) -> None:
-        """Release the gradient of a layer."""
-        root = self.held.pop(name)
-        self.holders[root] -= 1
-        if not self.holders[root]:
-            self.bytes -= self.sizes[root]
-
-    def step(self, layer: Layer) -> int:
-        """Add the gradients of a layer's inputs; return the bytes that are needed temporarily."""
-        name = layer.node.name
-        extra = 0
-        for source in dict.fromkeys(layer.node.inputs):
-            if source not in self.flow.learns:
-                continue
-            smaller = math.prod(self.flow.shapes[source]) < math.prod(layer.output)
-            if layer.node.op.merges and smaller and not layer.node.op.passes:
-                extra += self.flow.bytes(name)  # computed in full, then summed over the axes of length 1
-            shared = layer.node.op.passes or layer.node.op.memory == "view"
-            root = self.held[name] if shared and source not in self.held else f"{name} to {source}"
-            self.sizes.setdefault(root, self.flow.bytes(source))
-            if source in self.held:
-                extra += self.sizes[self.held[source]]  # the sum is a new tensor beside its two parts
-            self.put(source, root)
-        return extra
+    >>> import convscope as cs
+    >>> net = cs.read("input 4x4x2, conv 8 1x1 relu, conv 2 1x1")
+    >>> alive_at(net, memory(net).timeline[2])
+    ('input', 'conv1', 'conv2')
+    """
+    steps = Flow(net, FLOAT32, 1).inference(in_place=True)
+    return next(names() for one, names in steps if one.node == moment.node)

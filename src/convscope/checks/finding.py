@@ -76,9 +76,16 @@ class Facts:
     dtype: str = "float32"
 
     @classmethod
-    def of(cls, net: Net, object_size: tuple[int, ...] | None = None, dtype: str = "float32") -> Facts:
-        """Compute the facts of a net."""
-        table = layer_table(net)
+    def of(
+        cls,
+        net: Net,
+        object_size: tuple[int, ...] | None = None,
+        dtype: str = "float32",
+        *,
+        table: LayerTable | None = None,
+    ) -> Facts:
+        """Compute the facts of a net, from its table if that is known already."""
+        table = table or layer_table(net)
         layers = {layer.node.name: layer for layer in net}
         readers: dict[str, list[Layer]] = {name: [] for name in layers}
         for layer in net:

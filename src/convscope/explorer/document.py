@@ -7,24 +7,24 @@ positions in input pixels. What is unknown is null, never 0. Each number is that
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from convscope.explorer.document_net import Net  # noqa: TC001 -- msgspec needs it at run time
 from convscope.explorer.document_run import Image, Run  # noqa: TC001 -- as above
 from convscope.explorer.struct import Struct
 
-SCHEMA = "convscope/explorer/1"
+SCHEMA: Final = "convscope/explorer/1"
 
 
 class Origin(Struct, frozen=True):
     """Where a net comes from.
 
     Attributes:
-        kind: kind of the source.
+        kind: kind of the source; ``net`` if that is no longer known.
         words: the source in words, for a reader; never a path of this machine.
     """
 
-    kind: Literal["notation", "module", "onnx", "keras", "run", "weights"]
+    kind: Literal["notation", "net", "module", "onnx", "keras", "run"]
     words: str
 
 

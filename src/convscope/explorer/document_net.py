@@ -151,7 +151,7 @@ class Place(Struct, frozen=True):
     Attributes:
         layer: its name.
         column: from the left; an input of the net is in column 0, a layer at least one to the right of what it reads.
-        lane: 0 for the main path, 1, 2, … for the paths beside it.
+        lane: 0 for the longest path, 1, 2, … for paths above it, -1, -2, … for paths below.
         module: the path of the module that it is in, parts separated by dots; empty at the top.
     """
 
@@ -159,6 +159,20 @@ class Place(Struct, frozen=True):
     column: int
     lane: int
     module: str
+
+
+class Arc(Struct, frozen=True):
+    """An edge, or several from one source, that pass columns beside the layers there: shortcuts, skips.
+
+    Attributes:
+        source: the input or layer that is read.
+        targets: the layers that read it, in order.
+        lane: the lane along which it passes, at least 1.
+    """
+
+    source: str
+    targets: tuple[str, ...]
+    lane: int
 
 
 class Totals(Struct, frozen=True):
@@ -206,7 +220,8 @@ class Net(Struct, frozen=True):
         reads: each distinct read once.
         totals: sums over the layers.
         peak: the peak of memory.
-        places: where the inputs and the layers are drawn.
+        places: where the inputs and the layers are drawn, in this order.
+        arcs: edges that are drawn beside the layers; every other edge joins neighbours, or follows the lane of one.
         notes: further facts about the source, one sentence each.
     """
 
@@ -218,4 +233,5 @@ class Net(Struct, frozen=True):
     totals: Totals
     peak: Peak
     places: tuple[Place, ...]
+    arcs: tuple[Arc, ...]
     notes: tuple[str, ...]

@@ -88,6 +88,18 @@ def _points(lines: list[Row], key: str, unit: int) -> tuple[list[float], list[fl
 
 def provenance(run: Run) -> Section:
     """List everything needed to repeat the run."""
+    rows, told = provenance_rows(run)
+    grid = Grid((Column("what"), Column("value")), rows)
+    again = f"<pre>{in_html(f'convscope train --from {run.path.resolve().name}')}</pre>"
+    return Section(
+        "Provenance",
+        grid.to_html() + again,
+        f"The same machine, versions and threads give the same weights, bit for bit.{f' {told}.' if told else ''}",
+    )
+
+
+def provenance_rows(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Return what is needed to repeat the run, as names and values, and what is wrong with the record of it."""
     recipe = msgspec.structs.asdict(run.recipe)
     began, later, told = environment.noted(run.path)
     rows = [
@@ -102,13 +114,7 @@ def provenance(run: Run) -> Section:
     ]
     rows += [("resumed with", ", ".join(f"{key} {environment.shown(one[key])}" for key in one)) for one in later]
     rows += [(f"SHA-256 of {name}", value) for name, value in run.result.sha256.items()]
-    grid = Grid((Column("what"), Column("value")), tuple(rows))
-    again = f"<pre>{in_html(f'convscope train --from {run.path.resolve().name}')}</pre>"
-    return Section(
-        "Provenance",
-        grid.to_html() + again,
-        f"The same machine, versions and threads give the same weights, bit for bit.{f' {told}.' if told else ''}",
-    )
+    return tuple(rows), told
 
 
 def _plain(value: Any) -> str:

@@ -198,10 +198,20 @@ export interface Place {
   layer: string;
   /** from the left; an input of the net is in column 0, a layer at least one to the right of what it reads. */
   column: number;
-  /** 0 for the main path, 1, 2, … for the paths beside it. */
+  /** 0 for the longest path, 1, 2, … for paths above it, -1, -2, … for paths below. */
   lane: number;
   /** the path of the module that it is in, parts separated by dots; empty at the top. */
   module: string;
+}
+
+/** An edge, or several from one source, that pass columns beside the layers there: shortcuts, skips. */
+export interface Arc {
+  /** the input or layer that is read. */
+  source: string;
+  /** the layers that read it, in order. */
+  targets: string[];
+  /** the lane along which it passes, at least 1. */
+  lane: number;
 }
 
 /** Sums over all layers; lower bounds if a part is unknown. */
@@ -246,8 +256,10 @@ export interface Net {
   totals: Totals;
   /** the peak of memory. */
   peak: Peak;
-  /** where the inputs and the layers are drawn. */
+  /** where the inputs and the layers are drawn, in this order. */
   places: Place[];
+  /** edges that are drawn beside the layers; every other edge joins neighbours, or follows the lane of one. */
+  arcs: Arc[];
   /** further facts about the source, one sentence each. */
   notes: string[];
 }
@@ -380,8 +392,8 @@ export interface Run {
 
 /** Where a net comes from. */
 export interface Origin {
-  /** kind of the source. */
-  kind: "notation" | "module" | "onnx" | "keras" | "run" | "weights";
+  /** kind of the source; `net` if that is no longer known. */
+  kind: "notation" | "net" | "module" | "onnx" | "keras" | "run";
   /** the source in words, for a reader; never a path of this machine. */
   words: string;
 }
