@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from convscope.explorer.document_net import Net  # noqa: TC001 -- msgspec needs it at run time
+from convscope.explorer.document_lesson import Lesson  # noqa: TC001 -- msgspec needs it at run time
+from convscope.explorer.document_net import Net  # noqa: TC001 -- as above
 from convscope.explorer.document_run import Image, Run  # noqa: TC001 -- as above
 from convscope.explorer.struct import Struct
 
@@ -83,6 +84,7 @@ class Document(Struct, frozen=True):
         run: the run; null for a net.
         left_out: what is not in the document, and why: one sentence each.
         blobs: base64 by the SHA-256 of the bytes, in hexadecimal; empty where the host serves them.
+        lesson: the lesson that the page plays; null for most documents.
     """
 
     schema: Literal["convscope/explorer/1"]
@@ -98,3 +100,4 @@ class Document(Struct, frozen=True):
     run: Run | None
     left_out: tuple[str, ...]
     blobs: dict[str, str]
+    lesson: Lesson | None = None

@@ -14,16 +14,21 @@ from typing import Any, Literal
 
 import msgspec
 
-from convscope.explorer import document, document_net, document_reads, document_run
+from convscope.explorer import document, document_lesson, document_net, document_reads, document_run
 from convscope.explorer.struct import Struct
 
 WIDE = 120
 """The longest line of the generated types."""
 
-MODULES = (document_reads, document_net, document_run, document)
+MODULES = (document_reads, document_net, document_run, document_lesson, document)
 """The files with the structs, in order."""
 
-ALIASES: dict[str, Any] = {"Read": document_reads.Read, "Setting": document_net.Setting}
+ALIASES: dict[str, Any] = {
+    "Read": document_reads.Read,
+    "Setting": document_net.Setting,
+    "Condition": document_lesson.Condition,
+    "Question": document_lesson.Question,
+}
 """Unions that have a name."""
 
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}

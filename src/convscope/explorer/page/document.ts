@@ -390,6 +390,106 @@ export interface Run {
   provenance: Fact[];
 }
 
+/** The reader has been at each of some places. */
+export interface Visit {
+  kind: "visit";
+  /** a key of the page's address, such as `unit`. */
+  key: string;
+  /** its values, as they are written there. */
+  values: string[];
+}
+
+/** The reader has changed something that the step shows. */
+export interface Change {
+  kind: "change";
+  /** a key of the page's address, such as `kernel`. */
+  key: string;
+}
+
+/** The net, as it is now, meets some conditions; those that are null are not asked. */
+export interface Reach {
+  kind: "reach";
+  /** side of the receptive field of the last layer, at least [input pixel]. */
+  field: number | null;
+  /** parameters, at most. */
+  params: number | null;
+  /** multiply-adds, at most [MAC]. */
+  macs: number | null;
+  /** shape `c h w` of the output. */
+  out: number[] | null;
+}
+
+/** A question whose answer is a number. */
+export interface Numeric {
+  kind: "number";
+  /** the question. */
+  ask: string;
+  /** the answer. */
+  right: number;
+  /** how far an answer may be from it. */
+  within: number;
+  /** what to say to a wrong answer, by that answer. */
+  hints: Record<string, string>;
+}
+
+/** A question with answers to choose from. */
+export interface Choice {
+  kind: "choice";
+  /** the question. */
+  ask: string;
+  /** the answers. */
+  options: string[];
+  /** index of the correct one. */
+  right: number;
+  /** what to say to a wrong one, by its index. */
+  hints: Record<string, string>;
+}
+
+/** A question that is answered by changing the net. */
+export interface Task {
+  kind: "task";
+  /** what to do. */
+  ask: string;
+  /** what the net must meet. */
+  until: Reach;
+}
+
+/** A state of the page, and what to do there. */
+export interface Step {
+  /** values by key of the page's address; all other keys are as at the start. */
+  show: Record<string, string>;
+  /** the text, at most 60 words. */
+  read: string;
+  /** the part of the page that stays covered until the prediction is made; empty if there is none. */
+  cover: "" | "output" | "costs" | "field";
+  /** what is asked before the result is shown; the answer is kept beside it, without a mark. */
+  predict: Numeric | Choice | null;
+  /** what the page waits for before it shows `notice`; null if the reader only reads. */
+  do: Visit | Change | Reach | null;
+  /** what there is to see after that; may be empty. */
+  notice: string;
+}
+
+/** A lesson. */
+export interface Lesson {
+  /** its name on the command line. */
+  name: string;
+  /** the question that it answers. */
+  title: string;
+  /** the answer in a sentence or two. */
+  idea: string;
+  /** in order; at least one. */
+  steps: Step[];
+  /** a calculation to redo by hand. */
+  hand: string;
+  /** a mistake that is often written, and what is right. */
+  wrong: string;
+  /** asked at the end. */
+  question: Question;
+  /** what to try next. */
+  further: string;
+}
+
 /** Where a net comes from. */
 export interface Origin {
   /** kind of the source; `net` if that is no longer known. */
@@ -456,8 +556,14 @@ export interface Document {
   left_out: string[];
   /** base64 by the SHA-256 of the bytes, in hexadecimal; empty where the host serves them. */
   blobs: Record<string, string>;
+  /** the lesson that the page plays; null for most documents. */
+  lesson: Lesson | null;
 }
 
 export type Read = Window | Table | Blocks | All;
 
 export type Setting = boolean | number | string | (number | [number, number])[];
+
+export type Condition = Visit | Change | Reach;
+
+export type Question = Numeric | Choice | Task;
