@@ -67,6 +67,7 @@ def json_schema() -> dict[str, Any]:
         if own:
             head, fields = described(struct)
             own["description"] = head
+            own["required"] = list(own["properties"])  # what has a default in the file of a lesson is written out here
             for name, words in fields.items():
                 own["properties"][name]["description"] = words
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": document.SCHEMA, **schema}

@@ -20,6 +20,10 @@ export interface Selection {
   object: number | null;
   /** The reader's budget, such as macs:2000000. */
   budget: string;
+  /** The kernel of the Microscope, by name or by its values; empty for the one that the net has. */
+  kernel: string;
+  /** The step of the lesson; null without a lesson. */
+  step: number | null;
 }
 
 export const START: Selection = {
@@ -36,6 +40,8 @@ export const START: Selection = {
   open: "",
   object: null,
   budget: "",
+  kernel: "",
+  step: null,
 };
 
 /** What undo takes back: changes of the net and of the questions, not where the reader looks. */
@@ -57,6 +63,7 @@ const READERS: Partial<Record<Key, (text: string) => unknown>> = {
   class: integer,
   epoch: integer,
   object: integer,
+  step: integer,
 };
 
 const escaped = (text: string): string =>

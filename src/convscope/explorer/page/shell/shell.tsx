@@ -2,6 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { type App, Provider, useApp } from "../app.ts";
+import { Player } from "../lesson/player.tsx";
 import { type View, VIEWS } from "../views/views.ts";
 import { Guard } from "./guard.tsx";
 import { Icon } from "./icons.tsx";
@@ -21,7 +22,7 @@ export function Shell({ app, place }: { app: App; place: HTMLElement }) {
         <Top />
         <Rail />
         <div class="body">
-          <Stage />
+          <Stage place={place} />
           <Inspector />
         </div>
       </div>
@@ -59,7 +60,7 @@ function Rail() {
   );
 }
 
-function Stage() {
+function Stage({ place }: { place: HTMLElement }) {
   const app = useApp();
   const view = viewOf(app);
   const stage = useRef<HTMLElement>(null);
@@ -79,6 +80,7 @@ function Stage() {
   return (
     <main ref={stage} class="stage" tabIndex={-1}>
       <Notice />
+      <Player place={place} />
       <div class="view" key={view.id}>
         <h1>{view.question}</h1>
         <Guard>
