@@ -55,6 +55,12 @@ def test_parts_that_advance_differently_have_boxes_and_no_stride() -> None:
     assert (pooled.size, pooled.stride, pooled.exact) == (12, None, True)
 
 
+def test_parts_that_see_nothing_come_first() -> None:
+    """What sees nothing of an image has its size all the same: a layer over the whole map saw one pixel of it."""
+    rows, columns = last("x: input 5x7x3, h: input 5x7x3, cat along1( from h | from h | from x ), linear 3", of="x")
+    assert (rows.size, columns.size) == (5, 7)
+
+
 @pytest.mark.parametrize("text", ["input 4x10, tokens 1", "input 4x10, cat along1( const 1x10 | id )"])
 def test_tokens_see_nothing_and_end_the_stride(text: str) -> None:
     found = only(text)

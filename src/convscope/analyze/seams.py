@@ -84,7 +84,7 @@ def _one_after_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: int
     first = parts[0].boxes
     if all(part.axis is None and equal(part.boxes, first) for part in parts):
         return parts[0]
-    boxes = end_to_end([_spread(part, size) for part, size in zip(parts, sizes, strict=True)])
+    boxes = end_to_end([_spread(part, size, pixels) for part, size in zip(parts, sizes, strict=True)])
     starts = list(accumulate(sizes, initial=0))
     lines = [part.line and part.line.moved(start) for part, start in zip(parts, starts, strict=False)]
     line = _main(lines, sizes)
@@ -96,7 +96,7 @@ def _one_after_the_other(parts: Sequence[Track], sizes: Sequence[int], axis: int
 def _side_by_side(seen: Sequence[Track], sizes: Sequence[int]) -> Track:
     """Return the boxes if units lie along another axis than the seams: each sees what its part sees."""
     placed = next(part for part in seen if part.axis is not None)
-    spread = [_spread(part, placed.boxes.size) for part in seen]
+    spread = [_spread(part, placed.boxes.size, placed.boxes.pixels) for part in seen]
     boxes = united(spread)
     line = _main([part.line for part in seen], sizes)
     return Track(placed.axis, boxes, line, exact=all(equal(part, boxes) for part in spread))
@@ -127,8 +127,8 @@ def _goes_on(boxes: Boxes, line: Line, seam: int, pixels: int) -> bool:
     return True
 
 
-def _spread(part: Track, size: int) -> Boxes:
-    """Return the box of every unit, even if all see the same."""
+def _spread(part: Track, size: int, pixels: int) -> Boxes:
+    """Return the box of every unit on an image of ``pixels``, even if all see the same, or nothing."""
     if part.axis is not None:
         return part.boxes
-    return alike(size, part.boxes.box(0), part.boxes.pixels)
+    return alike(size, part.boxes.box(0), pixels)

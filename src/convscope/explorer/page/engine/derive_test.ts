@@ -1,0 +1,83 @@
+/** Sizes, reads, params, MACs and receptive fields equal those of Python, for every op that the engine names. */
+
+import { eachRead } from "./axis.ts";
+import type { AxisRead } from "./axis.ts";
+import { derive } from "./derive.ts";
+import type { Derived, DerivedLayer } from "./derive.ts";
+import type { Graph } from "./graph.ts";
+import { FOREIGN, isMerge, OPS } from "./ops/registry.ts";
+import { equal } from "./testing/assert.ts";
+import { keywords, present, vectors } from "./testing/vectors.ts";
+import type { PulledRead, Vector, VectorLayer } from "./testing/vectors.ts";
+
+const ignore = !present;
+
+export function graphOfVector({ inputs, layers, outputs }: Vector): Graph {
+  return { inputs, outputs, nodes: layers.map(({ name, op, settings, inputs }) => ({ name, op, settings, inputs })) };
+}
+
+/** What each output reads, once each and in order. */
+function pulled({ follows, relation }: AxisRead): PulledRead {
+  const each = Array.from({ length: relation.extent }, (_, o) => {
+    const found = new Set<number>();
+    eachRead(relation, o, (index) => found.add(index));
+    return [...found].sort((a, b) => a - b);
+  });
+  return { kind: relation.kind, follows, size: relation.size, pulled: each };
+}
+
+function compareFacts(layer: DerivedLayer, expected: VectorLayer, what: string): void {
+  for (const key of ["text", "settings", "out", "params", "macs", "bytes", "hull", "pointwise"] as const) {
+    equal(layer[key], expected[key], `${what}: ${key}`);
+  }
+  const weights = layer.weights?.map(({ name, shape, trained, dtype }) => [name, shape, trained, dtype]);
+  equal(weights, expected.weights, `${what}: weights`);
+}
+
+function compareReads(derived: Derived, expected: VectorLayer, what: string): void {
+  const traced = derived.traced.get(expected.name);
+  equal(traced?.reads.map((reads) => reads.map(pulled)), expected.reads, `${what}: reads`);
+  equal(traced?.statistics.map(pulled), expected.statistics, `${what}: statistics`);
+}
+
+Deno.test({
+  name: "every op of the notation is named or known to be foreign",
+  ignore,
+  fn() {
+    equal([...OPS.keys(), ...FOREIGN.keys()].sort(), Object.keys(keywords).sort());
+    for (const [keyword, merges] of Object.entries(keywords)) equal(isMerge(keyword), merges, keyword);
+  },
+});
+
+Deno.test({
+  name: "settings, sizes, params, MACs, weights and reads equal Python's",
+  ignore,
+  fn() {
+    for (const vector of vectors) {
+      const derived = derive(graphOfVector(vector));
+      equal(derived.errors, [], vector.name);
+      vector.layers.forEach((expected, at) => {
+        const what = `${vector.name}, ${vector.text}, ${expected.name}`;
+        compareFacts(derived.layers[at], expected, what);
+        compareReads(derived, expected, what);
+      });
+      const { params, macs, bytes } = derived.totals;
+      equal({ params, macs, bytes }, vector.totals, vector.name);
+    }
+  },
+});
+
+Deno.test({
+  name: "receptive fields equal Python's",
+  ignore,
+  fn() {
+    for (const vector of vectors) {
+      const derived = derive(graphOfVector(vector));
+      vector.layers.forEach((expected, at) => {
+        const what = `${vector.name}, ${vector.text}, ${expected.name}`;
+        equal(derived.layers[at].rf, expected.rf, `${what}: rf`);
+        equal(derived.layers[at].gated, expected.gated, `${what}: gated`);
+      });
+    }
+  },
+});

@@ -1,0 +1,69 @@
+/** Vectors that Python wrote: nets with their layers, boxes of units, and values. One JSON a line. */
+
+import type { AxisField, Input, Output, Shape } from "../types.ts";
+
+/** A read with what each output reads. */
+export interface PulledRead {
+  readonly kind: string;
+  readonly follows: number;
+  readonly size: number;
+  readonly pulled: readonly (readonly number[])[];
+}
+
+export interface VectorLayer {
+  readonly name: string;
+  readonly op: string;
+  readonly text: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly inputs: readonly string[];
+  readonly out: Shape;
+  readonly params: number;
+  readonly macs: number;
+  readonly bytes: number;
+  readonly rf: readonly AxisField[];
+  readonly gated: readonly AxisField[] | null;
+  readonly reads: readonly (readonly PulledRead[])[];
+  readonly statistics: readonly PulledRead[];
+  readonly hull: string;
+  readonly pointwise: boolean;
+  readonly weights: readonly (readonly [string, readonly number[], boolean, string])[];
+}
+
+export interface UnitBox {
+  readonly layer: string;
+  readonly at: readonly number[];
+  readonly gates: boolean;
+  readonly box: readonly (readonly [number, number])[] | null;
+  readonly pixels: number;
+}
+
+export interface Vector {
+  readonly name: string;
+  readonly text: string;
+  readonly inputs: readonly Input[];
+  readonly of: string;
+  readonly outputs: readonly Output[];
+  readonly layers: readonly VectorLayer[];
+  readonly totals: { readonly params: number; readonly macs: number; readonly bytes: number };
+  readonly boxes: readonly UnitBox[];
+  readonly given?: Readonly<Record<string, string>>;
+  readonly weights?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly values?: Readonly<Record<string, string>>;
+}
+
+const path = Deno.env.get("CONVSCOPE_VECTORS");
+const lines = path ? Deno.readTextFileSync(path).trimEnd().split("\n") : [];
+
+/** Whether there are vectors; the tests of Python make them. */
+export const present = lines.length > 0;
+
+/** Whether each op of the notation merges paths. */
+export const keywords: Readonly<Record<string, boolean>> = present ? JSON.parse(lines[0]).ops : {};
+
+export const vectors: readonly Vector[] = lines.slice(1).map((line) => JSON.parse(line));
+
+/** The float32 values of a base64 text. */
+export function unpacked(text: string): Float32Array {
+  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  return new Float32Array(bytes.buffer);
+}

@@ -1,0 +1,207 @@
+"""What Python knows of nets, as JSON for the tests of the page's engine: one mismatch fails them.
+
+Three kinds of nets: every example of every op that the engine names, random ones, and those of the recipes on digits of
+MNIST. Each has its layers as the document states them, and values by our lowering to torch.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from convscope.analyze.table import layer_table
+from convscope.backends.torch import TorchNet
+from convscope.core.axis import All, Table, Window
+from convscope.core.graph import Graph, Input, Node, Output
+from convscope.core.net import Net
+from convscope.core.op import REGISTRY
+from convscope.errors import ConvscopeError
+from convscope.frontends import read
+from convscope.testing import op_from_text
+from graphs import random_net
+from share import count
+from strategies import geometry_texts, net_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+    from pathlib import Path
+
+    from convscope.analyze.field import Field
+    from convscope.core.axis import Read
+
+FOREIGN = ("attention", "sdpa", "pick", "cumsum", "lstm", "gru", "rearrange", "reduce", "mix", "opaque", "einsum")
+"""Ops that the engine does not name."""
+
+RANDOM, EVERY = 200, 4
+"""Random nets of a full run, and how many of them make one of a short run."""
+
+UNITS = 3
+"""Units of each net whose boxes are compared."""
+
+
+def write(path: Path) -> int:
+    """Write all vectors, one a line, and return their number."""
+    torch.manual_seed(0)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(json.dumps({"ops": {name: made.merges for name, made in REGISTRY.items()}}) + "\n")
+        return sum(file.write(json.dumps(one) + "\n") > 0 for one in _all())
+
+
+def _all() -> Iterator[dict[str, Any]]:
+    for name, net in examples():
+        yield vector(f"example {name}", net, values=True)
+    for number, net in enumerate(randoms()):
+        yield vector(f"random {number}", net, values=True)
+
+
+def examples() -> Iterator[tuple[str, Net]]:
+    """Every example of every op that the engine names, as a net of one layer."""
+    for keyword, made in REGISTRY.items():
+        for example in () if keyword in FOREIGN else made.examples:
+            names = [f"x{at}" for at in range(len(example.inputs))]
+            node = Node("op", op_from_text(example.text, example.inputs), tuple(names))
+            graph = Graph((node,), tuple(names), (Output("op"),))
+            yield example.text, Net.at(graph, list(map(Input, names, example.inputs)))
+
+
+def randoms() -> Iterator[Net]:
+    """Random nets: chains with branches and gates, nets of every geometry, and graphs of several inputs and outputs."""
+    wanted = count(RANDOM, EVERY)
+    texts = [*_drawn(net_texts(), wanted), *_drawn(geometry_texts(), wanted)]
+    nets = [net for net in map(_read, texts) if net][:wanted]
+    yield from nets
+    yield from (net for net in map(random_net, range(wanted // 2)) if _named(net))
+
+
+def _drawn(strategy: Any, wanted: int) -> list[str]:
+    """Draw texts, always the same."""
+    found: list[str] = []
+
+    @seed(0)
+    @settings(
+        max_examples=wanted, database=None, phases=[Phase.generate], deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(strategy)
+    def draw(text: str) -> None:
+        found.append(text)
+
+    draw()
+    return found[1 : 1 + wanted // 2]  # the first is the simplest
+
+
+def _read(text: str) -> Net | None:
+    try:
+        net = read(text)
+    except ConvscopeError:
+        return None
+    return net if _named(net) else None
+
+
+def _named(net: Net) -> bool:
+    return all(layer.node.op.keyword not in FOREIGN for layer in net)
+
+
+def vector(name: str, net: Net, *, values: bool) -> dict[str, Any]:
+    """Return a net, its layers as the document states them, boxes of some units, and values."""
+    table = layer_table(net)
+    layers = [
+        {
+            "name": row.name,
+            "op": layer.node.op.keyword,
+            "text": row.op,
+            "settings": {one.name: getattr(layer.node.op, one.name) for one in layer.node.op.declared},
+            "inputs": layer.node.inputs,
+            "out": row.out,
+            "params": row.params,
+            "macs": row.macs,
+            "bytes": row.activation_bytes,
+            "rf": _field(row.field),
+            "gated": None if row.gated == row.field else _field(row.gated),
+            "reads": [list(map(_relation, reads)) for reads in layer.reads],
+            "statistics": list(map(_relation, layer.statistics)),
+            "hull": layer.node.op.hull(),
+            "pointwise": layer.pointwise,
+            "weights": [[one.name, one.shape, one.trained, one.dtype] for one in layer.weights or ()],
+        }
+        for layer, row in zip(net, table.rows, strict=True)
+    ]
+    return {
+        "name": name,
+        "text": str(net),
+        "inputs": [{"name": one.name, "shape": one.shape, "kind": one.kind} for one in net.inputs],
+        "of": table.of,
+        "outputs": [{"name": one.name, "layer": one.node} for one in net.outputs],
+        "layers": layers,
+        "totals": {"params": table.params.value, "macs": table.macs.value, "bytes": table.activation_bytes},
+        "boxes": list(_boxes(net, random.Random(name))),
+        **(_values(net) if values else {}),
+    }
+
+
+def _field(found: Field) -> list[dict[str, Any]]:
+    return [
+        {
+            "size": one.size, "local": one.local, "stride": _pair(one.stride), "start": one.start,
+            "centre": _pair(one.centre), "phases": one.boxes if one.phases > 1 else None,
+            "exact": one.exact, "seams": one.seams,
+        }
+        for one in found
+    ]  # fmt: skip
+
+
+def _pair(value: Fraction | None) -> list[int] | None:
+    return None if value is None else [value.numerator, value.denominator]
+
+
+def _relation(given: Read) -> dict[str, Any]:
+    """Return a read with what each output reads, from the first to the last."""
+    relation = given.relation
+    kind = {Window: "window", Table: "table", All: "all"}[type(relation)]
+    pulled = [relation.pull(np.array([output])).tolist() for output in range(relation.extent)]
+    return {"kind": kind, "follows": given.follows, "size": relation.size, "pulled": pulled}
+
+
+def _boxes(net: Net, chance: random.Random) -> Iterator[dict[str, Any]]:
+    """Yield the boxes of some units on the input whose pixels are counted."""
+    for layer in chance.choices(net.layers, k=UNITS) if len(net.inputs[0].shape) > 1 else ():
+        at = tuple(chance.randrange(size) for size in layer.output[1:])
+        if layer.node.op.keyword == "const":
+            continue
+        for gates in (True, False):
+            found = net.field(layer.node.name, at, gates=gates).support
+            box = found.box and [list(map(int, ends)) for ends in found.box]
+            yield {"layer": layer.node.name, "at": at, "gates": gates, "box": box, "pixels": found.pixels}
+
+
+def _values(net: Net) -> dict[str, Any]:
+    """Return random inputs and weights, and the values of all layers."""
+    model = TorchNet(net).eval()
+    with torch.no_grad():
+        for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+            if tensor.is_floating_point():
+                tensor.copy_(torch.rand_like(tensor) + 0.5 if "var" in name else torch.randn_like(tensor) / 2)
+        given = {one.name: torch.rand(1, *one.shape) + 0.1 for one in net.inputs}
+        found = model.values(given, [layer.node.name for layer in net])
+    names = dict(enumerate(model.names))
+    weights: dict[str, dict[str, str]] = {}
+    for key, tensor in model.state_dict().items():
+        _, number, *rest = key.split(".")
+        weights.setdefault(names[int(number)], {})[".".join(rest)] = _packed(tensor)
+    return {
+        "given": {name: _packed(tensor[0]) for name, tensor in given.items()},
+        "weights": weights,
+        "values": {name: _packed(tensor[0]) for name, tensor in found.items()},
+    }
+
+
+def _packed(tensor: torch.Tensor) -> str:
+    """Return values as base64 of little-endian float32."""
+    return base64.b64encode(tensor.detach().float().contiguous().numpy().astype("<f4").tobytes()).decode()
