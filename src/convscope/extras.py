@@ -45,6 +45,8 @@ EXTRAS = {
     "datasets": "data",
     "pyarrow": "data",
     "sklearn": "data",
+    "starlette": "explore",
+    "uvicorn": "explore",
     "convscope_mnist": "mnist",
 }
 """Return the extra that provides a module."""

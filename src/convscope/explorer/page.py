@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convscope.errors import MissingExtraError
 from convscope.inert import in_html
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BUNDLE = Path(__file__).with_name("bundle")
 """What ``scripts/page`` builds; it is in every wheel and sdist."""
@@ -57,6 +61,27 @@ def one_file(title: str, document: bytes) -> str:
             f'<script type="application/json" id="convscope-worker">{quoted(worker)}</script>',
             f'<script type="application/json" id="convscope-document">{quoted(document)}</script>',
             f'<script type="module">{part("page.js")}</script>',
+            "</body></html>",
+            "",
+        ]
+    )
+
+
+def served(title: str, capabilities: Iterable[str]) -> str:
+    """Return the page of a server, which has its parts and the document from there.
+
+    >>> "<script>" in served("<script>", ["confirm"])
+    False
+    """
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f'<meta name="convscope-link" content="http" data-capabilities="{in_html(" ".join(capabilities))}">',
+            f'<title>{in_html(title)}</title><link rel="icon" href="data:,">',
+            '<link rel="stylesheet" href="page.css"></head><body>',
+            '<script type="module" src="page.js"></script>',
             "</body></html>",
             "",
         ]
