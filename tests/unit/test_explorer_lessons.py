@@ -22,7 +22,8 @@ KEYS = {"view", "layer", "channel", "unit", "image", "class", "cost", "open", "o
 def slid(image: Grid, kernel: Grid) -> Grid:
     """Cross-correlation without padding."""
     patches = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
-    return (patches * kernel).sum((2, 3))
+    sums: Grid = (patches * kernel).sum((2, 3))
+    return sums
 
 
 @pytest.fixture(params=NAMES)
