@@ -1,15 +1,19 @@
 """The lessons are right: what they show exists, and what they state is what the analyses compute."""
 
+import base64
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 import convscope as cs
 from convscope.data import DATASETS
 from convscope.data import load as load_data
 from convscope.errors import UnknownNameError
 from convscope.explorer.document_lesson import Choice, Numeric, Reach, Step, Visit
-from convscope.explorer.lesson import FOLDER, NAMES, Prepared, load
+from convscope.explorer.lesson import FOLDER, NAMES, Prepared, document_of_lesson, load
 
 Grid = NDArray[np.float64]
 
@@ -133,3 +137,15 @@ def test_the_tasks_of_the_lessons_are_not_done_at_the_start() -> None:
     assert cs.read(step.show["edit"]).table().rows[-1].field[0].size == 11
     last = cs.read("input 28x28x1, 10*( conv 32 3x3 nobias )").table().rows[-1]
     assert last.field[0].size == 21
+
+
+def test_the_document_of_a_lesson_holds_its_images_and_the_readers(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (600, 300), (200, 100, 50)).save(path)
+    made = document_of_lesson("kernel", [path])
+    assert [one.shape for one in made.images] == [(7, 7, 1), (28, 28, 1), (128, 256, 3)]
+    assert made.lesson == load("kernel").lesson
+    step = np.frombuffer(base64.b64decode(made.blobs[made.images[0].blob]), np.uint8)
+    assert step.reshape(7, 7).tolist() == STEP7.tolist()
+    assert made.preparation is not None
+    assert (made.preparation.mean, made.preparation.std) == ((0,), (1 / 255,))

@@ -5,6 +5,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { Blobs } from "./blobs.ts";
 import type { Document, Layer } from "./document.ts";
+import { Gallery } from "./images.ts";
 import { Folding } from "./items.ts";
 import type { Link } from "./link/link.ts";
 import { Model } from "./model.ts";
@@ -25,6 +26,7 @@ export class App {
   readonly link: Link;
   readonly store: Store;
   readonly blobs: Blobs;
+  readonly gallery: Gallery;
   readonly model: ReadonlySignal<Model>;
   readonly folding: ReadonlySignal<Folding>;
   /** The layer or input that is selected. */
@@ -40,6 +42,7 @@ export class App {
     const keep = link.keep;
     this.store = new Store(keep ? { read: keep.read, write: (text) => keep.write(text) } : address);
     this.blobs = new Blobs(document.blobs);
+    this.gallery = new Gallery(document, this.blobs);
     const given = new Model(document.net);
     this.model = computed(() => given);
     this.folding = computed(() => new Folding(this.model.value));

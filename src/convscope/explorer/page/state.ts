@@ -22,8 +22,8 @@ export interface Selection {
   budget: string;
   /** The kernel of the Microscope, by name or by its values; empty for the one that the net has. */
   kernel: string;
-  /** The step of the lesson; null without a lesson. */
-  step: number | null;
+  /** The step of the lesson; null without one. */
+  lesson: number | null;
 }
 
 export const START: Selection = {
@@ -41,7 +41,7 @@ export const START: Selection = {
   object: null,
   budget: "",
   kernel: "",
-  step: null,
+  lesson: null,
 };
 
 /** What undo takes back: changes of the net and of the questions, not where the reader looks. */
@@ -63,7 +63,7 @@ const READERS: Partial<Record<Key, (text: string) => unknown>> = {
   class: integer,
   epoch: integer,
   object: integer,
-  step: integer,
+  lesson: integer,
 };
 
 const escaped = (text: string): string =>

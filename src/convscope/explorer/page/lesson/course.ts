@@ -9,7 +9,7 @@ import { type Facts, holds, type NetFacts } from "./check.ts";
 /** The selection that a step shows: what it names, all else as at the start. */
 export function stateOf(step: Step, number: number): Selection {
   const text = Object.entries(step.show).map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
-  return { ...START, ...fromHash(text), step: number };
+  return { ...START, ...fromHash(text), lesson: number };
 }
 
 /** A selection by key, as texts of the address. */
@@ -45,14 +45,14 @@ export class Course {
 
   constructor(app: App, lesson: Lesson) {
     [this.#app, this.lesson] = [app, lesson];
-    if (app.store.now.step === null) app.store.set(stateOf(lesson.steps[0], 0), "glide");
+    if (app.store.now.lesson === null) app.store.set(stateOf(lesson.steps[0], 0), "glide");
     this.#stop = effect(() => this.#watch());
   }
 
   /** The step now; the count of steps is the question at the end. */
   get at(): number {
-    const { step } = this.#app.selection.value;
-    return Math.max(0, Math.min(step ?? 0, this.lesson.steps.length));
+    const { lesson } = this.#app.selection.value;
+    return Math.max(0, Math.min(lesson ?? 0, this.lesson.steps.length));
   }
 
   get step(): Step | undefined {
@@ -74,7 +74,7 @@ export class Course {
   go(number: number): void {
     const step = this.lesson.steps[number];
     if (step) this.#app.store.set(stateOf(step, number));
-    else this.#app.store.set({ step: this.lesson.steps.length });
+    else this.#app.store.set({ lesson: this.lesson.steps.length });
   }
 
   predict(text: string): void {

@@ -20,7 +20,7 @@ const typed = (event: KeyboardEvent): boolean =>
   event.target instanceof HTMLElement && event.target.matches("input, textarea, select, [contenteditable]");
 
 function image(app: App, by: number): void {
-  const count = app.document.images.length;
+  const count = app.gallery.count.peek();
   if (count) app.store.set({ image: (app.store.now.image + by + count) % count, unit: app.store.now.unit });
 }
 
