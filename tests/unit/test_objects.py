@@ -77,6 +77,29 @@ class Rows:
         return {"image": Image.fromarray(self.part[0][at]), "label": CLASSES[label] if self.texts else label}
 
 
+class Image_:  # noqa: N801 -- renamed below
+    """The type of a column of images of Hugging Face."""
+
+
+Image_.__name__ = "Image"
+
+
+class ClassLabel(Label):
+    """The type of a column of classes of Hugging Face."""
+
+
+class Renamed(Rows):
+    """Rows whose columns have other names than usual; their types tell what they are."""
+
+    def __init__(self, part: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
+        super().__init__(part, texts=False)
+        self.features = {"id": object(), "photo": Image_(), "species": ClassLabel()}
+
+    def __getitem__(self, at: int) -> dict[str, Any]:
+        found = super().__getitem__(at)
+        return {"id": at, "photo": found["image"], "species": found["label"]}
+
+
 def scaled(part: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> TensorDataset:
     return TensorDataset(torch.from_numpy(part[0]).permute(0, 3, 1, 2) / 255, torch.from_numpy(part[1]))
 
@@ -90,6 +113,7 @@ FORMS: dict[str, Any] = {
     "Dataset of tensors": (scaled(LEARN), scaled(TEST)),
     "DataLoader": (DataLoader(scaled(LEARN), batch_size=7), DataLoader(scaled(TEST))),
     "Hugging Face": {"train": Rows(LEARN, texts=False), "test": Rows(TEST, texts=False)},
+    "Hugging Face with other names": {"train": Renamed(LEARN), "test": Renamed(TEST)},
     "Hugging Face with texts": {"train": Rows(LEARN, texts=True), "validation": Rows(TEST, texts=True)},
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +11,12 @@ import pytest
 
 import convscope as cs
 from convscope.errors import FieldError, MissingExtraError
+from convscope.training.signals import Stopped
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from convscope.progress import Progress
 
 TEXT = "input 8x8x1, conv 4 3x3, gap, linear 2"
 PIXELS = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
@@ -46,7 +49,8 @@ class Lines:
 def test_a_log_of_ones_own_gets_every_report(tmp_path: Path) -> None:
     lines = Lines()
     run = train(tmp_path, lines, "csv")
-    assert lines.lines == [{**row} for row in run.history]
+    assert lines.lines == run.metrics()
+    assert lines.lines[-1]["result"]["accuracy"] == run.result.accuracy
     assert lines.closed == 1
     assert (run.path / "metrics.csv").exists()
 
@@ -62,6 +66,7 @@ class Wandb(ModuleType):
 
     def init(self, **given: Any) -> Wandb:
         self.given = given
+        sys.stdout.write("a word of welcome\n")
         return self
 
     def log(self, numbers: dict[str, Any], *, step: int) -> None:
@@ -78,12 +83,19 @@ class Mlflow(ModuleType):
         super().__init__("mlflow")
         self.logged: list[tuple[dict[str, Any], int]] = []
         self.calls: list[str] = []
+        self.runs: list[str] = []  # the filters that find them
 
     def set_experiment(self, name: str) -> None:
         self.calls.append(name)
 
-    def start_run(self, run_name: str) -> None:
-        self.calls.append(run_name)
+    def search_runs(self, *, filter_string: str, output_format: str, **_: Any) -> list[Any]:
+        assert output_format == "list"  # any other needs pandas
+        found = [SimpleNamespace(info=SimpleNamespace(run_id=at)) for at, one in enumerate(self.runs, 1)]
+        return [one for one in found if self.runs[one.info.run_id - 1] == filter_string]
+
+    def start_run(self, run_name: str = "", run_id: int = 0, tags: dict[str, str] | None = None) -> None:
+        self.calls.append(run_name or f"again {run_id}")
+        self.runs += [f"tags.`{name}` = '{value}'" for name, value in (tags or {}).items()]
 
     def log_metrics(self, numbers: dict[str, Any], step: int) -> None:
         self.logged.append((numbers, step))
@@ -92,22 +104,67 @@ class Mlflow(ModuleType):
         self.calls.append("end")
 
 
+def resumed(tmp_path: Path, log: str) -> cs.Run:
+    """Return a run that was stopped and went on, with a log."""
+
+    def stop(progress: Progress) -> None:
+        if progress.step >= 10:
+            raise KeyboardInterrupt
+
+    settings: dict[str, Any] = {"epochs": 12, "batch": 20, "logs": log, "name": "same", "save_every": 0}
+    with pytest.raises((KeyboardInterrupt, Stopped)):
+        cs.train(TEXT, data=DATA, recipe="fast", out=tmp_path, callbacks=stop, **settings)
+    return cs.resume(tmp_path / "same", logs=log)
+
+
 @pytest.mark.parametrize("name", ["wandb", "trackio"])
-def test_a_tracker_gets_every_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_tracker_gets_every_report_and_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     library = Wandb(name)
     monkeypatch.setitem(sys.modules, name, library)
     run = train(tmp_path, name)
-    assert [step for _, step in library.logged] == run.history["step"]
-    assert [numbers["loss"] for numbers, _ in library.logged] == run.history["loss"]
-    assert (library.given["name"], library.ended) == (run.path.name, 1)
+    assert capsys.readouterr() == ("", "a word of welcome\n")
+    steps = run.history["step"]
+    assert [step for _, step in library.logged] == [*steps, steps[-1]]
+    assert [numbers["loss"] for numbers, _ in library.logged[:-1]] == run.history["loss"]
+    assert library.logged[-1][0]["result/accuracy"] == run.result.accuracy
+    assert library.given["name"].startswith(run.path.name)
+    assert library.ended == 1
 
 
-def test_mlflow_gets_every_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "key"), [("wandb", "id"), ("trackio", "name")])
+def test_a_tracker_knows_a_run_again_and_no_other_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, key: str
+) -> None:
+    library, seen = Wandb(name), list[str]()
+    begin = library.init
+
+    def init(**given: Any) -> Wandb:
+        seen.append(given[key])
+        return begin(**given)
+
+    monkeypatch.setattr(library, "init", init)
+    monkeypatch.setitem(sys.modules, name, library)
+    for folder in ("first", "second"):
+        resumed(tmp_path / folder, name)
+    assert seen[0] == seen[1] != seen[2] == seen[3]
+    assert all(one.startswith("same-") for one in seen)
+    assert library.given["resume"] == "allow"
+
+
+def test_mlflow_gets_every_report_and_knows_a_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = Mlflow()
     monkeypatch.setitem(sys.modules, "mlflow", library)
     run = train(tmp_path, "mlflow")
-    assert [numbers["accuracy"] for numbers, _ in library.logged] == run.history["accuracy"]
+    assert [numbers["accuracy"] for numbers, _ in library.logged[:-1]] == run.history["accuracy"]
+    assert library.logged[-1][0]["result/loss"] == run.result.loss
     assert library.calls == ["convscope", run.path.name, "end"]
+    library.calls.clear()
+    for folder in ("first", "second"):
+        resumed(tmp_path / folder, "mlflow")
+    begun = [call for call in library.calls if call not in {"convscope", "end"}]
+    assert begun == ["same", "again 2", "same", "again 3"]
 
 
 def test_a_tracker_that_fails_does_not_end_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

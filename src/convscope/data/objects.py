@@ -194,9 +194,9 @@ def _of_items(data: Any, what: str) -> Part:
     """Return the images and labels of a map-style data set, whose items are read one by one."""
     images, labels = [], []
     try:
-        count = len(data)
+        count, columns = len(data), _columns(data)
         for at in range(count):
-            image, label = _pair(data[at], what)
+            image, label = _pair(data[at], what, columns)
             images.append(image_array(image, f"image {at} of {what}"))
             labels.append(label)
     except DataError:
@@ -208,11 +208,24 @@ def _of_items(data: Any, what: str) -> Part:
     return Part(_stacked(images), _labels(as_array(labels, f"the labels of {what}"), count, what), _known(data))
 
 
-def _pair(item: Any, what: str) -> tuple[Any, Any]:
-    """Return the image and the label of an item: a pair, or a dictionary with the usual names."""
+def _columns(data: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names that columns of images and of labels may have: the usual ones, then those that their types tell.
+
+    A data set of Hugging Face states the types of its columns.
+    """
+    features = getattr(data, "features", None)
+    held: Any = features if _is_dict(features) else {}
+    kinds = {str(name): type(held[name]).__name__ for name in held}
+    images = tuple(name for name, kind in kinds.items() if kind == "Image")
+    labels = tuple(name for name, kind in kinds.items() if kind == "ClassLabel")
+    rest = tuple(name for name in kinds if name not in images)
+    return (*IMAGES, *images), (*LABELS, *labels, *(rest if len(rest) == 1 else ()))
+
+
+def _pair(item: Any, what: str, columns: tuple[tuple[str, ...], tuple[str, ...]]) -> tuple[Any, Any]:
+    """Return the image and the label of an item: a pair, or a dictionary with names of columns."""
     if isinstance(item, dict) or _is_dict(item):
-        image = next((one for one in IMAGES if one in item), None)
-        label = next((one for one in LABELS if one in item), None)
+        image, label = (next((one for one in names if one in item), None) for names in columns)
         if image is None or label is None:
             raise DataError(f"an item of {what} has {', '.join(map(str, item))[:200]}", expected="an image and a label")
         return item[image], _plain_label(item[label])
@@ -247,7 +260,7 @@ def _known(data: Any) -> tuple[str, ...]:
     features = getattr(data, "features", None)
     if _is_dict(features):
         held: Any = features
-        found = next((held[one] for one in LABELS if one in held), None)
+        found = next((held[one] for one in _columns(data)[1] if one in held), None)
         names = getattr(found, "names", None)
         return tuple(map(str, names)) if names else ()
     classes = getattr(data, "classes", None)

@@ -38,7 +38,7 @@ class Log(Protocol):
     """
 
     def note(self, line: dict[str, Any]) -> None:
-        """Write one line: names and values, including ``step``."""
+        """Write one line: names and values, including ``step``; the last one of a finished run has ``result`` only."""
 
     def close(self) -> None:
         """Close the log."""
@@ -78,6 +78,8 @@ class CsvLog:
     def note(self, line: dict[str, Any]) -> None:
         """Add a row, or extend the row of that step."""
         numbers = {name: repr(value) for name, value in _numbers(line).items()}
+        if not numbers:  # the result, which is no step
+            return
         known = len(self.rows)
         while STEP in numbers and self.rows and float(self.rows[-1].get(STEP, "-inf")) > float(numbers[STEP]):
             self.rows.pop()
@@ -151,7 +153,7 @@ class TensorBoardLog:
 
     def note(self, line: dict[str, Any]) -> None:
         """Add a point to the curve of each name."""
-        numbers = _numbers(line)
+        numbers = dict(trackers.flat(line))
         step = int(numbers.pop(STEP, self.last))
         if self.writer is None or step < self.last:
             self._open(step)

@@ -146,6 +146,9 @@ class Session:
         keeper.stop_if_asked()
         if metrics:
             result = finish(job, model, last, evaluation, metrics)
+            for log in logs:
+                if log is not metrics:  # it has the result
+                    log.note(_last(result))
             if keeper.callbacks.is_over:
                 doubt(f"a callback ended the training at step {trainer.watch.done:,} of {trainer.steps.total:,}")
             for one in findings(evaluation, keeper.latest, trainer.steps.per_epoch):
@@ -239,6 +242,10 @@ def _line(progress: Progress) -> dict[str, Any]:
     }
 
 
+def _last(result: Result) -> dict[str, Any]:
+    return {"result": asdict(result)}
+
+
 def finish(job: Job, model: TorchNet, last: Progress, evaluation: Evaluation, metrics: Metrics) -> Result:
     """Write the result; the seal that contains it comes last."""
     weights = save(weights_out(model))
@@ -256,7 +263,7 @@ def finish(job: Job, model: TorchNet, last: Progress, evaluation: Evaluation, me
     began, _, _ = environment.noted(job.path)
     with files.Folder(job.path) as folder:
         folder.write(CARD, card(run, evaluation, began).encode())
-        metrics.note({"result": asdict(result)})
+        metrics.note(_last(result))
         metrics.sync()
         seal.write(job.path, job.seals, result)
         folder.clear(checkpoint.FOLDER)
