@@ -6,10 +6,9 @@ import math
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from convscope.inert import in_html
+from convscope import notebook
 from convscope.streams import tell
 from convscope.view.numbers import seconds_text
 
@@ -133,29 +132,32 @@ def _plain() -> Report:
 @contextmanager
 def shown_where_watched() -> Iterator[Report]:
     """Yield :func:`display` for a caller in Python: nothing is shown outside a terminal or a notebook."""
-    if _notebook():
-        yield _in_notebook()
+    if notebook.is_here():
+        with _in_notebook() as report:
+            yield report
     else:
         with display(quiet=not (sys.stderr and sys.stderr.isatty())) as report:
             yield report
 
 
-def _notebook() -> bool:
-    """Return whether this runs in a notebook, whose kernel has loaded IPython already."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return type(shell).__name__ == "ZMQInteractiveShell"
-
-
-def _in_notebook() -> Report:
-    """Draw a bar in the output of the cell and update it in place, without widgets."""
-    shown = import_module("IPython.display")
-    handle = shown.display(shown.HTML(in_html("loading")), display_id=True)
+@contextmanager
+def _in_notebook() -> Iterator[Report]:
+    """Draw curves and a bar in the output of the cell; what is shown last is the last report."""
+    cell, curves = notebook.Cell(), list[notebook.Curves]()
 
     def report(progress: Progress) -> None:
-        bar = f'<progress max="{progress.steps}" value="{progress.step}" style="width:16em"></progress>'
-        handle.update(shown.HTML(f"<div>{bar} {in_html(line(progress))}</div>"))
+        if not curves:
+            curves.append(notebook.Curves(progress.epochs))
+        val = None if progress.val_loss is None else (progress.val_loss, progress.val_accuracy or 0.0)
+        curves[0].add(progress.epoch, (progress.loss, progress.accuracy), val)
+        title = f"epoch {progress.epoch:.3g} of {progress.epochs:.3g}"
+        words = epoch_line(progress) if progress.step == progress.steps else line(progress)
+        cell.show(lambda: curves[0].figure(title), words, progress.step / progress.steps)
 
-    return report
+    try:
+        yield report
+    finally:
+        cell.settle()
 
 
 @contextmanager

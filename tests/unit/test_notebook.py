@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 import convscope as cs
+from convscope import notebook as watched
+from convscope.inert import in_html
+from convscope.progress import Progress, shown_where_watched
 from convscope.training.run import Run
 
 NET = cs.read("input 8x8x1, conv 4 3x3, relu, conv 2 3x3")
@@ -101,29 +104,84 @@ TRAINED = "input 28x28x1, maxpool 4, linear 10"
 
 
 class Notebook:
-    """What IPython shows."""
+    """Stands in for IPython: what it shows, each time in the place of what it showed before."""
 
     def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.display = SimpleNamespace(display=self.shown, HTML=str)
+        self.seen: list[dict[str, str]] = []
+        self.display = SimpleNamespace(display=self.shown)
 
     def get_ipython(self) -> ZMQInteractiveShell:
         return ZMQInteractiveShell()
 
-    def shown(self, html: str, *, display_id: bool) -> SimpleNamespace:
+    def shown(self, bundle: dict[str, str], *, raw: bool, display_id: bool) -> SimpleNamespace:
         assert display_id
-        self.seen.append(html)
-        return SimpleNamespace(update=self.seen.append)
+        self.update(bundle, raw=raw)
+        return SimpleNamespace(update=self.update)
+
+    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.seen.append(bundle)
 
 
-def test_training_shows_its_progress_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    notebook = Notebook()
-    monkeypatch.setitem(sys.modules, "IPython", notebook)
-    monkeypatch.setitem(sys.modules, "IPython.display", notebook.display)
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
+    found = Notebook()
+    monkeypatch.setitem(sys.modules, "IPython", found)
+    monkeypatch.setitem(sys.modules, "IPython.display", found.display)
+    return found
+
+
+def test_curves_follow_a_training_in_a_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notebook: Notebook
+) -> None:
+    monkeypatch.setattr(watched, "EVERY", 0.0)
     cs.train(TRAINED, epochs=0.05, out=tmp_path)
-    assert len(notebook.seen) > 2
-    assert '<progress max="23" value="23"' in notebook.seen[-1]
-    assert "train loss" in notebook.seen[-1]
+    first, *middle, last = notebook.seen
+    assert first["text/plain"] == "loading"
+    assert len(middle) > 1
+    assert all("<progress" in one["text/html"] for one in middle)
+    assert middle[0]["text/plain"].startswith("epoch 0.02  step 10/23  train loss")
+    assert last["text/plain"].startswith("epoch 0.0491/0.0491  train ")
+    html = shown(SimpleNamespace(_repr_html_=lambda: last["text/html"]))
+    assert html.count('stroke-width="1.8"') == 2  # loss and accuracy
+    assert "<progress" not in html
+    assert in_html(last["text/plain"]) in html
+
+
+def test_a_notebook_is_updated_every_half_second_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, notebook: Notebook
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(watched, "seconds", lambda: clock[0])
+    with shown_where_watched() as report:
+        for step in range(1, 101):
+            clock[0] += 0.1
+            validation: dict[str, Any] = {"ends": step % 10 == 0, "val_loss": 1.0, "val_accuracy": 0.4}
+            report(Progress(step, 200, step / 10, 1 / step, 0.5, 0.01, step / 10, step * 64, 20, **validation))
+        before = len(notebook.seen)
+        assert before in range(18, 23)
+        assert "step 100/200" not in notebook.seen[-1]["text/plain"]
+    assert len(notebook.seen) == before + 1
+    assert "step 100/200" in notebook.seen[-1]["text/plain"]
+    assert "validation" in notebook.seen[-1]["text/html"]
+
+
+def test_a_drawing_of_a_long_training_stays_small() -> None:
+    found = watched.Curves(1000.0)
+    for at in range(20_000):
+        found.add(at / 20, (1.0, 0.5), (1.0, 0.5))
+    assert len(found.figure("").to_html()) < 60_000
+
+
+def test_kernels_that_derive_from_that_of_jupyter_are_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shell(ZMQInteractiveShell):
+        """As in Colab."""
+
+    for shell, expected in ((Shell(), True), (None, False), (object(), False)):
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda shell=shell: shell))
+        assert watched.is_here() is expected
+    monkeypatch.delitem(sys.modules, "IPython")
+    assert not watched.is_here()
 
 
 def test_training_shows_its_progress_on_a_terminal_only(
