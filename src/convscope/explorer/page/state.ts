@@ -9,7 +9,10 @@ export interface Selection {
   unit: readonly [number, number] | null;
   image: number;
   class: number | null;
-  epoch: number | null;
+  /** The cell of the confusion matrix: true class, predicted class. */
+  cell: readonly [number, number] | null;
+  /** The step of the training. */
+  step: number | null;
   run: string;
   /** The net as changed in the Bench; empty for the net of the document. */
   edit: string;
@@ -33,7 +36,8 @@ export const START: Selection = {
   unit: null,
   image: 0,
   class: null,
-  epoch: null,
+  cell: null,
+  step: null,
   run: "",
   edit: "",
   cost: "macs",
@@ -61,7 +65,8 @@ const READERS: Partial<Record<Key, (text: string) => unknown>> = {
   unit: pair,
   image: (text) => integer(text) ?? 0,
   class: integer,
-  epoch: integer,
+  cell: pair,
+  step: integer,
   object: integer,
   lesson: integer,
 };

@@ -57,7 +57,7 @@ export function useKeys(place: HTMLElement, app: App): void {
     const pressed = (event: Event): void => {
       if (!(event instanceof KeyboardEvent) || event.defaultPrevented || typed(event)) return;
       const view = VIEWS.find((one) => one.id === app.store.now.view);
-      if (everywhere(app, event) || view?.keys?.(app, event)) event.preventDefault();
+      if (view?.keys?.(app, event) || everywhere(app, event)) event.preventDefault();
     };
     target.addEventListener("keydown", pressed);
     return () => target.removeEventListener("keydown", pressed);

@@ -3,6 +3,8 @@
 import type { ComponentType } from "preact";
 import type { App } from "../app.ts";
 import { mapKeys, MapView } from "./map.tsx";
+import { Mistakes, mistakesKeys, mistakesMissing } from "./mistakes.tsx";
+import { Runs, runsKeys } from "./runs.tsx";
 
 export interface View {
   id: string;
@@ -23,6 +25,8 @@ const needsWeights = (app: App): string =>
     ? ""
     : "This view needs the weights of the net. Open a run: convscope explore RUN";
 
+const evaluated = (app: App): string => needsRun(app) || mistakesMissing(app);
+
 export const VIEWS: readonly View[] = [
   { id: "map", name: "Map", question: "What have I built, and where do its costs go?", Body: MapView, keys: mapKeys },
   { id: "bench", name: "Bench", question: "What if I change it?" },
@@ -30,6 +34,20 @@ export const VIEWS: readonly View[] = [
   { id: "micro", name: "Microscope", question: "How exactly does this number arise?", missing: needsWeights },
   { id: "channel", name: "Channel", question: "What does this channel look for?", missing: needsRun },
   { id: "health", name: "Health", question: "Which layer is wasted?", missing: needsRun },
-  { id: "mistakes", name: "Mistakes", question: "Why were these images misclassified?", missing: needsRun },
-  { id: "runs", name: "Runs", question: "When did it learn, and is the difference real?", missing: needsRun },
+  {
+    id: "mistakes",
+    name: "Mistakes",
+    question: "Why were these images misclassified?",
+    Body: Mistakes,
+    keys: mistakesKeys,
+    missing: evaluated,
+  },
+  {
+    id: "runs",
+    name: "Runs",
+    question: "When did it learn, and is the difference real?",
+    Body: Runs,
+    keys: runsKeys,
+    missing: needsRun,
+  },
 ];

@@ -1,0 +1,46 @@
+// One image: what it is, what was predicted, and the ways on.
+
+import { useApp } from "../../app.ts";
+import { share, short } from "../../parts/figures.ts";
+import { Tile } from "../../parts/tile.tsx";
+import { className, type Seen, show } from "./cells.ts";
+import { inWords } from "./gallery.tsx";
+
+export function One({ seen, shown }: { seen: Seen; shown: readonly Seen[] }) {
+  const app = useApp();
+  const { image } = seen;
+  const at = shown.findIndex((one) => one.at === seen.at);
+  const step = (by: number) => () => show(app, shown[(at + by + shown.length) % shown.length]);
+  return (
+    <section class="one" aria-label="The selected image">
+      <div>
+        <h2>
+          <bdi>{image.name}</bdi>
+        </h2>
+        <Tile image={image} size={168} label={`${image.name}: ${inWords(app, seen)}`} />
+        <p class="steps">
+          <button type="button" class="btn" disabled={shown.length < 2} onClick={step(-1)}>
+            Previous <kbd>[</kbd>
+          </button>
+          <button type="button" class="btn" disabled={shown.length < 2} onClick={step(1)}>
+            Next <kbd>]</kbd>
+          </button>
+        </p>
+      </div>
+      <dl class="facts">
+        <dt>True class</dt>
+        <dd>
+          <bdi>{image.truth === null ? "unknown" : className(app, image.truth)}</bdi>
+        </dd>
+        <dt>Predicted</dt>
+        <dd>
+          <bdi>{image.predicted === null ? "unknown" : className(app, image.predicted)}</bdi>
+        </dd>
+        <dt>Its probability</dt>
+        <dd>{image.probability === null ? "unknown" : share(image.probability, 1)}</dd>
+        <dt>Loss</dt>
+        <dd>{image.loss === null ? "unknown" : `${short(image.loss)} nats`}</dd>
+      </dl>
+    </section>
+  );
+}

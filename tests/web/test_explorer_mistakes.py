@@ -1,0 +1,153 @@
+"""The explorer's Mistakes: the numbers are Python's, the keyboard suffices, names are text, many images scroll."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from convscope.explorer import page
+from convscope.explorer.build import document_of, to_json
+from convscope.explorer.document import Document
+from convscope.training.evaluate_run import evaluate_run
+from convscope.training.run import Run
+from watched import Opened
+
+pytestmark = pytest.mark.web
+
+CELL = '[role="gridcell"]'
+HOSTILE = '</script><img src=x onerror="document.title=1">' + "\u202e" + "x" * 300
+
+
+@pytest.fixture(scope="module")
+def document(short_run: Run) -> Document:
+    return document_of(short_run)
+
+
+@pytest.fixture(scope="module")
+def file(document: Document, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(document, tmp_path_factory.mktemp("explorer") / "run.html", bundle)
+
+
+def written(document: Document, path: Path, bundle: Path) -> Path:
+    assert bundle.is_dir()
+    path.write_text(page.one_file(document.title, to_json(document)), encoding="utf-8")
+    return path
+
+
+def test_the_matrix_is_that_of_python(opened: Opened, file: Path, short_run: Run) -> None:
+    found = evaluate_run(short_run)
+    watched = opened(f"{file.as_uri()}#view=mistakes")
+    cells = watched.page.locator(CELL)
+    assert cells.count() == 100
+    assert [int(text or 0) for text in cells.all_inner_texts()] == [n for row in found.confusion for n in row]
+    verdict = watched.page.locator(".verdict").inner_text()
+    low, high = (100 * end for end in found.interval)
+    assert f"{found.count - found.hits:,} of {found.count:,} test images are misclassified" in verdict
+    assert f"accuracy {100 * found.accuracy:.2f} %, 95 % interval {low:.2f} to {high:.2f} %" in verdict
+    assert watched.said == []
+    assert watched.foreign == []
+
+
+def test_the_keyboard_walks_cells_and_images(opened: Opened, file: Path, document: Document) -> None:
+    watched = opened(f"{file.as_uri()}#view=mistakes&cell=0,0")
+    view = watched.page
+    view.locator(f'{CELL}[tabindex="0"]').focus()
+    for key in ("ArrowUp", "ArrowRight", "ArrowDown", "ArrowDown", "End"):
+        view.keyboard.press(key)
+    assert "cell=2,9" in address(view)
+    assert view.locator(":focus").get_attribute("aria-label").startswith("true 2, predicted 9")
+    view.locator(".frequent button").first.press("Enter")
+    view.locator('.frequent [aria-pressed="true"]').wait_for()
+    shown = view.locator(".entry").all_inner_texts()
+    names = [text.split()[0] for text in shown]
+    view.locator(".one h2").get_by_text(f"test:{names[0]}", exact=True).wait_for()
+    view.keyboard.press("]")
+    view.locator(".one h2").get_by_text(f"test:{names[1]}", exact=True).wait_for()
+    view.keyboard.press("[")
+    view.keyboard.press("[")
+    view.locator(".one h2").get_by_text(f"test:{names[-1]}", exact=True).wait_for()
+    chances = {one.name: one.probability for one in document.images}
+    assert names == sorted(names, key=lambda name: -(chances[f"test:{name}"] or 0))
+    assert watched.said == []
+
+
+def address(view: Any) -> str:
+    view.wait_for_timeout(200)  # the address is written at most every 150 ms
+    return str(view.url)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1000, "dark"), (390, "light")])
+@pytest.mark.parametrize("name", ["mistakes", "runs"])
+def test_nobody_is_kept_out(opened: Opened, file: Path, name: str, width: int, scheme: str) -> None:
+    watched = opened(f"{file.as_uri()}#view={name}", width=width, scheme=scheme)
+    watched.page.locator(".verdict").wait_for()
+    assert watched.serious() == {}
+    assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert watched.said == []
+
+
+def test_names_are_text_and_nothing_else(opened: Opened, document: Document, bundle: Path, tmp_path: Path) -> None:
+    images = tuple(msgspec.structs.replace(one, name=f"{HOSTILE}{at}") for at, one in enumerate(document.images))
+    classes = tuple(f"{HOSTILE}{at}" for at in range(10))
+    renamed = msgspec.structs.replace(document, images=images, classes=classes)
+    watched = opened(f"{written(renamed, tmp_path / 'names.html', bundle).as_uri()}#view=mistakes", width=900)
+    view = watched.page
+    assert view.locator(CELL).count() == 100
+    assert view.locator(".view img").count() == 0
+    assert view.title() == document.title
+    assert view.evaluate("document.documentElement.scrollWidth") <= 900
+    assert view.locator(".stage").evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert watched.said == []
+
+
+def test_two_thousand_images_scroll_smoothly(opened: Opened, document: Document, bundle: Path, tmp_path: Path) -> None:
+    many = tuple(
+        msgspec.structs.replace(document.images[at % len(document.images)], name=f"test:{at}", number=at)
+        for at in range(2000)
+    )
+    crowded = msgspec.structs.replace(document, images=many)
+    watched = opened(f"{written(crowded, tmp_path / 'many.html', bundle).as_uri()}#view=mistakes")
+    view = watched.page
+    view.get_by_role("button", name="All images").click()
+    assert busy(view, SCROLLED) / FRAMES < 1 / 60  # processor time, since the machine may have more to do
+    assert view.locator(".entry").count() < 120
+    assert view.locator(".entry").last.get_attribute("aria-posinset") == "2000"
+    assert watched.said == []
+
+
+FRAMES = 240
+
+SCROLLED = f"""async () => {{
+  const wall = document.querySelector(".wall")
+  for (let at = 0; at <= {FRAMES}; at++) {{
+    wall.scrollTop = at / {FRAMES} * wall.scrollHeight
+    await new Promise(requestAnimationFrame)
+  }}
+  await new Promise(done => setTimeout(done, 100))
+}}"""
+"""Scroll the gallery from top to end."""
+
+
+def busy(view: Any, script: str) -> float:
+    """Return how long the page's own thread computed while a script ran [s]."""
+    wire = view.context.new_cdp_session(view)
+    wire.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> float:
+        found = {one["name"]: one["value"] for one in wire.send("Performance.getMetrics")["metrics"]}
+        return float(found["TaskDuration"])
+
+    before = spent()
+    view.evaluate(script)
+    return spent() - before
+
+
+def test_what_is_missing_says_why(opened: Opened, document: Document, bundle: Path, tmp_path: Path) -> None:
+    assert document.run is not None
+    away = msgspec.structs.replace(document, run=msgspec.structs.replace(document.run, evaluation=None), images=())
+    watched = opened(f"{written(away, tmp_path / 'away.html', bundle).as_uri()}#view=mistakes")
+    assert "convscope explore RUN --data DATA" in watched.page.locator(".absent").inner_text()
+    watched.page.keyboard.press("8")
+    assert "unknown" in watched.page.locator(".verdict").inner_text()
+    assert watched.said == []
