@@ -44,6 +44,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def _is_count(value: object) -> bool:
+    return _is_integer(value) or _is_text(value)
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -71,6 +75,7 @@ def _is_run(value: object) -> bool:
 TEXT = (_is_text, "a text")
 PATH = (_is_path, "a path")
 INTEGER = (_is_integer, "an integer")
+COUNT = (_is_count, "an integer, or auto")
 NUMBER = (_is_number, "a number")
 FLAG = (_is_flag, "True or False")
 AMOUNT = (_is_amount, "a number, or a text such as 20k")
@@ -87,14 +92,17 @@ Kind = tuple[Callable[[Any], bool], str]
 
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("to", "what", "split", "border", "response", "by", "dtype", "optimizer"), TEXT),
-    **dict.fromkeys(("name", "node", "layer", "of", "init", "classes", "language"), TEXT),
+    **dict.fromkeys(("name", "node", "layer", "of", "init", "classes", "keep"), TEXT),
     **dict.fromkeys(("path", "out", "weights"), PATH),
     **dict.fromkeys(("seed", "tta", "units", "size", "batch", "channels", "filters", "pool_every", "steps"), INTEGER),
-    **dict.fromkeys(("epochs", "lr", "lr_head", "save_every", "times", "threads"), NUMBER),
+    **dict.fromkeys(("top", "patience"), INTEGER),
+    **dict.fromkeys(("epochs", "lr", "lr_head", "save_every", "times", "at_least"), NUMBER),
     **dict.fromkeys(("max_params", "max_macs", "max_memory", "max_weights", "max_activations"), AMOUNT),
-    **dict.fromkeys(("strict", "skip_bad", "flip", "gates", "measure", "scaled", "private", "dry_run"), FLAG),
-    **dict.fromkeys(("report", "progress", "warn", "note", "prepared"), FUNCTION),
+    **dict.fromkeys(("strict", "skip_bad", "flip", "gates", "measure", "private", "dry_run"), FLAG),
+    **dict.fromkeys(("balance", "unlike", "in_place"), FLAG),
+    **dict.fromkeys(("report", "progress", "warn", "note", "prepared", "planned", "doubt"), FUNCTION),
     **dict.fromkeys(("freeze", "ignore", "names"), TEXTS),
+    "threads": COUNT,
     "logs": LOGS,
     "run": RUN,
     "tensors": TABLE,

@@ -287,6 +287,21 @@ def test_findings_of_a_table(pets: Path, capsys: pytest.CaptureFixture[str]) -> 
         find(str(pets / "t.csv"))
 
 
+@pytest.mark.parametrize(("make", "suffix"), [(parquet, "parquet"), (tarred, "tar")])
+def test_folders_of_splits_hold_shards(
+    pets: Path, tmp_path: Path, make: Callable[[Path, Path], str], suffix: str
+) -> None:
+    """The hub of Hugging Face keeps ``train/0000.parquet`` and ``test/0000.parquet``."""
+    made = Path(make(pets, tmp_path))
+    assert made.parent == tmp_path
+    for split in ("train", "test"):
+        (tmp_path / "set" / "default" / split).mkdir(parents=True)
+        shutil.copy(made, tmp_path / "set" / "default" / split / f"0000.{suffix}")
+    found, whole = find(f"{suffix}:{tmp_path / 'set'}"), find(str(made))
+    every = sum(whole.counts.values())
+    assert found.count("test") == every == found.count("train") + found.counts.get("val", 0)
+
+
 def test_splits_of_a_table(pets: Path) -> None:
     rows = [
         f"{label}/{at}.png\t{label}\t{('Training', 'valid', 'test')[min(at // 4, 2)]}"

@@ -10,7 +10,7 @@ import sklearn.datasets
 import torch
 from PIL import Image
 from sklearn.utils import Bunch
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Subset, SubsetRandomSampler, TensorDataset
 
 import convscope as cs
 from convscope.data import find, load
@@ -277,3 +277,27 @@ def test_a_bunch_of_scikit_learn_is_read_like_its_name() -> None:
 def test_a_name_stays_a_name(tmp_path: Path) -> None:
     assert named("mnist") == "mnist"
     assert named(tmp_path) == str(tmp_path)
+
+
+def test_classes_of_another_split_are_matched_by_their_names() -> None:
+    """A test set without one class, as ``ImageFolder`` reads it, counts the others differently."""
+    fewer = Items((TEST[0][TEST[1] > 0], TEST[1][TEST[1] > 0] - 1))
+    fewer.classes = ["cow", "dog"]  # type: ignore[misc] # of this one
+    found = load(find(named((Items(LEARN), fewer))), "test")
+    assert sorted(set(found.labels.tolist())) == [1, 2]
+    fewer.classes = ["cow", "owl"]  # type: ignore[misc]
+    with pytest.raises(DataError, match='a label is "owl"'):
+        named((Items(LEARN), fewer))
+
+
+def test_a_loader_reads_what_its_sampler_chooses() -> None:
+    """Two loaders of one data set often divide it by their samplers; images for testing must not be learned."""
+    whole, rows = Items(LEARN), np.random.default_rng(0).permutation(45)
+    loaders = tuple(DataLoader(whole, sampler=SubsetRandomSampler(part.tolist())) for part in (rows[:30], rows[30:]))
+    found = find(named(loaders))
+    assert sum(found.counts.values()) == 45
+    assert found.count("test") == 15
+    assert found.classes == CLASSES
+    assert find(named((Subset(whole, rows[:30].tolist()), Subset(whole, rows[30:].tolist())))).classes == CLASSES
+    batched = DataLoader(whole, batch_sampler=BatchSampler(SubsetRandomSampler(rows[:30].tolist()), 4, drop_last=False))
+    assert sum(find(named(batched)).counts.values()) == 30

@@ -77,11 +77,11 @@ def numbers_of(classes: Sequence[str], known: Sequence[str], data: str) -> list[
     return [places[name] for name in classes]
 
 
-def listed(names: Sequence[str], between: str = ", ") -> str:
-    """The first dozen names, and how many there are.
+def listed(names: Sequence[str], between: str = ", ", most: int = SHOWN) -> str:
+    """The first names, by default a dozen, and how many there are.
 
-    >>> listed(["cat", "dog"])
-    'cat, dog'
+    >>> listed(["cat", "dog"]), listed(["cat", "dog", "owl"], most=2)
+    ('cat, dog', 'cat, dog, … (3 in all)')
     """
-    more = f"{between}… ({len(names)} in all)" if len(names) > SHOWN else ""
-    return between.join(map(printable, names[:SHOWN])) + more
+    more = f"{between}… ({len(names):,} in all)" if len(names) > most else ""
+    return between.join(map(printable, names[:most])) + more

@@ -76,21 +76,33 @@ def absent(dataset: Dataset, learn: Split) -> list[str]:
 
 
 def known_images(train: Split, test: Split) -> list[str]:
-    """How many test images are training images, too, in a line; no line if there are none, or the set is large.
+    """How many test images are training images, too, and how many training images are of two classes, a line each.
+
+    No line if there are none, or the set is large.
 
     >>> import numpy as np
     >>> from convscope.data import Split
     >>> images, labels = np.arange(12, dtype=np.uint8).reshape(3, 1, 2, 2), np.zeros(3, int)
     >>> known_images(Split(images, labels), Split(images[1:], labels[1:]))
     ['2 of 2 test images are training images, too: the accuracy says little about new images']
+    >>> known_images(Split(images[[0, 0, 1]], np.array([0, 1, 1])), Split(images[2:], labels[2:]))
+    ['2 training images have a copy of another class: no net can learn both']
     """
     if train.images.nbytes + test.images.nbytes > COMPARED:
         return []
-    learned = {digest(image) for image in train.images}
-    known = sum(digest(image) in learned for image in test.images)
-    verb = "is a training image" if known == 1 else "are training images"
-    line = f"{known:,} of {len(test.images):,} test images {verb}, too: the accuracy says little about new images"
-    return [line] if known else []
+    classes: dict[bytes, set[int]] = {}
+    digests = [digest(image) for image in train.images]
+    for one, label in zip(digests, train.labels.tolist(), strict=True):
+        classes.setdefault(one, set()).add(label)
+    found = []
+    if known := sum(digest(image) in classes for image in test.images):
+        verb = "is a training image" if known == 1 else "are training images"
+        found.append(
+            f"{known:,} of {len(test.images):,} test images {verb}, too: the accuracy says little about new images"
+        )
+    if twice := sum(len(classes[one]) > 1 for one in digests):
+        found.append(f"{twice:,} training images have a copy of another class: no net can learn both")
+    return found
 
 
 def digest(image: NDArray[np.uint8]) -> bytes:

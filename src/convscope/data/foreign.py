@@ -72,7 +72,7 @@ def prepared(
         _remember(place, index.shape)
         forget_older(place)
     if index.skipped and not wanted.skip_bad:
-        raise bad_files(printable(wanted.path), index.skipped)
+        raise bad_files(printable(wanted.path), index.skipped, wanted.kind)
     name = str(replace(wanted, shape=index.shape))
     notes = {"skipped": index.skipped}
     return index.dataset(name, place, place / to_text(index.shape), f"see {wanted.kind}, {wanted.path}", notes)
@@ -110,7 +110,16 @@ def _plan(
     def name(item: tuple[str, int]) -> str:
         return f"{item[0]} {item[1]}"
 
+    def label(item: tuple[str, int]) -> int:
+        found = int(parts[item[0]].item(item[1])[1])
+        if not 0 <= found < len(classes):
+            raise DataError(
+                f"{name(item)} has the label {found}, which is none of the {len(classes):,} classes",
+                expected="a label for each image; test images of a competition often have none",
+            )
+        return found
+
     items = {split: [(split, at) for at in range(part.count)] for split, part in parts.items()}
     kept = {split: [item for item in row if name(item) not in skipped] for split, row in items.items()}
     names = tuple(map(printable, classes))
-    return Plan(shape, names, kept, image, lambda item: int(parts[item[0]].item(item[1])[1]), name)
+    return Plan(shape, names, kept, image, label, name)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from convscope.core.shape import Shape
+
 EXPECTED = "a file or a folder, an array, a tensor, an image of Pillow, or several of these"
 
 
@@ -34,18 +36,19 @@ class Held:
 
 
 @contextmanager
-def in_files(images: object) -> Iterator[Held]:
+def in_files(images: object, shape: Shape = ()) -> Iterator[Held]:
     """Write images that are in memory to files, for the time of the block.
 
     Args:
         images: a path; an array or a tensor, ``h w``, ``h w c``, ``c h w``, or several of them with a first axis more;
             an image of Pillow; or several of these.
+        shape: ``c h w`` that a net takes. Three grey images of that size are not one of three channels.
 
     Raises:
         ImageError: it is something else, or there is none.
         MachineError: the files cannot be written.
     """
-    given = _listed(images)
+    given = _listed(images, shape)
     if not given:
         raise ImageError("no images were given", expected=EXPECTED)
     with TemporaryDirectory(prefix="convscope-", ignore_cleanup_errors=True) as folder:
@@ -61,13 +64,14 @@ def in_files(images: object) -> Iterator[Held]:
         yield held
 
 
-def _listed(images: Any) -> list[Any]:
+def _listed(images: Any, shape: Shape) -> list[Any]:
     """Return the images one by one."""
     if isinstance(images, str | os.PathLike) or (is_image(images) and callable(getattr(images, "convert", None))):
         return [images]
     if is_image(images):
         found = _array(images)
-        single = found.ndim == 2 or (found.ndim == 3 and {1, 3} & {found.shape[0], found.shape[2]})
+        grey = found.shape[1:] == shape[1:] and shape[:1] == (1,) and len(found) > 1
+        single = found.ndim == 2 or (found.ndim == 3 and {1, 3} & {found.shape[0], found.shape[2]} and not grey)
         return [found] if single or found.ndim not in {3, 4} else list(found)
     try:
         return list(images)

@@ -119,7 +119,7 @@ def opened_set(
     forget_older(place)
     skipped = notes.pop("bad") | index.skipped
     if skipped and not wanted.skip_bad:
-        raise bad_files(subject, skipped)
+        raise bad_files(subject, skipped, wanted.kind)
     name = str(replace(wanted, path=str(root) if wanted.is_path else wanted.path, shape=index.shape))
     within = place / _form(index.shape, wanted)
     return index.dataset(
@@ -149,12 +149,12 @@ def _taken(found: Listing, wanted: Spelled) -> Taken:
     )
 
 
-def bad_files(subject: str, bad: Mapping[str, str]) -> DataError:
+def bad_files(subject: str, bad: Mapping[str, str], kind: str) -> DataError:
     """Return the error for files that cannot be used, which names the first twenty."""
     return DataError(
         f"{subject} has {len(bad):,} file{'s' if len(bad) > 1 else ''} that cannot be used",
         given=_some(bad),
-        attempt="repair or remove them, or skip them with --skip-bad (in Python, folder,skip_bad:PATH)",
+        attempt=f"repair or remove them, or skip them with train --skip-bad, or {kind},skip_bad:PATH",
     )
 
 

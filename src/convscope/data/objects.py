@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +73,9 @@ def named(data: object) -> str:
         return os.fspath(data) if isinstance(data, str) else str(data)
     splits, stated = _splits(data)
     parts = {split: _part(one, split) for split, one in splits.items()}
-    stated = stated or next((part.classes for part in parts.values() if part.classes), ())
+    if not stated:
+        stated = next((part.classes for part in parts.values() if part.classes), ())
+        parts = {split: _matched(part, stated) for split, part in parts.items()}
     classes = stated or _called(parts)
     arrays: dict[str, NDArray[Any]] = {}
     for split, part in parts.items():
@@ -143,10 +145,33 @@ def _part(data: object, split: str) -> Part:
     if is_bunch(data):
         return _of_bunch(data, what)
     if _is_loader(data):
-        return _part(getattr(data, "dataset", None), split)
+        return _of_loader(data, split)
     if _is_items(data) and not _is_array(data):
         return _of_items(data, what)
     raise DataError(f"{what} cannot be {type(data).__name__}", expected=EXPECTED)
+
+
+def _of_loader(loader: Any, split: str) -> Part:
+    """Return what a DataLoader reads: its data set, or those images of it that its sampler chooses."""
+    samplers = (getattr(getattr(loader, "batch_sampler", None), "sampler", None), getattr(loader, "sampler", None))
+    chosen: Any = next((found for one in samplers if (found := getattr(one, "indices", None)) is not None), None)
+    if chosen is None:
+        return _part(loader.dataset, split)
+    return _of_items(Chosen(loader.dataset, [int(at) for at in chosen]), f"the {split} data")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some items of a data set, like ``torch.utils.data.Subset``."""
+
+    dataset: Any
+    indices: list[int]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, at: int) -> Any:
+        return self.dataset[self.indices[at]]
 
 
 def _of_arrays(x: object, y: object, what: str) -> Part:
@@ -257,6 +282,7 @@ def _at(image: NDArray[np.uint8], height: int, width: int, channels: int) -> NDA
 
 def _known(data: Any) -> tuple[str, ...]:
     """Return the names of the classes that a data set states: of Hugging Face, or of torchvision."""
+    data = _whole(data)
     features = getattr(data, "features", None)
     if _is_dict(features):
         held: Any = features
@@ -265,6 +291,26 @@ def _known(data: Any) -> tuple[str, ...]:
         return tuple(map(str, names)) if names else ()
     classes = getattr(data, "classes", None)
     return tuple(map(str, classes)) if isinstance(classes, list | tuple) else ()
+
+
+def _whole(data: Any) -> Any:
+    """Return the data set of which another is a part, as ``torch.utils.data.Subset`` is."""
+    while hasattr(data, "indices") and hasattr(data, "dataset"):
+        data = data.dataset
+    return data
+
+
+def _matched(part: Part, classes: Sequence[str]) -> Part:
+    """Return a split whose integers are positions in these names; one with other names is matched by them.
+
+    Raises:
+        DataError: a label is the position of none of its names.
+    """
+    if part.classes in {(), tuple(classes)} or part.labels.dtype.kind == "U":
+        return part
+    if not 0 <= part.labels.min() <= part.labels.max() < len(part.classes):
+        raise DataError(f"a label is {part.labels.max()}", expected=f"0 to {len(part.classes) - 1}, as classes are named")
+    return replace(part, labels=np.array(part.classes)[part.labels])
 
 
 def _called(parts: Mapping[str, Part]) -> tuple[str, ...]:

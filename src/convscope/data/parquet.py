@@ -56,7 +56,7 @@ class Found:
     @property
     def place(self) -> str:
         """A name by the position of the row."""
-        return f"{self.part.path.stem}/{self.row:08}"
+        return f"{self.part.name}/{self.row:08}"
 
 
 def stamp(wanted: Spelled) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from convscope.data.home import printable
-from convscope.data.splits import TRAIN, WORDS
+from convscope.data.splits import TRAIN, WORDS, split_of
 from convscope.errors import DataError, ImageError, refuse_scarcity
 from convscope.files import opened, require
 
@@ -22,42 +22,65 @@ _SHARD = re.compile(r"[-_.]?\d+[-_]of[-_]\d+")
 
 @dataclass(frozen=True)
 class Part:
-    """A file of a set, and the split that its name states; empty if it states none."""
+    """A file of a set.
+
+    Attributes:
+        path: the file.
+        name: its path in the folder of the set, without the suffix; no other file of the set has it.
+        split: the split that its name or a folder states; empty if none does.
+    """
 
     path: Path
+    name: str
     split: str = ""
 
 
 def parts_of(path: Path, suffixes: Sequence[str]) -> list[Part]:
     """Return the files of a set: the file, or those in a folder that end so, sorted by name.
 
-    Their names state splits if one of them is for training, as in ``train-00000-of-00002.parquet`` and
-    ``test-00000-of-00001.parquet``.
+    Their names or folders state splits if one of them is for training, as in ``train-00000-of-00002.parquet`` and
+    ``test-00000-of-00001.parquet``, or in ``train/0000.parquet`` and ``test/0000.parquet``.
 
     Raises:
-        DataError: there is no such file, or some state a split and others none.
+        DataError: there is no such file, some state a split and others none, or none is for training.
     """
     try:
         if not path.is_dir():
             require(path)
-            return [Part(path)]
+            return [Part(path, _bare(path.name, suffixes))]
         found = sorted(entry for entry in path.rglob("*") if entry.name.lower().endswith(tuple(suffixes)))
     except OSError as error:
         refuse_scarcity(error)
         raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
-    found = [entry for entry in found if not entry.name.startswith(".")]
-    if not found:
+    names = {entry: entry.relative_to(path).as_posix() for entry in found if not entry.name.startswith(".")}
+    if not names:
         raise DataError(f"{printable(path)} has no files that end in {' or '.join(suffixes)}")
-    splits = [split_of_file(entry.name) for entry in found]
-    if len(set(splits)) < 2 or TRAIN not in splits:
-        return [Part(entry) for entry in found]
-    if "" in splits:
-        odd = found[splits.index("")]
+    splits = {name: _stated(name) for name in names.values()}
+    stated = set(splits.values())
+    if len(stated) > 1 and (TRAIN not in stated or "" in stated):
+        odd = next((name for name, split in splits.items() if not split), "")
+        lacking = f"{printable(odd)}, which names none" if odd else "none for training"
         raise DataError(
-            f"{printable(path)} has files for splits, and {printable(odd.name)}, which names none",
-            expected="train, val or test in the name of every file, or of none",
+            f"{printable(path)} has files for splits, and {lacking}",
+            expected="train, val or test in the name of every file or of its folder, or of none",
         )
-    return [Part(entry, split) for entry, split in zip(found, splits, strict=True)]
+    shown = splits if len(stated) > 1 else dict.fromkeys(splits, "")
+    return [Part(entry, _bare(name, suffixes), shown[name]) for entry, name in names.items()]
+
+
+def _bare(name: str, suffixes: Sequence[str]) -> str:
+    """Return a name without the suffix by which it is of its kind."""
+    return name[: len(name) - max((len(end) for end in suffixes if name.lower().endswith(end)), default=0)]
+
+
+def _stated(name: str) -> str:
+    """Return the split that the name of a file states, or the nearest folder of a split in which it is.
+
+    >>> _stated("default/test/0000.parquet"), _stated("test-set/train.csv"), _stated("latest/0.tar")
+    ('test', 'train', '')
+    """
+    *folders, last = name.split("/")
+    return split_of_file(last) or next((split for folder in reversed(folders) if (split := split_of(folder))), "")
 
 
 def split_of_file(name: str) -> str:

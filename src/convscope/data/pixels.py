@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.data.image import plain
+from convscope.data.image import GREY, plain
 from convscope.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-GREY = ("L", "1", "I", "I;16", "F", "LA")
-"""The modes of Pillow's images that have one channel."""
 
 
 def is_image(given: object) -> bool:

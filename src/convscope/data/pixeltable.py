@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,9 @@ LEAST = 17
 
 CHUNK = 1 << 22
 """Text that is parsed at a time [byte]."""
+
+NUMBERS = {"", "id", "index", "unnamed: 0"}
+"""Names of columns that number the rows."""
 
 PER_ROW = (10, 700)
 """Cost of a row beside its pixels, in steps and bytes."""
@@ -99,12 +104,35 @@ def layout_of(path: Path, wanted: Spelled) -> Layout | None:
     header = sum(map(_is_number, first)) < len(first) / 2
     if sum(map(_is_number, second if header else first)) < len(first) / 2:
         return None
-    names = [name.strip() for name in first]
-    label = dict(wanted.columns).get("label") or next((name for name in names if name.lower() in LABEL), "")
-    at = names.index(label) if header and label in names else 0
-    if at not in {0, len(first) - 1}:
-        raise DataError(f"{printable(path)}: the column {label} is neither the first nor the last")
-    return Layout(header, at > 0, delimiter, len(first) - 1)
+    last = header and _label_is_last([name.strip() for name in first], dict(wanted.columns).get("label"), path)
+    return Layout(header, last, delimiter, len(first) - 1)
+
+
+def _label_is_last(names: list[str], wanted: str | None, path: Path) -> bool:
+    """Return whether the column of labels is the last one, by the names of the columns; else it is the first.
+
+    It is the one that the user names, one with a usual name, or the only end that is not called like the others, but
+    for its number.
+
+    Raises:
+        DataError: no column is known to hold labels, or it is neither the first nor the last.
+    """
+    label = wanted or next((name for name in names if name.lower() in LABEL), "")
+    if label in names:
+        if names.index(label) not in {0, len(names) - 1}:
+            raise DataError(f"{printable(path)}: the column {printable(label)} is neither the first nor the last")
+        return names[-1] == label
+    kinds = [re.sub(r"[0-9]+", "0", name) for name in names]
+    usual = Counter(kinds).most_common(1)[0][0]
+    ends = [kinds[at] != usual and names[at].lower() not in NUMBERS for at in (0, -1)]
+    if wanted or sum(ends) != 1:
+        lacking = f'"{printable(wanted)}"' if wanted else "that is known to hold labels"
+        raise DataError(
+            f"{printable(path)} has no column {lacking}",
+            given=f"columns {printable(names[0])}, {printable(names[1])}, … {printable(names[-1])}",
+            expected="a column label, first or last",
+        )
+    return ends[1]
 
 
 def _is_number(cell: str) -> bool:
@@ -131,7 +159,7 @@ def take(parts: Sequence[Part], wanted: Spelled) -> Taken:
                 raise DataError(f"{printable(part.path)} cannot be read: {str(error)[:200]}") from None
             except DataError as error:
                 raise error.add(subject=printable(part.path)) from None
-        prefix = f"{part.path.stem} " if len(parts) > 1 else ""
+        prefix = f"{part.name} " if len(parts) > 1 else ""
         items += [Item(f"{prefix}{at}", part.split, label, Pixels(images, at)) for at, label in enumerate(labels)]
     if items and len({item.content().shape for item in (items[0], items[-1])}) > 1:  # type: ignore[union-attr]
         raise DataError(f"{printable(wanted.folder)} has images of several sizes")
@@ -162,7 +190,40 @@ def _read(file: IO[bytes], layout: Layout) -> tuple[NDArray[np.uint8], list[str]
         blocks.append(values.astype(np.uint8).reshape(-1, height, width, channels))
     if not blocks:
         raise DataError("there are no rows", expected="rows of a label and pixels")
-    return np.concatenate(blocks).transpose(0, 3, 1, 2), labels
+    values = np.concatenate(blocks)
+    if not layout.header and not layout.last:
+        values, labels = _by_last(values, labels)
+    return values.transpose(0, 3, 1, 2), labels
+
+
+def _by_last(values: NDArray[np.uint8], labels: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
+    """Return images and labels of a table without names of columns, whose labels may be in the last column.
+
+    Labels are classes without a gap, from 0 or 1. The last column has them if the first has not, and has fewer values
+    or only one, as a corner of images has.
+
+    Args:
+        values: ``n h w c``, of all columns but the first.
+        labels: the first column.
+    """
+    rows = values.reshape(len(values), -1)
+    first, last = set(labels), set(map(str, rows[:, -1].tolist()))
+    if _are_classes(first) or not _are_classes(last) or not (len(last) < len(first) or len(first) == 1):
+        return values, labels
+    corner = np.array([int(label) if label.isdecimal() else 256 for label in labels])
+    if corner.max() > 255:
+        return values, labels
+    moved = np.concatenate([corner[:, None].astype(np.uint8), rows[:, :-1]], axis=1)
+    return moved.reshape(values.shape), [str(label) for label in rows[:, -1].tolist()]
+
+
+def _are_classes(values: set[str]) -> bool:
+    """Return whether values are the numbers of classes without a gap.
+
+    >>> _are_classes({"0", "1", "2"}), _are_classes({"0", "255"}), _are_classes({"0"})
+    (True, False, False)
+    """
+    return len(values) > 1 and values in ({str(at + low) for at in range(len(values))} for low in (0, 1))
 
 
 def _name(cell: bytes) -> str:

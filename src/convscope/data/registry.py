@@ -232,6 +232,7 @@ def load(dataset: Dataset, split: str) -> Split:
             f"{dataset.name} has {split} images {found.images.shape}",
             expected=str((dataset.count(split), *dataset.shape)),
         )
-    if len(found.labels) and int(found.labels.max()) >= len(dataset.classes):
-        raise DataError(f"{dataset.name} has a label {found.labels.max()}", expected=f"below {len(dataset.classes)}")
+    for label in (found.labels.min(), found.labels.max()) if len(found.labels) else ():
+        if not 0 <= int(label) < len(dataset.classes):
+            raise DataError(f"{dataset.name} has a label {label}", expected=f"0 to {len(dataset.classes) - 1}")
     return found

@@ -102,7 +102,7 @@ def _named(part: Part, name: str, *, several: bool) -> str:
     """Return the name of a member in the set: below its split, or below its shard."""
     if part.split:
         return f"{part.split}/{name}"
-    return f"{part.path.name.partition('.')[0]}/{name}" if several and "/" not in name else name
+    return f"{part.name}/{name}" if several and "/" not in name else name
 
 
 def _unpacked(part: Part, readers: list[Reader]) -> Reader:

@@ -11,6 +11,7 @@ import numpy as np
 
 from convscope.core.net import Net
 from convscope.core.shape import to_text
+from convscope.data.classes import listed
 from convscope.errors import ModelError, WriteError
 from convscope.files import is_run
 from convscope.frontends import STDIN, hub, is_weights, named, read
@@ -143,7 +144,7 @@ def _checked(net: Net, tensors: Tensors, source: str) -> Brought:
         raise ModelError(f"{source} does not bring all weights of its net: {error.what}") from None
     wrong = [name for name, one in tensors.items() if np.issubdtype(one.dtype, np.floating) and not _finite(one)]
     if wrong:
-        raise ModelError(f"{source} brings values that are not finite, in {_few(wrong)}", expected="finite weights")
+        raise ModelError(f"{source} brings values that are not finite, in {listed(wrong, most=SHOWN)}", expected="finite weights")
     frozen = tuple(f"{layer.node.name}.{name}" for layer in net for name in layer.node.own.frozen)
     return Brought(net, tensors, source, frozen=frozen, notes=tuple(_notes(net)))
 
@@ -152,20 +153,15 @@ def _finite(tensor: NDArray[Any]) -> bool:
     return bool(np.isfinite(tensor).all())
 
 
-def _few(names: list[str]) -> str:
-    more = f", … {len(names):,} in all" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
-
-
 def _notes(net: Net) -> list[str]:
     """Describe what the trained net has otherwise than the model."""
     found = []
     if net.unused:
-        names = _few([weight.name for weight in net.unused])
+        names = listed([weight.name for weight in net.unused], most=SHOWN)
         found.append(f"no layer of the net reads these weights of the model, so they are left out: {names}")
     tied = [layer.node.name for layer in net if layer.node.own.weights == () and layer.node.op.weights(layer.inputs)]
     if tied:
-        found.append(f"these layers share their weights with others in the model, and train copies here: {_few(tied)}")
+        found.append(f"these layers share their weights with others in the model, and train copies here: {listed(tied, most=SHOWN)}")
     return found
 
 
@@ -178,7 +174,7 @@ def _with_file(source: object, input: object, path: Path, seed: int) -> Brought:
     where = inert(str(path))
     if module is None:
         net = _read(source, input, seed)
-        return _checked(net, _fitting({f"{name}": one.numpy() for name, one in state.items()}, net, where), where)
+        return _checked(net, _fitting({name: one.numpy() for name, one in state.items()}, net, where), where)
     with theirs(f"{where} does not fit the model", all_errors=True):
         answer = module.load_state_dict(state, strict=False, assign=any(one.is_meta for one in module.parameters()))
     _refuse_others(answer.missing_keys, answer.unexpected_keys, where)
@@ -218,7 +214,7 @@ def _fitting(tensors: dict[str, NDArray[Any]], net: Net, where: str) -> dict[str
 def _refuse_others(missing: list[str], more: list[str], where: str) -> None:
     if not missing and not more:
         return
-    told = [f"it lacks {_few(sorted(missing))}"] * bool(missing) + [f"it also has {_few(sorted(more))}"] * bool(more)
+    told = [f"it lacks {listed(sorted(missing), most=SHOWN)}"] * bool(missing) + [f"it also has {listed(sorted(more), most=SHOWN)}"] * bool(more)
     raise ModelError(
         f"{where} does not hold the weights of this model",
         given="; ".join(told),

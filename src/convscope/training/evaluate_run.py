@@ -63,9 +63,9 @@ def evaluate_run(
     """
     place = find(device)
     run = run if isinstance(run, Run) else load(run)
-    dataset = run.dataset if data is None else other(run, data)
-    chosen = split or ("test" if data is None or _is_own(run, dataset) else usual_split(dataset))
-    found = predictions_of(run, dataset, chosen, tta=tta, device=place)
+    dataset, own = (run.dataset, True) if data is None else _found(run, data)
+    chosen = split or ("test" if own else usual_split(dataset))
+    found = predictions_of(run, dataset, chosen, tta=tta, device=place, own=own)
     return Evaluation.of(found, run.dataset.classes, dataset.name, chosen, tta)
 
 
@@ -106,23 +106,42 @@ def splits_of(dataset: Dataset, split: str) -> list[Split]:
 
 def other(run: Run, data: str) -> Dataset:
     """Return a data set for a net that was trained on another; its images are prepared as for predictions."""
+    return _found(run, data)[0]
+
+
+def _found(run: Run, data: str) -> tuple[Dataset, bool]:
+    """Return a data set, prepared for a run, and whether it is the one that the run was trained on."""
     found, preparation = registry.find(data, run.dataset.shape, partial=True), Preparation.of(run.dataset)
-    if not preparation.key or data in registry.DATASETS or _is_own(run, found):
-        return found
-    return registry.find(data, run.dataset.shape, partial=True, preparation=preparation)
+    own = _is_own(run, found)
+    if own or not preparation.key or data in registry.DATASETS:
+        return found, own
+    return registry.find(data, run.dataset.shape, partial=True, preparation=preparation), False
 
 
-def _as_trained(run: Run, dataset: Dataset, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Prepare pixels of a set whose files were only scaled, or that has no files, if it is not the run's own."""
+def _preparation(run: Run, dataset: Dataset, *, own: bool | None) -> Preparation | None:
+    """Return how to prepare pixels of a set whose files were only scaled, or that has no files; None if it is not."""
     preparation = Preparation.of(run.dataset)
-    known = not preparation.key or dataset.notes.get("prepared") or (dataset.ink and run.dataset.ink)
-    if known or _is_own(run, dataset):
-        return images
-    return np.stack([preparation.pixels(as_image(image)) for image in images])
+    if not preparation.key or dataset.notes.get("prepared") or (dataset.ink and run.dataset.ink):
+        return None
+    return None if (_is_own(run, dataset) if own is None else own) else preparation
 
 
-def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1, device: Device = CPU) -> Predicted:
+def _prepared(images: NDArray[np.uint8], preparation: Preparation | None) -> NDArray[np.uint8]:
+    return np.stack([preparation.pixels(as_image(image)) for image in images]) if preparation else images
+
+
+def predictions_of(  # noqa: PLR0913 -- by keyword
+    run: Run, dataset: Dataset, split: str = "test", *, tta: int = 1, device: Device = CPU, own: bool | None = None
+) -> Predicted:
     """Return the predictions of a run for a split of a data set; labels are indices of the run's classes.
+
+    Args:
+        run: the run.
+        dataset: the data set.
+        split: of it, or ``all``.
+        tta: number of views of each image.
+        device: where to compute.
+        own: whether it is the set that the run was trained on; None if that has not been found out.
 
     Raises:
         FieldError, RunError, DataError, ShapeError: as for :func:`evaluate`.
@@ -137,6 +156,7 @@ def predictions_of(run: Run, dataset: Dataset, split: str = "test", *, tta: int 
     parts = splits_of(dataset, split)
     model = Augmented(model_of(run, device), tta)
     with kept_memory(), device.exact():
-        pixels = [_as_trained(run, dataset, one.images) for one in parts]
+        preparation = _preparation(run, dataset, own=own)
+        pixels = [_prepared(one.images, preparation) for one in parts]
         found = zip(pixels, parts, strict=True)
         return together([answers(model, images, numbers[one.labels], run.dataset) for images, one in found])

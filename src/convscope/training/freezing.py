@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from convscope.data.classes import listed
 from convscope.errors import FieldError
 from convscope.inert import inert
 
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
     from convscope.backends.torch import TorchNet
     from convscope.core.net import Layer, Net
-
-LISTED = 12
-"""The most layers that a message names."""
-
 
 def frozen(net: Net, patterns: Sequence[str]) -> list[str]:
     """Return the tensors that patterns name, by ``layer.tensor``.
@@ -41,10 +38,9 @@ def frozen(net: Net, patterns: Sequence[str]) -> list[str]:
         fitting = [name for name in names if _fits(name, pattern)]
         if not fitting:
             layers = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
-            more = f", … {len(layers):,} in all" if len(layers) > LISTED else ""
             raise FieldError(
                 f'no layer with weights is called "{inert(str(pattern))}"',
-                expected=f"a name or a pattern for some of {', '.join(layers[:LISTED])}{more}",
+                expected=f"a name or a pattern for some of {listed(layers)}",
             )
         found.update(dict.fromkeys(fitting))
     if names and len(found) == len(names):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.core.graph import Graph, Own
 from convscope.core.net import Net
+from convscope.data.classes import listed
 from convscope.errors import ConvscopeError, ShapeError
 from convscope.inert import inert
 from convscope.ops.conv import Conv
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from convscope.core.net import Layer
 
     Tensors = Mapping[str, NDArray[Any]]
+
+
+SHOWN = 4
+"""The most classes that a note lists."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +102,10 @@ def _told(name: str, classes: Sequence[str], known: Sequence[str]) -> str:
     if not same:
         return f'the head "{inert(name)}" knows none of these classes: it is replaced, random at the start'
     parts = [f"keeps the rows of {len(same)} classes by their names"]
-    parts += [f"begins at random for {_few(new)}"] * bool(new)
+    parts += [f"begins at random for {listed(new, most=SHOWN)}"] * bool(new)
     gone = [one for one in known if one not in classes]
-    parts += [f"loses {_few(gone)}"] * bool(gone)
+    parts += [f"loses {listed(gone, most=SHOWN)}"] * bool(gone)
     return f'the head "{inert(name)}" {", ".join(parts)}'
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(map(inert, names[:4])) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _with_scores(net: Net, head: Layer, count: int) -> Net:

@@ -177,7 +177,8 @@ def predict(  # noqa: PLR0913 -- the options, by keyword
         ImageError: a file is not an image, or a folder has none; then nothing is predicted.
         RunError: the weights are not those of the net.
     """
-    with in_files(images) as held:
+    run = run if isinstance(run, Run) else load(run)
+    with in_files(images, run.dataset.shape) as held:
         made = predict_files(run, held.paths, top=top, at_least=at_least, unlike=unlike, device=device)
         return replace(made, found=[replace(one, image=held.names.get(one.image, one.image)) for one in made.found])
 

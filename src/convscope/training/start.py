@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.core.net import Net
 from convscope.core.shape import to_text
 from convscope.data import registry
+from convscope.data.classes import listed
 from convscope.data.facts import name_of
 from convscope.data.spelled import spelled
 from convscope.errors import FieldError, unknown
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 SCALES = {"data": None, "unit": (0.0, 1.0), "raw": (0.0, 1 / 255)}
 """How images are scaled: by mean and deviation of the data, to 0 … 1, or not at all, 0 … 255."""
 
+SHOWN = 6
+"""The most frozen layers that a note lists."""
 
 SCALED = "scale"
 """The note of a data set whose mean and deviation are not those of its own images."""
@@ -240,7 +243,8 @@ def _fitted(brought: Brought, dataset: Dataset, recipe: Recipe, seed: int) -> St
     settings = recipe.changed(net=str(net), data=dataset.name, freeze=(*recipe.freeze, *frozen))
     if settings.freeze:
         names = freezing.frozen(net, settings.freeze)
-        notes.append(f"frozen: {_listed(names)}")
+        layers = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+        notes.append(f"frozen: {listed(layers, most=SHOWN)}")
     return Start(net, dataset, settings, tensors, tuple(notes))
 
 
@@ -258,8 +262,3 @@ def _frozen(brought: Brought, net: Net, notes: list[str]) -> tuple[str, ...]:
         notes.append("every layer is frozen in the model: all of them are trained")
         return ()
     return tuple(frozen)
-
-
-def _listed(names: list[str]) -> str:
-    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
-    return ", ".join(layers[:6]) + (f" and {len(layers) - 6:,} more layers" if len(layers) > 6 else "")
