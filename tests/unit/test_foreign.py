@@ -61,3 +61,13 @@ def test_hugging_face(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtraError, match="datasets is not installed"):
         find("hf:someone/other")
+
+
+def test_images_without_a_label_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test images of many sets of the hub have the label -1, which must not count from the end."""
+    library = stand_in(("train", "test"))
+    found = library.load_dataset("someone/pets")
+    found["test"][2]["label"] = -1
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(__version__="1", load_dataset=lambda _: found))
+    with pytest.raises(DataError, match="test 2 has the label -1, which is none of the 2 classes"):
+        find("hf:someone/pets")

@@ -287,7 +287,13 @@ def test_findings_of_a_table(pets: Path, capsys: pytest.CaptureFixture[str]) -> 
         find(str(pets / "t.csv"))
 
 
-@pytest.mark.parametrize(("make", "suffix"), [(parquet, "parquet"), (tarred, "tar")])
+def bare_tar(folder: Path, out: Path) -> str:
+    with tarfile.open(out / "pets.tar", "w") as made:
+        made.add(folder, ".")
+    return str(out / "pets.tar")
+
+
+@pytest.mark.parametrize(("make", "suffix"), [(parquet, "parquet"), (bare_tar, "tar")])
 def test_folders_of_splits_hold_shards(
     pets: Path, tmp_path: Path, make: Callable[[Path, Path], str], suffix: str
 ) -> None:

@@ -21,7 +21,7 @@ IMAGES = DRAW.integers(0, 256, (40, 28, 28), dtype=np.uint8)
 LABELS = np.arange(40) % 12
 
 
-def table(  # noqa: PLR0913 -- how tables differ
+def table(
     path: Path,
     *,
     images: Any = IMAGES,

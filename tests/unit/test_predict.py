@@ -46,6 +46,13 @@ def test_batches_change_nothing(folder: Path, short_run: Run, monkeypatch: pytes
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
 
 
+def test_three_images_of_a_grey_net_are_not_one_in_colour(short_run: Run) -> None:
+    images = load(DATASETS["mnist"], "test").images[:3]
+    apart = [predict(short_run, image[0])[0].probabilities for image in images]
+    assert [one.probabilities for one in predict(short_run, images[:, 0])] == [pytest.approx(one) for one in apart]
+    assert len(predict(short_run, images[0])) == 1
+
+
 def test_a_file_that_is_given_twice_is_answered_twice(folder: Path, short_run: Run) -> None:
     found = predict(short_run, [folder / "b.png", folder / "a.PNG", folder / "b.png"])
     assert [Path(entry.image).name for entry in found] == ["b.png", "a.PNG", "b.png"]

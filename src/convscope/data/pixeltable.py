@@ -190,10 +190,10 @@ def _read(file: IO[bytes], layout: Layout) -> tuple[NDArray[np.uint8], list[str]
         blocks.append(values.astype(np.uint8).reshape(-1, height, width, channels))
     if not blocks:
         raise DataError("there are no rows", expected="rows of a label and pixels")
-    values = np.concatenate(blocks)
+    images = np.concatenate(blocks)
     if not layout.header and not layout.last:
-        values, labels = _by_last(values, labels)
-    return values.transpose(0, 3, 1, 2), labels
+        images, labels = _by_last(images, labels)
+    return images.transpose(0, 3, 1, 2), labels
 
 
 def _by_last(values: NDArray[np.uint8], labels: list[str]) -> tuple[NDArray[np.uint8], list[str]]:

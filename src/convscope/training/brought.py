@@ -144,7 +144,9 @@ def _checked(net: Net, tensors: Tensors, source: str) -> Brought:
         raise ModelError(f"{source} does not bring all weights of its net: {error.what}") from None
     wrong = [name for name, one in tensors.items() if np.issubdtype(one.dtype, np.floating) and not _finite(one)]
     if wrong:
-        raise ModelError(f"{source} brings values that are not finite, in {listed(wrong, most=SHOWN)}", expected="finite weights")
+        raise ModelError(
+            f"{source} brings values that are not finite, in {listed(wrong, most=SHOWN)}", expected="finite weights"
+        )
     frozen = tuple(f"{layer.node.name}.{name}" for layer in net for name in layer.node.own.frozen)
     return Brought(net, tensors, source, frozen=frozen, notes=tuple(_notes(net)))
 
@@ -161,7 +163,8 @@ def _notes(net: Net) -> list[str]:
         found.append(f"no layer of the net reads these weights of the model, so they are left out: {names}")
     tied = [layer.node.name for layer in net if layer.node.own.weights == () and layer.node.op.weights(layer.inputs)]
     if tied:
-        found.append(f"these layers share their weights with others in the model, and train copies here: {listed(tied, most=SHOWN)}")
+        shared = listed(tied, most=SHOWN)
+        found.append(f"these layers share their weights with others in the model, and train copies here: {shared}")
     return found
 
 
@@ -214,7 +217,9 @@ def _fitting(tensors: dict[str, NDArray[Any]], net: Net, where: str) -> dict[str
 def _refuse_others(missing: list[str], more: list[str], where: str) -> None:
     if not missing and not more:
         return
-    told = [f"it lacks {listed(sorted(missing), most=SHOWN)}"] * bool(missing) + [f"it also has {listed(sorted(more), most=SHOWN)}"] * bool(more)
+    told = [f"it lacks {listed(sorted(missing), most=SHOWN)}"] * bool(missing) + [
+        f"it also has {listed(sorted(more), most=SHOWN)}"
+    ] * bool(more)
     raise ModelError(
         f"{where} does not hold the weights of this model",
         given="; ".join(told),

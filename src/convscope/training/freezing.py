@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from convscope.backends.torch import TorchNet
     from convscope.core.net import Layer, Net
 
+
 def frozen(net: Net, patterns: Sequence[str]) -> list[str]:
     """Return the tensors that patterns name, by ``layer.tensor``.
 
