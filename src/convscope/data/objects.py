@@ -309,7 +309,9 @@ def _matched(part: Part, classes: Sequence[str]) -> Part:
     if part.classes in {(), tuple(classes)} or part.labels.dtype.kind == "U":
         return part
     if not 0 <= part.labels.min() <= part.labels.max() < len(part.classes):
-        raise DataError(f"a label is {part.labels.max()}", expected=f"0 to {len(part.classes) - 1}, as classes are named")
+        raise DataError(
+            f"a label is {part.labels.max()}", expected=f"0 to {len(part.classes) - 1}, as classes are named"
+        )
     return replace(part, labels=np.array(part.classes)[part.labels])
 
 
