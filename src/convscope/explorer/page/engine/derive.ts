@@ -63,6 +63,8 @@ export interface LayerError {
 export interface Derived {
   readonly graph: Graph;
   readonly inputs: readonly Input[];
+  /** The input on whose pixels the receptive fields are measured. */
+  readonly image: Input;
   readonly outputs: readonly Output[];
   readonly layers: readonly DerivedLayer[];
   readonly reads: readonly Read[];
@@ -99,14 +101,15 @@ export function derive(graph: Graph, known?: Net): Derived {
     shapes.set(node.name, fit && fit.out);
   }
   const traced = new Map(graph.nodes.map((node) => [node.name, tracedOf(node, fits.get(node.name) ?? null, shapes)]));
-  const whole = given.covers(graph);
-  const fields = whole ? given.fields() : fieldsOf(graph.inputs, given.image(graph.inputs), traced);
+  const whole = given.covers(graph), image = given.image(graph.inputs);
+  const fields = whole ? given.fields() : fieldsOf(graph.inputs, image, traced);
   const reads = new ReadList();
   const layers = graph.nodes.map((node) => {
     return layerOf(node, fits.get(node.name) ?? null, fields.get(node.name) ?? null, reads);
   });
   const totals = whole && known ? known.totals : totalsOf(layers);
-  return { graph, inputs: graph.inputs, outputs: graph.outputs, layers, reads: reads.reads, totals, errors, traced };
+  const { inputs, outputs } = graph;
+  return { graph, inputs, image, outputs, layers, reads: reads.reads, totals, errors, traced };
 }
 
 function attempted(node: Node, before: readonly (Shape | null)[], known: Known, errors: LayerError[]): Fit | null {

@@ -4,17 +4,12 @@ import { eachRead } from "./axis.ts";
 import type { AxisRead } from "./axis.ts";
 import { derive } from "./derive.ts";
 import type { Derived, DerivedLayer } from "./derive.ts";
-import type { Graph } from "./graph.ts";
 import { FOREIGN, isMerge, OPS } from "./ops/registry.ts";
 import { equal } from "./testing/assert.ts";
-import { keywords, present, vectors } from "./testing/vectors.ts";
-import type { PulledRead, Vector, VectorLayer } from "./testing/vectors.ts";
+import { graphOfVector, keywords, present, vectors } from "./testing/vectors.ts";
+import type { PulledRead, VectorLayer } from "./testing/vectors.ts";
 
 const ignore = !present;
-
-export function graphOfVector({ inputs, layers, outputs }: Vector): Graph {
-  return { inputs, outputs, nodes: layers.map(({ name, op, settings, inputs }) => ({ name, op, settings, inputs })) };
-}
 
 /** What each output reads, once each and in order. */
 function pulled({ follows, relation }: AxisRead): PulledRead {

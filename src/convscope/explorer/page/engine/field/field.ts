@@ -5,7 +5,7 @@ import { ceilDiv, fraction } from "../numbers.ts";
 import type { AxisField, Input } from "../types.ts";
 import { strideOf } from "./line.ts";
 import type { Traced } from "./trace.ts";
-import { blindTracks, dropsChannels, hasGates, imageTracks, Tracer } from "./trace.ts";
+import { blindTracks, dropsChannels, hasGates, imageTracks, placed, Tracer } from "./trace.ts";
 import type { Track, Tracks } from "./track.ts";
 
 /** The field of a layer, local and with gates. */
@@ -36,6 +36,31 @@ export function fieldsOf(
     const known = mine && layer && (!gated || other);
     const rf = known ? summaries(mine, layer, local) : null;
     found.set(name, rf && { rf, gated: other && layer ? differing(rf, summaries(other, layer, gated)) : null });
+  }
+  return found;
+}
+
+const placings = new WeakMap<object, Map<string, number[]>>();
+
+/** A net as the fields need it. */
+interface Whole {
+  readonly inputs: readonly Input[];
+  readonly image: Input;
+  readonly traced: ReadonlyMap<string, Traced | null>;
+}
+
+/** For each merge, the inputs that keep their position, which the local field follows; all inputs where that is unknown. */
+export function placedInputs(net: Whole): Map<string, number[]> {
+  let found = placings.get(net);
+  if (!found) {
+    const [local] = traced(net.inputs, net.image, net.traced, new Tracer(false, net.image.shape, false));
+    found = new Map();
+    for (const [name, layer] of net.traced) {
+      const before = layer?.inputs.map((input) => local.get(input) ?? null) ?? [];
+      const known = before.filter((one) => one !== null);
+      if (layer?.merges && known.length === before.length) found.set(name, placed(layer, known));
+    }
+    placings.set(net, found);
   }
   return found;
 }

@@ -179,7 +179,7 @@ export function hasGates(layer: Traced, before: readonly Tracks[]): boolean {
 }
 
 /** The inputs that keep their position along every axis after the layer's reads; all if none does. */
-function placed(layer: Traced, before: readonly Tracks[]): number[] {
+export function placed(layer: Traced, before: readonly Tracks[]): number[] {
   const found = positions(layer, before);
   const some = found.some(Boolean);
   return found.flatMap((position, at) => (position || !some ? [at] : []));

@@ -1,5 +1,6 @@
 /** Vectors that Python wrote: nets with their layers, boxes of units, and values. One JSON a line. */
 
+import type { Graph } from "../graph.ts";
 import type { AxisField, Input, Output, Shape } from "../types.ts";
 
 /** A read with what each output reads. */
@@ -66,4 +67,8 @@ export const vectors: readonly Vector[] = lines.slice(1).map((line) => JSON.pars
 export function unpacked(text: string): Float32Array {
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   return new Float32Array(bytes.buffer);
+}
+
+export function graphOfVector({ inputs, layers, outputs }: Vector): Graph {
+  return { inputs, outputs, nodes: layers.map(({ name, op, settings, inputs }) => ({ name, op, settings, inputs })) };
 }
