@@ -25,6 +25,7 @@ from convscope.errors import ConvscopeError
 from convscope.frontends import read
 from convscope.testing import op_from_text
 from graphs import random_net
+from mistakes import mistakes
 from share import count
 from strategies import geometry_texts, net_texts
 
@@ -50,7 +51,8 @@ def write(path: Path) -> int:
     """Write all vectors, one a line, and return their number."""
     torch.manual_seed(0)
     with path.open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"ops": {name: made.merges for name, made in REGISTRY.items()}}) + "\n")
+        merges = {name: made.merges for name, made in REGISTRY.items()}
+        file.write(json.dumps({"ops": merges, "mistakes": mistakes()}) + "\n")
         return sum(file.write(json.dumps(one) + "\n") > 0 for one in _all())
 
 

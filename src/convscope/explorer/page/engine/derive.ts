@@ -91,15 +91,7 @@ interface Fit {
 
 /** Derives a net. `known` is the document's net, from which layers are taken that the engine does not name. */
 export function derive(graph: Graph, known?: Net): Derived {
-  const shapes = new Map<string, Shape | null>(graph.inputs.map((one) => [one.name, one.shape]));
-  const given = new Known(known);
-  const fits = new Map<string, Fit | null>(), errors: LayerError[] = [];
-  for (const node of graph.nodes) {
-    const before = node.inputs.map((name) => shapes.get(name) ?? null);
-    const fit = attempted(node, before, given, errors);
-    fits.set(node.name, fit);
-    shapes.set(node.name, fit && fit.out);
-  }
+  const given = new Known(known), { fits, shapes, errors } = fitAll(graph, given);
   const traced = new Map(graph.nodes.map((node) => [node.name, tracedOf(node, fits.get(node.name) ?? null, shapes)]));
   const whole = given.covers(graph), image = given.image(graph.inputs);
   const fields = whole ? given.fields() : fieldsOf(graph.inputs, image, traced);
@@ -112,12 +104,40 @@ export function derive(graph: Graph, known?: Net): Derived {
   return { graph, inputs, image, outputs, layers, reads: reads.reads, totals, errors, traced };
 }
 
+/** The layers whose outputs read exactly the same index of a single input. */
+export function pointwiseIn(graph: Graph, known?: Net): Set<string> {
+  const { fits } = fitAll(graph, new Known(known));
+  return new Set(graph.nodes.filter((node) => fits.get(node.name)?.pointwise).map((node) => node.name));
+}
+
+interface Fits {
+  readonly fits: ReadonlyMap<string, Fit | null>;
+  readonly shapes: ReadonlyMap<string, Shape | null>;
+  readonly errors: readonly LayerError[];
+}
+
+/** Fits every node to the shapes of its inputs. */
+function fitAll(graph: Graph, known: Known): Fits {
+  const shapes = new Map<string, Shape | null>(graph.inputs.map((one) => [one.name, one.shape]));
+  const fits = new Map<string, Fit | null>(), errors: LayerError[] = [];
+  for (const node of graph.nodes) {
+    const before = node.inputs.map((name) => shapes.get(name) ?? null);
+    const fit = attempted(node, before, known, errors);
+    fits.set(node.name, fit);
+    shapes.set(node.name, fit && fit.out);
+  }
+  return { fits, shapes, errors };
+}
+
 function attempted(node: Node, before: readonly (Shape | null)[], known: Known, errors: LayerError[]): Fit | null {
   if (before.some((shape) => shape === null)) return null;
   const inputs = before as readonly Shape[];
   try {
     const own = known.ownFacts(node, inputs);
-    const op = OPS.get(node.op);
+    const op = OPS.get(node.op), came = inputs[0][0];
+    if (node.channels !== undefined && node.channels !== came) {
+      throw new ShapeError(`written for ${node.channels} input channels, but the input has ${came}`);
+    }
     return op ? { ...fit(op, node.settings, inputs), ...own } : known.fit(node, inputs);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

@@ -15,6 +15,10 @@ export interface Node {
   readonly inputs: readonly string[];
   /** The words of an op that the engine does not name. */
   readonly text?: string;
+  /** The number of input channels that the user's text states. */
+  readonly channels?: number;
+  /** Where the user's text has it. */
+  readonly origin?: { readonly line: number; readonly column: number; readonly words: string };
 }
 
 /** Nodes in topological order. Every function that changes a graph returns a new one. */

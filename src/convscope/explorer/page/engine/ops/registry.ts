@@ -33,6 +33,9 @@ export const FOREIGN: ReadonlyMap<string, boolean> = new Map([
   ["einsum", true],
 ]);
 
+/** All keywords of the notation. */
+export const KEYWORDS: readonly string[] = [...OPS.keys(), ...FOREIGN.keys()];
+
 export function isKeyword(word: string): boolean {
   return OPS.has(word) || FOREIGN.has(word);
 }
@@ -71,7 +74,9 @@ export function fitted(op: Op, settings: Settings, rank: number): Settings {
 export function spelled(op: Op, settings: Settings): string {
   const words = [op.keyword];
   for (const { name, kind, default: value } of op.declared) {
-    const word = kind.word(settings[name]);
+    const own = settings[name];
+    if (kind.like && !(own as readonly unknown[]).length) continue;
+    const word = kind.word(own);
     const implied = kind.like ? settings[kind.like] : value;
     if (implied === undefined || word !== kind.word(implied)) words.push(word);
   }

@@ -61,6 +61,17 @@ export const present = lines.length > 0;
 /** Whether each op of the notation merges paths. */
 export const keywords: Readonly<Record<string, boolean>> = present ? JSON.parse(lines[0]).ops : {};
 
+/** A text that is not in the notation, and Python's error. */
+export interface Mistake {
+  readonly text: string;
+  readonly what: string;
+  readonly place: readonly number[];
+  readonly expected: string;
+  readonly attempt: string;
+}
+
+export const mistakes: readonly Mistake[] = present ? JSON.parse(lines[0]).mistakes : [];
+
 export const vectors: readonly Vector[] = lines.slice(1).map((line) => JSON.parse(line));
 
 /** The float32 values of a base64 text. */

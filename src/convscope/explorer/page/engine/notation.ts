@@ -1,0 +1,4 @@
+/** The notation: a net in one line of text. */
+
+export { parse } from "./notation/parse.ts";
+export { opText, write } from "./notation/write.ts";
