@@ -45,6 +45,12 @@ def use(count: int) -> None:
         torch.set_num_threads(count)
 
 
+def stated() -> int | None:
+    """Return the number of threads that the environment states; None leaves it to torch."""
+    found = next((os.environ[name] for name in COUNTS if name in os.environ), "")
+    return int(found) if found.isdecimal() and int(found) else None
+
+
 @contextmanager
 def used(count: int | None) -> Iterator[None]:
     """Compute with this number of threads within the block; None changes nothing."""

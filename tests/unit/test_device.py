@@ -1,8 +1,10 @@
 """Devices: what they are called, and that nothing is left on the host, on a stand-in for an accelerator."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,13 +18,18 @@ from convscope.cli import run as command
 from convscope.data import DATASETS, Split, load
 from convscope.errors import FieldError, UnknownNameError
 from convscope.lens.subject import subject
+from convscope.threads import COUNTS
 from convscope.training.augment import Augment
 from convscope.training.batches import Batches
 from convscope.training.loop import Trainer
+from convscope.training.paired import compare_runs
 from convscope.training.recipe import Recipe
 from convscope.training.recipe import find as recipe_of
 from convscope.training.run import Run
 from pretended import Far, Pretended, Pretending
+
+if TYPE_CHECKING:
+    from convscope.training.plan import Plan
 
 MNIST = DATASETS["mnist"]
 NET = "input 28x28x1, conv 4 5x5 s2 nobias bn relu, maxpool 2, conv 8 3x3 nobias bn relu, gap, linear 10"
@@ -200,6 +207,41 @@ def test_predictions_of_a_device(device: Pretended, short_run: Run, tmp_path: Pa
     here, there = (cs.predict(short_run, tmp_path, device=name)[0] for name in ("cpu", "pretended"))
     assert here.label == there.label == "7"
     assert device.counted["module"] == 1
+
+
+def test_reports_comparisons_and_activations_of_a_device(device: Pretended, short_run: Run) -> None:
+    here, there = (cs.report(short_run, device=name) for name in ("cpu", "pretended"))
+    assert device.counted["module"] >= 2  # for the figures and for the evaluation
+    assert [part.title for part in here.sections] == [part.title for part in there.sections]
+    assert dict(here.facts)["test accuracy"] == dict(there.facts)["test accuracy"]
+    before = device.counted["module"]
+    assert compare_runs(short_run, short_run, device="auto").only == (0, 0)
+    assert device.counted["module"] == before + 2
+    host, far = (cs.activations(run=short_run, device=name) for name in ("cpu", "pretended"))
+    assert device.counted["module"] == before + 3
+    pairs = zip(host.functions, far.functions, strict=True)
+    assert all(a.seen[0].dead == pytest.approx(b.seen[0].dead, abs=1e-4) for a, b in pairs)
+
+
+@pytest.mark.usefixtures("device")
+def test_the_plan_states_device_and_threads(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in COUNTS:
+        monkeypatch.delenv(name, raising=False)
+    assert command(["train", "--dry-run"]) == 0
+    assert "device     auto, the accelerator" in (told := capsys.readouterr().out)
+    assert "threads    one for each core" in told
+    assert command(["train", "--dry-run", "--device", "pretended", "--threads", "auto", "--json"]) == 0
+    assert (plan := json.loads(capsys.readouterr().out))["device"] == "pretended:0, a stand-in"
+    assert plan["threads"] == "auto"
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert command(["train", "--dry-run", "--device", "cpu"]) == 0
+    assert "device     cpu\nthreads    3\n" in capsys.readouterr().out
+    planned: list[Plan] = []
+    images = (np.tile(np.arange(4, dtype=np.uint8)[:, None, None], (1, 8, 8)).repeat(4, 0), np.arange(16) // 8)
+    cs.train(data=images, epochs=1, batch=8, out=tmp_path, device="pretended", planned=planned.append, threads=1)
+    assert (planned[0].device, planned[0].threads) == ("pretended:0, a stand-in", 1)
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from convscope.cli import run as convscope
-from convscope.training.run import Run
+from convscope.cli.common import typed
+from convscope.cli.training import _next as suggest
+from convscope.training.run import Run, load
 
 ROOT = Path(__file__).parents[2]
 PIP = """#!/bin/sh
@@ -104,26 +106,39 @@ def first(folder: Path, end: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_first_run_trains_and_what_it_says_to_try_works(
-    tmp_path: Path, short_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_first_run_trains_and_names_an_image_to_try(tmp_path: Path) -> None:
     done = first(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "log").read_text(encoding="utf-8") == "train\n"
-    assert done.stdout.index("Training the recipe") < done.stdout.index("Next:")
-    commands = re.findall(rf"^  {re.escape(str(tmp_path))}/bin/convscope (.*)$", done.stdout, re.MULTILINE)
-    assert len(commands) == 3
-    shutil.copytree(ROOT / "docs" / "images", tmp_path / "docs" / "images")
+    assert done.stdout.index("Training the recipe") < done.stdout.index("For IMAGE")
+    assert (ROOT / re.search(r"docs/\S+\.png", done.stdout)[0]).is_file()  # type: ignore[index]
+
+
+def test_what_the_training_says_to_try_works_as_it_was_called(
+    tmp_path: Path, short_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = stand_in(tmp_path / "bin" / "convscope", "#!/bin/sh")
     shutil.copytree(short_run.path, tmp_path / "runs" / "mnist-fast-seed0")
     monkeypatch.chdir(tmp_path)
-    for command in commands:
-        assert convscope(shlex.split(command)) == 0, capsys.readouterr().err
+    for called, own in (("bin/convscope", "bin/convscope"), (str(program), str(program)), ("-m", "convscope")):
+        monkeypatch.setattr(sys, "argv", [called])
+        suggest(load(Path("runs", "mnist-fast-seed0")))
+        told = capsys.readouterr().err
+        commands = [line.split("  ")[1] for line in told.splitlines()[1:]]
+        assert len(commands) == 3
+        assert all(line.startswith(f"{own} ") for line in commands)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.setenv("PATH", str(program.parent))  # where the shell finds it, its name is enough
+    assert typed() == "convscope"
+    for line in commands:
+        words = shlex.split(line.replace("IMAGE", str(ROOT / "docs" / "images" / "five.png")))
+        assert convscope(words[1:]) == 0, capsys.readouterr().err
 
 
 def test_a_run_that_fails_ends_it_before_it_names_more(tmp_path: Path) -> None:
     done = first(tmp_path, "echo no data >&2; exit 2")
     assert (done.returncode, done.stderr) == (2, "no data\n")
-    assert "Next:" not in done.stdout
+    assert "IMAGE" not in done.stdout
 
 
 PYTHON = """#!/bin/sh
@@ -143,7 +158,13 @@ def make(folder: Path, end: str) -> subprocess.CompletedProcess[str]:
 def test_make_installs_trains_and_does_not_install_again(tmp_path: Path) -> None:
     done = make(tmp_path, DONE)
     assert done.returncode == 0, done.stderr
-    order = ["Making a virtual environment", "Installing pip", "2 packages installed", "Training the recipe", "Next:"]
+    order = [
+        "Making a virtual environment",
+        "Installing pip",
+        "2 packages installed",
+        "Training the recipe",
+        "For IMAGE",
+    ]
     places = [done.stdout.index(text) for text in order]
     assert places == sorted(places)
     log = (tmp_path / "log").read_text(encoding="utf-8").splitlines()

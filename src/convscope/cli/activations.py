@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from convscope.cli.choices import RUN
-from convscope.cli.common import JSON, OWN_DATA, THREADS, cli, note_state, with_data
+from convscope.cli.common import JSON, ONE_DEVICE, OWN_DATA, THREADS, cli, note_state, with_data
 from convscope.cli.outputs import Out, deliver, drawn, out, plain
 from convscope.inert import inert
 from convscope.streams import tell
@@ -14,13 +14,21 @@ from convscope.streams import tell
 @cli.command()
 @click.argument("names", metavar="[FUNCTION]...", nargs=-1)
 @click.option("--run", "run_folder", type=RUN, help="A trained run, to show what reaches its own activations.")
+@ONE_DEVICE
 @THREADS
 @OWN_DATA
 @click.option("--measure", is_flag=True, help="Measure the gradients; about a second per function.")
 @out(drawn(lambda found: found.figure()) | {".json": plain}, "Write the drawing to FILE")
 @JSON
 def activations(
-    names: tuple[str, ...], run_folder: str | None, data: str | None, out: Out | None, *, measure: bool, as_json: bool
+    names: tuple[str, ...],
+    run_folder: str | None,
+    data: str | None,
+    device: str,
+    out: Out | None,
+    *,
+    measure: bool,
+    as_json: bool,
 ) -> None:
     r"""Compare activation functions.
 
@@ -47,10 +55,12 @@ def activations(
 
     if data is not None and run_folder is None:
         raise click.UsageError("--data requires --run: it names the data set of that run")
+    if device != "cpu" and run_folder is None:
+        raise click.UsageError("--device requires --run: it is where that run computes")
     if run_folder:
         note_state(run_folder, images=data is None)
     run = with_data(run_folder, data) if run_folder else None
-    found = compared(names or None, run=run, measure=measure, report=_measuring)
+    found = compared(names or None, run=run, measure=measure, device=device, report=_measuring)
     deliver(found, out, as_json=as_json, drawing=True)
 
 

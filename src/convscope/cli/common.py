@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
+import sys
+from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,6 +66,17 @@ INPUT = click.option(
 OWN_DATA = click.option(
     "--data", type=DATA, help="Data set of a run that was trained elsewhere; it is not opened unless you name it."
 )
+
+
+PROGRAM = "convscope"
+
+
+def typed() -> str:
+    """Return how this program is called here: by its name if the shell finds it, or else by its path, as it was."""
+    called, known = sys.argv[0] if sys.argv else "", which(PROGRAM)
+    if Path(called).name != PROGRAM or (known and Path(known).resolve() == Path(called).resolve()):
+        return PROGRAM
+    return shlex.quote(inert(called))
 
 
 def with_data(source: str, data: str | None) -> str | Run:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.choices import DATA, NET, one_of
-from convscope.cli.common import INPUT, JSON, THREADS, cli
+from convscope.cli.common import DEVICE, INPUT, JSON, THREADS, cli
 from convscope.cli.outputs import deliver, out, reported, tabled
 from convscope.errors import FieldError
 from convscope.files import is_run
@@ -27,6 +27,7 @@ RUNS = reported("Comparison")
 @click.argument("a", type=NET)
 @click.argument("b", type=NET)
 @click.option("--data", type=DATA, help="Data set to evaluate two runs on; by default their own.")
+@DEVICE
 @THREADS
 @INPUT
 @click.option(
@@ -36,7 +37,9 @@ RUNS = reported("Comparison")
 )
 @out(NETS)
 @JSON
-def compare(a: str, b: str, data: str | None, size: Size, by: str | None, out: Out | None, *, as_json: bool) -> None:
+def compare(
+    a: str, b: str, data: str | None, device: str | None, size: Size, by: str | None, out: Out | None, *, as_json: bool
+) -> None:
     r"""Compare two nets, or two trained runs.
 
     Of two nets, it shows the totals, then the layers side by side with what changed. Two different designs are aligned
@@ -59,10 +62,12 @@ def compare(a: str, b: str, data: str | None, size: Size, by: str | None, out: O
         from convscope.training.paired import compare_runs
 
         aimed = out and out.of(RUNS)
-        deliver(compare_runs(a, b, data), aimed, as_json=as_json)
+        deliver(compare_runs(a, b, data, device=device), aimed, as_json=as_json)
         return
-    if data is not None:
-        raise FieldError(f"--data {data}", expected="two folders of runs; nets are compared without images")
+    for option, value in (("data", data), ("device", device)):
+        if value is not None:
+            expected = "two folders of runs; nets are compared without images"
+            raise FieldError(f"--{option} {value}", expected=expected)
     from convscope.analyze.compare import compare as ask
     from convscope.frontends import read
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convscope.cli.choices import NET
-from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli, note_state, show, with_data
+from convscope.cli.common import DEVICE, INPUT, JSON, OWN_DATA, THREADS, cli, note_state, show, with_data
 from convscope.cli.outputs import out, refuse_own
 from convscope.inert import inert
 from convscope.streams import say
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="RUN|NET", type=NET)
 @THREADS
 @OWN_DATA
+@DEVICE
 @INPUT
 @out((".html",), f"Write the page to FILE, by default {REPORT} in the run folder, or here for a net")
 @JSON
-def report(source: str, data: str | None, size: Size, out: Out | None, *, as_json: bool) -> None:
+def report(source: str, data: str | None, device: str | None, size: Size, out: Out | None, *, as_json: bool) -> None:
     r"""Write a page about a run or a net.
 
     The page is one file that needs no network and no script, and can be mailed.
@@ -40,7 +41,7 @@ def report(source: str, data: str | None, size: Size, out: Out | None, *, as_jso
     from convscope.reporting.report import report as made
 
     note_state(source, images=data is None)
-    found = made(with_data(source, data), input=size)
+    found = made(with_data(source, data), input=size, device=device)
     path = Path(out.path) if out else Path(source if found.run else "", REPORT)
     refuse_own(path, source, data)
     found.save(path)

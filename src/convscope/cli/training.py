@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convscope.cli.choices import DATA, NET, RECIPE, RUN, one_of
-from convscope.cli.common import DEVICE, INPUT, JSON, TRAIN_THREADS, cli, show
+from convscope.cli.common import DEVICE, INPUT, JSON, TRAIN_THREADS, cli, show, typed
 from convscope.cli.numbers import SEED, real, whole
 from convscope.cli.sweeping import swept
 from convscope.errors import ConvscopeError
 from convscope.inert import inert
 from convscope.streams import present, say, tell
-from convscope.threads import hint
+from convscope.threads import AUTO, hint
+from convscope.threads import stated as stated_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -129,14 +130,14 @@ def train(
             done = work(report)
     except Stopped as stopped:
         if is_first():
-            tell(f"{stopped}\nresume it with: convscope train --resume {inert(str(stopped.path))}")
+            tell(f"{stopped}\nresume it with: {typed()} train --resume {inert(str(stopped.path))}")
         return 128 + stopped.signal
     if not is_first():
         return 0
     _warn(*doubts)  # below the bar
     if not quiet:
         _hint(done, perf_counter() - start[0], process_time() - start[1])
-    page = None if no_report else _reported(done)
+    page = None if no_report else _reported(done, given["device"])
     if as_json:
         show({**done.to_json(), "report": str(page) if page else None})
         return 0
@@ -162,11 +163,11 @@ def _said(done: Run, repeated: str | None, page: Path | None) -> None:
 
 def _next(done: Run) -> None:
     """Suggest commands that use the run."""
-    run = shlex.quote(inert(str(done.path)))
+    run, own = shlex.quote(inert(str(done.path))), typed()
     uses = {
-        f"convscope look {run} --what mistakes": "the images that it gets wrong",
-        f"convscope predict {run} IMAGE": "classify other images",
-        f"convscope export {run} -o net.onnx": "use it in other programs",
+        f"{own} look {run} --what mistakes": "the images that it gets wrong",
+        f"{own} predict {run} IMAGE": "classify other images",
+        f"{own} export {run} -o net.onnx": "use it in other programs",
     }
     width = max(map(len, uses))
     tell("next:\n" + "\n".join(f"  {use:<{width}}  {what}" for use, what in uses.items()))
@@ -183,13 +184,13 @@ def _hint(done: Run, seconds: float, processor: float) -> None:
             tell(f"hint: {words}")
 
 
-def _reported(done: Run) -> Path | None:
+def _reported(done: Run, device: str | None) -> Path | None:
     """Write the page about a run; a failure does not affect the run."""
     from convscope.reporting.report import report
     from convscope.training.contents import REPORT
 
     try:
-        return report(done).save(done.path / REPORT)
+        return report(done, device=device).save(done.path / REPORT)
     except ConvscopeError as error:
         _warn(f"no report: {error.told()}")
         return None
@@ -303,7 +304,13 @@ def _plan(given: dict[str, Any]) -> Plan:
     stated |= {"keep": given["keep"], "patience": given["patience"]}
     asked = Asked(given["net"], given["size"], given["init"], given["weights"], given["scale"], given["skip_bad"])
     found = begin(asked, given["recipe"], stated)
-    return plan(found.net, found.dataset, found.recipe, notes=found.notes)
+    place = given["device"]
+    if place is not None:
+        from convscope.training.environment import accelerator
+
+        place = accelerator(place) or "cpu"
+    count = given["threads"] or stated_threads()
+    return plan(found.net, found.dataset, found.recipe, found.notes, device=place or AUTO, threads=count)
 
 
 def _compared(done: Run, path: str) -> str:

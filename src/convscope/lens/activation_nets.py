@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from convscope.backends.device import CPU
 from convscope.core.op import spelled
 from convscope.data.facts import at_hand
 from convscope.errors import RunError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from convscope.backends.device import Device
     from convscope.core.net import Layer
     from convscope.training.run import Run
 
@@ -80,7 +82,7 @@ class _Tally:
         self.counts = np.zeros(BINS, np.int64)
 
     def __call__(self, _: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        rows = inputs[0].detach().movedim(1, 0).flatten(1).numpy()
+        rows = inputs[0].detach().movedim(1, 0).flatten(1).cpu().numpy()
         if self.edges is None:
             self.edges = _edges(rows)
         zones = self.curve.flat(rows)
@@ -116,7 +118,7 @@ def layers_of(run: Run) -> tuple[Layer, ...]:
     return found
 
 
-def pre_activations(run: Run, layers: Iterable[Layer]) -> tuple[Seen, ...]:
+def pre_activations(run: Run, layers: Iterable[Layer], device: Device = CPU) -> tuple[Seen, ...]:
     """Run a trained net on evenly spaced test images and count the pre-activations of these layers.
 
     Without test images at hand, there is nothing to count, and the result is empty.
@@ -125,13 +127,14 @@ def pre_activations(run: Run, layers: Iterable[Layer]) -> tuple[Seen, ...]:
         RunError: the weights do not belong to the net.
         DataError: the user named images, and they are not those of the run.
     """
-    model, split = model_of(run), at_hand(run.dataset, "test")
+    model, split = model_of(run, device), at_hand(run.dataset, "test")
     if isinstance(split, str):
         return ()
     positions = np.linspace(0, len(split.images) - 1, min(IMAGES, len(split.images))).astype(int)
     tallies = [_Tally(layer) for layer in layers]
     for tally in tallies:
         model.parts[model.names.index(tally.layer.node.name)].register_forward_pre_hook(tally)
-    for at in range(0, len(positions), PART):
-        logits(model, torch.from_numpy(split.images[positions[at : at + PART]].copy()), run.dataset)
+    with device.exact():
+        for at in range(0, len(positions), PART):
+            logits(model, torch.from_numpy(split.images[positions[at : at + PART]].copy()), run.dataset)
     return tuple(tally.seen() for tally in tallies)

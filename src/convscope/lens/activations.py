@@ -17,6 +17,8 @@ from convscope.view.parts import Column, Grid, Stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import torch
+
     from convscope.core.op import Op
     from convscope.lens.activation_curves import Curve
     from convscope.lens.activation_gradients import Left
@@ -193,6 +195,7 @@ def activations(
     *,
     run: Run | str | Path | None = None,
     measure: bool = False,
+    device: str | torch.device = "cpu",
     report: Callable[[str, int, int], None] | None = None,
 ) -> Activations:
     """Compare activation functions: curve, derivative, range, flat zones, gradient attenuation in deep nets.
@@ -202,13 +205,15 @@ def activations(
             those of the run.
         run: a trained run, or its folder: the inputs of its activations are counted on 500 images of its test set.
         measure: measure gradient attenuation instead of reading it from the table; this takes about a second for each
-            function.
+            function, on the CPU.
+        device: where the run computes, as for :func:`convscope.train`.
         report: called before a function is measured, with its name, its position, and the number of functions.
 
     Raises:
         UnknownNameError: there is no such function.
         FieldError: a function does not accept such a parameter.
         RunError: the run has no such function, or is damaged.
+        UnknownNameError, FieldError: this machine does not have the device.
     """
     given = [names] if isinstance(names, str) else names
     seen: tuple[Seen, ...] = ()
@@ -216,7 +221,7 @@ def activations(
     if run is None:
         ops = [op_of(name) for name in given or DEFAULT]
     else:
-        ops, seen, path = _of_run(run, given)
+        ops, seen, path = _of_run(run, given, device)
     ops = _once(ops)
     made = []
     for at, op in enumerate(ops):
@@ -226,16 +231,20 @@ def activations(
     return Activations(tuple(made), path, measure)
 
 
-def _of_run(run: Run | str | Path, given: Sequence[str] | None) -> tuple[list[Op], tuple[Seen, ...], str]:
+def _of_run(
+    run: Run | str | Path, given: Sequence[str] | None, device: str | torch.device
+) -> tuple[list[Op], tuple[Seen, ...], str]:
     """Return the requested functions of a run, their inputs, and its folder."""
+    from convscope.backends.device import find
     from convscope.lens.activation_nets import layers_of, pre_activations
     from convscope.training.run import load
 
-    run = load(run) if isinstance(run, str | Path) else run
+    place, run = find(device), load(run) if isinstance(run, str | Path) else run
     layers = layers_of(run)
     there = {spelled(layer.node.op): layer.node.op for layer in layers}
     ops = [_there(op_of(name), there, run) for name in given] if given else list(there.values())
-    return ops, pre_activations(run, [layer for layer in layers if layer.node.op in ops]), str(run.path)
+    wanted = [layer for layer in layers if layer.node.op in ops]
+    return ops, pre_activations(run, wanted, place), str(run.path)
 
 
 def _once(ops: Sequence[Op]) -> list[Op]:

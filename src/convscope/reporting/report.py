@@ -6,7 +6,9 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from convscope.backends.device import find
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, WriteError
 from convscope.files import put
@@ -20,6 +22,9 @@ from convscope.training.contents import REPORT
 from convscope.training.evaluate import Evaluation
 from convscope.training.evaluate_run import has_images, predictions_of
 from convscope.view.parts import fragment
+
+if TYPE_CHECKING:
+    import torch
 
 LARGEST = 5_000_000
 """Limit for the size of a report [byte]."""
@@ -82,20 +87,30 @@ class Report:
         return fragment(f"<p><b>{in_html(self.title)}</b></p><p>{in_html(facts)}</p>{thumbnail}<p>{link}</p>")
 
 
-def report(source: object, *, input: object = None) -> Report:  # noqa: A002 -- the word of the notation
+def report(
+    source: object,
+    *,
+    input: object = None,  # noqa: A002 -- the word of the notation
+    device: str | torch.device | None = None,
+) -> Report:
     """Make a page about a run or a net.
 
     Args:
         source: a run, a run folder, a net, or anything that :func:`convscope.read` takes.
         input: size of the input, for models that do not state it.
+        device: where a run is evaluated, as for :func:`convscope.train`.
 
     Raises:
+        UnknownNameError: there is no such kind of device.
+        FieldError: this machine does not have it.
         RunError: a run folder is damaged, or is not finished and has no checkpoint.
         DataError: the user named images, and they are not those of the run.
         ConvscopeError: as for :func:`convscope.read`.
     """
-    seen = subject(source, input=input)
-    return _of_run(seen) if seen.run else _of_net(seen)
+    place = find(device)
+    seen = subject(source, input=input, device=place)
+    with place.exact():
+        return _of_run(seen) if seen.run else _of_net(seen)
 
 
 def _of_net(seen: Subject) -> Report:
@@ -106,7 +121,7 @@ def _of_net(seen: Subject) -> Report:
 def _of_run(seen: Subject) -> Report:
     run = seen.run
     assert run
-    predicted = predictions_of(run, run.dataset) if has_images(run) else None
+    predicted = predictions_of(run, run.dataset, device=seen.device) if has_images(run) else None
     evaluation = Evaluation.of(predicted, run.dataset.classes, run.dataset.title) if predicted else None
     trained = f"trained on {run.dataset.count('train'):,} images"
     evaluated = f"evaluated on {evaluation.count:,}" if evaluation else "whose images are not at hand now"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.analyze.cost import net_params
+from convscope.backends.device import find
 from convscope.errors import DataError
 from convscope.training.evaluate import Evaluation
 from convscope.training.evaluate_run import other, predictions_of
@@ -17,6 +18,8 @@ from convscope.view.parts import Column, Grid, Stack
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import torch
 
     from convscope.training.evaluate import Predicted
 
@@ -152,18 +155,26 @@ class RunComparison:
     __repr__ = __str__
 
 
-def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | None = None) -> RunComparison:
+def compare_runs(
+    first: Run | str | Path,
+    second: Run | str | Path,
+    data: str | None = None,
+    *,
+    device: str | torch.device | None = None,
+) -> RunComparison:
     """Compare two runs on the same test images.
 
     Args:
         first: a run or its folder.
         second: another run or its folder.
         data: name of the data set; by default the one that both were trained on.
+        device: where to compute, as for :func:`convscope.train`.
 
     Raises:
         RunError: a folder is not a run.
         DataError: the runs were trained on different data and ``data`` is not given, or their classes differ.
     """
+    place = find(device)
     a, b = (run if isinstance(run, Run) else load(run) for run in (first, second))
     if data is None and a.dataset.name != b.dataset.name:
         raise DataError(
@@ -174,7 +185,7 @@ def compare_runs(first: Run | str | Path, second: Run | str | Path, data: str | 
     if a.dataset.classes != b.dataset.classes:
         raise DataError("the classes of the runs differ", expected="the same classes in the same order")
     dataset = a.dataset if data is None else other(a, data)
-    predicted = predictions_of(a, dataset), predictions_of(b, dataset)
+    predicted = predictions_of(a, dataset, device=place), predictions_of(b, dataset, device=place)
     evaluation = tuple(Evaluation.of(found, a.dataset.classes, dataset.name) for found in predicted)
     return RunComparison((a, b), (evaluation[0], evaluation[1]), _disagreements(*predicted, a.dataset.classes))
 

@@ -16,6 +16,7 @@ from convscope.data.classes import listed
 from convscope.data.facts import Again
 from convscope.errors import DataError, RunError, ShapeError, TrainingError
 from convscope.files import free_space
+from convscope.threads import AUTO
 from convscope.view.numbers import bytes_text, count_text
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 WORDS = {"train": "for training", "val": "for validation", "test": "for testing"}
 """What the images of a split are for."""
+
+DEVICES = {AUTO: "auto, the accelerator of this machine or else its CPU"}
+THREADS: dict[int | str | None, str] = {
+    None: "one for each core",
+    AUTO: "auto, one for each core or only one, whichever is measured to be faster",
+}
+"""Devices and numbers of threads that are known only when the training begins."""
 
 BACKWARD = 2
 """The backward pass costs about twice the forward pass, for gradients of the inputs and of the weights."""
@@ -104,6 +112,8 @@ class Plan:
         memory: estimated memory of the images and of training in float32: weights, optimizer, activations, gradients
             [byte].
         notes: what the run starts from, a sentence each.
+        device: where it trains; ``auto`` is the accelerator of this machine or else its CPU.
+        threads: how many of them; ``auto`` measures whether one is faster, None is one for each core.
     """
 
     net: str
@@ -121,6 +131,8 @@ class Plan:
     macs: int
     memory: int
     notes: tuple[str, ...] = ()
+    device: str = AUTO
+    threads: int | str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/plan/1``."""
@@ -141,6 +153,8 @@ class Plan:
             "params": self.params,
             "training_macs": self.macs,
             "memory_bytes": self.memory,
+            "device": self.device,
+            "threads": self.threads,
             "notes": list(self.notes),
         }
 
@@ -157,6 +171,8 @@ class Plan:
             "iterations": f"{self.steps.per_epoch:,} per epoch, {self.steps.total:,} in all",
             "MACs": f"about {count_text(self.macs)} (forward and backward)",
             "memory": f"about {bytes_text(self.memory)} (images, weights, optimizer, a batch with its gradients)",
+            "device": DEVICES.get(self.device, self.device),
+            "threads": THREADS.get(self.threads, str(self.threads)),
         }
         lines = [f"{key:<11}{value}" for key, value in rows.items()]
         return "\n".join([*lines, *(f"{'start' if at == 0 else '':<11}{note}" for at, note in enumerate(self.notes))])
@@ -166,8 +182,16 @@ class Plan:
         return [name if count is None else f"{name} ({count:,})" for name, count in self.classes.items()]
 
 
-def plan(net: Net, dataset: Dataset, recipe: Recipe, notes: tuple[str, ...] = ()) -> Plan:
-    """Plan a run; ``notes`` say what it starts from.
+def plan(  # noqa: PLR0913 -- the parts of a plan
+    net: Net,
+    dataset: Dataset,
+    recipe: Recipe,
+    notes: tuple[str, ...] = (),
+    *,
+    device: str = AUTO,
+    threads: int | str | None = None,
+) -> Plan:
+    """Plan a run; ``notes`` say what it starts from, ``device`` and ``threads`` are as in :class:`Plan`.
 
     Raises:
         DataError: the data set has too few images for training or for evaluation.
@@ -197,6 +221,8 @@ def plan(net: Net, dataset: Dataset, recipe: Recipe, notes: tuple[str, ...] = ()
         macs=table.macs.value * (1 + BACKWARD) * steps.seen(steps.total),
         memory=images + memory(net, batch=batch).training,
         notes=notes,
+        device=device,
+        threads=threads,
     )
 
 

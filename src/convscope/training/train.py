@@ -174,7 +174,8 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
     """Train from a start, in a new folder of that name."""
     made, dataset, settings, (out, name) = begin.net, begin.dataset, begin.recipe, folder
     name = runs.checked_name(name or f"{dataset.slug}-{settings.name}-seed{seed}")
-    outlook = plan(made, dataset, settings)
+    here = environment.here(settings, place)
+    outlook = plan(made, dataset, settings, device=str(here["device"]), threads=here["threads"])
     check_memory(outlook.memory, "training this net")
     check_disk(out, checkpoint.size(STATES * _weights(made)))
     packed = begin.packed()
@@ -193,8 +194,7 @@ def _trained(  # noqa: PLR0913 -- the parts of a run
             for doubt in chosen.doubts(job, *images):
                 warn(doubt)
             facts = Facts.of(dataset, dict(zip(("train", "test"), images, strict=True)))
-            here = environment.content(environment.here(settings, place))
-            job = runs.found(out, name, job, facts, here, packed)
+            job = runs.found(out, name, job, facts, environment.content(here), packed)
             launches.note_begun(job, ranks)
         path, seals = ranks.told((job.path, job.seals))
         job = replace(job, path=path, seals=seals)
