@@ -341,9 +341,14 @@ def test_what_was_trained_on_is_kept_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path))
     for _ in range(2):
         trained.remember("a" * 64, "folder:/home/me/a\nb")
-    assert (tmp_path / trained.FILE).read_text() == f"{'a' * 64} folder:/home/me/a\\x0ab\n"
-    assert trained.is_known("a" * 64)
-    assert not trained.is_known("b" * 64)
+    assert (tmp_path / trained.FILE).read_text() == f'{"a" * 64} "folder:/home/me/a\\nb"\n'
+    assert trained.name_of("a" * 64) == "folder:/home/me/a\nb"
+    assert trained.name_of("b" * 64) is None
+    with (tmp_path / trained.FILE).open("a") as file:  # as earlier versions wrote it
+        file.write(f"{'c' * 64} folder:/home/me/pets\n")
+    assert trained.name_of("c" * 64) == ""
+    trained.remember("c" * 64, "folder:/home/me/moved")
+    assert trained.name_of("c" * 64) == "folder:/home/me/moved"
     (tmp_path / trained.FILE).unlink()
     (tmp_path / trained.FILE).symlink_to(tmp_path / "elsewhere")
     trained.remember("b" * 64, "mnist")

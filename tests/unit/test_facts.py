@@ -64,9 +64,11 @@ def test_a_run_is_used_without_its_images(tmp_path: Path) -> None:
 
 def test_a_recipe_names_its_data(tmp_path: Path) -> None:
     run = own_run(tmp_path)
-    assert run.recipe.data == run.dataset.name == f"npz:{tmp_path / 'own.npz'}"
+    data = f"npz:{tmp_path / 'own.npz'}"
+    assert run.recipe.data == run.dataset.name == cs.load_run(run.path).recipe.data == data
     (tmp_path / "mine.toml").write_text((run.path / "recipe.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    again = cs.train(recipe=str(tmp_path / "mine.toml"), out=tmp_path)
+    assert find(str(tmp_path / "mine.toml")).data == "npz:own.npz"  # which names no folder of this machine
+    again = cs.train(recipe=str(tmp_path / "mine.toml"), data=data, out=tmp_path)
     assert again.dataset == run.dataset
     assert again.result.sha256["model.safetensors"] == run.result.sha256["model.safetensors"]
     with pytest.raises(ShapeError, match="28x28x1"):

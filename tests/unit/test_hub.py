@@ -18,6 +18,7 @@ import convscope as cs
 from convscope.cli import run as command
 from convscope.errors import FieldError, MissingExtraError, ModelError, RunError
 from convscope.frontends import hub
+from runs_of_old import aged
 
 TOKEN = "hf_" + "x" * 8
 
@@ -82,9 +83,11 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> cs.Run:
     return run
 
 
-def test_what_is_sent_is_a_complete_run_without_paths(there: Hub, own: cs.Run) -> None:
-    assert "secret-customer" in (own.path / "data.json").read_text(), "there is something to keep back"
-    found = cs.push(own, "hf:me/mine", private=True)
+def test_what_is_sent_is_a_complete_run_without_paths(there: Hub, own: cs.Run, tmp_path: Path) -> None:
+    assert "secret-customer" not in (own.path / "data.json").read_text() + (own.path / "recipe.toml").read_text()
+    old = aged(own.path, tmp_path / "old")
+    assert "secret-customer" in (old / "data.json").read_text(), "there is something to keep back"
+    found = cs.push(old, "hf:me/mine", private=True)
     sent = there.root / "me/mine"
     assert found.address == "https://hub/me/mine"
     assert there.private == {"me/mine": True}
@@ -97,7 +100,10 @@ def test_what_is_sent_is_a_complete_run_without_paths(there: Hub, own: cs.Run) -
         content = one.read_bytes()
         assert not [text for text in held if len(text) > 3 and text.encode() in content], one.name
     loaded = cs.load_run(sent)
-    assert loaded.dataset.name == "npz:own.npz"
+    assert '"npz:own.npz"' in (sent / "data.json").read_text()
+    assert loaded.dataset.name == own.dataset.name, (
+        "who has trained it finds the data, by the record outside of any run"
+    )
     assert loaded.result.accuracy == own.result.accuracy
     images = torch.rand(3, 1, 8, 8) * 255
     assert torch.equal(loaded.module()(images), own.module()(images))

@@ -15,13 +15,17 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 import convscope as cs
+from convscope import files
 from convscope.cli import run as command
-from convscope.errors import DataError, RunError
+from convscope.data import trained
+from convscope.data.home import home
+from convscope.errors import DataError, RunError, UnnamedDataError
 from convscope.training import checkpoint, environment
 from convscope.training.card import card
 from convscope.training.evaluate import Evaluation, Predicted
 from convscope.training.export import export
 from convscope.training.train import model_of, train
+from runs_of_old import aged
 
 DRAW = np.random.default_rng(0)
 NET = "input 12x12x3, conv 6 3x3 s2 relu, gap, linear 2"
@@ -86,6 +90,11 @@ def test_what_needs_no_images_works_without_them(
     image = moved / "cat" / "0.png"
     assert asked(capsys, "predict", run, image)[0] == 0
     assert asked(capsys, "look", run, "--image", image, "-o", tmp_path / "f.svg")[0] == 0
+    assert asked(capsys, "look", run, "--what", "kernels")[0] == 0
+    status, out, err = asked(capsys, "look", run, "--what", "field")
+    assert status == 0
+    assert "over 64 noise images" in out
+    assert "without the images of the run" in err
 
 
 def test_what_needs_them_says_how_to_name_them(
@@ -94,8 +103,10 @@ def test_what_needs_them_says_how_to_name_them(
     run, data = place / "runs" / "run", ("--data", f"folder:{moved}")
     verbs: tuple[tuple[object, ...], ...] = (
         ("look", run, "--what", "mistakes", "-o", tmp_path / "m.svg"),
-        ("look", run, "--what", "field", "-o", tmp_path / "r.svg"),
+        ("look", run, "-o", tmp_path / "r.svg"),
         ("eval", run),
+        ("compare", run, run),
+        ("predict", run, moved / "cat" / "0.png", "--unlike"),
         ("train", "--from", run, "--out", tmp_path, "--name", "again", "--quiet", "--no-report"),
     )
     for verb in verbs:
@@ -120,15 +131,23 @@ def test_an_added_image_does_not_block_what_needs_none(
     for at in range(4):  # at least one of them is for testing
         shutil.copy(place / "pets" / "cat" / "0.png", more.with_name(f"more{at}.png"))
     try:
-        status, out, _ = asked(capsys, "export", run, "-o", tmp_path / "a.onnx")
-        assert status == 0
-        assert "have changed since this run was trained" in out
+        some = (("export", run, "-o", tmp_path / "a.onnx"), ("activations", "--run", run), ("look", run))
+        for verb in (*some, ("look", run, "--what", "field")):
+            warned: list[str] = []
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("warnings.warn", lambda text, told=warned, **_: told.append(text))
+                status, out, err = asked(capsys, *verb)
+            assert status == 0, err
+            assert "have changed since this run was trained: " in warned[-1], verb
+            assert "without the images" not in err + out, verb
         assert asked(capsys, "report", run, "-o", tmp_path / "r.html")[0] == 0
         status, _, err = asked(capsys, "look", run, "--what", "mistakes", "-o", tmp_path / "m.svg")
         assert status == 2
         assert "--data" in err
+        with pytest.warns(UserWarning, match="have changed since this run was trained: .* now, 8 images before"):
+            assert export(cs.load_run(run, data=f"folder:{place / 'pets'}"), to="safetensors").test > 8
         with pytest.raises(DataError, match="have changed"):
-            export(cs.load_run(run, data=f"folder:{place / 'pets'}"), to="safetensors")
+            cs.evaluate(cs.load_run(run, data=f"folder:{place / 'pets'}"))
     finally:
         for path in more.parent.glob("more*.png"):
             path.unlink()
@@ -148,6 +167,30 @@ def test_files_that_leave_this_machine_name_no_folder_of_it(
         assert "12x12x3:pets" in text
     metadata = {one.key: one.value for one in onnx.load(tmp_path / "net.onnx").metadata_props}
     assert metadata["data"] == "folder,12x12x3:pets"
+
+
+def test_no_file_of_a_run_has_a_path_and_it_finds_its_data_again(place: Path, tmp_path: Path) -> None:
+    run, full = place / "runs" / "run", f"folder,12x12x3:{(place / 'pets').resolve()}"
+    for path in run.rglob("*"):
+        assert path.is_dir() or place.name.encode() not in path.read_bytes(), path.name
+    loaded = cs.load_run(run)
+    assert (loaded.dataset.name, loaded.recipe.data) == (full, full)
+    shutil.copytree(run, tmp_path / "copy")
+    assert cs.evaluate(cs.load_run(tmp_path / "copy")).count == 8
+    assert trained.name_of("0" * 64) is None
+
+
+def test_a_run_of_an_earlier_version_whose_files_have_the_path(place: Path, tmp_path: Path) -> None:
+    run, full = aged(place / "runs" / "run", tmp_path / "old"), f"folder,12x12x3:{(place / 'pets').resolve()}"
+    assert cs.load_run(run).dataset.name == full
+    with pytest.raises(UnnamedDataError):
+        cs.evaluate(cs.load_run(run))
+    with (home() / trained.FILE).open("a") as file:  # as that version wrote it
+        file.write(f"{files.sha256((run / 'data.json').read_bytes())} {full}\n")
+    assert cs.evaluate(cs.load_run(run)).count == 8
+    again = cs.repeat(run, out=tmp_path)
+    assert "home-of-the-user" not in (again.path / "data.json").read_text() + (again.path / "recipe.toml").read_text()
+    assert again.result.sha256["model.safetensors"] == cs.load_run(run).result.sha256["model.safetensors"]
 
 
 @pytest.fixture(scope="module")

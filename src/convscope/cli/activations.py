@@ -58,7 +58,7 @@ def activations(
     if device != "cpu" and run_folder is None:
         raise click.UsageError("--device requires --run: it is where that run computes")
     if run_folder:
-        note_state(run_folder, images=data is None)
+        note_state(run_folder, images=data is None, few=True)
     run = with_data(run_folder, data) if run_folder else None
     found = compared(names or None, run=run, measure=measure, device=device, report=_measuring)
     deliver(found, out, as_json=as_json, drawing=True)

@@ -7,6 +7,7 @@ import math
 import re
 import shlex
 import sys
+import warnings
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
@@ -88,12 +89,13 @@ def with_data(source: str, data: str | None) -> str | Run:
     return load(source, data=data)
 
 
-def note_state(source: str, *, images: bool = False) -> None:
+def note_state(source: str, *, images: bool = False, few: bool = False) -> None:
     """Say on stderr that a run is not finished, and that its images are not at hand where they would be used.
 
     Args:
         source: an argument of a command, which may be the folder of a run.
         images: whether the command uses the run's own images if they are there.
+        few: whether it uses only some of them, so that images that have changed are used as well.
     """
     if not is_run(source):
         return
@@ -102,7 +104,9 @@ def note_state(source: str, *, images: bool = False) -> None:
 
     try:
         run = load(source)
-        missing = at_hand(run.dataset, "test") if images else ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the command warns itself
+            missing = at_hand(run.dataset, "test", few=few) if images else ""
     except ConvscopeError:  # the command says so itself
         return
     if run.step:

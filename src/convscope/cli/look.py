@@ -89,7 +89,7 @@ def look(
 
     if out and what not in LISTS:
         out = out.of(FORMS)
-    note_state(source)
+    note_state(source, images=what == "field" and data is None, few=True)
     asked: dict[str, Any] = {"image": image, "layer": layer, "at": at, "classes": classes, "top": top}
     found = ask(source, what, **asked, data=data, input=size, seed=seed, device=device)
     deliver(found, out, as_json=as_json, drawing=not (out and out.suffix == ".csv"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -60,9 +61,9 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     @classmethod
     def of(cls, dataset: Dataset, splits: Mapping[str, Split]) -> Facts:
-        """Return the facts to keep of a data set, with fingerprints of the given splits."""
+        """Return the facts to keep of a data set, named without its folder, with fingerprints of the given splits."""
         kept = {name: getattr(dataset, name) for name in cls.__struct_fields__ if name != "sha256"}
-        kept |= {"counts": dict(dataset.counts), "notes": dict(dataset.notes)}
+        kept |= {"name": dataset.title, "counts": dict(dataset.counts), "notes": dict(dataset.notes)}
         kept["sha256"] = {name: fingerprint(split, dataset.classes) for name, split in splits.items()}
         return msgspec.convert(kept, cls)
 
@@ -70,16 +71,18 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """Return human-readable JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
 
-    def dataset(self, *, run: str = "", known: bool = False, named: str | None = None) -> Dataset:
+    def dataset(self, *, run: str = "", known: str | None = None, named: str | None = None) -> Dataset:
         """Return the data set; its images are located on first use.
 
         Args:
             run: the run that was trained on it.
-            known: whether this user has trained with it here, so that the name in the run may be opened.
+            known: the name by which this user has trained with it here, so that it may be opened; empty for the one
+                that is stated here, None if the user has not.
             named: a name given by the user, which replaces the one in the run.
         """
         kept = {name: getattr(self, name) for name in self.__struct_fields__ if name != "sha256"}
-        return Dataset(**kept, source=Again(self.sha256, run, named or "", known=known), folder=Path())
+        source = Again(self.sha256, run, named or "", known=known is not None)
+        return Dataset(**kept | {"name": known or self.name}, source=source, folder=Path())
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,14 @@ class Again:
         run: the run that was trained on them.
         named: the name given by the user; empty if only the run names them.
         known: whether the name that the run states may be opened.
+        some: whether only some images are needed, so that a set that has changed is used, with a warning.
     """
 
     sha256: Mapping[str, str]
     run: str = ""
     named: str = ""
     known: bool = False
+    some: bool = False
 
     def found(self, dataset: Dataset) -> Dataset:
         """Locate the images.
@@ -120,7 +125,7 @@ class Again:
         return here
 
     def load(self, dataset: Dataset, split: str) -> Split:
-        """Read a split that is unchanged since training.
+        """Read a split that is unchanged since training; if only some images are needed, those of known classes.
 
         Raises:
             DataError: the split no longer exists, or has changed.
@@ -133,24 +138,51 @@ class Again:
                 expected=f"{to_text(dataset.shape)}, as before",
             )
         images = registry.load(now, split)
-        if split in self.sha256 and fingerprint(images, now.classes) != self.sha256[split]:
-            raise DataError(
-                f"the {split} images of {now.name} have changed since this run was trained",
-                given=f"{len(images.labels):,} images of {len(now.classes)} classes",
-                expected=f"the same {dataset.count(split):,} images as before",
-                attempt="" if self.named else ELSEWHERE,
-            )
-        return images
+        if split not in self.sha256 or fingerprint(images, now.classes) == self.sha256[split]:
+            return images
+        what = f"the {split} images of {now.name} have changed since this run was trained"
+        given = f"{len(images.labels):,} images of {len(now.classes)} classes"
+        before = f"{dataset.count(split):,} images"
+        if self.some:
+            warnings.warn(f"{what}: {given} now, {before} before", stacklevel=2)
+            return _known(images, now.classes, dataset.classes)
+        attempt = "" if self.named else ELSEWHERE
+        raise DataError(what, given=given, expected=f"the same {before} as before", attempt=attempt)
 
 
-def at_hand(dataset: Dataset, split: str) -> Split | str:
+def _known(images: Split, now: tuple[str, ...], classes: tuple[str, ...]) -> Split:
+    """Return the images of classes that a run knows, with its numbers."""
+    numbers = np.array([classes.index(name) if name in classes else -1 for name in now])[images.labels]
+    kept = np.flatnonzero(numbers >= 0)
+    names = [images.names[at] for at in kept.tolist()] if len(images.names) else ()
+    return Split(images.images[kept], numbers[kept], names)
+
+
+def some(dataset: Dataset, split: str) -> Split:
+    """Return a split of which only some images are needed: if it has changed since a run, it is used, with a warning.
+
+    Raises:
+        DataError, UnknownNameError: the images cannot be read.
+    """
+    source = dataset.source
+    if isinstance(source, Again):
+        return replace(source, some=True).load(dataset, split)
+    return registry.load(dataset, split)
+
+
+def at_hand(dataset: Dataset, split: str, *, few: bool = False) -> Split | str:
     """Return a split of a set; or, for a run whose images are not where they were, why it cannot be used.
+
+    Args:
+        dataset: the set.
+        split: the split.
+        few: whether only some of its images are needed (:func:`some`).
 
     Raises:
         DataError: the user named the images, and they are not those of the run.
     """
     try:
-        return registry.load(dataset, split)
+        return some(dataset, split) if few else registry.load(dataset, split)
     except (DataError, UnknownNameError, MissingExtraError) as error:
         if not isinstance(dataset.source, Again) or dataset.source.named:
             raise

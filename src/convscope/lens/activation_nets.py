@@ -127,7 +127,7 @@ def pre_activations(run: Run, layers: Iterable[Layer], device: Device = CPU) -> 
         RunError: the weights do not belong to the net.
         DataError: the user named images, and they are not those of the run.
     """
-    model, split = model_of(run, device), at_hand(run.dataset, "test")
+    model, split = model_of(run, device), at_hand(run.dataset, "test", few=True)
     if isinstance(split, str):
         return ()
     positions = np.linspace(0, len(split.images) - 1, min(IMAGES, len(split.images))).astype(int)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from convscope.analyze.unit import unit_field
-from convscope.data import registry
+from convscope.data.facts import at_hand
 from convscope.lens.choose import any_layer
 from convscope.lens.drawing.field import draw
 from convscope.lens.image import input_image as named
@@ -120,8 +120,9 @@ def reach(  # noqa: PLR0913 -- the parts of the question
     """
     chosen = any_layer(subject.net, layer)
     unit = unit_field(subject.net, chosen.name, at)
-    seen = None if image is None and subject.run is None else named(subject, image)
-    batch, words = _images(subject, seen, images, seed)
+    own = _own(subject)
+    seen = None if image is None and own is None else named(subject, image)
+    batch, words = _images(subject, own, seen, images, seed)
     slices = [slice(first, last + 1) for first, last in unit.support.patch]
     models = [(subject.untrained(seed), f"random, seed {seed}")]
     models += [(subject.model, subject.weights)] if not subject.random else []
@@ -134,11 +135,18 @@ def reach(  # noqa: PLR0913 -- the parts of the question
     return Reach(subject.name, chosen.name, chosen.why, unit, found[0], trained, words, seen)
 
 
-def _images(subject: Subject, seen: InputImage | None, count: int, seed: int) -> tuple[Tensor, str]:
+def _own(subject: Subject) -> NDArray[np.uint8] | None:
+    """Return the test images of the run; None for a net, and for a run whose images are not at hand."""
+    split = at_hand(subject.run.dataset, "test", few=True) if subject.run else ""
+    return None if isinstance(split, str) or not len(split.images) else split.images
+
+
+def _images(
+    subject: Subject, own: NDArray[np.uint8] | None, seen: InputImage | None, count: int, seed: int
+) -> tuple[Tensor, str]:
     """Return the images to measure over, and a description of them."""
-    if subject.dataset and subject.run:
-        images = registry.load(subject.dataset, "test").images
-        images = images[np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)]
+    if subject.dataset and own is not None:
+        images = own[np.linspace(0, len(own) - 1, min(count, len(own))).astype(int)]
         return taken(subject, images), f"{len(images)} test images of {subject.dataset.slug}"
     if seen:
         return seen.taken, "the image"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from convscope.core.shape import to_text
-from convscope.data import registry
+from convscope.data.facts import some
 from convscope.data.home import printable
 from convscope.data.image import decoded, fitted, plain
 from convscope.data.preparation import read_image
@@ -73,7 +73,7 @@ def input_image(subject: Subject, image: str | Path | NDArray[Any] | None = None
 def _own(subject: Subject, number: str) -> InputImage:
     if subject.dataset is None or subject.run is None:
         raise ImageError(f"{OWN}{number} cannot be used: the net has no data set", attempt="--image five.png")
-    split = registry.load(subject.dataset, "test")
+    split = some(subject.dataset, "test")
     if not number.isdecimal() or int(number[:12]) >= len(split.images):
         raise ImageError(
             f"there is no test image {number[:40]}", expected=f"a number from 0 to {len(split.images) - 1}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from convscope.analyze.memory import FLOAT32, memory
-from convscope.backends.device import CPU
+from convscope.backends.device import CPU, find
 from convscope.backends.torch import TorchNet, weights_in
 from convscope.core.shape import to_text
 from convscope.core.source import net_of
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from convscope.backends.device import Device
     from convscope.core.net import Net
     from convscope.data import Dataset
+
+Place = str | torch.device | None
+"""A device, as for :func:`convscope.train`."""
 
 MOST = 64
 """Images at a time."""
@@ -126,6 +129,16 @@ def subject(source: object, *, input: object = None, seed: int = 0, device: Devi
     model = _with(net, initial(net, seed) if tensors is None else tensors, device)
     known = stated(source, net) if isinstance(source, str | Path) else None
     return Subject(inert(str(name)), net, model, words, random=tensors is None, stated=known, device=device)
+
+
+def subject_on(device: Place, source: object, *, input: object = None) -> Subject:  # noqa: A002 -- as for read
+    """Prepare a subject on a device of that name.
+
+    Raises:
+        UnknownNameError, FieldError: as for :func:`convscope.backends.device.find`.
+        ConvscopeError: as for :func:`subject`.
+    """
+    return subject(source, input=input, device=find(device))
 
 
 def _with_ends(net: Net) -> Net:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convscope.backends.device import find
 from convscope.core.shape import to_text
 from convscope.errors import FieldError, WriteError
 from convscope.files import put
 from convscope.inert import in_html
-from convscope.lens.subject import Subject, subject
+from convscope.lens.subject import Subject, subject_on
 from convscope.reporting.of_net import net_facts, net_sections
 from convscope.reporting.of_run import course, provenance, run_facts
 from convscope.reporting.page import Section, page
@@ -24,7 +23,7 @@ from convscope.training.evaluate_run import has_images, predictions_of
 from convscope.view.parts import fragment
 
 if TYPE_CHECKING:
-    import torch
+    from convscope.lens.subject import Place
 
 LARGEST = 5_000_000
 """Limit for the size of a report [byte]."""
@@ -91,7 +90,7 @@ def report(
     source: object,
     *,
     input: object = None,  # noqa: A002 -- the word of the notation
-    device: str | torch.device | None = None,
+    device: Place = None,
 ) -> Report:
     """Make a page about a run or a net.
 
@@ -107,9 +106,8 @@ def report(
         DataError: the user named images, and they are not those of the run.
         ConvscopeError: as for :func:`convscope.read`.
     """
-    place = find(device)
-    seen = subject(source, input=input, device=place)
-    with place.exact():
+    seen = subject_on(device, source, input=input)
+    with seen.device.exact():
         return _of_run(seen) if seen.run else _of_net(seen)
 
 

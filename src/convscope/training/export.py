@@ -168,7 +168,7 @@ def check_images(dataset: Dataset) -> tuple[NDArray[np.uint8], str]:
         DataError: the user named images, and they are not those of the run.
     """
     random = np.random.default_rng(0).integers(0, 256, (IMAGES, *dataset.shape), dtype=np.uint8)
-    found = at_hand(dataset, "test")
+    found = at_hand(dataset, "test", few=True)
     if isinstance(found, str):
         return random, found
     return np.concatenate([random, found.images[:IMAGES]]), ""

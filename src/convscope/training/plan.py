@@ -34,7 +34,7 @@ WORDS = {"train": "for training", "val": "for validation", "test": "for testing"
 DEVICES = {AUTO: "auto, the accelerator of this machine or else its CPU"}
 THREADS: dict[int | str | None, str] = {
     None: "one for each core",
-    AUTO: "auto, one for each core or only one, whichever is measured to be faster",
+    AUTO: "auto, one or one for each core, whichever is measured to be faster",
 }
 """Devices and numbers of threads that are known only when the training begins."""
 

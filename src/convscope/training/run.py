@@ -186,9 +186,12 @@ def found(  # noqa: PLR0913 -- the parts of a run folder
 
 
 def write_settings(job: Job, data: Facts, initial: bytes | None = None) -> Job:
-    """Write the settings, the initial weights if there are any, and their seal; return the sealed job."""
+    """Write the settings, the initial weights if there are any, and their seal; return the sealed job.
+
+    No file of a run has a path of the machine: the recipe names the data as their facts do.
+    """
     top = to_toml({"seed": job.seed})
-    recipe = to_toml(msgspec.structs.asdict(job.recipe))
+    recipe = to_toml(msgspec.structs.asdict(job.recipe.changed(data=data.name)))
     written = {
         NET: f"{job.net}\n".encode(),
         RECIPE: f"{top}\n\n[recipe]\n{recipe}\n".encode(),
@@ -309,15 +312,15 @@ def load_job(path: str | Path, *, data: object = None, edited: bool = False) -> 
         _check_seal(folder, seals)
     settings = from_toml(there[RECIPE], Settings, folder / RECIPE)
     facts = from_json(there[DATA], Facts, folder / DATA)
-    dataset = facts.dataset(
-        run=str(folder), known=trained.is_known(seals[DATA]), named=data if data is None else named(data)
-    )
+    known = trained.name_of(seals[DATA])
+    dataset = facts.dataset(run=str(folder), known=known, named=data if data is None else named(data))
+    recipe = settings.recipe.changed(data=known) if known and settings.recipe.data == facts.name else settings.recipe
     net = _net(there[NET], folder / NET)
     try:
         check_fit(net, dataset)
     except ConvscopeError as error:
         raise RunError(f"{folder} is damaged: {error.what}") from None
-    return Job(folder, net, dataset, settings.recipe, settings.seed, seals=seals)
+    return Job(folder, net, dataset, recipe, settings.seed, seals=seals)
 
 
 def _check_kinds(folder: Path) -> None:
