@@ -6,7 +6,7 @@ import { useContext } from "preact/hooks";
 import { Blobs } from "./blobs.ts";
 import type { Document, Layer } from "./document.ts";
 import { Gallery } from "./images.ts";
-import { Folding } from "./items.ts";
+import { Folding, type Shown } from "./items.ts";
 import type { Link } from "./link/link.ts";
 import { Model } from "./model.ts";
 import { address, type Selection, Store } from "./state.ts";
@@ -20,6 +20,8 @@ export interface Layout {
 }
 
 const PHONE = 620;
+/** Width of a column of the Map that is easy to read, and of the names before it [CSS pixel]. */
+const COLUMN = 62, HEAD = 88;
 
 export class App {
   readonly document: Document;
@@ -31,6 +33,9 @@ export class App {
   readonly folding: ReadonlySignal<Folding>;
   /** The layer or input that is selected. */
   readonly layer: ReadonlySignal<string>;
+  /** The groups that are open on the Map, and what it shows. */
+  readonly open: ReadonlySignal<Set<string>>;
+  readonly shown: ReadonlySignal<Shown>;
   readonly layout: Signal<Layout> = signal({ width: 900, phone: false });
   readonly theme = signal<"" | "light" | "dark">("");
   readonly keysShown = signal(false);
@@ -46,6 +51,13 @@ export class App {
     const given = new Model(document.net);
     this.model = computed(() => given);
     this.folding = computed(() => new Folding(this.model.value));
+    const chosen = computed(() => this.selection.value.open);
+    const columns = computed(() => {
+      const { phone, width } = this.layout.value;
+      return phone ? 14 : Math.max(11, Math.floor((width - HEAD) / COLUMN));
+    });
+    this.open = computed(() => this.folding.value.open(chosen.value, columns.value));
+    this.shown = computed(() => this.folding.value.show(this.open.value));
     this.layer = computed(() => this.#found(this.selection.value.layer));
   }
 
@@ -61,6 +73,13 @@ export class App {
   select(layer: string, how: "step" | "glide" = "step"): void {
     const changes = layer !== this.layer.peek();
     this.store.set(changes ? { layer, unit: null, channel: null } : { layer }, how);
+  }
+
+  /** Fold a group of the Map, or unfold it. */
+  toggle(id: string): void {
+    const open = new Set(this.open.peek());
+    if (!open.delete(id)) open.add(id);
+    this.store.set({ open: this.folding.peek().text(open) });
   }
 
   resized(width: number): void {

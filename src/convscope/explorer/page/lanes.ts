@@ -42,7 +42,7 @@ export function lanesOf(sources: readonly (readonly number[])[]): Lanes {
     heads[lane[i]] = last[i] < 0 && i < sources.length - 1 ? -1 : i;
   });
   found.count = Math.max(1, heads.length);
-  raise(found.arcs);
+  raise(found.arcs, sources.length);
   return found;
 }
 
@@ -52,11 +52,11 @@ function vacant(heads: readonly number[], from: number): number {
   return Math.max(from, heads.length);
 }
 
-/** Raise arcs until none lies on another, short ones first. */
-function raise(arcs: Arc[]): void {
-  const taken: Arc[][] = [];
+/** Raise arcs until none lies on another, short ones first; `columns` is the number of items. */
+function raise(arcs: Arc[], columns: number): void {
+  const taken: Uint8Array[] = [];
   for (const arc of [...arcs].sort((a, b) => a.to - a.from - (b.to - b.from) || a.from - b.from)) {
-    while (arc.level < 7 && taken[arc.level]?.some((one) => one.from < arc.to && arc.from < one.to)) arc.level += 1;
-    (taken[arc.level] ??= []).push(arc);
+    while (arc.level < 7 && taken[arc.level]?.subarray(arc.from, arc.to).includes(1)) arc.level += 1;
+    (taken[arc.level] ??= new Uint8Array(columns)).fill(1, arc.from, arc.to);
   }
 }

@@ -70,8 +70,13 @@ export function title(layer: Layer): string {
   return kind === "other" && layer.pointwise ? "Activation" : NAMES[kind];
 }
 
-/** The part of a name after the last dot or slash: the modules are named elsewhere. */
-export const short = (name: string): string => name.slice(Math.max(name.lastIndexOf("."), name.lastIndexOf("/")) + 1);
+/** The end of a name, the modules being named elsewhere: its last part, or more where that is only a number. */
+export function short(name: string): string {
+  const parts = name.split(/[./]/);
+  let at = parts.length - 1;
+  while (at > 0 && /^\d*$/.test(parts[at])) at -= 1;
+  return parts.slice(at).join(".") || name;
+}
 
 /** The settings of a layer as a reader sees them on a drawing: `conv 64 7x7 s2 p3 nobias` is 7×7 s2 p3. */
 export const settings = (layer: Layer): string =>

@@ -16,8 +16,10 @@ export interface Group {
 }
 
 /** Pieces that fit beside each other; longer rows are grouped. */
-const ROW = 18;
+const ROW = 12;
+/** A row is cut where it is longer than this, into as many parts. */
 const LONG = 48;
+const PARTS = 8;
 
 const firstOf = (piece: Piece): number => typeof piece === "number" ? piece : piece.first;
 const lastOf = (piece: Piece): number => typeof piece === "number" ? piece : piece.last;
@@ -58,7 +60,7 @@ export function treeOf(model: Model): Piece[] {
       else {
         const inner = within(part, depth + 1);
         const id = path(model.steps[part[0] as number]).slice(0, depth + 1).join(".");
-        row.push(inner.length === 1 ? inner[0] : grouped(unique(id), name, inner));
+        row.push(inner.length === 1 ? inner[0] : grouped(unique(id), short(id), inner));
       }
     }
     return arranged(model, row);
@@ -78,7 +80,7 @@ function arranged(model: Model, row: Piece[]): Piece[] {
 function cut(row: Piece[]): Piece[] {
   for (const piece of row) if (typeof piece !== "number") piece.pieces = cut(piece.pieces);
   if (row.length <= LONG) return row;
-  const long = Math.max(10, Math.ceil(row.length / ROW));
+  const long = Math.max(10, Math.ceil(row.length / PARTS));
   const parts: Piece[] = [];
   for (let at = 0; at < row.length; at += long) {
     const part = row.slice(at, at + long);
@@ -169,8 +171,11 @@ function withStages(model: Model, row: Piece[]): Piece[] {
     if (rest.length < 2 || where === "1×1") found.push(...rest);
     else found.push(grouped(`~${firstOf(rest[0])}-${lastOf(rest[rest.length - 1])}`, `Stage ${++stage}`, rest));
   }
-  return found;
+  return stage > 1 ? found : row;
 }
+
+/** How much wider than a step a closed group is drawn. */
+export const GROUP = 1.4;
 
 /** The groups that are open when the reader has not chosen: as many levels as fit beside each other. */
 export function openAtFirst(tree: readonly Piece[], most: number): Set<string> {
@@ -179,11 +184,11 @@ export function openAtFirst(tree: readonly Piece[], most: number): Set<string> {
   for (;;) {
     const groups = row.filter((piece): piece is Group => typeof piece !== "number");
     const next = row.flatMap((piece) => typeof piece === "number" ? [piece] : piece.pieces);
-    if (!groups.length || next.length > most) break;
+    const width = next.reduce<number>((all, piece) => all + (typeof piece === "number" ? 1 : GROUP), 0);
+    if (!groups.length || width > most) return open;
     for (const group of groups) open.add(group.id);
     row = next;
   }
-  return open;
 }
 
 /** The innermost closed group or step that shows a step, with the groups around it. */

@@ -2,16 +2,21 @@
 
 import type { Layer } from "../document.ts";
 import { type App, useApp } from "../app.ts";
-import { arithmetic, fieldText, fraction, short, strideText, title } from "../model.ts";
-import { bytes, plural, signed, size, whole } from "../words.ts";
+import type { Item } from "../items.ts";
+import { arithmetic, fieldText, fraction, short, strideText, type Sum, title } from "../model.ts";
+import type { Group } from "../tree.ts";
+import { bytes, percent, plural, signed, size, whole } from "../words.ts";
 
 const unknown = (value: number | null): string => value === null ? "unknown" : whole(value);
 
 export function Inspector() {
   const app = useApp();
   const layer = app.selected;
+  const shown = app.selection.value.view === "map" ? app.shown.value : null;
+  const item = shown?.items[shown.itemOf(app.layer.value)];
   return (
     <aside class="side" aria-label="Selection in numbers">
+      {item?.group && <OfGroup item={item} group={item.group} />}
       {layer ? <OfLayer layer={layer} /> : <OfInput />}
       <Findings />
       <Ways />
@@ -76,6 +81,32 @@ function OfLayer({ layer }: { layer: Layer }) {
 }
 
 const signed2 = (text: string): string => text.replace("-", "\u2212");
+
+/** A closed group of the Map: the sums over its layers. */
+function OfGroup({ item, group }: { item: Item; group: Group }) {
+  const app = useApp();
+  const { totals } = app.model.value.net;
+  const share = (part: Sum, of: number): string => of > 0 && part.exact ? `${percent(part.value / of)} of the net` : "";
+  const all = (part: Sum): string => part.exact ? whole(part.value) : part.value ? `≥ ${whole(part.value)}` : "unknown";
+  return (
+    <section class="ofgroup">
+      <p class="lab">{group.id.startsWith("~") ? "Layers" : "Module"}</p>
+      <h2>{group.id.startsWith("~") ? group.title : group.id}</h2>
+      <dl>
+        <Fact name="Layers" value={whole(item.layers.length)} />
+        <Fact name="Output" value={size(item.out)} />
+        <Fact name="Params" value={all(item.params)} how={share(item.params, totals.params)} />
+        <Fact name="MACs" value={all(item.macs)} how={share(item.macs, totals.macs)} />
+        <Fact name="Activations" value={bytes(item.bytes)} />
+        <Fact name="RF" value={`${fieldText(item.rf)} px`} />
+      </dl>
+      <button type="button" class="btn" onClick={() => app.toggle(group.id)}>
+        Unfold <kbd>F</kbd>
+      </button>
+      <h3>Selected in it</h3>
+    </section>
+  );
+}
 
 function OfInput() {
   const app = useApp();

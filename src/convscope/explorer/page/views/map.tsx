@@ -14,31 +14,17 @@ import { COSTS, Numbers, Ribbon } from "./map/ribbon.tsx";
 import { layerTable } from "./map/sheet.ts";
 import { Verdict } from "./map/verdict.tsx";
 
-const FITS = 58;
-
-const mostColumns = (app: App): number =>
-  app.layout.value.phone ? 14 : Math.max(12, Math.floor((app.layout.value.width - HEAD) / FITS));
-
-const openGroups = (app: App): Set<string> => app.folding.value.open(app.selection.value.open, mostColumns(app));
-
 /** The layer that stands for a column: the last of its layers that is not only a norm or an activation. */
 function representative(shown: Shown, i: number): string {
   const item = shown.items[i];
   return item.group ? item.layers[item.layers.length - 1].name : item.key;
 }
 
-function toggled(app: App, id: string): void {
-  const open = openGroups(app);
-  if (!open.delete(id)) open.add(id);
-  app.store.set({ open: app.folding.peek().text(open) });
-}
-
 /** Fold or unfold at the selection: open what is closed there, else close the group around it. */
 function fold(app: App): void {
-  const open = openGroups(app);
-  const around = app.folding.peek().around(app.layer.peek());
+  const open = app.open.peek(), around = app.folding.peek().around(app.layer.peek());
   const closed = around.find((group) => !open.has(group.id)) ?? around.at(-1);
-  if (closed) toggled(app, closed.id);
+  if (closed) app.toggle(closed.id);
 }
 
 export function mapKeys(app: App, event: KeyboardEvent): boolean {
@@ -48,7 +34,7 @@ export function mapKeys(app: App, event: KeyboardEvent): boolean {
     return true;
   }
   if (by === undefined && event.key !== "Home" && event.key !== "End") return false;
-  const shown = app.folding.peek().show(openGroups(app));
+  const shown = app.shown.peek();
   const now = shown.itemOf(app.layer.peek());
   const last = shown.items.length - 1;
   const next = event.key === "Home" ? 0 : event.key === "End" ? last : Math.max(0, Math.min(last, now + (by ?? 0)));
@@ -58,13 +44,10 @@ export function mapKeys(app: App, event: KeyboardEvent): boolean {
 
 export function MapView() {
   const app = useApp();
-  const { cost, open, budget } = app.selection.value;
+  const { cost, budget } = app.selection.value;
   const { width, phone } = app.layout.value;
-  const folding = app.folding.value;
-  const g = useMemo(
-    () => geometryOf(folding.show(folding.open(open, mostColumns(app))), width),
-    [folding, open, width],
-  );
+  const shown = app.shown.value;
+  const g = useMemo(() => geometryOf(shown, width), [shown, width]);
   const selected = g.shown.itemOf(app.layer.value);
   const chosen = COSTS.find((one) => one.id === cost)?.id ?? "macs";
   const { totals, peak } = app.model.value.net;
@@ -274,7 +257,7 @@ function Brackets({ app, g, from, to }: { app: App; g: Geometry; from: number; t
           style={place(one)}
           aria-expanded="true"
           title={`Fold ${one.group.id.startsWith("~") ? one.group.title : one.group.id}`}
-          onClick={() => toggled(app, one.group.id)}
+          onClick={() => app.toggle(one.group.id)}
         >
           <span>▾ {one.group.title}</span>
         </button>
@@ -308,7 +291,7 @@ function Names(
               tabIndex={on ? 0 : -1}
               title={group ? group.id.replace(/^~.*/, group.title) : item.key}
               onClick={() => choose(i)}
-              onDblClick={() => group && toggled(app, group.id)}
+              onDblClick={() => group && app.toggle(group.id)}
             >
               <b>{item.title}</b>
             </button>
@@ -320,7 +303,7 @@ function Names(
                   aria-expanded="false"
                   aria-label={`Unfold ${item.title}`}
                   tabIndex={on ? 0 : -1}
-                  onClick={() => toggled(app, group.id)}
+                  onClick={() => app.toggle(group.id)}
                 >
                   ▸ {item.sub}
                 </button>

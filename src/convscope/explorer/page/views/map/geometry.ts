@@ -2,10 +2,11 @@
 
 import { type Cost, costOf, type Item, type Shown } from "../../items.ts";
 import { type Lanes, lanesOf } from "../../lanes.ts";
+import { GROUP } from "../../tree.ts";
 
 /** Width of the names of the rows [CSS pixel]. */
 export const HEAD = 88;
-const NARROW = 56, WIDE = 116;
+const NARROW = 60, WIDE = 116;
 const TALL = 124, FLAT = 10;
 
 export interface Geometry {
@@ -28,7 +29,7 @@ const log2 = (value: number): number => Math.log2(1 + Math.max(0, value));
 
 const side = (item: Item): number => item.out.length > 1 ? item.out[1] : 1;
 
-const weight = (item: Item): number => item.group ? 1.7 : item.kind === "merge" ? 0.9 : 1;
+const weight = (item: Item): number => item.group ? GROUP : item.kind === "merge" ? 0.9 : 1;
 
 export function geometryOf(shown: Shown, width: number): Geometry {
   const { items } = shown;

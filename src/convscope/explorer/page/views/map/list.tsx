@@ -3,6 +3,7 @@
 import { useApp } from "../../app.ts";
 import { type Cost, costOf, type Item } from "../../items.ts";
 import { fieldText } from "../../model.ts";
+import type { Group } from "../../tree.ts";
 import { size } from "../../words.ts";
 import { type Geometry, most } from "./geometry.ts";
 import { Mini } from "./mini.tsx";
@@ -14,37 +15,66 @@ const MOST = 200;
 export function List(
   { g, cost, selected, choose }: { g: Geometry; cost: Cost; selected: number; choose: (i: number) => void },
 ) {
+  const app = useApp();
   const top = most(g.items, cost) || 1;
   const first = Math.max(0, Math.min(selected - MOST / 2, g.items.length - MOST));
   const shown = g.items.slice(first, first + MOST);
   const depth = new Int32Array(g.items.length);
   for (const { from, to } of g.shown.brackets) for (let i = from; i <= to; i++) depth[i] += 1;
+  const starts = (i: number) => g.shown.brackets.filter((one) => one.from === i).reverse();
   return (
     <ol class="list" start={first + 1}>
-      {shown.map((item, k) => (
-        <li key={item.key} class={depth[first + k] ? "deep" : ""}>
-          <button
-            type="button"
-            aria-pressed={first + k === selected}
-            data-column={first + k}
-            onClick={() => choose(first + k)}
-          >
-            <Picture g={g} i={first + k} on={first + k === selected} />
-            <span>
-              <b>{item.title}</b> <span class="dim">{item.kind === "group" ? item.sub : ""}</span>
-              <br />
-              <span class="dim">{size(item.out)}</span>
-              {item.kind !== "group" && item.sub && <span class="dim small">{item.sub}</span>}
-              <span class="bar" style={{ width: `${100 * costOf(item, cost).value / top}%` }} />
+      {shown.map((item, k) => {
+        const i = first + k, on = i === selected;
+        return (
+          <li key={item.key} class={depth[i] ? "deep" : ""}>
+            {starts(i).map(({ group }) => (
+              <button
+                type="button"
+                key={group.id}
+                class="fold"
+                aria-expanded="true"
+                onClick={() => app.toggle(group.id)}
+              >
+                ▾ {group.title}
+              </button>
+            ))}
+            <span class="row">
+              <button type="button" class="pick" aria-pressed={on} data-column={i} onClick={() => choose(i)}>
+                <Picture g={g} i={i} on={on} />
+                <span>
+                  <b>{item.title}</b>
+                  <br />
+                  <span class="dim">{size(item.out)}</span>
+                  {!item.group && item.sub && <span class="small">{item.sub}</span>}
+                  <span class="bar" style={{ width: `${100 * costOf(item, cost).value / top}%` }} />
+                </span>
+                <span class="num">
+                  {item.layers.length ? costText(costOf(item, cost), cost) : "–"}
+                  <small>RF {fieldText(item.rf)}</small>
+                </span>
+              </button>
+              {item.group && <Unfold group={item.group} sub={item.sub} />}
             </span>
-            <span class="num">
-              {item.layers.length ? costText(costOf(item, cost), cost) : "–"}
-              <small>RF {fieldText(item.rf)}</small>
-            </span>
-          </button>
-        </li>
-      ))}
+          </li>
+        );
+      })}
     </ol>
+  );
+}
+
+function Unfold({ group, sub }: { group: Group; sub: string }) {
+  const app = useApp();
+  return (
+    <button
+      type="button"
+      class="unfold"
+      aria-expanded="false"
+      aria-label={`Unfold ${group.title}`}
+      onClick={() => app.toggle(group.id)}
+    >
+      ▸ {sub}
+    </button>
   );
 }
 
@@ -57,7 +87,7 @@ function Picture({ g, i, on }: { g: Geometry; i: number; on: boolean }) {
       {item.kind === "merge"
         ? <Merge x={30} y={27} op={item.layers[0].op} on={on} />
         : item.kind === "group"
-        ? <Mini model={model} item={item} x={30} y={30} wide={60} h={Math.min(h, 34)} w={w * 0.6} on={on} />
+        ? <Mini model={model} item={item} x={30} y={36} wide={58} h={Math.min(h, 22)} w={w * 0.5} on={on} plain />
         : (
           <Slab
             kind={item.kind}

@@ -15,16 +15,25 @@ interface Given {
   h: number;
   w: number;
   on: boolean;
+  /** Without words: for a small picture. */
+  plain?: boolean;
 }
 
-const MOST = 14;
+const MOST = 14, COLUMNS = 6, LANES = 5;
 
 export function Mini(given: Given) {
   const { model, item } = given;
   const steps = model.steps.slice(item.first, item.last + 1);
-  if (steps.length > MOST || item.group?.pieces.some((piece) => typeof piece !== "number")) return <Pile {...given} />;
+  if (steps.length > MOST) return <Pile {...given} />;
   const lanes = lanesOf(steps.map((step) => inside(model, step, item.first)));
-  return lanes.count > 5 ? <Pile {...given} /> : <Small {...given} steps={steps} lanes={lanes} />;
+  const column = new Int32Array(steps.length);
+  for (let i = 0; i < steps.length; i++) {
+    for (const { from, to } of [...lanes.links, ...lanes.arcs]) {
+      if (to === i) column[i] = Math.max(column[i], column[from] + 1);
+    }
+  }
+  if (lanes.count > LANES || Math.max(...column) >= COLUMNS) return <Pile {...given} />;
+  return <Small {...given} steps={steps} lanes={lanes} column={column} />;
 }
 
 const inside = (model: Model, step: Step, first: number): number[] => {
@@ -38,13 +47,13 @@ const inside = (model: Model, step: Step, first: number): number[] => {
 };
 
 /** The steps of a group in columns by their order along a path, its lanes around the middle, a last merge on the middle. */
-function Small({ model, item, steps, lanes, x, y, wide, h, on }: Given & { steps: readonly Step[]; lanes: Lanes }) {
-  const column = new Int32Array(steps.length);
-  for (let i = 0; i < steps.length; i++) {
-    for (const { from, to } of [...lanes.links, ...lanes.arcs]) {
-      if (to === i) column[i] = Math.max(column[i], column[from] + 1);
-    }
-  }
+function Small(
+  { model, item, steps, lanes, column, x, y, wide, h, on }: Given & {
+    steps: readonly Step[];
+    lanes: Lanes;
+    column: Int32Array;
+  },
+) {
   const columns = Math.max(...column) + 1, left = x - wide / 2 + 6;
   const unit = (wide - 22) / columns;
   const tall = lanes.count > 1 ? Math.min(h, Math.max(12, 112 / lanes.count)) : h;
@@ -54,7 +63,8 @@ function Small({ model, item, steps, lanes, x, y, wide, h, on }: Given & { steps
   const at = (i: number): [number, number] => [left + 8 + unit * (column[i] + 0.5), lineOf(i)];
   const roof = y - (lanes.count * gap) / 2 - 6;
   const outside = steps.flatMap((step, i) => step.main.inputs.some((name) => !isInside(model, name, item)) ? [i] : []);
-  const shortcut = (i: number): boolean => i === last && ends && lanes.count === 1;
+  const shortcut = (i: number): boolean =>
+    lanes.lane[i] === 0 && kindOf(steps[i].main) === "merge" && (i < last || lanes.count === 1);
   const path = (i: number): string => {
     const [bx, by] = at(i);
     if (!shortcut(i)) return `M${x - wide / 2} ${y}H${left}V${by}H${bx}`;
@@ -69,6 +79,13 @@ function Small({ model, item, steps, lanes, x, y, wide, h, on }: Given & { steps
       {lanes.links.map(({ from, to }) => {
         const [ax, ay] = at(from), [bx, by] = at(to);
         return <path key={`${from}-${to}`} class="wire" d={`M${ax} ${ay}H${bx}V${by}`} />;
+      })}
+      {lanes.arcs.map(({ from, to }) => {
+        const [ax] = at(from), [bx, by] = at(to);
+        const up = `M${ax + 6} ${y}V${roof + 5}Q${ax + 6} ${roof} ${ax + 11} ${roof}`;
+        return (
+          <path key={`${from}~${to}`} class="arc" d={`${up}H${bx - 5}Q${bx} ${roof} ${bx} ${roof + 5}V${by - 6}`} />
+        );
       })}
       <path class="wire" d={`M${endX} ${endY}H${x + wide / 2 - 6}V${y}H${x + wide / 2}`} />
       {steps.map((step, i) => {
@@ -88,12 +105,13 @@ function isInside(model: Model, name: string, item: Item): boolean {
 }
 
 /** A stage: slabs behind each other, with the number of shortcuts on an arc. */
-function Pile({ model, item, x, y, wide, h, w, on }: Given) {
+function Pile({ model, item, x, y, wide, h, w, on, plain }: Given) {
   const count = Math.min(4, Math.max(2, item.group?.pieces.length ?? 2));
   const sums = model.steps.slice(item.first, item.last + 1).filter((step) => step.main.op === "add").length;
   const left = x - wide / 2 + 10, right = x + wide / 2 - 10, roof = y - h / 2 - (count - 1) * 3 - 16;
   return (
     <g>
+      <path class="wire" d={`M${x - wide / 2} ${y}H${x + wide / 2}`} />
       {sums > 0 && (
         <path
           class="arc"
@@ -102,7 +120,7 @@ function Pile({ model, item, x, y, wide, h, w, on }: Given) {
           }V${y - 7}`}
         />
       )}
-      {sums > 0 && (
+      {sums > 0 && !plain && (
         <text x={x} y={roof - 4} class="s mid">
           {sums} {sums === 1 ? "shortcut" : "shortcuts"}
         </text>

@@ -133,7 +133,7 @@ function rows(peak: string): Row[] {
         const here = item.layers.some((layer) => layer.name === peak);
         const found = cost("live")(item);
         return here
-          ? { ...found, text: `▲ ${found.text}`, strong: true, more: `the peak: ${found.more} bytes` }
+          ? { ...found, text: `▲\u2009${found.text}`, strong: true, more: `the peak: ${found.more} bytes` }
           : found;
       },
     },

@@ -27,44 +27,51 @@ interface Part {
   share: number;
 }
 
-/** 90 % of the MACs; of a spread-out cost: only 30 %. */
-const Share = ({ part, of }: { part: Part; of: string }) => (
-  <>
-    <b>{part.share < 0.4 ? "only " : ""}{percent(part.share)}</b> of the {of}
-  </>
-);
+const SPREAD = 0.4;
 
-const subject = ({ names, share }: Part): string => (share < 0.4 ? "even " : "") + listed(names);
+/** Who takes how much: conv2 takes 90 % of the MACs; or that nobody takes much. */
+function Taken({ part, verb, of, first }: { part: Part; verb: [string, string]; of: string; first: boolean }) {
+  const names = listed(part.names);
+  if (part.share < SPREAD) {
+    return (
+      <>
+        {first ? "T" : "t"}he {of} are spread out: {part.names.length === 1 ? "" : "even "}
+        {names} {part.names.length === 1 ? verb[0] : verb[1]} only <b>{percent(part.share)}</b>
+      </>
+    );
+  }
+  return (
+    <>
+      {names} {part.names.length === 1 ? verb[0] : verb[1]} <b>{percent(part.share)}</b> of the {of}
+    </>
+  );
+}
 
 export function Verdict({ items, exact }: { items: readonly Item[]; exact: boolean }) {
   const total = (cost: Cost) => items.reduce((all, item) => all + costOf(item, cost).value, 0);
   const macs = heavy(items, "macs", total("macs"));
   const params = heavy(items, "params", total("params"));
   const known = exact ? "" : "known ";
-  const take = (part: Part) => part.names.length === 1 ? "takes" : "take";
-  const hold = (part: Part) => part.names.length === 1 ? "holds" : "hold";
-  if (macs && params && same(macs.names, params.names)) {
+  if (!macs && !params) return <p class="verdict">No layer of this net has weights, and none multiplies.</p>;
+  if (macs && params && same(macs.names, params.names) && Math.max(macs.share, params.share) < SPREAD) {
     return (
       <p class="verdict">
-        {subject(macs)} {take(macs)} <Share part={macs} of={`${known}MACs`} /> and {hold(params)}{" "}
-        <Share part={params} of={`${known}params`} />.
+        The costs are spread out: even {listed(macs.names)} take only <b>{percent(macs.share)}</b> of the{" "}
+        {known}MACs and hold only <b>{percent(params.share)}</b> of the {known}params.
       </p>
     );
   }
-  if (!macs && !params) return <p class="verdict">No layer of this net has weights, and none multiplies.</p>;
+  const both = macs && params && same(macs.names, params.names) && Math.min(macs.share, params.share) >= SPREAD;
   return (
     <p class="verdict">
-      {macs && (
+      {macs && <Taken part={macs} verb={["takes", "take"]} of={`${known}MACs`} first />}
+      {both && (
         <>
-          {subject(macs)} {take(macs)} <Share part={macs} of={`${known}MACs`} />
+          {" "}and {params.names.length === 1 ? "holds" : "hold"} <b>{percent(params.share)}</b> of the {known}params
         </>
       )}
-      {macs && params && "; "}
-      {params && (
-        <>
-          {subject(params)} {hold(params)} <Share part={params} of={`${known}params`} />
-        </>
-      )}.
+      {macs && params && !both && "; "}
+      {params && !both && <Taken part={params} verb={["holds", "hold"]} of={`${known}params`} first={!macs} />}.
     </p>
   );
 }
