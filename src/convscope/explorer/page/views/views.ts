@@ -4,6 +4,7 @@ import type { ComponentType } from "preact";
 import type { App } from "../app.ts";
 import { mapKeys, MapView } from "./map.tsx";
 import { Mistakes, mistakesKeys, mistakesMissing } from "./mistakes.tsx";
+import { reachKeys, ReachView } from "./reach.tsx";
 import { Runs, runsKeys } from "./runs.tsx";
 
 export interface View {
@@ -30,7 +31,13 @@ const evaluated = (app: App): string => needsRun(app) || mistakesMissing(app);
 export const VIEWS: readonly View[] = [
   { id: "map", name: "Map", question: "What have I built, and where do its costs go?", Body: MapView, keys: mapKeys },
   { id: "bench", name: "Bench", question: "What if I change it?" },
-  { id: "reach", name: "Reach", question: "Is the receptive field large enough for my objects?" },
+  {
+    id: "reach",
+    name: "Reach",
+    question: "Is the receptive field large enough for my objects?",
+    Body: ReachView,
+    keys: reachKeys,
+  },
   { id: "micro", name: "Microscope", question: "How exactly does this number arise?", missing: needsWeights },
   { id: "channel", name: "Channel", question: "What does this channel look for?", missing: needsRun },
   { id: "health", name: "Health", question: "Which layer is wasted?", missing: needsRun },

@@ -1,0 +1,290 @@
+// Reach: what a unit sees of the image, and whether that is enough for the reader's objects.
+
+import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
+import { type App, useApp } from "../app.ts";
+import type { Layer } from "../document.ts";
+import { fieldText, short } from "../model.ts";
+import { Picture } from "../parts/picture.tsx";
+import { Sheet } from "../parts/sheet.tsx";
+import { FieldChart } from "./reach/chart.tsx";
+import { type Frame, frameOf, ImageFrame, showField } from "./reach/frame.tsx";
+import { Overlay } from "./reach/overlay.ts";
+import { across, exact, firstWhole, placed, spatial, type Stop, stopsOf } from "./reach/path.ts";
+import { cellsOf, ends, MOVES, moveUnit, Strip } from "./reach/strip.tsx";
+
+const BIG = 360, GAP = 32;
+
+type Unit = readonly [number, number];
+
+export function reachKeys(app: App, event: KeyboardEvent): boolean {
+  const by = MOVES[event.key];
+  if (!by || !app.selected) return false;
+  moveUnit(app, app.layer.peek(), by);
+  return true;
+}
+
+const middleOf = (shape: readonly number[]): Unit => {
+  const [rows, columns] = spatial(shape);
+  return [rows >> 1, columns >> 1];
+};
+
+/** The unit of a layer whose field has its middle nearest to a pixel. */
+function nearestUnit(layer: Layer, [y, x]: readonly [number, number]): Unit | null {
+  const [rows, columns] = spatial(layer.out);
+  const axes = layer.rf.slice(-2);
+  const at = (value: number, axis: Layer["rf"][number] | undefined, size: number): number => {
+    if (!axis?.stride || !axis.centre) return size >> 1;
+    const unit = (value - 0.5 - axis.centre[0] / axis.centre[1]) * axis.stride[1] / axis.stride[0];
+    return Math.max(0, Math.min(size - 1, Math.round(unit)));
+  };
+  return placed(layer) ? [at(y, axes.at(-2), rows), at(x, axes.at(-1), columns)] : null;
+}
+
+export function ReachView() {
+  const app = useApp();
+  const layer = app.selected ?? app.model.value.layers[0];
+  const { object, image: index, unit } = app.selection.value;
+  const { width, phone } = app.layout.value;
+  const [rows, columns] = spatial(app.model.value.image.shape);
+  const side = Math.min(rows === 1 ? columns : rows, columns);
+  const image = app.document.images[index] ?? app.document.images[0];
+  const stops = stopsOf(app);
+  const stacked = width < 760;
+  const frame = useMemo(() => frameOf(rows, columns, phone ? Math.min(BIG, width) : BIG), [
+    rows,
+    columns,
+    phone,
+    width,
+  ]);
+  const right = stacked ? width : width - BIG - GAP;
+  const cells = useMemo(() => cellsOf(stops, right), [stops.map((stop) => stop.layer.name).join(" "), right]);
+  const chosen = object ?? side;
+  if (!layer) return <p class="absent">This net has no layers.</p>;
+  return (
+    <>
+      <Verdict layer={layer} stops={stops} object={chosen} given={object !== null} side={side} />
+      <div class={stacked ? "columns stacked" : "columns"}>
+        <Look app={app} layer={layer} unit={unit} cells={cells} frame={frame} image={image} />
+        <section class="wide" style={{ width: `${right}px` }}>
+          <div class="line">
+            <h2>Receptive field against object size</h2>
+            <ObjectSize app={app} object={chosen} given={object !== null} />
+          </div>
+          <FieldChart stops={stops} width={right} side={side} object={chosen} />
+          <p class="lab">
+            One bar for each column of the Map, in input pixels. Drag the line, or type the size of your objects. A cut
+            bar is larger than the drawing.
+          </p>
+          <Sheet name="Show as table" file={`${app.document.title}-fields.csv`} table={() => fieldTable(app)} />
+        </section>
+      </div>
+    </>
+  );
+}
+
+function ObjectSize({ app, object, given }: { app: App; object: number; given: boolean }) {
+  return (
+    <label class="objectsize">
+      My objects are{" "}
+      <input
+        type="number"
+        min={1}
+        max={100000}
+        value={object}
+        onInput={(event) => {
+          const value = Number(event.currentTarget.value);
+          if (Number.isInteger(value) && value > 0) app.store.set({ object: value }, "glide");
+        }}
+      />{" "}
+      px{given ? "" : " (the whole image)"}
+    </label>
+  );
+}
+
+interface VerdictGiven {
+  layer: Layer;
+  stops: readonly Stop[];
+  object: number;
+  given: boolean;
+  side: number;
+}
+
+function Verdict({ layer, stops, object, given, side }: VerdictGiven) {
+  const sees = across(layer), fits = sees >= object;
+  const first = firstWhole(stops, object);
+  const what = given ? `an object of ${object} px` : `the whole image, ${object} px,`;
+  const beyond = stops.find((stop) => across(stop.layer) > side);
+  if (layer.rf.length === 0) return <p class="verdict">The field of {short(layer.name)} is unknown.</p>;
+  return (
+    <p class="verdict" aria-live="polite">
+      A unit of <b>{short(layer.name)}</b> sees {exact(layer) ? "" : "at most "}
+      <b>{fieldText(layer.rf).replace("≤ ", "")} px</b>: {what} {fits && exact(layer) ? "fits" : fits ? "may fit" : (
+        <>
+          does <b>not</b> fit
+        </>
+      )}.{" "}
+      <span class="dim">
+        {!fits && (first
+          ? `The first layer that sees it whole is ${first.name} (${fieldText(first.layer.rf)}). `
+          : "No layer shown here sees it whole. ")}
+        {beyond && given && `From ${beyond.name} on, a field is larger than the image.`}
+      </span>
+    </p>
+  );
+}
+
+interface LookGiven {
+  app: App;
+  layer: Layer;
+  unit: Unit | null;
+  cells: ReturnType<typeof cellsOf>;
+  frame: Frame;
+  image: App["document"]["images"][number] | undefined;
+}
+
+/** The image and the strip of layers, with what the chosen unit reads; hovering shows another one. */
+function Look({ app, layer, unit, cells, frame, image }: LookGiven) {
+  const place = useRef<HTMLDivElement>(null);
+  const words = useRef<HTMLParagraphElement>(null);
+  const overlay = useRef<Overlay | null>(null);
+  const due = useRef<{ layer: string; unit: Unit } | null>(null);
+  const chosen = unit ?? middleOf(layer.out);
+  const paint = useCallback((name: string, at: Unit): void => {
+    const box = overlay.current?.light(name, at);
+    const found = box ? ends(box) : null;
+    const whole = wholeField(app, name, at);
+    const shown = whole ?? found;
+    if (shown) showField(place.current, frame, shown[0], shown[1]);
+    if (words.current) words.current.textContent = unitWords(app, name, at, found, whole);
+  }, [app, frame]);
+  useEffect(() => {
+    const svg = place.current?.querySelector<SVGSVGElement>("svg.strip");
+    if (svg) overlay.current = new Overlay(app, svg, cells);
+    paint(layer.name, chosen);
+  }, [cells, frame, layer.name, chosen[0], chosen[1], app.model.value]);
+  const hover = (name: string, at: Unit | null): void => {
+    const waiting = due.current !== null;
+    due.current = at ? { layer: name, unit: at } : { layer: layer.name, unit: chosen };
+    if (waiting) return;
+    requestAnimationFrame(() => {
+      const next = due.current;
+      due.current = null;
+      if (next) paint(next.layer, next.unit);
+    });
+  };
+  const point = (pixel: readonly [number, number] | null, keep: boolean): void => {
+    const at = pixel ? nearestUnit(layer, pixel) : null;
+    if (keep && at) app.store.set({ layer: layer.name, unit: at });
+    else hover(layer.name, at);
+  };
+  return (
+    <div ref={place} class="look">
+      <div class="imagecolumn">
+        <h2 title={image?.name}>
+          {image ? image.name : "Empty frame"} <ImageWords app={app} image={image} />
+        </h2>
+        <ImageFrame frame={frame} image={image} point={point} />
+        <Thumbs app={app} />
+      </div>
+      <div class="stripcolumn">
+        <div class="scroller" tabIndex={-1}>
+          <Strip cells={cells} hover={hover} />
+        </div>
+        <p class="lab legend">
+          <i class="key lit" /> read by the unit <i class="key dashed" />{" "}
+          units that read it. Hover over a unit or the image; click to keep it; arrow keys move it.
+        </p>
+        <p ref={words} class="unitwords" aria-live="polite" />
+      </div>
+    </div>
+  );
+}
+
+function ImageWords({ app, image }: { app: App; image: LookGiven["image"] }) {
+  if (!image) return <span class="dim">{app.model.value.image.shape.slice(1).join("×")} px</span>;
+  const name = (at: number | null): string => at === null ? "unknown" : app.document.classes[at] ?? String(at);
+  if (image.truth === null && image.predicted === null) return null;
+  return (
+    <span class="dim">
+      true {name(image.truth)}
+      {image.predicted !== null && `, predicted ${name(image.predicted)}`}
+    </span>
+  );
+}
+
+const FEW = 12;
+
+function Thumbs({ app }: { app: App }) {
+  const { images } = app.document;
+  const now = Math.min(app.selection.value.image, images.length - 1);
+  if (images.length < 2) return null;
+  const first = Math.max(0, Math.min(now - FEW / 2, images.length - FEW));
+  return (
+    <div class="thumbs" role="group" aria-label="Images">
+      {images.slice(first, first + FEW).map((image, k) => (
+        <button
+          type="button"
+          key={image.blob}
+          aria-pressed={first + k === now}
+          aria-label={image.name}
+          title={image.name}
+          onClick={() => app.store.set({ image: first + k })}
+        >
+          <Picture image={image} width={36} height={36} />
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** The field of a unit with its part on the padding, from start, stride and size; null where units have no order. */
+function wholeField(app: App, name: string, unit: Unit): [readonly number[], readonly number[]] | null {
+  const axes = app.model.peek().get(name)?.rf ?? [];
+  const at = (axis: Layer["rf"][number] | undefined, index: number): readonly number[] | null => {
+    if (!axis?.stride || axis.start === null || axis.phases) return null;
+    const first = axis.start + index * axis.stride[0] / axis.stride[1];
+    return Number.isInteger(first) ? [first, first + axis.size - 1] : null;
+  };
+  const columns = at(axes.at(-1), unit[1]), rows = axes.length < 2 ? [0, 0] : at(axes.at(-2), unit[0]);
+  return rows && columns ? [rows, columns] : null;
+}
+
+const range = ([first, last]: readonly number[]): string => first === last ? String(first) : `${first}–${last}`;
+
+function unitWords(
+  app: App,
+  name: string,
+  unit: Unit,
+  box: [readonly number[], readonly number[]] | null,
+  whole: [readonly number[], readonly number[]] | null,
+): string {
+  const layer = app.model.peek().get(name);
+  if (!layer || !box) return "This unit reads nothing of the image.";
+  const who = layer.out.length > 1 ? `Unit ${unit.join(", ")} of ${short(name)}` : `Every unit of ${short(name)}`;
+  const padded = whole && (whole[0].some((v, i) => v !== box[0][i]) || whole[1].some((v, i) => v !== box[1][i]));
+  return `${who} reads rows ${range(box[0])} and columns ${range(box[1])}${padded ? ", and padding" : ""}.`;
+}
+
+function fieldTable(app: App) {
+  const { layers } = app.model.peek();
+  return {
+    columns: ["Layer", "Output", "RF height", "RF width", "Stride", "Start", "Exact"],
+    rows: layers.length,
+    row(i: number) {
+      const { name, out, rf } = layers[i];
+      const text = (value: (axis: Layer["rf"][number]) => string): string =>
+        [...new Set(rf.map(value))].join("×") || "–";
+      return [
+        name,
+        [...out.slice(1), out[0]].join("×"),
+        rf.at(-2)?.size ?? "–",
+        rf.at(-1)?.size ?? "–",
+        text((axis) =>
+          axis.stride === null ? "–" : axis.stride[1] === 1 ? String(axis.stride[0]) : axis.stride.join("/")
+        ),
+        text((axis) => axis.start === null ? "–" : String(axis.start)),
+        rf.every((axis) => axis.exact) ? "yes" : "upper bound",
+      ];
+    },
+  };
+}
