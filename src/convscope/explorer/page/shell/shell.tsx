@@ -1,6 +1,6 @@
 // The frame of the page: bar, rail, stage and inspector.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { type App, Provider, useApp } from "../app.ts";
 import { Player } from "../lesson/player.tsx";
 import { type View, VIEWS } from "../views/views.ts";
@@ -12,7 +12,7 @@ import { Top } from "./top.tsx";
 
 export function Shell({ app, place }: { app: App; place: HTMLElement }) {
   useKeys(place, app);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (app.theme.value) place.dataset.theme = app.theme.value;
     else delete place.dataset.theme;
   }, [app.theme.value]);

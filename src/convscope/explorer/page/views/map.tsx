@@ -4,11 +4,12 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
 import { budgetOf } from "../budget.ts";
 import type { Bracket, Cost, Shown } from "../items.ts";
+import { Picture } from "../parts/picture.tsx";
 import { Segments } from "../parts/segments.tsx";
 import { Sheet } from "../parts/sheet.tsx";
 import { percent, plural } from "../words.ts";
 import { Drawing } from "./map/drawing.tsx";
-import { type Geometry, geometryOf, HEAD, visible } from "./map/geometry.ts";
+import { type Geometry, geometryOf, HEAD, lineOf, middle, visible } from "./map/geometry.ts";
 import { List } from "./map/list.tsx";
 import { COSTS, Numbers, Ribbon } from "./map/ribbon.tsx";
 import { layerTable } from "./map/sheet.ts";
@@ -47,7 +48,8 @@ export function MapView() {
   const { cost, budget } = app.selection.value;
   const { width, phone } = app.layout.value;
   const shown = app.shown.value;
-  const g = useMemo(() => geometryOf(shown, width), [shown, width]);
+  const pictured = app.document.images.length > 0;
+  const g = useMemo(() => geometryOf(shown, width, pictured), [shown, width, pictured]);
   const selected = g.shown.itemOf(app.layer.value);
   const chosen = COSTS.find((one) => one.id === cost)?.id ?? "macs";
   const { totals, peak } = app.model.value.net;
@@ -208,7 +210,10 @@ function Chart({ g, selected, tabs, cost, total, limit, peak, choose }: ChartGiv
         )}
         <div ref={band} class="band" />
         <Brackets app={app} g={g} from={from} to={to} />
-        <Drawing g={g} from={from} to={to} selected={selected} />
+        <div class="drawn">
+          <Drawing g={g} from={from} to={to} selected={selected} />
+          {from === 0 && <InputImage app={app} g={g} />}
+        </div>
         <Names g={g} from={from} to={to} selected={selected} choose={choose} />
         <div class="sticky">{tabs}</div>
         <Ribbon g={g} from={from} to={to} selected={selected} cost={cost} total={total} limit={limit} />
@@ -221,6 +226,20 @@ function Chart({ g, selected, tabs, cost, total, limit, peak, choose }: ChartGiv
           names={g.items.slice(from, to + 1).map((item) => item.title)}
         />
       </div>
+    </div>
+  );
+}
+
+/** The selected image, in place of the slab of the input that it fits. */
+function InputImage({ app, g }: { app: App; g: Geometry }) {
+  const image = app.document.images[app.selection.value.image] ?? app.document.images[0];
+  const input = app.model.value.image;
+  const i = g.items.findIndex((item) => item.kind === "input" && item.title === input.name);
+  if (!image || i < 0) return null;
+  const h = g.h[i], w = g.w[i];
+  return (
+    <div class="inputimage" style={{ left: `${middle(g, i) - w / 2}px`, top: `${lineOf(g, i) - h / 2}px` }}>
+      <Picture image={image} width={w} height={h} />
     </div>
   );
 }

@@ -1,8 +1,9 @@
 // Reach: what a unit sees of the image, and whether that is enough for the reader's objects.
 
+import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
-import type { Layer } from "../document.ts";
+import type { Image, Layer } from "../document.ts";
 import { fieldText, short } from "../model.ts";
 import { Picture } from "../parts/picture.tsx";
 import { Sheet } from "../parts/sheet.tsx";
@@ -63,21 +64,26 @@ export function ReachView() {
   return (
     <>
       <Verdict layer={layer} stops={stops} object={chosen} given={object !== null} side={side} />
-      <div class={stacked ? "columns stacked" : "columns"}>
-        <Look app={app} layer={layer} unit={unit} cells={cells} frame={frame} image={image} />
-        <section class="wide" style={{ width: `${right}px` }}>
-          <div class="line">
-            <h2>Receptive field against object size</h2>
-            <ObjectSize app={app} object={chosen} given={object !== null} />
-          </div>
-          <FieldChart stops={stops} width={right} side={side} object={chosen} />
-          <p class="lab">
-            One bar for each column of the Map, in input pixels. Drag the line, or type the size of your objects. A cut
-            bar is larger than the drawing.
-          </p>
-          <Sheet name="Show as table" file={`${app.document.title}-fields.csv`} table={() => fieldTable(app)} />
-        </section>
-      </div>
+      <Look
+        app={app}
+        layer={layer}
+        unit={unit}
+        cells={cells}
+        frame={frame}
+        image={image}
+        stacked={stacked}
+        right={right}
+      >
+        <div class="line chartline">
+          <h2>Receptive field against object size</h2>
+          <ObjectSize app={app} object={chosen} given={object !== null} />
+        </div>
+        <FieldChart stops={stops} width={right} side={side} object={chosen} />
+        <p class="lab">
+          One bar for each column of the Map, in input pixels. Drag the line, or type the size of your objects.
+        </p>
+        <Sheet name="Show as table" file={`${app.document.title}-fields.csv`} table={() => fieldTable(app)} />
+      </Look>
     </>
   );
 }
@@ -139,11 +145,14 @@ interface LookGiven {
   unit: Unit | null;
   cells: ReturnType<typeof cellsOf>;
   frame: Frame;
-  image: App["document"]["images"][number] | undefined;
+  image: Image | undefined;
+  stacked: boolean;
+  right: number;
+  children: ComponentChildren;
 }
 
 /** The image and the strip of layers, with what the chosen unit reads; hovering shows another one. */
-function Look({ app, layer, unit, cells, frame, image }: LookGiven) {
+function Look({ app, layer, unit, cells, frame, image, stacked, right, children }: LookGiven) {
   const place = useRef<HTMLDivElement>(null);
   const words = useRef<HTMLParagraphElement>(null);
   const overlay = useRef<Overlay | null>(null);
@@ -178,16 +187,16 @@ function Look({ app, layer, unit, cells, frame, image }: LookGiven) {
     else hover(layer.name, at);
   };
   return (
-    <div ref={place} class="look">
+    <div ref={place} class={stacked ? "look stacked" : "look"}>
       <div class="imagecolumn">
         <h2 title={image?.name}>
-          {image ? image.name : "Empty frame"} <ImageWords app={app} image={image} />
+          {image ? imageName(image) : "Empty frame"} <ImageWords app={app} image={image} />
         </h2>
         <ImageFrame frame={frame} image={image} point={point} />
         <Thumbs app={app} />
       </div>
-      <div class="stripcolumn">
-        <div class="scroller" tabIndex={-1}>
+      <div class="stripcolumn" style={{ width: `${right}px` }}>
+        <div class="scroller" role="region" tabIndex={0} aria-label="Units of the layers">
           <Strip cells={cells} hover={hover} />
         </div>
         <p class="lab legend">
@@ -195,6 +204,7 @@ function Look({ app, layer, unit, cells, frame, image }: LookGiven) {
           units that read it. Hover over a unit or the image; click to keep it; arrow keys move it.
         </p>
         <p ref={words} class="unitwords" aria-live="polite" />
+        {children}
       </div>
     </div>
   );
@@ -211,6 +221,10 @@ function ImageWords({ app, image }: { app: App; image: LookGiven["image"] }) {
     </span>
   );
 }
+
+/** Test image 7, or the name of its file. */
+const imageName = ({ name, split, number }: Image): string =>
+  number === null ? name : `${split.slice(0, 1).toUpperCase()}${split.slice(1)} image ${number}`;
 
 const FEW = 12;
 

@@ -29,21 +29,32 @@ const log2 = (value: number): number => Math.log2(1 + Math.max(0, value));
 
 const side = (item: Item): number => item.out.length > 1 ? item.out[1] : 1;
 
-const weight = (item: Item): number => item.group ? GROUP : item.kind === "merge" ? 0.9 : 1;
+const weight = (item: Item, pictured: boolean): number =>
+  item.group ? GROUP : item.kind === "merge" ? 0.9 : pictured && item.kind === "input" ? 1.5 : 1;
 
-export function geometryOf(shown: Shown, width: number): Geometry {
+/** Lay out what is shown; an input with an image gets room for it. */
+export function geometryOf(shown: Shown, width: number, pictured = false): Geometry {
   const { items } = shown;
   const lanes = lanesOf(shown.sources);
-  const total = items.reduce((all, item) => all + weight(item), 0);
+  const total = items.reduce((all, item) => all + weight(item, pictured), 0);
   const unit = Math.max(NARROW, Math.min(WIDE, (width - HEAD) / total));
   const x = new Float64Array(items.length + 1);
   x[0] = HEAD;
-  items.forEach((item, i) => x[i + 1] = x[i] + unit * weight(item));
+  items.forEach((item, i) => x[i + 1] = x[i] + unit * weight(item, pictured));
   const tallest = Math.max(...items.map((item) => log2(side(item))), 1);
   const widest = Math.max(...items.map((item) => log2(item.out[0] ?? 1)), 1);
   const h = Float64Array.from(items, (item) => FLAT + (TALL - FLAT) * log2(side(item)) / Math.max(tallest, 5));
   const w = Float64Array.from(items, (item) => 6 + (unit * 0.56 - 6) * log2(item.out[0] ?? 1) / widest);
-  const lines = Math.min(4, Math.max(...items.map((item) => Math.ceil(item.sub.length * 6.4 / (unit * weight(item))))));
+  items.forEach((item, i) => {
+    const [, rows, columns] = item.out;
+    if (!pictured || item.kind !== "input" || !columns) return;
+    h[i] = Math.min(h[i], (unit * weight(item, true) - 6) * rows / columns);
+    w[i] = h[i] * columns / rows;
+  });
+  const lines = Math.min(
+    4,
+    Math.max(...items.map((item) => Math.ceil(item.sub.length * 6.4 / (unit * weight(item, pictured))))),
+  );
   return { items, shown, lanes, x, width: x[items.length], ...lanesDown(items, lanes, h), w, h, lines };
 }
 

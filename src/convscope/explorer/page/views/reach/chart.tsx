@@ -2,7 +2,7 @@
 
 import { useRef } from "preact/hooks";
 import { useApp } from "../../app.ts";
-import { scaleLinear } from "../../d3.ts";
+import { ticks } from "../../d3.ts";
 import { fieldText } from "../../model.ts";
 import { shortened } from "../../words.ts";
 import { across, exact, type Stop } from "./path.ts";
@@ -21,8 +21,9 @@ export function FieldChart({ stops, width, side, object }: Given) {
   const app = useApp();
   const svg = useRef<SVGSVGElement>(null);
   const top = Math.max(side * 1.18, object * 1.1, 4);
-  const y = scaleLinear().domain([0, top]).range([TALL - BELOW, TOP]);
-  const wide = Math.max(width, LEFT + RIGHT + stops.length * 44);
+  const foot = TALL - BELOW, unit = (foot - TOP) / top;
+  const y = (value: number): number => foot - value * unit;
+  const wide = Math.max(width, LEFT + RIGHT + stops.length * 34);
   const step = (wide - LEFT - RIGHT) / Math.max(1, stops.length);
   const selected = app.layer.value;
   const change = (value: number): void => {
@@ -30,7 +31,7 @@ export function FieldChart({ stops, width, side, object }: Given) {
   };
   const drag = (event: PointerEvent): void => {
     const box = svg.current?.getBoundingClientRect();
-    if (event.buttons & 1 && box) change(y.invert(event.clientY - box.top));
+    if (event.buttons & 1 && box) change((foot - event.clientY + box.top) / unit);
   };
   const pressed = (event: KeyboardEvent): void => {
     const by = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 }[event.key];
@@ -39,9 +40,9 @@ export function FieldChart({ stops, width, side, object }: Given) {
     change(object + by);
   };
   return (
-    <div class="scroller" tabIndex={-1}>
+    <div class="scroller" role="region" tabIndex={0} aria-label="Fields as bars">
       <svg ref={svg} class="fieldchart" width={wide} height={TALL}>
-        {y.ticks(4).map((tick) => (
+        {ticks(0, top, 4).map((tick) => (
           <g key={tick}>
             <path d={`M${LEFT} ${y(tick)}H${wide - RIGHT}`} class="tick" />
             <text x={LEFT - 8} y={y(tick) + 4} class="s end">{tick}</text>
@@ -64,7 +65,7 @@ export function FieldChart({ stops, width, side, object }: Given) {
         <g
           class="objectline"
           role="slider"
-          tabIndex={0}
+          tabindex={0}
           aria-label="Size of my objects in pixels"
           aria-orientation="vertical"
           aria-valuemin={1}

@@ -127,7 +127,7 @@ function Grid({ cell }: { cell: Cell }) {
   return (
     <g
       class="grid"
-      tabIndex={0}
+      tabindex={0}
       role="button"
       aria-label={`${layer.name}: ${rows} by ${columns} units; arrow keys move the unit`}
       onKeyDown={pressed}

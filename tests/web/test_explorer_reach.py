@@ -1,0 +1,123 @@
+"""Reach on the explorer's page: the fields are Python's, the pointer is followed at once, the keyboard does the same."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from explored import net_of, saved
+from watched import Opened, Watched
+
+pytestmark = [pytest.mark.web, pytest.mark.usefixtures("bundle")]
+
+UNITS = {
+    "small": [("conv1", (0, 0)), ("conv2", (23, 0)), ("maxpool1", (5, 7)), ("conv4", (9, 9)), ("gap1", (0, 0))],
+    "residual": [("conv1", (0, 31)), ("add3", (16, 3)), ("conv13", (1, 2)), ("add11", (8, 15))],
+    "inception": [("cat1", (0, 27)), ("conv4", (13, 13))],
+    "unet": [("conv3", (15, 0)), ("up1", (9, 9)), ("conv4", (31, 1)), ("conv6", (40, 20))],
+}
+"""Units of layers, at borders and inside."""
+
+
+def words(watched: Watched) -> str:
+    """Return the sentence about the unit."""
+    return str(watched.page.locator(".unitwords").text_content())
+
+
+def read(text: str) -> tuple[tuple[int, int], ...]:
+    """Return the rows and columns that a sentence names."""
+    ranges = re.findall(r"(?:rows|columns) (\d+)(?:–(\d+))?", text)
+    return tuple((int(first), int(last or first)) for first, last in ranges)
+
+
+@pytest.mark.parametrize("name", list(UNITS))
+def test_fields_are_those_of_python(opened: Opened, tmp_path: Path, name: str) -> None:
+    net = net_of(name)
+    watched = opened(f"{saved(net, tmp_path)}#view=reach")
+    for layer, unit in UNITS[name]:
+        watched.page.evaluate(f"location.hash = 'view=reach&layer={layer}&unit={unit[0]},{unit[1]}'")
+        watched.page.locator(".unitwords", has_text=f" {layer} ").wait_for()
+        shape = next(one.output for one in net.layers if one.node.name == layer)
+        found = net.field(layer, at=unit if shape[1:] != (1, 1) else None)
+        assert read(words(watched)) == found.box, layer
+    assert watched.foreign == watched.said == []
+
+
+def test_a_verdict_in_words(opened: Opened, tmp_path: Path) -> None:
+    url = saved(net_of("small"), tmp_path)
+    page = opened(f"{url}#view=reach&layer=conv3&object=8").page
+    verdict = page.locator(".verdict")
+    assert verdict.text_content() == (
+        "A unit of conv3 sees 6×6 px: an object of 8 px does not fit. The first layer that sees it whole is conv4 (10×10). "
+    )
+    page.locator(".objectline").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+    assert str(verdict.text_content()).startswith("A unit of conv3 sees 6×6 px: an object of 6 px fits.")
+    page.locator(".objectsize input").fill("28")
+    assert str(verdict.text_content()).endswith("The first layer that sees it whole is gap1 (28×28). ")
+    page.locator(".fieldbar").nth(5).click()
+    assert str(verdict.text_content()).startswith("A unit of gap1 sees 28×28 px: an object of 28 px fits.")
+
+
+def dragged(page: Any, down: float) -> str:
+    """Drag the line of the object size; return what it says then."""
+    pill = page.locator(".objectline .pill").bounding_box()
+    x, y = pill["x"] + pill["width"] / 2, pill["y"] + pill["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + down, steps=4)
+    page.mouse.up()
+    return str(page.locator(".objectline").get_attribute("aria-valuenow"))
+
+
+def test_the_line_is_dragged_and_undone_as_one(opened: Opened, tmp_path: Path) -> None:
+    page = opened(f"{saved(net_of('small'), tmp_path)}#view=reach&object=28").page
+    assert 1 <= int(dragged(page, 60)) < 28
+    page.keyboard.press("Control+z")
+    assert page.locator(".objectline").get_attribute("aria-valuenow") == "28"
+
+
+def test_the_keyboard_moves_the_unit(opened: Opened, tmp_path: Path) -> None:
+    watched = opened(f"{saved(net_of('small'), tmp_path)}#view=reach&layer=conv2&unit=0,0")
+    watched.page.keyboard.press("ArrowDown")
+    watched.page.keyboard.press("ArrowRight")
+    watched.page.keyboard.press("ArrowRight")
+    watched.page.keyboard.press("ArrowUp")
+    watched.page.keyboard.press("ArrowUp")
+    watched.page.wait_for_timeout(50)
+    assert words(watched) == "Unit 0, 2 of conv2 reads rows 0–4 and columns 2–6."
+
+
+HOVER = """async () => {
+  const svg = document.querySelector('svg.strip'), box = svg.getBoundingClientRect()
+  for (let i = 0; i < 120; i++) {
+    const where = {clientX: box.left + 4 + i % 80, clientY: box.top + 12 + i % 60, bubbles: true}
+    svg.dispatchEvent(new PointerEvent('pointermove', where))
+    await new Promise(requestAnimationFrame)
+  }
+  const spent = performance.getEntriesByName('convscope-reach').map(one => one.duration).sort((a, b) => a - b)
+  return [spent.length, spent[Math.floor(spent.length * 0.95)]]
+}"""
+"""Move over the units, one position for each frame; return how often the field was drawn, and p95 of its time [ms]."""
+
+
+def test_the_pointer_is_followed_at_once(opened: Opened, tmp_path: Path) -> None:
+    watched = opened(f"{saved(net_of('residual'), tmp_path)}#view=reach")
+    before = watched.page.evaluate("location.hash")
+    drawn, late = watched.page.evaluate(HOVER)
+    assert drawn > 60
+    assert late < 8
+    watched.page.wait_for_timeout(200)
+    assert watched.page.evaluate("location.hash") == before
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_readers_out(opened: Opened, tmp_path: Path, scheme: str, width: int) -> None:
+    watched = opened(f"{saved(net_of('unet'), tmp_path)}#view=reach", width=width, scheme=scheme)
+    watched.page.wait_for_timeout(200)  # the view fades in
+    assert watched.serious() == {}
+    assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert watched.foreign == watched.said == []
