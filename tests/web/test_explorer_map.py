@@ -95,7 +95,12 @@ def test_long_nets_are_folded_and_unfold(opened: Opened, tmp_path: Path) -> None
 def test_the_keyboard_alone(opened: Opened, tmp_path: Path) -> None:
     page = opened(saved(net_of("small"), tmp_path)).page
     assert selected(page) == "conv2"
-    for key, name in (("ArrowRight", "maxpool1"), ("ArrowRight", "conv3"), ("ArrowLeft", "maxpool1"), ("Home", "input")):
+    for key, name in (
+        ("ArrowRight", "maxpool1"),
+        ("ArrowRight", "conv3"),
+        ("ArrowLeft", "maxpool1"),
+        ("Home", "input"),
+    ):
         page.keyboard.press(key)
         assert selected(page) == name
     page.keyboard.press("End")
@@ -107,9 +112,9 @@ def test_the_keyboard_alone(opened: Opened, tmp_path: Path) -> None:
     page.go_back()
     assert page.locator(".rail [aria-current]").text_content() == "Map1"
     page.keyboard.press("?")
-    assert page.get_by_role("dialog").is_visible()
+    page.get_by_role("dialog").wait_for()
     page.keyboard.press("Escape")
-    assert not page.get_by_role("dialog").is_visible()
+    page.get_by_role("dialog").wait_for(state="hidden")
     dark = "getComputedStyle(document.querySelector('.convscope')).backgroundColor"
     assert page.evaluate(dark) == "rgb(255, 255, 255)"
     page.keyboard.press("t")
@@ -119,7 +124,7 @@ def test_the_keyboard_alone(opened: Opened, tmp_path: Path) -> None:
 def test_a_budget(opened: Opened, tmp_path: Path) -> None:
     page = opened(saved(net_of("small"), tmp_path)).page
     page.get_by_role("button", name="Set a budget").click()
-    page.keyboard.type("2M MACs")
+    page.locator(".chip input").fill("2M MACs")
     page.keyboard.press("Enter")
     assert page.locator(".budgetline").text_content() == "Over the budget of 2 M MACs by 47 %."
     page.keyboard.press("Control+z")

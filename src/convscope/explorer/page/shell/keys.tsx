@@ -1,6 +1,6 @@
 // The keyboard: what works everywhere, and the list of it. A view adds its own keys while it is shown.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
 import { VIEWS } from "../views/views.ts";
 
@@ -68,7 +68,7 @@ export function Keys() {
   const app = useApp();
   const dialog = useRef<HTMLDialogElement>(null);
   const shown = app.keysShown.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (shown) dialog.current?.showModal();
     else dialog.current?.close();
   }, [shown]);

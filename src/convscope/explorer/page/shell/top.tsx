@@ -105,6 +105,8 @@ const Total = ({ name, value, more }: { name: string; value: string; more: strin
   </div>
 );
 
+const focused = (field: HTMLInputElement | null): void => field?.focus();
+
 function Budget() {
   const app = useApp();
   const [edited, edit] = useState<string | null>(null);
@@ -120,7 +122,7 @@ function Budget() {
         <label>
           Budget{" "}
           <input
-            autofocus
+            ref={focused}
             class="bare"
             value={edited}
             placeholder="2M MACs, 64 KiB, 1M params"
