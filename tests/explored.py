@@ -10,7 +10,8 @@ from convscope.explorer.page import one_file
 WIDE, NARROW = "conv 16 3x3 p1 bn", "conv 32 3x3 p1 bn"
 NETS = {
     "small": (
-        "input 28x28x1, conv 16 3x3 bn relu, conv 32 3x3 bn relu, maxpool 2, conv 10 1x1, conv 16 3x3 bn relu, gap, linear 10"
+        "input 28x28x1, conv 16 3x3 bn relu, conv 32 3x3 bn relu, maxpool 2, conv 10 1x1, conv 16 3x3 bn relu, gap, "
+        "linear 10"
     ),
     "residual": (
         f"input 32x32x3, {WIDE} relu, 5*( add( {WIDE} relu, {WIDE} | id ), relu ), "
@@ -41,3 +42,8 @@ def saved(net: Net, folder: Path, title: str = "A net") -> str:
     path = folder / "page.html"
     path.write_text(one_file(title, to_json(document_of(net, title=title))), encoding="utf-8")
     return path.as_uri()
+
+
+def plain(text: str | None) -> str:
+    """Return a text of the page with the letter x and a hyphen for what it writes between numbers."""
+    return str(text).replace("\u00d7", "x").replace("\u2013", "-")

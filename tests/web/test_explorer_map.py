@@ -11,7 +11,7 @@ from convscope.core.net import Net
 from convscope.explorer.build import document_of, to_json
 from convscope.explorer.page import one_file
 from convscope.view.numbers import bytes_text, count_text
-from explored import NETS, net_of, saved
+from explored import NETS, net_of, plain, saved
 from watched import Opened, Watched
 
 pytestmark = [pytest.mark.web, pytest.mark.usefixtures("bundle")]
@@ -24,7 +24,7 @@ EVERY = 150
 
 def shown(page: Any) -> dict[str, list[str]]:
     """Return the numbers below the drawing, by the name of their row."""
-    return {name: cells for name, *cells in page.evaluate(ROWS)}
+    return {name: list(map(plain, cells)) for name, *cells in page.evaluate(ROWS)}
 
 
 def selected(page: Any) -> str:
@@ -36,7 +36,7 @@ def whole_table(page: Any) -> list[list[str]]:
     """Open the table of all layers; return its first rows."""
     page.get_by_role("button", name="Show all layers as a table").click()
     cells = "rows => rows.map(row => [...row.querySelectorAll('th, td')].map(cell => cell.textContent))"
-    return list(page.eval_on_selector_all(".sheet tbody tr:not([aria-hidden])", cells))
+    return [list(map(plain, row)) for row in page.eval_on_selector_all(".sheet tbody tr:not([aria-hidden])", cells)]
 
 
 def is_clean(watched: Watched) -> bool:
@@ -52,8 +52,8 @@ def test_numbers_are_those_of_python(opened: Opened, tmp_path: Path, name: str) 
     drawn = whole_table(watched.page)
     assert len(drawn) >= min(50, len(table.rows))
     for have, row in zip(drawn, table.rows, strict=False):
-        out = "×".join(map(str, (*row.out[1:], row.out[0])))
-        field = "×".join(str(axis.size) for axis in row.field) if any(axis.size for axis in row.field) else "–"
+        out = "x".join(map(str, (*row.out[1:], row.out[0])))
+        field = "x".join(str(axis.size) for axis in row.field) if any(axis.size for axis in row.field) else "-"
         costs = [f"{value:,}" for value in (row.params, row.macs, row.activation_bytes) if value is not None]
         assert [*have[:6], have[7].removeprefix("≤ ")] == [row.name, row.op, out, *costs, field]
     totals = watched.page.locator(".totals dd").all_text_contents()
@@ -69,8 +69,8 @@ def test_one_column_for_a_convolution_with_its_norm_and_activation(opened: Opene
         *("conv1", "conv2", "maxpool1", "conv3", "conv4", "gap1", "linear1"),
     ]
     rows = shown(page)
-    assert rows["Params"] == ["–", "192", "4,704", "0", "330", "1,488", "0", "170"]
-    assert rows["RF"] == ["–", "3×3", "5×5", "6×6", "6×6", "10×10", "28×28", "28×28"]
+    assert rows["Params"] == ["-", "192", "4,704", "0", "330", "1,488", "0", "170"]
+    assert rows["RF"] == ["-", "3x3", "5x5", "6x6", "6x6", "10x10", "28x28", "28x28"]
     assert [cell.removeprefix("▲\u2009") for cell in rows["Live memory"] if "▲" in cell] == ["147 KiB"]
     assert page.locator(".verdict").text_content() == "conv2 takes 90 % of the MACs and holds 68 % of the params."
 
@@ -86,7 +86,7 @@ def test_long_nets_are_folded_and_unfold(opened: Opened, tmp_path: Path) -> None
     assert page.locator(".names b").count() > columns
     page.get_by_role("button", name="Unfold all").click()
     total = net.table().params.value
-    assert sum(int(cell.replace(",", "")) for cell in shown(page)["Params"] if cell not in {"–", ""}) <= total
+    assert sum(int(cell.replace(",", "")) for cell in shown(page)["Params"] if cell not in {"-", ""}) <= total
     page.get_by_role("button", name="Fold all", exact=True).click()
     assert page.locator(".brackets button").count() == 0
     assert is_clean(watched)
@@ -176,7 +176,7 @@ def test_what_an_address_names_wrongly(opened: Opened, tmp_path: Path) -> None:
 
 def test_documents_that_cannot_be_read(opened: Opened, tmp_path: Path) -> None:
     cases = {
-        '{"schema": "convscope/explorer/2", "convscope": "9.1"}': "The document is of version 2; this page reads version 1.",
+        '{"schema": "convscope/explorer/2"}': "The document is of version 2; this page reads version 1.",
         '{"schema": "other/1"}': '"other/1" is not a document of the explorer.',
         "[]": "This page holds no document.",
         '{"schema": "convscope/explorer/1"}': "The document is damaged: it has no layers.",

@@ -1,4 +1,4 @@
-"""Reach on the explorer's page: the fields are Python's, the pointer is followed at once, the keyboard does the same."""
+"""Reach on the explorer's page: fields are Python's, the pointer is followed at once, the keyboard does the same."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from explored import net_of, saved
+from explored import net_of, plain, saved
 from watched import Opened, Watched
 
 pytestmark = [pytest.mark.web, pytest.mark.usefixtures("bundle")]
@@ -22,12 +22,12 @@ UNITS = {
 
 def words(watched: Watched) -> str:
     """Return the sentence about the unit."""
-    return str(watched.page.locator(".unitwords").text_content())
+    return plain(watched.page.locator(".unitwords").text_content())
 
 
 def read(text: str) -> tuple[tuple[int, int], ...]:
     """Return the rows and columns that a sentence names."""
-    ranges = re.findall(r"(?:rows|columns) (\d+)(?:–(\d+))?", text)
+    ranges = re.findall(r"(?:rows|columns) (\d+)(?:-(\d+))?", text)
     return tuple((int(first), int(last or first)) for first, last in ranges)
 
 
@@ -47,18 +47,22 @@ def test_fields_are_those_of_python(opened: Opened, tmp_path: Path, name: str) -
 def test_a_verdict_in_words(opened: Opened, tmp_path: Path) -> None:
     url = saved(net_of("small"), tmp_path)
     page = opened(f"{url}#view=reach&layer=conv3&object=8").page
-    verdict = page.locator(".verdict")
-    assert verdict.text_content() == (
-        "A unit of conv3 sees 6×6 px: an object of 8 px does not fit. The first layer that sees it whole is conv4 (10×10). "
+
+    def verdict() -> str:
+        return plain(page.locator(".verdict").text_content()).strip()
+
+    assert verdict() == (
+        "A unit of conv3 sees 6x6 px: an object of 8 px does not fit. "
+        "The first layer that sees it whole is conv4 (10x10)."
     )
     page.locator(".objectline").focus()
     for _ in range(2):
         page.keyboard.press("ArrowDown")
-    assert str(verdict.text_content()).startswith("A unit of conv3 sees 6×6 px: an object of 6 px fits.")
+    assert verdict().startswith("A unit of conv3 sees 6x6 px: an object of 6 px fits.")
     page.locator(".objectsize input").fill("28")
-    assert str(verdict.text_content()).endswith("The first layer that sees it whole is gap1 (28×28). ")
+    assert verdict().endswith("The first layer that sees it whole is gap1 (28x28).")
     page.locator(".fieldbar").nth(5).click()
-    assert str(verdict.text_content()).startswith("A unit of gap1 sees 28×28 px: an object of 28 px fits.")
+    assert verdict().startswith("A unit of gap1 sees 28x28 px: an object of 28 px fits.")
 
 
 def dragged(page: Any, down: float) -> str:
@@ -87,7 +91,7 @@ def test_the_keyboard_moves_the_unit(opened: Opened, tmp_path: Path) -> None:
     watched.page.keyboard.press("ArrowUp")
     watched.page.keyboard.press("ArrowUp")
     watched.page.wait_for_timeout(50)
-    assert words(watched) == "Unit 0, 2 of conv2 reads rows 0–4 and columns 2–6."
+    assert words(watched) == "Unit 0, 2 of conv2 reads rows 0-4 and columns 2-6."
 
 
 HOVER = """async () => {
