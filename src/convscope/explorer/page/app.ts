@@ -8,6 +8,7 @@ import type { Document, Layer } from "./document.ts";
 import { Gallery } from "./images.ts";
 import { Folding, type Shown } from "./items.ts";
 import type { Link } from "./link/link.ts";
+import { Lab } from "./lab.ts";
 import { Model } from "./model.ts";
 import { address, type Selection, Store } from "./state.ts";
 import { Trouble } from "./trouble.ts";
@@ -29,6 +30,7 @@ export class App {
   readonly store: Store;
   readonly blobs: Blobs;
   readonly gallery: Gallery;
+  readonly lab: Lab;
   readonly model: ReadonlySignal<Model>;
   readonly folding: ReadonlySignal<Folding>;
   /** The layer or input that is selected. */
@@ -59,6 +61,7 @@ export class App {
     this.open = computed(() => this.folding.value.open(chosen.value, columns.value));
     this.shown = computed(() => this.folding.value.show(this.open.value));
     this.layer = computed(() => this.#found(this.selection.value.layer));
+    this.lab = new Lab(this);
   }
 
   get selection(): ReadonlySignal<Selection> {

@@ -1,6 +1,6 @@
 // A lesson beside the views: a text for each state, what to do, a prediction before the result, a question at the end.
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { useApp } from "../app.ts";
 import type { Choice, Numeric, Task } from "../document.ts";
 import { isTask, judged, reached } from "./check.ts";
@@ -12,7 +12,7 @@ export function Player({ place }: { place: HTMLElement }) {
   const course = useMemo(() => lesson && new Course(app, lesson), [app, lesson]);
   useEffect(() => () => course?.leave(), [course]);
   const cover = course?.cover ?? "";
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (cover) place.dataset.covered = cover;
     else delete place.dataset.covered;
   }, [cover]);

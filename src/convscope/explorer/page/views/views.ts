@@ -3,6 +3,7 @@
 import type { ComponentType } from "preact";
 import type { App } from "../app.ts";
 import { mapKeys, MapView } from "./map.tsx";
+import { microKeys, MicroView } from "./micro.tsx";
 import { Mistakes, mistakesKeys, mistakesMissing } from "./mistakes.tsx";
 import { reachKeys, ReachView } from "./reach.tsx";
 import { Runs, runsKeys } from "./runs.tsx";
@@ -21,11 +22,6 @@ export interface View {
 const needsRun = (app: App): string =>
   app.document.run ? "" : "This view is about a trained net. Open a run: convscope explore RUN";
 
-const needsWeights = (app: App): string =>
-  app.document.net.layers.some((layer) => layer.weights?.some((weight) => weight.blob))
-    ? ""
-    : "This view needs the weights of the net. Open a run: convscope explore RUN";
-
 const evaluated = (app: App): string => needsRun(app) || mistakesMissing(app);
 
 export const VIEWS: readonly View[] = [
@@ -38,7 +34,13 @@ export const VIEWS: readonly View[] = [
     Body: ReachView,
     keys: reachKeys,
   },
-  { id: "micro", name: "Microscope", question: "How exactly does this number arise?", missing: needsWeights },
+  {
+    id: "micro",
+    name: "Microscope",
+    question: "How exactly does this number arise?",
+    Body: MicroView,
+    keys: microKeys,
+  },
   { id: "channel", name: "Channel", question: "What does this channel look for?", missing: needsRun },
   { id: "health", name: "Health", question: "Which layer is wasted?", missing: needsRun },
   {
