@@ -42,7 +42,7 @@ def browser(serving: Serving) -> Browser:
 
 
 FIVE = Path(__file__).parents[2] / "docs" / "images" / "five.png"
-PATHS = ("", "page.js", "worker.js", "page.css", "document", "document/net", "documents", f"blob/{BLOB}")
+PATHS = ("", "page.js", "page.css", "document", "document/net", "documents", f"blob/{BLOB}")
 ROUTES = (*PATHS, "events", "call/read", "call/write", "nothing", "../etc/passwd")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 

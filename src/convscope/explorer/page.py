@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ def part(name: str) -> str:
     """Return a file of the bundle.
 
     Args:
-        name: ``page.js``, ``worker.js`` or ``page.css``.
+        name: ``page.js`` or ``page.css``.
 
     Raises:
         MissingExtraError: the page has not been built, as in a checkout that was installed without a network.
@@ -49,7 +48,6 @@ def one_file(title: str, document: bytes) -> str:
     Raises:
         MissingExtraError: the page has not been built.
     """
-    worker = json.dumps(part("worker.js")).encode()
     return "\n".join(
         [
             "<!doctype html>",
@@ -58,9 +56,8 @@ def one_file(title: str, document: bytes) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             f"<title>{in_html(title)}</title>",
             f"<style>{part('page.css')}</style></head><body>",
-            f'<script type="application/json" id="convscope-worker">{quoted(worker)}</script>',
             f'<script type="application/json" id="convscope-document">{quoted(document)}</script>',
-            f'<script type="module">{part("page.js")}</script>',
+            f'<script type="module" id="convscope-page">{part("page.js")}</script>',
             "</body></html>",
             "",
         ]

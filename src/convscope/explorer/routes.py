@@ -36,7 +36,7 @@ KEY = re.compile(r"[0-9a-f]{64}")
 
 JSON, BYTES = "application/json", "application/octet-stream"
 
-PARTS = {"page.js": "text/javascript", "worker.js": "text/javascript", "page.css": "text/css"}
+PARTS = {"page.js": "text/javascript", "page.css": "text/css"}
 """The files of the page, and their types."""
 
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}

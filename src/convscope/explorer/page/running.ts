@@ -1,0 +1,11 @@
+// The worker of the page: its own script again, which finds that there is nothing to draw on.
+
+/** Start the worker. A page in one file has its script inside; elsewhere it is the module that runs. */
+export function worker(): Worker {
+  const inside = document.getElementById("convscope-page")?.textContent;
+  if (!inside) return new Worker(import.meta.url, { type: "module" });
+  const url = URL.createObjectURL(new Blob([inside], { type: "text/javascript" }));
+  const started = new Worker(url, { type: "module" });
+  started.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
+  return started;
+}
