@@ -13,7 +13,7 @@ from convscope.analyze.table import layer_table
 from convscope.budget import question
 from convscope.core.net import Net
 from convscope.core.source import net_of
-from convscope.errors import WriteError
+from convscope.errors import RunError, WriteError
 from convscope.explorer.blobs import Blobs, Tensors, in_base64
 from convscope.explorer.document import SCHEMA, Document, Origin
 from convscope.explorer.document_reads import All
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from convscope.analyze.table import LayerTable
     from convscope.explorer.document import Preparation
+    from convscope.explorer.document_run import Against, Image
     from convscope.explorer.document_run import Run as RunPart
     from convscope.explorer.images import Shown
     from convscope.training.run import Run
@@ -63,7 +64,9 @@ class About:
         classes: names of the classes.
         preparation: how pixels become the input of the net.
         images: images, the most useful ones first.
+        neighbours: training images near to misclassified ones.
         run: the run, if it is one.
+        against: the run that it is compared with.
         left_out: what is not there, in sentences.
     """
 
@@ -75,7 +78,9 @@ class About:
     classes: tuple[str, ...] = ()
     preparation: Preparation | None = None
     images: tuple[Shown, ...] = ()
+    neighbours: tuple[Shown, ...] = ()
     run: RunPart | None = None
+    against: Against | None = None
     left_out: tuple[str, ...] = field(default=())
 
 
@@ -83,6 +88,7 @@ def document_of(  # noqa: PLR0913 -- the parameters of the question, all by keyw
     source: object,
     *,
     input: object = None,  # noqa: A002 -- the word of the notation
+    against: object = None,
     images: Sequence[str | Path | NDArray[Any]] = (),
     title: str = "",
     limit: int = LIMIT,
@@ -93,6 +99,7 @@ def document_of(  # noqa: PLR0913 -- the parameters of the question, all by keyw
     Args:
         source: text in the notation, a path, a model, a net, a run or its folder.
         input: size of the input, for a source that does not state it.
+        against: another run or its folder, to compare a run with.
         images: files, or uint8 arrays ``c h w`` of the size that the net takes.
         title: for the top of the page; by default the name of the source.
         limit: size that the document keeps, with room for the page; weights and images are left out for it [byte].
@@ -100,6 +107,7 @@ def document_of(  # noqa: PLR0913 -- the parameters of the question, all by keyw
 
     Raises:
         WriteError: the limit is above 20 MB and ``large`` is not set.
+        RunError: ``against`` is given, and either is not a run.
         ConvscopeError: as for :func:`convscope.read` and :func:`convscope.load_run`; an image cannot be read.
 
     >>> document_of("input 28x28x1, conv 16 3x3 relu").net.totals.params
@@ -107,12 +115,14 @@ def document_of(  # noqa: PLR0913 -- the parameters of the question, all by keyw
     """
     if limit > LARGEST and not large:
         raise WriteError(f"a document of {limit:,} bytes", expected=f"at most {LARGEST:,}", attempt="large=True")
-    run = _run(source)
+    run, other = _run(source), _run(against)
+    if against is not None and (run is None or other is None):
+        raise RunError("only a run can be compared with a run", expected="the folders of two runs")
     net = net_of(source if run is None else run, input)
     shown = tuple(given(one, net) for one in images)
     with question(layers=len(net)):
         table = layer_table(net)
-        about = _about(source, net, table) if run is None else _about_run(run, table)
+        about = _about(source, net, table) if run is None else _about_run(run, table, other)
         return _document(net, table, about, shown, title=title, limit=limit)
 
 
@@ -139,11 +149,12 @@ def _run(source: object) -> Run | None:
     return source if isinstance(source, Run) else None
 
 
-def _about_run(run: Run, table: LayerTable) -> About:
-    """Return the facts about a run."""
-    from convscope.explorer.of_run import found_in  # it loads torch
+def _about_run(run: Run, table: LayerTable, other: Run | None) -> About:
+    """Return the facts about a run, and about another that it is compared with."""
+    from convscope.explorer.against import compared  # they load torch
+    from convscope.explorer.of_run import found_in
 
-    found = found_in(run)
+    found, second = (found_in(run), None) if other is None else compared(run, other)
     return About(
         title=found.run.name,
         kind="run",
@@ -153,7 +164,9 @@ def _about_run(run: Run, table: LayerTable) -> About:
         classes=run.dataset.classes,
         preparation=found.preparation,
         images=found.images,
+        neighbours=found.neighbours,
         run=found.run,
+        against=second,
         left_out=found.left_out,
     )
 
@@ -222,14 +235,28 @@ def _document(  # noqa: PLR0913 -- what the document is made of
         classes=about.classes,
         preparation=about.preparation,
         images=(),
+        neighbours=(),
         run=about.run,
+        against=about.against,
         left_out=(),
         blobs={},
     )
     room = limit - PAGE - blobs.size - (len(to_json(made)) if about.images or shown else 0)
     images, missing = within((*shown, *about.images), blobs, room)
     left += [missing] if missing else []
-    return msgspec.structs.replace(made, images=images, left_out=tuple(left), blobs=blobs.encoded())
+    images, near = _nearest(
+        images, about.neighbours, blobs, 0 if missing else room - sum(one.size for one in about.images)
+    )
+    return msgspec.structs.replace(made, images=images, neighbours=near, left_out=tuple(left), blobs=blobs.encoded())
+
+
+def _nearest(
+    images: tuple[Image, ...], neighbours: tuple[Shown, ...], blobs: Blobs, room: int
+) -> tuple[tuple[Image, ...], tuple[Image, ...]]:
+    """Return the images and the training images near them: all of these, or none."""
+    if sum(one.size for one in neighbours) <= room:
+        return images, tuple(one.held(blobs) for one in neighbours)
+    return tuple(msgspec.structs.replace(one, near=()) for one in images), ()
 
 
 def _told_bounds(count: int) -> str:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from convscope.explorer.document_lesson import Lesson  # noqa: TC001 -- msgspec needs it at run time
 from convscope.explorer.document_net import Net  # noqa: TC001 -- as above
-from convscope.explorer.document_run import Image, Run  # noqa: TC001 -- as above
+from convscope.explorer.document_run import Against, Image, Run  # noqa: TC001 -- as above
 from convscope.explorer.struct import Struct
 
 SCHEMA: Final = "convscope/explorer/1"
@@ -81,7 +81,9 @@ class Document(Struct, frozen=True):
         classes: names of the classes; empty if unknown.
         preparation: how pixels become the input of the net; null if unknown.
         images: images for the views: a sample, and of a run the misclassified ones.
+        neighbours: training images that are nearest to misclassified ones.
         run: the run; null for a net.
+        against: the run that it is compared with; null for most documents.
         left_out: what is not in the document, and why: one sentence each.
         blobs: base64 by the SHA-256 of the bytes, in hexadecimal; empty where the host serves them.
         lesson: the lesson that the page plays; null for most documents.
@@ -97,7 +99,9 @@ class Document(Struct, frozen=True):
     classes: tuple[str, ...]
     preparation: Preparation | None
     images: tuple[Image, ...]
+    neighbours: tuple[Image, ...]
     run: Run | None
+    against: Against | None
     left_out: tuple[str, ...]
     blobs: dict[str, str]
     lesson: Lesson | None = None

@@ -16,6 +16,9 @@ class Image(Struct, frozen=True):
         predicted: index of the predicted class; null without a prediction.
         probability: probability of the predicted class.
         loss: cross-entropy in nats.
+        scores: for each class, before the softmax; null without a prediction, or with more than 100 classes.
+        near: training images with the nearest values before the last layer, nearest first: index in the neighbours of
+            the document, and distance; empty where they were not searched.
         shape: ``h w c``.
         blob: key of its pixels in the blobs, uint8 ``h w c``.
     """
@@ -27,6 +30,8 @@ class Image(Struct, frozen=True):
     predicted: int | None
     probability: float | None
     loss: float | None
+    scores: tuple[float, ...] | None
+    near: tuple[tuple[int, float], ...]
     shape: tuple[int, int, int]
     blob: str
 
@@ -55,6 +60,27 @@ class Report(Struct, frozen=True):
     val_accuracy: float | None
 
 
+class Sureness(Struct, frozen=True):
+    """How sure the net is of its predictions, and its loss if it were more or less so.
+
+    Attributes:
+        correct: correctly classified images by the probability of the predicted class, in hundredths: 100 counts, the
+            last one with those of probability 1.
+        wrong: misclassified images likewise.
+        mean_correct: mean of that probability over the correctly classified images; null without such images.
+        mean_wrong: over the misclassified images; likewise.
+        scaled: the loss if all scores are multiplied by 0.1, 0.2, … 10, in nats; empty where it was not computed.
+        scaled_images: number of images over which it was computed, evenly spaced.
+    """
+
+    correct: tuple[int, ...]
+    wrong: tuple[int, ...]
+    mean_correct: float | None
+    mean_wrong: float | None
+    scaled: tuple[float, ...]
+    scaled_images: int
+
+
 class Evaluation(Struct, frozen=True):
     """The result on a split of the data set.
 
@@ -67,6 +93,7 @@ class Evaluation(Struct, frozen=True):
         loss: mean cross-entropy in nats.
         calibration: expected calibration error, 0 to 1.
         confusion: ``[true, predicted, count]`` for each pair that occurs.
+        sureness: how sure the net is of its predictions; null where it was not computed.
     """
 
     split: str
@@ -77,6 +104,7 @@ class Evaluation(Struct, frozen=True):
     loss: float
     calibration: float
     confusion: tuple[tuple[int, int, int], ...]
+    sureness: Sureness | None
 
 
 class Activity(Struct, frozen=True):
@@ -157,3 +185,42 @@ class Run(Struct, frozen=True):
     log: tuple[Report, ...]
     activity: tuple[Activity, ...]
     provenance: tuple[Fact, ...]
+
+
+class Paired(Struct, frozen=True):
+    """Two runs on the same test images, and whether one is better.
+
+    Attributes:
+        both: images that both classify correctly.
+        only_first: images that only the first classifies correctly.
+        only_second: images that only the second classifies correctly.
+        neither: images that both misclassify.
+        difference: accuracy of the second minus that of the first.
+        interval: 95 % interval of the difference (Bonett and Price).
+        p: p value of McNemar's exact test, two-sided.
+        images: images that only one classifies correctly, at most some hundreds: index in the split, true class, and
+            what the first and what the second predicts.
+    """
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    difference: float
+    interval: tuple[float, float]
+    p: float
+    images: tuple[tuple[int, int, int, int], ...]
+
+
+class Against(Struct, frozen=True):
+    """A second run, which the first is compared with.
+
+    Attributes:
+        run: the second run; the values of its layers are left out.
+        notation: its net in the notation.
+        paired: the comparison on the test images.
+    """
+
+    run: Run
+    notation: str
+    paired: Paired

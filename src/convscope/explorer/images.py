@@ -44,6 +44,13 @@ class Shown:
     predicted: int | None = None
     probability: float | None = None
     loss: float | None = None
+    scores: tuple[float, ...] | None = None
+    near: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Room that it takes in the document [byte]."""
+        return in_base64(self.pixels.size) + ENTRY + 10 * len(self.scores or ())
 
     def held(self, blobs: Blobs) -> Image:
         """Return its entry in the document."""
@@ -57,6 +64,8 @@ class Shown:
             predicted=self.predicted,
             probability=self.probability,
             loss=self.loss,
+            scores=self.scores,
+            near=self.near,
             shape=(high, wide, channels),
             blob=blobs.add(rows.tobytes()),
         )
@@ -84,7 +93,7 @@ def within(images: Sequence[Shown], blobs: Blobs, room: int) -> tuple[tuple[Imag
     """Return the first images that fit into the room [byte], and a sentence about the rest."""
     found: list[Image] = []
     for one in images:
-        room -= in_base64(one.pixels.size) + ENTRY
+        room -= one.size
         if room < 0:
             what = f"{len(images) - len(found):,} of {len(images):,} chosen images"
             return tuple(found), f"{what} are left out, so that the page stays small."

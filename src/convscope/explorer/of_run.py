@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,19 +13,26 @@ from convscope.data.facts import Again
 from convscope.explorer.document import Preparation
 from convscope.explorer.document_run import Activity, Data, Evaluation, Fact, Report, Run
 from convscope.explorer.images import Shown
+from convscope.explorer.neighbours import neighbours
+from convscope.explorer.sureness import sureness
 from convscope.lens.activity import activity
 from convscope.lens.cases import file_of, image_name
+from convscope.lens.near import near
 from convscope.reporting.of_run import provenance_rows
 from convscope.training import metrics
 from convscope.training.evaluate import Evaluation as Evaluated
+from convscope.training.evaluate import scores_of
 from convscope.training.evaluate_run import has_images, predictions_of
 from convscope.training.export import channel_scale
 from convscope.training.train import model_of, tensors_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from convscope.data import Dataset, Split
+    from convscope.explorer.sureness import Scores
     from convscope.training.evaluate import Predicted
     from convscope.training.run import Run as Trained
 
@@ -32,6 +40,9 @@ TEST = "test"
 
 POINTS = 400
 """The most lines of the log, beside those with a validation."""
+
+CLASSES = 100
+"""The most classes whose scores are held for each image."""
 
 FIRST, SAMPLE, WRONG = 20, 100, 400
 """Images: those that are there in any case, all of the sample, and the most misclassified ones."""
@@ -48,6 +59,7 @@ class Found:
         run: its part of the document.
         preparation: how pixels become the input of the net.
         images: a sample of the test images, and the misclassified ones, the most useful first.
+        neighbours: training images that are nearest to misclassified ones.
         left_out: what is not there, in sentences.
     """
 
@@ -55,6 +67,7 @@ class Found:
     run: Run
     preparation: Preparation
     images: tuple[Shown, ...]
+    neighbours: tuple[Shown, ...]
     left_out: tuple[str, ...]
 
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -62,12 +75,13 @@ class Found:
         return tensors_of(self.trained)
 
 
-def found_in(run: Trained, predicted: Predicted | None = None) -> Found:
+def found_in(run: Trained, predicted: Predicted | None = None, also: Sequence[int] = ()) -> Found:
     """Return what the document says of a run.
 
     Args:
         run: the run.
         predicted: the predictions for its test images, if already known.
+        also: further test images.
 
     Raises:
         RunError: the weights do not fit the net.
@@ -76,20 +90,30 @@ def found_in(run: Trained, predicted: Predicted | None = None) -> Found:
     left: list[str] = []
     evaluation: Evaluation | None = None
     images: tuple[Shown, ...] = ()
+    beside: tuple[Shown, ...] = ()
     active: tuple[Activity, ...] = ()
     if has_images(run):
-        test = registry.load(run.dataset, TEST)
+        test, model = registry.load(run.dataset, TEST), model_of(run)
         predicted = predicted or predictions_of(run, run.dataset)
-        evaluation = _evaluation(Evaluated.of(predicted, run.dataset.classes, run.dataset.title))
-        images, told = chosen(test, predicted)
-        found, missing = activity(model_of(run), run.net, test.images, run.dataset)
+        scores = partial(scores_of, model, dataset=run.dataset)
+        evaluation = evaluated(run, predicted, scores)
+        images, told = chosen(test, predicted, also)
+        images, beside, away = neighbours(
+            run, scored(images, scores, len(run.dataset.classes)), partial(near, model, run)
+        )
+        found, missing = activity(model, run.net, test.images, run.dataset)
         active = tuple(Activity(**asdict(one)) for one in found)
-        left += [*told, *missing]
+        left += [*told, *missing, *([away] if away else [])]
     else:
         left.append(ABSENT)
+    part, told = part_of(run, evaluation, active)
+    return Found(run, part, preparation(run.dataset), images, beside, (*left, *told))
+
+
+def part_of(run: Trained, evaluation: Evaluation | None, active: tuple[Activity, ...] = ()) -> tuple[Run, list[str]]:
+    """Return the part of the document about a run, and what is wrong with its files."""
     rows, damage = provenance_rows(run)
     log, lost = _log(run)
-    left += [f"{one}." for one in (damage, *lost) if one]
     part = Run(
         name=run.path.resolve().name,
         step=run.step or None,
@@ -103,7 +127,7 @@ def found_in(run: Trained, predicted: Predicted | None = None) -> Found:
         activity=active,
         provenance=tuple(Fact(name=name, value=value) for name, value in rows),
     )
-    return Found(run, part, preparation(run.dataset), images, tuple(left))
+    return part, [f"{one}." for one in (damage, *lost) if one]
 
 
 def preparation(dataset: Dataset) -> Preparation:
@@ -122,13 +146,16 @@ def _data(dataset: Dataset) -> Data:
     return Data(name=dataset.title, licence=dataset.licence, counts=dict(dataset.counts), fingerprints=prints)
 
 
-def _evaluation(found: Evaluated) -> Evaluation:
+def evaluated(run: Trained, predicted: Predicted, scores: Scores) -> Evaluation:
+    """Return the evaluation of a run on its test images."""
+    found = Evaluated.of(predicted, run.dataset.classes, run.dataset.title)
     pairs = [
         (true, predicted, count)
         for true, row in enumerate(found.confusion)
         for predicted, count in enumerate(row)
         if count
     ]
+    test = registry.load(run.dataset, TEST)
     return Evaluation(
         split=found.split,
         count=found.count,
@@ -138,6 +165,7 @@ def _evaluation(found: Evaluated) -> Evaluation:
         loss=found.loss,
         calibration=found.calibration,
         confusion=tuple(pairs),
+        sureness=sureness(predicted, test.images, run.net, scores),
     )
 
 
@@ -153,18 +181,29 @@ def _log(run: Trained) -> tuple[tuple[Report, ...], list[str]]:
     return tuple(Report(**{name: getattr(line, name) for name in names}) for line in kept), reports.told(run.path)
 
 
-def chosen(test: Split, predicted: Predicted) -> tuple[tuple[Shown, ...], list[str]]:
-    """Return a sample of images and the misclassified ones, by loss; and a sentence on those that are too many."""
+def chosen(test: Split, predicted: Predicted, also: Sequence[int] = ()) -> tuple[tuple[Shown, ...], list[str]]:
+    """Return a sample of images, misclassified ones by loss, and those asked for; and a sentence on the rest."""
     sample = np.unique(np.linspace(0, len(test.images) - 1, min(SAMPLE, len(test.images))).astype(int)).tolist()
     order = np.argsort(-predicted.losses, kind="stable")
     wrong = order[~predicted.right[order]].tolist()
-    numbers = dict.fromkeys([*sample[:FIRST], *wrong[:WRONG], *sample[FIRST:]])
+    numbers = dict.fromkeys([*sample[:FIRST], *wrong[:WRONG], *also, *sample[FIRST:]])
     told = (
         [f"Of {len(wrong):,} misclassified images, the {WRONG} with the highest loss are here."]
         if len(wrong) > WRONG
         else []
     )
     return tuple(shown(test, at, predicted) for at in numbers), told
+
+
+def scored(images: tuple[Shown, ...], scores: Scores, classes: int) -> tuple[Shown, ...]:
+    """Return images with their scores, unless there are too many classes."""
+    if not images or classes > CLASSES:
+        return images
+    found = scores(np.stack([one.pixels for one in images]))
+    return tuple(
+        replace(one, scores=tuple(round(value, 5) for value in row))
+        for one, row in zip(images, found.tolist(), strict=True)
+    )
 
 
 def shown(test: Split, at: int, predicted: Predicted) -> Shown:

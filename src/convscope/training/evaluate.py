@@ -214,6 +214,12 @@ def logits(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
         return torch.cat([model(layout(part)).flatten(1).cpu() for part in parts])
 
 
+def scores_of(model: nn.Module, images: NDArray[np.uint8], dataset: Dataset) -> NDArray[np.float64]:
+    """Return scores ``n classes`` for uint8 images ``n c h w``; no more than a batch of images is copied at a time."""
+    parts = (torch.from_numpy(images[at : at + BATCH].copy()) for at in range(0, len(images), BATCH))
+    return np.concatenate([logits(model, part, dataset).double().numpy() for part in parts])
+
+
 def answers(
     model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], dataset: Dataset
 ) -> Predicted:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from convscope.data.registry import Dataset
     from convscope.training.evaluate import Predicted
 
 SHOWN = 10
@@ -176,6 +177,18 @@ def compare_runs(
     """
     place = find(device)
     a, b = (run if isinstance(run, Run) else load(run) for run in (first, second))
+    comparable(a, b, data)
+    dataset = a.dataset if data is None else other(a, data)
+    predicted = predictions_of(a, dataset, device=place), predictions_of(b, dataset, device=place)
+    return compared(a, b, dataset, predicted)
+
+
+def comparable(a: Run, b: Run, data: str | None = None) -> None:
+    """Check that two runs can be evaluated on the same images.
+
+    Raises:
+        DataError: they were trained on different data and ``data`` is not given, or their classes differ.
+    """
     if data is None and a.dataset.name != b.dataset.name:
         raise DataError(
             "the runs have no test images in common",
@@ -184,8 +197,10 @@ def compare_runs(
         )
     if a.dataset.classes != b.dataset.classes:
         raise DataError("the classes of the runs differ", expected="the same classes in the same order")
-    dataset = a.dataset if data is None else other(a, data)
-    predicted = predictions_of(a, dataset, device=place), predictions_of(b, dataset, device=place)
+
+
+def compared(a: Run, b: Run, dataset: Dataset, predicted: tuple[Predicted, Predicted]) -> RunComparison:
+    """Compare the predictions of two runs for the test images of a data set."""
     evaluation = tuple(Evaluation.of(found, a.dataset.classes, dataset.name) for found in predicted)
     return RunComparison((a, b), (evaluation[0], evaluation[1]), _disagreements(*predicted, a.dataset.classes))
 

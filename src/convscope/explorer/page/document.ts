@@ -280,6 +280,13 @@ export interface Image {
   probability: number | null;
   /** cross-entropy in nats. */
   loss: number | null;
+  /** for each class, before the softmax; null without a prediction, or with more than 100 classes. */
+  scores: number[] | null;
+  /**
+   * training images with the nearest values before the last layer, nearest first: index in the neighbours of the
+   * document, and distance; empty where they were not searched.
+   */
+  near: [number, number][];
   /** `h w c`. */
   shape: [number, number, number];
   /** key of its pixels in the blobs, uint8 `h w c`. */
@@ -306,6 +313,25 @@ export interface Report {
   val_accuracy: number | null;
 }
 
+/** How sure the net is of its predictions, and its loss if it were more or less so. */
+export interface Sureness {
+  /**
+   * correctly classified images by the probability of the predicted class, in hundredths: 100 counts, the last one with
+   * those of probability 1.
+   */
+  correct: number[];
+  /** misclassified images likewise. */
+  wrong: number[];
+  /** mean of that probability over the correctly classified images; null without such images. */
+  mean_correct: number | null;
+  /** over the misclassified images; likewise. */
+  mean_wrong: number | null;
+  /** the loss if all scores are multiplied by 0.1, 0.2, … 10, in nats; empty where it was not computed. */
+  scaled: number[];
+  /** number of images over which it was computed, evenly spaced. */
+  scaled_images: number;
+}
+
 /** The result on a split of the data set. */
 export interface Evaluation {
   /** its name. */
@@ -324,6 +350,8 @@ export interface Evaluation {
   calibration: number;
   /** `[true, predicted, count]` for each pair that occurs. */
   confusion: [number, number, number][];
+  /** how sure the net is of its predictions; null where it was not computed. */
+  sureness: Sureness | null;
 }
 
 /** The values of a layer over a sample of test images, one entry for each channel. */
@@ -388,6 +416,39 @@ export interface Run {
   activity: Activity[];
   /** what is needed to repeat the run. */
   provenance: Fact[];
+}
+
+/** Two runs on the same test images, and whether one is better. */
+export interface Paired {
+  /** images that both classify correctly. */
+  both: number;
+  /** images that only the first classifies correctly. */
+  only_first: number;
+  /** images that only the second classifies correctly. */
+  only_second: number;
+  /** images that both misclassify. */
+  neither: number;
+  /** accuracy of the second minus that of the first. */
+  difference: number;
+  /** 95 % interval of the difference (Bonett and Price). */
+  interval: [number, number];
+  /** p value of McNemar's exact test, two-sided. */
+  p: number;
+  /**
+   * images that only one classifies correctly, at most some hundreds: index in the split, true class, and what the
+   * first and what the second predicts.
+   */
+  images: [number, number, number, number][];
+}
+
+/** A second run, which the first is compared with. */
+export interface Against {
+  /** the second run; the values of its layers are left out. */
+  run: Run;
+  /** its net in the notation. */
+  notation: string;
+  /** the comparison on the test images. */
+  paired: Paired;
 }
 
 /** The reader has been at each of some places. */
@@ -550,8 +611,12 @@ export interface Document {
   preparation: Preparation | null;
   /** images for the views: a sample, and of a run the misclassified ones. */
   images: Image[];
+  /** training images that are nearest to misclassified ones. */
+  neighbours: Image[];
   /** the run; null for a net. */
   run: Run | null;
+  /** the run that it is compared with; null for most documents. */
+  against: Against | null;
   /** what is not in the document, and why: one sentence each. */
   left_out: string[];
   /** base64 by the SHA-256 of the bytes, in hexadecimal; empty where the host serves them. */
