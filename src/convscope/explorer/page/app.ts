@@ -4,12 +4,13 @@ import { computed, type ReadonlySignal, type Signal, signal } from "@preact/sign
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { Blobs } from "./blobs.ts";
-import type { Document, Layer } from "./document.ts";
+import { baseOf, type Change, changesOf, type Edited, edited, withChange } from "./edited.ts";
+import type { Document } from "./document.ts";
 import { Gallery } from "./images.ts";
 import { Folding, type Shown } from "./items.ts";
 import type { Link } from "./link/link.ts";
 import { Lab } from "./lab.ts";
-import { Model } from "./model.ts";
+import { type Facts, Model } from "./model.ts";
 import { address, type Selection, Store } from "./state.ts";
 import { Trouble } from "./trouble.ts";
 import { nearest } from "./words.ts";
@@ -31,7 +32,10 @@ export class App {
   readonly blobs: Blobs;
   readonly gallery: Gallery;
   readonly lab: Lab;
+  /** The net as the reader has changed it, and as it is in the document. */
+  readonly edited: ReadonlySignal<Edited>;
   readonly model: ReadonlySignal<Model>;
+  readonly given: Model;
   readonly folding: ReadonlySignal<Folding>;
   /** The layer or input that is selected. */
   readonly layer: ReadonlySignal<string>;
@@ -50,8 +54,10 @@ export class App {
     this.store = new Store(keep ? { read: keep.read, write: (text) => keep.write(text) } : address);
     this.blobs = new Blobs(document.blobs);
     this.gallery = new Gallery(document, this.blobs);
-    const given = new Model(document.net);
-    this.model = computed(() => given);
+    this.given = new Model(document.net);
+    const base = baseOf(document), edit = computed(() => this.selection.value.edit);
+    this.edited = computed(() => edited(document, base, edit.value));
+    this.model = computed(() => edit.value ? new Model(this.edited.value.net) : this.given);
     this.folding = computed(() => new Folding(this.model.value));
     const chosen = computed(() => this.selection.value.open);
     const columns = computed(() => {
@@ -69,13 +75,26 @@ export class App {
   }
 
   /** The selected layer; undefined where an input is selected. */
-  get selected(): Layer | undefined {
+  get selected(): Facts | undefined {
     return this.model.value.get(this.layer.value);
   }
 
   select(layer: string, how: "step" | "glide" = "step"): void {
     const changes = layer !== this.layer.peek();
     this.store.set(changes ? { layer, unit: null, channel: null } : { layer }, how);
+  }
+
+  /** Change the net. A drag of one number is undone as a whole. */
+  change(change: Change, how: "step" | "glide" = "step"): void {
+    this.store.set({ edit: withChange(this.changes, change) }, how);
+  }
+
+  get changes(): Change[] {
+    try {
+      return changesOf(this.store.now.edit);
+    } catch {
+      return [];
+    }
   }
 
   /** Fold a group of the Map, or unfold it. */
@@ -92,6 +111,7 @@ export class App {
 
   /** Say what an address names that is not there. */
   checkNames(): void {
+    if (this.store.now.edit && this.edited.peek().trouble) this.notice.value = this.edited.peek().trouble;
     const wanted = this.store.now.layer;
     if (wanted && !this.model.peek().index.has(wanted)) {
       const found = this.#found(wanted);
@@ -113,8 +133,8 @@ export class App {
 }
 
 /** The layer with the most multiply-adds: where a reader looks first. */
-const dearest = (layers: readonly Layer[]): Layer | undefined =>
-  layers.reduce<Layer | undefined>((best, one) => (one.macs ?? 0) > (best?.macs ?? -1) ? one : best, undefined);
+const dearest = (layers: readonly Facts[]): Facts | undefined =>
+  layers.reduce<Facts | undefined>((best, one) => (one.macs ?? 0) > (best?.macs ?? -1) ? one : best, undefined);
 
 const Shared = createContext<App | null>(null);
 export const Provider = Shared.Provider;

@@ -1,6 +1,6 @@
 // The reader's budget: so many multiply-adds, parameters, or bytes at the peak.
 
-import type { Net } from "./document.ts";
+import type { NetFacts } from "./model.ts";
 import { amount, bytes, count } from "./words.ts";
 
 export interface Budget {
@@ -38,6 +38,8 @@ const made = (cost: Budget["cost"], limit: number): Budget | null =>
     }
     : null;
 
-/** How much of it a net takes. */
-export const spent = (net: Net, budget: Budget): number =>
-  budget.cost === "bytes" ? net.peak.bytes : net.totals[budget.cost];
+/** How much of it a net takes; null if that is not known. */
+export function spent({ totals, peak }: NetFacts, budget: Budget): number | null {
+  if (budget.cost === "bytes") return peak && peak.bytes;
+  return totals.exact || totals[budget.cost] > budget.limit ? totals[budget.cost] : null;
+}

@@ -1,7 +1,7 @@
 // What the Map shows at a time: inputs, steps, and groups that are closed; each with its costs.
 
-import type { AxisField, Layer } from "./document.ts";
-import { type Kind, kindOf, type Model, settings, short, type Sum, sum } from "./model.ts";
+import type { AxisField } from "./document.ts";
+import { type Facts, type Kind, kindOf, type Model, settings, short, type Sum, sum } from "./model.ts";
 import { allGroups, type Group, groupsAround, openAtFirst, type Piece, treeOf } from "./tree.ts";
 
 export interface Item {
@@ -10,14 +10,14 @@ export interface Item {
   title: string;
   sub: string;
   /** Its layers; none for an input. */
-  layers: readonly Layer[];
+  layers: readonly Facts[];
   first: number;
   last: number;
   group: Group | null;
   params: Sum;
   macs: Sum;
-  bytes: number;
-  live: number;
+  bytes: Sum;
+  live: Sum;
   out: readonly number[];
   rf: readonly AxisField[];
 }
@@ -40,8 +40,7 @@ export interface Shown {
 
 export type Cost = "macs" | "params" | "bytes" | "live";
 
-export const costOf = (item: Item, cost: Cost): Sum =>
-  cost === "macs" || cost === "params" ? item[cost] : { value: item[cost], exact: true };
+export const costOf = (item: Item, cost: Cost): Sum => item[cost];
 
 /** A tree with what is open in it. */
 export class Folding {
@@ -121,7 +120,7 @@ export class Folding {
   }
 
   #group(group: Group): Item {
-    const layers: Layer[] = [];
+    const layers: Facts[] = [];
     for (let i = group.first; i <= group.last; i++) layers.push(...this.#model.steps[i].layers);
     const inner = group.pieces.filter((piece) => typeof piece !== "number").length;
     return {
@@ -137,15 +136,17 @@ export class Folding {
   }
 }
 
-function costs(layers: readonly Layer[]) {
+function costs(layers: readonly Facts[]) {
   const last = layers[layers.length - 1];
-  let bytes = 0, live = 0;
-  for (const layer of layers) {
-    bytes += layer.bytes;
-    live = Math.max(live, layer.live);
-  }
-  return { layers, params: sum(layers, "params"), macs: sum(layers, "macs"), bytes, live, out: last.out, rf: last.rf };
+  const live = layers.reduce<Sum>(
+    (most, { live }) => live === null ? { ...most, exact: false } : { ...most, value: Math.max(most.value, live) },
+    { value: 0, exact: true },
+  );
+  const [params, macs, bytes] = (["params", "macs", "bytes"] as const).map((cost) => sum(layers, cost));
+  return { layers, params, macs, bytes, live, out: last.out, rf: last.rf };
 }
+
+const NOTHING: Sum = { value: 0, exact: true };
 
 const inputItem = (name: string, shape: readonly number[]): Item => ({
   key: name,
@@ -156,10 +157,10 @@ const inputItem = (name: string, shape: readonly number[]): Item => ({
   first: -1,
   last: -1,
   group: null,
-  params: { value: 0, exact: true },
-  macs: { value: 0, exact: true },
-  bytes: 0,
-  live: 0,
+  params: NOTHING,
+  macs: NOTHING,
+  bytes: NOTHING,
+  live: NOTHING,
   out: shape,
   rf: [],
 });

@@ -2,10 +2,8 @@
 
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { App } from "./app.ts";
-import { derive } from "./engine/derive.ts";
 import { EngineError } from "./engine/errors.ts";
 import { Forward, hindrance } from "./engine/forward.ts";
-import { graphOf } from "./engine/graph.ts";
 import { fitting, type Weights, weightsIn } from "./engine/weights.ts";
 import { fitted, prepared } from "./images.ts";
 import { count } from "./words.ts";
@@ -23,7 +21,7 @@ export class Lab {
 
   constructor(app: App) {
     this.#app = app;
-    const derived = computed(() => derive(graphOf(app.model.value.net), app.model.value.net));
+    const derived = computed(() => app.edited.value.derived);
     this.fit = computed(() => {
       const given = weightsIn(app.document.net.layers, (key, what) => app.blobs.bytes(key, what));
       const { weights, drawn } = fitting(derived.value, given);

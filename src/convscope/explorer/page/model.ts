@@ -1,6 +1,6 @@
 // A net as the views see it: names, who reads whom, and steps: a layer with the norms and activations after it.
 
-import type { AxisField, Layer, Net } from "./document.ts";
+import type { AxisField, Layer, Net, Peak } from "./document.ts";
 import { size } from "./words.ts";
 
 /** A sum in which parts may be unknown: the value is then a lower bound. */
@@ -9,11 +9,23 @@ export interface Sum {
   exact: boolean;
 }
 
+/** A layer of a net that may be under change: an unknown size is null, an unknown shape is empty. */
+export interface Facts extends Omit<Layer, "bytes" | "live"> {
+  bytes: number | null;
+  live: number | null;
+}
+
+/** A net that may be under change: its memory may be unknown. */
+export interface NetFacts extends Omit<Net, "layers" | "peak"> {
+  layers: Facts[];
+  peak: Peak | null;
+}
+
 /** Layers that are drawn and counted as one: the first, and what only changes its values one by one. */
 export interface Step {
   index: number;
-  main: Layer;
-  layers: readonly Layer[];
+  main: Facts;
+  layers: readonly Facts[];
 }
 
 export type Kind = "conv" | "pool" | "linear" | "merge" | "other";
@@ -60,10 +72,10 @@ const OPS: Record<string, string> = {
   opaque: "Opaque layer",
 };
 
-export const kindOf = (layer: Layer): Kind => KINDS[layer.op] ?? "other";
+export const kindOf = (layer: Facts): Kind => KINDS[layer.op] ?? "other";
 
 /** What a layer is, in words. */
-export function title(layer: Layer): string {
+export function title(layer: Facts): string {
   if (OPS[layer.op]) return OPS[layer.op];
   if (AFTER.has(layer.op)) return "Norm";
   const kind = kindOf(layer);
@@ -79,7 +91,7 @@ export function short(name: string): string {
 }
 
 /** The settings of a layer as a reader sees them on a drawing: `conv 64 7x7 s2 p3 nobias` is 7×7 s2 p3. */
-export const settings = (layer: Layer): string =>
+export const settings = (layer: Facts): string =>
   layer.text.slice(layer.op.length)
     .replace(kindOf(layer) === "conv" ? /^ \d+/ : /^$/, "")
     .replace(/ nobias\b/, "")
@@ -103,8 +115,8 @@ export function strideText(rf: readonly AxisField[]): string {
 }
 
 export class Model {
-  readonly net: Net;
-  readonly layers: readonly Layer[];
+  readonly net: NetFacts;
+  readonly layers: readonly Facts[];
   readonly index = new Map<string, number>();
   /** The layers that read each layer, and each input after them. */
   readonly readers: number[][];
@@ -113,7 +125,7 @@ export class Model {
   readonly stepOf: Int32Array;
   readonly modules = new Map<string, string>();
 
-  constructor(net: Net) {
+  constructor(net: NetFacts) {
     this.net = net;
     this.layers = net.layers;
     net.layers.forEach((layer, i) => this.index.set(layer.name, i));
@@ -127,7 +139,7 @@ export class Model {
     this.steps = this.#steps();
   }
 
-  get(name: string): Layer | undefined {
+  get(name: string): Facts | undefined {
     const at = this.index.get(name);
     return at === undefined ? undefined : this.layers[at];
   }
@@ -142,7 +154,7 @@ export class Model {
   }
 
   #steps(): Step[] {
-    const steps: { index: number; main: Layer; layers: Layer[] }[] = [];
+    const steps: { index: number; main: Facts; layers: Facts[] }[] = [];
     this.layers.forEach((layer, i) => {
       const before = layer.inputs.length === 1 ? this.index.get(layer.inputs[0]) ?? -1 : -1;
       const joins = before >= 0 && before < this.layers.length && this.readers[before].length === 1 &&
@@ -158,7 +170,7 @@ export class Model {
 }
 
 /** Sum one cost of some layers. */
-export function sum(layers: readonly Layer[], cost: "params" | "macs"): Sum {
+export function sum(layers: readonly Facts[], cost: "params" | "macs" | "bytes"): Sum {
   let value = 0, exact = true;
   for (const layer of layers) {
     if (layer[cost] === null) exact = false;
@@ -170,7 +182,7 @@ export function sum(layers: readonly Layer[], cost: "params" | "macs"): Sum {
 const sides = (values: unknown): number[] => Array.isArray(values) ? values.map(Number) : [];
 
 /** How the multiply-adds of a layer arise, where the formula is short: 12×12×32 × 3×3×16. */
-export function arithmetic(layer: Layer, from: readonly number[]): { params: string; macs: string } {
+export function arithmetic(layer: Facts, from: readonly number[]): { params: string; macs: string } {
   const s = layer.settings, kernel = sides(s.kernel);
   if (layer.op === "conv" && kernel.length && layer.macs !== null) {
     const taps = `${kernel.join("×")}×${from[0] / Number(s.groups ?? 1)}`;

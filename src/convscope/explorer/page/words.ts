@@ -32,10 +32,15 @@ export const percent = (share: number): string => {
 export const signed = (value: number): string => String(value).replace("-", "\u2212");
 
 /** Height, width, channels of a shape `c h w`: 12×12×32. */
-export const size = (shape: readonly number[]): string => [...shape.slice(1), shape[0]].join("×");
+export const size = (shape: readonly number[]): string =>
+  shape.length ? [...shape.slice(1), shape[0]].join("×") : "unknown";
 
 /** Height and width only; "1×1" for a vector. */
-export const area = (shape: readonly number[]): string => shape.length > 1 ? shape.slice(1).join("×") : "1×1";
+export const area = (shape: readonly number[]): string =>
+  shape.length > 1 ? shape.slice(1).join("×") : shape.length ? "1×1" : "unknown";
+
+/** A size in bytes, or that it is unknown. */
+export const bytesOr = (value: number | null): string => value === null ? "unknown" : bytes(value);
 
 /** The same number once, different ones joined: [3, 3] is 3×3. */
 export const sides = (values: readonly number[]): string => values.join("×");

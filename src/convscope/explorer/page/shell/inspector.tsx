@@ -1,11 +1,10 @@
 // The selection in exact numbers, with the arithmetic where it is short, and the ways on.
 
-import type { Layer } from "../document.ts";
 import { type App, useApp } from "../app.ts";
 import type { Item } from "../items.ts";
-import { arithmetic, fieldText, fraction, short, strideText, type Sum, title } from "../model.ts";
+import { arithmetic, type Facts, fieldText, fraction, short, strideText, type Sum, title } from "../model.ts";
 import type { Group } from "../tree.ts";
-import { bytes, percent, plural, signed, size, whole } from "../words.ts";
+import { bytes, bytesOr, percent, plural, signed, size, whole } from "../words.ts";
 
 const unknown = (value: number | null): string => value === null ? "unknown" : whole(value);
 
@@ -35,7 +34,7 @@ const Fact = ({ name, value, how }: { name: string; value: string; how?: string 
   </>
 );
 
-function OfLayer({ layer }: { layer: Layer }) {
+function OfLayer({ layer }: { layer: Facts }) {
   const app = useApp();
   const model = app.model.value;
   const made = arithmetic(layer, model.shape(layer.inputs[0]));
@@ -51,8 +50,8 @@ function OfLayer({ layer }: { layer: Layer }) {
         <Fact name="Output" value={size(layer.out)} />
         <Fact name="Params" value={unknown(layer.params)} how={made.params} />
         <Fact name="MACs" value={unknown(layer.macs)} how={made.macs} />
-        <Fact name="Activations" value={bytes(layer.bytes)} />
-        <Fact name="Live memory" value={bytes(layer.live)} />
+        <Fact name="Activations" value={bytesOr(layer.bytes)} />
+        {layer.live !== null && <Fact name="Live memory" value={bytes(layer.live)} />}
         <Fact
           name="RF"
           value={`${fieldText(layer.rf)} px`}
@@ -97,7 +96,7 @@ function OfGroup({ item, group }: { item: Item; group: Group }) {
         <Fact name="Output" value={size(item.out)} />
         <Fact name="Params" value={all(item.params)} how={share(item.params, totals.params)} />
         <Fact name="MACs" value={all(item.macs)} how={share(item.macs, totals.macs)} />
-        <Fact name="Activations" value={bytes(item.bytes)} />
+        <Fact name="Activations" value={bytesOr(item.bytes.exact ? item.bytes.value : null)} />
         <Fact name="RF" value={`${fieldText(item.rf)} px`} />
       </dl>
       <button type="button" class="btn" onClick={() => app.toggle(group.id)}>

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { useApp } from "../app.ts";
 import { budgetOf, spent } from "../budget.ts";
 import { fieldText } from "../model.ts";
-import { bytes, count, percent, whole } from "../words.ts";
+import { bytesOr, count, percent, whole } from "../words.ts";
 import { Icon, Mark } from "./icons.tsx";
 import { turnTheme } from "./keys.tsx";
 
@@ -83,8 +83,10 @@ function Totals() {
       <Total name="MACs" value={at + count(macs)} more={whole(macs) + unknown} />
       <Total
         name="Peak memory"
-        value={bytes(net.peak.bytes)}
-        more={`live activations at ${net.peak.layer}: ${whole(net.peak.bytes)} bytes, float32, batch 1`}
+        value={bytesOr(net.peak && net.peak.bytes)}
+        more={net.peak
+          ? `live activations at ${net.peak.layer}: ${whole(net.peak.bytes)} bytes, float32, batch 1`
+          : "of a net that was changed here; Python knows: convscope table --memory"}
       />
       <Total name="RF" value={last ? fieldText(last.rf) : "–"} more="receptive field of the last layer [input pixel]" />
       {accuracy && (
@@ -138,8 +140,8 @@ function Budget() {
   if (!budget) {
     return <button type="button" class="chip" onClick={() => edit("")}>Set a budget</button>;
   }
-  const share = spent(app.model.value.net, budget) / budget.limit;
-  const words = share > 1 ? `over by ${percent(share - 1)}` : percent(share);
+  const value = spent(app.model.value.net, budget), share = (value ?? 0) / budget.limit;
+  const words = value === null ? "unknown" : share > 1 ? `over by ${percent(share - 1)}` : percent(share);
   return (
     <button
       type="button"

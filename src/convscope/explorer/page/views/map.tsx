@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
-import { budgetOf } from "../budget.ts";
+import { budgetOf, spent } from "../budget.ts";
 import type { Bracket, Cost, Shown } from "../items.ts";
 import { Picture } from "../parts/picture.tsx";
 import { Segments } from "../parts/segments.tsx";
@@ -85,7 +85,7 @@ export function MapView() {
             cost={chosen}
             total={total}
             limit={chosen === "live" && limit?.cost === "bytes" ? limit.limit : null}
-            peak={peak.layer}
+            peak={peak?.layer ?? ""}
             choose={choose}
           />
         )}
@@ -106,8 +106,8 @@ export function MapView() {
 function BudgetLine({ app }: { app: App }) {
   const budget = budgetOf(app.selection.value.budget);
   if (!budget) return null;
-  const { totals, peak } = app.model.value.net;
-  const value = budget.cost === "bytes" ? peak.bytes : totals[budget.cost];
+  const value = spent(app.model.value.net, budget);
+  if (value === null) return <p class="budgetline">What the budget of {budget.words} is spent on is not known.</p>;
   const share = value / budget.limit;
   return (
     <p class="budgetline">

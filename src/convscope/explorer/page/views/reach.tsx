@@ -3,8 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
-import type { Image, Layer } from "../document.ts";
-import { fieldText, short } from "../model.ts";
+import type { Image } from "../document.ts";
+import { type Facts, fieldText, short } from "../model.ts";
 import { Picture } from "../parts/picture.tsx";
 import { Sheet } from "../parts/sheet.tsx";
 import { FieldChart } from "./reach/chart.tsx";
@@ -30,10 +30,10 @@ const middleOf = (shape: readonly number[]): Unit => {
 };
 
 /** The unit of a layer whose field has its middle nearest to a pixel. */
-function nearestUnit(layer: Layer, [y, x]: readonly [number, number]): Unit | null {
+function nearestUnit(layer: Facts, [y, x]: readonly [number, number]): Unit | null {
   const [rows, columns] = spatial(layer.out);
   const axes = layer.rf.slice(-2);
-  const at = (value: number, axis: Layer["rf"][number] | undefined, size: number): number => {
+  const at = (value: number, axis: Facts["rf"][number] | undefined, size: number): number => {
     if (!axis?.stride || !axis.centre) return size >> 1;
     const unit = (value - 0.5 - axis.centre[0] / axis.centre[1]) * axis.stride[1] / axis.stride[0];
     return Math.max(0, Math.min(size - 1, Math.round(unit)));
@@ -108,7 +108,7 @@ function ObjectSize({ app, object, given }: { app: App; object: number; given: b
 }
 
 interface VerdictGiven {
-  layer: Layer;
+  layer: Facts;
   stops: readonly Stop[];
   object: number;
   given: boolean;
@@ -141,7 +141,7 @@ function Verdict({ layer, stops, object, given, side }: VerdictGiven) {
 
 interface LookGiven {
   app: App;
-  layer: Layer;
+  layer: Facts;
   unit: Unit | null;
   cells: ReturnType<typeof cellsOf>;
   frame: Frame;
@@ -254,7 +254,7 @@ function Thumbs({ app }: { app: App }) {
 /** The field of a unit with its part on the padding, from start, stride and size; null where units have no order. */
 function wholeField(app: App, name: string, unit: Unit): [readonly number[], readonly number[]] | null {
   const axes = app.model.peek().get(name)?.rf ?? [];
-  const at = (axis: Layer["rf"][number] | undefined, index: number): readonly number[] | null => {
+  const at = (axis: Facts["rf"][number] | undefined, index: number): readonly number[] | null => {
     if (!axis?.stride || axis.start === null || axis.phases) return null;
     const first = axis.start + index * axis.stride[0] / axis.stride[1];
     return Number.isInteger(first) ? [first, first + axis.size - 1] : null;
@@ -286,7 +286,7 @@ function fieldTable(app: App) {
     rows: layers.length,
     row(i: number) {
       const { name, out, rf } = layers[i];
-      const text = (value: (axis: Layer["rf"][number]) => string): string =>
+      const text = (value: (axis: Facts["rf"][number]) => string): string =>
         [...new Set(rf.map(value))].join("×") || "–";
       return [
         name,

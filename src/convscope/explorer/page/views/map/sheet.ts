@@ -1,6 +1,7 @@
 // All layers as rows, for those who would rather read than look.
 
 import { fieldText, type Model, strideText } from "../../model.ts";
+import { size } from "../../words.ts";
 import type { Table } from "../../parts/sheet.tsx";
 
 /** Every layer with its exact numbers. */
@@ -10,15 +11,15 @@ export function layerTable(model: Model): Table {
     rows: model.layers.length,
     row(i) {
       const layer = model.layers[i];
-      const out = [...layer.out.slice(1), layer.out[0]].join("×");
+      const out = size(layer.out);
       return [
         layer.name,
         layer.text,
         out,
         layer.params ?? "unknown",
         layer.macs ?? "unknown",
-        layer.bytes,
-        layer.live,
+        layer.bytes ?? "unknown",
+        layer.live ?? "unknown",
         fieldText(layer.rf),
         strideText(layer.rf),
       ];

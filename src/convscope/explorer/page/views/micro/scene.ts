@@ -1,10 +1,10 @@
 // What the Microscope looks at: a layer whose units are sums, or maxima, over a window of its input.
 
-import type { Layer, Read, Window } from "../../document.ts";
-import type { Model } from "../../model.ts";
+import type { Read, Window } from "../../document.ts";
+import type { Facts, Model } from "../../model.ts";
 
 export interface Scene {
-  layer: Layer;
+  layer: Facts;
   kind: "conv" | "max" | "mean";
   /** What is read: a layer or an input, and its shape `c h w`. */
   source: string;
@@ -16,7 +16,7 @@ export interface Scene {
   width: number;
   group: number;
   /** The layers after it that change its values one by one. */
-  after: readonly Layer[];
+  after: readonly Facts[];
 }
 
 const KINDS: Record<string, Scene["kind"]> = {
@@ -47,7 +47,7 @@ const wide = (shape: readonly number[]): [number, number, number] =>
   shape.length === 1 ? [shape[0], 1, 1] : shape.length === 2 ? [shape[0], 1, shape[1]] : [shape[0], shape[1], shape[2]];
 
 /** The scene of a layer; null if the Microscope has none for it. */
-export function sceneOf(model: Model, layer: Layer): Scene | null {
+export function sceneOf(model: Model, layer: Facts): Scene | null {
   const kind = KINDS[layer.op];
   const source = layer.inputs[0];
   const shape = model.shape(source);

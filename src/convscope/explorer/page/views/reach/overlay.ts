@@ -1,7 +1,7 @@
 // What follows the pointer: only attributes of shapes that are there already change.
 
 import type { App } from "../../app.ts";
-import { type Box, reach, readers } from "../../reading.ts";
+import { type Box, reach, readers } from "../../engine/reach.ts";
 import { type Cell, ends, rectangle } from "./strip.tsx";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -10,11 +10,14 @@ const set = (shape: Element, values: Record<string, string | number>): void => {
   for (const [name, value] of Object.entries(values)) shape.setAttribute(name, String(value));
 };
 
-/** Where the image lies on the drawing, and the pixels for its padding. */
-export interface Frame {
-  scale: number;
-  left: number;
-  top: number;
+/** Along the paths that keep their positions, as the sizes of the fields are meant. */
+const PATHS = { gates: false };
+
+/** A row and a column as a position on each spatial axis of a layer. */
+function position(shape: readonly number[], [y, x]: readonly [number, number]): number[] {
+  const axes = shape.length - 1;
+  const before = shape.slice(1, Math.max(1, shape.length - 2)).map((size) => size >> 1);
+  return axes > 1 ? [...before, y, x] : axes === 1 ? [x] : [];
 }
 
 /** Shapes over the strip and the image, and how to move them to a unit. */
@@ -53,8 +56,8 @@ export class Overlay {
   /** Light a unit of a layer; returns what it reads of the input. */
   light(layer: string, unit: readonly [number, number]): Box | undefined {
     const begun = performance.now();
-    const net = this.#app.model.peek().net;
-    const behind = reach(net, layer, unit), ahead = readers(net, layer, unit);
+    const { derived } = this.#app.edited.peek(), at = position(this.#app.model.peek().shape(layer), unit);
+    const behind = reach(derived, layer, at, PATHS), ahead = readers(derived, layer, at, PATHS);
     let before: { x: number; y: number; w: number; h: number } | null = null;
     this.#cells.forEach((cell, i) => {
       const name = this.#wrapped[i];

@@ -1,11 +1,10 @@
 // The layers that Reach shows, and what a sentence says about their fields.
 
 import type { App } from "../../app.ts";
-import type { Layer } from "../../document.ts";
-import { kindOf, short } from "../../model.ts";
+import { type Facts, kindOf, short } from "../../model.ts";
 
 export interface Stop {
-  layer: Layer;
+  layer: Facts;
   name: string;
   rows: number;
   columns: number;
@@ -19,7 +18,7 @@ const TAIL = 2;
 export const spatial = (shape: readonly number[]): [number, number] =>
   shape.length > 2 ? [shape[shape.length - 2], shape[shape.length - 1]] : shape.length === 2 ? [1, shape[1]] : [1, 1];
 
-export const stopOf = (layer: Layer, name: string): Stop => {
+export const stopOf = (layer: Facts, name: string): Stop => {
   const [rows, columns] = spatial(layer.out);
   return { layer, name, rows, columns };
 };
@@ -41,11 +40,11 @@ export function stopsOf(app: App): Stop[] {
 }
 
 /** The size of a layer's field across: the smaller side, which decides whether an object fits. */
-export const across = (layer: Layer): number => Math.min(...layer.rf.map((axis) => axis.size));
-export const exact = (layer: Layer): boolean => layer.rf.every((axis) => axis.exact || axis.seams);
+export const across = (layer: Facts): number => Math.min(...layer.rf.map((axis) => axis.size));
+export const exact = (layer: Facts): boolean => layer.rf.every((axis) => axis.exact || axis.seams);
 
 /** Whether the units of a layer have an order along the image. */
-export const placed = (layer: Layer): boolean => layer.rf.every((axis) => axis.stride !== null);
+export const placed = (layer: Facts): boolean => layer.rf.every((axis) => axis.stride !== null);
 
 /** The first layer on the Map's path that sees an object whole. */
 export function firstWhole(stops: readonly Stop[], object: number): Stop | undefined {

@@ -2,7 +2,7 @@
 
 import { useMemo, useRef } from "preact/hooks";
 import { useApp } from "../../app.ts";
-import type { Box, Ends } from "../../reading.ts";
+import type { Box } from "../../engine/reach.ts";
 import { area, shortened } from "../../words.ts";
 import { spatial, type Stop } from "./path.ts";
 
@@ -29,6 +29,8 @@ export function cellsOf(stops: readonly Stop[], width: number): Cell[] {
     return cell;
   });
 }
+
+type Ends = readonly [number, number];
 
 /** Rows and columns of a box of a layer. */
 export function ends(box: Box): [Ends, Ends] {
