@@ -1,18 +1,18 @@
 // What comes after a layer, for the values of one of its channels: batch norm, activations.
 
 import { fitted, OPS } from "../../engine/ops/registry.ts";
-import type { Layer } from "../../document.ts";
+import type { Facts } from "../../model.ts";
 
 /** The tensors of a layer by name; null where the document has none. */
 export type Tensors = (layer: string) => Readonly<Record<string, Float32Array>> | null;
 
 export interface Stage {
-  layer: Layer;
+  layer: Facts;
   values: Float32Array;
 }
 
 /** The values of one channel after each of some layers, as far as they depend on that channel alone. */
-export function stages(layers: readonly Layer[], channel: number, values: Float32Array, tensors: Tensors): Stage[] {
+export function stages(layers: readonly Facts[], channel: number, values: Float32Array, tensors: Tensors): Stage[] {
   const found: Stage[] = [];
   for (const layer of layers) {
     const next = after(layer, channel, values, tensors(layer.name));
@@ -24,7 +24,7 @@ export function stages(layers: readonly Layer[], channel: number, values: Float3
 }
 
 function after(
-  layer: Layer,
+  layer: Facts,
   channel: number,
   values: Float32Array,
   tensors: Readonly<Record<string, Float32Array>> | null,
