@@ -14,13 +14,16 @@ from torch import nn
 import convscope as cs
 from convscope.backends.torch import TorchNet, weights_out
 from convscope.cli import run
+from convscope.data.objects import named
 from convscope.errors import FieldError, ModelError, RunError, ShapeError, UnknownNameError
+from convscope.training import chosen
 from convscope.training import run as runs
 from convscope.training import train as training
 from convscope.training.brought import bring
 from convscope.training.contents import INITIAL, MODEL
 from convscope.training.initial import packed
 from convscope.training.signals import Stopped
+from convscope.training.start import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -310,6 +313,46 @@ def test_layers_that_are_frozen_in_the_model_stay_so(tmp_path: Path, source: Run
     assert not torch.equal(mine["fc.weight"], its["linear1.weight"])
 
 
+class Plain(nn.Module):
+    """A module whose norm has statistics and nothing to learn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=False), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        )
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.fc(self.body(x).flatten(1))
+        return found
+
+
+@pytest.mark.parametrize("freeze", ["body", "body.1", "body.*"])
+def test_a_frozen_norm_without_weights_keeps_its_statistics(tmp_path: Path, data: str, freeze: str) -> None:
+    said: list[str] = []
+    begun = cs.train(Plain().eval(), data=data, epochs=2, batch=20, freeze=freeze, out=tmp_path, note=said.append)
+    mine = load_file(begun.path / MODEL)
+    assert torch.equal(mine["body.1.running_mean"], torch.zeros(4))
+    assert any(note.startswith("frozen: body") or "body.1" in note for note in said)
+    again = cs.train(Plain().eval(), data=data, epochs=2, batch=20, freeze="body.0", out=tmp_path)
+    assert not torch.equal(load_file(again.path / MODEL)["body.1.running_mean"], torch.zeros(4))
+
+
+def test_a_model_of_a_package_without_weights_gets_a_head_for_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path))
+    colours = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3)).astype(np.uint8)
+    begun = chosen.begin(
+        Asked("torchvision:squeezenet1_1", "32x32x3"), None, {"data": named((colours, np.arange(30) % 3))}
+    )
+    assert begun.net.output[0] == 3
+    assert begun.tensors is None
+    assert any("is made without trained weights" in note for note in begun.notes)
+    assert any("gave 1000 scores: it is replaced by one with 3" in note for note in begun.notes)
+
+
 def test_the_head_follows_the_number_of_classes(tmp_path: Path, source: Run) -> None:
     said: list[str] = []
     six = images(tmp_path / "six.npz", classes=6)
@@ -317,7 +360,7 @@ def test_the_head_follows_the_number_of_classes(tmp_path: Path, source: Run) -> 
     mine, its = load_file(begun.path / MODEL), load_file(source.path / MODEL)
     assert mine["fc.weight"].shape == (6, 8)
     assert torch.equal(mine["body.0.weight"], its["conv1.weight"])
-    assert any('the head "fc" gave 4 scores: it is replaced by one of 6' in note for note in said)
+    assert any('the head "fc" gave 4 scores: it is replaced by one with 6' in note for note in said)
 
 
 def test_rows_of_a_run_follow_the_names_of_its_classes(tmp_path: Path, source: Run) -> None:
@@ -375,7 +418,7 @@ def test_random_weights_get_a_head_for_other_classes_too(tmp_path: Path, source:
     more = {"epochs": 1, "batch": 8, "out": tmp_path, "note": notes.append}
     made = cs.train(source, data=tuple(sets), init="random", **more)  # type: ignore[arg-type]
     assert made.net.output == (count,)
-    assert any("is replaced by one of" in one for one in notes)
+    assert any("is replaced by one with" in one for one in notes)
     assert not any("training starts from the weights" in one for one in notes)
 
 

@@ -172,10 +172,10 @@ X, Y = LEARN
 WRONG: dict[str, tuple[Any, str]] = {
     "a number": (5, "cannot be int"),
     "an array": (X, "cannot be ndarray"),
-    "None in a pair": ((X, None), "cannot be tuple"),
+    "None in a pair": ((X, None), "cannot be (ndarray, NoneType)"),
     "three axes of labels": ((X, X), "have 45 images and 13,500 labels"),
     "too few labels": ((X, Y[:4]), "45 images and 4 labels"),
-    "normalised": (((X / 255 - 0.5) / 0.2, Y), "values from -2.5 to 2.5"),
+    "normalised": (((X / 255 - 0.5) / 0.2, Y), "range from -2.5 to 2.5"),
     "no axes": ((np.zeros(5), np.zeros(5)), "have the shape"),
     "objects": ((np.array([object()] * 3), np.zeros(3)), "not an array of numbers"),
     "ragged": (([[1], [1, 2]], [0, 1]), "cannot be read as an array"),

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -51,6 +52,16 @@ def test_three_images_of_a_grey_net_are_not_one_in_colour(short_run: Run) -> Non
     apart = [predict(short_run, image[0])[0].probabilities for image in images]
     assert [one.probabilities for one in predict(short_run, images[:, 0])] == [pytest.approx(one) for one in apart]
     assert len(predict(short_run, images[0])) == 1
+
+
+def test_pixels_with_transparency_are_one_image(folder: Path, short_run: Run) -> None:
+    """``np.asarray`` of a PNG with transparency has four channels, last."""
+    pixels = np.asarray(Image.open(folder / "b.png").convert("RGBA"))
+    true = predict(short_run, Image.fromarray(pixels))[0].probabilities
+    for given in (pixels, pixels / 255, [pixels]):
+        (found,) = predict(short_run, given)
+        assert found.probabilities == pytest.approx(true)
+    assert len(predict(short_run, np.stack([pixels, pixels]))) == 2
 
 
 def test_a_file_that_is_given_twice_is_answered_twice(folder: Path, short_run: Run) -> None:

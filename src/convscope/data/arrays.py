@@ -100,7 +100,7 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     if wanted.shape and wanted.shape != index.shape:
         raise DataError(
             f"{printable(path)} has images of {to_text(index.shape)}, not {to_text(wanted.shape)}",
-            expected="arrays keep their own size; only a folder of images can be resized",
+            expected=f"a net for {to_text(index.shape)}: arrays keep their size, files of images are scaled",
         )
     name = str(replace(wanted, path=str(path), shape=None))
     return index.dataset(name, path.parent, place, "the user's own", {})

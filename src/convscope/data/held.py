@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from convscope.data.pixels import as_array, image_array, is_image
+from convscope.data.pixels import as_array, as_bytes, image_array, is_image
 from convscope.errors import ConvscopeError, ImageError, refuse_scarcity
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def in_files(images: object, shape: Shape = ()) -> Iterator[Held]:
     """Write images that are in memory to files, for the time of the block.
 
     Args:
-        images: a path; an array or a tensor, ``h w``, ``h w c``, ``c h w``, or several of them with a first axis more;
-            an image of Pillow; or several of these.
+        images: a path; an array or a tensor, ``h w``, ``h w c`` (also with transparency) or ``c h w``, or several of
+            them with a first axis more; an image of Pillow; or several of these.
         shape: ``c h w`` that a net takes. Three grey images of that size are not one of three channels.
 
     Raises:
@@ -71,7 +71,8 @@ def _listed(images: Any, shape: Shape) -> list[Any]:
     if is_image(images):
         found = _array(images)
         grey = found.shape[1:] == shape[1:] and shape[:1] == (1,) and len(found) > 1
-        single = found.ndim == 2 or (found.ndim == 3 and {1, 3} & {found.shape[0], found.shape[2]} and not grey)
+        apart = {1, 3} & {*found.shape[:1]} or {1, 3, 4} & {*found.shape[2:]}  # channels, first or last
+        single = found.ndim == 2 or (found.ndim == 3 and apart and not grey)
         return [found] if single or found.ndim not in {3, 4} else list(found)
     try:
         return list(images)
@@ -96,7 +97,7 @@ def _write(image: object, name: str, path: Path) -> None:
             taken: Any = image
             (taken if taken.mode in PNG else taken.convert("RGB")).save(path)
         else:
-            pixels = image_array(image, name)
+            pixels = _with_transparency(image, name)
             Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)
     except ConvscopeError as error:
         raise ImageError(error.what, given=error.given, expected=error.expected) from None
@@ -104,6 +105,12 @@ def _write(image: object, name: str, path: Path) -> None:
         if isinstance(error, OSError):
             refuse_scarcity(error)
         raise ImageError(f"{name} cannot be read: {error}") from None
+
+
+def _with_transparency(image: object, name: str) -> np.ndarray[Any, Any]:
+    """Return an image as uint8 ``h w c``, with 1, 3 or, if some of it is transparent, 4 channels."""
+    found = _array(image)
+    return as_bytes(found, name) if found.ndim == 3 and found.shape[2] == 4 else image_array(found, name)
 
 
 PNG = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")

@@ -148,7 +148,14 @@ def _part(data: object, split: str) -> Part:
         return _of_loader(data, split)
     if _is_items(data) and not _is_array(data):
         return _of_items(data, what)
-    raise DataError(f"{what} cannot be {type(data).__name__}", expected=EXPECTED)
+    raise DataError(f"{what} cannot be {_kind(data)}", expected=EXPECTED)
+
+
+def _kind(data: object) -> str:
+    """Return the type of an object, and of what it holds if that is a pair or the like."""
+    if isinstance(data, tuple | list) and 2 <= len(data) <= 3:
+        return f"({', '.join(map(_kind, data))})"
+    return type(data).__name__
 
 
 def _of_loader(loader: Any, split: str) -> Part:

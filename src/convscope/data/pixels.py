@@ -80,7 +80,7 @@ def as_bytes(pixels: NDArray[Any], what: str) -> NDArray[np.uint8]:
         top = 255
     if not (low >= 0 and high <= top):
         raise DataError(
-            f"{what} has values from {low:.4g} to {high:.4g}",
+            f"the values of {what} range from {low:.4g} to {high:.4g}",
             expected="integers from 0 to 255, or 0 to 1: images before they are normalised",
         )
     scaled = pixels if top == 255 else (pixels * 255).round()

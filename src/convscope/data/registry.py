@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from convscope.data.cifar import CifarFiles
 from convscope.data.dataset import Dataset, Split
-from convscope.data.home import home
+from convscope.data.home import home, printable
 from convscope.data.idx import File, IdxFiles
 from convscope.data.kinds import kinds
 from convscope.data.spelled import spelled
@@ -179,6 +180,8 @@ def find(  # noqa: PLR0913 -- the options, by keyword
     wanted = spelled(name)
     if wanted.kind in DATASETS and wanted.path:
         return replace(DATASETS[wanted.kind], name=f"{wanted.kind}:{wanted.folder}", folder=wanted.folder)
+    if wanted.kind not in kinds() and {"/", os.sep} & {*name}:
+        raise DataError(f"{printable(name)} does not exist", expected="a folder, a file, or the name of a data set")
     if wanted.kind not in kinds() or not wanted.path:
         raise unknown("data set", name, [*DATASETS, *(f"{kind.name}:{kind.what}" for kind in kinds().values())])
     skip_bad = wanted.skip_bad or skip_bad

@@ -49,7 +49,7 @@ class Brought:
         run: the run from which they come.
         frozen: the tensors that are frozen in the source, by ``layer.tensor``.
         notes: what a user should know about them, a sentence each.
-        left: whether it brought weights that are not wanted.
+        left: whether it could bring weights and does not, so that its head is fitted to the data all the same.
     """
 
     net: Net
@@ -87,7 +87,7 @@ def bring(source: object, *, input: object = None, weights: str | Path | None = 
     where = _where(source)
     if isinstance(source, str) and _is_bare(source):
         note = f"{inert(source)} is made without trained weights: training starts from random ones"
-        return Brought(net, notes=(note,))
+        return Brought(net, notes=(note,), left=True)
     tensors = stored(net)
     return Brought(net) if tensors is None else _checked(net, tensors, where)
 

@@ -33,8 +33,9 @@ def frozen(net: Net, patterns: Sequence[str]) -> list[str]:
     >>> frozen(net, ["conv*", "linear1.bias"])
     ['conv1.weight', 'conv1.bias', 'linear1.bias']
     """
-    found: dict[str, None] = {}
-    names = [f"{layer.node.name}.{one}" for layer in net for one in trained(layer)]
+    learned = {f"{layer.node.name}.{one}": True for layer in net for one in trained(layer)}
+    names = learned | {f"{layer.node.name}.{one}": False for layer in net for one in _statistics(layer)}
+    found: set[str] = set()
     for pattern in patterns:
         fitting = [name for name in names if _fits(name, pattern)]
         if not fitting:
@@ -43,10 +44,16 @@ def frozen(net: Net, patterns: Sequence[str]) -> list[str]:
                 f'no layer with weights is called "{inert(str(pattern))}"',
                 expected=f"a name or a pattern for some of {listed(layers)}",
             )
-        found.update(dict.fromkeys(fitting))
-    if names and len(found) == len(names):
+        found.update(fitting)
+    if learned and found.issuperset(learned):
         raise FieldError("every layer is frozen, so there is nothing to train", expected="patterns that leave some")
     return [name for name in names if name in found]
+
+
+def _statistics(layer: Layer) -> tuple[str, ...]:
+    """Return the names of the tensors of a layer that has statistics and nothing to learn, as a norm may be."""
+    weights = layer.node.op.weights(layer.inputs) or ()
+    return () if any(one.trained for one in weights) else tuple(one.name for one in weights)
 
 
 def trained(layer: Layer) -> tuple[str, ...]:
@@ -82,7 +89,8 @@ def freeze(model: TorchNet, patterns: Sequence[str]) -> None:
         held = [key for key in own if f"{name}.{key}" in names]
         for key in held:
             own[key].requires_grad_(False)  # noqa: FBT003 -- torch's own
-        if held and len(held) == len(own):
+        whole = len(held) == len(own) if own else any(f"{name}.{key}" in names for key, _ in part.named_buffers())
+        if whole:
             part.register_forward_pre_hook(_as_evaluated)
 
 

@@ -88,9 +88,8 @@ def fitted(net: Net, classes: Sequence[str], known: Sequence[str] | None = None)
     name, old = head.node.name, net.output[0]
     made = net if old == len(classes) else _with_scores(net, head, len(classes))
     if known is None:
-        note = (
-            f'the head "{inert(name)}" gave {old} scores: it is replaced by one of {len(classes)}, random at the start'
-        )
+        new = f"it is replaced by one with {len(classes)}, random at the start"
+        note = f'the head "{inert(name)}" gave {old} scores: {new}'
         return Head(made, name, (None,) * len(classes), note)
     rows = tuple(known.index(one) if one in known else None for one in classes)
     return Head(made, name, rows, _told(name, classes, known))

@@ -163,8 +163,9 @@ def predict(  # noqa: PLR0913 -- the options, by keyword
 
     Args:
         run: what was trained.
-        images: a file or a folder; an array or a tensor, ``h w``, ``h w c`` or ``c h w``, 0 to 255 or 0 to 1, or
-            several with a first axis more; an image of Pillow; or several of these. All are prepared like files.
+        images: a file or a folder; an array or a tensor, ``h w``, ``h w c`` (also with transparency) or ``c h w``, 0 to
+            255 or 0 to 1, or several with a first axis more; an image of Pillow; or several of these. All are prepared
+            like files.
         top: the number of likeliest classes that are shown; by default three, and all in ``to_json()``.
         at_least: the least probability for an answer, 0 to 1; below it, ``label`` is empty and ``not sure`` is printed.
         unlike: tell images apart that are unlike all training images (:mod:`convscope.training.unlike`); this reads

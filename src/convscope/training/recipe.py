@@ -134,7 +134,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         try:
             return msgspec.convert(msgspec.structs.asdict(self) | settings, Recipe)
         except msgspec.ValidationError as error:
-            given = ", ".join(f"{name}={value}" for name, value in settings.items())
+            wrong = str(error).rpartition("$.")[2].partition("[")[0].rstrip("`")
+            shown = {wrong: settings[wrong]} if wrong in settings else settings
+            given = ", ".join(f"{name}={value}" for name, value in shown.items())
             raise FieldError(f"the recipe cannot use {given}", expected=_plainly(error)) from None
 
 
