@@ -86,6 +86,21 @@ export class Forward {
     this.spoil(name);
   }
 
+  /** Whether there is an input of that name for so many values. */
+  takes(name: string, count: number): boolean {
+    return this.given.get(name)?.data.length === count;
+  }
+
+  /** The values of the inputs by name. */
+  images(): Map<string, Float32Array> {
+    return new Map([...this.given].map(([name, { data }]) => [name, data]));
+  }
+
+  /** The weights as they are now. */
+  weights(): Weights {
+    return Object.fromEntries([...this.parts].map(([name, { call }]) => [name, call.weights]));
+  }
+
   /** Changes one value of a weight. */
   weight(layer: string, name: string, index: number, value: number): void {
     const part = this.part(layer), weight = part.call.weights[name];
