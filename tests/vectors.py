@@ -1,7 +1,7 @@
 """What Python knows of nets, as JSON for the tests of the page's engine: one mismatch fails them.
 
 Three kinds of nets: every example of every op that the engine names, random ones, and those of the recipes on digits of
-MNIST. Each has its layers as the document states them, and values by our lowering to torch.
+MNIST, with random weights. Each has its layers as the document states them, and values by our lowering to torch.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from convscope.core.axis import All, Table, Window
 from convscope.core.graph import Graph, Input, Node, Output
 from convscope.core.net import Net
 from convscope.core.op import REGISTRY
+from convscope.data.registry import DATASETS, load
 from convscope.errors import ConvscopeError
 from convscope.frontends import read
 from convscope.testing import op_from_text
+from convscope.training.batches import scaled
+from convscope.training.recipe import RECIPES, find
 from graphs import random_net
 from mistakes import mistakes
 from share import count
@@ -43,6 +46,9 @@ FOREIGN = ("attention", "sdpa", "pick", "cumsum", "lstm", "gru", "rearrange", "r
 RANDOM, EVERY = 200, 4
 """Random nets of a full run, and how many of them make one of a short run."""
 
+DIGITS = 200
+"""Digits of a full run, for each recipe."""
+
 UNITS = 3
 """Units of each net whose boxes are compared."""
 
@@ -56,11 +62,25 @@ def write(path: Path) -> int:
         return sum(file.write(json.dumps(one) + "\n") > 0 for one in _all())
 
 
+def digits() -> Iterator[dict[str, Any]]:
+    """Yield the nets of MNIST's recipes with random weights, and what they compute of digits of the test set."""
+    dataset = DATASETS["mnist"]
+    images = scaled(torch.from_numpy(load(dataset, "test").images[: count(DIGITS, EVERY)].copy()), dataset)
+    nets = dict.fromkeys(recipe.net for recipe in map(find, RECIPES) if recipe.data == "mnist")
+    for text in nets:
+        net = read(text)
+        model = _random(net)
+        with torch.no_grad():
+            made = {"digits": _packed(images), "logits": _packed(model(images))}
+        yield vector(f"digits {text}", net) | {"weights": _weights(model)} | made
+
+
 def _all() -> Iterator[dict[str, Any]]:
     for name, net in examples():
-        yield vector(f"example {name}", net, values=True)
+        yield vector(f"example {name}", net) | _values(net)
     for number, net in enumerate(randoms()):
-        yield vector(f"random {number}", net, values=True)
+        yield vector(f"random {number}", net) | _values(net)
+    yield from digits()
 
 
 def examples() -> Iterator[tuple[str, Net]]:
@@ -111,8 +131,8 @@ def _named(net: Net) -> bool:
     return all(layer.node.op.keyword not in FOREIGN for layer in net)
 
 
-def vector(name: str, net: Net, *, values: bool) -> dict[str, Any]:
-    """Return a net, its layers as the document states them, boxes of some units, and values."""
+def vector(name: str, net: Net) -> dict[str, Any]:
+    """Return a net, its layers as the document states them, and boxes of some units."""
     table = layer_table(net)
     layers = [
         {
@@ -144,7 +164,6 @@ def vector(name: str, net: Net, *, values: bool) -> dict[str, Any]:
         "layers": layers,
         "totals": {"params": table.params.value, "macs": table.macs.value, "bytes": table.activation_bytes},
         "boxes": list(_boxes(net, random.Random(name))),
-        **(_values(net) if values else {}),
     }
 
 
@@ -183,25 +202,36 @@ def _boxes(net: Net, chance: random.Random) -> Iterator[dict[str, Any]]:
             yield {"layer": layer.node.name, "at": at, "gates": gates, "box": box, "pixels": found.pixels}
 
 
-def _values(net: Net) -> dict[str, Any]:
-    """Return random inputs and weights, and the values of all layers."""
+def _random(net: Net) -> TorchNet:
+    """Return a net with random weights and statistics."""
     model = TorchNet(net).eval()
     with torch.no_grad():
         for name, tensor in (*model.named_parameters(), *model.named_buffers()):
             if tensor.is_floating_point():
                 tensor.copy_(torch.rand_like(tensor) + 0.5 if "var" in name else torch.randn_like(tensor) / 2)
+    return model
+
+
+def _values(net: Net) -> dict[str, Any]:
+    """Return random inputs and weights, and the values of all layers."""
+    model = _random(net)
+    with torch.no_grad():
         given = {one.name: torch.rand(1, *one.shape) + 0.1 for one in net.inputs}
         found = model.values(given, [layer.node.name for layer in net])
+    return {
+        "given": {name: _packed(tensor[0]) for name, tensor in given.items()},
+        "weights": _weights(model),
+        "values": {name: _packed(tensor[0]) for name, tensor in found.items()},
+    }
+
+
+def _weights(model: TorchNet) -> dict[str, dict[str, str]]:
     names = dict(enumerate(model.names))
     weights: dict[str, dict[str, str]] = {}
     for key, tensor in model.state_dict().items():
         _, number, *rest = key.split(".")
         weights.setdefault(names[int(number)], {})[".".join(rest)] = _packed(tensor)
-    return {
-        "given": {name: _packed(tensor[0]) for name, tensor in given.items()},
-        "weights": weights,
-        "values": {name: _packed(tensor[0]) for name, tensor in found.items()},
-    }
+    return weights
 
 
 def _packed(tensor: torch.Tensor) -> str:

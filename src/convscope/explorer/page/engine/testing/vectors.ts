@@ -50,6 +50,9 @@ export interface Vector {
   readonly given?: Readonly<Record<string, string>>;
   readonly weights?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly values?: Readonly<Record<string, string>>;
+  /** Images of the net's input, one after the other, and its outputs. */
+  readonly digits?: string;
+  readonly logits?: string;
 }
 
 const path = Deno.env.get("CONVSCOPE_VECTORS");
