@@ -1,4 +1,4 @@
-"""Texts that are not in the notation, and what Python says of each."""
+"""Texts in the notation that use all of it, and texts that are not, with what Python says of each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,33 @@ from typing import Any
 
 from convscope.errors import ConvscopeError
 from convscope.frontends import read
+
+GOOD = """\
+input 28x28x1, conv 16 3x3 bn relu dropout relu sigmoid tanh id, (3x3x16)x32 s2, linear 10 # the end
+
+input 20\N{MULTIPLICATION SIGN}24\N{MULTIPLICATION SIGN}3
+# a stem
+stem: conv 8 3x3 p0:1x2 nobias, bn,
+3*( conv 8 3x3 same relu )
+add( id | from stem, maxpool 1 )
+
+input 9x9x4, add( conv 4 3x3 p1 bn relu, conv 4 3 p1 | id ) relu
+cat( id | add( id | conv 4 1x1 ) | avgpool 3 s1 p1 )
+
+rgb: input 8x8x3, "depth map": input 8x8x1 int, a: conv 2 1x1, from "depth map", "b/c d": conv 2 1x1
+mul( from a | from "b/c d" ), output dict( sum: id | "b/c d": from "b/c d" )
+
+input 16x8, conv 4 3 s2 valid, up 2, relu1: relu, relu
+from conv1, gap, linear 3 relu, output tuple( id | from relu2 )
+
+input 8x8x6, mul( id | gap, linear 2 relu, linear 6 sigmoid ), shuffle 2, take 0:4:2, resize 9x7 bilinear, crop 1, gap
+
+input 12x12x2, a: relu, b: from a tanh, c: from a sigmoid, d: add( from b | from c ), e: add( from a | from d )
+f: add( from e | from b ), linear 2 nobias, softmax, output from f named features
+
+input 8x8x1, pad 2 reflect, slice s2 o1, threshold -1 clamp -0.5 1e5 leaky_relu 1e-5, prelu 1, scale 1x1x1, gn 1 e0.001
+""".strip().split("\n\n")
+"""Texts in the notation."""
 
 BAD = (
     "",
@@ -68,6 +95,7 @@ BAD = (
     "input 8x8x1, conv 8 3x3 usebias=false",
     "input 8x8x1, conv 8 3x3 bias",
     "input 8x8x1, conv 8 3X3",
+    "input 8x8x1, conv 8 3x3 S2 relu",
     "input 8x8x1, relu8",
     "input 8x8x1, relu1: tanh, relu",
     "input 8x8x1, relu\n  tanh\n  cnov 3",

@@ -137,6 +137,31 @@ def renumbering_texts(draw: st.DrawFn) -> str:
     return text if "," in text else f"{text}, id"
 
 
+_OF_CHANNELS = (
+    "conv 4 3x3 same", "conv 8 3x3 g2", "conv 6 1x1 s2", "shuffle 2", "take 0:2", "take 1:4:2", "pixelunshuffle 2",
+    "pixelshuffle 2", "avgpool 2", "relu", "bn", "up 2", "lrn 3", "gn 2", "crop 1:0", "softmax g2", "resize 9x7",
+    "cat( id | maxpool 3 s1 p1 )", "cat( take 0:2 | take 2:4, conv 2 3x3 same )", "add( id | conv 4 5x5 same )",
+    "mul( id | gap, linear 4 )", "cat along1( id | id )", "cat( shuffle 2 | id )", "add( take 0:4 | conv 4 3x3 same )",
+    "convt 4 3 s2", "aavgpool 3x5", "const 3x3x4 fixed", "tokens 1", "instnorm", "flatten", "linear 3",
+)  # fmt: skip
+
+
+@st.composite
+def channel_texts(draw: st.DrawFn) -> str:
+    """A net whose channels go different ways: groups, parts that are taken, shuffled, joined."""
+    from convscope.errors import ConvscopeError
+    from convscope.frontends import read
+
+    text = f"input {draw(st.integers(5, 12))}x{draw(st.integers(5, 12))}x{draw(st.sampled_from((2, 4, 8)))}"
+    for part in draw(st.lists(st.sampled_from(_OF_CHANNELS), min_size=1, max_size=9)):
+        try:
+            read(f"{text}, {part}")
+        except ConvscopeError:
+            continue
+        text = f"{text}, {part}"
+    return text if "," in text else f"{text}, id"
+
+
 @st.composite
 def many_texts(draw: st.DrawFn) -> str:
     """A net of two or three inputs, joined maps, a branch that nobody reads, and several outputs."""

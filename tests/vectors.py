@@ -28,9 +28,9 @@ from convscope.testing import op_from_text
 from convscope.training.batches import scaled
 from convscope.training.recipe import RECIPES, find
 from graphs import random_net
-from mistakes import mistakes
+from mistakes import GOOD, mistakes
 from share import count
-from strategies import geometry_texts, net_texts
+from strategies import channel_texts, geometry_texts, many_texts, net_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +80,7 @@ def _all() -> Iterator[dict[str, Any]]:
         yield vector(f"example {name}", net) | _values(net)
     for number, net in enumerate(randoms()):
         yield vector(f"random {number}", net) | _values(net)
+    yield from (vector(f"text {text}", read(text)) | {"source": text} for text in GOOD)
     yield from digits()
 
 
@@ -94,12 +95,11 @@ def examples() -> Iterator[tuple[str, Net]]:
 
 
 def randoms() -> Iterator[Net]:
-    """Random nets: chains with branches and gates, nets of every geometry, and graphs of several inputs and outputs."""
-    wanted = count(RANDOM, EVERY)
-    texts = [*_drawn(net_texts(), wanted), *_drawn(geometry_texts(), wanted)]
-    nets = [net for net in map(_read, texts) if net][:wanted]
-    yield from nets
-    yield from (net for net in map(random_net, range(wanted // 2)) if _named(net))
+    """Random nets: chains with branches and gates, every geometry, channels that are dropped, several inputs."""
+    wanted = count(RANDOM, EVERY) // 4
+    for strategy in (net_texts(), geometry_texts(), many_texts(), channel_texts()):
+        yield from [net for net in map(_read, _drawn(strategy, 2 * wanted)) if net][: wanted + 1]
+    yield from [net for net in map(random_net, range(2 * wanted)) if _named(net)][:wanted]
 
 
 def _drawn(strategy: Any, wanted: int) -> list[str]:
@@ -116,7 +116,7 @@ def _drawn(strategy: Any, wanted: int) -> list[str]:
         found.append(text)
 
     draw()
-    return found[1 : 1 + wanted // 2]  # the first is the simplest
+    return found[1:]  # the first is the simplest
 
 
 def _read(text: str) -> Net | None:

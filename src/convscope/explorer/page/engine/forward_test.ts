@@ -25,7 +25,7 @@ Deno.test({
   name: "values of every layer equal torch's",
   ignore,
   fn() {
-    for (const vector of vectors) {
+    for (const vector of vectors.filter((one) => one.values)) {
       const forward = started(vector);
       for (const [layer, text] of Object.entries(vector.values ?? {})) {
         close(forward.values(layer), unpacked(text), BOUND, `${vector.name}, ${vector.text}, ${layer}`);

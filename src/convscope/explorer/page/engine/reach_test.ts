@@ -5,6 +5,7 @@ import { countOf } from "./indices.ts";
 import { reach, readers, regionsBehind } from "./reach.ts";
 import { equal } from "./testing/assert.ts";
 import { graphOfVector, present, vectors } from "./testing/vectors.ts";
+import type { Vector } from "./testing/vectors.ts";
 
 const ignore = !present;
 
@@ -26,11 +27,16 @@ Deno.test({
   },
 });
 
+/** Whether every unit of the last layer can be asked for its reach. */
+function isSmall({ layers }: Vector): boolean {
+  return layers.length > 1 && layers[layers.length - 1].out.reduce((a, b) => a * b) < 150;
+}
+
 Deno.test({
   name: "a unit is read by those whose reach holds it, and by no other",
   ignore,
   fn() {
-    for (const vector of vectors.filter((one) => one.layers.length > 1)) {
+    for (const vector of vectors.filter(isSmall)) {
       const derived = derive(graphOfVector(vector)),
         [first] = vector.layers,
         last = vector.layers[vector.layers.length - 1];

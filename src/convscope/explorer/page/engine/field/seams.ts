@@ -47,8 +47,9 @@ export function joinedMaps(parts: readonly Track[], sizes: readonly number[], ax
   return {
     ...found,
     exact: found.exact && seen.every((part) => part.exact),
-    mixed: seen.some((part) => part.mixed),
+    mixed: seen.some((part) => part.mixed || part.shares.length > 0),
     unknown: seen.some((part) => part.unknown),
+    shares: [],
   };
 }
 
@@ -61,7 +62,7 @@ function inNoOrder(parts: readonly Track[], axis: number): Track {
 function oneAfterTheOther(parts: readonly Track[], sizes: readonly number[], axis: number, pixels: number): Track {
   const first = parts[0].boxes;
   if (parts.every((part) => part.axis === null && equalBoxes(part.boxes, first))) return parts[0];
-  const boxes = endToEnd(parts.map((part, at) => spreadOver(part, sizes[at])));
+  const boxes = endToEnd(parts.map((part, at) => spreadOver(part, sizes[at], pixels)));
   const starts = [0];
   for (const size of sizes) starts.push(starts[starts.length - 1] + size);
   let line = mainLine(parts.map((part, at) => part.line && moved(part.line, starts[at])), sizes);
@@ -73,7 +74,7 @@ function oneAfterTheOther(parts: readonly Track[], sizes: readonly number[], axi
 /** Units along another axis than the seams: each sees what its part sees. */
 function sideBySide(seen: readonly Track[], sizes: readonly number[]): Track {
   const placed = seen.find((part) => part.axis !== null) as Track;
-  const spread = seen.map((part) => spreadOver(part, placed.boxes.size));
+  const spread = seen.map((part) => spreadOver(part, placed.boxes.size, placed.boxes.pixels));
   const boxes = united(spread);
   const line = mainLine(seen.map((part) => part.line), sizes);
   return makeTrack(placed.axis, boxes, line, { exact: spread.every((part) => equalBoxes(part, boxes)) });
@@ -117,7 +118,7 @@ function goesOn(boxes: Boxes, line: Line, seam: number, pixels: number): boolean
   return true;
 }
 
-/** The box of every unit, even if all see the same. */
-function spreadOver(part: Track, size: number): Boxes {
-  return part.axis !== null ? part.boxes : alike(size, part.boxes.box(0), part.boxes.pixels);
+/** The box of every unit on an image of `pixels`, even if all see the same, or nothing. */
+function spreadOver(part: Track, size: number, pixels: number): Boxes {
+  return part.axis !== null ? part.boxes : alike(size, part.boxes.box(0), pixels);
 }

@@ -9,6 +9,8 @@
 
 import { isPlain } from "../axis.ts";
 import type { AxisRead, Reads, Relation, Table, Window } from "../axis.ts";
+import type { Indices } from "../indices.ts";
+import { push, run, union } from "../indices.ts";
 import type { Hull } from "../ops/op.ts";
 import type { Shape } from "../types.ts";
 import { equalBoxes, everyPixel, lookedUp, windowed } from "./boxes.ts";
@@ -16,8 +18,11 @@ import type { Boxes } from "./boxes.ts";
 import type { Line } from "./line.ts";
 import { makeLine, slid, TooFarError, turned } from "./line.ts";
 import { joinedMaps, seamAxis } from "./seams.ts";
-import type { Track, Tracks } from "./track.ts";
+import type { Share, Track, Tracks } from "./track.ts";
 import { BLIND, makeTrack, merged, seenWhole, spread } from "./track.ts";
+import { Memory } from "./memory.ts";
+import type { Kind } from "./kinds.ts";
+import { toldApart } from "./kinds.ts";
 
 /** A layer as the trace sees it. */
 export interface Traced {
@@ -30,6 +35,18 @@ export interface Traced {
   readonly pointwise: boolean;
   readonly merges: boolean;
   readonly source: boolean;
+}
+
+/** A part of a source whose channels see the same: what they see, how they are read, and which they are. */
+interface Part {
+  readonly track: Track;
+  readonly reads: readonly AxisRead[];
+  readonly mask: Indices;
+}
+
+function partsOf(track: Track, reads: readonly AxisRead[]): Part[] {
+  const whole: Share = [run(0, reads[0].relation.size - 1), track];
+  return (track.shares.length ? track.shares : [whole]).map(([mask, part]) => ({ track: part, reads, mask }));
 }
 
 /** Thrown for reads of which too little is known; the field is then unknown. */
@@ -57,9 +74,7 @@ export function blindTracks(shape: Shape): Tracks {
 
 /** Propagates states through layers; what one axis gives serves other axes and layers of equal geometry. */
 export class Tracer {
-  private readonly known = new Map<object, Map<string, unknown>>();
-  private readonly numbers = new WeakMap<object, number>();
-  private count = 0;
+  private readonly known = new Memory();
 
   /** `drops`: whether some layer of the net leaves out channels, so that channels may see different pixels. */
   constructor(readonly gates: boolean, readonly image: Shape, private readonly drops: boolean) {}
@@ -71,7 +86,7 @@ export class Tracer {
     if (known.length < before.length) return null;
     if (layer.pointwise) return known[0];
     try {
-      return this.joinedLayer(layer, known);
+      return this.joinedLayer(layer, known).map((track) => this.known.canonical(track));
     } catch (error) {
       if (error instanceof TooFarError || error instanceof UnknownReadError) return null;
       throw error;
@@ -100,8 +115,45 @@ export class Tracer {
     if (this.gates && layer.statistics.length) sources.push([before[0], layer.statistics]);
     if (sources.length > 1) sources = sources.filter(([track]) => !track.boxes.blind);
     if (!sources.length) return BLIND;
-    if (this.drops && layer.merges) throw new UnknownReadError(); // channels would have to be told apart
-    return this.joined(layer, sources);
+    const apart = layer.merges || sources.some(([track]) => track.shares.length);
+    return this.drops && apart ? this.byChannels(layer, sources) : this.joined(layer, sources);
+  }
+
+  /** The state of a layer whose channels may see different pixels, since they read different channels. */
+  private byChannels(layer: Traced, sources: readonly Source[]): Track {
+    const channels = layer.out[0], through = !layer.hull, all = run(0, channels - 1);
+    const parts = sources.flatMap(([track, reads], whose) => partsOf(track, reads).map((part) => ({ ...part, whose })));
+    const rows = parts.map(({ reads, mask }) => {
+      return through && reads[0].follows === 0 ? push(reads[0].relation, mask) : all;
+    });
+    const used = parts.filter((_, at) => rows[at]);
+    if (!used.length) return BLIND;
+    const found = this.joined(layer, used.map(({ track, reads }) => [{ ...track, shares: [] }, reads]));
+    const kinds = toldApart(rows, channels);
+    // channels that are exact individually need not be exact together, unless only one kind is read
+    const several = (whose: number) => used.filter((one) => one.whose === whose).length > 1;
+    const together = used.every(({ whose }) => !several(whose) || sources[whose][0].exact);
+    if (kinds.length === 1 || !through) {
+      const exact = found.exact && together && (through || parts.length === sources.length);
+      return { ...found, exact, mixed: !through };
+    }
+    const shares = this.parted(layer, parts.map(({ track, reads }): Source => [track, reads]), kinds);
+    const exact = together && shares.every(([, part]) => part.exact);
+    const alone = shares.length === 1 && kinds.every(({ rows }) => rows.some(Boolean));
+    return { ...found, exact, mixed: false, shares: alone ? [] : shares };
+  }
+
+  /** What each kind of channel sees; kinds that see the same are merged. */
+  private parted(layer: Traced, parts: readonly Source[], kinds: readonly Kind[]): Share[] {
+    const found = new Map<string, Share>();
+    for (const { rows, channels } of kinds) {
+      const mine = parts.filter((_, at) => rows[at]);
+      if (!mine.length) continue;
+      const part = this.joined(layer, mine), key = `${this.number(part.boxes)},${part.line && this.number(part.line)}`;
+      const before = found.get(key);
+      found.set(key, [before ? union(before[0], channels) : channels, part]);
+    }
+    return [...found.values()];
   }
 
   private joined(layer: Traced, sources: readonly Source[]): Track {
@@ -110,7 +162,7 @@ export class Tracer {
     const found = after.length === 1 ? after[0] : this.merge(after);
     const [exact, mixed] = channelsOf(layer, after, sources.map(([, reads]) => reads[0].relation));
     const unknown = layer.hull === "unknown" || sources.some(([track]) => track.unknown);
-    return { ...found, exact: found.exact && exact, mixed, unknown };
+    return { ...found, exact: found.exact && exact, mixed, unknown, shares: [] };
   }
 
   /** The state after one read of a layer. */
@@ -153,22 +205,17 @@ export class Tracer {
   }
 
   private once<T>(source: object, how: string, work: () => T): T {
-    let mine = this.known.get(source);
-    if (!mine) this.known.set(source, mine = new Map());
-    if (!mine.has(how)) mine.set(how, work());
-    return mine.get(how) as T;
+    return this.known.once(source, how, work);
   }
 
   private number(one: object): number {
-    let found = this.numbers.get(one);
-    if (found === undefined) this.numbers.set(one, found = this.count++);
-    return found;
+    return this.known.number(one);
   }
 }
 
 function pick(track: Track): Partial<Track> {
-  const { ordered, exact, mixed, unknown } = track;
-  return { ordered, exact, mixed, unknown };
+  const { ordered, exact, mixed, unknown, shares } = track;
+  return { ordered, exact, mixed, unknown, shares };
 }
 
 /** Whether gates can change a field: a norm over a map, or a merge with a path that has lost its position. */

@@ -1,5 +1,6 @@
 /** The state of the units of a layer along one axis of the image: boxes, and their closed form. */
 
+import type { Indices } from "../indices.ts";
 import type { Box, Boxes } from "./boxes.ts";
 import { alike, eachOnce, NOTHING, united } from "./boxes.ts";
 import type { Line } from "./line.ts";
@@ -19,13 +20,18 @@ export interface Track {
   readonly mixed: boolean;
   /** Whether an earlier layer could not be inspected, so that it may have lost the position. */
   readonly unknown: boolean;
+  /** Groups of channels that see the same, with what they see, if that is known and channels are dropped later. */
+  readonly shares: readonly Share[];
 }
+
+/** Some channels, and what they see. */
+export type Share = readonly [Indices, Track];
 
 /** A track for each spatial axis of the image. */
 export type Tracks = readonly Track[];
 
 export function makeTrack(axis: number | null, boxes: Boxes, line: Line | null, flags: Partial<Track> = {}): Track {
-  return { axis, boxes, line, ordered: true, exact: true, mixed: false, unknown: false, ...flags };
+  return { axis, boxes, line, ordered: true, exact: true, mixed: false, unknown: false, shares: [], ...flags };
 }
 
 /** The track of a layer that sees nothing of the image. */

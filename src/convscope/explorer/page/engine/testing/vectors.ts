@@ -40,7 +40,10 @@ export interface UnitBox {
 
 export interface Vector {
   readonly name: string;
+  /** The net as Python writes it. */
   readonly text: string;
+  /** The text from which Python read it, if that is another one. */
+  readonly source?: string;
   readonly inputs: readonly Input[];
   readonly of: string;
   readonly outputs: readonly Output[];
