@@ -4,8 +4,6 @@ The longest path is lane 0, straight from the first column to the last. Every ot
 a lane beside it: 1, 2, … above and -1, -2, … below. An edge that passes columns without a node of its own is an *arc*;
 arcs from one node share a lane above. Short paths are nearer to the middle than the paths that pass them, so that the
 skips of a U-Net nest.
-
-The page does the same for nets that are edited there (``explorer/page/layout.ts``); both are tested on equal graphs.
 """
 
 from __future__ import annotations
@@ -42,11 +40,13 @@ class Layout:
     Attributes:
         columns: for each node, from the left; at least one to the right of what it reads.
         lanes: for each node.
+        chains: for each node, the first node of the path on whose lane it is.
         arcs: edges that pass columns beside the nodes there.
     """
 
     columns: tuple[int, ...]
     lanes: tuple[int, ...]
+    chains: tuple[int, ...]
     arcs: tuple[Arc, ...]
 
 
@@ -86,7 +86,7 @@ def layout(sources: Sources) -> Layout:
     of_chain = {path.node: lane for path, lane in zip(paths, lanes, strict=True) if not path.arc}
     of_arc = {path.node: lane for path, lane in zip(paths, lanes, strict=True) if path.arc}
     arcs = tuple(Arc(source, tuple(targets), of_arc[source]) for source, targets in skips.items())
-    return Layout(tuple(columns), tuple(of_chain.get(chain, 0) for chain in chains), arcs)
+    return Layout(tuple(columns), tuple(of_chain.get(chain, 0) for chain in chains), tuple(chains), arcs)
 
 
 def _columns(sources: Sources) -> list[int]:
