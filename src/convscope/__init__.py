@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convscope.budget import raise_limits
     from convscope.checks import check
     from convscope.core.net import Net
+    from convscope.diagram.draw import draw
     from convscope.errors import ConvscopeError
     from convscope.frontends import read
     from convscope.lens.activations import activations
@@ -46,6 +47,7 @@ _HOMES = {
     "check": ("convscope.checks", "check"),
     "compare": ("convscope.analyze.compare", "compare"),
     "depth": ("convscope.analyze.depth", "depth"),
+    "draw": ("convscope.diagram.draw", "draw"),
     "effective": ("convscope.analyze.effective", "effective"),
     "evaluate": ("convscope.training.evaluate_net", "evaluate"),
     "export": ("convscope.training.export", "export"),
@@ -78,6 +80,7 @@ __all__ = [
     "check",
     "compare",
     "depth",
+    "draw",
     "effective",
     "evaluate",
     "export",

@@ -111,6 +111,8 @@ LIGHT = {
     "compare": "from convscope.cli import run; assert run(['compare', 'input 8x8x1, relu', 'input 8x8x1, tanh']) == 0",
     "write": "from convscope.cli import run; assert run(['write', 'input 8x8x1, conv 4 3x3', '--to', 'torch']) == 0",
     "activations": "from convscope.cli import run; assert run(['activations']) == 0",
+    "draw": "from convscope.cli import run; assert run(['draw', 'input 8x8x1, conv 4 3x3']) == 0",
+    "document": "from convscope.explorer.build import document_of; document_of('input 8x8x1, conv 4 3x3')",
     "look": "from convscope.cli import run; assert run(['look', '--help']) == 0",
     "plan": "from convscope.cli import run; assert run(['train', '--dry-run']) == 0",
     "data": "from convscope.data import DATASETS, load; load(DATASETS['mnist'], 'test')",

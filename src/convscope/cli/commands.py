@@ -14,6 +14,7 @@ from convscope.cli import (
     compare,
     completion,
     data,
+    draw,
     filter,  # noqa: A004 -- the name of the command
     help,  # noqa: A004 -- the name of the command
     listing,
@@ -37,7 +38,7 @@ __all__ = [
     "cli",
     "compare",
     "completion",
-    "data",
+    "draw",
     "filter",
     "help",
     "invoke",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TASKS: dict[str, tuple[str, ...]] = {
-    "See a net": ("table", "field", "memory", "depth", "check", "compare", "verify", "write"),
+    "See a net": ("table", "draw", "field", "memory", "depth", "check", "compare", "verify", "write"),
     "Train and use": ("train", "eval", "predict", "export", "push"),
     "Look inside": ("look", "report", "filter", "activations"),
     "Data": ("data",),

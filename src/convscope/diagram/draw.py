@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from convscope.analyze.table import layer_table
-from convscope.budget import question
 from convscope.core.source import net_of
 from convscope.diagram.drawing import figure_of
 from convscope.diagram.layout import layout
@@ -124,7 +122,4 @@ def draw(
     """
     if fold is not None and fold < 0:
         raise FieldError(f"fold={fold}", expected="0 or more")
-    found = net_of(net, input)
-    with question(layers=len(found)):
-        layer_table(found)
-    return Drawing(found, fold, title)
+    return Drawing(net_of(net, input), fold, title)

@@ -118,7 +118,7 @@ class Row:
         drawn = self.sketch.draw(x + gap, y + self.sketch.up)
         if self.ends:
             return drawn
-        at = max(self.sketch.places)[0] + self.sketch.cells[self.sketch.places.index(max(self.sketch.places))].wide / 2
+        at = max(right for (_, y), right in zip(self.sketch.places, self.sketch.rights(), strict=True) if not y)
         return drawn + arrow(x + gap + at, y + self.sketch.up, self.sketch.width + gap - at)
 
 

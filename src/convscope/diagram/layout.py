@@ -79,7 +79,9 @@ def layout(sources: Sources) -> Layout:
     heirs = _heirs(sources)
     before = _before(sources, columns, heirs)
     chains = _chains(before)
-    main = chains[columns.index(max(columns))] if columns else 0
+    last = max(columns, default=0)
+    ends = (chain for chain, column in zip(chains, columns, strict=True) if column == last)
+    main = min(ends, key=lambda chain: (columns[chain], chain), default=0)
     skips = _skips(sources, columns, heirs, before)
     paths = [*_stretches(sources, columns, heirs, chains, main), *_passes(columns, skips)]
     lanes = _lanes(paths, max(columns, default=0) + 1)

@@ -1,4 +1,4 @@
-"""How steps look: slabs in proportion, told apart by texture; signs of merges; lines between them."""
+"""How steps look: slabs in proportion, with a texture for each kind; signs of merges; lines between them."""
 
 from __future__ import annotations
 

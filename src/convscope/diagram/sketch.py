@@ -95,6 +95,11 @@ class Cell:
         return self.inner.down if self.inner else self.high / 2
 
     @property
+    def out(self) -> float:
+        """The distance from its middle to where lines leave it."""
+        return self.wide / 2 + (BEHIND if self.times > 1 and not self.inner else 0.0)
+
+    @property
     def is_block(self) -> bool:
         """Return whether it is a slab in proportion."""
         return self.kind not in {"sum", "cat", "entry"}
@@ -134,6 +139,11 @@ class Sketch:
             drawn.append(_cell(cell, x + cx, y + cy))
             drawn.extend(_lines(cell, x + cx, y + cy + base))
         return "".join(drawn)
+
+    def rights(self) -> Iterator[float]:
+        """Yield where the line out of each cell begins."""
+        for cell, (x, _) in zip(self.cells, self.places, strict=True):
+            yield x + cell.out
 
     def _funnels(self, x: float, y: float) -> Iterator[str]:
         """Shade the areas between neighbours on the first lane."""
@@ -335,7 +345,7 @@ class _Edges:
 
     def _right(self, node: int) -> Point:
         (x, y), cell = self.places[node], self.cells[node]
-        return x + cell.wide / 2 + (BEHIND if cell.times > 1 else 0.0), y
+        return x + cell.out, y
 
     def _left(self, node: int) -> Point:
         (x, y), cell = self.places[node], self.cells[node]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from convscope.analyze.memory import memory
 from convscope.analyze.table import layer_table
 from convscope.checks.gate import check
+from convscope.diagram.drawing import figure_of
 from convscope.inert import in_html
 from convscope.reporting.page import Section
 from convscope.view.figure import Figure
@@ -38,7 +39,7 @@ def net_sections(net: Net) -> tuple[Section, ...]:
     """Return the sections in order."""
     checked = check(net)
     return (
-        Section("The net", f"<pre>{in_html(str(net))}</pre>{ribbons(net).to_html()}"),
+        Section("The net", f"{figure_of(net).to_html()}<pre>{in_html(str(net))}</pre>{ribbons(net).to_html()}"),
         Section("Layers", layer_table(net).to_html(), "Shapes, parameters, multiply-adds, memory and receptive field."),
         Section("Checks", text_html(str(checked))),
     )

@@ -20,7 +20,7 @@ body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.2rem 4rem; color: var(-
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .3rem }
 h2 { font-size: 1.2rem; margin: 2.8rem 0 .7rem; padding-top: .9rem; border-top: 1px solid var(--line) }
 p { margin: .5rem 0; max-width: 46rem }
-.soft { color: var(--soft) }
+p.soft { color: var(--soft) }
 a { color: var(--link) }
 nav { margin: 1.1rem 0 0; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem }
 dl { display: flex; flex-wrap: wrap; gap: .8rem 2.4rem; margin: 1.2rem 0 0 }
