@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,17 @@ def _memory(request: pytest.FixtureRequest) -> Iterator[None]:
         )
         with Path(path).open("a", encoding="utf-8") as out:
             out.write(f"{now:6,} MiB now {most:6,} MiB at most {os.getpid()} {request.path.name}\n")
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Path:
+    """The explorer's page, built of today's sources."""
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, str(root / "scripts/page")], capture_output=True, text=True, check=False)
+    if "deno is not installed" in done.stderr:
+        pytest.skip("deno is not installed")
+    assert done.returncode == 0, done.stderr
+    return root / "src/convscope/explorer/bundle"
 
 
 @pytest.fixture(scope="session")

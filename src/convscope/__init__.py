@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from convscope.core.net import Net
     from convscope.diagram.draw import draw
     from convscope.errors import ConvscopeError
+    from convscope.explorer.explore import explore
     from convscope.frontends import read
     from convscope.lens.activations import activations
     from convscope.lens.filters import filtered as filter  # noqa: A004 -- the verb of this package
@@ -50,6 +51,7 @@ _HOMES = {
     "draw": ("convscope.diagram.draw", "draw"),
     "effective": ("convscope.analyze.effective", "effective"),
     "evaluate": ("convscope.training.evaluate_net", "evaluate"),
+    "explore": ("convscope.explorer.explore", "explore"),
     "export": ("convscope.training.export", "export"),
     "filter": ("convscope.lens.filters", "filtered"),
     "find_lr": ("convscope.training.find_lr", "find_lr"),
@@ -83,6 +85,7 @@ __all__ = [
     "draw",
     "effective",
     "evaluate",
+    "explore",
     "export",
     "filter",
     "find_lr",

@@ -99,7 +99,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("epochs", "lr", "lr_head", "save_every", "times", "at_least"), NUMBER),
     **dict.fromkeys(("max_params", "max_macs", "max_memory", "max_weights", "max_activations"), AMOUNT),
     **dict.fromkeys(("strict", "skip_bad", "flip", "gates", "measure", "private", "dry_run"), FLAG),
-    **dict.fromkeys(("balance", "unlike", "in_place"), FLAG),
+    **dict.fromkeys(("balance", "unlike", "in_place", "large"), FLAG),
     **dict.fromkeys(("report", "progress", "warn", "note", "prepared", "planned", "doubt"), FUNCTION),
     **dict.fromkeys(("freeze", "ignore", "names"), TEXTS),
     "threads": COUNT,

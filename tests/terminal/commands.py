@@ -65,6 +65,8 @@ CHEAP = (
     (r" --measure", "", "the gradients of a function are measured for ten seconds"),
     (r" --units 20", " --units 2", "a unit of a large net is probed for half a second"),
     (r"^field net\.cnn", "field map.cnn", "nothing: the net that is trained here ends in no map"),
+    (r"^explore (old\.cnn) new\.cnn.*", r"explore \1 -o typed.html", "a file has one net"),
+    (r"^explore (?!--help|.*-o )(.+?)(?: --no-open)?$", r"explore \1 -o typed.html", "a server ends by Ctrl-C only"),
     (r"torchvision:resnet50", "torchvision:resnet18", "a third of the layers"),
 )
 """What is typed instead, and what it saves."""

@@ -22,8 +22,9 @@ COPIED = re.compile(r" {4}(?:echo .*)?convscope |  try ")
 
 
 @pytest.fixture(scope="module")
-def place(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(short_run: Run, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that the examples name."""
+    assert bundle.is_dir()
     folder = tmp_path_factory.mktemp("typed")
     furnish(folder, short_run)
     return folder

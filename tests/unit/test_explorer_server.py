@@ -187,7 +187,7 @@ def test_questions_and_errors_with_their_fields(browser: Browser) -> None:
     assert found["what"] == "conv1: a window of 9 does not fit into 8"
     assert found["excerpt"].splitlines()[1].strip("^ ") == ""
     assert browser.call("wirte") == (404, {
-        "kind": "UnknownNameError", "what": 'there is no question "wirte"', "expected": "one of image, write",
+        "kind": "UnknownNameError", "what": 'there is no question "wirte"', "expected": "one of image, read, write",
         "attempt": "write",
     })  # fmt: skip
     assert browser.call("write", notation=NET, to="c")[0] == 404

@@ -1,17 +1,13 @@
 """A browser, pages that are watched, and the explorer's page as it is built."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from watched import Opened, Watched
 
-ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
@@ -42,13 +38,3 @@ def opened(browser: Any) -> Iterator[Opened]:
     yield of
     for page in made:
         page.close()
-
-
-@pytest.fixture(scope="session")
-def bundle() -> Path:
-    """The explorer's page, built of today's sources."""
-    done = subprocess.run([sys.executable, str(ROOT / "scripts/page")], capture_output=True, text=True, check=False)
-    if "deno is not installed" in done.stderr:
-        pytest.skip("deno is not installed")
-    assert done.returncode == 0, done.stderr
-    return ROOT / "src/convscope/explorer/bundle"

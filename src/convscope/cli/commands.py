@@ -15,6 +15,7 @@ from convscope.cli import (
     completion,
     data,
     draw,
+    explore,
     filter,  # noqa: A004 -- the name of the command
     help,  # noqa: A004 -- the name of the command
     listing,
@@ -39,6 +40,8 @@ __all__ = [
     "compare",
     "completion",
     "draw",
+    "data",
+    "explore",
     "filter",
     "help",
     "invoke",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TASKS: dict[str, tuple[str, ...]] = {
     "See a net": ("table", "draw", "field", "memory", "depth", "check", "compare", "verify", "write"),
     "Train and use": ("train", "eval", "predict", "export", "push"),
-    "Look inside": ("look", "report", "filter", "activations"),
+    "Look inside": ("explore", "look", "report", "filter", "activations"),
     "Data": ("data",),
     "Other": ("list", "help", "completion"),
 }

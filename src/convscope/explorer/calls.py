@@ -15,12 +15,16 @@ import msgspec
 from convscope.core.shape import from_text
 from convscope.data.image import decoded, fitted, plain
 from convscope.errors import ConvscopeError, FieldError, machine, unknown
+from convscope.explorer.build import document_of
 from convscope.frontends import text
 from convscope.inert import inert, inert_lines
 from convscope.writers import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from convscope.core.net import Net
+    from convscope.explorer.document import Document
 
 LONGEST = 255
 """The longest name of a file, in letters."""
@@ -42,6 +46,11 @@ class Question(msgspec.Struct, forbid_unknown_fields=True):
     notation: str
 
 
+def _net(asked: Question) -> Net:
+    """Return the net of a question, which is text and never the name of a file."""
+    return text.read(asked.notation, source="<page>")
+
+
 class Written(Question):
     """The arguments of :func:`written`.
 
@@ -52,11 +61,16 @@ class Written(Question):
     to: str = "notation"
 
 
+def read(asked: Question) -> Document:
+    """Return the document of a net, without weights."""
+    return document_of(_net(asked))
+
+
 def written(asked: Written) -> dict[str, Any]:
     """Return a net as text in a language."""
     if asked.to not in LANGUAGES:
         raise unknown("language", asked.to, LANGUAGES)
-    return {"text": write(text.read(asked.notation, source="<page>"), to=asked.to)}
+    return {"text": write(_net(asked), to=asked.to)}
 
 
 class Upload(msgspec.Struct, forbid_unknown_fields=True):
@@ -106,6 +120,7 @@ class Method:
 
 METHODS = {
     "image": Method(Upload, image, "upload"),
+    "read": Method(Question, read, "confirm"),
     "write": Method(Written, written, "confirm"),
 }
 """The questions by name."""

@@ -1,11 +1,30 @@
-// What the browser runs: the page in this file, the worker in which its net runs, a widget of a notebook, or nothing
-// until `mount` is called. One script for all of them, as a page that is opened from disk can load no other file.
+// What the browser runs: the page in this file, the page of a server, a widget of a notebook, and the worker in which
+// its net runs. One script for all of them, as a page that is opened from disk can load no other file.
 
+import { http } from "./link/http.ts";
+import { type Model, widget } from "./link/widget.ts";
 import { mount } from "./mount.tsx";
 
 export { mount };
 
+/** The widget of a notebook, as anywidget loads it. */
+export default {
+  render: ({ model, el }: { model: Model; el: HTMLElement }): () => void =>
+    mount(el, JSON.parse(String(model.get("document"))), widget(model)),
+};
+
+/** The page of a server, which has the document that the address names, or the first one. */
+async function served(capabilities: string): Promise<void> {
+  const name = new URLSearchParams(globalThis.location.search).get("document");
+  const link = http(capabilities.split(" "));
+  const given = await link.fetched(name ? `document/${encodeURIComponent(name)}` : "document").catch((error) => error);
+  mount(globalThis.document.body, given, link);
+}
+
 if (!globalThis.document) await import("./engine/worker.ts");
 
-const here = globalThis.document?.getElementById("convscope-document");
-if (here) mount(globalThis.document.body, JSON.parse(here.textContent ?? "null"), null);
+const page = globalThis.document;
+const here = page?.getElementById("convscope-document");
+const there = page?.querySelector<HTMLElement>('meta[name="convscope-link"][content="http"]');
+if (here) mount(page.body, JSON.parse(here.textContent ?? "null"), null);
+else if (there) void served(there.dataset.capabilities ?? "");

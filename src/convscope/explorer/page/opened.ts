@@ -5,8 +5,9 @@ import { Trouble } from "./trouble.ts";
 
 const [FAMILY, VERSION] = [SCHEMA.replace(/\d+$/, ""), Number(SCHEMA.split("/").at(-1))];
 
-/** Return the document; throws a Trouble if it is not one, or one of a newer version. */
+/** Return the document; throws a Trouble if it did not arrive, is not one, or is of a newer version. */
 export function opened(given: unknown): Document {
+  if (given instanceof Trouble) throw given;
   if (typeof given !== "object" || given === null || !("schema" in given)) {
     throw new Trouble("This page holds no document.", "Save it again: convscope explore NET -o page.html");
   }

@@ -3,42 +3,57 @@
 import { Trouble } from "../trouble.ts";
 import { capabilitiesOf, type Event, type Link } from "./link.ts";
 
+/** The link of a page that a server gave. */
+export interface Served extends Link {
+  /** A part of the page as JSON, such as its document; throws a Trouble. */
+  fetched(path: string): Promise<unknown>;
+}
+
 const said = async (answer: Response): Promise<Trouble> => {
+  if (answer.status === 503) {
+    return new Trouble(`Python is busy; try again in ${answer.headers.get("Retry-After") ?? "a few"} s.`);
+  }
   try {
-    const { what, attempt } = await answer.json();
-    return new Trouble(String(what), attempt ? String(attempt) : "");
+    const { what, expected, attempt } = await answer.json();
+    return new Trouble(String(what), String(attempt ?? (expected ? `Expected: ${expected}` : "")));
   } catch {
     return new Trouble(`The server answered ${answer.status}.`);
   }
 };
 
-async function call(method: string, args: unknown, options: { signal?: AbortSignal } = {}): Promise<unknown> {
+async function asked(path: string, options: RequestInit): Promise<unknown> {
   let answer: Response;
   try {
-    answer = await fetch(`api/${method}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(args ?? {}),
-      signal: options.signal,
-    });
+    answer = await fetch(path, options);
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Trouble("Python cannot be reached.", "Is convscope explore still running?");
   }
-  if (answer.status === 503) {
-    throw new Trouble(`Python is busy; try again in ${answer.headers.get("Retry-After") ?? "a few"} s.`);
-  }
   if (!answer.ok) throw await said(answer);
-  return answer.status === 204 ? null : await answer.json();
+  return await answer.json();
 }
 
-/** The link of a page that a server gave, with the capabilities that it named. */
-export function http(capabilities: unknown): Link {
+/** A question; bytes among its arguments, called `content`, are sent as they are. */
+function call(method: string, args: unknown, options: { signal?: AbortSignal } = {}): Promise<unknown> {
+  const { content, ...others } = (args ?? {}) as Record<string, unknown>;
+  const bytes = content instanceof Blob || content instanceof ArrayBuffer || ArrayBuffer.isView(content);
+  const query = bytes ? `?${new URLSearchParams(others as Record<string, string>)}` : "";
+  return asked(`call/${method}${query}`, {
+    method: "POST",
+    headers: { "Content-Type": bytes ? "application/octet-stream" : "application/json" },
+    body: bytes ? content as BodyInit : JSON.stringify({ args: args ?? {} }),
+    signal: options.signal,
+  });
+}
+
+/** The link, with the capabilities that the server named. */
+export function http(capabilities: unknown): Served {
   let source: EventSource | null = null;
   let listeners = 0;
   return {
     capabilities: capabilitiesOf(capabilities),
     call,
+    fetched: (path) => asked(path, {}),
     on(event, heard) {
       source ??= new EventSource("events");
       const listener = (message: MessageEvent<string>) => heard(JSON.parse(message.data) as Event);
