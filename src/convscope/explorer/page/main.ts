@@ -4,13 +4,16 @@
 import { http } from "./link/http.ts";
 import { type Model, widget } from "./link/widget.ts";
 import { mount } from "./mount.tsx";
+import { scripted } from "./running.ts";
 
 export { mount };
 
 /** The widget of a notebook, as anywidget loads it. */
 export default {
-  render: ({ model, el }: { model: Model; el: HTMLElement }): () => void =>
-    mount(el, JSON.parse(String(model.get("document"))), widget(model)),
+  render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+    scripted(String(model.get("_esm") ?? ""));
+    return mount(el, JSON.parse(String(model.get("document"))), widget(model));
+  },
 };
 
 /** The page of a server, which has the document that the address names, or the first one. */

@@ -1,8 +1,15 @@
 // The worker of the page: its own script again, which finds that there is nothing to draw on.
 
+let given = "";
+
+/** Take the script as text, where a widget has it: its address is not good for long. */
+export function scripted(text: string): void {
+  given = text;
+}
+
 /** Start the worker. A page in one file has its script inside; elsewhere it is the module that runs. */
 export function worker(): Worker {
-  const inside = document.getElementById("convscope-page")?.textContent;
+  const inside = given || document.getElementById("convscope-page")?.textContent;
   if (!inside) return new Worker(import.meta.url, { type: "module" });
   const url = URL.createObjectURL(new Blob([inside], { type: "text/javascript" }));
   const started = new Worker(url, { type: "module" });
