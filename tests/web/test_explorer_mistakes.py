@@ -9,7 +9,9 @@ import pytest
 from convscope.explorer import page
 from convscope.explorer.build import document_of, to_json
 from convscope.explorer.document import Document
-from convscope.training.evaluate_run import evaluate_run
+from convscope.lens.mistakes import mistakes
+from convscope.lens.subject import subject
+from convscope.training.evaluate_run import evaluate_run, predictions_of
 from convscope.training.run import Run
 from watched import Opened
 
@@ -78,7 +80,8 @@ def address(view: Any) -> str:
 @pytest.mark.parametrize("name", ["mistakes", "runs"])
 def test_nobody_is_kept_out(opened: Opened, file: Path, name: str, width: int, scheme: str) -> None:
     watched = opened(f"{file.as_uri()}#view={name}", width=width, scheme=scheme)
-    watched.page.locator(".verdict").wait_for()
+    watched.page.locator(".verdict").first.wait_for()
+    watched.page.evaluate("Promise.all(document.getAnimations().map(one => one.finished)).then(() => 0)")
     assert watched.serious() == {}
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
     assert watched.said == []
@@ -148,3 +151,45 @@ def test_what_is_missing_says_why(opened: Opened, document: Document, bundle: Pa
     watched.page.keyboard.press("8")
     assert "unknown" in watched.page.locator(".verdict").inner_text()
     assert watched.said == []
+
+
+def number(text: str) -> float:
+    return float(text.replace("\u2212", "-").removesuffix(" %"))
+
+
+def test_the_split_is_that_of_python_and_sums_up(
+    opened: Opened, file: Path, short_run: Run, document: Document
+) -> None:
+    image = next(one for one in document.images if one.truth != one.predicted)
+    expected = mistakes(subject(short_run), image.name)
+    found = opened(f"{file.as_uri()}#view=mistakes&image={document.images.index(image)}").page
+    rows = [row.split("\t") for row in found.locator(".why tbody tr").all_inner_texts()]
+    parts = {row[0].strip(): number(row[-1]) for row in rows}
+    for channel, part in expected.split.largest(8):
+        assert parts[f"channel {channel}"] == pytest.approx(part, abs=6e-4)
+    assert parts["bias"] == pytest.approx(expected.split.bias, abs=6e-4)
+    assert sum(parts.values()) == pytest.approx(expected.split.difference, abs=1e-2)
+    assert f"{expected.split.difference:+.3f}".replace("-", "\u2212") in found.locator(".why h3").inner_text()
+    scores = found.get_by_role("table", name="Scores and probabilities").locator("tbody tr").all_inner_texts()
+    assert image.scores is not None
+    assert [number(row.split("\t")[-2]) for row in scores] == pytest.approx(image.scores, abs=5e-3)
+    near = found.locator(".near canvas").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    assert [text.split(",")[0] for text in near] == [one.name for one in expected.nearest]
+
+
+def test_a_threshold_counts_what_a_person_must_look_at(opened: Opened, file: Path, short_run: Run) -> None:
+    predicted = predictions_of(short_run, short_run.dataset)
+    view = opened(f"{file.as_uri()}#view=mistakes").page
+    slider = view.get_by_role("slider", name="Below")
+    slider.focus()
+    for key, percent in (("", 80), ("ArrowLeft", 79), ("Home", 0)):
+        if key:
+            slider.press(key)
+        below = predicted.confidence < percent / 100
+        words = (
+            f"looks at the {below.sum():,} images ({100 * below.mean():.1f} %) of which the net is less than "
+            f"{percent} % sure sees {(below & ~predicted.right).sum():,} of the {(~predicted.right).sum():,} mistakes"
+        )
+        view.locator(".caught").get_by_text(words if percent else "at least 0 % sure of every image").wait_for(
+            timeout=5000
+        )

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from convscope.explorer import page
 from convscope.explorer.build import document_of, to_json
 from convscope.explorer.document import Document
+from convscope.explorer.document_run import Against, Paired
+from convscope.training.intervals import paired_difference
+from convscope.training.paired import mcnemar
 from convscope.training.run import Run
 from watched import Opened
 
@@ -53,7 +57,7 @@ def test_the_keyboard_moves_the_step(opened: Opened, document: Document, url: st
     view.keyboard.press("ArrowRight")
     view.locator(".reading-out b").first.get_by_text(f"Step {log[1].step}", exact=True).wait_for()
     assert f"training accuracy {100 * log[1].accuracy:.2f} %" in view.locator(".reading-out").inner_text()
-    view.get_by_role("slider").focus()
+    view.get_by_role("slider", name="Step").focus()
     view.keyboard.press("Home")
     view.locator(".reading-out b").first.get_by_text(f"Step {log[0].step}", exact=True).wait_for()
 
@@ -66,3 +70,50 @@ def test_batches_are_counted_as_the_trainer_does(opened: Opened, url: str) -> No
         view.get_by_role("spinbutton", name=name).fill(value)
     view.locator(".sum").get_by_text("210 steps").wait_for()
     assert "7 \u00d7 30 = 210 steps" in view.locator(".sum").inner_text()
+
+
+def test_multiplied_scores_change_the_loss_alone(opened: Opened, document: Document, url: str) -> None:
+    assert document.run is not None
+    assert document.run.evaluation is not None
+    found = document.run.evaluation
+    assert found.sureness is not None
+    view = opened(url).page
+    assert f"accuracy {100 * found.accuracy:.2f} %, loss {found.loss:.4f}" in view.locator(".scaled").inner_text()
+    view.get_by_role("slider", name="Times").press("End")
+    view.locator(".scaled").get_by_text(f"{found.sureness.scaled[-1]:.4f}").wait_for(timeout=5000)
+    assert f"accuracy {100 * found.accuracy:.2f} %" in view.locator(".scaled").inner_text()
+
+
+def test_two_runs_are_told_apart_only_if_they_are(
+    opened: Opened, document: Document, bundle: Path, tmp_path: Path
+) -> None:
+    assert document.run is not None
+    number = document.images[0].number
+    assert number is not None
+    verdicts = {}
+    for first, second in ((4, 5), (1, 12)):
+        p = mcnemar(first, second)
+        paired = Paired(
+            both=9000,
+            only_first=first,
+            only_second=second,
+            neither=100,
+            difference=(second - first) / 10_000,
+            interval=paired_difference(second, first, 10_000),
+            p=p,
+            images=((number, 1, 2, 1),),
+        )
+        other = msgspec.structs.replace(document.run, name="other")
+        both = msgspec.structs.replace(document, against=Against(run=other, notation="input 1x1x1", paired=paired))
+        path = tmp_path / f"{first}.html"
+        path.write_text(page.one_file(document.title, to_json(both)), encoding="utf-8")
+        watched = opened(f"{path.as_uri()}#view=runs")
+        verdicts[first] = watched.page.locator("section .verdict").inner_text()
+        assert watched.page.locator(".differing button").count() == 1
+    assert bundle.is_dir()
+    assert verdicts[4].startswith("9 images differ: 4 only ")
+    assert verdicts[4].endswith("any series of throws (p = 1.000). Not separable.")
+    assert verdicts[1].endswith(
+        "That is hardly luck: a fair coin would be as lopsided in 3 of 1,000 series of throws (p = 0.003). "
+        "other is better."
+    )

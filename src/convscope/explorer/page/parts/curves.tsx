@@ -59,7 +59,7 @@ export function Curves({ curves, width, height, say, x, y, at, pick, label }: Dr
       <text class="s end" x={width - RIGHT} y={height - 4}>{x}</text>
       <text class="s" x={0} y={height - 4}>{y}</text>
       {curves.map((curve, i) => (
-        <g key={curve.name} class={`curve${curve.marked ? " marked" : ""}`}>
+        <g key={curve.name} class={`curve${curve.marked ? " marked" : ""}${curve.faint ? " faint" : ""}`}>
           <path
             d={path(curve)}
             stroke-dasharray={curve.marked ? "5 3" : undefined}
@@ -89,10 +89,15 @@ export function Curves({ curves, width, height, say, x, y, at, pick, label }: Dr
   );
 }
 
-/** Where the name of a curve stands: at its end, and apart from the names before it. */
+/** Where the name of a curve stands: at its end, and below the names before it that are too close. */
 function named(curves: readonly Curve[], i: number, up: (value: number) => number): number {
-  const ends = curves.map((curve) => up(curve.points.at(-1)?.value ?? 0) + 4);
-  return i > 0 && Math.abs(ends[i] - ends[0]) < 14 ? ends[0] + (ends[i] >= ends[0] ? 14 : -14) : ends[i];
+  const placed: number[] = [];
+  const ends = curves.map((curve, at) => ({ at, y: up(curve.points.at(-1)?.value ?? 0) + 4 })).sort((a, b) =>
+    a.y - b.y
+  );
+  let last = -Infinity;
+  for (const { at, y } of ends) placed[at] = last = Math.max(y, last + 14);
+  return placed[i];
 }
 
 /** The last point up to a position. */

@@ -22,6 +22,7 @@ import {
 import { Gallery } from "./mistakes/gallery.tsx";
 import { Confusion, Frequent, walk } from "./mistakes/matrix.tsx";
 import { One } from "./mistakes/one.tsx";
+import { Sure } from "./mistakes/sure.tsx";
 
 const NARROW = 760; // below, the gallery follows the matrix [CSS pixel]
 
@@ -99,6 +100,7 @@ export function Mistakes() {
         </section>
       </div>
       {seen && <One seen={seen} shown={shown} />}
+      <Sure evaluation={evaluation} />
       <Sheet name="Show the matrix as a table" file="confusion.csv" table={() => asTable(app, matrix)} />
     </>
   );

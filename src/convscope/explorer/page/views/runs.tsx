@@ -10,7 +10,9 @@ import { plural, whole } from "../words.ts";
 import { useSignal } from "@preact/signals";
 import { Counter } from "./runs/counter.tsx";
 import { bestOf, curves, halfway, lineAt, type Metric } from "./runs/log.ts";
+import { Pair } from "./runs/paired.tsx";
 import { Provenance } from "./runs/provenance.tsx";
+import { Scaling } from "./runs/scaling.tsx";
 
 const METRICS: readonly { id: Metric; name: string }[] = [
   { id: "accuracy", name: "Accuracy" },
@@ -36,17 +38,29 @@ export function runsKeys(app: App, event: KeyboardEvent): boolean {
 
 export function Runs() {
   const app = useApp();
-  const run = app.document.run;
+  const { run, against } = app.document;
   if (!run) return null;
   return (
     <>
       <Verdict run={run} />
       <Learning run={run} />
+      {against ? <Pair run={run} against={against} /> : <Alone />}
+      {run.evaluation && <Scaling evaluation={run.evaluation} />}
       <Counter run={run} />
       <Provenance run={run} />
     </>
   );
 }
+
+const Alone = () => (
+  <section class="part" aria-label="Two runs">
+    <h2>Is the difference to another run real?</h2>
+    <p class="note">
+      This document has one run. Compare two on the same images: convscope explore RUN --against RUN, or as text,
+      convscope compare RUN RUN
+    </p>
+  </section>
+);
 
 function Verdict({ run }: { run: Run }) {
   const last = run.log.at(-1), result = run.evaluation;
@@ -101,7 +115,7 @@ function Learning({ run }: { run: Run }) {
     return <p class="note">The training log has {plural(log.length, "line")}: too few for a curve.</p>;
   }
   const at = lineAt(log, app.selection.value.step), line = log[at];
-  const shown = curves(log, metric.value), wide = Math.min(width, 880);
+  const shown = curves(log, metric.value, app.document.against?.run.log), wide = Math.min(width, 880);
   const pick = (epoch: number): void => {
     const near = log.reduce((best, one) => Math.abs(one.epoch - epoch) < Math.abs(best.epoch - epoch) ? one : best);
     app.store.set({ step: near.step }, "glide");

@@ -5,6 +5,9 @@ import { share, short } from "../../parts/figures.ts";
 import { Tile } from "../../parts/tile.tsx";
 import { className, type Seen, show } from "./cells.ts";
 import { inWords } from "./gallery.tsx";
+import { Near } from "./near.tsx";
+import { Scores } from "./scores.tsx";
+import { Why } from "./why.tsx";
 
 export function One({ seen, shown }: { seen: Seen; shown: readonly Seen[] }) {
   const app = useApp();
@@ -26,21 +29,26 @@ export function One({ seen, shown }: { seen: Seen; shown: readonly Seen[] }) {
             Next <kbd>]</kbd>
           </button>
         </p>
+        <dl class="facts">
+          <dt>True class</dt>
+          <dd>
+            <bdi>{image.truth === null ? "unknown" : className(app, image.truth)}</bdi>
+          </dd>
+          <dt>Predicted</dt>
+          <dd>
+            <bdi>{image.predicted === null ? "unknown" : className(app, image.predicted)}</bdi>
+          </dd>
+          <dt>Its probability</dt>
+          <dd>{image.probability === null ? "unknown" : share(image.probability, 1)}</dd>
+          <dt>Loss</dt>
+          <dd>{image.loss === null ? "unknown" : `${short(image.loss)} nats`}</dd>
+        </dl>
       </div>
-      <dl class="facts">
-        <dt>True class</dt>
-        <dd>
-          <bdi>{image.truth === null ? "unknown" : className(app, image.truth)}</bdi>
-        </dd>
-        <dt>Predicted</dt>
-        <dd>
-          <bdi>{image.predicted === null ? "unknown" : className(app, image.predicted)}</bdi>
-        </dd>
-        <dt>Its probability</dt>
-        <dd>{image.probability === null ? "unknown" : share(image.probability, 1)}</dd>
-        <dt>Loss</dt>
-        <dd>{image.loss === null ? "unknown" : `${short(image.loss)} nats`}</dd>
-      </dl>
+      <div class="reasons">
+        <Scores image={image} />
+        <Why image={image} />
+        <Near image={image} />
+      </div>
     </section>
   );
 }

@@ -16,18 +16,21 @@ export interface Curve {
   points: readonly Point[];
   /** Whether it is drawn with a mark at each point: measured now and then, not all the time. */
   marked: boolean;
+  /** Whether it stands back. */
+  faint?: boolean;
 }
 
 const VALIDATED = { accuracy: "val_accuracy", loss: "val_loss", learning_rate: null } as const;
 
 /** The curves of a metric: over the training images, and over the validation images where there are some. */
-export function curves(log: readonly Report[], metric: Metric): Curve[] {
-  const of = (key: keyof Report): Point[] =>
-    log.flatMap((line) => typeof line[key] === "number" ? [{ epoch: line.epoch, value: line[key] }] : []);
+export function curves(log: readonly Report[], metric: Metric, other: readonly Report[] = []): Curve[] {
+  const of = (key: keyof Report, lines = log): Point[] =>
+    lines.flatMap((line) => typeof line[key] === "number" ? [{ epoch: line.epoch, value: line[key] }] : []);
   const validated = VALIDATED[metric] ? of(VALIDATED[metric]) : [];
   const name = metric === "learning_rate" ? "learning rate" : "training";
   const all: Curve[] = [{ name, points: of(metric), marked: false }];
   if (validated.length) all.push({ name: "validation", points: validated, marked: true });
+  if (other.length) all.push({ name: "other run", points: of(metric, other), marked: false, faint: true });
   return all;
 }
 

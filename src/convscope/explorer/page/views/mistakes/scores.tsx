@@ -1,0 +1,64 @@
+// What the net gives for an image: a score for each class, and the probability that softmax makes of it.
+
+import { useApp } from "../../app.ts";
+import type { Image } from "../../document.ts";
+import { type Bar, Bars } from "../../parts/bars.tsx";
+import { plus, share, softmax } from "../../parts/figures.ts";
+import { shortened } from "../../words.ts";
+import { className } from "./cells.ts";
+
+const MOST = 12; // classes that are all shown; of more, the likeliest
+
+export function Scores({ image }: { image: Image }) {
+  const app = useApp();
+  const { scores } = image;
+  if (!scores) {
+    return (
+      <section>
+        <h3>Scores</h3>
+        <p class="note">This document has no scores: it has too many classes, or the net was not run on this image.</p>
+      </section>
+    );
+  }
+  const chances = softmax(scores), order = scores.map((_, i) => i);
+  if (scores.length > MOST) order.sort((a, b) => scores[b] - scores[a]);
+  const shown = order.slice(0, MOST);
+  if (image.truth !== null && !shown.includes(image.truth)) shown[shown.length - 1] = image.truth;
+  const bars = shown.map((i): Bar => ({
+    key: String(i),
+    name: <bdi title={className(app, i)}>{shortened(className(app, i), 18)}{mark(image, i)}</bdi>,
+    value: scores[i],
+    text: plus(scores[i], 2),
+    beside: share(chances[i], 1),
+    strong: i === image.truth || i === image.predicted,
+  }));
+  return (
+    <section>
+      <h3>Scores, and what softmax makes of them</h3>
+      <Bars bars={bars} label="Scores and probabilities" columns={["Class", "Score", "Probability"]} />
+      {shown.length < scores.length && <p class="lab">The likeliest {shown.length} of {scores.length} classes.</p>}
+    </section>
+  );
+}
+
+const mark = (image: Image, i: number): string =>
+  i === image.truth && i === image.predicted
+    ? " (true, predicted)"
+    : i === image.truth
+    ? " (true)"
+    : i === image.predicted
+    ? " (predicted)"
+    : "";
+
+/** The two classes that are compared: the predicted one, and the true one or the runner-up. */
+export function rivals(image: Image): readonly [number, number] | null {
+  const { scores, predicted, truth } = image;
+  if (predicted === null) return null;
+  if (truth !== null && truth !== predicted) return [predicted, truth];
+  if (!scores || scores.length < 2) return null;
+  let second = -1;
+  scores.forEach((score, i) => {
+    if (i !== predicted && (second < 0 || score > scores[second])) second = i;
+  });
+  return [predicted, second];
+}
