@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+import clock
 import convscope as cs
 from convscope.checks import check
 from convscope.core.axis import Read
@@ -110,6 +111,7 @@ def test_resnet_50() -> None:
     document = document_of(net)
     assert_is_the_table(document, net)
     assert len(document.net.reads) < 100, "each read is there once"
+    assert clock.best(lambda: document_of(net), 0.1) < 0.1, "100 ms, its table included"
     assert document.left_out == (
         "The weights are left out: it has 25.6 M parameters, and the page runs nets of up to 2.00 M.",
     )

@@ -22,6 +22,7 @@ from convscope.view.parts import Column, Grid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from convscope.analyze.table import LayerTable
     from convscope.core.net import Net
     from convscope.core.shape import Shape
     from convscope.diagram.pieces import Piece
@@ -135,8 +136,9 @@ def figure_of(net: Net, fold: int | None = None, title: str = "") -> Figure:
     scale = Scale.of(net)
     cells = [_input(one.name, one.shape, scale) for one in net.inputs]
     cells += [_cell(graph, piece, scale) for piece in pieces]
-    rows = rows_of(cells, sources_of(graph, pieces))
-    return Figure(title or _title(net), Down(rows, gap=22), _note(scale, pieces, graph), _grid(graph, pieces))
+    rows, table = rows_of(cells, sources_of(graph, pieces)), layer_table(net)
+    note, grid = _note(scale, pieces, graph), _grid(graph, pieces, table)
+    return Figure(title or _title(table), Down(rows, gap=22), note, grid)
 
 
 def _input(name: str, shape: Shape, scale: Scale) -> Cell:
@@ -278,11 +280,10 @@ def _row(  # noqa: PLR0913 -- the cells of a row among all
     return Row(sketched(made, inside, style), ends=last)
 
 
-def _title(net: Net) -> str:
-    totals = layer_table(net)
-    layers = f"{len(net):,} layer{'' if len(net) == 1 else 's'}"
-    bounds = ["" if total.exact else "≥ " for total in (totals.params, totals.macs)]
-    params, macs = count_text(totals.params.value), count_text(totals.macs.value)
+def _title(table: LayerTable) -> str:
+    layers = f"{table.layers:,} layer{'' if table.layers == 1 else 's'}"
+    bounds = ["" if total.exact else "≥ " for total in (table.params, table.macs)]
+    params, macs = count_text(table.params.value), count_text(table.macs.value)
     return f"{layers}, {bounds[0]}{params} params, {bounds[1]}{macs} MACs"
 
 
@@ -306,9 +307,9 @@ def _note(scale: Scale, pieces: Sequence[Piece], graph: Graph) -> str:
     return f"{told} {looks.capitalize()}." if looks else told
 
 
-def _grid(graph: Graph, pieces: Sequence[Piece]) -> Grid:
+def _grid(graph: Graph, pieces: Sequence[Piece], table: LayerTable) -> Grid:
     """Return what is drawn as a table."""
-    rows = {row.name: row for row in layer_table(graph.net).rows}
+    rows = {row.name: row for row in table.rows}
     columns = ("block", "layers", "output", "params", "MACs")
     found = []
     for piece in pieces:
