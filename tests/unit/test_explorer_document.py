@@ -278,6 +278,18 @@ def test_a_document_above_20_mb_must_be_asked_for() -> None:
     assert document_of("input 4x4x3, conv 2 3x3", limit=30_000_000, large=True).net
 
 
+def test_a_very_deep_net_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = cs.read("input 8x8x4, 500*( conv 4 3x3 same bn relu )")
+    document = document_of(deep, limit=1_000_000)
+    (told,) = (one for one in document.left_out if one.startswith("The layers alone take"))
+    size = int(told.split()[4].replace(",", ""))
+    assert 299_000 < size - len(to_json(document)) < 301_000, "the room for the page"
+    monkeypatch.setattr("convscope.explorer.build.LARGEST", 1_000_000)
+    with pytest.raises(WriteError, match="the document would take"):
+        document_of(deep, limit=900_000)
+    assert document_of(deep, limit=900_000, large=True).net == document.net
+
+
 def test_a_run(short_run: Run) -> None:
     document = document_of(short_run.path)
     assert_is_the_table(document, short_run.net)

@@ -103,10 +103,10 @@ def document_of(  # noqa: PLR0913 -- the parameters of the question, all by keyw
         images: files, or uint8 arrays ``c h w`` of the size that the net takes.
         title: for the top of the page; by default the name of the source.
         limit: size that the document keeps, with room for the page; weights and images are left out for it [byte].
-        large: whether the limit may be above 20 MB.
+        large: whether the document, and its limit, may be above 20 MB.
 
     Raises:
-        WriteError: the limit is above 20 MB and ``large`` is not set.
+        WriteError: the limit or the description of the layers is above 20 MB, and ``large`` is not set.
         RunError: ``against`` is given, and either is not a run.
         ConvscopeError: as for :func:`convscope.read` and :func:`convscope.load_run`; an image cannot be read.
 
@@ -123,7 +123,7 @@ def document_of(  # noqa: PLR0913 -- the parameters of the question, all by keyw
     with question(layers=len(net)):
         table = layer_table(net)
         about = _about(source, net, table) if run is None else _about_run(run, table, other)
-        return _document(net, table, about, shown, title=title, limit=limit)
+        return _document(net, table, about, shown, title=title, limit=limit, large=large)
 
 
 def to_json(document: Document) -> bytes:
@@ -214,7 +214,7 @@ def too_much(table: LayerTable) -> str:
 
 
 def _document(  # noqa: PLR0913 -- what the document is made of
-    net: Net, table: LayerTable, about: About, shown: tuple[Shown, ...], *, title: str, limit: int
+    net: Net, table: LayerTable, about: About, shown: tuple[Shown, ...], *, title: str, limit: int, large: bool
 ) -> Document:
     """Put the document together."""
     blobs, left = Blobs(), list(about.left_out)
@@ -241,9 +241,15 @@ def _document(  # noqa: PLR0913 -- what the document is made of
         left_out=(),
         blobs={},
     )
-    room = limit - PAGE - blobs.size - (len(to_json(made)) if about.images or shown else 0)
+    size = len(to_json(made)) + PAGE + blobs.size
+    if size > LARGEST and not large:
+        raise WriteError(
+            f"the document would take {size:,} bytes", expected=f"at most {LARGEST:,}", attempt="large=True"
+        )
+    room = limit - size
     images, missing = within((*shown, *about.images), blobs, room)
     left += [missing] if missing else []
+    left += [f"The layers alone take {size:,} bytes of the {limit:,} that were asked for."] if size > limit else []
     images, near = _nearest(
         images, about.neighbours, blobs, 0 if missing else room - sum(one.size for one in about.images)
     )
