@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,16 +16,31 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def _parts(value: object) -> list[Any] | None:
+    """Return the parts of a value that can be read several times; None if it has none."""
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping | Iterator):
+        return None
+    try:
+        return list(value)
+    except Exception:  # noqa: BLE001 -- the object of another library may raise anything
+        return None
+
+
 def _texts(value: object) -> bool:
-    if isinstance(value, str):
-        return True
-    return isinstance(value, Iterable) and not isinstance(value, Mapping | bytes) and all(map(_is_text, value))
+    parts = _parts(value)
+    return isinstance(value, str) or (parts is not None and all(map(_is_text, parts)))
 
 
 def _logs(value: object) -> bool:
-    if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
+    parts = _parts(value)
+    if parts is None:
         return isinstance(value, str)
-    return all(_is_text(one) or (hasattr(one, "note") and hasattr(one, "close")) for one in value)
+    return all(_is_text(one) or (hasattr(one, "note") and hasattr(one, "close")) for one in parts)
+
+
+def _is_extent(value: object) -> bool:
+    parts = _parts(value)
+    return _is_integer(value) or _is_text(value) or (bool(parts) and all(map(_is_integer, parts or [])))
 
 
 def _is_text(value: object) -> bool:
@@ -33,7 +48,10 @@ def _is_text(value: object) -> bool:
 
 
 def _is_path(value: object) -> bool:
-    return isinstance(value, str | os.PathLike)
+    try:
+        return isinstance(value, str | os.PathLike) and "\0" not in os.fsdecode(value)
+    except (TypeError, ValueError):  # an object that claims to be a path and is none
+        return False
 
 
 def _is_integer(value: object) -> bool:
@@ -74,6 +92,7 @@ def _is_run(value: object) -> bool:
 
 TEXT = (_is_text, "a text")
 PATH = (_is_path, "a path")
+EXTENT = (_is_extent, "an integer, a text such as 20x30, or an integer for each axis")
 INTEGER = (_is_integer, "an integer")
 COUNT = (_is_count, "an integer, or auto")
 NUMBER = (_is_number, "a number")
@@ -95,7 +114,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("name", "node", "layer", "of", "init", "classes", "keep"), TEXT),
     **dict.fromkeys(("path", "out", "weights"), PATH),
     **dict.fromkeys(("seed", "tta", "units", "size", "batch", "channels", "filters", "pool_every", "steps"), INTEGER),
-    **dict.fromkeys(("top", "patience"), INTEGER),
+    **dict.fromkeys(("top", "patience", "folds", "min_rf"), INTEGER),
+    **dict.fromkeys(("object_size", "object"), EXTENT),
     **dict.fromkeys(("epochs", "lr", "lr_head", "save_every", "times", "at_least"), NUMBER),
     **dict.fromkeys(("max_params", "max_macs", "max_memory", "max_weights", "max_activations"), AMOUNT),
     **dict.fromkeys(("strict", "skip_bad", "flip", "gates", "measure", "private", "dry_run"), FLAG),

@@ -25,7 +25,18 @@ class Odd:
 
 
 ODD: Any = Odd()
-CALLS = """
+ZERO: Any = np.array("x")  # an array without axes, which cannot be iterated over
+OWN: dict[str, Any] = {
+    "net": "input 8x8x1, conv 4 3x3 relu, gap, linear 2",
+    "data": (np.random.default_rng(0).integers(0, 256, (40, 8, 8)).astype(np.uint8), np.arange(40) % 2),
+    "recipe": "fast",
+    "epochs": 1,
+}
+"""A training that would do well, but for the argument in question."""
+
+LR = {name: value for name, value in OWN.items() if name != "epochs"}
+KNOWN = {"cs": cs, "NET": NET, "X": X, "Y": Y, "ODD": ODD, "ZERO": ZERO, "OWN": OWN, "LR": LR}
+CALLS = r"""
 cs.read(None)
 cs.read(5)
 cs.read(b"x")
@@ -124,6 +135,54 @@ cs.filter(5, "blur")
 cs.filter(X[0], 5)
 cs.filter(X[0], "sobel", border=5)
 cs.raise_limits("x").__enter__()
+cs.find_lr(ODD, data=(X, Y))
+cs.find_lr(NET, data=5)
+cs.find_lr(**LR, steps="x")
+cs.find_lr(**LR, steps=1)
+cs.find_lr(**LR, limits=5)
+cs.find_lr(**LR, limits=(1, "x"))
+cs.find_lr(**LR, balance="x")
+cs.find_lr(**LR, step=20)
+cs.push(5, "hf:me/x")
+cs.push(run, 5)
+cs.push(run, "hf:me/x", private="x")
+cs.push(run, "hf:me/x", dry_run=5)
+cs.push(run, "x")
+cs.train(NET, data=(X, Y - 1))
+cs.train(NET, data=((X, Y), (X, Y.astype(str))))
+cs.train(NET, data={"train": (X, Y), "classes": 5})
+cs.train(NET, data={"data": X, "target": None})
+cs.train(NET, data={})
+cs.train(**OWN, callbacks=5)
+cs.train(**OWN, callbacks=["x"])
+cs.train(**OWN, patience="x")
+cs.train(**OWN, keep=5)
+cs.train(**OWN, keep="x")
+cs.train(**OWN, balance="x")
+cs.train(**OWN, lr_head="x")
+cs.train(**OWN, init=5)
+cs.train(**OWN, threads=1.5)
+cs.train(**OWN, threads="x")
+cs.train(**OWN, planned=5)
+cs.train(**OWN, doubt=5)
+cs.train(**OWN, out="\0")
+cs.train(**OWN, freeze=ZERO)
+cs.train(**OWN, logs=ZERO)
+cs.predict(run, X[0], top="x")
+cs.predict(run, X[0], at_least="x")
+cs.predict(run, X[0], unlike=5)
+cs.look(run, "worst", top="x")
+cs.look(run, "worst", top=0)
+cs.look(run, "labels", folds="x")
+cs.look(run, "labels", folds=1)
+cs.look(run, "labels", folds=3, progress=5)
+cs.look(run, "kernels", folds=3)
+cs.check(NET, object_size=1.5)
+cs.check(NET, object=ODD)
+cs.check(NET, object_size=["x"])
+cs.check(NET, min_rf=[1])
+cs.memory(NET, in_place="x")
+cs.activations(ZERO)
 run.history["x"]
 cs.read(NET)[5]
 cs.predict(5, "x.png")
@@ -136,7 +195,7 @@ def test_wrong_types_are_our_error(call: str, short_run: Run, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(cs.ConvscopeError):
-        eval(call, {"cs": cs, "NET": NET, "X": X, "Y": Y, "ODD": ODD, "run": short_run, "net": cs.read(NET)})  # noqa: S307
+        eval(call, KNOWN | {"run": short_run, "net": cs.read(NET)})  # noqa: S307
     assert not (tmp_path / "runs").exists()
 
 
@@ -153,3 +212,14 @@ def test_an_argument_is_named_and_the_nearest_one_offered() -> None:
     with pytest.raises(FieldError, match="missing a required argument"):
         cs.read()  # type: ignore[call-arg]
     assert checked(len)([1]) == 1
+
+
+def test_the_word_auto_is_a_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path))
+    assert cs.train(**OWN, threads="auto", out=tmp_path).result.params
+
+
+def test_every_public_function_has_a_call_in_the_table() -> None:
+    called = {name for name in cs.__all__ if any(f"cs.{name}(" in call for call in CALLS)}
+    functions = {name for name in cs.__all__ if callable(getattr(cs, name)) and not isinstance(getattr(cs, name), type)}
+    assert functions - called == set()

@@ -32,6 +32,12 @@ TABLE = ("image", "split", "number", "class", "predicted", "probability", "class
     "--classes", metavar="C", help="saliency: the class to explain. mistakes: a cell of the matrix, TRUE,PREDICTED."
 )
 @click.option("--top", type=whole(), metavar="N", help="worst, labels: the number of images; 20 by default.")
+@click.option(
+    "--folds",
+    type=whole(2, 20),
+    metavar="N",
+    help="labels: search the training images, too: train the net N times, each time without a fold of them.",
+)
 @click.option("--seed", default=0, type=SEED, show_default=True, help="Seed for random weights and for the checks.")
 @ONE_DEVICE
 @THREADS
@@ -51,6 +57,7 @@ def look(
     at: str | None,
     classes: str | None,
     top: int | None,
+    folds: int | None,
     seed: int,
     device: str,
     size: Size,
@@ -71,7 +78,7 @@ def look(
     mistakes  confusion matrix, the images of a cell, and one of them: its score split by channels, its nearest images
     worst     the test images with the highest loss: file, true and predicted class, probabilities
     labels    validation and test images whose label is likely wrong: the net is as sure of another class as it usually
-              is of that class, and was not trained on them
+              is of that class, and was not trained on them; with --folds 5 training images as well
 
     Values are never rescaled silently; every drawing states its range and its sign. A net without weights is shown with
     random ones.
@@ -83,13 +90,17 @@ def look(
       convscope look runs/mnist-fast-seed0 --what saliency --image five.png --classes 3 -o why.html
       convscope look runs/mnist-fast-seed0 --what mistakes --classes 4,9 -o mistakes.svg
       convscope look runs/mnist-fast-seed0 --what worst --top 50 -o worst.csv
+      convscope look runs/mnist-fast-seed0 --what labels --folds 5 -o check.csv
       convscope look model.onnx --what field --layer conv3 --at 5,5 --json
     """
     from convscope.lens.look import look as ask
+    from convscope.progress import display
 
     if out and what not in LISTS:
         out = out.of(FORMS)
     note_state(source, images=what == "field" and data is None, few=True)
-    asked: dict[str, Any] = {"image": image, "layer": layer, "at": at, "classes": classes, "top": top}
-    found = ask(source, what, **asked, data=data, input=size, seed=seed, device=device)
+    given: dict[str, Any] = {"data": data, "input": size, "seed": seed, "device": device}
+    asked: dict[str, Any] = {"image": image, "layer": layer, "at": at, "classes": classes, "top": top, "folds": folds}
+    with display(quiet=folds is None) as progress:
+        found = ask(source, what, **asked, **given, progress=progress)
     deliver(found, out, as_json=as_json, drawing=not (out and out.suffix == ".csv"))

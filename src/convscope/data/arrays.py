@@ -71,11 +71,13 @@ class Arrays:
         images: all images in the file.
         labels: all labels in the file.
         places: the positions that belong to the split.
+        whose: what an image is called before its position in the file: the split, if the file states it.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     places: NDArray[np.int64]
+    whose: str
 
 
 def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> Dataset:
@@ -132,7 +134,7 @@ def from_arrays(
             splits=items,
             image=lambda item: splits[item[0]].images[splits[item[0]].places[item[1]]],
             label=lambda item: int(splits[item[0]].labels[splits[item[0]].places[item[1]]]),
-            name=lambda item: f"{item[0]} {item[1]}",
+            name=lambda item: f"{splits[item[0]].whose} {splits[item[0]].places[item[1]]}",
             block=block,
         )
 
@@ -175,7 +177,7 @@ def _splits(content: Npz, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...
             f"{printable(path)} has the arrays {', '.join(map(printable, list(content.members)[:8]))}",
             expected="x_train, y_train, x_test, y_test; or train_images, train_labels …; or images, labels",
         )
-    found = {split: _arrays(content, x, y, printable(path)) for split, (x, y) in pairs.items()}
+    found = {split: _arrays(content, x, y, printable(path), split or "image") for split, (x, y) in pairs.items()}
     if "train" not in found:
         found = _divided(found[""], printable(path))
     found.pop("", None)
@@ -235,7 +237,7 @@ def _names(content: Npz) -> tuple[str, ...]:
     return tuple(name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name) for name in names)
 
 
-def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
+def _arrays(content: Npz, x: str, y: str, file: str, whose: str) -> Arrays:
     """Return arrays with channels first; dtype and shape are checked in their headers, before they are unpacked."""
     images, labels = content.header(x), content.header(y)
     if images.dtype != np.uint8 or len(images.shape) not in {3, 4} or not images.size:
@@ -264,7 +266,7 @@ def _arrays(content: Npz, x: str, y: str, file: str) -> Arrays:
         pixels = pixels[:, None]
     elif pixels.shape[3] in {1, 3}:
         pixels = pixels.transpose(0, 3, 1, 2)
-    return Arrays(pixels, content.array(y).reshape(-1).astype(np.int64), np.arange(count))
+    return Arrays(pixels, content.array(y).reshape(-1).astype(np.int64), np.arange(count), whose)
 
 
 def _divided(whole: Arrays, file: str) -> dict[str, Arrays]:

@@ -9,7 +9,7 @@ LENSES: dict[str, tuple[str, ...]] = {
     "saliency": ("image", "layer", "at", "classes"),
     "mistakes": ("image", "classes"),
     "worst": ("top",),
-    "labels": ("top",),
+    "labels": ("top", "folds"),
 }
 """The kinds of figure, and the options of each."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from convscope.analyze.support import At
     from convscope.lens.subject import Subject
+    from convscope.training.session import Report
 
 Looked = Kernels | Features | Reach | Saliency | Mistakes | Worst
 
@@ -41,10 +42,12 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     at: At | None = None,
     classes: str | None = None,
     top: int | None = None,
+    folds: int | None = None,
     data: object = None,
     input: object = None,  # noqa: A002 -- the word of the notation
     seed: int = 0,
     device: str | torch.device = CPU.name,
+    progress: Report | None = None,
 ) -> Looked:
     """Show what a net has learned: kernels, feature maps, receptive field, attributions, mistakes, or images to check.
 
@@ -60,10 +63,14 @@ def look(  # noqa: PLR0913 -- the options, by keyword
             scores for ``saliency``.
         classes: the class to explain for ``saliency``; a cell, ``true,predicted``, for ``mistakes``.
         top: the number of images of ``worst`` and ``labels``; 20 by default.
+        folds: for ``labels``, search the training images as well: the net is trained that many times, 2 to 20, each
+            time without a fold of them, which it then predicts.
         data: name of the run's data set, for a run that this user did not train here.
         input: size of the input, for models that do not state it.
         seed: for random weights, if the net has none, and for the random orders of the checks.
         device: where to compute, as for :func:`convscope.train`; one image takes less time than the start of a GPU.
+        progress: called every few steps while nets are trained for ``folds``; by default a terminal or a notebook shows
+            it.
 
     Raises:
         UnknownNameError: there is no such kind of figure, layer, class or device.
@@ -78,7 +85,7 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     if what not in LENSES:
         raise unknown("lens", what, LENSES)
     taken = for_net(image)
-    asked = {"image": taken, "layer": layer, "at": at, "classes": classes, "top": top}
+    asked = {"image": taken, "layer": layer, "at": at, "classes": classes, "top": top, "folds": folds}
     for name, value in asked.items():
         if value is not None and name not in LENSES[what]:
             raise FieldError(f"{what} does not depend on {name}", expected=f"only {', '.join(LENSES[what])}")
@@ -86,7 +93,9 @@ def look(  # noqa: PLR0913 -- the options, by keyword
     given = source if data is None else load(str(source), data=data)
     seen = subject(given, input=input, seed=seed, device=place)
     with place.exact():
-        return _looked(seen, what, taken, layer, unit, classes, top, seed)
+        if what in LISTS:
+            return worst(seen, top) if what == "worst" else labels(seen, top, folds=folds, progress=progress)
+        return _looked(seen, what, taken, layer, unit, classes, seed)
 
 
 def _looked(  # noqa: PLR0913 -- the options
@@ -96,15 +105,12 @@ def _looked(  # noqa: PLR0913 -- the options
     layer: str | None,
     unit: Sequence[int | tuple[int, int]] | None,
     classes: str | None,
-    top: int | None,
     seed: int,
 ) -> Looked:
     if what == "kernels":
         return kernels(seen, layer)
     if what == "mistakes":
         return mistakes(seen, image, classes)
-    if what in LISTS:
-        return worst(seen, top) if what == "worst" else labels(seen, top)
     if what == "field":
         return reach(seen, image, layer, unit, seed=seed)
     if what == "features":

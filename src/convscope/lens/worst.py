@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +12,19 @@ from convscope.errors import FieldError, RunError
 from convscope.lens.cases import Case, case
 from convscope.lens.drawing.worst import draw
 from convscope.training.evaluate import answers, together
+from convscope.training.folds import checked, out_of_fold
 from convscope.view.parts import Column, Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from convscope.data import Dataset, Split
     from convscope.lens.subject import Subject
     from convscope.training.evaluate import Predicted
+    from convscope.training.run import Run
+    from convscope.training.session import Report
     from convscope.view.figure import Figure
 
 TOP = 20
@@ -32,6 +36,8 @@ CONFIDENT = (
     "held-out images that the net predicts as another class with at least the mean probability that it gives to that "
     "class where it is the label (confident learning), by the difference of the two probabilities"
 )
+
+FOLDED = "; training images are predicted by {} nets, each trained without a fold of them"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +55,7 @@ class Worst:
         found: how many images the rule applies to.
         cases: the first of them.
         images: their pixels, uint8 ``c h w`` each.
+        folds: number of folds by which training images were searched; 0 if they were not.
     """
 
     source: str
@@ -61,6 +68,7 @@ class Worst:
     found: int
     cases: tuple[Case, ...]
     images: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    folds: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data of schema ``convscope/lens-worst/2``, or ``convscope/lens-labels/2``."""
@@ -70,6 +78,7 @@ class Worst:
             "data": self.data,
             "splits": list(self.splits),
             "rule": self.rule,
+            **({"folds": self.folds or None} if self.what == "labels" else {}),
             "searched": self.searched,
             "misclassified": self.wrong,
             "found": self.found,
@@ -95,7 +104,8 @@ class Worst:
         """Say what is listed, and of how many."""
         of = f"{self.searched:,} {' and '.join(self.splits)} images"
         if self.what == "labels":
-            return f"{self.found:,} likely wrong labels among {of}" if self.found else f"no likely wrong label in {of}"
+            many = f"{self.found:,} likely wrong label{'s' if self.found > 1 else ''} among {of}"
+            return many if self.found else f"no likely wrong label in {of}"
         return f"the {len(self.cases):,} with the highest loss of {of}; {self.wrong:,} misclassified"
 
     def figure(self) -> Figure:
@@ -134,43 +144,81 @@ def worst(subject: Subject, top: int | None = None, *, predicted: Predicted | No
         FieldError: ``top`` is below 1.
         DataError: images cannot be read.
     """
-    return _listed(subject, "worst", ("test",), top, LOSS, predicted)
+    dataset = _run(subject, "worst", top).dataset
+    parts = [("test", registry.load(dataset, "test"))]
+    known = predicted or _answers(subject, dataset, parts)
+    return _listed(subject, "worst", LOSS, parts, known, np.argsort(-known.losses, kind="stable"), top)
 
 
-def labels(subject: Subject, top: int | None = None) -> Worst:
-    """List validation and test images whose label is likely wrong.
+def labels(
+    subject: Subject, top: int | None = None, *, folds: int | None = None, progress: Report | None = None
+) -> Worst:
+    """List validation and test images whose label is likely wrong; with folds, training images as well.
 
-    The net has not been trained on these images, so that it cannot have learned their labels by heart.
+    No net has been trained on the images that it predicts, so that none can have learned their labels by heart.
 
     Args:
         subject: the net of a run.
         top: the number of images; 20 by default.
+        folds: search the training images as well, by that many nets (:func:`convscope.training.folds.out_of_fold`).
+        progress: called every few steps of these.
 
     Raises:
         RunError, FieldError, DataError: as for :func:`worst`.
+        TrainingError: a net cannot be trained.
     """
-    held = tuple(split for split in ("val", "test") if subject.dataset and subject.dataset.counts.get(split))
-    return _listed(subject, "labels", held, top, CONFIDENT, None)
+    run = _run(subject, "labels", top)
+    if folds is not None:
+        checked(folds)
+    held = [split for split in ("val", "test") if run.dataset.counts.get(split)]
+    parts = [(split, registry.load(run.dataset, split)) for split in held]
+    known, classes = _answers(subject, run.dataset, parts), len(run.dataset.classes)
+    order, rule = suspects(known, classes), CONFIDENT
+    if folds is not None:
+        train = registry.load(run.dataset, "train")
+        learned = out_of_fold(run, train, folds, device=subject.device, progress=progress)
+        order = np.concatenate([suspects(learned, classes), len(train.labels) + order])
+        parts, known = [("train", train), *parts], together([learned, known])
+        order, rule = order[np.argsort(_margins(known)[order], kind="stable")], rule + FOLDED.format(folds)
+    return replace(_listed(subject, "labels", rule, parts, known, order, top), folds=folds or 0)
 
 
-def _listed(  # noqa: PLR0913 -- two rules share the rest
-    subject: Subject, what: str, splits: tuple[str, ...], top: int | None, rule: str, predicted: Predicted | None
-) -> Worst:
+def _run(subject: Subject, what: str, top: int | None) -> Run:
+    """Return the run of a subject.
+
+    Raises:
+        RunError: it is only a net.
+        FieldError: ``top`` is below 1.
+    """
     if subject.run is None:
         raise RunError(f"'{what}' needs a trained run; this is only a net", expected="the folder of a run")
     if top is not None and top < 1:
         raise FieldError(f"a list of {top} images is empty", expected="at least 1")
-    dataset = subject.run.dataset
-    parts = [registry.load(dataset, split) for split in splits]
-    known = predicted or together([answers(subject.model, one.images, one.labels, dataset) for one in parts])
-    order = np.argsort(-known.losses, kind="stable") if what == "worst" else suspects(known, len(dataset.classes))
-    places = [(split, part, at) for split, part in zip(splits, parts, strict=True) for at in range(len(part.images))]
+    return subject.run
+
+
+def _answers(subject: Subject, dataset: Dataset, parts: Sequence[tuple[str, Split]]) -> Predicted:
+    return together([answers(subject.model, one.images, one.labels, dataset) for _, one in parts])
+
+
+def _listed(  # noqa: PLR0913 -- two rules share the rest
+    subject: Subject,
+    what: str,
+    rule: str,
+    parts: Sequence[tuple[str, Split]],
+    known: Predicted,
+    order: NDArray[np.intp],
+    top: int | None,
+) -> Worst:
+    """Return the first images in an order."""
+    dataset = _run(subject, what, top).dataset
+    places = [(split, part, at) for split, part in parts for at in range(len(part.images))]
     first = [(*places[at], int(at)) for at in order[: top or TOP]]
     return Worst(
         source=subject.name,
         data=dataset.title,
         what=what,
-        splits=splits,
+        splits=tuple(split for split, _ in parts),
         rule=rule,
         searched=len(known.labels),
         wrong=int((~known.right).sum()),
@@ -178,6 +226,12 @@ def _listed(  # noqa: PLR0913 -- two rules share the rest
         cases=tuple(case(split, part, number, known, at, dataset.classes) for split, part, number, at in first),
         images=tuple(np.array(part.images[number]) for _, part, number, _ in first),
     )
+
+
+def _margins(known: Predicted) -> NDArray[np.float64]:
+    """Return the probability of the label minus that of the predicted class, for each image."""
+    found: NDArray[np.float64] = np.exp(-known.losses) - known.confidence
+    return found
 
 
 def suspects(known: Predicted, classes: int) -> NDArray[np.intp]:
@@ -197,4 +251,4 @@ def suspects(known: Predicted, classes: int) -> NDArray[np.intp]:
     least = np.bincount(known.labels, own, minlength=classes) / np.maximum(counts, 1)
     sure = known.confidence >= np.where(counts > 0, least, np.inf)[known.predicted]
     found = np.flatnonzero(~known.right & sure)
-    return found[np.argsort(own[found] - known.confidence[found], kind="stable")]
+    return found[np.argsort(_margins(known)[found], kind="stable")]
