@@ -111,10 +111,10 @@ Kind = tuple[Callable[[Any], bool], str]
 
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("to", "what", "split", "border", "response", "by", "dtype", "optimizer"), TEXT),
-    **dict.fromkeys(("name", "node", "layer", "of", "init", "classes", "keep"), TEXT),
+    **dict.fromkeys(("name", "node", "layer", "of", "init", "classes", "keep", "title"), TEXT),
     **dict.fromkeys(("path", "out", "weights"), PATH),
     **dict.fromkeys(("seed", "tta", "units", "size", "batch", "channels", "filters", "pool_every", "steps"), INTEGER),
-    **dict.fromkeys(("top", "patience", "folds", "min_rf"), INTEGER),
+    **dict.fromkeys(("top", "patience", "fold", "folds", "min_rf"), INTEGER),
     **dict.fromkeys(("object_size", "object"), EXTENT),
     **dict.fromkeys(("epochs", "lr", "lr_head", "save_every", "times", "at_least"), NUMBER),
     **dict.fromkeys(("max_params", "max_macs", "max_memory", "max_weights", "max_activations"), AMOUNT),

@@ -183,6 +183,13 @@ cs.check(NET, object_size=["x"])
 cs.check(NET, min_rf=[1])
 cs.memory(NET, in_place="x")
 cs.activations(ZERO)
+cs.draw(ODD)
+cs.draw(NET, fold="x")
+cs.draw(NET, title=5)
+cs.explore(ODD)
+cs.explore(NET, images=5)
+cs.explore(NET, images=[5])
+cs.explore(NET, large="x")
 run.history["x"]
 cs.read(NET)[5]
 cs.predict(5, "x.png")

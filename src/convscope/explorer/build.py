@@ -13,7 +13,7 @@ from convscope.analyze.table import layer_table
 from convscope.budget import question
 from convscope.core.net import Net
 from convscope.core.source import net_of
-from convscope.errors import RunError, WriteError
+from convscope.errors import ImageError, RunError, WriteError
 from convscope.explorer.blobs import Blobs, Tensors, in_base64
 from convscope.explorer.document import SCHEMA, Document, Origin
 from convscope.explorer.document_reads import All
@@ -119,11 +119,26 @@ def document_of(  # noqa: PLR0913 -- the parameters of the question, all by keyw
     if against is not None and (run is None or other is None):
         raise RunError("only a run can be compared with a run", expected="the folders of two runs")
     net = net_of(source if run is None else run, input)
-    shown = tuple(given(one, net) for one in images)
+    shown = tuple(given(one, net) for one in _several(images))
     with question(layers=len(net)):
         table = layer_table(net)
         about = _about(source, net, table) if run is None else _about_run(run, table, other)
         return _document(net, table, about, shown, title=title, limit=limit, large=large)
+
+
+def _several(images: Any) -> list[Any]:
+    """Return images one by one.
+
+    Raises:
+        ImageError: they are not several.
+    """
+    if isinstance(images, str | Path):
+        return [images]
+    try:
+        return list(images)
+    except TypeError:
+        expected = "files, or uint8 arrays c h w, in a list"
+        raise ImageError(f"images cannot be {inert(type(images).__name__)}", expected=expected) from None
 
 
 def to_json(document: Document) -> bytes:
