@@ -56,8 +56,8 @@ const Alone = () => (
   <section class="part" aria-label="Two runs">
     <h2>Is the difference to another run real?</h2>
     <p class="note">
-      This document has one run. Compare two on the same images: convscope explore RUN --against RUN, or as text,
-      convscope compare RUN RUN
+      This document has one run. Compare two on the same images: convscope explore RUN RUN, or as text, convscope
+      compare RUN RUN
     </p>
   </section>
 );

@@ -1,7 +1,7 @@
 // The difference of two scores as a sum over the channels that the last layer with weights reads.
 
 import type { App } from "../../app.ts";
-import type { Layer } from "../../document.ts";
+import type { Facts as Layer } from "../../model.ts";
 
 /** A layer that scores are a sum over, and how. */
 export interface Last {
