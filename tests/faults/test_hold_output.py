@@ -57,6 +57,8 @@ def words(run_folder: Path) -> dict[str, tuple[list[str], str]]:
     return {
         "table": (["table", "net.cnn", "-o"], ".txt"),
         "table html": (["table", "net.cnn", "--to", "html", "-o"], ".html"),
+        "draw": (["draw", "net.cnn", "-o"], ".svg"),
+        "draw png": (["draw", "net.cnn", "-o"], ".png"),
         "field": (["field", "net.cnn", "-o"], ".json"),
         "field png": (["field", "net.cnn", "-o"], ".png"),
         "depth": (["depth", "99", "-o"], ".txt"),

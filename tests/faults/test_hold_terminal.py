@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.skipif(not hasattr(os, "fork"), re
 from faults.terminal import EVIL, Shown, Terminal, is_quiet  # noqa: E402 -- it needs the module pty, which Windows lacks
 
 NET = "input 8x8x3, conv 4 3x3 bn relu, gap, linear 4"
-ON_NETS = ("table", "field", "check", "memory", "write")
+ON_NETS = ("table", "draw", "field", "check", "memory", "write")
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +203,7 @@ FILES_OF = {
     "table": ("txt", "md", "csv", "json", "html", "svg"),
     "verify": ("txt", "md", "csv", "json", "html", "svg"),
     "check": ("txt", "csv", "json", "html"),
+    "draw": ("svg", "html"),
     "field": ("txt", "json", "html"),
     "memory": ("txt", "json", "html"),
 }
@@ -298,7 +299,7 @@ def test_every_option(terminal: Terminal, tmp_path: Path, command: tuple[str, ..
     base = BASES.get(command[0], (NET,))
     shown = terminal.run(*command, *base, option, EVIL, cwd=tmp_path)
     shown.check(bar=command == ("train",))
-    assert shown.status == 2 or option in {"--out", "--object"}, shown.text
+    assert shown.status == 2 or option in {"--out", "--object", "--title"}, shown.text
 
 
 def test_unknown_words(terminal: Terminal, tmp_path: Path) -> None:

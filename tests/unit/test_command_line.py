@@ -153,7 +153,7 @@ WRITERS = {
     name: option.type for name, one in LEAVES.items() for option in one.params if isinstance(option.type, OutFile)
 }
 WORDS = {
-    "table": [NET], "field": [NET], "memory": [NET], "depth": ["28"], "check": [NET], "compare": [NET, NET],
+    "table": [NET], "draw": [NET], "field": [NET], "memory": [NET], "depth": ["28"], "check": [NET], "compare": [NET, NET],
     "verify": [NET, "--units", "1"], "write": [NET], "look": [NET, "--what", "kernels"], "report": [NET],
     "activations": ["relu"], "data stats": ["mnist"], "data check": ["mnist"], "data show": ["mnist"], "list": ["ops"],
 }  # fmt: skip
@@ -172,7 +172,7 @@ def test_an_unknown_suffix_is_one_error_that_names_the_known_ones(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["table", "field", "memory", "depth", "check", "compare", "write", "list"])
+@pytest.mark.parametrize("name", ["table", "draw", "field", "memory", "depth", "check", "compare", "write", "list"])
 def test_every_known_suffix_is_written_as_what_it_says(name: str, tmp_path: Path) -> None:
     for suffix in WRITERS[name].forms:
         path = tmp_path / f"out{suffix}"
