@@ -153,8 +153,9 @@ WRITERS = {
     name: option.type for name, one in LEAVES.items() for option in one.params if isinstance(option.type, OutFile)
 }
 WORDS = {
-    "table": [NET], "draw": [NET], "field": [NET], "memory": [NET], "depth": ["28"], "check": [NET], "compare": [NET, NET],
-    "verify": [NET, "--units", "1"], "write": [NET], "look": [NET, "--what", "kernels"], "report": [NET],
+    "table": [NET], "draw": [NET], "field": [NET], "memory": [NET], "depth": ["28"], "check": [NET],
+    "compare": [NET, NET], "verify": [NET, "--units", "1"], "write": [NET], "look": [NET, "--what", "kernels"],
+    "report": [NET],
     "activations": ["relu"], "data stats": ["mnist"], "data check": ["mnist"], "data show": ["mnist"], "list": ["ops"],
 }  # fmt: skip
 
