@@ -118,3 +118,18 @@ def test_an_image_that_is_none_is_refused_in_words(opened: Opened, page_of_lesso
     watched.page.wait_for_selector(".notice")
     assert "notes.png is not an image that the browser can read." in watched.page.inner_text(".notice")
     assert watched.said == []
+
+
+def test_the_lesson_of_the_field(opened: Opened, bundle: Path, tmp_path: Path) -> None:
+    del bundle
+    watched = opened(saved(tmp_path, "field", document_of_lesson("field")))
+    page = watched.page
+    for at in range(4):
+        page.locator(".fieldbar").nth(at).click()
+    assert "3, 5, 7, 9, 11: each layer adds 2." in page.inner_text(".lesson")
+    page.click(".lesson >> text=Next")
+    page.fill(".asked input", "22")
+    page.keyboard.press("Enter")
+    assert "12, not 22" in page.inner_text(".lesson")
+    assert "You predicted: 22." in page.inner_text(".lesson")
+    assert watched.said == []

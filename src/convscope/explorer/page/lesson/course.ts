@@ -3,12 +3,16 @@
 import { batch, effect, signal } from "@preact/signals";
 import type { App } from "../app.ts";
 import type { Lesson, Step } from "../document.ts";
+import { withChange } from "../edited.ts";
 import { fromHash, type Selection, START } from "../state.ts";
 import { type Facts, holds, type NetFacts } from "./check.ts";
 
-/** The selection that a step shows: what it names, all else as at the start. */
+/** The selection that a step shows: what it names, all else as at the start. Its net is in the notation. */
 export function stateOf(step: Step, number: number): Selection {
-  const text = Object.entries(step.show).map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
+  const text = Object.entries(step.show).map(([key, value]) => {
+    const written = key === "edit" ? withChange([], { kind: "text", text: value }) : value;
+    return `${key}=${encodeURIComponent(written)}`;
+  }).join("&");
   return { ...START, ...fromHash(text), lesson: number };
 }
 
