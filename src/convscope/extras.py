@@ -47,6 +47,7 @@ EXTRAS = {
     "sklearn": "data",
     "starlette": "explore",
     "uvicorn": "explore",
+    "anywidget": "notebook",
     "convscope_mnist": "mnist",
 }
 """Return the extra that provides a module."""

@@ -8,6 +8,7 @@ import sys
 import urllib.request
 import webbrowser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import convscope as cs
 from convscope.cli import run
 from convscope.cli.explore import FIRST
 from convscope.errors import FieldError, ImageError, MissingExtraError, WriteError
-from convscope.explorer import explore, page
+from convscope.explorer import explore, notebook, page
 from convscope.explorer.build import to_json
 from convscope.explorer.explore import Explorer
 from convscope.explorer.page import one_file
@@ -224,3 +225,83 @@ def test_a_notebook_shows_the_whole_page_in_a_frame_and_a_table() -> None:
         held = held.replace(f"&{name};", char)
     assert held == made.to_html() == one_file(made.title, to_json(made.document))
     assert "\u00a0" in held  # no letter of a script is changed
+
+
+class Model:
+    """What a widget sends."""
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+
+    def send(self, content: object) -> None:
+        self.sent.append(content)
+
+
+def test_a_widget_answers_as_the_server_does() -> None:
+    pytest.importorskip("anywidget")
+    from convscope.explorer.widget import answer
+
+    def asked(content: object, *buffers: bytes) -> object:
+        model = Model()
+        answer(model, content, [*buffers])
+        return model.sent[-1] if model.sent else None
+
+    assert asked({"call": 1, "method": "write", "args": {"notation": NET}}) == {"answers": 1, "value": {"text": NET}}
+    image = asked({"call": 2, "method": "image", "args": {"size": "8x8x1", "name": "five.png"}}, FIVE.read_bytes())
+    assert isinstance(image, dict)
+    assert image["value"]["shape"] == [8, 8, 1]
+    wrong: list[object] = [{"call": 3, "method": "write", "args": []}, {"call": 3, "method": None, "args": {}}]
+    for content in (*wrong, {"call": 3}):
+        found = asked(content)
+        assert isinstance(found, dict)
+        assert found["error"]["kind"] in {"FieldError", "UnknownNameError"}
+    ignored: list[object] = [None, {"cancels": 1}, {"call": "1"}, [], "call"]
+    assert not any(map(asked, ignored))
+
+
+def test_the_widget_holds_the_document_and_the_selection() -> None:
+    pytest.importorskip("anywidget")
+    made = cs.explore(NET)
+    shown = made.widget()
+    assert shown.document.encode() == to_json(made.document)
+    assert (shown.state, shown.capabilities) == ("", ["confirm", "upload"])
+    shown.close()
+
+
+def test_without_the_extra_of_widgets_the_frame_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "is_live", lambda: True)
+    monkeypatch.setattr(notebook, "find_spec", lambda _: None)
+    monkeypatch.delitem(sys.modules, "convscope.explorer.widget", raising=False)
+    monkeypatch.delitem(sys.modules, "anywidget", raising=False)
+    assert set(cs.explore(NET)._repr_mimebundle_()) == {"text/html", "text/plain"}
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    with pytest.raises(MissingExtraError) as found:
+        cs.explore(NET).widget()
+    assert "[notebook]" in found.value.attempt
+
+
+class Shell:
+    """What IPython knows of a kernel."""
+
+    def __init__(self, **facts: object) -> None:
+        self.kernel = SimpleNamespace(**facts)
+
+
+@pytest.mark.parametrize(
+    ("shell", "environment", "live"),
+    [
+        (Shell(_allow_stdin=True), {}, True),
+        (Shell(_allow_stdin=False), {}, False),  # run to be exported
+        (Shell(_allow_stdin=True), {"VSCODE_PID": "1"}, False),
+        (None, {}, False),
+    ],
+)
+def test_the_widget_is_for_a_notebook_that_a_person_sees(
+    shell: object, environment: dict[str, str], live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in notebook.CODE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert notebook.is_live() == live

@@ -125,6 +125,9 @@ METHODS = {
 }
 """The questions by name."""
 
+CAPABILITIES = tuple(sorted({method.capability for method in METHODS.values()}))
+"""What a page can do with Python at hand."""
+
 
 def answered(method: str, arguments: Mapping[str, Any]) -> bytes:
     """Answer a question.

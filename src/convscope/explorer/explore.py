@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convscope.errors import FieldError, WriteError
-from convscope.explorer import summary
+from convscope.explorer import notebook, summary
 from convscope.explorer.build import LARGEST, LIMIT, document_of, to_json
 from convscope.explorer.host import Host, names
 from convscope.explorer.page import one_file, part
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from convscope.explorer.document import Document
     from convscope.explorer.server import Serving
+    from convscope.explorer.widget import ExplorerWidget
 
 FRAME = (
     '<iframe title="{title}" sandbox="allow-scripts allow-downloads" referrerpolicy="no-referrer" '
@@ -103,9 +104,25 @@ class Explorer:
         title, page = f"Explorer: {self.title}", in_attribute(self.to_html())
         return FRAME.format(title=in_attribute(title), height=HEIGHT, page=page)
 
+    def widget(self) -> ExplorerWidget:
+        """Return the page as a live widget of a notebook, with Python at hand.
+
+        Raises:
+            MissingExtraError: the page has not been built, or the extra ``notebook`` is not installed.
+        """
+        part("page.js")
+        try:
+            from convscope.explorer.widget import ExplorerWidget
+        except ModuleNotFoundError as error:
+            raise missing_module(str(error.name)) from None
+        return ExplorerWidget(to_json(self.document))
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 -- IPython's
-        """Return the page in a frame, and the table as text."""
-        return {"text/html": self._repr_html_(), "text/plain": str(self)}
+        """Return the page in a frame, the table as text, and the live widget where that is shown without a network."""
+        found: dict[str, Any] = {"text/html": self._repr_html_(), "text/plain": str(self)}
+        if notebook.is_live() and notebook.has_widgets():
+            found |= notebook.view_of(self.widget())
+        return found
 
 
 def explore(

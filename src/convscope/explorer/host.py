@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from convscope.explorer.calls import METHODS, answered
+from convscope.explorer.calls import answered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,11 +38,6 @@ class Host:
     def title(self) -> str:
         """The title of the page."""
         return self.titles[self.first]
-
-    @property
-    def capabilities(self) -> tuple[str, ...]:
-        """What the page can do with Python at hand."""
-        return tuple(sorted({method.capability for method in METHODS.values()}))
 
     def document(self, name: str) -> bytes:
         """Return a document as JSON."""

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route, Router
 
 from convscope.errors import ConvscopeError, MachineError, MissingExtraError, UnknownNameError
-from convscope.explorer.calls import reported
+from convscope.explorer.calls import CAPABILITIES, reported
 from convscope.explorer.guard import Guard
 from convscope.explorer.jobs import RETRY, BusyError, GoneError
 from convscope.explorer.page import part, served
@@ -83,7 +83,7 @@ class Routes:
 
     async def page(self, request: Request) -> Response:  # noqa: ARG002 -- starlette's
         """The page."""
-        return HTMLResponse(served(self.host.title, self.host.capabilities))
+        return HTMLResponse(served(self.host.title, CAPABILITIES))
 
     async def part(self, request: Request) -> Response:
         """A file of the page."""

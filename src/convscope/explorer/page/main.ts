@@ -8,11 +8,21 @@ import { scripted } from "./running.ts";
 
 export { mount };
 
+/** A place in a notebook that its styles and its keyboard shortcuts do not reach. */
+function apart(el: HTMLElement, css: string): HTMLElement {
+  el.dataset.lmSuppressShortcuts = "true";
+  const root = el.shadowRoot ?? el.attachShadow({ mode: "open" });
+  const styles = document.createElement("style"), place = document.createElement("div");
+  styles.textContent = css;
+  root.replaceChildren(styles, place);
+  return place;
+}
+
 /** The widget of a notebook, as anywidget loads it. */
 export default {
   render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     scripted(String(model.get("_esm") ?? ""));
-    return mount(el, JSON.parse(String(model.get("document"))), widget(model));
+    return mount(apart(el, String(model.get("styles"))), JSON.parse(String(model.get("document"))), widget(model));
   },
 };
 

@@ -8,7 +8,7 @@ export interface Model {
   get(name: string): unknown;
   set(name: string, value: unknown): void;
   save_changes(): void;
-  send(content: unknown): void;
+  send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
   on(event: string, heard: (content: unknown) => void): void;
 }
 
@@ -22,6 +22,15 @@ interface Answer {
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: unknown): void;
+}
+
+/** Bytes among the arguments, which are sent beside them; null where they are something else. */
+async function bytes(content: unknown): Promise<ArrayBuffer | null> {
+  if (content instanceof Blob) return await content.arrayBuffer();
+  if (content instanceof ArrayBuffer) return content;
+  return ArrayBuffer.isView(content)
+    ? new Uint8Array(content.buffer, content.byteOffset, content.byteLength).slice().buffer
+    : null;
 }
 
 /** The link of a widget, whose model also keeps the selection from one opening of the notebook to the next. */
@@ -40,8 +49,10 @@ export function widget(model: Model): Link {
   });
   return {
     capabilities: capabilitiesOf(model.get("capabilities")),
-    call: (method, args, options = {}) =>
-      new Promise((resolve, reject) => {
+    call: async (method, args, options = {}) => {
+      const { content, ...others } = (args ?? {}) as Record<string, unknown>;
+      const buffer = await bytes(content);
+      return await new Promise((resolve, reject) => {
         const number = ++last;
         waiting.set(number, { resolve, reject });
         options.signal?.addEventListener("abort", () => {
@@ -49,8 +60,10 @@ export function widget(model: Model): Link {
           model.send({ cancels: number });
           reject(options.signal?.reason);
         });
-        model.send({ call: number, method, args: args ?? {} });
-      }),
+        if (buffer) model.send({ call: number, method, args: others }, undefined, [buffer]);
+        else model.send({ call: number, method, args: args ?? {} });
+      });
+    },
     on(event, heard) {
       const all = listeners.get(event) ?? new Set();
       listeners.set(event, all.add(heard));

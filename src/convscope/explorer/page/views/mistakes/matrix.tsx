@@ -53,7 +53,7 @@ function Numbers({ matrix, width }: { matrix: Matrix; width: number }) {
   const numbers = Array.from({ length: matrix.size }, (_, i) => i);
   useLayoutEffect(() => {
     const box = grid.current;
-    if (box?.contains(box.ownerDocument.activeElement)) {
+    if (box?.matches(":focus-within")) {
       box.querySelector<HTMLElement>('[tabindex="0"]')?.focus({ preventScroll: false });
     }
   }, [cell[0], cell[1]]);
