@@ -46,12 +46,15 @@ const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}]/u;
 export class Text {
   readonly text: string;
   private readonly starts: readonly number[];
+  /** Whether some character takes two places of the text. */
+  private readonly pairs: boolean;
 
   constructor(text: string) {
     this.text = text.replace(/(?<=[0-9)])×(?=[0-9])/g, "x");
     const starts = [0];
     for (let at = 0; at < this.text.length; at++) if (this.text[at] === "\n") starts.push(at + 1);
     this.starts = starts;
+    this.pairs = /[\ud800-\udfff]/.test(this.text);
   }
 
   place(start: number, end: number): Place {
@@ -61,7 +64,8 @@ export class Text {
       if (this.starts[middle] <= start) low = middle;
       else high = middle;
     }
-    const column = [...this.text.slice(this.starts[low], start)].length + 1;
+    const before = this.pairs ? [...this.text.slice(this.starts[low], start)].length : start - this.starts[low];
+    const column = before + 1;
     return { line: low + 1, column, words: this.text.slice(start, end).trim() };
   }
 }
