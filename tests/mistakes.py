@@ -31,6 +31,11 @@ input 12x12x2, a: relu, b: from a tanh, c: from a sigmoid, d: add( from b | from
 f: add( from e | from b ), linear 2 nobias, softmax, output from f named features
 
 input 8x8x1, pad 2 reflect, slice s2 o1, threshold -1 clamp -0.5 1e5 leaky_relu 1e-5, prelu 1, scale 1x1x1, gn 1 e0.001
+
+input 6x6x8, pixelshuffle 2, take 0:1
+
+a: input 6x9x2, b: input 6x9x1, left: conv 2 1x1, from b, right: conv 2 1x1
+cat along1( from left | from right ), conv 3 3x3 p1
 """.strip().split("\n\n")
 """Texts in the notation."""
 
@@ -98,6 +103,7 @@ BAD = (
     "input 8x8x1, conv 8 3x3 S2 relu",
     "input 8x8x1, relu8",
     "input 8x8x1, relu1: tanh, relu",
+    "input 8x8x1, a: relu, tanh, from relu1, tanh",
     "input 8x8x1, relu\n  tanh\n  cnov 3",
     "input 8x8x1, conv 3x3 16",
     "input x, relu",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    from convscope.analyze.effective import Effective
     from convscope.analyze.field import Field
     from convscope.core.axis import Read
 
@@ -197,9 +198,16 @@ def _boxes(net: Net, chance: random.Random) -> Iterator[dict[str, Any]]:
         if layer.node.op.keyword == "const":
             continue
         for gates in (True, False):
-            found = net.field(layer.node.name, at, gates=gates).support
+            field = net.field(layer.node.name, at, gates=gates)
+            found = field.support
             box = found.box and [list(map(int, ends)) for ends in found.box]
-            yield {"layer": layer.node.name, "at": at, "gates": gates, "box": box, "pixels": found.pixels}
+            one = {"layer": layer.node.name, "at": at, "gates": gates, "box": box, "pixels": found.pixels}
+            yield one | (_effective(field.effective) if gates else {})
+
+
+def _effective(found: Effective) -> dict[str, Any]:
+    heat = [float(f"{weight:.9g}") for weight in found.heat.ravel()]
+    return {"heat": heat, "std": found.std, "on_image": found.on_image, "exact": found.exact}
 
 
 def _random(net: Net) -> TorchNet:

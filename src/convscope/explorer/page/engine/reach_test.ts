@@ -1,9 +1,10 @@
 /** Boxes of units equal Python's exact support; readers are the units whose reach holds the unit. */
 
 import { derive } from "./derive.ts";
+import { effective } from "./effective.ts";
 import { countOf } from "./indices.ts";
 import { reach, readers, regionsBehind } from "./reach.ts";
-import { equal } from "./testing/assert.ts";
+import { close, equal } from "./testing/assert.ts";
 import { graphOfVector, present, vectors } from "./testing/vectors.ts";
 import type { Vector } from "./testing/vectors.ts";
 
@@ -61,6 +62,41 @@ Deno.test({
         ) => [Math.min(...reading.map((at) => at[axis])), Math.max(...reading.map((at) => at[axis]))])
         : null;
       equal(ahead ?? null, around, `${vector.name}, ${vector.text}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "the weight of each pixel equals Python's effective field",
+  ignore,
+  fn() {
+    for (const vector of vectors) {
+      const derived = derive(graphOfVector(vector));
+      for (const { layer, at, heat, std, on_image: share, exact } of vector.boxes.filter((one) => one.heat)) {
+        const what = `${vector.name}, ${vector.text}, ${layer} at ${at}`, found = effective(derived, layer, at);
+        if (!found) {
+          equal(share, 0, what);
+          continue;
+        }
+        const image = derived.image.shape.slice(1), dense = new Float32Array(image.reduce((a, b) => a * b));
+        found.weight.forEach((weight, number) => {
+          let rest = number, place = 0, step = 1;
+          for (let axis = image.length - 1; axis >= 0; axis--) {
+            place += (found.start[axis] + rest % found.sizes[axis]) * step;
+            step *= image[axis];
+            rest = Math.floor(rest / found.sizes[axis]);
+          }
+          dense[place] = weight;
+        });
+        close(dense, Float32Array.from(heat ?? []), 1e-8, what);
+        close(
+          Float32Array.from([...found.std, found.onImage]),
+          Float32Array.from([...std ?? [], share ?? 0]),
+          1e-6,
+          what,
+        );
+        equal(found.exact, exact, what);
+      }
     }
   },
 });

@@ -36,6 +36,11 @@ export interface UnitBox {
   readonly gates: boolean;
   readonly box: readonly (readonly [number, number])[] | null;
   readonly pixels: number;
+  /** The effective field, of some of them. */
+  readonly heat?: readonly number[];
+  readonly std?: readonly number[];
+  readonly on_image?: number;
+  readonly exact?: boolean;
 }
 
 export interface Vector {
