@@ -47,13 +47,14 @@ def test_the_plan_as_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert data["iterations"] == 3 * data["iterations_per_epoch"] == 3 * (60_000 // data["batch"])
 
 
+@pytest.mark.usefixtures("bundle")
 def test_train_prints_loss_and_accuracy_the_way_the_notes_do(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     status = run(["train", NET, "--epochs", "0.02", "--out", str(tmp_path), "--seed", "4"])
     out, err = capsys.readouterr()
     assert status == 0
-    score, told, params, seconds, where, page = out.splitlines()
+    score, told, params, seconds, where, page, live = out.splitlines()
     loss, accuracy = json.loads(score)
     assert 0 < loss < 2.3
     assert 0.5 < accuracy < 1
@@ -65,6 +66,7 @@ def test_train_prints_loss_and_accuracy_the_way_the_notes_do(
     assert seconds.startswith("seconds ")
     assert where == f"run {tmp_path / 'mnist-fast-seed4'}"
     assert page == f"report {tmp_path / 'mnist-fast-seed4' / 'report.html'}"
+    assert live == f"explorer {tmp_path / 'mnist-fast-seed4' / 'explorer.html'}"
     assert "images/s" in err
     assert "left" in err
 

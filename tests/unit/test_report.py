@@ -11,6 +11,7 @@ import pytest
 import convscope as cs
 from convscope.cli import run as command
 from convscope.errors import WriteError
+from convscope.explorer import page as built
 from convscope.reporting.of_net import ribbons
 from convscope.reporting.report import LARGEST, Report
 from convscope.training.run import Run
@@ -112,15 +113,31 @@ def test_a_net_alone_has_a_page_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert Path(told["path"]).read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_training_ends_in_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("bundle")
+def test_training_ends_in_two_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["train", TRAINED, "--epochs", "0.01", "--out", str(tmp_path), "--quiet"]
     assert command(asked) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == f"report {tmp_path / 'mnist-fast-seed0' / 'report.html'}"
-    assert Path(last.removeprefix("report ")).is_file()
+    made = tmp_path / "mnist-fast-seed0"
+    last = capsys.readouterr().out.splitlines()[-2:]
+    assert last == [f"report {made / 'report.html'}", f"explorer {made / 'explorer.html'}"]
+    assert all(Path(line.partition(" ")[2]).is_file() for line in last)
+    assert (made / "explorer.html").stat().st_size < 5_000_000
     assert command([*asked, "--no-report", "--name", "plain", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["report"] is None
-    assert not (tmp_path / "plain" / "report.html").exists()
+    told = json.loads(capsys.readouterr().out)
+    assert told["report"] is told["explorer"] is None
+    assert not [path for path in (tmp_path / "plain").iterdir() if path.suffix == ".html"]
+
+
+def test_a_page_that_is_not_built_is_left_out_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(built, "BUNDLE", tmp_path / "nowhere")
+    built.part.cache_clear()
+    assert command(["train", TRAINED, "--epochs", "0.01", "--out", str(tmp_path / "runs"), "--quiet"]) == 0
+    built.part.cache_clear()
+    told = capsys.readouterr()
+    assert "note: explorer.html is left out: MissingExtraError: the explorer's page is not built" in told.err
+    assert told.out.splitlines()[-1].startswith("report ")
 
 
 def test_a_run_stands_even_where_its_page_cannot_be_made(

@@ -21,7 +21,7 @@ from convscope.errors import WriteError
 from convscope.files import put
 from convscope.inert import inert, inert_lines
 from convscope.streams import present, tell
-from convscope.training.contents import FILES, REPORT
+from convscope.training.contents import FILES, LIVE, REPORT
 from convscope.view.cells import table_figure
 from convscope.view.figure import FORMATS as DRAWINGS
 from convscope.view.parts import Column, Grid, page_html, text_html
@@ -218,7 +218,7 @@ def _identities(source: str, out: Path) -> Iterator[tuple[int, int]]:
     for path in (source, source.rpartition(":")[0], source.partition(":")[2]):
         if not path or len(path) > 4096:
             continue
-        inside: list[str | Path] = [path, *(Path(path, name) for name in FILES if name != REPORT)]
+        inside: list[str | Path] = [path, *(Path(path, name) for name in FILES if name not in {REPORT, LIVE})]
         if path != source:  # folder:PATH, npz:PATH, FILE.py:FUNCTION
             inside += [out] if _lies_in(out, Path(path)) else []
         yield from filter(None, map(_identity, inside))

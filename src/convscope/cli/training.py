@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 @TRAIN_THREADS
 @click.option("--find-lr", is_flag=True, help="Sweep the learning rate, suggest one and stop; -o FILE draws the sweep.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
-@click.option("--no-report", is_flag=True, help="Do not write report.html into the run folder.")
+@click.option("--no-report", is_flag=True, help="Do not write report.html and explorer.html into the run folder.")
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
 @JSON
 @click.pass_context
@@ -137,17 +137,17 @@ def train(
     _warn(*doubts)  # below the bar
     if not quiet:
         _hint(done, perf_counter() - start[0], process_time() - start[1])
-    page = None if no_report else _reported(done, given["device"])
+    pages = {"report": None, "explorer": None} if no_report else _pages(done, given["device"])
     if as_json:
-        show({**done.to_json(), "report": str(page) if page else None})
+        show({**done.to_json(), **{name: str(page) if page else None for name, page in pages.items()}})
         return 0
-    _said(done, given["repeated"], page)
+    _said(done, given["repeated"], pages)
     if not quiet:
         _next(done)
     return 0
 
 
-def _said(done: Run, repeated: str | None, page: Path | None) -> None:
+def _said(done: Run, repeated: str | None, pages: dict[str, Path | None]) -> None:
     """Print the result of a run."""
     result = done.result
     say(done.score())
@@ -157,14 +157,16 @@ def _said(done: Run, repeated: str | None, page: Path | None) -> None:
     say(f"run {inert(str(done.path))}")
     if repeated:
         say(_compared(done, repeated))
-    if page:
-        say(f"report {inert(str(page))}")
+    for name, page in pages.items():
+        if page:
+            say(f"{name} {inert(str(page))}")
 
 
 def _next(done: Run) -> None:
     """Suggest commands that use the run."""
     run, own = shlex.quote(inert(str(done.path))), typed()
     uses = {
+        f"{own} explore {run}": "click through the run",
         f"{own} look {run} --what mistakes": "the images that it gets wrong",
         f"{own} predict {run} IMAGE": "classify other images",
         f"{own} export {run} -o net.onnx": "use it in other programs",
@@ -184,6 +186,11 @@ def _hint(done: Run, seconds: float, processor: float) -> None:
             tell(f"hint: {words}")
 
 
+def _pages(done: Run, device: str | None) -> dict[str, Path | None]:
+    """Write the pages about a run, one to read and one to click through."""
+    return {"report": _reported(done, device), "explorer": _live(done)}
+
+
 def _reported(done: Run, device: str | None) -> Path | None:
     """Write the page about a run; a failure does not affect the run."""
     from convscope.reporting.report import report
@@ -193,6 +200,23 @@ def _reported(done: Run, device: str | None) -> Path | None:
         return report(done, device=device).save(done.path / REPORT)
     except ConvscopeError as error:
         _warn(f"no report: {error.told()}")
+        return None
+
+
+def _live(done: Run) -> Path | None:
+    """Write the page to click through, unless it is too large to be mailed; a failure does not affect the run."""
+    from convscope.explorer.build import LIMIT
+    from convscope.explorer.explore import explore
+    from convscope.training.contents import LIVE
+
+    try:
+        made = explore(done)
+        if len(made.to_html()) > LIMIT:
+            tell(f"note: {LIVE} would have more than {LIMIT // 10**6} MB and is left out; `{typed()} explore` shows it")
+            return None
+        return made.save(done.path / LIVE)
+    except ConvscopeError as error:
+        tell(f"note: {LIVE} is left out: {error.told()}")
         return None
 
 

@@ -16,7 +16,7 @@ from convscope.files import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-NET, RECIPE, DATA, INITIAL, SEAL, MODEL, METRICS, CSV, ENV, CARD, REPORT = (
+NET, RECIPE, DATA, INITIAL, SEAL, MODEL, METRICS, CSV, ENV, CARD, REPORT, LIVE = (
     "net.cnn",
     "recipe.toml",
     "data.json",
@@ -28,6 +28,7 @@ NET, RECIPE, DATA, INITIAL, SEAL, MODEL, METRICS, CSV, ENV, CARD, REPORT = (
     "env.json",
     "README.md",
     "report.html",
+    "explorer.html",
 )
 CHECKPOINTS = "checkpoints"
 MANIFEST, TENSORS = f"{CHECKPOINTS}/step-N.json", f"{CHECKPOINTS}/step-N.safetensors"
@@ -133,8 +134,8 @@ CONTENTS: tuple[Content, ...] = (
         most=4 * LARGE,
     ),
     Content(
-        f"{CARD}, {REPORT}",
-        "the model card and the page about the run",
+        f"{CARD}, {REPORT}, {LIVE}",
+        "the model card and the pages about the run, one to read and one to click through",
         decides=False,
         sealed="nothing",
         damaged="nothing: they are written but never read",
