@@ -4,15 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+import torch
 
+from convscope.data import registry
 from convscope.explorer import page
 from convscope.explorer.build import document_of, to_json
 from convscope.explorer.document import Document
+from convscope.lens.image import input_image, nothing
 from convscope.lens.mistakes import mistakes
+from convscope.lens.occlusion import occlusion, window
 from convscope.lens.subject import subject
+from convscope.training.evaluate import scores_of
 from convscope.training.evaluate_run import evaluate_run, predictions_of
 from convscope.training.run import Run
+from convscope.training.train import model_of
 from watched import Opened
 
 pytestmark = pytest.mark.web
@@ -163,6 +170,7 @@ def test_the_split_is_that_of_python_and_sums_up(
     image = next(one for one in document.images if one.truth != one.predicted)
     expected = mistakes(subject(short_run), image.name)
     found = opened(f"{file.as_uri()}#view=mistakes&image={document.images.index(image)}").page
+    found.locator(".why tbody tr").first.wait_for(timeout=20_000)
     rows = [row.split("\t") for row in found.locator(".why tbody tr").all_inner_texts()]
     parts = {row[0].strip(): number(row[-1]) for row in rows}
     for channel, part in expected.split.largest(8):
@@ -193,3 +201,61 @@ def test_a_threshold_counts_what_a_person_must_look_at(opened: Opened, file: Pat
         view.locator(".caught").get_by_text(words if percent else "at least 0 % sure of every image").wait_for(
             timeout=5000
         )
+
+
+def wrong_image(document: Document) -> Any:
+    return next(one for one in document.images if one.truth != one.predicted)
+
+
+def test_covered_patches_are_those_of_python(opened: Opened, file: Path, short_run: Run, document: Document) -> None:
+    image = wrong_image(document)
+    mine, named = subject(short_run), input_image(subject(short_run), image.name)
+    with torch.inference_mode():
+        heat = occlusion(
+            lambda x: mine.model(x).flatten(1).double() @ contrast(image, 10),
+            named.taken,
+            nothing(mine)[0],
+            *(zip(window(28), window(28), strict=True)),
+        )
+    watched = opened(f"{file.as_uri()}#view=mistakes&image={document.images.index(image)}")
+    found = watched.page.locator(".marked")
+    found.locator(".checked").wait_for(timeout=20_000)
+    most = float(heat.abs().max())
+    assert f"\u2212{most:.3f} to +{most:.3f}" in found.locator(".heatmap .lab").inner_text()
+    at = int(heat.abs().argmax())
+    found.get_by_role("slider").focus()
+    for _ in range(at // 28 + 1):  # the first key goes to the first pixel
+        found.get_by_role("slider").press("ArrowDown")
+    for _ in range(at % 28):
+        found.get_by_role("slider").press("ArrowRight")
+    value = f"{float(heat.flatten()[at]):+.3f}".replace("-", "\u2212")
+    found.get_by_text(f"row {at // 28}, column {at % 28}: {value}").wait_for(timeout=5000)
+    assert watched.said == []
+
+
+def contrast(image: Any, classes: int) -> torch.Tensor:
+    weights = torch.zeros(classes, dtype=torch.float64)
+    weights[image.predicted], weights[image.truth] = 1, -1
+    return weights
+
+
+def test_a_drawn_pixel_changes_the_scores_as_in_python(
+    opened: Opened, file: Path, short_run: Run, document: Document
+) -> None:
+    image = wrong_image(document)
+    pixels = np.array(registry.load(short_run.dataset, "test").images[image.number])
+    pixels[0, 14, 14] = 0 if pixels[0, 14, 14] else 255
+    expected = scores_of(model_of(short_run), pixels[None], short_run.dataset)[0]
+    watched = opened(f"{file.as_uri()}#view=mistakes&image={document.images.index(image)}")
+    found = watched.page.locator(".pencil")
+    if not pixels[0, 14, 14]:
+        found.get_by_role("button", name="Eraser").press("Enter")
+    found.locator(".paper").press("Space")
+    found.get_by_text("1 pixel changed").wait_for(timeout=5000)
+    first = f"{expected[0]:+.2f}".replace("-", "\u2212")
+    found.locator("tbody tr").first.get_by_text(first).wait_for(timeout=5000)
+    rows = found.locator("tbody tr").all_inner_texts()
+    assert [number(row.split("\t")[-2]) for row in rows] == pytest.approx(expected, abs=6e-3)
+    found.get_by_role("button", name="Start again").press("Enter")
+    found.get_by_text("0 pixels changed").wait_for(timeout=5000)
+    assert watched.said == []

@@ -12,6 +12,7 @@ import type { Link } from "./link/link.ts";
 import { Lab } from "./lab.ts";
 import { type Facts, Model } from "./model.ts";
 import { address, type Selection, Store } from "./state.ts";
+import { Trained } from "./trained.ts";
 import { Trouble } from "./trouble.ts";
 import { nearest } from "./words.ts";
 
@@ -36,6 +37,8 @@ export class App {
   readonly edited: ReadonlySignal<Edited>;
   readonly model: ReadonlySignal<Model>;
   readonly given: Model;
+  /** The net of the document, at work in a worker. */
+  readonly trained: Trained;
   readonly folding: ReadonlySignal<Folding>;
   /** The layer or input that is selected. */
   readonly layer: ReadonlySignal<string>;
@@ -68,6 +71,7 @@ export class App {
     this.shown = computed(() => this.folding.value.show(this.open.value));
     this.layer = computed(() => this.#found(this.selection.value.layer));
     this.lab = new Lab(this);
+    this.trained = new Trained(this);
   }
 
   get selection(): ReadonlySignal<Selection> {
@@ -121,6 +125,7 @@ export class App {
   }
 
   close(): void {
+    this.trained.close();
     this.store.close();
   }
 

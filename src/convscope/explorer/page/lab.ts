@@ -46,11 +46,6 @@ export class Lab {
     const input = this.input.value, { image } = this.#app.model.value;
     if (!input) return "There is no image to look at. Choose one of your own.";
     if (name === image.name) return input;
-    return this.at(input, name);
-  }
-
-  /** The values of a layer at what the net is given; a sentence where there are none. */
-  at(input: Float32Array, name: string): Float32Array | string {
     const forward = this.#forward.value;
     if (typeof forward === "string") return `The page does not run this net: ${forward}.`;
     try {

@@ -7,12 +7,16 @@ export function scripted(text: string): void {
   given = text;
 }
 
+/** A module as a plain script: a page on disk, or in a frame without an origin, can start no worker that is a module. */
+const plain = (module: string): string =>
+  `(async () => {${module.replace(/export\s*\{[^{}]*\};?\s*$/, "").replace(/import\.meta\.url/g, '""')}\n})();`;
+
 /** Start the worker. A page in one file has its script inside; elsewhere it is the module that runs. */
 export function worker(): Worker {
   const inside = given || document.getElementById("convscope-page")?.textContent;
   if (!inside) return new Worker(import.meta.url, { type: "module" });
-  const url = URL.createObjectURL(new Blob([inside], { type: "text/javascript" }));
-  const started = new Worker(url, { type: "module" });
+  const url = URL.createObjectURL(new Blob([plain(inside)], { type: "text/javascript" }));
+  const started = new Worker(url);
   started.addEventListener("message", () => URL.revokeObjectURL(url), { once: true });
   return started;
 }

@@ -5,7 +5,9 @@ import { share, short } from "../../parts/figures.ts";
 import { Tile } from "../../parts/tile.tsx";
 import { className, type Seen, show } from "./cells.ts";
 import { inWords } from "./gallery.tsx";
+import { Marked } from "./marked.tsx";
 import { Near } from "./near.tsx";
+import { Pencil } from "./pencil.tsx";
 import { Scores } from "./scores.tsx";
 import { Why } from "./why.tsx";
 
@@ -47,7 +49,9 @@ export function One({ seen, shown }: { seen: Seen; shown: readonly Seen[] }) {
       <div class="reasons">
         <Scores image={image} />
         <Why image={image} />
+        <Marked image={image} />
         <Near image={image} />
+        {!app.trained.reason && <Pencil image={image} />}
       </div>
     </section>
   );

@@ -10,7 +10,6 @@ import { className } from "./cells.ts";
 const MOST = 12; // classes that are all shown; of more, the likeliest
 
 export function Scores({ image }: { image: Image }) {
-  const app = useApp();
   const { scores } = image;
   if (!scores) {
     return (
@@ -20,28 +19,38 @@ export function Scores({ image }: { image: Image }) {
       </section>
     );
   }
-  const chances = softmax(scores), order = scores.map((_, i) => i);
-  if (scores.length > MOST) order.sort((a, b) => scores[b] - scores[a]);
+  return (
+    <section>
+      <h3>Scores, and what softmax makes of them</h3>
+      <Given scores={scores} image={image} />
+    </section>
+  );
+}
+
+/** Scores as bars, with probabilities. */
+export function Given({ scores, image }: { scores: ArrayLike<number>; image: Pick<Image, "truth" | "predicted"> }) {
+  const app = useApp();
+  const values = Array.from(scores), chances = softmax(values), order = values.map((_, i) => i);
+  if (values.length > MOST) order.sort((a, b) => values[b] - values[a]);
   const shown = order.slice(0, MOST);
   if (image.truth !== null && !shown.includes(image.truth)) shown[shown.length - 1] = image.truth;
   const bars = shown.map((i): Bar => ({
     key: String(i),
     name: <bdi title={className(app, i)}>{shortened(className(app, i), 18)}{mark(image, i)}</bdi>,
-    value: scores[i],
-    text: plus(scores[i], 2),
+    value: values[i],
+    text: plus(values[i], 2),
     beside: share(chances[i], 1),
     strong: i === image.truth || i === image.predicted,
   }));
   return (
-    <section>
-      <h3>Scores, and what softmax makes of them</h3>
+    <>
       <Bars bars={bars} label="Scores and probabilities" columns={["Class", "Score", "Probability"]} />
-      {shown.length < scores.length && <p class="lab">The likeliest {shown.length} of {scores.length} classes.</p>}
-    </section>
+      {shown.length < values.length && <p class="lab">The likeliest {shown.length} of {values.length} classes.</p>}
+    </>
   );
 }
 
-const mark = (image: Image, i: number): string =>
+const mark = (image: Pick<Image, "truth" | "predicted">, i: number): string =>
   i === image.truth && i === image.predicted
     ? " (true, predicted)"
     : i === image.truth

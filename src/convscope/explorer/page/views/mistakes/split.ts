@@ -24,7 +24,7 @@ const LINEAR = new Set(["gap", "flatten", "reshape", "dropout", "id"]);
 
 /** The last layer with weights, if scores are a sum over its inputs; else why they are not. */
 export function lastOf(app: App): Last | string {
-  const model = app.model.value;
+  const model = app.given;
   let layer = model.get(model.net.outputs[0].layer), pooled = false;
   while (layer && LINEAR.has(layer.op)) {
     pooled ||= layer.op === "gap";

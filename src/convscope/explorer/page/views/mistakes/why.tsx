@@ -1,12 +1,12 @@
 // Why this class and not the other: the difference of two scores, split exactly over channels.
 
-import { useMemo } from "preact/hooks";
 import { type App, useApp } from "../../app.ts";
 import type { Image } from "../../document.ts";
-import { fitted, prepared } from "../../images.ts";
 import { type Bar, Bars } from "../../parts/bars.tsx";
 import { plus } from "../../parts/figures.ts";
+import { useLater } from "../../parts/later.ts";
 import { pixelsOf } from "../../parts/tile.tsx";
+import { Trouble } from "../../trouble.ts";
 import { plural, shortened } from "../../words.ts";
 import { className } from "./cells.ts";
 import { rivals } from "./scores.tsx";
@@ -14,59 +14,58 @@ import { lastOf, type Split, splitOf } from "./split.ts";
 
 const SHOWN = 8;
 
-/** What the net is given for an image of the document. */
-export function inputOf(app: App, image: Image): Float32Array {
-  const { shape } = app.model.value.image;
-  const pixels = { name: image.name, shape: image.shape, data: pixelsOf(app, image) };
-  return prepared(fitted(pixels, shape), shape[0], app.document.preparation);
-}
-
 interface Found {
   split: Split;
   reads: string;
   layer: string;
 }
 
-function found(app: App, image: Image, pair: readonly [number, number]): Found | string {
+async function found(
+  app: App,
+  image: Image,
+  pair: readonly [number, number] | null,
+  signal: AbortSignal,
+): Promise<Found | null> {
+  if (!pair) return null;
   const last = lastOf(app);
-  if (typeof last === "string") return last;
-  if (!app.lab.fit.value.own) {
-    return "The weights of the net are not in this document. Open the run: convscope explore RUN";
-  }
-  const values = app.lab.at(inputOf(app, image), last.reads);
-  if (typeof values === "string") return values;
-  const weights = app.lab.fit.value.weights[last.layer.name];
-  return { split: splitOf(last, weights, values, ...pair), reads: last.reads, layer: last.layer.name };
+  if (typeof last === "string") throw new Trouble(last);
+  const { trained } = app;
+  if (trained.reason) throw new Trouble(trained.reason);
+  const { [last.reads]: values } = await trained.run(inputOf(app, image), [last.reads], signal);
+  const split = splitOf(last, trained.weights[last.layer.name], values, ...pair);
+  return { split, reads: last.reads, layer: last.layer.name };
 }
+
+/** What the net is given for an image of the document. */
+export const inputOf = (app: App, image: Image): Float32Array =>
+  app.trained.input({ name: image.name, shape: image.shape, data: pixelsOf(app, image) });
 
 export function Why({ image }: { image: Image }) {
   const app = useApp();
   const pair = rivals(image);
-  const what = useMemo(() => pair && found(app, image, pair), [image, app.lab.fit.value, pair?.[0], pair?.[1]]);
-  if (!pair || what === null) return null;
+  const later = useLater((signal) => found(app, image, pair, signal), [image, pair?.[0], pair?.[1]]);
+  if (!pair) return null;
   const [first, second] = pair.map((one) => shortened(className(app, one), 24));
-  if (typeof what === "string") {
-    return (
-      <section>
-        <h3>
-          Score of <bdi>{first}</bdi> minus score of <bdi>{second}</bdi>
-        </h3>
-        <p class="note">{what}</p>
-      </section>
-    );
-  }
+  const what = later && "value" in later ? later.value : null;
   return (
     <section class="why">
       <h3>
-        Score of <bdi>{first}</bdi> minus score of <bdi>{second}</bdi>: {plus(what.split.sum)}
+        Score of <bdi>{first}</bdi> minus score of <bdi>{second}</bdi>
+        {what && `: ${plus(what.split.sum)}`}
       </h3>
-      <p class="lab">
-        Split exactly over the channels of {what.reads}: each adds its value times its weights in {what.layer}.{" "}
-        <b class="positive">Blue</b> speaks for <bdi>{first}</bdi>, <b class="negative">orange</b> for{" "}
-        <bdi>{second}</bdi>. The bars sum to {plus(what.split.sum)}, so softmax makes <bdi>{first}</bdi>{" "}
-        e to that power, {Number(Math.exp(what.split.sum).toPrecision(3))} times, as probable as <bdi>{second}</bdi>.
-      </p>
-      <Bars bars={bars(app, what)} label="Parts of the difference" columns={["Channel", "Part"]} />
+      {later && "sentence" in later && <p class="note">{later.sentence}</p>}
+      {what && (
+        <>
+          <p class="lab">
+            Split exactly over the channels of {what.reads}: each adds its value times its weights in {what.layer}.{" "}
+            <b class="positive">Blue</b> speaks for <bdi>{first}</bdi>, <b class="negative">orange</b> for{" "}
+            <bdi>{second}</bdi>. The bars sum to {plus(what.split.sum)}, so softmax makes <bdi>{first}</bdi>{" "}
+            e to that power, {Number(Math.exp(what.split.sum).toPrecision(3))} times, as probable as{" "}
+            <bdi>{second}</bdi>.
+          </p>
+          <Bars bars={bars(app, what)} label="Parts of the difference" columns={["Channel", "Part"]} />
+        </>
+      )}
     </section>
   );
 }
