@@ -91,7 +91,9 @@ export function Pencil({ image }: { image: Image }) {
         </p>
         <p class="lab">Arrow keys move, space draws.</p>
       </div>
-      <div>{scores && <Given scores={scores} image={{ truth: image.truth, predicted }} />}</div>
+      <div>
+        {scores && <Given scores={scores} image={{ truth: image.truth, predicted }} label="Scores of the drawing" />}
+      </div>
     </section>
   );
 }

@@ -27,8 +27,14 @@ export function Scores({ image }: { image: Image }) {
   );
 }
 
+interface Net {
+  scores: ArrayLike<number>;
+  image: Pick<Image, "truth" | "predicted">;
+  label?: string;
+}
+
 /** Scores as bars, with probabilities. */
-export function Given({ scores, image }: { scores: ArrayLike<number>; image: Pick<Image, "truth" | "predicted"> }) {
+export function Given({ scores, image, label = "Scores and probabilities" }: Net) {
   const app = useApp();
   const values = Array.from(scores), chances = softmax(values), order = values.map((_, i) => i);
   if (values.length > MOST) order.sort((a, b) => values[b] - values[a]);
@@ -44,7 +50,7 @@ export function Given({ scores, image }: { scores: ArrayLike<number>; image: Pic
   }));
   return (
     <>
-      <Bars bars={bars} label="Scores and probabilities" columns={["Class", "Score", "Probability"]} />
+      <Bars bars={bars} label={label} columns={["Class", "Score", "Probability"]} />
       {shown.length < values.length && <p class="lab">The likeliest {shown.length} of {values.length} classes.</p>}
     </>
   );
