@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import convscope as cs
+from convscope.cli import run as command
 from convscope.data import DATASETS
 from convscope.data import load as load_data
 from convscope.errors import UnknownNameError
@@ -149,3 +150,15 @@ def test_the_document_of_a_lesson_holds_its_images_and_the_readers(tmp_path: Pat
     assert step.reshape(7, 7).tolist() == STEP7.tolist()
     assert made.preparation is not None
     assert (made.preparation.mean, made.preparation.std) == ((0,), (1 / 255,))
+
+
+def test_a_lesson_from_the_command_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del bundle
+    page = tmp_path / "lesson.html"
+    assert command(["explore", "--lesson", "field", "-o", str(page)]) == 0
+    assert "How far does a unit see" in page.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert command(["explore", "--lesson", "feild", "-o", str(page)]) == 2
+    assert '"feild" is not a lesson' in capsys.readouterr().err
+    assert command(["explore", "--lesson", "field", "input 8x8x1, relu", "-o", str(page)]) == 2
+    assert "a lesson brings its own nets" in capsys.readouterr().err

@@ -34,6 +34,9 @@ SIDE = 256
 @click.option(
     "--port", type=whole(0, 65535), default=0, metavar="N", help="Port of this machine; by default any free one."
 )
+@click.option(
+    "--lesson", metavar="NAME", help="Open a lesson, with your images beside its own: kernel, two-3x3 or field."
+)
 @THREADS
 @OWN_DATA
 @INPUT
@@ -43,6 +46,7 @@ SIDE = 256
 def explore(
     sources: tuple[str, ...],
     port: int,
+    lesson: str | None,
     data: str | None,
     size: Size,
     out: Out | None,
@@ -67,13 +71,17 @@ def explore(
       convscope explore runs/mnist-fast-seed0 five.png -o run.html
       convscope explore net.cnn photo.jpg --no-open
       convscope explore old.cnn new.cnn --port 8000 --no-open
+      convscope explore --lesson kernel photo.jpg
     """
     nets, images = parted(sources)
     if out is not None:
         _check_alone(nets, port, no_open=no_open)
     for source in nets:
         note_state(source, images=data is None)
-    made = [_made(source, images, data, size, large=large) for source in nets or [_first(images)]]
+    if lesson is None:
+        made = [_made(source, images, data, size, large=large) for source in nets or [_first(images)]]
+    else:
+        made = [_taught(lesson, images, nets=bool(nets or data or size))]
     if out is None:
         _serve(made, port, no_open=no_open, as_json=as_json)
     else:
@@ -117,6 +125,16 @@ def _made(source: str, images: list[str], data: str | None, size: Size, *, large
     from convscope.explorer.explore import explore as made
 
     return made(with_data(source, data), input=size, images=images, large=large)
+
+
+def _taught(lesson: str, images: list[str], *, nets: bool) -> Explorer:
+    """Return the page of a lesson."""
+    if nets:
+        raise click.UsageError("a lesson brings its own nets: --lesson NAME takes images only")
+    from convscope.explorer.explore import Explorer
+    from convscope.explorer.lesson import document_of_lesson
+
+    return Explorer(document_of_lesson(lesson, images))
 
 
 def _save(made: Explorer, out: Out, nets: list[str], data: str | None, *, large: bool, as_json: bool) -> None:
