@@ -2,6 +2,7 @@
 
 import type { ComponentType } from "preact";
 import type { App } from "../app.ts";
+import { benchKeys, BenchView } from "./bench.tsx";
 import { mapKeys, MapView } from "./map.tsx";
 import { microKeys, MicroView } from "./micro.tsx";
 import { Mistakes, mistakesKeys, mistakesMissing } from "./mistakes.tsx";
@@ -26,7 +27,7 @@ const evaluated = (app: App): string => needsRun(app) || mistakesMissing(app);
 
 export const VIEWS: readonly View[] = [
   { id: "map", name: "Map", question: "What have I built, and where do its costs go?", Body: MapView, keys: mapKeys },
-  { id: "bench", name: "Bench", question: "What if I change it?" },
+  { id: "bench", name: "Bench", question: "What if I change it?", Body: BenchView, keys: benchKeys },
   {
     id: "reach",
     name: "Reach",

@@ -47,9 +47,13 @@ function described(g: Geometry): string {
 }
 
 function Shape({ g, i, on }: { g: Geometry; i: number; on: boolean }) {
-  const model = useApp().model.value;
+  const app = useApp(), model = app.model.value;
   const item = g.items[i];
   const x = middle(g, i), y = lineOf(g, i), w = g.w[i], h = g.h[i];
+  if (item.layers.length && !item.out.length) {
+    const wrong = app.edited.value.errors.some((error) => item.layers.some((layer) => layer.name === error.layer));
+    return <Unknown x={x} y={y} wrong={wrong} on={on} />;
+  }
   if (item.kind === "group") {
     return <Mini model={model} item={item} x={x} y={y} wide={g.x[i + 1] - g.x[i]} h={h} w={w} on={on} />;
   }
@@ -57,6 +61,14 @@ function Shape({ g, i, on }: { g: Geometry; i: number; on: boolean }) {
   const slices = Math.round(Math.log2(1 + (item.out[0] ?? 1)));
   return <Slab kind={item.kind} x={x - w / 2} y={y - h / 2} w={w} h={h} slices={slices} on={on} />;
 }
+
+/** What has no size: where it does not fit, and everything after that. */
+const Unknown = ({ x, y, wrong, on }: { x: number; y: number; wrong: boolean; on: boolean }) => (
+  <g class={`unknownbox${wrong ? " wrongbox" : ""}${on ? " on" : ""}`}>
+    <rect x={x - (wrong ? 20 : 11)} y={y - (wrong ? 20 : 11)} width={wrong ? 40 : 22} height={wrong ? 40 : 22} />
+    {wrong && <text x={x} y={y + 5} class="mid b">!</text>}
+  </g>
+);
 
 /** From the middle of an item to its edge: where its lines begin. */
 const half = (g: Geometry, i: number): number => {

@@ -1,9 +1,8 @@
 // What each column costs, on a linear scale, and the same in exact numbers below.
 
-import type { ComponentChildren } from "preact";
 import { type Cost, costOf, type Item } from "../../items.ts";
-import { fieldText, strideText, type Sum } from "../../model.ts";
-import { area, bytes, count, percent, whole } from "../../words.ts";
+import type { Sum } from "../../model.ts";
+import { bytes, count, percent, whole } from "../../words.ts";
 import { type Geometry, HEAD, most } from "./geometry.ts";
 
 export const COSTS: readonly { id: Cost; name: string; short: string }[] = [
@@ -99,95 +98,5 @@ function Bar({ g, i, item, on, top, total, cost, base }: One) {
         </text>
       ))}
     </g>
-  );
-}
-
-interface Row {
-  name: string;
-  more: string;
-  cell: (item: Item) => { text: string; more?: string; strong?: boolean; dim?: boolean };
-}
-
-const cost = (id: Cost): Row["cell"] => (item) => {
-  const sum = costOf(item, id);
-  if (!item.layers.length) return { text: "–", dim: true };
-  const plain = sum.value < 100_000 && (id === "macs" || id === "params");
-  return {
-    text: costText(sum, id, plain && sum.exact),
-    more: costText(sum, id, true),
-    dim: sum.exact && sum.value === 0,
-  };
-};
-
-function rows(peak: string): Row[] {
-  return [
-    { name: "Size", more: "height × width of the output", cell: (item) => ({ text: area(item.out) }) },
-    { name: "Channels", more: "channels of the output", cell: (item) => ({ text: whole(item.out[0] ?? 0) }) },
-    { name: "Params", more: "number of parameters", cell: cost("params") },
-    { name: "MACs", more: "multiply-adds for one image", cell: cost("macs") },
-    { name: "Activations", more: "size of the output, float32, batch 1", cell: cost("bytes") },
-    {
-      name: "Live memory",
-      more: "live activations while it runs, float32, batch 1",
-      cell: (item) => {
-        const here = item.layers.some((layer) => layer.name === peak);
-        const found = cost("live")(item);
-        return here
-          ? { ...found, text: `▲\u2009${found.text}`, strong: true, more: `the peak: ${found.more} bytes` }
-          : found;
-      },
-    },
-    {
-      name: "RF",
-      more: "receptive field [input pixel]",
-      cell: (item) => ({ text: fieldText(item.rf), dim: !item.rf.length }),
-    },
-    {
-      name: "Stride",
-      more: "input pixels from one unit to the next",
-      cell: (item) => ({ text: strideText(item.rf), dim: !item.rf.length }),
-    },
-  ];
-}
-
-/** The numbers below the drawing, column for column; only the columns that can be seen are there. */
-export function Numbers({ g, from, to, selected, peak, names }: Given & { peak: string; names: ComponentChildren[] }) {
-  const shown = g.items.slice(from, to + 1);
-  const left = g.x[from] - HEAD, right = g.width - g.x[to + 1];
-  return (
-    <table class="numbers" style={{ width: `${g.width}px` }}>
-      <colgroup>
-        <col style={{ width: `${HEAD}px` }} />
-        {left > 0 && <col style={{ width: `${left}px` }} />}
-        {shown.map((item, k) => <col key={item.key} style={{ width: `${g.x[from + k + 1] - g.x[from + k]}px` }} />)}
-        {right > 0 && <col style={{ width: `${right}px` }} />}
-      </colgroup>
-      <thead class="unseen">
-        <tr>
-          <th scope="col">Number</th>
-          {left > 0 && <td />}
-          {names.map((name, k) => <th key={k} scope="col">{name}</th>)}
-          {right > 0 && <td />}
-        </tr>
-      </thead>
-      <tbody>
-        {rows(peak).map((row) => (
-          <tr key={row.name}>
-            <th scope="row" title={row.more}>{row.name}</th>
-            {left > 0 && <td />}
-            {shown.map((item, k) => {
-              const { text, more, strong, dim } = row.cell(item);
-              const on = from + k === selected ? "on" : "";
-              return (
-                <td key={item.key} title={more} class={`${on} ${strong ? "strong" : ""} ${dim ? "dim" : ""}`}>
-                  {text}
-                </td>
-              );
-            })}
-            {right > 0 && <td />}
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }
