@@ -90,7 +90,8 @@ export class App {
 
   /** Change the net. A drag of one number is undone as a whole. */
   change(change: Change, how: "step" | "glide" = "step"): void {
-    this.store.set({ edit: withChange(this.changes, change) }, how);
+    const what = change.kind === "set" ? `${change.layer} ${change.field}` : "";
+    this.store.set({ edit: withChange(this.changes, change) }, how, what);
   }
 
   get changes(): Change[] {

@@ -73,11 +73,12 @@ export const baseOf = (document: Document): Graph => graphOf(document.net);
 
 /** A derived net in the form of the document's; its memory is not known. */
 function factsOf(derived: Derived, before: Net): NetFacts {
+  const pointwise = new Set(before.layers.filter((layer) => layer.pointwise).map(({ name }) => name));
   return {
     inputs: derived.inputs.map((one) => ({ ...one, shape: [...one.shape] })),
     of: derived.image.name,
     outputs: derived.outputs.map((one) => ({ ...one })),
-    layers: derived.layers.map(factsOfLayer),
+    layers: derived.layers.map((layer) => factsOfLayer(layer, pointwise.has(layer.name))),
     reads: derived.reads as Net["reads"],
     totals: { ...derived.totals, missing: [...derived.totals.missing] },
     peak: null,
@@ -87,10 +88,12 @@ function factsOf(derived: Derived, before: Net): NetFacts {
   };
 }
 
-const factsOfLayer = (layer: DerivedLayer): Facts => ({
+/** A layer without a size is taken for pointwise where it was: it stays in its column. */
+const factsOfLayer = (layer: DerivedLayer, pointwise: boolean): Facts => ({
   ...(layer as unknown as Facts),
   out: [...layer.out ?? []],
   rf: [...(layer.rf ?? [])] as Facts["rf"],
+  pointwise: layer.out ? layer.pointwise : pointwise,
   live: null,
   shared: false,
   origin: null,

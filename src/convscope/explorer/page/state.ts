@@ -156,13 +156,16 @@ export class Store {
     return this.#selection.peek();
   }
 
-  /** Change the selection. A step can be gone back to; a glide, as under a moving pointer, replaces the last state. */
-  set(patch: Partial<Selection>, how: "step" | "glide" = "step"): void {
+  /**
+   * Change the selection. A step can be gone back to; a glide, as under a moving pointer, replaces the last state, and
+   * glides of the same thing (`what`) that follow each other are undone together.
+   */
+  set(patch: Partial<Selection>, how: "step" | "glide" = "step", what = ""): void {
     const before = this.now, after = { ...before, ...patch };
     if (toHash(before) === toHash(after)) return;
     const changed = CHANGES.find((key) => before[key] !== after[key]);
     batch(() => {
-      if (changed) this.#remember(before, changed);
+      if (changed) this.#remember(before, how === "glide" ? `${changed} ${what}` : "");
       this.#selection.value = after;
     });
     this.#write(how === "step");
@@ -184,7 +187,7 @@ export class Store {
 
   #remember(before: Selection, key: string): void {
     const now = Date.now();
-    const same = this.#last.key === key && now - this.#last.at < ONE_DRAG && this.#past.peek().length > 0;
+    const same = key !== "" && this.#last.key === key && now - this.#last.at < ONE_DRAG && this.#past.peek().length > 0;
     if (!same) this.#past.value = [...this.#past.peek().slice(-199), before];
     this.#future.value = [];
     this.#last = { key, at: now };

@@ -95,6 +95,11 @@ Deno.test("undo takes back changes and not where the reader looks; a drag is one
   store.redo();
   store.redo();
   same([store.now.object, store.now.edit, store.canRedo.value], [19, "one", false]);
+  store.set({ edit: "two" }, "glide", "conv1 kernel");
+  store.set({ edit: "three" }, "glide", "conv1 stride");
+  store.undo();
+  same(store.now.edit, "two");
+  store.undo();
   store.undo();
   store.set({ budget: "macs:5" });
   same(store.canRedo.value, false);

@@ -54,7 +54,7 @@ function OfLayer({ layer }: { layer: Facts }) {
         {layer.live !== null && <Fact name="Live memory" value={bytes(layer.live)} />}
         <Fact
           name="RF"
-          value={`${fieldText(layer.rf)} px`}
+          value={layer.out.length ? `${fieldText(layer.rf)} px` : "unknown"}
           how={layer.gated ? `${fieldText(layer.gated)} with gates` : undefined}
         />
         {steady && (

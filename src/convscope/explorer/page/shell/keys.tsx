@@ -9,6 +9,7 @@ const LIST: readonly (readonly [string, string])[] = [
   ["← ↑ → ↓", "Move the selection: layer, unit, window or cell"],
   ["[ ]", "Previous or next image"],
   ["F", "Fold or unfold on the Map"],
+  ["Delete", "Remove the selected layer on the Bench"],
   ["Ctrl Z, Ctrl Y", "Undo, redo"],
   ["T", "Light or dark"],
   ["?", "Show or hide this list"],

@@ -73,14 +73,19 @@ function Totals() {
   const app = useApp();
   const { net } = app.model.value;
   const { params, macs, exact, missing } = net.totals;
+  const broken = app.edited.value.errors.length > 0;
   const at = exact ? "" : "≥ ";
   const unknown = exact ? "" : `; unknown: ${missing.slice(0, 5).join(", ")}`;
   const last = net.layers.at(-1);
   const accuracy = app.document.run?.evaluation;
   return (
     <dl class="totals">
-      <Total name="Params" value={at + (params < 1e7 ? whole(params) : count(params))} more={whole(params) + unknown} />
-      <Total name="MACs" value={at + count(macs)} more={whole(macs) + unknown} />
+      <Total
+        name="Params"
+        value={broken ? "unknown" : at + (params < 1e7 ? whole(params) : count(params))}
+        more={whole(params) + unknown}
+      />
+      <Total name="MACs" value={broken ? "unknown" : at + count(macs)} more={whole(macs) + unknown} />
       <Total
         name="Peak memory"
         value={bytesOr(net.peak && net.peak.bytes)}
@@ -88,7 +93,11 @@ function Totals() {
           ? `live activations at ${net.peak.layer}: ${whole(net.peak.bytes)} bytes, float32, batch 1`
           : "of a net that was changed here; Python knows: convscope table --memory"}
       />
-      <Total name="RF" value={last ? fieldText(last.rf) : "–"} more="receptive field of the last layer [input pixel]" />
+      <Total
+        name="RF"
+        value={broken ? "unknown" : last ? fieldText(last.rf) : "–"}
+        more="receptive field of the last layer [input pixel]"
+      />
       {accuracy && (
         <Total
           name="Accuracy"

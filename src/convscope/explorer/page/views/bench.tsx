@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
 import type { Item } from "../items.ts";
-import { fieldText, type Model } from "../model.ts";
+import { type Facts, fieldText, type Model } from "../model.ts";
 import { area, count, listed, whole } from "../words.ts";
 import { costBefore, deltaOf, difference, differenceOf, relative, total } from "./bench/compare.ts";
 import { Errors } from "./bench/errors.tsx";
@@ -27,7 +27,8 @@ export function BenchView() {
   const app = useApp();
   const { width } = app.layout.value;
   const shown = app.shown.value;
-  const g = useMemo(() => geometryOf(shown, width), [shown, width]);
+  const pictured = app.document.images.length > 0;
+  const g = useMemo(() => geometryOf(shown, width, pictured), [shown, width, pictured]);
   const rows = useMemo(() => rowsOf(app.given), [app.given]);
   return (
     <>
@@ -151,7 +152,7 @@ function rowsOf(before: Model): Row[] {
       const now = text(item), old = then ? text(then) : "";
       return {
         text: now,
-        delta: old && old !== now ? `was ${old}` : last && !then ? "new" : "",
+        delta: changeOf(item, last, old, now),
         dim: !item.out.length,
       };
     },
@@ -163,6 +164,12 @@ function rowsOf(before: Model): Row[] {
     cost("MACs", "macs"),
     seen("RF", "receptive field [input pixel]", ({ rf }) => fieldText(rf)),
   ];
+}
+
+/** What a cell was before, where that is known now and differs. */
+function changeOf(item: Item, last: Facts | undefined, before: string, now: string): string {
+  if (!last || !item.out.length) return "";
+  return before ? (before === now ? "" : `was ${before}`) : "new";
 }
 
 function Confirmed({ app }: { app: App }) {
