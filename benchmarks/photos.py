@@ -1,6 +1,6 @@
 """Photos of handwritten digits: how many of 30 of each kind does ``predict`` read, and how many a plain baseline?
 
-    python benchmarks/photos.py RUN --split train     # to develop with
+    python benchmarks/photos.py RUN --split train --seed 3     # to develop with; each seed has other photos
     python benchmarks/photos.py RUN --split test      # to report
 
 RUN was trained on MNIST. Each photo is painted from an MNIST digit: strokes with a sharp edge, 150 to 230 pixels high,
@@ -170,10 +170,10 @@ KINDS: dict[str, Callable[[NDArray[np.uint8], Draw], Image.Image]] = {
 """What is painted, by name."""
 
 
-def photos(kind: str, split: str) -> list[tuple[Image.Image, int]]:
+def photos(kind: str, split: str, seed: int = 0) -> list[tuple[Image.Image, int]]:
     """Return 30 photos of a kind with their digits, three of each digit; the same ones each time."""
     images = load(DATASETS["mnist"], split)
-    draw = np.random.default_rng([list(KINDS).index(kind), len(images.labels)])
+    draw = np.random.default_rng([list(KINDS).index(kind), len(images.labels), *([seed] if seed else [])])
     return [
         (KINDS[kind](np.array(images.images[at, 0]), draw), label)
         for label in range(10)
@@ -230,6 +230,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--split", choices=("train", "test"), default="train")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--keep", type=Path, help="folder in which the photos are kept")
     asked = parser.parse_args()
     run = runs.load(asked.run)
@@ -238,9 +240,9 @@ def main() -> None:
     print(f"{'kind':<14}{'predict':>8}{'baseline':>10}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.keep or Path(scratch)
-        for kind in KINDS:
+        for kind in asked.kinds:
             ours = plain = 0
-            for at, (photo, label) in enumerate(photos(kind, asked.split)):
+            for at, (photo, label) in enumerate(photos(kind, asked.split, asked.seed)):
                 path = folder / f"{kind}-{label}-{at}.png"
                 photo.save(path)
                 right = "" if kind == "blank" else str(label)

@@ -305,6 +305,25 @@ def test_a_set_that_is_not_divided_is_evaluated_as_a_whole(
     assert 'call it "cat"' in err
 
 
+def test_arrays_that_are_not_divided_or_of_one_class_are_evaluated_as_a_whole(place: Path, tmp_path: Path) -> None:
+    run = cs.load_run(place / "runs" / "run")
+    files_of = [place / "pets" / label / f"{at}.png" for at in range(9) for label in ("cat", "dog")]
+    x, y = np.stack([np.asarray(Image.open(path)) // 2 for path in files_of]), np.arange(18) % 2
+    names = np.array(["cat", "dog"])
+    np.savez(tmp_path / "whole.npz", images=x, labels=y, classes=names)
+    np.savez(tmp_path / "parts.npz", x_train=x[:12], y_train=y[:12], x_test=x[12:], y_test=y[12:], classes=names)
+    np.savez(tmp_path / "cats.npz", images=x[::2], labels=y[::2], classes=names[:1])
+    np.savez(tmp_path / "dogs.npz", x_train=x[::2], y_train=y[::2], x_test=x[1::2], y_test=y[1::2], classes=names)
+    counts = {name: cs.evaluate(run, data=f"{tmp_path / name}.npz") for name in ("whole", "parts", "cats", "dogs")}
+    assert {name: (one.split, one.count) for name, one in counts.items()} == {
+        "whole": ("all", 18), "parts": ("test", 6), "cats": ("all", 9), "dogs": ("test", 9),
+    }  # fmt: skip
+    assert cs.evaluate(run, data=(x[::2], np.array(["cat"] * 9))).count == 9
+    for name, words in (("cats", "has one class"), ("dogs", "none for training")):
+        with pytest.raises(DataError, match=words):
+            train(NET, data=f"{tmp_path / name}.npz", out=tmp_path)
+
+
 def test_the_card_has_a_head_that_the_hub_reads(place: Path) -> None:
     run = cs.load_run(place / "runs" / "run")
     text = (run.path / "README.md").read_text(encoding="utf-8")

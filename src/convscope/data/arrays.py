@@ -92,11 +92,12 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
     except OSError as error:
         refuse_scarcity(error)
         raise DataError(f"{printable(path)} cannot be read: {error.strerror}") from None
-    place = place_of(f"npz:{path}", f"{facts.st_size}\0{facts.st_mtime_ns}")
+    partial = "\0partial" if wanted.partial else ""
+    place = place_of(f"npz:{path}", f"{facts.st_size}\0{facts.st_mtime_ns}{partial}")
     index = opened(place)
     if index is None:
         with question(size=facts.st_size):
-            index = from_arrays(place, *read(path), report=report)
+            index = from_arrays(place, *read(path, partial=wanted.partial), report=report)
     forget_older(place)
     used(path)
     if wanted.shape and wanted.shape != index.shape:
@@ -105,7 +106,14 @@ def find(wanted: Spelled, report: Callable[[int, int], None] | None = None) -> D
             expected=f"a net for {to_text(index.shape)}: arrays keep their size, files of images are scaled",
         )
     name = str(replace(wanted, path=str(path), shape=None))
-    return index.dataset(name, path.parent, place, "the user's own", {})
+    return index.dataset(name, path.parent, place, "the user's own", {"undivided": _is_undivided(path)})
+
+
+def _is_undivided(path: Path) -> bool:
+    """Return whether a file has images that are not split."""
+    with opened_file(path) as file, zipfile.ZipFile(file) as archive:
+        members = Npz(archive).members.keys()
+    return not any(set(pair) <= members for split, known in NAMES.items() if split for pair in known)
 
 
 def from_arrays(
@@ -141,8 +149,12 @@ def from_arrays(
     return prepare(place, planned, report)
 
 
-def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
+def read(path: Path, *, partial: bool = False) -> tuple[dict[str, Arrays], tuple[str, ...]]:
     """Return the splits and the classes in an ``.npz`` file without running anything in it.
+
+    Args:
+        path: the file.
+        partial: for a set that is only evaluated on: one class is enough, and none needs images for training.
 
     Raises:
         DataError: the file is missing or damaged, or its arrays are not images and labels.
@@ -150,7 +162,7 @@ def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
     """
     try:
         with opened_file(path) as file, zipfile.ZipFile(file) as archive:
-            return _splits(Npz(archive), path)
+            return _splits(Npz(archive), path, partial=partial)
     except LimitError as error:
         raise error.add(subject=printable(path)) from None
     except DataError:
@@ -166,7 +178,7 @@ def read(path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
         raise DataError(f"{printable(path)} is not an .npz file, or is damaged: {error}") from None
 
 
-def _splits(content: Npz, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
+def _splits(content: Npz, path: Path, *, partial: bool) -> tuple[dict[str, Arrays], tuple[str, ...]]:
     pairs = {
         split: next(pair for pair in known if set(pair) <= set(content.members.keys()))
         for split, known in NAMES.items()
@@ -191,10 +203,12 @@ def _splits(content: Npz, path: Path) -> tuple[dict[str, Arrays], tuple[str, ...
     if len(set(shapes.values())) > 1:
         sizes = ", ".join(f"{split} {to_text(shape)}" for split, shape in shapes.items())
         raise DataError(f"{printable(path)} has images of several sizes: {sizes}")
-    return _classed(content, found, path)
+    return _classed(content, found, path, partial=partial)
 
 
-def _classed(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[dict[str, Arrays], tuple[str, ...]]:
+def _classed(
+    content: Npz, found: dict[str, Arrays], path: Path, *, partial: bool
+) -> tuple[dict[str, Arrays], tuple[str, ...]]:
     """Return the splits with labels from 0, and the names of the classes in their order.
 
     Without names, classes are called by their numbers; a number that no image has is no class.
@@ -208,13 +222,13 @@ def _classed(content: Npz, found: dict[str, Arrays], path: Path) -> tuple[dict[s
     names = _names(content) if "classes" in content.members else ()
     if names and len(names) <= there[-1]:
         raise DataError(f"{printable(path)} has {len(names)} class names but a label {there[-1]}")
-    if max(len(there), len(names)) < 2:
+    if max(len(there), len(names)) < 2 and not partial:
         raise DataError(f"{printable(path)} has one class", expected="at least two classes")
     classes = tuple(map(printable, names)) or tuple(map(str, there.tolist()))
     if not names:
         found = {split: replace(part, labels=np.searchsorted(there, part.labels)) for split, part in found.items()}
     learned = set(np.unique(_labels(found["train"])).tolist())
-    for split, part in found.items():
+    for split, part in () if partial else found.items():
         lost = sorted(set(np.unique(_labels(part)).tolist()) - learned)
         if lost:
             raise DataError(

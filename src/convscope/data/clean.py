@@ -28,6 +28,9 @@ EVEN = 0.1
 FAINT = 16
 """The least difference of ink from its background [grey levels]."""
 
+PLAINLY = 0.35
+"""The least peak of a stroke, as a share of the strongest one."""
+
 RINGING = 0.04
 """Share of the strongest stroke below which a signal near it may be a JPEG artefact."""
 
@@ -59,9 +62,20 @@ def clean(image: Image, found: tuple[Strokes, ...]) -> tuple[Strokes, ...]:
     strokes = np.clip(ink, 0, None) / peak
     # a signal no stronger than the noise of the rim or the JPEG ringing around a stroke is not a stroke
     strokes[strokes < max(RINGING, 1.5 * min(grain, 0.4))] = 0
+    if not small:
+        strokes = _joined(strokes)
     top, left, bottom, right = box_of(strokes > 0)
     whole = (blocks * top, blocks * left, min(image.height, blocks * bottom), min(image.width, blocks * right))
     return (Strokes(strokes[top:bottom, left:right].astype(np.float32), whole, dark),)
+
+
+def _joined(strokes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return strokes without what hangs together with none of them: single pixels that are noisier than the rim."""
+    from scipy import ndimage
+
+    named, count = ndimage.label(strokes > 0, np.ones((3, 3)))
+    strongest = np.concatenate([[0], ndimage.maximum(strokes, named, range(1, count + 1))])
+    return np.where((strongest >= PLAINLY)[named], strokes, np.float32(0))
 
 
 def _within(ink: NDArray[np.float32], box: Box, blocks: int) -> NDArray[np.float32]:

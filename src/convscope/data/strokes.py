@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from convscope.data.components import (
     otsu,
     width,
 )
+from convscope.data.texture import written
 from convscope.extras import missing_extra
 
 if TYPE_CHECKING:
@@ -127,13 +128,14 @@ def strokes(image: Image) -> tuple[Strokes, ...]:
     del ndimage
     scale = max(1, math.ceil(max(image.size) / SIDE))
     grey = tone(image.reduce(scale) if scale > 1 else image)
-    found, ranks = {}, {}
+    found, ranks, signals = {}, {}, {}
     for dark in (True, False):
-        groups, window = _groups(grey if dark else 255 - grey)
+        groups, window, signals[dark] = _groups(grey if dark else 255 - grey)
         found[dark] = _plausible(groups, grey, dark=dark)
         ink = sum(float(ink.sum()) for _, ink in found[dark])
         ranks[dark] = ink / window**2 * (1 - _common(found[dark], grey, dark=dark)) ** 2
     dark = max(ranks, key=ranks.__getitem__)
+    found[dark] = written(found[dark], signals[dark])
     highest = max((longer(box) for box, _ in found[dark]), default=0)
     kept = [(box, ink) for box, ink in found[dark] if longer(box) >= PART * highest]
     return tuple(Strokes(ink, _scaled(box, scale, image), dark) for box, ink in in_order(kept))
@@ -198,21 +200,25 @@ def _spread(channel: Values) -> float:
     return float(np.quantile(np.abs(smooth - ndimage.uniform_filter(channel, size)), 0.98))
 
 
-def _groups(value: Values) -> tuple[list[tuple[Box, Values]], float]:
-    """Return boxes and ink of what is darker than its surroundings, with the smallest window that is wide enough."""
+def _groups(value: Values) -> tuple[list[tuple[Box, Values]], float, Values]:
+    """Return boxes and ink of what is darker than its surroundings, with the smallest window that is wide enough.
+
+    The window and the signal that it gives are returned, too.
+    """
     best: list[tuple[Box, Values]] = []
-    least, chosen = math.inf, 1.0
+    least, chosen, best_signal = math.inf, 1.0, value
     for share in WINDOWS:
-        found, thickest = _digits(_signal(value, share))
+        signal = _signal(value, share)
+        found, thickest = _digits(signal)
         used = thickest / max(3, share * min(value.shape))
         if used < SLIM and share > WINDOWS[0]:
             continue  # a stroke as thin as that stands out in a smaller window; the window cut off a corner
         enough = bool(found) and used < ENOUGH
         if found and (used < least or enough):
-            best, least, chosen = found, used, share
+            best, least, chosen, best_signal = found, used, share, signal
         if enough and not _lost(value, found):
             break
-    return best, chosen
+    return best, chosen, best_signal
 
 
 def _lost(value: Values, found: list[tuple[Box, Values]]) -> bool:
@@ -228,7 +234,8 @@ def _lost(value: Values, found: list[tuple[Box, Values]]) -> bool:
     level = (float(np.median(value[mine])) + float(np.median(value[ring]))) / 2
     named, _ = ndimage.label(value < level)
     sizes, known = np.bincount(named.ravel()), np.bincount(named[mine], minlength=int(named.max()) + 1)
-    parts = np.flatnonzero((known > 0.2 * sizes) & (np.arange(len(sizes)) > 0))
+    least = np.where(np.isin(np.arange(len(sizes)), _rim(named)), 0.2, 0.05)  # what reaches the rim may be a shadow
+    parts = np.flatnonzero((known > least * sizes) & (np.arange(len(sizes)) > 0))
     return bool(len(parts)) and float(sizes[parts].sum()) > MISSING * float(known[parts].sum())
 
 
@@ -311,6 +318,11 @@ def _kept(named: NDArray[np.int32], boxes: list[Box], signal: Values, least: flo
     found = {at: thick for at, thick in found.items() if ink[at] >= 0.02 * ink[strongest]}
     found = {at: thick for at, thick in found.items() if thick >= THIN * found[strongest]}
     return list(found), max(found.values(), default=0.0)
+
+
+def _rim(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the values along the edges of the image."""
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 
 def _along_edges(named: NDArray[np.int32], count: int) -> list[int]:
