@@ -99,7 +99,7 @@ def test_a_blank_photo_is_answered_with_nothing(
     photo(ink(0)).save(tmp_path / "b.png")
     assert command(["predict", str(short_run.path), str(tmp_path), "--show", str(tmp_path / "given.svg")]) == 0
     first, second = capsys.readouterr().out.splitlines()
-    assert first.endswith("a.png: nothing here   (no stroke differs from the background)")
+    assert first.endswith("a.png: nothing here   (no strokes of a pen stand out)")
     assert "b.png: 7 " in second
     drawing = (tmp_path / "given.svg").read_text(encoding="utf-8")
     assert "nothing here" in drawing

@@ -19,6 +19,7 @@ from convscope import files
 from convscope.cli import run as command
 from convscope.data import trained
 from convscope.data.home import home
+from convscope.data.stats import Objects, Stats
 from convscope.errors import DataError, RunError, UnnamedDataError
 from convscope.training import checkpoint, environment
 from convscope.training.card import card
@@ -355,6 +356,10 @@ def test_a_thousand_classes_are_a_screenful(place: Path) -> None:
     assert max(map(len, text.splitlines())) < 100
     assert "12 of 1,000 classes with the lowest accuracy" in text
     assert len(found.to_json()["confusion"]) == count
+    counts = {"train": {name: 5 + at % 7 for at, name in enumerate(names)}}
+    table = str(Stats("many", (1, 8, 8), counts, (0.5,), (0.2,), Objects(0, 0, (), ()), {}, "mine"))
+    assert len(table.splitlines()) < 25
+    assert "12 of 1,000 classes with the fewest images" in table
     small = Evaluation.of(Predicted(labels % 40, predicted % 40, answers.confidence, answers.losses), names[:40], "few")
     assert "predicted as (columns)" in str(small)
     run = cs.load_run(place / "runs" / "run")

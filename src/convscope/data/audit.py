@@ -146,15 +146,17 @@ def _line(group: tuple[Listed, ...]) -> str:
     return f"{named} = {len(group) - SHOWN:,} more" if len(group) > SHOWN else named
 
 
-def counts_table(counts: dict[str, dict[str, int]]) -> Grid:
-    """Return the number of images by class and split as a table.
+def counts_table(counts: dict[str, dict[str, int]], most: int | None = None) -> Grid:
+    """Return the number of images by class and split as a table, of ``most`` classes those with the fewest images.
 
     >>> print(counts_table({"train": {"a": 2}, "test": {"a": 1}}).to_text())
     class  train  test
     a          2     1
     """
     columns = (Column("class"), *(Column(split, right=True) for split in counts))
-    names = next(iter(counts.values()))
+    names = list(first := next(iter(counts.values())))
+    if most is not None and len(names) > most:
+        names = sorted(names, key=first.__getitem__)[:most]
     return Grid(columns, tuple((name, *(f"{row[name]:,}" for row in counts.values())) for name in names))
 
 

@@ -51,7 +51,7 @@ ALIKE = 0.9
 INK = 20
 """Longer side of the box that a digit fills in 28x28 (LeCun et al. 1998: 20x20 inside 28x28)."""
 
-EMPTY = "no stroke differs from the background"
+EMPTY = "no strokes of a pen stand out"
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ SAMPLE = 2000
 """Number of training images on which objects are measured, evenly spaced over the set."""
 
 
+MANY, SHOWN = 40, 12
+"""Of more classes, only this many are printed."""
+
+
 @dataclass(frozen=True)
 class Objects:
     """Sizes of objects in front of a plain background.
@@ -105,7 +109,11 @@ class Stats:
             rows["modes"] = _listed(self.files["modes"])
         rows["licence"] = self.licence
         told = "\n".join(f"{key:<11}{value}" for key, value in rows.items())
-        return Stack((told, "", counts_table(self.counts)))
+        classes = len(next(iter(self.counts.values())))
+        if classes <= MANY:
+            return Stack((told, "", counts_table(self.counts)))
+        few = f"{SHOWN} of {classes:,} classes with the fewest images; --json has all of them"
+        return Stack((told, "", counts_table(self.counts, SHOWN), few))
 
     def __str__(self) -> str:
         return self.stack().to_text()
