@@ -1,6 +1,7 @@
 """What is not handwriting: textures, blocks, frames and screenshots show nothing, and digits stay."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ TRAIN = load(DATASETS["mnist"], "train")
 STROKES = Preparation((1, 28, 28), ink=True, ground="dark")
 
 
-def digit(number: int, side: int = 200) -> NDArray[np.float32]:
+def digit(number: int, side: int = 200) -> NDArray[Any]:
     """Where a training digit covers the paper, 0 to 1, within its box."""
     large = Image.fromarray(np.array(TRAIN.images[number, 0])).resize((side, side), Image.Resampling.BICUBIC)
     found = np.clip((np.asarray(large.filter(ImageFilter.GaussianBlur(3)), dtype=np.float32) - 100) / 30, 0, 1)

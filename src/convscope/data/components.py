@@ -67,12 +67,28 @@ def around(a: Box, b: Box) -> Box:
 
 
 def belong(a: Box, b: Box) -> bool:
-    """Return whether two components are parts of one digit."""
+    """Return whether two components are parts of one digit.
+
+    >>> belong((155, 316, 199, 421), (233, 253, 344, 348))  # the bar of a five above its bow
+    True
+    >>> belong((0, 0, 100, 60), (0, 90, 100, 150))  # two digits
+    False
+    """
+    if _is_bar(a, b) or _is_bar(b, a):
+        return True
     size = max(height(a), height(b), width(a), width(b))
     across = min(a[3], b[3]) - max(a[1], b[1])
     down = min(a[2], b[2]) - max(a[0], b[0])
     overlap = across / max(1, min(width(a), width(b)))
     return (overlap > 0.5 and down > -0.25 * size) or (across > -0.05 * size and down > 0 and overlap > 0)
+
+
+def _is_bar(a: Box, b: Box) -> bool:
+    """Return whether one component is the bar of a five, which some write last: flat, above the other, not far off."""
+    if height(a) > 0.5 * min(width(a), height(b)) or width(a) < 0.5 * width(b):
+        return False
+    across, gap = min(a[3], b[3]) - max(a[1], b[1]), b[0] - a[2]
+    return across > 0.25 * min(width(a), width(b)) and 0 <= gap < 0.4 * height(b)
 
 
 def in_order(found: list[tuple[Box, Values]]) -> list[tuple[Box, Values]]:
