@@ -4,10 +4,10 @@
     python benchmarks/finetune.py worth FOLDER     digits and faces: brought weights against random ones
 
 ``forms`` trains on 30 % of the classes, and evaluates what a training would start from, before its first step: the
-loss on the test images must be that of the source. ``worth`` measures the recipe ``finetune`` on two small sets that
-packages carry: digits (scikit-learn) from a net that was trained on MNIST, and faces or not (scikit-image) from one that
-was trained on Fashion-MNIST. The training images are drawn anew for each seed, as many of each class; the test images
-are those of ``own_images.py``, and nothing was chosen by them. One thread.
+loss on the test images must be that of the source. ``worth`` measures the recipe ``finetune`` on two small sets of
+packages: digits (scikit-learn) from a net that was trained on MNIST, and faces or not (scikit-image) from one that was
+trained on Fashion-MNIST. Training images are drawn anew for each seed, as many of each class; the test images are those
+of ``own_images.py``, and nothing was chosen by them. One thread.
 """
 
 import argparse

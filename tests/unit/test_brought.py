@@ -16,6 +16,7 @@ from convscope.backends.torch import TorchNet, weights_out
 from convscope.cli import run
 from convscope.data.objects import named
 from convscope.errors import FieldError, ModelError, RunError, ShapeError, UnknownNameError
+from convscope.frontends import named as packages
 from convscope.training import chosen
 from convscope.training import run as runs
 from convscope.training import train as training
@@ -200,6 +201,35 @@ def test_no_weight_of_a_file_of_weights_is_dropped(tmp_path: Path, source: Run) 
         else:
             save_file(made.state_dict(), tmp_path / name)
         assert lost(known, small(tmp_path), weights=tmp_path / name, input="12x12x1") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("torchvision:squeezenet1_1", "safetensors"), ("timm:mobilenetv3_small_050", "pth")]
+)
+def test_no_weight_of_a_model_of_a_package_is_dropped(tmp_path: Path, name: str, end: str) -> None:
+    if name.startswith("timm"):
+        pytest.importorskip("timm")
+    made, _ = packages.model(name, numbers=True)
+    assert isinstance(made, nn.Module)
+    known = planted(made)
+    path = tmp_path / f"net.{end}"
+    save_file(made.state_dict(), path) if end == "safetensors" else torch.save(made.state_dict(), path)
+    assert lost(known, name, weights=path, input="64x64x3") == []
+
+
+def test_no_weight_of_a_net_that_was_read_is_dropped() -> None:
+    made = Wide().eval()
+    known = planted(made)
+    assert lost(known, cs.read(made, input="12x12x1")) == []
+
+
+def test_no_weight_of_a_stopped_run_is_dropped(tmp_path: Path, source: Run, data: str) -> None:
+    with pytest.raises(Stopped) as stopped:
+        cs.train(source, data=data, epochs=10, batch=20, out=tmp_path, progress=stopping(10))
+    halted = cs.load_run(stopped.value.path)
+    known = {name: float(one.flat[0]) for name, one in training.tensors_of(halted).items()}
+    assert lost(known, halted.path) == []
+    assert known != {name: float(one.flat[0]) for name, one in training.tensors_of(source).items()}
 
 
 def test_no_weight_of_a_run_is_dropped(source: Run) -> None:

@@ -49,6 +49,11 @@ class Seen:
         self.calls.append(("validation", progress.step))
 
 
+def test_a_comparison_with_a_number_of_numpy_ends_the_training(tmp_path: Path) -> None:
+    run = train(tmp_path, lambda progress: np.float64(progress.step) >= 4)
+    assert run.history["step"] == [2, 4]
+
+
 def test_callbacks_see_every_report_and_change_nothing(tmp_path: Path) -> None:
     seen, steps = Seen(), []
     run = train(tmp_path, seen, lambda progress: steps.append(progress.step))

@@ -13,6 +13,7 @@ from PIL import Image
 import convscope as cs
 from convscope.cli import run as command
 from convscope.data import DATASETS, find, load
+from convscope.errors import FieldError
 from convscope.training import recipe as recipes
 from convscope.training.augment import Augment
 from convscope.training.batches import Batches
@@ -123,6 +124,21 @@ def test_what_is_stated_stays_as_it_is(tmp_path: Path) -> None:
     assert (found.epochs, found.batch, found.learning_rate) == (2, 5, 0.5)
     exact = recipes.find("own").changed(epochs=3.0)
     assert begin(Asked(), exact, {}).recipe == exact.changed(net=str(cs.read(exact.net)))
+
+
+def test_finetune_starts_from_weights_with_the_schedule_of_the_data(tmp_path: Path) -> None:
+    net = cs.read("input 28x28x1, conv 4 3x3 s2 bn relu, gap, linear 3")
+    (tmp_path / "net.onnx").write_bytes(bytes(cs.write(net, to="onnx")))  # type: ignore[arg-type] # bytes
+    data = f"folder:{patterns(tmp_path / 'set', (30, 30))}"
+    found = begin(Asked(tmp_path / "net.onnx"), "finetune", {"data": data})
+    own = begin(Asked(tmp_path / "net.onnx"), None, {"data": data})
+    assert found.tensors is not None
+    for name in ("epochs", "batch", "learning_rate"):
+        assert getattr(found.recipe, name) == getattr(own.recipe, name)
+    assert (found.recipe.shift, own.recipe.shift) == (2, 1)
+    for asked in (Asked(), Asked(str(net)), Asked(tmp_path / "net.onnx", init="random")):
+        with pytest.raises(FieldError, match="the recipe finetune starts from weights"):
+            begin(asked, "finetune", {"data": data})
 
 
 def test_declared_sets_keep_their_recipe() -> None:

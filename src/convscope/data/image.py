@@ -12,6 +12,7 @@ import numpy as np
 from convscope.data.decoding import afforded
 from convscope.data.home import printable
 from convscope.data.imagefile import TOLD, decode, kind_of, opened_image
+from convscope.data.taken import MAX_BYTES
 from convscope.data.truncated import cut_off
 from convscope.errors import ImageError, LimitError, refuse_scarcity
 from convscope.extras import missing_extra
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from convscope.data.taken import Content
 
 MAX_PIXELS = 100_000_000
-
-MAX_BYTES = 500_000_000
 
 QUARTER_TURNED = 5
 """EXIF orientations from this value on swap height and width."""

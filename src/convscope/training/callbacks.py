@@ -60,7 +60,17 @@ class Callbacks:
         for one in self.given:
             named = [hook for hook in HOOKS if callable(getattr(one, hook, None))]
             for act in [getattr(one, hook) for hook in named if due[hook]] if named else [one]:
-                self.is_over = act(progress) is True or self.is_over
+                self.is_over = _is_true(act(progress)) or self.is_over
+
+
+def _is_true(found: Any) -> bool:
+    """Return whether a callback asks for the end: by True, or by that of NumPy or torch, which comparisons give.
+
+    >>> import numpy as np
+    >>> _is_true(np.float64(0.5) < 1), _is_true(None), _is_true("yes")
+    (True, False, False)
+    """
+    return found is True or (getattr(found, "shape", None) == () and "bool" in str(found.dtype) and bool(found))
 
 
 def unheard(_: str) -> None:

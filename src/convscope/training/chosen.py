@@ -10,6 +10,7 @@ from convscope.core.shape import from_text
 from convscope.data import registry
 from convscope.data.classes import listed
 from convscope.data.doubts import absent, known_images, warnings_of
+from convscope.errors import FieldError
 from convscope.training import recipe as recipes
 from convscope.training.duration import duration
 from convscope.training.ladder import notation
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 OWN = "own"
 """Name of the recipe whose net and schedule follow from the data."""
 
+FINETUNE = "finetune"
+"""Name of the recipe for weights that are brought, whose schedule follows from the data as well."""
+
 DEFAULT = "fast"
 """Name of the recipe for a data set with recipes of its own."""
 
@@ -34,18 +38,18 @@ UNEVEN = 10
 
 
 def is_own(recipe: str | Recipe | None, data: str | None) -> bool:
-    """Return whether net and schedule follow from the data: it is asked for, or the data are the user's own.
+    """Return whether the schedule follows from the data: it is asked for, or the data are the user's own.
 
     >>> is_own(None, "mnist"), is_own(None, "folder:photos"), is_own("fast", "folder:photos"), is_own("own", "mnist")
     (False, True, False, True)
     """
     if recipe is None:
         return data is not None and data.partition(":")[0] not in registry.DATASETS
-    return recipe == OWN
+    return recipe in {OWN, FINETUNE}
 
 
 def settings(recipe: str | Recipe | None, data: str | None) -> Recipe:
-    """Return the settings to begin with; those of ``own`` get a schedule by :func:`paced`.
+    """Return the settings to begin with; those of ``own`` and ``finetune`` get a schedule by :func:`paced`.
 
     Raises:
         UnknownNameError: there is no recipe of that name.
@@ -68,17 +72,22 @@ def begin(asked: Asked, recipe: str | Recipe | None, stated: Mapping[str, Any]) 
         stated: settings that the user states, by name; None for those that are left open.
 
     Raises:
+        FieldError: the recipe is ``finetune``, and there are no weights to start from.
         ConvscopeError: as for :func:`convscope.training.start.start`.
     """
     given = {key: value for key, value in stated.items() if value is not None}
     data = given.get("data")
     own = is_own(recipe, data)
     begun = settings(recipe, data).changed(**given)
+    if recipe == FINETUNE and asked.net is None:
+        raise FieldError(f"the recipe {FINETUNE} starts from weights, and no model is named", attempt="a run, as NET")
     if own and asked.net is None:
         size = None if asked.input is None else str(asked.input)
         made = net_for(begun.data, size, skip_bad=asked.skip_bad, report=asked.prepared)
         asked = replace(asked, net=made, input=None)
     found = start(asked, begun)
+    if recipe == FINETUNE and found.tensors is None:
+        raise FieldError(f"the recipe {FINETUNE} starts from weights, and there are none", attempt=f"recipe {OWN}")
     return replace(found, recipe=paced(found.recipe, found.dataset, given)) if own else found
 
 
@@ -126,7 +135,7 @@ def paced(own: Recipe, dataset: Dataset, stated: Mapping[str, Any]) -> Recipe:
         "epochs": float(found.epochs),
         "batch": found.batch,
         "learning_rate": found.learning_rate,
-        "shift": min(8, side // 16),
+        "shift": min(8, own.shift * (side // 16)),
     }
     return own.changed(**chosen | {key: value for key, value in stated.items() if key in chosen})
 

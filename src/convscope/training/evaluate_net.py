@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from convscope.backends.device import find as find_device
 from convscope.backends.machine import kept_memory
-from convscope.backends.torch import TorchNet, weights_in
+from convscope.backends.torch import TorchNet
 from convscope.data.objects import named
 from convscope.errors import FieldError, ModelError
 from convscope.files import is_run
 from convscope.frontends.named import is_name
+from convscope.training import initial
 from convscope.training.evaluate import Evaluation, answers, together
 from convscope.training.evaluate_run import evaluate_run, splits_of
 from convscope.training.loop import lay_out
@@ -26,6 +26,8 @@ from convscope.training.run import Run
 from convscope.training.start import Asked, opened
 
 if TYPE_CHECKING:
+    import torch
+
     from convscope.backends.device import Device
     from convscope.data.dataset import Dataset, Split
     from convscope.training.start import Opened
@@ -93,10 +95,7 @@ def _evaluated(found: Opened, split: str, device: Device) -> Evaluation:
     dataset, parts = _numbered(dataset, parts, brought.net.output[0])
     check_fit(brought.net, dataset)
     model = TorchNet(brought.net, logits=True)
-    try:
-        weights_in(model, {name: torch.from_numpy(np.array(one)) for name, one in brought.tensors.items()})
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise ModelError(f"the weights do not belong to this net: {error}") from None
+    initial.fill(model, brought.tensors)
     device.module(model)
     lay_out(model)
     with kept_memory(), device.exact():

@@ -30,6 +30,7 @@ RECIPES: dict[str, str] = {
     "cifar10-small": "convscope.training.recipes.cifar10_small",
     "cifar10-strong": "convscope.training.recipes.cifar10_strong",
     "own": "convscope.training.recipes.own",
+    "finetune": "convscope.training.recipes.finetune",
 }
 """Every recipe by name, with the module that holds it; the measured result stands in the module's header."""
 
