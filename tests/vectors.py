@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from convscope.analyze.memory import alive_at, memory
 from convscope.analyze.table import layer_table
 from convscope.backends.torch import TorchNet
 from convscope.core.axis import All, Table, Window
@@ -134,7 +135,7 @@ def _named(net: Net) -> bool:
 
 def vector(name: str, net: Net) -> dict[str, Any]:
     """Return a net, its layers as the document states them, and boxes of some units."""
-    table = layer_table(net)
+    table, told = layer_table(net), memory(net)
     layers = [
         {
             "name": row.name,
@@ -146,6 +147,7 @@ def vector(name: str, net: Net) -> dict[str, Any]:
             "params": row.params,
             "macs": row.macs,
             "bytes": row.activation_bytes,
+            "live": moment.bytes,
             "rf": _field(row.field),
             "gated": None if row.gated == row.field else _field(row.gated),
             "reads": [list(map(_relation, reads)) for reads in layer.reads],
@@ -154,7 +156,7 @@ def vector(name: str, net: Net) -> dict[str, Any]:
             "pointwise": layer.pointwise,
             "weights": [[one.name, one.shape, one.trained, one.dtype] for one in layer.weights or ()],
         }
-        for layer, row in zip(net, table.rows, strict=True)
+        for layer, row, moment in zip(net, table.rows, told.timeline, strict=True)
     ]
     return {
         "name": name,
@@ -164,6 +166,7 @@ def vector(name: str, net: Net) -> dict[str, Any]:
         "outputs": [{"name": one.name, "layer": one.node} for one in net.outputs],
         "layers": layers,
         "totals": {"params": table.params.value, "macs": table.macs.value, "bytes": table.activation_bytes},
+        "peak": {"bytes": told.peak.bytes, "layer": told.peak.node, "live": alive_at(net, told.peak)},
         "boxes": list(_boxes(net, random.Random(name))),
     }
 

@@ -13,11 +13,12 @@ import { fieldsOf, imageOf } from "./field/field.ts";
 import type { Traced } from "./field/trace.ts";
 import type { Graph, Node } from "./graph.ts";
 import { INPUT } from "./graph.ts";
+import { memoryOf } from "./memory.ts";
 import type { Hull, Op, Settings } from "./ops/op.ts";
 import { outputShape, volume } from "./ops/op.ts";
 import { completed, fitted, isMerge, OPS, spelled } from "./ops/registry.ts";
 import { shapeText } from "./spell.ts";
-import type { AxisField, Input, Layer, Net, Output, Read, Shape, Totals, Weight } from "./types.ts";
+import type { AxisField, Input, Layer, Net, Output, Peak, Read, Shape, Totals, Weight } from "./types.ts";
 
 const MAX_SIDE = 2 ** 20;
 const MAX_CHANNELS = 2 ** 40;
@@ -38,6 +39,8 @@ export interface DerivedLayer {
   readonly macs: number | null;
   /** Size of the output, float32 [byte]. */
   readonly bytes: number | null;
+  /** Live activations while the layer runs, float32 [byte]; unknown while any shape is. */
+  readonly live: number | null;
   readonly rf: readonly AxisField[] | null;
   /** Null: equal to `rf`. */
   readonly gated: readonly AxisField[] | null;
@@ -69,6 +72,8 @@ export interface Derived {
   readonly layers: readonly DerivedLayer[];
   readonly reads: readonly Read[];
   readonly totals: Totals;
+  /** The peak of memory; null while any shape is unknown. */
+  readonly peak: Peak | null;
   readonly errors: readonly LayerError[];
   /** The relations behind the reads, by layer: what reach and the forward pass use. */
   readonly traced: ReadonlyMap<string, Traced | null>;
@@ -95,13 +100,15 @@ export function derive(graph: Graph, known?: Net): Derived {
   const traced = new Map(graph.nodes.map((node) => [node.name, tracedOf(node, fits.get(node.name) ?? null, shapes)]));
   const whole = given.covers(graph), image = given.image(graph.inputs);
   const fields = whole ? given.fields() : fieldsOf(graph.inputs, image, traced);
-  const reads = new ReadList();
+  const reads = new ReadList(), memory = memoryOf(graph.inputs, graph.nodes, graph.outputs, shapes);
   const layers = graph.nodes.map((node) => {
-    return layerOf(node, fits.get(node.name) ?? null, fields.get(node.name) ?? null, reads);
+    const live = memory?.live.get(node.name) ?? null;
+    return layerOf(node, fits.get(node.name) ?? null, fields.get(node.name) ?? null, live, reads);
   });
   const totals = whole && known ? known.totals : totalsOf(layers);
   const { inputs, outputs } = graph;
-  return { graph, inputs, image, outputs, layers, reads: reads.reads, totals, errors, traced };
+  const peak = memory?.peak ?? null;
+  return { graph, inputs, image, outputs, layers, reads: reads.reads, totals, peak, errors, traced };
 }
 
 /** The layers whose outputs read exactly the same index of a single input. */
@@ -218,7 +225,13 @@ function tracedOf(node: Node, fit: Fit | null, shapes: ReadonlyMap<string, Shape
   };
 }
 
-function layerOf(node: Node, fit: Fit | null, fields: Fields | null, reads: ReadList): DerivedLayer {
+function layerOf(
+  node: Node,
+  fit: Fit | null,
+  fields: Fields | null,
+  live: number | null,
+  reads: ReadList,
+): DerivedLayer {
   const op = OPS.get(node.op), { name, inputs } = node;
   return {
     name,
@@ -230,6 +243,7 @@ function layerOf(node: Node, fit: Fit | null, fields: Fields | null, reads: Read
     params: fit?.params ?? null,
     macs: fit?.macs ?? null,
     bytes: fit && volume(fit.out) * FLOAT32,
+    live,
     rf: fields?.rf ?? null,
     gated: fields?.gated ?? null,
     reads: fit?.reads.map((one) => reads.all(one)) ?? [],

@@ -22,7 +22,7 @@ function pulled({ follows, relation }: AxisRead): PulledRead {
 }
 
 function compareFacts(layer: DerivedLayer, expected: VectorLayer, what: string): void {
-  for (const key of ["text", "settings", "out", "params", "macs", "bytes", "hull", "pointwise"] as const) {
+  for (const key of ["text", "settings", "out", "params", "macs", "bytes", "live", "hull", "pointwise"] as const) {
     equal(layer[key], expected[key], `${what}: ${key}`);
   }
   const weights = layer.weights?.map(({ name, shape, trained, dtype }) => [name, shape, trained, dtype]);
@@ -58,6 +58,7 @@ Deno.test({
       });
       const { params, macs, bytes } = derived.totals;
       equal({ params, macs, bytes }, vector.totals, vector.name);
+      equal(derived.peak, vector.peak, vector.name);
     }
   },
 });

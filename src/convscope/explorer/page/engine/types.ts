@@ -14,6 +14,7 @@ export type Input = Frozen<document.Input>;
 export type Layer = Frozen<document.Layer>;
 export type Net = Frozen<document.Net>;
 export type Output = Frozen<document.Output>;
+export type Peak = Frozen<document.Peak>;
 export type Read = Frozen<document.Read>;
 export type Totals = Frozen<document.Totals>;
 export type Weight = Frozen<document.Weight>;

@@ -91,7 +91,21 @@ const spatialSoftmax: Op = {
   run: (_, call) => spatialSoftmaxed(call),
 };
 
-export const ACT: readonly Op[] = [
+/** Ops that may write over their input. */
+const IN_PLACE = [
+  ...["relu", "leaky_relu", "sigmoid", "tanh", "silu", "relu6", "hardswish", "hardsigmoid", "threshold", "clamp"],
+  ...["elu", "selu", "mish", "times", "plus"],
+];
+
+/** Ops that change nothing. */
+const VIEWS = ["id", "dropout"];
+
+function stored(op: Op): Op {
+  if (VIEWS.includes(op.keyword)) return { ...op, memory: "view" };
+  return IN_PLACE.includes(op.keyword) ? { ...op, memory: "in place" } : op;
+}
+
+const ALL: readonly Op[] = [
   plain("id", same),
   { ...plain("relu", same), run: (_, call) => rectified(call) },
   pointwise("leaky_relu", [{ name: "slope", kind: real(), default: 0.01 }], (op) => {
@@ -138,3 +152,5 @@ export const ACT: readonly Op[] = [
     return (x) => Math.pow(x, to);
   }),
 ];
+
+export const ACT: readonly Op[] = ALL.map(stored);

@@ -37,6 +37,10 @@ export interface Op<S = Settings> {
   /** Whether the output does not depend on the values of the input. */
   readonly source?: boolean;
   readonly hull?: Hull;
+  /** Where the output is stored, if not in new memory: the input's if nothing else reads it, or always the input's. */
+  readonly memory?: "in place" | "view";
+  /** Whether it computes an index beside each output. */
+  readonly indices?: boolean;
   /** Throws ShapeError or FieldError unless the fitted op can be applied. */
   check?(settings: S, inputs: readonly Shape[]): void;
   /** The reads for each axis of each input. */

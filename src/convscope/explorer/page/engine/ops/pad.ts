@@ -84,6 +84,7 @@ const crop: Op<Sides> = {
 
 const slice: Op<Slice> = {
   keyword: "slice",
+  memory: "view",
   declared: [
     { name: "stride", kind: sizes("s"), default: [2] },
     { name: "offset", kind: sizes("o", { minimum: 0 }), default: [0] },

@@ -40,6 +40,7 @@ function channels(shape: Shape): AxisRead {
 
 const maxpool: Op<Pool> = {
   keyword: "maxpool",
+  indices: true,
   declared: [
     { name: "kernel", kind: sizes() },
     { name: "stride", kind: sizes("s", { like: "kernel" }), default: [] },
@@ -116,6 +117,7 @@ const adaptiveAvg: Op<Adaptive> = {
 
 const adaptiveMax: Op<Adaptive> = {
   keyword: "amaxpool",
+  indices: true,
   declared: [{ name: "size", kind: sizes() }],
   check: (_, [shape]) => needSpatial(shape),
   axes: adaptiveAxes,

@@ -21,6 +21,7 @@ function digit(size: number, step: number, total: number): Relation {
 
 const flatten: Op = {
   keyword: "flatten",
+  memory: "view",
   declared: [],
   axes: (_, [shape]) => [
     shape.map((size, axis) => ({
@@ -112,6 +113,7 @@ interface Take extends Settings {
 
 const take: Op<Take> = {
   keyword: "take",
+  memory: "view",
   declared: [{ name: "range", kind: range() }],
   check(op, [shape]) {
     if (op.range[1] > shape[0]) {

@@ -1,7 +1,7 @@
 /** Vectors that Python wrote: nets with their layers, boxes of units, and values. One JSON a line. */
 
 import type { Graph } from "../graph.ts";
-import type { AxisField, Input, Output, Shape } from "../types.ts";
+import type { AxisField, Input, Output, Peak, Shape } from "../types.ts";
 
 /** A read with what each output reads. */
 export interface PulledRead {
@@ -21,6 +21,7 @@ export interface VectorLayer {
   readonly params: number;
   readonly macs: number;
   readonly bytes: number;
+  readonly live: number;
   readonly rf: readonly AxisField[];
   readonly gated: readonly AxisField[] | null;
   readonly reads: readonly (readonly PulledRead[])[];
@@ -54,6 +55,7 @@ export interface Vector {
   readonly outputs: readonly Output[];
   readonly layers: readonly VectorLayer[];
   readonly totals: { readonly params: number; readonly macs: number; readonly bytes: number };
+  readonly peak: Peak;
   readonly boxes: readonly UnitBox[];
   readonly given?: Readonly<Record<string, string>>;
   readonly weights?: Readonly<Record<string, Readonly<Record<string, string>>>>;
