@@ -71,7 +71,7 @@ export function edited(document: Document, base: Graph, text: string): Edited {
 
 export const baseOf = (document: Document): Graph => graphOf(document.net);
 
-/** A derived net in the form of the document's; its memory is not known. */
+/** A derived net in the form of the document's. */
 function factsOf(derived: Derived, before: Net): NetFacts {
   const pointwise = new Set(before.layers.filter((layer) => layer.pointwise).map(({ name }) => name));
   return {
@@ -81,7 +81,7 @@ function factsOf(derived: Derived, before: Net): NetFacts {
     layers: derived.layers.map((layer) => factsOfLayer(layer, pointwise.has(layer.name))),
     reads: derived.reads as Net["reads"],
     totals: { ...derived.totals, missing: [...derived.totals.missing] },
-    peak: null,
+    peak: derived.peak && { ...derived.peak, live: [...derived.peak.live] },
     places: placesOf(derived, before.places),
     arcs: [],
     notes: before.notes,
@@ -94,7 +94,6 @@ const factsOfLayer = (layer: DerivedLayer, pointwise: boolean): Facts => ({
   out: [...layer.out ?? []],
   rf: [...(layer.rf ?? [])] as Facts["rf"],
   pointwise: layer.out ? layer.pointwise : pointwise,
-  live: null,
   shared: false,
   origin: null,
 });
