@@ -176,8 +176,8 @@ function Confirmed({ app }: { app: App }) {
   if (!app.selection.value.edit) return null;
   return (
     <p class="note">
-      Computed in this page by the rules of convscope's own table. Peak memory and the checks are those of Python: copy
-      the notation and run <span class="mono">convscope check</span>.
+      Computed in this page by the rules of convscope's own table. The checks are those of Python: copy the notation and
+      run <span class="mono">convscope check</span>.
     </p>
   );
 }
