@@ -30,6 +30,9 @@ WIDE, HIGH = 330, 210
 VALIDATION = 3
 """Colour of the curves of validation, as in the report."""
 
+NOTE = "training: means over the images since the epoch began, so these curves lag behind the net"
+"""Printed below the drawing."""
+
 
 def seconds() -> float:
     """Return the time on a clock that only runs forward [second]."""
@@ -66,13 +69,14 @@ class Curves:
         if validation:
             self.validation.append((epoch, *validation))
 
-    def figure(self, title: str, note: str = "") -> Figure:
+    def figure(self, title: str) -> Figure:
         """Return the drawing."""
+        ends = (0.0, self.epochs or 1.0)
         plots = (
-            Plot(self._lines(1, 1.0), "epoch", "loss (nats)", WIDE, HIGH, xlim=(0.0, self.epochs)),
-            Plot(self._lines(2, 100.0), "epoch", "accuracy (%)", WIDE, HIGH, xlim=(0.0, self.epochs)),
+            Plot(self._lines(1, 1.0), "epoch", "loss (nats)", WIDE, HIGH, xlim=ends),
+            Plot(self._lines(2, 100.0), "epoch", "accuracy (%)", WIDE, HIGH, xlim=ends),
         )
-        return Figure(title, Across(plots, gap=6), note)
+        return Figure(title, Across(plots, gap=6), NOTE)
 
     def _lines(self, column: int, unit: float) -> tuple[Line, ...]:
         name = "training" if self.validation else ""
