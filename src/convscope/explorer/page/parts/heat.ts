@@ -13,6 +13,10 @@ const parse = (text: string): Colour => {
   return [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)) as unknown as Colour;
 };
 
+/** The colour of a token, such as `--ink`, where an element stands. */
+export const colourOfToken = (place: Element, name: string): Colour =>
+  parse(getComputedStyle(place).getPropertyValue(name));
+
 /** The palette of the theme in which an element is shown. */
 export function paletteOf(place: Element): Palette {
   const style = getComputedStyle(place), of = (name: string): Colour => parse(style.getPropertyValue(name));

@@ -1,35 +1,33 @@
-// An image of the document on a canvas: its own pixels, enlarged without smoothing.
+// An image on a canvas: its own pixels, enlarged without smoothing.
 
-import { useEffect, useRef } from "preact/hooks";
-import { useApp } from "../app.ts";
-import type { Image } from "../document.ts";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
-/** Pixels `h w c`, uint8, as red, green, blue and opaque. */
-export function coloured(pixels: Uint8Array, [height, width, channels]: readonly number[]): ImageData {
-  const found = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    for (let k = 0; k < 3; k++) found.data[4 * i + k] = pixels[channels * i + (channels >= 3 ? k : 0)];
-    found.data[4 * i + 3] = 255;
-  }
-  return found;
+interface Given {
+  paint: () => ImageData;
+  /** What the picture depends on. */
+  on: readonly unknown[];
+  wide: number;
+  high: number;
+  /** Size on the screen [CSS pixel]. */
+  width: number;
+  height: number;
+  label: string;
 }
 
-export function Picture({ image, width, height }: { image: Image; width: number; height: number }) {
-  const app = useApp();
+export function Picture({ paint, on, wide, high, width, height, label }: Given) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const pixels = app.blobs.bytes(image.blob, `Image "${image.name}"`);
-  useEffect(() => {
-    canvas.current?.getContext("2d")?.putImageData(coloured(pixels, image.shape), 0, 0);
-  }, [pixels]);
+  useLayoutEffect(() => {
+    canvas.current?.getContext("2d")?.putImageData(paint(), 0, 0);
+  }, [wide, high, ...on]);
   return (
     <canvas
       ref={canvas}
       class="picture"
-      width={image.shape[1]}
-      height={image.shape[0]}
+      width={wide}
+      height={high}
       style={{ width: `${width}px`, height: `${height}px` }}
       role="img"
-      aria-label={image.name}
+      aria-label={label}
     />
   );
 }

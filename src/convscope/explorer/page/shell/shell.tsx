@@ -3,6 +3,7 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { type App, Provider, useApp } from "../app.ts";
 import { Player } from "../lesson/player.tsx";
+import { bring } from "../parts/bring.tsx";
 import { type View, VIEWS } from "../views/views.ts";
 import { Guard } from "./guard.tsx";
 import { Icon } from "./icons.tsx";
@@ -78,7 +79,13 @@ function Stage({ place }: { place: HTMLElement }) {
   }, []);
   const missing = view.missing?.(app);
   return (
-    <main ref={stage} class="stage" tabIndex={-1}>
+    <main
+      ref={stage}
+      class="stage"
+      tabIndex={-1}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => (event.preventDefault(), void bring(app, event.dataTransfer?.files))}
+    >
       <Notice />
       <Player place={place} />
       <div class="view" key={view.id}>

@@ -27,7 +27,7 @@ export function BenchView() {
   const app = useApp();
   const { width } = app.layout.value;
   const shown = app.shown.value;
-  const pictured = app.document.images.length > 0;
+  const pictured = app.gallery.count.value > 0 && app.model.value.image.shape.length === 3;
   const g = useMemo(() => geometryOf(shown, width, pictured), [shown, width, pictured]);
   const rows = useMemo(() => rowsOf(app.given), [app.given]);
   return (

@@ -21,7 +21,7 @@ export function MapView() {
   const { cost, budget } = app.selection.value;
   const { width, phone } = app.layout.value;
   const shown = app.shown.value;
-  const pictured = app.document.images.length > 0;
+  const pictured = app.gallery.count.value > 0 && app.model.value.image.shape.length === 3;
   const g = useMemo(() => geometryOf(shown, width, pictured), [shown, width, pictured]);
   const selected = g.shown.itemOf(app.layer.value);
   const chosen = COSTS.find((one) => one.id === cost)?.id ?? "macs";

@@ -2,10 +2,9 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
-import { fromFile } from "../images.ts";
+import { Bring } from "../parts/bring.tsx";
 import { Raster } from "../parts/raster.tsx";
 import { magnitude, painted, type Palette, paletteOf, shown } from "../parts/heat.ts";
-import { Trouble } from "../trouble.ts";
 import { plural, size } from "../words.ts";
 import { Arithmetic } from "./micro/arithmetic.tsx";
 import { digits } from "./micro/cells.tsx";
@@ -112,16 +111,6 @@ function Verdict({ scene, look, unit, app }: { scene: Scene; look: Look; unit: r
 /** Choose an image, or bring one. */
 function Own({ app }: { app: App }) {
   const count = app.gallery.count.value, at = app.selection.value.image;
-  const bring = async (files: FileList | null): Promise<void> => {
-    const file = files?.[0];
-    if (!file) return;
-    try {
-      app.store.set({ image: app.gallery.add(await fromFile(file)) });
-    } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
-      app.notice.value = error;
-    }
-  };
   return (
     <p class="own buttons">
       {count > 1 && (
@@ -149,10 +138,7 @@ function Own({ app }: { app: App }) {
           {app.gallery.name(at)} <span class="lab">({at + 1} of {count})</span>
         </span>
       )}
-      <label class="btn file">
-        Use my image
-        <input type="file" accept="image/*" class="unseen" onChange={(event) => bring(event.currentTarget.files)} />
-      </label>
+      <Bring app={app} />
     </p>
   );
 }

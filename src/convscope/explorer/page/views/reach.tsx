@@ -5,8 +5,11 @@ import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { type App, useApp } from "../app.ts";
 import type { Image } from "../document.ts";
 import { type Facts, fieldText, short } from "../model.ts";
+import { Bring } from "../parts/bring.tsx";
 import { Picture } from "../parts/picture.tsx";
+import { asItIs, selectedImage } from "../parts/seen.ts";
 import { Sheet } from "../parts/sheet.tsx";
+import { area } from "../words.ts";
 import { FieldChart } from "./reach/chart.tsx";
 import { type Frame, frameOf, ImageFrame, showField } from "./reach/frame.tsx";
 import { Overlay } from "./reach/overlay.ts";
@@ -44,11 +47,10 @@ function nearestUnit(layer: Facts, [y, x]: readonly [number, number]): Unit | nu
 export function ReachView() {
   const app = useApp();
   const layer = app.selected ?? app.model.value.layers[0];
-  const { object, image: index, unit } = app.selection.value;
+  const { object, unit } = app.selection.value;
   const { width, phone } = app.layout.value;
   const [rows, columns] = spatial(app.model.value.image.shape);
   const side = Math.min(rows === 1 ? columns : rows, columns);
-  const image = app.document.images[index] ?? app.document.images[0];
   const stops = stopsOf(app);
   const stacked = width < 760;
   const frame = useMemo(() => frameOf(rows, columns, phone ? Math.min(BIG, width) : BIG), [
@@ -70,7 +72,6 @@ export function ReachView() {
         unit={unit}
         cells={cells}
         frame={frame}
-        image={image}
         stacked={stacked}
         right={right}
       >
@@ -145,15 +146,16 @@ interface LookGiven {
   unit: Unit | null;
   cells: ReturnType<typeof cellsOf>;
   frame: Frame;
-  image: Image | undefined;
   stacked: boolean;
   right: number;
   children: ComponentChildren;
 }
 
 /** The image and the strip of layers, with what the chosen unit reads; hovering shows another one. */
-function Look({ app, layer, unit, cells, frame, image, stacked, right, children }: LookGiven) {
+function Look({ app, layer, unit, cells, frame, stacked, right, children }: LookGiven) {
   const place = useRef<HTMLDivElement>(null);
+  const seen = selectedImage(app);
+  const trained = seen !== null && app.lab.fit.value.own;
   const words = useRef<HTMLParagraphElement>(null);
   const overlay = useRef<Overlay | null>(null);
   const due = useRef<{ layer: string; unit: Unit } | null>(null);
@@ -189,10 +191,11 @@ function Look({ app, layer, unit, cells, frame, image, stacked, right, children 
   return (
     <div ref={place} class={stacked ? "look stacked" : "look"}>
       <div class="imagecolumn">
-        <h2 title={image?.name}>
-          {image ? imageName(image) : "Empty frame"} <ImageWords app={app} image={image} />
+        <h2>
+          {seen ? imageName(app, seen.index) : "Empty frame"}{" "}
+          <ImageWords app={app} image={app.document.images[seen?.index ?? -1]} />
         </h2>
-        <ImageFrame frame={frame} image={image} point={point} />
+        <ImageFrame frame={frame} point={point} boxed={(side) => app.store.set({ object: side })} />
         <Thumbs app={app} />
       </div>
       <div class="stripcolumn" style={{ width: `${right}px` }}>
@@ -200,8 +203,13 @@ function Look({ app, layer, unit, cells, frame, image, stacked, right, children 
           <Strip cells={cells} hover={hover} />
         </div>
         <p class="lab legend">
-          <i class="key lit" /> read by the unit <i class="key dashed" />{" "}
-          units that read it. Hover over a unit or the image; click to keep it; arrow keys move it.
+          <i class="key lit" /> read by the unit <i class="key dashed" /> units that read it
+          {trained && (
+            <>
+              <i class="key grey" /> root mean square over the channels for this image
+            </>
+          )}. Hover over a unit or the image; click to keep it; arrow keys move it. Draw a box around an object on the
+          image to take its size.
         </p>
         <p ref={words} class="unitwords" aria-live="polite" />
         {children}
@@ -210,8 +218,8 @@ function Look({ app, layer, unit, cells, frame, image, stacked, right, children 
   );
 }
 
-function ImageWords({ app, image }: { app: App; image: LookGiven["image"] }) {
-  if (!image) return <span class="dim">{app.model.value.image.shape.slice(1).join("×")} px</span>;
+function ImageWords({ app, image }: { app: App; image: Image | undefined }) {
+  if (!image) return <span class="dim">{area(app.model.value.image.shape)} px</span>;
   const name = (at: number | null): string => at === null ? "unknown" : app.document.classes[at] ?? String(at);
   if (image.truth === null && image.predicted === null) return null;
   return (
@@ -223,30 +231,37 @@ function ImageWords({ app, image }: { app: App; image: LookGiven["image"] }) {
 }
 
 /** Test image 7, or the name of its file. */
-const imageName = ({ name, split, number }: Image): string =>
-  number === null ? name : `${split.slice(0, 1).toUpperCase()}${split.slice(1)} image ${number}`;
+function imageName(app: App, index: number): string {
+  const image = app.document.images[index];
+  if (!image || image.number === null) return app.gallery.name(index);
+  return `${image.split.slice(0, 1).toUpperCase()}${image.split.slice(1)} image ${image.number}`;
+}
 
 const FEW = 12;
 
+/** A few images beside the selected one, and one's own. */
 function Thumbs({ app }: { app: App }) {
-  const { images } = app.document;
-  const now = Math.min(app.selection.value.image, images.length - 1);
-  if (images.length < 2) return null;
-  const first = Math.max(0, Math.min(now - FEW / 2, images.length - FEW));
+  const count = app.gallery.count.value, now = selectedImage(app)?.index ?? -1;
+  const first = Math.max(0, Math.min(now - FEW / 2, count - FEW));
+  const shown = Array.from({ length: Math.min(FEW, count) }, (_, k) => first + k);
   return (
     <div class="thumbs" role="group" aria-label="Images">
-      {images.slice(first, first + FEW).map((image, k) => (
-        <button
-          type="button"
-          key={image.blob}
-          aria-pressed={first + k === now}
-          aria-label={image.name}
-          title={image.name}
-          onClick={() => app.store.set({ image: first + k })}
-        >
-          <Picture image={image} width={36} height={36} />
-        </button>
-      ))}
+      {count > 1 && shown.map((index) => {
+        const pixels = app.gallery.at(index);
+        return pixels && (
+          <button
+            type="button"
+            key={index}
+            aria-pressed={index === now}
+            aria-label={imageName(app, index)}
+            title={imageName(app, index)}
+            onClick={() => app.store.set({ image: index })}
+          >
+            <Picture {...asItIs(pixels)} width={36} height={36} />
+          </button>
+        );
+      })}
+      <Bring app={app} />
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type App, useApp } from "../../app.ts";
 import type { Bracket, Shown } from "../../items.ts";
 import { Picture } from "../../parts/picture.tsx";
+import { shownImage } from "../../parts/seen.ts";
 import { Drawing } from "./drawing.tsx";
 import { type Geometry, HEAD, lineOf, middle, visible } from "./geometry.ts";
 import { Numbers, type Row } from "./numbers.tsx";
@@ -117,14 +118,14 @@ export function Columns({ g, rows, between }: Given) {
 
 /** The selected image, in place of the slab of the input that it fits. */
 function InputImage({ app, g }: { app: App; g: Geometry }) {
-  const image = app.document.images[app.selection.value.image] ?? app.document.images[0];
   const input = app.model.value.image;
   const i = g.items.findIndex((item) => item.kind === "input" && item.title === input.name);
+  const image = shownImage(app);
   if (!image || i < 0) return null;
   const h = g.h[i], w = g.w[i];
   return (
     <div class="inputimage" style={{ left: `${middle(g, i) - w / 2}px`, top: `${lineOf(g, i) - h / 2}px` }}>
-      <Picture image={image} width={w} height={h} />
+      <Picture {...image} width={w} height={h} />
     </div>
   );
 }

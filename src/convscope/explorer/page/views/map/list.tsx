@@ -3,6 +3,8 @@
 import { useApp } from "../../app.ts";
 import { type Cost, costOf, type Item } from "../../items.ts";
 import { fieldText } from "../../model.ts";
+import { Picture } from "../../parts/picture.tsx";
+import { shownImage } from "../../parts/seen.ts";
 import type { Group } from "../../tree.ts";
 import { size } from "../../words.ts";
 import { type Geometry, most } from "./geometry.ts";
@@ -41,13 +43,13 @@ export function List(
             ))}
             <span class="row">
               <button type="button" class="pick" aria-pressed={on} data-column={i} onClick={() => choose(i)}>
-                <Picture g={g} i={i} on={on} />
+                <Thumbnail g={g} i={i} on={on} />
                 <span>
                   <b>{item.title}</b>
                   <br />
                   <span class="dim">{size(item.out)}</span>
                   {!item.group && item.sub && <span class="small">{item.sub}</span>}
-                  <span class="bar" style={{ width: `${100 * costOf(item, cost).value / top}%` }} />
+                  <span class="share" style={{ width: `${100 * costOf(item, cost).value / top}%` }} />
                 </span>
                 <span class="num">
                   {item.layers.length ? costText(costOf(item, cost), cost) : "–"}
@@ -78,10 +80,15 @@ function Unfold({ group, sub }: { group: Group; sub: string }) {
   );
 }
 
-function Picture({ g, i, on }: { g: Geometry; i: number; on: boolean }) {
+function Thumbnail({ g, i, on }: { g: Geometry; i: number; on: boolean }) {
   const item: Item = g.items[i];
-  const model = useApp().model.value;
+  const app = useApp(), model = app.model.value;
+  const image = item.kind === "input" && item.title === model.image.name ? shownImage(app) : null;
   const h = Math.max(6, g.h[i] * 0.4), w = Math.min(46, Math.max(6, g.w[i] * 0.8));
+  if (image) {
+    const unit = 50 / Math.max(image.wide, image.high);
+    return <Picture {...image} width={image.wide * unit} height={image.high * unit} />;
+  }
   return (
     <svg width="60" height="54" aria-hidden="true">
       {item.kind === "merge"

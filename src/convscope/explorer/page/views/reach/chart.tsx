@@ -106,7 +106,7 @@ function Bar({ stop, x, w, y, top, on, choose }: BarGiven) {
         y={y(shown)}
         width={inner}
         height={Math.max(0, y(0) - y(shown))}
-        class={exact(stop.layer) ? "bar" : "bar bound"}
+        class={exact(stop.layer) ? "block" : "block bound"}
       />
       {value > top && (
         <path d={`M${middle - inner / 2 - 3} ${y(top) + 12}l${inner + 6} -6v6l${-inner - 6} 6z`} class="cut" />
@@ -117,7 +117,7 @@ function Bar({ stop, x, w, y, top, on, choose }: BarGiven) {
         <title>{`${stop.layer.name}: ${fieldText(stop.layer.rf)} px`}</title>
       </text>
       <text x={middle} y={TALL - 8} class={`mid ${on ? "a" : "s"}`}>
-        {shortened(stop.name, Math.max(5, Math.floor(w / 6.4)))}
+        {shortened(stop.name, Math.max(4, Math.floor(w / 7.2)))}
       </text>
     </g>
   );

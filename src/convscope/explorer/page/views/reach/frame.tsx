@@ -2,8 +2,8 @@
 
 import { useRef } from "preact/hooks";
 import { useApp } from "../../app.ts";
-import type { Image } from "../../document.ts";
 import { Picture } from "../../parts/picture.tsx";
+import { shownImage } from "../../parts/seen.ts";
 import { size } from "../../words.ts";
 
 export interface Frame {
@@ -20,43 +20,93 @@ export function frameOf(rows: number, columns: number, side: number): Frame {
   return { side, scale: side / (long + 2 * margin), margin, rows, columns };
 }
 
+type Point = readonly [number, number];
+
 interface Given {
   frame: Frame;
-  image: Image | undefined;
   /** The pixel under the pointer, or null when it leaves. */
-  point: (pixel: readonly [number, number] | null, keep: boolean) => void;
+  point: (pixel: Point | null, keep: boolean) => void;
+  /** A box was drawn around an object of this size. */
+  boxed: (side: number) => void;
 }
 
-export function ImageFrame({ frame, image, point }: Given) {
+/** How far a pointer moves before it draws a box [CSS pixel]. */
+const DRAG = 6;
+
+export function ImageFrame({ frame, point, boxed }: Given) {
   const app = useApp();
   const place = useRef<HTMLDivElement>(null);
+  const box = useRef<SVGRectElement>(null);
+  const from = useRef<Point | null>(null);
+  const drawn = useRef(false);
   const { scale, margin, rows, columns } = frame;
   const left = margin * scale, w = columns * scale, h = rows * scale;
-  const at = (event: PointerEvent | MouseEvent): readonly [number, number] | null => {
-    const box = place.current?.getBoundingClientRect();
-    return box ? [(event.clientY - box.top) / scale - margin, (event.clientX - box.left) / scale - margin] : null;
+  const image = shownImage(app);
+  const at = (event: PointerEvent | MouseEvent): Point => {
+    const { top, left } = place.current?.getBoundingClientRect() ?? { top: 0, left: 0 };
+    return [(event.clientY - top) / scale - margin, (event.clientX - left) / scale - margin];
+  };
+  const moved = (event: PointerEvent): void => {
+    const to = at(event), start = from.current;
+    if (!start || !(event.buttons & 1)) return point(to, false);
+    drawn.current ||= Math.max(...to.map((value, i) => Math.abs(value - start[i]))) * scale > DRAG;
+    if (drawn.current && box.current) {
+      outline(
+        box.current,
+        frame,
+        start.map((value, i) => Math.min(value, to[i])),
+        start.map((v, i) => Math.max(v, to[i])),
+      );
+    }
+  };
+  const released = (event: PointerEvent): void => {
+    const to = at(event), start = from.current;
+    from.current = null;
+    if (!start || !drawn.current) return;
+    boxed(Math.max(1, Math.round(Math.max(...to.map((value, i) => Math.abs(value - start[i]))))));
   };
   return (
     <div
       ref={place}
       class="imageframe"
       style={{ width: `${w + 2 * left}px`, height: `${h + 2 * left}px` }}
-      onPointerMove={(event) => point(at(event), false)}
+      onPointerDown={(event) => {
+        [from.current, drawn.current] = [at(event), false];
+        event.currentTarget.setPointerCapture(event.pointerId);
+      }}
+      onPointerMove={moved}
+      onPointerUp={released}
       onPointerLeave={() => point(null, false)}
-      onClick={(event) => point(at(event), true)}
+      onClick={(event) => !drawn.current && point(at(event), true)}
     >
       <span class="lab padding">padding</span>
       <div class="pixels" style={{ left: `${left}px`, top: `${left}px`, width: `${w}px`, height: `${h}px` }}>
         {image
-          ? <Picture image={image} width={w} height={h} />
+          ? <Picture {...image} width={w} height={h} />
           : <span class="lab">{app.model.value.image.name}, {size(app.model.value.image.shape)}</span>}
       </div>
       <svg width={w + 2 * left} height={h + 2 * left} class="fieldbox" aria-hidden="true">
         <rect class="dark" />
         <rect class="light" />
       </svg>
+      <svg width={w + 2 * left} height={h + 2 * left} class="objectbox" aria-hidden="true">
+        <rect ref={box} />
+      </svg>
     </div>
   );
+}
+
+/** Put a rectangle around pixels, from the first corner up to the last. */
+function outline(
+  shape: Element,
+  { scale, margin }: Frame,
+  [y, x]: readonly number[],
+  [to, end]: readonly number[],
+): void {
+  shape.setAttribute("x", String((x + margin) * scale));
+  shape.setAttribute("y", String((y + margin) * scale));
+  shape.setAttribute("width", String(Math.max(0, end - x) * scale));
+  shape.setAttribute("height", String(Math.max(0, to - y) * scale));
 }
 
 /** Put the box of a field on the image, in pixels that may lie on the padding. */
@@ -66,11 +116,7 @@ export function showField(
   rows: readonly number[],
   columns: readonly number[],
 ): void {
-  const { scale, margin } = frame;
   for (const shape of place?.querySelectorAll(".fieldbox rect") ?? []) {
-    shape.setAttribute("x", String((columns[0] + margin) * scale));
-    shape.setAttribute("y", String((rows[0] + margin) * scale));
-    shape.setAttribute("width", String(Math.max(0, columns[1] - columns[0] + 1) * scale));
-    shape.setAttribute("height", String(Math.max(0, rows[1] - rows[0] + 1) * scale));
+    outline(shape, frame, [rows[0], columns[0]], [rows[1] + 1, columns[1] + 1]);
   }
 }

@@ -4,6 +4,7 @@ import { useMemo, useRef } from "preact/hooks";
 import { useApp } from "../../app.ts";
 import type { Box } from "../../engine/reach.ts";
 import { area, shortened } from "../../words.ts";
+import { Maps } from "./maps.tsx";
 import { spatial, type Stop } from "./path.ts";
 
 export interface Cell {
@@ -87,33 +88,41 @@ export function Strip({ cells, hover }: Given) {
   };
   const drawn = useMemo(() => cells.map((cell) => <Grid key={cell.stop.layer.name} cell={cell} />), [cells]);
   return (
-    <svg
-      ref={svg}
-      class="strip"
-      width={width}
-      height={tall + 42}
-      onPointerMove={moved}
-      onPointerLeave={() => hover("", null)}
-      onClick={(event) => {
-        const found = at(event);
-        if (found) app.store.set({ layer: found[0].stop.layer.name, unit: found[1], channel: null });
-      }}
-    >
-      {drawn}
-      <g class="rays" />
-      <g class="over" />
-      {cells.map((cell) => (
-        <text key={cell.stop.layer.name} x={cell.x} y={tall + 18} class={cell.stop.layer.name === selected ? "a" : "b"}>
-          {shortened(cell.stop.name, 10)}
-          <title>{cell.stop.layer.name}</title>
-        </text>
-      ))}
-      {cells.map((cell) => (
-        <text key={cell.stop.layer.name} x={cell.x} y={tall + 34} class="s" data-size={cell.stop.layer.name}>
-          {area(cell.stop.layer.out)}
-        </text>
-      ))}
-    </svg>
+    <div class="stripbox">
+      <Maps cells={cells} width={width} height={tall + 1} />
+      <svg
+        ref={svg}
+        class="strip"
+        width={width}
+        height={tall + 42}
+        onPointerMove={moved}
+        onPointerLeave={() => hover("", null)}
+        onClick={(event) => {
+          const found = at(event);
+          if (found) app.store.set({ layer: found[0].stop.layer.name, unit: found[1], channel: null });
+        }}
+      >
+        {drawn}
+        <g class="rays" />
+        <g class="over" />
+        {cells.map((cell) => (
+          <text
+            key={cell.stop.layer.name}
+            x={cell.x}
+            y={tall + 18}
+            class={cell.stop.layer.name === selected ? "a" : "b"}
+          >
+            {shortened(cell.stop.name, 10)}
+            <title>{cell.stop.layer.name}</title>
+          </text>
+        ))}
+        {cells.map((cell) => (
+          <text key={cell.stop.layer.name} x={cell.x} y={tall + 34} class="s" data-size={cell.stop.layer.name}>
+            {area(cell.stop.layer.out)}
+          </text>
+        ))}
+      </svg>
+    </div>
   );
 }
 
