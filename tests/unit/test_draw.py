@@ -38,7 +38,7 @@ NETS = {
     "one layer": "input 4, relu",
     "volume": "input 8x8x8x1, conv 4 3x3x3 relu, maxpool 2, linear 3",
 }
-ZOO = ("resnet50", "googlenet", "densenet121")
+ZOO = ("resnet50", "inception_v3", "densenet121")
 
 
 @cache
@@ -56,7 +56,8 @@ def boxes(sketch: Sketch) -> Iterator[tuple[float, float, float, float]]:
     """Left, top, right and bottom of every block and of every text."""
     for cell, (x, y), base in zip(sketch.cells, sketch.places, sketch.base, strict=True):
         if cell.kind != "entry":
-            yield x - cell.wide / 2, y - cell.up, x + cell.wide / 2, y + cell.down
+            up, down = cell.ends if cell.kind == "cat" else (-cell.up, cell.down)
+            yield x - cell.wide / 2, y + up, x + cell.wide / 2, y + down
         if cell.below:
             yield x - cell.room / 2, y + base + 1, x + cell.room / 2, y + base + cell.below
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from convscope.analyze.table import layer_table
 from convscope.core.shape import to_text
 from convscope.diagram.layout import layout
-from convscope.diagram.pieces import Graph, parts_of, pieces_of, sources_of
+from convscope.diagram.pieces import SHOWN, Graph, parts_of, pieces_of, sources_of
 from convscope.diagram.shapes import arrow
 from convscope.diagram.sketch import FULL, INNER, TIGHT, Cell, Sketch, sketched
 from convscope.diagram.steps import SIGNS
@@ -37,9 +37,6 @@ STEP = 14.0
 
 WIDE = 0.65
 """Width of the widest part of a drawing, relative to a page, above which rows may be wider than a page."""
-
-SHOWN = 12
-"""The most steps inside of a folded block that are drawn one by one."""
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -146,15 +143,15 @@ def _input(name: str, shape: Shape, scale: Scale) -> Cell:
 
 
 def _short(words: str) -> str:
-    """Return a name that fits below a block: without the modules around it if it is long.
+    """Return a name that fits below a block: the longest end or beginning of its parts if it is long.
 
-    >>> _short("features.denseblock1"), _short("layer1.0")
-    ('denseblock1', 'layer1.0')
+    >>> _short("features.denseblock1"), _short("Conv2d_1a_3x3.conv"), _short("layer1.0")
+    ('denseblock1', 'Conv2d_1a_3x3', 'layer1.0')
     """
     parts = inert(words).split(".")
-    while len(".".join(parts)) > LETTERS and len(parts) > 1:
-        parts = parts[1:]
-    return shortened(".".join(parts), LETTERS)
+    ends = [".".join(part) for at in range(len(parts)) for part in (parts[at:], parts[: len(parts) - at])]
+    fitting = [end for end in ends if len(end) <= LETTERS]
+    return max(fitting, key=len) if fitting else shortened(parts[-1], LETTERS)
 
 
 def _cell(graph: Graph, piece: Piece, scale: Scale) -> Cell:
@@ -228,17 +225,29 @@ def rows_of(cells: Sequence[Cell], sources: Sequence[Sequence[int]]) -> tuple[Ro
     if widest > PAGE:
         style, cells = TIGHT, [replace(cell, lines=tuple(_split(cell.lines))) for cell in cells]
     most = PAGE if widest < WIDE * PAGE else PAGE / WIDE
+    rooms = [_room(cells, columns, part, style) for part in parts]
+    rows = _filled(parts, rooms, most - 2 * style.gap)
+    for tenths in range(9, 4, -1):  # rows of about equal length, if that takes no more of them
+        fewer = _filled(parts, rooms, (most - 2 * style.gap) * tenths / 10)
+        rows = fewer if len(fewer) == len(rows) else rows
+    return tuple(_row(cells, sources, row, style, first=row is rows[0], last=row is rows[-1]) for row in rows)
+
+
+def _filled(parts: Sequence[list[int]], rooms: Sequence[float], most: float) -> list[list[int]]:
+    """Return parts in rows of at most a width; one that is wider has a row of its own.
+
+    >>> _filled([[0], [1], [2, 3]], [10, 10, 25], 30)
+    [[0, 1], [2, 3]]
+    """
     rows: list[list[int]] = []
     left = 0.0
-    for part in parts:
-        room = _room(cells, columns, part, style)
-        if rows and room <= left:
-            rows[-1] += part
-            left -= room
-        else:
-            rows.append(list(part))
-            left = most - 2 * style.gap - room
-    return tuple(_row(cells, sources, row, style, first=row is rows[0], last=row is rows[-1]) for row in rows)
+    for part, room in zip(parts, rooms, strict=True):
+        if not rows or room > left:
+            rows.append([])
+            left = most
+        rows[-1] += part
+        left -= room
+    return rows
 
 
 def _split(words: Sequence[str]) -> Iterator[str]:

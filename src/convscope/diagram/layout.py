@@ -58,12 +58,14 @@ class _Path(NamedTuple):
         last: the last such column.
         arc: whether there are no nodes on it.
         node: the first node of the chain, or the source of the arc.
+        ends: the chain at which it ends, by its first node; -1 for none.
     """
 
     first: int
     last: int
     arc: bool
     node: int
+    ends: int
 
 
 def layout(sources: Sources) -> Layout:
@@ -163,41 +165,51 @@ def _ends(before: Sequence[int]) -> list[bool]:
 def _stretches(
     sources: Sources, columns: Sequence[int], heirs: Sequence[int], chains: Sequence[int], main: int
 ) -> list[_Path]:
-    """Return all chains but the main one, from after the node that leads to it up to the reader of its last node."""
+    """Return all chains but the main one, from after the node that leads to it up to the reader of its last node.
+
+    The column of the reader is included, since the line turns there.
+    """
     last = {chain: node for node, chain in enumerate(chains)}
     found = []
     for chain, end in last.items():
         if chain != main:
             lead, reader = _leads(sources, columns, chain), heirs[end]
             first = columns[chain] if lead < 0 else columns[lead] + 1
-            found.append(_Path(first, columns[end] if reader < 0 else columns[reader] - 1, arc=False, node=chain))
+            to = -1 if reader < 0 else chains[reader]
+            found.append(_Path(first, columns[end if reader < 0 else reader], arc=False, node=chain, ends=to))
     return found
 
 
 def _passes(columns: Sequence[int], skips: dict[int, list[int]]) -> list[_Path]:
     """Return the columns that the arcs of each node pass."""
     return [
-        _Path(columns[source] + 1, max(columns[target] for target in targets) - 1, arc=True, node=source)
+        _Path(columns[source] + 1, max(columns[target] for target in targets), arc=True, node=source, ends=-1)
         for source, targets in skips.items()
     ]
 
 
 def _lanes(paths: Sequence[_Path], width: int) -> list[int]:
-    """Return the lane of each path: the innermost that is free, short paths first."""
+    """Return the lane of each path: the innermost that is free, short paths first.
+
+    A path at which others end is on their side, so that no line crosses the first lane.
+    """
     taken = {lane: bytearray(width) for lane in range(-LANES, LANES + 1)}
-    lanes = [LANES] * len(paths)
+    lanes, sides = [LANES] * len(paths), dict[int, int]()
     order = sorted(range(len(paths)), key=lambda at: (paths[at].last - paths[at].first, paths[at].first, at))
     for at in order:
         path = paths[at]
-        for lane in _tried(arc=path.arc):
+        for lane in _tried(1 if path.arc else sides.get(path.node, 0)):
             if 1 not in taken[lane][path.first : path.last + 1]:
                 lanes[at] = lane
                 break
+        if not path.arc:
+            sides.setdefault(path.ends, lanes[at])
         taken[lanes[at]][path.first : path.last + 1] = b"\1" * (path.last + 1 - path.first)
     return lanes
 
 
-def _tried(*, arc: bool) -> list[int]:
-    """Return lanes from the inside to the outside; arcs are above only."""
-    sides = ((lane,) if arc else (lane, -lane) for lane in range(1, LANES + 1))
-    return [lane for side in sides for lane in side]
+def _tried(side: int) -> list[int]:
+    """Return lanes from the inside to the outside: those above, those below, or for 0 those of both sides."""
+    if side:
+        return [lane if side > 0 else -lane for lane in range(1, LANES + 1)]
+    return [lane for at in range(1, LANES + 1) for lane in (at, -at)]

@@ -30,6 +30,9 @@ UNBROKEN = 12
 EACH = 6
 """The most convolutions in one row that are one group."""
 
+SHOWN, DETAIL = 16, 80
+"""The most steps inside of a group that are drawn one by one, and of a drawing that draws equal neighbours apart."""
+
 INSIDE = 40
 """The most steps of a group that is found by its paths."""
 
@@ -103,7 +106,8 @@ def pieces_of(graph: Graph, fold: int | None = None) -> tuple[Piece, ...]:
     ways = (single, *_by_depth(graph), blocks, _straight(graph, blocks))
     few = [found for way in ways for found in (way, _stacked(graph, way)) if len(found) <= MOST]
     if few:
-        return next((found for found in few if longest(graph, found) <= UNBROKEN), min(few, key=len))
+        best = next((found for found in few if longest(graph, found) <= UNBROKEN), min(few, key=len))
+        return best if detail(best) <= DETAIL else _stacked(graph, best)
     return _cut(_sizes(graph, _stacked(graph, ways[-1])))
 
 
@@ -143,6 +147,12 @@ def parts_of(columns: Sequence[int], sources: Sequence[Sequence[int]]) -> list[l
                 parts.append([])
         parts[-1].append(node)
     return [sorted(part) for part in parts if part]
+
+
+def detail(pieces: Sequence[Piece]) -> int:
+    """Return the number of steps that are drawn."""
+    counts = (len(piece.steps) // piece.times for piece in pieces)
+    return sum(count if count <= SHOWN else 1 for count in counts)
 
 
 def longest(graph: Graph, pieces: Sequence[Piece]) -> int:

@@ -186,7 +186,7 @@ def sketched(cells: Sequence[Cell], sources: Sources, style: Style) -> Sketch:
     """
     found = layout(sources)
     across, rights, width = _across(cells, found, style)
-    heights = _Heights(cells, found, style)
+    heights = _Heights(cells, sources, found, style)
     places = [(across[column], heights.of_node(at)) for at, column in enumerate(found.columns)]
     edges = _Edges(cells, sources, found, places, heights, [right + 0.3 * style.gap for right in rights])
     edges.centre()
@@ -220,8 +220,8 @@ def _across(cells: Sequence[Cell], found: Layout, style: Style) -> tuple[list[fl
 class _Heights:
     """The heights of lanes, each as near to the first as what lies between allows."""
 
-    def __init__(self, cells: Sequence[Cell], found: Layout, style: Style) -> None:
-        self.cells, self.found, self.style = cells, found, style
+    def __init__(self, cells: Sequence[Cell], sources: Sources, found: Layout, style: Style) -> None:
+        self.cells, self.sources, self.found, self.style = cells, sources, found, style
         self.chains: dict[int, float] = {}
         self.arcs: dict[int, float] = {}
         self.bases = [0.0] * len(cells)
@@ -266,8 +266,7 @@ class _Heights:
 
     def _chain(self, first: int) -> None:
         nodes = [at for at, chain in enumerate(self.found.chains) if chain == first]
-        columns = range(self.found.columns[first], self.found.columns[nodes[-1]] + 1)
-        lane = self.found.lanes[first]
+        columns, lane = self._passed(first, nodes[-1]), self.found.lanes[first]
         up, down = (max(getattr(self.cells[at], side) for at in nodes) for side in ("up", "down"))
         below = max(self.cells[at].below for at in nodes)
         if lane > 0:
@@ -282,6 +281,14 @@ class _Heights:
             else:
                 self.down[column] = height + down + below
 
+    def _passed(self, first: int, last: int) -> range:
+        """Return the columns between the fork and the merge of a path."""
+        fork = max((self.found.columns[source] for source in self.sources[first]), default=-1)
+        merges = [self.found.columns[node] for node, mine in enumerate(self.sources) if last in mine]
+        return range(
+            min(fork + 1, self.found.columns[first]), max(min(merges, default=0), self.found.columns[last] + 1)
+        )
+
 
 @dataclass
 class _Edges:
@@ -294,6 +301,7 @@ class _Edges:
         places: the centre of each cell, which :meth:`centre` changes.
         heights: of the lanes.
         forks: for each column, where lines leave for other lanes.
+        beside: edges that are arcs.
     """
 
     cells: Sequence[Cell]
@@ -302,28 +310,34 @@ class _Edges:
     places: list[Point]
     heights: _Heights
     forks: Sequence[float]
+    beside: set[tuple[int, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.beside = {(arc.source, target) for arc in self.found.arcs for target in arc.targets}
 
     def all(self) -> Iterator[tuple[Point, ...]]:
         """Yield the points of each line."""
-        beside = {(arc.source, target) for arc in self.found.arcs for target in arc.targets}
         for node, mine in enumerate(self.sources):
             for source in dict.fromkeys(mine):
-                yield self._over(source, node) if (source, node) in beside else self._plain(source, node)
+                yield self._over(source, node) if (source, node) in self.beside else self._plain(source, node)
 
     def centre(self) -> None:
-        """Put the nodes of each path beside the first lane in the middle between its fork and its merge."""
-        readers: dict[int, int] = {}
+        """Put a path beside the first lane in the middle between its fork and its merge, if no other path is on it."""
+        readers: dict[int, list[int]] = {}
         for node, mine in enumerate(self.sources):
-            readers.update(dict.fromkeys(mine, node))
-        for first in {chain for chain, lane in zip(self.found.chains, self.found.lanes, strict=True) if lane}:
-            nodes = [at for at, chain in enumerate(self.found.chains) if chain == first]
-            reader = readers.get(nodes[-1])
-            if reader is None or not self.sources[first]:
-                continue
-            start = max(self.forks[self.found.columns[source]] for source in self.sources[first])
-            off = (start + self._left(reader)[0] - self._left(first)[0] - self._right(nodes[-1])[0]) / 2
-            for at in nodes:
-                self.places[at] = (self.places[at][0] + off, self.places[at][1])
+            for source in mine:
+                readers.setdefault(source, []).append(node)
+        chains: dict[int, list[int]] = {}
+        for node, chain in enumerate(self.found.chains):
+            if self.found.lanes[node]:
+                chains.setdefault(chain, []).append(node)
+        for nodes in chains.values():
+            if all(len(self.sources[at]) == 1 == len(readers.get(at, ())) for at in nodes):
+                start = self.forks[self.found.columns[self.sources[nodes[0]][0]]]
+                end = self._left(readers[nodes[-1]][0])[0]
+                off = (start + end - self._left(nodes[0])[0] - self._right(nodes[-1])[0]) / 2
+                for at in nodes:
+                    self.places[at] = (self.places[at][0] + off, self.places[at][1])
 
     def with_bars(self) -> list[Cell]:
         """Return the cells, the bar of a concatenation as tall as the paths that meet there."""
@@ -341,7 +355,9 @@ class _Edges:
 
     def _ends_at(self, source: int, node: int) -> bool:
         """Return whether the path of a node beside the first lane ends at this one."""
-        return bool(self.found.lanes[source]) and self.found.chains[source] != self.found.chains[node]
+        chains, lanes = self.found.chains, self.found.lanes
+        along = (source, node) not in self.beside and chains[node] not in {node, chains[source]}
+        return along and bool(lanes[source]) and lanes[source] * lanes[node] >= 0
 
     def _right(self, node: int) -> Point:
         (x, y), cell = self.places[node], self.cells[node]
@@ -355,11 +371,13 @@ class _Edges:
         """Return the points of an arc, which ends at the top of its target."""
         height, fork, (x, _) = self.heights.arcs[source], self.forks[self.found.columns[source]], self.places[target]
         start = self._right(source)
-        return start, (fork, start[1]), (fork, height), (x, height), (x, self._top(target))
+        return start, (fork, start[1]), (fork, height), (x, height), (x, self._end(target, above=height <= start[1]))
 
-    def _top(self, target: int) -> float:
+    def _end(self, target: int, *, above: bool) -> float:
+        """Return the height of the upper or the lower end of a cell."""
         cell = self.cells[target]
-        return self.places[target][1] + (cell.ends[0] if cell.kind == "cat" else -cell.up)
+        up, down = cell.ends if cell.kind == "cat" else (-cell.up, cell.down)
+        return self.places[target][1] + (up if above else down)
 
     def _plain(self, source: int, target: int) -> tuple[Point, ...]:
         """Return the points of a line along a lane, out into a lane, or back from one."""
@@ -369,7 +387,7 @@ class _Edges:
         if self.found.chains[target] == target:  # a lane begins
             fork = self.forks[self.found.columns[source]]
             return start, (fork, start[1]), (fork, end[1]), end
-        if self.cells[target].kind == "cat":
+        if self.cells[target].kind == "cat" and self._ends_at(source, target):
             return start, (end[0], start[1])
-        (x, y), cell = self.places[target], self.cells[target]
-        return start, (x, start[1]), (x, y - cell.up if start[1] < y else y + cell.down)
+        x = self.places[target][0]
+        return start, (x, start[1]), (x, self._end(target, above=start[1] < end[1]))
