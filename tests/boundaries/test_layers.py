@@ -90,7 +90,7 @@ def test_layers_are_in_order() -> None:
     assert {layer_of(path) for path in FILES} == seen
 
 
-HEAVY = ("torch", "onnx", "keras", "PIL", "resvg_py", "safetensors", "pandas")
+HEAVY = ("torch", "onnx", "keras", "PIL", "resvg_py", "safetensors", "pandas", "starlette", "uvicorn", "anywidget")
 
 
 def loaded_by(code: str) -> set[str]:
@@ -114,6 +114,7 @@ LIGHT = {
     "draw": "from convscope.cli import run; assert run(['draw', 'input 8x8x1, conv 4 3x3']) == 0",
     "document": "from convscope.explorer.build import document_of; document_of('input 8x8x1, conv 4 3x3')",
     "look": "from convscope.cli import run; assert run(['look', '--help']) == 0",
+    "explore": "import convscope as cs; assert str(cs.explore('input 8x8x1, conv 4 3x3'))",
     "plan": "from convscope.cli import run; assert run(['train', '--dry-run']) == 0",
     "data": "from convscope.data import DATASETS, load; load(DATASETS['mnist'], 'test')",
 }
