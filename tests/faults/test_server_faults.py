@@ -16,12 +16,12 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 from convscope.explorer import calls, connections, events, jobs, uploads  # noqa: E402 -- what it needs may be missing
-from convscope.explorer.host import Host  # noqa: E402
+from convscope.explorer.host import Entry, Host  # noqa: E402
 from convscope.explorer.server import Serving  # noqa: E402
 
 pytestmark = pytest.mark.faults
 
-HOST = Host({"net": b"{}"}, {"net": "net"})
+HOST = Host({"net": Entry("net", b"{}")})
 SOON = 0.4
 """The deadline of what is too slow, here [second]."""
 

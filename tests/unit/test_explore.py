@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from convscope.cli.explore import FIRST
 from convscope.errors import FieldError, ImageError, MissingExtraError, WriteError
 from convscope.explorer import explore, notebook, page
 from convscope.explorer.build import to_json
-from convscope.explorer.explore import Explorer
+from convscope.explorer.explore import Explorer, hosted
 from convscope.explorer.page import one_file
 from convscope.training.run import Run
 
@@ -62,6 +63,16 @@ def test_a_run_with_an_image_as_a_file(short_run: Run, tmp_path: Path, capsys: p
     assert isinstance(made["images"], list)
     assert made["images"][0]["name"] == "five.png"
     assert made["run"]["name"] == short_run.path.name
+
+
+def test_two_runs_are_compared_on_one_page(short_run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(short_run.path, other)
+    path = tmp_path / "compared.html"
+    assert run(["explore", str(short_run.path), str(other), "-o", str(path)]) == 0
+    made = document(path)["against"]
+    assert isinstance(made, dict)
+    assert '"other"' in json.dumps(made)
 
 
 def test_an_image_alone_is_seen_by_a_first_net_of_its_size(tmp_path: Path) -> None:
@@ -143,7 +154,7 @@ def test_it_serves_until_it_is_interrupted(number: signal.Signals, status: int) 
         assert process.stdout
         assert process.stderr
         url = process.stdout.readline().strip()
-        assert "open this address" in process.stderr.readline()
+        assert "the page is at this address" in process.stderr.readline()
         with urllib.request.urlopen(url) as answer:  # noqa: S310 -- our own
             assert answer.status == 200
         process.send_signal(number)
@@ -164,6 +175,7 @@ def test_the_browser_gets_a_file_and_no_secret() -> None:
         assert [one["layers"] for one in answer["pages"]] == [4, 1]
         token = answer["url"].partition("token=")[2]
         assert len(token) == 32
+        assert [one["url"] for one in answer["pages"]] == [answer["url"], f"{answer['url']}&document=a-net-of-1-layer"]
         assert token not in opened
         path = Path(opened.removeprefix("file://"))
         assert answer["url"] in path.read_text(encoding="utf-8")
@@ -241,9 +253,11 @@ def test_a_widget_answers_as_the_server_does() -> None:
     pytest.importorskip("anywidget")
     from convscope.explorer.widget import answer
 
+    host = hosted([cs.explore(NET)])
+
     def asked(content: object, *buffers: bytes) -> object:
         model = Model()
-        answer(model, content, [*buffers])
+        answer(host, model, content, [*buffers])
         return model.sent[-1] if model.sent else None
 
     assert asked({"call": 1, "method": "write", "args": {"notation": NET}}) == {"answers": 1, "value": {"text": NET}}

@@ -12,20 +12,23 @@ from zlib import crc32
 
 import pytest
 
+import convscope as cs
 from convscope.errors import FieldError, MachineError
+from convscope.training.run import Run
 from served import OWN, Browser
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 from convscope.explorer import calls, page
-from convscope.explorer.host import Host
+from convscope.explorer.explore import serve
+from convscope.explorer.host import Entry, Host
 from convscope.explorer.server import Serving, bound
 
 NET = "input 8x8x1, conv 4 3x3 relu"
 BLOB = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 DOCUMENT = b'{"schema":"convscope/explorer/1","title":"<script>alert(1)</script>"}'
-HOST = Host({"net": DOCUMENT, "other-2": b"{}"}, {"net": "<script>alert(1)</script>", "other-2": "b"}, {BLOB: b"abc"})
+HOST = Host({"net": Entry("<script>alert(1)</script>", DOCUMENT, {BLOB: "YWJj"}), "other-2": Entry("b", b"{}")})
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +194,9 @@ def test_questions_and_errors_with_their_fields(browser: Browser) -> None:
         "attempt": "write",
     })  # fmt: skip
     assert browser.call("write", notation=NET, to="c")[0] == 404
+    assert browser.call("write", notation=NET, document="other-2")[0] == 200
+    for name in ("nothing", "../net", 3):
+        assert browser.call("write", notation=NET, document=name)[0] == 404
     assert browser.call("write", notation=1)[0] == 422
     assert browser.call("write", notation=NET, path="/etc/passwd")[0] == 422
     for body in (b"", b"{", b"[]", b'{"args": 1}', b'{"args": {}, "more": {}}', b"[" * 100_000, b"\xff"):
@@ -210,14 +216,16 @@ def test_nothing_that_a_page_names_is_opened_or_fetched(
 
     for place in ("read", "hub.fetched", "file_text", "stdin_text", "named.model"):
         monkeypatch.setattr(f"convscope.frontends.{place}", never)
-    for method in calls.METHODS.keys() - {"image"}:
+    for method in ("read", "write"):
         status, found = browser.call(method, notation=source)
         assert (status, found["kind"]) == (422, "NotationError")
 
 
-def upload(browser: Browser, content: bytes, query: str = "size=28x28x1&name=five.png") -> tuple[int, Any]:
+def upload(
+    browser: Browser, content: bytes, query: str = "size=28x28x1&name=five.png", method: str = "image"
+) -> tuple[int, Any]:
     sent = {"Cookie": browser.cookie, "Content-Type": "application/octet-stream", **OWN}
-    answer, text = browser.ask("POST", f"{browser.path}call/image?{query}", content, sent)
+    answer, text = browser.ask("POST", f"{browser.path}call/{method}?{query}", content, sent)
     return answer.status, json.loads(text)
 
 
@@ -302,3 +310,28 @@ def test_ports() -> None:
     for port in (-1, 65536):
         with pytest.raises(FieldError, match="is not a port"):
             bound(port)
+
+
+def test_a_run_predicts_what_is_uploaded(short_run: Run) -> None:
+    with serve([cs.explore(NET), cs.explore(short_run)]) as serving:
+        browser = Browser(serving)
+        names = [one["id"] for one in json.loads(browser.get("documents")[1])]
+        assert 'data-capabilities="confirm predict upload"' in browser.get("")[1].decode()
+        status, found = upload(browser, FIVE.read_bytes(), f"name=five.png&document={names[1]}", "predict")
+        assert status == 200
+        (one,) = found["images"]
+        (expected,) = cs.predict(short_run, FIVE)
+        assert one["image"] == "five.png"
+        assert one["probabilities"] == pytest.approx(expected.probabilities)
+        assert expected.pixels is not None
+        assert b64decode(one["pixels"]) == expected.pixels.tobytes()
+        status, found = upload(
+            browser, FIVE.read_bytes(), "name=five.png", "predict"
+        )  # of the net, which has no weights
+        assert (status, found["expected"]) == (404, "one of image, read, write")
+        status, found = upload(browser, b"GIF89a", f"name=a.gif&document={names[1]}", "predict")
+        assert (status, found["kind"]) == (422, "ImageError")
+        assert found["what"].startswith("a.gif ")
+        blob = cs.explore(short_run).document.blobs
+        key = next(iter(blob))
+        assert browser.get(f"blob/{key}")[1] == b64decode(blob[key])

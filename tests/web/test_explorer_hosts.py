@@ -116,9 +116,9 @@ def test_the_page_asks_and_no_other_page_does(opened: Opened, serving: Serving) 
 
 
 def serving_host() -> Any:
-    from convscope.explorer.host import Host
+    from convscope.explorer.host import Entry, Host
 
-    return Host({"net": b"{}"}, {"net": "another server of this machine"})
+    return Host({"net": Entry("another server of this machine", b"{}")})
 
 
 def test_the_frame_of_a_notebook(opened: Opened, explorer: Explorer, bundle: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from convscope.cli.choices import NET
 from convscope.cli.common import INPUT, JSON, OWN_DATA, THREADS, cli, note_state, show, with_data
 from convscope.cli.numbers import whole
 from convscope.cli.outputs import out, refuse_own
+from convscope.files import is_run
 from convscope.inert import inert
 from convscope.streams import say, tell
 
@@ -58,8 +60,8 @@ def explore(
     r"""Open a page to click through a net or a run.
 
     The page draws the net with its costs, lights up what a unit sees, slides kernels over images, and shows the
-    mistakes of a run. Click, change the net, and all numbers follow. Several nets or runs are compared; your own
-    images are shown to each of them.
+    mistakes of a run. Click, change the net, and all numbers follow. Your own images are shown to each net. Two runs
+    are compared on one page; any other nets or runs have a page each.
 
     A server of this machine alone serves the page, until you press Ctrl-C. With -o, the page becomes one file that
     needs no network, and can be mailed.
@@ -71,6 +73,7 @@ def explore(
       convscope explore runs/mnist-fast-seed0 five.png -o run.html
       convscope explore net.cnn photo.jpg --no-open
       convscope explore old.cnn new.cnn --port 8000 --no-open
+      convscope explore runs/mnist-fast-seed0 runs/mnist-fast-seed1 -o compared.html
       convscope explore --lesson kernel photo.jpg
     """
     nets, images = parted(sources)
@@ -79,7 +82,8 @@ def explore(
     for source in nets:
         note_state(source, images=data is None)
     if lesson is None:
-        made = [_made(source, images, data, size, large=large) for source in nets or [_first(images)]]
+        pairs = _pairs(nets or [_first(images)])
+        made = [_made(source, other, images, data, size, large=large) for source, other in pairs]
     else:
         made = [_taught(lesson, images, nets=bool(nets or data or size))]
     if out is None:
@@ -103,7 +107,7 @@ def parted(sources: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _check_alone(nets: list[str], port: int, *, no_open: bool) -> None:
     """Refuse what a file cannot have."""
-    if len(nets) > 1:
+    if len(_pairs(nets)) > 1:
         raise click.UsageError(f"a file shows one net or run, and there are {len(nets)}; without -o, all are served")
     if port or no_open:
         raise click.UsageError(f"{'--port' if port else '--no-open'} is about a server, and -o writes a file instead")
@@ -121,10 +125,18 @@ def _first(images: list[str]) -> str:
     return FIRST.format(height=height, width=width, channels=1 if found.grey else 3)
 
 
-def _made(source: str, images: list[str], data: str | None, size: Size, *, large: bool) -> Explorer:
+def _pairs(nets: list[str]) -> list[tuple[str, str | None]]:
+    """Return what has a page, each with the run that it is compared with."""
+    return [(nets[0], nets[1])] if len(nets) == 2 and all(map(is_run, nets)) else [(one, None) for one in nets]
+
+
+def _made(  # one parameter for each option
+    source: str, other: str | None, images: list[str], data: str | None, size: Size, *, large: bool
+) -> Explorer:
     from convscope.explorer.explore import explore as made
 
-    return made(with_data(source, data), input=size, images=images, large=large)
+    against = None if other is None else with_data(other, data)
+    return made(with_data(source, data), input=size, against=against, images=images, large=large)
 
 
 def _taught(lesson: str, images: list[str], *, nets: bool) -> Explorer:
@@ -164,18 +176,14 @@ def _serve(made: Sequence[Explorer], port: int, *, no_open: bool, as_json: bool)
     from convscope.explorer.explore import serve
 
     with serve(made, port=port) as serving:
+        urls = list(serving.addresses.values())
         if as_json:
-            pages = [_facts(one) for one in made]
+            pages = [{"url": url, **_facts(one)} for url, one in zip(urls, made, strict=True)]
             show({"schema": "convscope/explore/1", "url": serving.url, "port": serving.port, "pages": pages})
         else:
-            say(serving.url)
-        if no_open:
-            _wait(serving, "open this address")
-            return
-        with opened(serving.url) as found:
-            _wait(serving, "the page opens in the browser; else open this address" if found else "open this address")
-
-
-def _wait(serving: Any, words: str) -> None:
-    tell(f"note: {words}. It is for you alone; Ctrl-C ends the server")
-    serving.wait()
+            say("\n".join(urls))
+        with ExitStack() as files:
+            found = [files.enter_context(opened(url)) for url in urls if not no_open]
+            where = "in the browser, or at this address" if found and all(found) else "at this address"
+            tell(f"note: the page is {where}. It is for you alone; Ctrl-C ends the server")
+            serving.wait()

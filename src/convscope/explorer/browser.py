@@ -28,6 +28,9 @@ LEADS = (
 def opened(url: str) -> Iterator[bool]:
     """Open an address in the browser; the file that leads to it is removed at the end.
 
+    Args:
+        url: the address.
+
     Yields:
         Whether a browser was found.
     """

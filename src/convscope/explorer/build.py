@@ -115,7 +115,7 @@ def document_of(  # noqa: PLR0913 -- the parameters of the question, all by keyw
     """
     if limit > LARGEST and not large:
         raise WriteError(f"a document of {limit:,} bytes", expected=f"at most {LARGEST:,}", attempt="large=True")
-    run, other = _run(source), _run(against)
+    run, other = run_in(source), run_in(against)
     if against is not None and (run is None or other is None):
         raise RunError("only a run can be compared with a run", expected="the folders of two runs")
     net = net_of(source if run is None else run, input)
@@ -153,8 +153,12 @@ def to_json(document: Document) -> bytes:
         return json.dumps(msgspec.to_builtins(document), separators=(",", ":"), allow_nan=False).encode()
 
 
-def _run(source: object) -> Run | None:
-    """Return the run that a source is; None for a net."""
+def run_in(source: object) -> Run | None:
+    """Return the run that a source is; None for a net.
+
+    Raises:
+        RunError: the folder of a run is damaged.
+    """
     from convscope.training.run import Run, load
 
     if isinstance(source, str) and hub.is_name(source):

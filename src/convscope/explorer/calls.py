@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from convscope.core.shape import from_text
-from convscope.data.image import decoded, fitted, plain
+from convscope.data.image import decoded, fitted, plain, upright
 from convscope.errors import ConvscopeError, FieldError, machine, unknown
 from convscope.explorer.build import document_of
 from convscope.frontends import text
@@ -23,8 +23,12 @@ from convscope.writers import write
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from convscope.core.net import Net
     from convscope.explorer.document import Document
+    from convscope.training.run import Run
 
 LONGEST = 255
 """The longest name of a file, in letters."""
@@ -73,21 +77,34 @@ def written(asked: Written) -> dict[str, Any]:
     return {"text": write(_net(asked), to=asked.to)}
 
 
-class Upload(msgspec.Struct, forbid_unknown_fields=True):
-    """The arguments of :func:`image`.
+class File(msgspec.Struct, forbid_unknown_fields=True):
+    """The arguments of a question about an image.
 
     Attributes:
         content: the image file.
-        size: the size that the net takes, ``HxWxC``.
-        name: what the file is called, for messages.
+        name: what it is called, for messages.
     """
 
     content: bytes
-    size: str
-    name: str = "the image"
+    name: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Its name without folders."""
+        return Path(PurePath(self.name[:LONGEST]).name or "the image")
 
 
-def image(asked: Upload) -> dict[str, Any]:
+class Sized(File):
+    """The arguments of :func:`image`.
+
+    Attributes:
+        size: the size that the net takes, ``HxWxC``.
+    """
+
+    size: str = ""
+
+
+def image(asked: Sized) -> dict[str, Any]:
     """Return the pixels of an image file, scaled to a size: ``shape`` is ``h w c``, ``pixels`` are uint8 in base64.
 
     Raises:
@@ -97,10 +114,30 @@ def image(asked: Upload) -> dict[str, Any]:
     shape = from_text(asked.size[:LONGEST])
     if len(shape) != 3 or shape[0] not in {1, 3} or shape[1] * shape[2] > MOST:
         raise FieldError(f"{asked.size[:LONGEST]} is not the size of an image", expected="HxWx1 or HxWx3")
-    name = Path(PurePath(asked.name[:LONGEST]).name or "the image")
-    pixels = decoded(name, lambda one: fitted(plain(one), shape), least=shape[1:], given=lambda: asked.content)
-    rows = pixels.transpose(1, 2, 0)
-    return {"name": inert(str(name)), "shape": rows.shape, "pixels": rows.tobytes()}
+    made = decoded(asked.path, lambda one: fitted(plain(one), shape), least=shape[1:], given=lambda: asked.content)
+    return {"name": inert(str(asked.path)), **_pixels(made)}
+
+
+def _pixels(found: NDArray[np.uint8]) -> dict[str, Any]:
+    rows = found.transpose(1, 2, 0)
+    return {"shape": rows.shape, "pixels": rows.tobytes()}
+
+
+def predicted(asked: File, run: Run) -> dict[str, Any]:
+    """Return the predictions of a run for an image file: one for each digit in it, with what the net was given.
+
+    Raises:
+        ImageError: it is not an image, is damaged, or is too large, by its header.
+    """
+    from convscope.training.predict import predict  # loads torch
+
+    given = decoded(asked.path, upright, given=lambda: asked.content)
+    name = inert(str(asked.path))
+    found = [
+        {**one.to_json(), "image": name, **({} if one.pixels is None else _pixels(one.pixels))}
+        for one in predict(run, given)
+    ]
+    return {"images": found}
 
 
 @dataclass(frozen=True)
@@ -109,32 +146,47 @@ class Method:
 
     Attributes:
         arguments: the type of its arguments.
-        answer: returns the answer, as plain data or structs.
+        answer: returns the answer, as plain data or structs; takes the arguments, and the run if it is about one.
         capability: the capability of the page that needs it.
+        of_run: whether it is about a run.
     """
 
     arguments: type[Any]
-    answer: Callable[[Any], Any]
+    answer: Callable[..., Any]
     capability: str
+    of_run: bool = False
 
 
 METHODS = {
-    "image": Method(Upload, image, "upload"),
+    "image": Method(Sized, image, "upload"),
+    "predict": Method(File, predicted, "predict", of_run=True),
     "read": Method(Question, read, "confirm"),
     "write": Method(Written, written, "confirm"),
 }
 """The questions by name."""
 
-CAPABILITIES = tuple(sorted({method.capability for method in METHODS.values()}))
-"""What a page can do with Python at hand."""
+
+def known(run: Run | None) -> dict[str, Method]:
+    """Return the questions that can be asked about a net, or about a run."""
+    return {name: method for name, method in METHODS.items() if run is not None or not method.of_run}
 
 
-def answered(method: str, arguments: Mapping[str, Any]) -> bytes:
+def capabilities(run: Run | None) -> list[str]:
+    """Return what a page about a net, or about a run, can do with Python at hand.
+
+    >>> capabilities(None)
+    ['confirm', 'upload']
+    """
+    return sorted({method.capability for method in known(run).values()})
+
+
+def answered(method: str, arguments: Mapping[str, Any], run: Run | None = None) -> bytes:
     """Answer a question.
 
     Args:
         method: its name.
         arguments: as plain data.
+        run: the run that the page is about, if it is about one.
 
     Returns:
         The answer as JSON.
@@ -147,11 +199,13 @@ def answered(method: str, arguments: Mapping[str, Any]) -> bytes:
     >>> answered("write", {"notation": "input 8x8x1,relu"})
     b'{"text":"input 8x8x1, relu"}'
     """
-    if method not in METHODS:
-        raise unknown("question", method[:64], METHODS)
-    known = METHODS[method]
+    methods = known(run)
+    if method not in methods:
+        raise unknown("question", method[:64], methods)
+    asked = methods[method]
     try:
-        return msgspec.json.encode(known.answer(msgspec.convert(arguments, known.arguments)))
+        given = msgspec.convert(arguments, asked.arguments)
+        return msgspec.json.encode(asked.answer(given, run) if asked.of_run else asked.answer(given))
     except msgspec.ValidationError as error:
         raise FieldError(f"{method}: {error}") from None
     except (MemoryError, OSError, RuntimeError) as error:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.errors import FieldError, WriteError
 from convscope.explorer import notebook, summary
-from convscope.explorer.build import LARGEST, LIMIT, document_of, to_json
-from convscope.explorer.host import Host, names
+from convscope.explorer.build import LARGEST, LIMIT, document_of, run_in, to_json
+from convscope.explorer.host import Entry, Host, names
 from convscope.explorer.page import one_file, part
 from convscope.extras import missing_module
 from convscope.files import put
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from convscope.explorer.document import Document
     from convscope.explorer.server import Serving
     from convscope.explorer.widget import ExplorerWidget
+    from convscope.training.run import Run
 
 FRAME = (
     '<iframe title="{title}" sandbox="allow-scripts allow-downloads" referrerpolicy="no-referrer" '
@@ -40,9 +41,11 @@ class Explorer:
 
     Attributes:
         document: everything that the page knows.
+        run: the run, if it is about one.
     """
 
     document: Document
+    run: Run | None = None
 
     @property
     def title(self) -> str:
@@ -115,7 +118,7 @@ class Explorer:
             from convscope.explorer.widget import ExplorerWidget
         except ModuleNotFoundError as error:
             raise missing_module(str(error.name)) from None
-        return ExplorerWidget(to_json(self.document))
+        return ExplorerWidget(hosted([self]))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 -- IPython's
         """Return the page in a frame, the table as text, and the live widget where that is shown without a network."""
@@ -129,6 +132,7 @@ def explore(
     source: object,
     *,
     input: object = None,  # noqa: A002 -- the word of the notation
+    against: object = None,
     images: Sequence[str | Path | NDArray[Any]] = (),
     large: bool = False,
 ) -> Explorer:
@@ -137,6 +141,7 @@ def explore(
     Args:
         source: a run, a run folder, a net, or anything that :func:`convscope.read` takes.
         input: size of the input, for a source that does not state it.
+        against: another run or its folder, to compare a run with.
         images: your own images: files, or uint8 arrays ``c h w`` of the size that the net takes.
         large: whether the page may have up to 20 MB instead of 5 MB; weights and images are left out for that.
 
@@ -145,7 +150,8 @@ def explore(
 
     Raises:
         ImageError: an image cannot be read, or the net takes no images.
-        RunError: a run folder is damaged, or is not finished and has no checkpoint.
+        RunError: a run folder is damaged, or is not finished and has no checkpoint; or ``against`` is given, and either
+            is not a run.
         ConvscopeError: as for :func:`convscope.read`.
 
     >>> print(explore("input 8x8x1, conv 4 3x3"))
@@ -156,7 +162,9 @@ def explore(
     conv1  conv 4 3x3  6x6x4       40  1,296  3x3
     The net has no weights.
     """
-    return Explorer(document_of(source, input=input, images=images, limit=LARGEST if large else LIMIT))
+    run = run_in(source)
+    limit = LARGEST if large else LIMIT
+    return Explorer(document_of(run or source, input=input, against=against, images=images, limit=limit), run)
 
 
 def in_attribute(text: str) -> str:
@@ -181,6 +189,10 @@ def serve(explorers: Sequence[Explorer], *, port: int = 0) -> Serving:
         from convscope.explorer.server import Serving
     except ModuleNotFoundError as error:
         raise missing_module(str(error.name)) from None
-    called = dict(zip(names(one.title for one in explorers), explorers, strict=True))
-    contents = {name: to_json(one.document) for name, one in called.items()}
-    return Serving(Host(contents, {name: one.title for name, one in called.items()}), port)
+    return Serving(hosted(explorers), port)
+
+
+def hosted(explorers: Sequence[Explorer]) -> Host:
+    """Return what is shown of several pages, by name."""
+    entries = (Entry(one.title, to_json(one.document), one.document.blobs, one.run) for one in explorers)
+    return Host(dict(zip(names(one.title for one in explorers), entries, strict=True)))

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SECRET = 24
 """Size of the token and of the cookie: 192 bits [byte]."""
 
+NAME = re.compile(r"[a-z0-9-]{1,64}")
+"""What a document is called in an address."""
+
 LONGEST = 16 * 2**10
 """The longest headers [byte]."""
 
@@ -135,7 +138,7 @@ class Guard:
         """Return whether a request has the token."""
         if scope["path"] != "/" or scope["method"] != "GET":
             return False
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
+        given = asked_in(scope, "token")
         return len(given) == 1 and compare_digest(given[0].encode(), self.keys.token.encode())
 
     def has_cookie(self, headers: Headers) -> bool:
@@ -147,10 +150,16 @@ class Guard:
         """Return the page that swaps the token for the cookie, for a request that has the token."""
         if not self.is_entry(scope):
             return None
-        path = self.keys.path
-        answer = HTMLResponse(ENTRY.format(to=path))
-        answer.set_cookie("convscope", self.keys.cookie, path=path, httponly=True, samesite="strict")
+        name = asked_in(scope, "document")
+        to = self.keys.path + (f"?document={name[0]}" if len(name) == 1 and NAME.fullmatch(name[0]) else "")
+        answer = HTMLResponse(ENTRY.format(to=to))
+        answer.set_cookie("convscope", self.keys.cookie, path=self.keys.path, httponly=True, samesite="strict")
         return answer
+
+
+def asked_in(scope: Scope, key: str) -> list[str]:
+    """Return the values of a key in the address of a request."""
+    return parse_qs(scope["query_string"].decode("latin-1")).get(key, [])
 
 
 def is_own(host: str) -> bool:

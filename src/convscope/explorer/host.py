@@ -2,54 +2,82 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from convscope.explorer.calls import answered
+from convscope.errors import unknown
+from convscope.explorer.calls import answered, capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from convscope.training.run import Run
 
 LONGEST = 64
 """Letters of the name of a document."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A document with what is needed to answer questions about it.
+
+    Attributes:
+        title: its title.
+        content: the document as JSON.
+        blobs: bytes beside it in base64, by SHA-256.
+        run: the run, if it is about one.
+    """
+
+    title: str
+    content: bytes
+    blobs: Mapping[str, str] = field(default_factory=dict)
+    run: Run | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Host:
     """What is shown.
 
     Attributes:
-        contents: the documents as JSON, by name, in order; at least one.
-        titles: their titles.
-        blobs: bytes beside them, by SHA-256.
+        entries: the documents by name, in order; at least one.
     """
 
-    contents: Mapping[str, bytes]
-    titles: Mapping[str, str]
-    blobs: Mapping[str, bytes] = field(default_factory=dict)
+    entries: Mapping[str, Entry]
 
     @property
     def first(self) -> str:
         """The name of the first document."""
-        return next(iter(self.contents))
+        return next(iter(self.entries))
 
     @property
     def title(self) -> str:
         """The title of the page."""
-        return self.titles[self.first]
+        return self.entries[self.first].title
 
-    def document(self, name: str) -> bytes:
-        """Return a document as JSON."""
-        return self.contents[name]
+    @property
+    def capabilities(self) -> list[str]:
+        """What the page can do with Python at hand."""
+        return sorted({one for entry in self.entries.values() for one in capabilities(entry.run)})
 
-    def asked(self, method: str, arguments: Mapping[str, Any]) -> bytes:
-        """Answer a question with plain arguments; see :func:`convscope.explorer.calls.answered`."""
-        return answered(method, arguments)
+    def blob(self, key: str) -> bytes | None:
+        """Return bytes of any document; None if there are none with that SHA-256."""
+        found = next((one.blobs[key] for one in self.entries.values() if key in one.blobs), None)
+        return None if found is None else base64.b64decode(found)
 
-    def given(self, method: str, file: IO[bytes], arguments: Mapping[str, str]) -> bytes:
-        """Answer a question about bytes, with the other arguments as text; see :func:`answered`."""
-        return answered(method, {**arguments, "content": file.read()})
+    def answered(self, method: str, arguments: Mapping[str, Any]) -> bytes:
+        """Answer a question; its argument ``document`` names the document that it is about, by default the first.
+
+        Raises:
+            UnknownNameError: there is no such document.
+            ConvscopeError: as for :func:`convscope.explorer.calls.answered`.
+        """
+        name = arguments.get("document", self.first)
+        if not isinstance(name, str) or name not in self.entries:
+            raise unknown("document", str(name)[:LONGEST], self.entries)
+        others = {key: value for key, value in arguments.items() if key != "document"}
+        return answered(method, others, self.entries[name].run)
 
 
 def names(given: Iterable[str]) -> list[str]:

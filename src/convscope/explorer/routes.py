@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,8 +14,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route, Router
 
 from convscope.errors import ConvscopeError, MachineError, MissingExtraError, UnknownNameError
-from convscope.explorer.calls import CAPABILITIES, reported
-from convscope.explorer.guard import Guard
+from convscope.explorer.calls import reported
+from convscope.explorer.guard import NAME, Guard
 from convscope.explorer.jobs import RETRY, BusyError, GoneError
 from convscope.explorer.page import part, served
 from convscope.explorer.uploads import LARGEST, LONGEST, body
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from convscope.explorer.guard import Keys
     from convscope.explorer.host import Host
     from convscope.explorer.jobs import Pool
-
-ID = re.compile(r"[a-z0-9-]{1,64}")
-"""What a document is called in an address."""
 
 KEY = re.compile(r"[0-9a-f]{64}")
 """What a blob is called: its SHA-256."""
@@ -83,7 +81,7 @@ class Routes:
 
     async def page(self, request: Request) -> Response:  # noqa: ARG002 -- starlette's
         """The page."""
-        return HTMLResponse(served(self.host.title, CAPABILITIES))
+        return HTMLResponse(served(self.host.title, self.host.capabilities))
 
     async def part(self, request: Request) -> Response:
         """A file of the page."""
@@ -94,19 +92,19 @@ class Routes:
 
     async def documents(self, request: Request) -> Response:  # noqa: ARG002 -- starlette's
         """What is shown, by name."""
-        return JSONResponse([{"id": name, "title": title} for name, title in self.host.titles.items()])
+        return JSONResponse([{"id": name, "title": one.title} for name, one in self.host.entries.items()])
 
     async def document(self, request: Request) -> Response:
         """A document; by default the first."""
         name = request.path_params.get("id", self.host.first)
-        if not ID.fullmatch(name) or name not in self.host.titles:
+        if not NAME.fullmatch(name) or name not in self.host.entries:
             raise HTTPException(404, "there is no document of that name")
-        return Response(self.host.document(name), media_type=JSON)
+        return Response(self.host.entries[name].content, media_type=JSON)
 
     async def blob(self, request: Request) -> Response:
         """Some bytes of a document."""
         key = request.path_params["key"]
-        found = self.host.blobs.get(key) if KEY.fullmatch(key) else None
+        found = self.host.blob(key) if KEY.fullmatch(key) else None
         if found is None:
             raise HTTPException(404, "there are no bytes with that SHA-256")
         return Response(found, media_type=BYTES, headers=FOREVER)
@@ -122,12 +120,10 @@ class Routes:
         method = request.path_params["method"]
         kind = request.headers["content-type"].partition(";")[0].strip().lower()
         async with body(request, LARGEST if kind == BYTES else LONGEST) as file:
-            if kind == BYTES:
-                work = lambda: self.host.given(method, file, dict(request.query_params))  # noqa: E731
-            else:
-                arguments = as_json(file.read())
-                work = lambda: self.host.asked(method, arguments)  # noqa: E731
-            return Response(await self.pool.run(work, lambda: gone(request)), media_type=JSON)
+            content = file.read()
+        arguments = {**request.query_params, "content": content} if kind == BYTES else as_json(content)
+        work = partial(self.host.answered, method, arguments)
+        return Response(await self.pool.run(work, lambda: gone(request)), media_type=JSON)
 
 
 def as_json(content: bytes) -> dict[str, Any]:

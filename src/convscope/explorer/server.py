@@ -49,12 +49,18 @@ class Serving:
         self.url: str = f"http://{ADDRESS}:{self.port}/?token={keys.token}"
         self.page: str = f"http://{ADDRESS}:{self.port}{keys.path}"
         self.hub: Hub = Hub()
+        self._names = tuple(host.entries)
         self._pool = Pool()
         self._server = uvicorn.Server(configured(Routes(host, self._pool, self.hub), keys))
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._serve,), name="convscope-explore", daemon=True
         )
         self._thread.start()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The address of each page, by its name; that of the first is ``url``."""
+        return {name: self.url + (f"&document={name}" if at else "") for at, name in enumerate(self._names)}
 
     def __repr__(self) -> str:
         return f"Serving(port={self.port})"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
 from convscope.errors import ConvscopeError
-from convscope.explorer.calls import CAPABILITIES, answered, reported
+from convscope.explorer.calls import reported
 from convscope.explorer.page import part
+
+if TYPE_CHECKING:
+    from convscope.explorer.host import Host
 
 
 class ExplorerWidget(anywidget.AnyWidget):
@@ -26,18 +30,20 @@ class ExplorerWidget(anywidget.AnyWidget):
     _esm = part("page.js")
     document = traitlets.Unicode().tag(sync=True)
     styles = traitlets.Unicode(part("page.css")).tag(sync=True)
-    capabilities = traitlets.List(traitlets.Unicode(), list(CAPABILITIES)).tag(sync=True)
+    capabilities = traitlets.List(traitlets.Unicode()).tag(sync=True)
     state = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, document: bytes, **named: Any) -> None:
-        super().__init__(document=document.decode(), **named)
-        self.on_msg(answer)
+    def __init__(self, host: Host) -> None:
+        content = host.entries[host.first].content.decode()
+        super().__init__(document=content, capabilities=host.capabilities)
+        self.on_msg(partial(answer, host))
 
 
-def answer(widget: Any, content: Any, buffers: Any) -> None:
+def answer(host: Host, widget: Any, content: Any, buffers: Any) -> None:
     """Answer a message of the page; one that is not a question is ignored.
 
     Args:
+        host: what is shown.
         widget: the widget that got it.
         content: ``{"call": number, "method": name, "args": {…}}``.
         buffers: bytes of the question, if it has any.
@@ -49,7 +55,7 @@ def answer(widget: Any, content: Any, buffers: Any) -> None:
         asked = dict(arguments) if isinstance(arguments, dict) else {}
         if buffers:
             asked["content"] = bytes(buffers[0])
-        widget.send({"answers": number, "value": json.loads(answered(str(method), asked))})
+        widget.send({"answers": number, "value": json.loads(host.answered(str(method), asked))})
     except ConvscopeError as error:
         widget.send({"answers": number, "error": reported(error)})
     except Exception as error:
