@@ -11,6 +11,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -24,6 +25,7 @@ from convscope.core.net import Net
 from convscope.core.op import REGISTRY
 from convscope.data.registry import DATASETS, load
 from convscope.errors import ConvscopeError
+from convscope.explorer.build import document_of
 from convscope.frontends import read
 from convscope.testing import op_from_text
 from convscope.training.batches import scaled
@@ -60,8 +62,29 @@ def write(path: Path) -> int:
     torch.manual_seed(0)
     with path.open("w", encoding="utf-8") as file:
         merges = {name: made.merges for name, made in REGISTRY.items()}
-        file.write(json.dumps({"ops": merges, "mistakes": mistakes()}) + "\n")
+        header = {"ops": merges, "mistakes": mistakes(), "documents": list(documents())}
+        file.write(json.dumps(header) + "\n")
         return sum(file.write(json.dumps(one) + "\n") > 0 for one in _all())
+
+
+UNNAMED = (
+    "input 8x6x4, conv 4 3x3 p1, attention 1 w2, conv 2 3x3 s2, gap, linear 3",
+    "input 6x6x2, conv 4 3x3 same, rearrange a4xb6xc6:axbc, gru 5, cumsum along1, pick 3-0 along1, conv 3 3",
+    "input 5x7x3, conv 6 1x1, rearrange a2b3xc5xd7:baxcxd, add( id | reduce a6xb5xc7:axbx1 ) relu, conv 3 3x3",
+    "input 4x4x6, sdpa 1, einsum a2xb4xc4:a2xb4xd4:axcxd( id | conv 2 1x1 ), opaque 4x4x2, conv 2 3x3",
+    "input 6, rearrange a2b3:ba, rearrange a2b3:1xab, cumsum along1, rearrange 1xa2b3:abx1, conv 2 1",
+    "input 9x4, tokens 1, attention 2, pick 0 along1, lstm 3 both, conv 2 1",
+)
+"""Nets with ops that the engine does not name."""
+
+
+def documents() -> Iterator[dict[str, Any]]:
+    """Yield nets as their documents have them, and boxes of some units."""
+    for text in UNNAMED:
+        net = read(text)
+        boxes = list(_boxes(net, random.Random(text)))
+        reads = [[list(map(_relation, reads)) for reads in layer.reads] for layer in net]
+        yield {"text": text, "net": msgspec.to_builtins(document_of(net).net), "boxes": boxes, "reads": reads}
 
 
 def digits() -> Iterator[dict[str, Any]]:

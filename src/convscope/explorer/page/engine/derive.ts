@@ -99,7 +99,7 @@ export function derive(graph: Graph, known?: Net): Derived {
   const given = new Known(known), { fits, shapes, errors } = fitAll(graph, given);
   const traced = new Map(graph.nodes.map((node) => [node.name, tracedOf(node, fits.get(node.name) ?? null, shapes)]));
   const whole = given.covers(graph), image = given.image(graph.inputs);
-  const fields = whole ? given.fields() : fieldsOf(graph.inputs, image, traced);
+  const fields = whole ? given.fields() : given.completed(fieldsOf(graph.inputs, image, traced), graph, shapes);
   const reads = new ReadList(), memory = memoryOf(graph.inputs, graph.nodes, graph.outputs, shapes);
   const layers = graph.nodes.map((node) => {
     const live = memory?.live.get(node.name) ?? null;
@@ -329,6 +329,26 @@ class Known {
 
   fields(): Map<string, Fields> {
     return new Map(this.net?.layers.map(({ name, rf, gated }) => [name, { rf, gated }]));
+  }
+
+  /** Fields with those of the document where they are unknown and nothing that a layer depends on has changed. */
+  completed(
+    fields: Map<string, Fields | null>,
+    graph: Graph,
+    shapes: ReadonlyMap<string, Shape | null>,
+  ): Map<string, Fields | null> {
+    const same = new Set(
+      graph.inputs.filter((one) => String(one.shape) === String(this.shapes.get(one.name))).map((one) => one.name),
+    );
+    for (const node of graph.nodes) {
+      const before = node.inputs.map((name) => shapes.get(name) ?? []), layer = this.unchanged(node, before);
+      if (!layer || String(node.inputs) !== String(layer.inputs) || !node.inputs.every((name) => same.has(name))) {
+        continue;
+      }
+      same.add(node.name);
+      if (!fields.get(node.name)) fields.set(node.name, { rf: layer.rf, gated: layer.gated });
+    }
+    return fields;
   }
 
   /** What the document states of a layer that the op alone does not: shared, frozen or foreign weights. */

@@ -1,25 +1,13 @@
 /** Sizes, reads, params, MACs and receptive fields equal those of Python, for every op that the engine names. */
 
-import { eachRead } from "./axis.ts";
-import type { AxisRead } from "./axis.ts";
 import { derive } from "./derive.ts";
 import type { Derived, DerivedLayer } from "./derive.ts";
 import { FOREIGN, isMerge, OPS } from "./ops/registry.ts";
 import { equal } from "./testing/assert.ts";
-import { graphOfVector, keywords, present, vectors } from "./testing/vectors.ts";
-import type { PulledRead, VectorLayer } from "./testing/vectors.ts";
+import { graphOfVector, keywords, present, pulled, vectors } from "./testing/vectors.ts";
+import type { VectorLayer } from "./testing/vectors.ts";
 
 const ignore = !present;
-
-/** What each output reads, once each and in order. */
-function pulled({ follows, relation }: AxisRead): PulledRead {
-  const each = Array.from({ length: relation.extent }, (_, o) => {
-    const found = new Set<number>();
-    eachRead(relation, o, (index) => found.add(index));
-    return [...found].sort((a, b) => a - b);
-  });
-  return { kind: relation.kind, follows, size: relation.size, pulled: each };
-}
 
 function compareFacts(layer: DerivedLayer, expected: VectorLayer, what: string): void {
   for (const key of ["text", "settings", "out", "params", "macs", "bytes", "live", "hull", "pointwise"] as const) {

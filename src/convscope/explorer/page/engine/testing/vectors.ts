@@ -1,7 +1,9 @@
 /** Vectors that Python wrote: nets with their layers, boxes of units, and values. One JSON a line. */
 
+import { eachRead } from "../axis.ts";
+import type { AxisRead } from "../axis.ts";
 import type { Graph } from "../graph.ts";
-import type { AxisField, Input, Output, Peak, Shape } from "../types.ts";
+import type { AxisField, Input, Net, Output, Peak, Shape } from "../types.ts";
 
 /** A read with what each output reads. */
 export interface PulledRead {
@@ -85,6 +87,17 @@ export interface Mistake {
 
 export const mistakes: readonly Mistake[] = present ? JSON.parse(lines[0]).mistakes : [];
 
+/** A net as its document has it, with ops that the engine does not name. */
+export interface UnnamedNet {
+  readonly text: string;
+  readonly net: Net;
+  readonly boxes: readonly UnitBox[];
+  /** The reads of each layer. */
+  readonly reads: readonly (readonly (readonly PulledRead[])[])[];
+}
+
+export const documents: readonly UnnamedNet[] = present ? JSON.parse(lines[0]).documents : [];
+
 export const vectors: readonly Vector[] = lines.slice(1).map((line) => JSON.parse(line));
 
 /** The float32 values of a base64 text. */
@@ -95,4 +108,14 @@ export function unpacked(text: string): Float32Array {
 
 export function graphOfVector({ inputs, layers, outputs }: Vector): Graph {
   return { inputs, outputs, nodes: layers.map(({ name, op, settings, inputs }) => ({ name, op, settings, inputs })) };
+}
+
+/** What each output reads, once each and in order. */
+export function pulled({ follows, relation }: AxisRead): PulledRead {
+  const each = Array.from({ length: relation.extent }, (_, o) => {
+    const found = new Set<number>();
+    eachRead(relation, o, (index) => found.add(index));
+    return [...found].sort((a, b) => a - b);
+  });
+  return { kind: relation.kind, follows, size: relation.size, pulled: each };
 }
