@@ -274,6 +274,15 @@ def test_a_bunch_of_scikit_learn_is_read_like_its_name() -> None:
         named(sklearn.datasets.load_wine())
 
 
+def test_arrays_of_an_npz_are_taken_by_their_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", x_train=LEARN[0], y_train=LEARN[1], x_test=TEST[0], y_test=TEST[1])
+    with np.load(tmp_path / "set.npz") as loaded:
+        assert named(loaded) == named((LEARN, TEST))
+    assert named({"images": LEARN[0], "labels": LEARN[1]}) == named(LEARN)
+    with pytest.raises(DataError, match="have the splits x_test, y_test"):
+        named({"x_test": X, "y_test": Y})
+
+
 def test_a_name_stays_a_name(tmp_path: Path) -> None:
     assert named("mnist") == "mnist"
     assert named(tmp_path) == str(tmp_path)

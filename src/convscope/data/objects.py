@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convscope.data.arrays import NAMES as ARRAYS
 from convscope.data.bunches import is_bunch, taken_of
 from convscope.data.classes import listed, ordered
 from convscope.data.given import kept
@@ -64,7 +65,8 @@ def named(data: object) -> str:
     Args:
         data: a name; ``(x, y)``, images ``n h w``, ``n h w c`` or ``n c h w`` with labels; a data set of PyTorch or
             Hugging Face whose items are an image and a label; a DataLoader of one; a bunch of scikit-learn; two or
-            three of these, or a dictionary of them by split, in which ``classes`` may name the classes.
+            three of these, or a dictionary of them by split, or of arrays as in an ``.npz`` (``x_train`` and so on), in
+            which ``classes`` may name the classes.
 
     Raises:
         DataError: it is something else, or images and labels do not go together.
@@ -91,7 +93,8 @@ def _splits(data: object) -> tuple[dict[str, object], tuple[str, ...]]:
     if _is_dict(data) and not is_bunch(data):
         held: Any = data
         found = {ours: held[one] for ours, names in SPLITS.items() for one in names if one in held}
-        if "train" not in found:
+        found = found or _pairs(held)
+        if not found.keys() & {"train", "images"}:
             there = ", ".join(map(str, held))[:200]
             raise DataError(f"the data have {f'the splits {there}' if there else 'no splits'}", expected="train")
         return found, _stated(held["classes"]) if "classes" in held else ()
@@ -99,6 +102,12 @@ def _splits(data: object) -> tuple[dict[str, object], tuple[str, ...]]:
         names = ("train", "test") if len(data) == 2 else ("train", "val", "test")
         return dict(zip(names, data, strict=True)), ()
     return {"images": data}, ()
+
+
+def _pairs(held: Any) -> dict[str, Any]:
+    """Return images and labels by split that have the names of arrays in an ``.npz``, as ``numpy.load`` gives them."""
+    named = [(split or "images", pair) for split, pairs in ARRAYS.items() for pair in pairs if {*pair} <= {*held}]
+    return {split: (held[x], held[y]) for split, (x, y) in named}
 
 
 def _stated(classes: Any) -> tuple[str, ...]:
