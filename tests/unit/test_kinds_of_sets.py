@@ -293,7 +293,7 @@ def bare_tar(folder: Path, out: Path) -> str:
     return str(out / "pets.tar")
 
 
-@pytest.mark.parametrize(("make", "suffix"), [(parquet, "parquet"), (bare_tar, "tar")])
+@pytest.mark.parametrize(("make", "suffix"), [(parquet, "parquet"), (bare_tar, "tar"), (tarred, "tar")])
 def test_folders_of_splits_hold_shards(
     pets: Path, tmp_path: Path, make: Callable[[Path, Path], str], suffix: str
 ) -> None:

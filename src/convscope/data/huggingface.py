@@ -45,7 +45,7 @@ def _opened(library: Any, name: str) -> Opened:
     labels = [key for key, feature in features.items() if type(feature).__name__ == "ClassLabel"]
     if not images or not labels:
         raise DataError(
-            f"{name} has the columns {', '.join(features) or 'of no training split'}",
+            f"{name} has {'the columns ' + ', '.join(features) if features else 'no training split'}",
             expected="one of images (Image) and one of classes (ClassLabel)",
         )
     image, label = images[0], labels[0]

@@ -101,7 +101,9 @@ def stamp_of(parts: Sequence[Part]) -> str:
         DataError: one cannot be read.
     """
     try:
-        facts = [(part.path.name, found.st_size, found.st_mtime_ns) for part in parts if (found := require(part.path))]
+        facts = [
+            (part.name, part.split, found.st_size, found.st_mtime_ns) for part in parts if (found := require(part.path))
+        ]
     except OSError as error:
         refuse_scarcity(error)
         raise DataError(f"{error.filename} cannot be read: {error.strerror}") from None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from convscope.budget import hold, question, spend
 from convscope.data.folder import SUFFIXES, in_order
 from convscope.data.home import printable
-from convscope.data.members import is_hidden, taken_of, unsafe
+from convscope.data.members import inside, is_hidden, taken_of, unsafe
 from convscope.data.parts import Part, Piece, Reader, parts_of, stamp_of
 from convscope.data.taken import MAX_BYTES, Item, Taken
 from convscope.errors import DataError, LimitError, refuse_scarcity
@@ -78,8 +78,7 @@ def take(wanted: Spelled) -> Taken:
         with question(size=sum(part.path.stat().st_size for part in parts)):
             for part in parts:
                 reader = _unpacked(part, readers)
-                for member in members(reader, printable(part.path)):
-                    inner = member.name.removeprefix("./")
+                for inner, member in _inner(part, reader):
                     name = _named(part, inner, several=len(parts) > 1)
                     why = unsafe(inner) or member.bad or ("is in the archive twice" if name in files else "")
                     if not inner.strip("/.") or (is_hidden(inner) and not unsafe(inner)):
@@ -96,6 +95,16 @@ def take(wanted: Spelled) -> Taken:
     except BaseException:
         close()
         raise
+
+
+def _inner(part: Part, reader: Reader) -> Iterator[tuple[str, Member]]:
+    """Yield the members of an archive by their names, in one of a split without the folder around all files."""
+    found = [(one.name.removeprefix("./"), one) for one in members(reader, printable(part.path))]
+    files = [name for name, one in found if not (one.folder or one.bad or is_hidden(name) or unsafe(name))]
+    around = files[0][: inside(files)] if part.split and files else ""
+    for name, one in found:
+        if not (one.folder and around.startswith(name)):
+            yield name.removeprefix(around), one
 
 
 def _named(part: Part, name: str, *, several: bool) -> str:
@@ -206,11 +215,11 @@ def _extended(content: bytes, subject: str) -> dict[str, str]:
         record = content[at : at + length]
         key, mark, value = record.partition(b" ")[2].partition(b"=")
         if not mark or not record.endswith(b"\n"):
-            raise DataError(f"{subject} is damaged: it has an extended header that is none")
+            raise DataError(f"{subject} is damaged: an extended header is malformed")
         found[_text(key)] = _text(value[:-1])
         at += length
     if any(key.startswith("GNU.sparse") for key in found) or not found.get("size", "0").isdecimal():
-        raise DataError(f"{subject} has a sparse file, or one of no size, which is not read")
+        raise DataError(f"{subject} holds a sparse file, or one without a size, which is not read")
     return found
 
 

@@ -123,7 +123,7 @@ def _size(usual: Asked) -> str | None:
 def _where(source: object) -> str:
     if isinstance(source, str | Path):
         return inert(str(source))
-    return "the net that was read" if isinstance(source, Net) else f"the {type(source).__name__}"
+    return "the net that was read" if isinstance(source, Net) else f"the model {inert(type(source).__name__)}"
 
 
 def _of_run(run: Run) -> Brought:
