@@ -44,7 +44,7 @@ NEEDS_THE_NET = {r"\bcifar10\b": "CIFAR-10 is downloaded", r"\bhf:(?:me|OWNER)\b
 STEPS = ("--epochs", "0.02", "--no-report")
 
 LONG = re.compile(
-    r"^train(?!.*--(?:help|dry-run))|^verify|^report|^export.*pt2|\.keras|torchvision:|mistakes|^compare runs"
+    r"^train(?!.*--(?:help|dry-run))|^verify|^report|^export.*pt2|\.keras|torchvision:|mistakes|^compare runs|^explore"
 )
 """Commands that take two seconds or more: they are typed at 80 columns only, where room is short."""
 

@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import convscope as cs
 from convscope.explorer import browser as opening
+from convscope.explorer.build import document_of
+from convscope.explorer.document import Document
+from convscope.training.run import Run
 from watched import Opened
 
 pytest.importorskip("starlette")
@@ -119,6 +123,64 @@ def serving_host() -> Any:
     from convscope.explorer.host import Entry, Host
 
     return Host({"net": Entry("another server of this machine", b"{}")})
+
+
+def test_the_bench_copies_what_python_writes(opened: Opened, serving: Serving) -> None:
+    watched = opened(serving.url)
+    page = watched.page
+    page.wait_for_url(serving.page)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{serving.page}#view=bench")
+    page.get_by_role("button", name="Copy as PyTorch").click()
+    page.get_by_text("Copied").wait_for()
+    assert "class Net(nn.Module):" in page.evaluate("navigator.clipboard.readText()")
+    assert watched.said == []
+
+
+EVIL = "<img src=x onerror=alert(1)>\u202e</script><script>alert(2)</script>{{1}}'\"`${alert(3)}"
+
+
+@pytest.fixture(scope="module")
+def hostile(short_run: Run) -> Document:
+    """A run in which everything that a person may name is named so."""
+    made = document_of(short_run)
+    assert made.run is not None
+    renamed = {layer.name: f"{layer.name}{EVIL}" for layer in made.net.layers}
+    layers = [
+        replace(one, name=renamed[one.name], inputs=tuple(renamed.get(name, name) for name in one.inputs), text=EVIL)
+        for one in made.net.layers
+    ]
+    net = replace(
+        made.net,
+        layers=tuple(layers),
+        outputs=tuple(replace(one, name=EVIL, layer=renamed[one.layer]) for one in made.net.outputs),
+        places=tuple(replace(one, layer=renamed.get(one.layer, one.layer)) for one in made.net.places),
+        peak=replace(made.net.peak, layer=renamed.get(made.net.peak.layer, made.net.peak.layer), live=()),
+        notes=(EVIL,),
+    )
+    run = replace(made.run, name=EVIL, recipe=EVIL, data=replace(made.run.data, name=EVIL), activity=())
+    images = tuple(replace(one, name=f"{at}{EVIL}.png") for at, one in enumerate(made.images))
+    classes = tuple(f"{at}{EVIL}" for at, _ in enumerate(made.classes))
+    return replace(made, title=EVIL, net=net, run=run, images=images, classes=classes, left_out=(EVIL,))
+
+
+def test_names_act_in_no_view(opened: Opened, hostile: Document, bundle: Path) -> None:
+    assert bundle.is_dir()
+    with serve([Explorer(hostile)]) as serving:
+        watched = opened(serving.url)
+        page = watched.page
+        dialogs: list[str] = []
+        page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
+        page.wait_for_url(serving.page)
+        for view in ("map", "bench", "reach", "micro", "channel", "health", "mistakes", "runs"):
+            page.goto(f"{serving.page}#view={view}")
+            page.locator(".stage h1, .stage h2, h1").first.wait_for()
+            page.wait_for_timeout(200)
+            assert page.locator('img[src="x"]').count() == 0, view
+        assert dialogs == []
+        assert watched.said == []
+        own = f"http://127.0.0.1:{serving.port}/"
+        assert [one for one in watched.asked if not one.startswith((own, "data:", "blob:"))] == []
 
 
 def test_the_frame_of_a_notebook(opened: Opened, explorer: Explorer, bundle: Path, tmp_path: Path) -> None:

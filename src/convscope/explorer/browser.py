@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LEADS = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
-    '<meta http-equiv="refresh" content="0;url={url}"><title>Convscope</title></head>'
+    '<meta http-equiv="refresh" content="0;url={url}"><link rel="icon" href="data:,"><title>Convscope</title></head>'
     '<body><p><a href="{url}">Open the explorer</a></p></body></html>\n'
 )
 

@@ -52,7 +52,8 @@ HEADERS = {
 
 ENTRY = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={to}">'
-    '<title>Convscope</title></head><body><p><a href="{to}">Open the explorer</a></p></body></html>'
+    '<link rel="icon" href="data:,"><title>Convscope</title></head>'
+    '<body><p><a href="{to}">Open the explorer</a></p></body></html>'
 )
 """What the token is swapped for: a page, not a redirect, as a browser that comes from another page would not send a
 strict cookie after a redirect."""
