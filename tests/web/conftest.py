@@ -2,10 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from convscope.explorer.build import document_of, to_json
+from convscope.explorer.document import Document
+from convscope.explorer.page import one_file
+from convscope.training.run import Run
 from watched import Opened, Watched
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
@@ -38,3 +43,18 @@ def opened(browser: Any) -> Iterator[Opened]:
     yield of
     for page in made:
         page.close()
+
+
+@pytest.fixture(scope="session")
+def run_document(short_run: Run) -> Document:
+    """What the explorer shows of a run."""
+    return document_of(short_run)
+
+
+@pytest.fixture(scope="session")
+def run_page(run_document: Document, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the explorer's page about that run, in one file."""
+    assert bundle.is_dir()
+    path = tmp_path_factory.mktemp("explorer") / "run.html"
+    path.write_text(one_file(run_document.title, to_json(run_document)), encoding="utf-8")
+    return path.as_uri()

@@ -10,7 +10,7 @@ import torch
 
 from convscope.data import registry
 from convscope.explorer import page
-from convscope.explorer.build import document_of, to_json
+from convscope.explorer.build import to_json
 from convscope.explorer.document import Document
 from convscope.lens.image import input_image, nothing
 from convscope.lens.mistakes import mistakes
@@ -28,25 +28,15 @@ CELL = '[role="gridcell"]'
 HOSTILE = '</script><img src=x onerror="document.title=1">' + "\u202e" + "x" * 300
 
 
-@pytest.fixture(scope="module")
-def document(short_run: Run) -> Document:
-    return document_of(short_run)
-
-
-@pytest.fixture(scope="module")
-def file(document: Document, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(document, tmp_path_factory.mktemp("explorer") / "run.html", bundle)
-
-
 def written(document: Document, path: Path, bundle: Path) -> Path:
     assert bundle.is_dir()
     path.write_text(page.one_file(document.title, to_json(document)), encoding="utf-8")
     return path
 
 
-def test_the_matrix_is_that_of_python(opened: Opened, file: Path, short_run: Run) -> None:
+def test_the_matrix_is_that_of_python(opened: Opened, run_page: str, short_run: Run) -> None:
     found = evaluate_run(short_run)
-    watched = opened(f"{file.as_uri()}#view=mistakes")
+    watched = opened(f"{run_page}#view=mistakes")
     cells = watched.page.locator(CELL)
     assert cells.count() == 100
     assert [int(text or 0) for text in cells.all_inner_texts()] == [n for row in found.confusion for n in row]
@@ -58,8 +48,8 @@ def test_the_matrix_is_that_of_python(opened: Opened, file: Path, short_run: Run
     assert watched.foreign == []
 
 
-def test_the_keyboard_walks_cells_and_images(opened: Opened, file: Path, document: Document) -> None:
-    watched = opened(f"{file.as_uri()}#view=mistakes&cell=0,0")
+def test_the_keyboard_walks_cells_and_images(opened: Opened, run_page: str, run_document: Document) -> None:
+    watched = opened(f"{run_page}#view=mistakes&cell=0,0")
     view = watched.page
     view.locator(f'{CELL}[tabindex="0"]').focus()
     for key in ("ArrowUp", "ArrowRight", "ArrowDown", "ArrowDown", "End"):
@@ -69,7 +59,7 @@ def test_the_keyboard_walks_cells_and_images(opened: Opened, file: Path, documen
     view.locator(".frequent button").first.press("Enter")
     view.locator('.frequent [aria-pressed="true"]').wait_for()
     cell = tuple(map(int, address(view).partition("&cell=")[2].split(",")))
-    held = [one for one in document.images if (one.truth, one.predicted) == cell]
+    held = [one for one in run_document.images if (one.truth, one.predicted) == cell]
     names = [one.name for one in sorted(held, key=lambda one: -(one.probability or 0))]
     assert view.locator(".entry").first.inner_text().split()[0] == names[0].removeprefix("test:")
     for key, at in (("]", 1), ("[", 0), ("[", -1)):
@@ -85,8 +75,8 @@ def address(view: Any) -> str:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1000, "dark"), (390, "light")])
 @pytest.mark.parametrize("name", ["mistakes", "runs"])
-def test_nobody_is_kept_out(opened: Opened, file: Path, name: str, width: int, scheme: str) -> None:
-    watched = opened(f"{file.as_uri()}#view={name}", width=width, scheme=scheme)
+def test_nobody_is_kept_out(opened: Opened, run_page: str, name: str, width: int, scheme: str) -> None:
+    watched = opened(f"{run_page}#view={name}", width=width, scheme=scheme)
     watched.page.locator(".verdict").first.wait_for()
     watched.page.evaluate("Promise.all(document.getAnimations().map(one => one.finished)).then(() => 0)")
     assert watched.serious() == {}
@@ -94,26 +84,28 @@ def test_nobody_is_kept_out(opened: Opened, file: Path, name: str, width: int, s
     assert watched.said == []
 
 
-def test_names_are_text_and_nothing_else(opened: Opened, document: Document, bundle: Path, tmp_path: Path) -> None:
-    images = tuple(msgspec.structs.replace(one, name=f"{HOSTILE}{at}") for at, one in enumerate(document.images))
+def test_names_are_text_and_nothing_else(opened: Opened, run_document: Document, bundle: Path, tmp_path: Path) -> None:
+    images = tuple(msgspec.structs.replace(one, name=f"{HOSTILE}{at}") for at, one in enumerate(run_document.images))
     classes = tuple(f"{HOSTILE}{at}" for at in range(10))
-    renamed = msgspec.structs.replace(document, images=images, classes=classes)
+    renamed = msgspec.structs.replace(run_document, images=images, classes=classes)
     watched = opened(f"{written(renamed, tmp_path / 'names.html', bundle).as_uri()}#view=mistakes", width=900)
     view = watched.page
     assert view.locator(CELL).count() == 100
     assert view.locator(".view img").count() == 0
-    assert view.title() == document.title
+    assert view.title() == run_document.title
     assert view.evaluate("document.documentElement.scrollWidth") <= 900
     assert view.locator(".stage").evaluate("one => one.scrollWidth <= one.clientWidth")
     assert watched.said == []
 
 
-def test_two_thousand_images_scroll_smoothly(opened: Opened, document: Document, bundle: Path, tmp_path: Path) -> None:
+def test_two_thousand_images_scroll_smoothly(
+    opened: Opened, run_document: Document, bundle: Path, tmp_path: Path
+) -> None:
     many = tuple(
-        msgspec.structs.replace(document.images[at % len(document.images)], name=f"test:{at}", number=at)
+        msgspec.structs.replace(run_document.images[at % len(run_document.images)], name=f"test:{at}", number=at)
         for at in range(2000)
     )
-    crowded = msgspec.structs.replace(document, images=many)
+    crowded = msgspec.structs.replace(run_document, images=many)
     watched = opened(f"{written(crowded, tmp_path / 'many.html', bundle).as_uri()}#view=mistakes")
     view = watched.page
     view.get_by_role("button", name="All images").click()
@@ -150,9 +142,11 @@ def busy(view: Any, script: str) -> float:
     return spent() - before
 
 
-def test_what_is_missing_says_why(opened: Opened, document: Document, bundle: Path, tmp_path: Path) -> None:
-    assert document.run is not None
-    away = msgspec.structs.replace(document, run=msgspec.structs.replace(document.run, evaluation=None), images=())
+def test_what_is_missing_says_why(opened: Opened, run_document: Document, bundle: Path, tmp_path: Path) -> None:
+    assert run_document.run is not None
+    away = msgspec.structs.replace(
+        run_document, run=msgspec.structs.replace(run_document.run, evaluation=None), images=()
+    )
     watched = opened(f"{written(away, tmp_path / 'away.html', bundle).as_uri()}#view=mistakes")
     assert "convscope explore RUN --data DATA" in watched.page.locator(".absent").inner_text()
     watched.page.keyboard.press("8")
@@ -165,11 +159,11 @@ def number(text: str) -> float:
 
 
 def test_the_split_is_that_of_python_and_sums_up(
-    opened: Opened, file: Path, short_run: Run, document: Document
+    opened: Opened, run_page: str, short_run: Run, run_document: Document
 ) -> None:
-    image = next(one for one in document.images if one.truth != one.predicted)
+    image = next(one for one in run_document.images if one.truth != one.predicted)
     expected = mistakes(subject(short_run), image.name)
-    found = opened(f"{file.as_uri()}#view=mistakes&image={document.images.index(image)}").page
+    found = opened(f"{run_page}#view=mistakes&image={run_document.images.index(image)}").page
     found.locator(".why tbody tr").first.wait_for(timeout=20_000)
     rows = [row.split("\t") for row in found.locator(".why tbody tr").all_inner_texts()]
     parts = {row[0].strip(): number(row[-1]) for row in rows}
@@ -185,9 +179,9 @@ def test_the_split_is_that_of_python_and_sums_up(
     assert [text.split(",")[0] for text in near] == [one.name for one in expected.nearest]
 
 
-def test_a_threshold_counts_what_a_person_must_look_at(opened: Opened, file: Path, short_run: Run) -> None:
+def test_a_threshold_counts_what_a_person_must_look_at(opened: Opened, run_page: str, short_run: Run) -> None:
     predicted = predictions_of(short_run, short_run.dataset)
-    view = opened(f"{file.as_uri()}#view=mistakes").page
+    view = opened(f"{run_page}#view=mistakes").page
     slider = view.get_by_role("slider", name="Below")
     slider.focus()
     for key, percent in (("", 80), ("ArrowLeft", 79), ("Home", 0)):
@@ -207,8 +201,10 @@ def wrong_image(document: Document) -> Any:
     return next(one for one in document.images if one.truth != one.predicted)
 
 
-def test_covered_patches_are_those_of_python(opened: Opened, file: Path, short_run: Run, document: Document) -> None:
-    image = wrong_image(document)
+def test_covered_patches_are_those_of_python(
+    opened: Opened, run_page: str, short_run: Run, run_document: Document
+) -> None:
+    image = wrong_image(run_document)
     mine, named = subject(short_run), input_image(subject(short_run), image.name)
     with torch.inference_mode():
         heat = occlusion(
@@ -217,7 +213,7 @@ def test_covered_patches_are_those_of_python(opened: Opened, file: Path, short_r
             nothing(mine)[0],
             *(zip(window(28), window(28), strict=True)),
         )
-    watched = opened(f"{file.as_uri()}#view=mistakes&image={document.images.index(image)}")
+    watched = opened(f"{run_page}#view=mistakes&image={run_document.images.index(image)}")
     found = watched.page.locator(".marked")
     found.locator(".checked").wait_for(timeout=20_000)
     most = float(heat.abs().max())
@@ -240,13 +236,13 @@ def contrast(image: Any, classes: int) -> torch.Tensor:
 
 
 def test_a_drawn_pixel_changes_the_scores_as_in_python(
-    opened: Opened, file: Path, short_run: Run, document: Document
+    opened: Opened, run_page: str, short_run: Run, run_document: Document
 ) -> None:
-    image = wrong_image(document)
+    image = wrong_image(run_document)
     pixels = np.array(registry.load(short_run.dataset, "test").images[image.number])
     pixels[0, 14, 14] = 0 if pixels[0, 14, 14] else 255
     expected = scores_of(model_of(short_run), pixels[None], short_run.dataset)[0]
-    watched = opened(f"{file.as_uri()}#view=mistakes&image={document.images.index(image)}")
+    watched = opened(f"{run_page}#view=mistakes&image={run_document.images.index(image)}")
     found = watched.page.locator(".pencil")
     if not pixels[0, 14, 14]:
         found.get_by_role("button", name="Eraser").press("Enter")

@@ -6,28 +6,24 @@ import msgspec
 import pytest
 
 from convscope.explorer import page
-from convscope.explorer.build import document_of, to_json
+from convscope.explorer.build import to_json
 from convscope.explorer.document import Document
 from convscope.explorer.document_run import Against, Paired
 from convscope.training.intervals import paired_difference
 from convscope.training.paired import mcnemar
-from convscope.training.run import Run
 from watched import Opened
 
 pytestmark = pytest.mark.web
 
 
-@pytest.fixture(scope="module")
-def document(short_run: Run) -> Document:
-    return document_of(short_run)
+@pytest.fixture
+def url(run_page: str) -> str:
+    return f"{run_page}#view=runs"
 
 
-@pytest.fixture(scope="module")
-def url(document: Document, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    assert bundle.is_dir()
-    path = tmp_path_factory.mktemp("explorer") / "run.html"
-    path.write_text(page.one_file(document.title, to_json(document)), encoding="utf-8")
-    return f"{path.as_uri()}#view=runs"
+@pytest.fixture
+def document(run_document: Document) -> Document:
+    return run_document
 
 
 def test_the_result_and_the_log_are_those_of_python(opened: Opened, document: Document, url: str) -> None:

@@ -118,6 +118,8 @@ class Activity(Struct, frozen=True):
         positive: share of the values that are positive.
         dead: channels that have the same value at all positions of all images.
         twins: pairs of channels whose values are proportional (correlation of at least 0.999), dead ones left out.
+        rank: effective rank of the channels: the exponential of the entropy of the eigenvalues of their covariance, as
+            shares (Roy and Vetterli, EUSIPCO 2007); 0 if all are dead.
     """
 
     layer: str
@@ -127,6 +129,7 @@ class Activity(Struct, frozen=True):
     positive: tuple[float, ...]
     dead: tuple[int, ...]
     twins: tuple[tuple[int, int], ...]
+    rank: float
 
 
 class Data(Struct, frozen=True):

@@ -44,6 +44,8 @@ class Activity:
         positive: share of the values that are positive.
         dead: channels that have the same value at all positions of all images.
         twins: pairs of channels whose values are proportional (correlation of at least 0.999), dead ones left out.
+        rank: effective rank of the channels: the exponential of the entropy of the eigenvalues of their covariance, as
+            shares (Roy and Vetterli, EUSIPCO 2007); 0 if all are dead.
     """
 
     layer: str
@@ -53,6 +55,7 @@ class Activity:
     positive: tuple[float, ...]
     dead: tuple[int, ...]
     twins: tuple[tuple[int, int], ...]
+    rank: float
 
 
 def activity(
@@ -99,7 +102,22 @@ def of_layer(name: str, values: NDArray[Any]) -> Activity:
         positive=tuple((flat > 0).mean(1).tolist()),
         dead=tuple(np.flatnonzero(dead).tolist()),
         twins=tuple(_twins(flat, dead)),
+        rank=effective_rank(flat),
     )
+
+
+def effective_rank(flat: NDArray[np.float64]) -> float:
+    """Return how many channels ``c n`` there would be, if they were independent and of the same variance.
+
+    >>> effective_rank(np.array([[1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0], [2.0, 2.0, 2.0, 2.0]]))
+    2.0
+    """
+    few = flat[:, :: max(1, flat.shape[1] // PLACES)]
+    spectrum = np.linalg.eigvalsh(np.atleast_2d(np.cov(few, bias=True))).clip(min=0)
+    if spectrum.sum() <= 0:
+        return 0.0
+    shares = spectrum[spectrum > 0] / spectrum.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def _twins(flat: NDArray[np.float64], dead: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -370,6 +370,11 @@ export interface Activity {
   dead: number[];
   /** pairs of channels whose values are proportional (correlation of at least 0.999), dead ones left out. */
   twins: [number, number][];
+  /**
+   * effective rank of the channels: the exponential of the entropy of the eigenvalues of their covariance, as shares
+   * (Roy and Vetterli, EUSIPCO 2007); 0 if all are dead.
+   */
+  rank: number;
 }
 
 /** The data set that a run was trained on. */

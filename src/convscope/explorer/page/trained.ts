@@ -1,7 +1,7 @@
 // The net of the document as it was trained, whatever is tried in the Bench: it runs in a worker.
 
 import { Client } from "./engine/client.ts";
-import { derive } from "./engine/derive.ts";
+import { derive, type Derived } from "./engine/derive.ts";
 import { hindrance } from "./engine/forward.ts";
 import { graphOf } from "./engine/graph.ts";
 import { type Weights, weightsIn } from "./engine/weights.ts";
@@ -32,6 +32,7 @@ export class Trained {
   #client: Promise<Client> | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #reason: string | null = null;
+  #derived: Derived | null = null;
 
   constructor(app: App) {
     this.#app = app;
@@ -40,6 +41,12 @@ export class Trained {
   get weights(): Weights {
     const { blobs, document } = this.#app;
     return this.#weights ??= weightsIn(document.net.layers, (key, what) => blobs.bytes(key, what));
+  }
+
+  /** What the engine derives of the net. */
+  get derived(): Derived {
+    const { net } = this.#app.document;
+    return this.#derived ??= derive(graphOf(net), net);
   }
 
   /** Why the page does not run the net, in a sentence; empty if it does. */
@@ -58,7 +65,7 @@ export class Trained {
         count(MOST)
       } are run.`;
     }
-    const found = hindrance(derive(graphOf(net), net), this.weights);
+    const found = hindrance(this.derived, this.weights);
     return found ? `The page does not run this net: ${found}.` : "";
   }
 

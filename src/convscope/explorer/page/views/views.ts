@@ -3,6 +3,8 @@
 import type { ComponentType } from "preact";
 import type { App } from "../app.ts";
 import { benchKeys, BenchView } from "./bench.tsx";
+import { Channel, channelKeys } from "./channel.tsx";
+import { Health, healthKeys, healthMissing } from "./health.tsx";
 import { mapKeys, MapView } from "./map.tsx";
 import { microKeys, MicroView } from "./micro.tsx";
 import { Mistakes, mistakesKeys, mistakesMissing } from "./mistakes.tsx";
@@ -42,8 +44,22 @@ export const VIEWS: readonly View[] = [
     Body: MicroView,
     keys: microKeys,
   },
-  { id: "channel", name: "Channel", question: "What does this channel look for?", missing: needsRun },
-  { id: "health", name: "Health", question: "Which layer is wasted?", missing: needsRun },
+  {
+    id: "channel",
+    name: "Channel",
+    question: "What does this channel look for?",
+    Body: Channel,
+    keys: channelKeys,
+    missing: needsRun,
+  },
+  {
+    id: "health",
+    name: "Health",
+    question: "Which layer is wasted?",
+    Body: Health,
+    keys: healthKeys,
+    missing: (app) => needsRun(app) || healthMissing(app),
+  },
   {
     id: "mistakes",
     name: "Mistakes",
