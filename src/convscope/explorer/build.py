@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 LIMIT, LARGEST = 5_000_000, 20_000_000
 """Size of a document by default, and above which it is only made if asked for [byte]."""
 
-PAGE = 300_000
+PAGE = 400_000
 """Room that is left for the page around the document [byte]."""
 
 PARAMS, MACS = 2_000_000, 100_000_000
