@@ -22,7 +22,7 @@ from convscope.core.net import Net
 from convscope.core.op import REGISTRY
 from convscope.errors import ImageError, ModelError, WriteError
 from convscope.explorer import document_reads
-from convscope.explorer.build import LIMIT, document_of, to_json
+from convscope.explorer.build import LIMIT, PAGE, document_of, to_json
 from convscope.explorer.document import Document
 from convscope.explorer.reads import LISTED, Reads, plain
 from convscope.training.run import Run
@@ -283,7 +283,7 @@ def test_a_very_deep_net_says_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> 
     document = document_of(deep, limit=1_000_000)
     (told,) = (one for one in document.left_out if one.startswith("The layers alone take"))
     size = int(told.split()[4].replace(",", ""))
-    assert 299_000 < size - len(to_json(document)) < 301_000, "the room for the page"
+    assert PAGE - 1000 < size - len(to_json(document)) < PAGE + 1000, "the room for the page"
     monkeypatch.setattr("convscope.explorer.build.LARGEST", 1_000_000)
     with pytest.raises(WriteError, match="the document would take"):
         document_of(deep, limit=900_000)

@@ -83,16 +83,15 @@ def test_patches_are_as_large_as_the_unit_sees(opened: Opened, run_page: str, ru
 def test_removing_a_channel_is_measured(opened: Opened, run_page: str, run_document: Document, short_run: Run) -> None:
     model = model_of(short_run)
     x = given(short_run, run_document)
-    norm = run_document.net.layers[[one.name for one in run_document.net.layers].index(LAYER) - 1].name
+    norm = [one.name for one in run_document.net.layers].index("relu1") - 1
     with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if name.startswith(f"{norm}.") and name.endswith(("weight", "bias")):
-                tensor[CHANNEL] = 0
+        for tensor in (model.state_dict()[f"parts.{norm}.{name}"] for name in ("weight", "bias")):
+            tensor[CHANNEL] = 0
         now = model(x).flatten(1).argmax(1).tolist()
     cases = [(one.truth, one.predicted, new) for one, new in zip(run_document.images, now, strict=True)]
     lost = Counter(truth for truth, before, new in cases if truth == before != new)
     won = sum(truth == new != before for truth, before, new in cases)
-    view = opened(f"{run_page}#view=channel&layer={LAYER}&channel={CHANNEL}").page
+    view = opened(f"{run_page}#view=channel&layer=relu1&channel={CHANNEL}").page
     found = view.locator(".removed [role=status]")
     found.wait_for(timeout=30_000)
     right = sum(truth == before for truth, before, _ in cases)
