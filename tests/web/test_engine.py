@@ -72,3 +72,7 @@ def test_the_engine_equals_python_in_a_browser(deno: str, written: Path, browser
     page.close()
     assert len(results) >= 16
     assert set(results) == {""}
+
+
+def test_the_parts_of_the_page(deno: str) -> None:
+    assert "0 failed" in run(deno, "test", "--frozen", "--no-check", "--ignore=engine")
